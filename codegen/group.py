@@ -1,0 +1,142 @@
+"""The fusion group: one description of a kernel from which CPU code, GPU code and MLIR text come.
+
+A group is a DAG of scalar values over named axes (`codegen.scalar`).  The ordered list of linalg-like generics is a view
+of it (`passes`): a reduction must be complete before its result is used, so cutting the DAG behind the reductions
+gives the generics in order.  No field of a group names a target; every choice of a target stands in `Schedule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tensordsl.codegen.scalar import Builder, Val, walk
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Buffer:
+    """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static 1."""
+
+    name: str
+    type: str
+    shape: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reducer:
+    """A monoid with its way in and out, over a state of one or more values.
+
+    The four parts are functions of a Builder.  All parallel forms (lanes, blocks, warps, stages) come from `combine`, which
+    is associative and commutative up to rounding with `identity` as neutral element; `step(s, x) = combine(s, lift(x))`,
+    perhaps cheaper.  `state` and `result` give dtypes from the dtypes of the arguments.
+    """
+
+    name: str
+    state: Callable[[tuple[str, ...]], tuple[str, ...]]
+    identity: Callable[[tuple[str, ...]], tuple[Any, ...]]
+    step: Callable[[Builder, tuple[Val, ...], tuple[Val, ...]], tuple[Val, ...]]
+    combine: Callable[[Builder, tuple[Val, ...], tuple[Val, ...]], tuple[Val, ...]]
+    finish: Callable[[Builder, tuple[Val, ...]], tuple[Val, ...]] = lambda b, s: s
+
+    def result(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(v.type for v in region(self, "finish", types)[1])
+
+
+@cache
+def region(reducer: Reducer, part: str, types: tuple[str, ...]) -> tuple[tuple[Val, ...], tuple[Val, ...]]:
+    """A reducer's `step`, `combine` or `finish` as (params, results), for arguments of dtypes `types`."""
+    b = Builder()
+    state = reducer.state(types)
+
+    def params(prefix: str, dtypes: Iterable[str]) -> tuple[Val, ...]:
+        return tuple(b.param(f"{prefix}{k}", t) for k, t in enumerate(dtypes))
+
+    s = params("s", state)
+    if part == "step":
+        x = params("x", types)
+        return s + x, tuple(reducer.step(b, s, x))
+    if part == "combine":
+        t = params("t", state)
+        return s + t, tuple(reducer.combine(b, s, t))
+    return s, tuple(reducer.finish(b, s))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Out:
+    """`buffer[map] = value`; entries of the map are axes, or 0 for a static 1."""
+
+    buffer: Buffer
+    map: tuple[Any, ...]
+    value: Val
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Group:
+    """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to a row."""
+
+    name: str
+    extents: dict[str, Any]
+    parallel: tuple[str, ...]
+    outs: tuple[Out, ...]
+
+    @property
+    def roots(self) -> list[Val]:
+        return [o.value for o in self.outs]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """All that depends on the target."""
+
+    lane: str  # the axis that SIMD lanes (CPU) or neighbouring threads (GPU) run along; "" for a group without axes
+    width: tuple[int, ...]  # per pass: lanes of a vector (CPU), threads that share a row (GPU)
+    block: int = 512  # elements per block: unit of packing, of temporaries in L1 and of partial states
+    keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
+    split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pass:
+    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over them."""
+
+    local: tuple[str, ...]
+    reduces: tuple[Val, ...]
+    outs: tuple[Out, ...]
+
+
+def levels(roots: Iterable[Val]) -> dict[int, int]:
+    """id(value) -> the pass it is computed in: one more than the last reduction it depends on."""
+    level: dict[int, int] = {}
+    for v in walk(roots):
+        k = max((level[id(a)] for a in v.args), default=0)
+        level[id(v)] = k + 1 if v.op == "result" else k
+    return level
+
+
+def passes(group: Group) -> list[Pass]:
+    """The group as an ordered list of generics; row-level stores (no local axis) come last in their level."""
+    level = levels(group.roots)
+    table: dict[Any, tuple[list[Val], list[Out]]] = {}
+
+    def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out]]:
+        local = tuple(a for a in group.extents if a in set(axes) and a not in group.parallel)
+        return table.setdefault((k, local), ([], []))
+
+    for v in walk(group.roots):
+        if v.op == "reduce":
+            slot(level[id(v)], v.axes | set(v.attr[1]))[0].append(v)
+    for o in group.outs:
+        slot(level[id(o.value)], (m for m in o.map if isinstance(m, str)))[1].append(o)
+    keys = sorted(table, key=lambda key: (key[0], not key[1]))
+    return [Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys]
+
+
+def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
+    """(inputs in order of first use, outputs): the calling convention of every target."""
+    ins: dict[int, Buffer] = {}
+    for v in walk(group.roots):
+        if v.op == "load":
+            ins.setdefault(id(v.attr[0]), v.attr[0])
+    return list(ins.values()), [o.buffer for o in group.outs]

@@ -1,0 +1,204 @@
+"""Scalar values over named axes: the one vocabulary in which rows say what an op computes, for every target.
+
+A `Val` is one scalar at a point of an iteration space.  It knows the set of axes it varies along:
+
+    load x[i, j]          axes {i, j}     the map is the indexing map: broadcasting drops an axis, transposing permutes
+    exp(v)                axes of v
+    reduce_j(sum, v)      axes of v without j
+
+A value can be used but never re-indexed: there is no way to read a temporary at another point than the one it was
+computed for, so whatever can be written as one DAG may be computed by one kernel.
+
+All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
+sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names at every floor.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FLOATS = ("float32", "float64")
+SIGNED = ("int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+INTEGERS = SIGNED + UNSIGNED
+DTYPES = ("bool", *INTEGERS, *FLOATS)
+ITEMSIZE = {"bool": 1, **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)}, "float32": 4, "float64": 8}
+
+# Functions of our own vector mathematics: one Val each, expanded by `codegen.math` for the target.  All take and give
+# floats of one type.
+MATH = (
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
+    "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfc",
+    "gammaln", "digamma",
+)  # fmt: skip
+
+LEAVES = ("param", "const", "index", "extent", "load")
+
+# name -> number of operands.  Result type = operands' type unless said otherwise in `Builder`.
+ARITY = {
+    **dict.fromkeys(("neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "not", "sign"), 1),
+    **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "fmod", "and", "or", "xor", "shl", "shr"), 2),
+    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "minimum", "maximum", "copysign"), 2),
+    **dict.fromkeys(("cast", "bitcast"), 1),
+    **dict.fromkeys(("select", "fma"), 3),
+    **{name: 2 if name in ("pow", "arctan2") else 1 for name in MATH},
+}
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+# Too dear to compute twice: the rules of `pull` and the schedules look at this set.
+HEAVY = frozenset(MATH) | {"reduce"}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Val:
+    """One scalar SSA value.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the result's number."""
+
+    op: str
+    type: Any  # a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes
+    args: tuple[Val, ...] = ()
+    attr: Any = None
+    axes: frozenset[str] = frozenset()
+
+
+class Builder:
+    """Makes hash-consed values, so that common subexpressions inside a group are free."""
+
+    def __init__(self) -> None:
+        self._memo: dict[Any, Val] = {}
+
+    def make(self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None) -> Val:
+        args = tuple(args)
+        key = (op, type, tuple(map(id, args)), _attr_key(attr))
+        if key not in self._memo:
+            if axes is None:
+                axes = frozenset().union(*(a.axes for a in args))
+            self._memo[key] = Val(op, type, args, attr, axes)
+        return self._memo[key]
+
+    # leaves
+    def const(self, value: Any, type: str) -> Val:
+        if type == "bool":
+            return self.make("const", type, attr=bool(value))
+        return self.make("const", type, attr=float(value) if type in FLOATS else int(value))
+
+    def param(self, name: str, type: str) -> Val:
+        return self.make("param", type, attr=name)
+
+    def index(self, axis: str) -> Val:
+        """The position along an axis, int64."""
+        return self.make("index", "int64", attr=axis, axes=frozenset([axis]))
+
+    def extent(self, extent: Any) -> Val:
+        """The length of an axis, int64; `extent` is any hashable extent."""
+        return self.make("extent", "int64", attr=extent)
+
+    def load(self, buffer: Any, *map: Any) -> Val:
+        """`buffer[map]`.  Entries: an axis name; 0 (an axis of static length 1); a Val (an indexed load: NumPy's wrap of
+        negatives; out of range is clamped and raises the kernel's flag)."""
+        indices = [m for m in map if isinstance(m, Val)]
+        entries = tuple(("arg", indices.index(m)) if isinstance(m, Val) else m for m in map)
+        axes = frozenset(m for m in map if isinstance(m, str)).union(*(v.axes for v in indices))
+        return self.make("load", buffer.type, indices, (buffer, entries), axes)
+
+    def reduce(self, reducer: Any, axes: Sequence[str], *args: Val) -> tuple[Val, ...]:
+        """Reduce `args` over `axes`; the reducer's results, one Val each."""
+        types = tuple(a.type for a in args)
+        rest = frozenset().union(*(a.axes for a in args)) - set(axes)
+        state = self.make("reduce", types, args, (reducer, tuple(axes)), rest)
+        return tuple(self.make("result", t, (state,), k) for k, t in enumerate(reducer.result(types)))
+
+    # operations
+    def apply(self, op: str, *args: Val, type: str | None = None) -> Val:
+        """Any operation of `ARITY` by its name."""
+        assert len(args) == ARITY[op], (op, args)
+        if type is None:
+            type = "bool" if op in COMPARISONS else args[-1].type
+        return self.make(op, type, args)
+
+    def _two(self, op: str, x: Any, y: Any) -> Val:
+        if not isinstance(x, Val):
+            x = self.const(x, y.type)
+        if not isinstance(y, Val):
+            y = self.const(y, x.type)
+        assert x.type == y.type, (op, x.type, y.type)
+        return self.apply(op, x, y)
+
+    def add(self, x: Any, y: Any) -> Val: return self._two("add", x, y)
+    def sub(self, x: Any, y: Any) -> Val: return self._two("sub", x, y)
+    def mul(self, x: Any, y: Any) -> Val: return self._two("mul", x, y)
+    def div(self, x: Any, y: Any) -> Val: return self._two("div", x, y)  # floats only
+    def floordiv(self, x: Any, y: Any) -> Val: return self._two("floordiv", x, y)
+    def mod(self, x: Any, y: Any) -> Val: return self._two("mod", x, y)
+    def fmod(self, x: Any, y: Any) -> Val: return self._two("fmod", x, y)
+    def and_(self, x: Any, y: Any) -> Val: return self._two("and", x, y)
+    def or_(self, x: Any, y: Any) -> Val: return self._two("or", x, y)
+    def xor(self, x: Any, y: Any) -> Val: return self._two("xor", x, y)
+    def shl(self, x: Any, y: Any) -> Val: return self._two("shl", x, y)
+    def shr(self, x: Any, y: Any) -> Val: return self._two("shr", x, y)  # arithmetic for signed types
+    def eq(self, x: Any, y: Any) -> Val: return self._two("eq", x, y)
+    def ne(self, x: Any, y: Any) -> Val: return self._two("ne", x, y)
+    def lt(self, x: Any, y: Any) -> Val: return self._two("lt", x, y)
+    def le(self, x: Any, y: Any) -> Val: return self._two("le", x, y)
+    def gt(self, x: Any, y: Any) -> Val: return self._two("gt", x, y)
+    def ge(self, x: Any, y: Any) -> Val: return self._two("ge", x, y)
+    def minimum(self, x: Any, y: Any) -> Val: return self._two("minimum", x, y)  # NaN wins, as in NumPy
+    def maximum(self, x: Any, y: Any) -> Val: return self._two("maximum", x, y)
+    def copysign(self, x: Any, y: Any) -> Val: return self._two("copysign", x, y)
+    def pow(self, x: Any, y: Any) -> Val: return self._two("pow", x, y)  # floats only
+    def arctan2(self, x: Any, y: Any) -> Val: return self._two("arctan2", x, y)
+    def neg(self, x: Val) -> Val: return self.apply("neg", x)
+    def abs(self, x: Val) -> Val: return self.apply("abs", x)
+    def sign(self, x: Val) -> Val: return self.apply("sign", x)
+    def sqrt(self, x: Val) -> Val: return self.apply("sqrt", x)
+    def floor(self, x: Val) -> Val: return self.apply("floor", x)
+    def ceil(self, x: Val) -> Val: return self.apply("ceil", x)
+    def trunc(self, x: Val) -> Val: return self.apply("trunc", x)
+    def rint(self, x: Val) -> Val: return self.apply("rint", x)  # half to even
+    def not_(self, x: Val) -> Val: return self.apply("not", x)  # bool: logical; integers: bitwise
+    def isnan(self, x: Val) -> Val: return self.ne(x, x)
+    def call(self, name: str, *args: Val) -> Val: return self.apply(name, *args)  # a function of `MATH`
+
+    def select(self, condition: Val, x: Any, y: Any) -> Val:
+        if not isinstance(x, Val):
+            x = self.const(x, y.type)
+        if not isinstance(y, Val):
+            y = self.const(y, x.type)
+        assert condition.type == "bool" and x.type == y.type, (condition.type, x.type, y.type)
+        return self.apply("select", condition, x, y)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Val:
+        """x * y + z with one rounding; for our own mathematics, never for user expressions."""
+        t = next(v.type for v in (x, y, z) if isinstance(v, Val))
+        return self.apply("fma", *(v if isinstance(v, Val) else self.const(v, t) for v in (x, y, z)))
+
+    def cast(self, x: Val, type: str) -> Val:
+        return x if x.type == type else self.apply("cast", x, type=type)
+
+    def bitcast(self, x: Val, type: str) -> Val:
+        assert ITEMSIZE[x.type] == ITEMSIZE[type]
+        return x if x.type == type else self.apply("bitcast", x, type=type)
+
+
+def walk(roots: Iterable[Val]) -> list[Val]:
+    """Operands before users, each value once, in an order that depends on the DAG alone; without recursion."""
+    order: dict[int, Val] = {}
+    stack: list[tuple[Val, bool]] = [(v, False) for v in reversed(list(roots))]
+    while stack:
+        v, ready = stack.pop()
+        if id(v) in order:
+            continue
+        if ready:
+            order[id(v)] = v
+        else:
+            stack.append((v, True))
+            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+    return list(order.values())
+
+
+def _attr_key(attr: Any) -> Any:
+    """Constants by their bits: -0.0 is not 0.0, nan is nan, True is not 1."""
+    if isinstance(attr, float):
+        return "float", struct.pack("d", attr)
+    return type(attr).__name__, attr
