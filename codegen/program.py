@@ -1,0 +1,388 @@
+"""Program IR: the one description of what a compiled function does on the host, as a list of typed instructions.
+
+Two executors read it: the LLVM emitter (`codegen.emit_program`) and the plan runner (`runtime.plan`).  Profile, NaN guard
+and fault injection are passes over it or switches of the executors.  Values are names; every value is an `i64` or a
+`ptr` (0-d tensors live in 8-byte slots, so that scalar code is a kernel like any other).
+
+A *source* is `("arg", i)` or `("shared", i)`: a triple (data, dims, strides) in the frame or in a shared variable's
+cell.  Instructions with a `site` may fail; the site is a key of `Program.sites`, which says what the user built there.
+
+Commit rule (`verify` enforces it): every instruction that may fail precedes the first one that destroys state, and
+nothing reads a shared value's old storage after it was overwritten in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Source = tuple[str, int]
+Name = str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """A group scheduled for the CPU: flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest library reads.
+
+    operands: buffers in calling order (inputs, then outputs).  axes: order of the extents and of each operand's strides.
+    strides[o][a]: the dimensions of operand o whose byte strides add up to its step along axis a (empty: 0).
+    ints: run-time integers that kernels read: ("extent", e) or ("stride", operand, dim).
+    """
+
+    symbols: tuple[str, ...]
+    text: str  # definitions of the kernels, without shared declarations
+    descriptor: tuple[int, ...]  # words for `run_nest`; kernels are numbered within `symbols`
+    operands: tuple[Any, ...]  # codegen.group.Buffer
+    n_inputs: int
+    axes: tuple[str, ...]
+    extents: tuple[Any, ...]  # one per axis
+    strides: tuple[tuple[tuple[int, ...], ...], ...]
+    ints: tuple[tuple[Any, ...], ...]
+    may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
+    work: int  # estimated ns per 1,000 points, for the decision to release the GIL
+    declarations: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Instr:
+    may_fail: ClassVar[bool] = False
+
+
+# -- integers and addresses -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Const(Instr):
+    dst: Name
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent(Instr):
+    """dst = the length of an axis of a source."""
+
+    dst: Name
+    src: Source
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stride(Instr):
+    """dst = the byte stride of an axis of a source."""
+
+    dst: Name
+    src: Source
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Instr):
+    """dst = the address of a source's first element."""
+
+    dst: Name
+    src: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Arith(Instr):
+    """dst = a op b on i64: add sub floordiv mod min max; total: division by 0 gives 0."""
+
+    dst: Name
+    op: str
+    a: Name
+    b: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Mul(Instr):
+    """dst = a * b, checked for overflow."""
+
+    dst: Name
+    a: Name
+    b: Name
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Instr):
+    """dst = 1 if a op b else 0; eq ne lt le gt ge on i64."""
+
+    dst: Name
+    op: str
+    a: Name
+    b: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Instr):
+    """Fail unless a op b (eq le lt ge gt ne on i64)."""
+
+    op: str
+    a: Name
+    b: Name
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offset(Instr):
+    """dst = base + bytes: a view."""
+
+    dst: Name
+    base: Name
+    bytes: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Instr):
+    """dst = a if cond != 0 else b; values are two i64 or two ptr (`kind`)."""
+
+    dst: Name
+    cond: Name
+    a: Name
+    b: Name
+    kind: str = "i64"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadScalar(Instr):
+    """dst (i64) = the 0-d integer or bool at ptr."""
+
+    dst: Name
+    ptr: Name
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreScalar(Instr):
+    """The i64 `value` written as a 0-d integer or bool to ptr."""
+
+    ptr: Name
+    value: Name
+    dtype: str
+
+
+# -- storage ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Slot(Instr):
+    """dst = address of 8 bytes of the call's stack, for a 0-d value."""
+
+    dst: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes(Instr):
+    """dst (ptr) = address of constant bytes in the program object, 64-byte aligned."""
+
+    dst: Name
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arena(Instr):
+    """One allocation for several buffers: items are (dst ptr, number of bytes); each is 64-byte aligned.
+
+    At the top level the storage is the call's arena.  In a region it lives until the region's end.
+    """
+
+    items: tuple[tuple[Name, Name], ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewOut(Instr):
+    """dst (ptr) = data of a fresh C-contiguous array for output `output`; the object stands in objs[slot]."""
+
+    dst: Name
+    output: int
+    dims: tuple[Name, ...]
+    slot: int
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewList(Instr):
+    """objs[slot] = a list of n outputs."""
+
+    slot: int
+    n: int
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(Instr):
+    """dst (ptr) = where the new value of a shared variable goes: its own storage where nobody else can see it, it has
+    these dims and `fresh` is false; else fresh or spare storage, held in objs[slot]."""
+
+    dst: Name
+    shared: int
+    dims: tuple[Name, ...]
+    slot: int
+    site: int
+    fresh: bool = False
+    may_fail: ClassVar[bool] = True
+
+
+# -- work -------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Launch(Instr):
+    """Run a scheduled group.  strides[o][a]: byte stride (a name) of operand o along axis a, None for 0."""
+
+    plan: int  # index into Program.plans
+    operands: tuple[Name, ...]
+    strides: tuple[tuple[Name | None, ...], ...]
+    extents: tuple[Name, ...]
+    ints: tuple[Name, ...]
+    writes: tuple[Name, ...]  # the operands that are written
+    site: int  # used only if the plan may fail
+
+    @property
+    def reads(self) -> tuple[Name, ...]:
+        return tuple(o for o in self.operands if o not in self.writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm(Instr):
+    """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
+
+    `scratch`: a ptr to (m*k + k*n) items where an operand may have no unit stride, else None.
+    """
+
+    dtype: str
+    m: Name
+    n: Name
+    k: Name
+    a: Name
+    a_strides: tuple[Name, Name]
+    b: Name
+    b_strides: tuple[Name, Name]
+    c: Name
+    ldc: Name
+    alpha: float = 1.0
+    beta: float = 0.0
+    scratch: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Instr):
+    """Copy `bytes` bytes."""
+
+    dst: Name
+    src: Name
+    bytes: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Fill(Instr):
+    """Zero `bytes` bytes."""
+
+    dst: Name
+    bytes: Name
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall(Instr):
+    """Call the Python callable number `host` with owned arrays; inputs are (ptr, dtype, dims); outputs are written back.
+
+    The callable gets arrays and returns a sequence of arrays of exactly these dtypes and dims, or raises.
+    """
+
+    host: int
+    inputs: tuple[tuple[Name, str, tuple[Name, ...]], ...]
+    outputs: tuple[tuple[Name, str, tuple[Name, ...]], ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+# -- control ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class For(Instr):
+    """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next) pointers or
+    integers (`kinds`).  Signals are polled at the back edge."""
+
+    index: Name
+    count: Name
+    carried: tuple[tuple[Name, Name, Name], ...]
+    kinds: tuple[str, ...]
+    body: tuple[Instr, ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class If(Instr):
+    """Run one branch; results: (dst, name in then, name in else), `kinds` as in For."""
+
+    cond: Name
+    then: tuple[Instr, ...]
+    orelse: tuple[Instr, ...]
+    results: tuple[tuple[Name, Name, Name], ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+# -- state ------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Pin(Instr):
+    """If work (ns) > threshold: lock and hold every shared storage of the call, so that the GIL may be released."""
+
+    work: Name
+    threshold: int
+    slots: tuple[int, ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseGil(Instr):
+    """Only if pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireGil(Instr):
+    """Only if released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Instr):
+    """Swap the new storages in: (shared, slot), all of them; cannot fail, runs no Python code."""
+
+    updates: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Instr):
+    """The outputs' slots; `list_slot` -1: a single output object, else the list that takes them."""
+
+    slots: tuple[int, ...]
+    list_slot: int
+
+
+@dataclass(slots=True)
+class Program:
+    """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site (from 1)."""
+
+    name: str
+    args: list[tuple[str, tuple[int | None, ...]]]
+    shared: list[tuple[str, tuple[int | None, ...]]]
+    outputs: list[tuple[str, int]]
+    n_slots: int = 0
+    code: list[Instr] = field(default_factory=list)
+    plans: list[LaunchPlan] = field(default_factory=list)
+    sites: dict[int, dict[str, Any]] = field(default_factory=dict)
+    n_hosts: int = 0
+
+
+def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
+    """Every instruction in order, regions after their instruction, without recursion."""
+    stack = list(reversed(code))
+    while stack:
+        i = stack.pop()
+        yield i
+        if isinstance(i, For):
+            stack.extend(reversed(i.body))
+        elif isinstance(i, If):
+            stack.extend(reversed(i.orelse))
+            stack.extend(reversed(i.then))
