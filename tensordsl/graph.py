@@ -1,0 +1,348 @@
+"""The user's expression graph: variables, applications of ops to variables, and walks over them without recursion."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import CodeType, SimpleNamespace
+from typing import Any, Protocol
+
+import numpy as np
+
+from tensordsl.types import Dim, TensorType
+
+
+# -- one op = one row ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False, slots=True)
+class Elementwise:
+    """Meaning: one scalar computation at every point of the broadcast operands.
+
+    scalar(b, *values) -> value: written with a scalar builder, for every target.
+    loop(*dtypes) -> the dtypes to which the operands are cast first.
+    """
+
+    scalar: Callable[..., Any]
+    loop: Callable[..., tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reduction:
+    """Meaning: a Reducer over the axes `attrs["axis"]` (a tuple); output k of the op is the reducer's result `results[k]`.
+
+    The operands are first cast to `loop(*dtypes, **attrs)`.  with_index: the position along the (single) axis is a
+    second argument of the reducer.
+    """
+
+    reducer: Any
+    loop: Callable[..., tuple[str, ...]]
+    results: tuple[int, ...] = (0,)
+    with_index: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Movement:
+    """Meaning: the same elements at other places.  map(ndim of operand, **attrs) -> for every axis of the operand the
+    axis of the result that indexes it, or None (an axis of length 1, read at 0)."""
+
+    map: Callable[..., tuple[int | None, ...]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Expand:
+    """Meaning: other ops.  build(*variables, **attrs) -> variable(s), written with the public functions."""
+
+    build: Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kernel:
+    """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...)."""
+
+    name: str
+
+
+Meaning = Elementwise | Reduction | Movement | Expand | Kernel
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Op:
+    """Everything true of one operation.  Rows stand in `tensordsl.ops`; to add an op is to add one row and one `def`.
+
+    dtype(*dtypes, **attrs)   -> dtype of the result, or a tuple of several
+    shape(d, *operands, **attrs) -> shape of the result (a tuple of shapes if dtype gives several dtypes), written with the
+        dimension algebra `d` (see `Dims`); used for static types at construction and for symbolic extents in the compiler
+    oracle(*arrays, **attrs)  -> the result by NumPy, independent of the lowering: the judge
+    meaning                   -> how the compiler sees it
+    gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected; g, out are tuples if the
+        op has several outputs.  None: see `no_gradient`
+    no_gradient               -> the reason why there is none ("piecewise constant: ..." means zero almost everywhere)
+    """
+
+    name: str
+    dtype: Callable[..., Any]
+    shape: Callable[..., Any]
+    oracle: Callable[..., Any] | None
+    meaning: Meaning
+    gradient: Callable[..., Sequence[Variable | None]] | None = None
+    no_gradient: str = ""
+    commutative: bool = False
+    effect: bool = False
+    ulp: float = 0.0  # how far the native result may be from the oracle's, in units in the last place
+    domain: tuple[float, float] = (-10.0, 10.0)  # where random tests draw real operands from
+    symbol: str = ""  # infix or prefix spelling for pp, e.g. "+"
+    print_name: str = ""
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        return apply(self, *inputs, **attrs)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Dims(Protocol):
+    """The algebra of dimensions that shape rules are written in: over ints and None here, over extents in the compiler."""
+
+    def shape(self, operand: Any) -> tuple[Any, ...]: ...
+    def value(self, operand: Any) -> Any:
+        """The value of a 0-d integer operand as a dimension."""
+
+    def add(self, a: Any, b: Any) -> Any: ...
+    def sub(self, a: Any, b: Any) -> Any: ...
+    def mul(self, a: Any, b: Any) -> Any: ...
+    def floordiv(self, a: Any, b: Any) -> Any: ...
+    def minimum(self, a: Any, b: Any) -> Any: ...
+    def maximum(self, a: Any, b: Any) -> Any: ...
+    def same(self, a: Any, b: Any, what: str) -> Any:
+        """The common dimension; different ones are an error (at once if known, else at run time)."""
+
+    def broadcast(self, dims: Sequence[Any]) -> Any:
+        """The dimension of aligned axes: a static 1 gives way; all others must agree."""
+
+
+class StaticDims:
+    """`Dims` over ints and None (unknown)."""
+
+    def shape(self, operand: Variable) -> tuple[Dim, ...]:
+        return operand.type.shape
+
+    def value(self, operand: Variable) -> Dim:
+        return int(operand.data) if isinstance(operand, Constant) else None
+
+    def add(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else a + b
+
+    def sub(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else a - b
+
+    def mul(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else a * b
+
+    def floordiv(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else (a // b if b else 0)
+
+    def minimum(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else min(a, b)
+
+    def maximum(self, a: Dim, b: Dim) -> Dim:
+        return None if a is None or b is None else max(a, b)
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        if a is not None and b is not None and a != b:
+            raise ValueError(f"{what}: {a} != {b}")
+        return b if a is None else a
+
+    def broadcast(self, dims: Sequence[Dim]) -> Dim:
+        known = {d for d in dims if d not in (None, 1)}
+        if len(known) > 1:
+            raise ValueError(f"lengths {', '.join(map(str, sorted(d for d in known if d is not None)))} do not broadcast")
+        if known:
+            return known.pop()
+        return None if None in dims else 1
+
+
+STATIC = StaticDims()
+
+
+# -- variables and applications --------------------------------------------------------------------------------------
+class Origin:
+    """Where the user built something: cheap to capture, resolved to file and line only when printed."""
+
+    __slots__ = ("code", "instruction")
+
+    def __init__(self, code: CodeType, instruction: int) -> None:
+        self.code, self.instruction = code, instruction
+
+    @property
+    def line(self) -> int:
+        for start, end, line in self.code.co_lines():
+            if start <= self.instruction < end and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    @property
+    def file(self) -> str:
+        return self.code.co_filename
+
+    def source(self) -> str:
+        """The user's line of text, "" if there is no such file."""
+        import linecache
+
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        text = self.source()
+        return f"{self.file}:{self.line} in {self.code.co_name}" + (f"\n    {text}" if text else "")
+
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# The sub-packages are also reached through the folders beside the package in a source checkout.
+_OURS = (_PACKAGE, *(os.path.realpath(_PACKAGE + name) + os.sep for name in ("codegen", "runtime")))
+
+
+def capture_origin() -> Origin | None:
+    """The innermost frame outside this library."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_OURS):
+            return Origin(frame.f_code, frame.f_lasti)
+        frame = frame.f_back  # type: ignore[assignment]  # typeshed has no Optional loop variable here
+    return None
+
+
+class Variable:
+    """A symbolic value.  `type`; `owner` (the Apply that makes it, or None), `index` among its outputs; `name` and `tag` are
+    the user's to set.  Two variables are equal only if they are the same object."""
+
+    __slots__ = ("type", "owner", "index", "name", "tag", "origin", "__weakref__", "__dict__")
+
+    def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
+        self.type, self.owner, self.index, self.name = type, owner, index, name
+        self.tag = SimpleNamespace()
+        self.origin = owner.origin if owner is not None else capture_origin()
+
+    def __repr__(self) -> str:
+        if self.name:
+            return self.name
+        return f"<{self.type}>" if self.owner is None else f"{self.owner.op.name}.{self.index}"
+
+
+class Constant(Variable):
+    """A variable with a value that never changes: `data`, an array that must not be written."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, type: TensorType, data: Any, name: str | None = None) -> None:
+        super().__init__(type, name=name)
+        self.data: Any = data
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Apply:
+    """One use of an op: `inputs` and `attrs` give `outputs`."""
+
+    op: Op
+    inputs: tuple[Variable, ...]
+    attrs: dict[str, Any]
+    origin: Origin | None
+    outputs: tuple[Variable, ...] = field(default=(), init=False)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
+
+
+class OpTypeError(TypeError):
+    """An op was applied to operands its row does not accept."""
+
+
+class OpShapeError(ValueError):
+    """An op was applied to operands whose known shapes do not fit."""
+
+
+def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
+    """Apply `op` and check dtypes and static shapes now, in the user's own frame.
+
+    Returns one variable, or a tuple where the op has several results.
+    """
+    try:
+        dtype = op.dtype(*(v.type.dtype for v in inputs), **attrs)
+        shape = op.shape(STATIC, *inputs, **attrs)
+    except TypeError as error:
+        raise OpTypeError(_mismatch(op, inputs, error)) from None
+    except ValueError as error:
+        raise OpShapeError(_mismatch(op, inputs, error)) from None
+    node = Apply(op, inputs, attrs, capture_origin())
+    several = isinstance(dtype, tuple)
+    dtypes, shapes = (dtype, shape) if several else ((dtype,), (shape,))
+    outputs = tuple(
+        TensorType(t, tuple(s)).make_variable(node, k) for k, (t, s) in enumerate(zip(dtypes, shapes, strict=True))
+    )
+    object.__setattr__(node, "outputs", outputs)
+    for hook in _APPLY_HOOKS:
+        hook(node)
+    return outputs if several else outputs[0]
+
+
+# Called with every new Apply; `tensordsl.debugging` puts the computation of test values here while it is switched on.
+_APPLY_HOOKS: list[Callable[[Apply], None]] = []
+
+
+def _mismatch(op: Op, inputs: Sequence[Variable], error: Exception) -> str:
+    got = ", ".join(f"{v.name}: {v.type}" if v.name else str(v.type) for v in inputs)
+    return f"{op.name}: {error}\n  operands: ({got})"
+
+
+# -- walks -----------------------------------------------------------------------------------------------------------
+def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Apply]:
+    """Every application that `outputs` need, operands before users, each once, in an order that depends on the graph
+    alone; the makers of variables in `stop` are left out."""
+    blocked = {id(v) for v in stop}
+    done: dict[int, Apply] = {}
+    stack: list[tuple[Apply, bool]] = []
+
+    def push(variables: Iterable[Variable]) -> None:
+        for v in variables:
+            if v.owner is not None and id(v.owner) not in done and id(v) not in blocked:
+                stack.append((v.owner, False))
+
+    push(reversed(list(outputs)))
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in done:
+            continue
+        if ready:
+            done[id(node)] = node
+            continue
+        stack.append((node, True))
+        push(reversed(node.inputs))
+    return list(done.values())
+
+
+def ancestors(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Variable]:
+    """Every variable that `outputs` depend on, themselves included, operands first."""
+    outputs = list(outputs)
+    seen: dict[int, Variable] = {}
+    for node in toposort(outputs, stop):
+        for v in (*node.inputs, *node.outputs):
+            seen.setdefault(id(v), v)
+    for v in outputs:
+        seen.setdefault(id(v), v)
+    return list(seen.values())
+
+
+def inputs_of(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Variable]:
+    """The variables without owner (constants left out) that `outputs` depend on, in order of first use."""
+    blocked = {id(v) for v in stop}
+    return [
+        v
+        for v in ancestors(outputs, stop)
+        if (v.owner is None or id(v) in blocked) and not isinstance(v, Constant)
+    ]
+
+
+def constant_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
+    """A private, read-only array."""
+    data = np.array(value, dtype=dtype, order="C")
+    data.flags.writeable = False
+    return data

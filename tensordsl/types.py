@@ -1,0 +1,88 @@
+"""What is known of a value before its contents: a dtype and a shape with possibly unknown extents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tensordsl.graph import Variable
+
+SIGNED = ("int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+INTEGERS = SIGNED + UNSIGNED
+FLOATS = ("float32", "float64")
+DTYPES = ("bool", *INTEGERS, *FLOATS)
+DISCRETE = ("bool", *INTEGERS)
+
+Dim = int | None
+_RANK_NAMES = {
+    (): "scalar", (False,): "vector", (False, False): "matrix", (True, False): "row", (False, True): "col",
+    (True,): "(True,)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """The type of a tensor: `dtype` (a NumPy name) and `shape`, one int or None (unknown until run time) per axis.
+
+    An axis of static length 1 broadcasts; an unknown one never does (as in Theano).
+
+    >>> TensorType("float64", (None, 1))
+    TensorType(float64, col)
+    >>> TensorType("float64", (None, 1)).broadcastable
+    (False, True)
+    """
+
+    dtype: str
+    shape: tuple[Dim, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise TypeError(f"unsupported dtype {self.dtype!r}; supported: {', '.join(DTYPES)}")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        return tuple(d == 1 for d in self.shape)
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
+
+    def __call__(self, name: str | None = None) -> Variable:
+        """A fresh variable of this type, named `name`."""
+        from tensordsl.tensor.var import TensorVariable  # late: the variable class stands above this floor
+
+        return TensorVariable(self, name=name)
+
+    def make_variable(self, owner: Any, index: int) -> Variable:
+        """The variable that stands for output `index` of the application `owner`."""
+        from tensordsl.tensor.var import TensorVariable  # late: see __call__
+
+        return TensorVariable(self, owner=owner, index=index)
+
+    def accepts(self, other: TensorType) -> bool:
+        """Whether every value of type `other` is a value of this type."""
+        return (
+            self.dtype == other.dtype
+            and self.ndim == other.ndim
+            and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
+        )
+
+    def __str__(self) -> str:
+        known = self.broadcastable
+        if any(d not in (None, 1) for d in self.shape):
+            kind = "shape=(" + ", ".join("?" if d is None else str(d) for d in self.shape) + ("," * (self.ndim == 1)) + ")"
+        elif known in _RANK_NAMES:
+            kind = _RANK_NAMES[known]
+        else:
+            kind = f"{self.ndim}D" if not any(known) else str(known)
+        return f"TensorType({self.dtype}, {kind})"
+
+    __repr__ = __str__
