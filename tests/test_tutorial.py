@@ -1,6 +1,7 @@
 """The Theano tutorial, row by row: every feature that its cells use behaves and prints as under Theano 1.0.5.
 
-A test's name begins with its row of the feature table; the last row trains the tutorial's network and compares the twenty costs with Theano's.
+A test's name begins with its row of the feature table; the last row trains the tutorial's network and compares the
+twenty costs with Theano's.
 """
 
 from __future__ import annotations

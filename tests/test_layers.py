@@ -1,0 +1,157 @@
+"""Who may import whom: the layers are a table, and every import statement of the library is checked against it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.runtime": "runtime"}
+
+# A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
+LEAVES = frozenset({"errors", "config", "version"})
+GRAPH = LEAVES | {"types", "graph"}
+OPS = GRAPH | {"ops"}
+FRONT = OPS | {"tensor", "gradient", "shared", "reference", "printing"}
+
+# A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    **{leaf: LEAVES for leaf in LEAVES},
+    "types": LEAVES,
+    "graph": LEAVES | {"types"},
+    "ops": GRAPH,
+    "tensor": OPS | {"gradient"},
+    "gradient": OPS | {"tensor"},
+    "reference": OPS,
+    "printing": OPS | {"tensor"},
+    "shared": OPS | {"tensor", "runtime"},
+    "debugging": FRONT,
+    "scan": FRONT,
+    "codegen.abi": LEAVES,
+    "codegen": OPS | {"codegen.abi"},
+    "runtime": LEAVES | {"codegen.abi"},
+    "function": FRONT | {"debugging", "codegen", "codegen.abi", "runtime"},
+    "compile": FRONT | {"debugging", "codegen", "codegen.abi", "runtime", "function"},
+}
+
+# Late imports that go up a layer, each with the reason why no other way is better.
+UPWARD = {
+    ("types", "tensor"): "a type makes variables of the class that carries the operators (tensor.var)",
+    ("graph", "function"): "Variable.eval compiles",
+    ("tensor", "function"): "TensorVariable.eval compiles",
+    ("graph", "printing"): "str and repr of a variable are worded in one place",
+    ("tensor", "printing"): "str and repr of a variable are worded in one place",
+    ("tensor", "shared"): "`T.shared` is an alias of the public function",
+}
+
+THIRD_PARTY = frozenset({"numpy", "llvmlite"})
+# Loaded only when something is compiled or run: importing tensordsl must stay cheap.
+LAZY = ("llvmlite", "hypothesis", "scipy", "mpmath", "matplotlib", "pycuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported module: where it stands, what it names, and whether it runs at import time."""
+
+    source: str
+    line: int
+    target: str
+    is_late: bool
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line} imports {self.target}"
+
+
+def modules() -> dict[str, Path]:
+    """The dotted name and file of each module of the library."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join([package, *(part for part in parts if part != "__init__")])] = path
+    return found
+
+
+MODULES = modules()
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def statements(node: ast.AST, is_late: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Each import statement below `node` that can run, and whether it stands in a function."""
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            assert isinstance(child, ast.If)
+            for other in child.orelse:
+                yield from statements(other, is_late)
+        elif isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, is_late
+        else:
+            yield from statements(child, is_late or isinstance(child, ast.FunctionDef | ast.Lambda))
+
+
+def imports(source: str) -> Iterator[Import]:
+    for node, is_late in statements(ast.parse(MODULES[source].read_text())):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        else:
+            assert node.level == 0, f"{source}:{node.lineno}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            targets = [name if name in MODULES else str(node.module) for name in names]
+        for target in targets:
+            yield Import(source, node.lineno, target, is_late)
+
+
+def layer(module: str) -> str:
+    """The row of `MAY_IMPORT` that holds `module`, such as `codegen.abi`, `ops`, or `` for the package itself."""
+    parts = module.split(".")[1:]
+    if parts[:2] == ["codegen", "abi"]:
+        return "codegen.abi"
+    return parts[0] if parts else ""
+
+
+@pytest.mark.parametrize("source", sorted(set(MODULES) - {"tensordsl"}))
+def test_a_module_imports_only_the_layers_below_it(source: str) -> None:
+    own = layer(source)
+    assert own in MAY_IMPORT, f"{source} has no row in MAY_IMPORT: decide where it belongs"
+    for found in imports(source):
+        if found.target.split(".")[0] != "tensordsl":
+            continue
+        target = layer(found.target)
+        assert target, f"{found}: the package imports its parts, never the other way round"
+        allowed = target == own or target in MAY_IMPORT[own] or (found.is_late and (own, target) in UPWARD)
+        assert allowed, f"{found}: {own} may import {sorted(MAY_IMPORT[own])}"
+
+
+@pytest.mark.parametrize("source", sorted(MODULES))
+def test_a_module_imports_only_numpy_llvmlite_and_the_standard_library(source: str) -> None:
+    for found in imports(source):
+        top = found.target.split(".")[0]
+        assert top not in ("codegen", "runtime"), f"{found}: write tensordsl.{top}"
+        assert top == "tensordsl" or top in THIRD_PARTY or top in sys.stdlib_module_names, str(found)
+
+
+def test_the_layers_below_the_upward_exceptions_have_no_cycles() -> None:
+    done: set[str] = set()
+    # tensor and gradient are one layer in two files: the operators' namespace offers grad.
+    waiting = {name: set(below) - {name} for name, below in MAY_IMPORT.items()}
+    for leaf in LEAVES:
+        waiting[leaf] = set()
+    waiting["gradient"].discard("tensor")
+    while ready := {name for name, below in waiting.items() if name not in done and below <= done}:
+        done |= ready
+    assert done == set(MAY_IMPORT)
+
+
+def test_importing_tensordsl_loads_nothing_heavy() -> None:
+    program = f"import sys, tensordsl, tensordsl.tensor; print(*[name for name in {LAZY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
