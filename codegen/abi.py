@@ -40,21 +40,21 @@ DTYPES = (
 )  # fmt: skip
 DTYPE_CODE = {name: code for code, name in enumerate(DTYPES)}
 
-# -- Function: the heap type's instance.  CTX and SLOW are borrowed from OWNER, the one strong reference ---------------
+# -- Function: the heap type's instance.  CTX and SLOW are borrowed from OWNER, the one strong reference --------------
 FN_VECTORCALL, FN_DICT, FN_WEAK, FN_CTX, FN_SLOW, FN_OWNER, FN_SIZE = (HEAD + 8 * i for i in range(7))
 
-# -- PyObject, PyArrayObject, PyListObject (the run time checks NumPy's at import) -------------------------------------
+# -- PyObject, PyArrayObject, PyListObject (the run time checks NumPy's at import) ------------------------------------
 OB_REFCNT, OB_TYPE = HEAD - 16, HEAD - 8  # i32 at OB_REFCNT: negative means immortal
 ND_DATA, ND_NDIM, ND_DIMS, ND_STRIDES, ND_BASE, ND_DESCR, ND_FLAGS, ND_WEAK = (HEAD + 8 * i for i in range(8))
 C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
 SCALAR_VALUE = HEAD  # the value in a float object and in NumPy's numeric scalars
 LIST_ITEMS = HEAD + 8  # PyObject** of a list
 
-# -- a source: a frame's argument and the first three words of a cell --------------------------------------------------
+# -- a source: a frame's argument and the first three words of a cell -------------------------------------------------
 SRC_DATA, SRC_DIMS, SRC_STRIDES, SRC_SIZE = 0, 8, 16, 24  # ptr; ptr to i64 extents; ptr to i64 byte strides
-# Arguments may have any strides (0 and negative too), aligned; shared values are C-contiguous.  0-d: no dims, no strides.
+# Arguments: any strides (0 and negative too), aligned.  Shared values: C-contiguous.  0-d: no dims, no strides.
 
-# -- context: one per function, 8-byte slots -----------------------------------------------------------------------------
+# -- context: one per function, 8-byte slots --------------------------------------------------------------------------
 CTX_RT = 0  # the run-time table
 CTX_DESC = 8  # argument descriptors
 CTX_KERN = 16  # kernel addresses, in the order of meta["kernels"]
@@ -68,19 +68,19 @@ CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_SIZE = 96
 
-# -- argument and output descriptors ---------------------------------------------------------------------------------------
+# -- argument and output descriptors ----------------------------------------------------------------------------------
 DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_SIZE = 0, 8, 12, 16, 24, 32, 40
-# STATIC: ptr to i64[ndim], -1 = any extent, or NULL.  SCALAR: NumPy's scalar type of a 0-d argument, PYTHON: `float` for
-# a 0-d float64 argument; else NULL.
+# STATIC: ptr to i64[ndim], -1 = any extent, or NULL.  SCALAR: NumPy's scalar type of a 0-d argument, PYTHON: `float`
+# for a 0-d float64 argument; else NULL.
 OUT_DESCR, OUT_NDIM, OUT_SIZE = 0, 8, 16
 
-# -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` -----------------------------
+# -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` ----------------------
 CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_SIZE = 24, 32, 40, 48, 56  # a source precedes
 # LOCK: identifier of the thread that has pinned the cell, 0 = free; written only under the GIL.
 # SPARE: the array that the last swap replaced; the next update writes into it if nobody else sees it.
 SPARE_LIMIT = 1 << 26  # bytes; larger arrays are dropped instead of kept as spare
 
-# -- frame: on the stub's stack, one per call -------------------------------------------------------------------------------
+# -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
 FR_SITE, FR_KIND, FR_A, FR_B, FR_C = 0, 8, 16, 24, 32  # the error record: i64 each
 FR_ARENA = 40  # newest block of this call
 FR_TSTATE = 48  # the thread state while the GIL is released, else NULL
@@ -91,34 +91,33 @@ FR_ARGS = 72  # one source per argument
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(8)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 
-# -- host-call operand: C-contiguous storage of a dtype (code) -----------------------------------------------------------------
+# -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
 # the record that the Python entry reads: host number, operands in and out
 CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT, CALL_SIZE = 0, 8, 16, 24, 32, 40
 
-# -- arena block: a 64-byte head before the storage ----------------------------------------------------------------------------
+# -- arena block: a 64-byte head before the storage -------------------------------------------------------------------
 BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 64
-# The pool is CLASSES x SLOTS pointers to free blocks, exchanged atomically (no lock: safe without the GIL and over fork).
+# The pool: per class SLOTS pointers to free blocks, exchanged atomically (no lock: safe without the GIL, over fork).
 # Blocks of class c hold BLOCK_HEAD + 2**c bytes; class -1: larger than any class, never kept.
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
-# -- run-time table --------------------------------------------------------------------------------------------------------------
+# -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
 HELPERS = {
-    # (ctx, frame, site, output, dims) -> data; the object goes to *slot
-    "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot
+    "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot -> data; the object: *slot
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
-    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, fresh -> data
+    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, fresh -> data; NULL: failed
     "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
     "save_thread": "void (ptr, ptr)",  # ctx, frame: releases the GIL if the call is pinned
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
-    "commit": "void (ptr, i64, ptr)",  # ctx, shared, slot: swaps if *slot is not NULL; the program calls it for all updates
+    "commit": "void (ptr, i64, ptr)",  # ctx, shared, slot: swaps if *slot is not NULL
     "release": "void (ptr, ptr, ptr, i64)",  # ctx, frame, objs, n
     "fail": "ptr (ptr, ptr, ptr, i64)",  # ctx, frame, objs, n -> NULL
-    "take_arena": "ptr (ptr, ptr, i64, i64)",  # ctx, frame, site, bytes -> 64-byte aligned; any number of times per call
+    "take_arena": "ptr (ptr, ptr, i64, i64)",  # ctx, frame, site, bytes -> 64-byte aligned; any number per call
     "free_arena": "void (ptr, ptr, ptr)",  # ctx, frame, ptr: gives back this block and all taken after it
-    "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0: done
+    "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0
     "poll": "i64 (ptr, ptr, i64)",  # ctx, frame, site -> 0: go on, else failed (KeyboardInterrupt is set)
     # rt, m, n, k, A, row and column stride, B, row and column stride (elements), C, ldc, alpha, beta, scratch or NULL
     "gemm_float64": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
@@ -135,13 +134,13 @@ _CPYTHON = (
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free")
 _DATA = ("np_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead")
-# blas_int: bytes of an integer of the BLAS, 0: there is none.  dead: what a cleared Function's vectorcall calls (Python).
+# blas_int: bytes of an integer of the BLAS, 0: none.  dead: what a cleared Function's vectorcall calls (Python).
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
 CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
 
-# -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------------------
+# -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 LIBRARY = {
     "native": (
         "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
