@@ -7,12 +7,15 @@ gives the generics in order.  No field of a group names a target; every choice o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tensordsl.codegen.scalar import Builder, Val, walk
+from tensordsl.ops.reducers import Reducer
+
+__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "levels", "passes", "region"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,26 +25,6 @@ class Buffer:
     name: str
     type: str
     shape: tuple[Any, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Reducer:
-    """A monoid with its way in and out, over a state of one or more values.
-
-    The four parts are functions of a Builder.  All parallel forms (lanes, blocks, warps, stages) come from `combine`, which
-    is associative and commutative up to rounding with `identity` as neutral element; `step(s, x) = combine(s, lift(x))`,
-    perhaps cheaper.  `state` and `result` give dtypes from the dtypes of the arguments.
-    """
-
-    name: str
-    state: Callable[[tuple[str, ...]], tuple[str, ...]]
-    identity: Callable[[tuple[str, ...]], tuple[Any, ...]]
-    step: Callable[[Builder, tuple[Val, ...], tuple[Val, ...]], tuple[Val, ...]]
-    combine: Callable[[Builder, tuple[Val, ...], tuple[Val, ...]], tuple[Val, ...]]
-    finish: Callable[[Builder, tuple[Val, ...]], tuple[Val, ...]] = lambda b, s: s
-
-    def result(self, types: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(v.type for v in region(self, "finish", types)[1])
 
 
 @cache
