@@ -1,0 +1,102 @@
+"""What the expansions share: the layout of each float type, polynomials, exact sums and products, powers of two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tensordsl.codegen.scalar import Builder, Val
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A float type as its bits: `magic` + n holds the integer n in its low bits, for |n| < 2^(mantissa - 2)."""
+
+    integer: str
+    bits: int
+    mantissa: int
+    bias: int
+    magic: float
+    tiny: float  # the smallest normal number
+    field: int  # bits of a `magic` number above the integer that it holds, for sign extension
+
+    @property
+    def scale_up(self) -> int:
+        """Subnormal numbers times 2^scale_up are normal."""
+        return self.mantissa + 2
+
+
+FORMATS = {
+    "float64": Format("int64", 64, 52, 1023, 1.5 * 2.0**52, 2.0**-1022, 32),
+    "float32": Format("int32", 32, 23, 127, 1.5 * 2.0**23, 2.0**-126, 10),
+}
+
+
+def polynomial(b: Builder, x: Val, coefficients: Sequence[float]) -> Val:
+    """sum c_i x^i (lowest first) in Estrin's form: a short chain, for the latency of fma."""
+    terms: list[Val | float] = list(coefficients)
+    while len(terms) > 1:
+        pairs = [b.fma(terms[i + 1], x, terms[i]) for i in range(0, len(terms) - 1, 2)]
+        terms = [*pairs, *([terms[-1]] if len(terms) % 2 else [])]
+        if len(terms) > 1:
+            x = b.mul(x, x)
+    result = terms[0]
+    return result if isinstance(result, Val) else b.const(result, x.type)
+
+
+def two_sum(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
+    """x + y = s + e exactly (Knuth)."""
+    s = b.add(x, y)
+    t = b.sub(s, x)
+    return s, b.add(b.sub(x, b.sub(s, t)), b.sub(y, t))
+
+
+def fast_two_sum(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
+    """x + y = s + e exactly if |x| >= |y| or x == 0 (Dekker)."""
+    s = b.add(x, y)
+    return s, b.sub(y, b.sub(s, x))
+
+
+def two_product(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
+    p = b.mul(x, y)
+    return p, b.fma(x, y, b.neg(p))
+
+
+def round_by_magic(b: Builder, x: Val, factor: float) -> tuple[Val, Val]:
+    """n = x * factor rounded to an integer, as a float and as `magic` bits."""
+    f = FORMATS[x.type]
+    shifted = b.fma(x, b.const(factor, x.type), b.const(f.magic, x.type))
+    return b.sub(shifted, f.magic), b.bitcast(shifted, f.integer)
+
+
+def integer_of_magic(b: Builder, bits: Val, type: str) -> Val:
+    """The integer n in `magic` bits, sign-extended."""
+    f = FORMATS[type]
+    return b.shr(b.shl(bits, f.field), f.field)
+
+
+def power_of_two(b: Builder, n: Val, type: str) -> Val:
+    """2^n for an integer n of a normal number."""
+    f = FORMATS[type]
+    return b.bitcast(b.shl(b.add(n, f.bias), f.mantissa), type)
+
+
+def scale(b: Builder, x: Val, n: Val) -> Val:
+    """x 2^n, in two factors: n may be outside the range of exponents; one rounding into the subnormal numbers."""
+    half = b.shr(n, 1)
+    return b.mul(b.mul(x, power_of_two(b, half, x.type)), power_of_two(b, b.sub(n, half), x.type))
+
+
+def clamp(b: Builder, x: Val, low: float, high: float) -> Val:
+    """x in [low, high]; a nan stays."""
+    x = b.select(b.lt(x, low), low, x)
+    return b.select(b.gt(x, high), high, x)
+
+
+def as_float(b: Builder, n: Val, type: str) -> Val:
+    """A small integer (|n| < 2^31 at float64) as a float; float64 needs no conversion instruction this way."""
+    f = FORMATS[type]
+    if type == "float32":
+        return b.cast(n, type)
+    magic_bits = 0x4338000000000000
+    return b.sub(b.bitcast(b.add(n, magic_bits), type), f.magic)

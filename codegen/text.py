@@ -1,0 +1,628 @@
+"""LLVM text for scalar values, W lanes at a time: the one emitter of CPU code below the loops.
+
+`emit` walks a DAG of `codegen.scalar` values and appends one or a few instructions for each to a `Code`.  At W = 1 the
+values are scalars, else `<W x T>`.  All operations are total with NumPy's results; what has no total LLVM
+instruction is guarded by selects.  Only intrinsics that every target has as instructions are used, so that objects
+have no external symbols.  Mathematical functions are expanded by `codegen.math`, in place or as internal functions.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from tensordsl.codegen.math import EXPANSIONS, SLOW
+from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
+
+Env = dict[int, str]
+
+TYPES = {
+    "bool": "i1", "float32": "float", "float64": "double",
+    **{name: f"i{8 * ITEMSIZE[name]}" for name in (*SIGNED, *UNSIGNED)},
+}  # fmt: skip
+FLOAT_LIBRARY = ("mod", "floordiv", "fmod")  # of floats: their step is a loop, so they are internal functions
+INLINE = 4  # transcendental functions expanded in place per kernel; a kernel with more calls all of them
+
+
+class Code:
+    """Lines of one function's body, and what the module must hold for it.
+
+    `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
+    `block` is the label of the block that is being written: the predecessor to name in a phi.
+    """
+
+    def __init__(self, prefix: str = "v", inline: int = INLINE) -> None:
+        self.lines: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
+        self.inline = inline
+        self.block = "entry"
+        self._prefix = prefix
+        self._count = 0
+
+    def tmp(self) -> str:
+        """A fresh value name."""
+        self._count += 1
+        return f"%{self._prefix}{self._count}"
+
+    def op(self, right: str) -> str:
+        """`name = right`; the name."""
+        name = self.tmp()
+        self.lines.append(f"  {name} = {right}")
+        return name
+
+    def do(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+    def label(self, hint: str = "block") -> str:
+        """A fresh label (without %), to be placed by `place`; values and labels share one namespace in LLVM."""
+        self._count += 1
+        return f"{self._prefix}.{hint}{self._count}"
+
+    def place(self, label: str) -> None:
+        """Begin the block `label`."""
+        self.lines.append(label + ":")
+        self.block = label
+
+    def call(self, name: str, result: str, *operands: str) -> str:
+        """Call of `@name`; operands are `type value`."""
+        return self.op(f"call {result} @{name}({', '.join(operands)})")
+
+    def intrinsic(self, name: str, dtype: str, W: int, *operands: str) -> str:
+        """Call of the intrinsic `llvm.<name>` over operands and result of `dtype` at W lanes."""
+        t = llvm_type(dtype, W)
+        symbol = f"llvm.{name}.{'' if W == 1 else f'v{W}'}{MANGLED[dtype]}"
+        self.declarations.setdefault(symbol, f"declare {t} @{symbol}({', '.join([t] * len(operands))})")
+        return self.call(symbol, t, *(f"{t} {x}" for x in operands))
+
+    def any(self, mask: str, W: int) -> str:
+        """An i1: is any lane of the mask true?"""
+        if W == 1:
+            return mask
+        symbol = f"llvm.vector.reduce.or.v{W}i1"
+        self.declarations.setdefault(symbol, f"declare i1 @{symbol}(<{W} x i1>)")
+        return self.call(symbol, "i1", f"<{W} x i1> {mask}")
+
+    def need(self, other: Code) -> None:
+        """Take over what another body needs of the module."""
+        self.declarations |= other.declarations
+        self.functions |= other.functions
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+MANGLED = {"bool": "i1", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
+
+
+def llvm_type(dtype: str, W: int = 1) -> str:
+    """The register type: bool is i1 here, i8 in memory (`memory_type`)."""
+    return TYPES[dtype] if W == 1 else f"<{W} x {TYPES[dtype]}>"
+
+
+def memory_type(dtype: str, W: int = 1) -> str:
+    t = "i8" if dtype == "bool" else TYPES[dtype]
+    return t if W == 1 else f"<{W} x {t}>"
+
+
+def constant(value: object, dtype: str, W: int = 1) -> str:
+    """An operand: exact bits for floats (float32 is written as the double of the same value), wrapped for integers."""
+    if dtype == "bool":
+        text = "true" if value else "false"
+    elif dtype in FLOATS:
+        text = _float_text(float(value), dtype)  # type: ignore[arg-type]
+    else:
+        bits = 8 * ITEMSIZE[dtype]
+        wrapped = int(value) & ((1 << bits) - 1)  # type: ignore[call-overload]
+        text = str(wrapped - (1 << bits) if dtype in SIGNED and wrapped >> (bits - 1) else wrapped)
+    return text if W == 1 else f"splat ({TYPES[dtype]} {text})"
+
+
+def _float_text(value: float, dtype: str) -> str:
+    if dtype == "float32":
+        try:
+            value = struct.unpack("f", struct.pack("f", value))[0]
+        except OverflowError:
+            value = float("inf") if value > 0 else float("-inf")
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> str:
+    """W adjacent elements at `pointer`; `align` in bytes, by default the element's."""
+    align = align or ITEMSIZE[dtype]
+    t = memory_type(dtype, W)
+    value = code.op(f"load {t}, ptr {pointer}, align {align}")
+    return code.op(f"icmp ne {t} {value}, zeroinitializer" if W > 1 else f"icmp ne i8 {value}, 0") if dtype == "bool" else value
+
+
+def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None, suffix: str = "") -> None:
+    """Store W adjacent elements; `suffix` is metadata such as `, !nontemporal !0`."""
+    align = align or ITEMSIZE[dtype]
+    t = memory_type(dtype, W)
+    if dtype == "bool":
+        value = code.op(f"zext {llvm_type(dtype, W)} {value} to {t}")
+    code.do(f"store {t} {value}, ptr {pointer}, align {align}{suffix}")
+
+
+def splat(code: Code, value: str, dtype: str, W: int) -> str:
+    """A scalar in all lanes."""
+    if W == 1:
+        return value
+    t = llvm_type(dtype, W)
+    first = code.op(f"insertelement {t} poison, {TYPES[dtype]} {value}, i32 0")
+    return code.op(f"shufflevector {t} {first}, {t} poison, <{W} x i32> zeroinitializer")
+
+
+def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
+    """Emit every value under `roots` that `env` (id -> operand) has not; `leaf` gives the operands of those that are no
+    operations: load, index, extent, param, result."""
+    todo = _missing(roots, env)
+    count = sum(v.op in MATH for v in todo)
+    in_place = count <= code.inline
+    if in_place:
+        code.inline -= count
+    for v in todo:
+        if v.op == "const":
+            env[id(v)] = constant(v.attr, v.type, W)
+        elif v.op in MATH:
+            operands = [env[id(a)] for a in v.args]
+            env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and v.op not in SLOW)
+        elif v.op in ARITY:
+            env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
+        else:
+            assert leaf is not None, v.op
+            env[id(v)] = leaf(v)
+
+
+def _missing(roots: Iterable[Val], env: Env) -> list[Val]:
+    """`walk`, but not below values of `env` or below leaves (the reduction behind a `result`)."""
+    order: dict[int, Val] = {}
+    stack = [(v, False) for v in reversed(list(roots))]
+    while stack:
+        v, ready = stack.pop()
+        if id(v) in order or id(v) in env:
+            continue
+        if ready or v.op == "result":
+            order[id(v)] = v
+        else:
+            stack.append((v, True))
+            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+    return list(order.values())
+
+
+# Mathematical functions
+
+
+def math_symbol(name: str, dtype: str, W: int) -> str:
+    return f"tds_{name}_{dtype}_{W}"
+
+
+def math_definition(name: str, dtype: str, W: int) -> str:
+    """The internal function `math_symbol` (and those it calls are in `Code.functions` of who calls it)."""
+    return _definition(name, dtype, W)[0]
+
+
+@lru_cache(maxsize=512)
+def _expansion(table: str, name: str, dtype: str) -> tuple[tuple[Val, ...], Val]:
+    b = Builder()
+    params = tuple(b.param(f"x{i}", dtype) for i in range(ARITY[name]))
+    row = EXPANSIONS[name] if table == "fast" else SLOW[name][table == "slow"]
+    return params, row(b, *params)
+
+
+def _expand(code: Code, table: str, name: str, dtype: str, W: int, operands: list[str]) -> str:
+    params, root = _expansion(table, name, dtype)
+    env = {id(p): x for p, x in zip(params, operands, strict=True)}
+    emit(code, [root], env, W)
+    return env[id(root)]
+
+
+def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_place: bool) -> str:
+    if in_place:
+        return _expand(code, "fast", name, dtype, W, operands)
+    text, declarations, functions = _definition(name, dtype, W)
+    code.functions[math_symbol(name, dtype, W)] = text
+    code.functions |= functions
+    code.declarations |= declarations
+    t = llvm_type(dtype, W)
+    return code.call(math_symbol(name, dtype, W), t, *(f"{t} {x}" for x in operands))
+
+
+@lru_cache(maxsize=512)
+def _definition(name: str, dtype: str, W: int) -> tuple[str, dict[str, str], dict[str, str]]:
+    code, operands, t = Code(), [f"%x{i}" for i in range(ARITY[name])], llvm_type(dtype, W)
+    if name == "fmod":
+        result = _fmod_body(code, dtype, W)
+    elif name in SLOW:
+        result = _two_tiers(code, name, dtype, W, operands)
+    else:
+        result = _expand(code, "fast", name, dtype, W, operands)
+    return _function(code, math_symbol(name, dtype, W), t, operands, result), code.declarations, code.functions
+
+
+def _function(code: Code, symbol: str, t: str, operands: list[str], result: str) -> str:
+    params = ", ".join(f"{t} {x}" for x in operands)
+    return f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
+
+
+def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
+    """The fast expansion; if its guard is true in any lane, those lanes from the slow one, which is a function of its own
+    so that the fast path has no stack frame."""
+    t = llvm_type(dtype, W)
+    fast = _expand(code, "fast", name, dtype, W, operands)
+    guard = _expand(code, "guard", name, dtype, W, operands)
+    slow, done, before = code.label("slow"), code.label("done"), code.block
+    code.do(f"br i1 {code.any(guard, W)}, label %{slow}, label %{done}")
+    code.place(slow)
+    body, symbol = Code(), math_symbol(name + "_slow", dtype, W)
+    result = _expand(body, "slow", name, dtype, W, operands)
+    code.need(body)
+    code.functions[symbol] = _function(body, symbol, t, operands, result)
+    wide = code.call(symbol, t, *(f"{t} {x}" for x in operands))
+    mixed = code.op(f"select {llvm_type('bool', W)} {guard}, {t} {wide}, {t} {fast}")
+    code.do(f"br label %{done}")
+    code.place(done)
+    return code.op(f"phi {t} [ {fast}, %{before} ], [ {mixed}, %{slow} ]")
+
+
+def _fmod_body(code: Code, dtype: str, W: int) -> str:
+    """C's fmod, exact: subtract multiples q 2^k y until |x| < |y| in all lanes."""
+    t, b = llvm_type(dtype, W), Builder()
+    x, y, s = b.param("x", dtype), b.param("y", dtype), b.param("s", dtype)
+    start, valid = _fmod_start(b, x, y)
+    env = {id(x): "%x0", id(y): "%x1"}
+    emit(code, [start[0], start[1], valid], env, W)
+    a, d = env[id(start[0])], env[id(start[1])]
+    loop, done, before = code.label("loop"), code.label("done"), code.block
+    code.do(f"br label %{loop}")
+    code.place(loop)
+    rest = code.tmp()
+    position = len(code.lines)
+    next_rest, more = _fmod_step(b, s, y)
+    inner = {id(s): rest, id(y): d}
+    emit(code, [next_rest, more], inner, W)
+    code.lines.insert(position, f"  {rest} = phi {t} [ {a}, %{before} ], [ {inner[id(next_rest)]}, %{loop} ]")
+    code.do(f"br i1 {code.any(inner[id(more)], W)}, label %{loop}, label %{done}")
+    code.place(done)
+    final = b.param("final", dtype)
+    env |= {id(final): inner[id(next_rest)]}
+    result = b.select(valid, b.copysign(final, x), _fmod_special(b, x, y))
+    emit(code, [result], env, W)
+    return env[id(result)]
+
+
+def _fmod_start(b: Builder, x: Val, y: Val) -> tuple[tuple[Val, Val], Val]:
+    a, d = b.abs(x), b.abs(y)
+    inf = b.const(float("inf"), x.type)
+    valid = b.and_(b.lt(a, inf), b.and_(b.gt(d, 0.0), b.lt(d, inf)))
+    return (b.select(valid, a, 0.0), b.select(valid, d, 1.0)), valid
+
+
+def _fmod_step(b: Builder, r: Val, d: Val) -> tuple[Val, Val]:
+    """The rest after one step, and whether it is still >= d.  q = trunc(r / unit) may be one too large, never too small;
+    it is below 2^52 (2^23), so that the fma is exact."""
+    bits, mantissa, bias = ("int64", 52, 1023) if r.type == "float64" else ("int32", 23, 127)
+
+    def exponent(v: Val) -> Val:
+        e = b.shr(b.bitcast(v, bits), mantissa)
+        scaled = b.shr(b.bitcast(b.mul(v, 2.0**mantissa), bits), mantissa)
+        return b.select(b.eq(e, 0), b.sub(scaled, mantissa), e)  # of a subnormal number
+
+    k = b.maximum(b.sub(b.sub(exponent(r), exponent(d)), mantissa - 1), 0)
+    half = b.shr(k, 1)
+    s1, s2 = (b.bitcast(b.shl(b.add(h, bias), mantissa), r.type) for h in (half, b.sub(k, half)))
+    unit = b.mul(b.mul(d, s1), s2)  # d 2^k, in two factors since 2^k may overflow
+    rest = b.fma(b.neg(b.trunc(b.div(r, unit))), unit, r)
+    rest = b.select(b.lt(rest, 0.0), b.add(rest, unit), rest)
+    return rest, b.ge(rest, d)
+
+
+def _fmod_special(b: Builder, x: Val, y: Val) -> Val:
+    """x where y is infinite and x finite; else nan (x infinite, y zero, a nan)."""
+    inf = b.const(float("inf"), x.type)
+    keep = b.and_(b.lt(b.abs(x), inf), b.eq(b.abs(y), inf))
+    return b.select(keep, x, float("nan"))
+
+
+# Operations: each row is (code, dtype of the operands, dtype of the result, operands, W) -> operand
+
+Row = Callable[[Code, str, str, "list[str]", int], str]
+
+
+def _operation(code: Code, v: Val, operands: list[str], W: int) -> str:
+    if v.op in ("shl", "shr") and v.args[1].op == "const":
+        return _shift_constant(code, v, operands, W)
+    # The operands' type: of `select` the last one's.
+    return OPERATIONS[v.op](code, v.args[-1].type, v.type, operands, W)
+
+
+def _dag(code: Code, dtype: str, W: int, operands: list[str], make: Callable[..., Val]) -> str:
+    """Emit a small DAG over the operands: for operations that are made of others."""
+    b = Builder()
+    params = [b.param(f"x{i}", dtype) for i in range(len(operands))]
+    root = make(b, *params)
+    env = {id(p): x for p, x in zip(params, operands, strict=True)}
+    emit(code, [root], env, W)
+    return env[id(root)]
+
+
+def _binary(floats: str, signed: str, unsigned: str, bools: str) -> Row:
+    """An instruction per kind; "" where NumPy has no such operation."""
+
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        name = floats if dtype in FLOATS else signed if dtype in SIGNED else unsigned if dtype in UNSIGNED else bools
+        assert name, dtype
+        return code.op(f"{name} {llvm_type(dtype, W)} {x[0]}, {x[1]}")
+
+    return row
+
+
+def _rounding(name: str) -> Row:
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        return code.intrinsic(name, dtype, W, *x) if dtype in FLOATS else x[0]
+
+    return row
+
+
+def _intrinsic(name: str) -> Row:
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        assert dtype in FLOATS, (name, dtype)
+        return code.intrinsic(name, dtype, W, *x)
+
+    return row
+
+
+def _neg(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    t = llvm_type(dtype, W)
+    return code.op(f"fneg {t} {x[0]}" if dtype in FLOATS else f"sub {t} {constant(0, dtype, W)}, {x[0]}")
+
+
+def _abs(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    if dtype in FLOATS:
+        return code.intrinsic("fabs", dtype, W, *x)
+    if dtype not in SIGNED:
+        return x[0]
+    return _dag(code, dtype, W, x, lambda b, v: b.select(b.lt(v, 0), b.neg(v), v))
+
+
+def _sign(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    if dtype in FLOATS:  # of a zero: 0.0, as NumPy; of nan: nan
+        return _dag(code, dtype, W, x, lambda b, v: b.select(
+            b.gt(v, 0.0), 1.0, b.select(b.lt(v, 0.0), -1.0, b.select(b.eq(v, 0.0), 0.0, v))))  # fmt: skip
+    if dtype in SIGNED:
+        return _dag(code, dtype, W, x, lambda b, v: b.select(b.gt(v, 0), 1, b.shr(v, 8 * ITEMSIZE[dtype] - 1)))
+    return _dag(code, dtype, W, x, lambda b, v: b.select(b.eq(v, 0), v, 1)) if dtype != "bool" else x[0]
+
+
+def _not(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    return code.op(f"xor {llvm_type(dtype, W)} {x[0]}, {constant(-1, dtype, W)}")
+
+
+def _choose(strict: str, bools: str) -> Row:
+    """minimum and maximum; a nan wins: x if x is nan, else the smaller, which is y if y is nan."""
+
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        t, mask = llvm_type(dtype, W), llvm_type("bool", W)
+        if dtype == "bool":
+            return code.op(f"{bools} {t} {x[0]}, {x[1]}")
+        if dtype not in FLOATS:
+            kind = "s" if dtype in SIGNED else "u"
+            return code.intrinsic(kind + ("min" if strict == "lt" else "max"), dtype, W, *x)
+        first = code.op(f"fcmp o{strict} {t} {x[0]}, {x[1]}")
+        chosen = code.op(f"select {mask} {first}, {t} {x[0]}, {t} {x[1]}")
+        nan = code.op(f"fcmp uno {t} {x[0]}, {x[0]}")
+        return code.op(f"select {mask} {nan}, {t} {x[0]}, {t} {chosen}")
+
+    return row
+
+
+def _compare(name: str) -> Row:
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        if dtype in FLOATS:
+            condition = f"fcmp {'une' if name == 'ne' else 'o' + name}"
+        elif name in ("eq", "ne"):
+            condition = f"icmp {name}"
+        else:
+            condition = f"icmp {'s' if dtype in SIGNED else 'u'}{name}"
+        return code.op(f"{condition} {llvm_type(dtype, W)} {x[0]}, {x[1]}")
+
+    return row
+
+
+def _select(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    t = llvm_type(result, W)
+    return code.op(f"select {llvm_type('bool', W)} {x[0]}, {t} {x[1]}, {t} {x[2]}")
+
+
+def _shift_constant(code: Code, v: Val, x: list[str], W: int) -> str:
+    bits, count = 8 * ITEMSIZE[v.type], v.args[1].attr
+    if not 0 <= count < bits:
+        if v.op == "shl" or v.type in UNSIGNED:
+            return constant(0, v.type, W)
+        count = bits - 1
+    name = "shl" if v.op == "shl" else "ashr" if v.type in SIGNED else "lshr"
+    return code.op(f"{name} {llvm_type(v.type, W)} {x[0]}, {constant(count, v.type, W)}")
+
+
+def _shift(left: bool) -> Row:
+    """A count past the width, which a negative one is too as NumPy sees it, gives 0, or the sign for `shr`."""
+
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        assert dtype in (*SIGNED, *UNSIGNED), dtype
+        t, mask, bits = llvm_type(dtype, W), llvm_type("bool", W), 8 * ITEMSIZE[dtype]
+        inside = code.op(f"icmp ult {t} {x[1]}, {constant(bits, dtype, W)}")
+        limit = 0 if left or dtype in UNSIGNED else bits - 1
+        count = code.op(f"select {mask} {inside}, {t} {x[1]}, {t} {constant(limit, dtype, W)}")
+        name = "shl" if left else "ashr" if dtype in SIGNED else "lshr"
+        value = code.op(f"{name} {t} {x[0]}, {count}")
+        if limit:
+            return value
+        return code.op(f"select {mask} {inside}, {t} {value}, {t} {constant(0, dtype, W)}")
+
+    return row
+
+
+# Division
+
+
+def _quotient(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
+    """The integer quotient, rounded down or to zero; 0 for a zero divisor, wrapping for the lowest by -1."""
+    bits, t, mask, signed = 8 * ITEMSIZE[dtype], llvm_type(dtype, W), llvm_type("bool", W), dtype in SIGNED
+    zero, one = constant(0, dtype, W), constant(1, dtype, W)
+    bad = code.op(f"icmp eq {t} {x[1]}, {zero}")
+    minus = bad
+    if signed:
+        minus = code.op(f"icmp eq {t} {x[1]}, {constant(-1, dtype, W)}")
+        bad = code.op(f"or {mask} {bad}, {minus}")
+    divisor = code.op(f"select {mask} {bad}, {t} {one}, {t} {x[1]}")
+    if bits < 64 and W > 1:
+        q = _divide_as_float(code, dtype, [x[0], divisor], W, floor and signed)
+    else:
+        q = code.op(f"{'sdiv' if signed else 'udiv'} {t} {x[0]}, {divisor}")
+        if floor and signed:
+            q = _dag(code, dtype, W, [q, x[0], divisor], _floor_from_truncated)
+    if signed:
+        negated = code.op(f"sub {t} {zero}, {x[0]}")
+        q = code.op(f"select {mask} {minus}, {t} {negated}, {t} {q}")
+    is_zero = code.op(f"icmp eq {t} {x[1]}, {zero}")
+    return code.op(f"select {mask} {is_zero}, {t} {zero}, {t} {q}")
+
+
+def _floor_from_truncated(b: Builder, q: Val, x: Val, d: Val) -> Val:
+    rest = b.sub(x, b.mul(q, d))
+    wrong = b.and_(b.ne(rest, 0), b.lt(b.xor(rest, d), 0))
+    return b.select(wrong, b.sub(q, 1), q)
+
+
+def _divide_as_float(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
+    """Vector integer division has no instruction.  The float quotient of integers below 2^32 (2^16) rounds to the right
+    side of every integer in double (single) precision: the gap to it is at least 1/x of the quotient."""
+    wide = "float64" if ITEMSIZE[dtype] == 4 else "float32"
+    t, f, signed = llvm_type(dtype, W), llvm_type(wide, W), dtype in SIGNED
+    to_float, to_int = ("sitofp", "fptosi") if signed else ("uitofp", "fptoui")
+    a, d = (code.op(f"{to_float} {t} {v} to {f}") for v in x)
+    q = code.op(f"fdiv {f} {a}, {d}")
+    q = code.intrinsic("floor" if floor else "trunc", wide, W, q)
+    return code.op(f"{to_int} {f} {q} to {t}")
+
+
+def _floordiv(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    if dtype in FLOATS:
+        return _dag_with_fmod(code, dtype, W, x, _floor_quotient)
+    return _quotient(code, dtype, x, W, floor=True)
+
+
+def _mod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    if dtype in FLOATS:
+        return _dag_with_fmod(code, dtype, W, x, _floor_remainder)
+    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=True)], _rest)
+
+
+def _fmod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+    if dtype in FLOATS:
+        return _math(code, "fmod", dtype, W, x, in_place=False)
+    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=False)], _rest)
+
+
+def _rest(b: Builder, x: Val, y: Val, q: Val) -> Val:
+    return b.select(b.eq(y, 0), 0, b.sub(x, b.mul(q, y)))
+
+
+def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[[Builder, Val, Val, Val], Val]) -> str:
+    return _dag(code, dtype, W, [*x, _math(code, "fmod", dtype, W, x, in_place=False)], make)
+
+
+def _floor_remainder(b: Builder, x: Val, y: Val, r: Val) -> Val:
+    """Python's x % y from r = fmod(x, y): the sign of y, also of a zero."""
+    other = b.lt(b.mul(b.copysign(b.const(1.0, x.type), r), y), 0.0)
+    result = b.select(b.ne(r, 0.0), b.select(other, b.add(r, y), r), b.copysign(r, y))
+    return b.select(b.eq(y, 0.0), r, result)
+
+
+def _floor_quotient(b: Builder, x: Val, y: Val, r: Val) -> Val:
+    """NumPy's x // y from r = fmod(x, y): the exact quotient is near an integer, so it is rounded to that."""
+    ratio = b.div(x, y)
+    other = b.and_(b.ne(r, 0.0), b.lt(b.mul(b.copysign(b.const(1.0, x.type), r), y), 0.0))
+    q = b.div(b.sub(x, r), y)
+    q = b.select(other, b.sub(q, 1.0), q)
+    low = b.floor(q)
+    rounded = b.select(b.gt(b.sub(q, low), 0.5), b.add(low, 1.0), low)
+    result = b.select(b.ne(q, 0.0), rounded, b.copysign(b.const(0.0, x.type), ratio))
+    return b.select(b.eq(y, 0.0), ratio, result)
+
+
+# Casts
+
+
+def _cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
+    if source == target:
+        return x[0]
+    s, t = llvm_type(source, W), llvm_type(target, W)
+    if target == "bool":
+        zero = constant(0, source, W)
+        return code.op(f"fcmp une {s} {x[0]}, {zero}" if source in FLOATS else f"icmp ne {s} {x[0]}, {zero}")
+    if target in FLOATS:
+        if source in FLOATS:
+            return code.op(f"{'fpext' if target == 'float64' else 'fptrunc'} {s} {x[0]} to {t}")
+        return code.op(f"{'sitofp' if source in SIGNED else 'uitofp'} {s} {x[0]} to {t}")
+    if source in FLOATS:
+        return _float_to_int(code, source, target, x[0], W)
+    if source != "bool" and ITEMSIZE[source] == ITEMSIZE[target]:
+        return x[0]
+    if source != "bool" and ITEMSIZE[source] > ITEMSIZE[target]:
+        return code.op(f"trunc {s} {x[0]} to {t}")
+    return code.op(f"{'sext' if source in SIGNED else 'zext'} {s} {x[0]} to {t}")
+
+
+def _float_to_int(code: Code, source: str, target: str, x: str, W: int) -> str:
+    """As x86-64: through int32 (narrow types) or int64 (uint32), whose lowest value stands for all out of range."""
+    if target == "uint64":
+        return _float_to_uint64(code, source, x, W)
+    via = "int64" if target in ("int64", "uint32") else "int32"
+    value = _truncate(code, source, via, x, W)
+    return _cast(code, via, target, [value], W)
+
+
+def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
+    s, t, mask = llvm_type(source, W), llvm_type(target, W), llvm_type("bool", W)
+    limit = 2.0 ** (8 * ITEMSIZE[target] - 1)
+    # The largest float below -limit - 1 + 1: for float64 to int32 fractions below -2^31 still truncate to it.
+    low = "ogt" if (source, target) == ("float64", "int32") else "oge"
+    bottom = -limit - 1.0 if low == "ogt" else -limit
+    above = code.op(f"fcmp {low} {s} {x}, {constant(bottom, source, W)}")
+    below = code.op(f"fcmp olt {s} {x}, {constant(limit, source, W)}")
+    inside = code.op(f"and {mask} {above}, {below}")
+    safe = code.op(f"select {mask} {inside}, {s} {x}, {s} {constant(0.0, source, W)}")
+    value = code.op(f"fptosi {s} {safe} to {t}")
+    return code.op(f"select {mask} {inside}, {t} {value}, {t} {constant(-(1 << (8 * ITEMSIZE[target] - 1)), target, W)}")
+
+
+def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:
+    """Compilers' sequence: below 2^63 as int64, else int64(x - 2^63) with the highest bit turned."""
+    s, t, mask = llvm_type(source, W), llvm_type("int64", W), llvm_type("bool", W)
+    half = constant(2.0**63, source, W)
+    high = code.op(f"fcmp oge {s} {x}, {half}")
+    shifted = code.op(f"fsub {s} {x}, {half}")
+    part = code.op(f"select {mask} {high}, {s} {shifted}, {s} {x}")
+    value = _truncate(code, source, "int64", part, W)
+    turned = code.op(f"xor {t} {value}, {constant(-(2**63), 'int64', W)}")
+    return code.op(f"select {mask} {high}, {t} {turned}, {t} {value}")
+
+
+def _bitcast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
+    s, t = llvm_type(source, W), llvm_type(target, W)
+    return x[0] if s == t else code.op(f"bitcast {s} {x[0]} to {t}")
+
+
+OPERATIONS: dict[str, Row] = {
+    "neg": _neg, "abs": _abs, "sign": _sign, "not": _not, "sqrt": _intrinsic("sqrt"), "fma": _intrinsic("fma"),
+    "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"), "rint": _rounding("roundeven"),
+    "add": _binary("fadd", "add", "add", "or"), "sub": _binary("fsub", "sub", "sub", ""),
+    "mul": _binary("fmul", "mul", "mul", "and"), "div": _binary("fdiv", "", "", ""),
+    "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"), "xor": _binary("", "xor", "xor", "xor"),
+    "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
+    "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
+    **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": _cast, "bitcast": _bitcast,
+}  # fmt: skip

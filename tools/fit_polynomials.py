@@ -1,0 +1,186 @@
+"""Makes codegen/math/coefficients.py: the polynomials and split constants of our vector mathematics.
+
+Run as `python tools/fit_polynomials.py > codegen/math/coefficients.py` (needs mpmath; one minute).  Each polynomial is a weighted
+least-squares fit on Chebyshev nodes at 200 bits, which is within a small factor of the minimax polynomial; the
+expansions in `codegen.math` add the leading terms apart, so that rounding the coefficients does not matter.
+
+Sources of the forms: P. Tang, "Table-driven implementation of the exponential function" (1989) for exp's reduction; the
+(f - s(f - R)) form of log, K. C. Ng, fdlibm (1993); W. Cody and W. Waite, "Software manual for the elementary functions"
+(1980) for trigonometric reduction; M. Payne and R. Hanek (1983) for huge arguments; erfc as exp(-x^2) times a polynomial
+in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+
+mp.mp.prec = 200
+TINY = mp.mpf(10) ** -22
+
+
+def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[Any], Any] | None = None) -> list[Any]:
+    """Coefficients, lowest first, of the polynomial nearest to `f` on [a, b]."""
+    a, b, n = mp.mpf(a), mp.mpf(b), degree + 1
+    count = 5 * n
+    middle, half = (a + b) / 2, (b - a) / 2
+    # Fitted in the scaled variable (a well-conditioned system), then expanded.
+    nodes = [mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+    matrix, right = mp.matrix(count, n), mp.matrix(count, 1)
+    for i, u in enumerate(nodes):
+        x = middle + half * u
+        w = weight(x) if weight else mp.mpf(1)
+        for j in range(n):
+            matrix[i, j] = w * u**j
+        right[i] = w * f(x)
+    scaled = mp.qr_solve(matrix, right)[0]
+    # sum c_j ((x - middle) / half)^j by Horner over polynomials
+    result = [mp.mpf(0)]
+    for j in reversed(range(n)):
+        shifted = [mp.mpf(0)] + [c / half for c in result]
+        lower = [-c * middle / half for c in result] + [mp.mpf(0)]
+        result = [s + t for s, t in zip(shifted, lower, strict=True)]
+        result[0] += scaled[j]
+    return result[:n]
+
+
+def to_float32(value: Any) -> float:
+    return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
+
+
+def split(value: Any, parts: int, bits: int, trim: int = 0) -> list[float]:
+    """`value` as a sum of floats; all but the last have `bits - trim` significant bits."""
+    out = []
+    for i in range(parts):
+        keep = bits if i == parts - 1 else bits - trim
+        e = mp.floor(mp.log(abs(value), 2))
+        unit = mp.mpf(2) ** (e - keep + 1)
+        part = mp.nint(value / unit) * unit
+        out.append(float(part))
+        value -= part
+    return out
+
+
+def at_zero(f: Callable[[Any], Any], limit: Any) -> Callable[[Any], Any]:
+    return lambda z: f(z) if abs(z) > TINY else mp.mpf(limit)
+
+
+def by_root(f: Callable[[Any], Any], limit: Any) -> Callable[[Any], Any]:
+    """A function of z = x^2, given as one of x."""
+    return at_zero(lambda z: f(mp.sqrt(z)), limit)
+
+
+LOG_3 = mp.mpf(2) / 3
+
+
+def log_rest(s: Any) -> Any:
+    return ((mp.log((1 + s) / (1 - s)) - 2 * s) / s) / s**2
+
+
+def scaled_erfc(x: Any) -> Any:
+    return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
+
+
+def stirling_rest(w: Any) -> Any:
+    """z (lgamma(z) - ((z - 1/2) log z - z + log(2 pi)/2)) as a function of w = 1/z^2."""
+    if w < TINY:
+        return mp.mpf(1) / 12
+    z = 1 / mp.sqrt(w)
+    return z * (mp.loggamma(z) - ((z - 0.5) * mp.log(z) - z + mp.log(2 * mp.pi) / 2))
+
+
+def digamma_rest(w: Any) -> Any:
+    """(log z - 1/(2z) - digamma(z)) z^2 as a function of w = 1/z^2."""
+    if w < TINY:
+        return mp.mpf(1) / 12
+    z = 1 / mp.sqrt(w)
+    return (mp.log(z) - 1 / (2 * z) - mp.digamma(z)) * z * z
+
+
+def gammaln_near(u: Any) -> Any:
+    """lgamma(2 + u) / (u (u + 1))"""
+    if abs(u) < TINY:
+        return mp.digamma(2)
+    if abs(u + 1) < TINY:
+        return -mp.digamma(1)
+    return mp.loggamma(2 + u) / (u * (u + 1))
+
+
+ROOT = mp.findroot(mp.digamma, 1.4616)
+
+
+def digamma_near(u: Any) -> Any:
+    """digamma(ROOT + u) / u"""
+    return mp.digamma(ROOT + u) / u if abs(u) > TINY else mp.psi(1, ROOT)
+
+
+def polynomials() -> dict[str, tuple[Any, ...]]:
+    """name -> (f, low, high, degree for float64, degree for float32 or None)"""
+    ln2, pi = mp.log(2) / 2 * mp.mpf("1.002"), mp.pi
+    small_log = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mp.mpf("1.001")
+    quarter = (pi / 4 * mp.mpf("1.001")) ** 2
+    eighth = mp.tan(pi / 8) ** 2 * mp.mpf("1.001")
+    return {
+        "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 9, 4),
+        "LOG": (by_root(log_rest, LOG_3), 0, small_log, 6, 2),
+        "LOG_POW": (by_root(lambda s: (log_rest(s) - LOG_3) / s**2, mp.mpf(2) / 5), 0, mp.mpf("0.04004"), 7, None),
+        "SIN": (by_root(lambda x: (mp.sin(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, quarter, 5, 2),
+        "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),
+        "ATAN": (by_root(lambda x: (mp.atan(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, eighth, 10, 4),
+        "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
+        "ASINH": (by_root(lambda x: (mp.asinh(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 13, 6),
+        "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 7, 3),
+        "CBRT": (lambda m: mp.cbrt(m), 1, 2, 5, 5),
+        "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
+        "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 24, None),
+        "GAMMALN": (gammaln_near, -1, mp.mpf("0.5"), 22, None),
+        "STIRLING": (stirling_rest, 0, mp.mpf(1) / 63, 8, None),
+        "DIGAMMA": (digamma_near, 1 - ROOT, 2 - ROOT, 22, None),
+        "DIGAMMA_FAR": (digamma_rest, 0, mp.mpf(1) / 99, 8, None),
+    }  # fmt: skip
+
+
+def constants() -> dict[str, dict[str, list[float]]]:
+    """Numbers as sums of floats.  LN2 has room for 11 (8) bits, so that n * LN2[0] is exact."""
+    table = {
+        "LN2": (mp.log(2), 2, 11, 8), "PI_2": (mp.pi / 2, 3, 0, 0), "PI": (mp.pi, 2, 0, 0), "LOG2E": (1 / mp.log(2), 2, 0, 0),
+        "LOG10_2": (mp.log10(2), 2, 11, 8), "LOG10E": (1 / mp.log(10), 2, 0, 0), "LN10": (mp.log(10), 2, 0, 0),
+        "TWO_THIRDS": (LOG_3, 2, 0, 0), "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
+    }  # fmt: skip
+    return {
+        k: {"float64": split(v, parts, 53, t64), "float32": split(v, parts, 24, t32)}
+        for k, (v, parts, t64, t32) in table.items()
+    }
+
+
+def write(name: str, table: dict[str, list[float]]) -> None:
+    print(f"\n{name} = {{")
+    for dtype, values in table.items():
+        print(f'    "{dtype}": (\n' + "".join(f"        {v!r},\n" for v in values) + "    ),")
+    print("}")
+
+
+def main() -> None:
+    print('"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py, not by hand."""')
+    print("\n# ruff: noqa: E501")
+    for name, constant in constants().items():
+        write(name, constant)
+    for name, (f, low, high, *degrees) in polynomials().items():
+        table = {}
+        for dtype, degree in zip(("float64", "float32"), degrees, strict=True):
+            if degree is not None:
+                values = fit(f, low, high, degree)
+                table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
+        write(name, table)
+    mp.mp.prec = 1500
+    bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** 1248))
+    words = [(bits >> (1248 - 32 * (i + 1))) & 0xFFFFFFFF for i in range(39)]
+    print("\n# 2 / pi as a binary fraction in words of 32 bits, for the reduction of huge arguments.")
+    print("TWO_OVER_PI = (\n" + "".join(f"    {w:#010x},\n" for w in words) + ")")
+
+
+if __name__ == "__main__":
+    main()
