@@ -1,0 +1,253 @@
+"""Symbolic extents: canonical polynomials over run-time lengths, one compile for every shape.
+
+An extent is an int or an `Extent`: a sum of products of atoms with integer coefficients.  Atoms are hashable tuples:
+
+    ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
+    ("value", n)                              the 0-d integer IR value number n
+    ("floordiv"|"min"|"max"|"mod", a, b)      of two extents
+    ("result", n, k, axis)                    length of result k of the control op number n
+
+Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Atom = tuple[Any, ...]
+Term = tuple[tuple[Atom, ...], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant."""
+
+    terms: tuple[Term, ...]
+
+    def __repr__(self) -> str:
+        return " + ".join("*".join([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)]) for m, c in self.terms)
+
+
+Length = int | Extent
+
+
+def atom_name(atom: Atom) -> str:
+    if atom[0] == "arg":
+        return f"n{atom[1]}_{atom[2]}"
+    if atom[0] == "shared":
+        return f"s{atom[1]}_{atom[2]}"
+    return f"{atom[0]}({', '.join(map(str, atom[1:]))})"
+
+
+def atom(*parts: Any) -> Extent:
+    return Extent((((parts,), 1),))
+
+
+def _normal(terms: Iterable[Term]) -> Length:
+    total: dict[tuple[Atom, ...], int] = {}
+    for monomial, coefficient in terms:
+        total[monomial] = total.get(monomial, 0) + coefficient
+    kept = [(m, c) for m, c in total.items() if c]
+    if not kept:
+        return 0
+    if len(kept) == 1 and not kept[0][0]:
+        return kept[0][1]
+    return Extent(tuple(sorted(kept, key=repr)))
+
+
+def _terms(a: Length) -> tuple[Term, ...]:
+    return a.terms if isinstance(a, Extent) else (((), a),)
+
+
+def add(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    return _normal((*_terms(a), *_terms(b)))
+
+
+def sub(a: Length, b: Length) -> Length:
+    return add(a, mul(b, -1))
+
+
+def mul(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    if a == 1:
+        return b
+    if b == 1:
+        return a
+    return _normal(
+        (tuple(sorted((*m, *n), key=repr)), c * d) for m, c in _terms(a) for n, d in _terms(b)
+    )
+
+
+def product(lengths: Iterable[Length]) -> Length:
+    result: Length = 1
+    for length in lengths:
+        result = mul(result, length)
+    return result
+
+
+def floordiv(a: Length, b: Length) -> Length:
+    """a // b, 0 where b is 0; exact where b divides every term."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b else 0
+    if b == 1:
+        return a
+    if isinstance(b, int) and b and all(c % b == 0 for _, c in _terms(a)):
+        return _normal((m, c // b) for m, c in _terms(a))
+    return atom("floordiv", a, b)
+
+
+def minimum(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return a if a == b else atom("min", a, b)
+
+
+def maximum(a: Length, b: Length) -> Length:
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return a if a == b else atom("max", a, b)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """a == b must hold at run time; `node`: the user's application that needs it, `what`: in words."""
+
+    a: Length
+    b: Length
+    what: str
+    node: int | None
+    relation: str = "eq"
+
+
+class Extents:
+    """The algebra `Dims` over extents for one compile, with union-find over the constraints met."""
+
+    def __init__(self) -> None:
+        self.constraints: list[Constraint] = []
+        self.node: int | None = None  # the user's application that is being lowered
+        self._same: dict[Atom, Length] = {}
+        self._known: set[Any] = set()
+
+    # the Dims protocol; `operand` is an IR value
+    def shape(self, operand: Any) -> tuple[Length, ...]:
+        return tuple(operand.shape)
+
+    def value(self, operand: Any) -> Length:
+        return self.find(value_extent(operand))
+
+    def add(self, a: Length, b: Length) -> Length:
+        return add(a, b)
+
+    def sub(self, a: Length, b: Length) -> Length:
+        return sub(a, b)
+
+    def mul(self, a: Length, b: Length) -> Length:
+        return mul(a, b)
+
+    def floordiv(self, a: Length, b: Length) -> Length:
+        return floordiv(a, b)
+
+    def minimum(self, a: Length, b: Length) -> Length:
+        return minimum(a, b)
+
+    def maximum(self, a: Length, b: Length) -> Length:
+        return maximum(a, b)
+
+    def same(self, a: Length, b: Length, what: str) -> Length:
+        a, b = self.find(a), self.find(b)
+        if a == b:
+            return a
+        if isinstance(a, int) and isinstance(b, int):
+            raise ValueError(f"{what}: {a} != {b}")
+        self.require(a, b, what)
+        if isinstance(b, int):
+            a, b = b, a
+        self._unify(b, a)
+        return self.find(a)
+
+    def broadcast(self, dims: Sequence[Length]) -> Length:
+        result: Length = 1
+        for d in dims:
+            if d == 1:
+                continue
+            result = d if result == 1 else self.same(result, d, "lengths of a shared axis")
+        return self.find(result)
+
+    # constraints
+    def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:
+        key = (a, b, relation)
+        if key not in self._known:
+            self._known.add(key)
+            self.constraints.append(Constraint(a, b, what, self.node, relation))
+
+    def _unify(self, a: Length, b: Length) -> None:
+        """From here on the atom a stands for b, where a is one atom that b does not contain."""
+        for x, y in ((a, b), (b, a)):
+            if isinstance(x, Extent) and len(x.terms) == 1 and x.terms[0][1] == 1 and len(x.terms[0][0]) == 1:
+                own = x.terms[0][0][0]
+                if own not in atoms(y):
+                    self._same[own] = y
+                    return
+
+    def find(self, a: Length) -> Length:
+        """The representative of `a` under all constraints so far."""
+        if not self._same or not isinstance(a, Extent):
+            return a
+        while isinstance(a, Extent) and any(x in self._same for m, _ in a.terms for x in m):
+            a = _substitute(a, self._same)
+        return a
+
+
+def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
+    result: Length = 0
+    for monomial, coefficient in a.terms:
+        term: Length = coefficient
+        for x in monomial:
+            term = mul(term, same.get(x, Extent((((x,), 1),))))
+        result = add(result, term)
+    return result
+
+
+def atoms(a: Length) -> set[Atom]:
+    """All atoms of an extent, those inside of composed atoms too."""
+    found: set[Atom] = set()
+    todo = [a]
+    while todo:
+        e = todo.pop()
+        if isinstance(e, Extent):
+            for monomial, _ in e.terms:
+                for x in monomial:
+                    if x not in found:
+                        found.add(x)
+                        todo.extend(p for p in x[1:] if isinstance(p, Extent))
+    return found
+
+
+_ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
+
+
+def value_extent(value: Any) -> Length:
+    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are seen through.
+
+    Without recursion over long chains: past a depth of 40 the value is an atom of its own.
+    """
+
+    def go(v: Any, depth: int) -> Length:
+        if v.op == "const":
+            return int(v.attrs["data"])
+        if v.op == "extent":
+            return v.attrs["extent"]  # type: ignore[no-any-return]
+        if depth and v.op == "map" and v.dtype == "int64":
+            name = v.attrs["row"].name
+            if name in _ARITHMETIC and len(v.operands) == 2:
+                return _ARITHMETIC[name](go(v.operands[0], depth - 1), go(v.operands[1], depth - 1))
+            if name == "cast" and v.operands[0].dtype.startswith(("int", "uint", "bool")):
+                return go(v.operands[0], depth - 1)
+        return atom("value", v.number)
+
+    return go(value, 40)
