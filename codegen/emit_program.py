@@ -1,0 +1,590 @@
+"""LLVM text of a program: `ptr @program(ptr ctx, ptr frame)` for codegen at level 0, without external symbols.
+
+`codegen.abi` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands
+(constants stay literals), and the arrays that launches, host calls and allocations pass by address are one each, as
+large as the largest needs.  One block fails for all; an instruction's own failure writes its record on the way there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from struct import pack
+from typing import Any
+
+from tensordsl.codegen import abi
+from tensordsl.codegen import program as p
+from tensordsl.codegen.program import Instr, Name, Program
+
+Operand = str | int
+HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
+
+MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
+SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+
+OVERFLOW = "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
+# Floor division and remainder; by 0: 0; the lowest integer by -1 wraps (and does not trap: the quotient is negated).
+DIVISION = """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {
+  %z = icmp eq i64 %b, 0
+  br i1 %z, label %zero, label %some
+zero:
+  ret i64 0
+some:
+  %m = icmp eq i64 %b, -1
+  br i1 %m, label %minus, label %divide
+minus:
+  %n = sub i64 0, %a
+  ret i64 %n
+divide:
+  %q = sdiv i64 %a, %b
+  %p = mul i64 %q, %b
+  %r = sub i64 %a, %p
+  %s = xor i64 %r, %b
+  %d = icmp slt i64 %s, 0
+  %x = icmp ne i64 %r, 0
+  %down = and i1 %d, %x
+  %one = sext i1 %down to i64
+  %f = add i64 %q, %one
+  ret i64 %f
+}
+define internal i64 @mod(i64 %a, i64 %b) nounwind {
+  %z = icmp eq i64 %b, 0
+  br i1 %z, label %zero, label %some
+zero:
+  ret i64 0
+some:
+  %q = call i64 @floordiv(i64 %a, i64 %b)
+  %p = mul i64 %q, %b
+  %r = sub i64 %a, %p
+  ret i64 %r
+}
+"""
+
+
+def kernel_table(program: Program) -> list[str]:
+    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on."""
+    return [symbol for plan in program.plans for symbol in plan.symbols]
+
+
+def emit_program(program: Program, faults: bool = False) -> str:
+    """The LLVM text of a verified program.
+
+    With `faults` every instruction that may fail also fails when `ctx.inject` is its ordinal in
+    `verify_program.faults`; a loop then fails at its back edge.
+    """
+    return _Emitter(program, faults).module()
+
+
+class _Emitter:
+    """The text under construction.  `head` ends in the entry block's setup, `lines` is what follows."""
+
+    def __init__(self, program: Program, faults: bool) -> None:
+        self.program, self.faults = program, faults
+        self.lines: list[str] = []
+        self.put = self.lines.append
+        self.errors: list[str] = []
+        self.values: dict[Name, Operand] = {}
+        self.count = 0
+        self.ordinal = 0
+        self.block = "entry"
+        self.helpers: dict[str, str] = {}
+        self.cells: set[int] = set()
+        self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
+        self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
+        self.opened: list[str | None] = []  # per open region: its first arena block
+        self.sizes = {"bases": 0, "strides": 0, "spans": 0, "ints": 0, "dims": 0, "hosts": 0, "slots": 0}
+        self.globals: list[str] = []
+        self.constants: dict[Any, str] = {}
+        self.divides = False
+        bases, at = [], 0
+        for plan in program.plans:
+            bases.append(at)
+            at += len(plan.symbols)
+        self.kernel_base = bases
+
+    # -- pieces -------------------------------------------------------------------------------------------------------
+    def tmp(self) -> str:
+        self.count += 1
+        return f"%t{self.count}"
+
+    def op(self, right: str) -> str:
+        self.count += 1
+        name = f"%t{self.count}"
+        self.put(f"{name} = {right}")
+        return name
+
+    def define(self, name: Name, value: Operand) -> None:
+        self.values[name] = value
+        if self.opened:
+            self.undo.append((self.values, name))
+
+    def load(self, kind: str, base: str, offset: int) -> str:
+        return self.op(f"load {kind}, ptr {self.at(base, offset)}")
+
+    def at(self, base: str, offset: int) -> str:
+        return self.op(f"getelementptr i8, ptr {base}, i64 {offset}") if offset else base
+
+    def store(self, kind: str, value: Operand, base: str, offset: int) -> None:
+        self.put(f"store {kind} {value}, ptr {self.at(base, offset)}")
+
+    def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
+        """The values written to the shared array `name` from word `start` on."""
+        base, put, n = "%" + name, self.put, self.count
+        for k, value in enumerate(values, start):
+            if k:
+                n += 1
+                put(f"%t{n} = getelementptr i64, ptr {base}, i64 {k}")
+                put(f"store {kind} {value}, ptr %t{n}")
+            else:
+                put(f"store {kind} {value}, ptr {base}")
+        self.count = n
+        end = start + len(values)
+        if self.sizes[name] < end:
+            self.sizes[name] = end
+        return base
+
+    def helper(self, name: str) -> str:
+        """The address of a run-time function, loaded once in the entry block."""
+        if name not in self.helpers:
+            self.helpers[name] = "%rt." + name
+        return self.helpers[name]
+
+    def constant(self, key: Any, text: Callable[[], str]) -> str:
+        """A global for `key`, defined by `text` when it is new."""
+        name = self.constants.get(key)
+        if name is None:
+            name = self.constants[key] = f"@c{len(self.constants)}"
+            self.globals.append(f"{name} = internal constant {text()}, align 64")
+        return name
+
+    def slot(self, k: int) -> str:
+        return self.op(f"getelementptr ptr, ptr %objs, i64 {k}")
+
+    def label(self, hint: str) -> str:
+        self.count += 1
+        return f"{hint}{self.count}"
+
+    def place(self, label: str) -> None:
+        self.put(label + ":")
+        self.block = label
+
+    def guard(self, ok: str, bad: str = "fail") -> None:
+        """Go on if the i1 `ok` holds."""
+        go = self.label("g")
+        self.put(f"br i1 {ok}, label %{go}, label %{bad}")
+        self.place(go)
+
+    def guard_record(self, ok: str, site: int, kind: int, values: Sequence[Operand] = ()) -> None:
+        """Go on if `ok` holds; else write the error record and fail."""
+        self.count += 1
+        n = self.count
+        lines = [f"e{n}:\nstore i64 {site}, ptr %frame\nstore i64 {kind}, ptr %fr.kind"]
+        lines += [f"store i64 {v}, ptr %fr.{x}" for v, x in zip(values, "ab", strict=False)]
+        self.errors.append("\n".join(lines) + "\nbr label %fail")
+        self.guard(ok, f"e{n}")
+
+    def inject(self, site: int) -> None:
+        """Count an instruction that may fail."""
+        ordinal = self.ordinal
+        self.ordinal += 1
+        if self.faults:
+            self.guard_injected(ordinal, site)
+
+    def guard_injected(self, ordinal: int, site: int) -> None:
+        self.guard_record(self.op(f"icmp ne i64 %inject, {ordinal}"), site, abi.ERR_INJECTED)
+
+    # -- the module ---------------------------------------------------------------------------------------------------
+    def code(self, code: Sequence[Instr]) -> None:
+        table = EMIT
+        for i in code:
+            table[type(i)](self, i)
+
+    def module(self) -> str:
+        self.code(self.program.code)
+        n = self.program.n_slots
+        fail = self.helper("fail")
+        end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
+        parts = [OVERFLOW, DIVISION if self.divides else "", *(g + "\n" for g in self.globals), self.entry()]
+        return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
+
+    def entry(self) -> str:
+        """The head of the function: arrays, addresses, empty objs."""
+        n, kern = self.program.n_slots, abi.CTX_KERN
+        lines = ["define ptr @program(ptr %ctx, ptr %frame) nounwind {\nentry:", f"%objs = alloca ptr, i64 {max(n, 1)}"]
+        lines += [f"%{name} = alloca i64, i64 {size}, align 16" for name, size in self.sizes.items() if size]
+
+        def load(name: str, base: str, offset: int, kind: str = "ptr") -> None:
+            lines.append(f"{name}.p = getelementptr i8, ptr {base}, i64 {offset}\n{name} = load {kind}, ptr {name}.p")
+
+        for name, offset in (("kind", abi.FR_KIND), ("a", abi.FR_A), ("b", abi.FR_B)):
+            lines.append(f"%fr.{name} = getelementptr i8, ptr %frame, i64 {offset}")
+        load("%rt", "%ctx", abi.CTX_RT)
+        for name, value in self.helpers.items():
+            load(value, "%rt", abi.RT[name])
+        if self.program.plans:
+            load("%kern", "%ctx", kern)
+        if self.cells:
+            load("%cells", "%ctx", abi.CTX_CELLS)
+        for k in sorted(self.cells):
+            load(f"%cell{k}", "%cells", 8 * k)
+        if self.faults:
+            load("%inject", "%ctx", abi.CTX_INJECT, "i64")
+        for k in range(n):
+            lines.append(f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}")
+        return "\n".join(lines) + "\n"
+
+    # -- integers and addresses -----------------------------------------------------------------------------------------
+    def const(self, i: p.Const) -> None:
+        self.define(i.dst, i.value)
+
+    def source(self, src: p.Source) -> tuple[str, int]:
+        """Base and offset of a source's triple."""
+        kind, number = src
+        if kind == "arg":
+            return "%frame", abi.FR_ARGS + abi.SRC_SIZE * number
+        self.cells.add(number)
+        return f"%cell{number}", 0
+
+    def axis(self, dst: Name, src: p.Source, part: int, axis: int) -> None:
+        base = self.extents.get((src, part))
+        if base is None:
+            triple, offset = self.source(src)
+            base = self.extents[src, part] = self.load("ptr", triple, offset + part)
+            if self.opened:
+                self.undo.append((self.extents, (src, part)))
+        self.define(dst, self.load("i64", base, 8 * axis))
+
+    def extent(self, i: p.Extent) -> None:
+        self.axis(i.dst, i.src, abi.SRC_DIMS, i.axis)
+
+    def stride(self, i: p.Stride) -> None:
+        self.axis(i.dst, i.src, abi.SRC_STRIDES, i.axis)
+
+    def data(self, i: p.Data) -> None:
+        base, offset = self.source(i.src)
+        self.define(i.dst, self.load("ptr", base, offset + abi.SRC_DATA))
+
+    def arith(self, i: p.Arith) -> None:
+        a, b = self.values[i.a], self.values[i.b]
+        if i.op in ("add", "sub"):
+            result = self.op(f"{i.op} i64 {a}, {b}")
+        elif i.op in ("min", "max"):
+            less = self.op(f"icmp {'slt' if i.op == 'min' else 'sgt'} i64 {a}, {b}")
+            result = self.op(f"select i1 {less}, i64 {a}, i64 {b}")
+        else:
+            self.divides = True
+            result = self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")
+        self.define(i.dst, result)
+
+    def mul(self, i: p.Mul) -> None:
+        self.inject(i.site)
+        a, b = self.values[i.a], self.values[i.b]
+        pair = self.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {a}, i64 {b})")
+        self.define(i.dst, self.op(f"extractvalue {{i64, i1}} {pair}, 0"))
+        over = self.op(f"extractvalue {{i64, i1}} {pair}, 1")
+        self.guard_record(self.op(f"xor i1 {over}, true"), i.site, abi.ERR_OVERFLOW, (a, b))
+
+    def compare(self, i: p.Compare) -> None:
+        bit = self.op(f"icmp {SIGNED_OPS[i.op]} i64 {self.values[i.a]}, {self.values[i.b]}")
+        self.define(i.dst, self.op(f"zext i1 {bit} to i64"))
+
+    def check(self, i: p.Check) -> None:
+        self.inject(i.site)
+        a, b = self.values[i.a], self.values[i.b]
+        self.guard_record(self.op(f"icmp {SIGNED_OPS[i.op]} i64 {a}, {b}"), i.site, abi.ERR_CHECK, (a, b))
+
+    def offset(self, i: p.Offset) -> None:
+        self.define(i.dst, self.op(f"getelementptr i8, ptr {self.values[i.base]}, i64 {self.values[i.bytes]}"))
+
+    def select(self, i: p.Select) -> None:
+        bit = self.op(f"icmp ne i64 {self.values[i.cond]}, 0")
+        a, b = self.values[i.a], self.values[i.b]
+        self.define(i.dst, self.op(f"select i1 {bit}, {i.kind} {a}, {i.kind} {b}"))
+
+    def load_scalar(self, i: p.LoadScalar) -> None:
+        kind = MEMORY[i.dtype]
+        value = self.op(f"load {kind}, ptr {self.values[i.ptr]}")
+        if kind != "i64":
+            value = self.op(f"{'sext' if i.dtype[0] == 'i' else 'zext'} {kind} {value} to i64")
+        self.define(i.dst, value)
+
+    def store_scalar(self, i: p.StoreScalar) -> None:
+        kind, value = MEMORY[i.dtype], self.values[i.value]
+        if i.dtype == "bool":
+            value = self.op(f"zext i1 {self.op(f'icmp ne i64 {value}, 0')} to i8")
+        elif kind != "i64":
+            value = self.op(f"trunc i64 {value} to {kind}")
+        self.put(f"store {kind} {value}, ptr {self.values[i.ptr]}")
+
+    # -- storage ------------------------------------------------------------------------------------------------------
+    def slot8(self, i: p.Slot) -> None:
+        k = self.sizes["slots"]
+        self.sizes["slots"] = k + 1
+        self.define(i.dst, self.op(f"getelementptr i64, ptr %slots, i64 {k}"))
+
+    def bytes(self, i: p.Bytes) -> None:
+        data = bytes(i.data) or b"\0"
+        self.define(i.dst, self.constant(data, lambda: f"[{len(data)} x i8] c\"{''.join(map(HEX.__getitem__, data))}\""))
+
+    def arena(self, i: p.Arena) -> None:
+        self.inject(i.site)
+        total: Operand = 0
+        offsets = []
+        for _, size in i.items:
+            offsets.append(total)
+            n = self.rounded(self.values[size])
+            if isinstance(total, int) and isinstance(n, int):
+                total += n
+            else:
+                total = self.op(f"add i64 {total}, {n}") if total else n
+        f = self.helper("take_arena")
+        block = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {total})")
+        self.guard(self.op(f"icmp ne ptr {block}, null"))
+        for (dst, _), offset in zip(i.items, offsets, strict=True):
+            self.define(dst, self.op(f"getelementptr i8, ptr {block}, i64 {offset}") if offset else block)
+        if self.opened and self.opened[-1] is None:
+            self.opened[-1] = block
+
+    def rounded(self, size: Operand) -> Operand:
+        """A number of bytes up to a multiple of 64; unsigned, so that a negative one is too many."""
+        if isinstance(size, int):
+            return HUGE if not 0 <= size < HUGE else (size + 63) & -64
+        fits = self.op(f"icmp ult i64 {size}, {HUGE}")
+        n = self.op(f"select i1 {fits}, i64 {size}, i64 {HUGE}")
+        return self.op(f"and i64 {self.op(f'add i64 {n}, 63')}, -64")
+
+    def dims(self, names: Sequence[Name]) -> str:
+        return self.array("dims", "i64", [self.values[d] for d in names] or [0])
+
+    def new_out(self, i: p.NewOut) -> None:
+        self.inject(i.site)
+        f, dims, slot = self.helper("new_out"), self.dims(i.dims), self.slot(i.slot)
+        call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.output}, ptr {dims}, ptr {slot})"
+        self.define(i.dst, data := self.op(call))
+        self.guard(self.op(f"icmp ne ptr {data}, null"))
+
+    def new_list(self, i: p.NewList) -> None:
+        self.inject(i.site)
+        f, slot = self.helper("new_list"), self.slot(i.slot)
+        made = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.n}, ptr {slot})")
+        self.guard(self.op(f"icmp ne ptr {made}, null"))
+
+    def prepare(self, i: p.Prepare) -> None:
+        self.inject(i.site)
+        f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
+        call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {+i.fresh})"
+        self.define(i.dst, data := self.op(call))
+        self.guard(self.op(f"icmp ne ptr {data}, null"))
+
+    # -- work -----------------------------------------------------------------------------------------------------------
+    def launch(self, i: p.Launch) -> None:
+        plan, v = self.program.plans[i.plan], self.values
+        if plan.may_fail:
+            self.inject(i.site)
+        operands = [v[o] for o in i.operands]
+        ints = self.array("ints", "i64", [v[x] for x in i.ints])
+        if not plan.descriptor:
+            self.launch_direct(i, plan, operands, len(i.ints))
+            return
+        bases = self.array("bases", "ptr", operands)
+        strides = self.array("strides", "i64", [0 if s is None else v[s] for row in i.strides for s in row])
+        spans = self.array("spans", "i64", [v[e] for e in i.extents])
+        words = plan.descriptor
+        desc = self.constant(words, lambda: f"[{len(words)} x i64] [{', '.join(f'i64 {w}' for w in words)}]")
+        kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.kernel_base[i.plan]}")
+        for name in ("strides", "spans", "ints"):
+            self.sizes[name] = self.sizes[name] or 1
+        f = self.helper("run_nest")
+        args = f"ptr {kern}, ptr {desc}, ptr {bases}, ptr {strides}, ptr {spans}, ptr {ints}"
+        bad = self.op(f"call i64 {f}({args})")
+        if plan.may_fail:
+            self.guard_record(self.op(f"icmp eq i64 {bad}, 0"), i.site, abi.ERR_INDEX)
+
+    def launch_direct(self, i: p.Launch, plan: p.LaunchPlan, operands: list[Operand], n: int) -> None:
+        """A plan without axes: one point, no nest.  Integers and the flag are passed by address."""
+        pointers = [*operands]
+        for k in range(n + plan.may_fail):
+            pointers.append(self.at("%ints", 8 * k))
+        flag = pointers[-1] if plan.may_fail else None
+        if plan.may_fail:
+            self.sizes["ints"] = max(self.sizes["ints"], n + 1)
+            self.put(f"store i64 0, ptr {flag}")
+        bases = self.array("bases", "ptr", pointers)
+        kernel = self.load("ptr", "%kern", 8 * self.kernel_base[i.plan])
+        self.put(f"call void {kernel}(ptr {bases}, i64 1, i64 1)")
+        if flag is not None:
+            self.guard_record(self.op(f"icmp eq i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)
+
+    def gemm(self, i: p.Gemm) -> None:
+        v, f = self.values, self.helper("gemm_" + i.dtype)
+        a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
+        scratch = "null" if i.scratch is None else v[i.scratch]
+        size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
+        scale = f"double {_double(i.alpha)}, double {_double(i.beta)}"
+        self.put(f"call void {f}(ptr %rt, {size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch})")
+
+    def copy(self, i: p.Copy) -> None:
+        v, f = self.values, self.helper("memcpy")
+        self.op(f"call ptr {f}(ptr {v[i.dst]}, ptr {v[i.src]}, i64 {v[i.bytes]})")
+
+    def fill(self, i: p.Fill) -> None:
+        f = self.helper("memset")
+        self.op(f"call ptr {f}(ptr {self.values[i.dst]}, i32 0, i64 {self.values[i.bytes]})")
+
+    def host_call(self, i: p.HostCall) -> None:
+        self.inject(i.site)
+        f, words, at = self.helper("host_call"), abi.HOST_SIZE // 8, 0
+        for k, (data, dtype, dims) in enumerate(i.inputs + i.outputs):
+            self.array("dims", "i64", [self.values[d] for d in dims], at)
+            self.array("hosts", "ptr", [self.values[data]], words * k)
+            self.array("hosts", "i64", [abi.DTYPE_CODE[dtype], len(dims)], words * k + 1)
+            self.array("hosts", "ptr", [self.at("%dims", 8 * at)], words * k + 3)
+            at += len(dims)
+        for name in ("dims", "hosts"):
+            self.sizes[name] = self.sizes[name] or 1
+        n_in, n_out = len(i.inputs), len(i.outputs)
+        outs = self.at("%hosts", abi.HOST_SIZE * n_in)
+        head = f"ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.host}"
+        bad = self.op(f"call i64 {f}({head}, i64 {n_in}, ptr %hosts, i64 {n_out}, ptr {outs})")
+        self.guard(self.op(f"icmp eq i64 {bad}, 0"))
+
+    # -- control --------------------------------------------------------------------------------------------------------
+    def region(self, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
+        """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
+        mark = len(self.undo)
+        self.opened.append(None)
+        self.code(code)
+        block = self.opened.pop()
+        if block is not None:
+            self.put(f"call void {self.helper('free_arena')}(ptr %ctx, ptr %frame, ptr {block})")
+        result = [self.values[name] for name in out]
+        while len(self.undo) > mark:
+            table, key = self.undo.pop()
+            del table[key]
+        return result
+
+    def loop(self, i: p.For) -> None:
+        ordinal, count = self.ordinal, self.values[i.count]
+        self.ordinal += 1
+        head, body, done = self.label("head"), self.label("body"), self.label("done")
+        before = self.block
+        self.put(f"br label %{head}")
+        self.place(head)
+        index, carried = self.tmp(), [self.tmp() for _ in i.carried]
+        phis = len(self.lines)
+        self.put("")  # filled below: the values of the back edge are not known yet
+        self.put(f"br i1 {self.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
+        self.place(body)
+        inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
+        self.values.update(inner)
+        initial = [self.values[a] for _, a, _ in i.carried]
+        ends = self.region(i.body, [b for _, _, b in i.carried])
+        for name, _ in inner:
+            del self.values[name]
+        if self.faults:
+            self.guard_injected(ordinal, i.site)
+        bad = self.op(f"call i64 {self.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
+        self.guard(self.op(f"icmp eq i64 {bad}, 0"))
+        after = self.op(f"add i64 {index}, 1")
+        latch = self.block
+        self.put(f"br label %{head}")
+        rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True)]
+        self.lines[phis] = "\n".join(f"{x} = phi {k} [{a}, %{before}], [{b}, %{latch}]" for x, k, a, b in rows)
+        self.place(done)
+        for (name, _, _), value in zip(i.carried, carried, strict=True):
+            self.define(name, value)
+
+    def branch(self, i: p.If) -> None:
+        then, other, join = self.label("then"), self.label("else"), self.label("join")
+        self.put(f"br i1 {self.op(f'icmp ne i64 {self.values[i.cond]}, 0')}, label %{then}, label %{other}")
+        ends = []
+        for label, code, column in ((then, i.then, 1), (other, i.orelse, 2)):
+            self.place(label)
+            values = self.region(code, [r[column] for r in i.results])
+            ends.append((self.block, values))
+            self.put(f"br label %{join}")
+        self.place(join)
+        (b0, v0), (b1, v1) = ends
+        for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
+            self.define(dst, self.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))
+
+    # -- state ----------------------------------------------------------------------------------------------------------
+    def pin(self, i: p.Pin) -> None:
+        self.inject(i.site)
+        take, go = self.label("pin"), self.label("g")
+        long = self.op(f"icmp sgt i64 {self.values[i.work]}, {i.threshold}")
+        self.put(f"br i1 {long}, label %{take}, label %{go}")
+        self.place(take)
+        slots = self.slot(i.slots[0]) if i.slots else "%objs"
+        bad = self.op(f"call i64 {self.helper('pin')}(ptr %ctx, ptr %frame, i64 {i.site}, ptr {slots})")
+        self.put(f"br i1 {self.op(f'icmp eq i64 {bad}, 0')}, label %{go}, label %fail")
+        self.place(go)
+
+    def release_gil(self, i: p.ReleaseGil) -> None:
+        self.put(f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame)")
+
+    def acquire_gil(self, i: p.AcquireGil) -> None:
+        self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
+
+    def commit(self, i: p.Commit) -> None:
+        for shared, slot in i.updates:
+            self.put(f"call void {self.helper('commit')}(ptr %ctx, i64 {shared}, ptr {self.slot(slot)})")
+
+    def take(self, slot: int) -> str:
+        """The object of a slot, which no longer holds it."""
+        at = self.slot(slot)
+        value = self.op(f"load ptr, ptr {at}")
+        self.put(f"store ptr null, ptr {at}")
+        return value
+
+    def ret(self, i: p.Return) -> None:
+        if i.list_slot < 0:
+            result = self.take(i.slots[0])
+        else:
+            result = self.take(i.list_slot)
+            items = self.load("ptr", result, abi.LIST_ITEMS) if i.slots else ""
+            for k, slot in enumerate(i.slots):
+                self.store("ptr", self.take(slot), items, 8 * k)
+        n = self.program.n_slots
+        self.put(f"call void {self.helper('release')}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr {result}")
+
+
+HEX = [f"\\{x:02X}" for x in range(256)]
+
+
+def _double(x: float) -> str:
+    """A double in LLVM's exact notation."""
+    return "0x" + pack(">d", x).hex().upper()
+
+
+EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
+    p.Const: _Emitter.const,
+    p.Extent: _Emitter.extent,
+    p.Stride: _Emitter.stride,
+    p.Data: _Emitter.data,
+    p.Arith: _Emitter.arith,
+    p.Mul: _Emitter.mul,
+    p.Compare: _Emitter.compare,
+    p.Check: _Emitter.check,
+    p.Offset: _Emitter.offset,
+    p.Select: _Emitter.select,
+    p.LoadScalar: _Emitter.load_scalar,
+    p.StoreScalar: _Emitter.store_scalar,
+    p.Slot: _Emitter.slot8,
+    p.Bytes: _Emitter.bytes,
+    p.Arena: _Emitter.arena,
+    p.NewOut: _Emitter.new_out,
+    p.NewList: _Emitter.new_list,
+    p.Prepare: _Emitter.prepare,
+    p.Launch: _Emitter.launch,
+    p.Gemm: _Emitter.gemm,
+    p.Copy: _Emitter.copy,
+    p.Fill: _Emitter.fill,
+    p.HostCall: _Emitter.host_call,
+    p.For: _Emitter.loop,
+    p.If: _Emitter.branch,
+    p.Pin: _Emitter.pin,
+    p.ReleaseGil: _Emitter.release_gil,
+    p.AcquireGil: _Emitter.acquire_gil,
+    p.Commit: _Emitter.commit,
+    p.Return: _Emitter.ret,
+}

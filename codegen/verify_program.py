@@ -1,0 +1,543 @@
+"""What a program may and may not do: `verify` proves the rules of `codegen.program`, `show` prints a program for reading.
+
+`EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the verifier, the plan
+runner's tests and the emitter need no other description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tensordsl.codegen import program as p
+from tensordsl.codegen.program import Instr, LaunchPlan, Name, Program, walk_program
+
+Names = tuple[Name, ...]
+Root = tuple[str, int, bool]  # (arg | shared | prepare | fresh, number, exactly the first element)
+NONE: tuple[Any, ...] = ()
+NO_ROOTS: frozenset[Root] = frozenset()
+
+ARITH = ("add", "sub", "floordiv", "mod", "min", "max")
+COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
+
+
+class Effects(NamedTuple):
+    """Of one instruction, as functions of it: integers used, pointers used as values, read through, written through, and
+    (name, kind) defined."""
+
+    ints: Callable[[Any], Names] = lambda i: NONE
+    pointers: Callable[[Any], Names] = lambda i: NONE
+    reads: Callable[[Any], Names] = lambda i: NONE
+    writes: Callable[[Any], Names] = lambda i: NONE
+    defines: Callable[[Any], tuple[tuple[Name, str], ...]] = lambda i: NONE
+
+
+def _i64(i: Any) -> tuple[tuple[Name, str], ...]:
+    return ((i.dst, "i64"),)
+
+
+def _ptr(i: Any) -> tuple[tuple[Name, str], ...]:
+    return ((i.dst, "ptr"),)
+
+
+def _of_kind(kind: str) -> Callable[[Any], Names]:
+    return lambda i: (i.a, i.b) if i.kind == kind else NONE
+
+
+def _launch_ints(i: p.Launch) -> Names:
+    return (*i.extents, *i.ints, *(s for row in i.strides for s in row if s is not None))
+
+
+def _gemm_ints(i: p.Gemm) -> Names:
+    return (i.m, i.n, i.k, *i.a_strides, *i.b_strides, i.ldc)
+
+
+def _gemm_writes(i: p.Gemm) -> Names:
+    return (i.c,) if i.scratch is None else (i.c, i.scratch)
+
+
+def _host_ints(i: p.HostCall) -> Names:
+    return tuple(d for _, _, dims in i.inputs + i.outputs for d in dims)
+
+
+EFFECTS: dict[type[Instr], Effects] = {
+    p.Const: Effects(defines=_i64),
+    p.Extent: Effects(defines=_i64),
+    p.Stride: Effects(defines=_i64),
+    p.Data: Effects(defines=_ptr),
+    p.Arith: Effects(ints=lambda i: (i.a, i.b), defines=_i64),
+    p.Mul: Effects(ints=lambda i: (i.a, i.b), defines=_i64),
+    p.Compare: Effects(ints=lambda i: (i.a, i.b), defines=_i64),
+    p.Check: Effects(ints=lambda i: (i.a, i.b)),
+    p.Offset: Effects(ints=lambda i: (i.bytes,), pointers=lambda i: (i.base,), defines=_ptr),
+    p.Select: Effects(
+        ints=lambda i: (i.cond, *_of_kind("i64")(i)), pointers=_of_kind("ptr"), defines=lambda i: ((i.dst, i.kind),)
+    ),
+    p.LoadScalar: Effects(reads=lambda i: (i.ptr,), defines=_i64),
+    p.StoreScalar: Effects(ints=lambda i: (i.value,), writes=lambda i: (i.ptr,)),
+    p.Slot: Effects(defines=_ptr),
+    p.Bytes: Effects(defines=_ptr),
+    p.Arena: Effects(
+        ints=lambda i: tuple(n for _, n in i.items), defines=lambda i: tuple((d, "ptr") for d, _ in i.items)
+    ),
+    p.NewOut: Effects(ints=lambda i: i.dims, defines=_ptr),
+    p.NewList: Effects(),
+    p.Prepare: Effects(ints=lambda i: i.dims, defines=_ptr),
+    p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
+    p.Gemm: Effects(ints=_gemm_ints, reads=lambda i: (i.a, i.b), writes=_gemm_writes),
+    p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
+    p.Fill: Effects(ints=lambda i: (i.bytes,), writes=lambda i: (i.dst,)),
+    p.HostCall: Effects(
+        ints=_host_ints,
+        reads=lambda i: tuple(x for x, _, _ in i.inputs),
+        writes=lambda i: tuple(x for x, _, _ in i.outputs),
+    ),
+    p.For: Effects(ints=lambda i: (i.count,)),
+    p.If: Effects(ints=lambda i: (i.cond,)),
+    p.Pin: Effects(ints=lambda i: (i.work,)),
+    p.ReleaseGil: Effects(),
+    p.AcquireGil: Effects(),
+    p.Commit: Effects(),
+    p.Return: Effects(),
+}
+
+NEEDS_GIL = (p.NewOut, p.NewList, p.Prepare, p.Pin, p.Commit, p.Return)  # arenas, polls and host calls do without
+TOP_LEVEL = (p.NewOut, p.NewList, p.Prepare, p.Pin, p.ReleaseGil, p.AcquireGil, p.Commit, p.Return)
+
+
+def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:
+    """Whether an instruction has an ordinal for fault injection: regions count apart from what they contain."""
+    return plans[i.plan].may_fail if isinstance(i, p.Launch) else i.may_fail
+
+
+def faults(program: Program) -> list[Instr]:
+    """The instructions that may fail; the position in this list is the ordinal that `ctx.inject` names."""
+    return [i for i in walk_program(program.code) if can_fail(program.plans, i)]
+
+
+def verify(program: Program) -> None:
+    """Raise AssertionError with the instruction and the reason where `program` breaks a rule.
+
+    Names are defined before use, once, of the right kind, and local to their region.  What may fail precedes what
+    destroys state.  A shared value's old storage is not read after an in-place write, except at the very point written.
+    Python is touched with the GIL only.  Every prepared value is committed.  `Return` is the last instruction.
+    """
+    _Checker(program).run()
+
+
+class _Checker:
+    """One walk over a program; the fields are what is known at the current instruction."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.kinds: dict[Name, str] = {}
+        self.roots: dict[Name, frozenset[Root]] = {}
+        self.destroyed: Instr | None = None
+        self.dead: dict[int, Instr] = {}  # shared variable -> what overwrote its storage
+        self.prepared: dict[int, p.Prepare] = {}
+        self.slots: dict[int, Instr] = {}
+        self.lists: dict[int, int] = {}
+        self.pinned = False
+        self.gil = True
+        self.committed: Instr | None = None
+        self.position = -1
+        self.loops = self.depth = 0
+
+    def run(self) -> None:
+        code = self.program.code
+        assert code and isinstance(code[-1], p.Return), f"{self.program.name}: the last instruction is not Return"
+        self.block(code, top=True)
+        if self.committed is None:
+            i = next((q for q in self.prepared.values()), None)
+            assert i is None, f"{self.program.name}: {line(i)} is never committed"
+
+    def where(self, i: Instr) -> str:
+        return f"{self.program.name}[{self.position}] {line(i)}"
+
+    def block(self, code: tuple[Instr, ...] | list[Instr], top: bool = False) -> None:
+        for n, i in enumerate(code):
+            self.position += 1
+            effects = EFFECTS.get(type(i))
+            assert effects, f"{self.where(i)}: unknown instruction"
+            assert top or not isinstance(i, TOP_LEVEL), f"{self.where(i)}: only at the top level"
+            assert n == len(code) - 1 or not isinstance(i, p.Return), f"{self.where(i)}: Return is not last"
+            self.check_names(i, effects)
+            self.check_failure(i)
+            extra = EXTRA.get(type(i))
+            if extra:
+                extra(self, i)
+            self.check_memory(i, effects)
+            for name, kind in effects.defines(i):
+                self.define(i, name, kind, _roots(self, i))
+
+    def check_names(self, i: Instr, effects: Effects) -> None:
+        for kind, names in (
+            ("i64", effects.ints(i)),
+            ("ptr", effects.pointers(i)),
+            ("ptr", effects.reads(i)),
+            ("ptr", effects.writes(i)),
+        ):
+            for name in names:
+                self.expect(i, name, kind)
+
+    def expect(self, i: Instr, name: Name, kind: str) -> None:
+        known = self.kinds.get(name)
+        assert known is not None, f"{self.where(i)}: {name} is not defined here"
+        assert known == kind, f"{self.where(i)}: {name} is {known}, not {kind}"
+
+    def define(self, i: Instr, name: Name, kind: str, roots: frozenset[Root] = NO_ROOTS) -> None:
+        assert name not in self.kinds, f"{self.where(i)}: {name} is defined already"
+        assert kind in ("i64", "ptr"), f"{self.where(i)}: {name} has the unknown kind {kind}"
+        self.kinds[name] = kind
+        if roots:
+            self.roots[name] = roots
+
+    def check_failure(self, i: Instr) -> None:
+        if isinstance(i, NEEDS_GIL):
+            assert self.gil, f"{self.where(i)}: touches Python without the GIL"
+        if not can_fail(self.program.plans, i):
+            return
+        assert self.destroyed is None, f"{self.where(i)}: may fail after state was destroyed by {line(self.destroyed)}"
+        assert i.site in self.program.sites, f"{self.where(i)}: site {i.site} is unknown"  # type: ignore[attr-defined]
+
+    def check_memory(self, i: Instr, effects: Effects) -> None:
+        writes = effects.writes(i)
+        for name in effects.reads(i):
+            for kind, number, _ in self.roots.get(name, NO_ROOTS):
+                by = self.dead.get(number) if kind == "shared" else None
+                assert by is None, f"{self.where(i)}: {name} reads shared {number}, overwritten in place by {line(by)}"
+        for name in writes:
+            for kind, number, _ in self.roots.get(name, NO_ROOTS):
+                assert kind not in ("arg", "shared"), f"{self.where(i)}: {name} writes to {kind} {number} unprepared"
+                if kind == "prepare":
+                    self.overwrite(i, effects, name, number)
+
+    def overwrite(self, i: Instr, effects: Effects, target: Name, shared: int) -> None:
+        """An in-place write: it must not fail, not repeat before a poll, and read the old value only where it writes."""
+        assert not (can_fail(self.program.plans, i) and isinstance(i, p.Launch)), (
+            f"{self.where(i)}: may fail while it overwrites shared {shared}"
+        )
+        assert not self.loops, f"{self.where(i)}: overwrites shared {shared} in a loop that may be interrupted"
+        for name in effects.reads(i):
+            for kind, number, exact in self.roots.get(name, NO_ROOTS):
+                same = number == shared and kind == "shared"
+                assert not same or (exact and self.same_point(i, name, target)), (
+                    f"{self.where(i)}: {name} reads shared {shared} at other points than {target} overwrites"
+                )
+        self.destroyed = i
+        self.dead[shared] = i
+
+    def same_point(self, i: Instr, source: Name, target: Name) -> bool:
+        """Whether one instruction reads `source` only at the point at which it writes `target`."""
+        if not any(exact for _, _, exact in self.roots[target]):
+            return False
+        if isinstance(i, p.Copy):
+            return True
+        if not isinstance(i, p.Launch):
+            return False
+        steps = self.program.plans[i.plan].strides
+        of = {name: {steps[k] for k, o in enumerate(i.operands) if o == name} for name in (source, target)}
+        return len(of[source]) == 1 and of[source] == of[target]
+
+    # -- regions ------------------------------------------------------------------------------------------------------
+    def region(self, i: Instr, code: tuple[Instr, ...], params: list[tuple[Name, str, frozenset[Root]]], out: Names):
+        """Check a region and forget its names; the kinds and roots of the names `out` at its end."""
+        before = len(self.kinds)
+        for name, kind, roots in params:
+            self.define(i, name, kind, roots)
+        self.depth += 1
+        self.block(code)
+        for name in out:
+            assert name in self.kinds, f"{self.where(i)}: {name} is not defined at the region's end"
+            local = ("local", self.depth, True) in self.roots.get(name, NO_ROOTS)
+            assert not local, f"{self.where(i)}: {name} points into storage that ends with the region"
+        self.depth -= 1
+        result = [(self.kinds[name], self.roots.get(name, NO_ROOTS)) for name in out]
+        while len(self.kinds) > before:
+            name, _ = self.kinds.popitem()
+            self.roots.pop(name, None)
+        return result
+
+    def check_for(self, i: p.For) -> None:
+        assert len(i.kinds) == len(i.carried), f"{self.where(i)}: {len(i.kinds)} kinds, {len(i.carried)} carried values"
+        for (_, initial, _), kind in zip(i.carried, i.kinds, strict=True):
+            self.expect(i, initial, kind)
+        roots = [self.roots.get(initial, NO_ROOTS) for _, initial, _ in i.carried]
+        start = self.position
+        while True:  # the roots of carried pointers grow to a fixed point
+            params = [(i.index, "i64", NO_ROOTS)]
+            params += [(name, k, r) for (name, _, _), k, r in zip(i.carried, i.kinds, roots, strict=True)]
+            self.position = start
+            self.loops += 1
+            ends = self.region(i, i.body, params, tuple(next_ for _, _, next_ in i.carried))
+            self.loops -= 1
+            for (_, _, next_), kind, (found, _) in zip(i.carried, i.kinds, ends, strict=True):
+                assert found == kind, f"{self.where(i)}: {next_} is {found}, not {kind}"
+            grown = [r | new for r, (_, new) in zip(roots, ends, strict=True)]
+            if grown == roots:
+                break
+            roots = grown
+        for (name, _, _), kind, r in zip(i.carried, i.kinds, roots, strict=True):
+            self.define(i, name, kind, r)
+
+    def check_if(self, i: p.If) -> None:
+        assert len(i.kinds) == len(i.results), f"{self.where(i)}: {len(i.kinds)} kinds, {len(i.results)} results"
+        destroyed, dead = self.destroyed, dict(self.dead)
+        then = self.region(i, i.then, [], tuple(a for _, a, _ in i.results))
+        after, self.destroyed, self.dead = (self.destroyed, self.dead), destroyed, dead
+        other = self.region(i, i.orelse, [], tuple(b for _, _, b in i.results))
+        self.destroyed = self.destroyed or after[0]
+        self.dead = {**after[1], **self.dead}
+        for (dst, a, b), kind, (ka, ra), (kb, rb) in zip(i.results, i.kinds, then, other, strict=True):
+            assert ka == kind == kb, f"{self.where(i)}: {a} is {ka} and {b} is {kb}, not {kind}"
+            self.define(i, dst, kind, ra | rb)
+
+    # -- one instruction each -------------------------------------------------------------------------------------------
+    def check_source(self, i: Any) -> None:
+        kind, number = i.src
+        table = {"arg": self.program.args, "shared": self.program.shared}.get(kind)
+        assert table is not None and 0 <= number < len(table), f"{self.where(i)}: no such source"
+        assert isinstance(i, p.Data) or 0 <= i.axis < len(table[number][1]), f"{self.where(i)}: no such axis"
+        done = self.committed is not None and kind == "shared"
+        assert not done, f"{self.where(i)}: reads shared {number} after the commit"
+
+    def check_op(self, i: Any) -> None:
+        known = ARITH if isinstance(i, p.Arith) else COMPARE
+        assert i.op in known, f"{self.where(i)}: unknown operation {i.op}"
+
+    def take_slot(self, i: Instr, slot: int) -> None:
+        assert 0 <= slot < self.program.n_slots, f"{self.where(i)}: no slot {slot}"
+        assert slot not in self.slots, f"{self.where(i)}: slot {slot} is taken by {line(self.slots[slot])}"
+        self.slots[slot] = i
+
+    def check_new_out(self, i: p.NewOut) -> None:
+        assert 0 <= i.output < len(self.program.outputs), f"{self.where(i)}: no such output"
+        rank = self.program.outputs[i.output][1]
+        assert len(i.dims) == rank, f"{self.where(i)}: {len(i.dims)} dims for an output of rank {rank}"
+        self.take_slot(i, i.slot)
+
+    def check_new_list(self, i: p.NewList) -> None:
+        self.take_slot(i, i.slot)
+        self.lists[i.slot] = i.n
+
+    def check_prepare(self, i: p.Prepare) -> None:
+        assert 0 <= i.shared < len(self.program.shared), f"{self.where(i)}: no such shared variable"
+        rank = len(self.program.shared[i.shared][1])
+        assert len(i.dims) == rank, f"{self.where(i)}: {len(i.dims)} dims for a shared variable of rank {rank}"
+        assert i.shared not in self.prepared, f"{self.where(i)}: shared {i.shared} is prepared twice"
+        self.take_slot(i, i.slot)
+        self.prepared[i.shared] = i
+
+    def check_launch(self, i: p.Launch) -> None:
+        assert 0 <= i.plan < len(self.program.plans), f"{self.where(i)}: no such plan"
+        plan = self.program.plans[i.plan]
+        for what, got, want in (
+            ("operands", len(i.operands), len(plan.operands)),
+            ("extents", len(i.extents), len(plan.axes)),
+            ("ints", len(i.ints), len(plan.ints)),
+            ("rows of strides", len(i.strides), len(plan.operands)),
+        ):
+            assert got == want, f"{self.where(i)}: {got} {what}, the plan has {want}"
+        for row in i.strides:
+            assert len(row) == len(plan.axes), f"{self.where(i)}: {len(row)} strides for {len(plan.axes)} axes"
+        outs = set(i.operands[plan.n_inputs :])
+        assert set(i.writes) == outs, f"{self.where(i)}: writes {i.writes}, but the plan's outputs are {sorted(outs)}"
+
+    def check_gemm(self, i: p.Gemm) -> None:
+        assert i.dtype in ("float32", "float64"), f"{self.where(i)}: dtype {i.dtype}"
+
+    def check_host(self, i: p.HostCall) -> None:
+        assert 0 <= i.host < self.program.n_hosts, f"{self.where(i)}: no such host function"
+        assert self.pinned or not self.program.shared, f"{self.where(i)}: runs Python code while no shared value is pinned"
+
+    def check_pin(self, i: p.Pin) -> None:
+        assert len(i.slots) == len(self.program.shared), f"{self.where(i)}: needs one slot per shared variable"
+        assert not self.prepared, f"{self.where(i)}: after {next(iter(self.prepared.values()), None)}"
+        assert not self.pinned, f"{self.where(i)}: pins twice"
+        for slot in i.slots:
+            self.take_slot(i, slot)
+        assert i.slots == tuple(range(i.slots[0], i.slots[0] + len(i.slots))) if i.slots else True, (
+            f"{self.where(i)}: the slots are not consecutive"
+        )
+        self.pinned = i.threshold < 0  # always, whatever the work
+
+    def check_release(self, i: p.ReleaseGil) -> None:
+        assert self.gil, f"{self.where(i)}: the GIL is released already"
+        self.gil = False
+
+    def check_acquire(self, i: p.AcquireGil) -> None:
+        assert not self.gil, f"{self.where(i)}: the GIL is held"
+        self.gil = True
+
+    def check_commit(self, i: p.Commit) -> None:
+        assert self.committed is None, f"{self.where(i)}: commits twice"
+        want = {(q.shared, q.slot) for q in self.prepared.values()}
+        assert set(i.updates) == want, f"{self.where(i)}: commits {sorted(i.updates)}, prepared are {sorted(want)}"
+        assert len(i.updates) == len(want), f"{self.where(i)}: commits a value twice"
+        self.committed = self.destroyed = i
+        self.dead.update((shared, i) for shared, _ in i.updates)
+
+    def check_return(self, i: p.Return) -> None:
+        for slot in i.slots:
+            made = self.slots.get(slot)
+            assert isinstance(made, p.NewOut), f"{self.where(i)}: slot {slot} holds no output"
+        assert len(set(i.slots)) == len(i.slots), f"{self.where(i)}: returns an object twice"
+        if i.list_slot < 0:
+            assert len(i.slots) == 1, f"{self.where(i)}: {len(i.slots)} outputs without a list"
+            return
+        n = self.lists.get(i.list_slot)
+        assert n == len(i.slots), f"{self.where(i)}: slot {i.list_slot} holds no list of {len(i.slots)} outputs"
+
+
+EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
+    p.Extent: _Checker.check_source,
+    p.Stride: _Checker.check_source,
+    p.Data: _Checker.check_source,
+    p.Arith: _Checker.check_op,
+    p.Compare: _Checker.check_op,
+    p.Check: _Checker.check_op,
+    p.NewOut: _Checker.check_new_out,
+    p.NewList: _Checker.check_new_list,
+    p.Prepare: _Checker.check_prepare,
+    p.Launch: _Checker.check_launch,
+    p.Gemm: _Checker.check_gemm,
+    p.HostCall: _Checker.check_host,
+    p.For: _Checker.check_for,
+    p.If: _Checker.check_if,
+    p.Pin: _Checker.check_pin,
+    p.ReleaseGil: _Checker.check_release,
+    p.AcquireGil: _Checker.check_acquire,
+    p.Commit: _Checker.check_commit,
+    p.Return: _Checker.check_return,
+}
+
+
+def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
+    """Where the pointer that an instruction defines may point to, if that matters."""
+    of = checker.roots
+    if isinstance(i, p.Data):
+        return frozenset({(*i.src, True)})
+    if isinstance(i, p.Prepare) and not i.fresh:
+        return frozenset({("prepare", i.shared, True)})
+    if isinstance(i, p.Offset) and i.base in of:
+        return frozenset((kind, number, kind == "local") for kind, number, _ in of[i.base])
+    if isinstance(i, p.Arena) and checker.depth:
+        return frozenset({("local", checker.depth, True)})
+    if isinstance(i, p.Select) and i.kind == "ptr":
+        return of.get(i.a, NO_ROOTS) | of.get(i.b, NO_ROOTS)
+    return NO_ROOTS
+
+
+# -- printing -----------------------------------------------------------------------------------------------------------
+SYMBOL = {"add": "+", "sub": "-", "floordiv": "//", "mod": "%"}
+RELATION = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def _source(src: tuple[str, int]) -> str:
+    return f"{src[0]}{src[1]}"
+
+
+def _join(names: Any) -> str:
+    return ", ".join(map(str, names))
+
+
+def _show_arith(i: p.Arith) -> str:
+    return f"{i.dst} = {i.a} {SYMBOL[i.op]} {i.b}" if i.op in SYMBOL else f"{i.dst} = {i.op}({i.a}, {i.b})"
+
+
+def _show_launch(i: p.Launch) -> str:
+    def operand(name: Name, row: tuple[Name | None, ...]) -> str:
+        return f"{name}[{_join(s or 0 for s in row)}]"
+
+    moved = [operand(name, row) for name, row in zip(i.operands, i.strides, strict=False)]
+    ints = f" ints {_join(i.ints)}" if i.ints else ""
+    return f"launch plan{i.plan} over ({_join(i.extents)}): {_join(moved)}{ints} writes {_join(i.writes)}"
+
+
+def _show_gemm(i: p.Gemm) -> str:
+    old = f" + {i.beta} * {i.c}" if i.beta else ""
+    a, b = f"{i.a}[{_join(i.a_strides)}]", f"{i.b}[{_join(i.b_strides)}]"
+    scale = f"{i.alpha} * " if i.alpha != 1 else ""
+    packed = f" scratch {i.scratch}" if i.scratch else ""
+    return f"gemm {i.dtype} ({i.m}, {i.n}, {i.k}): {i.c}[{i.ldc}, 1] = {scale}{a} @ {b}{old}{packed}"
+
+
+def _show_host(i: p.HostCall) -> str:
+    def value(v: tuple[Name, str, Names]) -> str:
+        return f"{v[0]}: {v[1]}[{_join(v[2])}]"
+
+    return f"({_join(map(value, i.outputs))}) = host{i.host}({_join(map(value, i.inputs))})"
+
+
+def _show_for(i: p.For) -> str:
+    carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
+    return f"for {i.index} in range({i.count}){carried}"
+
+
+SHOW: dict[type[Instr], Callable[[Any], str]] = {
+    p.Const: lambda i: f"{i.dst} = {i.value}",
+    p.Extent: lambda i: f"{i.dst} = {_source(i.src)}.extent[{i.axis}]",
+    p.Stride: lambda i: f"{i.dst} = {_source(i.src)}.stride[{i.axis}]",
+    p.Data: lambda i: f"{i.dst} = {_source(i.src)}.data",
+    p.Arith: _show_arith,
+    p.Mul: lambda i: f"{i.dst} = {i.a} * {i.b}",
+    p.Compare: lambda i: f"{i.dst} = {i.a} {RELATION.get(i.op, i.op)} {i.b}",
+    p.Check: lambda i: f"check {i.a} {RELATION.get(i.op, i.op)} {i.b}",
+    p.Offset: lambda i: f"{i.dst} = {i.base} + {i.bytes} bytes",
+    p.Select: lambda i: f"{i.dst} = {i.a} if {i.cond} else {i.b}",
+    p.LoadScalar: lambda i: f"{i.dst} = {i.dtype} at {i.ptr}",
+    p.StoreScalar: lambda i: f"{i.dtype} at {i.ptr} = {i.value}",
+    p.Slot: lambda i: f"{i.dst} = slot",
+    p.Bytes: lambda i: f"{i.dst} = {len(i.data)} constant bytes",
+    p.Arena: lambda i: f"arena {_join(f'{d}: {n} bytes' for d, n in i.items)}",
+    p.NewOut: lambda i: f"{i.dst} = output{i.output}[{_join(i.dims)}] in slot {i.slot}",
+    p.NewList: lambda i: f"list of {i.n} in slot {i.slot}",
+    p.Prepare: lambda i: (
+        f"{i.dst} = {'fresh' if i.fresh else 'prepare'} shared{i.shared}[{_join(i.dims)}] in slot {i.slot}"
+    ),
+    p.Launch: _show_launch,
+    p.Gemm: _show_gemm,
+    p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",
+    p.Fill: lambda i: f"zero {i.bytes} bytes {i.dst}",
+    p.HostCall: _show_host,
+    p.For: _show_for,
+    p.If: lambda i: f"if {i.cond}" + "".join(f"; {dst} = {a} else {b}" for dst, a, b in i.results),
+    p.Pin: lambda i: f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}",
+    p.ReleaseGil: lambda i: "release the GIL",
+    p.AcquireGil: lambda i: "acquire the GIL",
+    p.Commit: lambda i: f"commit {_join(f'shared{s} = slot {k}' for s, k in i.updates)}",
+    p.Return: lambda i: f"return slots {_join(i.slots)}" + (f" in list {i.list_slot}" if i.list_slot >= 0 else ""),
+}
+
+
+def line(i: Instr | None) -> str:
+    """One instruction in one line, without its regions."""
+    shown = SHOW.get(type(i))  # type: ignore[arg-type]
+    return shown(i) if shown else repr(i)
+
+
+def show(program: Program) -> str:
+    """The whole program, one instruction a line; `!` and the site's number where it may fail, `|` per region."""
+
+    def typed(values: list[Any]) -> str:
+        return _join(f"{t}[{_join('?' if d is None else d for d in shape)}]" for t, shape in values)
+
+    outs = _join(f"{t}:{rank}" for t, rank in program.outputs)
+    lines = [f"program {program.name}({typed(program.args)}) shared({typed(program.shared)}) -> {outs}"]
+    stack: list[tuple[int, Instr | str]] = [(0, i) for i in reversed(program.code)]
+    while stack:
+        depth, i = stack.pop()
+        indent = "  " + "| " * depth
+        if isinstance(i, str):
+            lines.append(f"    {indent}{i}")
+            continue
+        fails = can_fail(program.plans, i)
+        text = f"{'!' if fails else ' '}   {indent}{line(i)}"
+        lines.append(text + (f"  (site {i.site})" if fails else ""))  # type: ignore[attr-defined]
+        if isinstance(i, p.For):
+            stack += [(depth + 1, j) for j in reversed(i.body)]
+        elif isinstance(i, p.If):
+            stack += [(depth + 1, j) for j in reversed(i.orelse)]
+            stack += [(depth, "else")] if i.orelse else []
+            stack += [(depth + 1, j) for j in reversed(i.then)]
+    return "\n".join(lines)
