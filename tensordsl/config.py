@@ -1,0 +1,241 @@
+"""Options of the library: `config.floatX`, flags from the environment and an rc file, temporary changes.
+
+An option's value comes, in this order, from the environment variable `TENSORDSL_FLAGS` (`device=cpu,floatX=float32`),
+from the rc file (`~/.tensordslrc`, or the files named in the environment variable `TENSORDSLRC`), from the default.
+
+>>> with config.change_flags(floatX="float32"):
+...     config.floatX
+'float32'
+>>> config.floatX
+'float64'
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+_BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _cache_directory() -> str:
+    """Where this user's compiled functions are kept."""
+    if sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    elif os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "tensordsl")
+
+
+class Option:
+    """One option: its default (its type is the option's), the values allowed (None: any), and what it is for."""
+
+    __slots__ = ("name", "default", "choices", "least", "doc")
+
+    def __init__(
+        self, name: str, default: Any, choices: tuple[str, ...] | None, doc: str, least: int | None = None
+    ) -> None:
+        self.name, self.default, self.choices, self.doc, self.least = name, default, choices, doc, least
+
+    def convert(self, value: Any) -> Any:
+        """`value` as this option's type; flags from outside are strings.  Raises ValueError."""
+        if isinstance(self.default, bool):
+            known = _BOOLS.get(str(value).lower())
+            if known is None:
+                raise self._invalid(value, "(True, False)")
+            return known
+        if isinstance(self.default, int):
+            return self._integer(value)
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        value = "None" if value is None and self.choices and "None" in self.choices else value
+        if not isinstance(value, str) or (self.choices is not None and value not in self.choices):
+            raise self._invalid(value, repr(self.choices) if self.choices else "any string")
+        return value
+
+    def _integer(self, value: Any) -> int:
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is None or isinstance(value, float) or (self.least is not None and number < self.least):
+            raise self._invalid(value, f"integers of at least {self.least}")
+        return number
+
+    def _invalid(self, value: Any, valid: str) -> ValueError:
+        return ValueError(
+            f'Invalid value ("{value}") for configuration variable "{self.name}". Valid options are {valid}'
+        )
+
+
+_OPTIONS = (
+    Option("floatX", "float64", ("float64", "float32"), "dtype of constructors without a dtype prefix"),
+    Option("device", "cpu", ("cpu",), "where functions run"),
+    Option(
+        "mode", "FAST_RUN",
+        ("FAST_RUN", "FAST_COMPILE", "DebugMode", "NanGuardMode", "REFERENCE", "Mode", "DEBUG_MODE"),
+        "how functions are compiled if they name no mode",
+    ),
+    Option("optimizer", "fast_run", ("fast_run", "fast_compile", "None"), "which passes the compiler runs"),
+    Option("on_opt_error", "raise", ("raise", "warn", "ignore"), "when an optional pass of the compiler fails"),
+    Option("on_unused_input", "raise", ("raise", "warn", "ignore"), "when a function does not need one of its inputs"),
+    Option(
+        "compute_test_value", "off", ("off", "ignore", "warn", "raise", "pdb"),
+        "evaluate expressions while they are built, on `tag.test_value`; what to do where there is none",
+    ),
+    Option("exception_verbosity", "low", ("low", "high"), "high: run-time errors show the graph and all operands"),
+    Option("int_division", "floatX", ("floatX", "int", "raise"), "what `/` means for two integers"),
+    Option("cast_policy", "custom", ("custom",), "how Python numbers are given a dtype"),
+    Option("num_threads", 1, None, "most threads that one call may use", least=1),
+    Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
+)  # fmt: skip
+OPTIONS: dict[str, Option] = {option.name: option for option in _OPTIONS}
+
+
+class Config:
+    """The options as attributes; setting one checks the value, an unknown name is an AttributeError."""
+
+    def __init__(self) -> None:
+        # Straight into the instance: reading an option is a plain attribute access.
+        self.__dict__.update({name: option.default for name, option in OPTIONS.items()})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        option = OPTIONS.get(name)
+        if option is None:
+            raise self._unknown(name)
+        value = option.convert(value)
+        self.__dict__[name] = value
+        for notify in _LISTENERS.get(name, ()):
+            notify(value)
+
+    def __getattr__(self, name: str) -> Any:  # only for names that are no options
+        raise self._unknown(name)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"options cannot be deleted: {name!r}")
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name} = {getattr(self, name)!r}  # {OPTIONS[name].doc}" for name in OPTIONS)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OPTIONS)
+
+    def change_flags(self, *args: dict[str, Any], **flags: Any) -> change_flags:
+        """A context manager and decorator: the options have these values inside."""
+        return change_flags(*args, **flags)
+
+    @staticmethod
+    def _unknown(name: str) -> AttributeError:
+        close = [known for known in OPTIONS if known.lower() == name.lower()]
+        hint = f" Did you mean {close[0]!r}?" if close else f" Options: {', '.join(OPTIONS)}."
+        return AttributeError(f"there is no configuration option {name!r}.{hint}")
+
+
+# Who wants to know of changes: option -> callbacks(new value).
+_LISTENERS: dict[str, list[Callable[[Any], None]]] = {}
+
+
+def on_change(name: str, notify: Callable[[Any], None]) -> None:
+    """Call `notify(value)` now and whenever option `name` is set."""
+    _LISTENERS.setdefault(name, []).append(notify)
+    notify(getattr(config, name))
+
+
+class change_flags:
+    """`with change_flags(floatX="float32"): ...`, or a decorator of a function: options have these values inside.
+
+    All or none: if one value is refused, no option has changed.
+    """
+
+    def __init__(self, *args: dict[str, Any], **flags: Any) -> None:
+        self.flags: dict[str, Any] = {}
+        for more in args:
+            self.flags.update(more)
+        self.flags.update(flags)
+        self._kept: list[dict[str, Any]] = []  # a stack: one object may be entered again while it is active
+        for name, value in self.flags.items():
+            if name not in OPTIONS:
+                raise Config._unknown(name)
+            OPTIONS[name].convert(value)
+
+    def __enter__(self) -> change_flags:
+        self._kept.append({name: getattr(config, name) for name in self.flags})
+        for name, value in self.flags.items():
+            setattr(config, name, value)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._kept.pop().items():
+            setattr(config, name, value)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def changed(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return changed
+
+
+# -- flags from outside ----------------------------------------------------------------------------------------------
+def parse_flags(text: str) -> Iterator[tuple[str, str]]:
+    """The pairs in `name=value,name=value`."""
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if equals:
+            yield name.strip(), value.strip()
+        elif name.strip():
+            warnings.warn(f"TENSORDSL_FLAGS: {name.strip()!r} has no value and is ignored", stacklevel=3)
+
+
+def parse_rc(text: str) -> Iterator[tuple[str, str]]:
+    """The pairs in an rc file: `name = value` lines under `[global]` (or no header); `#` and `;` begin comments."""
+    section = ""
+    for line in text.splitlines():
+        line = line.strip()
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[" and line[-1] == "]":
+            section = line[1:-1].strip()
+            continue
+        name, equals, value = line.partition("=" if "=" in line else ":")
+        name = name.strip() if section in ("", "global") else f"{section}.{name.strip()}"
+        if equals:
+            yield name, value.strip()
+
+
+def _rc_files() -> list[str]:
+    named = os.environ.get("TENSORDSLRC")
+    return [os.path.expanduser(path) for path in (named.split(os.pathsep) if named else ["~/.tensordslrc"]) if path]
+
+
+def _load() -> Config:
+    """The options as the rc files and then the environment set them.  Raises ValueError at a bad value."""
+    fresh = Config()
+    for path in _rc_files():
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                _set_all(fresh, parse_rc(file.read()), path)
+    _set_all(fresh, parse_flags(os.environ.get("TENSORDSL_FLAGS", "")), "TENSORDSL_FLAGS")
+    return fresh
+
+
+def _set_all(target: Config, pairs: Iterator[tuple[str, str]], source: str) -> None:
+    for name, value in pairs:
+        if name not in OPTIONS:
+            warnings.warn(f"{source}: there is no option {name!r}; it is ignored", stacklevel=4)
+            continue
+        value = os.path.expanduser(value) if name == "compiledir" else value
+        try:
+            setattr(target, name, value)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+
+
+config = _load()

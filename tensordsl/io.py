@@ -1,0 +1,64 @@
+"""Inputs and outputs of a function with properties of their own: default values, conversion rules, borrowing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.graph import Variable
+
+
+class In:
+    """An input of a function that is more than its variable.
+
+    Parameters
+    ----------
+    variable : the input.
+    name : the keyword in calls; default: the variable's name.
+    value : the default value of the argument; an array or number, or a shared variable whose current value it is.
+    update : an expression for the next default value: the function then has a state of its own (`value` is the first).
+    strict : accept only arrays of exactly the right dtype; nothing is converted.
+    allow_downcast : True: convert even if precision is lost; False: never; None: Python floats only.
+    mutable, borrow : permission to overwrite or keep the argument.  Accepted; arguments are never changed.
+    """
+
+    __slots__ = ("variable", "name", "value", "update", "strict", "allow_downcast", "mutable", "borrow", "implicit")
+
+    def __init__(
+        self,
+        variable: Variable,
+        name: str | None = None,
+        value: Any = None,
+        update: Any = None,
+        mutable: bool | None = None,
+        strict: bool = False,
+        allow_downcast: bool | None = None,
+        autoname: bool = True,
+        implicit: bool | None = None,
+        borrow: bool | None = None,
+        shared: bool = False,
+    ) -> None:
+        if not isinstance(variable, Variable):
+            raise TypeError(f"In: expected a variable, got {variable!r} of type {type(variable).__name__}")
+        if mutable and borrow is False:
+            raise ValueError("In: mutable=True means that the argument may be overwritten, so borrow cannot be False")
+        if implicit and value is None:
+            raise TypeError("An implicit input must be given a default value")
+        self.variable, self.value, self.update = variable, value, update
+        self.name = name if name is not None or not autoname else variable.name
+        self.strict, self.allow_downcast = strict, allow_downcast
+        self.mutable, self.borrow, self.implicit = bool(mutable), bool(borrow or mutable), bool(implicit)
+
+    def __repr__(self) -> str:
+        return f"In({self.variable!r})" if self.value is None else f"In({self.variable!r}, value={self.value!r})"
+
+
+class Out:
+    """An output of a function; with `borrow` the array returned may be storage that a later call overwrites."""
+
+    __slots__ = ("variable", "borrow")
+
+    def __init__(self, variable: Variable, borrow: bool = False) -> None:
+        self.variable, self.borrow = variable, borrow
+
+    def __repr__(self) -> str:
+        return f"Out({self.variable!r}, borrow={self.borrow})"

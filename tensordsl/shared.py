@@ -1,0 +1,147 @@
+"""Shared variables: tensors with a value of their own, which functions read as implicit inputs and may update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Variable
+from tensordsl.tensor.var import TensorVariable
+from tensordsl.types import DTYPES, TensorType
+
+
+class SharedVariable(Variable):
+    """What all shared variables have in common; see `shared`."""
+
+    default_update: Variable | None = None
+
+
+class TensorSharedVariable(SharedVariable, TensorVariable):
+    """A shared tensor: a variable of fixed dtype, rank and broadcast pattern whose value lives between calls."""
+
+    def __init__(
+        self,
+        type: TensorType,
+        value: np.ndarray[Any, Any],
+        name: str | None = None,
+        strict: bool = False,
+        allow_downcast: bool | None = None,
+    ) -> None:
+        super().__init__(type, name=name)
+        self.strict, self.allow_downcast = strict, allow_downcast
+        self.default_update = None
+        self._array = value
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray[Any, Any]:
+        """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable)."""
+        return self._array if borrow else self._array.copy()
+
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        """Replace the value.  It may have another shape, not another dtype, rank or broadcast pattern.
+
+        The array is copied unless `borrow` allows to keep it.  Raises TypeError.
+        """
+        from tensordsl.arguments import convert  # late: only needed when a value is set
+
+        name = f"the shared variable {self.name!r}" if self.name else "a shared variable"
+        try:
+            value = convert(new_value, self.type, self.strict, self.allow_downcast)
+        except TypeError as error:
+            raise TypeError(f"cannot set {name}: {error}") from None
+        self._array = stored(value, new_value, borrow)
+
+    def zero(self, borrow: bool = False) -> None:
+        """Set all elements to zero."""
+        self._array = np.zeros_like(self._array)
+
+    def clone(self) -> TensorSharedVariable:
+        """Another shared variable of the same type and name with a copy of the value."""
+        other = TensorSharedVariable(self.type, self.get_value(), self.name, self.strict, self.allow_downcast)
+        other.tag.__dict__.update(self.tag.__dict__)
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self.strict, self.allow_downcast, self.default_update, self.tag)
+        return restore, (self.type, self.get_value(borrow=True), self.name), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.strict, self.allow_downcast, self.default_update, self.tag = state
+
+
+def restore(type: TensorType, value: np.ndarray[Any, Any], name: str | None) -> TensorSharedVariable:
+    """The shared variable that a pickle describes."""
+    return TensorSharedVariable(type, np.array(value, order="C"), name)
+
+
+def stored(value: np.ndarray[Any, Any], given: Any, borrow: bool) -> np.ndarray[Any, Any]:
+    """`value` as storage: C-contiguous, writeable, and not the caller's array unless `borrow`."""
+    is_callers = np.may_share_memory(value, given) if isinstance(given, np.ndarray) else False
+    is_fit = value.flags.c_contiguous and value.flags.writeable and value.flags.aligned
+    if is_fit and (borrow or not is_callers):
+        return value
+    return np.array(value, order="C")
+
+
+def shared(
+    value: Any,
+    name: str | None = None,
+    strict: bool = False,
+    allow_downcast: bool | None = None,
+    borrow: bool = False,
+    broadcastable: tuple[bool, ...] | None = None,
+    target: str = "cpu",
+) -> TensorSharedVariable:
+    """A shared variable that holds `value`.
+
+    Parameters
+    ----------
+    value : an array, a NumPy scalar or a Python number (int -> int64, float -> float64, bool -> bool).
+    name : for printing.
+    strict, allow_downcast : how `set_value` converts: only arrays of exactly this dtype; also with loss of precision.
+    borrow : keep `value` itself as storage where possible, instead of a copy.
+    broadcastable : which axes (of length 1) broadcast; default: none.
+
+    Raises
+    ------
+    TypeError : `value` is no array or number, or has a dtype or shape that does not fit.
+
+    >>> counter = shared(0, name="counter")
+    >>> counter.type
+    TensorType(int64, scalar)
+    """
+    if isinstance(value, Variable):
+        raise TypeError(
+            "shared: the value must be an array or a number, not a symbolic variable; evaluate it first (x.eval()), "
+            "or give it as update of a function"
+        )
+    if not isinstance(value, np.ndarray | np.generic | bool | int | float):
+        raise TypeError(
+            f"shared: the value must be a NumPy array or a number, got {type(value).__name__}; "
+            "use np.array(value, dtype=tensordsl.config.floatX)"
+        )
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("shared: masked arrays are not supported; use value.filled(...)")
+    array = _as_array(value)
+    pattern = (False,) * array.ndim if broadcastable is None else tuple(bool(b) for b in broadcastable)
+    if len(pattern) != array.ndim:
+        raise TypeError(f"shared: broadcastable={pattern} is for {len(pattern)} axes, the value has {array.ndim}")
+    if any(b and d != 1 for b, d in zip(pattern, array.shape, strict=True)):
+        raise TypeError(f"shared: an axis that broadcasts has length 1; broadcastable={pattern}, shape {array.shape}")
+    tensor_type = TensorType(array.dtype.name, tuple(1 if b else None for b in pattern))
+    return TensorSharedVariable(tensor_type, stored(array, value, borrow), name, strict, allow_downcast)
+
+
+def _as_array(value: Any) -> np.ndarray[Any, Any]:
+    """`value` as an array of a supported dtype in native byte order, copied only where it must be."""
+    try:
+        # Python ints are int64 everywhere, also where NumPy's default is int32.
+        array = np.asarray(value, dtype="int64" if type(value) is int else None)
+    except OverflowError:
+        raise TypeError(f"shared: {value} does not fit into int64") from None
+    if array.dtype.name not in DTYPES:
+        raise TypeError(f"shared: unsupported dtype {array.dtype}; supported: {', '.join(DTYPES)}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+shared_constructor = shared
