@@ -1,0 +1,298 @@
+"""Runs the workloads on every peer in turn, each peer in its own process, and compares all results with NumPy's."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import BY_NAME, Workload
+
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax")
+# They choose other BLAS kernels than the machine's own, and not for every peer alike.
+UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_ENABLE_X64": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to measure: interleaved rounds, seconds per timing, and the limit of one answer."""
+
+    rounds: int = 7
+    compile_rounds: int = 5
+    seconds: float = 0.2
+    limit: float = 300.0
+    has_slow: bool = True
+
+
+QUICK = Plan(rounds=3, compile_rounds=2, seconds=0.05, limit=60.0, has_slow=False)
+
+
+@dataclass(slots=True)
+class Result:
+    """One workload on one peer: the value of each round, or what went wrong."""
+
+    workload: str
+    state: str
+    peer: str
+    values: list[float] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def minimum(self) -> float | None:
+        return min(self.values, default=None)
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+
+class Failed(Exception):
+    """A peer answered with an error, died, or took too long."""
+
+
+class Worker:
+    """A peer's process; `ask` sends one command and waits for its answer."""
+
+    def __init__(self, peer: str, python: str, cache: str, limit: float) -> None:
+        self.limit = limit
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker", peer],
+            cwd=ROOT,
+            env=environment(cache),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        process = self.process
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise Failed(self.last_words()) from None
+        if not select.select([process.stdout], [], [], self.limit)[0]:
+            self.close()
+            raise Failed(f"no answer within {self.limit:.0f} s")
+        line = process.stdout.readline()
+        if not line:
+            raise Failed(self.last_words())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise Failed(answer["error"])
+        return answer
+
+    def last_words(self) -> str:
+        code = self.process.wait()
+        self.log.seek(0)
+        lines = self.log.read().split("\n")
+        return f"the process ended with status {code}: " + " ".join(line.strip() for line in lines[-3:])[:200]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def environment(cache: str) -> dict[str, str]:
+    """One thread, no BLAS overrides, and every library's disk cache in the directory `cache`."""
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    flags = [part for part in inherited.get("TENSORDSL_FLAGS", "").split(",") if part and "compiledir" not in part]
+    return {
+        **inherited,
+        **ONE_THREAD,
+        "TENSORDSL_FLAGS": ",".join([*flags, f"compiledir={cache}/tensordsl"]),
+        "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
+        "NUMBA_CACHE_DIR": f"{cache}/numba",
+        "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+    }
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the benchmarks: which peers answer, on which interpreters, and what was found."""
+
+    plan: Plan
+    pythons: dict[str, str]
+    peers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
+
+    @contextmanager
+    def worker(self, peer: str, cache: str) -> Iterator[Worker]:
+        worker = Worker(peer, self.pythons.get(peer, sys.executable), cache, self.plan.limit)
+        try:
+            yield worker
+        finally:
+            worker.close()
+
+    def find_peers(self, names: list[str]) -> None:
+        for name in names:
+            with tempfile.TemporaryDirectory() as cache, self.worker(name, cache) as worker:
+                try:
+                    self.peers[name] = worker.ask("probe")
+                    say(f"{name}: {self.peers[name]['versions']}")
+                except Failed as reason:
+                    self.missing[name] = str(reason)
+                    say(f"{name}: not measured ({reason})")
+
+    def able(self, workload: Workload) -> list[str]:
+        return [name for name, facts in self.peers.items() if workload.name in facts["workloads"]]
+
+    def measure(self, workload: Workload) -> None:
+        """Add the results of one workload, peers in turn within each round."""
+        if workload.is_slow and not self.plan.has_slow:
+            return
+        say(f"{workload.name}: {workload.what}")
+        measured = {"call": calls, "compile": compiles, "import": imports, "memory": memories}[workload.kind]
+        for result in measured(self, workload):
+            self.results.append(result)
+            best = "-" if result.minimum is None else f"{result.minimum:.4g}"
+            say(f"  {result.state:5} {result.peer:10} {result.error or best}")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def difference(workload: Workload, expected: list[float], found: list[float]) -> str:
+    """What is wrong with a result, or an empty string."""
+    if len(expected) != len(found):
+        return f"wrong result: {len(found)} numbers, NumPy has {len(expected)}"
+    if np.allclose(found, expected, rtol=workload.rtol, atol=0, equal_nan=True):
+        return ""
+    return f"wrong result: off by {np.max(np.abs(np.subtract(found, expected))):.3g}"
+
+
+def in_turn(names: list[str], turn: int) -> list[str]:
+    """The names, each round starting with another one, so that drift of the machine hits all alike."""
+    turn %= max(len(names), 1)
+    return names[turn:] + names[:turn]
+
+
+def calls(run: Run, workload: Workload) -> list[Result]:
+    found = {name: Result(workload.name, "", name) for name in run.able(workload)}
+    workers: dict[str, Worker] = {}
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            expected: list[float] = []
+            for name, result in found.items():
+                workers[name] = Worker(name, run.pythons.get(name, sys.executable), cache, run.plan.limit)
+                try:
+                    answer = workers[name].ask("check", workload=workload.name)["result"]
+                    expected = expected or answer
+                    result.error = difference(workload, expected, answer)
+                except Failed as reason:
+                    result.error = str(reason)
+            for turn in range(run.plan.rounds):
+                for name in in_turn([name for name, result in found.items() if not result.error], turn):
+                    try:
+                        answer = workers[name].ask("time", workload=workload.name, seconds=run.plan.seconds)
+                        found[name].values.append(answer["value"])
+                    except Failed as reason:
+                        found[name].error = str(reason)
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return list(found.values())
+
+
+def compiles(run: Run, workload: Workload) -> list[Result]:
+    states = ("cold", "warm")
+    found = {(state, name): Result(workload.name, state, name) for state in states for name in run.able(workload)}
+    expected: list[float] = []
+    for turn in range(1 if workload.is_slow else run.plan.compile_rounds):
+        for name in in_turn(run.able(workload), 0 if turn == 0 else turn):
+            with tempfile.TemporaryDirectory() as cache:
+                for state in states:
+                    result = found[state, name]
+                    if not result.error:
+                        expected = sample(run, workload, "compile", cache, result, expected)
+    return list(found.values())
+
+
+def memories(run: Run, workload: Workload) -> list[Result]:
+    found = {name: Result(workload.name, "", name) for name in run.able(workload)}
+    expected: list[float] = []
+    for _ in range(2):
+        for result in found.values():
+            with tempfile.TemporaryDirectory() as cache:
+                if not result.error:
+                    expected = sample(run, workload, "memory", cache, result, expected)
+    return list(found.values())
+
+
+def sample(run: Run, workload: Workload, do: str, cache: str, result: Result, expected: list[float]) -> list[float]:
+    """Take one value in a fresh process; the first answer of all (NumPy's) is what later ones are compared with."""
+    with run.worker(result.peer, cache) as worker:
+        try:
+            answer = worker.ask(do, workload=workload.name)
+        except Failed as reason:
+            result.error = str(reason)
+            return expected
+    expected = expected or answer["result"]
+    result.error = difference(workload, expected, answer["result"])
+    if not result.error:
+        result.values.append(answer["value"])
+    return expected
+
+
+def imports(run: Run, workload: Workload) -> list[Result]:
+    """Wall time of the import statement in a process that has loaded NumPy; for NumPy itself, in a bare process."""
+    program = "import sys, time{first}; start = time.perf_counter(); import {name}; print(time.perf_counter() - start)"
+    modules = {"tensordsl": "tensordsl, tensordsl.tensor", "pytensor": "pytensor, pytensor.tensor"}
+    found = {name: Result(workload.name, "", name) for name in run.peers}
+    with tempfile.TemporaryDirectory() as cache:
+        for turn in range(run.plan.rounds + 1):
+            for name in in_turn(list(found), turn):
+                first = "" if name == "numpy" else ", numpy"
+                command = [
+                    run.pythons.get(name, sys.executable),
+                    "-c",
+                    program.format(first=first, name=modules.get(name, name)),
+                ]
+                done = subprocess.run(command, cwd=ROOT, env=environment(cache), capture_output=True, text=True)
+                if done.returncode:
+                    found[name].error = done.stderr.strip().split("\n")[-1][:200]
+                elif turn:  # the first round fills the byte code cache
+                    found[name].values.append(float(done.stdout))
+    return list(found.values())
+
+
+def benchmark(plan: Plan, names: list[str], only: list[str], pythons: dict[str, str]) -> tuple[Run, float]:
+    """Measure; returns the run and the seconds it took."""
+    start = time.monotonic()
+    run = Run(plan, pythons)
+    # NumPy comes first whatever was asked for: it is the judge of every result.
+    run.find_peers(["numpy", *(name for name in names if name != "numpy")])
+    for workload in BY_NAME.values():
+        if not only or workload.name in only:
+            run.measure(workload)
+    return run, time.monotonic() - start

@@ -1,0 +1,80 @@
+"""tensordsl itself, used as a user would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tensordsl
+import tensordsl.tensor as T
+from benchmarks.workloads import CHAINS, Call, Data, chain
+
+PACKAGES = ("tensordsl", "llvmlite")
+
+
+def warm_up() -> None:
+    """Load LLVM and the precompiled library kernels, which a machine compiles once."""
+    x, y = T.matrix("x"), T.matrix("y")
+    tensordsl.function([x, y], T.dot(x, y) - 3)(np.ones((2, 2)), np.ones((2, 2)))
+
+
+def call_vector(data: Data) -> Call:
+    x, y, z = T.vectors("x", "y", "z")
+    return Call("f(x, y, z)", {"f": tensordsl.function([x, y, z], x * y + z), **dict(zip("xyz", data, strict=True))})
+
+
+def call_scalar(data: Data) -> Call:
+    foo = T.scalar("foo")
+    return Call("f(foo)", {"f": tensordsl.function([foo], foo**2), "foo": data[0]})
+
+
+def call_wide(data: Data) -> Call:
+    a = [T.vector(f"a{i}") for i in range(20)]
+    f = tensordsl.function(a, [a[i] * a[i + 1] + a[i + 2] - a[i + 3] for i in range(0, 20, 4)])
+    return Call("f(*data)", {"f": f, "data": data})
+
+
+def compile_ten_ops(data: Data) -> Call:
+    x, y = T.vector("x"), T.vector("y")
+    f = tensordsl.function([x, y], T.exp(x * y + x) * 2 + T.tanh(y) / (1 + y * y) - x)
+    return Call("f(x, y)", {"f": f, "x": data[0], "y": data[1]})
+
+
+def training_step(data: Data) -> Call:
+    points, labels, *weights = data
+    out = x = T.matrix("x")
+    y = T.vector("y")
+    params = []
+    for values in weights:
+        w = tensordsl.shared(values, name="w")
+        b = tensordsl.shared(np.ones((len(values), 1)), name="b", broadcastable=(False, True))
+        out = T.nnet.sigmoid(T.dot(w, out) + b)
+        params += [w, b]
+    cost = T.sum((out - y) ** 2)
+    updates = []
+    for param in params:
+        last = tensordsl.shared(param.get_value() * 0.0, broadcastable=param.broadcastable)
+        step = 0.9 * last - 0.01 * T.grad(cost, param)
+        updates += [(last, step), (param, param + step)]
+    return Call("train(x, y)", {"train": tensordsl.function([x, y], cost, updates=updates), "x": points, "y": labels})
+
+
+def compile_chain(length: int) -> Any:
+    def build(data: Data) -> Call:
+        x = T.vector("x")
+        return Call("f(x)", {"f": tensordsl.function([x], chain(x, length, T.tanh)), "x": data[0]})
+
+    return build
+
+
+BUILD = {
+    "call-vector": call_vector,
+    "call-scalar": call_scalar,
+    "call-wide": call_wide,
+    "compile-ten-ops": compile_ten_ops,
+    "compile-train": training_step,
+    "train-step": training_step,
+    "memory-chain": compile_chain(9),
+    **{name: compile_chain(length) for name, length in CHAINS.items()},
+}

@@ -1,0 +1,149 @@
+"""What a run found, as JSON with the facts of the machine, and as a Markdown table."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.harness import PEERS, Result, Run
+from benchmarks.workloads import BY_NAME, Target
+
+OURS = "tensordsl"
+
+
+def machine() -> dict[str, Any]:
+    """The kind of machine, without its name or paths."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return {
+        "cpu": model,
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "python": platform.python_version(),
+    }
+
+
+def ratio(above: float | None, below: float | None) -> float | None:
+    return above / below if above is not None and below else None
+
+
+def is_met(target: Target, ours: Result, numpy: Result | None) -> bool | None:
+    """Whether our best round reaches the target; None where it can't be said."""
+    if ours.minimum is None:
+        return None
+    to_numpy = ratio(ours.minimum, numpy.minimum if numpy else None)
+    is_fast = target.at_most is None or ours.minimum <= target.at_most
+    return is_fast and (target.ratio_to_numpy is None or (to_numpy is not None and to_numpy <= target.ratio_to_numpy))
+
+
+def as_json(run: Run, seconds: float) -> dict[str, Any]:
+    minima = {(result.workload, result.state, result.peer): result.minimum for result in run.results}
+    rows = []
+    for result in run.results:
+        key = (result.workload, result.state)
+        target = BY_NAME[result.workload].targets.get(result.state)
+        has_target = result.peer == OURS and target is not None
+        rows.append(
+            {
+                "workload": result.workload,
+                "kind": BY_NAME[result.workload].kind,
+                "state": result.state,
+                "peer": result.peer,
+                "minimum": result.minimum,
+                "median": result.median,
+                "to_numpy": ratio(result.minimum, minima.get((*key, "numpy"))),
+                "to_tensordsl": ratio(result.minimum, minima.get((*key, OURS))),
+                "rounds": result.values,
+                "error": result.error,
+                "target": {"at_most": target.at_most, "ratio_to_numpy": target.ratio_to_numpy} if has_target else None,
+            }
+        )
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "threads": 1,
+        "versions": {name: facts["versions"] for name, facts in run.peers.items()},
+        "missing": run.missing,
+        "seconds": round(seconds, 1),
+        "results": rows,
+    }
+
+
+def quantity(value: float | None, kind: str) -> str:
+    if value is None:
+        return "-"
+    if kind == "memory":
+        return f"{value:.2f}"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value * 1e9:.3g} ns"
+
+
+def cell(result: Result | None, kind: str) -> str:
+    if result is None:
+        return "-"
+    if result.minimum is None:
+        return "failed" if result.error else "-"
+    text = f"{quantity(result.minimum, kind)} ({quantity(result.median, kind)})"
+    return text + (" *failed later*" if result.error else "")
+
+
+def described(target: Target | None, kind: str) -> str:
+    if target is None:
+        return ""
+    parts = [quantity(target.at_most, kind)] if target.at_most is not None else []
+    if target.ratio_to_numpy is not None:
+        parts.append(f"{target.ratio_to_numpy:g}x NumPy")
+    return ", ".join(parts)
+
+
+def as_markdown(run: Run, seconds: float) -> str:
+    """One row per workload and state; each cell is the minimum of the rounds and, in brackets, their median."""
+    facts = as_json(run, seconds)
+    names = [name for name in PEERS if name in run.peers]
+    found = {(result.workload, result.state, result.peer): result for result in run.results}
+    head = ["workload", *names, "ours / NumPy", "best other / ours", "target", "met"]
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    for workload, state in dict.fromkeys((result.workload, result.state) for result in run.results):
+        row = {name: found.get((workload, state, name)) for name in names}
+        lines.append(f"| {' | '.join(cells(workload, state, row))} |")
+    about = facts["machine"]
+    versions = ", ".join(" with ".join(" ".join(part) for part in used.items()) for used in facts["versions"].values())
+    notes = [f"- {name} was not measured: {reason}" for name, reason in run.missing.items()]
+    notes += [f"- {r.workload} {r.state} on {r.peer}: {r.error}" for r in run.results if r.error]
+    caption = (
+        f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, 1 thread, "
+        f"{facts['date'][:10]}; {versions}. Minimum (median) of interleaved rounds, every result checked against NumPy."
+    )
+    return "\n".join([caption, "", *lines, *(["", *notes] if notes else [])]) + "\n"
+
+
+def cells(workload: str, state: str, row: dict[str, Result | None]) -> list[str]:
+    kind = BY_NAME[workload].kind
+    target = BY_NAME[workload].targets.get(state)
+    ours, numpy = row.get(OURS), row.get("numpy")
+    our_best = ours.minimum if ours else None
+    # A compiled function against an eager one: comparing their compile times says nothing.
+    to_numpy = ratio(our_best, numpy.minimum) if numpy and kind == "call" else None
+    rivals = [r.minimum for name, r in row.items() if r and name != OURS and r.minimum is not None]
+    if kind != "call":
+        rivals = [r.minimum for name, r in row.items() if r and name not in (OURS, "numpy") and r.minimum is not None]
+    to_ours = ratio(min(rivals, default=None), our_best)
+    met = is_met(target, ours, numpy) if target and ours else None
+    return [
+        f"{BY_NAME[workload].what}{f', {state}' if state else ''}",
+        *(cell(result, kind) for result in row.values()),
+        "-" if to_numpy is None else f"{to_numpy:.2f}",
+        "-" if to_ours is None else f"{to_ours:.2f}",
+        described(target, kind),
+        {True: "yes", False: "no", None: ""}[met],
+    ]

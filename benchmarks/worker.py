@@ -1,0 +1,117 @@
+"""One library in a process of its own: reads commands as JSON lines, answers each with one JSON line.
+
+`python -m benchmarks.worker PEER`. Commands: probe, check, time, compile, memory; see `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import timeit
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import BY_NAME, MEMORY_LENGTH, Call
+
+CALLS: dict[str, Call] = {}
+BATCHES = 5
+
+
+def flat(value: Any) -> list[float]:
+    """The numbers of a result, of one array or of several."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    return [float(number) for part in parts for number in np.asarray(part).ravel()]
+
+
+def build(peer: ModuleType, workload: str) -> Call:
+    return peer.BUILD[workload](BY_NAME[workload].make())
+
+
+def probe(peer: ModuleType) -> dict[str, Any]:
+    """Which workloads the adapter has, and the versions of what it uses."""
+    versions = {}
+    for package in peer.PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "unknown"
+    return {"workloads": sorted(peer.BUILD), "versions": versions}
+
+
+def check(peer: ModuleType, workload: str) -> dict[str, Any]:
+    """The result of the first call; the built call is kept for `time`."""
+    CALLS[workload] = build(peer, workload)
+    return {"result": flat(CALLS[workload].evaluate())}
+
+
+def measure(peer: ModuleType, workload: str, seconds: float) -> dict[str, Any]:
+    """Seconds per call, the minimum of a few batches that take about `seconds` together."""
+    call = CALLS[workload]
+    timer = timeit.Timer(call.statement, globals=dict(call.names))
+    number = 1
+    while (taken := timer.timeit(number)) < seconds / BATCHES / 4:
+        number *= 2
+    number = max(1, int(number * seconds / BATCHES / taken))
+    return {"value": min(timer.repeat(BATCHES, number)) / number}
+
+
+def compile_once(peer: ModuleType, workload: str) -> dict[str, Any]:
+    """CPU seconds (all threads of the process) from the first symbol to the first result."""
+    data = BY_NAME[workload].make()
+    peer.warm_up()
+    wall, start = time.perf_counter(), time.process_time()
+    value = peer.BUILD[workload](data).evaluate()
+    seconds, wall = time.process_time() - start, time.perf_counter() - wall
+    return {"value": seconds, "wall": wall, "result": flat(value)}
+
+
+def resident(field: str) -> int:
+    """`VmRSS` (memory now) or `VmHWM` (its maximum) in bytes."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+
+
+def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
+    """Peak growth during the first call on a large operand, less the result, in operands.
+
+    An adapter whose arrays are not NumPy's names the conversion `put` in its `Call`. The function's own figure for its scratch memory is added where it reports one (`arena_bytes`): it may have been there before.
+    """
+    call = build(peer, workload)
+    call.evaluate()
+    large = np.linspace(0.0, 1.0, MEMORY_LENGTH)
+    call.names["x"] = call.names.get("put", np.asarray)(large)
+    with open("/proc/self/clear_refs", "w") as reset:
+        reset.write("5")
+    before = resident("VmRSS")
+    value = call.evaluate()
+    growth = resident("VmHWM") - before - np.asarray(value).nbytes
+    arena = getattr(call.names.get("f"), "arena_bytes", None)
+    return {"value": max(growth, arena or 0, 0) / large.nbytes, "arena_bytes": arena, "result": flat(value)[:1000]}
+
+
+COMMANDS = {"probe": probe, "check": check, "time": measure, "compile": compile_once, "memory": memory}
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints must not mix with the answers
+    peer: ModuleType | None = None
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            peer = peer or importlib.import_module(f"benchmarks.peers.{sys.argv[1]}")
+            answer = COMMANDS[command.pop("do")](peer, **command)
+        except Exception as error:  # any failure of a library is a finding to report, not the end of the run
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

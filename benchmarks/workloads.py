@@ -1,0 +1,124 @@
+"""The workloads: what is measured, on which data, and the figure that it has to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["call", "compile", "import", "memory"]
+Data = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A statement to be timed, and the names it uses; its value is compared with NumPy's."""
+
+    statement: str
+    names: dict[str, Any]
+
+    def evaluate(self) -> Any:
+        return eval(self.statement, dict(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The most that tensordsl may take: in the workload's unit, and as a ratio to NumPy in the same run."""
+
+    at_most: float | None = None
+    ratio_to_numpy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One row of the table. `kind` says how it is measured:
+
+    call     seconds per call in a warm process, minimum of many batches
+    compile  CPU seconds from the first symbol to the first result, in a fresh but warm process; `cold` with an empty
+             disk cache and `warm` with the one that the cold process left
+    import   seconds of importing the library after NumPy
+    memory   temporary bytes of a first call on large operands, in operands' sizes
+    """
+
+    name: str
+    kind: Kind
+    what: str
+    make: Callable[[], Data] = tuple
+    targets: dict[str, Target] = field(default_factory=dict)
+    is_slow: bool = False
+    rtol: float = 1e-9
+
+
+def vectors(count: int, length: int) -> Callable[[], Data]:
+    def make() -> Data:
+        return tuple(np.random.default_rng(0).uniform(0.1, 1.0, (count, length)))
+
+    return make
+
+
+def tutorial_data() -> Data:
+    """Points (2, 1000), labels (1000,), and the weights (4, 2) and (1, 4) of the Theano tutorial's network."""
+    random = np.random.RandomState(0)
+    labels = random.randint(0, 2, 1000)
+    means, spread = np.array([[-1, 1], [-1, 1]]), random.random_sample((2, 2)) + 1
+    points = np.vstack([random.randn(1000) * spread[axis, labels] + means[axis, labels] for axis in (0, 1)])
+    return points, labels.astype(float), random.randn(4, 2), random.randn(1, 4)
+
+
+def chain(x: Any, length: int, tanh: Callable[[Any], Any]) -> Any:
+    """`length` elementwise operations, every third one (from the first) a tanh."""
+    for position in range(length):
+        x = tanh(x) if position % 3 == 0 else x * 1.01 if position % 3 == 1 else x + 0.1
+    return x
+
+
+# An operand of the memory workload: large enough that the allocator returns it to the system.
+MEMORY_LENGTH = 4_000_000
+CHAINS = {"compile-chain-1000": 1_000, "compile-chain-10000": 10_000, "compile-chain-50000": 50_000}
+
+WORKLOADS = (
+    Workload("call-vector", "call", "`x*y+z`, float64 (8,)", vectors(3, 8), {"": Target(120e-9, 0.2)}),
+    Workload("call-scalar", "call", "`foo**2` of a Python float", lambda: (1.5,), {"": Target(150e-9)}),
+    Workload("call-wide", "call", "20 inputs and 5 outputs, float64 (8,)", vectors(20, 8), {"": Target(500e-9)}),
+    Workload(
+        "compile-ten-ops",
+        "compile",
+        "10 elementwise operations",
+        vectors(2, 1000),
+        {"cold": Target(20e-3), "warm": Target(3e-3)},
+    ),
+    Workload(
+        "compile-train",
+        "compile",
+        "the tutorial's training function",
+        tutorial_data,
+        {"cold": Target(80e-3), "warm": Target(5e-3)},
+    ),
+    Workload(
+        "compile-chain-1000",
+        "compile",
+        "chain of 1,000 operations, 334 of them tanh",
+        vectors(1, 1000),
+        {"cold": Target(400e-3)},
+    ),
+    Workload("compile-chain-10000", "compile", "chain of 10,000 operations", vectors(1, 1000), is_slow=True),
+    Workload(
+        "compile-chain-50000",
+        "compile",
+        "chain of 50,000 operations: linear in the one above, no stack overflows",
+        vectors(1, 1000),
+        is_slow=True,
+    ),
+    Workload("train-step", "call", "one training step on (2, 1000)", tutorial_data, {"": Target(12e-6)}),
+    Workload("import", "import", "importing the library, above NumPy", targets={"": Target(60e-3)}),
+    Workload(
+        "memory-chain",
+        "memory",
+        "temporaries of 9 fused operations, in operands",
+        vectors(1, 16),
+        {"": Target(0.1)},
+    ),
+)
+BY_NAME = {workload.name: workload for workload in WORKLOADS}

@@ -1,0 +1,56 @@
+"""The benchmark harness: it runs, checks results, and words what it found; no figure is asserted here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
+    json_file, table = tmp_path / "out.json", tmp_path / "out.md"
+    only = ("--only", "call-vector", "--only", "compile-ten-ops")
+    done = run("--quick", "--peers", "numpy", *only, "--json", str(json_file), "--markdown", str(table))
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(json_file.read_text())
+    assert {"date", "machine", "versions", "results", "threads"} <= set(facts)
+    assert [(row["workload"], row["state"]) for row in facts["results"]] == [
+        ("call-vector", ""),
+        ("compile-ten-ops", "cold"),
+        ("compile-ten-ops", "warm"),
+    ]
+    assert all(row["minimum"] == min(row["rounds"]) and row["to_numpy"] == 1 for row in facts["results"])
+    assert "| `x*y+z`, float64 (8,) |" in table.read_text()
+
+
+def test_an_unknown_peer_or_workload_is_refused() -> None:
+    assert "no such peers: nobody" in run("--peers", "nobody").stderr
+    assert "invalid choice" in run("--only", "nothing").stderr
+
+
+def test_a_wrong_result_is_found() -> None:
+    program = (
+        "from benchmarks.harness import difference; from benchmarks.workloads import BY_NAME\n"
+        "row = BY_NAME['call-vector']\n"
+        "print([difference(row, [1.0, 2.0], found) for found in ([1.0, 2.0], [1.0], [1.0, 2.5])])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(["", "wrong result: 1 numbers, NumPy has 2", "wrong result: off by 0.5"])
+
+
+def test_every_workload_has_a_numpy_reference_and_a_row_of_ours() -> None:
+    program = (
+        "from benchmarks.workloads import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
+        "names = {name for name, row in BY_NAME.items() if row.kind != 'import'}\n"
+        "print(set(numpy.BUILD) == names == set(tensordsl.BUILD))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
