@@ -102,16 +102,17 @@ def expm1(b: Builder, x: Val) -> Val:
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """-E / (E + 2), E = expm1(-2|x|), with the rounding errors of E and E + 2 put back in."""
+    """-E / (E + 2), E = expm1(-2|x|), with all rounding errors put back in."""
     a = b.abs(x)
     saturated = b.gt(a, SATURATED[x.type] / 2)
     c = b.mul(b.select(saturated, SATURATED[x.type] / 2, a), -2.0)
     y, e = expm1_parts(b, c)
     y, e = fast_two_sum(b, y, e)
-    d = b.add(y, 2.0)
+    d, d_low = fast_two_sum(b, b.const(2.0, x.type), y)
     q = b.div(y, d)
-    # (y + e) / (d + e + error of d) = q + (e (1 - q) - ...) / d; d is within [1, 2]
-    q = b.fma(b.mul(e, b.sub(1.0, q)), _half_reciprocal(b, y), q)
+    # (y + e) / (d + d_low + e) = q + (y - q d - q d_low + e (1 - q)) / d
+    residual = b.fma(b.neg(q), d_low, b.fma(e, b.sub(1.0, q), b.fma(b.neg(q), d, y)))
+    q = b.fma(residual, _half_reciprocal(b, y), q)
     result = b.copysign(q, x)
     return b.select(b.eq(x, 0.0), x, result)
 

@@ -118,18 +118,28 @@ def _sum(b: Builder, parts: list[Val]) -> tuple[Val, Val]:
     return fast_two_sum(b, high, low)
 
 
-def sine(b: Builder, r: Val, tail: Val) -> Val:
+def _sine_rest(b: Builder, r: Val, tail: Val) -> Val:
+    """sin(r + tail) - r"""
     z = b.mul(r, r)
-    return b.add(r, b.fma(b.mul(r, z), polynomial(b, z, SIN[r.type]), tail))
+    return b.fma(b.mul(r, z), polynomial(b, z, SIN[r.type]), tail)
 
 
-def cosine(b: Builder, r: Val, tail: Val) -> Val:
+def _cosine_parts(b: Builder, r: Val, tail: Val) -> tuple[Val, Val]:
+    """1 - r^2/2 rounded, and the rest of cos(r + tail)."""
     z = b.mul(r, r)
     h = b.mul(z, 0.5)
     w = b.sub(1.0, h)
     error = b.sub(b.sub(1.0, w), h)
     rest = b.fma(b.neg(r), tail, b.mul(b.mul(z, z), polynomial(b, z, COS[r.type])))
-    return b.add(w, b.add(error, rest))
+    return w, b.add(error, rest)
+
+
+def sine(b: Builder, r: Val, tail: Val) -> Val:
+    return b.add(r, _sine_rest(b, r, tail))
+
+
+def cosine(b: Builder, r: Val, tail: Val) -> Val:
+    return b.add(*_cosine_parts(b, r, tail))
 
 
 def _odd(b: Builder, n: Val) -> Val:
@@ -150,11 +160,18 @@ def _cosine_of(b: Builder, reduced: Reduced) -> Val:
 
 
 def _tangent_of(b: Builder, reduced: Reduced) -> Val:
-    """s/c or -c/s.  Both are taken to a little more than the type, since two roundings and a division add up."""
+    """s/c or -c/s, both as head and tail; the quotient is corrected by its residual."""
     r, tail, n = reduced
-    s, c = sine(b, r, tail), cosine(b, r, tail)
+    s, s_low = fast_two_sum(b, r, _sine_rest(b, r, tail))
+    w, rest = _cosine_parts(b, r, tail)
+    c, c_low = fast_two_sum(b, w, rest)
     odd = _odd(b, n)
-    return b.div(b.select(odd, b.neg(c), s), b.select(odd, s, c))
+    x, x_low = b.select(odd, b.neg(c), s), b.select(odd, b.neg(c_low), s_low)
+    y, y_low = b.select(odd, s, c), b.select(odd, s_low, c_low)
+    inverse = b.div(1.0, y)
+    q = b.mul(x, inverse)
+    residual = b.fma(b.neg(q), y_low, b.add(b.fma(b.neg(q), y, x), x_low))
+    return b.fma(residual, inverse, q)
 
 
 def _fast(of: Callable[[Builder, Reduced], Val], odd: bool) -> Callable[[Builder, Val], Val]:

@@ -1,0 +1,200 @@
+"""Evaluates a DAG of scalar values on NumPy arrays, operation by operation: the judge of the emitters, and the plan runner's arithmetic.
+
+Results are those that `codegen.text` compiles: bit for bit for everything but `scalar.MATH`, which agrees to its stated accuracy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tensordsl.codegen.scalar import ARITY, FLOATS, Val
+
+Array = Any  # an ndarray or a NumPy scalar
+
+
+def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, Array] | None = None) -> list[Array]:
+    """The values of `roots`.
+
+    `leaf` gives arrays (of the value's dtype, broadcastable against each other) for load, index, extent, param and
+    result values; `env` maps id(value) to what is known already and receives what is computed.
+    """
+    roots = list(roots)
+    env = {} if env is None else env
+    with np.errstate(all="ignore"):
+        for v in _missing(roots, env):
+            if v.op == "const":
+                env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
+            elif v.op in ARITY:
+                env[id(v)] = np.asarray(_apply(v, [env[id(a)] for a in v.args])).astype(v.type, copy=False)
+            else:
+                env[id(v)] = np.asarray(leaf(v), v.type)
+    return [env[id(v)] for v in roots]
+
+
+def apply(op: str, type: str, *operands: Array) -> Array:
+    """One operation of `ARITY` on arrays; `type` is the dtype of the result."""
+    with np.errstate(all="ignore"):
+        arrays = [np.asarray(x) for x in operands]
+        if op in ("cast", "bitcast"):
+            return CONVERSIONS[op](arrays[0], type)
+        return np.asarray(OPERATIONS[op](*arrays)).astype(type, copy=False)
+
+
+def _apply(v: Val, operands: list[Array]) -> Array:
+    if v.op in CONVERSIONS:
+        return CONVERSIONS[v.op](operands[0], v.type)
+    return OPERATIONS[v.op](*operands)
+
+
+def _missing(roots: list[Val], env: dict[int, Array]) -> list[Val]:
+    """Operands before users, without those in `env` and without what lies behind a `result`."""
+    order: dict[int, Val] = {}
+    stack = [(v, False) for v in reversed(roots)]
+    while stack:
+        v, ready = stack.pop()
+        if id(v) in order or id(v) in env:
+            continue
+        if ready or v.op == "result":
+            order[id(v)] = v
+        else:
+            stack.append((v, True))
+            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+    return list(order.values())
+
+
+def _integer(value: int, type: str) -> Array:
+    """A constant, wrapped to its type."""
+    if type == "bool":
+        return np.asarray(bool(value))
+    return np.asarray(value & 0xFFFFFFFFFFFFFFFF, np.uint64).astype(type)
+
+
+def _cast(x: Array, type: str) -> Array:
+    """astype, with x86-64's results for floats out of the integer's range (other machines' NumPy has others)."""
+    if x.dtype.kind != "f" or type in FLOATS or type == "bool":
+        return x.astype(type)
+    if type in ("uint32", "uint64"):
+        bits, signed = (32, np.int32) if type == "uint32" else (64, np.int64)
+        half = x.dtype.type(2.0 ** (bits - 1))
+        high = x >= half
+        value = _truncate(np.where(high, x - half, x), signed).astype(type)
+        return np.where(high, value ^ np.array(1 << (bits - 1), type), value)
+    return _truncate(x, np.int64 if type == "int64" else np.int32).astype(type)
+
+
+def _truncate(x: Array, type: Any) -> Array:
+    limits = np.iinfo(type)
+    whole = np.trunc(x)
+    inside = (whole >= float(limits.min)) & (whole < -float(limits.min))
+    return np.where(inside, np.where(inside, x, 0).astype(type), limits.min)
+
+
+def _fma(x: Array, y: Array, z: Array) -> Array:
+    """One rounding: in exact rational arithmetic for finite numbers (slow), so that expansions can be judged."""
+    if x.dtype == np.float32:
+        # The product of two float32 is exact in float64; the sum rounds twice, which matters only at exact ties.
+        return (x.astype(np.float64) * y.astype(np.float64) + z.astype(np.float64)).astype(np.float32)
+    return np.vectorize(_fma_of_doubles, otypes=[np.float64])(x, y, z)
+
+
+def _fma_of_doubles(x: float, y: float, z: float) -> float:
+    from fractions import Fraction
+
+    plain = x * y + z
+    if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)) or x == 0.0 or y == 0.0:
+        return plain
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    if exact == 0:
+        return plain
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
+def _keep(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A rounding: integers are whole already."""
+    return lambda x: function(x) if x.dtype.kind == "f" else x
+
+
+def _shift_right(x: Array, count: Array) -> Array:
+    return np.right_shift(x, count)
+
+
+def _sign(x: Array) -> Array:
+    return x if x.dtype.kind == "b" else np.sign(x)
+
+
+def _sigmoid(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _elementwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """A function of Python floats over an array, computed in double precision."""
+    return lambda x: np.vectorize(function, otypes=[np.float64])(x)
+
+
+def _gammaln(x: float) -> float:
+    if math.isinf(x) or (x <= 0.0 and x == math.floor(x)):
+        return math.inf
+    return math.lgamma(x)
+
+
+@lru_cache(maxsize=1)
+def _bernoulli() -> tuple[float, ...]:
+    """B_2k / (2k), k = 1..7"""
+    return (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+
+
+def _digamma(x: float) -> float:
+    """Reflection to x > 0, recurrence to x >= 10, then the asymptotic series."""
+    if math.isnan(x) or x == -math.inf:
+        return math.nan
+    if x == 0.0:
+        return math.copysign(math.inf, -x)
+    if x < 0.0:
+        if x == math.floor(x):
+            return math.nan
+        rest = x - math.floor(x)
+        return _digamma(1.0 - x) - math.pi / math.tan(math.pi * rest)
+    below = 0.0
+    while x < 10.0:
+        below += 1.0 / x
+        x += 1.0
+    w = 1.0 / (x * x)
+    series = 0.0
+    for c in reversed(_bernoulli()):
+        series = (series + c) * w
+    return math.log(x) - 0.5 / x - series - below
+
+
+CONVERSIONS: dict[str, Callable[[Array, str], Array]] = {
+    "cast": _cast,
+    "bitcast": lambda x, type: np.ascontiguousarray(x).view(type).reshape(np.shape(x)),
+}
+
+OPERATIONS: dict[str, Callable[..., Array]] = {
+    "neg": np.negative, "abs": np.abs, "sqrt": np.sqrt, "not": np.invert, "sign": _sign,
+    "floor": _keep(np.floor), "ceil": _keep(np.ceil), "trunc": _keep(np.trunc), "rint": _keep(np.rint),
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
+    "floordiv": np.floor_divide, "mod": np.remainder, "fmod": np.fmod,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "shl": np.left_shift, "shr": _shift_right,
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "minimum": np.minimum, "maximum": np.maximum, "copysign": np.copysign, "select": np.where, "fma": _fma,
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
+    "log1p": np.log1p, "pow": np.power, "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin,
+    "arccos": np.arccos, "arctan": np.arctan, "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh, "cbrt": np.cbrt,
+    "sigmoid": _sigmoid, "softplus": _softplus, "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
+    "gammaln": _elementwise(_gammaln), "digamma": _elementwise(_digamma),
+}  # fmt: skip
