@@ -80,7 +80,8 @@ def resident(field: str) -> int:
 def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
     """Peak growth during the first call on a large operand, less the result, in operands.
 
-    An adapter whose arrays are not NumPy's names the conversion `put` in its `Call`. The function's own figure for its scratch memory is added where it reports one (`arena_bytes`): it may have been there before.
+    An adapter whose arrays are not NumPy's names the conversion `put` in its `Call`. The function's own figure for its
+    scratch memory is taken where it reports a larger one (`arena_bytes`): it may have been there before.
     """
     call = build(peer, workload)
     call.evaluate()
