@@ -16,28 +16,32 @@ FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.
 
 # A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
 LEAVES = frozenset({"errors", "config", "version"})
-GRAPH = LEAVES | {"types", "graph"}
-OPS = GRAPH | {"ops"}
-FRONT = OPS | {"tensor", "gradient", "shared", "reference", "printing"}
+BELOW_OPS = LEAVES | {"types", "casting", "graph"}
+OPS = BELOW_OPS | {"ops"}
+FRONT = OPS | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes", "debugging"}
 
 # A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     **{leaf: LEAVES for leaf in LEAVES},
     "types": LEAVES,
-    "graph": LEAVES | {"types"},
-    "ops": GRAPH,
+    "casting": LEAVES | {"types"},
+    "graph": LEAVES | {"types", "casting"},
+    "modes": LEAVES | {"types"},
+    "arguments": BELOW_OPS,
+    "io": BELOW_OPS,
+    "ops": BELOW_OPS,
     "tensor": OPS | {"gradient"},
     "gradient": OPS | {"tensor"},
     "reference": OPS,
     "printing": OPS | {"tensor"},
-    "shared": OPS | {"tensor", "runtime"},
+    "shared": OPS | {"tensor", "arguments", "runtime"},
     "debugging": FRONT,
     "scan": FRONT,
     "codegen.abi": LEAVES,
     "codegen": OPS | {"codegen.abi"},
     "runtime": LEAVES | {"codegen.abi"},
-    "function": FRONT | {"debugging", "codegen", "codegen.abi", "runtime"},
-    "compile": FRONT | {"debugging", "codegen", "codegen.abi", "runtime", "function"},
+    "function": FRONT | {"codegen", "codegen.abi", "runtime"},
+    "compile": FRONT | {"codegen", "codegen.abi", "runtime", "function"},
 }
 
 # Late imports that go up a layer, each with the reason why no other way is better.
