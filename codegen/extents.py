@@ -4,7 +4,7 @@ An extent is an int or an `Extent`: a sum of products of atoms with integer coef
 
     ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
     ("value", n)                              the 0-d integer IR value number n
-    ("floordiv"|"min"|"max"|"mod", a, b)      of two extents
+    ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
     ("result", n, k, axis)                    length of result k of the control op number n
 
 Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.
@@ -78,9 +78,7 @@ def mul(a: Length, b: Length) -> Length:
         return b
     if b == 1:
         return a
-    return _normal(
-        (tuple(sorted((*m, *n), key=repr)), c * d) for m, c in _terms(a) for n, d in _terms(b)
-    )
+    return _normal((tuple(sorted((*m, *n), key=repr)), c * d) for m, c in _terms(a) for n, d in _terms(b))
 
 
 def product(lengths: Iterable[Length]) -> Length:
@@ -99,6 +97,11 @@ def floordiv(a: Length, b: Length) -> Length:
     if isinstance(b, int) and b and all(c % b == 0 for _, c in _terms(a)):
         return _normal((m, c // b) for m, c in _terms(a))
     return atom("floordiv", a, b)
+
+
+def floordiv_sign(a: Length) -> Length:
+    """1 where a < 0, else 0."""
+    return int(a < 0) if isinstance(a, int) else atom("negative", a)
 
 
 def minimum(a: Length, b: Length) -> Length:

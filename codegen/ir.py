@@ -1,0 +1,273 @@
+"""Tensor IR: typed SSA values of MLIR's form, hash-consed per compile, with symbolic extents.
+
+    arg(i) shared(i)         the function's inputs and shared variables
+    const(data)  extent(e)   an array known now; a length known at run time (0-d int64)
+    iota                     0, 1, 2, ... along the only axis (int64)
+    map(row)                 an elementwise row; operands have the row's loop dtypes and broadcast from the right
+    move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
+    reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
+    take(axes)               x indexed at `axes` by integer operands that broadcast against each other
+    dot reshape subtensor inc_subtensor concatenate host        constructs with a buffer of their own
+    for(body) ifelse         regions; `result(k)` are their values
+    index carried(k)         parameters of a loop body
+
+CSE is free: making the same value twice gives the same object.  `loops` of a value are the loops it varies with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.extents import Extents, Length
+
+
+class Value:
+    """One SSA value: `op`, `operands`, `attrs`, `dtype` ("" for an op with several results), `shape` of extents."""
+
+    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops")
+
+    def __init__(
+        self, op: str, operands: tuple[Value, ...], attrs: dict[str, Any], dtype: str, shape: tuple[Length, ...],
+        number: int, loops: frozenset[int],
+    ) -> None:  # fmt: skip
+        self.op, self.operands, self.attrs, self.dtype, self.shape = op, operands, attrs, dtype, shape
+        self.number, self.loops = number, loops
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"%{self.number}"
+
+
+class Loop:
+    """A `for` body: parameters, the values of the next iteration, and the values stacked over iterations."""
+
+    __slots__ = ("number", "index", "carried", "next", "stacked", "count")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.index: Value
+        self.count: Value
+        self.carried: tuple[Value, ...] = ()
+        self.next: tuple[Value, ...] = ()
+        self.stacked: tuple[Value, ...] = ()
+
+
+class Graph:
+    """Makes hash-consed values; canonical forms that cost nothing to reach are reached here."""
+
+    def __init__(self) -> None:
+        self.extents = Extents()
+        self.origins: dict[int, int] = {}  # value number -> the user's application that first needed it
+        self._memo: dict[Any, Value] = {}
+        self.values: list[Value] = []
+        self._loops = 0
+
+    def make(
+        self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
+        loops: frozenset[int] | None = None, unique: bool = False, **attrs: Any,
+    ) -> Value:  # fmt: skip
+        operands = tuple(operands)
+        shape = tuple(shape)
+        key = (
+            op,
+            tuple(v.number for v in operands),
+            dtype,
+            shape,
+            _attrs_key(attrs),
+            len(self.values) if unique else -1,
+        )
+        value = self._memo.get(key)
+        if value is None:
+            if loops is None:
+                loops = _NO_LOOPS.union(*(v.loops for v in operands)) if operands else _NO_LOOPS
+            value = Value(op, operands, attrs, dtype, shape, len(self.values), loops)
+            self._memo[key] = value
+            self.values.append(value)
+            if self.extents.node is not None:
+                self.origins[value.number] = self.extents.node
+        return value
+
+    # leaves
+    def const(self, data: Any, dtype: str | None = None) -> Value:
+        array = np.array(data, dtype=dtype)
+        array.flags.writeable = False
+        return self.make("const", (), array.dtype.name, array.shape, data=array)
+
+    def extent(self, length: Length) -> Value:
+        length = self.extents.find(length)
+        if isinstance(length, int):
+            return self.const(length, "int64")
+        varying = [self.values[a[1]].loops for a in ex.atoms(length) if a[0] in ("value", "result")]
+        return self.make("extent", (), "int64", (), extent=length, loops=_NO_LOOPS.union(*varying))
+
+    def iota(self, length: Length) -> Value:
+        return self.make("iota", (), "int64", (length,))
+
+    # row ops
+    def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
+        """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
+        dtypes = tuple(v.dtype for v in operands)
+        loop = row.meaning.loop(*dtypes, **attrs) if attrs else row.meaning.loop(*dtypes)
+        operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
+        dtype = row.dtype(*dtypes, **attrs)
+        return self.make("map", operands, dtype, self.broadcast(operands), row=row, **attrs)
+
+    def cast(self, x: Value, dtype: str) -> Value:
+        if x.dtype == dtype:
+            return x
+        if x.op == "const" and x.rank == 0:
+            with np.errstate(all="ignore"):
+                return self.const(x.attrs["data"].astype(dtype))
+        from tensordsl.ops.table import OPS  # late: the table imports every row
+
+        return self.make("map", (x,), dtype, x.shape, row=OPS["cast"], dtype=dtype)
+
+    def broadcast(self, operands: Sequence[Value]) -> tuple[Length, ...]:
+        shapes = [v.shape for v in operands]
+        if all(s == shapes[0] for s in shapes):
+            return shapes[0]
+        rank = max(map(len, shapes))
+        aligned = [(1,) * (rank - len(s)) + s for s in shapes]
+        return tuple(self.extents.broadcast(dims) for dims in zip(*aligned, strict=True))
+
+    def move(self, x: Value, map: Sequence[int | None], shape: Sequence[Length]) -> Value:
+        """The elements of x at other places; see the module's docstring for `map`."""
+        map, shape = tuple(map), tuple(shape)
+        if x.op == "move":
+            inner = x.attrs["map"]
+            return self.move(x.operands[0], [None if a is None else map[a] for a in inner], shape)
+        if x.op == "const" and x.rank == 0 and not shape:
+            return x
+        if map == tuple(range(x.rank)) and shape == x.shape:
+            return x
+        map = tuple(None if x.shape[d] == 1 else a for d, a in enumerate(map))
+        return self.make("move", (x,), x.dtype, shape, map=map)
+
+    def broadcast_to(self, x: Value, shape: Sequence[Length]) -> Value:
+        """x (right-aligned) broadcast to `shape`."""
+        lead = len(shape) - x.rank
+        return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
+
+    def reduce(self, meaning: Any, result: int, axes: Sequence[int], operands: Sequence[Value]) -> Value:
+        x = operands[0]
+        shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+        types = tuple(v.dtype for v in operands) + (("int64",) if meaning.with_index else ())
+        dtype = meaning.reducer.result(types)[result]
+        return self.make(
+            "reduce", operands, dtype, shape,
+            reducer=meaning.reducer, axes=tuple(axes), result=result, with_index=meaning.with_index,
+        )  # fmt: skip
+
+    # constructs
+    def reshape(self, x: Value, shape: Sequence[Length]) -> Value:
+        shape = tuple(shape)
+        if x.op == "reshape":
+            x = x.operands[0]
+        if shape == x.shape:
+            return x
+        wide = [d for d, n in enumerate(x.shape) if n != 1]
+        target = [d for d, n in enumerate(shape) if n != 1]
+        if [x.shape[d] for d in wide] == [shape[d] for d in target]:  # only axes of length 1 come and go
+            place = dict(zip(wide, target, strict=True))
+            return self.move(x, [place.get(d) for d in range(x.rank)], shape)
+        return self.make("reshape", (x,), x.dtype, shape)
+
+    def new_loop(self) -> Loop:
+        self._loops += 1
+        return Loop(self._loops)
+
+    def result(self, node: Value, k: int, dtype: str, shape: Sequence[Length]) -> Value:
+        return self.make("result", (node,), dtype, shape, k=k)
+
+
+_NO_LOOPS: frozenset[int] = frozenset()
+
+
+def _attrs_key(attrs: dict[str, Any]) -> Any:
+    """Arrays and floats by their bytes (-0.0 is not 0.0), everything else by equality within its own type."""
+    return tuple((name, _key(value)) for name, value in attrs.items())
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return "array", value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, float):
+        return "float", value.hex(), np.signbit(value)
+    if isinstance(value, tuple | list):
+        return tuple(map(_key, value))
+    if isinstance(value, dict):
+        return tuple((k, _key(v)) for k, v in value.items())
+    return type(value).__name__, value
+
+
+def toposort(roots: Iterable[Value]) -> list[Value]:
+    """Operands before users, bodies of loops before their `for`; without recursion."""
+    order: dict[int, Value] = {}
+    stack: list[tuple[Value, bool]] = [(v, False) for v in reversed(list(roots))]
+    while stack:
+        v, ready = stack.pop()
+        if v.number in order:
+            continue
+        if ready:
+            order[v.number] = v
+            continue
+        stack.append((v, True))
+        stack.extend((o, False) for o in reversed(dependencies(v)) if o.number not in order)
+    return list(order.values())
+
+
+def dependencies(v: Value) -> tuple[Value, ...]:
+    """Operands, and for a loop also what its body gives."""
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        return (*v.operands, *loop.next, *loop.stacked)
+    return v.operands
+
+
+def rewrite(graph: Graph, roots: Sequence[Value], rule: Callable[[Value], Value | None]) -> list[Value]:
+    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave."""
+    new: dict[int, Value] = {}
+    for v in toposort(roots):
+        if v.op == "for":
+            loop = v.attrs["loop"]
+            loop.next = tuple(new[x.number] for x in loop.next)
+            loop.stacked = tuple(new[x.number] for x in loop.stacked)
+        operands = tuple(new[o.number] for o in v.operands)
+        graph.extents.node = graph.origins.get(v.number)
+        w = (
+            v
+            if operands == v.operands
+            else graph.make(v.op, operands, v.dtype, v.shape, loops=None if operands else v.loops, **v.attrs)
+        )
+        for _ in range(8):
+            better = rule(w)
+            if better is None or better is w:
+                break
+            w = better
+        new[v.number] = w
+    graph.extents.node = None
+    return [new[v.number] for v in roots]
+
+
+def show(roots: Iterable[Value]) -> str:
+    """The IR as text in MLIR's manner."""
+    lines = []
+    for v in toposort(roots):
+        attrs = {k: (x.name if hasattr(x, "name") else x) for k, x in v.attrs.items() if k not in ("loop", "data")}
+        if v.op == "const":
+            attrs = {"value": v.attrs["data"].tolist() if v.attrs["data"].size < 9 else "dense<...>"}
+        inside = ", ".join(f"{k} = {x}" for k, x in attrs.items())
+        shape = "x".join([*("1" if n == 1 else f"[{n}]" for n in v.shape), v.dtype])
+        lines.append(f"%{v.number} = {v.op}({', '.join(map(repr, v.operands))}) {{{inside}}} : tensor<{shape}>")
+    return "\n".join(lines)
+
+
+def size(shape: Iterable[Length]) -> Length:
+    return ex.product(shape)

@@ -1,0 +1,418 @@
+"""From the user's graph to tensor IR: casts and broadcasts become explicit, extents symbolic, `Expand` rows are expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Graph, Value
+from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
+from tensordsl.types import TensorType
+
+
+@dataclass(slots=True)
+class Lowered:
+    """`outputs` and `updates` (shared number, new value) of a function as IR values; `nodes`: the user's applications."""
+
+    graph: Graph
+    outputs: list[Value]
+    updates: list[tuple[int, Value]]
+    nodes: list[Apply]
+    hosts: list[Callable[..., Any]] = field(default_factory=list)
+
+
+class Lowering:
+    """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.env: dict[int, Value] = {}
+        self.hosts: list[Callable[..., Any]] = []
+        self.keep_alive: list[Any] = []  # ids in env must stay unique
+
+    def source(self, kind: str, number: int, type: TensorType) -> Value:
+        shape = [ex.atom(kind, number, d) if n is None else n for d, n in enumerate(type.shape)]
+        return self.graph.make(kind, (), type.dtype, shape, index=number)
+
+    def value(self, v: Variable) -> Value:
+        if id(v) not in self.env and isinstance(v, Constant):
+            self.env[id(v)] = self.graph.const(v.data)
+            self.keep_alive.append(v)
+        return self.env[id(v)]
+
+    def run(self, outputs: Sequence[Variable], positions: dict[int, int] | None = None) -> list[Value]:
+        """Lower everything that `outputs` need and `env` does not have yet."""
+        known = [v for v in _frontier(outputs, self.env)]
+        for node in toposort(outputs, stop=known):
+            if positions is not None:
+                self.graph.extents.node = positions[id(node)]
+            self.keep_alive.append(node)
+            if all(id(v) in self.env for v in node.outputs):
+                continue
+            values = self.apply(node)
+            for v, value in zip(node.outputs, values, strict=True):
+                self.env[id(v)] = value
+        return [self.value(v) for v in outputs]
+
+    def apply(self, node: Apply) -> Sequence[Value]:
+        meaning = node.op.meaning
+        if isinstance(meaning, Expand):
+            built = meaning.build(*node.inputs, **node.attrs)
+            return self.run([built] if isinstance(built, Variable) else built)
+        operands = [self.value(v) for v in node.inputs]
+        if isinstance(meaning, Elementwise):
+            return [self.graph.map(node.op, *operands, **node.attrs)]
+        if isinstance(meaning, Reduction):
+            return self.reduce(node, meaning, operands)
+        if isinstance(meaning, Movement):
+            (x, *_) = operands
+            shape = node.op.shape(self.graph.extents, *operands, **node.attrs)
+            return [self.graph.move(x, meaning.map(x.rank, **node.attrs), shape)]
+        assert isinstance(meaning, Kernel), node.op
+        return KERNELS[meaning.name](self, node, operands)
+
+    def reduce(self, node: Apply, meaning: Reduction, operands: list[Value]) -> list[Value]:
+        dtypes = [v.dtype for v in operands]
+        loop = meaning.loop(*dtypes, **node.attrs)
+        operands = [self.graph.cast(v, t) for v, t in zip(operands, loop, strict=True)]
+        axes = node.attrs["axis"]
+        results = [self.graph.reduce(meaning, k, axes, operands) for k in meaning.results]
+        return [self.graph.cast(r, v.type.dtype) for r, v in zip(results, node.outputs, strict=True)]
+
+    def host(self, node: Apply, operands: list[Value]) -> list[Value]:
+        """A step that calls the row's oracle with arrays of its own."""
+        g = self.graph
+        operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
+        oracle, attrs = node.op.oracle, node.attrs
+        several = len(node.outputs) > 1
+        assert oracle is not None
+
+        def call(*arrays: Any) -> Sequence[Any]:
+            result = oracle(*arrays, **attrs)
+            return list(result) if several else [result]
+
+        self.hosts.append(call)
+        shape = node.op.shape(g.extents, *operands, **node.attrs)
+        shapes = shape if several else (shape,)
+        made = g.make("host", operands, "", (), number=len(self.hosts) - 1, effect=node.op.effect, name=node.op.name)
+        return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
+
+
+def _frontier(outputs: Sequence[Variable], env: dict[int, Value]) -> list[Variable]:
+    """Variables at which the walk may stop: those that have a value already."""
+    seen: set[int] = set()
+    found: list[Variable] = []
+    stack = list(outputs)
+    while stack:
+        v = stack.pop()
+        if id(v) in seen:
+            continue
+        seen.add(id(v))
+        if id(v) in env:
+            found.append(v)
+        elif v.owner is not None:
+            stack.extend(v.owner.inputs)
+    return found
+
+
+# -- constructs ------------------------------------------------------------------------------------------------------
+def lower_dot(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    """Floats by BLAS; all other dtypes as a fused multiply and sum."""
+    x, y = operands
+    g = low.graph
+    shape = node.op.shape(g.extents, x, y, **node.attrs)
+    dtype = node.outputs[0].type.dtype
+    x, y = g.cast(x, dtype), g.cast(y, dtype)
+    if dtype in ("float32", "float64"):
+        return [g.make("dot", (x, y), dtype, shape)]
+    from tensordsl.ops.table import OPS  # late: the table imports every row
+
+    k = x.shape[-1]
+    m, n = x.shape[:-1], y.shape[1:]
+    full = (*m, *n, k)
+    last = len(full) - 1
+    a = g.move(x, [*range(len(m)), last], full)
+    b = g.move(y, [last, *range(len(m), last)], full)
+    product = g.map(OPS["mul"], a, b)
+    return [g.cast(g.reduce(OPS["sum"].meaning, 0, (last,), [product]), dtype)]
+
+
+def lower_reshape(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, *dims = operands
+    e = low.graph.extents
+    wanted = [e.value(d) for d in dims]
+    total = ex.product(x.shape)
+    if -1 in wanted:
+        at = wanted.index(-1)
+        rest = ex.product(n for d, n in enumerate(wanted) if d != at)
+        wanted[at] = _exact_division(total, rest, x.shape, wanted, at)
+    e.same(total, ex.product(wanted), f"reshape: {len(x.shape)}-d operand's size and the requested size")
+    static = [t if t is not None else w for t, w in zip(node.outputs[0].type.shape, wanted, strict=True)]
+    return [low.graph.reshape(x, [e.find(n) for n in static])]
+
+
+def _exact_division(total: Any, rest: Any, shape: Sequence[Any], wanted: Sequence[Any], at: int) -> Any:
+    """total // rest, with the factors they share cancelled (x.reshape((x.shape[0], -1)) needs no division)."""
+    left = list(shape)
+    for d, n in enumerate(wanted):
+        if d != at and n in left:
+            left.remove(n)
+        elif d != at and n != 1:
+            return ex.floordiv(total, rest)
+    return ex.product(left)
+
+
+def lower_broadcast_to(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, *_ = operands
+    g = low.graph
+    shape = tuple(g.extents.find(n) for n in node.op.shape(g.extents, *operands, **node.attrs))
+    for n in shape:
+        if not isinstance(n, int) and any(a[0] == "value" for a in ex.atoms(n)):
+            g.extents.require(n, 0, "a length", "ge")
+    return [g.broadcast_to(x, shape)]
+
+
+def lower_shape_i(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    return [low.graph.extent(operands[0].shape[node.attrs["axis"]])]
+
+
+def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    from tensordsl.ops.table import OPS  # late: see lower_dot
+
+    start, stop, step = operands
+    g = low.graph
+    (n,) = node.op.shape(g.extents, *operands, **node.attrs)
+    dtype = node.outputs[0].type.dtype
+    steps = g.map(OPS["mul"], g.cast(g.iota(g.extents.find(n)), dtype), g.cast(step, dtype))
+    return [g.cast(g.map(OPS["add"], g.cast(start, dtype), steps), dtype)]
+
+
+def lower_concatenate(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    shape = node.op.shape(low.graph.extents, *operands, **node.attrs)
+    dtype = node.outputs[0].type.dtype
+    parts = [low.graph.cast(v, dtype) for v in operands]
+    return [low.graph.make("concatenate", parts, dtype, shape, axis=node.attrs["axis"])]
+
+
+def lower_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, *ints = operands
+    g = low.graph
+    bounds = tuple(_bounds(g, entry, x.shape[d], ints) for d, entry in enumerate(node.attrs["index"]))
+    shape = [b[1] for b in bounds if b[3]]
+    return [_slice(g, x, bounds, shape, node.attrs["index"], ints)]
+
+
+def _slice(g: Graph, x: Value, bounds: Any, shape: Any, index: Any, ints: Sequence[Value]) -> Value:
+    if all(b == (0, n, 1, True) for b, n in zip(bounds, x.shape, strict=True)):
+        return x
+    checks = tuple((d, b[0]) for d, b in enumerate(bounds) if not b[3])
+    return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=checks)
+
+
+def _bounds(g: Graph, entry: Any, n: Any, ints: Sequence[Value]) -> tuple[Any, Any, Any, bool]:
+    """(start, length, step, keeps its axis) of one index entry over an axis of length n, as extents."""
+    e = g.extents
+
+    def get(k: Any) -> Any:
+        return e.value(ints[k[1]]) if isinstance(k, tuple) else k
+
+    if entry[0] == "int":
+        k = get(entry[1])
+        if isinstance(k, int):
+            if isinstance(n, int) and not -n <= k < n:
+                raise IndexError(f"index {k} is out of bounds for an axis of length {n}")
+            start = k if k >= 0 else ex.add(n, k)
+            if not isinstance(n, int):
+                e.require(n, k + 1 if k >= 0 else -k, f"index {k} is out of bounds: the length of the axis", "ge")
+            return start, 1, 1, False
+        start = _wrap(k, n)
+        e.require(k, ex.mul(n, -1), "index is out of bounds: index and minus the length of the axis", "ge")
+        e.require(k, n, "index is out of bounds: index and the length of the axis", "lt")
+        return start, 1, 1, False
+    _, a, b, s = (entry[0], *map(get, entry[1:]))
+    return _slice_bounds(e, n, a, b, s)
+
+
+def _wrap(k: Any, n: Any) -> Any:
+    """k + n where k is negative, as an extent: k + n * (k < 0)."""
+    return ex.add(k, ex.mul(n, ex.floordiv_sign(k)))
+
+
+def _slice_bounds(e: Any, n: Any, a: Any, b: Any, s: Any) -> tuple[Any, Any, Any, bool]:
+    """Python's slice.indices over extents."""
+    step = 1 if s is None else s
+    if not isinstance(step, int):
+        return _symbolic_step(e, n, a, b, step)
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    low, high = (0, n) if step > 0 else (-1, ex.sub(n, 1))
+
+    def clip(k: Any, default: Any) -> Any:
+        if k is None:
+            return default
+        k = ex.add(n, k) if isinstance(k, int) and k < 0 else (k if isinstance(k, int) else _wrap(k, n))
+        return ex.maximum(low, ex.minimum(k, high))
+
+    start = clip(a, 0 if step > 0 else high)
+    stop = clip(b, n if step > 0 else -1)
+    if step == 1 and start == 0 and stop == n:
+        return 0, n, 1, True
+    span = ex.sub(stop, start) if step > 0 else ex.sub(start, stop)
+    length = ex.maximum(0, ex.floordiv(ex.add(span, abs(step) - 1), abs(step)))
+    return start, e.find(length), step, True
+
+
+def _symbolic_step(e: Any, n: Any, a: Any, b: Any, step: Any) -> tuple[Any, Any, Any, bool]:
+    """A step known at run time: both directions are computed, its sign selects."""
+    e.require(step, 0, "slice step cannot be zero: the step", "ne")
+    negative = ex.floordiv_sign(step)  # 1 if step < 0, else 0
+    up = ex.sub(1, negative)
+
+    def choose(p: Any, q: Any) -> Any:
+        return ex.add(ex.mul(up, p), ex.mul(negative, q))
+
+    low, high = choose(0, -1), choose(n, ex.sub(n, 1))
+
+    def clip(k: Any, default: Any) -> Any:
+        return default if k is None else ex.maximum(low, ex.minimum(_wrap(k, n), high))
+
+    start = clip(a, choose(0, ex.sub(n, 1)))
+    stop = clip(b, choose(n, -1))
+    sign = choose(1, -1)
+    magnitude = ex.mul(sign, step)
+    span = ex.mul(sign, ex.sub(stop, start))
+    length = ex.maximum(0, ex.floordiv(ex.add(span, ex.sub(magnitude, 1)), magnitude))
+    return start, length, step, True
+
+
+def lower_inc_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, y, *ints = operands
+    g = low.graph
+    y = g.cast(y, x.dtype)
+    bounds = tuple(_bounds(g, entry, x.shape[d], ints) for d, entry in enumerate(node.attrs["index"]))
+    shape = [b[1] for b in bounds if b[3]]
+    lead = len(shape) - y.rank
+    for d, n in enumerate(y.shape):
+        if n != 1:
+            g.extents.same(shape[lead + d], n, "the slice and the value written to it")
+    y = g.broadcast_to(y, shape)
+    checks = tuple((d, b[0]) for d, b in enumerate(bounds) if not b[3])
+    return [
+        g.make("inc_subtensor", (x, y, *ints), x.dtype, x.shape, bounds=bounds, checks=checks, set=node.attrs["set"])
+    ]
+
+
+def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, *indices = operands
+    g = low.graph
+    shape = node.op.shape(g.extents, *operands, **node.attrs)
+    return [g.make("take", (x, *(g.cast(i, "int64") for i in indices)), x.dtype, shape, axes=node.attrs["axes"])]
+
+
+def lower_inc_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    """Scattering as a step of the host: NumPy's own unbuffered add."""
+    return low.host(node, operands)
+
+
+def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    g = low.graph
+    body = node.attrs["body"]
+    k = len(body.carried)
+    count, inits, invariants = operands[0], operands[1 : 1 + k], operands[1 + k :]
+    loop = g.new_loop()
+    inside = frozenset([loop.number])
+    loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
+    loop.carried = tuple(
+        g.make("carried", (), v.dtype, v.shape, loops=inside | v.loops, loop_number=loop.number, k=j)
+        for j, v in enumerate(inits)
+    )
+    for variables, values in (
+        ((body.index,), (loop.index,)),
+        (body.carried, loop.carried),
+        (body.invariants, invariants),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            low.env[id(variable)] = g.cast(value, variable.type.dtype)
+    low.keep_alive.append(body)
+    node_position = g.extents.node
+    results = low.run([*body.next, *body.stacked])
+    g.extents.node = node_position
+    loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(results[:k], inits, strict=True))
+    loop.stacked = tuple(results[k:])
+    for new, old in zip(loop.next, inits, strict=True):
+        for a, b in zip(new.shape, old.shape, strict=True):
+            g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+    n = g.extents.value(count)
+    if not isinstance(n, int):
+        n = ex.maximum(0, n)
+    outer = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
+    made = g.make("for", (count, *inits), "", (), loops=outer, loop=loop, count=n)
+    loop.count = count
+    finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
+    return finals + [g.result(made, k + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
+
+
+def lower_ifelse(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    condition, *values = operands
+    g = low.graph
+    k = len(values) // 2
+    then = [g.cast(v, o.type.dtype) for v, o in zip(values[:k], node.outputs, strict=True)]
+    orelse = [g.cast(v, o.type.dtype) for v, o in zip(values[k:], node.outputs, strict=True)]
+    made = g.make("ifelse", (g.cast(condition, "bool"), *then, *orelse), "", ())
+    results = []
+    for j, (a, b) in enumerate(zip(then, orelse, strict=True)):
+        shape = [
+            m if m == n else ex.atom("result", made.number, j, d)
+            for d, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
+        ]
+        results.append(g.result(made, j, a.dtype, shape))
+    return results
+
+
+def lower_assert(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    x, *conditions = operands
+    g = low.graph
+    flags = [g.cast(c, "bool") for c in conditions]
+    return [g.make("assert", (x, *flags), x.dtype, x.shape, message=node.attrs["message"], unique=True)]
+
+
+def lower_host(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    return low.host(node, operands)
+
+
+KERNELS: dict[str, Callable[[Lowering, Apply, list[Value]], list[Value]]] = {
+    "dot": lower_dot, "reshape": lower_reshape, "broadcast_to": lower_broadcast_to, "shape_i": lower_shape_i,
+    "arange": lower_arange, "concatenate": lower_concatenate, "subtensor": lower_subtensor,
+    "inc_subtensor": lower_inc_subtensor, "take": lower_take, "inc_take": lower_inc_take, "for": lower_for,
+    "ifelse": lower_ifelse, "assert": lower_assert, "print": lower_host, "host": lower_host,
+}  # fmt: skip
+
+
+def lower(
+    inputs: Sequence[Variable],
+    shared: Sequence[Variable],
+    outputs: Sequence[Variable],
+    updates: Sequence[tuple[Variable, Variable]],
+) -> Lowered:
+    """A function's graph as tensor IR."""
+    low = Lowering()
+    for kind, variables in (("arg", inputs), ("shared", shared)):
+        for k, v in enumerate(variables):
+            low.env[id(v)] = low.source(kind, k, v.type)
+    roots = [*outputs, *(new for _, new in updates)]
+    nodes = toposort(roots)
+    positions = {id(node): k for k, node in enumerate(nodes)}
+    values = low.run(roots, positions)
+    low.graph.extents.node = None
+    index = {id(v): k for k, v in enumerate(shared)}
+    updated = [
+        (index[id(s)], low.graph.cast(v, s.type.dtype))
+        for (s, _), v in zip(updates, values[len(outputs) :], strict=True)
+    ]
+    for k, value in updated:
+        for d, n in enumerate(shared[k].type.shape):
+            if n is not None:
+                low.graph.extents.same(value.shape[d], n, f"the new value of {shared[k]}")
+    return Lowered(low.graph, values[: len(outputs)], updated, nodes, low.hosts)
