@@ -11,6 +11,8 @@ from benchmarks.harness import PEERS, QUICK, Plan, benchmark
 from benchmarks.report import as_json, as_markdown
 from benchmarks.workloads import BY_NAME
 
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure tensordsl beside its peers.")
@@ -25,7 +27,9 @@ def parse() -> argparse.Namespace:
         help="interpreter of another environment, for a peer that can't be installed beside tensordsl",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds and the machine's facts")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table; it is printed in any case")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the table, in README.md between its markers"
+    )
     arguments = parser.parse_args()
     arguments.peers = arguments.peers.split(",")
     if unknown := set(arguments.peers) - set(PEERS):
@@ -33,6 +37,16 @@ def parse() -> argparse.Namespace:
     if any("=" not in pair for pair in arguments.python):
         parser.error("--python needs PEER=PATH")
     return arguments
+
+
+def write_table(path: Path, table: str) -> None:
+    """Write the table as a file of its own, or between the two markers of a document that has them."""
+    text = path.read_text() if path.exists() else ""
+    if BEGIN not in text or END not in text:
+        path.write_text(table)
+        return
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
 
 
 def main() -> int:
@@ -45,7 +59,7 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(as_json(run, seconds), indent=1) + "\n")
     if arguments.markdown:
-        arguments.markdown.write_text(table)
+        write_table(arguments.markdown, table)
     wrong = [r for r in run.results if r.error and (r.peer == "tensordsl" or r.error.startswith("wrong result"))]
     ours_is_missing = "tensordsl" in arguments.peers and "tensordsl" in run.missing
     return 1 if wrong or ours_is_missing else 0

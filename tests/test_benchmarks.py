@@ -54,3 +54,14 @@ def test_every_workload_has_a_numpy_reference_and_a_row_of_ours() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+def test_the_table_goes_between_the_markers_of_a_document(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text("above\n<!-- benchmarks: begin -->\nold\n<!-- benchmarks: end -->\nbelow\n")
+    program = (
+        "import sys; from pathlib import Path; from benchmarks.__main__ import write_table\n"
+        "write_table(Path(sys.argv[1]), 'new\\n')"
+    )
+    subprocess.run([sys.executable, "-c", program, str(document)], cwd=ROOT, check=True)
+    assert document.read_text() == "above\n<!-- benchmarks: begin -->\nnew\n<!-- benchmarks: end -->\nbelow\n"

@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Late imports that go up a layer, each with the reason why no other way is better.
 UPWARD = {
     ("types", "tensor"): "a type makes variables of the class that carries the operators (tensor.var)",
+    ("ops", "tensor"): "constants are of the class that carries the operators (tensor.var)",
     ("graph", "function"): "Variable.eval compiles",
     ("tensor", "function"): "TensorVariable.eval compiles",
     ("graph", "printing"): "str and repr of a variable are worded in one place",
