@@ -78,13 +78,12 @@ def _cast(x: Array, type: str) -> Array:
     """astype, with x86-64's results for floats out of the integer's range (other machines' NumPy has others)."""
     if x.dtype.kind != "f" or type in FLOATS or type == "bool":
         return x.astype(type)
-    if type in ("uint32", "uint64"):
-        bits, signed = (32, np.int32) if type == "uint32" else (64, np.int64)
-        half = x.dtype.type(2.0 ** (bits - 1))
+    if type == "uint64":
+        half = x.dtype.type(2.0**63)
         high = x >= half
-        value = _truncate(np.where(high, x - half, x), signed).astype(type)
-        return np.where(high, value ^ np.array(1 << (bits - 1), type), value)
-    return _truncate(x, np.int64 if type == "int64" else np.int32).astype(type)
+        value = _truncate(np.where(high, x - half, x), np.int64).astype(np.uint64)
+        return np.where(high, value ^ np.uint64(1 << 63), value)
+    return _truncate(x, np.int64 if type in ("int64", "uint32") else np.int32).astype(type)
 
 
 def _truncate(x: Array, type: Any) -> Array:

@@ -577,10 +577,13 @@ def _cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
 
 
 def _float_to_int(code: Code, source: str, target: str, x: str, W: int) -> str:
-    """As NumPy on x86-64: narrow types through int32, whose lowest value stands for all that is out of range."""
-    if target in ("uint32", "uint64"):
-        return _float_to_unsigned(code, source, target, x, W)
-    via = "int64" if target == "int64" else "int32"
+    """As x86-64: through int32 (narrow types) or int64 (uint32), whose lowest value stands for all that is out of range.
+
+    NumPy agrees with itself on this but for uint32, where the bulk of an array and its last elements differ.
+    """
+    if target == "uint64":
+        return _float_to_uint64(code, source, x, W)
+    via = "int64" if target in ("int64", "uint32") else "int32"
     return _cast(code, via, target, [_truncate(code, source, via, x, W)], W)
 
 
@@ -598,16 +601,15 @@ def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
     return code.op(f"select {mask} {inside}, {t} {value}, {t} {constant(-(1 << (8 * ITEMSIZE[target] - 1)), target, W)}")
 
 
-def _float_to_unsigned(code: Code, source: str, target: str, x: str, W: int) -> str:
-    """Compilers' sequence: below half the range as signed, else that of x - half with the highest bit turned."""
-    signed, bits = target[1:], 8 * ITEMSIZE[target]
-    s, t, mask = llvm_type(source, W), llvm_type(signed, W), llvm_type("bool", W)
-    half = constant(2.0 ** (bits - 1), source, W)
+def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:
+    """Compilers' sequence: below 2^63 as int64, else int64(x - 2^63) with the highest bit turned."""
+    s, t, mask = llvm_type(source, W), llvm_type("int64", W), llvm_type("bool", W)
+    half = constant(2.0**63, source, W)
     high = code.op(f"fcmp oge {s} {x}, {half}")
     shifted = code.op(f"fsub {s} {x}, {half}")
     part = code.op(f"select {mask} {high}, {s} {shifted}, {s} {x}")
-    value = _truncate(code, source, signed, part, W)
-    turned = code.op(f"xor {t} {value}, {constant(-(1 << (bits - 1)), signed, W)}")
+    value = _truncate(code, source, "int64", part, W)
+    turned = code.op(f"xor {t} {value}, {constant(-(2**63), 'int64', W)}")
     return code.op(f"select {mask} {high}, {t} {turned}, {t} {value}")
 
 
