@@ -1,0 +1,318 @@
+"""Texts of graphs: `pp` writes an expression on one line, `debugprint` draws the graph as a tree.
+
+>>> import tensordsl.tensor as T
+>>> foo = T.scalar("foo")
+>>> pp(foo**2)
+'(foo ** TensorConstant{2})'
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from tensordsl.graph import Apply, Constant, Elementwise, Variable, toposort
+
+Pieces = list["str | Variable"]
+
+PP_LIMIT = 1_000_000  # characters; a graph that shares much can have an expression exponentially longer than itself
+
+
+# -- one variable, one op --------------------------------------------------------------------------------------------
+def constant_text(data: Any, name: str | None = None) -> str:
+    """`TensorConstant{2}`, `TensorConstant{(3,) of 1.0}`, `TensorConstant{[1 2 3]}`; long ones are cut in the middle."""
+    if name:
+        return name
+    array = np.asarray(data)
+    first = array.flat[0] if array.ndim and array.size else None
+    if first is not None and bool(np.all(array == first)):
+        text = f"{array.shape} of {first}"
+    else:
+        with np.printoptions(threshold=10):
+            text = str(data if array.ndim == 0 else array)
+    if len(text) > 20:
+        text = text[:10] + ".." + text[-10:]
+    return f"TensorConstant{{{text}}}"
+
+
+def variable_text(variable: Variable) -> str:
+    """The name, the constant, `add.0` for a result, or the type of an anonymous variable."""
+    if isinstance(variable, Constant):
+        return constant_text(variable.data, variable.name)
+    if variable.name:
+        return variable.name
+    if variable.owner is None:
+        return f"<{variable.type}>"
+    return f"{op_text(variable.owner)}.{variable.index}"
+
+
+_TITLES = {"sum": "Sum", "prod": "Prod", "cast": "Cast", "reshape": "Reshape", "subtensor": "Subtensor"}
+_QUIET = {"index", "body", "message", "attrs_names", "dtype", "keepdims"}  # shown otherwise, or noise
+
+
+def op_text(node: Apply) -> str:
+    """The op of `node` with its attributes: `dot`, `Sum{axis=[0], acc_dtype=float64}`, `InplaceDimShuffle{x,0}`."""
+    op, attrs = node.op, node.attrs
+    title = op.print_name or _TITLES.get(op.name, op.name)
+    if op.name == "dimshuffle":
+        return f"InplaceDimShuffle{{{','.join(map(str, _first(attrs)))}}}"
+    if op.name == "cast":
+        return f"{title}{{{node.outputs[0].type.dtype}}}"
+    if op.name == "reshape":
+        return f"{title}{{{node.outputs[0].type.ndim}}}"
+    if op.name == "subtensor":
+        return f"{title}{{{index_text(node, variable_text)}}}"
+    parts = []
+    axis = attrs.get("axis")
+    if isinstance(axis, tuple):
+        if len(axis) != node.inputs[0].type.ndim:
+            parts.append("axis=[" + ", ".join(map(str, axis)) + "]")
+    elif axis is not None:
+        parts.append(f"axis={axis}")
+    if op.name in ("sum", "prod"):
+        parts.append(f"acc_dtype={_accumulator(node.outputs[0].type.dtype)}")
+    parts += [
+        f"{name}={value!r}"
+        for name, value in attrs.items()
+        if name not in _QUIET | {"axis"} and isinstance(value, bool | int | float | str | tuple)
+    ]
+    return f"{title}{{{', '.join(parts)}}}" if parts else title
+
+
+def _first(attrs: dict[str, Any]) -> Sequence[Any]:
+    """The one attribute of an op that has one."""
+    return tuple(next((value for value in attrs.values() if isinstance(value, tuple | list)), ()))
+
+
+def _accumulator(dtype: str) -> str:
+    return "float64" if dtype == "float32" else dtype
+
+
+def index_text(node: Apply, show: Callable[[Variable], str], first_int: int = 1) -> str:
+    """The index of a subtensor node as the user wrote it: `0, 1:n, ::-1`."""
+
+    def entry(value: Any) -> str:
+        if value is None:
+            return ""
+        return show(node.inputs[first_int + value[1]]) if isinstance(value, tuple) else str(value)
+
+    texts = []
+    for kind, *values in node.attrs["index"]:
+        if kind == "slice":
+            start, stop, step = values
+            texts.append(f"{entry(start)}:{entry(stop)}" + (f":{entry(step)}" if step not in (None, 1) else ""))
+        else:
+            texts.append(entry(values[0]) if kind == "int" else entry((kind, *values)))
+    return ", ".join(texts)
+
+
+# -- pp --------------------------------------------------------------------------------------------------------------
+_INFIX = {
+    "add": "+", "sub": "-", "mul": "*", "true_div": "/", "int_div": "//", "mod": "%", "pow": "**", "dot": "\\dot",
+    "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "and_": "&", "or_": "|", "xor": "^",
+}  # fmt: skip
+_PREFIX = {"neg": "-", "invert": "~", "not_": "~"}
+
+
+def _pieces(node: Apply, index: int) -> Pieces:
+    """Output `index` of `node` as text with variables where operands stand."""
+    name, inputs = node.op.name, list(node.inputs)
+    if len(inputs) == 1 and (prefix := _PREFIX.get(name)):
+        return ["(" + prefix, inputs[0], ")"]
+    infix = _INFIX.get(name) or (node.op.symbol if isinstance(node.op.meaning, Elementwise) else "")
+    if infix and len(inputs) >= 2:
+        return ["(", *_joined(inputs, f" {infix} "), ")"]
+    if name == "abs":
+        return ["|", inputs[0], "|"]
+    if name == "dimshuffle":
+        return _dimshuffle_pieces(node)
+    if name == "subtensor":
+        return [inputs[0], "[", index_text(node, pp), "]"]
+    if name == "shape_i":
+        return [inputs[0], f".shape[{node.attrs['axis']}]"]
+    suffix = f".{index}" if len(node.outputs) > 1 else ""
+    return [op_text(node), "(", *_joined(inputs, ", "), ")", suffix]
+
+
+def _dimshuffle_pieces(node: Apply) -> Pieces:
+    """Leading new axes are left out, a full reversal is `.T`, as in Theano."""
+    order = list(_first(node.attrs))
+    while order and order[0] == "x":
+        order.pop(0)
+    axes = list(range(node.inputs[0].type.ndim))
+    if order == axes:
+        return [node.inputs[0]]
+    if order == axes[::-1]:
+        return [node.inputs[0], ".T"]
+    return [f"DimShuffle{{{', '.join(map(str, order))}}}(", node.inputs[0], ")"]
+
+
+def _joined(variables: Sequence[Variable], separator: str) -> Pieces:
+    pieces: Pieces = []
+    for position, variable in enumerate(variables):
+        pieces += [separator, variable] if position else [variable]
+    return pieces
+
+
+def pp(variable: Any) -> str:
+    """The expression of `variable` (or of a function's outputs) on one line."""
+    spec = getattr(variable, "spec", None)
+    if spec is not None:
+        texts = [pp(output) for output in spec.outputs]
+        return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    written: list[str] = []
+    length = 0
+    stack: Pieces = [variable]
+    while stack:
+        piece = stack.pop()
+        if isinstance(piece, Variable):
+            is_leaf = piece.owner is None or (piece.name and piece is not variable)
+            if not is_leaf and piece.owner is not None:
+                stack += reversed(_pieces(piece.owner, piece.index))
+                continue
+            piece = variable_text(piece)
+        written.append(piece)
+        length += len(piece)
+        if length > PP_LIMIT:
+            return "".join(written) + " ... (the rest is left out: use debugprint)"
+    return "".join(written)
+
+
+pprint = pp
+
+
+# -- debugprint ------------------------------------------------------------------------------------------------------
+def debugprint(
+    obj: Any,
+    depth: int = -1,
+    print_type: bool = False,
+    file: TextIO | str | None = None,
+    ids: str = "CHAR",
+    stop_on_name: bool = False,
+    done: Any = None,
+    print_storage: bool = False,
+    **_: Any,
+) -> Any:
+    """Draw the graph of a variable, a list of variables, an Apply or a compiled function as a tree.
+
+    Parameters
+    ----------
+    depth : levels to draw; -1: all.
+    print_type : add the types.
+    file : where to write (default: stdout); "str" returns the text.
+    ids : "CHAR": each variable has a letter, by which a node that appears again is known; "int": a number; "": nothing.
+    stop_on_name : do not go below a variable that has a name.
+    """
+    if ids not in ("CHAR", "int", "id", "auto", ""):
+        raise ValueError(f'debugprint: ids must be "CHAR", "int", "id", "auto" or "", got {ids!r}')
+    roots, order = _roots(obj)
+    lines: list[str] = []
+    labels: dict[int, str] = {}
+    for root, note in roots:
+        _draw(root, note, lines, labels, order, depth, print_type, ids, stop_on_name)
+    text = "\n".join(lines) + "\n"
+    if file == "str":
+        return text
+    out = sys.stdout if file is None else file
+    out.write(text)  # type: ignore[union-attr]  # a str other than "str" has no write: AttributeError is right
+    return file
+
+
+def _roots(obj: Any) -> tuple[list[tuple[Variable, str]], dict[int, int]]:
+    """The variables to draw with a note each, and the toposort indices of a function's nodes."""
+    spec = getattr(obj, "spec", None)
+    if spec is not None:
+        roots = [(v, "") for v in spec.outputs] + [(v, f"update of {s}") for s, v in spec.updates]
+        nodes = toposort([v for v, _ in roots], stop=spec.inputs)
+        return roots, {id(node): position for position, node in enumerate(nodes)}
+    if isinstance(obj, Variable):
+        return [(obj, "")], {}
+    if isinstance(obj, Apply):
+        return [(obj.outputs[0], "")], {}
+    if isinstance(obj, Iterable) and not isinstance(obj, str):
+        return [root for one in obj for root in _roots(one)[0]], {}
+    raise TypeError(f"debugprint: cannot print an object of type {type(obj).__name__}")
+
+
+def _draw(
+    root: Variable,
+    note: str,
+    lines: list[str],
+    labels: dict[int, str],
+    order: dict[int, int],
+    depth: int,
+    print_type: bool,
+    ids: str,
+    stop_on_name: bool,
+) -> None:
+    """Append the lines of one tree; a node drawn before is named again without what is below it."""
+    stack = [(root, "", "", 0, note)]
+    while stack:
+        variable, prefix, below, level, note = stack.pop()
+        node = variable.owner
+        key = id(node) if node is not None else id(variable)
+        is_known = key in labels
+        label = labels.setdefault(key, _label(len(labels), key, ids))
+        shown = f" {label}" if label else ""
+        if print_type:
+            shown += f" <{variable.type}>"
+        note = f" ({note})" if note else ""
+        if node is None:
+            lines.append(f"{prefix}{variable_text(variable)}{shown}{note}")
+            continue
+        output = f".{variable.index}" if len(node.outputs) > 1 else ""
+        position = f" {order[id(node)]}" if id(node) in order else ""
+        lines.append(f"{prefix}{op_text(node)}{output}{shown} '{variable.name or ''}'  {position}{note}")
+        if is_known or level + 1 == depth or (stop_on_name and variable.name):
+            continue
+        last = len(node.inputs) - 1
+        for i in range(last, -1, -1):
+            deeper = below + ("  " if i == last else " |")
+            stack.append((node.inputs[i], below + " |", deeper, level + 1, ""))
+
+
+def _label(count: int, key: int, ids: str) -> str:
+    if ids == "":
+        return ""
+    if ids in ("int", "id", "auto"):
+        return f"[id {key if ids == 'id' else count}]"
+    return f"[id {letters(count)}]"
+
+
+def letters(number: int) -> str:
+    """A, B, ..., Z, BA, BB, ...: base 26."""
+    text = chr(ord("A") + number % 26)
+    while number := number // 26:
+        text = chr(ord("A") + number % 26) + text
+    return text
+
+
+def min_informative_str(obj: Variable) -> str:
+    """The graph of `obj`, one variable a line, indented; a variable that appears again is given by its letter."""
+    tags: dict[int, str] = {}
+    lines = []
+    stack = [(obj, 0)]
+    while stack:
+        variable, level = stack.pop()
+        indent = " " * level
+        if id(variable) in tags:
+            lines.append(f"{indent}<{tags[id(variable)]}>")
+            continue
+        tag = tags[id(variable)] = letters(len(tags))
+        node = variable.owner
+        is_leaf = node is None or bool(variable.name)
+        lines.append(f"{indent}{tag}. {variable_text(variable) if is_leaf or node is None else op_text(node)}")
+        if node is not None and not is_leaf:
+            stack += [(v, level + 1) for v in reversed(node.inputs)]
+    return "\n".join(lines)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Print":
+        from tensordsl.ops.control import Print  # late: printing is imported by all, Print by few
+
+        return Print
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
