@@ -133,8 +133,8 @@ _CPYTHON = (
     "PyObject_ClearWeakRefs",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free")
-_DATA = ("np_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead")
-# blas_int: bytes of an integer of the BLAS, 0: none.  dead: what a cleared Function's vectorcall calls (Python).
+_DATA = ("np_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead_ctx", "dead_slow")
+# blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
@@ -144,7 +144,7 @@ CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
 LIBRARY = {
     "native": (
         "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
-        "take_arena", "free_arena", "host_call", "poll", "stub", "dead_stub", "tp_traverse", "tp_clear", "tp_dealloc",
+        "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
         "cell_set", "cell_drop",
     ),
     "gemm": ("gemm_float64", "gemm_float32"),

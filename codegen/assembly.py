@@ -1,0 +1,133 @@
+"""A small structured writer of LLVM functions: what the run-time library's texts are made with.
+
+Values are operand strings.  No pass promotes memory to registers, so loops carry their state in phis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+LIKELY = "!prof !0"
+UNLIKELY = "!prof !1"
+METADATA = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
+
+
+class Loop:
+    """A loop being written: `index`, the carried values at its head, and the values for the next round."""
+
+    def __init__(self, index: str, values: list[str]) -> None:
+        self.index = index
+        self.values = values
+        self.next: list[str] = []
+
+
+class Asm:
+    """One function.  `params` are "type name"; parameter x is the value %x."""
+
+    def __init__(self, result: str, name: str, params: Sequence[str], *, internal: bool = False) -> None:
+        typed = ", ".join(f"{p.split()[0]} %{p.split()[1]}" for p in params)
+        kind = "internal " if internal else ""
+        end = "noinline nounwind" if internal else "nounwind"
+        self.lines = [f"define {kind}{result} @{name}({typed}) {end} {{", "entry:"]
+        self.block = "entry"
+        self.closed = False  # the current block ends already
+        self._count = 0
+
+    @property
+    def text(self) -> str:
+        assert self.closed
+        return "\n".join(self.lines) + "\n}\n"
+
+    # -- instructions
+    def op(self, right: str) -> str:
+        name = f"%v{self._number()}"
+        self.lines.append(f"  {name} = {right}")
+        return name
+
+    def do(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+    def gep(self, base: str, offset: str | int, kind: str = "i8") -> str:
+        return base if offset == 0 else self.op(f"getelementptr {kind}, ptr {base}, i64 {offset}")
+
+    def load(self, kind: str, base: str, offset: str | int = 0) -> str:
+        return self.op(f"load {kind}, ptr {self.gep(base, offset)}")
+
+    def store(self, kind: str, value: str | int, base: str, offset: str | int = 0) -> None:
+        self.do(f"store {kind} {value}, ptr {self.gep(base, offset)}")
+
+    def call(self, result: str, callee: str, *operands: str) -> str:
+        """Operands are "type value"; the name of the result ("" for void)."""
+        line = f"call {result} {callee}({', '.join(operands)})"
+        if result == "void":
+            self.do(line)
+            return ""
+        return self.op(line)
+
+    def compare(self, condition: str, kind: str, a: str | int, b: str | int) -> str:
+        return self.op(f"icmp {condition} {kind} {a}, {b}")
+
+    def all(self, *conditions: str) -> str:
+        result = conditions[0]
+        for c in conditions[1:]:
+            result = self.op(f"and i1 {result}, {c}")
+        return result
+
+    # -- control
+    def label(self, hint: str = "b") -> str:
+        return f"{hint}.{self._number()}"
+
+    def place(self, label: str) -> None:
+        if not self.closed:
+            self.jump(label)
+        self.lines.append(label + ":")
+        self.block, self.closed = label, False
+
+    def jump(self, label: str) -> None:
+        self.do(f"br label %{label}")
+        self.closed = True
+
+    def branch(self, condition: str, yes: str, no: str, weights: str = "") -> None:
+        self.do(f"br i1 {condition}, label %{yes}, label %{no}" + (f", {weights}" if weights else ""))
+        self.closed = True
+
+    def ret(self, kind: str = "void", value: str | int = "") -> None:
+        self.do(f"ret {kind} {value}".rstrip())
+        self.closed = True
+
+    @contextmanager
+    def when(self, condition: str, weights: str = "") -> Iterator[None]:
+        """The body runs if the i1 is true."""
+        yes, done = self.label("then"), self.label("done")
+        self.branch(condition, yes, done, weights)
+        self.place(yes)
+        yield
+        self.place(done)
+
+    @contextmanager
+    def loop(self, count: str | int, *carried: tuple[str, str], start: str | int = 0, step: int = 1) -> Iterator[Loop]:
+        """for index in range(start, count, step).  carried: (type, initial); after the loop `values` are the final ones."""
+        head, body, done = self.label("head"), self.label("body"), self.label("exit")
+        before = self.block
+        self.jump(head)
+        self.place(head)
+        index, following = f"%i{self._number()}", f"%n{self._number()}"
+        state = Loop(index, [f"%c{self._number()}" for _ in carried])
+        position = len(self.lines)
+        self.branch(self.compare("slt", "i64", index, count), body, done)
+        self.place(body)
+        yield state
+        self.do(f"{following} = add i64 {index}, {step}")
+        last = self.block
+        self.jump(head)
+        assert len(state.next) == len(carried)
+        phis = [f"  {index} = phi i64 [ {start}, %{before} ], [ {following}, %{last} ]"]
+        for (kind, initial), value, new in zip(carried, state.values, state.next, strict=True):
+            phis.append(f"  {value} = phi {kind} [ {initial}, %{before} ], [ {new}, %{last} ]")
+        self.lines[position:position] = phis
+        self.place(done)
+
+    def _number(self) -> int:
+        self._count += 1
+        return self._count

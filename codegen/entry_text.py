@@ -1,0 +1,179 @@
+"""LLVM text of the library's entry: the loop stub that checks arguments, the error exit, and the type's slots for the
+garbage collector."""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import LIKELY, UNLIKELY, Asm
+
+
+def entry_text() -> str:
+    return _static_ok() + _raise_error() + _stub() + _traverse() + _clear() + _dealloc()
+
+
+def _stub() -> str:
+    """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function."""
+    f = Asm("ptr", "stub", ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))
+    count = f.op("and i64 %nargsf, 9223372036854775807")
+    ctx = f.load("ptr", "%self", abi.FN_CTX)
+    rt = f.load("ptr", ctx, abi.CTX_RT)
+    want = f.load("i64", ctx, abi.CTX_N_ARGS)
+    start, slow, begin, retry = (f.label(x) for x in ("start", "slow", "begin", "retry"))
+    f.branch(
+        f.all(f.compare("eq", "i64", count, want), f.compare("eq", "ptr", "%kwnames", "null")), begin, slow, LIKELY
+    )
+    f.place(begin)
+    size = f.op(f"add i64 {f.op(f'mul i64 {count}, {abi.SRC_SIZE}')}, {abi.FR_ARGS}")
+    frame = f.op(f"alloca i8, i64 {size}, align 16")
+    f.place(start)
+    _check_arguments(f, ctx, rt, count, frame, slow)
+    for offset in (abi.FR_KIND, abi.FR_ARENA, abi.FR_TSTATE, abi.FR_PINNED, abi.FR_POLLED):
+        f.store("i64", 0, frame, offset)
+    result = f.call("ptr", f.load("ptr", ctx, abi.CTX_PROGRAM), f"ptr {ctx}", f"ptr {frame}")
+    error, success = f.label("error"), f.label("success")
+    f.branch(f.compare("eq", "ptr", result, "null"), error, success, UNLIKELY)
+    f.place(success)
+    f.ret("ptr", result)
+    f.place(error)
+    answer = f.call("ptr", "@raise_error", "ptr %self", f"ptr {ctx}", f"ptr {frame}", "ptr %args", f"i64 {count}")
+    busy = f.compare("eq", "i64", f.load("i64", frame, abi.FR_KIND), abi.ERR_BUSY)
+    f.branch(f.all(busy, f.compare("ne", "ptr", answer, "null")), retry, done := f.label("failed"))
+    f.place(done)
+    f.ret("ptr", answer)
+    f.place(retry)  # on_error has waited; the arguments may have changed meanwhile
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {answer}")
+    f.jump(start)
+    f.place(slow)
+    vectorcall = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"])
+    python = f.load("ptr", "%self", abi.FN_SLOW)
+    f.ret("ptr", f.call("ptr", vectorcall, f"ptr {python}", "ptr %args", f"i64 {count}", "ptr %kwnames"))
+    return f.text
+
+
+def _check_arguments(f: Asm, ctx: str, rt: str, count: str, frame: str, slow: str) -> None:
+    """Fill the frame's sources; whatever the descriptors do not allow goes to `slow`."""
+    ndarray = f.load("ptr", rt, abi.RT["np_type"])
+    descs = f.load("ptr", ctx, abi.CTX_DESC)
+    with f.loop(count) as loop:
+        obj = f.op(f"load ptr, ptr {f.gep('%args', loop.index, 'ptr')}")
+        desc = f.gep(descs, f.op(f"mul i64 {loop.index}, {abi.DESC_SIZE}"))
+        source = f.gep(f.gep(frame, abi.FR_ARGS), f.op(f"mul i64 {loop.index}, {abi.SRC_SIZE}"))
+        kind = f.load("ptr", obj, abi.OB_TYPE)
+        array, scalar, fits, done = (f.label(x) for x in ("array", "scalar", "fits", "next"))
+        f.branch(f.compare("eq", "ptr", kind, ndarray), array, scalar, LIKELY)
+        f.place(array)
+        wanted = [
+            f.compare("eq", t, f.load(t, obj, got), f.load(t, desc, want))
+            for t, got, want in (("ptr", abi.ND_DESCR, abi.DESC_DESCR), ("i32", abi.ND_NDIM, abi.DESC_NDIM))
+        ]
+        mask = f.load("i32", desc, abi.DESC_FLAGS)
+        flags = f.op(f"and i32 {f.load('i32', obj, abi.ND_FLAGS)}, {mask}")
+        f.branch(f.all(*wanted, f.compare("eq", "i32", flags, mask)), fits, slow, LIKELY)
+        f.place(fits)
+        dims = f.load("ptr", obj, abi.ND_DIMS)
+        f.store("ptr", f.load("ptr", obj, abi.ND_DATA), source, abi.SRC_DATA)
+        f.store("ptr", dims, source, abi.SRC_DIMS)
+        f.store("ptr", f.load("ptr", obj, abi.ND_STRIDES), source, abi.SRC_STRIDES)
+        static = f.load("ptr", desc, abi.DESC_STATIC)
+        check = f.label("extents")
+        f.branch(f.compare("eq", "ptr", static, "null"), done, check, LIKELY)
+        f.place(check)
+        same = f.call("i1", "@static_ok", f"ptr {dims}", f"ptr {static}", f"i32 {f.load('i32', desc, abi.DESC_NDIM)}")
+        f.branch(same, done, slow)
+        f.place(scalar)
+        numpy = f.compare("eq", "ptr", kind, f.load("ptr", desc, abi.DESC_SCALAR))
+        python = f.compare("eq", "ptr", kind, f.load("ptr", desc, abi.DESC_PYTHON))
+        value = f.label("value")
+        f.branch(f.op(f"or i1 {numpy}, {python}"), value, slow)
+        f.place(value)
+        f.store("ptr", f.gep(obj, abi.SCALAR_VALUE), source, abi.SRC_DATA)
+        f.store("ptr", "null", source, abi.SRC_DIMS)
+        f.store("ptr", "null", source, abi.SRC_STRIDES)
+        f.jump(done)
+        f.place(done)
+
+
+def _static_ok() -> str:
+    """i1: do the extents agree with the wanted ones (-1: any)?"""
+    f = Asm("i1", "static_ok", ("ptr dims", "ptr wanted", "i32 ndim"), internal=True)
+    with f.loop(f.op("zext i32 %ndim to i64")) as loop:
+        want = f.op(f"load i64, ptr {f.gep('%wanted', loop.index, 'i64')}")
+        got = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
+        differ = f.all(f.compare("sge", "i64", want, 0), f.compare("ne", "i64", want, got))
+        with f.when(differ):
+            f.ret("i1", "false")
+    f.ret("i1", "true")
+    return f.text
+
+
+def _raise_error() -> str:
+    """NULL if a Python exception is set, else the answer of on_error(address of frame, function, *args)."""
+    f = Asm("ptr", "raise_error", ("ptr self", "ptr ctx", "ptr frame", "ptr args", "i64 n"), internal=True)
+    with f.when(f.compare("eq", "i64", f.load("i64", "%frame", abi.FR_KIND), abi.ERR_PYTHON)):
+        f.ret("ptr", "null")
+    total = f.op("add i64 %n, 2")
+    stack = f.op(f"alloca ptr, i64 {total}")
+    rt = f.load("ptr", "%ctx", abi.CTX_RT)
+    address = f.call("ptr", f.load("ptr", rt, abi.RT["PyLong_FromVoidPtr"]), "ptr %frame")
+    with f.when(f.compare("eq", "ptr", address, "null")):
+        f.ret("ptr", "null")
+    f.store("ptr", address, stack)
+    f.store("ptr", "%self", stack, 8)
+    rest = f.gep(stack, 16)
+    with f.loop("%n") as loop:
+        value = f.op(f"load ptr, ptr {f.gep('%args', loop.index, 'ptr')}")
+        f.do(f"store ptr {value}, ptr {f.gep(rest, loop.index, 'ptr')}")
+    on_error = f.load("ptr", "%ctx", abi.CTX_ON_ERROR)
+    vectorcall = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"])
+    result = f.call("ptr", vectorcall, f"ptr {on_error}", f"ptr {stack}", f"i64 {total}", "ptr null")
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
+    f.ret("ptr", result)
+    return f.text
+
+
+def _traverse() -> str:
+    f = Asm("i32", "tp_traverse", ("ptr self", "ptr visit", "ptr arg"))
+    for offset in (abi.OB_TYPE, abi.FN_DICT, abi.FN_OWNER):
+        obj = f.load("ptr", "%self", offset)
+        with f.when(f.compare("ne", "ptr", obj, "null")):
+            status = f.call("i32", "%visit", f"ptr {obj}", "ptr %arg")
+            with f.when(f.compare("ne", "i32", status, 0)):
+                f.ret("i32", status)
+    f.ret("i32", 0)
+    return f.text
+
+
+def _drop_fields(f: Asm, rt: str) -> None:
+    for offset in (abi.FN_DICT, abi.FN_OWNER):
+        obj = f.load("ptr", "%self", offset)
+        f.store("ptr", "null", "%self", offset)
+        with f.when(f.compare("ne", "ptr", obj, "null")):
+            f.call("void", "@decref", f"ptr {rt}", f"ptr {obj}")
+
+
+def _clear() -> str:
+    """The collector breaks a cycle: from now on a call raises, because the owner takes the code away."""
+    f = Asm("i32", "tp_clear", ("ptr self",))
+    ctx = f.load("ptr", "%self", abi.FN_CTX)
+    with f.when(f.compare("eq", "ptr", ctx, "null")):
+        f.ret("i32", 0)
+    rt = f.load("ptr", ctx, abi.CTX_RT)
+    f.store("ptr", f.load("ptr", rt, abi.RT["dead_ctx"]), "%self", abi.FN_CTX)
+    f.store("ptr", f.load("ptr", rt, abi.RT["dead_slow"]), "%self", abi.FN_SLOW)
+    _drop_fields(f, rt)
+    f.ret("i32", 0)
+    return f.text
+
+
+def _dealloc() -> str:
+    f = Asm("void", "tp_dealloc", ("ptr self",))
+    rt = f.load("ptr", f.load("ptr", "%self", abi.FN_CTX), abi.CTX_RT)
+    f.call("void", f.load("ptr", rt, abi.RT["PyObject_GC_UnTrack"]), "ptr %self")
+    with f.when(f.compare("ne", "ptr", f.load("ptr", "%self", abi.FN_WEAK), "null")):
+        f.call("void", f.load("ptr", rt, abi.RT["PyObject_ClearWeakRefs"]), "ptr %self")
+    _drop_fields(f, rt)
+    kind = f.load("ptr", "%self", abi.OB_TYPE)
+    f.call("void", f.load("ptr", rt, abi.RT["PyObject_GC_Del"]), "ptr %self")
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {kind}")
+    f.ret()
+    return f.text

@@ -1,0 +1,465 @@
+"""LLVM text of the run-time library's native object: storage, state, arenas, the GIL, host calls, signals.
+
+One object for every function of the process; `codegen.abi.HELPERS` says what each helper takes and gives.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.entry_text import entry_text
+
+# Cycles between two looks for signals: about 10 ms.
+POLL_CYCLES = 30_000_000
+
+
+def native_text() -> str:
+    """The whole module."""
+    declarations = (
+        "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.readcyclecounter()\n"
+        "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
+    )
+    parts = (
+        _incref(), _decref(), _new_array(), _new_out(), _new_list(), _exclusive(), _prepare(), _bytes(), _swap_in(),
+        _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(), _take_arena(), _give_block(),
+        _free_arena(), _host_call(), _poll(), _cell_set(), _cell_drop(), entry_text(),
+    )  # fmt: skip
+    return declarations + "".join(parts) + METADATA
+
+
+def _table(f: Asm, ctx: str = "%ctx") -> str:
+    return f.load("ptr", ctx, abi.CTX_RT)
+
+
+def _record(f: Asm, kind: int) -> None:
+    """The error record of a helper's own failure."""
+    f.store("i64", "%site", "%frame", abi.FR_SITE)
+    f.store("i64", kind, "%frame", abi.FR_KIND)
+
+
+def _is_null(f: Asm, pointer: str) -> str:
+    return f.compare("eq", "ptr", pointer, "null")
+
+
+def _not_null(f: Asm, pointer: str) -> str:
+    return f.compare("ne", "ptr", pointer, "null")
+
+
+# Reference counts: 32 bits are read and written on every version; negative means immortal.
+
+
+def _incref() -> str:
+    f = Asm("void", "incref", ("ptr obj",), internal=True)
+    count = f.load("i32", "%obj", abi.OB_REFCNT)
+    with f.when(f.compare("sge", "i32", count, 0)):
+        f.store("i32", f.op(f"add i32 {count}, 1"), "%obj", abi.OB_REFCNT)
+    f.ret()
+    return f.text
+
+
+def _decref() -> str:
+    f = Asm("void", "decref", ("ptr rt", "ptr obj"), internal=True)
+    count = f.load("i32", "%obj", abi.OB_REFCNT)
+    with f.when(f.compare("sge", "i32", count, 0)):
+        less = f.op(f"sub i32 {count}, 1")
+        f.store("i32", less, "%obj", abi.OB_REFCNT)
+        with f.when(f.compare("eq", "i32", less, 0)):
+            f.call("void", f.load("ptr", "%rt", abi.RT["_Py_Dealloc"]), "ptr %obj")
+    f.ret()
+    return f.text
+
+
+# New objects
+
+
+def _new_array() -> str:
+    """PyArray_NewFromDescr, which steals the reference to the dtype; NULL: exception set."""
+    f = Asm("ptr", "new_array", ("ptr rt", "ptr descr", "i32 ndim", "ptr dims"), internal=True)
+    f.call("void", "@incref", "ptr %descr")
+    kind = f.load("ptr", "%rt", abi.RT["np_type"])
+    new = f.load("ptr", "%rt", abi.RT["np_new"])
+    array = f.call(
+        "ptr", new, f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr null", "ptr null", "i32 0", "ptr null"
+    )
+    f.ret("ptr", array)
+    return f.text
+
+
+def _new_out() -> str:
+    f = Asm("ptr", "new_out", ("ptr ctx", "ptr frame", "i64 site", "i64 output", "ptr dims", "ptr slot"))
+    out = f.gep(f.load("ptr", "%ctx", abi.CTX_OUTS), f.op(f"mul i64 %output, {abi.OUT_SIZE}"))
+    descr, ndim = f.load("ptr", out, abi.OUT_DESCR), f.load("i32", out, abi.OUT_NDIM)
+    array = f.call("ptr", "@new_array", f"ptr {_table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
+    _return_array(f, array)
+    return f.text
+
+
+def _return_array(f: Asm, array: str) -> None:
+    """*slot = array and its data; NULL and the site if there is none."""
+    with f.when(_is_null(f, array), UNLIKELY):
+        _record(f, abi.ERR_PYTHON)
+        f.ret("ptr", "null")
+    f.store("ptr", array, "%slot")
+    f.ret("ptr", f.load("ptr", array, abi.ND_DATA))
+
+
+def _new_list() -> str:
+    f = Asm("ptr", "new_list", ("ptr ctx", "ptr frame", "i64 site", "i64 n", "ptr slot"))
+    result = f.call("ptr", f.load("ptr", _table(f), abi.RT["PyList_New"]), "i64 %n")
+    with f.when(_is_null(f, result), UNLIKELY):
+        _record(f, abi.ERR_PYTHON)
+        f.ret("ptr", "null")
+    f.store("ptr", result, "%slot")
+    f.ret("ptr", result)
+    return f.text
+
+
+# State
+
+
+def _exclusive() -> str:
+    """i1: may this array be overwritten: has it the extents, and can nobody else see it?"""
+    f = Asm("i1", "exclusive", ("ptr array", "ptr dims"), internal=True)
+    owned = abi.OWNDATA | abi.WRITEABLE
+    flags = f.op(f"and i32 {f.load('i32', '%array', abi.ND_FLAGS)}, {owned}")
+    ndim, own = f.load("i32", "%array", abi.ND_NDIM), f.load("ptr", "%array", abi.ND_DIMS)
+    conditions = (
+        f.compare("eq", "i32", f.load("i32", "%array", abi.OB_REFCNT), 1),
+        _is_null(f, f.load("ptr", "%array", abi.ND_WEAK)),
+        f.compare("eq", "i32", flags, owned),
+        f.call("i1", "@static_ok", f"ptr {own}", "ptr %dims", f"i32 {ndim}"),
+    )
+    f.ret("i1", f.all(*conditions))
+    return f.text
+
+
+def _cell(f: Asm, index: str = "%shared") -> str:
+    return f.op(f"load ptr, ptr {f.gep(f.load('ptr', '%ctx', abi.CTX_CELLS), index, 'ptr')}")
+
+
+def _prepare() -> str:
+    """Own storage, else the spare array, else a fresh one.  A cell that another call has pinned: busy."""
+    params = ("ptr ctx", "ptr frame", "i64 site", "i64 shared", "ptr dims", "ptr slot", "i64 fresh")
+    f = Asm("ptr", "prepare", params)
+    cell = _cell(f)
+    locked = f.compare("ne", "i64", f.load("i64", cell, abi.CELL_LOCK), 0)
+    free = f.compare("eq", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)
+    with f.when(f.all(locked, free), UNLIKELY):
+        _record(f, abi.ERR_BUSY)
+        f.ret("ptr", "null")
+    array = f.load("ptr", cell, abi.CELL_ARRAY)
+    with f.when(f.compare("eq", "i64", "%fresh", 0)), f.when(f.call("i1", "@exclusive", f"ptr {array}", "ptr %dims")):
+        f.ret("ptr", f.load("ptr", array, abi.ND_DATA))
+    spare = f.load("ptr", cell, abi.CELL_SPARE)
+    with f.when(_not_null(f, spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims")):
+        f.store("ptr", "null", cell, abi.CELL_SPARE)
+        f.store("ptr", spare, "%slot")
+        f.ret("ptr", f.load("ptr", spare, abi.ND_DATA))
+    descr, ndim = f.load("ptr", array, abi.ND_DESCR), f.load("i32", array, abi.ND_NDIM)
+    new = f.call("ptr", "@new_array", f"ptr {_table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
+    _return_array(f, new)
+    return f.text
+
+
+def _bytes() -> str:
+    """i64: the number of bytes of an array."""
+    f = Asm("i64", "bytes", ("ptr array", "i64 itemsize"), internal=True)
+    dims = f.load("ptr", "%array", abi.ND_DIMS)
+    ndim = f.op(f"zext i32 {f.load('i32', '%array', abi.ND_NDIM)} to i64")
+    with f.loop(ndim, ("i64", "%itemsize")) as loop:
+        extent = f.op(f"load i64, ptr {f.gep(dims, loop.index, 'i64')}")
+        loop.next = [f.op(f"mul i64 {loop.values[0]}, {extent}")]
+    f.ret("i64", loop.values[0])
+    return f.text
+
+
+def _swap_in() -> str:
+    """The cell's array and source become those of `array`; the old array is returned.  Runs no Python code."""
+    f = Asm("ptr", "swap_in", ("ptr cell", "ptr array"), internal=True)
+    old = f.load("ptr", "%cell", abi.CELL_ARRAY)
+    f.store("ptr", "%array", "%cell", abi.CELL_ARRAY)
+    for source, field in (
+        (abi.SRC_DATA, abi.ND_DATA), (abi.SRC_DIMS, abi.ND_DIMS), (abi.SRC_STRIDES, abi.ND_STRIDES),
+    ):  # fmt: skip
+        f.store("ptr", f.load("ptr", "%array", field), "%cell", source)
+    f.ret("ptr", old)
+    return f.text
+
+
+def _commit() -> str:
+    """Swap *slot in; what must be dropped after all swaps goes back to *slot."""
+    f = Asm("void", "commit", ("ptr ctx", "i64 shared", "ptr slot"))
+    new = f.load("ptr", "%slot")
+    with f.when(_is_null(f, new)):
+        f.ret()
+    cell = _cell(f)
+    old = f.call("ptr", "@swap_in", f"ptr {cell}", f"ptr {new}")
+    size = f.call("i64", "@bytes", f"ptr {old}", f"i64 {f.load('i64', cell, abi.CELL_ITEMSIZE)}")
+    f.store("ptr", old, "%slot")
+    with f.when(f.compare("sle", "i64", size, abi.SPARE_LIMIT)):
+        f.store("ptr", f.load("ptr", cell, abi.CELL_SPARE), "%slot")
+        f.store("ptr", old, cell, abi.CELL_SPARE)
+    f.ret()
+    return f.text
+
+
+def _pin() -> str:
+    """All or nothing, under the GIL: lock every cell and hold its array in slots[i].
+
+    The additional reference is what makes `prepare` choose other storage, so that nobody sees a write without the GIL.
+    """
+    f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots"))
+    count = f.load("i64", "%ctx", abi.CTX_N_SHARED)
+    with f.loop(count) as loop:
+        with f.when(f.compare("ne", "i64", f.load("i64", _cell(f, loop.index), abi.CELL_LOCK), 0), UNLIKELY):
+            _record(f, abi.ERR_BUSY)
+            f.ret("i64", 1)
+    f.store("i64", 1, "%frame", abi.FR_PINNED)
+    thread = f.call("i64", f.load("ptr", _table(f), abi.RT["PyThread_get_thread_ident"]))
+    with f.loop(count) as loop:
+        cell = _cell(f, loop.index)
+        f.store("i64", thread, cell, abi.CELL_LOCK)
+        array = f.load("ptr", cell, abi.CELL_ARRAY)
+        f.call("void", "@incref", f"ptr {array}")
+        f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
+    f.ret("i64", 0)
+    return f.text
+
+
+def _cell_set() -> str:
+    """i64: 0 and the cell holds `array` (one new reference), or the thread that has locked it: unchanged."""
+    f = Asm("i64", "cell_set", ("ptr rt", "ptr cell", "ptr array"))
+    lock = f.load("i64", "%cell", abi.CELL_LOCK)
+    with f.when(f.compare("ne", "i64", lock, 0), UNLIKELY):
+        f.ret("i64", lock)
+    f.call("void", "@incref", "ptr %array")
+    spare = f.load("ptr", "%cell", abi.CELL_SPARE)
+    f.store("ptr", "null", "%cell", abi.CELL_SPARE)
+    _drop_all(f, f.call("ptr", "@swap_in", "ptr %cell", "ptr %array"), spare)
+    f.ret("i64", 0)
+    return f.text
+
+
+def _cell_drop() -> str:
+    """The end of a cell: give up its references."""
+    f = Asm("void", "cell_drop", ("ptr rt", "ptr cell"))
+    array, spare = f.load("ptr", "%cell", abi.CELL_ARRAY), f.load("ptr", "%cell", abi.CELL_SPARE)
+    f.store("ptr", "null", "%cell", abi.CELL_ARRAY)
+    f.store("ptr", "null", "%cell", abi.CELL_SPARE)
+    _drop_all(f, array, spare)
+    f.ret()
+    return f.text
+
+
+def _drop_all(f: Asm, *objects: str) -> None:
+    for obj in objects:
+        with f.when(_not_null(f, obj)):
+            f.call("void", "@decref", "ptr %rt", f"ptr {obj}")
+
+
+# The GIL
+
+
+def _save_thread() -> str:
+    f = Asm("void", "save_thread", ("ptr ctx", "ptr frame"))
+    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):
+        _save(f)
+    f.ret()
+    return f.text
+
+
+def _save(f: Asm) -> None:
+    state = f.call("ptr", f.load("ptr", _table(f), abi.RT["PyEval_SaveThread"]))
+    f.store("ptr", state, "%frame", abi.FR_TSTATE)
+
+
+def _restore_thread() -> str:
+    f = Asm("void", "restore_thread", ("ptr ctx", "ptr frame"))
+    _restore(f)
+    f.ret()
+    return f.text
+
+
+def _restore(f: Asm) -> str:
+    """The GIL is held afterwards; the thread state, NULL if it was held before."""
+    state = f.load("ptr", "%frame", abi.FR_TSTATE)
+    with f.when(_not_null(f, state)):
+        f.store("ptr", "null", "%frame", abi.FR_TSTATE)
+        f.call("void", f.load("ptr", _table(f), abi.RT["PyEval_RestoreThread"]), f"ptr {state}")
+    return state
+
+
+# The end of a call
+
+
+def _release() -> str:
+    """Take the GIL back, unlock, give arenas back, then drop objects, which may run arbitrary code."""
+    f = Asm("void", "release", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
+    rt = _table(f)
+    _restore(f)
+    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):
+        f.store("i64", 0, "%frame", abi.FR_PINNED)
+        with f.loop(f.load("i64", "%ctx", abi.CTX_N_SHARED)) as loop:
+            f.store("i64", 0, _cell(f, loop.index), abi.CELL_LOCK)
+    with f.when(_not_null(f, f.load("ptr", "%frame", abi.FR_ARENA))):
+        f.call("void", "@free_arena", "ptr %ctx", "ptr %frame", "ptr null")
+    with f.loop("%n") as loop:
+        obj = f.op(f"load ptr, ptr {f.gep('%objs', loop.index, 'ptr')}")
+        with f.when(_not_null(f, obj)):
+            f.call("void", "@decref", f"ptr {rt}", f"ptr {obj}")
+    f.ret()
+    return f.text
+
+
+def _fail() -> str:
+    f = Asm("ptr", "fail", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
+    f.call("void", "@release", "ptr %ctx", "ptr %frame", "ptr %objs", "i64 %n")
+    f.ret("ptr", "null")
+    return f.text
+
+
+# Arenas: blocks of a process-wide pool, in a list that hangs on the frame
+
+
+def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
+    """The addresses of a class's slots."""
+    row = f.op(f"mul i64 {f.op(f'sub i64 {number}, {abi.POOL_FIRST}')}, {8 * abi.POOL_SLOTS}")
+    first = f.gep(f.load("ptr", rt, abi.RT["pool"]), row)
+    return [f.gep(first, 8 * i) for i in range(abi.POOL_SLOTS)]
+
+
+def _take_arena() -> str:
+    f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
+    rt, bad = _table(f), f.label("bad")
+    small, large, use, allocate = (f.label(x) for x in ("small", "large", "use", "allocate"))
+    ok = f.label("ok")
+    f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
+    f.place(ok)
+    less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << abi.POOL_FIRST) - 1}")  # at least the first class
+    less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << abi.POOL_FIRST) - 1}, i64 {less}")
+    number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
+    f.branch(f.compare("sle", "i64", number, abi.POOL_LAST), small, large)
+    f.place(small)
+    sources = []  # the blocks that may be in use: (block, label, class)
+    for slot in _pool_slots(f, rt, number):
+        block, following = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst"), f.label("try")
+        sources.append((block, f.block, number))
+        f.branch(_not_null(f, block), use, following)
+        f.place(following)
+    power = f.op(f"shl i64 1, {number}")
+    before_allocate = f.block
+    f.jump(allocate)
+    f.place(large)
+    rounded = f.op(f"and i64 {f.op('add i64 %bytes, 63')}, -64")
+    f.place(allocate)
+    size = f.op(f"phi i64 [ {power}, %{before_allocate} ], [ {rounded}, %{large} ]")
+    kind = f.op(f"phi i64 [ {number}, %{before_allocate} ], [ -1, %{large} ]")
+    total = f.op(f"add i64 {size}, {abi.BLOCK_HEAD}")
+    new = f.call("ptr", f.load("ptr", rt, abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
+    sources.append((new, f.block, kind))
+    f.branch(_not_null(f, new), use, bad)
+    f.place(use)
+    block = f.op("phi ptr " + ", ".join(f"[ {b}, %{label} ]" for b, label, _ in sources))
+    kind = f.op("phi i64 " + ", ".join(f"[ {k}, %{label} ]" for _, label, k in sources))
+    f.store("i64", kind, block, abi.BLOCK_CLASS)
+    f.store("ptr", f.load("ptr", "%frame", abi.FR_ARENA), block, abi.BLOCK_NEXT)
+    f.store("ptr", block, "%frame", abi.FR_ARENA)
+    f.ret("ptr", f.gep(block, abi.BLOCK_HEAD))
+    f.place(bad)
+    _record(f, abi.ERR_MEMORY)
+    f.ret("ptr", "null")
+    return f.text
+
+
+def _give_block() -> str:
+    f = Asm("void", "give_block", ("ptr rt", "ptr block"), internal=True)
+    number = f.load("i64", "%block", abi.BLOCK_CLASS)
+    with f.when(f.compare("sge", "i64", number, 0)):
+        for slot in _pool_slots(f, "%rt", number):
+            pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
+            with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
+                f.ret()
+    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %block")
+    f.ret()
+    return f.text
+
+
+def _free_arena() -> str:
+    """Give back blocks, newest first, until `address` is given back; NULL: all."""
+    f = Asm("void", "free_arena", ("ptr ctx", "ptr frame", "ptr address"))
+    rt = _table(f)
+    head, body, done = f.label("head"), f.label("body"), f.label("exit")
+    f.place(head)
+    block = f.load("ptr", "%frame", abi.FR_ARENA)
+    f.branch(_is_null(f, block), done, body)
+    f.place(body)
+    f.store("ptr", f.load("ptr", block, abi.BLOCK_NEXT), "%frame", abi.FR_ARENA)
+    last = f.compare("eq", "ptr", f.gep(block, abi.BLOCK_HEAD), "%address")
+    f.call("void", "@give_block", f"ptr {rt}", f"ptr {block}")
+    f.branch(last, done, head)
+    f.place(done)
+    f.ret()
+    return f.text
+
+
+# Python from within a program
+
+
+def _unpinned_state(f: Asm) -> str:
+    """i1: has the function shared variables that this call has not pinned?"""
+    shared = f.compare("ne", "i64", f.load("i64", "%ctx", abi.CTX_N_SHARED), 0)
+    return f.all(shared, f.compare("eq", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0))
+
+
+def _host_call() -> str:
+    params = ("ptr ctx", "ptr frame", "i64 site", "i64 host", "i64 n_in", "ptr ins", "i64 n_out", "ptr outs")
+    f = Asm("i64", "host_call", params)
+    with f.when(_unpinned_state(f), UNLIKELY):
+        _record(f, abi.ERR_INTERNAL)
+        f.ret("i64", 1)
+    state, rt = _restore(f), _table(f)
+    record = f.op(f"alloca [{abi.CALL_SIZE} x i8], align 16")
+    for kind, value, offset in (
+        ("i64", "%host", abi.CALL_HOST), ("i64", "%n_in", abi.CALL_N_IN), ("ptr", "%ins", abi.CALL_IN),
+        ("i64", "%n_out", abi.CALL_N_OUT), ("ptr", "%outs", abi.CALL_OUT),
+    ):  # fmt: skip
+        f.store(kind, value, record, offset)
+    _record(f, abi.ERR_PYTHON)
+    address = f.call("ptr", f.load("ptr", rt, abi.RT["PyLong_FromVoidPtr"]), f"ptr {record}")
+    with f.when(_is_null(f, address), UNLIKELY):
+        f.ret("i64", 1)
+    operands = f.op("alloca ptr")
+    f.store("ptr", address, operands)
+    entry = f.load("ptr", "%ctx", abi.CTX_HOST_ENTRY)
+    vectorcall = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"])
+    result = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {operands}", "i64 1", "ptr null")
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
+    with f.when(_is_null(f, result), UNLIKELY):
+        f.ret("i64", 1)
+    f.call("void", "@decref", f"ptr {rt}", f"ptr {result}")
+    with f.when(_not_null(f, state)):
+        _save(f)
+    f.ret("i64", 0)
+    return f.text
+
+
+def _poll() -> str:
+    f = Asm("i64", "poll", ("ptr ctx", "ptr frame", "i64 site"))
+    now, last = f.call("i64", "@llvm.readcyclecounter"), f.load("i64", "%frame", abi.FR_POLLED)
+    with f.when(f.compare("eq", "i64", last, 0)):
+        f.store("i64", now, "%frame", abi.FR_POLLED)
+        f.ret("i64", 0)
+    with f.when(f.compare("ult", "i64", f.op(f"sub i64 {now}, {last}"), POLL_CYCLES)):
+        f.ret("i64", 0)
+    f.store("i64", now, "%frame", abi.FR_POLLED)
+    with f.when(_unpinned_state(f)):
+        f.ret("i64", 0)
+    state = _restore(f)
+    status = f.call("i32", f.load("ptr", _table(f), abi.RT["PyErr_CheckSignals"]))
+    with f.when(f.compare("ne", "i32", status, 0), UNLIKELY):
+        _record(f, abi.ERR_PYTHON)
+        f.ret("i64", 1)
+    with f.when(_not_null(f, state)):
+        _save(f)
+    f.ret("i64", 0)
+    return f.text

@@ -1,0 +1,73 @@
+"""The compiler of LLVM text: llvmlite behind two functions, imported at the first compile.
+
+There is no pass manager: texts are emitted as they should run.  Two levels of code generation: 2 for kernels and the
+library, 0 for host programs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def compile_object(text: str, opt: int = 2) -> bytes:
+    """The object file of a module.  `opt` is 0 or 2.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
+    llvm, triple, layout, machines = _target()
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = triple, layout
+    result: bytes = machines[opt].emit_object(module)
+    return result
+
+
+def llvm_version() -> str:
+    """LLVM's version, for the disk cache's files."""
+    return ".".join(map(str, _target()[0].llvm_version_info))
+
+
+def native_width() -> int:
+    """Bytes of a vector register of this machine."""
+    features = _target()[0].get_host_cpu_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+def library_objects(name: str) -> bytes:
+    """The object of `codegen.abi.LIBRARY[name]`."""
+    if name == "native":
+        from tensordsl.codegen.native_text import native_text
+
+        return compile_object(native_text())
+    if name == "gemm":
+        from tensordsl.codegen.gemm_text import gemm_text
+
+        return compile_object(gemm_text(native_width()))
+    assert name == "nest", name
+    from tensordsl.codegen.nest_text import text
+
+    return compile_object(text(native_width()))
+
+
+_cache: list[Any] = []
+
+
+def _target() -> Any:
+    """(llvmlite.binding, triple, data layout, {level: TargetMachine}), made once."""
+    if not _cache:
+        import llvmlite.binding as llvm
+
+        try:  # needed up to llvmlite 0.44, an error afterwards
+            llvm.initialize()
+        except RuntimeError:
+            pass
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        triple = llvm.get_process_triple()
+        target = llvm.Target.from_triple(triple)
+        options = {
+            "cpu": llvm.get_host_cpu_name(),
+            "features": llvm.get_host_cpu_features().flatten(),
+            "reloc": "pic",
+            "codemodel": "small",
+            "jit": True,
+        }
+        machines = {level: target.create_target_machine(opt=level, **options) for level in (0, 2)}
+        _cache.extend((llvm, triple, str(machines[0].target_data), machines))
+    return _cache

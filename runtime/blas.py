@@ -1,0 +1,76 @@
+"""Finds the matrix product of the BLAS that NumPy itself uses, so that the process has one BLAS and one thread pool."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import NamedTuple
+
+from tensordsl.runtime.layout import multiarray
+
+# (name with {} for the type's letter, bytes of its integers); the self-test has the last word.
+NAMES = (
+    ("scipy_cblas_{}gemm64_", 8),
+    ("cblas_{}gemm64_", 8),
+    ("cblas_{}gemm$NEWLAPACK$ILP64", 8),
+    ("cblas_{}gemm_64", 8),
+    ("scipy_cblas_{}gemm", 4),
+    ("cblas_{}gemm$NEWLAPACK", 4),
+    ("cblas_{}gemm", 4),
+)
+ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
+
+
+class Blas(NamedTuple):
+    """Addresses of cblas gemm; `int_size` is 4 or 8, 0 if there is none."""
+
+    int_size: int
+    float64: int
+    float32: int
+
+
+def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
+    """Probe NumPy's extension module and what it was linked with."""
+    handle = handle or ctypes.CDLL(multiarray().__file__)
+    for pattern, size in NAMES:
+        try:
+            functions = [getattr(handle, pattern.format(letter)) for letter in "ds"]
+        except AttributeError:
+            continue
+        if all(_works(f, kind) for f, kind in zip(functions, (ctypes.c_double, ctypes.c_float), strict=True)):
+            double, single = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)
+            return Blas(size, double, single)
+    return Blas(0, 0, 0)
+
+
+def _works(function: ctypes._CFuncPtr, kind: type[ctypes.c_double] | type[ctypes.c_float]) -> bool:
+    """C = 2 A B' + C for a 2x3 and a 2x3 matrix, with leading dimensions larger than needed.
+
+    Integers are always passed as clean 64-bit ones: in registers and 8-byte stack slots a 4-byte BLAS reads the lower
+    half, so a wrong guess of the size does no harm.
+    """
+    integer = ctypes.c_int64
+    prototype = ctypes.CFUNCTYPE(
+        None, *[ctypes.c_int] * 3, *[integer] * 3, kind, ctypes.c_void_p, integer, ctypes.c_void_p, integer, kind,
+        ctypes.c_void_p, integer,
+    )  # fmt: skip
+    a = (kind * 8)(1, 2, 3, 99, 4, 5, 6, 99)
+    b = (kind * 10)(1, 0, 2, 99, 99, 0, 1, 1, 99, 99)
+    c = (kind * 6)(10, 20, 77, 30, 40, 77)
+    call = prototype(ctypes.cast(function, ctypes.c_void_p).value)
+    call(
+        ROW_MAJOR,
+        NO_TRANS,
+        TRANS,
+        2,
+        2,
+        3,
+        2.0,
+        ctypes.addressof(a),
+        4,
+        ctypes.addressof(b),
+        5,
+        1.0,
+        ctypes.addressof(c),
+        3,
+    )
+    return list(c) == [24, 30, 77, 62, 62, 77]

@@ -1,0 +1,239 @@
+"""The disk cache of compiled code: `get(key)` and `put(key, blob)` in one private directory.
+
+The cache holds machine code, so it trusts nothing: the directory must belong to the user and be closed to others, files
+too, each file carries a checksum and the compiler's version.  Files appear by `os.replace`, so a reader sees all or
+nothing.  A broken, full or forbidden cache never makes a call fail: `get` gives None, `put` False.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from tensordsl.codegen.abi import ABI_VERSION, HEAD
+
+MAGIC = b"TDSLC\x00\x00\x01"
+CHECKSUM = 16
+SUFFIX, TEMPORARY = ".bin", ".tmp"
+PUTS_BETWEEN_SWEEPS = 64
+STALE = 3600.0  # seconds after which a temporary file is an orphan
+TOUCH = 86400.0  # seconds after which a hit renews a file's time
+
+
+class _State:
+    """What `set_directory` configures, and what the process found out."""
+
+    directory: str | None = None
+    limit = 256 << 20
+    usable: bool | None = None  # None: not looked at yet
+    puts = 0
+    serial = 0
+    salt: bytes | None = None
+    compiler: str | None = None
+
+
+def set_directory(path: str | os.PathLike[str] | None, limit: int | None = None) -> None:
+    """Use this directory (made when needed); None switches the cache off.  `limit`: bytes."""
+    _State.directory = None if path is None else os.path.abspath(os.fspath(path))
+    _State.usable = None
+    _State.puts = 0
+    if limit is not None:
+        _State.limit = limit
+
+
+def blake2b(data: bytes = b"", **options: Any) -> Any:
+    """hashlib's, without the import of OpenSSL."""
+    try:
+        from _blake2 import blake2b as new
+    except ImportError:
+        from hashlib import blake2b as new
+    return new(data, **options)
+
+
+def key(*parts: str | bytes) -> str:
+    """A file name for what is determined by the parts, this machine's processor and our layouts."""
+    if _State.salt is None:
+        _State.salt = blake2b(repr((ABI_VERSION, HEAD)).encode() + cpu_identity(), digest_size=32).digest()
+    digest = blake2b(digest_size=20, key=_State.salt)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return str(digest.hexdigest())
+
+
+def sources_version(directories: Iterable[str | os.PathLike[str]]) -> str:
+    """Changes when a Python source in the directories changes (name, size or time)."""
+    found = []
+    for top in directories:
+        for folder, folders, names in os.walk(top):
+            folders.sort()
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    status = os.stat(os.path.join(folder, name))
+                    found.append((os.path.relpath(folder, top), name, status.st_size, status.st_mtime_ns))
+    return str(blake2b(repr(found).encode(), digest_size=16).hexdigest())
+
+
+def cpu_identity() -> bytes:
+    """Bytes that differ between processors with different instructions; needs no compiler."""
+    wanted = (b"vendor_id", b"cpu family", b"model", b"flags", b"Features", b"CPU part", b"CPU implementer")
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(16384).split(b"\n\n")[0]
+        lines = [line for line in first.split(b"\n") if line.startswith(wanted)]
+        if lines:
+            return b"\n".join(lines)
+    except OSError:
+        pass
+    import platform
+
+    return repr((platform.machine(), platform.processor(), platform.platform())).encode()
+
+
+def compiler_version() -> str:
+    """llvmlite's version from its files, without importing it; "" if it is not installed."""
+    if _State.compiler is None:
+        _State.compiler = _read_compiler_version()
+    return _State.compiler
+
+
+def _read_compiler_version() -> str:
+    from importlib.machinery import PathFinder
+
+    module = sys.modules.get("llvmlite")
+    origin = getattr(module, "__file__", None)
+    if origin is None:
+        spec = PathFinder.find_spec("llvmlite")
+        origin = spec.origin if spec else None
+    if not origin:
+        return ""
+    try:
+        with open(os.path.join(os.path.dirname(origin), "_version.py"), "rb") as file:
+            return str(blake2b(file.read(), digest_size=8).hexdigest())
+    except OSError:
+        return ""
+
+
+def get(name: str) -> bytes | None:
+    """The blob that was put, or None: absent, damaged, of another compiler, or somebody else could have written it."""
+    if not _is_usable(create=False):
+        return None
+    path = os.path.join(_State.directory or "", name + SUFFIX)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+                return None
+            data = file.read()
+        if time.time() - status.st_mtime > TOUCH:
+            os.utime(path)
+    except OSError:
+        return None
+    return _opened(data)
+
+
+def put(name: str, blob: bytes) -> bool:
+    """Store a blob; False if that was not possible."""
+    if not _is_usable(create=True):
+        return False
+    _State.serial += 1
+    directory = _State.directory or ""
+    temporary = os.path.join(directory, f"{name}.{os.getpid()}.{_State.serial}{TEMPORARY}")
+    try:
+        _write(temporary, _closed(blob))
+        os.replace(temporary, os.path.join(directory, name + SUFFIX))
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        return False
+    if _State.puts % PUTS_BETWEEN_SWEEPS == 0:
+        sweep()
+    _State.puts += 1
+    return True
+
+
+def sweep() -> None:
+    """Drop the files that were not used for longest until the cache is below three quarters of its limit, if it is
+    above the limit; drop orphans."""
+    files = []
+    try:
+        with os.scandir(_State.directory or "") as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.name.endswith(TEMPORARY) and time.time() - status.st_mtime > STALE:
+                    os.unlink(entry.path)
+                elif entry.name.endswith(SUFFIX):
+                    files.append((status.st_mtime_ns, status.st_size, entry.path))
+        total = sum(size for _, size, _ in files)
+        if total <= _State.limit:
+            return
+        for _, size, path in sorted(files):
+            if total <= _State.limit * 3 // 4:
+                break
+            os.unlink(path)
+            total -= size
+    except OSError:  # another process sweeps too
+        return
+
+
+def _closed(blob: bytes) -> bytes:
+    version = compiler_version().encode()
+    body = len(version).to_bytes(2, "little") + version + blob
+    return MAGIC + blake2b(body, digest_size=CHECKSUM).digest() + body
+
+
+def _opened(data: bytes) -> bytes | None:
+    start = len(MAGIC) + CHECKSUM
+    body = data[start:]
+    if data[: len(MAGIC)] != MAGIC or len(body) < 2:
+        return None
+    if blake2b(body, digest_size=CHECKSUM).digest() != data[len(MAGIC) : start]:
+        return None
+    end = 2 + int.from_bytes(body[:2], "little")
+    version, now = body[2:end].decode("ascii", "replace"), compiler_version()
+    return body[end:] if now in ("", version) else None
+
+
+def _write(path: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _is_private(status: os.stat_result) -> bool:
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _is_usable(create: bool) -> bool:
+    """Is the directory there, ours, and closed to others?  Looked at once per process; made if `create`."""
+    directory = _State.directory
+    if directory is None or not hasattr(os, "getuid"):
+        return False
+    if _State.usable is not None:
+        return _State.usable
+    try:
+        status = os.lstat(directory)
+    except FileNotFoundError:
+        if not create:
+            return False  # may be made later
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            status = os.lstat(directory)
+        except OSError:
+            _State.usable = False
+            return False
+    except OSError:
+        _State.usable = False
+        return False
+    _State.usable = stat.S_ISDIR(status.st_mode) and _is_private(status)
+    return _State.usable

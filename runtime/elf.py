@@ -1,0 +1,155 @@
+"""Loads object files without a linker: ELF64 x86-64 relocatables without external symbols, into one private mapping.
+
+The mapping is writable while it is filled and executable afterwards, never both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import struct
+import sys
+from collections.abc import Sequence
+
+from tensordsl.runtime.layout import libc
+
+SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
+SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
+RELOCATION = struct.Struct("<QQq")  # offset, info, addend
+SYMTAB, RELA, NOBITS = 2, 4, 8
+WRITE, ALLOC = 1, 2
+X86_64 = 62
+# relocation type -> (struct format, relative to the place)
+RELOCATIONS = {1: ("<Q", False), 2: ("<i", True), 4: ("<i", True), 24: ("<q", True)}
+
+_mmap = libc.mmap
+_mmap.restype, _mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_mprotect = libc.mprotect
+_mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_munmap = libc.munmap
+_munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+
+
+class LoadError(Exception):
+    """An object file that we do not load: damaged, of another machine, or with an external symbol."""
+
+
+class Code:
+    """A mapping of machine code, unmapped with its last owner; not at the interpreter's end: a thread may be in it."""
+
+    __slots__ = ("address", "size", "__weakref__")
+
+    def __init__(self, size: int) -> None:
+        self.size = max(1, -(-size // mmap.PAGESIZE)) * mmap.PAGESIZE
+        address = _mmap(None, self.size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        if address in (None, 2**64 - 1):
+            self.size = 0
+            raise MemoryError(f"no memory for {size} bytes of code")
+        self.address: int = address
+
+    def protect(self) -> None:
+        """Make it executable.  Raises LoadError where the system forbids that."""
+        if _mprotect(self.address, self.size, mmap.PROT_READ | mmap.PROT_EXEC):
+            raise LoadError("the system does not allow memory to become executable")
+
+    def __del__(self, _munmap: object = _munmap, _is_finalizing: object = sys.is_finalizing) -> None:
+        if self.size and not _is_finalizing():  # type: ignore[operator]
+            _munmap(self.address, self.size)  # type: ignore[operator]
+
+
+class _Object:
+    """The parsed tables of one file, and where its sections go."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", data, 16) != (1, X86_64):
+            raise LoadError("not an ELF64 x86-64 relocatable")
+        self.data = data
+        try:
+            self._parse(start)
+        except (struct.error, IndexError, ValueError, StopIteration) as error:
+            raise LoadError(f"damaged object file: {error}") from error
+
+    def _parse(self, start: int) -> None:
+        data = self.data
+        (table,) = struct.unpack_from("<Q", data, 40)
+        size, count, names = struct.unpack_from("<HHH", data, 58)
+        self.sections = [SECTION.unpack_from(data, table + i * size) for i in range(count)]
+        self.end, self.place = start, {}
+        for i, (name, kind, flags, _, offset, length, _, _, alignment, _) in enumerate(self.sections):
+            title = self._string(self.sections[names][4], name)
+            if not flags & ALLOC or not length or title == ".eh_frame":
+                continue
+            if kind == NOBITS or flags & WRITE and not title.startswith(".data.rel.ro"):
+                raise LoadError(f"writable section {title}")
+            if offset + length > len(data):
+                raise LoadError("damaged object file: a section past its end")
+            self.end = -(-self.end // max(1, alignment)) * max(1, alignment)
+            self.place[i] = self.end
+            self.end += length
+        symtab = next(s for s in self.sections if s[1] == SYMTAB)
+        self.strings = self.sections[symtab[6]][4]
+        self.symbols = list(SYMBOL.iter_unpack(data[symtab[4] : symtab[4] + symtab[5]]))
+        for name, _, _, section, _, _ in self.symbols:
+            if section == 0 and name:
+                raise LoadError(f"external symbol {self._string(self.strings, name)}")
+
+    def _string(self, table: int, offset: int) -> str:
+        return self.data[table + offset : self.data.index(b"\0", table + offset)].decode()
+
+    def globals(self, base: int) -> dict[str, int]:
+        return {
+            self._string(self.strings, name): base + self.place[section] + value
+            for name, info, _, section, value, _ in self.symbols
+            if info >> 4 == 1 and section in self.place
+        }
+
+    def copy_to(self, base: int) -> None:
+        for i, place in self.place.items():
+            offset, length = self.sections[i][4:6]
+            ctypes.memmove(base + place, self.data[offset : offset + length], length)
+
+    def relocate(self, base: int) -> None:
+        for _, kind, _, _, offset, length, _, target, _, _ in self.sections:
+            if kind != RELA or target not in self.place:
+                continue
+            for where, info, addend in RELOCATION.iter_unpack(self.data[offset : offset + length]):
+                self._relocate(base, target, where, info, addend)
+
+    def _relocate(self, base: int, target: int, where: int, info: int, addend: int) -> None:
+        _, _, _, section, value, _ = self.symbols[info >> 32]
+        row = RELOCATIONS.get(info & 0xFFFFFFFF)
+        if row is None or section not in self.place:
+            raise LoadError(f"relocation of type {info & 0xFFFFFFFF} to section {section}")
+        layout, relative = row
+        if where + struct.calcsize(layout) > self.sections[target][5]:
+            raise LoadError("relocation past the end of its section")
+        place = base + self.place[target] + where
+        result = base + self.place[section] + value + addend - (place if relative else 0)
+        packed = struct.pack(layout, result)
+        ctypes.memmove(place, packed, len(packed))
+
+
+def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[list[int]]]:
+    """Map the objects; per object the addresses of the wanted symbols.
+
+    Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
+    """
+    parsed: list[_Object] = []
+    end = 0
+    for data, _ in objects:
+        parsed.append(_Object(data, -(-end // 64) * 64))
+        end = parsed[-1].end
+    code = Code(end)
+    addresses = []
+    for item, (_, wanted) in zip(parsed, objects, strict=True):
+        item.copy_to(code.address)
+        try:
+            item.relocate(code.address)
+            table = item.globals(code.address)
+            addresses.append([table[name] for name in wanted])
+        except (struct.error, IndexError, ValueError) as error:
+            raise LoadError(f"damaged object file: {error}") from error
+        except KeyError as error:
+            raise LoadError(f"the object file lacks {error}") from None
+    code.protect()
+    return code, addresses

@@ -1,0 +1,214 @@
+"""Native entry: the type `Function`, whose instances are called without a line of Python, and how one is made."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensordsl.codegen import abi
+from tensordsl.runtime import library
+from tensordsl.runtime.executable import Executable
+from tensordsl.runtime.host import host_entry
+from tensordsl.runtime.layout import api, function_address, peek, poke
+from tensordsl.runtime.state import Cell, wait_for
+
+Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
+
+# slots of the type: Py_tp_* of CPython's typeslots.h
+TP_CALL, TP_CLEAR, TP_DEALLOC, TP_MEMBERS, TP_TRAVERSE = 50, 51, 52, 72, 71
+HAVE_GC, HAVE_VECTORCALL, DISALLOW_INSTANTIATION = 1 << 14, 1 << 11, 1 << 7
+DEFAULT_FLAGS = 1 << 18
+T_PYSSIZET, READONLY = 19, 1
+
+
+class NativeError(NamedTuple):
+    """What a failed call reports: the site of the program, one of `codegen.abi` ERR_*, up to three numbers."""
+
+    site: int
+    kind: int
+    values: tuple[int, int, int]
+
+
+Slow = Callable[[Function, tuple[Any, ...], Mapping[str, Any]], Any]
+OnError = Callable[[NativeError, Function, tuple[Any, ...]], Any]
+
+
+def make_function(
+    executable: Executable,
+    cells: Sequence[Cell],
+    *,
+    slow: Slow,
+    on_error: OnError,
+    hosts: Sequence[Callable[..., Any]] = (),
+) -> Function:
+    """A callable over native code.
+
+    slow(strict, args, kwargs) gets every call that the native check refuses: it normalises the arguments, calls
+    `strict(*args)` and returns its result; `strict` raises RuntimeError for arguments that are still not right.
+    on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
+    cells happens here.  hosts: the callables of the program's host calls (`runtime.host`).
+    """
+    kind = function_type()
+    library.require(*executable.meta.get("libraries", ()))
+    core = _Core(executable, tuple(cells), on_error, hosts)
+    strict = _instance(kind, core, core.context, _refuse)
+
+    def normalise(*args: Any, **kwargs: Any) -> Any:
+        return slow(strict, args, kwargs)
+
+    owner = (core, strict, normalise)
+    return _instance(kind, owner, core.context, normalise)
+
+
+class _Core:
+    """Everything native that a function and its strict twin point to."""
+
+    __slots__ = ("executable", "cells", "code", "words", "context", "on_error", "host", "statics")
+
+    def __init__(
+        self, executable: Executable, cells: tuple[Cell, ...], on_error: OnError, hosts: Sequence[Callable[..., Any]]
+    ) -> None:
+        self.executable, self.cells = executable, cells
+        self.code, kernels, program = executable.load()
+        args, outputs = executable.meta["args"], executable.meta["outputs"]
+        self.on_error = _error_entry(cells, on_error)
+        self.host = host_entry(hosts) if hosts else None
+        sizes = (abi.CTX_SIZE, 8 * len(kernels), 8 * len(cells), abi.DESC_SIZE * len(args), abi.OUT_SIZE * len(outputs))
+        self.words = (ctypes.c_int64 * (sum(sizes) // 8))()
+        start = self.context = ctypes.addressof(self.words)
+        at = [start + sum(sizes[:i]) for i in range(len(sizes))]
+        for base, values in ((at[1], kernels), (at[2], [cell.address for cell in cells])):
+            for i, value in enumerate(values):
+                poke(base + 8 * i, value)
+        self.statics = [
+            _fill_argument(at[3] + abi.DESC_SIZE * i, dtype, shape) for i, (dtype, shape) in enumerate(args)
+        ]
+        for i, (dtype, ndim) in enumerate(outputs):
+            poke(at[4] + abi.OUT_SIZE * i + abi.OUT_DESCR, id(np.dtype(dtype)))
+            poke(at[4] + abi.OUT_SIZE * i + abi.OUT_NDIM, ndim, ctypes.c_int32)
+        for offset, value in (
+            (abi.CTX_RT, library.table()), (abi.CTX_KERN, at[1]), (abi.CTX_CELLS, at[2]), (abi.CTX_DESC, at[3]),
+            (abi.CTX_OUTS, at[4]), (abi.CTX_PROGRAM, program), (abi.CTX_ON_ERROR, id(self.on_error)),
+            (abi.CTX_HOST_ENTRY, id(self.host) if self.host else 0), (abi.CTX_N_ARGS, len(args)),
+            (abi.CTX_N_SHARED, len(cells)), (abi.CTX_INJECT, -1),
+        ):  # fmt: skip
+            poke(start + offset, value)
+
+
+def _fill_argument(at: int, name: str, shape: Sequence[int | None]) -> ctypes.Array[ctypes.c_int64] | None:
+    """Write an argument's descriptor; what it points to must be kept."""
+    dtype = np.dtype(name)
+    poke(at + abi.DESC_DESCR, id(dtype))
+    poke(at + abi.DESC_NDIM, len(shape), ctypes.c_int32)
+    poke(at + abi.DESC_FLAGS, abi.ALIGNED, ctypes.c_int32)
+    if not shape:
+        poke(at + abi.DESC_SCALAR, id(dtype.type))
+        poke(at + abi.DESC_PYTHON, id(float) if name == "float64" else 0)
+    if all(extent is None for extent in shape):
+        return None
+    static = (ctypes.c_int64 * len(shape))(*(-1 if extent is None else extent for extent in shape))
+    poke(at + abi.DESC_STATIC, ctypes.addressof(static))
+    return static
+
+
+def _error_entry(cells: tuple[Cell, ...], on_error: OnError) -> Callable[..., Any]:
+    def entry(frame: int, function: Function, *args: Any) -> Any:
+        kind = peek(frame + abi.FR_KIND)
+        if kind == abi.ERR_BUSY:
+            return wait_for(cells)  # None: the stub calls again
+        values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
+        return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
+
+    return entry
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("internal error: the native check refused normalised arguments")
+
+
+def _cleared(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("this function has been destroyed by the garbage collector")
+
+
+# The heap type
+
+
+class _Spec(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("basicsize", ctypes.c_int),
+        ("itemsize", ctypes.c_int),
+        ("flags", ctypes.c_uint),
+        ("slots", ctypes.c_void_p),
+    ]
+
+
+class _Slot(ctypes.Structure):
+    _fields_ = [("slot", ctypes.c_int), ("function", ctypes.c_void_p)]
+
+
+class _Member(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("offset", ctypes.c_ssize_t),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
+
+
+_made: list[Any] = []  # the type, and what it points to
+_incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
+_allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize_t)(("PyType_GenericAlloc", api))
+
+
+def function_type() -> type:
+    """The type of compiled functions, made once per process.  It takes methods by assignment."""
+    if not _made:
+        dead = _dead_context()
+        members = (_Member * 4)(
+            _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
+            _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),
+            _Member(b"__weaklistoffset__", T_PYSSIZET, abi.FN_WEAK, READONLY, None),
+            _Member(),
+        )
+        slots = (_Slot * 6)(
+            _Slot(TP_CALL, function_address(api, "PyVectorcall_Call")),
+            _Slot(TP_MEMBERS, ctypes.addressof(members)),
+            _Slot(TP_TRAVERSE, library.symbol("tp_traverse")),
+            _Slot(TP_CLEAR, library.symbol("tp_clear")),
+            _Slot(TP_DEALLOC, library.symbol("tp_dealloc")),
+            _Slot(),
+        )
+        flags = DEFAULT_FLAGS | HAVE_GC | HAVE_VECTORCALL | DISALLOW_INSTANTIATION
+        spec = _Spec(b"tensordsl.Function", abi.FN_SIZE, 0, flags, ctypes.addressof(slots))
+        make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", api))
+        _made.extend((make(ctypes.addressof(spec)), members, slots, spec, dead))
+    kind = _made[0]
+    assert isinstance(kind, type)
+    return kind
+
+
+def _dead_context() -> Any:
+    """What a collected function calls: a context that refuses every argument, and a slow path that raises."""
+    context = (ctypes.c_int64 * (abi.CTX_SIZE // 8))()
+    context[abi.CTX_RT // 8] = library.table()
+    context[abi.CTX_N_ARGS // 8] = -1
+    library.set_entry("dead_ctx", ctypes.addressof(context))
+    library.set_entry("dead_slow", id(_cleared))
+    return context
+
+
+def _instance(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:
+    """A new object of the type: it owns `owner`, which keeps context and slow path alive."""
+    function = _allocate(kind, 0)
+    at = id(function)
+    _incref(id(owner))
+    poke(at + abi.FN_OWNER, id(owner))
+    poke(at + abi.FN_CTX, context)
+    poke(at + abi.FN_SLOW, id(slow))
+    poke(at + abi.FN_VECTORCALL, library.symbol("stub"))
+    return function

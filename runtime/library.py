@@ -1,0 +1,90 @@
+"""Loads the library objects of `codegen.abi.LIBRARY` into the process, from the disk cache or from the compiler.
+
+`install` says how to compile one; each is loaded when something first needs it and stays for the process's life.
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import os
+from collections.abc import Callable
+from typing import Any
+
+from tensordsl.codegen import abi
+from tensordsl.runtime import cache, elf, memory
+from tensordsl.runtime.blas import find_blas
+
+
+class _State:
+    compile: Callable[[str], bytes] | None = None
+    version = ""
+    table: Any = None
+    symbols: dict[str, int] = {}
+    code: dict[str, elf.Code] = {}
+    lock = _thread.allocate_lock()
+
+
+def install(compile: Callable[[str], bytes], version: str) -> None:
+    """`compile(name)` gives the object file of a library; `version` changes when what it would give changes."""
+    _State.compile, _State.version = compile, version
+
+
+def table() -> int:
+    """The address of the process's run-time table."""
+    if _State.table is None:
+        _State.table = memory.new_table()
+    return ctypes.addressof(_State.table)
+
+
+def set_entry(name: str, address: int) -> None:
+    table()
+    _State.table[abi.RT[name] // 8] = address
+
+
+def require(*names: str) -> None:
+    """Have these libraries in the table.  Raises what the compiler raises, or elf.LoadError."""
+    for name in names:
+        if name not in _State.code:
+            with _State.lock:
+                if name not in _State.code:
+                    _load(name)
+
+
+def symbol(name: str) -> int:
+    """The address of a function of the native library."""
+    require("native")
+    return _State.symbols[name]
+
+
+def _load(name: str) -> None:
+    key = cache.key("library", name, _State.version)
+    wanted = abi.LIBRARY[name]
+    blob = cache.get(key)
+    try:
+        loaded = elf.load([(blob, wanted)]) if blob is not None else None
+    except elf.LoadError:
+        loaded = None
+    if loaded is None:
+        assert _State.compile is not None, "library.install was not called"
+        blob = _State.compile(name)
+        loaded = elf.load([(blob, wanted)])
+        cache.put(key, blob)
+    code, [addresses] = loaded
+    if name == "gemm":
+        blas = find_blas()
+        for entry, value in zip(("blas_int", "cblas_float64", "cblas_float32"), blas, strict=True):
+            set_entry(entry, value)
+    for found, address in zip(wanted, addresses, strict=True):
+        _State.symbols[found] = address
+        if found in abi.RT:
+            set_entry(found, address)
+    _State.code[name] = code
+
+
+def _after_fork() -> None:
+    _State.lock = _thread.allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

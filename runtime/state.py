@@ -1,0 +1,106 @@
+"""The storage of shared variables, seen by native code and by Python."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+import weakref
+from _thread import get_ident
+
+import numpy as np
+
+from tensordsl.codegen import abi
+from tensordsl.runtime import library
+from tensordsl.runtime.layout import api, peek, poke
+
+WAIT, LONGEST_WAIT = 20e-6, 1e-3  # seconds between two looks at a lock
+REENTRY = "a shared variable is in use by this very call: a callback or signal handler may not touch it again"
+
+_cells: weakref.WeakSet[Cell]
+_incref, _decref = (ctypes.PYFUNCTYPE(None, ctypes.c_void_p)((name, api)) for name in ("Py_IncRef", "Py_DecRef"))
+
+
+class Cell:
+    """One shared variable's storage: a C-contiguous, aligned, native array, which compiled functions may replace.
+
+    dtype and rank are fixed.  `address` is where native code finds it (`codegen.abi`: CELL_*).
+    """
+
+    __slots__ = ("address", "dtype", "ndim", "_words", "__weakref__")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._words = (ctypes.c_int64 * (abi.CELL_SIZE // 8))()
+        self.address = ctypes.addressof(self._words)
+        self.dtype, self.ndim = array.dtype, array.ndim
+        self._check(array)
+        _incref(id(array))
+        self._words[abi.CELL_ARRAY // 8] = id(array)
+        self._words[abi.CELL_ITEMSIZE // 8] = array.dtype.itemsize
+        for source, field in (
+            (abi.SRC_DATA, abi.ND_DATA), (abi.SRC_DIMS, abi.ND_DIMS), (abi.SRC_STRIDES, abi.ND_STRIDES),
+        ):  # fmt: skip
+            self._words[source // 8] = peek(id(array) + field)
+        _cells.add(self)
+
+    def get(self) -> np.ndarray:
+        """The array itself, not a copy; while somebody holds it updates go to other storage."""
+        array = ctypes.cast(self._words[abi.CELL_ARRAY // 8], ctypes.py_object).value
+        assert isinstance(array, np.ndarray)
+        return array
+
+    def set(self, array: np.ndarray) -> None:
+        """Make `array` the storage, without a copy.  Waits while another thread's call uses the cell.
+
+        Raises RuntimeError from within a call (a callback) that uses it itself.
+        """
+        self._check(array)
+        swap = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(library.symbol("cell_set"))
+        table, wait = library.table(), WAIT
+        while owner := swap(table, self.address, id(array)):
+            wait = wait_once(owner, wait)
+
+    @property
+    def locked_by(self) -> int:
+        """The identifier of the thread whose call has pinned the cell; 0: nobody's."""
+        return self._words[abi.CELL_LOCK // 8]
+
+    def _check(self, array: np.ndarray) -> None:
+        assert type(array) is np.ndarray and array.dtype == self.dtype and array.ndim == self.ndim
+        assert array.dtype == np.dtype(abi.DTYPES[abi.DTYPE_CODE[array.dtype.name]]), "native dtypes only"
+        assert array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+
+    def __del__(self, _decref: object = _decref) -> None:
+        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
+            obj = self._words[offset // 8]
+            self._words[offset // 8] = 0
+            if obj:
+                _decref(obj)  # type: ignore[operator]
+
+
+def wait_once(owner: int, wait: float) -> float:
+    """Sleep a little for another thread's call; the next time to sleep.  RuntimeError if it is our own call."""
+    if owner == get_ident():
+        raise RuntimeError(REENTRY)
+    time.sleep(wait)
+    return min(2 * wait, LONGEST_WAIT)
+
+
+def wait_for(cells: tuple[Cell, ...]) -> None:
+    """Return when none of the cells is locked."""
+    wait = WAIT
+    for cell in cells:
+        while owner := cell.locked_by:
+            wait = wait_once(owner, wait)
+
+
+def _after_fork() -> None:
+    """In the child only the forking thread lives: what others had locked is free."""
+    for cell in list(_cells):
+        if cell.locked_by != get_ident():
+            poke(cell.address + abi.CELL_LOCK, 0)
+
+
+_cells = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
