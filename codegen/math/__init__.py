@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math import exponential, logarithm, power, trigonometric
+from tensordsl.codegen.math import exponential, inverse, logarithm, power, special, trigonometric
 from tensordsl.codegen.scalar import Builder, Val
 
 Expansion = Callable[..., Val]
@@ -21,7 +21,7 @@ EXPANSIONS: dict[str, Expansion] = {
     "sigmoid": exponential.sigmoid, "softplus": exponential.softplus,
     "log": logarithm.log, "log2": logarithm.log2, "log10": logarithm.log10, "log1p": logarithm.log1p,
     "pow": power.pow_, "cbrt": power.cbrt,
-    **trigonometric.FAST_TIER,
+    **trigonometric.FAST_TIER, **inverse.EXPANSIONS, **special.EXPANSIONS,
 }  # fmt: skip
 
 SLOW: dict[str, tuple[Expansion, Expansion]] = dict(trigonometric.SLOW_TIER)

@@ -76,30 +76,28 @@ def _times(b: Builder, head: Val, tail: Val, factor: tuple[float, ...]) -> tuple
 
 
 def log1p(b: Builder, x: Val) -> Val:
-    """u = 1 + x = 2^k m and f = m - 1 + (the rounding error of u) / 2^k."""
-    return log_of_sum(b, b.const(1.0, x.type), x)
-
-
-def log_of_sum(b: Builder, one: Val, x: Val) -> Val:
-    """log(1 + x), x >= -1."""
-    f = FORMATS[x.type]
-    t = x.type
-    u = b.add(x, one)
-    # |x| may be above or below 1: the larger first
-    above = b.gt(x, 1.0)
-    error = b.sub(b.select(above, one, x), b.sub(u, b.select(above, x, one)))
-    error = b.select(b.lt(u, float("inf")), error, 0.0)
-    bits = b.bitcast(u, f.integer)
-    k = b.shr(b.sub(bits, ROOT_HALF[t]), f.mantissa)
-    m = b.bitcast(b.sub(bits, b.shl(k, f.mantissa)), t)
-    # 2^-k of a large k is subnormal, but then the error is nothing anyway
-    inverse = b.bitcast(b.shl(b.sub(f.bias, b.minimum(k, f.bias - 1)), f.mantissa), t)
-    a, c = b.sub(m, 1.0), b.mul(error, inverse)
-    g, rest = fast_two_sum(b, a, c)
-    head, tail = log_of_one_plus(b, g)
-    tail = b.add(tail, b.fma(b.neg(rest), g, rest))
-    y = _plus_multiple(b, as_float(b, k, t), LN2[t], head, tail)
+    y = log_of_sum_parts(b, x)
     y = b.select(b.lt(x, float("inf")), y, x)
     y = b.select(b.eq(x, -1.0), float("-inf"), y)
     y = b.select(b.lt(x, -1.0), float("nan"), y)
     return b.select(b.lt(b.abs(x), 2.0**-60), x, y)
+
+
+def log_of_sum_parts(b: Builder, x: Val, low: Val | None = None) -> Val:
+    """log(1 + x + low) for finite x > -1: u = 1 + x = 2^k m and f = m - 1 + (the rounding error of u) / 2^k."""
+    f, t, one = FORMATS[x.type], x.type, 1.0
+    u = b.add(x, one)
+    above = b.gt(x, one)
+    error = b.sub(b.select(above, one, x), b.sub(u, b.select(above, x, one)))
+    error = b.select(b.lt(u, float("inf")), error, 0.0)
+    if low is not None:
+        error = b.add(error, low)
+    bits = b.bitcast(u, f.integer)
+    k = b.shr(b.sub(bits, ROOT_HALF[t]), f.mantissa)
+    m = b.bitcast(b.sub(bits, b.shl(k, f.mantissa)), t)
+    # 2^-k of the largest k is subnormal, but there the error counts for nothing.
+    inverse = b.bitcast(b.shl(b.sub(f.bias, b.minimum(k, f.bias - 1)), f.mantissa), t)
+    g, rest = fast_two_sum(b, b.sub(m, one), b.mul(error, inverse))
+    head, tail = log_of_one_plus(b, g)
+    tail = b.add(tail, b.fma(b.neg(rest), g, rest))
+    return _plus_multiple(b, as_float(b, k, t), LN2[t], head, tail)

@@ -1,0 +1,178 @@
+"""Inverse trigonometric and hyperbolic functions.
+
+float32 is computed in float64 where that is simpler than a second set of corrections: the result is then rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen.math.coefficients import ASIN, ASINH, ATAN, LN2, PI, PI_2
+from tensordsl.codegen.math.logarithm import log, log1p, log_of_sum_parts
+from tensordsl.codegen.math.parts import polynomial, two_product
+from tensordsl.codegen.scalar import Builder, Val
+
+TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
+
+
+def in_float64(function: Callable[..., Val]) -> Callable[..., Val]:
+    """The same function for float32 too, computed in float64."""
+
+    def expansion(b: Builder, *x: Val) -> Val:
+        if x[0].type == "float64":
+            return function(b, *x)
+        return b.cast(function(b, *(b.cast(v, "float64") for v in x)), "float32")
+
+    return expansion
+
+
+def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val]:
+    """(head, tail) of arctan(y / x) for y, x >= 0, not both 0 or infinite: one division in all three ranges.
+
+    y/x <= tan(pi/8): arctan(y/x);  up to tan(3 pi/8): pi/4 + arctan((y - x)/(y + x));  above: pi/2 - arctan(x/y).
+    """
+    t = x.type
+    low = b.le(y, b.mul(x, TAN_EIGHTH))
+    high = b.gt(b.mul(y, TAN_EIGHTH), x)
+    above = b.select(low, y, b.select(high, b.neg(x), b.sub(y, x)))
+    below = b.select(low, x, b.select(high, y, b.add(y, x)))
+    q = b.div(above, below)
+    z = b.mul(q, q)
+    rest = b.mul(b.mul(q, z), polynomial(b, z, ATAN[t]))
+    head = b.select(low, 0.0, b.select(high, b.const(PI_2[t][0], t), b.const(PI_2[t][0] / 2, t)))
+    tail = b.select(low, 0.0, b.select(high, b.const(PI_2[t][1], t), b.const(PI_2[t][1] / 2, t)))
+    s = b.add(head, q)
+    error = b.sub(q, b.sub(s, head))  # |head| > |q|, or head is 0
+    return s, b.add(error, b.add(rest, tail))
+
+
+def arctan(b: Builder, x: Val) -> Val:
+    a = b.abs(x)
+    head, tail = _arctan_of_ratio(b, a, b.const(1.0, x.type))
+    y = b.add(head, tail)
+    y = b.select(b.eq(a, float("inf")), b.const(PI_2[x.type][0], x.type), y)
+    return b.select(b.eq(x, 0.0), x, b.copysign(y, x))
+
+
+def arctan2(b: Builder, y: Val, x: Val) -> Val:
+    """The angle of (x, y); both are scaled by a power of two where the sum of them would overflow or they are subnormal."""
+    t, inf = x.type, float("inf")
+    v, u = b.abs(y), b.abs(x)
+    big, tiny = {"float64": (2.0**1000, 2.0**-960), "float32": (2.0**120, 2.0**-90)}[t]
+    m = b.select(b.gt(v, u), v, u)
+    factor = b.select(b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), b.const(1.0, t)))
+    both = b.and_(b.eq(v, inf), b.eq(u, inf))
+    v = b.select(both, 1.0, b.mul(v, factor))
+    u = b.select(both, 1.0, b.mul(u, factor))
+    u_or_one = b.select(b.and_(b.eq(v, 0.0), b.eq(u, 0.0)), 1.0, u)
+    head, tail = _arctan_of_ratio(b, v, u_or_one)
+    one_infinite = b.or_(b.eq(v, inf), b.eq(u, inf))
+    head = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][0], t), b.const(0.0, t)), head)
+    tail = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][1], t), b.const(0.0, t)), tail)
+    left = b.lt(b.copysign(b.const(1.0, t), x), 0.0)
+    p, p_low = PI[t]
+    flipped = b.sub(p, head)
+    error = b.sub(b.sub(p, flipped), head)
+    turned = b.add(flipped, b.add(error, b.sub(p_low, tail)))
+    result = b.copysign(b.select(left, turned, b.add(head, tail)), y)
+    return b.select(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), result)
+
+
+def _root_of_half_rest(b: Builder, a: Val) -> tuple[Val, Val, Val]:
+    """For a in [1/2, 1]: z = (1 - a)/2 (exact), s = sqrt(z) and what s lacks."""
+    z = b.mul(b.sub(1.0, a), 0.5)
+    s = b.sqrt(z)
+    lack = b.div(b.fma(b.neg(s), s, z), b.add(s, b.select(b.eq(s, 0.0), b.const(1.0, a.type), s)))
+    return z, s, lack
+
+
+def arcsin(b: Builder, x: Val) -> Val:
+    """|x| < 1/2: x + x z ASIN(z); else pi/2 - 2 arcsin(sqrt((1 - |x|)/2)).  Beyond 1 the root gives nan."""
+    t = x.type
+    a = b.abs(x)
+    small = b.lt(a, 0.5)
+    z_large, s, lack = _root_of_half_rest(b, a)
+    z = b.select(small, b.mul(x, x), z_large)
+    r = b.mul(z, polynomial(b, z, ASIN[t]))
+    inner = b.fma(a, r, a)
+    # pi/2 - 2 (s + lack + s r)
+    high, low = PI_2[t][:2]
+    head = b.sub(high, b.mul(s, 2.0))
+    error = b.sub(b.sub(high, head), b.mul(s, 2.0))
+    rest = b.add(error, b.sub(low, b.mul(b.fma(s, r, lack), 2.0)))
+    return b.copysign(b.select(small, inner, b.add(head, rest)), x)
+
+
+def arccos(b: Builder, x: Val) -> Val:
+    """|x| < 1/2: pi/2 - arcsin(x); near 1: 2 arcsin(sqrt((1 - x)/2)); near -1: pi minus that of -x."""
+    t = x.type
+    a = b.abs(x)
+    small = b.lt(a, 0.5)
+    z_large, s, lack = _root_of_half_rest(b, a)
+    z = b.select(small, b.mul(x, x), z_large)
+    r = b.mul(z, polynomial(b, z, ASIN[t]))
+    # base - (h + h_low): h = x or 2 s, base pi/2 or pi
+    h = b.select(small, x, b.mul(s, 2.0))
+    h_low = b.select(small, b.mul(x, r), b.mul(b.fma(s, r, lack), 2.0))
+    base = b.select(small, b.const(PI_2[t][0], t), b.const(PI[t][0], t))
+    base_low = b.select(small, b.const(PI_2[t][1], t), b.const(PI[t][1], t))
+    head = b.sub(base, h)
+    error = b.sub(b.sub(base, head), h)
+    turned = b.add(head, b.add(error, b.sub(base_low, h_low)))
+    near_one = b.and_(b.not_(small), b.gt(x, 0.0))
+    return b.select(near_one, b.add(h, h_low), turned)
+
+
+def arcsinh(b: Builder, x: Val) -> Val:
+    """|x| < 1/2: a polynomial; to 2^28: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
+    t = x.type
+    a = b.abs(x)
+    z = b.mul(x, x)
+    small = b.fma(b.mul(a, z), polynomial(b, z, ASINH[t]), a)
+    big = b.ge(a, 2.0**28)
+    c = b.select(big, 1.0, a)
+    square = b.mul(c, c)
+    middle = b.add(c, b.div(square, b.add(b.sqrt(b.add(square, 1.0)), 1.0)))
+    large = b.select(big, b.add(log(b, a), b.const(sum(LN2[t]), t)), log1p(b, middle))
+    return b.copysign(b.select(b.lt(a, 0.5), small, large), x)
+
+
+def arccosh(b: Builder, x: Val) -> Val:
+    """To 2^28: log1p(t + sqrt(2 t + t^2)) with t = x - 1; beyond: log(x) + ln2.  Below 1: nan."""
+    t = x.type
+    big = b.ge(x, 2.0**28)
+    d = b.sub(b.select(big, 2.0, x), 1.0)
+    # 2 d + d^2 with its rounding error, and the root's: near 1 the root is the result
+    p, error = two_product(b, d, d)
+    s = b.add(b.mul(d, 2.0), p)
+    error = b.add(error, b.sub(p, b.sub(s, b.mul(d, 2.0))))
+    error = b.select(b.gt(d, 2.0), 0.0, error)
+    root = b.sqrt(s)
+    root_low = b.div(b.add(b.fma(b.neg(root), root, s), error), b.mul(b.select(b.eq(root, 0.0), 1.0, root), 2.0))
+    head = b.add(d, root)
+    first = b.gt(root, d)
+    low = b.sub(b.select(first, d, root), b.sub(head, b.select(first, root, d)))
+    middle = log_of_sum_parts(b, head, b.add(low, root_low))
+    return b.select(big, b.add(log(b, x), b.const(sum(LN2[t]), t)), b.select(b.lt(x, 1.0), float("nan"), middle))
+
+
+def arctanh(b: Builder, x: Val) -> Val:
+    """log1p(2a / (1 - a)) / 2, a = |x|, with the quotient's rounding error; the sum 1 - a has none for a >= 1/2."""
+    a = b.abs(x)
+    two_a = b.mul(a, 2.0)
+    d = b.sub(1.0, a)
+    d_low = b.sub(b.sub(1.0, d), a)
+    one = b.eq(a, 1.0)
+    safe = b.select(one, 1.0, d)
+    q = b.div(two_a, safe)
+    q_low = b.div(b.fma(b.neg(q), d_low, b.fma(b.neg(q), safe, two_a)), safe)
+    y = b.mul(log_of_sum_parts(b, q, q_low), 0.5)
+    y = b.select(one, float("inf"), y)
+    y = b.select(b.gt(a, 1.0), float("nan"), y)
+    return b.select(b.lt(a, 2.0**-30), x, b.copysign(y, x))
+
+
+EXPANSIONS = {
+    "arcsin": arcsin, "arccos": arccos, "arctan": arctan, "arctan2": arctan2,
+    "arcsinh": in_float64(arcsinh), "arccosh": in_float64(arccosh), "arctanh": in_float64(arctanh),
+}  # fmt: skip
