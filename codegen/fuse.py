@@ -1,0 +1,234 @@
+"""Which values get buffers, and which groups compute them: the plan of one region of the tensor IR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tensordsl.codegen.group import Buffer
+from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
+from tensordsl.codegen.pull import FUSED, LARGE, Cut, Fused, ValueBuffer, attempt
+from tensordsl.codegen.scalar import HEAVY, walk
+
+SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result"))
+MERGE_STEPS = 400  # beyond so many groups only neighbours in the list are tried for a merge
+MERGE_TENSORS = 200
+MERGE_OPERANDS = 24
+
+
+def strip(v: Value) -> Value:
+    """The value whose buffer a view looks at."""
+    while v.op == "move":
+        v = v.operands[0]
+    return v
+
+
+class Fusion:
+    """Groups for the region of values that vary with exactly `scope` (the loop numbers of its region); everything else is
+    a leaf.  `cuts`: value number -> the rule that gave it a buffer, for `explain`."""
+
+    def __init__(self, graph: Graph, roots: Sequence[Value], inside: Iterable[Value]) -> None:
+        self.graph = graph
+        self.roots = list(roots)
+        self.inside = list(inside)
+        self.members = {v.number for v in self.inside}
+        self.cuts: dict[int, str] = {}
+        self.leaves: set[int] = set()  # values with a buffer that other groups load
+        self.buffers: dict[int, ValueBuffer] = {}
+
+    def buffer(self, v: Value) -> ValueBuffer:
+        if v.number not in self.buffers:
+            shape = tuple(map(self.graph.extents.find, v.shape))
+            self.buffers[v.number] = ValueBuffer(f"v{v.number}", v.dtype, shape, v)
+        return self.buffers[v.number]
+
+    def buffer_of(self, v: Value) -> Buffer | None:
+        if v.op in FUSED and v.number not in self.leaves and v.number in self.members:
+            return None
+        if v.op in ("extent", "iota"):
+            return None
+        return self.buffer(v)
+
+    def attempt(self, values: Sequence[Value]) -> Fused:
+        return attempt(values, self.buffer_of, self.buffer, self.graph.extents.find)
+
+    def plan(self) -> list[Fused]:
+        """The groups, in an order in which each follows what it loads."""
+        needed = self._needed()
+        for _ in range(8):
+            groups = self._merge(self._form(needed))
+            again = _computed_twice(groups)
+            if not again:
+                break
+            for v in again:
+                self.cuts[v.number] = "R6"
+                self.leaves.add(v.number)
+                needed.setdefault(strip(v).number, strip(v))
+        return groups
+
+    def _needed(self) -> dict[int, Value]:
+        """What must be in memory: the region's results, and operands of constructs."""
+        needed: dict[int, Value] = {}
+
+        def need(v: Value) -> None:
+            base = strip(v)
+            self.leaves.add(v.number)
+            self.leaves.add(base.number)
+            if base.op in FUSED and base.number in self.members:
+                needed.setdefault(base.number, base)
+
+        for v in self.inside:
+            if v.op not in FUSED and v.op not in SOURCES:
+                for o in v.operands:
+                    need(o)
+            elif v.op == "take":
+                need(v.operands[0])
+        for v in self.roots:
+            if v.op == "move" and v.number in self.members:
+                needed.setdefault(v.number, v)
+            else:
+                need(v)
+        return needed
+
+    def _form(self, needed: dict[int, Value]) -> list[Fused]:
+        """One group per needed value; a cut gives one more, before it."""
+        formed: dict[int, Fused] = {}
+        for start in sorted(needed.values(), key=lambda v: v.number):
+            stack = [start]
+            while stack:
+                v = stack[-1]
+                if v.number in formed:
+                    stack.pop()
+                    continue
+                try:
+                    fused = self.attempt([v])
+                except Cut as cut:
+                    assert cut.value is not v, f"{cut.rule} cuts the group's own value {v}"
+                    self.cuts[cut.value.number] = cut.rule
+                    base = strip(cut.value)
+                    self.leaves.update((cut.value.number, base.number))
+                    if base.op in FUSED and base.number in self.members:
+                        needed.setdefault(base.number, base)
+                        stack.append(base)
+                    continue
+                formed[v.number] = fused
+                stack.pop()
+        return list(formed.values())
+
+    def _merge(self, groups: list[Fused]) -> list[Fused]:
+        """Join groups that walk the same space, share what they load, and have nothing between them."""
+        merged: list[Fused] = []
+        for g in _ordered(groups, self.inside):
+            for k in _candidates(merged, g):
+                h = merged[k]
+                if _between(merged, k, g, self.inside):
+                    continue
+                try:
+                    joined = self.attempt([*h.values, *g.values])
+                except Cut:
+                    continue
+                if _walks_once(joined):
+                    merged[k] = joined
+                    break
+            else:
+                merged.append(g)
+        return merged
+
+
+def _candidates(merged: list[Fused], g: Fused) -> list[int]:
+    """Groups worth joining with g: they share a load, or one loads what the other gives."""
+    mine = {v.number for v in g.loads} | {v.number for v in g.values}
+    found = []
+    for k in range(len(merged) - 1, max(-1, len(merged) - 1 - MERGE_STEPS), -1):
+        h = merged[k]
+        size = len(h.tensors) + len(g.tensors)
+        operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
+        if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
+            continue
+        if not g.group.extents or mine & ({v.number for v in h.loads} | {v.number for v in h.values}):
+            found.append(k)
+    return found
+
+
+def _walks_once(joined: Fused) -> bool:
+    """No output needs an axis of its own: the joined group's points are those of its parts."""
+    space = set(joined.group.extents)
+    return all(
+        set(a for a in o.map if a) | o.value.axes in (space, space & set(joined.group.parallel)) or _reduced(o, space)
+        for o in joined.group.outs
+    )
+
+
+def _reduced(out: Any, space: set[str]) -> bool:
+    """Whether the output's value comes from a reduction over all of the group's space."""
+    return any(v.op == "reduce" and v.axes | set(v.attr[1]) == space for v in walk([out.value]))
+
+
+def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
+    """In the order of the values they give."""
+    return sorted(groups, key=lambda g: max(v.number for v in g.values))
+
+
+def _between(merged: list[Fused], k: int, g: Fused, inside: Sequence[Value]) -> bool:
+    """Whether something that is not in h = merged[k] or g must run after h and before g."""
+    h = {v.number for v in merged[k].values}
+    maker = {v.number: j for j, f in enumerate(merged) for v in f.values}
+    seen: set[int] = set()
+    # walk down from what g loads; h's own values may be used directly, but not through another step
+    stack = [(v, False) for v in g.loads]
+    while stack:
+        v, indirect = stack.pop()
+        if v.number in h:
+            if indirect:
+                return True
+            continue
+        if v.number in seen:
+            continue
+        seen.add(v.number)
+        j = maker.get(v.number)
+        below = merged[j].loads if j is not None else dependencies(v)
+        stack.extend((o, True) for o in below)
+    # and h must not need g (it was formed before, but a merged h may load anything)
+    mine = {v.number for v in g.values}
+    seen.clear()
+    down = list(merged[k].loads)
+    while down:
+        v = down.pop()
+        if v.number in mine:
+            return True
+        if v.number not in seen:
+            seen.add(v.number)
+            j = maker.get(v.number)
+            down.extend(merged[j].loads if j is not None else dependencies(v))
+    return False
+
+
+def _computed_twice(groups: list[Fused]) -> list[Value]:
+    """R6: the outermost tensors that several groups compute, if heavy or large."""
+    homes: dict[int, int] = {}
+    tensors: dict[int, Value] = {}
+    for g in groups:
+        weight: dict[int, int] = {}
+        for s in walk(g.group.roots):
+            own = 0 if s.op in ("load", "const", "index", "extent", "param") else (LARGE if s.op in HEAVY else 1)
+            weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
+        for number, s in g.tensors.items():
+            if weight.get(id(s), 0) >= LARGE:
+                homes[number] = homes.get(number, 0) + 1
+        for v in toposort(g.values):
+            if v.number in g.tensors:
+                tensors[v.number] = v
+    twice = {number for number, count in homes.items() if count > 1 and number in tensors}
+    if not twice:
+        return []
+    roots = {v.number for g in groups for v in g.values}
+    picked: dict[int, Value] = {}
+    for number, v in tensors.items():
+        if number in twice:
+            continue
+        for o in v.operands:
+            if o.number in twice:
+                picked[o.number] = o
+            elif strip(o).number in twice:
+                picked[strip(o).number] = strip(o)
+    return [v for n, v in picked.items() if n not in roots and v.op in FUSED and v.op not in ("extent", "iota")]

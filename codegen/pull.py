@@ -1,0 +1,324 @@
+"""From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
+
+`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move permutes
+or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and "may
+these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
+
+    R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
+    R2 no re-doing   a heavy value with fewer axes than its user that is not a row scalar
+    R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result over
+                     other axes has its argument cut; an independent one is cut at its result
+    R4 one place     the source of an indexed load is a buffer
+    R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
+    R6 once          what two groups would compute and is heavy or large is cut
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen.group import Buffer, Group, Out, region
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.scalar import HEAVY, Builder, Val, walk
+
+FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
+LARGE = 12  # scalar operations that are dearer to compute twice than to store once
+Axes = tuple[Any, ...]
+
+
+class Cut(Exception):
+    """`value` needs a buffer, because of `rule`."""
+
+    def __init__(self, value: Value, rule: str) -> None:
+        super().__init__(f"{value}: {rule}")
+        self.value, self.rule = value, rule
+
+
+class _Recording(Builder):
+    """Remembers the tensor for which each scalar was made first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tensor: Value | None = None
+        self.made_for: dict[int, Value] = {}
+
+    def make(self, *args: Any, **kwargs: Any) -> Val:
+        value = super().make(*args, **kwargs)
+        if self.tensor is not None and id(value) not in self.made_for:
+            self.made_for[id(value)] = self.tensor
+        return value
+
+
+class Pull:
+    """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
+
+    def __init__(self, buffer_of: Callable[[Value], Buffer | None], find: Callable[[Any], Any]) -> None:
+        self.b = _Recording()
+        self.buffer_of, self.find = buffer_of, find
+        self.extents: dict[str, Any] = {}
+        self.memo: dict[tuple[int, Axes], Val] = {}
+        self.points: dict[int, dict[Axes, Val]] = {}  # value number -> where it was pulled
+        self.values: dict[int, Value] = {}
+        self.local: dict[tuple[int, Axes], tuple[Any, ...]] = {}
+        self.roots: dict[int, Axes] = {}  # the group's own outputs may be used in registers at these axes
+
+    def axis(self, extent: Any, used: Iterable[Any]) -> str:
+        """An axis of this extent that is not in use here; one extent shares one name wherever it can, so that a
+        maximum, a sum and a store meet in one loop."""
+        for name, known in self.extents.items():
+            if known == extent and name not in used:
+                return name
+        name = f"a{len(self.extents)}"
+        self.extents[name] = extent
+        return name
+
+    def root_axes(self, value: Value) -> Axes:
+        axes: list[Any] = []
+        for n in value.shape:
+            axes.append(0 if n == 1 else self.axis(self.find(n), axes))
+        return tuple(axes)
+
+    def root(self, value: Value) -> tuple[Axes, Val]:
+        axes = self.root_axes(value)
+        self.roots[value.number] = axes
+        return axes, self.at(value, axes, root=True)
+
+    def leaf(self, value: Value, axes: Axes, root: bool) -> Val | None:
+        if value.op == "const" and value.rank == 0:
+            return self.b.const(value.attrs["data"][()], value.dtype)
+        if root or self.roots.get(value.number) == axes:
+            return None
+        buffer = self.buffer_of(value)
+        if buffer is None:
+            return None
+        return self.b.load(buffer, *(0 if n == 1 else a for n, a in zip(value.shape, axes, strict=True)))
+
+    def at(self, value: Value, axes: Axes, root: bool = False) -> Val:
+        """The scalar of `value` at `axes`, by an explicit stack."""
+        goal = (value.number, axes)
+        stack = [(value, axes, root)]
+        while stack:
+            v, at, is_root = stack[-1]
+            key = (v.number, at)
+            if key in self.memo:
+                stack.pop()
+                continue
+            scalar = self.leaf(v, at, is_root)
+            if scalar is None:
+                needs = self.needs(v, at)
+                missing = [(o, a, False) for o, a in needs if (o.number, a) not in self.memo]
+                if missing:
+                    stack.extend(reversed(missing))
+                    continue
+                self.b.tensor = v
+                scalar = MAKE[v.op](self, v, at, [self.memo[o.number, a] for o, a in needs])
+                self.b.tensor = None
+                self.points.setdefault(v.number, {})[at] = scalar
+                self.values[v.number] = v
+            self.memo[key] = scalar
+            stack.pop()
+        return self.memo[goal]
+
+    def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
+        if v.op == "map":
+            return [(o, _aligned(o, axes)) for o in v.operands]
+        if v.op == "move":
+            (x,) = v.operands
+            return [
+                (x, tuple(0 if n == 1 or m is None else axes[m] for n, m in zip(x.shape, v.attrs["map"], strict=True)))
+            ]
+        if v.op == "reduce":
+            inner = self.inner_axes(v, axes)
+            return [(o, inner) for o in v.operands]
+        if v.op == "take":
+            x, *indices = v.operands
+            if self.buffer_of(x) is None:
+                raise Cut(x, "R4")
+            placed, _ = take_axes(v, axes)
+            return [(i, _aligned(i, placed)) for i in indices]
+        return []
+
+    def inner_axes(self, v: Value, axes: Axes) -> Axes:
+        """The operand's axes: the result's, with local axes where it is reduced."""
+        key = (v.number, axes)
+        if key not in self.local:
+            outer = iter(axes)
+            inner: list[Any] = [None if d in v.attrs["axes"] else next(outer) for d in range(v.operands[0].rank)]
+            for d, n in enumerate(v.operands[0].shape):
+                if inner[d] is None:
+                    inner[d] = 0 if n == 1 else self.axis(self.find(n), [*axes, *inner])
+            self.local[key] = tuple(inner)
+        return self.local[key]
+
+
+def _aligned(operand: Value, axes: Axes) -> Axes:
+    """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
+    own = axes[len(axes) - operand.rank :]
+    return tuple(0 if n == 1 else a for n, a in zip(operand.shape, own, strict=True))
+
+
+def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
+    """(axes of the broadcast indices, axis of x -> axis) of an indexed load, placed as NumPy does."""
+    x, *indices = v.operands
+    taken = v.attrs["axes"]
+    rank = max(i.rank for i in indices)
+    adjacent = all(b == a + 1 for a, b in zip(taken, taken[1:], strict=False))
+    first = taken[0] if adjacent else 0
+    placed = axes[first : first + rank]
+    rest = [*axes[:first], *axes[first + rank :]]
+    free = [d for d in range(x.rank) if d not in taken]
+    return placed, dict(zip(free, rest, strict=True))
+
+
+# -- scalars of each op ------------------------------------------------------------------------------------------------
+def _make_map(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    attrs = {k: x for k, x in v.attrs.items() if k != "row"}
+    return v.attrs["row"].meaning.scalar(pull.b, *args, **attrs)  # type: ignore[no-any-return]
+
+
+def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    inner = pull.inner_axes(v, axes)
+    reducer, k = v.attrs["reducer"], v.attrs["result"]
+    local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
+    if v.attrs["with_index"]:
+        args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
+    if not local:
+        return _one_element(pull.b, reducer, args)[k]
+    return pull.b.reduce(reducer, local, *args)[k]
+
+
+def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
+    """The reduction of a single element: finish(step(identity, x)), inlined."""
+    types = tuple(a.type for a in args)
+    state = [b.const(c, t) for c, t in zip(reducer.identity(types), reducer.state(types), strict=True)]
+    state = inline(b, region(reducer, "step", types), [*state, *args])
+    return inline(b, region(reducer, "finish", types), state)
+
+
+def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
+    """A region's results with its params replaced by `args`."""
+    params, results = part
+    env = {id(p): a for p, a in zip(params, args, strict=True)}
+    for v in walk(results):
+        if id(v) not in env:
+            env[id(v)] = b.make(v.op, v.type, [env[id(a)] for a in v.args], v.attr)
+    return [env[id(r)] for r in results]
+
+
+def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    x = v.operands[0]
+    _, free = take_axes(v, axes)
+    index = dict(zip(v.attrs["axes"], args, strict=True))
+    entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
+    buffer = pull.buffer_of(x)
+    assert buffer is not None
+    return pull.b.load(buffer, *entries)
+
+
+MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
+    "map": _make_map,
+    "move": lambda pull, v, axes, args: args[0],
+    "reduce": _make_reduce,
+    "take": _make_take,
+    "iota": lambda pull, v, axes, args: pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0]),
+    "extent": lambda pull, v, axes, args: pull.b.extent(v.attrs["extent"]),
+}
+
+
+# -- one group -----------------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Fused:
+    """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it computes."""
+
+    group: Group
+    values: list[Value]
+    loads: list[Value]
+    tensors: dict[int, Val]
+
+
+def attempt(
+    values: Sequence[Value], buffer_of: Callable[[Value], Buffer | None], out_buffer: Callable[[Value], Buffer],
+    find: Callable[[Any], Any],
+) -> Fused:  # fmt: skip
+    """One group for all of `values`, or Cut."""
+    pull = Pull(buffer_of, find)
+    for v in values:
+        pull.roots[v.number] = pull.root_axes(v)
+    pulled = [pull.root(v) for v in values]
+    scalars = walk(s for _, s in pulled)
+    parallel = _check(pull, values, pulled, scalars)
+    order = [*(a for a in pull.extents if a in parallel), *(a for a in pull.extents if a not in parallel)]
+    used = set().union(*(s.axes for s in scalars), *(set(a) for a, _ in pulled)) if scalars else set()
+    outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
+    name = f"g{values[0].number}"
+    group = Group(
+        name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
+    )
+    loads = {id(s.attr[0]): s.attr[0] for s in scalars if s.op == "load"}
+    tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
+    return Fused(group, list(values), [b.value for b in loads.values()], tensors)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ValueBuffer(Buffer):
+    """The buffer of an IR value."""
+
+    value: Any = field(default=None)
+
+
+def _check(
+    pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+) -> frozenset[str]:
+    """The rules; gives the group's parallel axes."""
+    heavy: dict[int, bool] = {}
+    below: dict[int, frozenset[frozenset[str]]] = {}  # axes of the reductions that a scalar depends on
+    for s in scalars:
+        heavy[id(s)] = s.op in HEAVY or any(heavy[id(a)] for a in s.args)
+        under = frozenset().union(*(below[id(a)] for a in s.args)) if s.args else frozenset()
+        below[id(s)] = under | {s.axes} if s.op == "reduce" else under
+    own = {id(s) for _, s in pulled}
+    tensor = pull.b.made_for
+    for number, points in pull.points.items():
+        v = pull.values[number]
+        distinct = {id(s): s for s in points.values()}
+        if len(distinct) > 1 and v not in values and all(heavy.get(id(s), False) for s in distinct.values()):
+            raise Cut(v, "R1")
+    reduces = [s for s in scalars if s.op == "reduce"]
+    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
+    for s in reduces:
+        under = frozenset().union(*(below[id(a)] for a in s.args))
+        if any(axes != s.axes for axes in under):
+            raise Cut(_argument(pull, s), "R3")
+    parallel = max((s.axes for s in reduces), key=len, default=outputs)
+    for s in scalars:
+        if s.op == "result" and id(s) not in own and id(s) in tensor:
+            if s.args[0].axes != parallel:
+                raise Cut(tensor[id(s)], "R3")
+            if not parallel and outputs and any(a for axes, o in pulled for a in axes if o is not s and _uses(s, o)):
+                raise Cut(tensor[id(s)], "R5")
+        row = parallel if reduces else frozenset()
+        for a in s.args:
+            scalar_in_loop = not a.axes and s.axes and heavy[id(a)] and a.op in HEAVY and a.op != "reduce"
+            if a.op in HEAVY and a.op != "reduce" and a.axes < s.axes and (scalar_in_loop or not a.axes <= row):
+                if tensor[id(a)] not in values and id(a) not in own:
+                    raise Cut(tensor[id(a)], "R2")
+    if reduces and len({s.axes for s in reduces}) > 1:
+        raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
+    for axes, s in pulled:
+        if reduces and not parallel <= frozenset(a for a in axes if a):
+            raise Cut(values[-1], "R3")
+    return parallel
+
+
+def _uses(s: Val, root: Val) -> bool:
+    return any(v is s for v in walk([root]))
+
+
+def _argument(pull: Pull, s: Val) -> Value:
+    """The tensor under a reduction that depends on a reduction over other axes."""
+    for a in s.args:
+        if id(a) in pull.b.made_for and a.op not in ("load", "const"):
+            return pull.b.made_for[id(a)]
+    raise AssertionError("a reduction of nothing depends on a reduction")
