@@ -78,6 +78,15 @@ def test_running_needs_only_numpy_and_llvmlite() -> None:
     assert names == ["numpy", "llvmlite"]
 
 
+def test_the_readmes_program_runs_and_learns() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    done = python("-c", program)
+    assert done.returncode == 0, done.stderr
+    first, last = (float(word) for word in done.stdout.split()[:2])
+    assert last < 1e-6 < first
+    assert len([line for line in program.splitlines() if line]) <= 10
+
+
 def test_a_wheel_holds_only_tensordsl_and_all_of_it(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
