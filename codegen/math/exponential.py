@@ -48,13 +48,19 @@ def one_plus(b: Builder, r: Val, rest: Val) -> Val:
     return b.add(head, b.add(error, rest))
 
 
-def exp_of_sum(b: Builder, x: Val, low: Val | None = None) -> Val:
-    """exp(x + low) for |low| far below |x|."""
+def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val]:
+    """(head, tail, n): exp(x + low) = (head + tail) 2^n for |low| far below |x|, head in [0.6, 1.5]."""
     x = clamp(b, x, *LIMITS[x.type])
     r, tail, n = reduce_by_ln2(b, x)
     if low is not None:
         tail = b.add(tail, low)
-    return scale(b, one_plus(b, r, reduced_rest(b, r, tail)), n)
+    head, error = fast_two_sum(b, b.const(1.0, r.type), r)
+    return head, b.add(error, reduced_rest(b, r, tail)), n
+
+
+def exp_of_sum(b: Builder, x: Val, low: Val | None = None) -> Val:
+    head, tail, n = exp_parts(b, x, low)
+    return scale(b, b.add(head, tail), n)
 
 
 def exp(b: Builder, x: Val) -> Val:

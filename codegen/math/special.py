@@ -16,10 +16,10 @@ from tensordsl.codegen.math.coefficients import (
     PI,
     STIRLING,
 )
-from tensordsl.codegen.math.exponential import exp_of_sum
+from tensordsl.codegen.math.exponential import exp_parts
 from tensordsl.codegen.math.inverse import in_float64
 from tensordsl.codegen.math.logarithm import log
-from tensordsl.codegen.math.parts import fast_two_sum, polynomial, round_by_magic, two_product
+from tensordsl.codegen.math.parts import fast_two_sum, polynomial, round_by_magic, scale, two_product
 from tensordsl.codegen.math.power import precise_log
 from tensordsl.codegen.math.trigonometric import cosine, sine
 from tensordsl.codegen.scalar import Builder, Val
@@ -30,14 +30,17 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
     one, four = b.const(1.0, a.type), b.const(4.0, a.type)
     # One division for both quotients.
     d1, d2 = b.add(a, four), b.fma(2.0, a, one)
+    d2_low = b.sub(one, b.fma(-2.0, a, d2))
     inverse = b.div(one, b.mul(d1, d2))
     u = b.mul(b.sub(a, four), b.mul(inverse, d2))
     p = polynomial(b, u, ERFC[a.type])
     r = b.mul(inverse, d1)
     q = b.mul(p, r)
-    q = b.fma(b.fma(b.neg(q), d2, p), r, q)
+    q_low = b.mul(b.fma(b.neg(q), d2_low, b.fma(b.neg(q), d2, p)), r)
     square, low = two_product(b, a, a)
-    return b.mul(exp_of_sum(b, b.neg(square), b.neg(low)), q)
+    head, tail, n = exp_parts(b, b.neg(square), b.neg(low))
+    y, y_low = two_product(b, head, q)
+    return scale(b, b.add(y, b.fma(head, q_low, b.fma(tail, q, y_low))), n)
 
 
 def erfc(b: Builder, x: Val) -> Val:
@@ -157,8 +160,8 @@ def digamma(b: Builder, x: Val) -> Val:
     negative integers give nan, zeros an infinity of the other sign, as in SciPy."""
     t, inf = x.type, float("inf")
     a = b.abs(x)
-    ok = b.and_(b.gt(a, 0.0), b.lt(a, inf))
-    c = b.select(ok, a, 1.0)
+    pole = b.lt(a, 1e-30)  # there digamma(x) is -1/x
+    c = b.select(b.or_(pole, b.eq(a, inf)), 1.0, a)
     negative = b.lt(x, 0.0)
     positive = _digamma_positive(b, c)
     sin, cos = _sine_cosine_of_pi(b, c)
@@ -167,7 +170,7 @@ def digamma(b: Builder, x: Val) -> Val:
     reflected = b.select(b.eq(sin, 0.0), float("nan"), reflected)
     y = b.select(negative, reflected, positive)
     y = b.select(b.eq(a, inf), b.select(negative, b.const(float("nan"), t), x), y)
-    y = b.select(b.eq(a, 0.0), b.copysign(b.const(inf, t), b.neg(x)), y)
+    y = b.select(pole, b.div(-1.0, x), y)
     return b.select(b.isnan(x), x, y)
 
 
