@@ -21,13 +21,18 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """One input as a call sees it.  `default` is an exact array, a shared variable, or None: an argument is required."""
+    """One input as a call sees it.
+
+    `default` is an exact array, a shared variable, or None: an argument is required.  `is_state`: the default is a
+    shared variable that an argument replaces for good (`In(..., update=...)`); it is no operand of the program.
+    """
 
     variable: Variable
     name: str | None = None
     default: Any = None
     strict: bool = False
     allow_downcast: bool | None = None
+    is_state: bool = False
 
     def __str__(self) -> str:
         return self.name or repr(self.variable)

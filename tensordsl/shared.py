@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import DTYPES, TensorType
+
+
+_LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
 
 class SharedVariable(Variable):
@@ -31,11 +35,39 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         super().__init__(type, name=name)
         self.strict, self.allow_downcast = strict, allow_downcast
         self.default_update = None
-        self._array = value
+        self._array: np.ndarray[Any, Any] | None = value  # the storage, until native code needs a cell
+        self._cell: Any = None
+
+    @property
+    def cell(self) -> Any:
+        """The storage as native code sees it (`runtime.state.Cell`); made when the first compiled function needs it."""
+        if self._cell is None:
+            with _LOCK:
+                if self._cell is None:
+                    from tensordsl.runtime.state import Cell  # late: it loads the run time
+
+                    self._cell, self._array = Cell(self.storage), None
+        return self._cell
+
+    @property
+    def storage(self) -> np.ndarray[Any, Any]:
+        """The array that holds the value, not a copy."""
+        array = self._array
+        if array is None:
+            array = self._cell.get()
+        return array
+
+    def swap(self, array: np.ndarray[Any, Any]) -> None:
+        """Make `array`, C-contiguous and of this type, the storage."""
+        with _LOCK:
+            if self._cell is None:
+                self._array = array
+                return
+        self._cell.set(array)  # outside the lock: it waits for calls in other threads
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray[Any, Any]:
         """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable)."""
-        return self._array if borrow else self._array.copy()
+        return self.storage if borrow else self.storage.copy()
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Replace the value.  It may have another shape, not another dtype, rank or broadcast pattern.
@@ -49,11 +81,11 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
             value = convert(new_value, self.type, self.strict, self.allow_downcast)
         except TypeError as error:
             raise TypeError(f"cannot set {name}: {error}") from None
-        self._array = stored(value, new_value, borrow)
+        self.swap(stored(value, new_value, borrow))
 
     def zero(self, borrow: bool = False) -> None:
         """Set all elements to zero."""
-        self._array = np.zeros_like(self._array)
+        self.swap(np.zeros_like(self.storage))
 
     def clone(self) -> TensorSharedVariable:
         """Another shared variable of the same type and name with a copy of the value."""

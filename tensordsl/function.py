@@ -1,0 +1,618 @@
+"""`function`: from symbolic inputs, outputs and updates to a callable; the rules of the call are checked here.
+
+`function` makes a `FunctionSpec`, everything that the compiler needs to know, and `link` makes the spec run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tensordsl import debugging
+from tensordsl.arguments import Parameter, convert, describe, normalise
+from tensordsl.config import config
+from tensordsl.errors import MissingInputError, UnusedInputError
+from tensordsl.graph import (
+    Apply,
+    Constant,
+    Origin,
+    Variable,
+    ancestors,
+    apply,
+    capture_origin,
+    toposort,
+)
+from tensordsl.io import In, Out
+from tensordsl.modes import Mode, get_mode
+from tensordsl.printing import variable_text
+from tensordsl.shared import SharedVariable, TensorSharedVariable
+from tensordsl.types import TensorType
+
+Array = np.ndarray[Any, Any]
+Run = Callable[[list[Array]], list[Array]]
+Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionSpec:
+    """What a function is, before it is compiled.
+
+    inputs: the operands of a call, in order, without owner; shared: in order of first use, targets of updates included;
+    outputs; updates: (shared variable, new value) pairs; parameters: how calls bind arguments; borrow: per output;
+    form: "one" (the bare output), "list", or the keys of a dict; name, origin: for messages.
+    """
+
+    inputs: tuple[Variable, ...]
+    shared: tuple[TensorSharedVariable, ...]
+    outputs: tuple[Variable, ...]
+    updates: tuple[tuple[TensorSharedVariable, Variable], ...]
+    parameters: tuple[Parameter, ...]
+    borrow: tuple[bool, ...]
+    form: str | tuple[str, ...]
+    name: str
+    origin: Origin | None
+
+    @property
+    def results(self) -> tuple[Variable, ...]:
+        """Everything that a call computes: the outputs, then the new values of the shared variables."""
+        return (*self.outputs, *(value for _, value in self.updates))
+
+    def nodes(self) -> list[Apply]:
+        """The applications in the order that messages count them in."""
+        return toposort(self.results, self.inputs)
+
+    def pack(self, values: list[Array]) -> Any:
+        """The outputs in the form that the user asked for."""
+        if self.form == "one":
+            return values[0]
+        return values if self.form == "list" else dict(zip(self.form, values, strict=True))
+
+
+def function(
+    inputs: Sequence[Any],
+    outputs: Any = None,
+    mode: Any = None,
+    updates: Pairs = None,
+    givens: Pairs = None,
+    no_default_updates: Any = False,
+    accept_inplace: bool = False,
+    name: str | None = None,
+    rebuild_strict: bool = True,
+    allow_input_downcast: bool | None = None,
+    profile: Any = None,
+    on_unused_input: str | None = None,
+) -> Any:
+    """Compile a function of `inputs` that returns `outputs` and updates shared variables.
+
+    Parameters
+    ----------
+    inputs : a list of variables or `In`s, in the order of the arguments.
+    outputs : a variable or `Out`, a list or dict of them (the function returns the same form), or None (returns []).
+    mode : a name or Mode (see `tensordsl.modes`); default: `config.mode`.
+    updates : new values of shared variables, as dict or (shared, expression) pairs; all are computed from the old
+        values, after which all change together.
+    givens : replacements of variables in the graph, as dict or pairs.
+    no_default_updates : True, or a list of shared variables whose `default_update` is ignored.
+    name : for messages; default: file and line of this call.
+    rebuild_strict : a replacement in `givens` must have the type of what it replaces; else it is cast.
+    allow_input_downcast : True: arguments are converted even if precision is lost; None: Python floats only.
+    on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
+    accept_inplace, profile : accepted and ignored.
+
+    Raises
+    ------
+    MissingInputError, UnusedInputError, TypeError, ValueError
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> function([x], x + 1)([1, 2])
+    array([2., 3.])
+    """
+    origin = capture_origin()
+    chosen = get_mode(mode)
+    if name is None and origin is not None:
+        name = f"{origin.file.replace(chr(92), '/').rpartition('/')[2]}:{origin.line}"
+    parameters = _parameters(inputs, allow_input_downcast)
+    outs, form = _outputs(outputs)
+    targets = _updates(updates)
+    replacements = _givens(givens, rebuild_strict)
+    stateful, states = _states(inputs, parameters)
+    _add_updates(targets, states)
+    operands, replaced = _operands(stateful)
+    variables, pairs, reached = _resolve(
+        [out.variable for out in outs], targets, {**replacements, **replaced}, no_default_updates, operands
+    )
+    _check_duplicates(stateful)
+    _check_missing(reached, operands, [*variables, *(value for _, value in pairs)])
+    _check_unused(stateful, reached, operands, on_unused_input)
+    spec = FunctionSpec(
+        inputs=tuple(operands),
+        shared=_shared_of(reached, pairs),
+        outputs=tuple(variables),
+        updates=tuple(pairs),
+        parameters=tuple(stateful),
+        borrow=tuple(out.borrow for out in outs),
+        form=form,
+        name=name or "",
+        origin=origin,
+    )
+    return build(spec, chosen)
+
+
+# -- what the user gave ----------------------------------------------------------------------------------------------
+def _parameters(inputs: Any, allow_downcast: bool | None) -> list[Parameter]:
+    if not isinstance(inputs, list | tuple):
+        raise TypeError(
+            "Inputs of a function must be given in a list, even when there is a single input: function([x], ...); "
+            f"got {inputs!r}"
+        )
+    return [_parameter(given, position, allow_downcast) for position, given in enumerate(inputs)]
+
+
+def _parameter(given: Any, position: int, allow_downcast: bool | None) -> Parameter:
+    item = given if isinstance(given, In) else In(given) if isinstance(given, Variable) else None
+    if item is None:
+        raise TypeError(
+            f"Input {position} of the function must be a variable or an In, got {given!r} of type {type(given).__name__}"
+        )
+    variable = item.variable
+    if isinstance(variable, SharedVariable):
+        raise TypeError(
+            f"Cannot use a shared variable ({variable_text(variable)}) as explicit input. Consider substituting a "
+            "non-shared variable via the `givens` parameter"
+        )
+    if isinstance(variable, Constant):
+        raise TypeError(f"A constant ({variable_text(variable)}) cannot be an input of a function")
+    downcast = allow_downcast if item.allow_downcast is None else item.allow_downcast
+    return Parameter(variable, item.name, _default(item, position, downcast), item.strict, downcast)
+
+
+def _default(item: In, position: int, allow_downcast: bool | None) -> Any:
+    """The default value as a private exact array, or the shared variable that provides it."""
+    if item.value is None:
+        return None
+    if isinstance(item.value, SharedVariable):
+        if not item.variable.type.accepts(item.value.type):
+            raise TypeError(
+                f"The default of input {position} ({variable_text(item.variable)}: {item.variable.type}) is a shared "
+                f"variable of type {item.value.type}"
+            )
+        return item.value
+    try:
+        value = convert(item.value, item.variable.type, item.strict, allow_downcast)
+    except TypeError as error:
+        raise TypeError(f"The default value of input {position} ({variable_text(item.variable)}): {error}") from None
+    return np.array(value, order="C")
+
+
+def _outputs(outputs: Any) -> tuple[list[Out], str | tuple[str, ...]]:
+    if outputs is None:
+        return [], "list"
+    if isinstance(outputs, list | tuple):
+        return [_output(given) for given in outputs], "list"
+    if isinstance(outputs, Mapping):
+        for key in outputs:
+            if not isinstance(key, str):
+                raise TypeError(f"The keys of a dict of outputs must be strings, got {key!r}")
+        return [_output(given) for given in outputs.values()], tuple(outputs)
+    return [_output(outputs)], "one"
+
+
+def _output(given: Any) -> Out:
+    out = given if isinstance(given, Out) else Out(given)
+    if not isinstance(out.variable, Variable):
+        raise TypeError(
+            f"Outputs of a function must be variables or Outs, got {out.variable!r} of type "
+            f"{type(out.variable).__name__}; tensordsl.tensor.constant(...) makes a variable of a number"
+        )
+    return out
+
+
+def _pairs(given: Pairs, what: str) -> list[tuple[Any, Any]]:
+    if given is None:
+        return []
+    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ValueError(f"{what} must be a dict or a list of (variable, expression) pairs, got the item {pair!r}")
+    return [(key, value) for key, value in pairs]
+
+
+def _updates(given: Pairs) -> dict[Any, Variable]:
+    """The new value of each shared variable, checked."""
+    targets: dict[Any, Variable] = {}
+    _add_updates(targets, _pairs(given, "updates"))
+    return targets
+
+
+def _add_updates(targets: dict[Any, Variable], pairs: Iterable[tuple[Any, Any]]) -> None:
+    for shared, value in pairs:
+        if not isinstance(shared, SharedVariable):
+            raise TypeError(
+                f"update target must be a SharedVariable, got {shared!r}; tensordsl.shared(value) makes one"
+            )
+        if shared in targets:
+            text = variable_text(shared)
+            raise ValueError(f"this shared variable already has an update expression: {text} (updated twice)")
+        targets[shared] = new_value(shared, value)
+
+
+def new_value(shared: SharedVariable, value: Any) -> Variable:
+    """The expression `value` if it has the type of `shared`; numbers and arrays become constants of that type."""
+    if not isinstance(value, Variable):
+        try:
+            return constant_of(shared.type, convert(value, shared.type))
+        except TypeError as error:
+            raise TypeError(f"The update of the shared variable {variable_text(shared)}: {error}") from None
+    old, new = shared.type, value.type
+    if old.dtype == new.dtype and old.broadcastable == new.broadcastable and old.accepts(new):
+        return value
+    raise TypeError(
+        "An update must have the same type as the original shared variable (shared_var="
+        f"{variable_text(shared)}, shared_var.type={old}, update_val={variable_text(value)}, update_val.type={new}). "
+        + _update_hint(old, new)
+    )
+
+
+def _update_hint(old: TensorType, new: TensorType) -> str:
+    if old.dtype != new.dtype:
+        return f"Cast the update: expression.astype({old.dtype!r}), or make the shared variable of dtype {new.dtype}."
+    return (
+        "If the difference is related to the broadcast pattern, you can call the tensor.unbroadcast(var, "
+        "axis_to_unbroadcast[, ...]) function to remove broadcastable dimensions, or tensor.patternbroadcast(var, "
+        f"{old.broadcastable})."
+    )
+
+
+def constant_of(type: TensorType, value: Array) -> Constant:
+    from tensordsl.ops.operands import constant
+
+    made: Constant = constant(value, dtype=type.dtype)
+    return Constant(type, made.data)
+
+
+def _givens(given: Pairs, strict: bool) -> dict[Variable, Variable]:
+    replacements: dict[Variable, Variable] = {}
+    for old, new in _pairs(given, "givens"):
+        if not isinstance(old, Variable):
+            raise TypeError(f"givens replaces variables, got {old!r} of type {type(old).__name__}")
+        if old in replacements:
+            raise ValueError(f"givens replaces {variable_text(old)} twice")
+        replacements[old] = _replacement(old, new, strict)
+    return replacements
+
+
+def _replacement(old: Variable, new: Any, strict: bool) -> Variable:
+    text = f"givens: cannot replace {variable_text(old)} of type {old.type} by"
+    if not isinstance(new, Variable):
+        try:
+            return constant_of(old.type, convert(new, old.type, allow_downcast=not strict or None))
+        except TypeError as error:
+            raise TypeError(f"{text} a value: {error}") from None
+    if old.type.accepts(new.type):
+        return new
+    if not strict and old.type.ndim == new.type.ndim and old.type.dtype != new.type.dtype:
+        from tensordsl.ops.elementwise import cast
+
+        return _replacement(old, cast(new, old.type.dtype), True)
+    raise TypeError(f"{text} {variable_text(new)} of type {new.type}")
+
+
+def _states(inputs: Sequence[Any], parameters: list[Parameter]) -> tuple[list[Parameter], list[tuple[Any, Any]]]:
+    """Inputs with an update become shared variables of the function's own: the parameters, and their updates."""
+    result, updates = [], []
+    for given, parameter in zip(inputs, parameters, strict=True):
+        update = given.update if isinstance(given, In) else None
+        if update is not None:
+            if parameter.default is None:
+                raise TypeError(f"In: an input with an update needs a first value: In({parameter}, value=...)")
+            state = parameter.default
+            if not isinstance(state, SharedVariable):
+                state = TensorSharedVariable(parameter.variable.type, state, parameter.name)
+            updates.append((state, update))
+            parameter = replace(parameter, default=state, is_state=True)
+        result.append(parameter)
+    return result, updates
+
+
+def _operands(parameters: Sequence[Parameter]) -> tuple[list[Variable], dict[Variable, Variable]]:
+    """The program's inputs, none with an owner, and what stands for the user's variables where that is another."""
+    operands: list[Variable] = []
+    replaced: dict[Variable, Variable] = {}
+    for parameter in parameters:
+        variable = parameter.variable
+        if parameter.is_state:
+            replaced[variable] = parameter.default
+        elif variable.owner is not None:
+            # The graph above an input is not computed: a fresh variable takes its place.
+            fresh = replaced.setdefault(variable, variable.type(variable.name))
+            operands.append(fresh)
+        else:
+            operands.append(variable)
+    return operands, replaced
+
+
+# -- the graph -------------------------------------------------------------------------------------------------------
+def _resolve(
+    outputs: list[Variable],
+    targets: dict[Any, Variable],
+    replacements: dict[Variable, Variable],
+    no_default_updates: Any,
+    operands: list[Variable],
+) -> tuple[list[Variable], list[tuple[Any, Variable]], list[Variable]]:
+    """Outputs and updates after the replacements, with the default updates of all shared variables they use.
+
+    The third result is every variable that they depend on, operands first.
+    """
+    skip_all, skipped = _skipped(no_default_updates)
+    targets = dict(targets)
+    while True:
+        done = substitute([*outputs, *targets.values()], replacements)
+        reached = ancestors(done, operands)
+        fresh = [
+            v
+            for v in (reached if not skip_all else ())
+            if isinstance(v, SharedVariable) and v.default_update is not None and v not in targets and v not in skipped
+        ]
+        if not fresh:
+            return done[: len(outputs)], list(zip(targets, done[len(outputs) :], strict=True)), reached
+        _add_updates(targets, [(shared, shared.default_update) for shared in fresh])
+
+
+def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
+    if isinstance(no_default_updates, bool):
+        return no_default_updates, set()
+    if not isinstance(no_default_updates, list | tuple | set):
+        raise TypeError("no_default_updates should be either a boolean or a list of shared variables")
+    return False, set(no_default_updates)
+
+
+def substitute(outputs: Sequence[Variable], replacements: Mapping[Variable, Variable]) -> list[Variable]:
+    """`outputs` with the variables of `replacements` replaced, all at once; what does not depend on them is kept."""
+    if not replacements:
+        return list(outputs)
+    new = {id(old): value for old, value in replacements.items()}
+    for node in toposort(outputs, stop=replacements):
+        if not any(id(v) in new for v in node.inputs):
+            continue
+        made = apply(node.op, *(new.get(id(v), v) for v in node.inputs), **node.attrs)
+        variables = made if isinstance(made, tuple) else (made,)
+        object.__setattr__(variables[0].owner, "origin", node.origin)
+        for old, variable in zip(node.outputs, variables, strict=True):
+            variable.name, variable.origin = old.name, old.origin
+            new.setdefault(id(old), variable)
+    return [new.get(id(v), v) for v in outputs]
+
+
+def _shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]) -> tuple[TensorSharedVariable, ...]:
+    used = [v for v in reached if isinstance(v, TensorSharedVariable)]
+    return tuple(dict.fromkeys([*used, *(shared for shared, _ in pairs)]))
+
+
+def _check_duplicates(parameters: Sequence[Parameter]) -> None:
+    seen: dict[Variable, int] = {}
+    for position, parameter in enumerate(parameters):
+        first = seen.setdefault(parameter.variable, position)
+        if first != position:
+            raise UnusedInputError(
+                f"Variable {parameter} is used twice in inputs to tensordsl.function, at indices {first} and {position}. "
+                "This would result in values provided for it being ignored. Please do not duplicate variables in the "
+                "inputs list."
+            )
+
+
+def _check_missing(reached: list[Variable], operands: list[Variable], results: list[Variable]) -> None:
+    known = set(operands)
+    leaves = [v for v in reached if v in known or (v.owner is None and not isinstance(v, Constant))]
+    for position, variable in enumerate(leaves):
+        if variable not in known and not isinstance(variable, SharedVariable):
+            raise MissingInputError(_missing(position, variable, results))
+
+
+def _check_unused(
+    parameters: Sequence[Parameter], reached: list[Variable], operands: list[Variable], on_unused: str | None
+) -> None:
+    used = set(reached)
+    plain = [position for position, parameter in enumerate(parameters) if not parameter.is_state]
+    for position, variable in zip(plain, operands, strict=True):
+        if variable not in used:
+            _report_unused(position, variable, on_unused)
+
+
+def _missing(position: int, variable: Variable, results: list[Variable]) -> str:
+    user = next((node for node in toposort(results) if any(v is variable for v in node.inputs)), None)
+    used = f"used to compute {node_text(user)}, " if user is not None else ""
+    made = f"\n\nBacktrace when that variable is created:\n\n  {variable.origin}" if variable.origin is not None else ""
+    return (
+        f"Input {position} of the graph (indices start from 0), {used}was not provided and not given a value: "
+        f"{variable_text(variable)}. Add it to the inputs of the function, or give it a value by `givens`. Use the flag "
+        f"exception_verbosity='high', for more information on this error.{made}"
+        + (f"\n\n{debugging.graph_text(results)}" if config.exception_verbosity == "high" else "")
+    )
+
+
+def node_text(node: Apply) -> str:
+    from tensordsl.printing import op_text
+
+    return f"{op_text(node)}({', '.join(map(variable_text, node.inputs))})"
+
+
+def _report_unused(position: int, variable: Variable, on_unused: str | None) -> None:
+    action = config.on_unused_input if on_unused is None else on_unused
+    if action not in ("raise", "warn", "ignore"):
+        raise ValueError(
+            f'Invalid value ("{action}") for keyword on_unused_input. Valid options are (\'raise\', \'warn\', \'ignore\')'
+        )
+    text = (
+        "tensordsl.function was asked to create a function computing outputs given certain inputs, but the provided "
+        f"input variable at index {position} is not part of the computational graph needed to compute the outputs: "
+        f"{variable_text(variable)}."
+    )
+    if action == "raise":
+        raise UnusedInputError(
+            f"{text}\nTo make this error into a warning, you can pass the parameter on_unused_input='warn' to "
+            "tensordsl.function. To disable it completely, use on_unused_input='ignore'."
+        )
+    if action == "warn":
+        warnings.warn(text, stacklevel=4)
+
+
+# -- running ---------------------------------------------------------------------------------------------------------
+def link(spec: FunctionSpec, mode: Mode) -> Run:
+    """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
+    if mode.executor == "native" and has_native():
+        return link_native(spec, mode)
+    native = (lambda cloned: link_native(cloned, mode)) if has_native() else None
+    return debugging.link(spec, mode, native)
+
+
+def has_native() -> bool:
+    """Whether the compiler is there."""
+    try:
+        from tensordsl.codegen import pipeline  # noqa: F401
+        from tensordsl.runtime import entry  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def link_native(spec: FunctionSpec, mode: Mode) -> Run:
+    """`spec` as native code, called with exact arrays."""
+    from tensordsl.codegen.pipeline import compile_spec
+    from tensordsl.runtime.entry import make_function
+
+    compiled = make_function(compile_spec(spec, mode))
+
+    def run(arrays: list[Array]) -> list[Array]:
+        values = compiled(*arrays)
+        return [values] if spec.form == "one" else list(values)
+
+    return run
+
+
+def build(spec: FunctionSpec, mode: Mode) -> Any:
+    """The callable that `function` returns."""
+    return Function(spec, mode, link(spec, mode))
+
+
+class Function:
+    """A compiled function: call it with the values of its inputs, by position or name."""
+
+    def __init__(self, spec: FunctionSpec, mode: Mode, run: Run) -> None:
+        self.spec, self.mode, self.name, self.run = spec, mode, spec.name, run
+        self.trust_input = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        spec = self.spec
+        arrays = normalise(spec.parameters, self.name, args, kwargs)
+        if len(spec.inputs) != len(arrays):
+            arrays = _set_states(spec.parameters, arrays)
+        return spec.pack(self.run(arrays))
+
+    def __repr__(self) -> str:
+        return f"<tensordsl function {self.name!r}>"
+
+    @property
+    def maker(self) -> Maker:
+        """The graph and mode, as Theano's programs look for them: `f.maker.fgraph.toposort()`."""
+        return Maker(FunctionGraph(self.spec), self.mode)
+
+    def get_shared(self) -> list[TensorSharedVariable]:
+        """The shared variables that a call reads or updates."""
+        return list(self.spec.shared)
+
+    def free(self) -> None:
+        """Release intermediate storage: there is none between calls."""
+
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Mapping[Any, Any] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: Any = None,
+    ) -> Any:
+        """Another function of the same graph; `swap` maps shared variables to those that take their place."""
+        return copy(self.spec, self.mode, swap or {}, delete_updates, name)
+
+
+def _set_states(parameters: Sequence[Parameter], arrays: list[Array]) -> list[Array]:
+    """Store the arguments for states; the arguments of the program."""
+    operands = []
+    for parameter, array in zip(parameters, arrays, strict=True):
+        if not parameter.is_state:
+            operands.append(array)
+        elif array is not parameter.default.storage:
+            parameter.default.swap(np.array(array, order="C"))
+    return operands
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionGraph:
+    """The graph of a function."""
+
+    spec: FunctionSpec
+
+    @property
+    def inputs(self) -> list[Variable]:
+        return [*self.spec.inputs, *self.spec.shared]
+
+    @property
+    def outputs(self) -> list[Variable]:
+        return list(self.spec.results)
+
+    @property
+    def apply_nodes(self) -> set[Apply]:
+        return set(self.toposort())
+
+    def toposort(self) -> list[Apply]:
+        return self.spec.nodes()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Maker:
+    """Where a function came from."""
+
+    fgraph: FunctionGraph
+    mode: Mode
+
+
+def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None) -> Any:
+    """See `Function.copy`.  Raises ValueError, TypeError."""
+    for old, new in swap.items():
+        if old not in spec.shared:
+            raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")
+        if not isinstance(new, TensorSharedVariable) or new.type != old.type:
+            raise TypeError(f"copy: {old.type} can only be swapped with a shared variable of the same type, got {new!r}")
+    pairs = () if delete_updates else spec.updates
+    done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
+    count = len(spec.outputs)
+    updates = [(swap.get(shared, shared), value) for (shared, _), value in zip(pairs, done[count:], strict=True)]
+    outputs = done[:count]
+    results = [*outputs, *(value for _, value in updates)]
+    changed = replace(
+        spec,
+        outputs=tuple(outputs),
+        updates=tuple(updates),
+        shared=_shared_of(ancestors(results, spec.inputs), updates),
+        name=name or spec.name,
+    )
+    return build(changed, mode)
+
+
+def evaluate(variable: Variable, inputs_to_values: Mapping[Variable, Any] | None = None) -> Array:
+    """`variable.eval({x: value, ...})`: its value; the function is kept for the next time."""
+    values = dict(inputs_to_values or {})
+    for key in values:
+        if not isinstance(key, Variable):
+            raise TypeError(f"Unknown parameter type: {type(key)}; eval takes a dict of variables and their values")
+    inputs = tuple(sorted(values, key=id))
+    cache: dict[Any, Any] = variable.__dict__.setdefault("_fn_cache", {})
+    if inputs not in cache:
+        cache[inputs] = function(list(inputs), variable)
+    result: Array = cache[inputs](*(values[v] for v in inputs))
+    return result
