@@ -1,0 +1,153 @@
+"""The loops around a group's kernels as a tree, and its flat form: the descriptor that the nest library reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import nest_text as nest
+from tensordsl.codegen.flat import NO_AREA, Entry, Kernel, pattern
+from tensordsl.codegen.scalar import ITEMSIZE
+
+SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Area of scratch := a constant in every element."""
+
+    area: int
+    dtype: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`lane`: the axis of the block that the kernel works on, or -1 for a kernel of one lane outside of blocks."""
+
+    kernel: Kernel
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    axis: int
+    body: Sequence[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    axis: int
+    width: int
+    body: Sequence[Node]
+
+
+Node = Fill | Call | Loop | Blocks
+Area = tuple[int, int]  # (bytes, bytes per element of a block)
+
+
+@dataclass(slots=True)
+class Layout:
+    """Where scratch areas lie.  The first 64 bytes are the zero that operands without an offset add."""
+
+    block: int
+    offsets: list[int] = field(default_factory=list)
+    fixed: list[int] = field(default_factory=list)  # bytes of an area that does not grow with the block, else 0
+    packed: int = 0  # operands that cannot be read in place: an area that all calls share
+    size: int = 0
+
+    def entry(self, e: Entry, packed: int) -> tuple[int, ...]:
+        number = self.offsets[e.number] if e.kind == nest.INTERNAL else e.number
+        add = 0 if e.add == NO_AREA else self.offsets[e.add]
+        return e.kind, number, e.itemsize, packed if e.kind == nest.VECTOR else 0, e.flags, add
+
+
+def calls(tree: Sequence[Node]) -> list[Call]:
+    """All calls, in order."""
+    result: list[Call] = []
+    for node in tree:
+        if isinstance(node, Call):
+            result.append(node)
+        elif not isinstance(node, Fill):
+            result += calls(node.body)
+    return result
+
+
+def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int) -> Layout:
+    """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
+    packs = [[e.itemsize for e in c.kernel.entries.values() if e.kind == nest.VECTOR] for c in calls(tree)]
+    most = max(map(sum, packs), default=0)
+    each = most + sum(per for _, per in areas)
+    while block > width and each * block > SCRATCH_LIMIT:
+        block //= 2
+    result = Layout(max(block // width * width, width))
+    at = 64
+    for size, per in areas:
+        result.offsets.append(at)
+        result.fixed.append(size)
+        at += _aligned(size + per * result.block)
+    result.packed = at
+    result.size = at + max((sum(_aligned(s * result.block) for s in p) for p in packs), default=0) + 64
+    return result
+
+
+def _aligned(size: int) -> int:
+    return (size + 63) // 64 * 64
+
+
+def descriptor(
+    tree: Sequence[Node], where: Layout, merges: Sequence[tuple[int, int]], n_operands: int, n_axes: int,
+    numbers: dict[str, int],
+) -> tuple[int, ...]:  # fmt: skip
+    """Header, merges, code.  `numbers`: a kernel's name -> its number."""
+    first = nest.HEADER + 2 * len(merges)
+    code: list[int] = []
+    _encode(tree, where, numbers, code)
+    every = calls(tree)
+    header = [0] * nest.HEADER
+    header[nest.N_OPERANDS], header[nest.N_AXES], header[nest.SCRATCH] = n_operands, n_axes, where.size
+    header[nest.N_POINTERS] = max(len(c.kernel.entries) for c in every)
+    header[nest.N_MERGES], header[nest.CODE], header[nest.END] = len(merges), first, first + len(code)
+    header[nest.WIDTH] = every[0].kernel.width
+    if _is_direct(tree):
+        words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
+        header[nest.FAST] = first + len(code) - words
+    return (*header, *(a for pair in merges for a in pair), *code)
+
+
+def _is_direct(tree: Sequence[Node]) -> bool:
+    """Is it loops around one call whose operands the library can give without a context?"""
+    while len(tree) == 1:
+        node = tree[0]
+        if isinstance(node, Call):
+            entries = node.kernel.entries.values()
+            return node.lane >= 0 and all(
+                e.kind in (nest.VECTOR, nest.SPLAT, nest.INTEGER) and e.add == NO_AREA for e in entries
+            )
+        if isinstance(node, Fill):
+            return False
+        tree = node.body
+    return False
+
+
+def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: list[int]) -> None:
+    for node in tree:
+        if isinstance(node, Fill):
+            offset, size = where.offsets[node.area], ITEMSIZE[node.dtype]
+            fixed = where.fixed[node.area]
+            code += [nest.FILL, offset, fixed, 0 if fixed else size, pattern(node.value, node.dtype)]
+        elif isinstance(node, Call):
+            entries = node.kernel.entries.values()
+            code += [nest.CALL, numbers[node.kernel.name], node.lane, len(entries)]
+            packed = where.packed
+            for e in entries:
+                code += where.entry(e, packed)
+                packed += _aligned(e.itemsize * where.block) if e.kind == nest.VECTOR else 0
+        else:
+            body: list[int] = []
+            _encode(node.body, where, numbers, body)
+            if isinstance(node, Loop):
+                code += [nest.LOOP, node.axis, len(body), *body]
+            else:
+                code += [nest.BLOCKS, node.axis, node.width, where.block // node.width * node.width, len(body), *body]

@@ -1,0 +1,512 @@
+"""A scheduled group as flat kernels and the descriptor by which the nest library runs them: a `LaunchPlan`.
+
+The loops are one ordered tree for both modes:
+
+    rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
+    columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
+
+A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and stores; a
+row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level outputs: with
+one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend on a reduction
+get a place in scratch; all others are computed where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import nest_text as nest
+from tensordsl.codegen.descriptor import Blocks, Call, Fill, Loop, Node, descriptor, layout
+from tensordsl.codegen.flat import NO_AREA, Kernel
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
+from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
+from tensordsl.codegen.schedule import kept, pass_roots, reach
+from tensordsl.codegen.text import emit, splat
+
+ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
+LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row kernel to be: behind pass `step` (its reductions `reduces`), at `level`, with stores `outs`."""
+
+    level: int
+    reduces: tuple[Val, ...] = ()
+    width: int = 1
+    outs: list[Out] = field(default_factory=list)
+    demands: dict[int, Val] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+
+
+def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
+    """The kernels of a group under a schedule; symbols are `name_0`, `name_1` and so on."""
+    return _Planner(group, schedule, name).run()
+
+
+def module_text(plans: Iterable[LaunchPlan]) -> str:
+    """One LLVM module of all the plans' kernels, with what they share once."""
+    shared: dict[str, None] = {}
+    bodies = []
+    for p in plans:
+        shared |= dict.fromkeys(sorted(p.declarations))
+        bodies.append(p.text)
+    return "\n".join([*sorted(shared), *bodies])
+
+
+class _Planner:
+    def __init__(self, group: Group, schedule: Schedule, name: str) -> None:
+        self.group, self.schedule, self.name = group, schedule, name
+        self.axes = tuple(group.extents)
+        self.axis = {a: k for k, a in enumerate(self.axes)}
+        self.columns = schedule.lane in group.parallel
+        self.level = levels(group.roots)
+        self.steps = passes(group)
+        self.local = frozenset(a for p in self.steps for a in p.local)
+        self.operands: dict[tuple[int, Any], int] = {}
+        self.buffers: list[tuple[Buffer, tuple[Any, ...]]] = []
+        self.ints: dict[tuple[Any, ...], int] = {}
+        self.areas: list[tuple[int, int]] = []  # (bytes, bytes per element of a block)
+        self.places: dict[int, int] = {}  # row-level values -> area
+        self.states: dict[int, list[int]] = {}  # reduce -> areas
+        self.kernels: list[Kernel] = []
+        self.results: dict[int, list[Val]] = {}
+        self.rows: list[_Row] = []
+        self.number = len(self.steps)  # the pass in work
+        self.offsets: list[Node] = []
+        self.has_heavy: dict[int, bool] = {}
+        for v in reach(group.roots):
+            self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
+        for v in reach(group.roots):
+            if v.op == "load":
+                self.operand(*v.attr)
+            elif v.op == "result":
+                self.results.setdefault(id(v.args[0]), []).append(v)
+        self.n_inputs = len(self.buffers)
+        for o in group.outs:
+            self.buffers.append((o.buffer, o.map))
+        self.outputs = {id(o): self.n_inputs + k for k, o in enumerate(group.outs)}
+        self.kept = {id(v): (v, o) for v, o in kept(group) if any(v is k for k in schedule.keep)}
+
+    # -- tables
+    def operand(self, buffer: Buffer, entries: tuple[Any, ...]) -> int:
+        """An operand is a buffer under one map: its number."""
+        key = id(buffer), entries
+        if key not in self.operands:
+            self.operands[key] = len(self.buffers)
+            self.buffers.append((buffer, entries))
+        return self.operands[key]
+
+    def integer(self, kernel: Kernel, *what: Any) -> str:
+        return kernel.integer(self.ints.setdefault(what, len(self.ints)))
+
+    def area(self, size: int, per_element: int = 0) -> int:
+        self.areas.append((size, per_element))
+        return len(self.areas) - 1
+
+    def kernel(self, width: int, loops: bool) -> Kernel:
+        self.kernels.append(Kernel(f"{self.name}_{len(self.kernels)}", width, loops))
+        return self.kernels[-1]
+
+    def varies(self, v: Val, lane: str) -> bool:
+        """Does the value differ between the lanes of a block?  In columns mode every result does, by its place."""
+        return lane in v.axes or (self.columns and self.level[id(v)] > 0)
+
+    def is_row(self, v: Val) -> bool:
+        return not (v.axes & self.local)
+
+    # -- the plan
+    def run(self) -> LaunchPlan:
+        if not self.axes:
+            return self.scalar_plan()
+        tree = self.tree()
+        return self.finish(tree)
+
+    def tree(self) -> list[Node]:
+        """The loops around the kernels."""
+        lane = self.schedule.lane
+        points = [(k, p) for k, p in enumerate(self.steps) if p.local]
+        rows = self.rows = self.row_kernels(points)
+        for k, p in points:
+            for r in p.reduces:
+                self.states[id(r)] = self.state_areas(r, self.schedule.width[k])
+        bodies = [self.point_nodes(k, p) for k, p in points]
+        for row in reversed(rows):  # a row kernel may ask earlier ones for values
+            self.row_nodes(row)
+        body: list[Node] = list(rows[0].nodes)
+        for nodes, row in zip(bodies, rows[1:-1], strict=True):
+            body += [*nodes, *row.nodes]
+        body += rows[-1].nodes
+        outer = [a for a in self.group.parallel if a != lane]
+        if self.columns:
+            body = [Blocks(self.axis[lane], min(self.schedule.width), body)]
+        for a in reversed(outer):
+            body = [Loop(self.axis[a], body)]
+        return body
+
+    def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
+        """[before all passes, one behind each point pass, behind all passes]."""
+        first, last = _Row(0), _Row(LAST_LEVEL)
+        behind = [_Row(self.level_behind(p), p.reduces, self.schedule.width[k]) for k, p in points]
+        rows = [first, *behind, last]
+        for p in self.steps:
+            for o in p.outs if not p.local else ():
+                if not points:
+                    home = first
+                else:
+                    level = self.level[id(o.value)]
+                    at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
+                    home = rows[at] if level and not self.read_later(o, points[at:]) else last
+                home.outs.append(o)
+        return rows
+
+    def level_behind(self, p: Pass) -> int:
+        return max((self.level[id(r)] + 1 for r in p.reduces), default=-1)
+
+    def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
+        """May later passes read the output's storage (an operand of its type at the same points)?"""
+        values = reach([r for _, p in points for r in pass_roots(p)])
+        return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
+
+    def state_areas(self, reduce: Val, width: int) -> list[int]:
+        types = reduce.attr[0].state(reduce.type)
+        if self.columns:
+            return [self.area(0, ITEMSIZE[t]) for t in types]
+        return [self.area(ITEMSIZE[t] * width) for t in types]
+
+    # -- point kernels
+    def lane_of(self, p: Pass) -> str:
+        lane = self.schedule.lane
+        return lane if self.columns or lane in p.local else p.local[-1]
+
+    def point_nodes(self, number: int, p: Pass) -> list[Node]:
+        """Fills, loops and calls of a pass."""
+        self.number = number
+        lane, width = self.lane_of(p), self.schedule.width[number]
+        width = min(self.schedule.width) if self.columns else width
+        outs = [o for o in self.stores(number, p)]
+        keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
+        roots = [a for r in p.reduces for a in r.args] + [o.value for o in outs] + [v for v, _ in keeps]
+        calls = self.vector_calls(roots, lane, width, None)
+        self.finish_point(calls[-1].kernel, p, outs, keeps)
+        offsets = self.offsets
+        body: list[Node] = [*offsets, *calls]
+        if not self.columns:
+            body = [*offsets, Blocks(self.axis[lane], width, list(calls))]
+        for a in reversed([a for a in p.local if a != lane]):
+            body = [Loop(self.axis[a], body)]
+        fills = []
+        for r in p.reduces:
+            types, identity = r.attr[0].state(r.type), r.attr[0].identity(r.type)
+            fills += [Fill(a, t, i) for a, t, i in zip(self.states[id(r)], types, identity, strict=True)]
+        return [*fills, *body]
+
+    def stores(self, number: int, p: Pass) -> list[Out]:
+        """The outputs that this pass stores: its own, unless a later pass reads what may be their storage."""
+        points = [(k, q) for k, q in enumerate(self.steps) if q.local]
+        mine = []
+        for k, q in points:
+            for o in q.outs:
+                readers = [j for j, s in points if j > k and self.read_later(o, [(j, s)])]
+                same = [j for j, s in points if readers and j >= readers[-1] and s.local == q.local]
+                if number == (same[0] if same else k):
+                    mine.append(o)
+        return mine
+
+    def first_use(self, v: Val) -> int:
+        return next(k for k, p in enumerate(self.steps) if any(w is v for w in reach(pass_roots(p), self.is_row)))
+
+    def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
+        """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
+        for k, r in enumerate(p.reduces):
+            operands, areas = [kernel.lanes[id(a)] for a in r.args], self.states[id(r)]
+            if not self.columns:
+                kernel.accumulate(k, r, operands, areas)
+                continue
+            types = r.attr[0].state(r.type)
+            state = [kernel.load_area(a, t) for a, t in zip(areas, types, strict=True)]
+            state = kernel.part(kernel.body, r, "step", [*state, *operands], kernel.width)
+            for a, t, x in zip(areas, types, state, strict=True):
+                kernel.store_area(a, t, x)
+        for v, o in [*keeps, *((o.value, o) for o in outs)]:
+            kernel.store_vector(self.outputs[id(o)], v.type, kernel.lanes[id(v)])
+
+    # -- row kernels
+    def row_nodes(self, row: _Row) -> None:
+        """Emit a row kernel into its nodes, if there is anything for it to do."""
+        roots = [*row.demands.values(), *(o.value for o in row.outs)]
+        if not roots:
+            return
+        if self.columns:
+            calls = self.vector_calls(roots, self.schedule.lane, min(self.schedule.width), row)
+            kernel = calls[-1].kernel
+            for v in row.demands.values():
+                kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
+            for o in row.outs:
+                kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
+            row.nodes = [*self.offsets, *calls]
+            return
+        kernel = self.kernel(1, False)
+        self.scalar_values(kernel, roots, row)
+        for v in row.demands.values():
+            kernel.store_area(self.places[id(v)], v.type, kernel.scalars[id(v)])
+        for o in row.outs:
+            kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
+        row.nodes = [Call(kernel, -1)]
+
+    def place(self, v: Val) -> int:
+        """The area of a row-level value, which its home row kernel is asked to fill."""
+        if id(v) not in self.places:
+            size = ITEMSIZE[v.type]
+            varies = self.columns and self.varies(v, self.schedule.lane)
+            self.places[id(v)] = self.area(0, size) if varies else self.area(size)
+            self.home(v).demands[id(v)] = v
+        return self.places[id(v)]
+
+    def home(self, v: Val) -> _Row:
+        if v.op == "result":
+            return next(r for r in self.rows if any(q is v.args[0] for q in r.reduces))
+        return [r for r in self.rows if r.level == self.level[id(v)]][-1]
+
+    def is_placed(self, v: Val, row: _Row | None) -> bool:
+        """Is the value loaded from scratch in a point kernel (row None) or in this row kernel?"""
+        if v.op in LEAVES or not self.is_row(v) or not isinstance(v.type, str):
+            return False
+        level = self.level[id(v)]
+        if row is None:
+            return level > 0 or self.has_heavy[id(v)]
+        if v.op == "result" and any(v.args[0] is r for r in row.reduces):
+            return False
+        return 0 < level < row.level or (v.op == "result" and level == row.level)
+
+    # -- values
+    def scalar_values(self, kernel: Kernel, roots: Sequence[Val], row: _Row | None) -> None:
+        """Compute values that do not vary along the lanes, before the loop."""
+        env = kernel.scalars
+        for v in reach(roots, lambda v: id(v) in env or self.is_placed(v, row)):
+            if id(v) in env:
+                continue
+            if self.is_placed(v, row):
+                env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
+            elif v.op == "result":
+                self.bind_results(env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], row.width))
+        emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
+
+    def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
+        for v in self.results[id(reduce)]:
+            env[id(v)] = names[v.attr]
+
+    def scalar_leaf(self, kernel: Kernel, v: Val) -> str:
+        if v.op == "extent":
+            return self.integer(kernel, "extent", v.attr)
+        if v.op == "index":
+            return kernel.position(self.axis[v.attr])
+        assert v.op == "load", v.op
+        operand = self.operand(*v.attr)
+        pointer = kernel.pointer(nest.SPLAT, operand, ITEMSIZE[v.type], nest.READ)
+        if v.args:
+            offset = self.scalar_offset(kernel, v)
+            pointer = kernel.before.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+        return kernel.load_scalar(pointer, v.type)
+
+    def scalar_offset(self, kernel: Kernel, v: Val) -> str:
+        """Bytes to the element that the indices of an indexed load name; its indices are scalars, computed already."""
+        buffer, entries = v.attr
+        total, code = "0", kernel.before
+        for d, m in enumerate(entries):
+            if isinstance(m, tuple):
+                a = v.args[m[1]]
+                extent = self.integer(kernel, "extent", buffer.shape[d])
+                index = kernel.wrapped(code, kernel.scalars[id(a)], a.type, extent, 1)
+                step = self.integer(kernel, "stride", self.operand(buffer, entries), d)
+                total = code.op(f"add i64 {total}, {code.op(f'mul i64 {index}, {step}')}")
+        return total
+
+    def vector_calls(self, roots: Sequence[Val], lane: str, width: int, row: _Row | None) -> list[Call]:
+        """Kernels that compute `roots` over a block; the last one has their names in `lanes`.  A pass of too many operations is
+        several kernels, with temporaries in scratch.  Before them, in `self.offsets`: the kernel of byte offsets."""
+        self.pending: list[tuple[Val, int]] = []
+
+        def is_stop(v: Val) -> bool:
+            return self.is_leaf(v, lane, row)
+
+        operations = [v for v in reach(roots, is_stop) if not is_stop(v) and v.op != "index"]
+        size = self.schedule.split
+        parts = -(-len(operations) // size) if len(operations) > size * 5 // 4 else 1
+        step = -(-len(operations) // parts) if parts > 1 else 0
+        temporaries: dict[int, int] = {}
+        result = []
+        for k in range(parts - 1):
+            mine, rest = operations[k * step : (k + 1) * step], operations[(k + 1) * step :]
+            used = {id(a) for v in rest for a in v.args} | {id(v) for v in roots}
+            exported = [v for v in mine if id(v) in used]
+            kernel = self.kernel(width, True)
+            self.vector_values(kernel, exported, lane, row, temporaries)
+            for v in exported:
+                temporaries[id(v)] = self.area(0, ITEMSIZE[v.type])
+                kernel.store_area(temporaries[id(v)], v.type, kernel.lanes[id(v)])
+            result.append(Call(kernel, self.axis[lane]))
+        kernel = self.kernel(width, True)
+        self.vector_values(kernel, roots, lane, row, temporaries)
+        self.offsets = self.offset_call(row)
+        return [*result, Call(kernel, self.axis[lane])]
+
+    def is_leaf(self, v: Val, lane: str, row: _Row | None) -> bool:
+        """Does a vector kernel take the value as it is: constant, placed, scalar, or an operand along the lanes?"""
+        return (
+            v.op == "const"
+            or self.is_placed(v, row)
+            or not self.varies(v, lane)
+            or self.is_vector(v, lane)
+            or self.is_kept(v)
+        )
+
+    def is_vector(self, v: Val, lane: str) -> bool:
+        return v.op == "load" and not any(self.varies(a, lane) for a in v.args)
+
+    def is_kept(self, v: Val) -> bool:
+        """Was the value stored in an output by an earlier pass than the one in work?"""
+        return id(v) in self.kept and self.first_use(v) < self.number
+
+    def vector_values(
+        self, kernel: Kernel, roots: Sequence[Val], lane: str, row: _Row | None, temporaries: dict[int, int]
+    ) -> None:
+        env = kernel.lanes
+        values = reach(roots, lambda v: id(v) in temporaries or self.is_leaf(v, lane, row))
+        scalars = [v for v in values if not self.varies(v, lane) and id(v) not in temporaries and v.op != "const"]
+        self.scalar_values(kernel, scalars, row)
+        for v in values:
+            if id(v) in temporaries:
+                env[id(v)] = kernel.load_area(temporaries[id(v)], v.type)
+            elif v.op == "const":
+                continue
+            elif not self.varies(v, lane):
+                kernel.splat(v)
+            elif self.is_placed(v, row):
+                env[id(v)] = kernel.load_area(self.place(v), v.type)
+            elif self.is_kept(v):
+                env[id(v)] = kernel.load_vector(self.outputs[id(self.kept[id(v)][1])], v.type)
+            elif self.is_vector(v, lane):
+                env[id(v)] = kernel.load_vector(self.operand(*v.attr), v.type, self.offset_area(v))
+            elif v.op == "result" and id(v) not in env:
+                self.finish_columns(kernel, v.args[0])
+        emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane, values))
+
+    def finish_columns(self, kernel: Kernel, reduce: Val) -> None:
+        types = reduce.attr[0].state(reduce.type)
+        state = [kernel.load_area(a, t) for a, t in zip(self.states[id(reduce)], types, strict=True)]
+        self.bind_results(kernel.lanes, reduce, kernel.part(kernel.body, reduce, "finish", state, kernel.width))
+
+    def offset_area(self, v: Val) -> int:
+        if not v.args:
+            return NO_AREA
+        for w, area in self.pending:
+            if w is v:
+                return area
+        self.pending.append((v, self.area(8)))
+        return self.pending[-1][1]
+
+    def offset_call(self, row: _Row | None) -> list[Node]:
+        """The kernel that computes the byte offsets of loads along the lanes at indices that are scalars."""
+        if not self.pending:
+            return []
+        kernel = self.kernel(1, False)
+        for v, area in self.pending:
+            self.scalar_values(kernel, v.args, row)
+            kernel.store_area(area, "int64", self.scalar_offset(kernel, v))
+        return [Call(kernel, -1)]
+
+    def vector_leaf(self, kernel: Kernel, v: Val, lane: str, values: Sequence[Val]) -> str:
+        gathers = any(w.op == "load" and not self.is_vector(w, lane) and self.varies(w, lane) for w in values)
+        if v.op == "index":
+            return kernel.lane_index(self.axis[lane], gathers)
+        assert v.op == "load", v.op
+        buffer, entries = v.attr
+        operand, code, W = self.operand(buffer, entries), kernel.body, kernel.width
+        t, total = f"<{W} x i64>", "zeroinitializer"
+        for d, m in enumerate(entries):
+            if isinstance(m, tuple):
+                a = v.args[m[1]]
+                index = kernel.lanes[id(a)]
+                index = kernel.wrapped(code, index, a.type, self.integer(kernel, "extent", buffer.shape[d]), W)
+            elif m == lane:
+                index = kernel.relative(True)
+            else:
+                continue
+            step = splat(kernel.before, self.integer(kernel, "stride", operand, d), "int64", W)
+            total = code.op(f"add {t} {total}, {code.op(f'mul {t} {index}, {step}')}")
+        return kernel.gather(operand, v.type, total)
+
+    # -- results
+    def scalar_plan(self) -> LaunchPlan:
+        """A group without axes: one kernel of one lane; P is the operands, the integers, then the flag."""
+        kernel = self.kernel(1, False)
+        self.rows = [_Row(0)]
+        self.scalar_values(kernel, self.group.roots, self.rows[0])
+        for o in self.group.outs:
+            kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
+        kernel.entries = dict(sorted(kernel.entries.items(), key=lambda e: (ORDER.index(e[0][0]), e[0][1])))
+        return self.launch_plan(())
+
+    def finish(self, tree: Sequence[Node]) -> LaunchPlan:
+        width = max(k.width for k in self.kernels)
+        where = layout(tree, self.areas, self.schedule.block, width)
+        numbers = {k.name: i for i, k in enumerate(self.kernels)}
+        return self.launch_plan(descriptor(tree, where, self.merges(), len(self.buffers), len(self.axes), numbers))
+
+    def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
+        declarations: dict[str, str] = {}
+        for k in self.kernels:
+            for table in k.needs():
+                declarations |= table
+        return LaunchPlan(
+            symbols=tuple(k.name for k in self.kernels),
+            text="\n".join(k.text() for k in self.kernels),
+            descriptor=words,
+            operands=tuple(b for b, _ in self.buffers),
+            n_inputs=self.n_inputs,
+            axes=self.axes,
+            extents=tuple(self.group.extents[a] for a in self.axes),
+            strides=tuple(
+                tuple(tuple(d for d, m in enumerate(entries) if m == a) for a in self.axes)
+                for _, entries in self.buffers
+            ),
+            ints=tuple(self.ints),
+            may_fail=any(k.fails for k in self.kernels),
+            work=self.work(),
+            declarations=frozenset(declarations.values()),
+        )
+
+    def work(self) -> int:
+        """Nanoseconds per 1,000 points, by a rough price per operation."""
+        price = 0.0
+        for v in reach(self.group.roots):
+            size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
+            price += size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)
+        return int(price) + 100
+
+    def merges(self) -> list[tuple[int, int]]:
+        """Pairs of axes, outer before inner, which the library may make one where all strides allow it."""
+        lane, points = self.schedule.lane, [p for p in self.steps if p.local]
+        values = reach(self.group.roots)
+        pinned = {v.attr for v in values if v.op == "index"}
+        for v in values:
+            if v.op == "load" and v.args and any(lane in a.axes for a in v.args):
+                pinned |= {m for m in v.attr[1] if m == lane}
+        outer = [a for a in self.group.parallel if a != lane]
+        chains = [[*outer, lane] if self.columns else outer]
+        if len({p.local for p in points}) == 1:
+            local = [a for a in points[0].local if a != lane]
+            chains.append(local if self.columns else [*local, lane] if lane in points[0].local else [])
+        pairs = [(a, b) for chain in chains for a, b in zip(chain, chain[1:], strict=False)]
+        return [
+            (self.axis[a], self.axis[b]) for a, b in pairs
+            if not {a, b} & pinned and (b != lane or self.lane_covers(a, lane))
+        ]  # fmt: skip
+
+    def lane_covers(self, a: str, lane: str) -> bool:
+        """Has every operand along `a` the lane axis too?  Else a merged axis would move what kernels take as a scalar."""
+        return all(lane in entries or a not in entries for _, entries in self.buffers)

@@ -1,0 +1,120 @@
+"""The choices of the CPU for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+
+Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays along
+it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tensordsl.codegen.group import Group, Out, Pass, Schedule, levels, passes
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
+
+SPLIT = 60
+MAX_LANES = 128  # kernels compare lane numbers as bytes
+ROW_BLOCK = 4096
+COLUMN_BLOCK = 1024
+REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
+
+
+def schedule(group: Group, *, vector_bytes: int = 64) -> Schedule:
+    """The CPU's schedule of a group, for vector registers of `vector_bytes`."""
+    if not group.extents:
+        return Schedule("", (1,), 1, (), SPLIT)
+    lane, steps = lane_axis(group), passes(group)
+    keep = tuple(v for v, _ in kept(group))
+    widths = [_lanes(group, p, keep, vector_bytes) for p in steps]
+    if lane not in group.parallel:
+        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
+    block = REREAD_BLOCK if sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
+    return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
+
+
+def lane_axis(group: Group) -> str:
+    """The last axis of most operands, counted by rank; of equals the innermost."""
+    order = list(group.extents)
+    count = dict.fromkeys(order, 0)
+    loads = [v.attr[1] for v in reach(group.roots) if v.op == "load"]
+    for entries in [*loads, *(o.map for o in group.outs)]:
+        if entries and isinstance(entries[-1], str):
+            count[entries[-1]] += len(entries)
+    return max(order, key=lambda a: (count[a], order.index(a)))
+
+
+def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
+    """`scalar.walk`, but not below values where `stop` holds."""
+    order: dict[int, Val] = {}
+    stack = [(v, False) for v in reversed(list(roots))]
+    while stack:
+        v, ready = stack.pop()
+        if id(v) in order:
+            continue
+        if ready or stop(v):
+            order[id(v)] = v
+            continue
+        stack.append((v, True))
+        stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+    return list(order.values())
+
+
+def pass_roots(p: Pass) -> list[Val]:
+    return [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
+
+
+def kept(group: Group) -> list[tuple[Val, Out]]:
+    """(value, output): dear values that several passes need, stored in an output until its own pass.
+
+    softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later pass
+    reads an operand that may be the output's storage: one of its type at the same points.
+    """
+    level, steps = levels(group.roots), [p for p in passes(group) if p.local]
+    local = {a for p in steps for a in p.local}
+
+    def is_row(v: Val) -> bool:
+        return not (v.axes & local)
+
+    result: list[tuple[Val, Out]] = []
+    for last, p in enumerate(steps):
+        for o in p.outs:
+            for first, v in _shared(steps[: last + 1], is_row):
+                entries = {m for m in o.map if isinstance(m, str)}
+                if first == last or v.type != o.buffer.type or v.axes != entries or any(v is w for w, _ in result):
+                    continue
+                later = reach(
+                    [r for q in steps[first + 1 :] for r in pass_roots(q)], lambda w, v=v: w is v or is_row(w)
+                )
+                reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
+                used = [q for q in steps[last + 1 :] if any(w is v for w in reach(pass_roots(q), is_row))]
+                if not reads and not used and level[id(v)] < level[id(o.value)]:
+                    result.append((v, o))
+                    break
+    return result
+
+
+def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
+    """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
+    sets = [reach(pass_roots(p), is_row) for p in steps]
+    seen: dict[int, int] = {}
+    for k, values in reversed(list(enumerate(sets))):
+        for v in values:
+            if v.op in HEAVY and not is_row(v):
+                seen[id(v)] = k
+    return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
+
+
+def _lanes(group: Group, p: Pass, keep: tuple[Val, ...], vector_bytes: int) -> int:
+    """Native lanes of the widest type; twice that with dear functions or states of several values, four times for other
+    reductions: independent accumulators hide the latency of the adds."""
+    local = {a for q in passes(group) for a in q.local}
+    values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
+    types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
+    types += [t for r in p.reduces for t in r.attr[0].state(r.type)]
+    types += [o.buffer.type for o in p.outs]
+    native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
+    states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
+    heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
+    light = sum(v.op not in LEAVES for v in values) <= 8
+    factor = 2 if heavy or states > 1 else 4 if p.reduces and light else 1
+    return min(native * factor, MAX_LANES)
