@@ -11,6 +11,7 @@ from benchmarks.harness import PEERS, Result, Run
 from benchmarks.workloads import BY_NAME, Target
 
 OURS = "tensordsl"
+Minima = dict[tuple[str, str, str], float | None]  # by workload, state and peer
 
 
 def machine() -> dict[str, Any]:
@@ -31,21 +32,30 @@ def machine() -> dict[str, Any]:
     }
 
 
+def best(run: Run) -> Minima:
+    return {(result.workload, result.state, result.peer): result.minimum for result in run.results}
+
+
 def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
-def is_met(target: Target, ours: Result, numpy: Result | None) -> bool | None:
+def is_met(target: Target, key: tuple[str, str], minima: Minima) -> bool | None:
     """Whether our best round reaches the target; None where it can't be said."""
-    if ours.minimum is None:
+    ours = minima.get((*key, OURS))
+    bounds = [(ours, target.at_most)]
+    bounds += [(ratio(ours, minima.get((*key, "numpy"))), target.ratio_to_numpy)]
+    if target.ratio_to is not None:
+        other, factor = target.ratio_to
+        bounds += [(ratio(ours, minima.get((other, key[1], OURS))), factor)]
+    bounds = [bound for bound in bounds if bound[1] is not None]
+    if any(value is None for value, _ in bounds):
         return None
-    to_numpy = ratio(ours.minimum, numpy.minimum if numpy else None)
-    is_fast = target.at_most is None or ours.minimum <= target.at_most
-    return is_fast and (target.ratio_to_numpy is None or (to_numpy is not None and to_numpy <= target.ratio_to_numpy))
+    return all(value <= most for value, most in bounds if value is not None and most is not None)
 
 
 def as_json(run: Run, seconds: float) -> dict[str, Any]:
-    minima = {(result.workload, result.state, result.peer): result.minimum for result in run.results}
+    minima = best(run)
     rows = []
     for result in run.results:
         key = (result.workload, result.state)
@@ -63,7 +73,8 @@ def as_json(run: Run, seconds: float) -> dict[str, Any]:
                 "to_tensordsl": ratio(result.minimum, minima.get((*key, OURS))),
                 "rounds": result.values,
                 "error": result.error,
-                "target": {"at_most": target.at_most, "ratio_to_numpy": target.ratio_to_numpy} if has_target else None,
+                "target": described(target, BY_NAME[result.workload].kind) if has_target else "",
+                "is_met": is_met(target, key, minima) if has_target and target else None,
             }
         )
     return {
@@ -103,6 +114,8 @@ def described(target: Target | None, kind: str) -> str:
     parts = [quantity(target.at_most, kind)] if target.at_most is not None else []
     if target.ratio_to_numpy is not None:
         parts.append(f"{target.ratio_to_numpy:g}x NumPy")
+    if target.ratio_to is not None:
+        parts.append(f"{target.ratio_to[1]:g}x the {BY_NAME[target.ratio_to[0]].what}")
     return ", ".join(parts)
 
 
@@ -111,11 +124,12 @@ def as_markdown(run: Run, seconds: float) -> str:
     facts = as_json(run, seconds)
     names = [name for name in PEERS if name in run.peers]
     found = {(result.workload, result.state, result.peer): result for result in run.results}
+    minima = best(run)
     head = ["workload", *names, "ours / NumPy", "best other / ours", "target", "met"]
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for workload, state in dict.fromkeys((result.workload, result.state) for result in run.results):
         row = {name: found.get((workload, state, name)) for name in names}
-        lines.append(f"| {' | '.join(cells(workload, state, row))} |")
+        lines.append(f"| {' | '.join(cells(workload, state, row, minima))} |")
     about = facts["machine"]
     versions = ", ".join(" with ".join(" ".join(part) for part in used.items()) for used in facts["versions"].values())
     notes = [f"- {name} was not measured: {reason}" for name, reason in run.missing.items()]
@@ -127,7 +141,7 @@ def as_markdown(run: Run, seconds: float) -> str:
     return "\n".join([caption, "", *lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def cells(workload: str, state: str, row: dict[str, Result | None]) -> list[str]:
+def cells(workload: str, state: str, row: dict[str, Result | None], minima: Minima) -> list[str]:
     kind = BY_NAME[workload].kind
     target = BY_NAME[workload].targets.get(state)
     ours, numpy = row.get(OURS), row.get("numpy")
@@ -138,7 +152,7 @@ def cells(workload: str, state: str, row: dict[str, Result | None]) -> list[str]
     if kind != "call":
         rivals = [r.minimum for name, r in row.items() if r and name not in (OURS, "numpy") and r.minimum is not None]
     to_ours = ratio(min(rivals, default=None), our_best)
-    met = is_met(target, ours, numpy) if target and ours else None
+    met = is_met(target, (workload, state), minima) if target else None
     return [
         f"{BY_NAME[workload].what}{f', {state}' if state else ''}",
         *(cell(result, kind) for result in row.values()),

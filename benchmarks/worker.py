@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import timeit
+from collections.abc import Callable
 from importlib import metadata
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,8 @@ def flat(value: Any) -> list[float]:
 
 
 def build(peer: ModuleType, workload: str) -> Call:
-    return peer.BUILD[workload](BY_NAME[workload].make())
+    call: Call = peer.BUILD[workload](BY_NAME[workload].make())
+    return call
 
 
 def probe(peer: ModuleType) -> dict[str, Any]:
@@ -96,7 +98,13 @@ def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
     return {"value": max(growth, arena or 0, 0) / large.nbytes, "arena_bytes": arena, "result": flat(value)[:1000]}
 
 
-COMMANDS = {"probe": probe, "check": check, "time": measure, "compile": compile_once, "memory": memory}
+COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
+    "probe": probe,
+    "check": check,
+    "time": measure,
+    "compile": compile_once,
+    "memory": memory,
+}
 
 
 def main() -> None:

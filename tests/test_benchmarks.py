@@ -65,3 +65,14 @@ def test_the_table_goes_between_the_markers_of_a_document(tmp_path: Path) -> Non
     )
     subprocess.run([sys.executable, "-c", program, str(document)], cwd=ROOT, check=True)
     assert document.read_text() == "above\n<!-- benchmarks: begin -->\nnew\n<!-- benchmarks: end -->\nbelow\n"
+
+
+def test_a_target_is_met_missed_or_unknown() -> None:
+    program = (
+        "from benchmarks.report import is_met; from benchmarks.workloads import Target\n"
+        "key, minima = ('b', ''), {('b', '', 'tensordsl'): 6.0, ('b', '', 'numpy'): 12.0, ('a', '', 'tensordsl'): 1.0}\n"
+        "targets = Target(6.0), Target(5.0), Target(9.0, 0.5), Target(9.0, 0.4), Target(ratio_to=('a', 5.0))\n"
+        "print([is_met(target, key, minima) for target in targets], is_met(targets[0], ('c', ''), minima))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[True, False, True, False, False] None"
