@@ -147,7 +147,8 @@ LIBRARY = {
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
         "cell_set", "cell_drop",
     ),
-    "gemm": ("gemm_float64", "gemm_float32"),
+    "gemm_float64": ("gemm_float64",),
+    "gemm_float32": ("gemm_float32",),
     "nest": ("run_nest",),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -35,10 +35,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.native_text import native_text
 
         return compile_object(native_text())
-    if name == "gemm":
+    if name.startswith("gemm_"):
         from tensordsl.codegen.gemm_text import gemm_text
 
-        return compile_object(gemm_text(native_width()))
+        return compile_object(gemm_text(name.removeprefix("gemm_"), native_width()))
     assert name == "nest", name
     from tensordsl.codegen.nest_text import text
 

@@ -71,7 +71,7 @@ def _load(name: str) -> None:
         loaded = elf.load([(blob, wanted)])
         cache.put(key, blob)
     code, [addresses] = loaded
-    if name == "gemm":
+    if name.startswith("gemm_"):
         blas = find_blas()
         for entry, value in zip(("blas_int", "cblas_float64", "cblas_float32"), blas, strict=True):
             set_entry(entry, value)

@@ -1,0 +1,493 @@
+"""The plan runner: a program executed by Python, instruction by instruction, for tests, profiles and targets without LLVM.
+
+It has the meaning of the emitted code, with more checks: storage is poisoned before its first write (nan for floats)
+and guarded at both ends, so that reads of unwritten memory show and writes past the end raise.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensordsl.codegen import abi
+from tensordsl.runtime.faults import Busy, error
+from tensordsl.runtime.layout import poke
+
+if TYPE_CHECKING:  # at run time a program is data: instructions are told apart by the names of their classes
+    from tensordsl.codegen import program as p
+    from tensordsl.codegen.program import Instr, LaunchPlan, Name, Program
+
+# (addresses, byte strides [operand][axis], extents, ints) -> true if an index was out of range
+Kernel = Callable[[list[int], list[list[int]], list[int], list[int]], Any]
+
+POISON, GUARD, EDGE = 0xFF, 0xA5, 64
+LIMIT = 1 << 47  # bytes of one item
+_gil = threading.RLock()  # what the GIL is for emitted code: a run is atomic except where it is released
+
+
+class Storage:
+    """A shared variable for the plan runner alone: `array`, the `spare` array of the last swap, who has pinned it (0: nobody)."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.array(array)
+        self.spare: Any = None
+        self.lock = 0
+
+    def is_exclusive(self, shape: tuple[int, ...]) -> bool:
+        """Whether the array has this shape and nobody else can see it."""
+        return _is_exclusive(self.array, shape, sys.getrefcount(self.array))
+
+    def take_spare(self, shape: tuple[int, ...]) -> Any:
+        """The spare array, if it fits and nobody else can see it, else None."""
+        if self.spare is None or not _is_exclusive(self.spare, shape, sys.getrefcount(self.spare)):
+            return None
+        spare, self.spare = self.spare, None
+        return spare
+
+    def swap(self, array: Any) -> None:
+        self.array, self.spare = array, self.array if self.array.nbytes <= abi.SPARE_LIMIT else None
+
+
+class CellStorage:
+    """The same over a `runtime.state.Cell`, whose spare array is left alone."""
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+
+    @property
+    def array(self) -> Any:
+        return self.cell.get()
+
+    @property
+    def lock(self) -> int:
+        return int(self.cell.locked_by)
+
+    @lock.setter
+    def lock(self, owner: int) -> None:
+        poke(self.cell.address + abi.CELL_LOCK, owner)
+
+    def is_exclusive(self, shape: tuple[int, ...]) -> bool:
+        array = self.cell.get()
+        return _is_exclusive(array, shape, sys.getrefcount(array) - 1)
+
+    def take_spare(self, shape: tuple[int, ...]) -> Any:
+        return None
+
+    def swap(self, array: Any) -> None:
+        owner, self.lock = self.lock, 0
+        self.cell.set(array)
+        self.lock = owner
+
+
+def _is_exclusive(array: Any, shape: tuple[int, ...], references: int) -> bool:
+    """`references` of an array that only its owner sees: the owner's and that of the call that counts."""
+    flags = array.flags
+    unseen = references == 2 and weakref.getweakrefcount(array) == 0
+    return bool(unseen and flags.owndata and flags.writeable and flags.c_contiguous and array.shape == shape)
+
+
+def run(
+    program: Program,
+    args: Sequence[Any],
+    shared: Sequence[Storage | CellStorage] = (),
+    kernels: Sequence[Kernel] = (),
+    hosts: Sequence[Callable[..., Any]] = (),
+    inject: int | None = None,
+    log: list[tuple[Instr, float]] | None = None,
+    fail: Callable[[int, int, tuple[int, ...]], Exception] = error,
+) -> Any:
+    """The outputs of a verified program: an array, or a list.
+
+    args: arrays of exactly the program's dtypes and ranks.  shared: `Storage` or `CellStorage`.
+    kernels: one per plan (`numpy_kernel`, `native_kernel`).  inject: ordinal of the instruction that must fail, see
+    `verify_program.faults`.  log: gets (instruction, seconds) for each one executed.  fail: the exception for (kind,
+    site, values).  A failed run leaves state as it was.
+    """
+    while True:
+        with _gil:
+            runner = _Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail)
+            try:
+                return runner.run()
+            except Busy:
+                pass
+        time.sleep(1e-4)
+
+
+def numpy_kernel(plan: LaunchPlan, function: Callable[[list[Any], list[int]], Any]) -> Kernel:
+    """A kernel from `function(views, ints)`: one array per operand, of the launch's extents, step 0 where it has no axis."""
+    dtypes = [b.type for b in plan.operands]
+
+    def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
+        views = [array_at(b, t, extents, s) for b, t, s in zip(bases, dtypes, strides, strict=True)]
+        return function(views, ints)
+
+    return kernel
+
+
+def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> Kernel:
+    """A kernel from the addresses of the plan's symbols and of the nest library's `run_nest`."""
+    import ctypes
+
+    pointer, word = ctypes.c_void_p, ctypes.c_int64
+    table = (pointer * max(len(addresses), 1))(*addresses)
+    words = (word * max(len(plan.descriptor), 1))(*plan.descriptor)
+    nest = ctypes.CFUNCTYPE(word, *[pointer] * 6)(run_nest)
+
+    def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
+        i = (word * (len(ints) + 1))(*ints, 0)
+        if not plan.descriptor:
+            ends = [ctypes.addressof(i) + 8 * k for k in range(len(ints) + plan.may_fail)]
+            b = (pointer * (len(bases) + len(ends)))(*bases, *ends)
+            ctypes.CFUNCTYPE(None, pointer, word, word)(addresses[0])(ctypes.addressof(b), 1, 1)
+            return plan.may_fail and i[len(ints)]
+        b = (pointer * max(len(bases), 1))(*bases)
+        flat = [x for row in strides for x in row]
+        s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
+        return nest(*map(ctypes.addressof, (table, words, b, s, e, i)))
+
+    return kernel
+
+
+class _Memory:
+    """An address as NumPy's array interface."""
+
+    def __init__(self, address: int, dtype: Any, shape: Sequence[int], strides: Sequence[int] | None) -> None:
+        steps = None if strides is None else tuple(strides)
+        self.__array_interface__ = {
+            "version": 3, "data": (address, False), "typestr": dtype.str, "shape": tuple(shape), "strides": steps,
+        }  # fmt: skip
+
+
+def array_at(address: int, dtype: str, shape: Sequence[int], strides: Sequence[int] | None = None) -> Any:
+    """The memory at `address` as an array; byte strides, None: C order."""
+    return np.asarray(_Memory(address, np.dtype(dtype), shape, strides))
+
+
+def _wrap(x: int) -> int:
+    return ((x + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
+
+
+ARITH: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: _wrap(a + b),
+    "sub": lambda a, b: _wrap(a - b),
+    "floordiv": lambda a, b: _wrap(a // b) if b else 0,
+    "mod": lambda a, b: a % b if b else 0,
+    "min": min,
+    "max": max,
+}
+COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+}
+
+
+class _Runner:
+    """One run: names' values (integers; pointers are addresses), the objects and arena blocks it holds."""
+
+    def __init__(
+        self,
+        program: Program,
+        args: Sequence[Any],
+        shared: Sequence[Storage | CellStorage],
+        kernels: Sequence[Kernel],
+        hosts: Sequence[Callable[..., Any]],
+        inject: int,
+        log: list[tuple[Instr, float]] | None,
+        fail: Callable[[int, int, tuple[int, ...]], Exception],
+    ) -> None:
+        self.program, self.args, self.shared = program, args, shared
+        self.kernels, self.hosts, self.inject, self.log, self.fail = kernels, hosts, inject, log, fail
+        self.values: dict[Name, int] = {}
+        self.objs: list[Any] = [None] * program.n_slots
+        self.blocks: list[tuple[Any, str, int]] = []  # storage with guards, what it is, its bytes
+        self.held: list[Any] = []  # constants and 0-d slots
+        self.pinned: list[Any] = []
+        self.released = False
+        self.result: Any = None
+        self.ordinals: dict[int, int] = {}  # id(instruction) -> its ordinal
+        if inject >= 0:
+            self.ordinals = {id(i): k for k, i in enumerate(_fallible(program))}
+
+    def run(self) -> Any:
+        try:
+            self.code(self.program.code)
+            self.close(0)
+            return self.result
+        finally:
+            if self.released:
+                _gil.acquire()
+            for storage in self.pinned:
+                storage.lock = 0
+
+    def code(self, code: Sequence[Instr]) -> None:
+        for i in code:
+            name = type(i).__name__
+            if self.inject >= 0 and name != "For" and self.ordinals.get(id(i)) == self.inject:
+                raise self.fail(abi.ERR_INJECTED, i.site, ())  # type: ignore[attr-defined]
+            start = time.perf_counter() if self.log is not None else 0.0
+            RUN[name](self, i)
+            if self.log is not None:
+                self.log.append((i, time.perf_counter() - start))
+
+    # -- integers and addresses -----------------------------------------------------------------------------------------
+    def source(self, src: p.Source) -> Any:
+        return self.args[src[1]] if src[0] == "arg" else self.shared[src[1]].array
+
+    def const(self, i: p.Const) -> None:
+        self.values[i.dst] = i.value
+
+    def extent(self, i: p.Extent) -> None:
+        self.values[i.dst] = self.source(i.src).shape[i.axis]
+
+    def stride(self, i: p.Stride) -> None:
+        self.values[i.dst] = self.source(i.src).strides[i.axis]
+
+    def data(self, i: p.Data) -> None:
+        self.values[i.dst] = self.source(i.src).ctypes.data
+
+    def arith(self, i: p.Arith) -> None:
+        self.values[i.dst] = ARITH[i.op](self.values[i.a], self.values[i.b])
+
+    def mul(self, i: p.Mul) -> None:
+        a, b = self.values[i.a], self.values[i.b]
+        if _wrap(a * b) != a * b:
+            raise self.fail(abi.ERR_OVERFLOW, i.site, (a, b))
+        self.values[i.dst] = a * b
+
+    def compare(self, i: p.Compare) -> None:
+        self.values[i.dst] = int(COMPARE[i.op](self.values[i.a], self.values[i.b]))
+
+    def check(self, i: p.Check) -> None:
+        a, b = self.values[i.a], self.values[i.b]
+        if not COMPARE[i.op](a, b):
+            raise self.fail(abi.ERR_CHECK, i.site, (a, b))
+
+    def offset(self, i: p.Offset) -> None:
+        self.values[i.dst] = self.values[i.base] + self.values[i.bytes]
+
+    def select(self, i: p.Select) -> None:
+        self.values[i.dst] = self.values[i.a if self.values[i.cond] else i.b]
+
+    def load_scalar(self, i: p.LoadScalar) -> None:
+        self.values[i.dst] = _wrap(int(array_at(self.values[i.ptr], i.dtype, ())[()]))
+
+    def store_scalar(self, i: p.StoreScalar) -> None:
+        value = np.int64(self.values[i.value])
+        array_at(self.values[i.ptr], i.dtype, ())[...] = value != 0 if i.dtype == "bool" else value.astype(i.dtype)
+
+    # -- storage --------------------------------------------------------------------------------------------------------
+    def hold(self, array: Any) -> int:
+        self.held.append(array)
+        return int(array.ctypes.data)
+
+    def slot(self, i: p.Slot) -> None:
+        self.values[i.dst] = self.hold(np.full(8, POISON, np.uint8))
+
+    def bytes(self, i: p.Bytes) -> None:
+        room = np.zeros(len(i.data) + EDGE, np.uint8)
+        start = -room.ctypes.data % EDGE
+        room[start : start + len(i.data)] = np.frombuffer(i.data, np.uint8)
+        self.values[i.dst] = self.hold(room) + start
+
+    def arena(self, i: p.Arena) -> None:
+        for name, size in i.items:
+            n = self.values[size]
+            if not 0 <= n < LIMIT:
+                raise self.fail(abi.ERR_MEMORY, i.site, ())
+            try:
+                room = np.full(n + 3 * EDGE, GUARD, np.uint8)
+            except MemoryError:
+                raise self.fail(abi.ERR_MEMORY, i.site, ()) from None
+            start = EDGE + -room.ctypes.data % EDGE
+            room[start : start + n] = POISON
+            self.blocks.append((room, name, n))
+            self.values[name] = int(room.ctypes.data) + start
+
+    def close(self, mark: int) -> None:
+        """Give back the blocks taken since there were `mark`; each must have its edges whole."""
+        for room, name, n in self.blocks[mark:]:
+            start = EDGE + -room.ctypes.data % EDGE
+            whole = (room[:start] == GUARD).all() and (room[start + n :] == GUARD).all()
+            assert whole, f"{self.program.name}: something wrote outside of {name} ({n} bytes)"
+        del self.blocks[mark:]
+
+    def new(self, dtype: Any, dims: Sequence[Name]) -> Any:
+        array = np.empty([self.values[d] for d in dims], dtype)
+        array.reshape(-1).view(np.uint8).fill(POISON)
+        return array
+
+    def new_out(self, i: p.NewOut) -> None:
+        array = self.objs[i.slot] = self.new(self.program.outputs[i.output][0], i.dims)
+        self.values[i.dst] = array.ctypes.data
+
+    def new_list(self, i: p.NewList) -> None:
+        self.objs[i.slot] = [None] * i.n
+
+    def prepare(self, i: p.Prepare) -> None:
+        storage, want = self.shared[i.shared], tuple(self.values[d] for d in i.dims)
+        if storage.lock and not self.pinned:
+            raise self.fail(abi.ERR_BUSY, i.site, ())
+        if not i.fresh and not self.pinned and storage.is_exclusive(want):
+            self.values[i.dst] = storage.array.ctypes.data
+            return
+        array = storage.take_spare(want)
+        if array is None:
+            array = self.new(storage.array.dtype, i.dims)
+        array.reshape(-1).view(np.uint8).fill(POISON)
+        self.objs[i.slot] = array
+        self.values[i.dst] = array.ctypes.data
+
+    # -- work -----------------------------------------------------------------------------------------------------------
+    def launch(self, i: p.Launch) -> None:
+        v = self.values
+        strides = [[0 if s is None else v[s] for s in row] for row in i.strides]
+        bases, extents, ints = [v[o] for o in i.operands], [v[e] for e in i.extents], [v[x] for x in i.ints]
+        bad = self.kernels[i.plan](bases, strides, extents, ints)
+        if bad and self.program.plans[i.plan].may_fail:
+            raise self.fail(abi.ERR_INDEX, i.site, ())
+
+    def gemm(self, i: p.Gemm) -> None:
+        v, size = self.values, np.dtype(i.dtype).itemsize
+        m, n, k = v[i.m], v[i.n], v[i.k]
+        a = array_at(v[i.a], i.dtype, (m, k), [size * v[s] for s in i.a_strides])
+        b = array_at(v[i.b], i.dtype, (k, n), [size * v[s] for s in i.b_strides])
+        c = array_at(v[i.c], i.dtype, (m, n), (size * v[i.ldc], size))
+        old = i.beta * c if i.beta else 0.0
+        c[...] = i.alpha * (a @ b) + old
+
+    def copy(self, i: p.Copy) -> None:
+        n = self.values[i.bytes]
+        array_at(self.values[i.dst], "uint8", (n,))[...] = array_at(self.values[i.src], "uint8", (n,))
+
+    def fill(self, i: p.Fill) -> None:
+        array_at(self.values[i.dst], "uint8", (self.values[i.bytes],)).fill(0)
+
+    def host_call(self, i: p.HostCall) -> None:
+        def view(operand: tuple[Name, str, tuple[Name, ...]]) -> Any:
+            name, dtype, dims = operand
+            return array_at(self.values[name], dtype, [self.values[d] for d in dims])
+
+        given = [view(o).copy() for o in i.inputs]
+        got, views = list(self.hosts[i.host](*given)), [view(o) for o in i.outputs]
+        if len(got) != len(views):
+            raise TypeError(f"the host function returned {len(got)} arrays, not {len(views)}")
+        for array, room in zip(got, views, strict=True):
+            if not isinstance(array, np.ndarray) or array.dtype != room.dtype or array.shape != room.shape:
+                raise TypeError(f"the host function must return {room.dtype} arrays of shape {room.shape}")
+        for array, room in zip(got, views, strict=True):
+            room[...] = array
+
+    # -- control --------------------------------------------------------------------------------------------------------
+    def loop(self, i: p.For) -> None:
+        v = self.values
+        v.update((name, v[first]) for name, first, _ in i.carried)
+        for k in range(v[i.count]):
+            mark = len(self.blocks)
+            v[i.index] = k
+            self.code(i.body)
+            after = [v[b] for _, _, b in i.carried]
+            v.update((name, value) for (name, _, _), value in zip(i.carried, after, strict=True))
+            self.close(mark)
+            if self.inject >= 0 and self.ordinals.get(id(i)) == self.inject:
+                raise self.fail(abi.ERR_INJECTED, i.site, ())
+
+    def branch(self, i: p.If) -> None:
+        v, mark, first = self.values, len(self.blocks), bool(self.values[i.cond])
+        self.code(i.then if first else i.orelse)
+        v.update([(dst, v[a if first else b]) for dst, a, b in i.results])
+        self.close(mark)
+
+    # -- state ----------------------------------------------------------------------------------------------------------
+    def pin(self, i: p.Pin) -> None:
+        if self.values[i.work] <= i.threshold:
+            return
+        if any(s.lock for s in self.shared):
+            raise self.fail(abi.ERR_BUSY, i.site, ())
+        for storage, slot in zip(self.shared, i.slots, strict=True):
+            storage.lock = threading.get_ident()
+            self.objs[slot] = storage.array
+            self.pinned.append(storage)
+
+    def release_gil(self, i: p.ReleaseGil) -> None:
+        if self.pinned:
+            self.released = True
+            _gil.release()
+
+    def acquire_gil(self, i: p.AcquireGil) -> None:
+        if self.released:
+            _gil.acquire()
+            self.released = False
+
+    def commit(self, i: p.Commit) -> None:
+        for shared, slot in i.updates:
+            if self.objs[slot] is not None:
+                self.shared[shared].swap(self.objs[slot])
+                self.objs[slot] = None
+
+    def ret(self, i: p.Return) -> None:
+        outs = [self.objs[k] for k in i.slots]
+        self.result = outs if i.list_slot >= 0 else outs[0]
+
+
+def _fallible(program: Program) -> Iterator[Instr]:
+    """The instructions that may fail, in the order of their ordinals (`verify_program.faults`)."""
+    stack: list[Any] = list(reversed(program.code))
+    while stack:
+        i = stack.pop()
+        if program.plans[i.plan].may_fail if type(i).__name__ == "Launch" else i.may_fail:
+            yield i
+        for region in ("orelse", "then", "body"):
+            stack.extend(reversed(getattr(i, region, ())))
+
+
+def show_log(log: list[tuple[Instr, float]], line: Callable[[Instr], str] = repr) -> str:
+    """A profile: microseconds per instruction, the dearest first, repeated ones added up; `line` words an instruction."""
+    total: dict[str, list[float]] = {}
+    for i, seconds in log:
+        total.setdefault(line(i), []).append(seconds)
+    rows = sorted(total.items(), key=lambda row: -sum(row[1]))
+    return "\n".join(f"{1e6 * sum(times):12.1f} us  {len(times):6d} x  {text}" for text, times in rows)
+
+
+RUN: dict[str, Callable[[_Runner, Any], None]] = {
+    "Const": _Runner.const,
+    "Extent": _Runner.extent,
+    "Stride": _Runner.stride,
+    "Data": _Runner.data,
+    "Arith": _Runner.arith,
+    "Mul": _Runner.mul,
+    "Compare": _Runner.compare,
+    "Check": _Runner.check,
+    "Offset": _Runner.offset,
+    "Select": _Runner.select,
+    "LoadScalar": _Runner.load_scalar,
+    "StoreScalar": _Runner.store_scalar,
+    "Slot": _Runner.slot,
+    "Bytes": _Runner.bytes,
+    "Arena": _Runner.arena,
+    "NewOut": _Runner.new_out,
+    "NewList": _Runner.new_list,
+    "Prepare": _Runner.prepare,
+    "Launch": _Runner.launch,
+    "Gemm": _Runner.gemm,
+    "Copy": _Runner.copy,
+    "Fill": _Runner.fill,
+    "HostCall": _Runner.host_call,
+    "For": _Runner.loop,
+    "If": _Runner.branch,
+    "Pin": _Runner.pin,
+    "ReleaseGil": _Runner.release_gil,
+    "AcquireGil": _Runner.acquire_gil,
+    "Commit": _Runner.commit,
+    "Return": _Runner.ret,
+}

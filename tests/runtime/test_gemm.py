@@ -1,0 +1,141 @@
+"""Matrix products of the library against NumPy: shapes, strides, dtypes, alpha and beta, with and without a BLAS."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from tensordsl.codegen import abi
+from tensordsl.runtime import blas, library, memory
+
+I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
+PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)
+SIZES = (0, 1, 2, 3, 4, 5, 8, 9, 17, 65)
+
+
+def gemm(a, b, c, alpha=1.0, beta=0.0, scratch=True, table=None):
+    """c = alpha a b + beta c by the library."""
+    dtype = a.dtype.name
+    library.require(f"gemm_{dtype}")
+    (m, k), n, item = a.shape, b.shape[1], a.itemsize
+    space = np.full(m * k + k * n + 1, np.nan, a.dtype)
+    PROTOTYPE(library._State.symbols[f"gemm_{dtype}"])(
+        library.table() if table is None else table, m, n, k, a.ctypes.data, *(s // item for s in a.strides),
+        b.ctypes.data, *(s // item for s in b.strides), c.ctypes.data, c.strides[0] // item, alpha, beta,
+        space.ctypes.data if scratch else None,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def without_blas() -> Iterator[int]:
+    """The address of a table that knows no BLAS."""
+    library.require("gemm_float64", "gemm_float32")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT["blas_int"] // 8] = 0
+    yield ctypes.addressof(copy)
+
+
+def layouts(rng, rows, columns, dtype):
+    """A matrix of this shape in every memory order that a caller can have."""
+    values = rng.standard_normal((rows, columns)).astype(dtype)
+    wide = np.zeros((2 * rows, 3 * columns), dtype)
+    wide[::2, ::3] = values
+    padded = np.zeros((rows, columns + 3), dtype)
+    padded[:, :columns] = values
+    yield "C", values
+    yield "F", np.asfortranarray(values)
+    yield "padded", padded[:, :columns]
+    yield "strided", wide[::2, ::3]
+    yield "reversed", np.ascontiguousarray(values[::-1, ::-1])[::-1, ::-1]
+    yield "row repeated", np.broadcast_to(values[:1], (rows, columns)) if rows else values
+    yield "column repeated", np.broadcast_to(values[:, :1], (rows, columns)) if columns else values
+
+
+def close(got, want, k, dtype):
+    tolerance = (1e-13 if dtype == "float64" else 1e-5) * max(1, k)
+    return np.allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+def check(a, b, **options):
+    dtype = a.dtype.name
+    beta = options.get("beta", 0.0)
+    m, n = a.shape[0], b.shape[1]
+    frame = np.full((m, n + 2), 7.0, dtype)
+    c = frame[:, :n]
+    old = c.copy()
+    if beta == 0:
+        c[...] = np.nan  # must not be read
+    gemm(a, b, c, **options)
+    exact = a.astype("float64") @ b.astype("float64")
+    want = options.get("alpha", 1.0) * exact + (beta * old if beta else 0.0)
+    assert close(c, want, a.shape[1], dtype), (a.shape, b.shape, a.strides, b.strides, options)
+    assert (frame[:, n:] == 7.0).all()  # nothing past the rows
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_all_small_shapes(dtype):
+    rng = np.random.default_rng(1)
+    for m in SIZES:
+        for n in SIZES:
+            for k in SIZES:
+                a, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n)))
+                check(a, b)
+                check(a.T.copy().T, b.T.copy().T)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "m, n, k", [(1, 1, 1), (3, 40, 2), (4, 5, 70), (13, 11, 12), (1, 30, 1), (30, 1, 9), (9, 9, 1)]
+)
+def test_all_strides_alpha_and_beta(dtype, m, n, k):
+    rng = np.random.default_rng(2)
+    for _, a in layouts(rng, m, k, dtype):
+        for _, b in layouts(rng, k, n, dtype):
+            check(a, b)
+            check(a, b, scratch=False)
+            check(a, b, alpha=-0.5, beta=1.0)
+            check(a, b, alpha=2.0, beta=0.25, scratch=False)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("m, n, k", [(0, 3, 2), (3, 4, 0), (5, 67, 300), (9, 130, 11), (33, 1, 40)])
+def test_without_a_blas(dtype, m, n, k, without_blas):
+    rng = np.random.default_rng(3)
+    for _, a in layouts(rng, m, k, dtype):
+        for _, b in layouts(rng, k, n, dtype):
+            check(a, b, table=without_blas)
+            check(a, b, table=without_blas, scratch=False, beta=1.0)
+            check(a, b, table=without_blas, alpha=3.0, beta=0.5)
+
+
+def test_numbers_too_large_for_the_blas_go_to_our_own_code():
+    """Rows 2^31 elements apart, in memory that is reserved but not touched between them."""
+    library.require("gemm_float32")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT["blas_int"] // 8] = 4
+    reserve = 0x4000  # MAP_NORESERVE
+    space = mmap.mmap(-1, 4 * (2**31 + 16), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | reserve)
+    far = np.lib.stride_tricks.as_strided(np.frombuffer(space, "float32"), (2, 9), (4 * 2**31, 4))
+    rng = np.random.default_rng(4)
+    far[...] = rng.standard_normal((2, 9))
+    check(far, rng.standard_normal((9, 10)).astype("float32"), table=ctypes.addressof(copy), alpha=2.0)
+
+
+def test_special_values_go_through():
+    a, b, c = np.array([[np.inf, 1.0], [np.nan, 0.0]]), np.array([[1.0, 0.0], [2.0, -np.inf]]), np.zeros((2, 2))
+    gemm(a, b, c)
+    with np.errstate(invalid="ignore"):
+        want = a @ b
+    assert np.array_equal(c, want, equal_nan=True)
+
+
+def test_a_blas_is_found_in_numpy():
+    found = blas.find_blas()
+    assert found.int_size in (4, 8) and found.float64 and found.float32
+
+
+def test_no_blas_in_a_library_without_one():
+    assert blas.find_blas(ctypes.CDLL(None)).int_size == 0
