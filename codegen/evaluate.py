@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -94,9 +93,9 @@ def _truncate(x: Array, type: Any) -> Array:
 
 
 def _fma(x: Array, y: Array, z: Array) -> Array:
-    """One rounding: in exact rational arithmetic for finite numbers (slow), so that expansions can be judged."""
+    """One rounding: in exact rational arithmetic for float64 (slow), so that expansions can be judged."""
     if x.dtype == np.float32:
-        # The product of two float32 is exact in float64; the sum rounds twice, which matters only at exact ties.
+        # The product of two float32 is exact in float64; the sum rounds twice, which matters only near ties.
         return (x.astype(np.float64) * y.astype(np.float64) + z.astype(np.float64)).astype(np.float32)
     return np.vectorize(_fma_of_doubles, otypes=[np.float64])(x, y, z)
 
@@ -104,12 +103,13 @@ def _fma(x: Array, y: Array, z: Array) -> Array:
 def _fma_of_doubles(x: float, y: float, z: float) -> float:
     from fractions import Fraction
 
-    plain = x * y + z
-    if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)) or x == 0.0 or y == 0.0:
-        return plain
+    if not (math.isfinite(x) and math.isfinite(y)) or x == 0.0 or y == 0.0:
+        return x * y + z
+    if not math.isfinite(z):
+        return z
     exact = Fraction(x) * Fraction(y) + Fraction(z)
     if exact == 0:
-        return plain
+        return x * y + z  # for the sign of the zero
     try:
         return float(exact)
     except OverflowError:
@@ -119,10 +119,6 @@ def _fma_of_doubles(x: float, y: float, z: float) -> float:
 def _keep(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """A rounding: integers are whole already."""
     return lambda x: function(x) if x.dtype.kind == "f" else x
-
-
-def _shift_right(x: Array, count: Array) -> Array:
-    return np.right_shift(x, count)
 
 
 def _sign(x: Array) -> Array:
@@ -149,10 +145,7 @@ def _gammaln(x: float) -> float:
     return math.lgamma(x)
 
 
-@lru_cache(maxsize=1)
-def _bernoulli() -> tuple[float, ...]:
-    """B_2k / (2k), k = 1..7"""
-    return (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)  # B_2k / (2k), k = 1..7
 
 
 def _digamma(x: float) -> float:
@@ -172,7 +165,7 @@ def _digamma(x: float) -> float:
         x += 1.0
     w = 1.0 / (x * x)
     series = 0.0
-    for c in reversed(_bernoulli()):
+    for c in reversed(BERNOULLI):
         series = (series + c) * w
     return math.log(x) - 0.5 / x - series - below
 
@@ -187,7 +180,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "floor": _keep(np.floor), "ceil": _keep(np.ceil), "trunc": _keep(np.trunc), "rint": _keep(np.rint),
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
     "floordiv": np.floor_divide, "mod": np.remainder, "fmod": np.fmod,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "shl": np.left_shift, "shr": _shift_right,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "shl": np.left_shift, "shr": np.right_shift,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "minimum": np.minimum, "maximum": np.maximum, "copysign": np.copysign, "select": np.where, "fma": _fma,
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,

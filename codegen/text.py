@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from tensordsl.codegen.math import EXPANSIONS, SLOW
-from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
+from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val
 
 Env = dict[int, str]
 
@@ -134,10 +134,16 @@ def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = N
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
     value = code.op(f"load {t}, ptr {pointer}, align {align}")
-    return code.op(f"icmp ne {t} {value}, zeroinitializer" if W > 1 else f"icmp ne i8 {value}, 0") if dtype == "bool" else value
+    return (
+        code.op(f"icmp ne {t} {value}, zeroinitializer" if W > 1 else f"icmp ne i8 {value}, 0")
+        if dtype == "bool"
+        else value
+    )
 
 
-def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None, suffix: str = "") -> None:
+def store(
+    code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None, suffix: str = ""
+) -> None:
     """Store W adjacent elements; `suffix` is metadata such as `, !nontemporal !0`."""
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
@@ -244,7 +250,9 @@ def _definition(name: str, dtype: str, W: int) -> tuple[str, dict[str, str], dic
 
 def _function(code: Code, symbol: str, t: str, operands: list[str], result: str) -> str:
     params = ", ".join(f"{t} {x}" for x in operands)
-    return f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
+    return (
+        f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
+    )
 
 
 def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
@@ -598,7 +606,9 @@ def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
     inside = code.op(f"and {mask} {above}, {below}")
     safe = code.op(f"select {mask} {inside}, {s} {x}, {s} {constant(0.0, source, W)}")
     value = code.op(f"fptosi {s} {safe} to {t}")
-    return code.op(f"select {mask} {inside}, {t} {value}, {t} {constant(-(1 << (8 * ITEMSIZE[target] - 1)), target, W)}")
+    return code.op(
+        f"select {mask} {inside}, {t} {value}, {t} {constant(-(1 << (8 * ITEMSIZE[target] - 1)), target, W)}"
+    )
 
 
 def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:

@@ -164,7 +164,9 @@ def write(name: str, table: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
-    print('"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py, not by hand."""')
+    print(
+        '"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py, not by hand."""'
+    )
     print("\n# ruff: noqa: E501")
     for name, constant in constants().items():
         write(name, constant)

@@ -78,7 +78,10 @@ def exp2(b: Builder, x: Val) -> Val:
 
 
 def _full_ln2(type: str) -> tuple[float, float]:
-    return {"float64": (0.6931471805599453, 2.3190468138462996e-17), "float32": (0.6931471824645996, -1.904654323148236e-09)}[type]
+    return {
+        "float64": (0.6931471805599453, 2.3190468138462996e-17),
+        "float32": (0.6931471824645996, -1.904654323148236e-09),
+    }[type]
 
 
 def expm1_parts(b: Builder, x: Val) -> tuple[Val, Val]:

@@ -60,7 +60,9 @@ def arctan2(b: Builder, y: Val, x: Val) -> Val:
     v, u = b.abs(y), b.abs(x)
     big, tiny = {"float64": (2.0**1000, 2.0**-960), "float32": (2.0**120, 2.0**-90)}[t]
     m = b.select(b.gt(v, u), v, u)
-    factor = b.select(b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), b.const(1.0, t)))
+    factor = b.select(
+        b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), b.const(1.0, t))
+    )
     both = b.and_(b.eq(v, inf), b.eq(u, inf))
     v = b.select(both, 1.0, b.mul(v, factor))
     u = b.select(both, 1.0, b.mul(u, factor))

@@ -91,7 +91,9 @@ def cbrt(b: Builder, x: Val) -> Val:
     q = b.floor(b.mul(b.add(third, 0.25), 1.0 / 3.0))
     j = b.sub(third, b.mul(q, 3.0))
     v = b.select(b.eq(j, 0.0), m, b.select(b.eq(j, 1.0), b.mul(m, 2.0), b.mul(m, 4.0)))
-    factor = b.select(b.eq(j, 0.0), 1.0, b.select(b.eq(j, 1.0), b.const(2.0 ** (1 / 3), x.type), b.const(2.0 ** (2 / 3), x.type)))
+    factor = b.select(
+        b.eq(j, 0.0), 1.0, b.select(b.eq(j, 1.0), b.const(2.0 ** (1 / 3), x.type), b.const(2.0 ** (2 / 3), x.type))
+    )
     t = b.mul(polynomial(b, m, CBRT[x.type]), factor)
     t3 = b.mul(b.mul(t, t), t)
     t = b.mul(t, b.div(b.fma(2.0, v, t3), b.fma(2.0, t3, v)))

@@ -47,7 +47,9 @@ def reduce_any(b: Builder, x: Val) -> Reduced:
     # the fraction in [0, 1) -> [-1/2, 1/2)
     up = b.shr(fraction, 29)
     quadrant = b.add(quadrant, up)
-    first = b.sub(b.cast(b.bitcast(fraction, "int64"), "float64"), b.mul(b.cast(b.bitcast(up, "int64"), "float64"), 2.0**30))
+    first = b.sub(
+        b.cast(b.bitcast(fraction, "int64"), "float64"), b.mul(b.cast(b.bitcast(up, "int64"), "float64"), 2.0**30)
+    )
     parts = [b.mul(first, 2.0**-30)]
     for i, word in enumerate([second, *product[2:]]):
         parts.append(b.mul(b.cast(b.bitcast(b.and_(word, mask), "int64"), "float64"), 2.0 ** (-62 - 32 * i)))
@@ -84,9 +86,7 @@ def _window(b: Builder, e: Val) -> list[Val]:
         zero = b.const(0, u)
         table = [b.select(bit, table[i + step] if i + step < len(table) else zero, table[i]) for i in range(keep)]
     mask = (1 << 32) - 1
-    return [
-        b.and_(b.or_(b.shl(table[i], shift), b.shr(table[i + 1], b.sub(32, shift))), mask) for i in range(WINDOW)
-    ]
+    return [b.and_(b.or_(b.shl(table[i], shift), b.shr(table[i + 1], b.sub(32, shift))), mask) for i in range(WINDOW)]
 
 
 def _times_words(b: Builder, m: Val, words: list[Val]) -> list[Val]:

@@ -72,7 +72,9 @@ class Kernel:
         self.assembly = lambda: machine.emit_assembly(module)
         library = llvm.JITLibraryBuilder().add_object_img(self.object).export_symbol("k")
         self._tracker = library.link(jit, f"kernel{next(_names)}")
-        self.function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(types) + 1), ctypes.c_int64)(self._tracker["k"])
+        self.function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(types) + 1), ctypes.c_int64)(
+            self._tracker["k"]
+        )
 
     def __call__(self, *arrays: Any) -> Any:
         arrays = tuple(np.asarray(a, t) for a, t in zip(arrays, self.types, strict=True))

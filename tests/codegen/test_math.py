@@ -1,0 +1,96 @@
+"""Vector mathematics: every function within its stated accuracy, special values as C99, the same at every width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from math_oracles import errors, grid, samples
+from scalar_kernels import Kernel, math_kernel
+
+from tensordsl.codegen.evaluate import evaluate
+from tensordsl.codegen.math import ACCURACY, EXPANSIONS, SLOW, complete
+from tensordsl.codegen.scalar import ARITY, MATH, Builder
+
+WIDTH = {"float64": 8, "float32": 16}
+COSTLY = ("erf", "erfc", "gammaln", "digamma")  # their oracle is mpmath
+ALL = [(name, dtype) for name in MATH for dtype in ("float64", "float32")]
+
+
+def test_every_function_has_an_expansion_and_a_bound():
+    assert set(EXPANSIONS) == set(ACCURACY) == set(MATH)
+    assert set(SLOW) <= set(MATH)
+
+
+@pytest.mark.parametrize(("name", "dtype"), ALL)
+def test_error_is_within_the_stated_bound(name, dtype):
+    x = samples(name, dtype, 300 if name in COSTLY else 20000)
+    error = errors(name, dtype, x, math_kernel(name, dtype, WIDTH[dtype])(*x))
+    worst = int(np.argmax(error))
+    assert error[worst] <= ACCURACY[name][dtype], [v[worst] for v in x]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["pow", "arctan2"])
+def test_two_arguments_at_special_values(name, dtype):
+    x, y = grid(dtype)
+    got = math_kernel(name, dtype, WIDTH[dtype])(x, y)
+    with np.errstate(all="ignore"):
+        wanted = getattr(np, name)(x.astype("float64"), y.astype("float64")).astype(dtype)
+        near = np.abs(got - wanted) <= 2 * np.spacing(np.abs(wanted))
+    same = np.isnan(got) & np.isnan(wanted) | (got == wanted) & (np.signbit(got) == np.signbit(wanted))
+    assert (same | near).all(), list(zip(x[~(same | near)], y[~(same | near)], strict=True))[:5]
+
+
+@pytest.mark.parametrize(("name", "dtype"), ALL)
+def test_result_does_not_depend_on_the_width(name, dtype):
+    x = samples(name, dtype, 40)
+    wide = math_kernel(name, dtype, WIDTH[dtype])(*x)
+    np.testing.assert_array_equal(math_kernel(name, dtype, 1)(*x), wide)
+    np.testing.assert_array_equal(math_kernel(name, dtype, 4, inline=0)(*x), wide)
+
+
+@pytest.mark.parametrize("name", [name for name in MATH if name not in SLOW])
+def test_expansion_means_the_same_in_the_evaluator(name):
+    x = samples(name, "float64", 8)
+    b = Builder()
+    params = [b.param(f"x{i}", "float64") for i in range(ARITY[name])]
+    values = dict(zip(map(id, params), x, strict=True))
+    (got,) = evaluate([EXPANSIONS[name](b, *params)], lambda v: values[id(v)])
+    np.testing.assert_array_equal(got, math_kernel(name, "float64", 8)(*x))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_without_branches_the_result_is_the_same(name, dtype):
+    x = samples(name, dtype, 500)
+    branchless = Kernel([dtype], lambda b, v: complete(b, name, v), 8)
+    np.testing.assert_array_equal(branchless(*x), math_kernel(name, dtype, 8)(*x))
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_huge_and_hard_arguments(name):
+    """The float64 nearest to a multiple of pi/2 is 6381956970095103 * 2^797."""
+    x = (
+        np.array(
+            [
+                6381956970095103.0 * 2.0**797,
+                1e22,
+                1.7976931348623157e308,
+                2.0**1000,
+                -1e300,
+                2.0**27,
+                2.0**27 - 1,
+                3.14159265358979,
+            ]
+        ),
+    )
+    assert errors(name, "float64", x, math_kernel(name, "float64", 8)(*x)).max() <= ACCURACY[name]["float64"]
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "tanh", "sigmoid", "log", "log1p", "arctan", "sinh", "softplus"])
+def test_monotonic_over_neighbouring_floats(name):
+    low, high = (0.9, 1.1) if name == "log" else (0.3, 0.4)
+    x = np.linspace(low, high, 20000, dtype="float32")
+    y = math_kernel(name, "float32", 16)(x)
+    # Rounding may make a step down of one ulp at the borders of ranges, never more.
+    assert (np.diff(y) >= -np.spacing(np.abs(y[1:]))).all()
