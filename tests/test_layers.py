@@ -18,7 +18,11 @@ FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.
 LEAVES = frozenset({"errors", "config", "version"})
 BELOW_OPS = LEAVES | {"types", "casting", "graph"}
 OPS = BELOW_OPS | {"ops"}
-FRONT = OPS | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes", "debugging"}
+FRONT = (
+    OPS
+    | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes"}
+    | {"debugging", "clone", "ifelse"}
+)
 
 # A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -34,6 +38,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "gradient": OPS | {"tensor"},
     "reference": OPS,
     "printing": OPS | {"tensor"},
+    "clone": OPS,
+    "ifelse": OPS,
     "shared": OPS | {"tensor", "arguments", "runtime"},
     "debugging": FRONT,
     "scan": FRONT,
