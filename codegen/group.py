@@ -104,7 +104,8 @@ def passes(group: Group) -> list[Pass]:
     table: dict[Any, tuple[list[Val], list[Out]]] = {}
 
     def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out]]:
-        local = tuple(a for a in group.extents if a in set(axes) and a not in group.parallel)
+        mine = set(axes) - set(group.parallel)
+        local = tuple(a for a in group.extents if a in mine)
         return table.setdefault((k, local), ([], []))
 
     for v in walk(group.roots):
