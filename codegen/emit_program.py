@@ -13,10 +13,11 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
-from tensordsl.codegen.program import Instr, Name, Program
+from tensordsl.codegen.program import Instr, Name, Program, walk_program
 
 Operand = str | int
 HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
+BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
@@ -65,6 +66,14 @@ def kernel_table(program: Program) -> list[str]:
     return [symbol for plan in program.plans for symbol in plan.symbols]
 
 
+def libraries(program: Program) -> list[str]:
+    """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
+    of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
+    calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
+    calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
+    return sorted({of[name] for name in calls})
+
+
 def emit_program(program: Program, faults: bool = False) -> str:
     """The LLVM text of a verified program.
 
@@ -85,13 +94,14 @@ class _Emitter:
         self.values: dict[Name, Operand] = {}
         self.count = 0
         self.ordinal = 0
-        self.block = "entry"
+        self.block, self.block_start = "entry", 0
         self.helpers: dict[str, str] = {}
         self.cells: set[int] = set()
         self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
         self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
         self.opened: list[str | None] = []  # per open region: its first arena block
-        self.sizes = {"bases": 0, "strides": 0, "spans": 0, "ints": 0, "dims": 0, "hosts": 0, "slots": 0}
+        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots"), 0)
+        self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
         self.divides = False
@@ -127,9 +137,12 @@ class _Emitter:
         self.put(f"store {kind} {value}, ptr {self.at(base, offset)}")
 
     def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
-        """The values written to the shared array `name` from word `start` on."""
-        base, put, n = "%" + name, self.put, self.count
+        """The values written to the shared array `name` from word `start` on, as far as they are not there already."""
+        base, put, n, known = "%" + name, self.put, self.count, self.written[name]
         for k, value in enumerate(values, start):
+            if known.get(k) == value:
+                continue
+            known[k] = value
             if k:
                 n += 1
                 put(f"%t{n} = getelementptr i64, ptr {base}, i64 {k}")
@@ -165,7 +178,7 @@ class _Emitter:
 
     def place(self, label: str) -> None:
         self.put(label + ":")
-        self.block = label
+        self.block, self.block_start = label, len(self.lines)
 
     def guard(self, ok: str, bad: str = "fail") -> None:
         """Go on if the i1 `ok` holds."""
@@ -194,9 +207,13 @@ class _Emitter:
 
     # -- the module ---------------------------------------------------------------------------------------------------
     def code(self, code: Sequence[Instr]) -> None:
-        table = EMIT
+        table, lines = EMIT, self.lines
         for i in code:
             table[type(i)](self, i)
+            if len(lines) - self.block_start > BLOCK and type(i) is not p.Return:
+                label = self.label("g")
+                self.put(f"br label %{label}")
+                self.place(label)
 
     def module(self) -> str:
         self.code(self.program.code)
@@ -408,6 +425,7 @@ class _Emitter:
         if plan.may_fail:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
             self.put(f"store i64 0, ptr {flag}")
+            self.written["ints"].pop(n, None)
         bases = self.array("bases", "ptr", pointers)
         kernel = self.load("ptr", "%kern", 8 * self.kernel_base[i.plan])
         self.put(f"call void {kernel}(ptr {bases}, i64 1, i64 1)")
@@ -448,11 +466,18 @@ class _Emitter:
         self.guard(self.op(f"icmp eq i64 {bad}, 0"))
 
     # -- control --------------------------------------------------------------------------------------------------------
+    def forget(self) -> None:
+        """Control flow meets: nothing is known of the shared arrays."""
+        for known in self.written.values():
+            known.clear()
+
     def region(self, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
         """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
         mark = len(self.undo)
         self.opened.append(None)
+        self.forget()
         self.code(code)
+        self.forget()
         block = self.opened.pop()
         if block is not None:
             self.put(f"call void {self.helper('free_arena')}(ptr %ctx, ptr %frame, ptr {block})")

@@ -417,7 +417,7 @@ def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
     of = checker.roots
     if isinstance(i, p.Data):
         return frozenset({(*i.src, True)})
-    if isinstance(i, p.Prepare) and not i.fresh:
+    if isinstance(i, p.Prepare) and not i.fresh and not checker.pinned:  # a pinned array is never written in place
         return frozenset({("prepare", i.shared, True)})
     if isinstance(i, p.Offset) and i.base in of:
         return frozenset((kind, number, kind == "local") for kind, number, _ in of[i.base])
