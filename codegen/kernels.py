@@ -286,7 +286,7 @@ class _Planner:
     def scalar_values(self, kernel: Kernel, roots: Sequence[Val], row: _Row | None) -> None:
         """Compute values that do not vary along the lanes, before the loop."""
         env = kernel.scalars
-        for v in reach(roots, lambda v: id(v) in env or self.is_placed(v, row)):
+        for v in reach(roots, lambda v: id(v) in env or v.op == "result" or self.is_placed(v, row)):
             if id(v) in env:
                 continue
             if self.is_placed(v, row):
@@ -357,7 +357,7 @@ class _Planner:
     def is_leaf(self, v: Val, lane: str, row: _Row | None) -> bool:
         """Does a vector kernel take the value as it is: constant, placed, scalar, or an operand along the lanes?"""
         return (
-            v.op == "const"
+            v.op in ("const", "result")
             or self.is_placed(v, row)
             or not self.varies(v, lane)
             or self.is_vector(v, lane)
