@@ -1,4 +1,4 @@
-"""LLVM text of the matrix-product libraries `gemm_float64` and `gemm_float32` (`codegen.abi.HELPERS` has the arguments).
+"""LLVM text of the matrix-product libraries `gemm_float64` and `gemm_float32` (arguments: `codegen.abi.HELPERS`).
 
     C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
 
@@ -6,6 +6,7 @@ Which way a product goes:
 
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (alpha = 1, beta = 0)
     m, n <= 8, k contiguous in A and B    tiles of dot products                      (alpha = 1, beta = 0)
+    m or n = 1 and not large, the same    the same
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
@@ -21,6 +22,7 @@ from tensordsl.codegen.assembly import METADATA, Asm
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 THIN = 8  # the largest m, k (or n) of the tiles
+LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the threads of the BLAS
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
 DOTS = ((4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
@@ -407,7 +409,7 @@ def _gemm(kind: str, dtype: str) -> str:
         f.ret()
     one, zero = f.op(f"fcmp oeq {kind} {alpha}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
     plain, general = f.label("plain"), f.label("general")
-    f.branch(f.all(one, zero, f.compare("sle", "i64", "%m", THIN)), plain, general)
+    f.branch(f.all(one, zero), plain, general)
     f.place(plain)
     _thin(f, kind)
     f.jump(general)
@@ -421,16 +423,21 @@ def _gemm(kind: str, dtype: str) -> str:
 
 
 def _thin(f: Asm, kind: str) -> None:
-    """m <= THIN, alpha = 1, beta = 0: return if a tile fits."""
+    """alpha = 1, beta = 0: return if a tile fits."""
+    few = f.compare("sle", "i64", "%m", THIN)
     adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
-    rows = f.all(f.compare("sle", "i64", "%k", THIN), adjacent)
+    rows = f.all(few, f.compare("sle", "i64", "%k", THIN), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
         rest = ("i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc", "i1 false")
         f.call("void", f"@rows_{kind}", *common, *rest)
         f.ret()
     units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
-    with f.when(f.all(units, f.compare("sle", "i64", "%n", THIN))):
+    small = f.all(few, f.compare("sle", "i64", "%n", THIN))
+    vector = f.op(f"or i1 {f.compare('eq', 'i64', '%m', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
+    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
+    vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
+    with f.when(f.all(units, f.op(f"or i1 {small}, {vector}"))):
         f.call("void", f"@dots_{kind}", *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc")
         f.ret()
 

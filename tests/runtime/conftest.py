@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tensordsl.codegen import target
 from tensordsl.runtime import cache, library
 

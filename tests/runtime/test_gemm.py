@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from tensordsl.codegen import abi
 from tensordsl.runtime import blas, library, memory
 
