@@ -378,12 +378,14 @@ class _Runner:
             return array_at(self.values[name], dtype, [self.values[d] for d in dims])
 
         given = [view(o).copy() for o in i.inputs]
-        got, views = list(self.hosts[i.host](*given)), [view(o) for o in i.outputs]
-        if len(got) != len(views):
-            raise TypeError(f"the host function returned {len(got)} arrays, not {len(views)}")
-        for array, room in zip(got, views, strict=True):
-            if not isinstance(array, np.ndarray) or array.dtype != room.dtype or array.shape != room.shape:
-                raise TypeError(f"the host function must return {room.dtype} arrays of shape {room.shape}")
+        got, views = self.hosts[i.host](*given), [view(o) for o in i.outputs]
+        if not isinstance(got, (list, tuple)) or len(got) != len(views):
+            raise TypeError(f"host call: expected a sequence of {len(views)} arrays, got {type(got).__name__}")
+        for array, room in zip(map(np.asarray, got), views, strict=True):
+            if array.dtype != room.dtype:
+                raise TypeError(f"host call: a result has dtype {array.dtype}, expected {room.dtype}")
+            if array.shape != room.shape:
+                raise ValueError(f"host call: a result has shape {array.shape}, expected {room.shape}")
         for array, room in zip(got, views, strict=True):
             room[...] = array
 

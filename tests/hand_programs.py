@@ -294,9 +294,10 @@ def executable(name: str, faults: bool) -> Any:
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:
+    from tensordsl.codegen import abi
     from tensordsl.runtime.faults import error as make
 
-    raise make(error.kind, error.site, error.values)
+    raise make(error.kind, error.site, error.values[: 2 if error.kind in (abi.ERR_CHECK, abi.ERR_OVERFLOW) else 0])
 
 
 def function(name: str, cells: Sequence[Any], faults: bool = False, hosts: Sequence[Any] | None = None) -> Any:
