@@ -1,1 +1,171 @@
-"""."""
+"""Symbolic tensors: constructors of variables and every function on them, under Theano's names.
+
+>>> import tensordsl.tensor as T
+>>> x = T.matrix("x")
+>>> T.sum(x**2, axis=0).type
+TensorType(float64, vector)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.graph import Constant, Variable
+from tensordsl.ops.elementwise import (
+    abs_,
+    add,
+    and_,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cast,
+    cbrt,
+    ceil,
+    clip,
+    cos,
+    cosh,
+    deg2rad,
+    divmod,
+    eq,
+    erf,
+    erfc,
+    exp,
+    exp2,
+    expm1,
+    fill,
+    floor,
+    gammaln,
+    ge,
+    gt,
+    int_div,
+    invert,
+    isfinite,
+    isinf,
+    isnan,
+    le,
+    log,
+    log1p,
+    log2,
+    log10,
+    lt,
+    maximum,
+    minimum,
+    mod,
+    mul,
+    neg,
+    neq,
+    or_,
+    pow,
+    psi,
+    rad2deg,
+    reciprocal,
+    round,
+    second,
+    sgn,
+    sigmoid,
+    sin,
+    sinh,
+    softplus,
+    sqr,
+    sqrt,
+    sub,
+    switch,
+    tan,
+    tanh,
+    tensor_copy,
+    true_div,
+    trunc,
+    xor,
+)
+from tensordsl.ops.index import diagonal, inc_subtensor, set_subtensor, take
+from tensordsl.ops.linalg import batched_dot, dot, outer, tensordot
+from tensordsl.ops.nnet import to_one_hot
+from tensordsl.ops.operands import constant
+from tensordsl.ops.reduce import (
+    all,
+    any,
+    argmax,
+    argmin,
+    logsumexp,
+    max,
+    max_and_argmax,
+    mean,
+    min,
+    norm,
+    prod,
+    ptp,
+    std,
+    sum,
+    var,
+)
+from tensordsl.ops.shape import (
+    addbroadcast,
+    alloc,
+    arange,
+    broadcast_to,
+    concatenate,
+    dimshuffle,
+    eye,
+    flatten,
+    full,
+    full_like,
+    identity_like,
+    join,
+    ones,
+    ones_like,
+    patternbroadcast,
+    repeat,
+    reshape,
+    shape,
+    shape_i,
+    shape_padaxis,
+    shape_padleft,
+    shape_padright,
+    size,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+    transpose,
+    unbroadcast,
+    zeros,
+    zeros_like,
+)
+from tensordsl.tensor import extra_ops, nnet
+from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
+from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
+from tensordsl.types import TensorType
+
+# Other names of the same functions, from Theano and NumPy.
+abs = absolute = abs_
+inv = reciprocal
+sign = sgn
+square = sqr
+where = switch
+floor_div = int_div
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
+logical_and, logical_or, logical_not = and_, or_, invert
+less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
+digamma = psi
+identity = copy = tensor_copy
+
+globals().update(CONSTRUCTORS)
+
+# Names that live above this layer and are looked up when first used.
+_LATE = {
+    **dict.fromkeys(("grad", "jacobian", "hessian", "Rop", "Lop", "verify_grad"), "tensordsl.gradient"),
+    "shared": "tensordsl.shared",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(module), name)

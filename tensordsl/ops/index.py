@@ -1,0 +1,445 @@
+"""Indexing: `x[...]` with integers, slices, newaxis, Ellipsis and integer arrays, and setting or adding to such a part.
+
+A basic index is an attribute with one entry per axis of x: ("int", k) or ("slice", start, stop, step), where each of
+k, start, stop, step is None, an int, or ("input", j): operand j of the index, a 0-d integer variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
+from tensordsl.ops.elementwise import cast
+from tensordsl.ops.operands import as_variable, broadcast_shapes, constant
+from tensordsl.ops.reduce import sum_to
+from tensordsl.ops.shape import (
+    DIMSHUFFLE,
+    addbroadcast,
+    dimshuffle,
+    shape_padleft,
+    stack,
+    stacked_scalars,
+    steps,
+    zeros_like,
+)
+from tensordsl.types import INTEGERS
+
+Index = tuple[tuple[Any, ...], ...]
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+def _index_dtype(x: str, *ints: str, index: Index) -> str:
+    for t in ints:
+        if t not in INTEGERS:
+            raise TypeError(f"index must be integers, got {t}")
+    return x
+
+
+def _part_shape(d: Dims, x: Any, *ints: Any, index: Index) -> tuple[Any, ...]:
+    def value(bound: Any) -> Any:
+        return d.value(ints[bound[1]]) if isinstance(bound, tuple) else bound
+
+    shape = d.shape(x)
+    if len(index) != len(shape):
+        raise ValueError(f"an index of {len(index)} entries for a tensor with {len(shape)} axes")
+    return tuple(
+        slice_length(d, n, *map(value, entry[1:])) for n, entry in zip(shape, index, strict=True) if entry[0] == "slice"
+    )
+
+
+def slice_length(d: Dims, n: Any, start: Any, stop: Any, step: Any) -> Any:
+    """The length of `range(n)[start:stop:step]`, for bounds and steps of either sign."""
+    if start is None and stop is None and step in (None, 1, -1):
+        return n
+    step = 1 if step is None else step
+    if not isinstance(step, int):
+        return _either_length(d, n, start, stop, step)
+    if step > 0:
+        low = 0 if start is None else _clamp(d, n, start, 0)
+        high = n if stop is None else _clamp(d, n, stop, 0)
+    else:
+        low = d.sub(n, 1) if start is None else _clamp(d, n, start, -1)
+        high = -1 if stop is None else _clamp(d, n, stop, -1)
+    return steps(d, low, high, step)
+
+
+def _clamp(d: Dims, n: Any, bound: Any, least: int) -> Any:
+    """A bound with negatives counted from the end, within [least, n + least]."""
+    if isinstance(bound, int):
+        wrapped = bound if bound >= 0 else d.add(n, bound)
+    else:
+        is_negative = d.minimum(d.maximum(d.sub(0, bound), 0), 1)
+        wrapped = d.add(bound, d.mul(n, is_negative)) if bound is not None else None
+    return d.minimum(d.maximum(wrapped, least), d.add(n, least))
+
+
+def _either_length(d: Dims, n: Any, start: Any, stop: Any, step: Any) -> Any:
+    """`slice_length` for a step whose sign is not known: the length forwards where it is positive, else backwards."""
+    is_negative = d.minimum(d.maximum(d.sub(0, step), 0), 1)
+
+    def ends(least: int, first: Any, last: Any) -> tuple[Any, Any]:
+        return (
+            first if start is None else _clamp(d, n, start, least),
+            last if stop is None else _clamp(d, n, stop, least),
+        )
+
+    size = d.maximum(d.maximum(step, d.sub(0, step)), 1)
+    forwards = steps(d, *ends(0, 0, n), size)
+    low, high = ends(-1, d.sub(n, 1), -1)
+    backwards = steps(d, high, low, size)
+    return d.add(d.mul(forwards, d.sub(1, is_negative)), d.mul(backwards, is_negative))
+
+
+def _inc_dtype(x: str, y: str, *ints: str, index: Index, set: bool) -> str:
+    return _updated_dtype(x, y, ints)
+
+
+def _updated_dtype(x: str, y: str, ints: Sequence[str]) -> str:
+    if x != y:
+        raise TypeError(f"wants x and y of one dtype, got {x} and {y}")
+    for t in ints:
+        if t not in INTEGERS:
+            raise TypeError(f"index must be integers, got {t}")
+    return x
+
+
+def _inc_shape(d: Dims, x: Any, y: Any, *ints: Any, index: Index, set: bool) -> tuple[Any, ...]:
+    def value(bound: Any) -> Any:
+        return d.value(ints[bound[1]]) if isinstance(bound, tuple) else bound
+
+    part = [
+        slice_length(d, n, *map(value, entry[1:]))
+        for n, entry in zip(d.shape(x), index, strict=True)
+        if entry[0] == "slice"
+    ]
+    _check_fits(d, part, d.shape(y))
+    return d.shape(x)
+
+
+def _check_fits(d: Dims, part: Sequence[Any], y: Sequence[Any]) -> None:
+    """y broadcasts to the part it is written to."""
+    if len(y) > len(part):
+        raise ValueError(f"a value with {len(y)} axes does not fit a part with {len(part)}")
+    for n, m in zip(part[len(part) - len(y) :], y, strict=True):
+        if not (isinstance(m, int) and m == 1):
+            d.same(n, m, "the value does not fit the part of x")
+
+
+def take_axes(ndim: int, axes: tuple[int, ...], rank: int) -> list[Any]:
+    """What each axis of `take`'s result is: ("index", k) or ("axis", k).  NumPy's rule: the indices' axes stand where
+    the indexed axes stood if those are neighbours, else in front."""
+    indices = [("index", k) for k in range(rank)]
+    rest = [("axis", k) for k in range(ndim) if k not in axes]
+    at = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    return rest[:at] + indices + rest[at:]
+
+
+def _take_shape(d: Dims, x: Any, *indices: Any, axes: tuple[int, ...]) -> tuple[Any, ...]:
+    shape = d.shape(x)
+    common = broadcast_shapes(d, [d.shape(i) for i in indices])
+    return tuple(common[k] if kind == "index" else shape[k] for kind, k in take_axes(len(shape), axes, len(common)))
+
+
+def _take_dtype(x: str, *ints: str, axes: tuple[int, ...]) -> str:
+    return _updated_dtype(x, x, ints)
+
+
+def _inc_take_dtype(x: str, y: str, *ints: str, axes: tuple[int, ...], set: bool) -> str:
+    return _updated_dtype(x, y, ints)
+
+
+def _inc_take_shape(d: Dims, x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: bool) -> tuple[Any, ...]:
+    _check_fits(d, _take_shape(d, x, *indices, axes=axes), d.shape(y))
+    return d.shape(x)
+
+
+# -- oracles ---------------------------------------------------------------------------------------------------------
+def _numpy_index(index: Index, ints: Sequence[Any]) -> Any:
+    def value(bound: Any) -> Any:
+        return int(ints[bound[1]]) if isinstance(bound, tuple) else bound
+
+    return tuple(value(e[1]) if e[0] == "int" else slice(*map(value, e[1:])) for e in index)
+
+
+def _numpy_subtensor(x: Any, *ints: Any, index: Index) -> Any:
+    return np.asarray(x[_numpy_index(index, ints)])
+
+
+def _numpy_inc_subtensor(x: Any, y: Any, *ints: Any, index: Index, set: bool) -> Any:
+    return _numpy_update(x, y, _numpy_index(index, ints), set)
+
+
+def _numpy_update(x: Any, y: Any, where: Any, set: bool) -> Any:
+    result = np.array(x)
+    if set:
+        result[where] = y
+    elif result.dtype == bool:
+        np.logical_or.at(result, where, y)
+    else:
+        with np.errstate(all="ignore"):
+            np.add.at(result, where, y)
+    return result
+
+
+def _full_index(ndim: int, axes: tuple[int, ...], indices: Sequence[Any]) -> Any:
+    where: list[Any] = [slice(None)] * ndim
+    for axis, i in zip(axes, indices, strict=True):
+        where[axis] = np.asarray(i)
+    return tuple(where)
+
+
+def _numpy_take(x: Any, *indices: Any, axes: tuple[int, ...]) -> Any:
+    return np.asarray(x[_full_index(np.ndim(x), axes, indices)])
+
+
+def _numpy_inc_take(x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: bool) -> Any:
+    return _numpy_update(x, y, _full_index(np.ndim(x), axes, indices), set)
+
+
+# -- gradients -------------------------------------------------------------------------------------------------------
+def _subtensor_gradient(g: Any, out: Any, x: Any, *ints: Any, index: Index) -> Sequence[Any]:
+    zeros = zeros_like(x, g.type.dtype)
+    return apply(INC_SUBTENSOR, zeros, g, *ints, index=index, set=False), *(None for _ in ints)
+
+
+def _inc_subtensor_gradient(g: Any, out: Any, x: Any, y: Any, *ints: Any, index: Index, set: bool) -> Sequence[Any]:
+    part = apply(SUBTENSOR, g, *ints, index=index)
+    gx = apply(INC_SUBTENSOR, g, constant(0, dtype=g.type.dtype), *ints, index=index, set=True) if set else g
+    return gx, sum_to(part, y), *(None for _ in ints)
+
+
+def _take_gradient(g: Any, out: Any, x: Any, *indices: Any, axes: tuple[int, ...]) -> Sequence[Any]:
+    zeros = zeros_like(x, g.type.dtype)
+    return apply(INC_TAKE, zeros, g, *indices, axes=axes, set=False), *(None for _ in indices)
+
+
+def _inc_take_gradient(
+    g: Any, out: Any, x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: bool
+) -> Sequence[Any]:
+    """Where indices repeat, `set` keeps one of several values: the gradient to y is right for unique indices only."""
+    part = apply(TAKE, g, *indices, axes=axes)
+    gx = apply(INC_TAKE, g, constant(0, dtype=g.type.dtype), *indices, axes=axes, set=True) if set else g
+    return gx, sum_to(part, y), *(None for _ in indices)
+
+
+def _columns(dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], gradient: Any, name: str) -> Op:
+    return Op(name, dtype, shape, oracle, Kernel(name), gradient)
+
+
+SUBTENSOR = _columns(_index_dtype, _part_shape, _numpy_subtensor, _subtensor_gradient, "subtensor")
+INC_SUBTENSOR = _columns(_inc_dtype, _inc_shape, _numpy_inc_subtensor, _inc_subtensor_gradient, "inc_subtensor")
+TAKE = _columns(_take_dtype, _take_shape, _numpy_take, _take_gradient, "take")
+INC_TAKE = _columns(_inc_take_dtype, _inc_take_shape, _numpy_inc_take, _inc_take_gradient, "inc_take")
+ROWS = (SUBTENSOR, INC_SUBTENSOR, TAKE, INC_TAKE)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+def getitem(x: Any, index: Any) -> Any:
+    """`x[index]`, with NumPy's meaning.  Bounds may be symbolic integers, index arrays integer variables.
+
+    Raises IndexError for too many indices or one that is known to be out of bounds, TypeError for what is no index.
+    """
+    x = as_variable(x)
+    items = _items(x, index)
+    scalar = _of_stack(x, items)
+    if scalar is not None:
+        return scalar
+    if any(isinstance(i, Variable) and i.type.ndim for i in items):
+        part = _by_arrays(x, items)
+    else:
+        part = _newaxes(_basic(x, [i for i in items if i is not None]), items)
+    if part.owner.inputs[0] is not x:
+        part.tag.indexed = x  # for set_subtensor: where the nodes of this indexing begin
+    return part
+
+
+def _by_arrays(x: Any, items: list[Any]) -> Any:
+    """Slices first, then newaxes, then integers and arrays together, as NumPy."""
+    slices = [i if isinstance(i, slice) else slice(None) for i in items if i is not None]
+    if any(i != slice(None) for i in slices):
+        x = _basic(x, slices)
+    part = _newaxes(x, [i if i is None else slice(None) for i in items])
+    at = [k for k, i in enumerate(items) if i is not None and not isinstance(i, slice)]
+    return apply(TAKE, part, *(cast(items[k], "int64") for k in at), axes=tuple(at))
+
+
+def _of_stack(x: Any, items: list[Any]) -> Any:
+    """The scalar that `stack` put at a known position, so that `x.shape[0]` is one node."""
+    if len(items) != 1 or x.type.ndim != 1 or x.owner is None:
+        return None
+    if isinstance(items[0], slice):
+        bounds = [_bound(v, []) for v in (items[0].start, items[0].stop, items[0].step)]
+        scalars = stacked_scalars(x) if not any(isinstance(v, tuple) for v in bounds) else None
+        chosen = scalars[slice(*bounds)] if scalars else None
+        return stack(chosen) if chosen else None
+    k = _known(items[0])
+    if k is None:
+        return None
+    scalars = stacked_scalars(x)
+    return scalars[k] if scalars and -len(scalars) <= k < len(scalars) else None
+
+
+def _known(item: Any) -> int | None:
+    if isinstance(item, int):
+        return item
+    return int(item.data) if isinstance(item, Constant) and item.type.ndim == 0 else None
+
+
+def _items(x: Any, index: Any) -> list[Any]:
+    """The index as a list of int, slice, None and integer variables, one (newaxis apart) for each axis of x."""
+    raw = list(index) if isinstance(index, tuple) else [index]
+    items = [i if i is Ellipsis else _item(i) for i in raw]
+    used = sum(1 for i in items if i is not None and i is not Ellipsis)
+    ndim = x.type.ndim
+    if used > ndim:
+        raise IndexError(f"too many indices: {used} for {x!r}, a tensor with {ndim} axes ({x.type})")
+    dots = [k for k, i in enumerate(items) if i is Ellipsis]
+    if len(dots) > 1:
+        raise IndexError("an index can have only one ellipsis ('...')")
+    at = dots[0] if dots else len(items)
+    rest = items[at + 1 :] if dots else []
+    return items[:at] + [slice(None)] * (ndim - used) + rest
+
+
+def _item(item: Any) -> Any:
+    if item is None or isinstance(item, slice):
+        return item
+    if isinstance(item, (bool, np.bool_)):
+        raise TypeError("index must be integers, not a bool")
+    if isinstance(item, (int, np.integer)):
+        return int(item)
+    if isinstance(item, list) and not item:
+        return constant(np.zeros(0, "int64"))
+    variable = as_variable(item)
+    if variable.type.dtype == "bool":
+        raise TypeError("indexing with a boolean mask is not supported: use switch(mask, x, other)")
+    if variable.type.dtype not in INTEGERS:
+        raise TypeError(f"index must be integers, got {item!r} of dtype {variable.type.dtype}")
+    if isinstance(variable, Constant) and not variable.type.ndim:
+        return int(variable.data)
+    return variable
+
+
+def _basic(x: Any, items: list[Any]) -> Any:
+    """x indexed by ints and slices, one for each axis."""
+    ints: list[Any] = []
+    index = tuple(_entry(i, ints) for i in items)
+    _check_bounds(x, index)
+    return apply(SUBTENSOR, x, *ints, index=index)
+
+
+def _entry(item: Any, ints: list[Any]) -> tuple[Any, ...]:
+    if not isinstance(item, slice):
+        return ("int", _bound(item, ints))
+    if _bound(item.step, []) == 0:
+        raise ValueError("slice step cannot be zero")
+    return ("slice", _bound(item.start, ints), _bound(item.stop, ints), _bound(item.step, ints))
+
+
+def _bound(value: Any, ints: list[Any]) -> Any:
+    """None, an int, or ("input", j) for a variable, which becomes operand j of the index."""
+    if isinstance(value, Constant) and value.type.ndim == 0 and value.type.dtype in INTEGERS:
+        return int(value.data)
+    if isinstance(value, Variable):
+        if value.type.ndim or value.type.dtype not in INTEGERS:
+            raise TypeError(f"index must be integers: {value!r} in a slice is {value.type}")
+        ints.append(cast(value, "int64"))
+        return "input", len(ints) - 1
+    if value is None:
+        return None
+    if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
+        raise TypeError(f"index must be integers, got {value!r}")
+    return int(value.__index__())
+
+
+def _check_bounds(x: Any, index: Index) -> None:
+    for axis, (n, entry) in enumerate(zip(x.type.shape, index, strict=True)):
+        k = entry[1]
+        if entry[0] == "int" and n is not None and isinstance(k, int) and not -n <= k < n:
+            raise IndexError(f"index {k} is out of bounds for axis {axis} with size {n} of {x!r} ({x.type})")
+
+
+def _newaxes(part: Any, items: list[Any]) -> Any:
+    """`part` with an axis of length 1 wherever the index has None (ints have lost their axis)."""
+    if None not in items:
+        return part
+    axes = iter(range(part.type.ndim))
+    return dimshuffle(
+        part, tuple("x" if i is None else next(axes) for i in items if i is None or isinstance(i, slice))
+    )
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements (of the flat tensor) or slices (along an axis) at integer positions."""
+    from tensordsl.ops.shape import flatten
+
+    x = as_variable(x)
+    if axis is None:
+        return getitem(flatten(x), indices)
+    axis = axis + x.type.ndim if axis < 0 else axis
+    return getitem(x, (slice(None),) * axis + (indices,))
+
+
+def diagonal(x: Any) -> Any:
+    """The main diagonal of a matrix."""
+    from tensordsl.ops.elementwise import minimum
+    from tensordsl.ops.shape import arange, shape_i
+
+    x = as_variable(x)
+    k = arange(minimum(shape_i(x, 0), shape_i(x, 1)))
+    return getitem(x, (k, k))
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+def set_subtensor(part: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Any:
+    """A copy of x in which `part`, an expression `x[...]`, is y.  The arguments `inplace` and on are without effect.
+
+    >>> x = as_variable([1.0, 2.0, 3.0])
+    >>> set_subtensor(x[1:], 0.0)
+    inc_subtensor.0
+    """
+    return _update(part, y, True)
+
+
+def inc_subtensor(
+    part: Any, y: Any, inplace: bool = False, set_instead_of_inc: bool = False, tolerate_inplace_aliasing: bool = False
+) -> Any:
+    """A copy of x with y added to `part`, an expression `x[...]`; repeated integer indices add up."""
+    return _update(part, y, set_instead_of_inc)
+
+
+def _update(part: Any, y: Any, set: bool) -> Any:
+    """Write through the nodes that one `x[...]` consists of (see `getitem`), back to x."""
+    y = as_variable(y)
+    part = as_variable(part)
+    dtype = part.type.dtype
+    if part.owner is None or part.owner.op not in (SUBTENSOR, TAKE, DIMSHUFFLE):
+        raise TypeError(f"set_subtensor and inc_subtensor want an expression x[...] as first argument, got {part!r}")
+    if y.type.dtype != dtype and np.promote_types(dtype, y.type.dtype) != dtype:
+        raise TypeError(f"cannot write {y.type.dtype} into a part of a {dtype} tensor: cast the value to {dtype} first")
+    if y.type.ndim > part.type.ndim:
+        raise OpShapeError(f"set_subtensor: a value with {y.type.ndim} axes does not fit {part!r}: {part.type}")
+    y = cast(y, dtype)
+    base = getattr(part.tag, "indexed", part.owner.inputs[0])
+    while part is not base:
+        node = part.owner
+        x = node.inputs[0]
+        if node.op is DIMSHUFFLE:
+            y = _unshuffle(y, part, x, node.attrs["order"])
+        else:
+            op = INC_SUBTENSOR if node.op is SUBTENSOR else INC_TAKE
+            # After the innermost node y is the whole new value of its operand: set it.
+            y, set = apply(op, x, y, *node.inputs[1:], **node.attrs, set=set), True
+        part = x
+    return y
+
+
+def _unshuffle(y: Any, part: Any, x: Any, order: tuple[Any, ...]) -> Any:
+    """The value for x that makes y the value of its dimshuffle `part`."""
+    y = shape_padleft(y, part.type.ndim - y.type.ndim) if y.type.ndim < part.type.ndim else y
+    new = [k for k, axis in enumerate(order) if axis == "x" and y.type.shape[k] != 1]
+    y = addbroadcast(y, *new) if new else y
+    return dimshuffle(y, tuple(order.index(k) if k in order else "x" for k in range(x.type.ndim)))

@@ -1,0 +1,235 @@
+"""Functions of neural networks: softmax and its logarithm, losses and activations, each in its numerically stable form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import float_of
+from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
+from tensordsl.ops.elementwise import (
+    SIGMOID,
+    abs_,
+    cast,
+    clip,
+    exp,
+    expm1,
+    gt,
+    log,
+    log1p,
+    minimum,
+    sgn,
+    softplus,
+    switch,
+)
+from tensordsl.ops.index import getitem
+from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
+from tensordsl.ops.reduce import max, sum
+from tensordsl.ops.shape import arange, dimshuffle, shape_i, shape_padleft
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+def _float_dtype(x: str, axis: int) -> str:
+    return float_of(x)
+
+
+def _build_softmax(x: Any, axis: int) -> Any:
+    x = cast(x, float_of(x.type.dtype))
+    e = exp(x - max(x, axis, keepdims=True))
+    return e / sum(e, axis, keepdims=True)
+
+
+def _build_logsoftmax(x: Any, axis: int) -> Any:
+    x = cast(x, float_of(x.type.dtype))
+    centred = x - max(x, axis, keepdims=True)
+    return centred - log(sum(exp(centred), axis, keepdims=True))
+
+
+def _numpy_softmax(x: Any, axis: int) -> Any:
+    with np.errstate(all="ignore"):
+        wide = np.asarray(x, "float64")
+        e = np.exp(wide - wide.max(axis, keepdims=True, initial=-np.inf))
+        return (e / e.sum(axis, keepdims=True)).astype(float_of(str(np.asarray(x).dtype)))
+
+
+def _numpy_logsoftmax(x: Any, axis: int) -> Any:
+    with np.errstate(all="ignore"):
+        wide = np.asarray(x, "float64")
+        centred = wide - wide.max(axis, keepdims=True, initial=-np.inf)
+        result = centred - np.log(np.exp(centred).sum(axis, keepdims=True))
+        return result.astype(float_of(str(np.asarray(x).dtype)))
+
+
+def _softmax_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
+    return (out * (g - sum(g * out, axis, keepdims=True)),)
+
+
+def _logsoftmax_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
+    return (g - exp(out) * sum(g, axis, keepdims=True),)
+
+
+def _numpy_relu(x: Any) -> Any:
+    return np.maximum(x, np.zeros((), x.dtype))
+
+
+SOFTMAX = Op(
+    "softmax", _float_dtype, shape_of_first, _numpy_softmax, Expand(_build_softmax), _softmax_gradient, ulp=32,
+)  # fmt: skip
+LOGSOFTMAX = Op(
+    "logsoftmax", _float_dtype, shape_of_first, _numpy_logsoftmax, Expand(_build_logsoftmax), _logsoftmax_gradient, ulp=64,
+)  # fmt: skip
+# At 0 the gradient is half of g, as that of Theano's (x + |x|) / 2.
+RELU = Op(
+    "relu", lambda x: x, broadcast, _numpy_relu,
+    Elementwise(lambda b, x: x if x.type == "bool" else b.maximum(x, b.const(0, x.type)), lambda x: (x,)),
+    lambda g, out, x: (g * ((sgn(x) + 1) * 0.5),),
+)  # fmt: skip
+ROWS = (SOFTMAX, LOGSOFTMAX, RELU)
+
+
+# -- softmax ---------------------------------------------------------------------------------------------------------
+def _along(op: Op, x: Any, axis: int | None) -> Any:
+    x = as_variable(x)
+    if axis is not None:
+        return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
+    if x.type.ndim not in (1, 2):
+        raise OpTypeError(f"{op.name}: wants a vector or a matrix, got {x.type}; for other ranks name the axis")
+    x = shape_padleft(x) if x.type.ndim == 1 else x
+    return apply(op, x, axis=1)
+
+
+def softmax(x: Any, axis: int | None = None) -> Any:
+    """exp(x) / sum(exp(x)) along `axis`, computed from x - max(x).
+
+    Without an axis (Theano's rule): of each row of a matrix; a vector gives a matrix of one row.
+    """
+    return _along(SOFTMAX, x, axis)
+
+
+def logsoftmax(x: Any, axis: int | None = None) -> Any:
+    """log(softmax(x)), accurate where softmax(x) underflows; axes as in `softmax`."""
+    return _along(LOGSOFTMAX, x, axis)
+
+
+def log_of_softmax(p: Any) -> Any:
+    """log(p), by `logsoftmax` if p is the result of a softmax."""
+    if p.owner is not None and p.owner.op is SOFTMAX:
+        return apply(LOGSOFTMAX, p.owner.inputs[0], **p.owner.attrs)
+    return log(p)
+
+
+# -- losses ----------------------------------------------------------------------------------------------------------
+def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
+    """-sum(true * log(coding)) over the last axis; or -log(coding[i, true[i]]) if `true_dist` holds class numbers.
+
+    Computed without underflow if `coding_dist` comes from `softmax`.
+    """
+    coding, true = as_variable(coding_dist), as_variable(true_dist)
+    logs = log_of_softmax(coding)
+    if true.type.ndim == coding.type.ndim:
+        return -sum(true * logs, axis=coding.type.ndim - 1)
+    if true.type.ndim == coding.type.ndim - 1 == 1:
+        return -getitem(logs, (arange(shape_i(true, 0)), true))
+    raise OpTypeError(
+        f"categorical_crossentropy: wants distributions of the rank of coding_dist ({coding.type}) or a vector of class "
+        f"numbers, got {true.type}"
+    )
+
+
+def crossentropy_categorical_1hot(coding_dist: Any, true_one_of_n: Any) -> Any:
+    """-log(coding_dist[i, true_one_of_n[i]]) for every row i."""
+    return categorical_crossentropy(coding_dist, true_one_of_n)
+
+
+def crossentropy_softmax_argmax_1hot_with_bias(x: Any, b: Any, y_idx: Any) -> tuple[Any, Any, Any]:
+    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx."""
+    from tensordsl.ops.reduce import argmax
+
+    score = as_variable(x) + b
+    probability = softmax(score)
+    return categorical_crossentropy(probability, y_idx), probability, argmax(score, axis=1)
+
+
+def binary_crossentropy(output: Any, target: Any) -> Any:
+    """-(target * log(output) + (1 - target) * log(1 - output)) at each point.
+
+    Computed without overflow if `output` comes from `sigmoid`.
+    """
+    output, target = as_variable(output), as_variable(target)
+    if output.owner is not None and output.owner.op is SIGMOID:
+        return sigmoid_binary_crossentropy(output.owner.inputs[0], target)
+    return -(target * log(output) + (1 - target) * log(1 - output))
+
+
+def sigmoid_binary_crossentropy(output: Any, target: Any) -> Any:
+    """`binary_crossentropy(sigmoid(output), target)`: softplus(x) - x * target."""
+    output, target = as_variable(output), as_variable(target)
+    return target * softplus(-output) + (1 - target) * softplus(output)
+
+
+# -- activations -----------------------------------------------------------------------------------------------------
+def relu(x: Any, alpha: Any = 0) -> Any:
+    """max(x, 0); with `alpha`, alpha * x for x < 0.  The gradient at 0 is the mean of both sides'."""
+    x = as_variable(x)
+    if isinstance(alpha, (int, float)) and alpha == 0:
+        return apply(RELU, x)
+    alpha = as_variable(alpha)
+    return 0.5 * (1 + alpha) * x + 0.5 * (1 - alpha) * abs_(x)
+
+
+def elu(x: Any, alpha: Any = 1) -> Any:
+    """x for x > 0, else alpha * (exp(x) - 1)."""
+    x = as_variable(x)
+    # expm1 of large x would be inf, and its gradient nan after the switch.
+    return switch(gt(x, 0), x, as_variable(alpha) * expm1(minimum(x, 0)))
+
+
+def selu(x: Any) -> Any:
+    """The scaled elu of Klambauer et al. (2017), "Self-Normalizing Neural Networks"."""
+    x = as_variable(x)
+    scale, alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+    dtype = float_of(x.type.dtype)
+    return constant(scale, dtype=dtype) * elu(x, constant(alpha, dtype=dtype))
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """0.2 * x + 0.5 limited to [0, 1]."""
+    x = as_variable(x)
+    dtype = float_of(x.type.dtype)
+    return clip(x * constant(0.2, dtype=dtype) + 0.5, 0.0, 1.0)
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|)."""
+    x = as_variable(x)
+    return x / (1.0 + abs_(x))
+
+
+def logsigmoid(x: Any) -> Any:
+    """log(sigmoid(x)), without underflow."""
+    return -softplus(-as_variable(x))
+
+
+def log1pexp(x: Any) -> Any:
+    """log(1 + exp(x)): `softplus`."""
+    return softplus(x)
+
+
+def logaddexp(x: Any, y: Any) -> Any:
+    """log(exp(x) + exp(y)), without overflow."""
+    from tensordsl.ops.elementwise import eq, maximum
+
+    x, y = as_variable(x), as_variable(y)
+    difference = switch(eq(x, y), 0.0, -abs_(x - y))
+    return maximum(x, y) + log1p(exp(difference))
+
+
+def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:
+    """A matrix with a row for each class number in the vector y: 1 at that class, else 0."""
+    from tensordsl.config import config
+    from tensordsl.ops.elementwise import eq
+
+    hit = eq(dimshuffle(as_variable(y), (0, "x")), dimshuffle(arange(nb_class), ("x", 0)))
+    return cast(hit, dtype or config.floatX)

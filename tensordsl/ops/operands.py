@@ -1,0 +1,143 @@
+"""What every row needs: arguments as variables, constants, and the shape rule of broadcasting operands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import to_array
+from tensordsl.config import config
+from tensordsl.graph import Constant, Dims, Variable
+from tensordsl.types import TensorType
+
+_constant_class: Any = None
+
+
+def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
+    """`value` as a variable: itself if it is one, else a constant; a list that holds variables is stacked.
+
+    `ndim`: the wanted rank; axes of length 1 are added, or leading ones dropped.  Raises TypeError for what is no tensor.
+    """
+    if isinstance(value, Variable):
+        return value if ndim is None or value.type.ndim == ndim else _with_rank(value, ndim)
+    if isinstance(value, (list, tuple)) and any(isinstance(v, Variable) for v in _leaves(value)):
+        from tensordsl.ops.shape import stack
+
+        variable = stack([as_variable(v) for v in value])
+        return variable if ndim is None else _with_rank(variable, ndim)
+    variable = constant(value, name)
+    return variable if ndim is None or variable.type.ndim == ndim else _with_rank(variable, ndim)
+
+
+def _with_rank(variable: Any, ndim: int) -> Any:
+    from tensordsl.ops.shape import dimshuffle
+
+    have = variable.type.ndim
+    if have < ndim:
+        return dimshuffle(variable, ("x",) * (ndim - have) + tuple(range(have)))
+    if all(d == 1 for d in variable.type.shape[: have - ndim]):
+        return dimshuffle(variable, tuple(range(have - ndim, have)))
+    raise ValueError(f"wanted a tensor with {ndim} axes, got {variable!r} with {have}")
+
+
+def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Any:
+    """A constant.  Python numbers take the smallest dtype that holds them (`casting.literal_dtype`).
+
+    >>> constant(2), constant([2, 2]), constant(1.1).dtype
+    (TensorConstant{2}, TensorConstant{(2,) of 2}, 'float64')
+    """
+    global _constant_class
+    if _constant_class is None:
+        from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
+
+        _constant_class = TensorConstant
+    if isinstance(value, Constant):
+        value = value.data
+    data = to_array(_integers_of(value), dtype)
+    if ndim is not None:
+        if ndim < data.ndim:
+            raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
+        data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
+    return _constant_class(TensorType(str(data.dtype), data.shape), data, name)
+
+
+def _integers_of(value: Any) -> Any:
+    """Objects that stand for an integer (`__index__`) and are neither numbers nor arrays."""
+    if not isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)) and hasattr(value, "__index__"):
+        return value.__index__()
+    return value
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    for v in value:
+        if isinstance(v, (list, tuple)):
+            yield from _leaves(v)
+        else:
+            yield v
+
+
+def int64(value: int) -> Any:
+    """An int64 constant: a dimension or an index."""
+    return constant(value, dtype="int64")
+
+
+def floatx(value: float) -> Any:
+    return constant(value, dtype=config.floatX)
+
+
+def known_int(variable: Any) -> int | None:
+    """The value of a 0-d integer that is already certain, else None."""
+    if isinstance(variable, Constant):
+        return int(variable.data)
+    return None
+
+
+# -- shape rules -----------------------------------------------------------------------------------------------------
+def broadcast(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:
+    """The common shape of right-aligned operands: axes of static length 1 and missing ones give way."""
+    if len(operands) == 1:
+        return d.shape(operands[0])
+    return broadcast_shapes(d, [d.shape(o) for o in operands])
+
+
+def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    rank = max(map(len, shapes))
+    return tuple(d.broadcast([s[k - rank] for s in shapes if len(s) >= rank - k]) for k in range(rank))
+
+
+def shape_of_first(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:
+    return d.shape(operands[0])
+
+
+def product(d: Dims, dims: Iterable[Any]) -> Any:
+    total: Any = 1
+    for n in dims:
+        total = d.mul(total, n)
+    return total
+
+
+# -- axes ------------------------------------------------------------------------------------------------------------
+def normalise_axis(axis: int, ndim: int, what: str) -> int:
+    """`axis` counted from the front.  Raises ValueError if there is no such axis."""
+    k = int(axis)
+    if not -ndim <= k < ndim:
+        raise ValueError(f"{what}: axis {axis} is out of bounds for a tensor with {ndim} axes")
+    return k % ndim
+
+
+def normalise_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """The axes named by None (all), an int or a sequence, sorted and counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, Constant):
+        axis = axis.data
+    if isinstance(axis, Variable):
+        raise TypeError(f"{what}: the axis must be known when the graph is built, got {axis!r}")
+    if isinstance(axis, (int, np.integer)) or (isinstance(axis, np.ndarray) and axis.ndim == 0):
+        return (normalise_axis(int(axis), ndim, what),)
+    axes = sorted(normalise_axis(a, ndim, what) for a in axis)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{what}: the axes {tuple(axis)} name one axis twice")
+    return tuple(axes)

@@ -1,0 +1,261 @@
+"""Reductions over axes: sums, products, extremes and what is composed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import accumulator, float_of, sum_dtype
+from tensordsl.graph import Dims, Op, Reduction, apply
+from tensordsl.ops import reducers
+from tensordsl.ops.elementwise import PIECEWISE, abs_, cast, eq, mul, second, sqr, sqrt, switch
+from tensordsl.ops.elementwise import pow as power
+from tensordsl.ops.operands import as_variable, constant, int64, normalise_axes
+from tensordsl.ops.shape import dimshuffle, flatten, reshape, shape_i, shape_tuple
+from tensordsl.types import DISCRETE, DTYPES, FLOATS
+
+Axes = tuple[int, ...]
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+def _reduced_shape(d: Dims, x: Any, axis: Axes, **attrs: Any) -> tuple[Any, ...]:
+    return tuple(n for k, n in enumerate(d.shape(x)) if k not in axis)
+
+
+def _expand(r: Any, axis: Axes) -> Any:
+    """A reduced tensor with its lost axes back, of length 1."""
+    kept = iter(range(r.type.ndim))
+    return dimshuffle(r, tuple("x" if k in axis else next(kept) for k in range(r.type.ndim + len(axis))))
+
+
+def _sum_row(name: str, reducer: Any, numpy: Callable[..., Any], gradient: Callable[..., Any], **columns: Any) -> Op:
+    def oracle(x: Any, axis: Axes, dtype: str, acc_dtype: str) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(numpy(x, axis=axis, dtype=acc_dtype)).astype(dtype)
+
+    def loop(x: str, axis: Axes, dtype: str, acc_dtype: str) -> tuple[str, ...]:
+        return (acc_dtype,)
+
+    return Op(
+        name, lambda x, axis, dtype, acc_dtype: dtype, _reduced_shape, oracle, Reduction(reducer, loop), gradient, **columns
+    )
+
+
+def _extremum_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
+    def gradient(g: Any, out: Any, x: Any, axis: Axes) -> Sequence[Any]:
+        """To every element that equals the extremum (as Theano)."""
+        g = _expand(g, axis)
+        return (switch(eq(_expand(out, axis), x), g, constant(0, dtype=g.type.dtype)),)
+
+    return Op(
+        name, lambda x, axis: x, _reduced_shape, lambda x, axis: np.asarray(numpy(x, axis=axis)),
+        Reduction(reducer, lambda x, axis: (x,)), gradient,
+    )  # fmt: skip
+
+
+def _position_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
+    return Op(
+        name, lambda x, axis: "int64", _reduced_shape, lambda x, axis: np.asarray(numpy(x, axis=axis[0])),
+        Reduction(reducer, lambda x, axis: (x,), results=(1,), with_index=True), no_gradient=PIECEWISE,
+    )  # fmt: skip
+
+
+def _logical_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
+    return Op(
+        name, lambda x, axis: "bool", _reduced_shape, lambda x, axis: np.asarray(numpy(x, axis=axis)),
+        Reduction(reducer, lambda x, axis: ("bool",)), no_gradient=PIECEWISE,
+    )  # fmt: skip
+
+
+def _sum_gradient(g: Any, out: Any, x: Any, axis: Axes, **attrs: Any) -> Sequence[Any]:
+    return (second(x, _expand(g, axis)),)
+
+
+def _prod_gradient(g: Any, out: Any, x: Any, axis: Axes, **attrs: Any) -> Sequence[Any]:
+    """out / x where no factor is 0; with one zero only its own derivative is not 0: the product of the others."""
+    is_zero = eq(x, 0)
+    zeros = _expand(sum(is_zero, axis=axis), axis)
+    others = _expand(prod(switch(is_zero, constant(1, dtype=x.type.dtype), x), axis=axis), axis)
+    zero = constant(0, dtype=g.type.dtype)
+    partial = switch(is_zero, switch(eq(zeros, 1), others, zero), switch(eq(zeros, 0), others / x, zero))
+    return (_expand(g, axis) * partial,)
+
+
+SUM = _sum_row("sum", reducers.SUM, np.sum, _sum_gradient, ulp=32, print_name="Sum")
+PROD = _sum_row("prod", reducers.PROD, np.prod, _prod_gradient, ulp=32, domain=(-2, 2), print_name="Prod")
+MAX = _extremum_row("max", reducers.MAX, np.max)
+MIN = _extremum_row("min", reducers.MIN, np.min)
+ARGMAX = _position_row("argmax", reducers.ARGMAX, np.argmax)
+ARGMIN = _position_row("argmin", reducers.ARGMIN, np.argmin)
+ANY = _logical_row("any", reducers.ANY, np.any)
+ALL = _logical_row("all", reducers.ALL, np.all)
+ROWS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)
+
+
+# -- public functions ------------------------------------------------------------------------------------------------
+def _sum_like(op: Op, x: Any, axis: Any, dtype: str | None, keepdims: bool, acc_dtype: str | None) -> Any:
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, op.name)
+    dtype = sum_dtype(x.type.dtype) if dtype is None else str(np.dtype(dtype))
+    acc_dtype = accumulator(dtype) if acc_dtype is None else str(np.dtype(acc_dtype))
+    for t in (dtype, acc_dtype):
+        if t not in DTYPES:
+            raise TypeError(f"{op.name}: unsupported dtype {t!r}")
+    result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
+    return _expand(result, axes) if keepdims else result
+
+
+def _reduce(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, op.name)
+    result = apply(op, x, axis=axes)
+    return _expand(result, axes) if keepdims else result
+
+
+def sum(x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None) -> Any:
+    """The sum over `axis` (None: all, an int or a tuple).
+
+    Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64.
+    """
+    return _sum_like(SUM, x, axis, dtype, keepdims, acc_dtype)
+
+
+def prod(
+    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None,
+    no_zeros_in_input: bool = False,
+) -> Any:  # fmt: skip
+    """The product over `axis`; dtypes as in `sum`."""
+    return _sum_like(PROD, x, axis, dtype, keepdims, acc_dtype)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest element over `axis`; nan if there is one."""
+    return _reduce(MAX, x, axis, keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest element over `axis`; nan if there is one."""
+    return _reduce(MIN, x, axis, keepdims)
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether some element over `axis` is not 0."""
+    return _reduce(ANY, x, axis, keepdims)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether no element over `axis` is 0."""
+    return _reduce(ALL, x, axis, keepdims)
+
+
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The position of the first largest element (the first nan, if any) along `axis`; of the flat tensor by default."""
+    return _position(ARGMAX, x, axis, keepdims)
+
+
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The position of the first smallest element (the first nan, if any) along `axis`; of the flat tensor by default."""
+    return _position(ARGMIN, x, axis, keepdims)
+
+
+def _position(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, op.name)
+    if len(axes) == 1:
+        result = apply(op, x, axis=axes)
+    elif len(axes) == x.type.ndim:
+        result = apply(op, flatten(x), axis=(0,))
+    else:
+        kept = [k for k in range(x.type.ndim) if k not in axes]
+        dims = shape_tuple(x)
+        moved = reshape(dimshuffle(x, (*kept, *axes)), (*(dims[k] for k in kept), -1), ndim=len(kept) + 1)
+        result = apply(op, moved, axis=(len(kept),))
+    return _expand(result, axes) if keepdims else result
+
+
+def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:
+    """(max, argmax) over `axis`."""
+    x = as_variable(x)
+    return max(x, axis, keepdims), argmax(x, axis, keepdims)
+
+
+def mean(x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None) -> Any:
+    """The arithmetic mean over `axis`; of integers in float64.  nan where there is no element."""
+    x = as_variable(x)
+    if dtype is None:
+        dtype = "float64" if x.type.dtype in DISCRETE else x.type.dtype
+    total = sum(x, axis, dtype, keepdims, acc_dtype)
+    axes = normalise_axes(axis, x.type.ndim, "mean")
+    return total / cast(_count(x, axes), total.type.dtype if total.type.dtype in FLOATS else "float64")
+
+
+def _count(x: Any, axes: Axes) -> Any:
+    """The number of elements over `axes`."""
+    result: Any = int64(1) if not axes else None
+    for k in axes:
+        result = shape_i(x, k) if result is None else mul(result, shape_i(x, k))
+    return result
+
+
+def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+    """The variance over `axis`: the sum of (x - mean)^2 divided by the number of elements less `ddof`."""
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, "var")
+    centred = x - mean(x, axes, keepdims=True)
+    if not ddof:
+        return mean(sqr(centred), axes, keepdims=keepdims)
+    total = sum(sqr(centred), axes, keepdims=keepdims)
+    return total / cast(_count(x, axes) - ddof, total.type.dtype)
+
+
+def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+    """The square root of the variance."""
+    return sqrt(var(x, axis, ddof, keepdims))
+
+
+def ptp(x: Any, axis: Any = None) -> Any:
+    """The largest minus the smallest element."""
+    x = as_variable(x)
+    return max(x, axis) - min(x, axis)
+
+
+def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The vector norm over `axis`: (sum |x|^ord)^(1/ord); ord may be inf, -inf or 0 (the number of elements not 0)."""
+    x = as_variable(x)
+    size = abs_(x)
+    if ord == 0:
+        return sum(cast(eq(x, 0), "int8") * -1 + 1, axis, keepdims=keepdims)
+    if ord == np.inf:
+        return max(size, axis, keepdims)
+    if ord == -np.inf:
+        return min(size, axis, keepdims)
+    if ord == 1:
+        return sum(size, axis, keepdims=keepdims)
+    if ord == 2:
+        return sqrt(sum(sqr(x), axis, keepdims=keepdims))
+    t = constant(1.0 / ord, dtype=float_of(x.type.dtype))
+    return power(sum(power(size, ord), axis, keepdims=keepdims), t)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over `axis`, without overflow."""
+    from tensordsl.ops.elementwise import exp, isinf, log
+
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, "logsumexp")
+    top = max(x, axes, keepdims=True)
+    # An infinite maximum would give inf - inf.
+    top = switch(isinf(top), constant(0, dtype=top.type.dtype), top)
+    result = log(sum(exp(x - top), axes, keepdims=True)) + top
+    return result if keepdims else dimshuffle(result, tuple(k for k in range(x.type.ndim) if k not in axes))
+
+
+def sum_to(g: Any, like: Any) -> Any:
+    """g summed over the axes along which `like` was broadcast to g's shape."""
+    extra = g.type.ndim - like.type.ndim
+    wide = {extra + k for k, n in enumerate(like.type.shape) if n == 1 and g.type.shape[extra + k] != 1}
+    if wide:
+        g = sum(g, axis=tuple(wide), keepdims=True)
+    return sum(g, axis=tuple(range(extra))) if extra else g

@@ -1,0 +1,66 @@
+"""Fresh input variables: `scalar("x")`, `fmatrix()`, `vectors("a", "b")`, one function for each rank and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.config import config
+from tensordsl.types import TensorType
+
+# rank name -> shape; a static 1 broadcasts
+RANKS: dict[str, tuple[int | None, ...]] = {
+    "scalar": (), "vector": (None,), "matrix": (None, None), "row": (1, None), "col": (None, 1),
+    **{f"tensor{n}": (None,) * n for n in range(3, 8)},
+}  # fmt: skip
+PLURALS = {"matrix": "matrices", **{name: name + "s" for name in RANKS if name != "matrix"}}
+PREFIXES = {"": None, "b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64"}
+
+
+def tensor(
+    dtype: str | None = None,
+    broadcastable: Sequence[bool] | None = None,
+    name: str | None = None,
+    shape: Sequence[int | None] | None = None,
+) -> Any:
+    """A variable of any type; `broadcastable`: for each axis whether its length is 1; or `shape`: ints and None.
+
+    >>> tensor("float64", (False, True)).type
+    TensorType(float64, col)
+    """
+    if shape is None:
+        shape = [1 if flag else None for flag in broadcastable or ()]
+    return TensorType(dtype or config.floatX, tuple(shape))(name)
+
+
+def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[..., Any]:
+    def make(name: str | None = None, dtype: str | None = None) -> Any:
+        return TensorType(fixed or dtype or config.floatX, RANKS[rank])(name)
+
+    make.__name__ = make.__qualname__ = function_name
+    make.__doc__ = f"A {rank} variable of dtype {fixed or '`dtype` (config.floatX if not given)'}."
+    return make
+
+
+def _plural(single: Callable[..., Any], function_name: str) -> Callable[..., Any]:
+    def make(*names: Any, **keywords: Any) -> Any:
+        if len(names) == 1 and isinstance(names[0], int):
+            return [single(**keywords) for _ in range(names[0])]
+        return [single(name, **keywords) for name in names]
+
+    make.__name__ = make.__qualname__ = function_name
+    make.__doc__ = f"As many variables as there are names, or as the given number says; see `{single.__name__}`."
+    return make
+
+
+def _constructors() -> dict[str, Callable[..., Any]]:
+    made: dict[str, Callable[..., Any]] = {}
+    for rank in RANKS:
+        for prefix, dtype in PREFIXES.items():
+            name, plural = prefix + rank, prefix + PLURALS[rank]
+            made[name] = _constructor(rank, dtype, name)
+            made[plural] = _plural(made[name], plural)
+    return made
+
+
+CONSTRUCTORS = _constructors()

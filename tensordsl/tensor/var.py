@@ -1,0 +1,250 @@
+"""The variables that users hold: operators and methods on top of the public functions of the op table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Constant, Variable
+from tensordsl.ops import elementwise, index, linalg, reduce, shape
+from tensordsl.ops.operands import as_variable
+
+# NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
+_UFUNCS = {
+    "subtract": "sub", "multiply": "mul", "divide": "true_div", "true_divide": "true_div", "floor_divide": "int_div",
+    "remainder": "mod", "power": "pow", "negative": "neg", "absolute": "abs_", "sign": "sgn", "square": "sqr",
+    "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "bitwise_and": "and_",
+    "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "tensor_copy",
+}  # fmt: skip
+
+_WITHOUT_TRUTH = frozenset(
+    (elementwise.EQ, elementwise.NEQ, elementwise.LT, elementwise.LE, elementwise.GT, elementwise.GE)
+)
+
+
+class TensorOperators:
+    """Operators, methods and properties that read nothing but the variable itself."""
+
+    __slots__ = ()
+    type: Any
+    owner: Any
+    __array_priority__ = 1000  # for array-likes that know no __array_ufunc__
+
+    # arithmetic
+    def __add__(self, other: Any) -> Any: return elementwise.add(self, other)
+    def __radd__(self, other: Any) -> Any: return elementwise.add(other, self)
+    def __sub__(self, other: Any) -> Any: return elementwise.sub(self, other)
+    def __rsub__(self, other: Any) -> Any: return elementwise.sub(other, self)
+    def __mul__(self, other: Any) -> Any: return elementwise.mul(self, other)
+    def __rmul__(self, other: Any) -> Any: return elementwise.mul(other, self)
+    def __truediv__(self, other: Any) -> Any: return elementwise.true_div(self, other)
+    def __rtruediv__(self, other: Any) -> Any: return elementwise.true_div(other, self)
+    def __floordiv__(self, other: Any) -> Any: return elementwise.int_div(self, other)
+    def __rfloordiv__(self, other: Any) -> Any: return elementwise.int_div(other, self)
+    def __mod__(self, other: Any) -> Any: return elementwise.mod(self, other)
+    def __rmod__(self, other: Any) -> Any: return elementwise.mod(other, self)
+    def __divmod__(self, other: Any) -> Any: return elementwise.divmod(self, other)
+    def __rdivmod__(self, other: Any) -> Any: return elementwise.divmod(other, self)
+    def __pow__(self, other: Any) -> Any: return elementwise.pow(self, other)
+    def __rpow__(self, other: Any) -> Any: return elementwise.pow(other, self)
+    def __matmul__(self, other: Any) -> Any: return linalg.dot(self, other)
+    def __rmatmul__(self, other: Any) -> Any: return linalg.dot(other, self)
+    def __neg__(self) -> Any: return elementwise.neg(self)
+    def __pos__(self) -> Any: return self
+    def __abs__(self) -> Any: return elementwise.abs_(self)
+
+    # logic and comparisons; == and != compare identity
+    def __and__(self, other: Any) -> Any: return elementwise.and_(self, other)
+    def __rand__(self, other: Any) -> Any: return elementwise.and_(other, self)
+    def __or__(self, other: Any) -> Any: return elementwise.or_(self, other)
+    def __ror__(self, other: Any) -> Any: return elementwise.or_(other, self)
+    def __xor__(self, other: Any) -> Any: return elementwise.xor(self, other)
+    def __rxor__(self, other: Any) -> Any: return elementwise.xor(other, self)
+    def __invert__(self) -> Any: return elementwise.invert(self)
+    def __lt__(self, other: Any) -> Any: return elementwise.lt(self, other)
+    def __le__(self, other: Any) -> Any: return elementwise.le(self, other)
+    def __gt__(self, other: Any) -> Any: return elementwise.gt(self, other)
+    def __ge__(self, other: Any) -> Any: return elementwise.ge(self, other)
+
+    def __bool__(self) -> bool:
+        """True, so that `if variable:` tells a variable from None; the result of a comparison has no truth value yet."""
+        if self.owner is not None and self.owner.op in _WITHOUT_TRUTH:
+            raise TypeError(
+                "Variables do not support boolean operations.\n"
+                "  hint: T.switch or ifelse choose by a symbolic condition; T.and_ and T.or_ combine two"
+            )
+        return True
+
+    # containers
+    def __getitem__(self, key: Any) -> Any: return index.getitem(self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        ndim = self.type.ndim
+        if ndim == 0:
+            raise TypeError(f"iteration over a 0-d tensor: {self!r}")
+        scalars = shape.vector_parts(self) if ndim == 1 else None
+        if scalars is not None:
+            return iter(scalars)
+        length = self.type.shape[0]
+        if length is None:
+            raise TypeError(f"length not known: {self!r} ({self.type}); index it, or use scan to loop over it")
+        return iter([self[k] for k in range(length)])
+
+    def __contains__(self, item: Any) -> bool:
+        raise TypeError(f"the elements of {self!r} are not known before run time; use T.any(T.eq(x, value))")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        """`numpy.exp(x)` and `array + x` build a graph."""
+        function = getattr(elementwise, _UFUNCS.get(ufunc.__name__, ufunc.__name__), None)
+        if method != "__call__" or keywords or function is None or ufunc.nout != 1:
+            return NotImplemented
+        return function(*inputs)
+
+    # properties
+    @property
+    def ndim(self) -> int: return int(self.type.ndim)
+    @property
+    def dtype(self) -> str: return str(self.type.dtype)
+    @property
+    def broadcastable(self) -> tuple[bool, ...]: return tuple(self.type.broadcastable)
+    @property
+    def shape(self) -> Any: return shape.shape(self)
+    @property
+    def size(self) -> Any: return shape.size(self)
+    @property
+    def T(self) -> Any: return shape.transpose(self)  # noqa: N802
+    @property
+    def real(self) -> Any: return self
+
+    # shapes
+    def reshape(self, *dims: Any, ndim: int | None = None) -> Any:
+        """`x.reshape((2, 3))`, `x.reshape(2, 3)` or `x.reshape(vector, ndim=2)`."""
+        wanted = dims[0] if len(dims) == 1 else dims
+        if len(dims) == 2 and ndim is None and not isinstance(dims[0], (int, np.integer)) and _is_sequence(dims[0]):
+            wanted, ndim = dims
+        return shape.reshape(self, wanted, ndim)
+
+    def flatten(self, ndim: int = 1) -> Any: return shape.flatten(self, ndim)
+    def ravel(self) -> Any: return shape.flatten(self)
+    def dimshuffle(self, *order: Any) -> Any: return shape.dimshuffle(self, *order)
+    def squeeze(self, axis: Any = None) -> Any: return shape.squeeze(self, axis)
+    def swapaxes(self, axis1: int, axis2: int) -> Any: return shape.swapaxes(self, axis1, axis2)
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any: return shape.repeat(self, repeats, axis)
+    def take(self, indices: Any, axis: int | None = None) -> Any: return index.take(self, indices, axis)
+    def diagonal(self) -> Any: return index.diagonal(self)
+    def fill(self, value: Any) -> Any: return elementwise.fill(self, value)
+
+    def transpose(self, *axes: Any) -> Any:
+        """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            return shape.transpose(self, axes[0])
+        return shape.transpose(self, axes or None)
+
+    # elementwise
+    def astype(self, dtype: Any) -> Any: return elementwise.cast(self, dtype)
+    def copy(self, name: str | None = None) -> Any: return _named(elementwise.tensor_copy(self), name)
+    def clip(self, a_min: Any, a_max: Any) -> Any: return elementwise.clip(self, a_min, a_max)
+    def round(self, mode: str = "half_to_even") -> Any: return elementwise.round(self, mode)
+    def conj(self) -> Any: return self
+    def zeros_like(self, dtype: str | None = None) -> Any: return shape.zeros_like(self, dtype)
+    def ones_like(self, dtype: str | None = None) -> Any: return shape.ones_like(self, dtype)
+
+    # reductions
+    def dot(self, other: Any) -> Any: return linalg.dot(self, other)
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.any(self, axis, keepdims)
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.all(self, axis, keepdims)
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.max(self, axis, keepdims)
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.min(self, axis, keepdims)
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.argmax(self, axis, keepdims)
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any: return reduce.argmin(self, axis, keepdims)
+    def ptp(self, axis: Any = None) -> Any: return reduce.ptp(self, axis)
+    def norm(self, L: Any, axis: Any = None, keepdims: bool = False) -> Any: return reduce.norm(self, L, axis, keepdims)
+
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
+        return reduce.sum(self, axis, dtype, keepdims, acc_dtype)
+
+    def prod(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
+        return reduce.prod(self, axis, dtype, keepdims, acc_dtype)
+
+    def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
+        return reduce.mean(self, axis, dtype, keepdims, acc_dtype)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return reduce.var(self, axis, ddof, keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return reduce.std(self, axis, ddof, keepdims)
+
+
+def _named(variable: Any, name: str | None) -> Any:
+    variable.name = name
+    return variable
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, (tuple, list, np.ndarray)) or (isinstance(value, Variable) and value.type.ndim == 1)
+
+
+class TensorVariable(TensorOperators, Variable):
+    """A symbolic tensor.  Its type says dtype and rank; its value exists when a compiled function runs."""
+
+    __slots__ = ()
+
+    def eval(self, inputs_to_values: Any = None) -> Any:
+        """The value for the given {variable: value}; the compiled function is kept for the next call.
+
+        >>> from tensordsl.tensor import scalar
+        >>> x = scalar("x")
+        >>> (x**2).eval({x: 3})
+        array(9.)
+        """
+        return _eval(self, inputs_to_values or {})
+
+
+class TensorConstant(TensorOperators, Constant):
+    """A tensor whose value is known: `data`, a read-only array."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        return self.data
+
+    def eval(self, inputs_to_values: Any = None) -> Any:
+        """The value itself."""
+        return self.data.copy()
+
+    def __repr__(self) -> str:
+        """`TensorConstant{2}`; `TensorConstant{(2,) of 2}` where all elements are equal."""
+        if self.name:
+            return self.name
+        data = self.data
+        flat = data.ravel()
+        if data.ndim and data.size and (flat == flat[0]).all():
+            text = f"{data.shape} of {flat[0]}"
+        else:
+            text = str(data)
+        return f"TensorConstant{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"
+
+
+def _eval(variable: Any, values: Any) -> Any:
+    from tensordsl.function import function
+
+    if not isinstance(values, dict):
+        raise TypeError(f"eval wants a dict of variables to values, got {type(values).__name__}")
+    for key in values:
+        if not isinstance(key, Variable):
+            raise TypeError(f"eval: the keys must be variables, got {key!r} of type {type(key).__name__}")
+    cache = variable.__dict__.setdefault("_eval_cache", {})
+    inputs = tuple(values)
+    compiled = cache.get(inputs)
+    if compiled is None:
+        compiled = cache[inputs] = function(list(inputs), variable, on_unused_input="ignore")
+    return compiled(*values.values())
+
+
+def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Any:
+    """x as a variable; see `tensordsl.ops.operands.as_variable`."""
+    return as_variable(x, name, ndim)
