@@ -1,0 +1,5 @@
+"""The lazy conditional."""
+
+from tensordsl.ops.control import ifelse
+
+__all__ = ["ifelse"]

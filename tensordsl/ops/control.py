@@ -1,0 +1,342 @@
+"""Loops, branches, effects, and identities that change the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, Variable, apply, toposort
+from tensordsl.ops.operands import as_variable, shape_of_first
+from tensordsl.types import INTEGERS, TensorType
+
+
+# -- the counted loop ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False, slots=True)
+class LoopBody:
+    """One step of a loop, closed: `next` and `stacked` depend on `index`, `carried`, `invariants` and constants only.
+
+    index      the number of the step, a 0-d int64: 0, 1, ... n - 1
+    carried    the values that the step before handed on; `next` are those for the step after, of equal types
+    invariants values that are the same in every step
+    stacked    values of each step that are collected along a new first axis
+    """
+
+    index: Variable
+    carried: tuple[Variable, ...]
+    invariants: tuple[Variable, ...]
+    next: tuple[Variable, ...]
+    stacked: tuple[Variable, ...]
+
+    @property
+    def parameters(self) -> tuple[Variable, ...]:
+        return (self.index, *self.carried, *self.invariants)
+
+    @property
+    def results(self) -> tuple[Variable, ...]:
+        return (*self.next, *self.stacked)
+
+
+def _loop_dtype(n: str, *dtypes: str, body: LoopBody) -> tuple[str, ...]:
+    if n not in INTEGERS:
+        raise TypeError(f"the number of steps must be an integer, got {n}")
+    for k, (v, following, given) in enumerate(zip(body.carried, body.next, dtypes, strict=False)):
+        if not v.type.dtype == following.type.dtype == given:
+            raise TypeError(
+                f"carried value {k} must keep its dtype: it starts as {given} and the body makes {following.type.dtype} "
+                f"of {v.type.dtype}; cast one of them"
+            )
+    for v, given in zip(body.invariants, dtypes[len(body.carried) :], strict=True):
+        if v.type.dtype != given:
+            raise TypeError(f"the body wants {v.type.dtype} for {v!r}, got {given}")
+    return tuple(v.type.dtype for v in body.results)
+
+
+def _loop_shape(d: Dims, n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
+    """The final values have the shapes of the initial ones: the types of carried values do not change."""
+    if d.shape(n):
+        raise ValueError("the number of steps must have no axes")
+    for k, (v, following) in enumerate(zip(body.carried, body.next, strict=True)):
+        if not v.type.accepts(following.type):
+            raise ValueError(
+                f"carried value {k} must keep its type: the body makes {following.type} of {v.type}; the initial value "
+                "and the new one need the same axes of length 1 (see unbroadcast, patternbroadcast)"
+            )
+    inits = operands[: len(body.carried)]
+    for v, operand in zip((*body.carried, *body.invariants), operands, strict=True):
+        if len(d.shape(operand)) != v.type.ndim:
+            raise ValueError(f"the body wants {v.type} for {v!r}, got {len(d.shape(operand))} axes")
+    length = d.maximum(d.value(n), 0)
+    return (*map(d.shape, inits), *((length, *d.shape(v)) for v in body.stacked))
+
+
+def _loop_oracle(n: Any, *operands: Any, body: LoopBody) -> tuple[Any, ...]:
+    from tensordsl.ops.evaluate import evaluate  # late: it imports nothing from here, but rows are loaded first
+
+    count = len(body.carried)
+    carried, invariants = list(operands[:count]), dict(zip(body.invariants, operands[count:], strict=True))
+    collected: list[list[Any]] = [[] for _ in body.stacked]
+    for i in range(int(n)):
+        values = {body.index: np.int64(i), **dict(zip(body.carried, carried, strict=True)), **invariants}
+        results = evaluate(body.results, values)
+        for old, new in zip(carried, results, strict=False):
+            if np.shape(old) != np.shape(new):
+                raise ValueError(f"for: a carried value changed its shape from {np.shape(old)} to {np.shape(new)}")
+        carried = results[:count]
+        for column, value in zip(collected, results[count:], strict=True):
+            column.append(value)
+    return (*carried, *(_stack(column, v) for column, v in zip(collected, body.stacked, strict=True)))
+
+
+def _stack(column: Sequence[Any], variable: Variable) -> Any:
+    if column:
+        return np.stack(column)
+    return np.empty((0, *(d or 0 for d in variable.type.shape)), variable.type.dtype)
+
+
+def _loop_gradient(g: Any, out: Any, n: Any, *operands: Any, body: LoopBody) -> Sequence[Any]:
+    from tensordsl.ops.loop_gradient import loop_gradient  # late: it needs this row
+
+    return loop_gradient(g, n, operands, body)
+
+
+FOR = Op("for", _loop_dtype, _loop_shape, _loop_oracle, Kernel("for"), _loop_gradient)
+
+
+def loop_index() -> Any:
+    """A fresh variable for the number of the step."""
+    return TensorType("int64", ())()
+
+
+def make_loop(
+    n: Any,
+    index: Variable,
+    carried: Sequence[Variable],
+    inits: Sequence[Any],
+    next: Sequence[Variable],
+    stacked: Sequence[Variable] = (),
+) -> tuple[Any, ...]:
+    """A loop of `n` steps over expressions in `index` and `carried`: the final carried values, then the stacked ones.
+
+    `index` (0-d int64) and `carried` are variables without owner that stand for the parameters of the body.  Whatever
+    the expressions use that depends on none of them is computed once, before the loop.
+    """
+    inits = [as_variable(v) for v in inits]
+    results = [*next, *stacked]
+    free = _free_variables(results, (index, *carried))
+    parameters = {v: v.type(v.name) for v in free}
+    from tensordsl.ops.substitute import substitute
+
+    closed = substitute(results, parameters)
+    count = len(carried)
+    body = LoopBody(index, tuple(carried), tuple(parameters.values()), tuple(closed[:count]), tuple(closed[count:]))
+    result: tuple[Any, ...] = apply(FOR, as_variable(n), *inits, *free, body=body)
+    return result
+
+
+def _free_variables(results: Sequence[Variable], parameters: Sequence[Variable]) -> list[Variable]:
+    """What `results` use from outside: the variables that depend on no parameter, at the border to those that do."""
+    inner = {id(v) for v in parameters}
+    free: dict[Variable, None] = {}
+
+    def cross(variables: Sequence[Variable]) -> None:
+        for v in variables:
+            if id(v) not in inner and not isinstance(v, Constant):
+                free.setdefault(v)
+
+    for node in toposort(results, stop=parameters):
+        if any(id(v) in inner for v in node.inputs):
+            inner.update(id(v) for v in node.outputs)
+            cross(node.inputs)
+    cross(results)
+    return list(free)
+
+
+# -- the branch ------------------------------------------------------------------------------------------------------
+def _branch_dtype(condition: str, *dtypes: str) -> tuple[str, ...]:
+    half = len(dtypes) // 2
+    for k, (a, b) in enumerate(zip(dtypes[:half], dtypes[half:], strict=True)):
+        if a != b:
+            raise TypeError(f"the branches must have the same dtypes; value {k} is {a} or {b}")
+    return dtypes[:half]
+
+
+def _branch_shape(d: Dims, condition: Any, *values: Any) -> tuple[Any, ...]:
+    if d.shape(condition):
+        raise ValueError("the condition must have no axes")
+    half = len(values) // 2
+    shapes = []
+    for k, (a, b) in enumerate(zip(map(d.shape, values[:half]), map(d.shape, values[half:]), strict=True)):
+        if len(a) != len(b):
+            raise ValueError(f"the branches must have the same number of axes; value {k} has {len(a)} or {len(b)}")
+        shapes.append(tuple(m if m == n else None for m, n in zip(a, b, strict=True)))
+    return tuple(shapes)
+
+
+def _branch_gradient(g: Any, out: Any, condition: Any, *values: Any) -> Sequence[Any]:
+    """Each branch gets the cotangent if it was taken, else zeros."""
+    from tensordsl.ops.reverse import zeros_like
+
+    half = len(values) // 2
+    cotangents = g if isinstance(g, tuple) else (g,)
+    live = [k for k, c in enumerate(cotangents) if c is not None]
+    into_then = [cotangents[k] for k in live] + [zeros_like(values[half + k]) for k in live]
+    into_else = [zeros_like(values[k]) for k in live] + [cotangents[k] for k in live]
+    gradients = apply(IFELSE, condition, *into_then, *into_else)
+    result: list[Any] = [None] * (1 + len(values))
+    for position, k in enumerate(live):
+        result[1 + k], result[1 + half + k] = gradients[position], gradients[len(live) + position]
+    return result
+
+
+IFELSE = Op(
+    "ifelse",
+    _branch_dtype,
+    _branch_shape,
+    lambda condition, *values: tuple(values[: len(values) // 2] if condition else values[len(values) // 2 :]),
+    Kernel("ifelse"),
+    _branch_gradient,
+)
+
+
+def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None = None) -> Any:
+    """`then_branch` if `condition` is not zero, else `else_branch`; only the one that is needed is computed.
+
+    condition    0-d, of any real dtype
+    branches     a tensor or a list of tensors each; the types must agree, except that constants are cast and unknown
+                 lengths may differ
+    Returns a variable, or a list of them if a branch is a list.  Raises TypeError and ValueError if they do not fit.
+    """
+    condition = as_variable(condition)
+    as_list = isinstance(then_branch, list | tuple) or isinstance(else_branch, list | tuple)
+    thens = [as_variable(v) for v in (then_branch if isinstance(then_branch, list | tuple) else [then_branch])]
+    elses = [as_variable(v) for v in (else_branch if isinstance(else_branch, list | tuple) else [else_branch])]
+    if len(thens) != len(elses):
+        raise ValueError(
+            f"The number of values on the `then` branch should have the same number of variables as the `else` branch : "
+            f"(variables on `then` {len(thens)}, variables on `else` {len(elses)})"
+        )
+    pairs = [_same_dtype(a, b) for a, b in zip(thens, elses, strict=True)]
+    results = apply(IFELSE, condition, *(a for a, _ in pairs), *(b for _, b in pairs))
+    if name is not None:
+        for k, v in enumerate(results):
+            v.name = f"{name}{{{k}}}" if as_list else name
+    return list(results) if as_list else results[0]
+
+
+def _same_dtype(a: Any, b: Any) -> tuple[Any, Any]:
+    """Widen a constant to the other branch's dtype; the op itself refuses what then still differs."""
+    from tensordsl.casting import upcast
+    from tensordsl.ops.elementwise import cast
+
+    common = upcast(a.type.dtype, b.type.dtype)
+    if isinstance(a, Constant) and b.type.dtype == common:
+        a = cast(a, common)
+    if isinstance(b, Constant) and a.type.dtype == common:
+        b = cast(b, common)
+    return a, b
+
+
+# -- effects ---------------------------------------------------------------------------------------------------------
+def _first_dtype(x: str, *others: str, **attrs: Any) -> str:
+    return x
+
+
+def _print_oracle(x: Any, message: str, attrs_names: tuple[str, ...]) -> Any:
+    for name in attrs_names:
+        value = getattr(np.asarray(x), name)
+        print(message, name, "=", value() if callable(value) else value)
+    return x
+
+
+def _assert_oracle(x: Any, *conditions: Any, message: str) -> Any:
+    if not all(np.all(c) for c in conditions):
+        raise AssertionError(message)
+    return x
+
+
+def _assert_shape(d: Dims, x: Any, *conditions: Any, message: str) -> Any:
+    for k, c in enumerate(conditions):
+        if d.shape(c):
+            raise ValueError(f"condition {k} must have no axes; use all(...) or any(...)")
+    return d.shape(x)
+
+
+PRINT = Op(
+    "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print"),
+    lambda g, out, x, message, attrs_names: (g,), effect=True, print_name="Print",
+)  # fmt: skip
+ASSERT = Op(
+    "assert", _first_dtype, _assert_shape, _assert_oracle, Kernel("assert"),
+    lambda g, out, x, *conditions, message: (g, *(None for _ in conditions)), effect=True, print_name="Assert",
+)  # fmt: skip
+
+
+class Print:
+    """`Print(message)(x)` is x, and prints it whenever it is computed.
+
+    message  printed before each attribute
+    attrs    names of attributes or methods without arguments of the array, "__str__" for its contents
+    """
+
+    def __init__(self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: None = None) -> None:
+        if global_fn is not None:
+            raise TypeError("Print: global_fn is not supported, use attrs")
+        self.message, self.attrs = message, tuple(attrs)
+
+    def __call__(self, x: Any) -> Any:
+        return apply(PRINT, as_variable(x), message=self.message, attrs_names=self.attrs)
+
+
+class Assert:
+    """`Assert(message)(x, *conditions)` is x; when it is computed and a condition is false, AssertionError is raised."""
+
+    def __init__(self, msg: str = "Theano Assert failed!") -> None:
+        self.msg = msg
+
+    def __call__(self, value: Any, *conditions: Any) -> Any:
+        return apply(ASSERT, as_variable(value), *map(as_variable, conditions), message=self.msg)
+
+
+assert_op = Assert()
+
+
+# -- identities with a gradient of their own -------------------------------------------------------------------------
+def _identity_row(name: str, gradient: Callable[..., Sequence[Any]] | None, no_gradient: str = "") -> Op:
+    return Op(
+        name, _first_dtype, shape_of_first, lambda x, **attrs: x, Expand(lambda x, **attrs: x), gradient, no_gradient
+    )
+
+
+def _zero_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
+    from tensordsl.ops.reverse import zeros_like
+
+    return (zeros_like(x),)
+
+
+def _clip_gradient(g: Any, out: Any, x: Any, lower: float, upper: float) -> Sequence[Any]:
+    from tensordsl.ops.elementwise import clip
+    from tensordsl.ops.operands import constant
+
+    return (clip(g, constant(lower, dtype=g.type.dtype), constant(upper, dtype=g.type.dtype)),)
+
+
+def _scale_gradient(g: Any, out: Any, x: Any, multiplier: float) -> Sequence[Any]:
+    from tensordsl.ops.operands import constant
+
+    return (g * constant(multiplier, dtype=g.type.dtype),)
+
+
+CONSIDER_CONSTANT = _identity_row("consider_constant", _zero_gradient)
+ZERO_GRAD = _identity_row("zero_grad", _zero_gradient)
+DISCONNECTED_GRAD = _identity_row("disconnected_grad", lambda g, out, x: (None,))
+UNDEFINED_GRAD = _identity_row("undefined_grad", None, "its gradient was declared undefined by undefined_grad")
+GRAD_CLIP = _identity_row("grad_clip", _clip_gradient)
+GRAD_SCALE = _identity_row("grad_scale", _scale_gradient)
+
+ROWS = (
+    FOR, IFELSE, PRINT, ASSERT,
+    CONSIDER_CONSTANT, ZERO_GRAD, DISCONNECTED_GRAD, UNDEFINED_GRAD, GRAD_CLIP, GRAD_SCALE,
+)  # fmt: skip

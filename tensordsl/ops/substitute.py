@@ -1,0 +1,37 @@
+"""Rebuild an expression with some of its variables replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensordsl.graph import Apply, Variable, apply, toposort
+
+
+def substitute(outputs: Iterable[Variable], replacements: Mapping[Variable, Variable], copy: bool = False) -> list[Any]:
+    """`outputs` with every key of `replacements` replaced by its value.
+
+    What does not depend on a key is shared with the old graph, unless `copy`.  The values are taken as they are: keys
+    inside them stay.  Loop bodies are closed, so a replacement reaches them through the operands of their loop.
+    """
+    outputs = list(outputs)
+    new: dict[int, Variable] = {id(old): value for old, value in replacements.items()}
+    for node in toposort(outputs, stop=replacements):
+        operands = tuple(new.get(id(v), v) for v in node.inputs)
+        if copy or any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
+            for old, fresh in zip(node.outputs, reapply(node, operands), strict=True):
+                new.setdefault(id(old), fresh)
+    return [new.get(id(v), v) for v in outputs]
+
+
+def reapply(node: Apply, operands: Iterable[Variable]) -> tuple[Variable, ...]:
+    """The op of `node` on other operands; names, tags and the line of the user's program are kept."""
+    result = apply(node.op, *operands, **node.attrs)
+    outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
+    object.__setattr__(outputs[0].owner, "origin", node.origin)
+    for old, fresh in zip(node.outputs, outputs, strict=True):
+        fresh.name, fresh.origin = old.name, old.origin
+        for key, value in vars(old.tag).items():
+            if key != "test_value":  # that one follows the operands
+                setattr(fresh.tag, key, value)
+    return outputs
