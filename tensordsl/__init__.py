@@ -1,1 +1,61 @@
-"""."""
+"""Tensor mathematics as a Python DSL: symbolic graphs and gradients, compiled once into one native function.
+
+>>> import tensordsl
+>>> import tensordsl.tensor as T
+>>> x = T.vector("x")
+>>> square = tensordsl.function([x], x**2)
+>>> square([1, 2, 3])
+array([1., 4., 9.])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.config import change_flags, config, on_change
+from tensordsl.version import __version__
+
+# Functions that bear the name of their module are bound here, after the module is loaded: loading it later would put
+# the module in their place.
+from tensordsl.clone import clone, clone_replace  # isort: skip
+from tensordsl.function import function  # isort: skip
+from tensordsl.shared import shared  # isort: skip
+
+from tensordsl.debugging import use_test_values
+from tensordsl.graph import Apply, Constant, Op, Variable
+from tensordsl.io import In, Out
+from tensordsl.modes import Mode
+from tensordsl.printing import debugprint, pp, pprint
+from tensordsl.types import TensorType
+
+if TYPE_CHECKING:
+    from tensordsl import compile, gradient, ifelse, printing, tensor
+    from tensordsl.gradient import Lop, Rop, grad, subgraph_grad
+
+__all__ = [
+    "Apply", "Constant", "In", "Lop", "Mode", "Op", "Out", "Rop", "TensorType", "Variable", "__version__",
+    "change_flags", "clone", "clone_replace", "compile", "config", "debugprint", "function", "grad", "gradient",
+    "ifelse", "pp", "pprint", "printing", "shared", "subgraph_grad", "tensor",
+]  # fmt: skip
+
+# Loaded at first use, so that importing the package stays cheap: public names and their modules, and modules.
+_NAMES = dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.gradient")
+_MODULES = frozenset(("compile", "gradient", "ifelse", "reference", "tensor"))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"tensordsl.{name}")
+    raise AttributeError(f"module 'tensordsl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+on_change("compute_test_value", use_test_values)

@@ -39,7 +39,9 @@ class Parameter:
 
 
 # -- binding ---------------------------------------------------------------------------------------------------------
-def normalise(parameters: Sequence[Parameter], function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Array]:
+def normalise(
+    parameters: Sequence[Parameter], function: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[Array]:
     """The arguments of a call of `function` (its name) as exact arrays, one per parameter.  Raises TypeError."""
     if len(args) > len(parameters):
         raise TypeError(
@@ -55,9 +57,7 @@ def normalise(parameters: Sequence[Parameter], function: str, args: Sequence[Any
             result.append(_default(parameter, function, parameters))
             continue
         try:
-            result.append(
-                convert(value, parameter.variable.type, parameter.strict, parameter.allow_downcast)
-            )
+            result.append(convert(value, parameter.variable.type, parameter.strict, parameter.allow_downcast))
         except TypeError as error:
             raise bad_argument(function, position, parameter, error) from None
     return result
@@ -74,7 +74,9 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
             f"{_count(len(parameters), 'input')} ({_names(parameters)})"
         )
     if len(named) > 1:
-        raise TypeError(f"Ambiguous name: {key} names {len(named)} inputs of {describe(function)}; pass them by position")
+        raise TypeError(
+            f"Ambiguous name: {key} names {len(named)} inputs of {describe(function)}; pass them by position"
+        )
     if given[named[0]] is not _MISSING:
         raise TypeError(f"Multiple values for input: {key} was given by position and by keyword")
     given[named[0]] = value
@@ -148,7 +150,12 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
         raise TypeError(f"{type} expected a ndarray of dtype {type.dtype} (strict), got {got}")
     if isinstance(value, np.ndarray):
         return _from_array(_plain(value), type, bool(allow_downcast))
-    if isinstance(value, float) and not isinstance(value, np.generic) and type.dtype in FLOATS and allow_downcast is not False:
+    if (
+        isinstance(value, float)
+        and not isinstance(value, np.generic)
+        and type.dtype in FLOATS
+        and allow_downcast is not False
+    ):
         return np.asarray(value, dtype=type.dtype)
     return _from_object(value, type, bool(allow_downcast))
 
@@ -164,7 +171,9 @@ def _from_array(array: Array, type: TensorType, allow_downcast: bool) -> Array:
     target = type.numpy_dtype
     if array.dtype.kind not in "biuf":
         # Objects, strings, complex numbers, dates: not even a downcast makes them what was asked for.
-        raise TypeError(f"{type} cannot store an array of dtype {array.dtype}; convert it first: value.astype({type.dtype!r})")
+        raise TypeError(
+            f"{type} cannot store an array of dtype {array.dtype}; convert it first: value.astype({type.dtype!r})"
+        )
     if allow_downcast or np.promote_types(array.dtype, target) == target:
         with np.errstate(all="ignore"):
             return array.astype(target)

@@ -1,9 +1,10 @@
-"""Executions that look for mistakes: node by node on NumPy, with checks, monitors, test values and full error reports."""
+"""Executions that look for mistakes: node by node on NumPy, with checks, monitors, test values and error reports."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from tensordsl import graph
 from tensordsl.arguments import convert
 from tensordsl.config import config
 from tensordsl.errors import BadOptimization, InvalidValueError
-from tensordsl.graph import Apply, Constant, Variable
+from tensordsl.graph import Apply, Constant, Elementwise, Variable
 from tensordsl.modes import Mode
+from tensordsl.ops.evaluate import evaluate_node
+from tensordsl.ops.substitute import substitute
 from tensordsl.printing import debugprint, op_text, variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.types import FLOATS, TensorType
@@ -101,10 +104,30 @@ def _taken(node: Apply, values: Values) -> tuple[Variable, ...]:
 def _compute(node: Apply, values: Values) -> list[Array]:
     if node.op.name == "ifelse":
         return [_value(v, values) for v in _taken(node, values)]
-    from tensordsl.reference import evaluate  # late: only debugging runs need it
+    operands = [_value(v, values) for v in node.inputs]
+    if isinstance(node.op.meaning, Elementwise) and len(operands) > 1:
+        check_broadcast(node, operands)
+    return list(evaluate_node(node, operands))
 
-    given = {v: _value(v, values) for v in node.inputs if not isinstance(v, Constant)}
-    return [np.asarray(result) for result in evaluate(list(node.outputs), given)]
+
+def check_broadcast(node: Apply, operands: Sequence[Array]) -> None:
+    """Only axes declared to have length 1 broadcast.  Raises ValueError where NumPy would stretch another one."""
+    rank = max(array.ndim for array in operands)
+    for axis in range(rank):
+        lengths = set()
+        for variable, array in zip(node.inputs, operands, strict=True):
+            k = axis - rank + array.ndim
+            if k >= 0 and variable.type.shape[k] != 1:
+                lengths.add(array.shape[k])
+        if len(lengths) > 1:
+            shapes = ", ".join(str(array.shape) for array in operands)
+            hint = (
+                "; an axis of length 1 broadcasts only if its type says so (T.row, T.col, broadcastable=..., "
+                "T.addbroadcast)"
+                if 1 in lengths
+                else ""
+            )
+            raise ValueError(f"Dimension mismatch on axis {axis}; shapes are {shapes}{hint}")
 
 
 def initial_values(spec: FunctionSpec, arrays: Sequence[Array]) -> Values:
@@ -258,20 +281,15 @@ def _wrong_type(type: TensorType, array: Array) -> str:
 
 def _twin(spec: FunctionSpec) -> FunctionSpec:
     """The same function on shared variables of its own."""
-    from dataclasses import replace
-
-    from tensordsl.graph import toposort
-
     own = {shared: shared.clone() for shared in spec.shared}
-    new: dict[Variable, Variable] = dict(own)
-    for node in toposort(spec.results, spec.inputs):
-        made = graph.apply(node.op, *(new.get(v, v) for v in node.inputs), **node.attrs)
-        new.update(zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=True))
+    done = substitute(spec.results, own)
+    count = len(spec.outputs)
+    targets = [own[shared] for shared, _ in spec.updates]
     return replace(
         spec,
         shared=tuple(own.values()),
-        outputs=tuple(new.get(v, v) for v in spec.outputs),
-        updates=tuple((own[shared], new.get(v, v)) for shared, v in spec.updates),
+        outputs=tuple(done[:count]),
+        updates=tuple(zip(targets, done[count:], strict=True)),
     )
 
 
@@ -416,7 +434,9 @@ def _memory_map(node: Apply, operands: list[Array] | None) -> list[str]:
         return []
     lines = ["", "Storage map footprint:"]
     for variable, array in zip(node.inputs, operands, strict=False):
-        lines.append(f" - {variable_text(variable)}, shape: {array.shape}, item size: {array.itemsize} B, {array.nbytes} B")
+        lines.append(
+            f" - {variable_text(variable)}, shape: {array.shape}, item size: {array.itemsize} B, {array.nbytes} B"
+        )
     return lines
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl import debugging
-from tensordsl.arguments import Parameter, convert, describe, normalise
+from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.config import config
 from tensordsl.errors import MissingInputError, UnusedInputError
 from tensordsl.graph import (
@@ -22,12 +22,12 @@ from tensordsl.graph import (
     Origin,
     Variable,
     ancestors,
-    apply,
     capture_origin,
     toposort,
 )
 from tensordsl.io import In, Out
 from tensordsl.modes import Mode, get_mode
+from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.types import TensorType
@@ -157,7 +157,8 @@ def _parameter(given: Any, position: int, allow_downcast: bool | None) -> Parame
     item = given if isinstance(given, In) else In(given) if isinstance(given, Variable) else None
     if item is None:
         raise TypeError(
-            f"Input {position} of the function must be a variable or an In, got {given!r} of type {type(given).__name__}"
+            f"Input {position} of the function must be a variable or an In, got {given!r} of type "
+            f"{type(given).__name__}"
         )
     variable = item.variable
     if isinstance(variable, SharedVariable):
@@ -371,23 +372,6 @@ def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
     return False, set(no_default_updates)
 
 
-def substitute(outputs: Sequence[Variable], replacements: Mapping[Variable, Variable]) -> list[Variable]:
-    """`outputs` with the variables of `replacements` replaced, all at once; what does not depend on them is kept."""
-    if not replacements:
-        return list(outputs)
-    new = {id(old): value for old, value in replacements.items()}
-    for node in toposort(outputs, stop=replacements):
-        if not any(id(v) in new for v in node.inputs):
-            continue
-        made = apply(node.op, *(new.get(id(v), v) for v in node.inputs), **node.attrs)
-        variables = made if isinstance(made, tuple) else (made,)
-        object.__setattr__(variables[0].owner, "origin", node.origin)
-        for old, variable in zip(node.outputs, variables, strict=True):
-            variable.name, variable.origin = old.name, old.origin
-            new.setdefault(id(old), variable)
-    return [new.get(id(v), v) for v in outputs]
-
-
 def _shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]) -> tuple[TensorSharedVariable, ...]:
     used = [v for v in reached if isinstance(v, TensorSharedVariable)]
     return tuple(dict.fromkeys([*used, *(shared for shared, _ in pairs)]))
@@ -399,8 +383,8 @@ def _check_duplicates(parameters: Sequence[Parameter]) -> None:
         first = seen.setdefault(parameter.variable, position)
         if first != position:
             raise UnusedInputError(
-                f"Variable {parameter} is used twice in inputs to tensordsl.function, at indices {first} and {position}. "
-                "This would result in values provided for it being ignored. Please do not duplicate variables in the "
+                f"Variable {parameter} is used twice in inputs to tensordsl.function, at indices {first} and "
+                f"{position}. This would result in values provided for it being ignored. Please do not duplicate variables in the "
                 "inputs list."
             )
 
@@ -425,27 +409,21 @@ def _check_unused(
 
 def _missing(position: int, variable: Variable, results: list[Variable]) -> str:
     user = next((node for node in toposort(results) if any(v is variable for v in node.inputs)), None)
-    used = f"used to compute {node_text(user)}, " if user is not None else ""
+    used = f"used to compute {debugging.node_text(user)}, " if user is not None else ""
     made = f"\n\nBacktrace when that variable is created:\n\n  {variable.origin}" if variable.origin is not None else ""
     return (
         f"Input {position} of the graph (indices start from 0), {used}was not provided and not given a value: "
-        f"{variable_text(variable)}. Add it to the inputs of the function, or give it a value by `givens`. Use the flag "
-        f"exception_verbosity='high', for more information on this error.{made}"
+        f"{variable_text(variable)}. Add it to the inputs of the function, or give it a value by `givens`. Use the "
+        f"flag exception_verbosity='high', for more information on this error.{made}"
         + (f"\n\n{debugging.graph_text(results)}" if config.exception_verbosity == "high" else "")
     )
-
-
-def node_text(node: Apply) -> str:
-    from tensordsl.printing import op_text
-
-    return f"{op_text(node)}({', '.join(map(variable_text, node.inputs))})"
 
 
 def _report_unused(position: int, variable: Variable, on_unused: str | None) -> None:
     action = config.on_unused_input if on_unused is None else on_unused
     if action not in ("raise", "warn", "ignore"):
         raise ValueError(
-            f'Invalid value ("{action}") for keyword on_unused_input. Valid options are (\'raise\', \'warn\', \'ignore\')'
+            f"Invalid value (\"{action}\") for keyword on_unused_input. Valid options are ('raise', 'warn', 'ignore')"
         )
     text = (
         "tensordsl.function was asked to create a function computing outputs given certain inputs, but the provided "
@@ -587,7 +565,9 @@ def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates
         if old not in spec.shared:
             raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")
         if not isinstance(new, TensorSharedVariable) or new.type != old.type:
-            raise TypeError(f"copy: {old.type} can only be swapped with a shared variable of the same type, got {new!r}")
+            raise TypeError(
+                f"copy: {old.type} can only be swapped with a shared variable of the same type, got {new!r}"
+            )
     pairs = () if delete_updates else spec.updates
     done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
     count = len(spec.outputs)

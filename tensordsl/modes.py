@@ -82,10 +82,18 @@ def DebugMode(optimizer: Any = "fast_run", check_isfinite: bool = True, **_: Any
 
 
 def NanGuardMode(
-    nan_is_error: bool = True, inf_is_error: bool = True, big_is_error: bool = True, optimizer: Any = "default", **_: Any
+    nan_is_error: bool = True,
+    inf_is_error: bool = True,
+    big_is_error: bool = True,
+    optimizer: Any = "default",
+    **_: Any,
 ) -> Mode:
     """Raise AssertionError where an input, an intermediate or an output is NaN, infinite or beyond 1e10."""
-    checks = {"nan_is_error": bool(nan_is_error), "inf_is_error": bool(inf_is_error), "big_is_error": bool(big_is_error)}
+    checks = {
+        "nan_is_error": bool(nan_is_error),
+        "inf_is_error": bool(inf_is_error),
+        "big_is_error": bool(big_is_error),
+    }
     return Mode(optimizer=optimizer, name="NanGuardMode", executor="nan_guard", settings=checks)
 
 
@@ -132,7 +140,7 @@ def get_mode(mode: Any = None) -> Mode:
     found = _by_name(mode)
     if found is None:
         raise ValueError(
-            f'Invalid value ("{mode}") for mode. Valid options are (\'FAST_RUN\', \'FAST_COMPILE\', \'DebugMode\', '
+            f"Invalid value (\"{mode}\") for mode. Valid options are ('FAST_RUN', 'FAST_COMPILE', 'DebugMode', "
             "'NanGuardMode', 'REFERENCE'), or a Mode"
         )
     return found

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Elementwise, Variable, toposort
+from tensordsl.graph import Apply, Constant, Variable, toposort
 
 Pieces = list["str | Variable"]
 
@@ -23,7 +23,7 @@ PP_LIMIT = 1_000_000  # characters; a graph that shares much can have an express
 
 # -- one variable, one op --------------------------------------------------------------------------------------------
 def constant_text(data: Any, name: str | None = None) -> str:
-    """`TensorConstant{2}`, `TensorConstant{(3,) of 1.0}`, `TensorConstant{[1 2 3]}`; long ones are cut in the middle."""
+    """`TensorConstant{2}`, `TensorConstant{(3,) of 1.0}`, `TensorConstant{[1 2]}`; long ones are cut in the middle."""
     if name:
         return name
     array = np.asarray(data)
@@ -49,8 +49,8 @@ def variable_text(variable: Variable) -> str:
     return f"{op_text(variable.owner)}.{variable.index}"
 
 
-_TITLES = {"sum": "Sum", "prod": "Prod", "cast": "Cast", "reshape": "Reshape", "subtensor": "Subtensor"}
-_QUIET = {"index", "body", "message", "attrs_names", "dtype", "keepdims"}  # shown otherwise, or noise
+_TITLES = {"cast": "Cast", "reshape": "Reshape", "subtensor": "Subtensor"}
+_QUIET = {"axis", "acc_dtype", "index", "body", "message", "attrs_names", "dtype", "ndim"}  # shown otherwise, or noise
 
 
 def op_text(node: Apply) -> str:
@@ -58,7 +58,7 @@ def op_text(node: Apply) -> str:
     op, attrs = node.op, node.attrs
     title = op.print_name or _TITLES.get(op.name, op.name)
     if op.name == "dimshuffle":
-        return f"InplaceDimShuffle{{{','.join(map(str, _first(attrs)))}}}"
+        return f"InplaceDimShuffle{{{','.join(map(str, attrs['order']))}}}"
     if op.name == "cast":
         return f"{title}{{{node.outputs[0].type.dtype}}}"
     if op.name == "reshape":
@@ -73,22 +73,13 @@ def op_text(node: Apply) -> str:
     elif axis is not None:
         parts.append(f"axis={axis}")
     if op.name in ("sum", "prod"):
-        parts.append(f"acc_dtype={_accumulator(node.outputs[0].type.dtype)}")
+        parts.append(f"acc_dtype={attrs['acc_dtype']}")
     parts += [
         f"{name}={value!r}"
         for name, value in attrs.items()
-        if name not in _QUIET | {"axis"} and isinstance(value, bool | int | float | str | tuple)
+        if name not in _QUIET and isinstance(value, bool | int | float | str | tuple)
     ]
     return f"{title}{{{', '.join(parts)}}}" if parts else title
-
-
-def _first(attrs: dict[str, Any]) -> Sequence[Any]:
-    """The one attribute of an op that has one."""
-    return tuple(next((value for value in attrs.values() if isinstance(value, tuple | list)), ()))
-
-
-def _accumulator(dtype: str) -> str:
-    return "float64" if dtype == "float32" else dtype
 
 
 def index_text(node: Apply, show: Callable[[Variable], str], first_int: int = 1) -> str:
@@ -110,21 +101,14 @@ def index_text(node: Apply, show: Callable[[Variable], str], first_int: int = 1)
 
 
 # -- pp --------------------------------------------------------------------------------------------------------------
-_INFIX = {
-    "add": "+", "sub": "-", "mul": "*", "true_div": "/", "int_div": "//", "mod": "%", "pow": "**", "dot": "\\dot",
-    "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "and_": "&", "or_": "|", "xor": "^",
-}  # fmt: skip
-_PREFIX = {"neg": "-", "invert": "~", "not_": "~"}
-
-
 def _pieces(node: Apply, index: int) -> Pieces:
     """Output `index` of `node` as text with variables where operands stand."""
     name, inputs = node.op.name, list(node.inputs)
-    if len(inputs) == 1 and (prefix := _PREFIX.get(name)):
-        return ["(" + prefix, inputs[0], ")"]
-    infix = _INFIX.get(name) or (node.op.symbol if isinstance(node.op.meaning, Elementwise) else "")
-    if infix and len(inputs) >= 2:
-        return ["(", *_joined(inputs, f" {infix} "), ")"]
+    symbol = node.op.symbol
+    if symbol and len(inputs) == 1:
+        return ["(" + symbol, inputs[0], ")"]
+    if symbol:
+        return ["(", *_joined(inputs, f" {symbol} "), ")"]
     if name == "abs":
         return ["|", inputs[0], "|"]
     if name == "dimshuffle":
@@ -139,7 +123,7 @@ def _pieces(node: Apply, index: int) -> Pieces:
 
 def _dimshuffle_pieces(node: Apply) -> Pieces:
     """Leading new axes are left out, a full reversal is `.T`, as in Theano."""
-    order = list(_first(node.attrs))
+    order = list(node.attrs["order"])
     while order and order[0] == "x":
         order.pop(0)
     axes = list(range(node.inputs[0].type.ndim))

@@ -11,7 +11,6 @@ from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import DTYPES, TensorType
 
-
 _LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
 
