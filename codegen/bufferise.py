@@ -1,0 +1,440 @@
+"""From the plan of regions to program IR: buffers, views, addresses, and the order that keeps the commit rule.
+
+Everything that an i64 can say (lengths, strides, byte counts) is a polynomial of `codegen.extents`, so equal quantities are
+computed once.  What depends on the sources alone is computed at entry; so are outputs' storage and checks, before the
+first destructive write.  Buffers that die are used again for the next one of the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.group import Buffer, Group, Out, buffers
+from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.kernels import plan as plan_kernels
+from tensordsl.codegen.pull import Fused
+from tensordsl.codegen.regions import Context, Region
+from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
+from tensordsl.codegen.schedule import schedule
+
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
+COMMON_SITES = {"overflow": "a size does not fit 63 bits", "memory": "temporary storage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A tensor in memory: address, lengths and byte strides; `base` names the storage, for its lifetime."""
+
+    ptr: str
+    dims: tuple[Any, ...]
+    strides: tuple[Any, ...]
+    base: str = ""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The instructions of one region, and the names that its polynomials have there."""
+
+    code: list[p.Instr] = field(default_factory=list)
+    names: dict[Any, str] = field(default_factory=dict)
+
+
+def known_at_entry(length: Any) -> bool:
+    """Whether a length depends on the sources alone."""
+    return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))
+
+
+def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:
+    """C-order byte strides."""
+    strides: list[Any] = []
+    step: Any = itemsize
+    for n in reversed(dims):
+        strides.append(step)
+        step = ex.mul(step, n)
+    return tuple(reversed(strides))
+
+
+class Bufferiser:
+    """The state of one function's construction."""
+
+    def __init__(self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int) -> None:
+        self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
+        self.entry = Scope()
+        self.scopes = [self.entry]
+        self.refs: dict[int, Ref] = {}
+        self.targets: dict[int, list[Callable[[], Ref]]] = {}
+        self.results: dict[int, list[Value]] = {}
+        self.pending: list[ex.Constraint] = []
+        self.arena: list[tuple[str, str]] = []
+        self.free: dict[Any, list[str]] = {}
+        self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
+        self.context: Context = ()
+        self.plans: dict[Any, int] = {}
+        self.common: dict[str, int] = {}
+        self.count = 0
+
+    # -- names and instructions ------------------------------------------------------------------------------------
+    def fresh(self, prefix: str = "t") -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def emit(self, instruction: p.Instr) -> None:
+        self.scopes[-1].code.append(instruction)
+
+    def site(self, kind: str, node: int | None, text: str) -> int:
+        number = len(self.program.sites) + 1
+        self.program.sites[number] = {"kind": kind, "node": node, "text": text}
+        return number
+
+    def node_of(self, v: Value) -> int | None:
+        return self.graph.origins.get(v.number)
+
+    def find(self, length: Any) -> Any:
+        return self.graph.extents.find(length)
+
+    def name(self, length: Any) -> str:
+        """The name of a polynomial's value; computed at entry where that is possible, else here."""
+        length = self.find(length)
+        for scope in reversed(self.scopes):
+            if length in scope.names:
+                return scope.names[length]
+        at_entry = known_at_entry(length)
+        scope = self.entry if at_entry else self.scopes[-1]
+        if isinstance(length, int):
+            dst = self.fresh("c")
+            self.entry.code.append(p.Const(dst, length))
+            self.entry.names[length] = dst
+            return dst
+        dst = self._sum(length, scope)
+        scope.names[length] = dst
+        return dst
+
+    def _sum(self, length: ex.Extent, scope: Scope) -> str:
+        total = ""
+        for monomial, coefficient in length.terms:
+            factors = [self._atom(a, scope) for a in monomial]
+            if coefficient not in (1, -1) or not factors:
+                factors.append(self.name(abs(coefficient) if total and coefficient < 0 else coefficient))
+            elif coefficient == -1 and not total:
+                factors.append(self.name(-1))
+            term = factors[0]
+            for f in factors[1:]:
+                dst = self.fresh("m")
+                scope.code.append(p.Mul(dst, term, f, self.common_site("overflow")))
+                term = dst
+            if not total:
+                total = term
+                continue
+            dst = self.fresh("e")
+            scope.code.append(p.Arith(dst, "sub" if coefficient < 0 else "add", total, term))
+            total = dst
+        return total
+
+    def common_site(self, kind: str) -> int:
+        """The one site of all size computations, or of all temporary storage."""
+        if kind not in self.common:
+            self.common[kind] = self.site(kind, None, COMMON_SITES[kind])
+        return self.common[kind]
+
+    def _atom(self, a: ex.Atom, scope: Scope) -> str:
+        key = ("atom", a)
+        for s in reversed(self.scopes):
+            if key in s.names:
+                return s.names[key]
+        dst = self.fresh("n")
+        kind = a[0]
+        if kind in ("arg", "shared"):
+            self.entry.code.append(p.Extent(dst, (kind, a[1]), a[2]))
+            scope = self.entry
+        elif kind == "stride":
+            self.entry.code.append(p.Stride(dst, (a[1], a[2]), a[3]))
+            scope = self.entry
+        elif kind in ("floordiv", "min", "max"):
+            x, y = self.name(a[1]), self.name(a[2])
+            scope.code.append(p.Arith(dst, kind, x, y))
+        elif kind == "negative":
+            scope.code.append(p.Compare(dst, "lt", self.name(a[1]), self.name(0)))
+        elif kind == "value":
+            v = self.graph.values[a[1]]
+            scope.code.append(p.LoadScalar(dst, self.ref(v).ptr, v.dtype))
+        else:
+            raise AssertionError(f"length {a} is not known here")
+        scope.names[key] = dst
+        return dst
+
+    # -- references ------------------------------------------------------------------------------------------------
+    def ref(self, v: Value) -> Ref:
+        """Where v is in memory."""
+        if v.number in self.refs:
+            return self.refs[v.number]
+        chain = [v]
+        while chain[-1].op == "move" and chain[-1].number not in self.refs:
+            chain.append(chain[-1].operands[0])
+        last = chain.pop()
+        ref = self.refs[last.number] if last.number in self.refs else self._source(last)
+        self.refs.setdefault(last.number, ref)
+        for m in reversed(chain):
+            ref = self._moved(m, ref)
+            self.refs[m.number] = ref
+        return ref
+
+    def _source(self, v: Value) -> Ref:
+        dims = tuple(map(self.find, v.shape))
+        if v.op in ("arg", "shared"):
+            key = ("data", v.op, v.attrs["index"])
+            if key not in self.entry.names:
+                dst = self.entry.names[key] = self.fresh("p")
+                self.entry.code.append(p.Data(dst, (v.op, v.attrs["index"])))
+            strides: tuple[Any, ...]
+            if v.op == "shared":
+                strides = contiguous(dims, ITEMSIZE[v.dtype])
+            else:
+                strides = tuple(0 if n == 1 else ex.atom("stride", "arg", v.attrs["index"], d) for d, n in enumerate(dims))
+            return Ref(self.entry.names[key], dims, strides)
+        if v.op == "const":
+            dst = self.fresh("p")
+            self.entry.code.append(p.Bytes(dst, v.attrs["data"].tobytes()))
+            return Ref(dst, dims, contiguous(dims, ITEMSIZE[v.dtype]))
+        raise AssertionError(f"{v} = {v.op} is not in memory")
+
+    def _moved(self, m: Value, ref: Ref) -> Ref:
+        strides: list[Any] = [0] * m.rank
+        for d, axis in enumerate(m.attrs["map"]):
+            if axis is not None:
+                strides[axis] = ex.add(strides[axis], ref.strides[d])
+        return Ref(ref.ptr, tuple(map(self.find, m.shape)), tuple(strides), ref.base)
+
+    # -- storage ---------------------------------------------------------------------------------------------------
+    def allocate(self, dims: Sequence[Any], dtype: str) -> Ref:
+        """Arena storage, or a stack slot for a 0-d value."""
+        dims = tuple(map(self.find, dims))
+        strides = contiguous(dims, ITEMSIZE[dtype])
+        if not dims:
+            dst = self.fresh("s")
+            self.entry.code.append(p.Slot(dst))
+            return Ref(dst, (), (), dst)
+        size = self.find(ex.mul(ITEMSIZE[dtype], ex.product(dims)))
+        free = self.free.get(size)
+        if free:
+            dst = free.pop()
+            self.sizes[dst] = size
+            return Ref(dst, dims, strides, dst)
+        dst = self.fresh("b")
+        if self.reserve(dst, size):
+            self.sizes[dst] = size
+        return Ref(dst, dims, strides, dst)
+
+    def reserve(self, dst: str, size: Any) -> bool:
+        """Arena storage of `size` bytes; whether it is of the whole call's arena (else it lives in this region)."""
+        known = known_at_entry(size)
+        name = self.name(size)
+        if known:
+            self.arena.append((dst, name))
+        else:
+            self.emit(p.Arena(((dst, name),), self.common_site("memory")))
+        return known
+
+    def release(self, number: int) -> None:
+        """The value's storage may be used again, if it is arena storage of its own."""
+        ref = self.refs.get(number)
+        size = self.sizes.pop(ref.base, None) if ref is not None and number not in self.targets else None
+        if ref is not None and size is not None:
+            self.free.setdefault(size, []).append(ref.base)
+
+    def destination(self, v: Value, dtype: str, shape: Sequence[Any]) -> Ref:
+        """Where the value is computed: its first target, else storage of its own."""
+        targets = self.targets.get(v.number)
+        return targets[0]() if targets else self.allocate(shape, dtype)
+
+    def finish(self, v: Value, ref: Ref) -> None:
+        """v stands at `ref`; copies to its other targets follow."""
+        self.refs[v.number] = ref
+        for target in self.targets.get(v.number, ()):
+            if (other := target()) is not ref:
+                self.copy(ref, other, v.dtype)
+
+    # -- launches --------------------------------------------------------------------------------------------------
+    def launch(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+        """Run a group; refs: id(buffer) -> where it is."""
+        key = _group_key(group)
+        if key is None or key not in self.plans:
+            number = len(self.program.plans)
+            plan = plan_kernels(group, schedule(group, vector_bytes=self.vector_bytes), f"k{number}")
+            self.program.plans.append(plan)
+            if key is not None:
+                self.plans[key] = number
+            operands: Sequence[Buffer] = plan.operands
+        else:
+            number = self.plans[key]
+            plan = self.program.plans[number]
+            operands = _copy_operands(group)
+        ptrs = [refs[id(b)] for b in operands]
+        strides = tuple(
+            tuple(self._stride(r, dims) for dims in per_axis) for r, per_axis in zip(ptrs, plan.strides, strict=True)
+        )
+        extents = tuple(self.name(e) for e in group.extents.values()) if plan.axes else ()
+        ints = tuple(self._int(i, ptrs) for i in plan.ints)
+        site = 0
+        if plan.may_fail:
+            self._check_sources(group, refs, node)
+            site = self.site("index", node, "index out of bounds")
+        writes = tuple(r.ptr for r in ptrs[plan.n_inputs :])
+        self.emit(p.Launch(number, tuple(r.ptr for r in ptrs), strides, extents, ints, writes, site))
+
+    def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
+        total: Any = 0
+        for d in dims:
+            total = ex.add(total, ref.strides[d])
+        return None if total == 0 else self.name(total)
+
+    def _int(self, entry: tuple[Any, ...], ptrs: Sequence[Ref]) -> str:
+        return self.name(entry[1]) if entry[0] == "extent" else self.name(ptrs[entry[1]].strides[entry[2]])
+
+    def _check_sources(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+        """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
+        points = ex.product(group.extents.values())
+        for v in walk(group.roots):
+            if v.op != "load":
+                continue
+            buffer, entries = v.attr
+            for d, entry in enumerate(entries):
+                n = refs[id(buffer)].dims[d]
+                if isinstance(entry, tuple) and not (isinstance(n, int) and n > 0):
+                    a, b, ok = self.fresh("q"), self.fresh("q"), self.fresh("q")
+                    self.emit(p.Compare(a, "gt", self.name(n), self.name(0)))
+                    self.emit(p.Compare(b, "le", self.name(points), self.name(0)))
+                    self.emit(p.Arith(ok, "max", a, b))
+                    self.emit(p.Check("gt", ok, self.name(0), self.site("index", node, "index into an empty axis")))
+
+    def copy(self, source: Ref, target: Ref, dtype: str) -> None:
+        """target = source, broadcasting along strides of 0."""
+        itemsize = ITEMSIZE[dtype]
+        if source.strides == target.strides == contiguous(source.dims, itemsize):
+            size = ex.mul(itemsize, ex.product(source.dims))
+            self.emit(p.Copy(target.ptr, source.ptr, self.name(size)))
+            return
+        b = Builder()
+        axes = [0 if n == 1 else f"a{d}" for d, n in enumerate(source.dims)]
+        x, y = Buffer("x", dtype, source.dims), Buffer("y", dtype, source.dims)
+        entries = [0 if s == 0 else a for a, s in zip(axes, source.strides, strict=True)]
+        shape = tuple(1 if e == 0 else n for e, n in zip(entries, source.dims, strict=True))
+        x = Buffer("x", dtype, shape)
+        out = Out(y, tuple(axes), b.load(x, *entries))
+        extents = {a: n for a, n in zip(axes, source.dims, strict=True) if a}
+        group = Group("copy", extents, tuple(extents), (out,))
+        self.launch(group, {id(x): source, id(y): target}, None)
+
+    def packed(self, ref: Ref, dtype: str) -> Ref:
+        """The tensor in C order: itself where it is, else a copy; a test at run time where only that can tell."""
+        want = contiguous(ref.dims, ITEMSIZE[dtype])
+        unknown = [
+            (s, w, n) for s, w, n in zip(ref.strides, want, ref.dims, strict=True) if n != 1 and self.find(s) != self.find(w)
+        ]
+        if not unknown:
+            return ref
+        size = ex.mul(ITEMSIZE[dtype], ex.product(ref.dims))
+        fixed = any(not any(a[0] == "stride" for a in ex.atoms(s)) for s, _, _ in unknown)
+        if fixed:
+            target = self.allocate(ref.dims, dtype)
+            self.copy(ref, target, dtype)
+            return target
+        flag = ""
+        for s, w, n in unknown:
+            same, short, ok = self.fresh("q"), self.fresh("q"), self.fresh("q")
+            self.emit(p.Compare(same, "eq", self.name(s), self.name(w)))
+            self.emit(p.Compare(short, "le", self.name(n), self.name(1)))
+            self.emit(p.Arith(ok, "max", same, short))
+            if flag:
+                both = self.fresh("q")
+                self.emit(p.Arith(both, "min", flag, ok))
+                flag = both
+            else:
+                flag = ok
+        bytes_, dst, out = self.fresh("z"), self.fresh("b"), self.fresh("p")
+        self.emit(p.Select(bytes_, flag, self.name(0), self.name(size)))
+        self.emit(p.Arena(((dst, bytes_),), self.common_site("memory")))
+        target = Ref(dst, ref.dims, want, dst)
+        self.scopes.append(Scope())
+        self.copy(ref, target, dtype)
+        inner = self.scopes.pop()
+        self.emit(p.If(flag, (), tuple(inner.code)))
+        self.emit(p.Select(out, flag, ref.ptr, dst, "ptr"))
+        return Ref(out, ref.dims, want, dst)
+
+    # -- constraints -----------------------------------------------------------------------------------------------
+    def check(self, c: ex.Constraint) -> None:
+        self.emit(p.Check(c.relation, self._raw(c.a), self._raw(c.b), self.site("check", c.node, c.what)))
+
+    def check_entry(self) -> None:
+        """Check at entry what depends on the sources alone."""
+        body = self.scopes.pop()
+        self.check_pending()
+        self.scopes.append(body)
+
+    def lengths_of(self, names: Sequence[str]) -> list[Any]:
+        """The polynomials behind names."""
+        table = {n: length for scope in self.scopes for length, n in scope.names.items() if not isinstance(length, tuple)}
+        return [table[n] for n in names]
+
+    def check_pending(self) -> None:
+        """Check what has become checkable: constraints all of whose integers have been computed."""
+        waiting = []
+        for c in self.pending:
+            ready = all(
+                a[0] in ENTRY_ATOMS or (a[0] == "value" and a[1] in self.refs) or self._has_atom(a)
+                for a in ex.atoms(c.a) | ex.atoms(c.b)
+            )
+            if ready:
+                self.check(c)
+            else:
+                waiting.append(c)
+        self.pending = waiting
+
+    def _has_atom(self, a: ex.Atom) -> bool:
+        return any(("atom", a) in scope.names for scope in self.scopes)
+
+    def _raw(self, length: Any) -> str:
+        """The value of a length as it was before the constraints identified lengths with each other."""
+        if not isinstance(length, ex.Extent):
+            return self.name(length)
+        key = ("raw", length)
+        for scope in reversed(self.scopes):
+            if key in scope.names:
+                return scope.names[key]
+        at_entry = known_at_entry(length)
+        scope = self.entry if at_entry else self.scopes[-1]
+        scope.names[key] = self._sum(length, scope)
+        return scope.names[key]
+
+
+def _group_key(group: Group) -> Any:
+    """Copies are planned once per dtype and pattern; all other groups are their own (identical text is shared later)."""
+    if group.name != "copy":
+        return None
+    (out,) = group.outs
+    source = out.value.attr
+    return out.buffer.type, tuple(m == 0 for m in out.map), tuple(m == 0 for m in source[1])
+
+
+def _copy_operands(group: Group) -> list[Buffer]:
+    (out,) = group.outs
+    return [out.value.attr[0], out.buffer]
+
+
+def run_group(b: Bufferiser, fused: Fused) -> None:
+    """Compute a group's values."""
+    refs = {v.number: b.ref(v) for v in fused.loads}
+    outs = [b.destination(v, v.dtype, v.shape) for v in fused.values]
+    by_buffer: dict[int, Ref] = {}
+    for buffer in buffers(fused.group)[0]:
+        by_buffer[id(buffer)] = refs[buffer.value.number]
+    for o, ref in zip(fused.group.outs, outs, strict=True):
+        by_buffer[id(o.buffer)] = ref
+    b.launch(fused.group, by_buffer, b.node_of(fused.values[0]))
+    for v, ref in zip(fused.values, outs, strict=True):
+        b.finish(v, ref)
+

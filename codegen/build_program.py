@@ -1,0 +1,294 @@
+"""One function's program: outputs' storage, the order of updates, and the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.constructs import run_steps
+from tensordsl.codegen.ir import Value, toposort
+from tensordsl.codegen.lower import Lowered
+from tensordsl.codegen.regions import Context, Region, Step, memory, plan_regions
+from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.scalar import walk as walk_scalars
+from tensordsl.types import TensorType
+
+RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
+GEMM_RATE = 20  # multiplications per ns, for the estimate
+
+
+def build_program(
+    name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool, vector_bytes: int
+) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
+    """The program of a lowered function.  single: it returns its only output itself, not a list."""
+    outputs, updates = lowered.outputs, lowered.updates
+    program = p.Program(
+        name,
+        [(t.dtype, t.shape) for t in args],
+        [(t.dtype, t.shape) for t in shared],
+        [(v.dtype, v.rank) for v in outputs],
+        n_hosts=len(lowered.hosts),
+    )
+    roots = [*outputs, *(v for _, v in updates)]
+    regions = plan_regions(lowered.graph, roots)
+    b = Bufferiser(lowered.graph, program, regions, vector_bytes)
+    for v in toposort(roots):
+        if v.op == "result":
+            b.results.setdefault(v.operands[0].number, []).append(v)
+    _Function(b, outputs, updates).run(regions[()].steps, single)
+    return program, regions
+
+
+class _Function:
+    def __init__(self, b: Bufferiser, outputs: list[Value], updates: list[tuple[int, Value]]) -> None:
+        self.b, self.outputs, self.updates = b, outputs, updates
+        self.storage: list[p.Instr] = []  # outputs and updates whose lengths are known at entry
+        self.slots = 0
+        self.late_storage = False
+        self.body = Scope()
+        b.scopes.append(self.body)
+
+    def run(self, steps: list[Step], single: bool) -> None:
+        b = self.b
+        b.pending = list(b.graph.extents.constraints)
+        b.check_entry()
+        given = {n for s in steps for n in s.gives}
+        direct = direct_updates(steps, self.outputs, self.updates, b)
+        output_slots, copies = self._outputs(given)
+        early, late = _split(steps, {v.number for _, v in direct})
+        pins = [self._slot() for _ in b.program.shared]
+        list_slot = -1
+        if not single:
+            list_slot = self._slot()
+            self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
+        run_steps(b, early, {n for s in late for n in s.needs} | {n for v in self.outputs for n in memory(v)} | {
+            n for _, v in self.updates for n in memory(v)
+        })
+        for v, target in copies:
+            b.copy(b.ref(v), target(), v.dtype)
+        commits = self._updates(direct, late)
+        self._finish(output_slots, commits, list_slot, pins)
+
+    def _slot(self) -> int:
+        self.slots += 1
+        return self.slots - 1
+
+    def _outputs(self, given: set[int]) -> tuple[list[int], list[tuple[Value, Callable[[], Ref]]]]:
+        """A fresh array for each output; (slots, copies of values that no step of ours computes)."""
+        slots, copies = [], []
+        for k, v in enumerate(self.outputs):
+            slot = self._slot()
+            slots.append(slot)
+            target = self._lazily(v, lambda dst, dims, k=k, slot=slot: p.NewOut(dst, k, dims, slot, self.b.common_site("memory")))
+            home = v.operands[0].number if v.op == "result" else v.number
+            if home in given:
+                self.b.targets.setdefault(v.number, []).append(target)
+            else:
+                copies.append((v, target))
+        return slots, copies
+
+    def _lazily(self, v: Value, make: Callable[[str, tuple[str, ...]], p.Instr]) -> Callable[[], Ref]:
+        """Storage made at entry if its lengths are known there, else when it is first needed."""
+        dims = tuple(map(self.b.find, v.shape))
+        made: list[Ref] = []
+
+        def create(code: list[p.Instr]) -> Ref:
+            dst = self.b.fresh("o")
+            code.append(make(dst, tuple(map(self.b.name, dims))))
+            return Ref(dst, dims, contiguous(dims, ITEMSIZE[v.dtype]))
+
+        if all(map(known_at_entry, dims)):
+            made.append(create(self.storage))
+        else:
+            self.late_storage = True
+
+        def target() -> Ref:
+            if not made:
+                made.append(create(self.b.scopes[-1].code))
+            return made[0]
+
+        return target
+
+    def _updates(self, direct: list[tuple[int, Value]], late: list[Step]) -> list[tuple[int, int]]:
+        """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
+        b = self.b
+        is_direct = {k for k, _ in direct}
+        copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
+        commits = []
+        targets = []
+        for k, v in self.updates:
+            slot = self._slot()
+            commits.append((k, slot))
+            fresh = k in copied_from
+            make = lambda dst, dims, k=k, slot=slot, fresh=fresh: p.Prepare(  # noqa: E731
+                dst, k, dims, slot, b.common_site("memory"), fresh
+            )
+            target = self._lazily(v, make)
+            if k in is_direct:
+                b.targets.setdefault(v.number, []).insert(0, target)
+            targets.append((k, v, target))
+        for _, _, target in targets:
+            target()
+        for k, v, target in targets:
+            if k not in is_direct:  # lengths and strides of the copy, before anything is destroyed
+                b.name(ex.mul(ITEMSIZE[v.dtype], ex.product(target().dims)))
+                for s in (*b.ref(v).dims, *b.ref(v).strides, *target().strides):
+                    b.name(s)
+        run_steps(b, late)
+        for k, v, target in targets:
+            if k not in is_direct:
+                b.copy(b.ref(v), target(), v.dtype)
+        return commits
+
+    def _finish(self, outputs: list[int], commits: list[tuple[int, int]], list_slot: int, pins: list[int]) -> None:
+        b, program = self.b, self.b.program
+        program.n_slots = self.slots
+        assert not b.pending, f"constraints never checked: {b.pending}"
+        body = self.body.code
+        release = not program.n_hosts and not self.late_storage and _work(b, body)
+        head = [*b.entry.code]
+        if b.arena:
+            head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
+        storage = self.storage
+        if release:
+            prepares = [i for i in storage if isinstance(i, p.Prepare)]
+            storage = [i for i in storage if not isinstance(i, p.Prepare)]
+            pin = p.Pin(release, RELEASE_GIL, tuple(pins), b.site("busy", None, "shared variables in use"))
+            head = [*b.entry.code, *head[len(b.entry.code) :], *storage, pin, *prepares, p.ReleaseGil()]
+            tail: list[p.Instr] = [p.AcquireGil()]
+        else:
+            head += storage
+            tail = []
+        commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
+        program.code = [*head, *body, *tail, *commit, p.Return(tuple(outputs), list_slot)]
+
+
+def _split(steps: list[Step], destructive: set[int]) -> tuple[list[Step], list[Step]]:
+    """(steps that run before anything is destroyed, destructive ones and those that need them)."""
+    late_values: set[int] = set()
+    early, late = [], []
+    for s in steps:
+        if destructive & set(s.gives) or late_values & s.needs:
+            late.append(s)
+            late_values |= set(s.gives)
+        else:
+            early.append(s)
+    return early, late
+
+
+def base_shared(v: Value) -> int | None:
+    """The number of the shared variable whose storage v is a view of."""
+    while True:
+        if v.op in ("move", "subtensor", "reshape", "assert"):
+            v = v.operands[0]
+        elif v.op == "result" and v.operands[0].op == "for" and v.attrs["k"] < len(v.operands[0].operands) - 1:
+            v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations gives back what it got
+        else:
+            break
+    return v.attrs["index"] if v.op == "shared" else None
+
+
+def direct_updates(
+    steps: list[Step], outputs: Sequence[Value], updates: Sequence[tuple[int, Value]], b: Bufferiser
+) -> list[tuple[int, Value]]:
+    """The updates whose new value may be computed in the old one's storage, each with nothing that may fail, or that
+    reads the old value, after it.  All others are computed elsewhere first and copied at the end."""
+    reads = _shared_reads(steps, b)
+    giver = {n: s for s in steps for n in s.gives}
+    taken = {v.number for v in outputs}
+    seen: set[int] = set()
+    candidates = []
+    for k, v in updates:
+        step = giver.get(v.number)
+        if step is None or step.fused is None or v.number in taken or v.number in seen:
+            continue
+        seen.add(v.number)
+        if all(map(known_at_entry, map(b.find, v.shape))) and _reads_in_place(step, k, v):
+            candidates.append((k, v))
+    copied = {base_shared(v) for k, v in updates if (k, v) not in candidates} - {None}
+    candidates = [c for c in candidates if c[0] not in copied]
+    while True:
+        early, late = _split(steps, {v.number for _, v in candidates})
+        bad = _first_conflict(early, late, candidates, reads, giver)
+        if bad is None:
+            return candidates
+        candidates.remove(bad)
+
+
+def _first_conflict(
+    early: list[Step], late: list[Step], candidates: list[tuple[int, Value]], reads: dict[int, set[int]],
+    giver: dict[int, Step],
+) -> tuple[int, Value] | None:  # fmt: skip
+    for s in late:
+        if s.fused is None or _may_fail(s) or not all(known_at_entry(n) for n in s.fused.group.extents.values()):
+            return next(c for c in candidates if c[1].number in s.gives or _depends(s, c[1], late))
+    position = {id(s): k for k, s in enumerate(late)}
+    for k, v in candidates:
+        own = giver[v.number]
+        if any(k in reads[id(s)] and s is not own and position[id(s)] > position[id(own)] for s in late):
+            return k, v
+    return None
+
+
+def _depends(s: Step, v: Value, late: list[Step]) -> bool:
+    needed = set(s.needs)
+    for t in reversed(late):
+        if needed & set(t.gives):
+            needed |= t.needs
+    return v.number in needed
+
+
+def _may_fail(s: Step) -> bool:
+    assert s.fused is not None
+    return any(v.op == "load" and v.args for v in walk_scalars(s.fused.group.roots))
+
+
+def _reads_in_place(step: Step, k: int, v: Value) -> bool:
+    """Whether the group reads the shared variable only at the points that it writes."""
+    assert step.fused is not None
+    (out,) = (o for o in step.fused.group.outs if o.buffer.value is v)  # type: ignore[attr-defined]  # a ValueBuffer
+    for s in walk_scalars(step.fused.group.roots):
+        if s.op == "load":
+            source = s.attr[0].value
+            if base_shared(source) == k and (source.op != "shared" or s.attr[1] != out.map):
+                return False
+    return True
+
+
+def _shared_reads(steps: list[Step], b: Bufferiser) -> dict[int, set[int]]:
+    """id(step) -> the shared variables whose storage it reads, in its inner regions too."""
+    result: dict[int, set[int]] = {}
+    nested: set[int] = set()
+    for context, region in b.regions.items():
+        if context:
+            for s in region.steps:
+                nested |= _reads(s)
+    for s in steps:
+        has_region = s.value is not None and s.value.op in ("for", "ifelse")
+        result[id(s)] = _reads(s) | (nested if has_region else set())
+    return result
+
+
+def _reads(s: Step) -> set[int]:
+    values = s.fused.loads if s.fused is not None else (s.value.operands if s.value is not None else ())
+    return {k for v in values if (k := base_shared(v)) is not None}
+
+
+def _work(b: Bufferiser, body: list[p.Instr]) -> str:
+    """The name of the estimated work in ns, "" if it can't be long or is not known at entry."""
+    total: Any = 0
+    for i in body:
+        if isinstance(i, p.Launch):
+            plan = b.program.plans[i.plan]
+            total = ex.add(total, ex.mul(plan.work, ex.product(b.lengths_of(i.extents))))
+        elif isinstance(i, p.Gemm):
+            product = ex.product(b.lengths_of((i.m, i.n, i.k)))
+            total = ex.add(total, ex.mul(1000 // GEMM_RATE, product))
+        elif isinstance(i, p.For | p.If):
+            return ""
+    if isinstance(total, int) or not known_at_entry(total):
+        return ""
+    return b.name(ex.floordiv(total, 1000))

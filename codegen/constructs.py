@@ -1,0 +1,309 @@
+"""Constructs with a buffer of their own: matrix products, views, concatenation, in-place slices, host steps, loops, branches.
+
+Each function computes one IR value into program IR; `CONSTRUCTS` is the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
+from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.regions import Context, Region, Step, memory
+from tensordsl.codegen.scalar import ITEMSIZE, Builder
+
+
+def build_dot(b: Bufferiser, v: Value) -> None:
+    """Vectors are one row or one column; strides say what is transposed."""
+    x, y = v.operands
+    a, c = b.ref(x), b.ref(y)
+    item = ITEMSIZE[v.dtype]
+    m, k = (a.dims[0], a.dims[1]) if x.rank == 2 else (1, a.dims[0])
+    n = c.dims[1] if y.rank == 2 else 1
+    a_strides = a.strides if x.rank == 2 else (0, a.strides[0])
+    c_strides = c.strides if y.rank == 2 else (c.strides[0], 0)
+    ref = b.destination(v, v.dtype, v.shape)
+    scratch = _scratch(b, ((a_strides, (m, k)), (c_strides, (k, n))), item)
+
+    def elements(strides: Sequence[Any], dims: Sequence[Any]) -> tuple[str, str]:
+        # the stride of an axis of length 1 is never used; BLAS wants a sensible one all the same
+        rows, columns = (ex.floordiv(s, item) for s in strides)
+        return b.name(1 if dims[0] == 1 and rows == 0 else rows), b.name(1 if dims[1] == 1 and columns == 0 else columns)
+
+    b.emit(
+        p.Gemm(
+            v.dtype, b.name(m), b.name(n), b.name(k), a.ptr, elements(a_strides, (m, k)), c.ptr,
+            elements(c_strides, (k, n)), ref.ptr, b.name(n), scratch=scratch,
+        )
+    )  # fmt: skip
+    b.finish(v, ref)
+
+
+def _scratch(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
+    """Room to pack the operands if one of them has no unit stride, which only the call can tell for arguments."""
+    flags = []
+    for strides, dims in operands:
+        if item in strides or 1 in dims:
+            continue
+        p0, p1, both = b.fresh("q"), b.fresh("q"), b.fresh("q")
+        b.emit(p.Compare(p0, "ne", b.name(strides[0]), b.name(item)))
+        b.emit(p.Compare(p1, "ne", b.name(strides[1]), b.name(item)))
+        b.emit(p.Arith(both, "min", p0, p1))
+        flags.append(both)
+    if not flags:
+        return None
+    flag = flags[0]
+    if len(flags) == 2:
+        flag = b.fresh("q")
+        b.emit(p.Arith(flag, "max", *flags))
+    size: Any = 0
+    for _, dims in operands:
+        size = ex.add(size, ex.mul(item, ex.product(dims)))
+    bytes_, dst = b.fresh("z"), b.fresh("b")
+    b.emit(p.Select(bytes_, flag, b.name(size), b.name(0)))
+    b.emit(p.Arena(((dst, bytes_),), b.common_site("memory")))
+    return dst
+
+
+def build_reshape(b: Bufferiser, v: Value) -> None:
+    x = v.operands[0]
+    source = b.packed(b.ref(x), x.dtype)
+    dims = tuple(map(b.find, v.shape))
+    _view(b, v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
+
+
+def _view(b: Bufferiser, v: Value, ref: Ref) -> None:
+    """v is a view of other storage: where it is wanted elsewhere, it is copied."""
+    b.refs[v.number] = ref
+    for target in b.targets.get(v.number, ()):
+        b.copy(ref, target(), v.dtype)
+
+
+def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
+    """The view of a basic slice: (start, length, step, keeps its axis) per axis."""
+    offset: Any = 0
+    dims, strides = [], []
+    for (start, length, step, keeps), stride in zip(bounds, ref.strides, strict=True):
+        offset = ex.add(offset, ex.mul(b.find(start), stride))
+        if keeps:
+            dims.append(b.find(length))
+            strides.append(0 if length == 1 else ex.mul(b.find(step), stride))
+    if offset == 0:
+        return Ref(ref.ptr, tuple(dims), tuple(strides), ref.base)
+    ptr = b.fresh("p")
+    b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
+    return Ref(ptr, tuple(dims), tuple(strides), ref.base)
+
+
+def build_subtensor(b: Bufferiser, v: Value) -> None:
+    _view(b, v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
+
+
+def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
+    x, y = v.operands[:2]
+    ref = b.destination(v, v.dtype, v.shape)
+    b.copy(b.ref(x), ref, v.dtype)
+    target = sliced(b, ref, v.attrs["bounds"])
+    source = b.ref(y)
+    if v.attrs["set"]:
+        b.copy(source, target, v.dtype)
+    else:
+        _accumulate(b, source, target, v.dtype)
+    b.finish(v, ref)
+
+
+def _accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
+    """target += source, point by point."""
+    s = Builder()
+    axes = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
+    shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
+    x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
+    a, c = s.load(old, *axes), s.load(x, *entries)
+    value = s.or_(a, c) if dtype == "bool" else s.add(a, c)
+    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
+    group = Group("accumulate", extents, tuple(extents), (Out(new, tuple(axes), value),))
+    b.launch(group, {id(x): source, id(old): target, id(new): target}, None)
+
+
+def build_concatenate(b: Bufferiser, v: Value) -> None:
+    axis = v.attrs["axis"]
+    ref = b.destination(v, v.dtype, v.shape)
+    at: Any = 0
+    for part in v.operands:
+        source = b.ref(part)
+        bounds = [(0, n, 1, True) for n in source.dims]
+        bounds[axis] = (at, source.dims[axis], 1, True)
+        b.copy(source, sliced(b, ref, bounds), v.dtype)
+        at = ex.add(at, source.dims[axis])
+    b.finish(v, ref)
+
+
+def build_assert(b: Bufferiser, v: Value) -> None:
+    x, *flags = v.operands
+    for f in flags:
+        dst = b.fresh("q")
+        b.emit(p.LoadScalar(dst, b.ref(f).ptr, "bool"))
+        b.emit(p.Check("ne", dst, b.name(0), b.site("assert", b.node_of(v), v.attrs["message"])))
+    _view(b, v, b.ref(x))
+
+
+def build_host(b: Bufferiser, v: Value) -> None:
+    inputs = []
+    for o in v.operands:
+        ref = b.packed(b.ref(o), o.dtype)
+        inputs.append((ref.ptr, o.dtype, tuple(map(b.name, ref.dims))))
+    outputs = []
+    for r in results_of(b, v):
+        ref = b.destination(r, r.dtype, r.shape)
+        b.refs[r.number] = ref
+        outputs.append((ref.ptr, r.dtype, tuple(map(b.name, ref.dims))))
+    site = b.site("host", b.node_of(v), v.attrs["name"])
+    b.emit(p.HostCall(v.attrs["number"], tuple(inputs), tuple(outputs), site))
+    for r in results_of(b, v):
+        b.finish(r, b.refs[r.number])
+
+
+def results_of(b: Bufferiser, node: Value) -> list[Value]:
+    """The results of a node that something uses, by their number."""
+    return b.results.get(node.number, [])
+
+
+def build_for(b: Bufferiser, v: Value) -> None:
+    loop = v.attrs["loop"]
+    count = b.name(v.attrs["count"])
+    inits = v.operands[1:]
+    starts, buffers = [], []
+    for init, param in zip(inits, loop.carried, strict=True):
+        starts.append(b.packed(b.ref(init), init.dtype))
+        buffers.append((b.allocate(param.shape, param.dtype), b.allocate(param.shape, param.dtype)))
+    stacked = {r.attrs["k"] - len(inits): r for r in results_of(b, v) if r.attrs["k"] >= len(inits)}
+    homes = {k: b.destination(r, r.dtype, r.shape) for k, r in stacked.items()}
+    index = b.fresh("i")
+    carried, names = [], []
+    b.scopes.append(Scope())
+    slot = b.allocate((), "int64")
+    b.emit(p.StoreScalar(slot.ptr, index, "int64"))
+    b.refs[loop.index.number] = slot
+    wants: list[tuple[Value, Ref]] = []
+    for param, new, start, (one, two) in zip(loop.carried, loop.next, starts, buffers, strict=True):
+        current, free, other = b.fresh("w"), b.fresh("w"), b.fresh("w")
+        names.append(current)
+        carried += [(current, start.ptr, free), (free, one.ptr, other), (other, two.ptr, free)]
+        strides = contiguous(one.dims, ITEMSIZE[param.dtype])
+        b.refs[param.number] = Ref(current, one.dims, strides)
+        wants.append((new, Ref(free, one.dims, strides)))
+    wants += [(loop.stacked[k], _at_index(b, home, index)) for k, home in homes.items()]
+    run_region(b, (*b.context, ("for", loop.number)), wants)
+    body = tuple(b.scopes.pop().code)
+    kinds = ("ptr",) * len(carried)
+    b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), "for")))
+    for r in results_of(b, v):
+        k = r.attrs["k"]
+        if k < len(inits):
+            dims = tuple(map(b.find, r.shape))
+            _view(b, r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
+        else:
+            b.finish(r, homes[k - len(inits)])
+
+
+def _at_index(b: Bufferiser, home: Ref, index: str) -> Ref:
+    """home[index], for the loop's running index."""
+    step, ptr, distance = b.name(home.strides[0]), b.fresh("p"), b.fresh("m")
+    b.emit(p.Mul(distance, index, step, b.common_site("overflow")))
+    b.emit(p.Offset(ptr, home.ptr, distance))
+    return Ref(ptr, home.dims[1:], home.strides[1:])
+
+
+def build_ifelse(b: Bufferiser, v: Value) -> None:
+    half = (len(v.operands) - 1) // 2
+    condition = b.fresh("q")
+    b.emit(p.LoadScalar(condition, b.ref(v.operands[0]).ptr, "bool"))
+    used = {r.attrs["k"]: r for r in results_of(b, v)}
+    homes = {}
+    for k, r in used.items():
+        values = (v.operands[1 + k], v.operands[1 + half + k])
+        for d, n in enumerate(r.shape):
+            if isinstance(n, ex.Extent) and any(a[:2] == ("result", v.number) for a in ex.atoms(n)):
+                dst = b.fresh("e")
+                b.emit(p.Select(dst, condition, b.name(values[0].shape[d]), b.name(values[1].shape[d])))
+                b.scopes[-1].names["atom", ("result", v.number, k, d)] = dst
+        homes[k] = b.destination(r, r.dtype, r.shape)
+    branches = []
+    for side in (0, 1):
+        b.scopes.append(Scope())
+        wants = [(v.operands[1 + side * half + k], homes[k]) for k in used]
+        run_region(b, (*b.context, ("if", v.number, side)), wants)
+        branches.append(tuple(b.scopes.pop().code))
+    b.emit(p.If(condition, *branches))
+    for k, r in used.items():
+        b.finish(r, homes[k])
+
+
+def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref]]) -> None:
+    """Run the steps of a region, and have every value of `wants` at its place."""
+    region = b.regions.get(context) or Region(context, [], {})
+    given = {n for s in region.steps for n in s.gives}
+    outer, b.context = b.context, context
+    saved = {n: list(t) for n, t in b.targets.items()}
+    copies = []
+    for v, ref in wants:
+        home = v.operands[0].number if v.op == "result" else v.number
+        if home in given:
+            b.targets.setdefault(v.number, []).append(lambda ref=ref: ref)  # type: ignore[misc]  # binds the loop's ref
+        else:
+            copies.append((v, ref))
+    run_steps(b, region.steps)
+    for v, ref in copies:
+        b.copy(b.ref(v), ref, v.dtype)
+    b.targets, b.context = saved, outer
+
+
+def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) -> None:
+    """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for the
+    values in `keep`, which later steps need."""
+    last = last_uses(steps, keep)
+    for k, step in enumerate(steps):
+        if step.fused is not None:
+            run_group(b, step.fused)
+        else:
+            assert step.value is not None
+            CONSTRUCTS[step.value.op](b, step.value)
+        b.check_pending()
+        for n in last.get(k, ()):
+            b.release(n)
+
+
+VIEWS = ("subtensor", "reshape", "assert")
+
+
+def last_uses(steps: Sequence[Step], keep: Collection[int]) -> dict[int, list[int]]:
+    """step -> numbers of the values given by these steps whose storage nothing needs after it."""
+    storage: dict[int, int] = {}  # value -> the value that owns its storage
+    last: dict[int, int] = {}
+    for k, step in enumerate(steps):
+        v = step.value
+        for n in step.gives:
+            storage[n] = n
+        if v is not None and v.op in VIEWS:
+            base = memory(v.operands[0])
+            storage[v.number] = storage.get(base[0], -1) if base else -1
+        for n in (*step.needs, *step.gives):
+            last[storage.get(n, -1)] = k
+    kept = {storage.get(n, -1) for n in keep}
+    result: dict[int, list[int]] = {}
+    for n, k in last.items():
+        if n >= 0 and n not in kept:
+            result.setdefault(k, []).append(n)
+    return result
+
+
+CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
+    "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
+    "concatenate": build_concatenate, "assert": build_assert, "host": build_host, "for": build_for,
+    "ifelse": build_ifelse,
+}  # fmt: skip

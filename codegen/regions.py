@@ -1,0 +1,223 @@
+"""Where each value is computed: the nest of loops and branches, and the steps of each of its regions.
+
+A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an ifelse.  A
+value stands in the deepest context that contains all its users, so that what only one branch needs is computed only
+there, and moves out of every loop that it does not vary with.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.fuse import SOURCES, Fusion, strip
+from tensordsl.codegen.ir import Graph, Value, toposort
+from tensordsl.codegen.pull import FUSED, Fused
+
+Context = tuple[tuple[Any, ...], ...]
+
+
+@dataclass(slots=True)
+class Step:
+    """One thing to do: compute a group, or one construct.  `gives` and `needs` are numbers of values in memory."""
+
+    fused: Fused | None
+    value: Value | None
+    gives: tuple[int, ...]
+    needs: set[int] = field(default_factory=set)
+
+    @property
+    def key(self) -> int:
+        return max(self.gives)
+
+
+@dataclass(slots=True)
+class Region:
+    """The steps of one context, in order; `cuts`: value number -> rule of each cut, for explanations."""
+
+    context: Context
+    steps: list[Step]
+    cuts: dict[int, str]
+
+
+def place(graph: Graph, roots: Sequence[Value]) -> dict[int, Context]:
+    """value number -> context."""
+    order = toposort(roots)
+    context: dict[int, Context] = {}
+    for v in roots:
+        context[v.number] = ()
+    for v in reversed(order):
+        own = context.get(v.number, ())
+        while own and own[-1][0] == "for" and own[-1][1] not in v.loops and not v.attrs.get("effect"):
+            own = own[:-1]
+        context[v.number] = own
+        for o, inner in _uses(v, own):
+            known = context.get(o.number)
+            context[o.number] = inner if known is None else _common(known, inner)
+    return context
+
+
+def _uses(v: Value, own: Context) -> Iterable[tuple[Value, Context]]:
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        body = (*own, ("for", loop.number))
+        return [*((o, own) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
+    if v.op == "ifelse":
+        half = (len(v.operands) - 1) // 2
+        return [
+            (v.operands[0], own),
+            *((o, (*own, ("if", v.number, 0))) for o in v.operands[1 : 1 + half]),
+            *((o, (*own, ("if", v.number, 1))) for o in v.operands[1 + half :]),
+        ]
+    return [(o, own) for o in v.operands]
+
+
+def _common(a: Context, b: Context) -> Context:
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return a[:n]
+
+
+def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
+    """The 0-d integers on which shapes and bounds depend: they must be in memory."""
+    found: dict[int, Value] = {}
+    lengths: set[Any] = set()
+    for v in values:
+        lengths.update(n for n in v.shape if not isinstance(n, int))
+        if v.op == "extent":
+            lengths.add(v.attrs["extent"])
+        for start, length, step, _ in v.attrs.get("bounds", ()):
+            lengths.update(n for n in (start, length, step) if not isinstance(n, int))
+        if v.op == "for" and not isinstance(v.attrs["count"], int):
+            lengths.add(v.attrs["count"])
+    for c in graph.extents.constraints:
+        lengths.update(n for n in (c.a, c.b) if not isinstance(n, int))
+    for n in list(lengths):
+        for a in ex.atoms(n) | ex.atoms(graph.extents.find(n)):
+            if a[0] == "value":
+                found[a[1]] = graph.values[a[1]]
+    return list(found.values())
+
+
+def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
+    """All regions that `roots` need, each with its steps in order."""
+    everything = list(roots)
+    for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
+        more = [v for v in integer_values(graph, toposort(everything)) if v not in everything]
+        if not more:
+            break
+        everything.extend(more)
+    context = place(graph, everything)
+    order = toposort(everything)
+    members: dict[Context, list[Value]] = {(): []}
+    for v in order:
+        members.setdefault(context[v.number], []).append(v)
+    wanted: dict[Context, dict[int, Value]] = {c: {} for c in members}
+    for v in everything:
+        wanted[context[v.number]][v.number] = v
+    for v in order:
+        for o, used_in in _uses(v, context[v.number]):
+            if context[o.number] != used_in or v.op in ("for", "ifelse"):
+                wanted[context[o.number]][o.number] = o
+    regions = {}
+    for c, inside in members.items():
+        fusion = Fusion(graph, list(wanted[c].values()), inside)
+        groups = fusion.plan()
+        regions[c] = Region(c, _steps(graph, groups, inside), fusion.cuts)
+    _nested_needs(regions, context, graph)
+    for region in regions.values():
+        region.steps = _sorted(region.steps)
+    return regions
+
+
+def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value]) -> list[Step]:
+    steps = []
+    for g in groups:
+        needs = {n for v in g.loads for n in memory(v)}
+        lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
+        extents = [v.attr for o in g.group.roots for v in _extent_values(o)]
+        needs |= _lengths_need(graph, [*lengths, *extents])
+        steps.append(Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values}))
+    for v in inside:
+        if v.op in FUSED or v.op in SOURCES:
+            continue
+        needs = {n for o in v.operands for n in memory(o)}
+        lengths = [*v.shape, *(n for b in v.attrs.get("bounds", ()) for n in b[:3]), v.attrs.get("count", 0)]
+        steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
+    return steps
+
+
+def _extent_values(root: Any) -> list[Any]:
+    from tensordsl.codegen.scalar import walk
+
+    return [v for v in walk([root]) if v.op == "extent"]
+
+
+def memory(v: Value) -> list[int]:
+    """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
+    v = strip(v)
+    if v.op == "result":
+        return [v.operands[0].number]
+    return [] if v.op in SOURCES else [v.number]
+
+
+def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
+    found: set[int] = set()
+    for n in lengths:
+        for a in ex.atoms(graph.extents.find(n)):
+            if a[0] in ("value", "result"):
+                found.update(memory(graph.values[a[1]]))
+    return found
+
+
+def _nested_needs(regions: dict[Context, Region], context: dict[int, Context], graph: Graph) -> None:
+    """A loop or branch needs whatever the steps inside of it need from outside."""
+    holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
+    by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == "for"}
+    for c in sorted(regions, key=len, reverse=True):
+        if not c:
+            continue
+        outer = by_loop[c[-1][1]] if c[-1][0] == "for" else holder[c[-1][1]]
+        given = {n for s in regions[c].steps for n in s.gives}
+        for s in regions[c].steps:
+            outer.needs |= s.needs - given
+    for s in holder.values():
+        v = s.value
+        if v is not None and v.op in ("for", "ifelse"):
+            uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == "for" else v.operands
+            inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
+            s.needs |= {n for o in uses for n in memory(o)} - inner
+            s.needs.discard(v.number)
+
+
+def _inside(c: Context, v: Value) -> bool:
+    if v.op == "for":
+        return ("for", v.attrs["loop"].number) in c
+    return any(p[0] == "if" and p[1] == v.number for p in c)
+
+
+def _sorted(steps: list[Step]) -> list[Step]:
+    """Topological order, otherwise that of the values' numbers."""
+    giver = {n: k for k, s in enumerate(steps) for n in s.gives}
+    waiting = [0] * len(steps)
+    users: list[list[int]] = [[] for _ in steps]
+    for k, s in enumerate(steps):
+        for j in {giver[n] for n in s.needs if n in giver} - {k}:
+            waiting[k] += 1
+            users[j].append(k)
+    ready = [(s.key, k) for k, s in enumerate(steps) if not waiting[k]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        _, k = heapq.heappop(ready)
+        result.append(steps[k])
+        for u in users[k]:
+            waiting[u] -= 1
+            if not waiting[u]:
+                heapq.heappush(ready, (steps[u].key, u))
+    assert len(result) == len(steps), "the steps of a region depend on each other in a circle"
+    return result
