@@ -1,6 +1,6 @@
-"""Evaluates a DAG of scalar values on NumPy arrays, operation by operation: the judge of the emitters, and the plan runner's arithmetic.
+"""Evaluates a DAG of scalar values on NumPy arrays: the judge of the emitters, and the plan runner's arithmetic.
 
-Results are those that `codegen.text` compiles: bit for bit for everything but `scalar.MATH`, which agrees to its stated accuracy.
+Results are those that `codegen.text` compiles: bit for bit, but `scalar.MATH` only to its stated accuracy.
 """
 
 from __future__ import annotations

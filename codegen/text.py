@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from tensordsl.codegen.math import EXPANSIONS, SLOW
+from tensordsl.codegen.math import EXPANSIONS, SLOW, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val
 
 Env = dict[int, str]
@@ -21,7 +21,6 @@ TYPES = {
     "bool": "i1", "float32": "float", "float64": "double",
     **{name: f"i{8 * ITEMSIZE[name]}" for name in (*SIGNED, *UNSIGNED)},
 }  # fmt: skip
-FLOAT_LIBRARY = ("mod", "floordiv", "fmod")  # of floats: their step is a loop, so they are internal functions
 INLINE = 4  # transcendental functions expanded in place per kernel; a kernel with more calls all of them
 
 
@@ -256,8 +255,10 @@ def _function(code: Code, symbol: str, t: str, operands: list[str], result: str)
 
 
 def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    """The fast expansion; if its guard is true in any lane, those lanes from the slow one, which is a function of its own
-    so that the fast path has no stack frame."""
+    """The fast expansion; if its guard is true in any lane, those lanes from the slow one.
+
+    That is a function of its own so that the fast path has no stack frame.
+    """
     t = llvm_type(dtype, W)
     fast = _expand(code, "fast", name, dtype, W, operands)
     guard = _expand(code, "guard", name, dtype, W, operands)
@@ -279,7 +280,7 @@ def _fmod_body(code: Code, dtype: str, W: int) -> str:
     """C's fmod, exact: subtract multiples q 2^k y until |x| < |y| in all lanes."""
     t, b = llvm_type(dtype, W), Builder()
     x, y, s = b.param("x", dtype), b.param("y", dtype), b.param("s", dtype)
-    start, valid = _fmod_start(b, x, y)
+    start, valid = remainder.fmod_start(b, x, y)
     env = {id(x): "%x0", id(y): "%x1"}
     emit(code, [start[0], start[1], valid], env, W)
     a, d = env[id(start[0])], env[id(start[1])]
@@ -288,7 +289,7 @@ def _fmod_body(code: Code, dtype: str, W: int) -> str:
     code.place(loop)
     rest = code.tmp()
     position = len(code.lines)
-    next_rest, more = _fmod_step(b, s, y)
+    next_rest, more = remainder.fmod_step(b, s, y)
     inner = {id(s): rest, id(y): d}
     emit(code, [next_rest, more], inner, W)
     code.lines.insert(position, f"  {rest} = phi {t} [ {a}, %{before} ], [ {inner[id(next_rest)]}, %{loop} ]")
@@ -296,42 +297,9 @@ def _fmod_body(code: Code, dtype: str, W: int) -> str:
     code.place(done)
     final = b.param("final", dtype)
     env |= {id(final): inner[id(next_rest)]}
-    result = b.select(valid, b.copysign(final, x), _fmod_special(b, x, y))
+    result = b.select(valid, b.copysign(final, x), remainder.fmod_special(b, x, y))
     emit(code, [result], env, W)
     return env[id(result)]
-
-
-def _fmod_start(b: Builder, x: Val, y: Val) -> tuple[tuple[Val, Val], Val]:
-    a, d = b.abs(x), b.abs(y)
-    inf = b.const(float("inf"), x.type)
-    valid = b.and_(b.lt(a, inf), b.and_(b.gt(d, 0.0), b.lt(d, inf)))
-    return (b.select(valid, a, 0.0), b.select(valid, d, 1.0)), valid
-
-
-def _fmod_step(b: Builder, r: Val, d: Val) -> tuple[Val, Val]:
-    """The rest after one step, and whether it is still >= d.  q = trunc(r / unit) may be one too large, never too small;
-    it is below 2^52 (2^23), so that the fma is exact."""
-    bits, mantissa, bias = ("int64", 52, 1023) if r.type == "float64" else ("int32", 23, 127)
-
-    def exponent(v: Val) -> Val:
-        e = b.shr(b.bitcast(v, bits), mantissa)
-        scaled = b.shr(b.bitcast(b.mul(v, 2.0**mantissa), bits), mantissa)
-        return b.select(b.eq(e, 0), b.sub(scaled, mantissa), e)  # of a subnormal number
-
-    k = b.maximum(b.sub(b.sub(exponent(r), exponent(d)), mantissa - 1), 0)
-    half = b.shr(k, 1)
-    s1, s2 = (b.bitcast(b.shl(b.add(h, bias), mantissa), r.type) for h in (half, b.sub(k, half)))
-    unit = b.mul(b.mul(d, s1), s2)  # d 2^k, in two factors since 2^k may overflow
-    rest = b.fma(b.neg(b.trunc(b.div(r, unit))), unit, r)
-    rest = b.select(b.lt(rest, 0.0), b.add(rest, unit), rest)
-    return rest, b.ge(rest, d)
-
-
-def _fmod_special(b: Builder, x: Val, y: Val) -> Val:
-    """x where y is infinite and x finite; else nan (x infinite, y zero, a nan)."""
-    inf = b.const(float("inf"), x.type)
-    keep = b.and_(b.lt(b.abs(x), inf), b.eq(b.abs(y), inf))
-    return b.select(keep, x, float("nan"))
 
 
 # Operations: each row is (code, dtype of the operands, dtype of the result, operands, W) -> operand
@@ -490,18 +458,12 @@ def _quotient(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
     else:
         q = code.op(f"{'sdiv' if signed else 'udiv'} {t} {x[0]}, {divisor}")
         if floor and signed:
-            q = _dag(code, dtype, W, [q, x[0], divisor], _floor_from_truncated)
+            q = _dag(code, dtype, W, [q, x[0], divisor], remainder.floor_from_truncated)
     if signed:
         negated = code.op(f"sub {t} {zero}, {x[0]}")
         q = code.op(f"select {mask} {minus}, {t} {negated}, {t} {q}")
     is_zero = code.op(f"icmp eq {t} {x[1]}, {zero}")
     return code.op(f"select {mask} {is_zero}, {t} {zero}, {t} {q}")
-
-
-def _floor_from_truncated(b: Builder, q: Val, x: Val, d: Val) -> Val:
-    rest = b.sub(x, b.mul(q, d))
-    wrong = b.and_(b.ne(rest, 0), b.lt(b.xor(rest, d), 0))
-    return b.select(wrong, b.sub(q, 1), q)
 
 
 def _divide_as_float(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
@@ -518,47 +480,24 @@ def _divide_as_float(code: Code, dtype: str, x: list[str], W: int, floor: bool) 
 
 def _floordiv(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
     if dtype in FLOATS:
-        return _dag_with_fmod(code, dtype, W, x, _floor_quotient)
+        return _dag_with_fmod(code, dtype, W, x, remainder.floor_quotient)
     return _quotient(code, dtype, x, W, floor=True)
 
 
 def _mod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
     if dtype in FLOATS:
-        return _dag_with_fmod(code, dtype, W, x, _floor_remainder)
-    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=True)], _rest)
+        return _dag_with_fmod(code, dtype, W, x, remainder.floor_remainder)
+    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=True)], remainder.rest)
 
 
 def _fmod(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
     if dtype in FLOATS:
         return _math(code, "fmod", dtype, W, x, in_place=False)
-    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=False)], _rest)
-
-
-def _rest(b: Builder, x: Val, y: Val, q: Val) -> Val:
-    return b.select(b.eq(y, 0), 0, b.sub(x, b.mul(q, y)))
+    return _dag(code, dtype, W, [*x, _quotient(code, dtype, x, W, floor=False)], remainder.rest)
 
 
 def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[[Builder, Val, Val, Val], Val]) -> str:
     return _dag(code, dtype, W, [*x, _math(code, "fmod", dtype, W, x, in_place=False)], make)
-
-
-def _floor_remainder(b: Builder, x: Val, y: Val, r: Val) -> Val:
-    """Python's x % y from r = fmod(x, y): the sign of y, also of a zero."""
-    other = b.lt(b.mul(b.copysign(b.const(1.0, x.type), r), y), 0.0)
-    result = b.select(b.ne(r, 0.0), b.select(other, b.add(r, y), r), b.copysign(r, y))
-    return b.select(b.eq(y, 0.0), r, result)
-
-
-def _floor_quotient(b: Builder, x: Val, y: Val, r: Val) -> Val:
-    """NumPy's x // y from r = fmod(x, y): the exact quotient is near an integer, so it is rounded to that."""
-    ratio = b.div(x, y)
-    other = b.and_(b.ne(r, 0.0), b.lt(b.mul(b.copysign(b.const(1.0, x.type), r), y), 0.0))
-    q = b.div(b.sub(x, r), y)
-    q = b.select(other, b.sub(q, 1.0), q)
-    low = b.floor(q)
-    rounded = b.select(b.gt(b.sub(q, low), 0.5), b.add(low, 1.0), low)
-    result = b.select(b.ne(q, 0.0), rounded, b.copysign(b.const(0.0, x.type), ratio))
-    return b.select(b.eq(y, 0.0), ratio, result)
 
 
 # Casts
@@ -585,7 +524,7 @@ def _cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
 
 
 def _float_to_int(code: Code, source: str, target: str, x: str, W: int) -> str:
-    """As x86-64: through int32 (narrow types) or int64 (uint32), whose lowest value stands for all that is out of range.
+    """As x86-64: through int32 (narrow types) or int64 (uint32), whose lowest value stands for all out of range.
 
     NumPy agrees with itself on this but for uint32, where the bulk of an array and its last elements differ.
     """
@@ -598,7 +537,7 @@ def _float_to_int(code: Code, source: str, target: str, x: str, W: int) -> str:
 def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
     s, t, mask = llvm_type(source, W), llvm_type(target, W), llvm_type("bool", W)
     limit = 2.0 ** (8 * ITEMSIZE[target] - 1)
-    # The largest float below -limit - 1 + 1: for float64 to int32 fractions below -2^31 still truncate to it.
+    # In float64 there are fractions below -2^31, which truncate to it.
     low = "ogt" if (source, target) == ("float64", "int32") else "oge"
     bottom = -limit - 1.0 if low == "ogt" else -limit
     above = code.op(f"fcmp {low} {s} {x}, {constant(bottom, source, W)}")
@@ -633,7 +572,8 @@ OPERATIONS: dict[str, Row] = {
     "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"), "rint": _rounding("roundeven"),
     "add": _binary("fadd", "add", "add", "or"), "sub": _binary("fsub", "sub", "sub", ""),
     "mul": _binary("fmul", "mul", "mul", "and"), "div": _binary("fdiv", "", "", ""),
-    "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"), "xor": _binary("", "xor", "xor", "xor"),
+    "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"),
+    "xor": _binary("", "xor", "xor", "xor"),
     "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
     "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
     **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": _cast, "bitcast": _bitcast,

@@ -1,13 +1,13 @@
 """Makes codegen/math/coefficients.py: the polynomials and split constants of our vector mathematics.
 
-Run as `python tools/fit_polynomials.py > codegen/math/coefficients.py` (needs mpmath; seconds).  Each polynomial is a weighted
-least-squares fit on Chebyshev nodes at 200 bits, which is within a small factor of the minimax polynomial; the
+Run as `python tools/fit_polynomials.py > codegen/math/coefficients.py` (needs mpmath; seconds).  Each polynomial is a
+weighted least-squares fit on Chebyshev nodes at 200 bits, within a small factor of the minimax polynomial; the
 expansions in `codegen.math` add the leading terms apart, so that rounding the coefficients does not matter.
 
 Sources of the forms: P. Tang, "Table-driven implementation of the exponential function" (1989) for exp's reduction; the
-(f - s(f - R)) form of log, K. C. Ng, fdlibm (1993); W. Cody and W. Waite, "Software manual for the elementary functions"
-(1980) for trigonometric reduction; M. Payne and R. Hanek (1983) for huge arguments; erfc as exp(-x^2) times a polynomial
-in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
+(f - s(f - R)) form of log, K. C. Ng, fdlibm (1993); W. Cody and W. Waite, "Software manual for the elementary
+functions" (1980) for trigonometric reduction; M. Payne and R. Hanek (1983) for huge arguments; erfc as exp(-x^2) times
+a polynomial in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ def log_rest(s: Any) -> Any:
     return ((mp.log((1 + s) / (1 - s)) - 2 * s) / s) / s**2
 
 
+def log2_by_s(s: Any) -> Any:
+    return mp.log((1 + s) / (1 - s), 2) / s
+
+
 def scaled_erfc(x: Any) -> Any:
     return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
 
@@ -127,6 +131,9 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 10, 5),
         "LOG": (by_root(log_rest, LOG_3), 0, small_log, 7, 3),
         "LOG_POW": (by_root(lambda s: (log_rest(s) - LOG_3) / s**2, mp.mpf(2) / 5), 0, mp.mpf("0.04004"), 7, None),
+        # For float32 pow in float64: log2(m) / s and 2^f.
+        "LOG2_SHORT": (by_root(log2_by_s, 2 / mp.log(2)), 0, small_log, 5, None),
+        "EXP2_SHORT": (lambda f: mp.mpf(2) ** f, -mp.mpf("0.5"), mp.mpf("0.5"), 7, None),
         "SIN": (by_root(lambda x: (mp.sin(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, quarter, 6, 3),
         "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),
         "ATAN": (by_root(lambda x: (mp.atan(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, eighth, 10, 4),
@@ -135,7 +142,7 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 6, 3),
         "CBRT": (lambda m: mp.cbrt(m), 1, 2, 5, None),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
-        "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, None),
+        "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
         "GAMMALN": (gammaln_near, -1, mp.mpf("0.5"), 23, None),
         "STIRLING": (stirling_rest, 0, mp.mpf(1) / 63, 6, None),
         "DIGAMMA": (digamma_near, 1 - ROOT, 2 - ROOT, 20, None),
@@ -146,9 +153,11 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
 def constants() -> dict[str, dict[str, list[float]]]:
     """Numbers as sums of floats.  LN2 has room for 11 (8) bits, so that n * LN2[0] is exact."""
     table = {
-        "LN2": (mp.log(2), 2, 11, 8), "PI_2": (mp.pi / 2, 3, 0, 0), "PI": (mp.pi, 2, 0, 0), "LOG2E": (1 / mp.log(2), 2, 0, 0),
-        "LOG10_2": (mp.log10(2), 2, 11, 8), "LOG10E": (1 / mp.log(10), 2, 0, 0), "LN10": (mp.log(10), 2, 0, 0),
-        "TWO_THIRDS": (LOG_3, 2, 0, 0), "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
+        "LN2": (mp.log(2), 2, 11, 8), "LN2_FULL": (mp.log(2), 2, 0, 0), "PI_2": (mp.pi / 2, 3, 0, 0),
+        "PI": (mp.pi, 2, 0, 0),
+        "LOG2E": (1 / mp.log(2), 2, 0, 0), "TWO_THIRDS": (LOG_3, 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
+        "LOG10_2": (mp.log10(2), 2, 11, 8), "LOG10E": (1 / mp.log(10), 2, 0, 0),
+        "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0),
     }  # fmt: skip
     return {
         k: {"float64": split(v, parts, 53, t64), "float32": split(v, parts, 24, t32)}
@@ -164,9 +173,7 @@ def write(name: str, table: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
-    print(
-        '"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py, not by hand."""'
-    )
+    print('"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py."""')
     print("\n# ruff: noqa: E501")
     for name, constant in constants().items():
         write(name, constant)

@@ -1,7 +1,7 @@
 """Vector mathematics of our own: each function of `scalar.MATH` written once in scalar operations, for any target.
 
-`EXPANSIONS[name](builder, *operands)` gives the DAG for float32 and float64; it is branch-free and target independent.  For the
-names in `SLOW` it is right only where `SLOW[name][0]`, the guard, is false; where it is true `SLOW[name][1]` gives
+`EXPANSIONS[name](builder, *operands)` gives the DAG for float32 and float64, branch-free and target independent.  For
+the names in `SLOW` it is right only where `SLOW[name][0]`, the guard, is false; where it is true `SLOW[name][1]` gives
 the result, at more cost: a target may branch when any lane needs it, or select (`complete`).
 `ACCURACY` states the bound of each function's error, in units of the result's last place; tests and docs read it.
 """
@@ -26,16 +26,16 @@ EXPANSIONS: dict[str, Expansion] = {
 
 SLOW: dict[str, tuple[Expansion, Expansion]] = dict(trigonometric.SLOW_TIER)
 
-# Units in the last place.  For gammaln and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps times the
-# parts of the reflection: near their zeros the argument's own rounding changes more than that.
+# Units in the last place.  For gammaln and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps
+# times the parts of the reflection: near their zeros the argument's own rounding changes more than that.
 ACCURACY: dict[str, dict[str, float]] = {
     name: {"float64": f64, "float32": f32}
     for name, f64, f32 in (
-        ("exp", 1, 1), ("exp2", 1, 1), ("expm1", 1.5, 1.5), ("log", 1, 1), ("log2", 1, 1), ("log10", 1, 1), ("log1p", 1, 1),
-        ("pow", 1, 0.6), ("sin", 1, 1), ("cos", 1, 1), ("tan", 1.5, 1.5), ("arcsin", 1, 1), ("arccos", 1, 1), ("arctan", 2, 2),
-        ("arctan2", 2, 2), ("sinh", 2, 2), ("cosh", 1.5, 1.5), ("tanh", 2, 2), ("arcsinh", 2, 0.6), ("arccosh", 1.5, 0.6),
-        ("arctanh", 1.5, 0.6), ("cbrt", 0.6, 0.6), ("sigmoid", 2.5, 2.5), ("softplus", 2, 2), ("erf", 1.5, 0.6),
-        ("erfc", 4, 0.6), ("gammaln", 4, 1), ("digamma", 4, 1),
+        ("exp", 1, 1), ("exp2", 1, 1), ("expm1", 1.5, 1.5), ("log", 1, 1), ("log2", 1, 1), ("log10", 1, 1),
+        ("log1p", 1, 1), ("pow", 1, 0.6), ("sin", 1, 1), ("cos", 1, 1), ("tan", 1.5, 1.5), ("arcsin", 1, 1),
+        ("arccos", 1, 1), ("arctan", 2, 2), ("arctan2", 2, 2), ("sinh", 2, 2), ("cosh", 1.5, 1.5), ("tanh", 2, 2),
+        ("arcsinh", 2, 2), ("arccosh", 1.5, 1.5), ("arctanh", 1.5, 1.5), ("cbrt", 0.6, 0.6), ("sigmoid", 2.5, 2.5),
+        ("softplus", 2, 2), ("erf", 1.5, 1.5), ("erfc", 2, 2), ("gammaln", 4, 1), ("digamma", 4, 1),
     )
 }  # fmt: skip
 

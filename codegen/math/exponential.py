@@ -1,12 +1,12 @@
 """exp and its family: exp2, expm1, sinh, cosh, tanh, sigmoid, softplus.
 
-x = n ln2 + r with |r| <= ln2 / 2;  exp(r) = 1 + r + r^2 EXP(r).  r is kept as a head and a tail, and n rides in the low bits of a
-magic number, so no conversion instruction is needed.
+x = n ln2 + r with |r| <= ln2 / 2;  exp(r) = 1 + r + r^2 EXP(r).  r is kept as a head and a tail, and n rides in the low
+bits of a magic number, so no conversion instruction is needed.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import EXP, LN2, LOG2E, SINH
+from tensordsl.codegen.math.coefficients import EXP, LN2, LN2_FULL, LOG2E, SINH
 from tensordsl.codegen.math.logarithm import log1p
 from tensordsl.codegen.math.parts import (
     clamp,
@@ -71,17 +71,10 @@ def exp2(b: Builder, x: Val) -> Val:
     x = clamp(b, x, *EXP2_LIMITS[x.type])
     n, bits = round_by_magic(b, x, 1.0)
     f = b.sub(x, n)  # exact
-    high, low = _full_ln2(x.type)
+    high, low = LN2_FULL[x.type]
     r, error = two_product(b, f, b.const(high, x.type))
     tail = b.fma(f, low, error)
     return scale(b, one_plus(b, r, reduced_rest(b, r, tail)), integer_of_magic(b, bits, x.type))
-
-
-def _full_ln2(type: str) -> tuple[float, float]:
-    return {
-        "float64": (0.6931471805599453, 2.3190468138462996e-17),
-        "float32": (0.6931471824645996, -1.904654323148236e-09),
-    }[type]
 
 
 def expm1_parts(b: Builder, x: Val) -> tuple[Val, Val]:

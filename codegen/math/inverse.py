@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.math.coefficients import ASIN, ASINH, ATAN, LN2, PI, PI_2
-from tensordsl.codegen.math.logarithm import log, log1p, log_of_sum_parts
+from tensordsl.codegen.math.logarithm import log_of_sum_parts
 from tensordsl.codegen.math.parts import polynomial, two_product
 from tensordsl.codegen.scalar import Builder, Val
 
+LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it 1 + x is x, and sqrt(1 + x^2) too
 TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
 
 
@@ -55,7 +56,7 @@ def arctan(b: Builder, x: Val) -> Val:
 
 
 def arctan2(b: Builder, y: Val, x: Val) -> Val:
-    """The angle of (x, y); both are scaled by a power of two where the sum of them would overflow or they are subnormal."""
+    """The angle of (x, y); both are scaled by a power of two where their sum may overflow or they are subnormal."""
     t, inf = x.type, float("inf")
     v, u = b.abs(y), b.abs(x)
     big, tiny = {"float64": (2.0**1000, 2.0**-960), "float32": (2.0**120, 2.0**-90)}[t]
@@ -126,23 +127,26 @@ def arccos(b: Builder, x: Val) -> Val:
 
 
 def arcsinh(b: Builder, x: Val) -> Val:
-    """|x| < 1/2: a polynomial; to 2^28: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
+    """|x| < 1/2: a polynomial; to LARGE: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
     t = x.type
     a = b.abs(x)
     z = b.mul(x, x)
     small = b.fma(b.mul(a, z), polynomial(b, z, ASINH[t]), a)
-    big = b.ge(a, 2.0**28)
+    big = b.ge(a, LARGE[t])
     c = b.select(big, 1.0, a)
     square = b.mul(c, c)
     middle = b.add(c, b.div(square, b.add(b.sqrt(b.add(square, 1.0)), 1.0)))
-    large = b.select(big, b.add(log(b, a), b.const(sum(LN2[t]), t)), log1p(b, middle))
+    large = b.add(
+        log_of_sum_parts(b, b.select(big, a, middle)), b.select(big, b.const(sum(LN2[t]), t), b.const(0.0, t))
+    )
+    large = b.select(b.lt(a, float("inf")), large, a)
     return b.copysign(b.select(b.lt(a, 0.5), small, large), x)
 
 
 def arccosh(b: Builder, x: Val) -> Val:
-    """To 2^28: log1p(t + sqrt(2 t + t^2)) with t = x - 1; beyond: log(x) + ln2.  Below 1: nan."""
+    """To LARGE: log1p(d + sqrt(2 d + d^2)) with d = x - 1; beyond: log(x) + ln2.  Below 1: nan."""
     t = x.type
-    big = b.ge(x, 2.0**28)
+    big = b.ge(x, LARGE[t])
     d = b.sub(b.select(big, 2.0, x), 1.0)
     # 2 d + d^2 with its rounding error, and the root's: near 1 the root is the result
     p, error = two_product(b, d, d)
@@ -154,8 +158,11 @@ def arccosh(b: Builder, x: Val) -> Val:
     head = b.add(d, root)
     first = b.gt(root, d)
     low = b.sub(b.select(first, d, root), b.sub(head, b.select(first, root, d)))
-    middle = log_of_sum_parts(b, head, b.add(low, root_low))
-    return b.select(big, b.add(log(b, x), b.const(sum(LN2[t]), t)), b.select(b.lt(x, 1.0), float("nan"), middle))
+    low = b.select(big, 0.0, b.add(low, root_low))
+    y = log_of_sum_parts(b, b.select(big, x, head), low)
+    y = b.add(y, b.select(big, b.const(sum(LN2[t]), t), b.const(0.0, t)))
+    y = b.select(b.lt(x, float("inf")), y, x)
+    return b.select(b.lt(x, 1.0), float("nan"), y)
 
 
 def arctanh(b: Builder, x: Val) -> Val:
@@ -171,10 +178,10 @@ def arctanh(b: Builder, x: Val) -> Val:
     y = b.mul(log_of_sum_parts(b, q, q_low), 0.5)
     y = b.select(one, float("inf"), y)
     y = b.select(b.gt(a, 1.0), float("nan"), y)
-    return b.select(b.lt(a, 2.0**-30), x, b.copysign(y, x))
+    return b.select(b.lt(a, 1 / LARGE[x.type]), x, b.copysign(y, x))
 
 
-EXPANSIONS = {
+EXPANSIONS: dict[str, Callable[..., Val]] = {
     "arcsin": arcsin, "arccos": arccos, "arctan": arctan, "arctan2": arctan2,
-    "arcsinh": in_float64(arcsinh), "arccosh": in_float64(arccosh), "arctanh": in_float64(arctanh),
+    "arcsinh": arcsinh, "arccosh": arccosh, "arctanh": arctanh,
 }  # fmt: skip

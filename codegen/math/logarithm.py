@@ -14,7 +14,7 @@ ROOT_HALF = {"float64": 0x3FE6A09E667F3BCD, "float32": 0x3F3504F3}  # the bits o
 
 
 def split_exponent(b: Builder, x: Val, low: int | None = None) -> tuple[Val, Val]:
-    """(k, m): x = 2^k m for positive normal and subnormal x; k an integer, m from the float with bits `low` to twice that."""
+    """(k, m): x = 2^k m for positive x, subnormal too; k an integer, m from the float with bits `low` to twice that."""
     f = FORMATS[x.type]
     low = ROOT_HALF[x.type] if low is None else low
     subnormal = b.lt(x, f.tiny)

@@ -1,22 +1,34 @@
 """pow with all special cases of C99, and the cube root.
 
-float64: y log(x) with the logarithm as head and tail (relative error below 2^-66), then exp of head and tail.  float32: the same in
-float64 without tails.
+float64: y log(x) with the logarithm as head and tail (relative error below 2^-66), then exp of head and tail.
+float32: in float64 without tails.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import CBRT, LN2, LOG_POW, TWO_THIRDS
-from tensordsl.codegen.math.exponential import exp, exp_of_sum
-from tensordsl.codegen.math.logarithm import log, split_exponent
-from tensordsl.codegen.math.parts import FORMATS, as_float, fast_two_sum, polynomial, two_product, two_sum
+from tensordsl.codegen.math.coefficients import CBRT, EXP2_SHORT, LN2, LOG2_SHORT, LOG_POW, TWO_THIRDS
+from tensordsl.codegen.math.exponential import exp_of_sum
+from tensordsl.codegen.math.logarithm import ROOT_HALF, split_exponent
+from tensordsl.codegen.math.parts import (
+    FORMATS,
+    as_float,
+    clamp,
+    fast_two_sum,
+    polynomial,
+    round_by_magic,
+    two_product,
+    two_sum,
+)
 from tensordsl.codegen.scalar import Builder, Val
 
 TWO_THIRDS_BITS = 0x3FE5555555555555
 
 
 def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
-    """log(x) of positive float64 as head and tail; m in [2/3, 4/3), s = (m - 1)/(m + 1), log(m) = 2s + s^3 (2/3 + s^2 P)."""
+    """log(x) of positive float64 as head and tail.
+
+    m in [2/3, 4/3), s = (m - 1)/(m + 1), log(m) = 2s + s^3 (2/3 + s^2 LOG_POW(s^2)).
+    """
     k_bits, m = split_exponent(b, x, TWO_THIRDS_BITS)
     k = as_float(b, k_bits, x.type)
     f, d = b.sub(m, 1.0), b.add(m, 1.0)
@@ -44,13 +56,30 @@ def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
 
 def pow_(b: Builder, x: Val, y: Val) -> Val:
     if x.type == "float32":
-        a, w = b.cast(b.abs(x), "float64"), b.cast(y, "float64")
-        return _special(b, x, y, b.cast(exp(b, b.mul(w, log(b, a))), "float32"))
+        return _special(b, x, y, _short_power(b, b.abs(x), y))
     head, tail = precise_log(b, b.abs(x))
     p, error = two_product(b, y, head)
     low = b.fma(y, tail, error)
     low = b.select(b.lt(b.abs(p), 800.0), low, 0.0)  # beyond, it may be nan
     return _special(b, x, y, exp_of_sum(b, p, low))
+
+
+def _short_power(b: Builder, x: Val, y: Val) -> Val:
+    """2^(y log2(x)) of float32, x > 0, in float64 to 2^-35 or so.
+
+    Subnormal float32 are normal here, and the last cast rounds once, also to subnormal results.
+    """
+    f = FORMATS["float64"]
+    bits = b.bitcast(b.cast(x, "float64"), f.integer)
+    k = b.shr(b.sub(bits, ROOT_HALF["float64"]), f.mantissa)
+    m = b.bitcast(b.sub(bits, b.shl(k, f.mantissa)), "float64")
+    s = b.div(b.sub(m, 1.0), b.add(m, 1.0))
+    log2 = b.fma(s, polynomial(b, b.mul(s, s), LOG2_SHORT["float64"]), as_float(b, k, "float64"))
+    p = clamp(b, b.mul(b.cast(y, "float64"), log2), -200.0, 200.0)
+    n, rounded = round_by_magic(b, p, 1.0)
+    power = polynomial(b, b.sub(p, n), EXP2_SHORT["float64"])
+    # 2^n: n stands in the low bits of `rounded`, which the shift moves to the exponent's place.
+    return b.cast(b.bitcast(b.add(b.bitcast(power, f.integer), b.shl(rounded, f.mantissa)), "float64"), "float32")
 
 
 def _special(b: Builder, x: Val, y: Val, power: Val) -> Val:
@@ -79,8 +108,8 @@ def _special(b: Builder, x: Val, y: Val, power: Val) -> Val:
 
 
 def cbrt(b: Builder, x: Val) -> Val:
-    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): a polynomial for the root of m, a step of Halley's method and one of Newton's
-    with the residual in two parts."""
+    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): a polynomial for the root of m, a step of Halley's method, and one of
+    Newton's with the residual in two parts."""
     if x.type == "float32":
         return b.cast(cbrt(b, b.cast(x, "float64")), "float32")
     a = b.abs(x)

@@ -1,9 +1,11 @@
 """erf, erfc, the logarithm of the gamma function and its derivative.
 
-float32 is computed in float64 but for erf.
+gammaln and digamma of float32 are computed in float64.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tensordsl.codegen.math.coefficients import (
     DIGAMMA,
@@ -33,10 +35,11 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
     d2_low = b.sub(one, b.fma(-2.0, a, d2))
     inverse = b.div(one, b.mul(d1, d2))
     u = b.mul(b.sub(a, four), b.mul(inverse, d2))
-    p = polynomial(b, u, ERFC[a.type])
+    first, *rest = ERFC[a.type]
+    p, p_low = fast_two_sum(b, b.const(first, a.type), b.mul(u, polynomial(b, u, rest)))
     r = b.mul(inverse, d1)
     q = b.mul(p, r)
-    q_low = b.mul(b.fma(b.neg(q), d2_low, b.fma(b.neg(q), d2, p)), r)
+    q_low = b.mul(b.fma(b.neg(q), d2_low, b.add(b.fma(b.neg(q), d2, p), p_low)), r)
     square, low = two_product(b, a, a)
     head, tail, n = exp_parts(b, b.neg(square), b.neg(low))
     y, y_low = two_product(b, head, q)
@@ -51,8 +54,8 @@ def erfc(b: Builder, x: Val) -> Val:
     far = b.select(b.lt(x, 0.0), b.sub(2.0, far), far)
     z = b.mul(x, x)
     z = b.select(b.lt(z, 1.0), z, 1.0)
-    near = b.sub(1.0, b.fma(x, polynomial(b, z, ERF[x.type]), x))
-    return b.select(b.lt(a, 0.5), near, far)
+    near = b.fma(b.neg(x), polynomial(b, z, ERF[x.type]), b.sub(1.0, x))
+    return b.select(b.lt(a, 0.875), near, far)
 
 
 def erf(b: Builder, x: Val) -> Val:
@@ -81,7 +84,7 @@ def _sine_cosine_of_pi(b: Builder, x: Val) -> tuple[Val, Val]:
 
 
 def _gammaln_positive(b: Builder, x: Val) -> Val:
-    """x >= 8: Stirling's series.  Else x is brought to [1, 2.5] by the recurrence, whose product goes into one logarithm."""
+    """x >= 8: Stirling's series.  Else the recurrence brings x to [1, 2.5]; its product goes into one logarithm."""
     t = x.type
     far = b.ge(x, 8.0)
     near = b.lt(x, 1.0)
@@ -156,8 +159,10 @@ def _digamma_positive(b: Builder, x: Val) -> Val:
 
 
 def digamma(b: Builder, x: Val) -> Val:
-    """x < 0 by reflection: digamma(1 + a) + pi cot(pi a), a = -x, with digamma(1 + a) = digamma(a) + 1/a.  The poles of the
-    negative integers give nan, zeros an infinity of the other sign, as in SciPy."""
+    """x < 0 by reflection: digamma(1 + a) + pi cot(pi a), a = -x, with digamma(1 + a) = digamma(a) + 1/a.
+
+    The poles at the negative integers give nan, zeros an infinity of the other sign, as in SciPy.
+    """
     t, inf = x.type, float("inf")
     a = b.abs(x)
     pole = b.lt(a, 1e-30)  # there digamma(x) is -1/x
@@ -174,6 +179,6 @@ def digamma(b: Builder, x: Val) -> Val:
     return b.select(b.isnan(x), x, y)
 
 
-EXPANSIONS = {
-    "erf": in_float64(erf), "erfc": in_float64(erfc), "gammaln": in_float64(gammaln), "digamma": in_float64(digamma),
+EXPANSIONS: dict[str, Callable[..., Val]] = {
+    "erf": erf, "erfc": erfc, "gammaln": in_float64(gammaln), "digamma": in_float64(digamma),
 }  # fmt: skip

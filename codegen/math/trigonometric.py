@@ -1,7 +1,8 @@
 """sin, cos, tan for every argument.
 
-|x| < FAST: x = n pi/2 + r + tail with pi/2 in three parts (Cody and Waite); beyond it x is multiplied by the bits of 2/pi that
-matter at its exponent (Payne and Hanek), in words of 32 bits.  Then the polynomials for |r| <= pi/4 and n mod 4.
+|x| < FAST: x = n pi/2 + r + tail with pi/2 in three parts (Cody and Waite); beyond it x is multiplied by the bits of
+2/pi that matter at its exponent (Payne and Hanek), in words of 32 bits.  Then the polynomials for |r| <= pi/4, and
+n mod 4.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ def reduce_any(b: Builder, x: Val) -> Reduced:
     """Of float64, finite, |x| >= 2^20.  x = m 2^e, m < 2^53: the fraction of m 2^e (2/pi) / 4 to 158 bits, exactly."""
     u = "uint64"
     bits = b.and_(b.bitcast(x, u), 0x7FFFFFFFFFFFFFFF)
-    # Position of the first bit of 2/pi that has weight 2 in m 2^e 2/pi: all before it are multiples of 4.
     e = b.sub(b.shr(bits, 52), 1075)
     m = b.or_(b.and_(bits, (1 << 52) - 1), 1 << 52)
     words = _window(b, b.maximum(b.bitcast(e, "int64"), -64))
@@ -70,10 +70,10 @@ WINDOW = 7  # words of 2/pi that are multiplied: 53 bits of m are shifted out at
 
 
 def _window(b: Builder, e: Val) -> list[Val]:
-    """Words of the bits of (2/pi) 2^e from the weight 2^-(...) on, such that m times them has weight 4 just above the top.
+    """The words of 2/pi that matter for m 2^e (2/pi), m an integer.
 
-    With bit 0 of 2/pi of weight 2^-1, the bit at position p has weight 2^(e - 1 - p) in 2^e 2/pi.  The window begins at
-    p = e - 2 - 1 ... so that its first bit has weight 2; then `product mod 2^(32 words)` drops multiples of 4.
+    The bit at position p of 2/pi has weight 2^(e - 1 - p) in 2^e (2/pi).  The window begins at position e - 2, whose
+    weight is 2: what is before it, and what m times the window has above its top word, are multiples of 4.
     """
     u = "uint64"
     start = b.bitcast(b.add(e, 64 - 2), u)  # positions count from 64 zero bits put in front
@@ -199,5 +199,7 @@ def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val
 
 
 _ROWS = {"sin": (_sine_of, True), "cos": (_cosine_of, False), "tan": (_tangent_of, True)}
-FAST_TIER = {name: _fast(*row) for name, row in _ROWS.items()}
-SLOW_TIER = {name: (_guard, _slow(row[0])) for name, row in _ROWS.items()}
+FAST_TIER: dict[str, Callable[..., Val]] = {name: _fast(*row) for name, row in _ROWS.items()}
+SLOW_TIER: dict[str, tuple[Callable[..., Val], Callable[..., Val]]] = {
+    name: (_guard, _slow(row[0])) for name, row in _ROWS.items()
+}

@@ -221,7 +221,7 @@ def test_deep_chains_do_not_overflow():
 
 
 def test_only_intrinsics_that_are_instructions():
-    """Objects link without any library, so nothing may become a call; the linker of the kernels above has none to offer."""
+    """Nothing may become a call of a library; the linker of the kernels above has none to offer."""
     allowed = {
         "fma",
         "fabs",
