@@ -196,8 +196,8 @@ def _finish(g: Any, variable: Any, disconnected_inputs: str, return_disconnected
 
 def _report_disconnected(variable: Any, disconnected_inputs: str) -> None:
     message = (
-        "grad method was asked to compute the gradient with respect to a variable that is not part of the computational "
-        f"graph of the cost, or is used only by a non-differentiable operator: {variable!r}"
+        "grad method was asked to compute the gradient with respect to a variable that is not part of the "
+        f"computational graph of the cost, or is used only by a non-differentiable operator: {variable!r}"
     )
     if variable.origin is not None:
         message += f"\nBacktrace when that variable is created:\n  {variable.origin}"
@@ -243,7 +243,7 @@ def Lop(
     consider_constant: Iterable[Any] | None = None,
     disconnected_inputs: str = "raise",
 ) -> Any:
-    """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f with respect to wrt."""
+    """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt."""
     seeds = _paired(f, eval_points)
     variables = _variables(wrt)
     results = cotangents(seeds, variables, constant=_as_list(consider_constant))
@@ -302,8 +302,10 @@ def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
 def jacobian(
     expression: Any, wrt: Any, consider_constant: Iterable[Any] | None = None, disconnected_inputs: str = "raise"
 ) -> Any:
-    """The Jacobian of a vector (or scalar): for each of `wrt` a variable of shape (n, *wrt.shape), row i the gradient of
-    element i.  The rows are computed one after the other, in a loop."""
+    """The Jacobian of a vector (or scalar): for each of `wrt` a variable of shape (n, *wrt.shape).
+
+    Row i is the gradient of element i; the rows are computed one after the other, in a loop.
+    """
     if not isinstance(expression, Variable):
         raise TypeError("tensor.jacobian expects a Variable as `expression`")
     if expression.type.ndim > 1:

@@ -45,8 +45,8 @@ def _loop_dtype(n: str, *dtypes: str, body: LoopBody) -> tuple[str, ...]:
     for k, (v, following, given) in enumerate(zip(body.carried, body.next, dtypes, strict=False)):
         if not v.type.dtype == following.type.dtype == given:
             raise TypeError(
-                f"carried value {k} must keep its dtype: it starts as {given} and the body makes {following.type.dtype} "
-                f"of {v.type.dtype}; cast one of them"
+                f"carried value {k} must keep its dtype: it starts as {given} and the body makes "
+                f"{following.type.dtype} of {v.type.dtype}; cast one of them"
             )
     for v, given in zip(body.invariants, dtypes[len(body.carried) :], strict=True):
         if v.type.dtype != given:
@@ -215,7 +215,7 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     elses = [as_variable(v) for v in (else_branch if isinstance(else_branch, list | tuple) else [else_branch])]
     if len(thens) != len(elses):
         raise ValueError(
-            f"The number of values on the `then` branch should have the same number of variables as the `else` branch : "
+            f"The number of values on the `then` branch should have the same number of variables as the `else` branch: "
             f"(variables on `then` {len(thens)}, variables on `else` {len(elses)})"
         )
     pairs = [_same_dtype(a, b) for a, b in zip(thens, elses, strict=True)]
@@ -291,7 +291,7 @@ class Print:
 
 
 class Assert:
-    """`Assert(message)(x, *conditions)` is x; when it is computed and a condition is false, AssertionError is raised."""
+    """`Assert(message)(x, *conditions)` is x; where a condition is false, its computation raises AssertionError."""
 
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
         self.msg = msg

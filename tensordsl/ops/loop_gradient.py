@@ -80,8 +80,11 @@ def _run_backwards(
     slices: dict[Variable, Any],
     running: Sequence[tuple[Variable, Variable, Any, Any]],
 ) -> Sequence[Any]:
-    """The loop over t = n - 1, ..., 0.  The expressions in `running` are in the parameters of the body at t and in those
-    of `slices`, which stand for elements t of its values."""
+    """The loop over t = n - 1, ..., 0.
+
+    The expressions in `running` are in the parameters of the body at t and in those of `slices`, which stand for the
+    elements t of its values.
+    """
     following = [value for *_, value in running]
     used = {id(v) for v in inputs_of(following)}
     remembered = tuple(v for v in body.carried if id(v) in used)

@@ -1,7 +1,7 @@
 """Reverse mode: one walk backwards over the graph that asks each op's row for the cotangents of its operands.
 
-What a row need not care about is done here, in one place: broadcasting is undone, dtypes are restored, contributions are
-added up, and gradients that are zero, undefined or absent are told apart.
+What a row need not care about is done here, in one place: broadcasting is undone, dtypes are restored, contributions
+are added up, and gradients that are zero, undefined or absent are told apart.
 """
 
 from __future__ import annotations
@@ -134,8 +134,10 @@ def cotangent_dtype(variable: Variable) -> str:
 
 
 def conform(g: Any, like: Variable) -> Any:
-    """`g` with the shape of `like` and its float dtype: axes over which `like` was repeated are summed, axes along which
-    `g` was not spread out are repeated."""
+    """`g` with the shape of `like` and its float dtype.
+
+    Axes over which `like` was repeated are summed, axes along which `g` was not spread out are repeated.
+    """
     from tensordsl.ops.elementwise import cast, second
     from tensordsl.ops.reduce import sum as sum_
     from tensordsl.ops.shape import dimshuffle
@@ -189,8 +191,11 @@ def accumulate(old: Cotangent, new: Any) -> Any:
 
 
 def _sum(a: Any, b: Any) -> Any:
-    """a + b.  Where one of them is zeros with a slice added, the slice is added to the other instead: reading a sequence
-    element by element must not cost its whole length at each step."""
+    """a + b.
+
+    Where one of them is zeros with a slice added, the slice is added to the other instead: reading a sequence element
+    by element must not cost its whole length at each step.
+    """
     from tensordsl.ops.elementwise import add
 
     for other, sparse in ((a, b), (b, a)):

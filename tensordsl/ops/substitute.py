@@ -8,7 +8,7 @@ from typing import Any
 from tensordsl.graph import Apply, Variable, apply, toposort
 
 
-def substitute(outputs: Iterable[Variable], replacements: Mapping[Variable, Variable], copy: bool = False) -> list[Any]:
+def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], copy: bool = False) -> list[Any]:
     """`outputs` with every key of `replacements` replaced by its value.
 
     What does not depend on a key is shared with the old graph, unless `copy`.  The values are taken as they are: keys
