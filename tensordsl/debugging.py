@@ -375,14 +375,13 @@ def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Arr
         "Backtrace when the node is created:",
         f"  {node.origin}" if node.origin is not None else "  unknown",
         "",
+        "HINT: If you suspect the compiler, try the flag optimizer=fast_compile, or optimizer=None.",
     ]
     if config.exception_verbosity == "high":
-        lines += ["Debugprint of the apply node:", graph_text([node.outputs[0]]), *_memory_map(node, operands)]
+        lines += ["", "Debugprint of the apply node:", graph_text([node.outputs[0]])]
+        lines += ["", "Debugprint of the function:", graph_text(spec.results), *_memory_map(node, operands)]
     else:
-        lines += [
-            "HINT: If you suspect the compiler, try the flag optimizer=fast_compile, or optimizer=None.",
-            "HINT: Use the flag exception_verbosity=high for a debugprint of the graph and a memory map of this node.",
-        ]
+        lines.append("HINT: Use the flag exception_verbosity=high for a debugprint and a memory map of this node.")
     return _same_class(error, "\n".join(lines))
 
 

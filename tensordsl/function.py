@@ -23,6 +23,7 @@ from tensordsl.graph import (
     Variable,
     ancestors,
     capture_origin,
+    constant_array,
     toposort,
 )
 from tensordsl.io import In, Out
@@ -30,6 +31,7 @@ from tensordsl.modes import Mode, get_mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
+from tensordsl.tensor.var import TensorConstant
 from tensordsl.types import TensorType
 
 Array = np.ndarray[Any, Any]
@@ -270,10 +272,7 @@ def _update_hint(old: TensorType, new: TensorType) -> str:
 
 
 def constant_of(type: TensorType, value: Array) -> Constant:
-    from tensordsl.ops.operands import constant
-
-    made: Constant = constant(value, dtype=type.dtype)
-    return Constant(type, made.data)
+    return TensorConstant(type, constant_array(value))
 
 
 def _givens(given: Pairs, strict: bool) -> dict[Variable, Variable]:
@@ -384,8 +383,8 @@ def _check_duplicates(parameters: Sequence[Parameter]) -> None:
         if first != position:
             raise UnusedInputError(
                 f"Variable {parameter} is used twice in inputs to tensordsl.function, at indices {first} and "
-                f"{position}. This would result in values provided for it being ignored. Please do not duplicate variables in the "
-                "inputs list."
+                f"{position}. This would result in values provided for it being ignored. Please do not duplicate "
+                "variables in the inputs list."
             )
 
 
@@ -451,8 +450,8 @@ def link(spec: FunctionSpec, mode: Mode) -> Run:
 def has_native() -> bool:
     """Whether the compiler is there."""
     try:
-        from tensordsl.codegen import pipeline  # noqa: F401
-        from tensordsl.runtime import entry  # noqa: F401
+        from tensordsl.codegen.pipeline import compile_spec  # noqa: F401
+        from tensordsl.runtime.entry import make_function  # noqa: F401
     except ImportError:
         return False
     return True
@@ -593,6 +592,6 @@ def evaluate(variable: Variable, inputs_to_values: Mapping[Variable, Any] | None
     inputs = tuple(sorted(values, key=id))
     cache: dict[Any, Any] = variable.__dict__.setdefault("_fn_cache", {})
     if inputs not in cache:
-        cache[inputs] = function(list(inputs), variable)
+        cache[inputs] = function(list(inputs), variable, on_unused_input="ignore")
     result: Array = cache[inputs](*(values[v] for v in inputs))
     return result

@@ -12,9 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-import numpy as np
-
-from tensordsl.graph import Apply, Constant, Variable, toposort
+from tensordsl.graph import Apply, Variable, toposort
 
 Pieces = list["str | Variable"]
 
@@ -22,30 +20,10 @@ PP_LIMIT = 1_000_000  # characters; a graph that shares much can have an express
 
 
 # -- one variable, one op --------------------------------------------------------------------------------------------
-def constant_text(data: Any, name: str | None = None) -> str:
-    """`TensorConstant{2}`, `TensorConstant{(3,) of 1.0}`, `TensorConstant{[1 2]}`; long ones are cut in the middle."""
-    if name:
-        return name
-    array = np.asarray(data)
-    first = array.flat[0] if array.ndim and array.size else None
-    if first is not None and bool(np.all(array == first)):
-        text = f"{array.shape} of {first}"
-    else:
-        with np.printoptions(threshold=10):
-            text = str(data if array.ndim == 0 else array)
-    if len(text) > 20:
-        text = text[:10] + ".." + text[-10:]
-    return f"TensorConstant{{{text}}}"
-
-
 def variable_text(variable: Variable) -> str:
     """The name, the constant, `add.0` for a result, or the type of an anonymous variable."""
-    if isinstance(variable, Constant):
-        return constant_text(variable.data, variable.name)
-    if variable.name:
-        return variable.name
-    if variable.owner is None:
-        return f"<{variable.type}>"
+    if variable.name or variable.owner is None:
+        return repr(variable)
     return f"{op_text(variable.owner)}.{variable.index}"
 
 

@@ -32,6 +32,7 @@ class TensorOperators:
     owner: Any
     __array_priority__ = 1000  # for array-likes that know no __array_ufunc__
 
+    # fmt: off
     # arithmetic
     def __add__(self, other: Any) -> Any: return elementwise.add(self, other)
     def __radd__(self, other: Any) -> Any: return elementwise.add(other, self)
@@ -68,8 +69,9 @@ class TensorOperators:
     def __gt__(self, other: Any) -> Any: return elementwise.gt(self, other)
     def __ge__(self, other: Any) -> Any: return elementwise.ge(self, other)
 
+    # fmt: on
     def __bool__(self) -> bool:
-        """True, so that `if variable:` tells a variable from None; the result of a comparison has no truth value yet."""
+        """True, so that `if variable:` tells a variable from None; a comparison has no truth value yet."""
         if self.owner is not None and self.owner.op in _WITHOUT_TRUTH:
             raise TypeError(
                 "Variables do not support boolean operations.\n"
@@ -78,7 +80,8 @@ class TensorOperators:
         return True
 
     # containers
-    def __getitem__(self, key: Any) -> Any: return index.getitem(self, key)
+    def __getitem__(self, key: Any) -> Any:
+        return index.getitem(self, key)
 
     def __iter__(self) -> Iterator[Any]:
         ndim = self.type.ndim
@@ -89,7 +92,7 @@ class TensorOperators:
             return iter(scalars)
         length = self.type.shape[0]
         if length is None:
-            raise TypeError(f"length not known: {self!r} ({self.type}); index it, or use scan to loop over it")
+            raise ValueError(f"length not known: {self!r} ({self.type}); index it, or use scan to loop over it")
         return iter([self[k] for k in range(length)])
 
     def __contains__(self, item: Any) -> bool:
@@ -102,6 +105,7 @@ class TensorOperators:
             return NotImplemented
         return function(*inputs)
 
+    # fmt: off
     # properties
     @property
     def ndim(self) -> int: return int(self.type.ndim)
@@ -118,6 +122,7 @@ class TensorOperators:
     @property
     def real(self) -> Any: return self
 
+    # fmt: on
     # shapes
     def reshape(self, *dims: Any, ndim: int | None = None) -> Any:
         """`x.reshape((2, 3))`, `x.reshape(2, 3)` or `x.reshape(vector, ndim=2)`."""
@@ -126,6 +131,7 @@ class TensorOperators:
             wanted, ndim = dims
         return shape.reshape(self, wanted, ndim)
 
+    # fmt: off
     def flatten(self, ndim: int = 1) -> Any: return shape.flatten(self, ndim)
     def ravel(self) -> Any: return shape.flatten(self)
     def dimshuffle(self, *order: Any) -> Any: return shape.dimshuffle(self, *order)
@@ -136,12 +142,14 @@ class TensorOperators:
     def diagonal(self) -> Any: return index.diagonal(self)
     def fill(self, value: Any) -> Any: return elementwise.fill(self, value)
 
+    # fmt: on
     def transpose(self, *axes: Any) -> Any:
         """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
             return shape.transpose(self, axes[0])
         return shape.transpose(self, axes or None)
 
+    # fmt: off
     # elementwise
     def astype(self, dtype: Any) -> Any: return elementwise.cast(self, dtype)
     def copy(self, name: str | None = None) -> Any: return _named(elementwise.tensor_copy(self), name)
@@ -162,6 +170,7 @@ class TensorOperators:
     def ptp(self, axis: Any = None) -> Any: return reduce.ptp(self, axis)
     def norm(self, L: Any, axis: Any = None, keepdims: bool = False) -> Any: return reduce.norm(self, L, axis, keepdims)
 
+    # fmt: on
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
         return reduce.sum(self, axis, dtype, keepdims, acc_dtype)
 
@@ -200,7 +209,9 @@ class TensorVariable(TensorOperators, Variable):
         >>> (x**2).eval({x: 3})
         array(9.)
         """
-        return _eval(self, inputs_to_values or {})
+        from tensordsl.function import evaluate  # late: the compiler stands above
+
+        return evaluate(self, inputs_to_values)
 
 
 class TensorConstant(TensorOperators, Constant):
@@ -227,22 +238,6 @@ class TensorConstant(TensorOperators, Constant):
         else:
             text = str(data)
         return f"TensorConstant{{{text if len(text) <= 20 else text[:10] + '..' + text[-10:]}}}"
-
-
-def _eval(variable: Any, values: Any) -> Any:
-    from tensordsl.function import function
-
-    if not isinstance(values, dict):
-        raise TypeError(f"eval wants a dict of variables to values, got {type(values).__name__}")
-    for key in values:
-        if not isinstance(key, Variable):
-            raise TypeError(f"eval: the keys must be variables, got {key!r} of type {type(key).__name__}")
-    cache = variable.__dict__.setdefault("_eval_cache", {})
-    inputs = tuple(values)
-    compiled = cache.get(inputs)
-    if compiled is None:
-        compiled = cache[inputs] = function(list(inputs), variable, on_unused_input="ignore")
-    return compiled(*values.values())
 
 
 def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Any:
