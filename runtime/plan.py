@@ -41,11 +41,13 @@ class Storage:
 
     def is_exclusive(self, shape: tuple[int, ...]) -> bool:
         """Whether the array has this shape and nobody else can see it."""
-        return _is_exclusive(self.array, shape, sys.getrefcount(self.array))
+        count = sys.getrefcount(self.array)
+        return _is_exclusive(self.array, shape, count)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
         """The spare array, if it fits and nobody else can see it, else None."""
-        if self.spare is None or not _is_exclusive(self.spare, shape, sys.getrefcount(self.spare)):
+        count = sys.getrefcount(self.spare)
+        if self.spare is None or not _is_exclusive(self.spare, shape, count):
             return None
         spare, self.spare = self.spare, None
         return spare
@@ -74,7 +76,8 @@ class CellStorage:
 
     def is_exclusive(self, shape: tuple[int, ...]) -> bool:
         array = self.cell.get()
-        return _is_exclusive(array, shape, sys.getrefcount(array) - 1)
+        count = sys.getrefcount(array) - 1
+        return _is_exclusive(array, shape, count)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
         return None
@@ -86,7 +89,7 @@ class CellStorage:
 
 
 def _is_exclusive(array: Any, shape: tuple[int, ...], references: int) -> bool:
-    """`references` of an array that only its owner sees: the owner's and that of the call that counts."""
+    """`references`: 2 for an array that only its owner sees, the owner's and that of the call that counted."""
     flags = array.flags
     unseen = references == 2 and weakref.getweakrefcount(array) == 0
     return bool(unseen and flags.owndata and flags.writeable and flags.c_contiguous and array.shape == shape)

@@ -241,7 +241,7 @@ class Case:
         return [np.arange(N) % 4 if self.dtype == "int64" else np.linspace(-1.0, 2.0, N)]
 
     def state(self) -> list[Any]:
-        return [np.linspace(k + 1.0, 3.0, N) for k in range(self.shared)]
+        return [np.array(np.linspace(k + 1.0, 3.0, N)) for k in range(self.shared)]  # arrays that own their data
 
 
 def momentum_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
