@@ -188,7 +188,7 @@ def main() -> None:
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** 1248))
     words = [(bits >> (1248 - 32 * (i + 1))) & 0xFFFFFFFF for i in range(39)]
     print("\n# 2 / pi as a binary fraction in words of 32 bits, for the reduction of huge arguments.")
-    print("TWO_OVER_PI = (\n" + "".join(f"    {w:#010x},\n" for w in words) + ")")
+    print("TWO_OVER_PI = (\n" + "".join(f"    0x{w:08X},\n" for w in words) + ")")
 
 
 if __name__ == "__main__":

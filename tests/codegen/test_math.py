@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from math_oracles import errors, grid, samples
 from scalar_kernels import Kernel, math_kernel
 
 from tensordsl.codegen.evaluate import evaluate
+from tensordsl.codegen.math import coefficients
 from tensordsl.codegen.math import ACCURACY, EXPANSIONS, SLOW, complete
 from tensordsl.codegen.scalar import ARITY, MATH, Builder
 
@@ -94,3 +99,14 @@ def test_monotonic_over_neighbouring_floats(name):
     y = math_kernel(name, "float32", 16)(x)
     # Rounding may make a step down of one ulp at the borders of ranges, never more.
     assert (np.diff(y) >= -np.spacing(np.abs(y[1:]))).all()
+
+
+def test_coefficients_are_what_the_tool_makes():
+    root = Path(__file__).parents[2]
+    made = subprocess.run(
+        [sys.executable, root / "tools" / "fit_polynomials.py"], capture_output=True, text=True, check=True
+    )
+    fresh: dict[str, object] = {}
+    exec(made.stdout, fresh)
+    tables = {name: value for name, value in vars(coefficients).items() if name.isupper()}
+    assert tables == {name: value for name, value in fresh.items() if name.isupper()}
