@@ -207,11 +207,14 @@ def _from_object(value: Any, type: TensorType, allow_downcast: bool) -> Array:
 
 def _survives(plain: Array, converted: Array) -> bool:
     """Whether converting back gives the same values (NaN as NaN)."""
+    if plain.dtype.kind in "iu" and converted.dtype.kind in "iuf":
+        # Converting back would hide that int64 -> uint64 or float64 wrapped: compare as Python's integers.
+        limits = np.iinfo(converted.dtype) if converted.dtype.kind in "iu" else None
+        if limits is not None:
+            return int(plain.min()) >= limits.min and int(plain.max()) <= limits.max
+        return [int(v) for v in converted.ravel().tolist()] == plain.ravel().tolist()
     with np.errstate(all="ignore"):
         back = converted.astype(plain.dtype)
-    # int64 -> float64 -> int64 wraps at the ends of the range, where comparing is not enough: compare as Python ints.
-    if plain.dtype.kind in "iu" and converted.dtype.kind == "f" and plain.size:
-        return [int(v) for v in converted.ravel().tolist()] == [int(v) for v in plain.ravel().tolist()]
     return bool(np.array_equal(plain, back, equal_nan=plain.dtype.kind == "f"))
 
 

@@ -1,0 +1,316 @@
+"""How a function is called: arguments by position and name, defaults, and what is converted or refused."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as theano
+import tensordsl.tensor as T
+
+
+def vectors() -> tuple[Any, Any]:
+    return T.vector("x"), T.vector("y")
+
+
+# -- binding ---------------------------------------------------------------------------------------------------------
+def test_arguments_are_given_by_position_or_name() -> None:
+    x, y = vectors()
+    f = theano.function([x, y], x - y)
+    for found in (f([3], [1]), f([3], y=[1]), f(y=[1], x=[3])):
+        assert found.tolist() == [2.0]
+
+
+def test_a_default_is_used_and_can_be_overridden() -> None:
+    x, y = vectors()
+    f = theano.function([x, theano.In(y, value=[10.0])], x + y)
+    assert f([1]).tolist() == [11.0]
+    assert f([1], [20]).tolist() == [21.0]
+    assert f([1], y=[30]).tolist() == [31.0]
+    assert f([1]).tolist() == [11.0]
+
+
+def test_the_caller_cannot_change_a_default_afterwards() -> None:
+    x = T.vector("x")
+    given = np.array([1.0, 2.0])
+    f = theano.function([theano.In(x, value=given)], x * 2)
+    given[:] = 0
+    assert f().tolist() == [2.0, 4.0]
+
+
+def test_a_shared_variable_as_default_gives_its_current_value() -> None:
+    x = T.vector("x")
+    state = theano.shared(np.array([1.0]))
+    f = theano.function([theano.In(x, value=state)], x + 1)
+    state.set_value(np.array([5.0]))
+    assert f().tolist() == [6.0]
+
+
+def test_an_in_gives_the_keyword_its_name() -> None:
+    x = T.vector("x")
+    assert theano.function([theano.In(x, name="points")], x)(points=[1]).tolist() == [1.0]
+
+
+def test_an_input_with_an_update_is_state_of_the_function() -> None:
+    step, total = T.scalar("step"), T.scalar("total")
+    f = theano.function([step, theano.In(total, value=10, update=total + step)], total)
+    assert [float(f(1)), float(f(2)), float(f(0))] == [10.0, 11.0, 13.0]
+    assert float(f(1, total=100)) == 100.0
+    assert float(f(0)) == 101.0
+
+
+@pytest.mark.parametrize(
+    "args, kwargs, message",
+    [
+        (([1],), {}, "Missing required input: y"),
+        ((), {"y": [1]}, "Missing required input: x"),
+        (([1], [2], [3]), {}, "Too many arguments .*takes 2 inputs .*got 3"),
+        (([1], [2]), {"y": [1]}, "Multiple values for input: y"),
+        (([1],), {"z": [1]}, r"Unknown input or state: z.*2 inputs \(x, y\)"),
+    ],
+)
+def test_wrong_calls_name_the_input(args: tuple[Any, ...], kwargs: dict[str, Any], message: str) -> None:
+    x, y = vectors()
+    f = theano.function([x, y], x + y)
+    with pytest.raises(TypeError, match=message):
+        f(*args, **kwargs)
+
+
+# -- what is converted -----------------------------------------------------------------------------------------------
+ACCEPTED = [
+    ("float64 vector", "dvector", [1, 2], [1.0, 2.0]),
+    ("tuple", "dvector", (1.5, 2), [1.5, 2.0]),
+    ("int array", "dvector", np.arange(3), [0.0, 1.0, 2.0]),
+    ("bool array", "ivector", np.array([True, False]), [1, 0]),
+    ("smaller ints", "lvector", np.array([1, 2], "int8"), [1, 2]),
+    ("float32 array", "dvector", np.array([0.5], "float32"), [0.5]),
+    ("empty list", "dvector", [], []),
+    ("byte-swapped", "dvector", np.array([1.0, 2.0], ">f8"), [1.0, 2.0]),
+    ("byte-swapped ints", "lvector", np.array([1, 2], ">i4"), [1, 2]),
+    ("reversed", "dvector", np.arange(3.0)[::-1], [2.0, 1.0, 0.0]),
+    ("zero strides", "dvector", np.broadcast_to(np.float64(2), (3,)), [2.0, 2.0, 2.0]),
+    ("python int", "dscalar", 3, 3.0),
+    ("python bool", "dscalar", True, 1.0),
+    ("numpy scalar", "dscalar", np.float32(1.5), 1.5),
+    ("float into float32", "fscalar", 0.1, float(np.float32(0.1))),
+    ("exact list into float32", "fvector", [0.5, 2], [0.5, 2.0]),
+    ("int into int8", "bscalar", 100, 100),
+    ("whole floats of a list", "ivector", [1.0, 2.0], [1, 2]),
+    ("nan of a list", "fvector", [float("inf")], [float("inf")]),
+]
+
+
+@pytest.mark.parametrize("case, kind, given, expected", ACCEPTED, ids=[row[0] for row in ACCEPTED])
+def test_what_loses_nothing_is_converted(case: str, kind: str, given: Any, expected: Any) -> None:
+    x = getattr(T, kind)("x")
+    found = theano.function([x], x)(given)
+    assert type(found) is np.ndarray and found.dtype == x.dtype and found.tolist() == expected
+
+
+REFUSED = [
+    ("float64 into float32", "fvector", np.zeros(2), "cannot store a value of dtype float64 without risking loss"),
+    ("inexact list", "fvector", [0.1], "cannot store accurately"),
+    ("float into int", "iscalar", 1.5, r"TensorType\(int32, scalar\) cannot store accurately value 1.5"),
+    ("int64 into float32", "fvector", np.arange(2), "risking loss"),
+    ("too big for int8", "bscalar", 300, "cannot store accurately value 300"),
+    ("too big for int64", "lscalar", 10**30, "expects numbers"),
+    ("not exact in float64", "dscalar", 2**63 - 1, "cannot store accurately"),
+    ("too big for int16", "wvector", [2**15], "cannot store accurately"),
+    ("numpy scalar", "fscalar", np.float64(0.1), "cannot store accurately"),
+    (
+        "rank too high",
+        "dvector",
+        np.zeros((2, 2)),
+        r"Wrong number of dimensions: expected 1, got 2 with shape \(2, 2\)",
+    ),
+    ("rank too low", "dmatrix", np.zeros(2), r"expected 2, got 1.*value\[None, :\]"),
+    ("scalar for vector", "dvector", 1.0, r"expected 1, got 0.*np\.array\(\[value\]\)"),
+    ("not a row", "drow", np.zeros((2, 3)), r"broadcastable dimension: axis 0 .*length 1, got shape \(2, 3\)"),
+    ("object array", "dvector", np.array([1, None]), "cannot store an array of dtype object"),
+    ("complex", "dvector", np.array([1j]), "cannot store an array of dtype complex128"),
+    ("dates", "dvector", np.array(["2020-01-01"], "M8[D]"), "datetime64"),
+    ("strings", "dvector", ["a"], "expects numbers"),
+    ("ragged list", "dmatrix", [[1], [1, 2]], "a list that is none"),
+    ("None", "dscalar", None, "expects numbers, got a NoneType"),
+    ("masked", "dvector", np.ma.array([1.0, 2.0], mask=[0, 1]), r"masked arrays are not supported; use value\.filled"),
+    ("dict", "dvector", {"a": 1}, "expects numbers"),
+]
+
+
+@pytest.mark.parametrize("case, kind, given, message", REFUSED, ids=[row[0] for row in REFUSED])
+def test_what_would_lose_something_is_refused(case: str, kind: str, given: Any, message: str) -> None:
+    x = getattr(T, kind)("points")
+    f = theano.function([x], x, name="identity")
+    with pytest.raises(TypeError, match=message) as caught:
+        f(given)
+    text = str(caught.value)
+    assert text.startswith('Bad input argument to tensordsl function with name "identity" at index 0 (0-based)')
+    assert "'points'" in text and "Backtrace when that variable is created" in text and __file__ in text
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64"])
+def test_negative_numbers_are_no_unsigned_ones(dtype: str) -> None:
+    x = T.TensorType(dtype, (None,))("x")
+    f = theano.function([x], x)
+    assert f([0, 200]).tolist() == [0, 200]
+    with pytest.raises(TypeError, match="cannot store accurately"):
+        f([-1])
+
+
+def test_a_variable_as_argument_is_explained() -> None:
+    x, y = vectors()
+    with pytest.raises(TypeError, match="found a Variable"):
+        theano.function([x], x)(y)
+
+
+@pytest.mark.parametrize("given", [np.array([1.9, 2.0]), [1.9, 2.0]])
+def test_a_downcast_must_be_asked_for(given: Any) -> None:
+    x = T.ivector("x")
+    with pytest.raises(TypeError):
+        theano.function([x], x)(given)
+    assert theano.function([x], x, allow_input_downcast=True)(given).tolist() == [1, 2]
+    assert theano.function([theano.In(x, allow_downcast=True)], x)(given).tolist() == [1, 2]
+
+
+def test_false_forbids_even_python_floats() -> None:
+    x = T.fscalar("x")
+    with pytest.raises(TypeError, match="cannot store accurately"):
+        theano.function([x], x, allow_input_downcast=False)(0.1)
+
+
+def test_strict_takes_only_arrays_of_the_dtype() -> None:
+    x = T.dvector("x")
+    f = theano.function([theano.In(x, strict=True)], x)
+    assert f(np.array([1.0])).tolist() == [1.0]
+    for given in ([1.0], np.array([1]), np.float64(1)):
+        with pytest.raises(TypeError, match="strict"):
+            f(given)
+
+
+# -- the caller's arrays ---------------------------------------------------------------------------------------------
+def misaligned(values: list[float]) -> np.ndarray[Any, Any]:
+    buffer = np.zeros(8 * len(values) + 1, "uint8")
+    array = buffer[1:].view("float64")
+    array[:] = values
+    assert not array.flags.aligned
+    return array
+
+
+def read_only(values: list[float]) -> np.ndarray[Any, Any]:
+    array = np.array(values)
+    array.flags.writeable = False
+    return array
+
+
+UNUSUAL = [
+    misaligned([1.0, 2.0, 3.0]),
+    read_only([1.0, 2.0, 3.0]),
+    np.arange(7.0)[1:7:2] - 0,
+    np.arange(1.0, 4.0).view(type("Sub", (np.ndarray,), {})),
+    np.array([1.0, 2.0, 3.0])[::-1],
+]
+
+
+@pytest.mark.parametrize("given", UNUSUAL)
+@pytest.mark.parametrize("mutable", [False, True])
+def test_unusual_arrays_give_the_right_result_and_are_never_changed(given: Any, mutable: bool) -> None:
+    x = T.dvector("x")
+    before = np.array(given)
+    f = theano.function([theano.In(x, mutable=mutable)], [x, x * 2])
+    same, double = f(given)
+    same[:] = -1
+    assert double.tolist() == (before * 2).tolist()
+    assert np.array_equal(np.asarray(given), before)
+    assert not np.may_share_memory(same, given)
+
+
+def test_the_same_array_twice_is_fine() -> None:
+    x, y = vectors()
+    a = np.array([1.0, 2.0])
+    assert theano.function([x, y], x + y)(a, a).tolist() == [2.0, 4.0]
+    assert theano.function([x, y], x - y)(a, a[::-1]).tolist() == [-1.0, 1.0]
+
+
+def test_memory_maps_are_arrays(tmp_path: Any) -> None:
+    np.arange(3.0).tofile(tmp_path / "data")
+    x = T.dvector("x")
+    assert theano.function([x], x + 1)(np.memmap(tmp_path / "data", "float64")).tolist() == [1.0, 2.0, 3.0]
+
+
+# -- which inputs a function may have --------------------------------------------------------------------------------
+def test_an_unused_input_raises_warns_or_is_ignored() -> None:
+    x, y = vectors()
+    with pytest.raises(theano.errors.UnusedInputError, match="index 1 is not part of the computational graph.*: y"):
+        theano.function([x, y], x)
+    with pytest.warns(UserWarning, match="index 1"):
+        theano.function([x, y], x, on_unused_input="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert theano.function([x, y], x, on_unused_input="ignore")([1], [2]).tolist() == [1.0]
+        with theano.config.change_flags(on_unused_input="ignore"):
+            theano.function([x, y], x)
+    with pytest.raises(ValueError, match="on_unused_input"):
+        theano.function([x, y], x, on_unused_input="explode")
+
+
+def test_an_input_that_only_an_optimiser_would_drop_counts_as_used() -> None:
+    A, x, b = T.matrix("A"), T.vector("x"), T.vector("b")
+    theano.function([A, x, b], theano.gradient.jacobian(T.dot(A, x) + b, x))
+    theano.function([x, b], x + 0 * b)
+
+
+def test_an_input_used_only_by_an_update_is_used() -> None:
+    x = T.vector("x")
+    state = theano.shared(np.zeros(2))
+    theano.function([x], [], updates=[(state, state + x)])([1, 2])
+    assert state.get_value().tolist() == [1.0, 2.0]
+
+
+def test_an_input_twice_is_refused() -> None:
+    x = T.vector("x")
+    with pytest.raises(theano.errors.UnusedInputError, match="Variable x is used twice .* indices 0 and 1"):
+        theano.function([x, x], x)
+
+
+def test_a_missing_input_is_named_with_its_line() -> None:
+    x, y = vectors()
+    with pytest.raises(theano.errors.MissingInputError, match=r"Input 1 of the graph .*add\(x, y\).*: y") as caught:
+        theano.function([x], x + y)
+    assert __file__ in str(caught.value)
+
+
+def test_an_intermediate_variable_can_be_an_input() -> None:
+    x = T.vector("x")
+    double = x * 2
+    assert theano.function([double], double + 1)([1]).tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    "inputs, error, message",
+    [
+        (lambda: T.vector("x"), TypeError, "must be given in a list"),
+        (lambda: [3], TypeError, "Input 0 .* must be a variable or an In, got 3"),
+        (lambda: [T.constant(3)], TypeError, "constant"),
+        (lambda: [theano.shared(1.0, name="W")], TypeError, r"Cannot use a shared variable \(W\) as explicit input"),
+        (
+            lambda: [theano.In(T.vector("x"), value=np.zeros((2, 2)))],
+            TypeError,
+            "default value of input 0 .*Wrong number",
+        ),
+        (lambda: [theano.In(T.vector("x"), update=T.vector("x"))], TypeError, "needs a first value"),
+    ],
+)
+def test_wrong_inputs_are_refused(inputs: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        theano.function(inputs(), [])
+
+
+def test_in_checks_its_arguments() -> None:
+    with pytest.raises(TypeError, match="expected a variable"):
+        theano.In(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="mutable"):
+        theano.In(T.vector(), mutable=True, borrow=False)
+    assert repr(theano.In(T.vector("x"), value=1)) == "In(x, value=1)"

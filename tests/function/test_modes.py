@@ -1,0 +1,232 @@
+"""Modes that look for mistakes, and test values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as theano
+import tensordsl.tensor as T
+from tensordsl import graph
+from tensordsl.compile import FAST_COMPILE, FAST_RUN, DebugMode, Mode, MonitorMode, NanGuardMode, get_mode
+from tensordsl.debugging import check_value, get_test_value, is_close
+from tensordsl.errors import BadOptimization, InvalidValueError
+
+ALL = ["FAST_RUN", "FAST_COMPILE", "REFERENCE", "DebugMode", "NanGuardMode", MonitorMode()]
+
+
+@pytest.mark.parametrize("mode", ALL, ids=str)
+def test_every_mode_gives_the_same_results_and_updates(mode: Any) -> None:
+    x = T.vector("x")
+    state = theano.shared(np.array([1.0, 2.0]), name="state")
+    f = theano.function([x], [T.exp(x) * state, T.sum(x)], updates={state: state + x}, mode=mode)
+    product, total = f([0, 1])
+    np.testing.assert_allclose(product, [1, 2 * np.e], rtol=1e-12)
+    assert float(total) == 1.0 and state.get_value().tolist() == [1.0, 3.0]
+    assert f.maker.mode.name == str(mode)
+
+
+# -- choosing a mode -------------------------------------------------------------------------------------------------
+def test_a_mode_is_a_name_an_object_or_configured() -> None:
+    assert get_mode("FAST_RUN") is FAST_RUN and get_mode(FAST_COMPILE) is FAST_COMPILE
+    assert get_mode("DEBUG_MODE").name == "DebugMode"
+    with theano.config.change_flags(mode="FAST_COMPILE"):
+        assert get_mode() is FAST_COMPILE
+    with theano.config.change_flags(optimizer="fast_compile"):
+        assert get_mode().optimizer == "fast_compile" and get_mode("FAST_RUN").optimizer == "fast_run"
+    with pytest.raises(ValueError, match=r'Invalid value \("FAST"\) for mode. Valid options are'):
+        theano.function([], [], mode="FAST")
+    with pytest.raises(TypeError, match="mode must be a name or a Mode"):
+        theano.function([], [], mode=3)
+
+
+def test_passes_can_be_excluded_and_included() -> None:
+    mode = FAST_RUN.excluding("fuse", "cse").including("cse")
+    assert (mode.excluded, mode.included) == ({"fuse"}, {"cse"})
+    assert FAST_RUN.excluded == frozenset()
+    assert Mode("cvm", None).optimizer == "None" and Mode("py").executor == "reference"
+    with pytest.raises(ValueError, match="Invalid optimizer"):
+        Mode(optimizer="fastest")
+
+
+# -- DebugMode -------------------------------------------------------------------------------------------------------
+def test_debug_mode_names_the_value_that_is_not_finite() -> None:
+    x = T.vector("x")
+    f = theano.function([x], T.sum(T.log(x)), mode="DebugMode")
+    assert float(f([1, 1])) == 0.0
+    with pytest.raises(InvalidValueError, match="(?s)log.0.*isfinite       = False.*non-finite elements") as caught:
+        f([0, 1])
+    assert __file__ in str(caught.value)
+
+
+def test_debug_mode_leaves_the_state_alone_when_it_raises() -> None:
+    x = T.scalar("x")
+    state = theano.shared(1.0)
+    f = theano.function([x], T.log(x), updates={state: state + 1}, mode="DebugMode")
+    with pytest.raises(InvalidValueError):
+        f(-1)
+    assert float(state.get_value()) == 1.0
+
+
+def test_debug_mode_can_allow_nan() -> None:
+    x = T.scalar("x")
+    assert np.isnan(theano.function([x], T.log(x), mode=DebugMode(check_isfinite=False))(-1))
+
+
+def test_debug_mode_compares_the_compiled_function_on_a_copy_of_the_state() -> None:
+    from dataclasses import replace
+
+    from tensordsl import debugging
+
+    x = T.vector("x")
+    state = theano.shared(np.ones(2))
+    f = theano.function([x], x * state, updates={state: state * 2}, mode="REFERENCE")
+    seen: list[Any] = []
+
+    def wrong(twin: Any) -> Any:
+        def run(arrays: list[Any]) -> list[Any]:
+            seen.append(twin.shared[0].get_value())
+            return [arrays[0] * 1.5]
+
+        return run
+
+    def right(twin: Any) -> Any:
+        return debugging.link(replace(twin), get_mode("REFERENCE"), None)
+
+    with pytest.raises(BadOptimization, match="(?s)disagree on mul.0.*reference: .*compiled: "):
+        debugging.link(f.spec, DebugMode(), wrong)([np.array([1.0, 2.0])])
+    assert seen[0].tolist() == [1.0, 1.0] and state.get_value().tolist() == [1.0, 1.0]
+    assert debugging.link(f.spec, DebugMode(), right)([np.array([1.0, 2.0])])[0].tolist() == [1.0, 2.0]
+    assert state.get_value().tolist() == [2.0, 2.0]
+
+
+def test_results_agree_up_to_rounding() -> None:
+    a = np.array([1.0, np.nan, np.inf])
+    assert is_close(a, a * (1 + 1e-9)) and not is_close(a, a * 1.01)
+    assert not is_close(a, a[:2]) and not is_close(np.array([1]), np.array([2]))
+
+
+def test_a_value_of_the_wrong_type_is_invalid() -> None:
+    with pytest.raises(InvalidValueError, match="dtype should be float64"):
+        check_value(T.vector("x"), np.zeros(2, "float32"), True)
+    with pytest.raises(InvalidValueError, match="shape should be"):
+        check_value(T.row("x"), np.zeros((2, 2)), True)
+
+
+# -- NanGuardMode, MonitorMode ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "value, word", [(-1.0, "NaN detected"), (0.0, "Inf detected"), (np.exp(1e4 / 9e3), "")], ids=["nan", "inf", "fine"]
+)
+def test_nan_guard_names_the_node(value: float, word: str) -> None:
+    x = T.scalar("x")
+    state = theano.shared(0)
+    f = theano.function([x], T.log(x) * 2, updates={state: state + 1}, mode=NanGuardMode())
+    if not word:
+        f(value)
+        return
+    with pytest.raises(AssertionError, match=rf"(?s){word}: NanGuardMode found .*node: log\(x\)") as caught:
+        f(value)
+    assert __file__ in str(caught.value) and int(state.get_value()) == 0
+
+
+def test_nan_guard_looks_at_inputs_shared_values_and_big_ones() -> None:
+    x, w = T.scalar("x"), theano.shared(np.nan, name="w")
+    with pytest.raises(AssertionError, match="in the input: x"):
+        theano.function([x], x, mode="NanGuardMode")(np.nan)
+    with pytest.raises(AssertionError, match="in the input: w"):
+        theano.function([], w * 2, mode="NanGuardMode")()
+    with pytest.raises(AssertionError, match="Big value detected"):
+        theano.function([x], x * 1e20, mode="NanGuardMode")(1)
+    quiet = NanGuardMode(nan_is_error=False, inf_is_error=False, big_is_error=False)
+    assert np.isnan(theano.function([], w * 2, mode=quiet)())
+
+
+def test_monitors_see_each_node_with_its_values() -> None:
+    seen: list[Any] = []
+
+    def before(i: int, node: Any, fn: Any) -> None:
+        seen.append(("before", i, str(node), [v[0].tolist() for v in fn.inputs]))
+
+    def after(i: int, node: Any, fn: Any) -> None:
+        seen.append(("after", i, fn.outputs[0][0].tolist()))
+
+    x = T.scalar("x")
+    theano.function([x], T.sqr(x) + 1, mode=MonitorMode(before, after))(3)
+    assert seen == [
+        ("before", 0, "sqr(x)", [3.0]), ("after", 0, 9.0),
+        ("before", 1, seen[2][2], [9.0, 1]), ("after", 1, 10.0),
+    ]  # fmt: skip
+
+
+def test_only_the_branch_taken_is_evaluated() -> None:
+    from tensordsl.ifelse import ifelse
+
+    c, x = T.iscalar("c"), T.vector("x")
+    y = T.vector("y")
+    f = theano.function([c, x, y], ifelse(c, x + y, x), mode="REFERENCE")
+    assert f(0, [1, 2], [1, 2, 3]).tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="Dimension mismatch"):
+        f(1, [1, 2], [1, 2, 3])
+
+
+# -- test values -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def testing() -> Iterator[Any]:
+    with theano.config.change_flags(compute_test_value="raise"):
+        yield theano.config
+
+
+def test_test_values_are_computed_as_the_graph_is_built(testing: Any) -> None:
+    x = T.vector("x")
+    x.tag.test_value = [1.0, 2.0]
+    w = theano.shared(np.array([3.0, 4.0]))
+    assert (x * w + 1).tag.test_value.tolist() == [4.0, 9.0]
+    assert get_test_value(x * 2).tolist() == [2.0, 4.0]
+
+
+def test_gradients_have_test_values_too(testing: Any) -> None:
+    x = T.vector("x")
+    x.tag.test_value = np.array([1.0, 2.0])
+    assert T.grad(T.sum(x**2), x).tag.test_value.tolist() == [2.0, 4.0]
+
+
+def test_an_error_names_the_operands_and_their_test_shapes(testing: Any) -> None:
+    A, B = T.matrix("A"), T.matrix("B")
+    A.tag.test_value, B.tag.test_value = np.ones((3, 4)), np.ones((5, 6))
+    with pytest.raises(
+        ValueError, match=r"(?s)in dot\(A, B\) on the test values of A: shape \(3, 4\), B: shape \(5, 6\)"
+    ):
+        T.dot(A, B)
+    n, m = T.vector("n"), T.vector("m")
+    n.tag.test_value, m.tag.test_value = np.ones(2), np.ones(1)
+    with pytest.raises(ValueError, match="(?s)Dimension mismatch.*length 1 broadcasts only if its type says so"):
+        n + m
+
+
+def test_a_test_value_that_does_not_fit_is_refused(testing: Any) -> None:
+    x = T.vector("x")
+    x.tag.test_value = np.ones((2, 2))
+    with pytest.raises(TypeError, match="the test value of x does not fit: Wrong number of dimensions"):
+        x + 1
+
+
+def test_a_missing_test_value_is_said_once() -> None:
+    x = T.vector("x")
+    with theano.config.change_flags(compute_test_value="warn"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        T.exp(x) * 2 + 1
+    assert [str(w.message).startswith("Cannot compute the test value: input 0 (x) of exp(x)") for w in caught] == [True]
+
+
+def test_nothing_watches_the_graph_while_it_is_off() -> None:
+    with theano.config.change_flags(compute_test_value="warn"):
+        assert len(graph._APPLY_HOOKS) == 1
+        theano.config.compute_test_value = "ignore"
+        assert len(graph._APPLY_HOOKS) == 1
+    assert graph._APPLY_HOOKS == []
+    with pytest.raises(AttributeError, match="x has no test value"):
+        get_test_value(T.vector("x"))
