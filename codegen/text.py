@@ -247,11 +247,10 @@ def _definition(name: str, dtype: str, W: int) -> tuple[str, dict[str, str], dic
     return _function(code, math_symbol(name, dtype, W), t, operands, result), code.declarations, code.functions
 
 
-def _function(code: Code, symbol: str, t: str, operands: list[str], result: str) -> str:
+def _function(code: Code, symbol: str, t: str, operands: list[str], result: str, attributes: str = "") -> str:
     params = ", ".join(f"{t} {x}" for x in operands)
-    return (
-        f"define internal {t} @{symbol}({params}) noinline nounwind {{\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
-    )
+    head = f"define internal {t} @{symbol}({params}) noinline nounwind{attributes} {{"
+    return f"{head}\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
 
 
 def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
@@ -265,15 +264,45 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
     slow, done, before = code.label("slow"), code.label("done"), code.block
     code.do(f"br i1 {code.any(guard, W)}, label %{slow}, label %{done}")
     code.place(slow)
-    body, symbol = Code(), math_symbol(name + "_slow", dtype, W)
-    result = _expand(body, "slow", name, dtype, W, operands)
-    code.need(body)
-    code.functions[symbol] = _function(body, symbol, t, operands, result)
-    wide = code.call(symbol, t, *(f"{t} {x}" for x in operands))
+    wide = code.call(_slow_function(code, name, dtype, W, operands), t, *(f"{t} {x}" for x in operands))
     mixed = code.op(f"select {llvm_type('bool', W)} {guard}, {t} {wide}, {t} {fast}")
     code.do(f"br label %{done}")
     code.place(done)
     return code.op(f"phi {t} [ {fast}, %{before} ], [ {mixed}, %{slow} ]")
+
+
+def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
+    """The symbol of the slow expansion: scalar code, called lane by lane, since it is long and compiling it is dear."""
+    body, symbol, t = Code(), math_symbol(name + "_slow", dtype, W), TYPES[dtype]
+    if W == 1:
+        result = _expand(body, "slow", name, dtype, 1, operands)
+    else:
+        assert len(operands) == 1, name
+        scalar = _slow_function(code, name, dtype, 1, operands)
+        result = _lane_by_lane(body, scalar, t, W, operands[0])
+    code.need(body)
+    # `optnone`: what runs once in a million calls is not worth the compiler's time.
+    code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result, " optnone")
+    return symbol
+
+
+def _lane_by_lane(code: Code, symbol: str, t: str, W: int, operand: str) -> str:
+    """A vector of the scalar function's results."""
+    loop, done = code.label("lane"), code.label("done")
+    i, after, rest, filled = code.tmp(), code.tmp(), code.tmp(), code.tmp()
+    v = f"<{W} x {t}>"
+    code.do(f"br label %{loop}")
+    code.place(loop)
+    code.do(f"{i} = phi i32 [ 0, %entry ], [ {after}, %{loop} ]")
+    code.do(f"{rest} = phi {v} [ zeroinitializer, %entry ], [ {filled}, %{loop} ]")
+    lane = code.op(f"extractelement {v} {operand}, i32 {i}")
+    value = code.call(symbol, t, f"{t} {lane}")
+    code.do(f"{filled} = insertelement {v} {rest}, {t} {value}, i32 {i}")
+    code.do(f"{after} = add i32 {i}, 1")
+    more = code.op(f"icmp ult i32 {after}, {W}")
+    code.do(f"br i1 {more}, label %{loop}, label %{done}")
+    code.place(done)
+    return filled
 
 
 def _fmod_body(code: Code, dtype: str, W: int) -> str:

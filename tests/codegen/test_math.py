@@ -12,8 +12,7 @@ from math_oracles import errors, grid, samples
 from scalar_kernels import Kernel, math_kernel
 
 from tensordsl.codegen.evaluate import evaluate
-from tensordsl.codegen.math import coefficients
-from tensordsl.codegen.math import ACCURACY, EXPANSIONS, SLOW, complete
+from tensordsl.codegen.math import ACCURACY, EXPANSIONS, SLOW, coefficients, complete
 from tensordsl.codegen.scalar import ARITY, MATH, Builder
 
 WIDTH = {"float64": 8, "float32": 16}
