@@ -40,9 +40,9 @@ def library_objects(name: str) -> bytes:
 
         return compile_object(gemm_text(name.removeprefix("gemm_"), native_width()))
     assert name == "nest", name
-    from tensordsl.codegen.nest_text import text
+    from tensordsl.codegen.nest_text import nest_text
 
-    return compile_object(text(native_width()))
+    return compile_object(nest_text(native_width()))
 
 
 _cache: list[Any] = []
