@@ -140,7 +140,7 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
         "ASINH": (by_root(lambda x: (mp.asinh(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 11, 5),
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 6, 3),
-        "CBRT": (lambda m: mp.cbrt(m), 1, 2, 5, None),
+        "CBRT": (lambda m: mp.cbrt(m), 1, 2, 5, 5),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
         "GAMMALN": (gammaln_near, -1, mp.mpf("0.5"), 23, None),

@@ -149,7 +149,12 @@ def _half_exp(b: Builder, x: Val) -> Val:
 def sigmoid(b: Builder, x: Val) -> Val:
     """1 / (1 + exp(-x)) as E / (1 + E) or 1 / (1 + E) with E = exp(-|x|) <= 1: right also where it is subnormal."""
     e = exp(b, b.neg(b.abs(x)))
-    return b.div(b.select(b.lt(x, 0.0), e, b.const(1.0, x.type)), b.add(e, 1.0))
+    one = b.const(1.0, x.type)
+    negative = b.lt(x, 0.0)
+    d, d_low = fast_two_sum(b, one, e)
+    q = b.div(b.select(negative, e, one), d)
+    # minus q d_low / d, where 1/d is q for x >= 0 and 1 - q else
+    return b.fma(b.mul(q, b.neg(d_low)), b.select(negative, b.sub(1.0, q), q), q)
 
 
 def softplus(b: Builder, x: Val) -> Val:

@@ -108,13 +108,11 @@ def _special(b: Builder, x: Val, y: Val, power: Val) -> Val:
 
 
 def cbrt(b: Builder, x: Val) -> Val:
-    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): a polynomial for the root of m, a step of Halley's method, and one of
-    Newton's with the residual in two parts."""
-    if x.type == "float32":
-        return b.cast(cbrt(b, b.cast(x, "float64")), "float32")
+    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): a polynomial for the root of m, a step of Halley's method, and one
+    of Newton's with the residual in two parts."""
     a = b.abs(x)
     ok = b.and_(b.gt(a, 0.0), b.lt(a, float("inf")))
-    k, m = split_exponent(b, b.select(ok, a, 1.0), 0x3FF0000000000000)
+    k, m = split_exponent(b, b.select(ok, a, 1.0), FORMATS[x.type].bias << FORMATS[x.type].mantissa)
     # q = floor(k / 3), exact for |k| < 2^11
     third = as_float(b, k, x.type)
     q = b.floor(b.mul(b.add(third, 0.25), 1.0 / 3.0))
@@ -124,12 +122,13 @@ def cbrt(b: Builder, x: Val) -> Val:
         b.eq(j, 0.0), 1.0, b.select(b.eq(j, 1.0), b.const(2.0 ** (1 / 3), x.type), b.const(2.0 ** (2 / 3), x.type))
     )
     t = b.mul(polynomial(b, m, CBRT[x.type]), factor)
-    t3 = b.mul(b.mul(t, t), t)
-    t = b.mul(t, b.div(b.fma(2.0, v, t3), b.fma(2.0, t3, v)))
+    if x.type == "float64":  # from 19 bits to 57; float32 has enough after Newton's step
+        t3 = b.mul(b.mul(t, t), t)
+        t = b.mul(t, b.div(b.fma(2.0, v, t3), b.fma(2.0, t3, v)))
     square, square_low = two_product(b, t, t)
     rest = b.fma(b.neg(t), square_low, b.fma(b.neg(t), square, v))
     t = b.add(t, b.div(rest, b.mul(square, 3.0)))
-    exponent = b.bitcast(b.add(q, FORMATS[x.type].magic), "int64")
-    size = b.bitcast(b.shl(b.add(b.and_(b.add(exponent, 1023), 0x7FF), 0), 52), x.type)
-    y = b.copysign(b.mul(t, size), x)
-    return b.select(ok, y, x)
+    f = FORMATS[x.type]
+    exponent = b.bitcast(b.add(q, f.magic), f.integer)
+    size = b.bitcast(b.shl(b.add(exponent, f.bias), f.mantissa), x.type)
+    return b.select(ok, b.copysign(b.mul(t, size), x), x)

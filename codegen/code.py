@@ -1,0 +1,149 @@
+"""The text of one LLVM function under construction: fresh names, types, constants, loads and stores at W lanes."""
+
+from __future__ import annotations
+
+import struct
+
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
+
+TYPES = {
+    "bool": "i1", "float32": "float", "float64": "double",
+    **{name: f"i{8 * ITEMSIZE[name]}" for name in (*SIGNED, *UNSIGNED)},
+}  # fmt: skip
+INLINE = 4  # transcendental functions expanded in place per kernel; a kernel with more calls all of them
+
+
+class Code:
+    """Lines of one function's body, and what the module must hold for it.
+
+    `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
+    `block` is the label of the block that is being written: the predecessor to name in a phi.
+    """
+
+    def __init__(self, prefix: str = "v", inline: int = INLINE) -> None:
+        self.lines: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
+        self.inline = inline
+        self.block = "entry"
+        self._prefix = prefix
+        self._count = 0
+
+    def tmp(self) -> str:
+        """A fresh value name."""
+        self._count += 1
+        return f"%{self._prefix}{self._count}"
+
+    def op(self, right: str) -> str:
+        """`name = right`; the name."""
+        name = self.tmp()
+        self.lines.append(f"  {name} = {right}")
+        return name
+
+    def do(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+    def label(self, hint: str = "block") -> str:
+        """A fresh label (without %), to be placed by `place`; values and labels share one namespace in LLVM."""
+        self._count += 1
+        return f"{self._prefix}.{hint}{self._count}"
+
+    def place(self, label: str) -> None:
+        """Begin the block `label`."""
+        self.lines.append(label + ":")
+        self.block = label
+
+    def call(self, name: str, result: str, *operands: str) -> str:
+        """Call of `@name`; operands are `type value`."""
+        return self.op(f"call {result} @{name}({', '.join(operands)})")
+
+    def intrinsic(self, name: str, dtype: str, W: int, *operands: str) -> str:
+        """Call of the intrinsic `llvm.<name>` over operands and result of `dtype` at W lanes."""
+        t = llvm_type(dtype, W)
+        symbol = f"llvm.{name}.{'' if W == 1 else f'v{W}'}{MANGLED[dtype]}"
+        self.declarations.setdefault(symbol, f"declare {t} @{symbol}({', '.join([t] * len(operands))})")
+        return self.call(symbol, t, *(f"{t} {x}" for x in operands))
+
+    def any(self, mask: str, W: int) -> str:
+        """An i1: is any lane of the mask true?"""
+        if W == 1:
+            return mask
+        symbol = f"llvm.vector.reduce.or.v{W}i1"
+        self.declarations.setdefault(symbol, f"declare i1 @{symbol}(<{W} x i1>)")
+        return self.call(symbol, "i1", f"<{W} x i1> {mask}")
+
+    def need(self, other: Code) -> None:
+        """Take over what another body needs of the module."""
+        self.declarations |= other.declarations
+        self.functions |= other.functions
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+MANGLED = {"bool": "i1", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
+
+
+def llvm_type(dtype: str, W: int = 1) -> str:
+    """The register type: bool is i1 here, i8 in memory (`memory_type`)."""
+    return TYPES[dtype] if W == 1 else f"<{W} x {TYPES[dtype]}>"
+
+
+def memory_type(dtype: str, W: int = 1) -> str:
+    t = "i8" if dtype == "bool" else TYPES[dtype]
+    return t if W == 1 else f"<{W} x {t}>"
+
+
+def constant(value: object, dtype: str, W: int = 1) -> str:
+    """An operand: exact bits for floats (float32 is written as the double of the same value), wrapped for integers."""
+    if dtype == "bool":
+        text = "true" if value else "false"
+    elif dtype in FLOATS:
+        text = _float_text(float(value), dtype)  # type: ignore[arg-type]
+    else:
+        bits = 8 * ITEMSIZE[dtype]
+        wrapped = int(value) & ((1 << bits) - 1)  # type: ignore[call-overload]
+        text = str(wrapped - (1 << bits) if dtype in SIGNED and wrapped >> (bits - 1) else wrapped)
+    return text if W == 1 else f"splat ({TYPES[dtype]} {text})"
+
+
+def _float_text(value: float, dtype: str) -> str:
+    if dtype == "float32":
+        try:
+            value = struct.unpack("f", struct.pack("f", value))[0]
+        except OverflowError:
+            value = float("inf") if value > 0 else float("-inf")
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> str:
+    """W adjacent elements at `pointer`; `align` in bytes, by default the element's."""
+    align = align or ITEMSIZE[dtype]
+    t = memory_type(dtype, W)
+    value = code.op(f"load {t}, ptr {pointer}, align {align}")
+    return (
+        code.op(f"icmp ne {t} {value}, zeroinitializer" if W > 1 else f"icmp ne i8 {value}, 0")
+        if dtype == "bool"
+        else value
+    )
+
+
+def store(
+    code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None, suffix: str = ""
+) -> None:
+    """Store W adjacent elements; `suffix` is metadata such as `, !nontemporal !0`."""
+    align = align or ITEMSIZE[dtype]
+    t = memory_type(dtype, W)
+    if dtype == "bool":
+        value = code.op(f"zext {llvm_type(dtype, W)} {value} to {t}")
+    code.do(f"store {t} {value}, ptr {pointer}, align {align}{suffix}")
+
+
+def splat(code: Code, value: str, dtype: str, W: int) -> str:
+    """A scalar in all lanes."""
+    if W == 1:
+        return value
+    t = llvm_type(dtype, W)
+    first = code.op(f"insertelement {t} poison, {TYPES[dtype]} {value}, i32 0")
+    return code.op(f"shufflevector {t} {first}, {t} poison, <{W} x i32> zeroinitializer")
