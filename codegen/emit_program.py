@@ -111,7 +111,7 @@ class _Emitter:
             at += len(plan.symbols)
         self.kernel_base = bases
 
-    # -- pieces -------------------------------------------------------------------------------------------------------
+    # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
         self.count += 1
         return f"%t{self.count}"
@@ -205,7 +205,7 @@ class _Emitter:
     def guard_injected(self, ordinal: int, site: int) -> None:
         self.guard_record(self.op(f"icmp ne i64 %inject, {ordinal}"), site, abi.ERR_INJECTED)
 
-    # -- the module ---------------------------------------------------------------------------------------------------
+    # -- the module -------------------------------------------------------------------------------------------------
     def code(self, code: Sequence[Instr]) -> None:
         table, lines = EMIT, self.lines
         for i in code:
@@ -249,7 +249,7 @@ class _Emitter:
             lines.append(f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}")
         return "\n".join(lines) + "\n"
 
-    # -- integers and addresses -----------------------------------------------------------------------------------------
+    # -- integers and addresses ---------------------------------------------------------------------------------------
     def const(self, i: p.Const) -> None:
         self.define(i.dst, i.value)
 
@@ -332,7 +332,7 @@ class _Emitter:
             value = self.op(f"trunc i64 {value} to {kind}")
         self.put(f"store {kind} {value}, ptr {self.values[i.ptr]}")
 
-    # -- storage ------------------------------------------------------------------------------------------------------
+    # -- storage ----------------------------------------------------------------------------------------------------
     def slot8(self, i: p.Slot) -> None:
         k = self.sizes["slots"]
         self.sizes["slots"] = k + 1
@@ -340,7 +340,7 @@ class _Emitter:
 
     def bytes(self, i: p.Bytes) -> None:
         data = bytes(i.data) or b"\0"
-        self.define(i.dst, self.constant(data, lambda: f"[{len(data)} x i8] c\"{''.join(map(HEX.__getitem__, data))}\""))
+        self.define(i.dst, self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"'))
 
     def arena(self, i: p.Arena) -> None:
         self.inject(i.site)
@@ -388,11 +388,13 @@ class _Emitter:
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
-        call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {+i.fresh})"
+        call = (
+            f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {+i.fresh})"
+        )
         self.define(i.dst, data := self.op(call))
         self.guard(self.op(f"icmp ne ptr {data}, null"))
 
-    # -- work -----------------------------------------------------------------------------------------------------------
+    # -- work ---------------------------------------------------------------------------------------------------------
     def launch(self, i: p.Launch) -> None:
         plan, v = self.program.plans[i.plan], self.values
         if plan.may_fail:
@@ -465,7 +467,7 @@ class _Emitter:
         bad = self.op(f"call i64 {f}({head}, i64 {n_in}, ptr %hosts, i64 {n_out}, ptr {outs})")
         self.guard(self.op(f"icmp eq i64 {bad}, 0"))
 
-    # -- control --------------------------------------------------------------------------------------------------------
+    # -- control ------------------------------------------------------------------------------------------------------
     def forget(self) -> None:
         """Control flow meets: nothing is known of the shared arrays."""
         for known in self.written.values():
@@ -532,7 +534,7 @@ class _Emitter:
         for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
             self.define(dst, self.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))
 
-    # -- state ----------------------------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------------------------
     def pin(self, i: p.Pin) -> None:
         self.inject(i.site)
         take, go = self.label("pin"), self.label("g")

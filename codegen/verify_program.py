@@ -1,4 +1,4 @@
-"""What a program may and may not do: `verify` proves the rules of `codegen.program`, `show` prints a program for reading.
+"""What a program may and may not do: `verify` proves the rules of `codegen.program`, `show` prints a program.
 
 `EFFECTS` says for every instruction which names it uses, reads and writes through, and defines; the verifier, the plan
 runner's tests and the emitter need no other description.
@@ -22,8 +22,8 @@ COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
 class Effects(NamedTuple):
-    """Of one instruction, as functions of it: integers used, pointers used as values, read through, written through, and
-    (name, kind) defined."""
+    """Of one instruction, as functions of it: integers used, pointers used as values, read through and written through,
+    and what is defined: (name, kind)."""
 
     ints: Callable[[Any], Names] = lambda i: NONE
     pointers: Callable[[Any], Names] = lambda i: NONE
@@ -213,7 +213,7 @@ class _Checker:
                     self.overwrite(i, effects, name, number)
 
     def overwrite(self, i: Instr, effects: Effects, target: Name, shared: int) -> None:
-        """An in-place write: it must not fail, not repeat before a poll, and read the old value only where it writes."""
+        """An in-place write: it must not fail, nor precede a poll, and read the old value only where it writes."""
         assert not (can_fail(self.program.plans, i) and isinstance(i, p.Launch)), (
             f"{self.where(i)}: may fail while it overwrites shared {shared}"
         )
@@ -239,8 +239,10 @@ class _Checker:
         of = {name: {steps[k] for k, o in enumerate(i.operands) if o == name} for name in (source, target)}
         return len(of[source]) == 1 and of[source] == of[target]
 
-    # -- regions ------------------------------------------------------------------------------------------------------
-    def region(self, i: Instr, code: tuple[Instr, ...], params: list[tuple[Name, str, frozenset[Root]]], out: Names):
+    # -- regions ----------------------------------------------------------------------------------------------------
+    def region(
+        self, i: Instr, code: tuple[Instr, ...], params: list[tuple[Name, str, frozenset[Root]]], out: Names
+    ) -> list[tuple[str, frozenset[Root]]]:
         """Check a region and forget its names; the kinds and roots of the names `out` at its end."""
         before = len(self.kinds)
         for name, kind, roots in params:
@@ -292,7 +294,7 @@ class _Checker:
             assert ka == kind == kb, f"{self.where(i)}: {a} is {ka} and {b} is {kb}, not {kind}"
             self.define(i, dst, kind, ra | rb)
 
-    # -- one instruction each -------------------------------------------------------------------------------------------
+    # -- one instruction each -----------------------------------------------------------------------------------------
     def check_source(self, i: Any) -> None:
         kind, number = i.src
         table = {"arg": self.program.args, "shared": self.program.shared}.get(kind)
@@ -348,7 +350,9 @@ class _Checker:
 
     def check_host(self, i: p.HostCall) -> None:
         assert 0 <= i.host < self.program.n_hosts, f"{self.where(i)}: no such host function"
-        assert self.pinned or not self.program.shared, f"{self.where(i)}: runs Python code while no shared value is pinned"
+        assert self.pinned or not self.program.shared, (
+            f"{self.where(i)}: runs Python code while no shared value is pinned"
+        )
 
     def check_pin(self, i: p.Pin) -> None:
         assert len(i.slots) == len(self.program.shared), f"{self.where(i)}: needs one slot per shared variable"
@@ -428,7 +432,7 @@ def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
     return NO_ROOTS
 
 
-# -- printing -----------------------------------------------------------------------------------------------------------
+# -- printing -------------------------------------------------------------------------------------------------------
 SYMBOL = {"add": "+", "sub": "-", "floordiv": "//", "mod": "%"}
 RELATION = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 

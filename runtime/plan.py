@@ -1,4 +1,4 @@
-"""The plan runner: a program executed by Python, instruction by instruction, for tests, profiles and targets without LLVM.
+"""The plan runner: a program executed by Python, one instruction at a time, for tests and profiles, without LLVM.
 
 It has the meaning of the emitted code, with more checks: storage is poisoned before its first write (nan for floats)
 and guarded at both ends, so that reads of unwritten memory show and writes past the end raise.
@@ -32,7 +32,7 @@ _gil = threading.RLock()  # what the GIL is for emitted code: a run is atomic ex
 
 
 class Storage:
-    """A shared variable for the plan runner alone: `array`, the `spare` array of the last swap, who has pinned it (0: nobody)."""
+    """A shared variable for the plan runner alone: `array`, `spare` of the last swap, `lock`: who has pinned it or 0."""
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
@@ -123,7 +123,7 @@ def run(
 
 
 def numpy_kernel(plan: LaunchPlan, function: Callable[[list[Any], list[int]], Any]) -> Kernel:
-    """A kernel from `function(views, ints)`: one array per operand, of the launch's extents, step 0 where it has no axis."""
+    """A kernel from `function(views, ints)`: an array per operand, of the launch's extents, step 0 along no axis."""
     dtypes = [b.type for b in plan.operands]
 
     def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
@@ -152,7 +152,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
         b = (pointer * max(len(bases), 1))(*bases)
         flat = [x for row in strides for x in row]
         s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
-        return nest(*map(ctypes.addressof, (table, words, b, s, e, i)))
+        return nest(*[ctypes.addressof(x) for x in (table, words, b, s, e, i)])
 
     return kernel
 
@@ -242,7 +242,7 @@ class _Runner:
             if self.log is not None:
                 self.log.append((i, time.perf_counter() - start))
 
-    # -- integers and addresses -----------------------------------------------------------------------------------------
+    # -- integers and addresses ---------------------------------------------------------------------------------------
     def source(self, src: p.Source) -> Any:
         return self.args[src[1]] if src[0] == "arg" else self.shared[src[1]].array
 
@@ -288,7 +288,7 @@ class _Runner:
         value = np.int64(self.values[i.value])
         array_at(self.values[i.ptr], i.dtype, ())[...] = value != 0 if i.dtype == "bool" else value.astype(i.dtype)
 
-    # -- storage --------------------------------------------------------------------------------------------------------
+    # -- storage ------------------------------------------------------------------------------------------------------
     def hold(self, array: Any) -> int:
         self.held.append(array)
         return int(array.ctypes.data)
@@ -350,7 +350,7 @@ class _Runner:
         self.objs[i.slot] = array
         self.values[i.dst] = array.ctypes.data
 
-    # -- work -----------------------------------------------------------------------------------------------------------
+    # -- work ---------------------------------------------------------------------------------------------------------
     def launch(self, i: p.Launch) -> None:
         v = self.values
         strides = [[0 if s is None else v[s] for s in row] for row in i.strides]
@@ -392,7 +392,7 @@ class _Runner:
         for array, room in zip(got, views, strict=True):
             room[...] = array
 
-    # -- control --------------------------------------------------------------------------------------------------------
+    # -- control ------------------------------------------------------------------------------------------------------
     def loop(self, i: p.For) -> None:
         v = self.values
         v.update((name, v[first]) for name, first, _ in i.carried)
@@ -412,7 +412,7 @@ class _Runner:
         v.update([(dst, v[a if first else b]) for dst, a, b in i.results])
         self.close(mark)
 
-    # -- state ----------------------------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------------------------
     def pin(self, i: p.Pin) -> None:
         if self.values[i.work] <= i.threshold:
             return
@@ -456,7 +456,7 @@ def _fallible(program: Program) -> Iterator[Instr]:
 
 
 def show_log(log: list[tuple[Instr, float]], line: Callable[[Instr], str] = repr) -> str:
-    """A profile: microseconds per instruction, the dearest first, repeated ones added up; `line` words an instruction."""
+    """A profile: microseconds per instruction, the dearest first, repeated ones added up; `line` words each."""
     total: dict[str, list[float]] = {}
     for i, seconds in log:
         total.setdefault(line(i), []).append(seconds)

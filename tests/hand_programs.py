@@ -1,4 +1,4 @@
-"""Programs written by hand, with every kind of instruction, for both executors: what they compute is known from NumPy."""
+"""Programs written by hand, with every kind of instruction, for both executors; NumPy knows what they compute."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
 from tensordsl.codegen.group import Buffer, Group, Out
@@ -22,7 +23,7 @@ F = "float64"
 N = 11  # elements of the vectors: more than a vector register, and a tail
 
 
-# -- groups and the same in NumPy -------------------------------------------------------------------------------------
+# -- groups and the same in NumPy -----------------------------------------------------------------------------------
 def vector(name: str, dtype: str = F) -> Buffer:
     return Buffer(name, dtype, ("n",))
 
@@ -101,11 +102,13 @@ def launch_plan(name: str) -> LaunchPlan:
 OPERANDS: dict[str, list[str]] = {name: [b.name for b in launch_plan(name).operands] for name in GROUPS}
 
 
-# -- a small writer of programs -----------------------------------------------------------------------------------------
+# -- a small writer of programs -------------------------------------------------------------------------------------
 class Writer:
     """Appends instructions; every site is known to the program; vectors have `n` elements, the size of arg 0."""
 
-    def __init__(self, name: str, args: Sequence[str], shared: int, outputs: Sequence[tuple[str, int]], slots: int) -> None:
+    def __init__(
+        self, name: str, args: Sequence[str], shared: int, outputs: Sequence[tuple[str, int]], slots: int
+    ) -> None:
         vectors: list[tuple[str, tuple[int | None, ...]]] = [(t, (None,)) for t in args]
         state: list[tuple[str, tuple[int | None, ...]]] = [(F, (None,))] * shared
         self.program = Program(name, vectors, state, list(outputs), slots)
@@ -150,7 +153,7 @@ def updates(n: int, first_slot: int) -> p.Commit:
     return p.Commit(tuple((k, first_slot + k) for k in range(n)))
 
 
-# -- the programs ---------------------------------------------------------------------------------------------------------
+# -- the programs ---------------------------------------------------------------------------------------------------
 def in_place() -> Program:
     """f(x): v, w = v / 2 - x, w + v'; [copy of w', 2 sum(x)] in a list."""
     w = Writer("in_place", [F], 2, [(F, 1), (F, 0)], 5)
@@ -186,12 +189,14 @@ def loop() -> Program:
     w.add(p.Arena((("a", "bytes"), ("b", "bytes")), w.site()))
     w.add(p.Const("zero", 0), p.Const("two", 2), p.Offset("x0", "x", "zero"))
     w.add(p.Fill("a", "bytes"), w.launch("halve_add", a="a", x="x", y="b"))
+    odd: list[p.Instr] = [
+        p.Arena((("deep", "bytes"),), w.site()), p.Copy("deep", "local", "bytes"), p.Copy("nxt", "deep", "bytes"),
+    ]  # fmt: skip
     body: list[p.Instr] = [
         p.Arith("odd", "mod", "i", "two"),
         p.Arena((("local", "bytes"),), w.site()),
         w.launch("halve_add", a="cur", x="w0", y="local"),
-        p.If("odd", (p.Arena((("deep", "bytes"),), w.site()), p.Copy("deep", "local", "bytes"), p.Copy("nxt", "deep", "bytes")),
-             (p.Copy("nxt", "local", "bytes"), p.Check("ge", "n", "odd", w.site()))),
+        p.If("odd", (*odd,), (p.Copy("nxt", "local", "bytes"), p.Check("ge", "n", "odd", w.site()))),
         p.Arith("count1", "add", "count", "one"),
     ]  # fmt: skip
     w.add(p.For("i", "n", (("cur", "b", "nxt"), ("nxt", "a", "cur"), ("count", "zero", "count1")),
@@ -279,7 +284,7 @@ CASES: dict[str, Case] = {
 }
 
 
-# -- executables ----------------------------------------------------------------------------------------------------------
+# -- executables ----------------------------------------------------------------------------------------------------
 @cache
 def executable(name: str, faults: bool) -> Any:
     """The native form of a case's program; with `faults` it can be made to fail."""
@@ -290,7 +295,9 @@ def executable(name: str, faults: bool) -> Any:
         "name": name, "args": program.args, "outputs": program.outputs, "kernels": kernel_table(program),
         "libraries": libraries(program),
     }  # fmt: skip
-    return Executable(meta, compile_object(module_text(program.plans)), compile_object(emit_program(program, faults), 0))
+    return Executable(
+        meta, compile_object(module_text(program.plans)), compile_object(emit_program(program, faults), 0)
+    )
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:

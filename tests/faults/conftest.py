@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tensordsl.codegen import target
 from tensordsl.runtime import cache, library
 

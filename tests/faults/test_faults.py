@@ -1,4 +1,4 @@
-"""A call that fails leaves everything as it was, wherever it fails: in both executors, with real errors, with threads."""
+"""A call that fails leaves everything as it was, wherever it fails: both executors, real errors, threads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_programs import CASES, function, listed, native_kernels, numpy_kernels
+
 from tensordsl.codegen import abi
 from tensordsl.codegen.verify_program import faults
 from tensordsl.runtime import library, memory, plan
@@ -60,7 +61,7 @@ def own_table(f: Any) -> Iterator[Any]:
     poke(context(f) + abi.CTX_RT, real)
 
 
-# -- every ordinal ------------------------------------------------------------------------------------------------------
+# -- every ordinal --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("hold", [False, True], ids=["unshared", "shared"])
 @pytest.mark.parametrize("name", NAMES)
 def test_plan_runner_leaves_the_state_at_every_fault(name: str, hold: bool) -> None:
@@ -140,7 +141,7 @@ def test_the_production_program_does_not_look_at_the_injected_number() -> None:
     f(*case.arguments())
 
 
-# -- the production program with failing helpers ------------------------------------------------------------------------
+# -- the production program with failing helpers --------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["in_place", "loop", "host"])
 def test_out_of_memory_for_any_arena_block_leaves_the_state(name: str) -> None:
     case = CASES[name]
@@ -193,7 +194,7 @@ def test_out_of_memory_for_any_new_array_leaves_the_state(name: str) -> None:
     assert len(held) == len(cells)
 
 
-# -- real errors --------------------------------------------------------------------------------------------------------
+# -- real errors ----------------------------------------------------------------------------------------------------
 def test_an_index_out_of_range_leaves_the_state() -> None:
     case = CASES["indexed"]
     cells = [Cell(a) for a in case.state()]
@@ -279,7 +280,7 @@ def test_what_a_host_function_keeps_is_its_own() -> None:
     assert (kept[0] == args[0]).all() and kept[0].flags.owndata and not np.shares_memory(kept[0], args[0])
 
 
-# -- threads and leaks ----------------------------------------------------------------------------------------------------
+# -- threads and leaks ----------------------------------------------------------------------------------------------
 def in_threads(work: Callable[[int], None], n: int = 2) -> None:
     errors: list[BaseException] = []
 

@@ -137,7 +137,7 @@ def test_a_write_past_the_end_raises() -> None:
         plan.run(copying("one"), [np.zeros(3)])
 
 
-# -- scalars of the program ---------------------------------------------------------------------------------------------
+# -- scalars of the program -----------------------------------------------------------------------------------------
 def scalars() -> Program:
     """f(x, a, b): a vector of everything that can be computed of two int64."""
     w = Writer("scalars", ["int64"], 0, [("int64", 1)], 1)
