@@ -34,27 +34,35 @@ class LoadError(Exception):
     """An object file that we do not load: damaged, of another machine, or with an external symbol."""
 
 
-class Code:
-    """A mapping of machine code, unmapped with its last owner; not at the interpreter's end: a thread may be in it."""
+class Code(int):
+    """A mapping of machine code: address * 2^64 + size.
 
-    __slots__ = ("address", "size", "__weakref__")
+    It is unmapped with its last reference, but not when the interpreter ends, for a thread may be in it.  An integer,
+    because the garbage collector neither finalises nor clears those before their last user is gone.
+    """
 
-    def __init__(self, size: int) -> None:
-        self.size = max(1, -(-size // mmap.PAGESIZE)) * mmap.PAGESIZE
-        address = _mmap(None, self.size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-        if address in (None, 2**64 - 1):
-            self.size = 0
-            raise MemoryError(f"no memory for {size} bytes of code")
-        self.address: int = address
+    __slots__ = ()
 
-    def protect(self) -> None:
-        """Make it executable.  Raises LoadError where the system forbids that."""
-        if _mprotect(self.address, self.size, mmap.PROT_READ | mmap.PROT_EXEC):
-            raise LoadError("the system does not allow memory to become executable")
+    @property
+    def address(self) -> int:
+        return int(self) >> 64
+
+    @property
+    def size(self) -> int:
+        return int(self) & (2**64 - 1)
 
     def __del__(self, _munmap: object = _munmap, _is_finalizing: object = sys.is_finalizing) -> None:
-        if self.size and not _is_finalizing():  # type: ignore[operator]
-            _munmap(self.address, self.size)  # type: ignore[operator]
+        if not _is_finalizing():  # type: ignore[operator]
+            _munmap(int(self) >> 64, int(self) & (2**64 - 1))  # type: ignore[operator]
+
+
+def _new_code(size: int) -> Code:
+    """Fresh writable memory for so many bytes."""
+    size = max(1, -(-size // mmap.PAGESIZE)) * mmap.PAGESIZE
+    address = _mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    if address in (None, 2**64 - 1):
+        raise MemoryError(f"no memory for {size} bytes of code")
+    return Code(address << 64 | size)
 
 
 class _Object:
@@ -139,17 +147,19 @@ def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[lis
     for data, _ in objects:
         parsed.append(_Object(data, -(-end // 64) * 64))
         end = parsed[-1].end
-    code = Code(end)
+    code = _new_code(end)
+    base = code.address
     addresses = []
     for item, (_, wanted) in zip(parsed, objects, strict=True):
-        item.copy_to(code.address)
+        item.copy_to(base)
         try:
-            item.relocate(code.address)
-            table = item.globals(code.address)
+            item.relocate(base)
+            table = item.globals(base)
             addresses.append([table[name] for name in wanted])
         except (struct.error, IndexError, ValueError) as error:
             raise LoadError(f"damaged object file: {error}") from error
         except KeyError as error:
             raise LoadError(f"the object file lacks {error}") from None
-    code.protect()
+    if _mprotect(base, code.size, mmap.PROT_READ | mmap.PROT_EXEC):
+        raise LoadError("the system does not allow memory to become executable")
     return code, addresses

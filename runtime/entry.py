@@ -12,7 +12,7 @@ from tensordsl.codegen import abi
 from tensordsl.runtime import library
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
-from tensordsl.runtime.layout import api, function_address, peek, poke
+from tensordsl.runtime.layout import address_of, api, function_address, peek, poke
 from tensordsl.runtime.state import Cell, wait_for
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
@@ -53,53 +53,54 @@ def make_function(
     """
     kind = function_type()
     library.require(*executable.meta.get("libraries", ()))
-    core = _Core(executable, tuple(cells), on_error, hosts)
-    strict = _instance(kind, core, core.context, _refuse)
+    context, keep = _context(executable, tuple(cells), on_error, hosts)
+    strict = _instance(kind, keep, context, _refuse)
 
     def normalise(*args: Any, **kwargs: Any) -> Any:
         return slow(strict, args, kwargs)
 
-    owner = (core, strict, normalise)
-    return _instance(kind, owner, core.context, normalise)
+    return _instance(kind, (keep, strict, normalise), context, normalise)
 
 
-class _Core:
-    """Everything native that a function and its strict twin point to."""
+def _context(
+    executable: Executable, cells: tuple[Cell, ...], on_error: OnError, hosts: Sequence[Callable[..., Any]]
+) -> tuple[int, tuple[Any, ...]]:
+    """The address of a context, and what it points to.
 
-    __slots__ = ("executable", "cells", "code", "words", "context", "on_error", "host", "statics")
+    The collector can call a function while it takes a cycle apart, so nothing that native code reads may be an object
+    that it clears: tuples, bytearrays and `elf.Code` are not.
+    """
+    code, kernels, program = executable.load()
+    args, outputs = executable.meta["args"], executable.meta["outputs"]
+    entry, host = _error_entry(cells, on_error), host_entry(hosts) if hosts else None
+    sizes = (
+        abi.CTX_SIZE, 8 * len(kernels), 8 * len(cells), abi.DESC_SIZE * len(args), abi.OUT_SIZE * len(outputs),
+        8 * sum(len(shape) for _, shape in args),
+    )  # fmt: skip
+    words = bytearray(sum(sizes))
+    start = address_of(words)
+    _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
+    for base, values in ((kernel_at, kernels), (cell_at, [cell.address for cell in cells])):
+        for i, value in enumerate(values):
+            poke(base + 8 * i, value)
+    for i, (dtype, shape) in enumerate(args):
+        _fill_argument(desc_at + abi.DESC_SIZE * i, dtype, shape, extent_at)
+        extent_at += 8 * len(shape)
+    for i, (dtype, ndim) in enumerate(outputs):
+        poke(out_at + abi.OUT_SIZE * i + abi.OUT_DESCR, id(np.dtype(dtype)))
+        poke(out_at + abi.OUT_SIZE * i + abi.OUT_NDIM, ndim, ctypes.c_int32)
+    for offset, value in (
+        (abi.CTX_RT, library.table()), (abi.CTX_KERN, kernel_at), (abi.CTX_CELLS, cell_at), (abi.CTX_DESC, desc_at),
+        (abi.CTX_OUTS, out_at), (abi.CTX_PROGRAM, program), (abi.CTX_ON_ERROR, id(entry)),
+        (abi.CTX_HOST_ENTRY, id(host) if host else 0), (abi.CTX_N_ARGS, len(args)), (abi.CTX_N_SHARED, len(cells)),
+        (abi.CTX_INJECT, -1),
+    ):  # fmt: skip
+        poke(start + offset, value)
+    return start, (words, code, executable, entry, host, tuple(cell.words for cell in cells))
 
-    def __init__(
-        self, executable: Executable, cells: tuple[Cell, ...], on_error: OnError, hosts: Sequence[Callable[..., Any]]
-    ) -> None:
-        self.executable, self.cells = executable, cells
-        self.code, kernels, program = executable.load()
-        args, outputs = executable.meta["args"], executable.meta["outputs"]
-        self.on_error = _error_entry(cells, on_error)
-        self.host = host_entry(hosts) if hosts else None
-        sizes = (abi.CTX_SIZE, 8 * len(kernels), 8 * len(cells), abi.DESC_SIZE * len(args), abi.OUT_SIZE * len(outputs))
-        self.words = (ctypes.c_int64 * (sum(sizes) // 8))()
-        start = self.context = ctypes.addressof(self.words)
-        at = [start + sum(sizes[:i]) for i in range(len(sizes))]
-        for base, values in ((at[1], kernels), (at[2], [cell.address for cell in cells])):
-            for i, value in enumerate(values):
-                poke(base + 8 * i, value)
-        self.statics = [
-            _fill_argument(at[3] + abi.DESC_SIZE * i, dtype, shape) for i, (dtype, shape) in enumerate(args)
-        ]
-        for i, (dtype, ndim) in enumerate(outputs):
-            poke(at[4] + abi.OUT_SIZE * i + abi.OUT_DESCR, id(np.dtype(dtype)))
-            poke(at[4] + abi.OUT_SIZE * i + abi.OUT_NDIM, ndim, ctypes.c_int32)
-        for offset, value in (
-            (abi.CTX_RT, library.table()), (abi.CTX_KERN, at[1]), (abi.CTX_CELLS, at[2]), (abi.CTX_DESC, at[3]),
-            (abi.CTX_OUTS, at[4]), (abi.CTX_PROGRAM, program), (abi.CTX_ON_ERROR, id(self.on_error)),
-            (abi.CTX_HOST_ENTRY, id(self.host) if self.host else 0), (abi.CTX_N_ARGS, len(args)),
-            (abi.CTX_N_SHARED, len(cells)), (abi.CTX_INJECT, -1),
-        ):  # fmt: skip
-            poke(start + offset, value)
 
-
-def _fill_argument(at: int, name: str, shape: Sequence[int | None]) -> ctypes.Array[ctypes.c_int64] | None:
-    """Write an argument's descriptor; what it points to must be kept."""
+def _fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int) -> None:
+    """Write an argument's descriptor; its wanted extents go to `extents` if one is fixed."""
     dtype = np.dtype(name)
     poke(at + abi.DESC_DESCR, id(dtype))
     poke(at + abi.DESC_NDIM, len(shape), ctypes.c_int32)
@@ -107,11 +108,10 @@ def _fill_argument(at: int, name: str, shape: Sequence[int | None]) -> ctypes.Ar
     if not shape:
         poke(at + abi.DESC_SCALAR, id(dtype.type))
         poke(at + abi.DESC_PYTHON, id(float) if name == "float64" else 0)
-    if all(extent is None for extent in shape):
-        return None
-    static = (ctypes.c_int64 * len(shape))(*(-1 if extent is None else extent for extent in shape))
-    poke(at + abi.DESC_STATIC, ctypes.addressof(static))
-    return static
+    if any(extent is not None for extent in shape):
+        poke(at + abi.DESC_STATIC, extents)
+    for i, extent in enumerate(shape):
+        poke(extents + 8 * i, -1 if extent is None else extent)
 
 
 def _error_entry(cells: tuple[Cell, ...], on_error: OnError) -> Callable[..., Any]:

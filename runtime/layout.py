@@ -27,6 +27,11 @@ def poke(address: int, value: int | None, kind: Any = ctypes.c_int64) -> None:
     kind.from_address(address).value = value
 
 
+def address_of(buffer: bytearray) -> int:
+    """Where a bytearray's bytes are; they stay there as long as its length does not change."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
 def function_address(library: Any, name: str) -> int:
     """The address of a C function.  Raises AttributeError."""
     return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0

@@ -12,7 +12,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import library
-from tensordsl.runtime.layout import api, peek, poke
+from tensordsl.runtime.layout import address_of, api, peek, poke
 
 WAIT, LONGEST_WAIT = 20e-6, 1e-3  # seconds between two looks at a lock
 REENTRY = "a shared variable is in use by this very call: a callback or signal handler may not touch it again"
@@ -21,31 +21,47 @@ _cells: weakref.WeakSet[Cell]
 _incref, _decref = (ctypes.PYFUNCTYPE(None, ctypes.c_void_p)((name, api)) for name in ("Py_IncRef", "Py_DecRef"))
 
 
+class _Words(bytearray):
+    """A cell's memory; it owns the references in it.
+
+    The collector neither finalises nor clears a bytearray, so that functions that are collected with their cells can
+    use them to the end.
+    """
+
+    __slots__ = ()
+
+    def __del__(self, _decref: object = _decref) -> None:
+        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
+            obj = int.from_bytes(self[offset : offset + 8], "little")
+            if obj:
+                _decref(obj)  # type: ignore[operator]
+
+
 class Cell:
     """One shared variable's storage: a C-contiguous, aligned, native array, which compiled functions may replace.
 
     dtype and rank are fixed.  `address` is where native code finds it (`codegen.abi`: CELL_*).
     """
 
-    __slots__ = ("address", "dtype", "ndim", "_words", "__weakref__")
+    __slots__ = ("address", "dtype", "ndim", "words", "__weakref__")
 
     def __init__(self, array: np.ndarray) -> None:
-        self._words = (ctypes.c_int64 * (abi.CELL_SIZE // 8))()
-        self.address = ctypes.addressof(self._words)
         self.dtype, self.ndim = array.dtype, array.ndim
         self._check(array)
+        self.words = _Words(abi.CELL_SIZE)
+        self.address = address_of(self.words)
         _incref(id(array))
-        self._words[abi.CELL_ARRAY // 8] = id(array)
-        self._words[abi.CELL_ITEMSIZE // 8] = array.dtype.itemsize
+        poke(self.address + abi.CELL_ARRAY, id(array))
+        poke(self.address + abi.CELL_ITEMSIZE, array.dtype.itemsize)
         for source, field in (
             (abi.SRC_DATA, abi.ND_DATA), (abi.SRC_DIMS, abi.ND_DIMS), (abi.SRC_STRIDES, abi.ND_STRIDES),
         ):  # fmt: skip
-            self._words[source // 8] = peek(id(array) + field)
+            poke(self.address + source, peek(id(array) + field))
         _cells.add(self)
 
     def get(self) -> np.ndarray:
         """The array itself, not a copy; while somebody holds it updates go to other storage."""
-        array = ctypes.cast(self._words[abi.CELL_ARRAY // 8], ctypes.py_object).value
+        array = ctypes.cast(peek(self.address + abi.CELL_ARRAY), ctypes.py_object).value
         assert isinstance(array, np.ndarray)
         return array
 
@@ -63,19 +79,12 @@ class Cell:
     @property
     def locked_by(self) -> int:
         """The identifier of the thread whose call has pinned the cell; 0: nobody's."""
-        return self._words[abi.CELL_LOCK // 8]
+        return int(peek(self.address + abi.CELL_LOCK))
 
     def _check(self, array: np.ndarray) -> None:
         assert type(array) is np.ndarray and array.dtype == self.dtype and array.ndim == self.ndim
         assert array.dtype == np.dtype(abi.DTYPES[abi.DTYPE_CODE[array.dtype.name]]), "native dtypes only"
         assert array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
-
-    def __del__(self, _decref: object = _decref) -> None:
-        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
-            obj = self._words[offset // 8]
-            self._words[offset // 8] = 0
-            if obj:
-                _decref(obj)  # type: ignore[operator]
 
 
 def wait_once(owner: int, wait: float) -> float:

@@ -1,0 +1,220 @@
+"""The disk cache: what is put comes back, and nothing else does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tensordsl.runtime import cache, library
+
+KEY = "a" * 40
+
+
+def file(private):
+    [path] = private.glob("*.bin")
+    return path
+
+
+def test_what_is_put_comes_back(private):
+    assert cache.get(KEY) is None and not private.exists()
+    for blob in (b"", b"x", os.urandom(100_000)):
+        assert cache.put(KEY, blob) and cache.get(KEY) == blob
+    assert private.stat().st_mode & 0o777 == 0o700 and file(private).stat().st_mode & 0o777 == 0o600
+    assert len(list(private.iterdir())) == 1
+
+
+def test_no_directory_is_no_cache():
+    before = cache._State.directory
+    cache.set_directory(None)
+    assert not cache.put(KEY, b"x") and cache.get(KEY) is None
+    cache.set_directory(before)
+
+
+def test_damaged_files_are_not_read(private):
+    cache.put(KEY, b"payload" * 10)
+    good = file(private).read_bytes()
+    for i in range(len(good)):
+        file(private).write_bytes(good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :])
+        assert cache.get(KEY) is None
+        file(private).write_bytes(good[:i])
+        assert cache.get(KEY) is None
+    file(private).write_bytes(good + b"x")
+    assert cache.get(KEY) is None
+    file(private).write_bytes(good)
+    assert cache.get(KEY) == b"payload" * 10
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_could_write_is_not_read(private, mode):
+    cache.put(KEY, b"x")
+    file(private).chmod(mode)
+    assert cache.get(KEY) is None
+    assert cache.put(KEY, b"y") and cache.get(KEY) == b"y"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
+def test_a_directory_that_others_could_write_is_not_used(private, mode):
+    private.mkdir()
+    private.chmod(mode)
+    assert not cache.put(KEY, b"x") and cache.get(KEY) is None and not list(private.iterdir())
+
+
+def test_another_users_files_and_directories_are_not_used(private, monkeypatch):
+    cache.put(KEY, b"x")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert cache.get(KEY) is None  # the file's owner
+    cache.set_directory(private)
+    assert cache.get(KEY) is None and not cache.put(KEY, b"y")  # the directory's
+
+
+def test_links_are_not_followed(private, tmp_path):
+    cache.put(KEY, b"x")
+    path = file(private)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert cache.get(KEY) is None
+    (tmp_path / "link").symlink_to(private)
+    cache.set_directory(tmp_path / "link")
+    assert not cache.put(KEY, b"x")
+
+
+def test_another_compilers_files_are_not_read(private, monkeypatch):
+    cache.put(KEY, b"x")
+    monkeypatch.setattr(cache._State, "compiler", "other")
+    assert cache.get(KEY) is None
+    monkeypatch.setattr(cache._State, "compiler", "")  # none is installed: nothing to compare with
+    assert cache.get(KEY) == b"x"
+
+
+def test_the_compilers_version_is_known_without_importing_it():
+    script = "import sys; from tensordsl.runtime import cache; assert cache.compiler_version()"
+    script += "; assert 'llvmlite' not in sys.modules and 'hashlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_full_or_forbidden_disk_breaks_nothing(private, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "_write", full)
+    assert not cache.put(KEY, b"x") and cache.get(KEY) is None
+    monkeypatch.undo()
+    cache.set_directory("/proc/nothing/here")
+    assert not cache.put(KEY, b"x") and cache.get(KEY) is None
+
+
+def test_a_directory_that_vanishes_breaks_nothing(private):
+    cache.put(KEY, b"x")
+    file(private).unlink()
+    private.rmdir()
+    assert cache.get(KEY) is None and not cache.put(KEY, b"y")
+
+
+def test_the_oldest_files_go_when_the_limit_is_passed(private):
+    limit = cache._State.limit
+    cache.set_directory(private, limit=10_000)
+    for i in range(9):
+        cache.put(f"{i:040}", bytes(2000))
+        os.utime(private / f"{i:040}.bin", (i + 1, i + 1))
+    orphan = private / "x.1.1.tmp"
+    orphan.write_bytes(b"")
+    os.utime(orphan, (1, 1))
+    cache.sweep()
+    kept = sorted(path.name for path in private.iterdir())
+    assert sum(path.stat().st_size for path in private.iterdir()) <= 7500
+    assert kept and kept == [f"{i:040}.bin" for i in range(9 - len(kept), 9)]
+    cache.set_directory(None, limit=limit)
+
+
+def test_a_hit_renews_an_old_file(private):
+    cache.put(KEY, b"x")
+    os.utime(file(private), (1, 1))
+    assert cache.get(KEY) == b"x" and time.time() - file(private).stat().st_mtime < 100
+
+
+def test_keys_depend_on_every_part_and_where_it_ends():
+    assert cache.key("a", "b") == cache.key("a", b"b")
+    assert len({cache.key("a", "b"), cache.key("ab"), cache.key("a", "b", ""), cache.key("", "a", "b")}) == 4
+
+
+def test_keys_depend_on_the_processor(monkeypatch):
+    before = cache.key("a")
+    monkeypatch.setattr(cache._State, "salt", None)
+    monkeypatch.setattr(cache, "cpu_identity", lambda: b"another")
+    assert cache.key("a") != before
+
+
+def test_the_sources_version_follows_the_sources(tmp_path):
+    (tmp_path / "a.py").write_text("x")
+    first = cache.sources_version([tmp_path])
+    assert cache.sources_version([tmp_path]) == first
+    (tmp_path / "a.txt").write_text("x")
+    assert cache.sources_version([tmp_path]) == first
+    (tmp_path / "a.py").write_text("xy")
+    assert cache.sources_version([tmp_path]) != first
+
+
+def test_concurrent_processes_read_all_or_nothing(private):
+    script = f"""
+import os, random
+from tensordsl.runtime import cache
+cache.set_directory({str(private)!r})
+for i in range(300):
+    name = str(random.randrange(4)) * 40
+    if random.random() < 0.4:
+        assert cache.put(name, name.encode() * random.randrange(1, 2000))
+    elif random.random() < 0.1:
+        try: os.unlink(os.path.join({str(private)!r}, name + ".bin"))
+        except OSError: pass
+    else:
+        blob = cache.get(name)
+        assert blob is None or blob == name.encode() * (len(blob) // 40)
+"""
+    cache.put(KEY, b"x")
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(4)]
+    assert [p.wait(timeout=60) for p in processes] == [0] * 4
+    assert not list(private.glob("*.tmp"))
+
+
+def test_a_library_that_the_cache_has_spoilt_is_compiled_again(private, monkeypatch):
+    key = cache.key("library", "native", library._State.version)
+    cache.put(key, b"no object file")
+    compiled = []
+    monkeypatch.setattr(library._State, "compile", lambda name: compiled.append(name) or original(name))
+    original = __import__("tensordsl.codegen.target", fromlist=["target"]).library_objects
+    monkeypatch.setattr(library._State, "code", {})
+    before = dict(library._State.symbols), bytes(library._State.table)
+    library._load("native")
+    assert compiled == ["native"] and cache.get(key)[:4] == b"\x7fELF"
+    library._State.symbols.update(before[0])
+    library._State.table[:] = type(library._State.table).from_buffer_copy(before[1])[:]
+
+
+def test_a_warm_start_needs_no_compiler(private):
+    script = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import numpy as np
+from tensordsl.runtime import cache, entry, library
+from tensordsl.runtime.executable import Executable
+cache.set_directory({str(private)!r})
+cold = sys.argv[1] == "cold"
+def compile(name):
+    assert cold
+    from tensordsl.codegen import target
+    return target.library_objects(name)
+library.install(compile, "warm")
+if cold:
+    import programs
+    cache.put({KEY!r}, programs.executable(programs.NOTHING).to_bytes())
+x = np.ones(5)
+f = entry.make_function(Executable.from_bytes(cache.get({KEY!r})), (), slow=None, on_error=None)
+assert f(x, x, x).shape == (5,)
+assert cold or "llvmlite" not in sys.modules
+"""
+    for state in ("cold", "warm"):
+        subprocess.run([sys.executable, "-c", script, state], check=True)
