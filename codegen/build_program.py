@@ -224,7 +224,7 @@ def _first_conflict(
 ) -> tuple[int, Value] | None:  # fmt: skip
     for s in late:
         if s.fused is None or _may_fail(s) or not all(known_at_entry(n) for n in s.fused.group.extents.values()):
-            return next(c for c in candidates if c[1].number in s.gives or _depends(s, c[1], late))
+            return next(c for c in candidates if giver[c[1].number] is s or _depends(s, giver[c[1].number], late))
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
         own = giver[v.number]
@@ -233,12 +233,12 @@ def _first_conflict(
     return None
 
 
-def _depends(s: Step, v: Value, late: list[Step]) -> bool:
+def _depends(s: Step, on: Step, late: list[Step]) -> bool:
     needed = set(s.needs)
     for t in reversed(late):
         if needed & set(t.gives):
             needed |= t.needs
-    return v.number in needed
+    return bool(needed & set(on.gives))
 
 
 def _may_fail(s: Step) -> bool:

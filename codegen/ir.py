@@ -117,7 +117,7 @@ class Graph:
         loop = row.meaning.loop(*dtypes, **attrs) if attrs else row.meaning.loop(*dtypes)
         operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
         dtype = row.dtype(*dtypes, **attrs)
-        return self.make("map", operands, dtype, self.broadcast(operands), row=row, **attrs)
+        return self.make("map", operands, dtype, self.broadcast(operands), row=row, args=attrs)
 
     def cast(self, x: Value, dtype: str) -> Value:
         if x.dtype == dtype:
@@ -127,7 +127,7 @@ class Graph:
                 return self.const(x.attrs["data"].astype(dtype))
         from tensordsl.ops.table import OPS  # late: the table imports every row
 
-        return self.make("map", (x,), dtype, x.shape, row=OPS["cast"], dtype=dtype)
+        return self.make("map", (x,), dtype, x.shape, row=OPS["cast"], args={"dtype": dtype})
 
     def broadcast(self, operands: Sequence[Value]) -> tuple[Length, ...]:
         shapes = [v.shape for v in operands]

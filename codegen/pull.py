@@ -174,8 +174,7 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
 
 # -- scalars of each op ------------------------------------------------------------------------------------------------
 def _make_map(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-    attrs = {k: x for k, x in v.attrs.items() if k != "row"}
-    return v.attrs["row"].meaning.scalar(pull.b, *args, **attrs)  # type: ignore[no-any-return]
+    return v.attrs["row"].meaning.scalar(pull.b, *args, **v.attrs["args"])  # type: ignore[no-any-return]
 
 
 def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
