@@ -15,7 +15,8 @@ from tensordsl.config import config
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, UNSIGNED
 
 __all__ = [
-    "accumulator", "float_of", "float_of_all", "literal_dtype", "sum_dtype", "to_array", "true_div_dtype", "upcast",
+    "accumulator", "dtype_name", "float_of", "float_of_all", "literal_dtype", "sum_dtype", "to_array", "true_div_dtype",
+    "upcast",
     "upcast_min8",
 ]  # fmt: skip
 
@@ -26,6 +27,7 @@ _FLOAT_OF = {
 }
 _SUM = {"bool": "int64", **dict.fromkeys(SIGNED, "int64"), **dict.fromkeys(UNSIGNED, "uint64"),
         **{t: t for t in FLOATS}}  # fmt: skip
+_NAMES = {np.dtype(t): t for t in DTYPES}  # np.dtype.name is slow
 _INT_RANGES = [(t, -(2 ** (n - 1)), 2 ** (n - 1) - 1) for t, n in zip(SIGNED, (8, 16, 32, 64), strict=True)]
 
 
@@ -75,8 +77,8 @@ def accumulator(dtype: str) -> str:
 def literal_dtype(value: bool | int | float) -> str:
     """The dtype of a Python literal.
 
-    Integers: the smallest signed dtype that holds the value (uint64 above int64).  Floats: float32 if that is exact or if
-    `config.floatX` is float32, else float64.
+    Integers: the smallest signed dtype that holds the value (uint64 above int64).  Floats: float32 if that is exact or
+    if `config.floatX` is float32, else float64.
 
     >>> literal_dtype(1), literal_dtype(300), literal_dtype(1.5), literal_dtype(True)
     ('int8', 'int16', 'float32', 'bool')
@@ -99,7 +101,7 @@ def literal_dtype(value: bool | int | float) -> str:
 def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     """`value` (literal, nested list, NumPy scalar or array) as a private read-only array of a supported dtype.
 
-    An explicit `dtype` must not change integers; see `_checked_cast`.
+    With a `dtype`, integers must fit it.
     Raises TypeError for what is no real number, OverflowError for integers beyond 64 bits.
     """
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
@@ -110,13 +112,24 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
             data = data.astype(config.floatX)
     if dtype is not None and data.dtype.kind in "buifO":
         data = _checked_cast(data, dtype)
+    if data.dtype not in _NAMES:
+        data = _native(data, value)
+    data.flags.writeable = False
+    return data
+
+
+def dtype_name(data: np.ndarray[Any, Any]) -> str:
+    """The dtype of an array made by `to_array`."""
+    return _NAMES[data.dtype]
+
+
+def _native(data: np.ndarray[Any, Any], value: Any) -> np.ndarray[Any, Any]:
+    """The array in the machine's byte order, if its dtype is one of ours."""
     if data.dtype.name not in DTYPES:
         raise TypeError(
             f"cannot make a tensor of {_describe(value)} (dtype {data.dtype}); supported dtypes: {', '.join(DTYPES)}"
         )
-    data = data.astype(data.dtype.newbyteorder("="), copy=False)
-    data.flags.writeable = False
-    return data
+    return data.astype(data.dtype.newbyteorder("="))
 
 
 def _checked_cast(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:

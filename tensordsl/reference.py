@@ -1,84 +1,62 @@
-"""The NumPy evaluator: the value of a graph by the rows' oracles, one op at a time. Slow, obvious, and the judge."""
+"""The NumPy evaluator: the value of a graph by the rows' oracles, one op at a time.  Slow, obvious, and the judge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Expand, Variable, toposort
-
-Values = dict[int, Any]  # id of a variable -> its array
-Evaluator = Callable[[Apply, Sequence[Any]], Any]
-
-# Kernels that need more than arrays (a loop needs the body's graph): name -> evaluator, put here by the op's module.
-EVALUATORS: dict[str, Evaluator] = {}
+from tensordsl.graph import Apply, Constant, Variable, toposort
+from tensordsl.ops.evaluate import evaluate_node
 
 
 def evaluate(outputs: Any, values: Mapping[Variable, Any] | None = None) -> Any:
     """The arrays of `outputs` (a variable, or a list of them), given the arrays of the variables in `values`.
 
-    Any variable, not only a leaf, may be given.  Raises KeyError naming a leaf that has no value, ValueError where the
-    shape of a result contradicts its static type.
+    A value may also be given for a variable in the middle of the graph; shared variables have their own.
+    Raises KeyError naming a variable without value, ValueError where a shape contradicts a static type.
+
+    >>> import tensordsl.tensor as T
+    >>> x = T.vector("x")
+    >>> evaluate(x + 1, {x: [1, 2]})
+    array([2., 3.])
     """
     single = isinstance(outputs, Variable)
     wanted = [outputs] if single else list(outputs)
-    known: Values = {}
-    given = dict(values or {})
-    for v, value in given.items():
-        known[id(v)] = np.asarray(value).astype(v.type.dtype, copy=False)
-    for node in toposort(wanted, stop=given):
-        run(node, known)
-    results = [value_of(v, known) for v in wanted]
+    known: dict[int, Any] = {}
+    for v, value in (values or {}).items():
+        array = np.asarray(value).astype(v.type.dtype, copy=False)
+        _check_shape(repr(v), array, v)
+        known[id(v)] = array
+    for node in toposort(wanted, stop=values or ()):
+        operands = [_value_of(v, known) for v in node.inputs]
+        for v, array in zip(node.outputs, evaluate_node(node, operands), strict=True):
+            _check_shape(_describe(node), array, v)
+            known.setdefault(id(v), array)
+    results = [_value_of(v, known) for v in wanted]
     return results[0] if single else results
 
 
-def run(node: Apply, known: Values) -> None:
-    """Compute the outputs of one application into `known`."""
-    operands = [value_of(v, known) for v in node.inputs]
-    for v, result in zip(node.outputs, results_of(node, operands), strict=True):
-        known.setdefault(id(v), _checked(node, v, result))
-
-
-def results_of(node: Apply, operands: Sequence[Any]) -> Sequence[Any]:
-    """The arrays of all outputs of one application, from the arrays of its operands."""
-    op = node.op
-    evaluator = EVALUATORS.get(op.name)
-    if evaluator is not None:
-        result = evaluator(node, operands)
-    elif op.oracle is not None:
-        result = op.oracle(*operands, **node.attrs)
-    else:
-        assert isinstance(op.meaning, Expand), f"{op.name} has neither an oracle nor an evaluator"
-        built = op.meaning.build(*node.inputs, **node.attrs)
-        result = evaluate(_as_list(built), dict(zip(node.inputs, operands, strict=True)))
-    return result if isinstance(result, (tuple, list)) else (result,)
-
-
-def value_of(v: Variable, known: Values) -> Any:
+def _value_of(v: Variable, known: Mapping[int, Any]) -> Any:
     if isinstance(v, Constant):
         return v.data
     if id(v) in known:
         return known[id(v)]
     get_value = getattr(v, "get_value", None)
-    if get_value is not None:
-        return get_value(borrow=True)
-    raise KeyError(f"no value given for {v!r}: {v.type}")
+    if get_value is None:
+        raise KeyError(f"no value was given for {v!r} of type {v.type}")
+    return get_value(borrow=True)
 
 
-def _as_list(built: Any) -> list[Any]:
-    return [built] if isinstance(built, Variable) else list(built)
-
-
-def _checked(node: Apply, v: Variable, result: Any) -> Any:
-    """The result, which must be what the row's type rules promised."""
-    result = np.asarray(result)
-    assert result.dtype == v.type.dtype, f"{node.op.name}: the oracle gives {result.dtype}, the type rule {v.type.dtype}"
-    assert result.ndim == v.type.ndim, f"{node.op.name}: the oracle gives shape {result.shape}, the rule {v.type}"
-    for k, (got, want) in enumerate(zip(result.shape, v.type.shape, strict=True)):
+def _check_shape(what: str, array: Any, v: Variable) -> None:
+    wanted = v.type.shape
+    if array.ndim != len(wanted):
+        raise ValueError(f"{what}: wrong number of axes: wanted {v.type}, got shape {array.shape}")
+    for k, (got, want) in enumerate(zip(array.shape, wanted, strict=True)):
         if want is not None and got != want:
-            raise ValueError(f"{node.op.name}: axis {k} has length {got}, but its type says {want} ({v.type})")
-    return result
+            raise ValueError(f"{what}: axis {k} has length {got}, but the type says {want} ({v.type})")
 
 
+def _describe(node: Apply) -> str:
+    return f"{node.op.name} at {node.origin}" if node.origin is not None else node.op.name

@@ -15,9 +15,19 @@ from tensordsl.casting import accumulator, float_of, float_of_all, true_div_dtyp
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.operands import as_variable, broadcast, constant
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED
+from tensordsl.ops.scalars import (
+    digamma,
+    lgamma,
+    numpy_power,
+    numpy_sigmoid,
+    numpy_softplus,
+    power,
+    vectorised,
+)
+from tensordsl.types import DISCRETE, DTYPES, FLOATS
 
 Gradient = Callable[..., Sequence[Any]]
+Unary = Callable[[Any], Any]
 PIECEWISE = "piecewise constant: zero almost everywhere"
 
 
@@ -98,100 +108,6 @@ def _by_bits(logical: str, other: str) -> Callable[..., Any]:
     return lambda b, x, y: b.apply(logical if x.type == "bool" else other, x, y)
 
 
-# -- scalars of more than one step -----------------------------------------------------------------------------------
-def _power(b: Any, x: Any, y: Any) -> Any:
-    """x ** y.  Small whole exponents known now are products; integer powers wrap, with 1 / x truncated for y < 0."""
-    n = _known(y)
-    if x.type in FLOATS:
-        if n in (0.5, -0.5):
-            # pow gives +0 for -0 and inf for -inf where sqrt gives -0 and nan.
-            root = b.select(b.eq(x, -math.inf), math.inf, b.add(b.sqrt(x), 0.0))
-            return root if n > 0 else b.div(1.0, root)
-        if n is not None and n == int(n if math.isfinite(n) else 0) and abs(n) <= 4:
-            result = _product(b, x, abs(int(n)))
-            return result if n >= 0 else b.div(1.0, result)
-        return b.pow(x, y)
-    if n is not None and n >= 0:
-        return _product(b, x, int(n))
-    bits = np.iinfo(y.type).bits - (y.type in SIGNED)
-    one = b.const(1, x.type)
-    result, square = one, x
-    for k in range(bits):
-        is_set = b.ne(b.and_(b.shr(y, k), 1), 0)
-        result = b.select(is_set, b.mul(result, square), result)
-        square = b.mul(square, square)
-    if y.type not in SIGNED:
-        return result
-    is_odd = b.ne(b.and_(y, 1), 0)
-    inverse = b.select(b.eq(x, 1), one, b.select(b.eq(x, -1), b.select(is_odd, x, one), 0))
-    return b.select(b.lt(y, 0), inverse, result)
-
-
-def _known(y: Any) -> Any:
-    """The value of a scalar that is a constant, possibly behind a cast."""
-    if y.op == "cast":
-        y = y.args[0]
-    return y.attr if y.op == "const" else None
-
-
-def _product(b: Any, x: Any, n: int) -> Any:
-    """x multiplied n times with itself."""
-    result, square = None, x
-    while n:
-        if n & 1:
-            result = square if result is None else b.mul(result, square)
-        n >>= 1
-        square = b.mul(square, square) if n else square
-    return b.const(1, x.type) if result is None else result
-
-
-# -- oracles that NumPy lacks ----------------------------------------------------------------------------------------
-def _numpy_power(x: Any, y: Any) -> Any:
-    if x.dtype.kind not in "iu":
-        return np.power(x, y)
-    inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 1, -1, 1), 0)) if x.dtype.kind == "i" else 0
-    return np.where(y < 0, np.asarray(inverse).astype(x.dtype), np.power(x, np.where(y < 0, 0, y)))
-
-
-def _vectorised(function: Callable[[float], float]) -> Callable[[Any], Any]:
-    wrapped = np.frompyfunc(function, 1, 1)
-    return lambda x: np.asarray(wrapped(x)).astype("float64")
-
-
-def _lgamma(x: float) -> float:
-    if x == -math.inf or (x <= 0 and x == math.floor(x)):
-        return math.inf
-    return math.lgamma(x)
-
-
-def _psi(x: float) -> float:
-    """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
-    if math.isnan(x) or x == math.inf:
-        return x
-    if x == 0:
-        return -math.copysign(math.inf, x)
-    if x < 0:
-        if x == math.floor(x):
-            return math.nan
-        return _psi(1 - x) - math.pi / math.tan(math.pi * (x - math.floor(x)))
-    shift = 0.0
-    while x < 10:
-        shift -= 1 / x
-        x += 1
-    t = 1 / (x * x)
-    series = t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t * (1 / 240 - t * (1 / 132 - t * (691 / 32760 - t / 12))))))
-    return shift + math.log(x) - 0.5 / x - series
-
-
-def _numpy_sigmoid(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)) + x * 0 if np.isnan(x).any() else np.where(x >= 0, 1, e) / (1 + e)
-
-
-def _numpy_softplus(x: Any) -> Any:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
 # -- gradients of more than one line ---------------------------------------------------------------------------------
 def _power_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
     if isinstance(y, Constant) and not y.data.any():
@@ -225,7 +141,9 @@ def _choice(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
 # -- rows: arithmetic ------------------------------------------------------------------------------------------------
 ADD = _row("add", _by_bits("or", "add"), np.add, lambda g, out, x, y: (g, g), commutative=True, symbol="+")
 SUB = _row("sub", lambda b, x, y: b.sub(x, y), np.subtract, lambda g, out, x, y: (g, -g), dtype=_arithmetic, symbol="-")
-MUL = _row("mul", _by_bits("and", "mul"), np.multiply, lambda g, out, x, y: (g * y, g * x), commutative=True, symbol="*")
+MUL = _row(
+    "mul", _by_bits("and", "mul"), np.multiply, lambda g, out, x, y: (g * y, g * x), commutative=True, symbol="*"
+)
 TRUE_DIV = _row(
     "true_div", lambda b, x, y: b.div(x, y), np.true_divide, lambda g, out, x, y: (g / y, -(g * x) / (y * y)),
     dtype=true_div_dtype, symbol="/",
@@ -234,16 +152,23 @@ INT_DIV = _row(
     "int_div", lambda b, x, y: b.floordiv(x, y), np.floor_divide, dtype=upcast_min8, no_gradient=PIECEWISE, symbol="//"
 )
 MOD = _row(
-    "mod", lambda b, x, y: b.mod(x, y), np.mod, lambda g, out, x, y: (g, -g * int_div(x, y)), dtype=upcast_min8, symbol="%"
+    "mod",
+    lambda b, x, y: b.mod(x, y),
+    np.mod,
+    lambda g, out, x, y: (g, -g * int_div(x, y)),
+    dtype=upcast_min8,
+    symbol="%",
 )
-POW = _row("pow", _power, _numpy_power, _power_gradient, dtype=upcast_min8, ulp=4, domain=(0.1, 4), symbol="**")
+POW = _row("pow", power, numpy_power, _power_gradient, dtype=upcast_min8, ulp=4, domain=(0.1, 4), symbol="**")
 NEG = _row("neg", lambda b, x: b.neg(x), np.negative, lambda g, out, x: (-g,), dtype=_arithmetic, symbol="-")
 ABS = _row(
     "abs", lambda b, x: x if x.type == "bool" else b.abs(x), np.abs, lambda g, out, x: (g * sgn(x),), print_name="abs_"
 )
 SGN = _row("sgn", lambda b, x: b.sign(x), np.sign, dtype=_arithmetic, no_gradient=PIECEWISE)
 SQR = _row("sqr", lambda b, x: _by_bits("and", "mul")(b, x, x), lambda x: x * x, lambda g, out, x: (g * x * 2,))
-SQRT = _row("sqrt", lambda b, x: b.sqrt(x), np.sqrt, lambda g, out, x: (g * 0.5 / out,), dtype=float_of, domain=(0.1, 100))
+SQRT = _row(
+    "sqrt", lambda b, x: b.sqrt(x), np.sqrt, lambda g, out, x: (g * 0.5 / out,), dtype=float_of, domain=(0.1, 100)
+)
 RECIPROCAL = _row(
     "reciprocal", lambda b, x: b.div(1.0, x), lambda x: 1 / x, lambda g, out, x: (-g * sqr(out),), dtype=float_of,
     domain=(0.1, 10), print_name="inv",
@@ -254,25 +179,79 @@ TRUNC = _row("trunc", lambda b, x: b.trunc(x), np.trunc, dtype=float_of, no_grad
 ROUND = _row("round", lambda b, x: b.rint(x), np.rint, dtype=float_of, no_gradient=PIECEWISE)
 
 # -- rows: comparisons and logic -------------------------------------------------------------------------------------
-EQ = _row("eq", lambda b, x, y: b.eq(x, y), np.equal, None, _bool, _compared, no_gradient=PIECEWISE, commutative=True, symbol="==")
-NEQ = _row("neq", lambda b, x, y: b.ne(x, y), np.not_equal, None, _bool, _compared, no_gradient=PIECEWISE, commutative=True, symbol="!=")
+EQ = _row(
+    "eq",
+    lambda b, x, y: b.eq(x, y),
+    np.equal,
+    None,
+    _bool,
+    _compared,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="==",
+)
+NEQ = _row(
+    "neq",
+    lambda b, x, y: b.ne(x, y),
+    np.not_equal,
+    None,
+    _bool,
+    _compared,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="!=",
+)
 LT = _row("lt", lambda b, x, y: b.lt(x, y), np.less, None, _bool, _compared, no_gradient=PIECEWISE, symbol="<")
 LE = _row("le", lambda b, x, y: b.le(x, y), np.less_equal, None, _bool, _compared, no_gradient=PIECEWISE, symbol="<=")
 GT = _row("gt", lambda b, x, y: b.gt(x, y), np.greater, None, _bool, _compared, no_gradient=PIECEWISE, symbol=">")
-GE = _row("ge", lambda b, x, y: b.ge(x, y), np.greater_equal, None, _bool, _compared, no_gradient=PIECEWISE, symbol=">=")
+GE = _row(
+    "ge", lambda b, x, y: b.ge(x, y), np.greater_equal, None, _bool, _compared, no_gradient=PIECEWISE, symbol=">="
+)
 ISNAN = _row("isnan", lambda b, x: b.isnan(x), np.isnan, None, _bool, _float_loop, no_gradient=PIECEWISE)
 ISINF = _row("isinf", lambda b, x: b.eq(b.abs(x), math.inf), np.isinf, None, _bool, _float_loop, no_gradient=PIECEWISE)
-AND = _row("and_", lambda b, x, y: b.and_(x, y), np.bitwise_and, dtype=_bitwise, no_gradient=PIECEWISE, commutative=True, symbol="&")
-OR = _row("or_", lambda b, x, y: b.or_(x, y), np.bitwise_or, dtype=_bitwise, no_gradient=PIECEWISE, commutative=True, symbol="|")
-XOR = _row("xor", lambda b, x, y: b.xor(x, y), np.bitwise_xor, dtype=_bitwise, no_gradient=PIECEWISE, commutative=True, symbol="^")
+AND = _row(
+    "and_",
+    lambda b, x, y: b.and_(x, y),
+    np.bitwise_and,
+    dtype=_bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="&",
+)
+OR = _row(
+    "or_",
+    lambda b, x, y: b.or_(x, y),
+    np.bitwise_or,
+    dtype=_bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="|",
+)
+XOR = _row(
+    "xor",
+    lambda b, x, y: b.xor(x, y),
+    np.bitwise_xor,
+    dtype=_bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="^",
+)
 INVERT = _row("invert", lambda b, x: b.not_(x), np.invert, dtype=_bitwise, no_gradient=PIECEWISE, symbol="~")
 
 # -- rows: choices and copies ----------------------------------------------------------------------------------------
 MAXIMUM = _row(
-    "maximum", lambda b, x, y: b.apply("or" if x.type == "bool" else "maximum", x, y), np.maximum, _choice, commutative=True
+    "maximum",
+    lambda b, x, y: b.apply("or" if x.type == "bool" else "maximum", x, y),
+    np.maximum,
+    _choice,
+    commutative=True,
 )
 MINIMUM = _row(
-    "minimum", lambda b, x, y: b.apply("and" if x.type == "bool" else "minimum", x, y), np.minimum, _choice, commutative=True
+    "minimum",
+    lambda b, x, y: b.apply("and" if x.type == "bool" else "minimum", x, y),
+    np.minimum,
+    _choice,
+    commutative=True,
 )
 SWITCH = _row(
     "switch", lambda b, c, x, y: b.select(c, x, y), np.where,
@@ -280,7 +259,8 @@ SWITCH = _row(
     dtype=_chosen, loop=lambda c, x, y: ("bool", upcast(x, y), upcast(x, y)),
 )  # fmt: skip
 CLIP = _row(
-    "clip", lambda b, x, low, high: b.minimum(b.maximum(x, low), high), lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    "clip", lambda b, x, low, high: b.minimum(b.maximum(x, low), high),
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
     _clip_gradient, dtype=upcast_min8,
 )  # fmt: skip
 SECOND = _row(
@@ -309,7 +289,10 @@ ARCSIN = _function("arcsin", np.arcsin, lambda g, out, x: (g / sqrt(1 - sqr(x)),
 ARCCOS = _function("arccos", np.arccos, lambda g, out, x: (-g / sqrt(1 - sqr(x)),), domain=(-0.9, 0.9))
 ARCTAN = _function("arctan", np.arctan, lambda g, out, x: (g / (sqr(x) + 1),))
 ARCTAN2 = _function(
-    "arctan2", np.arctan2, lambda g, out, y, x: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))), dtype=float_of_all
+    "arctan2",
+    np.arctan2,
+    lambda g, out, y, x: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))),
+    dtype=float_of_all,
 )
 SINH = _function("sinh", np.sinh, lambda g, out, x: (g * cosh(x),))
 COSH = _function("cosh", np.cosh, lambda g, out, x: (g * sinh(x),))
@@ -318,15 +301,19 @@ ARCSINH = _function("arcsinh", np.arcsinh, lambda g, out, x: (g / sqrt(sqr(x) + 
 ARCCOSH = _function("arccosh", np.arccosh, lambda g, out, x: (g / sqrt(sqr(x) - 1),), domain=(1.1, 10))
 ARCTANH = _function("arctanh", np.arctanh, lambda g, out, x: (g / (1 - sqr(x)),), domain=(-0.9, 0.9))
 CBRT = _function("cbrt", np.cbrt, lambda g, out, x: (g / (3 * sqr(out)),), domain=(0.1, 10))
-SIGMOID = _function("sigmoid", _numpy_sigmoid, lambda g, out, x: (g * out * (1 - out),))
-SOFTPLUS = _function("softplus", _numpy_softplus, lambda g, out, x: (g * sigmoid(x),))
+SIGMOID = _function("sigmoid", numpy_sigmoid, lambda g, out, x: (g * out * (1 - out),))
+SOFTPLUS = _function("softplus", numpy_softplus, lambda g, out, x: (g * sigmoid(x),))
 _TWO_PER_ROOT_PI = 2 / math.sqrt(math.pi)
-ERF = _function("erf", _vectorised(math.erf), lambda g, out, x: (g * exp(-sqr(x)) * _like(_TWO_PER_ROOT_PI, g),), domain=(-3, 3))
-ERFC = _function("erfc", _vectorised(math.erfc), lambda g, out, x: (g * exp(-sqr(x)) * _like(-_TWO_PER_ROOT_PI, g),), domain=(-3, 3))
-GAMMALN = _function("gammaln", _vectorised(_lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
+ERF = _function(
+    "erf", vectorised(math.erf), lambda g, out, x: (g * exp(-sqr(x)) * _like(_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
+)
+ERFC = _function(
+    "erfc", vectorised(math.erfc), lambda g, out, x: (g * exp(-sqr(x)) * _like(-_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
+)
+GAMMALN = _function("gammaln", vectorised(lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
 DIGAMMA = _function(
-    "digamma", _vectorised(_psi), None, ulp=64, domain=(0.1, 20), no_gradient="the trigamma function is not available",
-    print_name="psi",
+    "digamma", vectorised(digamma), None, ulp=64, domain=(0.1, 20),
+    no_gradient="the trigamma function is not available", print_name="psi",
 )  # fmt: skip
 
 ROWS = (
@@ -575,32 +562,32 @@ def _public(op: Op, text: str) -> Callable[[Any], Any]:
     return function
 
 
-exp = _public(EXP, "e ** x.")
-exp2 = _public(EXP2, "2 ** x.")
-expm1 = _public(EXPM1, "exp(x) - 1, accurate near 0.")
-log = _public(LOG, "The natural logarithm.")
-log2 = _public(LOG2, "The logarithm to base 2.")
-log10 = _public(LOG10, "The logarithm to base 10.")
-log1p = _public(LOG1P, "log(1 + x), accurate near 0.")
-sin = _public(SIN, "The sine of x radians.")
-cos = _public(COS, "The cosine of x radians.")
-tan = _public(TAN, "The tangent of x radians.")
-arcsin = _public(ARCSIN, "The inverse sine, in radians.")
-arccos = _public(ARCCOS, "The inverse cosine, in radians.")
-arctan = _public(ARCTAN, "The inverse tangent, in radians.")
-sinh = _public(SINH, "The hyperbolic sine.")
-cosh = _public(COSH, "The hyperbolic cosine.")
-tanh = _public(TANH, "The hyperbolic tangent.")
-arcsinh = _public(ARCSINH, "The inverse hyperbolic sine.")
-arccosh = _public(ARCCOSH, "The inverse hyperbolic cosine.")
-arctanh = _public(ARCTANH, "The inverse hyperbolic tangent.")
-cbrt = _public(CBRT, "The cube root.")
-sigmoid = _public(SIGMOID, "1 / (1 + exp(-x)).")
-softplus = _public(SOFTPLUS, "log(1 + exp(x)), without overflow.")
-erf = _public(ERF, "The error function.")
-erfc = _public(ERFC, "1 - erf(x), accurate where that is small.")
-gammaln = _public(GAMMALN, "The logarithm of the absolute value of the gamma function.")
-psi = _public(DIGAMMA, "The derivative of gammaln (digamma).")
+exp: Unary = _public(EXP, "e ** x.")
+exp2: Unary = _public(EXP2, "2 ** x.")
+expm1: Unary = _public(EXPM1, "exp(x) - 1, accurate near 0.")
+log: Unary = _public(LOG, "The natural logarithm.")
+log2: Unary = _public(LOG2, "The logarithm to base 2.")
+log10: Unary = _public(LOG10, "The logarithm to base 10.")
+log1p: Unary = _public(LOG1P, "log(1 + x), accurate near 0.")
+sin: Unary = _public(SIN, "The sine of x radians.")
+cos: Unary = _public(COS, "The cosine of x radians.")
+tan: Unary = _public(TAN, "The tangent of x radians.")
+arcsin: Unary = _public(ARCSIN, "The inverse sine, in radians.")
+arccos: Unary = _public(ARCCOS, "The inverse cosine, in radians.")
+arctan: Unary = _public(ARCTAN, "The inverse tangent, in radians.")
+sinh: Unary = _public(SINH, "The hyperbolic sine.")
+cosh: Unary = _public(COSH, "The hyperbolic cosine.")
+tanh: Unary = _public(TANH, "The hyperbolic tangent.")
+arcsinh: Unary = _public(ARCSINH, "The inverse hyperbolic sine.")
+arccosh: Unary = _public(ARCCOSH, "The inverse hyperbolic cosine.")
+arctanh: Unary = _public(ARCTANH, "The inverse hyperbolic tangent.")
+cbrt: Unary = _public(CBRT, "The cube root.")
+sigmoid: Unary = _public(SIGMOID, "1 / (1 + exp(-x)).")
+softplus: Unary = _public(SOFTPLUS, "log(1 + exp(x)), without overflow.")
+erf: Unary = _public(ERF, "The error function.")
+erfc: Unary = _public(ERFC, "1 - erf(x), accurate where that is small.")
+gammaln: Unary = _public(GAMMALN, "The logarithm of the absolute value of the gamma function.")
+psi: Unary = _public(DIGAMMA, "The derivative of gammaln (digamma).")
 
 
 def arctan2(y: Any, x: Any) -> Any:

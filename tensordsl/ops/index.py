@@ -225,7 +225,9 @@ def _inc_take_gradient(
     return gx, sum_to(part, y), *(None for _ in indices)
 
 
-def _columns(dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], gradient: Any, name: str) -> Op:
+def _columns(
+    dtype: Callable[..., Any], shape: Callable[..., Any], oracle: Callable[..., Any], gradient: Any, name: str
+) -> Op:
     return Op(name, dtype, shape, oracle, Kernel(name), gradient)
 
 
@@ -367,9 +369,7 @@ def _newaxes(part: Any, items: list[Any]) -> Any:
     if None not in items:
         return part
     axes = iter(range(part.type.ndim))
-    return dimshuffle(
-        part, tuple("x" if i is None else next(axes) for i in items if i is None or isinstance(i, slice))
-    )
+    return dimshuffle(part, tuple("x" if i is None else next(axes) for i in items if i is None or isinstance(i, slice)))
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:

@@ -11,7 +11,7 @@ from tensordsl.casting import upcast_min8
 from tensordsl.graph import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, normalise_axis
-from tensordsl.ops.shape import dimshuffle, reshape, shape_i, transpose
+from tensordsl.ops.shape import dimshuffle, reshape, shape_i, shape_padright, transpose
 
 
 def _dot_dtype(x: str, y: str) -> str:
@@ -70,8 +70,10 @@ def outer(x: Any, y: Any) -> Any:
 
 
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """Sum of products over the named axes, as `numpy.tensordot`: a number n (the last n of x with the first n of y) or two
-    lists of axes."""
+    """Sum of products over the named axes, as `numpy.tensordot`.
+
+    axes: a number n (the last n of x with the first n of y) or two lists of axes.
+    """
     x, y = as_variable(x), as_variable(y)
     of_x, of_y = _contracted(x, y, axes)
     free_x = [k for k in range(x.type.ndim) if k not in of_x]
@@ -115,9 +117,10 @@ def batched_dot(x: Any, y: Any) -> Any:
     x, y = as_variable(x), as_variable(y)
     if x.type.ndim not in (1, 2, 3) or y.type.ndim not in (1, 2, 3):
         raise OpTypeError(f"batched_dot: wants 1 to 3 axes, got {x.type.ndim} and {y.type.ndim}")
-    if x.type.ndim == 1 or y.type.ndim == 1:
-        return mul(*(dimshuffle(v, tuple(range(v.type.ndim)) + ("x",) * (w.type.ndim - v.type.ndim if v.type.ndim == 1 else 0))
-                     for v, w in ((x, y), (y, x))))  # fmt: skip
+    if x.type.ndim == 1:
+        return mul(shape_padright(x, y.type.ndim - 1), y)
+    if y.type.ndim == 1:
+        return mul(x, shape_padright(y, x.type.ndim - 1))
     left = dimshuffle(x, (0, 1, 2, "x")) if x.type.ndim == 3 else dimshuffle(x, (0, "x", 1, "x"))
     right = dimshuffle(y, (0, "x", 1, 2)) if y.type.ndim == 3 else dimshuffle(y, (0, "x", 1, "x"))
     result = sum(mul(left, right), axis=2)

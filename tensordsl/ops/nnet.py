@@ -1,4 +1,4 @@
-"""Functions of neural networks: softmax and its logarithm, losses and activations, each in its numerically stable form."""
+"""Functions of neural networks: softmax and its logarithm, losses and activations, in stable forms."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ SOFTMAX = Op(
     "softmax", _float_dtype, shape_of_first, _numpy_softmax, Expand(_build_softmax), _softmax_gradient, ulp=32,
 )  # fmt: skip
 LOGSOFTMAX = Op(
-    "logsoftmax", _float_dtype, shape_of_first, _numpy_logsoftmax, Expand(_build_logsoftmax), _logsoftmax_gradient, ulp=64,
+    "logsoftmax", _float_dtype, shape_of_first, _numpy_logsoftmax, Expand(_build_logsoftmax), _logsoftmax_gradient,
+    ulp=64,
 )  # fmt: skip
 # At 0 the gradient is half of g, as that of Theano's (x + |x|) / 2.
 RELU = Op(
@@ -133,8 +134,8 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
     if true.type.ndim == coding.type.ndim - 1 == 1:
         return -getitem(logs, (arange(shape_i(true, 0)), true))
     raise OpTypeError(
-        f"categorical_crossentropy: wants distributions of the rank of coding_dist ({coding.type}) or a vector of class "
-        f"numbers, got {true.type}"
+        f"categorical_crossentropy: wants distributions of the rank of coding_dist ({coding.type}) or a vector of "
+        f"class numbers, got {true.type}"
     )
 
 

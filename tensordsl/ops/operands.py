@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import to_array
+from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
 from tensordsl.types import TensorType
@@ -18,7 +18,7 @@ _constant_class: Any = None
 def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
     """`value` as a variable: itself if it is one, else a constant; a list that holds variables is stacked.
 
-    `ndim`: the wanted rank; axes of length 1 are added, or leading ones dropped.  Raises TypeError for what is no tensor.
+    `ndim`: the wanted rank; axes of length 1 are added in front, or dropped there.  Raises TypeError for no tensor.
     """
     if isinstance(value, Variable):
         return value if ndim is None or value.type.ndim == ndim else _with_rank(value, ndim)
@@ -60,7 +60,7 @@ def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
-    return _constant_class(TensorType(str(data.dtype), data.shape), data, name)
+    return _constant_class(TensorType(dtype_name(data), data.shape), data, name)
 
 
 def _integers_of(value: Any) -> Any:
@@ -103,6 +103,9 @@ def broadcast(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:
 
 
 def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    first, *others = shapes
+    if all(s == first or not s for s in others):  # equal shapes and scalars: by far the most
+        return first
     rank = max(map(len, shapes))
     return tuple(d.broadcast([s[k - rank] for s in shapes if len(s) >= rank - k]) for k in range(rank))
 

@@ -39,7 +39,13 @@ def _sum_row(name: str, reducer: Any, numpy: Callable[..., Any], gradient: Calla
         return (acc_dtype,)
 
     return Op(
-        name, lambda x, axis, dtype, acc_dtype: dtype, _reduced_shape, oracle, Reduction(reducer, loop), gradient, **columns
+        name,
+        lambda x, axis, dtype, acc_dtype: dtype,
+        _reduced_shape,
+        oracle,
+        Reduction(reducer, loop),
+        gradient,
+        **columns,
     )
 
 
@@ -114,7 +120,9 @@ def _reduce(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     return _expand(result, axes) if keepdims else result
 
 
-def sum(x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None) -> Any:
+def sum(
+    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
+) -> Any:
     """The sum over `axis` (None: all, an int or a tuple).
 
     Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64.
@@ -156,7 +164,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The position of the first smallest element (the first nan, if any) along `axis`; of the flat tensor by default."""
+    """As `argmax`, for the smallest element."""
     return _position(ARGMIN, x, axis, keepdims)
 
 
@@ -181,7 +189,9 @@ def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[An
     return max(x, axis, keepdims), argmax(x, axis, keepdims)
 
 
-def mean(x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None) -> Any:
+def mean(
+    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
+) -> Any:
     """The arithmetic mean over `axis`; of integers in float64.  nan where there is no element."""
     x = as_variable(x)
     if dtype is None:

@@ -1,7 +1,7 @@
 """Reducers: the monoids behind sum, prod, max, argmax and the like, one row each, for every target.
 
 A reduction does not widen its argument: where NumPy sums int8 in int64 the op's row casts first.  NaN wins in MAX and
-MIN; the first NaN, else the first extremum, wins in ARGMAX and ARGMIN, whose arguments are (value, index along the axis).
+MIN; the first NaN, else the first extremum, wins in ARGMAX and ARGMIN, whose arguments are (value, index on the axis).
 """
 
 from __future__ import annotations

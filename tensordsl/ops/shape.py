@@ -1,4 +1,4 @@
-"""Shapes as values, and the same elements in another shape: reshape, transpose, broadcast, join, and their relatives."""
+"""Shapes as values, and the same elements in another shape: reshape, transpose, broadcast, join and more."""
 
 from __future__ import annotations
 
@@ -142,23 +142,28 @@ def _numpy_broadcast_to(value: Any, *dims: Any) -> Any:
 
 INTEGER_VALUED = "its value is an integer: piecewise constant"
 SHAPE_I = Op(
-    "shape_i", lambda x, axis: "int64", lambda d, x, axis: (), lambda x, axis: np.asarray(np.shape(x)[axis]), Kernel("shape_i"),
-    lambda g, out, x, axis: (None,),
+    "shape_i", lambda x, axis: "int64", lambda d, x, axis: (), lambda x, axis: np.asarray(np.shape(x)[axis]),
+    Kernel("shape_i"), lambda g, out, x, axis: (None,),
 )  # fmt: skip
 DIMSHUFFLE = Op(
-    "dimshuffle", lambda x, order: x, _dimshuffle_shape, _numpy_dimshuffle, Movement(_dimshuffle_map), _dimshuffle_gradient
+    "dimshuffle",
+    lambda x, order: x,
+    _dimshuffle_shape,
+    _numpy_dimshuffle,
+    Movement(_dimshuffle_map),
+    _dimshuffle_gradient,
 )
 RESHAPE = Op(
     "reshape", _first_dtype, _reshape_shape, _numpy_reshape, Kernel("reshape"),
     lambda g, out, x, *dims, ndim: (reshape(g, shape_tuple(x), x.type.ndim), *(None for _ in dims)),
 )  # fmt: skip
 BROADCAST_TO = Op(
-    "broadcast_to", _first_dtype, _broadcast_to_shape, _numpy_broadcast_to, Kernel("broadcast_to"), _broadcast_to_gradient,
-    print_name="alloc",
+    "broadcast_to", _first_dtype, _broadcast_to_shape, _numpy_broadcast_to, Kernel("broadcast_to"),
+    _broadcast_to_gradient, print_name="alloc",
 )  # fmt: skip
 CONCATENATE = Op(
-    "concatenate", _concatenate_dtype, _concatenate_shape, lambda *x, axis: np.concatenate(x, axis), Kernel("concatenate"),
-    _concatenate_gradient, print_name="join",
+    "concatenate", _concatenate_dtype, _concatenate_shape, lambda *x, axis: np.concatenate(x, axis),
+    Kernel("concatenate"), _concatenate_gradient, print_name="join",
 )  # fmt: skip
 ARANGE = Op(
     "arange", _arange_dtype, _arange_shape, lambda a, b, c, dtype: np.arange(int(a), int(b), int(c)).astype(dtype),
@@ -271,7 +276,10 @@ def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
 
 # -- the same elements -----------------------------------------------------------------------------------------------
 def reshape(x: Any, shape: Any, ndim: int | None = None) -> Any:
-    """x with its elements, in row-major order, in another shape; one dimension may be -1.  ndim: the length of `shape`."""
+    """x with its elements, in row-major order, in another shape; one dimension may be -1.
+
+    ndim: the length of `shape`, where that is a vector of unknown length.
+    """
     x = as_variable(x)
     dims = as_dims(shape, ndim)
     if ndim is not None and len(dims) != ndim:
@@ -475,7 +483,7 @@ def eye(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
 def identity_like(x: Any) -> Any:
     """The identity matrix of the shape and dtype of the matrix x."""
     x = as_variable(x)
-    return eye(*shape_tuple(x), dtype=x.type.dtype)
+    return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.type.dtype)
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,5 @@ from tensordsl.graph import Op
 from tensordsl.ops import elementwise, index, linalg, nnet, reduce, shape
 
 OPS: dict[str, Op] = {
-    row.name: row
-    for module in (elementwise, shape, reduce, linalg, index, nnet)
-    for row in module.ROWS
+    row.name: row for module in (elementwise, shape, reduce, linalg, index, nnet) for row in module.ROWS
 }

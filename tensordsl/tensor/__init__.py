@@ -6,6 +6,7 @@
 TensorType(float64, vector)
 """
 
+# ruff: noqa: F401  the imports are the namespace
 from __future__ import annotations
 
 from typing import Any

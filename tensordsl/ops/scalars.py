@@ -1,0 +1,107 @@
+"""Scalar computations of more than one step, and the oracles that NumPy lacks: columns of elementwise rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensordsl.types import FLOATS, SIGNED
+
+
+# -- scalars of more than one step -----------------------------------------------------------------------------------
+def power(b: Any, x: Any, y: Any) -> Any:
+    """x ** y.  Small whole exponents known now are products; integer powers wrap, with 1 / x truncated for y < 0."""
+    n = _known(y)
+    if x.type in FLOATS:
+        if n in (0.5, -0.5):
+            # pow gives +0 for -0 and inf for -inf where sqrt gives -0 and nan.
+            root = b.select(b.eq(x, -math.inf), math.inf, b.add(b.sqrt(x), 0.0))
+            return root if n > 0 else b.div(1.0, root)
+        if n is not None and n == int(n if math.isfinite(n) else 0) and abs(n) <= 4:
+            result = _product(b, x, abs(int(n)))
+            return result if n >= 0 else b.div(1.0, result)
+        return b.pow(x, y)
+    if n is not None and n >= 0:
+        return _product(b, x, int(n))
+    bits = np.iinfo(y.type).bits - (y.type in SIGNED)
+    one = b.const(1, x.type)
+    result, square = one, x
+    for k in range(bits):
+        is_set = b.ne(b.and_(b.shr(y, k), 1), 0)
+        result = b.select(is_set, b.mul(result, square), result)
+        square = b.mul(square, square)
+    if y.type not in SIGNED:
+        return result
+    is_odd = b.ne(b.and_(y, 1), 0)
+    inverse = b.select(b.eq(x, 1), one, b.select(b.eq(x, -1), b.select(is_odd, x, one), 0))
+    return b.select(b.lt(y, 0), inverse, result)
+
+
+def _known(y: Any) -> Any:
+    """The value of a scalar that is a constant, possibly behind a cast that keeps it."""
+    value = y.args[0] if y.op == "cast" else y
+    if value.op != "const":
+        return None
+    with np.errstate(all="ignore"):
+        return value.attr if np.asarray(value.attr).astype(y.type) == value.attr else None
+
+
+def _product(b: Any, x: Any, n: int) -> Any:
+    """x multiplied n times with itself."""
+    result, square = None, x
+    while n:
+        if n & 1:
+            result = square if result is None else b.mul(result, square)
+        n >>= 1
+        square = b.mul(square, square) if n else square
+    return b.const(1, x.type) if result is None else result
+
+
+# -- oracles that NumPy lacks ----------------------------------------------------------------------------------------
+def numpy_power(x: Any, y: Any) -> Any:
+    if x.dtype.kind not in "iu":
+        return np.power(x, y)
+    inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 1, -1, 1), 0)) if x.dtype.kind == "i" else 0
+    return np.where(y < 0, np.asarray(inverse).astype(x.dtype), np.power(x, np.where(y < 0, 0, y)))
+
+
+def vectorised(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    wrapped = np.frompyfunc(function, 1, 1)
+    return lambda x: np.asarray(wrapped(x)).astype("float64")
+
+
+def lgamma(x: float) -> float:
+    if x == -math.inf or (x <= 0 and x == math.floor(x)):
+        return math.inf
+    return math.lgamma(x)
+
+
+def digamma(x: float) -> float:
+    """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
+    if math.isnan(x) or x == math.inf:
+        return x
+    if x == 0:
+        return -math.copysign(math.inf, x)
+    if x < 0:
+        if x == math.floor(x):
+            return math.nan
+        return digamma(1 - x) - math.pi / math.tan(math.pi * (x - math.floor(x)))
+    shift = 0.0
+    while x < 10:
+        shift -= 1 / x
+        x += 1
+    t = 1 / (x * x)
+    series = t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t * (1 / 240 - t * (1 / 132 - t * (691 / 32760 - t / 12))))))
+    return shift + math.log(x) - 0.5 / x - series
+
+
+def numpy_sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)) + x * 0 if np.isnan(x).any() else np.where(x >= 0, 1, e) / (1 + e)
+
+
+def numpy_softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
