@@ -39,8 +39,8 @@ Made by `tools/measure_accuracy.py` on {cpu} (LLVM {llvm}, NumPy {numpy}; {W64} 
 
 `bound` is the contract (`ACCURACY` in `codegen/math`), `max` the largest error found, in units of the result's last
 place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
-arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For gammaln
-and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps times the parts of the reflection.
+arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
+gammaln and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps times the parts of the reflection.
 
 `ns` is the time per element over {count} elements in one thread, `NumPy` that of NumPy's function in the same run
 (sigmoid and softplus as expressions; a dash: NumPy has no such function).  Results do not depend on the number of
