@@ -32,7 +32,7 @@ _gil = threading.RLock()  # what the GIL is for emitted code: a run is atomic ex
 
 
 class Storage:
-    """A shared variable for the plan runner alone: `array`, `spare` of the last swap, `lock`: who has pinned it or 0."""
+    """A shared variable for the plan runner alone: `array`, `spare` of the last swap, `lock`: who pinned it or 0."""
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)

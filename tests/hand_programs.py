@@ -18,6 +18,7 @@ from tensordsl.codegen.reducers import SUM
 from tensordsl.codegen.scalar import Builder
 from tensordsl.codegen.schedule import schedule
 from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.codegen.verify_program import verify
 
 F = "float64"
 N = 11  # elements of the vectors: more than a vector register, and a tail
@@ -232,6 +233,19 @@ def indexed() -> Program:
     return w.program
 
 
+def spin() -> Program:
+    """f(x): counts to 2^30 before it updates w; for tests of interrupts."""
+    w = Writer("spin", [F], 1, [(F, 1)], 3)
+    w.sizes(1)
+    w.add(p.Pin("n", -1, (2,), w.site()), p.NewOut("y", 0, ("n",), 0, w.site()), p.Const("many", 1 << 30))
+    w.add(p.Arena((("a", "bytes"),), w.site()), p.Const("zero", 0))
+    body: tuple[p.Instr, ...] = (p.Arena((("b", "bytes"),), w.site()), p.Arith("next", "add", "count", "one"))
+    w.add(p.For("i", "many", (("count", "zero", "next"),), ("i64",), body, w.site()))
+    w.add(p.Prepare("p0", 0, ("n",), 1, w.site()), p.Fill("p0", "bytes"), p.Fill("y", "bytes"))
+    w.add(updates(1, 1), p.Return((0,), -1))
+    return w.program
+
+
 @dataclass(frozen=True)
 class Case:
     """A program, its arguments and state, and what it computes: (arguments, state) -> (outputs, new state)."""
@@ -288,16 +302,19 @@ CASES: dict[str, Case] = {
 @cache
 def executable(name: str, faults: bool) -> Any:
     """The native form of a case's program; with `faults` it can be made to fail."""
+    return build(CASES[name].make(), faults)
+
+
+def build(program: Program, faults: bool = False) -> Any:
     from tensordsl.runtime.executable import Executable
 
-    program = CASES[name].make()
+    verify(program)
     meta = {
-        "name": name, "args": program.args, "outputs": program.outputs, "kernels": kernel_table(program),
+        "name": program.name, "args": program.args, "outputs": program.outputs, "kernels": kernel_table(program),
         "libraries": libraries(program),
     }  # fmt: skip
-    return Executable(
-        meta, compile_object(module_text(program.plans)), compile_object(emit_program(program, faults), 0)
-    )
+    kernels = compile_object(module_text(program.plans)) if program.plans else b""
+    return Executable(meta, kernels, compile_object(emit_program(program, faults), 0))
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:
@@ -305,6 +322,13 @@ def raise_error(error: Any, function: Any, args: Any) -> Any:
     from tensordsl.runtime.faults import error as make
 
     raise make(error.kind, error.site, error.values[: 2 if error.kind in (abi.ERR_CHECK, abi.ERR_OVERFLOW) else 0])
+
+
+def native(program: Program, cells: Sequence[Any] = (), hosts: Sequence[Any] = ()) -> Any:
+    """A function of a program that is no case."""
+    from tensordsl.runtime.entry import make_function
+
+    return make_function(build(program), cells, slow=lambda f, a, kw: f(*a), on_error=raise_error, hosts=hosts)
 
 
 def function(name: str, cells: Sequence[Any], faults: bool = False, hosts: Sequence[Any] | None = None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import signal
 import sys
 import threading
 import tracemalloc
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_programs import CASES, function, listed, native_kernels, numpy_kernels
+from hand_programs import CASES, N, function, listed, native, native_kernels, numpy_kernels, spin
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.verify_program import faults
@@ -253,6 +254,27 @@ def test_a_host_function_that_fails_leaves_the_state(kind: str) -> None:
     with pytest.raises(expected):
         plan.run(program, args, storages, numpy_kernels("host", program), [host])
     assert (storages[0].array == case.state()[0]).all() and not storages[0].lock
+
+
+def test_an_interrupt_ends_a_long_loop_and_leaves_the_state() -> None:
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    args, cells = [np.zeros(N)], [Cell(a) for a in CASES["loop"].state()]
+    f = native(spin(), cells)
+    observe = observed(cells, args)
+    before, handler = observe(), signal.signal(signal.SIGALRM, stop)
+    try:
+        with own_table(f) as (table, pool):
+            blocks = counted_allocations(table)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                f(*args)
+            assert blocks() == sum(map(bool, pool))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert observe() == before
 
 
 def test_a_host_function_may_not_call_its_function_again() -> None:

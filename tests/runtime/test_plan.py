@@ -8,33 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_programs import CASES, F, Writer, function, listed, native_kernels, numpy_kernels, raise_error
+from hand_programs import CASES, F, Writer, function, listed, native, native_kernels, numpy_kernels
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
-from tensordsl.codegen.kernels import module_text
 from tensordsl.codegen.program import Program
-from tensordsl.codegen.target import compile_object
 from tensordsl.codegen.verify_program import line, verify
 from tensordsl.runtime import plan
-from tensordsl.runtime.entry import make_function
-from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.state import Cell
 
 NAMES = sorted(CASES)
 INTS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-
-
-def native(program: Program, cells: Any = (), hosts: Any = ()) -> Any:
-    """A function of a program written here."""
-    verify(program)
-    meta = {
-        "name": program.name, "args": program.args, "outputs": program.outputs, "kernels": kernel_table(program),
-        "libraries": libraries(program),
-    }  # fmt: skip
-    kernels = compile_object(module_text(program.plans)) if program.plans else b""
-    executable = Executable(meta, kernels, compile_object(emit_program(program), 0))
-    return make_function(executable, cells, slow=lambda f, a, kw: f(*a), on_error=raise_error, hosts=hosts)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -249,3 +234,66 @@ def test_matrix_products(dtype: str, transposed: bool) -> None:
         b = b.astype(dtype)
         for got in (f(a, b, c), plan.run(program, [a, b, c])):
             assert np.allclose(got, 0.5 * (a @ b) + 2 * c, rtol=1e-5), (m, n, k)
+
+
+# -- random programs of integers, with regions ----
+VALUES = (0, 1, -1, 2, -3, 7, 64, 2**31, 2**62, -(2**63), 2**63 - 1)
+
+
+def random_block(draw: Any, known: list[str], fresh: Any, depth: int) -> tuple[list[p.Instr], list[str]]:
+    """Instructions over known names, and the names known behind them."""
+    code: list[p.Instr] = []
+    known = list(known)
+
+    def pick() -> str:
+        return draw(st.sampled_from(known))
+
+    for _ in range(draw(st.integers(1, 6))):
+        name = next(fresh)
+        kind = draw(st.sampled_from(["const", "arith", "compare", "select", "slot", "if", "for"]))
+        if kind == "const":
+            code.append(p.Const(name, draw(st.sampled_from(VALUES))))
+        elif kind == "arith":
+            code.append(p.Arith(name, draw(st.sampled_from(sorted(plan.ARITH))), pick(), pick()))
+        elif kind == "compare":
+            code.append(p.Compare(name, draw(st.sampled_from(sorted(plan.COMPARE))), pick(), pick()))
+        elif kind == "select":
+            code.append(p.Select(name, pick(), pick(), pick()))
+        elif kind == "slot" or depth == 2:
+            dtype, slot = draw(st.sampled_from(INTS)), next(fresh)
+            code += [p.Slot(slot), p.StoreScalar(slot, pick(), dtype), p.LoadScalar(name, slot, dtype)]
+        elif kind == "if":
+            then, a = random_block(draw, known, fresh, depth + 1)
+            other, b = random_block(draw, known, fresh, depth + 1)
+            ends = (name, draw(st.sampled_from(a)), draw(st.sampled_from(b)))
+            code.append(p.If(pick(), tuple(then), tuple(other), (ends,), ("i64",)))
+        else:
+            index, count, second = next(fresh), next(fresh), next(fresh)
+            body, inner = random_block(draw, [*known, index, name, second], fresh, depth + 1)
+            carried = ((name, pick(), draw(st.sampled_from(inner))), (second, pick(), draw(st.sampled_from(inner))))
+            code += [
+                p.Const(count, draw(st.integers(-1, 4))),
+                p.For(index, count, carried, ("i64", "i64"), tuple(body), 1),
+            ]
+            known.append(second)
+        known.append(name)
+    return code, known
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_random_programs_agree(data: Any) -> None:
+    w = Writer("random", ["int64"], 0, [("int64", 1)], 1)
+    w.program.args += [("int64", ()), ("int64", ())]
+    w.site()
+    w.add(p.Data("pa", ("arg", 1)), p.LoadScalar("a", "pa", "int64"), p.Data("pb", ("arg", 2)))
+    w.add(p.LoadScalar("b", "pb", "int64"))
+    code, names = random_block(data.draw, ["a", "b"], (f"v{k}" for k in itertools.count()), 0)
+    w.add(*code, p.Const("size", len(names)), p.NewOut("y", 0, ("size",), 0, w.site()))
+    for k, name in enumerate(names):
+        w.add(p.Const(f"c{k}", 8 * k), p.Offset(f"y{k}", "y", f"c{k}"), p.StoreScalar(f"y{k}", name, "int64"))
+    w.add(p.Return((0,), -1))
+    f = native(w.program)
+    for a, b in ((0, 1), (-1, 2**62), (5, -3)):
+        args = [np.zeros(1, "int64"), np.array(a), np.array(b)]
+        assert (f(*args) == plan.run(w.program, args)).all()
