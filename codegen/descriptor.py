@@ -56,6 +56,7 @@ class Layout:
     fixed: list[int] = field(default_factory=list)  # bytes of an area that does not grow with the block, else 0
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
+    pointers: int = 0  # of the calls encoded so far
 
     def entry(self, e: Entry, packed: int) -> tuple[int, ...]:
         number = self.offsets[e.number] if e.kind == nest.INTERNAL else e.number
@@ -107,7 +108,7 @@ def descriptor(
     every = calls(tree)
     header = [0] * nest.HEADER
     header[nest.N_OPERANDS], header[nest.N_AXES], header[nest.SCRATCH] = n_operands, n_axes, where.size
-    header[nest.N_POINTERS] = max(len(c.kernel.entries) for c in every)
+    header[nest.N_POINTERS] = sum(len(c.kernel.entries) for c in every)
     header[nest.N_MERGES], header[nest.CODE], header[nest.END] = len(merges), first, first + len(code)
     header[nest.WIDTH] = every[0].kernel.width
     if _is_direct(tree):
@@ -139,7 +140,9 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             code += [nest.FILL, offset, fixed, 0 if fixed else size, pattern(node.value, node.dtype)]
         elif isinstance(node, Call):
             entries = node.kernel.entries.values()
-            code += [nest.CALL, numbers[node.kernel.name], node.lane, len(entries)]
+            external = sum(e.kind in (nest.VECTOR, nest.SPLAT) for e in entries)
+            code += [nest.CALL, numbers[node.kernel.name], node.lane, external, len(entries), where.pointers]
+            where.pointers += len(entries)
             packed = where.packed
             for e in entries:
                 code += where.entry(e, packed)

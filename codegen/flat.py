@@ -218,6 +218,10 @@ class Kernel:
         return self.part(code, reduce, "finish", state, 1)
 
     # -- text
+    def sort(self) -> None:
+        """Bring the entries into the order of P: the library rewrites the first ones, the external, for each call."""
+        self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
+
     def text(self) -> str:
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live) nounwind {{", "entry:"]
         for k, (kind, number, add) in enumerate(self.entries):

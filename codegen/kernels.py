@@ -452,6 +452,8 @@ class _Planner:
         return self.launch_plan(())
 
     def finish(self, tree: Sequence[Node]) -> LaunchPlan:
+        for k in self.kernels:
+            k.sort()
         width = max(k.width for k in self.kernels)
         where = layout(tree, self.areas, self.schedule.block, width)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}

@@ -11,25 +11,26 @@ The descriptor (64-bit words) is a header, pairs of axes that may be merged at r
     LOOP   axis, words of body                                  for each position of the axis: body
     BLOCKS axis, lanes, block, words of body                    whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes, bytes per element, pattern            identity states; bytes + count * bytes per element
-    CALL   kernel, lane axis or -1, operands, operands * ENTRY words    pack what cannot be read in place, call, unpack
+    CALL   kernel, lane axis or -1, external, all, pointers, operands * ENTRY words
+                                                                pack what cannot be read in place, call, unpack
 
-A tail is one vector: operands are copied to scratch and padded by repeating their last element (a valid one: an index must
-stay in range), `live` says how many lanes hold elements.  All of a block is read before any of it is written, so an
-output may be an input at the same points.
+A tail is one vector: operands are copied to scratch and padded by repeating their last element (a valid one: an index
+must stay in range), `live` says how many lanes hold elements.  All of a block is read before any of it is written, so
+an output may be an input at the same points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from tensordsl.codegen.assembly import Asm
 
 # Words of the header.
 N_OPERANDS, N_AXES, SCRATCH, N_POINTERS, N_MERGES, FAST, WIDTH, CODE, END = range(9)
 HEADER = 9
-# Operations of the code.
+# Operations of the code, and their words before a body or entries.
 LOOP, BLOCKS, FILL, CALL = range(4)
-LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 5, 5, 4
-# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of a byte offset to add or -1).
+LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 5, 5, 6
+# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of a byte offset to add or of a zero).
+# External kinds come first; the pointers of the others stay the same during a run.
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE = 1, 2
@@ -37,95 +38,69 @@ READ, WRITE = 1, 2
 # Words of the context, one per call of `run_nest`.
 _K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P = range(13)
 _CONTEXT = 13
-_PARAMS = "ptr %K, ptr %D, ptr %B, ptr %S, ptr %E, ptr %I"
+_PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
+_SPACE = ["ptr P", "ptr scratch"]
+_INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("loop", LOOP))
 
 
-class _Code:
-    """Text of one function, in SSA form by structured loops; mutable variables are stack slots."""
-
-    def __init__(self, head: str) -> None:
-        self.lines = [f"define {head} nounwind {{", "entry:"]
-        self.count = 0
-        self.block = "entry"
-
-    def unique(self) -> int:
-        self.count += 1
-        return self.count
-
-    def do(self, text: str) -> None:
-        self.lines.append("  " + text)
-
-    def op(self, text: str) -> str:
-        name = f"%v{self.unique()}"
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def label(self, name: str) -> None:
-        self.lines.append(f"{name}:")
-        self.block = name
+class _Function(Asm):
+    """A function whose integers are i64 and whose tables are words of 8 bytes."""
 
     def int(self, op: str, x: object, y: object) -> str:
         return self.op(f"{op} i64 {x}, {y}")
 
-    def min(self, x: object, y: object) -> str:
-        return self.op(f"call i64 @llvm.smin.i64(i64 {x}, i64 {y})")
+    def test(self, condition: str, x: str, y: str | int) -> str:
+        return self.compare(condition, "i64", x, y)
 
-    def compare(self, predicate: str, x: object, y: object) -> str:
-        return self.op(f"icmp {predicate} i64 {x}, {y}")
+    def min(self, x: str, y: str | int) -> str:
+        return self.call("i64", "@llvm.smin.i64", f"i64 {x}", f"i64 {y}")
 
-    def at(self, pointer: str, index: object, type: str = "i64") -> str:
-        return self.op(f"getelementptr {type}, ptr {pointer}, i64 {index}")
+    def max(self, x: str, y: str | int) -> str:
+        return self.call("i64", "@llvm.smax.i64", f"i64 {x}", f"i64 {y}")
 
-    def get(self, pointer: str, index: object, type: str = "i64") -> str:
-        return self.op(f"load {type}, ptr {self.at(pointer, index)}, align 8")
+    def choose(self, condition: str, x: object, y: object, kind: str = "i64") -> str:
+        return self.op(f"select i1 {condition}, {kind} {x}, {kind} {y}")
 
-    def put(self, value: object, pointer: str, index: object, type: str = "i64") -> None:
-        self.do(f"store {type} {value}, ptr {self.at(pointer, index)}, align 8")
+    def word(self, table: str, index: str | int) -> str:
+        return self.gep(table, index, "i64")
 
-    @contextmanager
-    def loop(self, count: object, step: object = 1) -> Iterator[str]:
-        """for i in range(0, count, step)"""
-        k, before = self.unique(), self.block
-        self.do(f"br label %head{k}")
-        self.label(f"head{k}")
-        self.do(f"%i{k} = phi i64 [0, %{before}], [%next{k}, %latch{k}]")
-        self.do(f"br i1 {self.compare('slt', f'%i{k}', count)}, label %body{k}, label %exit{k}")
-        self.label(f"body{k}")
-        yield f"%i{k}"
-        self.do(f"br label %latch{k}")
-        self.label(f"latch{k}")
-        self.do(f"%next{k} = add i64 %i{k}, {step}")
-        self.do(f"br label %head{k}")
-        self.label(f"exit{k}")
+    def get(self, table: str, index: str | int, kind: str = "i64") -> str:
+        return self.op(f"load {kind}, ptr {self.word(table, index)}, align 8")
 
-    @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        k = self.unique()
-        self.do(f"br i1 {condition}, label %then{k}, label %end{k}")
-        self.label(f"then{k}")
-        yield
-        self.do(f"br label %end{k}")
-        self.label(f"end{k}")
+    def put(self, value: object, table: str, index: str | int, kind: str = "i64") -> None:
+        self.do(f"store {kind} {value}, ptr {self.word(table, index)}, align 8")
 
-    @contextmanager
-    def when_returns(self, condition: str, returns: str) -> Iterator[None]:
-        """The body, then a return, if the condition holds."""
-        k = self.unique()
-        self.do(f"br i1 {condition}, label %then{k}, label %end{k}")
-        self.label(f"then{k}")
-        yield
-        self.do(f"ret {returns}")
-        self.label(f"end{k}")
+    def cell(self, value: object) -> str:
+        """A mutable word on the stack."""
+        cell = self.op("alloca i64, align 8")
+        self.put(value, cell, 0)
+        return cell
 
-    def end(self, returns: str = "void") -> str:
-        return "\n".join([*self.lines, f"  ret {returns}", "}", ""])
+    def note(self, condition: str, cell: str) -> None:
+        """cell |= condition"""
+        self.put(self.int("or", self.get(cell, 0), self.op(f"zext i1 {condition} to i64")), cell, 0)
+
+    def end(self, kind: str = "void", value: str | int = "") -> str:
+        self.ret(kind, value)
+        return self.text
 
 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module.  At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
     parts = [_copy_in(vector_bytes), _copy_out(vector_bytes), _pack(), _unpack()]
-    parts += [_loop(), _blocks(), _fill(), _call(), _execute(), _direct(), _merge(), _general(), _run_nest()]
-    declarations = "declare i64 @llvm.smin.i64(i64, i64)\n"
+    parts += [
+        _loop(),
+        _blocks(),
+        _fill(),
+        _call(),
+        _execute(),
+        _resolve(),
+        _direct(),
+        _merge(),
+        _general(),
+        _run_nest(),
+    ]
+    declarations = "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     if vector_bytes >= 64:
         declarations += (
             "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"
@@ -135,412 +110,435 @@ def nest_text(vector_bytes: int = 64) -> str:
 
 
 # -- copies -----------------------------------------------------------------------------------------------------------
-def _byte_mask(c: _Code, live: str) -> str:
+def _byte_mask(c: _Function, live: str) -> str:
     byte = c.op(f"trunc i64 {c.min(live, 64)} to i8")
     one = c.op(f"insertelement <64 x i8> poison, i8 {byte}, i64 0")
     splat = c.op(f"shufflevector <64 x i8> {one}, <64 x i8> poison, <64 x i32> zeroinitializer")
     return c.op(f"icmp ult <64 x i8> <{', '.join(f'i8 {k}' for k in range(64))}>, {splat}")
 
 
-def _pieces(c: _Code, target: str, source: str, size: str) -> None:
+def _move(c: _Function, kind: str, target: str, source: str) -> None:
+    c.do(f"store {kind} {c.op(f'load {kind}, ptr {source}, align 1')}, ptr {target}, align 1")
+
+
+def _pieces(c: _Function, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
-    whole = c.int("and", size, -32)
-    with c.loop(whole, 32) as i:
-        value = c.op(f"load <4 x i64>, ptr {c.at(source, i, 'i8')}, align 1")
-        c.do(f"store <4 x i64> {value}, ptr {c.at(target, i, 'i8')}, align 1")
-    offset = whole
-    for bytes_, type in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
-        bit = c.int("and", size, bytes_)
-        with c.when(c.compare("ne", bit, 0)):
-            value = c.op(f"load {type}, ptr {c.at(source, offset, 'i8')}, align 1")
-            c.do(f"store {type} {value}, ptr {c.at(target, offset, 'i8')}, align 1")
+    offset = c.int("and", size, -32)
+    with c.loop(offset, step=32) as loop:
+        _move(c, "<4 x i64>", c.gep(target, loop.index), c.gep(source, loop.index))
+    for count, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
+        bit = c.int("and", size, count)
+        with c.when(c.test("ne", bit, 0)):
+            _move(c, kind, c.gep(target, offset), c.gep(source, offset))
         offset = c.int("add", offset, bit)
 
 
-def _repeated(c: _Code, pointer: str, size: str) -> str:
+def _repeated(c: _Function, pointer: str, size: str) -> str:
     """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
-    slot = c.op("alloca i64, align 8")
-    for bytes_, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
-        with c.when(c.compare("eq", size, bytes_)):
-            value = c.op(f"load i{8 * bytes_}, ptr {pointer}, align 1")
-            if bytes_ < 8:
-                value = c.op(f"zext i{8 * bytes_} {value} to i64")
-            c.do(f"store i64 {c.int('mul', value, factor)}, ptr {slot}")
-    return _splat64(c, c.op(f"load i64, ptr {slot}"))
+    cell = c.cell(0)
+    for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
+        with c.when(c.test("eq", size, count)):
+            value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
+            value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
+            c.put(c.int("mul", value, factor), cell, 0)
+    return _splat(c, c.get(cell, 0))
 
 
-def _splat64(c: _Code, value: str) -> str:
+def _splat(c: _Function, value: str) -> str:
     one = c.op(f"insertelement <8 x i64> poison, i64 {value}, i64 0")
     return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
 
 
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
-    c = _Code("internal void @copy_in(ptr %to, ptr %from, i64 %size, i64 %live, i64 %count)")
+    c = _Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
     live, total = c.int("mul", "%live", "%size"), c.int("mul", "%count", "%size")
-    pad = _repeated(c, c.at("%from", c.int("sub", live, "%size"), "i8"), "%size")
-    if vector_bytes >= 64:
-        passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
-        with c.loop(total, 64) as i:
-            mask = _byte_mask(c, c.op(f"call i64 @llvm.smax.i64(i64 {c.int('sub', live, i)}, i64 0)"))
-            source = c.at("%from", i, "i8")
-            value = c.op(
-                f"call <64 x i8> @llvm.masked.load.v64i8.p0(ptr {source}, i32 1, <64 x i1> {mask}, <64 x i8> {passed})"
-            )
-            c.do(f"store <64 x i8> {value}, ptr {c.at('%to', i, 'i8')}, align 64")
-        return "declare i64 @llvm.smax.i64(i64, i64)\n" + c.end()
-    with c.loop(total, 64) as i:
-        c.do(f"store <8 x i64> {pad}, ptr {c.at('%to', i, 'i8')}, align 64")
-    _pieces(c, "%to", "%from", live)
+    pad = _repeated(c, c.gep("%from", c.int("sub", live, "%size")), "%size")
+    if vector_bytes < 64:
+        with c.loop(total, step=64) as loop:
+            c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
+        _pieces(c, "%to", "%from", live)
+        return c.end()
+    passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
+    with c.loop(total, step=64) as loop:
+        mask = _byte_mask(c, c.max(c.int("sub", live, loop.index), 0))
+        operands = f"ptr {c.gep('%from', loop.index)}", "i32 1", f"<64 x i1> {mask}", f"<64 x i8> {passed}"
+        value = c.call("<64 x i8>", "@llvm.masked.load.v64i8.p0", *operands)
+        c.do(f"store <64 x i8> {value}, ptr {c.gep('%to', loop.index)}, align 64")
     return c.end()
 
 
 def _copy_out(vector_bytes: int) -> str:
-    c = _Code("internal void @copy_out(ptr %to, ptr %from, i64 %bytes)")
+    c = _Function("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     if vector_bytes < 64:
         _pieces(c, "%to", "%from", "%bytes")
         return c.end()
-    with c.loop("%bytes", 64) as i:
-        mask = _byte_mask(c, c.int("sub", "%bytes", i))
-        value = c.op(f"load <64 x i8>, ptr {c.at('%from', i, 'i8')}, align 64")
-        target = c.at("%to", i, "i8")
-        c.do(f"call void @llvm.masked.store.v64i8.p0(<64 x i8> {value}, ptr {target}, i32 1, <64 x i1> {mask})")
+    with c.loop("%bytes", step=64) as loop:
+        mask = _byte_mask(c, c.int("sub", "%bytes", loop.index))
+        value = c.op(f"load <64 x i8>, ptr {c.gep('%from', loop.index)}, align 64")
+        operands = f"<64 x i8> {value}", f"ptr {c.gep('%to', loop.index)}", "i32 1", f"<64 x i1> {mask}"
+        c.call("void", "@llvm.masked.store.v64i8.p0", *operands)
     return c.end()
 
 
-def _strided(c: _Code, size: str, count: str, target_stride: str, source_stride: str) -> None:
+def _strided(c: _Function, count: str, target_stride: str, source_stride: str) -> None:
     """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
-    for bytes_ in (8, 4, 2, 1):
-        with c.when(c.compare("eq", size, bytes_)):
-            whole = c.int("and", count, -4)
+    whole = c.int("and", count, -4)
+    for size in (8, 4, 2, 1):
 
-            def move(k: str, bytes_: int = bytes_) -> None:
-                source = c.at("%from", c.int("mul", k, source_stride), "i8")
-                value = c.op(f"load i{8 * bytes_}, ptr {source}, align 1")
-                target = c.at("%to", c.int("mul", k, target_stride), "i8")
-                c.do(f"store i{8 * bytes_} {value}, ptr {target}, align 1")
+        def move(k: str, size: int = size) -> None:
+            source, target = c.int("mul", k, source_stride), c.int("mul", k, target_stride)
+            _move(c, f"i{8 * size}", c.gep("%to", target), c.gep("%from", source))
 
-            with c.loop(whole, 4) as i:
+        with c.when(c.test("eq", "%size", size)):
+            with c.loop(whole, step=4) as loop:
                 for k in range(4):
-                    move(c.int("add", i, k))
-            with c.loop(c.int("sub", count, whole)) as i:
-                move(c.int("add", i, whole))
+                    move(c.int("add", loop.index, k))
+            with c.loop(c.int("sub", count, whole)) as loop:
+                move(c.int("add", loop.index, whole))
 
 
 def _pack() -> str:
-    c = _Code("internal void @pack(ptr %to, ptr %from, i64 %stride, i64 %size, i64 %live, i64 %count)")
-    with c.when_returns(c.compare("eq", "%stride", "%size"), "void"):
-        c.do("call void @copy_in(ptr %to, ptr %from, i64 %size, i64 %live, i64 %count)")
-    _strided(c, "%size", "%live", "%size", "%stride")
-    with c.when(c.compare("slt", "%live", "%count")):
-        last = c.at("%to", c.int("mul", c.int("sub", "%live", 1), "%size"), "i8")
-        rest = c.at("%to", c.int("mul", "%live", "%size"), "i8")
-        c.do(
-            f"call void @pack(ptr {rest}, ptr {last}, i64 0, i64 %size, i64 {c.int('sub', '%count', '%live')}, "
-            f"i64 {c.int('sub', '%count', '%live')})"
-        )
+    """`live` elements to scratch, then the last one repeated up to `count`."""
+    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count"]
+    c = _Function("void", "pack", params, internal=True)
+    with c.when(c.test("eq", "%stride", "%size")):
+        c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
+        c.ret()
+    _strided(c, "%live", "%size", "%stride")
+    rest = c.int("sub", "%count", "%live")
+    with c.when(c.test("sgt", rest, 0)):
+        last = c.gep("%to", c.int("mul", c.int("sub", "%live", 1), "%size"))
+        target = c.gep("%to", c.int("mul", "%live", "%size"))
+        operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
+        c.call("void", "@pack", *operands)
     return c.end()
 
 
 def _unpack() -> str:
-    c = _Code("internal void @unpack(ptr %to, ptr %from, i64 %stride, i64 %size, i64 %live)")
-    with c.when_returns(c.compare("eq", "%stride", "%size"), "void"):
-        c.do(f"call void @copy_out(ptr %to, ptr %from, i64 {c.int('mul', '%live', '%size')})")
-    _strided(c, "%size", "%live", "%stride", "%size")
+    c = _Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
+    with c.when(c.test("eq", "%stride", "%size")):
+        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.int('mul', '%live', '%size')}")
+        c.ret()
+    _strided(c, "%live", "%stride", "%size")
     return c.end()
 
 
 # -- the interpreter --------------------------------------------------------------------------------------------------
-def _advance(c: _Code, axis: str, steps: str) -> None:
+def _advance(c: _Function, axis: str, steps: str) -> None:
     """Move the current address of every operand along an axis."""
     n, axes = c.get(c.get("%cx", _D, "ptr"), N_OPERANDS), c.get(c.get("%cx", _D, "ptr"), N_AXES)
     strides, current = c.get("%cx", _S, "ptr"), c.get("%cx", _CUR, "ptr")
-    with c.loop(n) as o:
-        step = c.get(strides, c.int("add", c.int("mul", o, axes), axis))
-        c.put(c.int("add", c.get(current, o), c.int("mul", step, steps)), current, o)
+    with c.loop(n) as loop:
+        step = c.get(strides, c.int("add", c.int("mul", loop.index, axes), axis))
+        c.put(c.int("add", c.get(current, loop.index), c.int("mul", step, steps)), current, loop.index)
 
 
-def _instruction(name: str) -> tuple[_Code, str]:
-    """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (code, address of its words)."""
-    c = _Code(f"internal i64 @{name}(ptr %cx, i64 %pc)")
-    return c, c.at(c.get("%cx", _D, "ptr"), "%pc")
+def _instruction(name: str) -> tuple[_Function, str]:
+    """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (function, address of its words)."""
+    c = _Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
+    return c, c.word(c.get("%cx", _D, "ptr"), "%pc")
+
+
+def _body(c: _Function, words: int, size: str) -> tuple[str, str]:
+    """(call operands of `execute` for the body, pc behind it)"""
+    first = c.int("add", "%pc", words)
+    end = c.int("add", first, size)
+    return f"ptr %cx, i64 {first}, i64 {end}", end
 
 
 def _loop() -> str:
     c, words = _instruction("loop")
-    axis, size = c.get(words, 1), c.get(words, 2)
-    first = c.int("add", "%pc", LOOP_WORDS)
-    end = c.int("add", first, size)
+    axis = c.get(words, 1)
+    body, end = _body(c, LOOP_WORDS, c.get(words, 2))
     positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    with c.loop(extent) as i:
-        c.put(i, positions, axis)
-        c.do(f"call void @execute(ptr %cx, i64 {first}, i64 {end})")
-        _advance(c, axis, "1")
-    _advance(c, axis, c.int("sub", 0, extent))
-    return c.end(f"i64 {end}")
+    last = c.int("sub", extent, 1)
+    with c.loop(extent) as loop:
+        c.put(loop.index, positions, axis)
+        c.do(f"call void @execute({body})")
+        with c.when(c.test("slt", loop.index, last)):
+            _advance(c, axis, "1")
+    with c.when(c.test("sgt", last, 0)):
+        _advance(c, axis, c.int("sub", 0, last))
+    return c.end("i64", end)
 
 
 def _blocks() -> str:
     c, words = _instruction("blocks")
-    axis, width, block, size = (c.get(words, k) for k in (1, 2, 3, 4))
-    first = c.int("add", "%pc", BLOCKS_WORDS)
-    end = c.int("add", first, size)
+    axis, width, block = (c.get(words, k) for k in (1, 2, 3))
+    body, end = _body(c, BLOCKS_WORDS, c.get(words, 4))
     positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    done, vectors = c.op("alloca i64, align 8"), c.int("sub", 0, width)
-    c.put(0, done, 0)
-    k = c.unique()
-    c.do(f"br label %more{k}")
-    c.label(f"more{k}")
-    i = c.get(done, 0)
-    left = c.int("sub", extent, i)
-    c.do(f"br i1 {c.compare('sgt', left, 0)}, label %block{k}, label %all{k}")
-    c.label(f"block{k}")
-    tail = c.compare("slt", left, width)
-    whole = c.min(c.int("and", left, vectors), block)
-    c.put(c.op(f"select i1 {tail}, i64 {width}, i64 {whole}"), "%cx", _COUNT)
-    c.put(c.op(f"select i1 {tail}, i64 {left}, i64 {width}"), "%cx", _LIVE)
-    c.put(c.op(f"zext i1 {tail} to i64"), "%cx", _TAIL)
-    c.put(i, positions, axis)
-    c.do(f"call void @execute(ptr %cx, i64 {first}, i64 {end})")
-    step = c.op(f"select i1 {tail}, i64 {left}, i64 {whole}")
-    _advance(c, axis, step)
-    c.put(c.int("add", i, step), done, 0)
-    c.do(f"br label %more{k}")
-    c.label(f"all{k}")
-    _advance(c, axis, c.int("sub", 0, extent))
+    vectors, at = c.int("sub", 0, width), c.cell(0)
+    more, done = c.label("more"), c.label("done")
+    with c.when(c.test("sgt", extent, 0)):
+        c.place(more)
+        start = c.get(at, 0)
+        left = c.int("sub", extent, start)
+        tail = c.test("slt", left, width)
+        whole = c.min(c.int("and", left, vectors), block)
+        c.put(c.choose(tail, width, whole), "%cx", _COUNT)
+        c.put(c.choose(tail, left, width), "%cx", _LIVE)
+        c.put(c.op(f"zext i1 {tail} to i64"), "%cx", _TAIL)
+        c.put(start, positions, axis)
+        c.do(f"call void @execute({body})")
+        step = c.choose(tail, left, whole)
+        following = c.int("add", start, step)
+        with c.when(c.test("slt", following, extent)):
+            _advance(c, axis, step)
+            c.put(following, at, 0)
+            c.jump(more)
+        with c.when(c.test("sgt", start, 0)):
+            _advance(c, axis, c.int("sub", 0, start))
+        c.jump(done)
+    c.place(done)
     c.put(0, "%cx", _TAIL)
-    return c.end(f"i64 {end}")
+    return c.end("i64", end)
 
 
 def _fill() -> str:
     c, words = _instruction("fill")
     offset, constant, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
     size = c.int("add", constant, c.int("mul", c.get("%cx", _COUNT), each))
-    target, value = c.at(c.get("%cx", _SCRATCH, "ptr"), offset, "i8"), _splat64(c, pattern)
-    with c.loop(size, 64) as i:
-        c.do(f"store <8 x i64> {value}, ptr {c.at(target, i, 'i8')}, align 64")
-    return c.end(f"i64 {c.int('add', '%pc', FILL_WORDS)}")
+    target, value = c.gep(c.get("%cx", _SCRATCH, "ptr"), offset), _splat(c, pattern)
+    with c.loop(size, step=64) as loop:
+        c.do(f"store <8 x i64> {value}, ptr {c.gep(target, loop.index)}, align 64")
+    return c.end("i64", c.int("add", "%pc", FILL_WORDS))
+
+
+def _entry(c: _Function, words: str, k: str) -> str:
+    return c.word(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
+
+
+def _behind(c: _Function, words: str, pc: str) -> str:
+    """The pc behind a CALL."""
+    return c.int("add", c.int("mul", c.get(words, 4), ENTRY), c.int("add", pc, CALL_WORDS))
 
 
 def _call() -> str:
     c, words = _instruction("call")
-    kernel, lane, operands = c.get(c.get("%cx", _K, "ptr"), c.get(words, 1), "ptr"), c.get(words, 2), c.get(words, 3)
-    counted = c.compare("sge", lane, 0)
-    count, live = (c.op(f"select i1 {counted}, i64 {c.get('%cx', k)}, i64 1") for k in (_COUNT, _LIVE))
-    pointers, packed = c.get("%cx", _P, "ptr"), c.op("alloca i64, align 8")
-    c.put(0, packed, 0)
-    with c.loop(operands) as k:
-        _pointer(c, words, k, lane, count, packed)
-    c.do(f"call void {kernel}(ptr {pointers}, i64 {count}, i64 {live})")
-    scratch = c.get("%cx", _SCRATCH, "ptr")
-    with c.when(c.compare("ne", c.get(packed, 0), 0)), c.loop(operands) as k:
-        entry = c.at(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
-        area = c.at(scratch, c.get(entry, 3), "i8")
-        writes = c.compare("ne", c.int("and", c.get(entry, 4), WRITE), 0)
-        vector = c.compare("eq", c.get(entry, 0), VECTOR)
-        used = c.op(f"icmp eq ptr {area}, {c.get(pointers, k, 'ptr')}")
-        both = c.op(f"and i1 {writes}, {c.op(f'and i1 {vector}, {used}')}")
-        with c.when(both):
+    kernel, lane, external = c.get(c.get("%cx", _K, "ptr"), c.get(words, 1), "ptr"), c.get(words, 2), c.get(words, 3)
+    counted = c.test("sge", lane, 0)
+    count, live = (c.choose(counted, c.get("%cx", k), 1) for k in (_COUNT, _LIVE))
+    pointers, packed = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5)), c.cell(0)
+    with c.loop(external) as loop:
+        _pointer(c, words, pointers, loop.index, lane, packed)
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}")
+    with c.when(c.test("ne", c.get(packed, 0), 0)), c.loop(external) as loop:
+        entry = _entry(c, words, loop.index)
+        area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
+        writes = c.test("ne", c.int("and", c.get(entry, 4), WRITE), 0)
+        vector = c.test("eq", c.get(entry, 0), VECTOR)
+        used = c.compare("eq", "ptr", area, c.get(pointers, loop.index, "ptr"))
+        with c.when(c.all(writes, vector, used)):
             address, stride = _address(c, entry, lane)
-            taken = c.op(f"select i1 {c.compare('ne', c.get('%cx', _TAIL), 0)}, i64 {live}, i64 {count}")
-            c.do(f"call void @unpack(ptr {address}, ptr {area}, i64 {stride}, i64 {c.get(entry, 2)}, i64 {taken})")
-    return c.end(f"i64 {c.int('add', c.int('mul', operands, ENTRY), c.int('add', '%pc', CALL_WORDS))}")
+            taken = c.choose(c.test("ne", c.get("%cx", _TAIL), 0), live, count)
+            operands = f"ptr {address}", f"ptr {area}", f"i64 {stride}", f"i64 {c.get(entry, 2)}", f"i64 {taken}"
+            c.call("void", "@unpack", *operands)
+    return c.end("i64", _behind(c, words, "%pc"))
 
 
-def _address(c: _Code, entry: str, lane: str) -> tuple[str, str]:
+def _address(c: _Function, entry: str, lane: str) -> tuple[str, str]:
     """(address, stride along the lane axis) of a kernel's external operand at the current position."""
     number = c.get(entry, 1)
-    extra = c.op(f"load i64, ptr {c.at(c.get('%cx', _SCRATCH, 'ptr'), c.get(entry, 5), 'i8')}, align 8")
-    address = c.at(c.get(c.get("%cx", _CUR, "ptr"), number, "ptr"), extra, "i8")
+    extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', _SCRATCH, 'ptr'), c.get(entry, 5))}, align 8")
+    address = c.gep(c.get(c.get("%cx", _CUR, "ptr"), number, "ptr"), extra)
     axes = c.get(c.get("%cx", _D, "ptr"), N_AXES)
-    axis = c.op(f"call i64 @llvm.smax.i64(i64 {lane}, i64 0)")
-    return address, c.get(c.get("%cx", _S, "ptr"), c.int("add", c.int("mul", number, axes), axis))
+    return address, c.get(c.get("%cx", _S, "ptr"), c.int("add", c.int("mul", number, axes), c.max(lane, 0)))
 
 
-def _pointer(c: _Code, words: str, k: str, lane: str, count: str, packed: str) -> None:
-    """P[k] for one operand of a kernel."""
-    entry = c.at(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
-    kind, number, scratch = c.get(entry, 0), c.get(entry, 1), c.get("%cx", _SCRATCH, "ptr")
-    pointers = c.get("%cx", _P, "ptr")
-    with c.when(c.compare("sgt", kind, SPLAT)):
-        value = c.at(scratch, number, "i8")
-        for other, base in ((INTEGER, c.get("%cx", _I, "ptr")), (POSITION, c.get("%cx", _POS, "ptr"))):
-            value = c.op(f"select i1 {c.compare('eq', kind, other)}, ptr {c.at(base, number)}, ptr {value}")
-        value = c.op(f"select i1 {c.compare('eq', kind, FLAG)}, ptr {c.at('%cx', _FLAG)}, ptr {value}")
-        c.put(value, pointers, k, "ptr")
-    with c.when(c.compare("sle", kind, SPLAT)):
-        address, stride = _address(c, entry, lane)
-        c.put(address, pointers, k, "ptr")
-        size, tail = c.get(entry, 2), c.compare("ne", c.get("%cx", _TAIL), 0)
-        indirect = c.op(f"or i1 {tail}, {c.compare('ne', stride, size)}")
-        with c.when(c.op(f"and i1 {c.compare('eq', kind, VECTOR)}, {indirect}")):
-            area = c.at(scratch, c.get(entry, 3), "i8")
-            c.put(area, pointers, k, "ptr")
-            c.put(1, packed, 0)
-            with c.when(c.compare("ne", c.int("and", c.get(entry, 4), READ), 0)):
-                taken = c.op(f"select i1 {tail}, i64 {c.get('%cx', _LIVE)}, i64 {count}")
-                c.do(f"call void @pack(ptr {area}, ptr {address}, i64 {stride}, i64 {size}, i64 {taken}, i64 {count})")
+def _pointer(c: _Function, words: str, pointers: str, k: str, lane: str, packed: str) -> None:
+    """The pointer of one external operand: in place, or to its packed copy."""
+    entry = _entry(c, words, k)
+    address, stride = _address(c, entry, lane)
+    c.put(address, pointers, k, "ptr")
+    size, tail = c.get(entry, 2), c.test("ne", c.get("%cx", _TAIL), 0)
+    indirect = c.op(f"or i1 {tail}, {c.test('ne', stride, size)}")
+    with c.when(c.all(c.test("eq", c.get(entry, 0), VECTOR), indirect)):
+        area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
+        c.put(area, pointers, k, "ptr")
+        c.put(1, packed, 0)
+        with c.when(c.test("ne", c.int("and", c.get(entry, 4), READ), 0)):
+            count = c.get("%cx", _COUNT)
+            taken = c.choose(tail, c.get("%cx", _LIVE), count)
+            operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", f"i64 {size}", f"i64 {taken}", f"i64 {count}"
+            c.call("void", "@pack", *operands)
 
 
 def _execute() -> str:
-    c = _Code("internal void @execute(ptr %cx, i64 %first, i64 %end)")
-    c.do("br label %head")
-    c.label("head")
-    c.do("%pc = phi i64 [%first, %entry], [%a, %loop], [%b, %blocks], [%c, %fill], [%d, %call]")
-    c.do(f"br i1 {c.compare('slt', '%pc', '%end')}, label %body, label %exit")
-    c.label("body")
+    c = _Function("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    head, done = c.label("head"), c.label("done")
+    phi = ", ".join(f"[ %next.{name}, %at.{name} ]" for name, _ in _INSTRUCTIONS)
+    c.place(head)
+    c.do(f"%pc = phi i64 [ %first, %entry ], {phi}")
+    body = c.label("body")
+    c.branch(c.test("slt", "%pc", "%end"), body, done)
+    c.place(body)
     operation = c.get(c.get("%cx", _D, "ptr"), "%pc")
-    names = (("call", "d", CALL), ("fill", "c", FILL), ("blocks", "b", BLOCKS), ("loop", "a", LOOP))
-    for name, result, number in names:
-        c.do(f"br i1 {c.compare('eq', operation, number)}, label %{name}, label %not_{name}")
-        c.label(name)
-        c.do(f"%{result} = call i64 @{name}(ptr %cx, i64 %pc)")
-        c.do("br label %head")
-        c.label(f"not_{name}")
-    c.do("br label %exit")
-    c.label("exit")
+    for name, number in _INSTRUCTIONS:
+        other = c.label("other")
+        c.branch(c.test("eq", operation, number), f"at.{name}", other)
+        c.place(f"at.{name}")
+        c.do(f"%next.{name} = call i64 @{name}(ptr %cx, i64 %pc)")
+        c.jump(head)
+        c.place(other)
+    c.place(done)
     return c.end()
+
+
+def _resolve() -> str:
+    """Fill in the pointers of all calls that do not change during a run."""
+    c = _Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    descriptor, at = c.get("%cx", _D, "ptr"), c.cell("%first")
+    head, body, done = c.label("head"), c.label("body"), c.label("done")
+    c.place(head)
+    pc = c.get(at, 0)
+    c.branch(c.test("slt", pc, "%end"), body, done)
+    c.place(body)
+    words = c.word(descriptor, pc)
+    operation = c.get(words, 0)
+    size = c.choose(c.test("eq", operation, LOOP), LOOP_WORDS, BLOCKS_WORDS)
+    assert BLOCKS_WORDS == FILL_WORDS
+    c.put(c.int("add", pc, size), at, 0)
+    with c.when(c.test("eq", operation, CALL)):
+        pointers = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5))
+        external = c.get(words, 3)
+        with c.loop(c.int("sub", c.get(words, 4), external)) as loop:
+            k = c.int("add", loop.index, external)
+            c.put(_fixed(c, _entry(c, words, k)), pointers, k, "ptr")
+        c.put(_behind(c, words, pc), at, 0)
+    c.jump(head)
+    c.place(done)
+    return c.end()
+
+
+def _fixed(c: _Function, entry: str) -> str:
+    kind, number = c.get(entry, 0), c.get(entry, 1)
+    value = c.gep(c.get("%cx", _SCRATCH, "ptr"), number)
+    for other, base in ((INTEGER, c.get("%cx", _I, "ptr")), (POSITION, c.get("%cx", _POS, "ptr"))):
+        value = c.choose(c.test("eq", kind, other), c.word(base, number), value, "ptr")
+    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", _FLAG), value, "ptr")
 
 
 # -- entry ------------------------------------------------------------------------------------------------------------
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = _Code(f"internal i64 @direct({_PARAMS}, ptr %P, ptr %scratch)")
-    words = c.at("%D", c.get("%D", FAST))
-    lane, operands, axes, width = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES), c.get("%D", WIDTH)
-    wrong = c.op("alloca i64, align 8")
-    c.put(0, wrong, 0)
-    with c.loop(operands) as k:
-        entry = c.at(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
+    c = _Function("i64", "direct", [*_PARAMS, *_SPACE], internal=True)
+    words = c.word("%D", c.get("%D", FAST))
+    lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
+    wrong = c.cell(0)
+    with c.loop(operands) as loop:
+        entry = _entry(c, words, loop.index)
         kind, number = c.get(entry, 0), c.get(entry, 1)
-        stride = c.get("%S", c.int("add", c.int("mul", number, axes), lane))
-        integer = c.compare("eq", kind, INTEGER)
-        with c.when(integer):
-            c.put(c.at("%I", number), "%P", k, "ptr")
-        with c.when(c.op(f"xor i1 {integer}, true")):
-            c.put(c.get("%B", number, "ptr"), "%P", k, "ptr")
-        bad = c.op(f"and i1 {c.compare('eq', kind, VECTOR)}, {c.compare('ne', stride, c.get(entry, 2))}")
-        c.put(c.int("or", c.get(wrong, 0), c.op(f"zext i1 {bad} to i64")), wrong, 0)
-    with c.when_returns(c.compare("ne", c.get(wrong, 0), 0), "i64 0"):
-        pass
+        with c.when(c.test("eq", kind, INTEGER)):
+            c.put(c.word("%I", number), "%P", loop.index, "ptr")
+        with c.when(c.test("ne", kind, INTEGER)):
+            c.put(c.get("%B", number, "ptr"), "%P", loop.index, "ptr")
+            stride = c.get("%S", c.int("add", c.int("mul", number, axes), lane))
+            c.note(c.all(c.test("eq", kind, VECTOR), c.test("ne", stride, c.get(entry, 2))), wrong)
+    with c.when(c.test("ne", c.get(wrong, 0), 0)):
+        c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, 1), "ptr")
     whole = c.int("and", n, c.int("sub", 0, width))
-    with c.when(c.compare("sgt", whole, 0)):
-        c.do(f"call void {kernel}(ptr %P, i64 {whole}, i64 {width})")
+    with c.when(c.test("sgt", whole, 0)):
+        c.call("void", kernel, "ptr %P", f"i64 {whole}", f"i64 {width}")
     left = c.int("sub", n, whole)
-    with c.when(c.compare("sgt", left, 0)):
-        _direct_tail(c, words, operands, kernel, whole, left, width)
-    return c.end("i64 1")
+    with c.when(c.test("sgt", left, 0)):
+        _direct_tail(c, words, kernel, whole, left, width)
+    return c.end("i64", 1)
 
 
-def _direct_tail(c: _Code, words: str, operands: str, kernel: str, whole: str, left: str, width: str) -> None:
-    with c.loop(operands) as k:
-        entry = c.at(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
-        size, area = c.get(entry, 2), c.at("%scratch", c.get(entry, 3), "i8")
-        with c.when(c.compare("eq", c.get(entry, 0), VECTOR)):
-            source = c.at(c.get("%P", k, "ptr"), c.int("mul", whole, size), "i8")
-            c.put(area, "%P", k, "ptr")
-            with c.when(c.compare("ne", c.int("and", c.get(entry, 4), READ), 0)):
-                c.do(f"call void @copy_in(ptr {area}, ptr {source}, i64 {size}, i64 {left}, i64 {width})")
-    c.do(f"call void {kernel}(ptr %P, i64 {width}, i64 {left})")
-    with c.loop(operands) as k:
-        entry = c.at(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
-        size, area = c.get(entry, 2), c.at("%scratch", c.get(entry, 3), "i8")
-        with c.when(c.compare("ne", c.int("and", c.get(entry, 4), WRITE), 0)):
-            target = c.at(c.get("%B", c.get(entry, 1), "ptr"), c.int("mul", whole, size), "i8")
-            c.do(f"call void @copy_out(ptr {target}, ptr {area}, i64 {c.int('mul', left, size)})")
+def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
+    external = c.get(words, 3)
+    with c.loop(external) as loop:
+        entry = _entry(c, words, loop.index)
+        size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
+        with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
+            source = c.gep(c.get("%P", loop.index, "ptr"), c.int("mul", whole, size))
+            c.put(area, "%P", loop.index, "ptr")
+            with c.when(c.test("ne", c.int("and", c.get(entry, 4), READ), 0)):
+                operands = f"ptr {area}", f"ptr {source}", f"i64 {size}", f"i64 {left}", f"i64 {width}"
+                c.call("void", "@copy_in", *operands)
+    c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {left}")
+    with c.loop(external) as loop:
+        entry = _entry(c, words, loop.index)
+        size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
+        with c.when(c.test("ne", c.int("and", c.get(entry, 4), WRITE), 0)):
+            target = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.int("mul", whole, size))
+            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.int('mul', left, size)}")
 
 
 def _merge() -> str:
-    """Make one axis of two neighbours in loop order, where the strides of all operands allow it; the outer one becomes 1."""
-    c = _Code("internal void @merge(ptr %e, ptr %s, i64 %a, i64 %b, i64 %axes, i64 %operands)")
+    """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1."""
+    c = _Function("void", "merge", ["ptr e", "ptr s", "i64 a", "i64 b", "i64 axes", "i64 operands"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
-    wrong = c.op("alloca i64, align 8")
-    c.put(0, wrong, 0)
-    one = c.compare("eq", extent_b, 1)
-    with c.loop("%operands") as o:
-        row = c.at("%s", c.int("mul", o, "%axes"))
-        apart = c.int("xor", c.get(row, "%a"), c.int("mul", c.get(row, "%b"), extent_b))
-        c.put(c.int("or", c.get(wrong, 0), apart), wrong, 0)
-    fits = c.op(f"or i1 {one}, {c.compare('eq', c.get(wrong, 0), 0)}")
-    several = c.compare("ne", extent_a, 1)
-    with c.when(c.op(f"and i1 {fits}, {several}")):
+    wrong, one = c.cell(0), c.test("eq", extent_b, 1)
+    with c.loop("%operands") as loop:
+        row = c.word("%s", c.int("mul", loop.index, "%axes"))
+        c.note(c.test("ne", c.get(row, "%a"), c.int("mul", c.get(row, "%b"), extent_b)), wrong)
+    fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
+    with c.when(c.all(fits, c.test("ne", extent_a, 1))):
         c.put(c.int("mul", extent_a, extent_b), "%e", "%b")
         c.put(1, "%e", "%a")
-        with c.when(one), c.loop("%operands") as o:
-            row = c.at("%s", c.int("mul", o, "%axes"))
+        with c.when(one), c.loop("%operands") as loop:
+            row = c.word("%s", c.int("mul", loop.index, "%axes"))
             c.put(c.get(row, "%a"), row, "%b")
     return c.end()
 
 
-def _flat_after_merging(c: _Code, axes: str) -> None:
-    """Return by `direct` if every axis but the lane's has become 1."""
-    lane = c.get(c.at("%D", c.get("%D", FAST)), 2)
-    others = c.op("alloca i64, align 8")
-    c.put(0, others, 0)
-    with c.loop(axes) as a:
-        longer = c.op(f"and i1 {c.compare('ne', a, lane)}, {c.compare('ne', c.get('%e', a), 1)}")
-        c.put(c.int("or", c.get(others, 0), c.op(f"zext i1 {longer} to i64")), others, 0)
-    with c.when(c.compare("eq", c.get(others, 0), 0)):
-        done = c.op("call i64 @direct(ptr %K, ptr %D, ptr %B, ptr %s, ptr %e, ptr %I, ptr %P, ptr %scratch)")
-        with c.when_returns(c.compare("ne", done, 0), "i64 0"):
-            pass
-
-
 def _general() -> str:
-    c = _Code(f"internal i64 @general({_PARAMS}, ptr %P, ptr %scratch)")
+    c = _Function("i64", "general", [*_PARAMS, *_SPACE], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.int("mul", axes, operands)
-    c.do(f"%e = alloca i64, i64 {axes}, align 8")
-    c.do(f"%s = alloca i64, i64 {total}, align 8")
-    positions, current = (c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, operands))
+    extents, strides, positions, current = (
+        c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, operands)
+    )
     context = c.op(f"alloca [{_CONTEXT} x i64], align 16")
-    with c.loop(axes) as a:
-        c.put(c.get("%E", a), "%e", a)
-        c.put(0, positions, a)
-    with c.loop(total) as k:
-        c.put(c.get("%S", k), "%s", k)
-    with c.loop(operands) as o:
-        c.put(c.get("%B", o), current, o)
-    with c.loop(c.get("%D", N_MERGES)) as m:
-        pair = c.at("%D", c.int("add", c.int("mul", m, 2), HEADER))
-        c.do(
-            f"call void @merge(ptr %e, ptr %s, i64 {c.get(pair, 0)}, i64 {c.get(pair, 1)}, i64 {axes}, i64 {operands})"
-        )
-    with c.when(c.compare("ne", c.get("%D", FAST), 0)):
-        _flat_after_merging(c, axes)
-    c.do("store i64 0, ptr %scratch, align 64")
+    for n, source, target in ((axes, "%E", extents), (total, "%S", strides), (operands, "%B", current)):
+        with c.loop(n) as loop:
+            c.put(c.get(source, loop.index), target, loop.index)
+    with c.loop(axes) as loop:
+        c.put(0, positions, loop.index)
+    with c.loop(c.get("%D", N_MERGES)) as loop:
+        pair = c.word("%D", c.int("add", c.int("mul", loop.index, 2), HEADER))
+        tables, pairs = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
+        c.call("void", "@merge", *tables, *pairs, f"i64 {axes}", f"i64 {operands}")
+    with c.when(c.test("ne", c.get("%D", FAST), 0)):
+        _direct_if_flat(c, axes, extents, strides)
+    c.put(0, "%scratch", 0)
     pointers = {
-        _K: "%K",
-        _D: "%D",
-        _E: "%e",
-        _S: "%s",
-        _I: "%I",
-        _POS: positions,
-        _CUR: current,
-        _SCRATCH: "%scratch",
+        _K: "%K", _D: "%D", _E: extents, _S: strides, _I: "%I", _POS: positions, _CUR: current, _SCRATCH: "%scratch",
         _P: "%P",
-    }
+    }  # fmt: skip
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
     for k, number in ((_FLAG, 0), (_COUNT, 1), (_LIVE, 1), (_TAIL, 0)):
         c.put(number, context, k)
-    c.do(f"call void @execute(ptr {context}, i64 {c.get('%D', CODE)}, i64 {c.get('%D', END)})")
-    return c.end(f"i64 {c.get(context, _FLAG)}")
+    arguments = f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}"
+    c.call("void", "@resolve", *arguments)
+    c.call("void", "@execute", *arguments)
+    return c.end("i64", c.get(context, _FLAG))
+
+
+def _direct_if_flat(c: _Function, axes: str, extents: str, strides: str) -> None:
+    """Return by `direct` if every axis but the lane's has become 1."""
+    lane, others = c.get(c.word("%D", c.get("%D", FAST)), 2), c.cell(0)
+    with c.loop(axes) as loop:
+        longer = c.test("ne", c.get(extents, loop.index), 1)
+        c.note(c.all(c.test("ne", loop.index, lane), longer), others)
+    with c.when(c.test("eq", c.get(others, 0), 0)):
+        tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
+        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables)
+        with c.when(c.test("ne", done, 0)):
+            c.ret("i64", 0)
 
 
 def _run_nest() -> str:
-    c = _Code(f"i64 @run_nest({_PARAMS})")
+    c = _Function("i64", "run_nest", _PARAMS)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
-    arguments = f"({_PARAMS}, ptr %P, ptr %scratch)"
-    one = c.compare("eq", c.get("%D", N_AXES), 1)
-    with c.when(c.op(f"and i1 {one}, {c.compare('ne', c.get('%D', FAST), 0)}")):
-        done = c.op(f"call i64 @direct{arguments}")
-        with c.when_returns(c.compare("ne", done, 0), "i64 0"):
-            pass
-    result = c.op(f"call i64 @general{arguments}")
-    return c.end(f"i64 {result}")
-
-
-text = nest_text
+    arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]
+    with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
+        done = c.call("i64", "@direct", *arguments)
+        with c.when(c.test("ne", done, 0)):
+            c.ret("i64", 0)
+    return c.end("i64", c.call("i64", "@general", *arguments))

@@ -145,7 +145,10 @@ def momentum(T: str) -> Group:
     b = Builder()
     w, m, g = (b.load(Buffer(k, T, ("n", "k")), "i", "j") for k in "wmg")
     new = b.sub(b.mul(m, 0.9), b.mul(g, 0.01))
-    outs = (Out(Buffer("p", T, ("n", "k")), ("i", "j"), new), Out(Buffer("q", T, ("n", "k")), ("i", "j"), b.add(w, new)))
+    outs = (
+        Out(Buffer("p", T, ("n", "k")), ("i", "j"), new),
+        Out(Buffer("q", T, ("n", "k")), ("i", "j"), b.add(w, new)),
+    )
     return Group("momentum", {"i": "n", "j": "k"}, ("i", "j"), outs)
 
 

@@ -11,7 +11,21 @@ import pytest
 from native import Runner, framed
 
 Arrays = dict[str, np.ndarray]
-SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (3, 1), (1, 7), (5, 16), (4, 31), (7, 33), (2, 1000), (5, 1025), (37, 3), (1, 9001)]
+SHAPES = [
+    (0, 0),
+    (0, 5),
+    (5, 0),
+    (1, 1),
+    (3, 1),
+    (1, 7),
+    (5, 16),
+    (4, 31),
+    (7, 33),
+    (2, 1000),
+    (5, 1025),
+    (37, 3),
+    (1, 9001),
+]
 KINDS = ("random", "nan", "ties", "-inf", "strided", "reversed", "transposed", "broadcast")
 
 
@@ -102,7 +116,12 @@ def inputs(name: str, shape: tuple[int, int], dtype: str, kind: str, rng: np.ran
         names = "xyz" if name == "multiply_add" else "abc"
         return {k: (make()[0] if n else np.zeros(0, dtype)) for k in names}
     if name == "matrix_chain":
-        return {"a": make(), "b": make()[0] if n else np.zeros(m, dtype), "c": rng.standard_normal(n).astype(dtype), "d": make()}
+        return {
+            "a": make(),
+            "b": make()[0] if n else np.zeros(m, dtype),
+            "c": rng.standard_normal(n).astype(dtype),
+            "d": make(),
+        }
     if name.startswith("gathersum"):
         return {"w": make(), "idx": rng.integers(-n, n, size=n + 3) if n else np.zeros(0, np.int64)}
     if name == "layernorm":

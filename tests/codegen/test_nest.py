@@ -198,7 +198,9 @@ class Maker:
             names = [reducers.SUM, reducers.MAX, reducers.MIN, *([reducers.PROD] if self.dtype not in FLOATS else [])]
         over = sorted(local)
         if len(over) == 1 and self.rng.random() < 0.2 and self.sizes[f"n{over[0]}"]:
-            value, index = self.b.reduce(self.choose([reducers.ARGMAX, reducers.ARGMIN]), over, argument, self.b.index(over[0]))
+            value, index = self.b.reduce(
+                self.choose([reducers.ARGMAX, reducers.ARGMIN]), over, argument, self.b.index(over[0])
+            )
             return [value, self.b.cast(index, self.dtype)]
         return list(self.b.reduce(self.choose(names), over, argument))
 
