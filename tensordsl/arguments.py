@@ -89,7 +89,9 @@ def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
         )
     if isinstance(parameter.default, Variable):
-        return parameter.default.get_value(borrow=True)  # type: ignore[attr-defined]  # a shared variable
+        shared: Any = parameter.default
+        value: Array = shared.storage
+        return value
     default: Array = parameter.default
     return default
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tensordsl import errors as debugmode
 from tensordsl import io, modes
 from tensordsl.errors import UnusedInputError
-from tensordsl.function import Function, function
+from tensordsl.function import function
 from tensordsl.io import In, Out
+from tensordsl.link import Function
 from tensordsl.modes import (
     FAST_COMPILE,
     FAST_RUN,

@@ -23,7 +23,7 @@ from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.types import FLOATS, TensorType
 
 if TYPE_CHECKING:
-    from tensordsl.function import FunctionSpec
+    from tensordsl.spec import FunctionSpec
 
 Array = np.ndarray[Any, Any]
 Values = dict[Variable, Array]
@@ -140,7 +140,8 @@ def initial_values(spec: FunctionSpec, arrays: Sequence[Array]) -> Values:
 def finish(spec: FunctionSpec, values: Values) -> list[Array]:
     """Commit the updates and return the outputs, none of them memory of an argument, of the state or of each other."""
     taken = [value for variable, value in values.items() if variable.owner is None]
-    outputs, new = [], []
+    outputs: list[Array] = []
+    new: list[Array] = []
     for result in spec.results:
         array = _own(_value(result, values), taken)
         taken.append(array)

@@ -1,25 +1,23 @@
 """`function`: from symbolic inputs, outputs and updates to a callable; the rules of the call are checked here.
 
-`function` makes a `FunctionSpec`, everything that the compiler needs to know, and `link` makes the spec run.
+`function` makes a `FunctionSpec` (tensordsl.spec), all that the compiler needs to know; `tensordsl.link` makes it run.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tensordsl import debugging
-from tensordsl.arguments import Parameter, convert, normalise
+from tensordsl.arguments import Parameter, convert
 from tensordsl.config import config
 from tensordsl.errors import MissingInputError, UnusedInputError
 from tensordsl.graph import (
-    Apply,
     Constant,
-    Origin,
     Variable,
     ancestors,
     capture_origin,
@@ -27,51 +25,17 @@ from tensordsl.graph import (
     toposort,
 )
 from tensordsl.io import In, Out
-from tensordsl.modes import Mode, get_mode
+from tensordsl.link import build
+from tensordsl.modes import get_mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
+from tensordsl.spec import FunctionSpec, shared_of
 from tensordsl.tensor.var import TensorConstant
 from tensordsl.types import TensorType
 
 Array = np.ndarray[Any, Any]
-Run = Callable[[list[Array]], list[Array]]
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]] | None
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class FunctionSpec:
-    """What a function is, before it is compiled.
-
-    inputs: the operands of a call, in order, without owner; shared: in order of first use, targets of updates included;
-    outputs; updates: (shared variable, new value) pairs; parameters: how calls bind arguments; borrow: per output;
-    form: "one" (the bare output), "list", or the keys of a dict; name, origin: for messages.
-    """
-
-    inputs: tuple[Variable, ...]
-    shared: tuple[TensorSharedVariable, ...]
-    outputs: tuple[Variable, ...]
-    updates: tuple[tuple[TensorSharedVariable, Variable], ...]
-    parameters: tuple[Parameter, ...]
-    borrow: tuple[bool, ...]
-    form: str | tuple[str, ...]
-    name: str
-    origin: Origin | None
-
-    @property
-    def results(self) -> tuple[Variable, ...]:
-        """Everything that a call computes: the outputs, then the new values of the shared variables."""
-        return (*self.outputs, *(value for _, value in self.updates))
-
-    def nodes(self) -> list[Apply]:
-        """The applications in the order that messages count them in."""
-        return toposort(self.results, self.inputs)
-
-    def pack(self, values: list[Array]) -> Any:
-        """The outputs in the form that the user asked for."""
-        if self.form == "one":
-            return values[0]
-        return values if self.form == "list" else dict(zip(self.form, values, strict=True))
 
 
 def function(
@@ -133,7 +97,7 @@ def function(
     _check_unused(stateful, reached, operands, on_unused_input)
     spec = FunctionSpec(
         inputs=tuple(operands),
-        shared=_shared_of(reached, pairs),
+        shared=shared_of(reached, pairs),
         outputs=tuple(variables),
         updates=tuple(pairs),
         parameters=tuple(stateful),
@@ -371,11 +335,6 @@ def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
     return False, set(no_default_updates)
 
 
-def _shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]) -> tuple[TensorSharedVariable, ...]:
-    used = [v for v in reached if isinstance(v, TensorSharedVariable)]
-    return tuple(dict.fromkeys([*used, *(shared for shared, _ in pairs)]))
-
-
 def _check_duplicates(parameters: Sequence[Parameter]) -> None:
     seen: dict[Variable, int] = {}
     for position, parameter in enumerate(parameters):
@@ -436,151 +395,6 @@ def _report_unused(position: int, variable: Variable, on_unused: str | None) -> 
         )
     if action == "warn":
         warnings.warn(text, stacklevel=4)
-
-
-# -- running ---------------------------------------------------------------------------------------------------------
-def link(spec: FunctionSpec, mode: Mode) -> Run:
-    """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
-    if mode.executor == "native" and has_native():
-        return link_native(spec, mode)
-    native = (lambda cloned: link_native(cloned, mode)) if has_native() else None
-    return debugging.link(spec, mode, native)
-
-
-def has_native() -> bool:
-    """Whether the compiler is there."""
-    try:
-        from tensordsl.codegen.pipeline import compile_spec  # noqa: F401
-        from tensordsl.runtime.entry import make_function  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def link_native(spec: FunctionSpec, mode: Mode) -> Run:
-    """`spec` as native code, called with exact arrays."""
-    from tensordsl.codegen.pipeline import compile_spec
-    from tensordsl.runtime.entry import make_function
-
-    compiled = make_function(compile_spec(spec, mode))
-
-    def run(arrays: list[Array]) -> list[Array]:
-        values = compiled(*arrays)
-        return [values] if spec.form == "one" else list(values)
-
-    return run
-
-
-def build(spec: FunctionSpec, mode: Mode) -> Any:
-    """The callable that `function` returns."""
-    return Function(spec, mode, link(spec, mode))
-
-
-class Function:
-    """A compiled function: call it with the values of its inputs, by position or name."""
-
-    def __init__(self, spec: FunctionSpec, mode: Mode, run: Run) -> None:
-        self.spec, self.mode, self.name, self.run = spec, mode, spec.name, run
-        self.trust_input = False
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        spec = self.spec
-        arrays = normalise(spec.parameters, self.name, args, kwargs)
-        if len(spec.inputs) != len(arrays):
-            arrays = _set_states(spec.parameters, arrays)
-        return spec.pack(self.run(arrays))
-
-    def __repr__(self) -> str:
-        return f"<tensordsl function {self.name!r}>"
-
-    @property
-    def maker(self) -> Maker:
-        """The graph and mode, as Theano's programs look for them: `f.maker.fgraph.toposort()`."""
-        return Maker(FunctionGraph(self.spec), self.mode)
-
-    def get_shared(self) -> list[TensorSharedVariable]:
-        """The shared variables that a call reads or updates."""
-        return list(self.spec.shared)
-
-    def free(self) -> None:
-        """Release intermediate storage: there is none between calls."""
-
-    def copy(
-        self,
-        share_memory: bool = False,
-        swap: Mapping[Any, Any] | None = None,
-        delete_updates: bool = False,
-        name: str | None = None,
-        profile: Any = None,
-    ) -> Any:
-        """Another function of the same graph; `swap` maps shared variables to those that take their place."""
-        return copy(self.spec, self.mode, swap or {}, delete_updates, name)
-
-
-def _set_states(parameters: Sequence[Parameter], arrays: list[Array]) -> list[Array]:
-    """Store the arguments for states; the arguments of the program."""
-    operands = []
-    for parameter, array in zip(parameters, arrays, strict=True):
-        if not parameter.is_state:
-            operands.append(array)
-        elif array is not parameter.default.storage:
-            parameter.default.swap(np.array(array, order="C"))
-    return operands
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class FunctionGraph:
-    """The graph of a function."""
-
-    spec: FunctionSpec
-
-    @property
-    def inputs(self) -> list[Variable]:
-        return [*self.spec.inputs, *self.spec.shared]
-
-    @property
-    def outputs(self) -> list[Variable]:
-        return list(self.spec.results)
-
-    @property
-    def apply_nodes(self) -> set[Apply]:
-        return set(self.toposort())
-
-    def toposort(self) -> list[Apply]:
-        return self.spec.nodes()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Maker:
-    """Where a function came from."""
-
-    fgraph: FunctionGraph
-    mode: Mode
-
-
-def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None) -> Any:
-    """See `Function.copy`.  Raises ValueError, TypeError."""
-    for old, new in swap.items():
-        if old not in spec.shared:
-            raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")
-        if not isinstance(new, TensorSharedVariable) or new.type != old.type:
-            raise TypeError(
-                f"copy: {old.type} can only be swapped with a shared variable of the same type, got {new!r}"
-            )
-    pairs = () if delete_updates else spec.updates
-    done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
-    count = len(spec.outputs)
-    updates = [(swap.get(shared, shared), value) for (shared, _), value in zip(pairs, done[count:], strict=True)]
-    outputs = done[:count]
-    results = [*outputs, *(value for _, value in updates)]
-    changed = replace(
-        spec,
-        outputs=tuple(outputs),
-        updates=tuple(updates),
-        shared=_shared_of(ancestors(results, spec.inputs), updates),
-        name=name or spec.name,
-    )
-    return build(changed, mode)
 
 
 def evaluate(variable: Variable, inputs_to_values: Mapping[Variable, Any] | None = None) -> Array:

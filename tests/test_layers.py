@@ -46,8 +46,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "codegen.abi": LEAVES,
     "codegen": OPS | {"codegen.abi"},
     "runtime": LEAVES | {"codegen.abi"},
-    "function": FRONT | {"codegen", "codegen.abi", "runtime"},
-    "compile": FRONT | {"codegen", "codegen.abi", "runtime", "function"},
+    "spec": FRONT,
+    "link": FRONT | {"spec", "codegen", "codegen.abi", "runtime"},
+    "function": FRONT | {"spec", "link", "codegen", "codegen.abi", "runtime"},
+    "compile": FRONT | {"link", "function"},
 }
 
 # Late imports that go up a layer, each with the reason why no other way is better.

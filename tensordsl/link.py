@@ -1,0 +1,213 @@
+"""From a `FunctionSpec` to something that runs: native code, or the reference evaluator under a mode that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tensordsl import debugging
+from tensordsl.arguments import Parameter, normalise
+from tensordsl.graph import Apply, Variable, ancestors
+from tensordsl.modes import Mode
+from tensordsl.ops.substitute import substitute
+from tensordsl.printing import variable_text
+from tensordsl.shared import TensorSharedVariable
+from tensordsl.spec import FunctionSpec, shared_of
+
+Array = np.ndarray[Any, Any]
+Run = Callable[[list[Array]], list[Array]]
+
+
+def build(spec: FunctionSpec, mode: Mode) -> Any:
+    """The callable that `tensordsl.function` returns."""
+    if mode.executor == "native" and has_native():
+        return native_function(spec, mode)
+    return Function(spec, mode, link(spec, mode))
+
+
+def link(spec: FunctionSpec, mode: Mode) -> Run:
+    """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
+    if mode.executor == "native" and has_native():
+        return link_native(spec, mode)
+    native = (lambda twin: link_native(twin, mode)) if has_native() else None
+    return debugging.link(spec, mode, native)
+
+
+# -- native ----------------------------------------------------------------------------------------------------------
+def has_native() -> bool:
+    """Whether the compiler is there."""
+    try:
+        from tensordsl.codegen.pipeline import compile_spec  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
+    """The native callable of `spec`: it takes the operands and returns one array or a list."""
+    from tensordsl.codegen.pipeline import compile_spec  # late: they load the compiler and the run time
+    from tensordsl.runtime.entry import make_function
+
+    compiled = compile_spec(spec, mode)
+    sites = compiled.executable.meta.get("sites", {})
+    # The native entry takes exactly what `normalise` makes of an argument of the same position.
+    has_states = any(parameter.is_state for parameter in spec.parameters)
+
+    def slow(strict: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return strict(*(args if has_states else normalise(spec.parameters, spec.name, args, kwargs)))
+
+    def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
+        arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
+        debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
+
+    cells = [shared.cell for shared in spec.shared]
+    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=compiled.hosts)
+
+
+def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
+    """The site of a native error as `debugging.raise_site` wants it; what went wrong beats what was expected to."""
+    from tensordsl.codegen import abi
+
+    kinds = {abi.ERR_OVERFLOW: "overflow", abi.ERR_MEMORY: "memory", abi.ERR_INDEX: "index"}
+    site = dict(sites.get(str(error.site), {"kind": "internal", "node": None, "text": f"internal error {error}"}))
+    site["kind"] = kinds.get(error.kind, site["kind"])
+    return site
+
+
+def link_native(spec: FunctionSpec, mode: Mode) -> Run:
+    """`spec` as native code, called with exact arrays."""
+    compiled = compile_native(spec, mode)
+
+    def run(arrays: list[Array]) -> list[Array]:
+        values = compiled(*arrays)
+        return [values] if spec.form == "one" else list(values)
+
+    return run
+
+
+def native_function(spec: FunctionSpec, mode: Mode) -> Any:
+    """The native callable itself where it does all that a call needs, else a Python one around it."""
+    if spec.form not in ("one", "list") or any(parameter.is_state for parameter in spec.parameters):
+        return Function(spec, mode, link_native(spec, mode))
+    compiled = compile_native(spec, mode)
+    kind = type(compiled)
+    if not hasattr(kind, "maker"):
+        for name in ("__repr__", "maker", "get_shared", "free", "copy"):
+            setattr(kind, name, FunctionMethods.__dict__[name])
+    compiled.spec, compiled.mode, compiled.name, compiled.trust_input = spec, mode, spec.name, False
+    return compiled
+
+
+# -- what users hold -------------------------------------------------------------------------------------------------
+class FunctionMethods:
+    """What can be asked of a function, native or not."""
+
+    spec: FunctionSpec
+    mode: Mode
+    name: str
+
+    def __repr__(self) -> str:
+        return f"<tensordsl function {self.name!r}>"
+
+    @property
+    def maker(self) -> Maker:
+        """The graph and mode, as Theano's programs look for them: `f.maker.fgraph.toposort()`."""
+        return Maker(FunctionGraph(self.spec), self.mode)
+
+    def get_shared(self) -> list[TensorSharedVariable]:
+        """The shared variables that a call reads or updates."""
+        return list(self.spec.shared)
+
+    def free(self) -> None:
+        """Release intermediate storage: there is none between calls."""
+
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Mapping[Any, Any] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: Any = None,
+    ) -> Any:
+        """Another function of the same graph; `swap` maps shared variables to those that take their place."""
+        return copy(self.spec, self.mode, swap or {}, delete_updates, name)
+
+
+class Function(FunctionMethods):
+    """A function that Python calls: it binds and converts the arguments, runs, and packs the outputs."""
+
+    def __init__(self, spec: FunctionSpec, mode: Mode, run: Run) -> None:
+        self.spec, self.mode, self.name, self.run = spec, mode, spec.name, run
+        self.trust_input = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        spec = self.spec
+        arrays = normalise(spec.parameters, self.name, args, kwargs)
+        if len(spec.inputs) != len(arrays):
+            arrays = set_states(spec.parameters, arrays)
+        return spec.pack(self.run(arrays))
+
+
+def set_states(parameters: Sequence[Parameter], arrays: list[Array]) -> list[Array]:
+    """Store the arguments for states; the arguments of the program."""
+    operands = []
+    for parameter, array in zip(parameters, arrays, strict=True):
+        if not parameter.is_state:
+            operands.append(array)
+        elif array is not parameter.default.storage:
+            parameter.default.swap(np.array(array, order="C"))
+    return operands
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionGraph:
+    """The graph of a function."""
+
+    spec: FunctionSpec
+
+    @property
+    def inputs(self) -> list[Variable]:
+        return [*self.spec.inputs, *self.spec.shared]
+
+    @property
+    def outputs(self) -> list[Variable]:
+        return list(self.spec.results)
+
+    @property
+    def apply_nodes(self) -> set[Apply]:
+        return set(self.toposort())
+
+    def toposort(self) -> list[Apply]:
+        return self.spec.nodes()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Maker:
+    """Where a function came from."""
+
+    fgraph: FunctionGraph
+    mode: Mode
+
+
+def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None) -> Any:
+    """See `FunctionMethods.copy`.  Raises ValueError, TypeError."""
+    for old, new in swap.items():
+        if old not in spec.shared:
+            raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")
+        if not isinstance(new, TensorSharedVariable) or new.type != old.type:
+            raise TypeError(f"copy: {old.type} can only be swapped with a shared variable of that type, got {new!r}")
+    pairs = () if delete_updates else spec.updates
+    done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
+    count = len(spec.outputs)
+    updates = [(swap.get(shared, shared), value) for (shared, _), value in zip(pairs, done[count:], strict=True)]
+    changed = replace(
+        spec,
+        outputs=tuple(done[:count]),
+        updates=tuple(updates),
+        shared=shared_of(ancestors(done, spec.inputs), updates),
+        name=name or spec.name,
+    )
+    return build(changed, mode)

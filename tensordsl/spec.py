@@ -1,0 +1,55 @@
+"""What a function is before it is compiled: its inputs, outputs, updates and how calls bind arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensordsl.arguments import Parameter
+from tensordsl.graph import Apply, Origin, Variable, toposort
+from tensordsl.shared import TensorSharedVariable
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionSpec:
+    """What a function is, before it is compiled.
+
+    inputs: the operands of a call, in order, without owner; shared: in order of first use, targets of updates included;
+    outputs; updates: (shared variable, new value) pairs; parameters: how calls bind arguments; borrow: per output;
+    form: "one" (the bare output), "list", or the keys of a dict; name, origin: for messages.
+    """
+
+    inputs: tuple[Variable, ...]
+    shared: tuple[TensorSharedVariable, ...]
+    outputs: tuple[Variable, ...]
+    updates: tuple[tuple[TensorSharedVariable, Variable], ...]
+    parameters: tuple[Parameter, ...]
+    borrow: tuple[bool, ...]
+    form: str | tuple[str, ...]
+    name: str
+    origin: Origin | None
+
+    @property
+    def results(self) -> tuple[Variable, ...]:
+        """Everything that a call computes: the outputs, then the new values of the shared variables."""
+        return (*self.outputs, *(value for _, value in self.updates))
+
+    def nodes(self) -> list[Apply]:
+        """The applications in the order that messages count them in."""
+        return toposort(self.results, self.inputs)
+
+    def pack(self, values: list[Array]) -> Any:
+        """The outputs in the form that the user asked for."""
+        if self.form == "one":
+            return values[0]
+        return values if self.form == "list" else dict(zip(self.form, values, strict=True))
+
+
+def shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]) -> tuple[TensorSharedVariable, ...]:
+    used = [v for v in reached if isinstance(v, TensorSharedVariable)]
+    return tuple(dict.fromkeys([*used, *(shared for shared, _ in pairs)]))
