@@ -134,6 +134,7 @@ class Extents:
         self.constraints: list[Constraint] = []
         self.node: int | None = None  # the user's application that is being lowered
         self._same: dict[Atom, Length] = {}
+        self._whole: dict[Extent, Length] = {}
         self._known: set[Any] = set()
 
     # the Dims protocol; `operand` is an IR value
@@ -168,9 +169,7 @@ class Extents:
         if isinstance(a, int) and isinstance(b, int):
             raise ValueError(f"{what}: {a} != {b}")
         self.require(a, b, what)
-        if isinstance(b, int):
-            a, b = b, a
-        self._unify(b, a)
+        self._unify(a, b)
         return self.find(a)
 
     def broadcast(self, dims: Sequence[Length]) -> Length:
@@ -189,21 +188,40 @@ class Extents:
             self.constraints.append(Constraint(a, b, what, self.node, relation))
 
     def _unify(self, a: Length, b: Length) -> None:
-        """From here on the atom a stands for b, where a is one atom that b does not contain."""
+        """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a whole."""
+        if (_known_when(a), isinstance(a, Extent)) < (_known_when(b), isinstance(b, Extent)):
+            a, b = b, a
         for x, y in ((a, b), (b, a)):
-            if isinstance(x, Extent) and len(x.terms) == 1 and x.terms[0][1] == 1 and len(x.terms[0][0]) == 1:
-                own = x.terms[0][0][0]
-                if own not in atoms(y):
-                    self._same[own] = y
-                    return
+            own = _single_atom(x)
+            if own is not None and _known_when(x) >= _known_when(y) and own not in atoms(y):
+                self._same[own] = y
+                return
+        if isinstance(a, Extent):
+            self._whole[a] = b
 
     def find(self, a: Length) -> Length:
         """The representative of `a` under all constraints so far."""
-        if not self._same or not isinstance(a, Extent):
+        if not isinstance(a, Extent) or not (self._same or self._whole):
             return a
-        while isinstance(a, Extent) and any(x in self._same for m, _ in a.terms for x in m):
-            a = _substitute(a, self._same)
+        for _ in range(64):  # each round replaces by what is known earlier; a bound keeps odd constraints harmless
+            if isinstance(a, Extent) and a in self._whole:
+                a = self._whole[a]
+            elif isinstance(a, Extent) and any(x in self._same for m, _ in a.terms for x in m):
+                a = _substitute(a, self._same)
+            else:
+                break
         return a
+
+
+def _known_when(a: Length) -> int:
+    """When a length is known: -1 at entry, else with the last value that it depends on."""
+    return max((x[1] for x in atoms(a) if x[0] in ("value", "result")), default=-1)
+
+
+def _single_atom(a: Length) -> Atom | None:
+    if isinstance(a, Extent) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
+        return a.terms[0][0][0]
+    return None
 
 
 def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:

@@ -114,7 +114,7 @@ class Graph:
     def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
         """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
         dtypes = tuple(v.dtype for v in operands)
-        loop = row.meaning.loop(*dtypes, **attrs) if attrs else row.meaning.loop(*dtypes)
+        loop = row.meaning.loop(*dtypes)
         operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
         dtype = row.dtype(*dtypes, **attrs)
         return self.make("map", operands, dtype, self.broadcast(operands), row=row, args=attrs)

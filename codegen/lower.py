@@ -200,6 +200,10 @@ def lower_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> list[V
     x, *ints = operands
     g = low.graph
     bounds = tuple(_bounds(g, entry, x.shape[d], ints) for d, entry in enumerate(node.attrs["index"]))
+    if x.op == "concatenate" and x.rank == 1 and not bounds[0][3]:  # x.shape[0]: an item of a vector of items
+        parts, k = x.operands, bounds[0][0]
+        if all(v.shape == (1,) for v in parts) and isinstance(k, int):
+            return [g.move(parts[k], (None,), ())]
     shape = [b[1] for b in bounds if b[3]]
     return [_slice(g, x, bounds, shape, node.attrs["index"], ints)]
 

@@ -292,10 +292,10 @@ def _check(
             raise Cut(_argument(pull, s), "R3")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     for s in scalars:
-        if s.op == "result" and id(s) not in own and id(s) in tensor:
-            if s.args[0].axes != parallel:
+        if s.op == "result" and id(s) in tensor:
+            if s.args[0].axes != parallel and id(s) not in own:
                 raise Cut(tensor[id(s)], "R3")
-            if not parallel and outputs and any(a for axes, o in pulled for a in axes if o is not s and _uses(s, o)):
+            if not parallel and outputs and any(any(axes) and _uses(s, o) for axes, o in pulled):
                 raise Cut(tensor[id(s)], "R5")
         row = parallel if reduces else frozenset()
         for a in s.args:
