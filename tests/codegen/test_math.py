@@ -109,3 +109,14 @@ def test_coefficients_are_what_the_tool_makes():
     exec(made.stdout, fresh)
     tables = {name: value for name, value in vars(coefficients).items() if name.isupper()}
     assert tables == {name: value for name, value in fresh.items() if name.isupper()}
+
+
+def test_documented_table_states_the_bounds():
+    text = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ][1:]
+    assert [row[0] for row in rows] == list(MATH)
+    for name, bound64, max64, _, _, bound32, max32, *_ in rows:
+        assert (float(bound64), float(bound32)) == (ACCURACY[name]["float64"], ACCURACY[name]["float32"]), name
+        assert float(max64) <= float(bound64) and float(max32) <= float(bound32), name
