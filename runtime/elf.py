@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-import sys
 from collections.abc import Sequence
 
 from tensordsl.runtime.layout import libc
@@ -22,47 +21,17 @@ X86_64 = 62
 # relocation type -> (struct format, relative to the place)
 RELOCATIONS = {1: ("<Q", False), 2: ("<i", True), 4: ("<i", True), 24: ("<q", True)}
 
-_mmap = libc.mmap
-_mmap.restype, _mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _mprotect = libc.mprotect
 _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_munmap = libc.munmap
-_munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
 class LoadError(Exception):
     """An object file that we do not load: damaged, of another machine, or with an external symbol."""
 
 
-class Code(int):
-    """A mapping of machine code: address * 2^64 + size.
-
-    It is unmapped with its last reference, but not when the interpreter ends, for a thread may be in it.  An integer,
-    because the garbage collector neither finalises nor clears those before their last user is gone.
-    """
-
-    __slots__ = ()
-
-    @property
-    def address(self) -> int:
-        return int(self) >> 64
-
-    @property
-    def size(self) -> int:
-        return int(self) & (2**64 - 1)
-
-    def __del__(self, _munmap: object = _munmap, _is_finalizing: object = sys.is_finalizing) -> None:
-        if not _is_finalizing():  # type: ignore[operator]
-            _munmap(int(self) >> 64, int(self) & (2**64 - 1))  # type: ignore[operator]
-
-
-def _new_code(size: int) -> Code:
-    """Fresh writable memory for so many bytes."""
-    size = max(1, -(-size // mmap.PAGESIZE)) * mmap.PAGESIZE
-    address = _mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
-    if address in (None, 2**64 - 1):
-        raise MemoryError(f"no memory for {size} bytes of code")
-    return Code(address << 64 | size)
+# A mapping goes with its last reference and with nothing else: the garbage collector neither finalises nor clears it.
+# Who calls a function holds it, so that a thread that is in the code when the interpreter ends keeps it mapped.
+Code = mmap.mmap
 
 
 class _Object:
@@ -147,8 +116,10 @@ def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[lis
     for data, _ in objects:
         parsed.append(_Object(data, -(-end // 64) * 64))
         end = parsed[-1].end
-    code = _new_code(end)
-    base = code.address
+    size = max(1, -(-end // mmap.PAGESIZE)) * mmap.PAGESIZE
+    flags, access = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE
+    code = mmap.mmap(-1, size, flags=flags, prot=access)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(code))
     addresses = []
     for item, (_, wanted) in zip(parsed, objects, strict=True):
         item.copy_to(base)
@@ -160,6 +131,6 @@ def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[lis
             raise LoadError(f"damaged object file: {error}") from error
         except KeyError as error:
             raise LoadError(f"the object file lacks {error}") from None
-    if _mprotect(base, code.size, mmap.PROT_READ | mmap.PROT_EXEC):
+    if _mprotect(base, size, mmap.PROT_READ | mmap.PROT_EXEC):
         raise LoadError("the system does not allow memory to become executable")
     return code, addresses

@@ -12,7 +12,7 @@ from tensordsl.codegen import abi
 from tensordsl.runtime import library
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
-from tensordsl.runtime.layout import address_of, api, function_address, peek, poke
+from tensordsl.runtime.layout import address_of, api, function_address, immortalise, peek, poke
 from tensordsl.runtime.state import Cell, wait_for
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
@@ -68,7 +68,7 @@ def _context(
     """The address of a context, and what it points to.
 
     The collector can call a function while it takes a cycle apart, so nothing that native code reads may be an object
-    that it clears: tuples, bytearrays and `elf.Code` are not.
+    that it clears or finalises: tuples, bytearrays, mappings and arrays are not.
     """
     code, kernels, program = executable.load()
     args, outputs = executable.meta["args"], executable.meta["outputs"]
@@ -168,7 +168,7 @@ _allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize
 def function_type() -> type:
     """The type of compiled functions, made once per process.  It takes methods by assignment."""
     if not _made:
-        dead = _dead_context()
+        _dead_context()
         members = (_Member * 4)(
             _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
             _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),
@@ -186,20 +186,21 @@ def function_type() -> type:
         flags = DEFAULT_FLAGS | HAVE_GC | HAVE_VECTORCALL | DISALLOW_INSTANTIATION
         spec = _Spec(b"tensordsl.Function", abi.FN_SIZE, 0, flags, ctypes.addressof(slots))
         make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", api))
-        _made.extend((make(ctypes.addressof(spec)), members, slots, spec, dead))
+        _made.extend((make(ctypes.addressof(spec)), members, slots, spec))
     kind = _made[0]
     assert isinstance(kind, type)
     return kind
 
 
-def _dead_context() -> Any:
+def _dead_context() -> None:
     """What a collected function calls: a context that refuses every argument, and a slow path that raises."""
     context = (ctypes.c_int64 * (abi.CTX_SIZE // 8))()
+    immortalise(context)
+    immortalise(_cleared)
     context[abi.CTX_RT // 8] = library.table()
     context[abi.CTX_N_ARGS // 8] = -1
     library.set_entry("dead_ctx", ctypes.addressof(context))
     library.set_entry("dead_slow", id(_cleared))
-    return context
 
 
 def _instance(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:

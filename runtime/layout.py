@@ -32,6 +32,11 @@ def address_of(buffer: bytearray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
 
+def immortalise(obj: Any) -> None:
+    """Keep an object for good: a thread may use it when the interpreter has ended for Python code."""
+    ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))(id(obj))
+
+
 def function_address(library: Any, name: str) -> int:
     """The address of a C function.  Raises AttributeError."""
     return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0

@@ -14,6 +14,7 @@ from typing import Any
 from tensordsl.codegen import abi
 from tensordsl.runtime import cache, elf, memory
 from tensordsl.runtime.blas import find_blas
+from tensordsl.runtime.layout import immortalise
 
 
 class _State:
@@ -71,6 +72,7 @@ def _load(name: str) -> None:
         loaded = elf.load([(blob, wanted)])
         cache.put(key, blob)
     code, [addresses] = loaded
+    immortalise(code)
     if name.startswith("gemm_"):
         blas = find_blas()
         for entry, value in zip(("blas_int", "cblas_float64", "cblas_float32"), blas, strict=True):

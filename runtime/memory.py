@@ -7,11 +7,12 @@ import ctypes
 import numpy as np
 
 from tensordsl.codegen import abi
-from tensordsl.runtime.layout import api, function_address, libc, numpy_api, peek, poke
+from tensordsl.runtime.layout import api, function_address, immortalise, libc, numpy_api, peek, poke
 
 Table = ctypes.c_void_p * len(abi.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (abi.POOL_SIZE // 8))()
+immortalise(_pool)
 _free = libc.free
 _free.argtypes = [ctypes.c_void_p]
 
@@ -19,6 +20,7 @@ _free.argtypes = [ctypes.c_void_p]
 def new_table() -> ctypes.Array[ctypes.c_void_p]:
     """A table with everything but the library's own functions and the BLAS, which stand as NULL."""
     table = Table()
+    immortalise(table)
     for name in abi.CPYTHON_NAMES:
         table[abi.RT[name] // 8] = function_address(api, name)
     for name in abi.LIBC_NAMES:

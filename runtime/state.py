@@ -12,7 +12,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import library
-from tensordsl.runtime.layout import address_of, api, peek, poke
+from tensordsl.runtime.layout import api, peek, poke
 
 WAIT, LONGEST_WAIT = 20e-6, 1e-3  # seconds between two looks at a lock
 REENTRY = "a shared variable is in use by this very call: a callback or signal handler may not touch it again"
@@ -21,20 +21,19 @@ _cells: weakref.WeakSet[Cell]
 _incref, _decref = (ctypes.PYFUNCTYPE(None, ctypes.c_void_p)((name, api)) for name in ("Py_IncRef", "Py_DecRef"))
 
 
-class _Words(bytearray):
-    """A cell's memory; it owns the references in it.
-
-    The collector neither finalises nor clears a bytearray, so that functions that are collected with their cells can
-    use them to the end.
-    """
-
-    __slots__ = ()
-
-    def __del__(self, _decref: object = _decref) -> None:
-        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
-            obj = int.from_bytes(self[offset : offset + 8], "little")
-            if obj:
-                _decref(obj)  # type: ignore[operator]
+# A cell's memory is a NumPy record: its two object fields are references that NumPy drops with the record, and the
+# garbage collector neither finalises nor clears arrays, so that functions collected with their cells can use them to
+# the end.
+_FIELDS = {abi.SRC_DATA: "i8", abi.SRC_DIMS: "i8", abi.SRC_STRIDES: "i8", abi.CELL_LOCK: "i8", abi.CELL_ITEMSIZE: "i8"}
+_FIELDS |= {abi.CELL_ARRAY: "O", abi.CELL_SPARE: "O"}
+_RECORD = np.dtype(
+    {
+        "names": [f"at{offset}" for offset in _FIELDS],
+        "formats": list(_FIELDS.values()),
+        "offsets": list(_FIELDS),
+        "itemsize": abi.CELL_SIZE,
+    }
+)
 
 
 class Cell:
@@ -48,8 +47,11 @@ class Cell:
     def __init__(self, array: np.ndarray) -> None:
         self.dtype, self.ndim = array.dtype, array.ndim
         self._check(array)
-        self.words = _Words(abi.CELL_SIZE)
-        self.address = address_of(self.words)
+        self.words = np.zeros((), _RECORD)
+        self.address = peek(id(self.words) + abi.ND_DATA)
+        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
+            _decref(peek(self.address + offset))  # NumPy's zero of an object field is an object
+            poke(self.address + offset, 0)
         _incref(id(array))
         poke(self.address + abi.CELL_ARRAY, id(array))
         poke(self.address + abi.CELL_ITEMSIZE, array.dtype.itemsize)

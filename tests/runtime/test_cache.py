@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tensordsl.codegen import target
 from tensordsl.runtime import cache, library
 
 KEY = "a" * 40
@@ -185,7 +186,8 @@ def test_a_library_that_the_cache_has_spoilt_is_compiled_again(private, monkeypa
     cache.put(key, b"no object file")
     compiled = []
     monkeypatch.setattr(library._State, "compile", lambda name: compiled.append(name) or original(name))
-    original = __import__("tensordsl.codegen.target", fromlist=["target"]).library_objects
+    original = target.library_objects
+    library.require("native")
     monkeypatch.setattr(library._State, "code", {})
     before = dict(library._State.symbols), bytes(library._State.table)
     library._load("native")
