@@ -18,6 +18,7 @@ import numpy as np
 from tensordsl.codegen import abi
 from tensordsl.runtime.faults import Busy, error
 from tensordsl.runtime.layout import poke
+from tensordsl.runtime.state import REENTRY
 
 if TYPE_CHECKING:  # at run time a program is data: instructions are told apart by the names of their classes
     from tensordsl.codegen import program as p
@@ -338,8 +339,8 @@ class _Runner:
 
     def prepare(self, i: p.Prepare) -> None:
         storage, want = self.shared[i.shared], tuple(self.values[d] for d in i.dims)
-        if storage.lock and not self.pinned:
-            raise self.fail(abi.ERR_BUSY, i.site, ())
+        if not self.pinned:
+            self.wait_for([storage], i.site)
         if not i.fresh and not self.pinned and storage.is_exclusive(want):
             self.values[i.dst] = storage.array.ctypes.data
             return
@@ -413,11 +414,18 @@ class _Runner:
         self.close(mark)
 
     # -- state --------------------------------------------------------------------------------------------------------
+    def wait_for(self, storages: Sequence[Storage | CellStorage], site: int) -> None:
+        """Busy while another thread's call has pinned one of them; an error if it is a call further up."""
+        for storage in storages:
+            if storage.lock == threading.get_ident():
+                raise RuntimeError(REENTRY)
+            if storage.lock:
+                raise self.fail(abi.ERR_BUSY, site, ())
+
     def pin(self, i: p.Pin) -> None:
         if self.values[i.work] <= i.threshold:
             return
-        if any(s.lock for s in self.shared):
-            raise self.fail(abi.ERR_BUSY, i.site, ())
+        self.wait_for(self.shared, i.site)
         for storage, slot in zip(self.shared, i.slots, strict=True):
             storage.lock = threading.get_ident()
             self.objs[slot] = storage.array

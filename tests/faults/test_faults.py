@@ -287,6 +287,14 @@ def test_a_host_function_may_not_call_its_function_again() -> None:
     with pytest.raises(RuntimeError, match="in use by this very call"):
         made[0](*args)
     assert observe() == before
+    program, storages = case.make(), [plan.Storage(a) for a in case.state()]
+
+    def again(x: Any) -> Any:
+        return [plan.run(program, [x], storages, numpy_kernels("host", program), [again])]
+
+    with pytest.raises(RuntimeError, match="in use by this very call"):
+        again(args[0])
+    assert not storages[0].lock and (storages[0].array == case.state()[0]).all()
 
 
 def test_what_a_host_function_keeps_is_its_own() -> None:
