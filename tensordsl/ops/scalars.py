@@ -63,7 +63,8 @@ def _product(b: Any, x: Any, n: int) -> Any:
 # -- oracles that NumPy lacks ----------------------------------------------------------------------------------------
 def numpy_power(x: Any, y: Any) -> Any:
     if x.dtype.kind not in "iu":
-        return np.power(x, y)
+        # A full array of exponents: for one exponent NumPy takes shortcuts with other results for -0.0 and -inf.
+        return np.power(x, np.array(np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape))))
     inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 1, -1, 1), 0)) if x.dtype.kind == "i" else 0
     return np.where(y < 0, np.asarray(inverse).astype(x.dtype), np.power(x, np.where(y < 0, 0, y)))
 
@@ -81,8 +82,8 @@ def lgamma(x: float) -> float:
 
 def digamma(x: float) -> float:
     """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
-    if math.isnan(x) or x == math.inf:
-        return x
+    if not math.isfinite(x):
+        return math.nan if x < 0 else x
     if x == 0:
         return -math.copysign(math.inf, x)
     if x < 0:
@@ -100,7 +101,7 @@ def digamma(x: float) -> float:
 
 def numpy_sigmoid(x: Any) -> Any:
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)) + x * 0 if np.isnan(x).any() else np.where(x >= 0, 1, e) / (1 + e)
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
 def numpy_softplus(x: Any) -> Any:

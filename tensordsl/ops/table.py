@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.graph import Op
-from tensordsl.ops import elementwise, index, linalg, nnet, reduce, shape
+from tensordsl.ops import control, elementwise, index, linalg, nnet, reduce, shape
 
-OPS: dict[str, Op] = {
-    row.name: row for module in (elementwise, shape, reduce, linalg, index, nnet) for row in module.ROWS
-}
+MODULES = (elementwise, shape, reduce, linalg, index, nnet, control)
+OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}
