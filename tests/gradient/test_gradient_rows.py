@@ -87,7 +87,8 @@ ELSEWHERE = {
     "for": "tests/gradient/test_loop_gradient.py", "ifelse": "tests/gradient/test_loop_gradient.py",
     "print": "tests/ops/test_control.py", "assert": "tests/ops/test_control.py",
     **dict.fromkeys(
-        ("consider_constant", "zero_grad", "disconnected_grad", "grad_clip", "grad_scale"), "tests/gradient/test_grad.py"
+        ("consider_constant", "zero_grad", "disconnected_grad", "grad_clip", "grad_scale"),
+        "tests/gradient/test_grad.py",
     ),
 }  # fmt: skip
 
