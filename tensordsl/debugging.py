@@ -68,7 +68,7 @@ def trace(
         if before is not None:
             before(index, node, operands)
         try:
-            results = _compute(node, values)
+            results = _compute(node, values) if until is None else _compute_silently(node, values)
         except Exception as error:
             raise report(error, spec, node, operands) from error
         values.update(zip(node.outputs, results, strict=True))
@@ -108,6 +108,15 @@ def _compute(node: Apply, values: Values) -> list[Array]:
     if isinstance(node.op.meaning, Elementwise) and len(operands) > 1:
         check_broadcast(node, operands)
     return list(evaluate_node(node, operands))
+
+
+def _compute_silently(node: Apply, values: Values) -> list[Array]:
+    """`_compute` for a second evaluation, which must not be heard: nothing is printed, no callback called."""
+    if node.op.name in ("print", "assert"):
+        return [_value(node.inputs[0], values)]
+    if node.op.effect:
+        raise RuntimeError(f"{node.op.name} has effects and is not evaluated again")
+    return _compute(node, values)
 
 
 def check_broadcast(node: Apply, operands: Sequence[Array]) -> None:
@@ -331,14 +340,12 @@ ERRORS: dict[str, type[Exception]] = {
 def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, args: Sequence[Array]) -> None:
     """Raise the error that a compiled function recorded at `site`; the state is as before the call.
 
-    site: kind (a key of `ERRORS`); node: the position in `spec.nodes()`, or None; text: the first line, in which
-    {0}, {1}, {2} stand for `values`; names: what the values are, appended if the text has no place for them.
-    The operands shown come from the reference evaluator.
+    site: kind (a key of `ERRORS`); node: the position in `spec.nodes()`, or None; text: what is wrong; names: what the
+    `values` are.  The operands shown come from the reference evaluator, and its words are preferred: they hold the
+    shapes.
     """
     text = site.get("text") or site["kind"]
-    if "{" in text:
-        text = text.format(*values)
-    elif site.get("names"):
+    if site.get("names"):
         text += " (" + ", ".join(f"{name} = {value}" for name, value in zip(site["names"], values, strict=False)) + ")"
     error = ERRORS.get(site["kind"], RuntimeError)(text)
     index = site.get("node")
@@ -346,7 +353,22 @@ def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, 
     if index is None or not 0 <= index < len(nodes):
         raise error
     node = nodes[index]
-    raise report(error, spec, node, operands_of(spec, node, args)) from None
+    operands = operands_of(spec, node, args)
+    if operands is not None and site["kind"] in ("check", "index"):
+        error = _reference_error(node, operands) or error
+    raise report(error, spec, node, operands) from None
+
+
+def _reference_error(node: Apply, operands: list[Array]) -> Exception | None:
+    """What the reference evaluator says of the operands, if it refuses them."""
+    values = {v: array for v, array in zip(node.inputs, operands, strict=True) if not isinstance(v, Constant)}
+    try:
+        _compute_silently(node, values)
+    except (ValueError, IndexError) as error:
+        return error
+    except Exception:  # not the error that the compiled function found
+        return None
+    return None
 
 
 def operands_of(spec: FunctionSpec, node: Apply, args: Sequence[Array]) -> list[Array] | None:

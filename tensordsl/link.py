@@ -10,6 +10,7 @@ import numpy as np
 
 from tensordsl import debugging
 from tensordsl.arguments import Parameter, normalise
+from tensordsl.config import on_change
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
@@ -51,6 +52,7 @@ def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
     from tensordsl.codegen.pipeline import compile_spec  # late: they load the compiler and the run time
     from tensordsl.runtime.entry import make_function
 
+    start_runtime()
     compiled = compile_spec(spec, mode)
     sites = compiled.executable.meta.get("sites", {})
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
@@ -65,6 +67,30 @@ def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
 
     cells = [shared.cell for shared in spec.shared]
     return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=compiled.hosts)
+
+
+def start_runtime() -> None:
+    """Tell the run time, once, where its disk cache is and how its library is compiled."""
+    if _started:
+        return
+    import os
+
+    from tensordsl.codegen import abi
+    from tensordsl.runtime import cache, library
+
+    on_change("compiledir", cache.set_directory)
+    folder = os.path.dirname(os.path.realpath(abi.__file__))
+    library.install(_compile_library, cache.sources_version([folder]))
+    _started.append(True)
+
+
+_started: list[bool] = []
+
+
+def _compile_library(name: str) -> bytes:
+    from tensordsl.codegen import target  # late: a warm start needs no compiler
+
+    return target.library_objects(name)
 
 
 def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
