@@ -394,26 +394,14 @@ class _Checker:
 
 
 EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
-    p.Extent: _Checker.check_source,
-    p.Stride: _Checker.check_source,
-    p.Data: _Checker.check_source,
-    p.Arith: _Checker.check_op,
-    p.Compare: _Checker.check_op,
-    p.Check: _Checker.check_op,
-    p.NewOut: _Checker.check_new_out,
-    p.NewList: _Checker.check_new_list,
-    p.Prepare: _Checker.check_prepare,
-    p.Launch: _Checker.check_launch,
-    p.Gemm: _Checker.check_gemm,
-    p.HostCall: _Checker.check_host,
-    p.For: _Checker.check_for,
-    p.If: _Checker.check_if,
-    p.Pin: _Checker.check_pin,
-    p.ReleaseGil: _Checker.check_release,
-    p.AcquireGil: _Checker.check_acquire,
-    p.Commit: _Checker.check_commit,
+    p.Extent: _Checker.check_source, p.Stride: _Checker.check_source, p.Data: _Checker.check_source,
+    p.Arith: _Checker.check_op, p.Compare: _Checker.check_op, p.Check: _Checker.check_op,
+    p.NewOut: _Checker.check_new_out, p.NewList: _Checker.check_new_list, p.Prepare: _Checker.check_prepare,
+    p.Launch: _Checker.check_launch, p.Gemm: _Checker.check_gemm, p.HostCall: _Checker.check_host,
+    p.For: _Checker.check_for, p.If: _Checker.check_if, p.Pin: _Checker.check_pin,
+    p.ReleaseGil: _Checker.check_release, p.AcquireGil: _Checker.check_acquire, p.Commit: _Checker.check_commit,
     p.Return: _Checker.check_return,
-}
+}  # fmt: skip
 
 
 def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
