@@ -14,6 +14,7 @@ from tensordsl.codegen.lower import lower
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.verify_program import verify
 from tensordsl.graph import Variable
+from tensordsl.runtime import cache
 from tensordsl.runtime.executable import Executable
 
 
@@ -26,14 +27,14 @@ class Compiled:
 
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
-    updates: Sequence[tuple[Variable, Variable]], single: bool,
+    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
 ) -> Compiled:  # fmt: skip
     lowered = lower(inputs, shared, outputs, updates)
     program, _ = build_program(
         name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width()
     )
     verify(program)
-    kernels = target.compile_object(module_text(program.plans), 2) if program.plans else b""
+    kernels = kernel_object(module_text(program.plans)) if program.plans else b""
     host = target.compile_object(emit_program(program), 0)
     meta = {
         "name": name,
@@ -44,3 +45,13 @@ def compile_graph(
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     return Compiled(Executable(meta, kernels, host), lowered.hosts, program)
+
+
+def kernel_object(text: str) -> bytes:
+    """The object of a module of kernels, from the disk cache if it has one of the same text."""
+    key = cache.key("kernels", cache.compiler_version(), text)
+    blob = cache.get(key)
+    if blob is None:
+        blob = target.compile_object(text, 2)
+        cache.put(key, blob)
+    return blob

@@ -1,0 +1,112 @@
+"""A function's graph as object code, from the caches where they have it.
+
+Two levels: the graph's key leads to the whole executable, so that a warm start runs no pass and imports no compiler; a
+kernel module's text leads to its object.  Both levels are kept on disk (`runtime.cache`) and, by the graph's key, in
+the process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import tensordsl
+from tensordsl.codegen.graph_key import graph_key
+from tensordsl.runtime import cache, library
+from tensordsl.runtime.executable import Executable
+
+IN_PROCESS = 512  # executables kept
+
+
+@dataclass(slots=True)
+class Compiled:
+    """`executable` and the Python callables of its host calls; `program` if it was built now."""
+
+    executable: Executable
+    hosts: list[Any]
+    program: Any = None
+    origin: str = "compiled"  # or "process", "disk"
+
+
+class _State:
+    executables: dict[str, Executable] = {}
+    version = ""
+    directory: Any = ()
+
+
+def compile_spec(spec: Any, mode: Any) -> Compiled:
+    """The object code of a `tensordsl.spec.FunctionSpec`; of the mode only the choice of passes matters."""
+    start = time.perf_counter()
+    _prepare()
+    outputs, updates = list(spec.outputs), list(spec.updates)
+    roots = [*outputs, *(value for _, value in updates)]
+    text = graph_key(spec.inputs, spec.shared, roots)
+    single = spec.form == "one"
+    key = None
+    if text is not None:
+        targets = [spec.shared.index(target) for target, _ in updates]
+        key = cache.key(_State.version, _choices(mode), f"{len(outputs)},{single},{targets}", text)
+        found = _State.executables.get(key)
+        if found is not None:
+            return _report(Compiled(found, [], origin="process"), spec, start)
+        blob = cache.get(key)
+        if blob is not None:
+            return _report(Compiled(_remember(key, Executable.from_bytes(blob)), [], origin="disk"), spec, start)
+    compiled = _compile(spec, outputs, updates, single, mode)
+    if key is not None:
+        _remember(key, compiled.executable)
+        cache.put(key, compiled.executable.to_bytes())
+    return _report(compiled, spec, start)
+
+
+def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mode: Any) -> Compiled:
+    from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
+
+    made = pipeline.compile_graph(spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode)
+    return Compiled(made.executable, made.hosts, made.program)
+
+
+def _remember(key: str, executable: Executable) -> Executable:
+    if len(_State.executables) >= IN_PROCESS:
+        _State.executables.pop(next(iter(_State.executables)))
+    _State.executables[key] = executable
+    return executable
+
+
+def _choices(mode: Any) -> str:
+    """What of a mode changes the code."""
+    if mode is None:
+        return ""
+    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)}"
+
+
+def _prepare() -> None:
+    """Tell the run time where the cache is and how to compile its library."""
+    from tensordsl.config import config
+
+    if _State.directory != config.compiledir:
+        _State.directory = config.compiledir
+        cache.set_directory(config.compiledir or None)
+    if not _State.version:
+        package = os.path.dirname(os.path.abspath(tensordsl.__file__))
+        folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
+        _State.version = cache.sources_version(folders) + cache.compiler_version()
+        library.install(_library_object, _State.version)
+
+
+def _library_object(name: str) -> bytes:
+    from tensordsl.codegen.target import library_objects  # late: the compiler
+
+    return library_objects(name)
+
+
+def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:
+    level = os.environ.get("TENSORDSL_DEBUG", "")
+    if level and level != "0":
+        import sys
+
+        ms = 1e3 * (time.perf_counter() - start)
+        print(f"tensordsl: {spec.name}: {compiled.origin} in {ms:.1f} ms", file=sys.stderr)
+    return compiled

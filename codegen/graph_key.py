@@ -1,0 +1,96 @@
+"""A user's graph as bytes: equal for graphs that compile to the same code, in any process.
+
+It names ops by their rows, variables by position, constants by their bytes.  A graph that holds a user's callable has no
+key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Apply, Constant, Kernel, Variable, toposort
+
+HOSTS = frozenset(("print", "host", "inc_take"))  # kernels that call back into Python
+
+
+def graph_key(inputs: Sequence[Variable], shared: Sequence[Variable], roots: Sequence[Variable]) -> str | None:
+    """The graph's text, or None if it can't be told by one."""
+    writer = _Writer()
+    for v in (*inputs, *shared):
+        writer.declare(v)
+    writer.parts.append(f"|{len(inputs)}|{len(shared)}|")
+    if not writer.graph(roots):
+        return None
+    return "".join(writer.parts)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.number: dict[int, int] = {}
+
+    def declare(self, v: Variable) -> None:
+        self.number.setdefault(id(v), len(self.number))
+        self.parts.append(f"{v.type.dtype}{v.type.shape};")
+
+    def reference(self, v: Variable) -> int:
+        known = self.number.get(id(v))
+        if known is None:
+            known = self.number[id(v)] = len(self.number)
+            if isinstance(v, Constant):
+                data = np.asarray(v.data)
+                self.parts.append(f"c{data.dtype}{data.shape}{data.tobytes().hex()};")
+            else:
+                self.parts.append(f"f{v.type.dtype}{v.type.shape};")
+        return known
+
+    def graph(self, roots: Sequence[Variable]) -> bool:
+        for node in toposort(roots):
+            if not self.apply(node):
+                return False
+        self.parts.append("r" + ",".join(str(self.reference(v)) for v in roots) + "|")
+        return True
+
+    def apply(self, node: Apply) -> bool:
+        meaning = node.op.meaning
+        if isinstance(meaning, Kernel) and meaning.name in HOSTS:
+            return False
+        operands = ",".join([str(self.reference(v)) for v in node.inputs])
+        attrs = []
+        for name, value in node.attrs.items():
+            text = self.attribute(value)
+            if text is None:
+                return False
+            attrs.append(f"{name}={text}")
+        self.parts.append(f"{node.op.name}({operands}){{{','.join(attrs)}}}")
+        for v in node.outputs:
+            self.number[id(v)] = len(self.number)
+        return True
+
+    def attribute(self, value: Any) -> str | None:
+        if value is None or isinstance(value, bool | int | str):
+            return repr(value)
+        if isinstance(value, float):
+            return value.hex()
+        if isinstance(value, tuple | list):
+            items = [self.attribute(x) for x in value]
+            return None if None in items else f"({','.join(map(str, items))})"
+        if isinstance(value, np.ndarray | np.generic):
+            array = np.asarray(value)
+            return f"a{array.dtype}{array.shape}{array.tobytes().hex()}"
+        return self.body(value)
+
+    def body(self, value: Any) -> str | None:
+        """A loop's body: its parameters, then its graph."""
+        if not hasattr(value, "carried") or not hasattr(value, "stacked"):
+            return None
+        outer, self.parts = self.parts, []
+        for v in (value.index, *value.carried, *value.invariants):
+            self.declare(v)
+        complete = self.graph([*value.next, *value.stacked])
+        inner, self.parts = self.parts, outer
+        counts = f"{len(value.carried)},{len(value.invariants)},{len(value.next)},{len(value.stacked)}"
+        return f"[{counts}:{''.join(inner)}]" if complete else None
