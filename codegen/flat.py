@@ -16,6 +16,8 @@ from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
 NO_AREA = -1
+STATE_LANES = 8  # of a block's state in scratch, at most
+NO_POSITION = 2**31 - 1  # of no element, in a block
 
 
 @dataclass(slots=True)
@@ -32,8 +34,8 @@ class Entry:
 class Kernel:
     """The text of one kernel; `width` lanes, or straight-line code at one lane (`loops` false)."""
 
-    def __init__(self, name: str, width: int, loops: bool) -> None:
-        self.name, self.width, self.loops = name, width, loops
+    def __init__(self, name: str, width: int, loops: bool, lane: int = -1) -> None:
+        self.name, self.width, self.loops, self.lane = name, width, loops, lane
         self.entries: dict[tuple[int, int, int], Entry] = {}
         self.before, self.body, self.after = Code("s"), Code("v"), Code("q")
         if not loops:
@@ -169,35 +171,62 @@ class Kernel:
         return self.body.op(f"icmp ne {t} {value}, zeroinitializer") if dtype == "bool" else value
 
     # -- reductions
-    def part(self, code: Code, reduce: Val, part: str, operands: Sequence[str], W: int) -> list[str]:
+    def part(
+        self, code: Code, reduce: Val, part: str, operands: Sequence[str], W: int, types: tuple[str, ...] | None = None
+    ) -> list[str]:
         """A reducer's step, combine or finish in line."""
-        params, results = region(reduce.attr[0], part, reduce.type)
+        params, results = region(reduce.attr[0], part, types or reduce.type)
         env = {id(p): x for p, x in zip(params, operands, strict=True)}
         emit(code, results, env, W)
         return [env[id(r)] for r in results]
 
     def accumulate(self, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
         """Rows mode: step in registers from the identity; then dead lanes become the identity again and the block's
-        state is combined into the total in scratch."""
-        W, reducer = self.width, reduce.attr[0]
-        types, identity = reducer.state(reduce.type), reducer.identity(reduce.type)
-        initial = [constant(k, t, W) for t, k in zip(types, identity, strict=True)]
+        state is combined into the total in scratch.  A second operand less than the reducer has is a narrow position."""
+        reducer, types = reduce.attr[0], reduce.attr[0].state(reduce.type)
+        identity = reducer.identity(reduce.type)
+        narrow = len(operands) < len(reduce.args)
+        if narrow:
+            operands = [*operands, self.narrow_position()]
+            stepped, start = (types[0], "int32"), (identity[0], NO_POSITION)
+        else:
+            stepped, start = types, identity
+        W = self.width
+        initial = [constant(k, t, W) for t, k in zip(stepped, start, strict=True)]
         names = [f"%r{number}.{k}" for k in range(len(types))]
-        following = self.part(self.body, reduce, "step", [*names, *operands], W)
+        step = (reduce.type[0], "int32") if narrow else reduce.type
+        following = self.part(self.body, reduce, "step", [*names, *operands], W, step)
         self.phis[:0] = [
-            (n, llvm_type(t, W), i, f) for n, t, i, f in zip(names, types, initial, following, strict=True)
+            (n, llvm_type(t, W), i, f) for n, t, i, f in zip(names, stepped, initial, following, strict=True)
         ]
-        mask = self.live_mask()
-        state = []
-        for t, f, i in zip(types, following, initial, strict=True):
+        state, mask = [], self.live_mask()
+        for t, f, i in zip(stepped, following, initial, strict=True):
             lanes = llvm_type(t, W)
             state.append(self.after.op(f"select {llvm_type('bool', W)} {mask}, {lanes} {f}, {lanes} {i}"))
+        while W > STATE_LANES:
+            state, W = self.halved(self.after, reduce, state, stepped, W, step), W // 2
+        if narrow:
+            state[1] = self.wide_position(state[1], identity[1], W)
         pointers = [self.pointer(INTERNAL, a) for a in areas]
         totals = [load(self.after, p, t, W) for p, t in zip(pointers, types, strict=True)]
-        for p, t, x in zip(
-            pointers, types, self.part(self.after, reduce, "combine", [*totals, *state], W), strict=True
-        ):
+        combined = self.part(self.after, reduce, "combine", [*totals, *state], W)
+        for p, t, x in zip(pointers, types, combined, strict=True):
             store(self.after, x, p, t, W)
+
+    def narrow_position(self) -> str:
+        """The lanes' positions in the block, int32."""
+        t, W = llvm_type("int32", self.width), self.width
+        start = splat(self.body, self.body.op("trunc i64 %i to i32"), "int32", W)
+        return self.body.op(f"add {t} {start}, <{', '.join(f'i32 {k}' for k in range(W))}>")
+
+    def wide_position(self, narrow: str, none: int, W: int) -> str:
+        """Behind the loop: a position along the lane axis from one in the block; of no element: `none`."""
+        code = self.after
+        t, u = llvm_type("int32", W), llvm_type("int64", W)
+        lost = code.op(f"icmp eq {t} {narrow}, {constant(NO_POSITION, 'int32', W)}")
+        base = splat(code, self.position(self.lane), "int64", W)
+        wide = code.op(f"add {u} {code.op(f'sext {t} {narrow} to {u}')}, {base}")
+        return code.op(f"select {llvm_type('bool', W)} {lost}, {u} {constant(none, 'int64', W)}, {u} {wide}")
 
     def live_mask(self) -> str:
         if "live" not in self._once:
@@ -213,9 +242,15 @@ class Kernel:
         code, types = self.before, reduce.attr[0].state(reduce.type)
         state = [load(code, self.pointer(INTERNAL, a), t, W) for a, t in zip(areas, types, strict=True)]
         while W > 1:
-            low, high = ([_half(code, x, t, W, k) for x, t in zip(state, types, strict=True)] for k in (0, 1))
-            state, W = self.part(code, reduce, "combine", [*low, *high], W // 2), W // 2
+            state, W = self.halved(code, reduce, state, types, W, reduce.type), W // 2
         return self.part(code, reduce, "finish", state, 1)
+
+    def halved(
+        self, code: Code, reduce: Val, state: list[str], dtypes: Sequence[str], W: int, types: tuple[str, ...]
+    ) -> list[str]:
+        """The upper half of the lanes combined into the lower one."""
+        low, high = ([_half(code, x, t, W, k) for x, t in zip(state, dtypes, strict=True)] for k in (0, 1))
+        return self.part(code, reduce, "combine", [*low, *high], W // 2, types)
 
     # -- text
     def sort(self) -> None:

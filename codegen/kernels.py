@@ -19,11 +19,11 @@ from typing import Any
 
 from tensordsl.codegen import nest_text as nest
 from tensordsl.codegen.descriptor import Blocks, Call, Fill, Loop, Node, descriptor, layout
-from tensordsl.codegen.flat import NO_AREA, Kernel
+from tensordsl.codegen.flat import NO_AREA, STATE_LANES, Kernel
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
-from tensordsl.codegen.schedule import kept, pass_roots, reach
+from tensordsl.codegen.schedule import kept, narrow_index, pass_lane, pass_roots, reach
 from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -107,8 +107,9 @@ class _Planner:
         self.areas.append((size, per_element))
         return len(self.areas) - 1
 
-    def kernel(self, width: int, loops: bool) -> Kernel:
-        self.kernels.append(Kernel(f"{self.name}_{len(self.kernels)}", width, loops))
+    def kernel(self, width: int, lane: str = "") -> Kernel:
+        """A new kernel: a loop along `lane`, or straight-line code at one lane."""
+        self.kernels.append(Kernel(f"{self.name}_{len(self.kernels)}", width, bool(lane), self.axis.get(lane, -1)))
         return self.kernels[-1]
 
     def varies(self, v: Val, lane: str) -> bool:
@@ -175,12 +176,15 @@ class _Planner:
         types = reduce.attr[0].state(reduce.type)
         if self.columns:
             return [self.area(0, ITEMSIZE[t]) for t in types]
-        return [self.area(ITEMSIZE[t] * width) for t in types]
+        return [self.area(ITEMSIZE[t] * min(width, STATE_LANES)) for t in types]
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
-        lane = self.schedule.lane
-        return lane if self.columns or lane in p.local else p.local[-1]
+        return pass_lane(p, self.schedule.lane, self.columns)
+
+    def stepped(self, reduce: Val, lane: str) -> tuple[Val, ...]:
+        """The operands of a reduction that its kernel computes as they stand."""
+        return reduce.args[:1] if not self.columns and narrow_index(reduce, lane) else reduce.args
 
     def point_nodes(self, number: int, p: Pass) -> list[Node]:
         """Fills, loops and calls of a pass."""
@@ -189,7 +193,7 @@ class _Planner:
         width = min(self.schedule.width) if self.columns else width
         outs = [o for o in self.stores(number, p)]
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
-        roots = [a for r in p.reduces for a in r.args] + [o.value for o in outs] + [v for v, _ in keeps]
+        roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         calls = self.vector_calls(roots, lane, width, None)
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         offsets = self.offsets
@@ -222,7 +226,8 @@ class _Planner:
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         for k, r in enumerate(p.reduces):
-            operands, areas = [kernel.lanes[id(a)] for a in r.args], self.states[id(r)]
+            operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
+            areas = self.states[id(r)]
             if not self.columns:
                 kernel.accumulate(k, r, operands, areas)
                 continue
@@ -249,7 +254,7 @@ class _Planner:
                 kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
             row.nodes = [*self.offsets, *calls]
             return
-        kernel = self.kernel(1, False)
+        kernel = self.kernel(1)
         self.scalar_values(kernel, roots, row)
         for v in row.demands.values():
             kernel.store_area(self.places[id(v)], v.type, kernel.scalars[id(v)])
@@ -292,7 +297,7 @@ class _Planner:
             if self.is_placed(v, row):
                 env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result":
-                self.bind_results(env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], row.width))
+                self.bind_results(env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES)))
         emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
@@ -343,13 +348,13 @@ class _Planner:
             mine, rest = operations[k * step : (k + 1) * step], operations[(k + 1) * step :]
             used = {id(a) for v in rest for a in v.args} | {id(v) for v in roots}
             exported = [v for v in mine if id(v) in used]
-            kernel = self.kernel(width, True)
+            kernel = self.kernel(width, lane)
             self.vector_values(kernel, exported, lane, row, temporaries)
             for v in exported:
                 temporaries[id(v)] = self.area(0, ITEMSIZE[v.type])
                 kernel.store_area(temporaries[id(v)], v.type, kernel.lanes[id(v)])
             result.append(Call(kernel, self.axis[lane]))
-        kernel = self.kernel(width, True)
+        kernel = self.kernel(width, lane)
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row)
         return [*result, Call(kernel, self.axis[lane])]
@@ -413,7 +418,7 @@ class _Planner:
         """The kernel that computes the byte offsets of loads along the lanes at indices that are scalars."""
         if not self.pending:
             return []
-        kernel = self.kernel(1, False)
+        kernel = self.kernel(1)
         for v, area in self.pending:
             self.scalar_values(kernel, v.args, row)
             kernel.store_area(area, "int64", self.scalar_offset(kernel, v))
@@ -443,7 +448,7 @@ class _Planner:
     # -- results
     def scalar_plan(self) -> LaunchPlan:
         """A group without axes: one kernel of one lane; P is the operands, the integers, then the flag."""
-        kernel = self.kernel(1, False)
+        kernel = self.kernel(1)
         self.rows = [_Row(0)]
         self.scalar_values(kernel, self.group.roots, self.rows[0])
         for o in self.group.outs:

@@ -104,17 +104,33 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
     return [(seen[id(v)], v) for v in sets[-1] if id(v) in seen]
 
 
+def pass_lane(p: Pass, lane: str, columns: bool) -> str:
+    """The axis that the lanes of a pass with local axes run along."""
+    return lane if columns or lane in p.local else p.local[-1]
+
+
+def narrow_index(reduce: Val, lane: str) -> bool:
+    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can count
+    positions in int32 from the block's start."""
+    positional = reduce.attr[0].name in ("argmax", "argmin")
+    return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
+
+
 def _lanes(group: Group, p: Pass, keep: tuple[Val, ...], vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions or states of several values, four times for other
     reductions: independent accumulators hide the latency of the adds."""
     local = {a for q in passes(group) for a in q.local}
+    columns = lane_axis(group) in group.parallel
+    lane = pass_lane(p, lane_axis(group), columns) if p.local else ""
     values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
+    narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
     types += [t for r in p.reduces for t in r.attr[0].state(r.type)]
     types += [o.buffer.type for o in p.outs]
+    types = ["int32" if t == "int64" and narrow else t for t in types]
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
     light = sum(v.op not in LEAVES for v in values) <= 8
-    factor = 2 if heavy or states > 1 else 4 if p.reduces and light else 1
+    factor = 2 if heavy or (states > 1 and not narrow) else 4 if p.reduces and light else 1
     return min(native * factor, MAX_LANES)
