@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +14,23 @@ from tensordsl.codegen.lower import lower
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.verify_program import verify
 from tensordsl.graph import Variable
-from tensordsl.runtime import cache
-from tensordsl.runtime.executable import Executable
 
 
 @dataclass(slots=True)
 class Compiled:
-    executable: Executable
+    """The objects of a function, what the run time must know of them, and the callables of its host steps."""
+
+    meta: dict[str, Any]
+    kernels: bytes
+    host: bytes
     hosts: list[Any]
-    program: Program | None
+    program: Program
 
 
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
+    kernel_object: Callable[[str], bytes] = target.compile_object,
 ) -> Compiled:  # fmt: skip
     lowered = lower(inputs, shared, outputs, updates)
     program, _ = build_program(
@@ -44,14 +47,5 @@ def compile_graph(
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    return Compiled(Executable(meta, kernels, host), lowered.hosts, program)
+    return Compiled(meta, kernels, host, lowered.hosts, program)
 
-
-def kernel_object(text: str) -> bytes:
-    """The object of a module of kernels, from the disk cache if it has one of the same text."""
-    key = cache.key("kernels", cache.compiler_version(), text)
-    blob = cache.get(key)
-    if blob is None:
-        blob = target.compile_object(text, 2)
-        cache.put(key, blob)
-    return blob

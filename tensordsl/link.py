@@ -41,7 +41,7 @@ def link(spec: FunctionSpec, mode: Mode) -> Run:
 def has_native() -> bool:
     """Whether the compiler is there."""
     try:
-        from tensordsl.codegen.compile import compile_spec  # noqa: F401
+        from tensordsl.native import compile_spec  # noqa: F401
     except ImportError:
         return False
     return True
@@ -49,7 +49,7 @@ def has_native() -> bool:
 
 def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
-    from tensordsl.codegen.compile import compile_spec  # late: they load the compiler and the run time
+    from tensordsl.native import compile_spec  # late: they load the compiler and the run time
     from tensordsl.runtime.entry import make_function
 
     start_runtime()

@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "codegen": OPS | {"codegen.abi"},
     "runtime": LEAVES | {"codegen.abi"},
     "spec": FRONT,
-    "link": FRONT | {"spec", "codegen", "codegen.abi", "runtime"},
+    "native": FRONT | {"codegen", "codegen.abi", "runtime"},
+    "link": FRONT | {"spec", "native", "codegen", "codegen.abi", "runtime"},
     "function": FRONT | {"spec", "link", "codegen", "codegen.abi", "runtime"},
     "compile": FRONT | {"link", "function"},
 }
@@ -57,6 +58,7 @@ UPWARD = {
     ("types", "tensor"): "a type makes variables of the class that carries the operators (tensor.var)",
     ("ops", "tensor"): "constants are of the class that carries the operators (tensor.var)",
     ("graph", "function"): "Variable.eval compiles",
+    ("gradient", "function"): "verify_grad compiles",
     ("tensor", "function"): "TensorVariable.eval compiles",
     ("graph", "printing"): "str and repr of a variable are worded in one place",
     ("tensor", "printing"): "str and repr of a variable are worded in one place",

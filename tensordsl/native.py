@@ -64,8 +64,22 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
 def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mode: Any) -> Compiled:
     from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
-    made = pipeline.compile_graph(spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode)
-    return Compiled(made.executable, made.hosts, made.program)
+    made = pipeline.compile_graph(
+        spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
+    )
+    return Compiled(Executable(made.meta, made.kernels, made.host), made.hosts, made.program)
+
+
+def _kernel_object(text: str) -> bytes:
+    """The object of a module of kernels, from the disk cache if it has one of the same text."""
+    from tensordsl.codegen.target import compile_object  # late: the compiler
+
+    key = cache.key("kernels", cache.compiler_version(), text)
+    blob = cache.get(key)
+    if blob is None:
+        blob = compile_object(text, 2)
+        cache.put(key, blob)
+    return blob
 
 
 def _remember(key: str, executable: Executable) -> Executable:
