@@ -69,9 +69,11 @@ CTX_INJECT = 80  # number of the may-fail step that must fail; read only by prog
 CTX_SIZE = 96
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------
-DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_SIZE = 0, 8, 12, 16, 24, 32, 40
+DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_INT = 0, 8, 12, 16, 24, 32, 40
+DESC_SIZE = 48
 # STATIC: ptr to i64[ndim], -1 = any extent, or NULL.  SCALAR: NumPy's scalar type of a 0-d argument, PYTHON: `float`
-# for a 0-d float64 argument; else NULL.
+# for a 0-d float64 argument; else NULL.  INT: what becomes of a Python int; the value then stands in the source itself.
+INT_REFUSE, INT_KEEP, INT_FLOAT = 0, 1, 2  # to Python; int64; float64 if |i| <= 2^53
 OUT_DESCR, OUT_NDIM, OUT_SIZE = 0, 8, 16
 
 # -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` ----------------------
@@ -108,7 +110,7 @@ POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 HELPERS = {
     "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot -> data; the object: *slot
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
-    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, fresh -> data; NULL: failed
+    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, fresh -> data
     "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
     "save_thread": "void (ptr, ptr)",  # ctx, frame: releases the GIL if the call is pinned
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
@@ -130,10 +132,10 @@ HELPERS = {
 _CPYTHON = (
     "PyObject_Vectorcall", "_Py_Dealloc", "PyLong_FromVoidPtr", "PyList_New", "PyEval_SaveThread",
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
-    "PyObject_ClearWeakRefs",
+    "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free")
-_DATA = ("np_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead_ctx", "dead_slow")
+_DATA = ("np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead_ctx", "dead_slow")
 # blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)

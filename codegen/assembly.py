@@ -107,7 +107,7 @@ class Asm:
 
     @contextmanager
     def loop(self, count: str | int, *carried: tuple[str, str], start: str | int = 0, step: int = 1) -> Iterator[Loop]:
-        """for index in range(start, count, step).  carried: (type, initial); after the loop `values` are the final ones."""
+        """for index in range(start, count, step).  carried: (type, initial); afterwards `values` are the final ones."""
         head, body, done = self.label("head"), self.label("body"), self.label("exit")
         before = self.block
         self.jump(head)

@@ -6,9 +6,11 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import LIKELY, UNLIKELY, Asm
 
+EXACT = 1 << 53  # integers up to here are float64 numbers
+
 
 def entry_text() -> str:
-    return _static_ok() + _raise_error() + _stub() + _traverse() + _clear() + _dealloc()
+    return _static_ok() + _take_int() + _raise_error() + _stub() + _traverse() + _clear() + _dealloc()
 
 
 def _stub() -> str:
@@ -83,14 +85,39 @@ def _check_arguments(f: Asm, ctx: str, rt: str, count: str, frame: str, slow: st
         f.place(scalar)
         numpy = f.compare("eq", "ptr", kind, f.load("ptr", desc, abi.DESC_SCALAR))
         python = f.compare("eq", "ptr", kind, f.load("ptr", desc, abi.DESC_PYTHON))
-        value = f.label("value")
-        f.branch(f.op(f"or i1 {numpy}, {python}"), value, slow)
+        value, other = f.label("value"), f.label("other")
+        f.branch(f.op(f"or i1 {numpy}, {python}"), value, other)
+        f.place(other)
+        integer = f.call("i1", "@take_int", f"ptr {rt}", f"ptr {obj}", f"ptr {desc}", f"ptr {source}")
+        f.branch(integer, done, slow)
         f.place(value)
         f.store("ptr", f.gep(obj, abi.SCALAR_VALUE), source, abi.SRC_DATA)
         f.store("ptr", "null", source, abi.SRC_DIMS)
         f.store("ptr", "null", source, abi.SRC_STRIDES)
         f.jump(done)
         f.place(done)
+
+
+def _take_int() -> str:
+    """i1: is the argument a Python int that stands for a scalar?  Its value goes where the extents would stand."""
+    f = Asm("i1", "take_int", ("ptr rt", "ptr obj", "ptr desc", "ptr source"), internal=True)
+    mode, kind = f.load("i64", "%desc", abi.DESC_INT), f.load("ptr", "%obj", abi.OB_TYPE)
+    exact = f.compare("eq", "ptr", kind, f.load("ptr", "%rt", abi.RT["int_type"]))
+    with f.when(f.all(exact, f.compare("ne", "i64", mode, abi.INT_REFUSE))):
+        overflow = f.op("alloca i32")
+        convert = f.load("ptr", "%rt", abi.RT["PyLong_AsLongLongAndOverflow"])
+        value = f.call("i64", convert, "ptr %obj", f"ptr {overflow}")
+        fits = f.compare("eq", "i32", f.load("i32", overflow), 0)
+        whole = f.op(f"add i64 {value}, {EXACT}")
+        exact = f.compare("ule", "i64", whole, 2 * EXACT)
+        keep = f.compare("eq", "i64", mode, abi.INT_KEEP)
+        with f.when(f.all(fits, f.op(f"or i1 {keep}, {exact}"))):
+            bits = f.op(f"bitcast double {f.op(f'sitofp i64 {value} to double')} to i64")
+            f.store("i64", f.op(f"select i1 {keep}, i64 {value}, i64 {bits}"), "%source", abi.SRC_DIMS)
+            f.store("ptr", f.gep("%source", abi.SRC_DIMS), "%source", abi.SRC_DATA)
+            f.ret("i1", "true")
+    f.ret("i1", "false")
+    return f.text
 
 
 def _static_ok() -> str:

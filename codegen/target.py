@@ -51,7 +51,7 @@ _cache: list[Any] = []
 def _target() -> Any:
     """(llvmlite.binding, triple, data layout, {level: TargetMachine}), made once."""
     if not _cache:
-        import llvmlite.binding as llvm
+        import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
         try:  # needed up to llvmlite 0.44, an error afterwards
             llvm.initialize()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tensordsl.runtime.layout import multiarray
 
@@ -42,7 +42,7 @@ def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
     return Blas(0, 0, 0)
 
 
-def _works(function: ctypes._CFuncPtr, kind: type[ctypes.c_double] | type[ctypes.c_float]) -> bool:
+def _works(function: Any, kind: Any) -> bool:
     """C = 2 A B' + C for a 2x3 and a 2x3 matrix, with leading dimensions larger than needed.
 
     Integers are always passed as clean 64-bit ones: in registers and 8-byte stack slots a 4-byte BLAS reads the lower
@@ -56,7 +56,7 @@ def _works(function: ctypes._CFuncPtr, kind: type[ctypes.c_double] | type[ctypes
     a = (kind * 8)(1, 2, 3, 99, 4, 5, 6, 99)
     b = (kind * 10)(1, 0, 2, 99, 99, 0, 1, 1, 99, 99)
     c = (kind * 6)(10, 20, 77, 30, 40, 77)
-    call = prototype(ctypes.cast(function, ctypes.c_void_p).value)
+    call = prototype(ctypes.cast(function, ctypes.c_void_p).value or 0)
     call(
         ROW_MAJOR,
         NO_TRANS,

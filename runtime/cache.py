@@ -201,7 +201,7 @@ def _opened(data: bytes) -> bytes | None:
         return None
     end = 2 + int.from_bytes(body[:2], "little")
     version, now = body[2:end].decode("ascii", "replace"), compiler_version()
-    return body[end:] if now in ("", version) else None
+    return bytes(body[end:]) if now in ("", version) else None
 
 
 def _write(path: str, data: bytes) -> None:

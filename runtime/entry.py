@@ -22,6 +22,7 @@ TP_CALL, TP_CLEAR, TP_DEALLOC, TP_MEMBERS, TP_TRAVERSE = 50, 51, 52, 72, 71
 HAVE_GC, HAVE_VECTORCALL, DISALLOW_INSTANTIATION = 1 << 14, 1 << 11, 1 << 7
 DEFAULT_FLAGS = 1 << 18
 T_PYSSIZET, READONLY = 19, 1
+INTEGERS = {"int64": abi.INT_KEEP, "float64": abi.INT_FLOAT}
 
 
 class NativeError(NamedTuple):
@@ -108,6 +109,7 @@ def _fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int
     if not shape:
         poke(at + abi.DESC_SCALAR, id(dtype.type))
         poke(at + abi.DESC_PYTHON, id(float) if name == "float64" else 0)
+        poke(at + abi.DESC_INT, INTEGERS.get(name, abi.INT_REFUSE))
     if any(extent is not None for extent in shape):
         poke(at + abi.DESC_STATIC, extents)
     for i, extent in enumerate(shape):

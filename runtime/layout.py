@@ -74,7 +74,7 @@ def _object_fits() -> bool:
     other = marker
     more = peek(id(marker) + abi.OB_REFCNT, ctypes.c_int32)
     items = peek(id(marker) + abi.LIST_ITEMS)
-    return more == count + 1 and peek(id(other) + abi.OB_TYPE) == id(list) and peek(items + 8) == id(marker[1])
+    return bool(more == count + 1) and peek(id(other) + abi.OB_TYPE) == id(list) and peek(items + 8) == id(marker[1])
 
 
 def _array_fits() -> bool:
@@ -96,12 +96,12 @@ def _array_fits() -> bool:
         and peek(at + abi.ND_WEAK) == 0
     )
     reference = weakref.ref(array)
-    return fits and peek(at + abi.ND_WEAK) == id(reference)
+    return bool(fits and peek(at + abi.ND_WEAK) == id(reference))
 
 
 def _scalars_fit() -> bool:
     number, scalar, small = 1.5, np.float64(2.5), np.int16(-7)
-    return (
+    return bool(
         peek(id(number) + abi.SCALAR_VALUE, ctypes.c_double) == 1.5
         and peek(id(scalar) + abi.SCALAR_VALUE, ctypes.c_double) == 2.5
         and peek(id(small) + abi.SCALAR_VALUE, ctypes.c_int16) == -7

@@ -26,6 +26,7 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     for name in abi.LIBC_NAMES:
         table[abi.RT[name] // 8] = function_address(libc, name)
     table[abi.RT["np_type"] // 8] = id(np.ndarray)
+    table[abi.RT["int_type"] // 8] = id(int)
     table[abi.RT["np_new"] // 8] = numpy_api()[94]  # PyArray_NewFromDescr
     table[abi.RT["pool"] // 8] = ctypes.addressof(_pool)
     return table

@@ -7,6 +7,8 @@ import os
 import time
 import weakref
 from _thread import get_ident
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -73,9 +75,8 @@ class Cell:
         Raises RuntimeError from within a call (a callback) that uses it itself.
         """
         self._check(array)
-        swap = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(library.symbol("cell_set"))
-        table, wait = library.table(), WAIT
-        while owner := swap(table, self.address, id(array)):
+        swap, wait = _native_set(), WAIT
+        while owner := swap(library.table(), self.address, id(array)):
             wait = wait_once(owner, wait)
 
     @property
@@ -87,6 +88,12 @@ class Cell:
         assert type(array) is np.ndarray and array.dtype == self.dtype and array.ndim == self.ndim
         assert array.dtype == np.dtype(abi.DTYPES[abi.DTYPE_CODE[array.dtype.name]]), "native dtypes only"
         assert array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+
+
+@cache
+def _native_set() -> Callable[[int, int, int], int]:
+    """(table, cell, array) -> 0, or the thread that has locked the cell: test and swap in one step under the GIL."""
+    return ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(library.symbol("cell_set"))
 
 
 def wait_once(owner: int, wait: float) -> float:

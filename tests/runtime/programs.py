@@ -149,14 +149,19 @@ def accumulate(threshold: int = NEVER, fresh: bool = False, host: bool = False) 
     )  # fmt: skip
 
 
-# f(n): an empty loop of n rounds, then n
-LOOP = make(
-    "loop", [("int64", ())], [("int64", 0)],
-    [
-        p.Data("a", ("arg", 0)), p.LoadScalar("n", "a", "int64"), p.For("i", "n", (), (), (), 1),
-        p.NewOut("out", 0, (), 0, 2), p.StoreScalar("out", "n", "int64"), p.Return((0,), -1),
-    ],
-)  # fmt: skip
+def loop(*before: Any, after: Any = ()) -> Any:
+    """f(n): an empty loop of n rounds, then n."""
+    return make(
+        "loop", [("int64", ())], [("int64", 0)],
+        [
+            p.Data("a", ("arg", 0)), p.LoadScalar("n", "a", "int64"), *before, p.For("i", "n", (), (), (), 1), *after,
+            p.NewOut("out", 0, (), 0, 2), p.StoreScalar("out", "n", "int64"), p.Return((0,), -1),
+        ],
+    )  # fmt: skip
+
+
+LOOP = loop()
+LOOP_RELEASED = loop(p.Pin("n", ALWAYS, (), 3), p.ReleaseGil(), after=[p.AcquireGil()])
 
 # f(x): what the host makes of x, a contiguous vector
 HOSTED = make(

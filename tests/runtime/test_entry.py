@@ -7,6 +7,7 @@ import gc
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 
 import numpy as np
@@ -92,11 +93,12 @@ def test_strides_of_every_kind(view):
 
 def test_python_and_numpy_scalars_are_taken_natively():
     f = programs.function(programs.SCALAR)
-    for value in (2.5, np.float64(2.5), np.array(2.5), float("nan"), -0.0):
+    for value in (2.5, np.float64(2.5), np.array(2.5), float("nan"), -0.0, 2, 0, -7, 2**53, -(2**53)):
         result = f(value)
         assert result.shape == () and result.tobytes() == np.float64(value).tobytes()
     assert not f.slow_calls
-    assert f(2) == 2.0 and f(np.float32(0.5)) == 0.5 and f(True) == 1.0 and len(f.slow_calls) == 3
+    others = (np.float32(0.5), True, 2**53 + 1, 2**70, -(2**64))
+    assert [f(value) for value in others] == [float(value) for value in others] and len(f.slow_calls) == len(others)
 
 
 @pytest.mark.parametrize("dtype", [name for name in DTYPES if not name.startswith("float")])
@@ -105,9 +107,20 @@ def test_numpy_scalars_of_integer_types(dtype):
     assert f(np.dtype(dtype).type(1)) == 1 and f(np.array(1, dtype)) == 1 and not f.slow_calls
 
 
+def test_python_integers_are_taken_natively():
+    f, g = programs.function(programs.scalar_of("int64")), programs.function(programs.scalar_of("int32"))
+    for value in (0, 7, -1, 2**63 - 1, -(2**63)):
+        assert f(value) == value
+    assert not f.slow_calls
+    with pytest.raises(OverflowError):
+        f(2**63)
+    assert g(7) == 7 and f(np.int32(7)) == 7 and f(True) == 1
+    assert (len(f.slow_calls), len(g.slow_calls)) == (3, 1)
+
+
 def test_a_float_is_not_an_integer_scalar():
     f = programs.function(programs.scalar_of("int64"))
-    assert f(7) == 7 and len(f.slow_calls) == 1
+    assert f(7.0) == 7 and len(f.slow_calls) == 1
 
 
 def test_reference_counts_over_many_calls():
@@ -262,6 +275,16 @@ def test_control_c_ends_a_loop():
         f(np.int64(1 << 50))
     signal.signal(signal.SIGALRM, before)
     assert f(np.int64(1000)) == 1000
+
+
+def test_control_c_ends_a_loop_without_the_gil_and_other_threads_go_on():
+    f = programs.function(programs.LOOP_RELEASED)
+    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    timer.start()  # runs only because the loop does not hold the GIL
+    with pytest.raises(KeyboardInterrupt):
+        f(np.int64(1 << 50))
+    timer.join()
+    assert f(1000) == 1000
 
 
 def test_arenas_come_from_a_pool_and_return_to_it():

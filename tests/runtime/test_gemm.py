@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from tensordsl.codegen import abi
-from tensordsl.runtime import blas, library, memory
+from tensordsl.codegen.gemm_text import gemm_text
+from tensordsl.codegen.target import compile_object
+from tensordsl.runtime import blas, elf, library, memory
 
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)
@@ -140,3 +142,18 @@ def test_a_blas_is_found_in_numpy():
 
 def test_no_blas_in_a_library_without_one():
     assert blas.find_blas(ctypes.CDLL(None)).int_size == 0
+
+
+@pytest.mark.parametrize("width", [16, 32])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_narrower_vectors(dtype, width, monkeypatch):
+    """The texts for machines with 16- and 32-byte vectors."""
+    name = f"gemm_{dtype}"
+    library.require(name)
+    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width)), [name])])
+    monkeypatch.setitem(library._State.symbols, name, address)
+    rng = np.random.default_rng(5)
+    for m, n, k in ((4, 13, 2), (5, 3, 21), (1, 7, 3), (9, 1, 30), (3, 18, 7)):
+        check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype))
+        check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype).T)
+    assert len(code)
