@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import tensordsl
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, library
 from tensordsl.runtime.executable import Executable
@@ -104,7 +103,7 @@ def _prepare() -> None:
         _State.directory = config.compiledir
         cache.set_directory(config.compiledir or None)
     if not _State.version:
-        package = os.path.dirname(os.path.abspath(tensordsl.__file__))
+        package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
         _State.version = cache.sources_version(folders) + cache.compiler_version()
         library.install(_library_object, _State.version)
