@@ -176,19 +176,14 @@ def _branch_shape(d: Dims, condition: Any, *values: Any) -> tuple[Any, ...]:
 
 
 def _branch_gradient(g: Any, out: Any, condition: Any, *values: Any) -> Sequence[Any]:
-    """Each branch gets the cotangent if it was taken, else zeros."""
-    from tensordsl.ops.reverse import zeros_like
+    """Each branch gets the cotangent where it was taken."""
+    from tensordsl.ops.reverse import Guarded
 
-    half = len(values) // 2
-    cotangents = g if isinstance(g, tuple) else (g,)
-    live = [k for k, c in enumerate(cotangents) if c is not None]
-    into_then = [cotangents[k] for k in live] + [zeros_like(values[half + k]) for k in live]
-    into_else = [zeros_like(values[k]) for k in live] + [cotangents[k] for k in live]
-    gradients = apply(IFELSE, condition, *into_then, *into_else)
-    result: list[Any] = [None] * (1 + len(values))
-    for position, k in enumerate(live):
-        result[1 + k], result[1 + half + k] = gradients[position], gradients[len(live) + position]
-    return result
+    several = g if isinstance(g, tuple) else (g,)
+    into_then, into_else = (
+        [None if c is None else Guarded(((condition, is_then),), c) for c in several] for is_then in (True, False)
+    )
+    return [None, *into_then, *into_else]
 
 
 IFELSE = Op(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tensordsl.graph import Variable, apply, inputs_of
 from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop
-from tensordsl.ops.reverse import Undefined, accumulate, conform, cotangent_dtype, cotangents, zeros_like
+from tensordsl.ops.reverse import Undefined, add_cotangents, conform, cotangent_dtype, cotangents, zeros_like
 from tensordsl.ops.substitute import substitute
 from tensordsl.types import FLOATS, TensorType
 
@@ -42,7 +42,7 @@ def loop_gradient(
     for v in summed:
         if isinstance(parts.get(v), Variable):
             total = _cotangent_parameter(v)
-            running.append((v, total, zeros_like(outer[v]), conform(accumulate(total, parts[v]), v)))
+            running.append((v, total, zeros_like(outer[v]), conform(add_cotangents(total, parts[v]), v)))
     if running:
         slices = {arriving[k]: g[k] for k in arriving if k >= count}
         results = _run_backwards(n, operands, body, slices, running)

@@ -1,7 +1,8 @@
 """Reverse mode: one walk backwards over the graph that asks each op's row for the cotangents of its operands.
 
 What a row need not care about is done here, in one place: broadcasting is undone, dtypes are restored, contributions
-are added up, and gradients that are zero, undefined or absent are told apart.
+are added up, and gradients that are zero, undefined or absent are told apart.  What flows into a branch stays there
+(`Guarded`): the gradient of a branch that was not taken is not computed, so that it can neither fail nor be NaN.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.config import config
-from tensordsl.graph import Apply, Expand, Variable, toposort
+from tensordsl.graph import Apply, Constant, Expand, Variable, apply, toposort
 from tensordsl.types import FLOATS
 
 
@@ -27,8 +28,21 @@ class Undefined:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A cotangent that is `value` where all guards hold, else zero.
+
+    guards   (condition, whether it must be true), the outermost first
+    """
+
+    guards: tuple[tuple[Variable, bool], ...]
+    value: Any
+
+
+Guards = tuple[tuple[Variable, bool], ...]
+Terms = dict[Guards, Any]  # contributions to one cotangent
 ZERO = Zero()
-Cotangent = Variable | Zero | Undefined | None  # None: disconnected
+Cotangent = Variable | Guarded | Zero | Undefined | None  # None: disconnected
 
 
 def cotangents(
@@ -50,20 +64,32 @@ def cotangents(
     order = toposort(outputs, stop)
     wanted = _between(order, wrt)
     closed = {id(v) for v in constant} | ({id(v) for v in outputs} if are_final else set())
-    found: dict[int, Cotangent] = {}
+    found: dict[int, Terms | Zero | Undefined] = {}
     for y, g in seeds:
-        found[id(y)] = accumulate(found.get(id(y)), conform(g, y))
+        _add(found, y, conform(g, y))
     for node in reversed(order):
         if not any(id(v) in wanted for v in node.outputs):
             continue
         needed = [id(v) in wanted and id(v) not in closed for v in node.inputs]
-        parts = _parts(node, [found.get(id(v)) for v in node.outputs], needed)
+        parts = _parts(node, [_total(found.get(id(v)), v) for v in node.outputs], needed)
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
-                if isinstance(part, Variable):
-                    part = conform(part, operand)
-                found[id(operand)] = accumulate(found.get(id(operand)), part)
-    return [found.get(id(v)) for v in wrt]
+                _add(found, operand, _conform_within(part, operand))
+    return [_unguarded(_total(found.get(id(v)), v), v) for v in wrt]
+
+
+def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: Any) -> None:
+    """Add a contribution to the cotangent of a variable; those under different guards are kept apart."""
+    old = found.get(id(variable))
+    if isinstance(part, Undefined):
+        found[id(variable)] = part
+    elif part is ZERO:
+        found.setdefault(id(variable), ZERO)
+    elif not isinstance(old, Undefined):
+        guards, value = (part.guards, part.value) if isinstance(part, Guarded) else ((), part)
+        terms = old if isinstance(old, dict) else {}
+        terms[guards] = add_cotangents(terms[guards], value) if guards in terms else value
+        found[id(variable)] = terms
 
 
 def _between(order: Sequence[Apply], wrt: Sequence[Variable]) -> set[int]:
@@ -82,6 +108,7 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     for g in arriving:
         if isinstance(g, Undefined):
             return [g] * len(needed)
+    guards, arriving = _common_guards(arriving, node.outputs)
     # An integer output moves in steps, whatever cotangent it has.
     is_flat = all(
         not isinstance(g, Variable) or v.type.dtype not in FLOATS for g, v in zip(arriving, node.outputs, strict=True)
@@ -97,7 +124,7 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     ]
     parts = rule(given, needed)
     assert len(parts) == len(node.inputs), f"{node.op.name}: its gradient gives {len(parts)} cotangents"
-    return [p if p is None or not is_flat else ZERO for p in parts]
+    return [p if p is None else ZERO if is_flat else _under(guards, p) for p in parts]
 
 
 def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any]] | None:
@@ -125,6 +152,70 @@ def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
     outputs = built if isinstance(built, tuple | list) else (built,)
     seeds = [(y, g) for y, g in zip(outputs, given, strict=True) if g is not None]
     return cotangents(seeds, node.inputs, stop=node.inputs)
+
+
+# -- cotangents inside branches --------------------------------------------------------------------------------------
+def _common_guards(arriving: Sequence[Cotangent], outputs: Sequence[Variable]) -> tuple[Guards, list[Cotangent]]:
+    """The guards under which all cotangents of a node arrive, and the cotangents within them."""
+    guarded = [g for g in arriving if isinstance(g, Guarded)]
+    if not guarded:
+        return (), list(arriving)
+    guards = guarded[0].guards
+    same = all(g is None or (isinstance(g, Guarded) and g.guards == guards) for g in arriving)
+    if same:
+        return guards, [g.value if isinstance(g, Guarded) else g for g in arriving]
+    return (), [_unguarded(g, v) for g, v in zip(arriving, outputs, strict=True)]
+
+
+def _under(guards: Guards, part: Any) -> Any:
+    """`part` under more guards."""
+    if not guards or part is ZERO or isinstance(part, Undefined):
+        return part
+    if isinstance(part, Guarded):
+        return Guarded(guards + part.guards, part.value)
+    return Guarded(guards, part)
+
+
+def _conform_within(part: Any, like: Variable) -> Any:
+    if isinstance(part, Guarded):
+        return Guarded(part.guards, conform(part.value, like))
+    return conform(part, like) if isinstance(part, Variable) else part
+
+
+def _total(terms: Terms | Zero | Undefined | None, like: Variable) -> Cotangent:
+    """All contributions to the cotangent of `like` in one, under the guards that they share.
+
+    The deepest terms are joined first, those of opposite branches by one choice.
+    """
+    if not isinstance(terms, dict):
+        return terms
+    terms = dict(terms)
+    while len(terms) > 1:
+        deepest = max(terms, key=len)
+        (condition, is_then), outer = deepest[-1], deepest[:-1]
+        value, other = terms.pop(deepest), terms.pop((*outer, (condition, not is_then)), None)
+        joined = _choose(deepest[-1], value, zeros_like(like) if other is None else other)
+        terms[outer] = add_cotangents(terms[outer], joined) if outer in terms else joined
+    ((guards, value),) = terms.items()
+    return Guarded(guards, value) if guards else value
+
+
+def _unguarded(g: Any, like: Variable) -> Any:
+    """`g`, if it is guarded, as a variable that is zeros where the guards do not hold."""
+    if not isinstance(g, Guarded):
+        return g
+    value = g.value
+    for guard in reversed(g.guards):
+        value = _choose(guard, value, zeros_like(like))
+    return value
+
+
+def _choose(guard: tuple[Variable, bool], value: Any, other: Any) -> Any:
+    """`value` where the guard holds, else `other`."""
+    from tensordsl.ops.control import IFELSE
+
+    condition, is_then = guard
+    return apply(IFELSE, condition, *((value, other) if is_then else (other, value)))[0]
 
 
 # -- the types of cotangents -----------------------------------------------------------------------------------------
@@ -179,18 +270,7 @@ def _filled(variable: Variable, value: float) -> Any:
     return second(variable, constant(value, dtype=cotangent_dtype(variable)))
 
 
-def accumulate(old: Cotangent, new: Any) -> Any:
-    """The sum of two contributions to one cotangent."""
-    if old is None or isinstance(new, Undefined):
-        return new
-    if new is None or new is ZERO or isinstance(old, Undefined):
-        return old
-    if old is ZERO:
-        return new
-    return _sum(old, new)
-
-
-def _sum(a: Any, b: Any) -> Any:
+def add_cotangents(a: Any, b: Any) -> Any:
     """a + b.
 
     Where one of them is zeros with a slice added, the slice is added to the other instead: reading a sequence element
@@ -206,15 +286,11 @@ def _sum(a: Any, b: Any) -> Any:
             and _is_zeros(node.inputs[0])
             and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
         ):
-            from tensordsl.graph import apply
-
             return apply(node.op, other, *node.inputs[1:], **node.attrs)
     return add(a, b)
 
 
 def _is_zeros(variable: Variable) -> bool:
-    from tensordsl.graph import Constant
-
     while variable.owner is not None and variable.owner.op.name in ("second", "broadcast_to", "dimshuffle", "cast"):
         variable = variable.owner.inputs[1 if variable.owner.op.name == "second" else 0]
     return isinstance(variable, Constant) and not variable.data.any()

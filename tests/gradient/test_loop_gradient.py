@@ -192,6 +192,37 @@ def branch_of_condition(c: Any, x: Any, y: Any) -> Any:
     return T.sum(T.sqr(ifelse(c, x, y)))
 
 
+def test_the_gradient_of_a_branch_not_taken_is_not_computed() -> None:
+    """log at 0 has a value and a derivative that are infinite; 0 * inf would be NaN."""
+    x = T.scalar("x")
+    safe = ifelse(x > 0, T.log(x) * x, x**2)
+    (g,) = value([grad(safe, x)], x=0.0)
+    assert g == 0.0
+    (second,) = value([grad(grad(safe, x), x)], x=0.0)
+    assert second == 2.0
+
+
+def test_opposite_branches_share_one_choice_and_nested_ones_keep_their_guards() -> None:
+    x, c, d = T.scalar("x"), T.bscalar("c"), T.bscalar("d")
+    cost = ifelse(c, T.sin(x) * x, T.exp(x))
+    g = grad(cost, x)
+    assert [node.op.name for node in toposort([g]) if node is not cost.owner].count("ifelse") == 1
+    nested = ifelse(c, ifelse(d, T.log(x), T.sqrt(x)) * x, x * 3)
+    g = grad(nested + x**2, x)
+    for at, expected in (((1, 1), np.log(2.0) + 5), ((1, 0), 1.5 * 2**0.5 + 4), ((0, 1), 7.0)):
+        assert np.allclose(value([g], x=2.0, c=at[0], d=at[1]), expected)
+    assert np.allclose(value([g], x=0.0, c=0, d=1), 3.0)
+
+
+def test_branches_of_several_results_with_different_cotangents() -> None:
+    def branch(x: Any, y: Any) -> Any:
+        a, b = ifelse(T.gt(x[0], 0), [T.sqr(x), T.sum(x * y)], [T.sin(y), T.prod(y)])
+        return T.sum(a) * b + T.sum(ifelse(T.gt(x[0], 0), a, x))
+
+    check(branch, [0.5, -0.2], [1.5, 0.7])
+    check(branch, [-0.5, -0.2], [1.5, 0.7])
+
+
 def test_a_branch_inside_a_loop() -> None:
     def alternating(x: Any) -> Any:
         i, s = loop_index(), x.type()
