@@ -45,7 +45,7 @@ def normalise(
     """The arguments of a call of `function` (its name) as exact arrays, one per parameter.  Raises TypeError."""
     if len(args) > len(parameters):
         raise TypeError(
-            f"Too many arguments for {describe(function)}: it takes {_count(len(parameters), 'input')} "
+            f"Too many arguments for the function {quoted(function)}: it takes {_count(len(parameters), 'input')} "
             f"({_names(parameters)}), got {len(args)}"
         )
     given: list[Any] = [*args, *(_MISSING for _ in parameters[len(args) :])]
@@ -70,13 +70,11 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
     named = [position for position, parameter in enumerate(parameters) if parameter.name == key]
     if not named:
         raise TypeError(
-            f"Unknown input or state: {key}. The function {describe(function)} has "
+            f"Unknown input or state: {key}. The function {quoted(function)} has "
             f"{_count(len(parameters), 'input')} ({_names(parameters)})"
         )
     if len(named) > 1:
-        raise TypeError(
-            f"Ambiguous name: {key} names {len(named)} inputs of {describe(function)}; pass them by position"
-        )
+        raise TypeError(f"Ambiguous name: {key} names {len(named)} inputs of {quoted(function)}; pass them by position")
     if given[named[0]] is not _MISSING:
         raise TypeError(f"Multiple values for input: {key} was given by position and by keyword")
     given[named[0]] = value
@@ -85,7 +83,7 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
 def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter]) -> Array:
     if parameter.default is None:
         raise TypeError(
-            f"Missing required input: {parameter} (the function {describe(function)} takes "
+            f"Missing required input: {parameter} (the function {quoted(function)} takes "
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
         )
     if isinstance(parameter.default, Variable):
@@ -96,8 +94,8 @@ def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter
     return default
 
 
-def describe(function: str) -> str:
-    return f'with name "{function}"' if function else "without name"
+def quoted(function: str) -> str:
+    return f'"{function}"'
 
 
 def _count(n: int, noun: str) -> str:
@@ -113,7 +111,7 @@ def bad_argument(function: str, position: int, parameter: Parameter, error: Exce
     origin = parameter.variable.origin
     made = f"\nBacktrace when that variable is created:\n\n  {origin}" if origin is not None else ""
     return TypeError(
-        f"Bad input argument to tensordsl function {describe(function)} at index {position} (0-based), "
+        f"Bad input argument to tensordsl function with name {quoted(function)} at index {position} (0-based), "
         f"input {str(parameter)!r}: {error}{made}"
     )
 

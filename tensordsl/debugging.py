@@ -18,7 +18,7 @@ from tensordsl.graph import Apply, Constant, Elementwise, Variable
 from tensordsl.modes import Mode
 from tensordsl.ops.evaluate import evaluate_node
 from tensordsl.ops.substitute import substitute
-from tensordsl.printing import debugprint, op_text, variable_text
+from tensordsl.printing import debugprint, op_text, pp, variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.types import FLOATS, TensorType
 
@@ -34,7 +34,8 @@ After = Callable[[int, Apply, list[Array], list[Array]], None]
 
 BIG = 1e10  # what NanGuardMode calls too big
 SHOWN = 5  # elements; larger operands are "not shown" in messages
-MESSAGE_LINES = 25
+EXPRESSION = 200  # characters of an expression in a message
+DEPTH = 5  # levels of a graph in a message
 
 
 # -- node by node ----------------------------------------------------------------------------------------------------
@@ -212,10 +213,13 @@ def guard(settings: dict[str, Any], variable: Variable, array: Array, what: str)
         found.append("Big value detected")
     if found:
         node = variable.owner
-        made = f"\nnode: {node_text(node)}\nbuilt at: {node.origin}" if node is not None else ""
+        made = ""
+        if node is not None:
+            made = f"\nApply node that caused the error: {node_text(node)}"
+            made += f"\n\nBacktrace when the node is created:\n  {node.origin}"
         raise AssertionError(
             f"{'; '.join(found)}: NanGuardMode found an error in the {what}: {variable_text(variable)} of type "
-            f"{variable.type}, shape {array.shape}, value {_short(array)}{made}\n{graph_text([variable])}"
+            f"{variable.type}, shape {array.shape}, value {_short(array)}{made}\n\n{graph_text([variable], DEPTH)}"
         )
 
 
@@ -274,9 +278,11 @@ def check_value(variable: Variable, array: Array, is_finite: bool) -> None:
         f"        max(value)     = {most}",
         f"        isfinite       = {finite}",
         f"        specific_hint  = {hint}",
-        f"        built at       = {node.origin if node is not None else variable.origin}",
         "        context        = ...",
-        graph_text([variable]),
+        graph_text([variable], DEPTH),
+        "",
+        "Backtrace when the node is created:",
+        f"  {node.origin if node is not None else variable.origin}",
     ]
     raise InvalidValueError("\n".join(lines))
 
@@ -390,6 +396,7 @@ def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Arr
     lines = [
         *_limited(first.splitlines(), 4),
         f"Apply node that caused the error: {node_text(node)}",
+        f"Expression: {pp(node.outputs[0], EXPRESSION)}",
         f"Toposort index: {_index(spec, node)}",
         f"Inputs types: [{', '.join(str(v.type) for v in node.inputs)}]",
         *_operand_lines(operands),
@@ -467,15 +474,18 @@ def node_text(node: Apply) -> str:
     return f"{op_text(node)}({', '.join(map(variable_text, node.inputs))})"
 
 
-def graph_text(variables: Sequence[Variable]) -> str:
-    """The graph as a tree."""
-    text: str = debugprint(list(variables), file="str")
+def graph_text(variables: Sequence[Variable], depth: int = -1) -> str:
+    """The graph as a tree, `depth` levels of it."""
+    text: str = debugprint(list(variables), depth=depth, file="str")
     return text.rstrip("\n")
 
 
 def _short(array: Array) -> str:
-    text = " ".join(str(array).split())
-    return text if len(text) <= 80 else text[:75] + "(...)"
+    return _shortened(" ".join(str(array).split()), 80)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 5] + "(...)"
 
 
 # -- test values -----------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def op_text(node: Apply) -> str:
     if op.name == "reshape":
         return f"{title}{{{node.outputs[0].type.ndim}}}"
     if op.name == "subtensor":
-        return f"{title}{{{index_text(node, variable_text)}}}"
+        return f"{title}{{{index_text(node, lambda v: v.type.dtype)}}}"
     parts = []
     axis = attrs.get("axis")
     if isinstance(axis, tuple):
@@ -119,11 +119,11 @@ def _joined(variables: Sequence[Variable], separator: str) -> Pieces:
     return pieces
 
 
-def pp(variable: Any) -> str:
-    """The expression of `variable` (or of a function's outputs) on one line."""
+def pp(variable: Any, limit: int = PP_LIMIT) -> str:
+    """The expression of `variable` (or of a function's outputs) on one line, cut after about `limit` characters."""
     spec = getattr(variable, "spec", None)
     if spec is not None:
-        texts = [pp(output) for output in spec.outputs]
+        texts = [pp(output, limit) for output in spec.outputs]
         return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     written: list[str] = []
     length = 0
@@ -138,7 +138,7 @@ def pp(variable: Any) -> str:
             piece = variable_text(piece)
         written.append(piece)
         length += len(piece)
-        if length > PP_LIMIT:
+        if length > limit:
             return "".join(written) + " ... (the rest is left out: use debugprint)"
     return "".join(written)
 

@@ -128,7 +128,7 @@ def test_nan_guard_names_the_node(value: float, word: str) -> None:
     if not word:
         f(value)
         return
-    with pytest.raises(AssertionError, match=rf"(?s){word}: NanGuardMode found .*node: log\(x\)") as caught:
+    with pytest.raises(AssertionError, match=rf"(?s){word}: NanGuardMode found .*error: log\(x\)") as caught:
         f(value)
     assert __file__ in str(caught.value) and int(state.get_value()) == 0
 

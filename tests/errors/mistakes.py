@@ -1,0 +1,211 @@
+"""Programs with one mistake each: what users do wrong, and the exception that must tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tensordsl as theano
+import tensordsl.tensor as T
+
+Mistake = Callable[[], Any]
+
+
+# -- ten mistakes of beginners ---------------------------------------------------------------------------------------
+def matrix_product_of_wrong_shapes() -> None:
+    A, B = T.matrix("A"), T.matrix("B")
+    T.dot(A, B).eval({A: np.zeros((3, 4)), B: np.zeros((5, 6))})
+
+
+def a_vector_of_another_length() -> None:
+    x, y = T.vector("x"), T.vector("y")
+    theano.function([x, y], x + y)([1, 2], [1, 2, 3])
+
+
+def a_row_that_was_not_declared_as_one() -> None:
+    m, n = T.matrix("m"), T.matrix("n")
+    theano.function([m, n], m + n)(np.ones((2, 3)), np.ones((1, 3)))
+
+
+def a_forgotten_input() -> None:
+    x, w = T.vector("x"), T.vector("w")
+    theano.function([x], T.dot(x, w))
+
+
+def an_input_too_many() -> None:
+    x, y = T.vector("x"), T.vector("y")
+    theano.function([x, y], x * 2)
+
+
+def inputs_without_a_list() -> None:
+    x = T.vector("x")
+    theano.function(x, x * 2)
+
+
+def float64_data_for_float32() -> None:
+    x = T.fvector("x")
+    theano.function([x], x * 2, name="double")(np.zeros(3))
+
+
+def a_vector_for_a_matrix() -> None:
+    x = T.matrix("x")
+    theano.function([x], x * 2, name="double")(np.zeros(3))
+
+
+def the_gradient_of_a_vector() -> None:
+    x = T.vector("x")
+    T.grad(x**2, x)
+
+
+def a_symbolic_condition_in_an_if() -> None:
+    x = T.scalar("x")
+    if x > 0:
+        raise AssertionError("unreachable")
+
+
+# -- building functions ----------------------------------------------------------------------------------------------
+def a_shared_variable_as_input() -> None:
+    W = theano.shared(np.zeros(2), name="W")
+    theano.function([W], W * 2)
+
+
+def an_update_of_another_dtype() -> None:
+    W = theano.shared(np.zeros(2, "float32"), name="W")
+    theano.function([], [], updates=[(W, W * np.float64(0.5))])
+
+
+def an_update_of_another_pattern() -> None:
+    W = theano.shared(np.zeros((1, 2)), name="W")
+    theano.function([], [], updates=[(W, T.sum(W, axis=0, keepdims=True))])
+
+
+def an_update_of_a_plain_variable() -> None:
+    x = T.vector("x")
+    theano.function([x], x, updates={x: x + 1})
+
+
+def two_updates_of_one_variable() -> None:
+    W = theano.shared(1.0, name="W")
+    theano.function([], [], updates=[(W, W + 1), (W, W + 2)])
+
+
+def an_input_twice() -> None:
+    x = T.vector("x")
+    theano.function([x, x], x)
+
+
+def a_given_of_another_type() -> None:
+    x, m = T.vector("x"), T.matrix("m")
+    theano.function([m], x * 2, givens={x: m})
+
+
+def a_number_as_output() -> None:
+    theano.function([], 3)
+
+
+def an_unknown_mode() -> None:
+    theano.function([], [], mode="FAST")
+
+
+# -- calling functions -----------------------------------------------------------------------------------------------
+def too_few_arguments() -> None:
+    x, y = T.vector("x"), T.vector("y")
+    theano.function([x, y], x + y, name="add")([1])
+
+
+def too_many_arguments() -> None:
+    x = T.vector("x")
+    theano.function([x], x + 1, name="add")([1], [2])
+
+
+def an_unknown_keyword() -> None:
+    x = T.vector("x")
+    theano.function([x], x + 1, name="add")(z=[1])
+
+
+def a_float_for_an_int() -> None:
+    i = T.iscalar("i")
+    theano.function([i], i * 2, name="double")(1.5)
+
+
+def a_variable_as_argument() -> None:
+    x, y = T.vector("x"), T.vector("y")
+    theano.function([x], x * 2, name="double")(y)
+
+
+def an_array_of_objects() -> None:
+    x = T.vector("x")
+    theano.function([x], x * 2, name="double")(np.array([1, None]))
+
+
+# -- running functions -----------------------------------------------------------------------------------------------
+def an_index_out_of_range() -> None:
+    x = T.vector("x")
+    i = T.iscalar("i")
+    theano.function([x, i], x[i] * 2)([1, 2, 3], 5)
+
+
+def a_reshape_that_does_not_fit() -> None:
+    x = T.vector("x")
+    theano.function([x], x.reshape((2, 2)))([1, 2, 3])
+
+
+def an_assertion_that_fails() -> None:
+    from tensordsl.ops.control import Assert
+
+    x = T.vector("x")
+    theano.function([x], Assert("x must be positive")(x, T.all(x > 0)) * 2)([1, -2])
+
+
+def nan_in_debug_mode() -> None:
+    num, den = T.scalar("num"), T.scalar("den")
+    theano.function([num, den], num / den, mode="DebugMode")(0, 0)
+
+
+def nan_in_nan_guard_mode() -> None:
+    x = T.scalar("x")
+    theano.function([x], T.log(x) + 1, mode="NanGuardMode")(-1)
+
+
+# -- shared variables, test values, options --------------------------------------------------------------------------
+def a_list_as_shared_value() -> None:
+    theano.shared([1, 2, 3])
+
+
+def a_shared_value_of_another_rank() -> None:
+    theano.shared(np.zeros(2), name="W").set_value(np.zeros((2, 2)))
+
+
+def a_test_value_that_does_not_fit() -> None:
+    with theano.config.change_flags(compute_test_value="raise"):
+        A, B = T.matrix("A"), T.matrix("B")
+        A.tag.test_value, B.tag.test_value = np.ones((3, 4)), np.ones((5, 6))
+        T.dot(A, B)
+
+
+def a_missing_test_value() -> None:
+    with theano.config.change_flags(compute_test_value="raise"):
+        T.exp(T.vector("x"))
+
+
+def an_unknown_floatX() -> None:
+    theano.config.floatX = "float8"
+
+
+def an_unknown_option() -> None:
+    theano.config.floatx = "float32"
+
+
+MISTAKES: tuple[Mistake, ...] = (
+    matrix_product_of_wrong_shapes, a_vector_of_another_length, a_row_that_was_not_declared_as_one, a_forgotten_input,
+    an_input_too_many, inputs_without_a_list, float64_data_for_float32, a_vector_for_a_matrix, the_gradient_of_a_vector,
+    a_symbolic_condition_in_an_if, a_shared_variable_as_input, an_update_of_another_dtype, an_update_of_another_pattern,
+    an_update_of_a_plain_variable, two_updates_of_one_variable, an_input_twice, a_given_of_another_type,
+    a_number_as_output, an_unknown_mode, too_few_arguments, too_many_arguments, an_unknown_keyword, a_float_for_an_int,
+    a_variable_as_argument, an_array_of_objects, an_index_out_of_range, a_reshape_that_does_not_fit,
+    an_assertion_that_fails, nan_in_debug_mode, nan_in_nan_guard_mode, a_list_as_shared_value,
+    a_shared_value_of_another_rank, a_test_value_that_does_not_fit, a_missing_test_value, an_unknown_floatX,
+    an_unknown_option,
+)  # fmt: skip
