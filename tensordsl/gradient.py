@@ -19,6 +19,7 @@ from tensordsl.ops.control import (
     ZERO_GRAD,
     loop_index,
     make_loop,
+    parameter_like,
 )
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
@@ -261,7 +262,7 @@ def Rop(
     """
     _check_option("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
     outputs, pairs = _variables(f), _paired(wrt, eval_points)
-    parameters = [zeros_like(v).type() for v in outputs]
+    parameters = [parameter_like(v, cotangent_dtype(v)) for v in outputs]
     backward = cotangents(list(zip(outputs, parameters, strict=True)), [v for v, _ in pairs])
     seeds = [(g, p) for g, (_, p) in zip(backward, pairs, strict=True) if isinstance(g, Variable)]
     results = cotangents(seeds, parameters, stop=parameters)

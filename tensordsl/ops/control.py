@@ -107,7 +107,18 @@ FOR = Op("for", _loop_dtype, _loop_shape, _loop_oracle, Kernel("for"), _loop_gra
 
 def loop_index() -> Any:
     """A fresh variable for the number of the step."""
-    return TensorType("int64", ())()
+    index = TensorType("int64", ())()
+    index.tag.test_value = np.asarray(0, "int64")
+    return index
+
+
+def parameter_like(variable: Variable, dtype: str | None = None) -> Any:
+    """A fresh variable of the type (or shape, with another dtype) of `variable`; its test value is likewise."""
+    parameter = TensorType(dtype or variable.type.dtype, variable.type.shape)(variable.name)
+    value = variable.data if isinstance(variable, Constant) else getattr(variable.tag, "test_value", None)
+    if value is not None:
+        parameter.tag.test_value = np.asarray(value, dtype=parameter.type.dtype)
+    return parameter
 
 
 def make_loop(
@@ -126,7 +137,7 @@ def make_loop(
     inits = [as_variable(v) for v in inits]
     results = [*next, *stacked]
     free = _free_variables(results, (index, *carried))
-    parameters = {v: v.type(v.name) for v in free}
+    parameters = {v: parameter_like(v) for v in free}
     from tensordsl.ops.substitute import substitute
 
     closed = substitute(results, parameters)

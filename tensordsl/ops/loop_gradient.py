@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.graph import Variable, apply, inputs_of
-from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop
+from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
 from tensordsl.ops.reverse import Undefined, add_cotangents, conform, cotangent_dtype, cotangents, zeros_like
 from tensordsl.ops.substitute import substitute
-from tensordsl.types import FLOATS, TensorType
+from tensordsl.types import FLOATS
 
 
 def loop_gradient(
@@ -41,7 +41,7 @@ def loop_gradient(
             running.append((v, arriving[k], initial, part if isinstance(part, Variable) else zeros_like(outer[v])))
     for v in summed:
         if isinstance(parts.get(v), Variable):
-            total = _cotangent_parameter(v)
+            total = parameter_like(v, cotangent_dtype(v))
             running.append((v, total, zeros_like(outer[v]), conform(add_cotangents(total, parts[v]), v)))
     if running:
         slices = {arriving[k]: g[k] for k in arriving if k >= count}
@@ -62,7 +62,11 @@ def _body_cotangents(
     new = [k for k, c in enumerate(g) if c is not None]
     parts: dict[Variable, Any] = {}
     while new:
-        arriving.update((k, _cotangent_parameter(body.results[k])) for k in new if _is_float(body.results[k]))
+        arriving.update(
+            (k, parameter_like(body.results[k], cotangent_dtype(body.results[k])))
+            for k in new
+            if _is_float(body.results[k])
+        )
         seeds = [(body.results[k], p) for k, p in sorted(arriving.items())]
         parts = dict(zip(wrt, cotangents(seeds, wrt, stop=body.parameters), strict=True))
         new = [
@@ -101,10 +105,6 @@ def _run_backwards(
     parameters = [p for _, p, *_ in running]
     initial = [value for _, _, value, _ in running]
     return make_loop(n, step, parameters, initial, substitute(following, replacements))
-
-
-def _cotangent_parameter(of: Variable) -> Any:
-    return TensorType(cotangent_dtype(of), of.type.shape)()
 
 
 def _is_float(variable: Variable) -> bool:

@@ -329,3 +329,16 @@ def test_numeric_grad_of_a_function_of_arrays() -> None:
     assert numeric.max_err([6 * AT, np.array(7.0)], 1e-4, 1e-4)[0] == 1
     with pytest.raises(ValueError, match="wrong shape"):
         numeric.max_err([AT[:2], np.array(7.0)], 1e-4, 1e-4)
+
+
+# -- test values -----------------------------------------------------------------------------------------------------
+def test_test_values_reach_into_the_loops_that_derivatives_make() -> None:
+    from tensordsl.config import change_flags
+
+    with change_flags(compute_test_value="raise"):
+        x, v = T.dvector("x"), T.dvector("v")
+        x.tag.test_value, v.tag.test_value = AT, AT + 1
+        second = hessian(T.sum(x**3), x)
+        assert np.allclose(second.tag.test_value, np.diag(6 * AT))
+        assert np.allclose(grad(T.sum(second), x).tag.test_value, 6.0)
+        assert np.allclose(Rop(x**2, x, v).tag.test_value, 2 * AT * (AT + 1))
