@@ -77,7 +77,7 @@ def vectorised(function: Callable[[float], float]) -> Callable[[Any], Any]:
 def lgamma(x: float) -> float:
     if x == -math.inf or (x <= 0 and x == math.floor(x)):
         return math.inf
-    return math.lgamma(x)
+    return math.lgamma(x) if abs(x) < 1e305 else abs(x) * math.inf  # math.lgamma raises where the result is too large
 
 
 def digamma(x: float) -> float:

@@ -101,8 +101,8 @@ from tensordsl.ops.reduce import (
     ptp,
     std,
     sum,
-    var,
 )
+from tensordsl.ops.reduce import var as _variance
 from tensordsl.ops.shape import (
     addbroadcast,
     alloc,
@@ -140,6 +140,8 @@ from tensordsl.tensor import extra_ops, nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
 from tensordsl.types import TensorType
+
+var = _variance  # the submodule of this name would hide it
 
 # Other names of the same functions, from Theano and NumPy.
 abs = absolute = abs_
