@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.graph import Constant, Variable
+from tensordsl.ops import reduce as _reduce
 from tensordsl.ops.elementwise import (
     abs_,
     add,
@@ -155,12 +156,17 @@ logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
 identity = copy = tensor_copy
+var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
 
 # Names that live above this layer and are looked up when first used.
 _LATE = {
-    **dict.fromkeys(("grad", "jacobian", "hessian", "Rop", "Lop", "verify_grad"), "tensordsl.gradient"),
+    **dict.fromkeys(
+        ("DisconnectedType", "Lop", "Rop", "consider_constant", "grad", "grad_not_implemented", "grad_undefined")
+        + ("hessian", "jacobian", "numeric_grad", "verify_grad"),
+        "tensordsl.gradient",
+    ),
     "shared": "tensordsl.shared",
 }
 
