@@ -8,7 +8,9 @@ from typing import Any
 
 from tensordsl.codegen import nest_text as nest
 from tensordsl.codegen.flat import NO_AREA, Entry, Kernel, pattern
+from tensordsl.codegen.group import Group, passes
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.schedule import reach
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 
@@ -44,6 +46,7 @@ class Blocks:
 
 
 Node = Fill | Call | Loop | Blocks
+Pair = tuple[int, int]
 Area = tuple[int, int]  # (bytes, bytes per element of a block)
 
 
@@ -97,24 +100,63 @@ def _aligned(size: int) -> int:
     return (size + 63) // 64 * 64
 
 
+def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tuple[list[Pair], list[Pair]]:
+    """(pairs that may be exchanged, pairs that may be merged) at run time, by the numbers of their axes.
+
+    Not an axis whose positions a kernel reads.  A merge takes the outer axis of two neighbours in loop order into the
+    inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged with the
+    lane axis or merged into it must have both.  `maps`: the operands' maps.
+    """
+    number, columns = {a: k for k, a in enumerate(group.extents)}, lane in group.parallel
+    locals_ = {p.local for p in passes(group) if p.local}
+    pinned = _pinned(group, lane)
+    outer = [a for a in group.parallel if a != lane]
+    chains = [[*outer, lane] if columns else outer]
+    if len(locals_) == 1:
+        (local,) = locals_
+        rest = [a for a in local if a != lane]
+        chains.append(rest if columns else [*rest, lane] if lane in local else [])
+    merges = [pair for chain in chains for pair in zip(chain, chain[1:], strict=False) if not set(pair) & pinned]
+    merges = [(a, b) for a, b in merges if b != lane or all(lane in m or a not in m for m in maps)]
+    beside = [a for chain in chains if lane in chain for a in chain if a != lane]
+    swaps = [(a, lane) for a in beside if not {a, lane} & pinned and all((lane in m) == (a in m) for m in maps)]
+    return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
+
+
+def _pinned(group: Group, lane: str) -> set[str]:
+    pinned = set()
+    for v in reach(group.roots):
+        if v.op == "index":
+            pinned.add(v.attr)
+        elif v.op == "load" and lane in v.attr[1] and any(lane in a.axes for a in v.args):
+            pinned.add(lane)
+    return pinned
+
+
 def descriptor(
-    tree: Sequence[Node], where: Layout, merges: Sequence[tuple[int, int]], n_operands: int, n_axes: int,
+    tree: Sequence[Node],
+    where: Layout,
+    swaps: Sequence[Pair],
+    merges: Sequence[Pair],
+    sizes: Pair,
     numbers: dict[str, int],
-) -> tuple[int, ...]:  # fmt: skip
-    """Header, merges, code.  `numbers`: a kernel's name -> its number."""
-    first = nest.HEADER + 2 * len(merges)
+) -> tuple[int, ...]:
+    """Header, swaps, merges, code.  `sizes`: numbers of operands and axes; `numbers`: a kernel's name -> its number."""
+    pairs = [*swaps, *merges]
+    first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
     _encode(tree, where, numbers, code)
     every = calls(tree)
     header = [0] * nest.HEADER
-    header[nest.N_OPERANDS], header[nest.N_AXES], header[nest.SCRATCH] = n_operands, n_axes, where.size
+    header[nest.N_OPERANDS], header[nest.N_AXES], header[nest.SCRATCH] = *sizes, where.size
     header[nest.N_POINTERS] = sum(len(c.kernel.entries) for c in every)
-    header[nest.N_MERGES], header[nest.CODE], header[nest.END] = len(merges), first, first + len(code)
+    header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
+    header[nest.CODE], header[nest.END] = first, first + len(code)
     header[nest.WIDTH] = every[0].kernel.width
     if _is_direct(tree):
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
-    return (*header, *(a for pair in merges for a in pair), *code)
+    return (*header, *(a for pair in pairs for a in pair), *code)
 
 
 def _is_direct(tree: Sequence[Node]) -> bool:

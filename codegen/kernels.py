@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_text as nest
-from tensordsl.codegen.descriptor import Blocks, Call, Fill, Loop, Node, descriptor, layout
+from tensordsl.codegen.descriptor import Blocks, Call, Fill, Loop, Node, axis_pairs, descriptor, layout
 from tensordsl.codegen.flat import NO_AREA, STATE_LANES, Kernel
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
 from tensordsl.codegen.program import LaunchPlan
@@ -297,7 +297,9 @@ class _Planner:
             if self.is_placed(v, row):
                 env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result":
-                self.bind_results(env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES)))
+                self.bind_results(
+                    env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES))
+                )
         emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
@@ -462,7 +464,9 @@ class _Planner:
         width = max(k.width for k in self.kernels)
         where = layout(tree, self.areas, self.schedule.block, width)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
-        return self.launch_plan(descriptor(tree, where, self.merges(), len(self.buffers), len(self.axes), numbers))
+        maps = [entries for _, entries in self.buffers]
+        swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
+        return self.launch_plan(descriptor(tree, where, swaps, merges, (len(self.buffers), len(self.axes)), numbers))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
         declarations: dict[str, str] = {}
@@ -494,26 +498,3 @@ class _Planner:
             size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
             price += size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)
         return int(price) + 100
-
-    def merges(self) -> list[tuple[int, int]]:
-        """Pairs of axes, outer before inner, which the library may make one where all strides allow it."""
-        lane, points = self.schedule.lane, [p for p in self.steps if p.local]
-        values = reach(self.group.roots)
-        pinned = {v.attr for v in values if v.op == "index"}
-        for v in values:
-            if v.op == "load" and v.args and any(lane in a.axes for a in v.args):
-                pinned |= {m for m in v.attr[1] if m == lane}
-        outer = [a for a in self.group.parallel if a != lane]
-        chains = [[*outer, lane] if self.columns else outer]
-        if len({p.local for p in points}) == 1:
-            local = [a for a in points[0].local if a != lane]
-            chains.append(local if self.columns else [*local, lane] if lane in points[0].local else [])
-        pairs = [(a, b) for chain in chains for a, b in zip(chain, chain[1:], strict=False)]
-        return [
-            (self.axis[a], self.axis[b]) for a, b in pairs
-            if not {a, b} & pinned and (b != lane or self.lane_covers(a, lane))
-        ]  # fmt: skip
-
-    def lane_covers(self, a: str, lane: str) -> bool:
-        """Has every operand along `a` the lane axis too?  Else a merged axis would move what kernels take as a scalar."""
-        return all(lane in entries or a not in entries for _, entries in self.buffers)

@@ -6,7 +6,8 @@ K kernel addresses, D descriptor, B operands' addresses, S byte strides [operand
 integers.  Returns nonzero iff an indexed load was out of range.  Compiled once per machine; nothing in it depends on a
 group, so that a kernel is nothing but one loop over whole vectors.
 
-The descriptor (64-bit words) is a header, pairs of axes that may be merged at run time, and code:
+The descriptor (64-bit words) is a header, pairs of axes that may be exchanged and pairs that may be merged at run time,
+and code:
 
     LOOP   axis, words of body                                  for each position of the axis: body
     BLOCKS axis, lanes, block, words of body                    whole vectors, at most `block` elements; then the tail
@@ -24,8 +25,8 @@ from __future__ import annotations
 from tensordsl.codegen.assembly import Asm
 
 # Words of the header.
-N_OPERANDS, N_AXES, SCRATCH, N_POINTERS, N_MERGES, FAST, WIDTH, CODE, END = range(9)
-HEADER = 9
+N_OPERANDS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(10)
+HEADER = 10
 # Operations of the code, and their words before a body or entries.
 LOOP, BLOCKS, FILL, CALL = range(4)
 LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 5, 5, 6
@@ -40,6 +41,7 @@ _K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P = rang
 _CONTEXT = 13
 _PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 _SPACE = ["ptr P", "ptr scratch"]
+_TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("loop", LOOP))
 
 
@@ -96,11 +98,13 @@ def nest_text(vector_bytes: int = 64) -> str:
         _execute(),
         _resolve(),
         _direct(),
+        _swap(),
         _merge(),
         _general(),
         _run_nest(),
     ]
-    declarations = "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
+    declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
+    declarations += "declare i64 @llvm.abs.i64(i64, i1)\n"
     if vector_bytes >= 64:
         declarations += (
             "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"
@@ -467,9 +471,28 @@ def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, w
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.int('mul', left, size)}")
 
 
+def _swap() -> str:
+    """Exchange an axis with the lane axis if operands are nearer to each other along it: all arrays in Fortran's order."""
+    c = _Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
+    with c.loop("%operands", ("i64", "0")) as loop:
+        row = c.word("%s", c.int("mul", loop.index, "%axes"))
+        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
+        loop.next = [c.int("add", loop.values[0], c.int("sub", *sizes))]
+    with c.when(c.test("slt", loop.values[0], 0)):
+        first, second = c.get("%e", "%a"), c.get("%e", "%b")
+        c.put(second, "%e", "%a")
+        c.put(first, "%e", "%b")
+        with c.loop("%operands") as loop:
+            row = c.word("%s", c.int("mul", loop.index, "%axes"))
+            first, second = c.get(row, "%a"), c.get(row, "%b")
+            c.put(second, row, "%a")
+            c.put(first, row, "%b")
+    return c.end()
+
+
 def _merge() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1."""
-    c = _Function("void", "merge", ["ptr e", "ptr s", "i64 a", "i64 b", "i64 axes", "i64 operands"], internal=True)
+    c = _Function("void", "merge", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
@@ -498,10 +521,13 @@ def _general() -> str:
             c.put(c.get(source, loop.index), target, loop.index)
     with c.loop(axes) as loop:
         c.put(0, positions, loop.index)
-    with c.loop(c.get("%D", N_MERGES)) as loop:
-        pair = c.word("%D", c.int("add", c.int("mul", loop.index, 2), HEADER))
-        tables, pairs = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
-        c.call("void", "@merge", *tables, *pairs, f"i64 {axes}", f"i64 {operands}")
+    pairs = c.word("%D", HEADER)
+    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
+        with c.loop(c.get("%D", count)) as loop:
+            pair = c.word(pairs, c.int("mul", loop.index, 2))
+            tables, two = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
+            c.call("void", f"@{name}", *tables, *two, f"i64 {axes}", f"i64 {operands}")
+        pairs = c.word(pairs, c.int("mul", c.get("%D", count), 2))
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides)
     c.put(0, "%scratch", 0)
