@@ -10,6 +10,12 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
+from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.kernels import module_text, plan
+from tensordsl.codegen.reducers import MAX, SUM
+from tensordsl.codegen.scalar import DTYPES, Builder
+from tensordsl.codegen.schedule import schedule
+
 Arrays = dict[str, np.ndarray]
 SHAPES = [
     (0, 0),
@@ -170,3 +176,114 @@ def test_case_agrees_with_numpy(name: str, dtype: str) -> None:
                 check(name, arrays, kind, dtype)
             except AssertionError as error:
                 raise AssertionError(f"{name} {dtype} {shape} {kind}: {error}") from error
+
+
+@pytest.mark.parametrize("name", ["gathersum", "gathersum0", "crossentropy", "lookup", "pick"])
+def test_index_out_of_range_is_flagged_and_not_followed(name: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((4, 6), (3, 40), (70, 5)):
+        for wrong in (10**12, -(10**12), 71, -72):
+            arrays = inputs(name, shape, "float64", "random", rng)
+            arrays["idx" if "idx" in arrays else "t"].flat[-1] = wrong
+            size = {"gathersum": shape[0] + 3, "gathersum0": shape[1]}.get(name, shape[0])
+            y, intact = framed((size,), "float64")
+            assert runner(name, "float64")(arrays | {"y": y}) != 0
+            intact()
+
+
+def test_group_without_axes_is_one_kernel_over_pointers() -> None:
+    b = Builder()
+    table, k = Buffer("t", "float32", ("n",)), b.load(Buffer("k", "int64", ()))
+    x, flag = b.load(Buffer("x", "float64", ())), b.load(Buffer("flag", "bool", ()))
+    value = b.select(flag, b.call("exp", x), b.cast(b.extent("n"), "float64"))
+    outs = (Out(Buffer("y", "float64", ()), (), value), Out(Buffer("z", "float32", ()), (), b.load(table, k)))
+    run = Runner(Group("scalar", {}, (), outs))
+    assert run.plan.descriptor == () and run.plan.may_fail and len(run.plan.symbols) == 1
+    for flag_, k_ in ((True, -2), (False, 4)):
+        arrays = {"t": np.arange(5, dtype="float32"), "k": np.array(k_), "x": np.array(0.5), "flag": np.array(flag_)}
+        y, z = np.zeros(()), np.zeros((), "float32")
+        assert run(arrays | {"y": y, "z": z}) == 0
+        assert z == arrays["t"][k_]
+        np.testing.assert_allclose(y, np.exp(0.5) if flag_ else 5.0, rtol=1e-15)
+    assert run(arrays | {"k": np.array(5), "y": y, "z": z}) != 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elementwise_kernels_of_every_dtype(dtype: str) -> None:
+    """Lengths around the vectors, strides of all kinds, and an output that is an input."""
+    b = Builder()
+    x, y = (b.load(Buffer(k, dtype, ("n",)), "i") for k in "xy")
+    value = b.xor(x, y) if dtype == "bool" else b.sub(b.add(x, y), b.mul(x, x))
+    run = Runner(Group("pointwise", {"i": "n"}, ("i",), (Out(Buffer("o", dtype, ("n",)), ("i",), value),)))
+    rng = np.random.default_rng(3)
+    for n in (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 1000, 5000):
+        for step in (1, 2, -1, -3):
+            u, v = (rng.integers(0, 100, size=n * abs(step)).astype(dtype)[::step] for _ in range(2))
+            expected = u ^ v if dtype == "bool" else u + v - u * u
+            out, intact = framed((n,), dtype, abs(step))
+            assert run({"x": u, "y": v, "o": out}) == 0
+            intact()
+            np.testing.assert_array_equal(out, expected)
+            assert run({"x": u, "y": v, "o": v}) == 0
+            np.testing.assert_array_equal(v, expected)
+
+
+def test_an_early_store_does_not_change_what_later_passes_read() -> None:
+    """y = x + 1 in x's own storage, next to sum(x - max(x)): the store must wait for the second pass."""
+    b, X = Builder(), Buffer("x", "float64", ("n", "m"))
+    x = b.load(X, "i", "j")
+    (m,) = b.reduce(MAX, ("j",), x)
+    (s,) = b.reduce(SUM, ("j",), b.sub(x, m))
+    outs = (
+        Out(Buffer("y", "float64", ("n", "m")), ("i", "j"), b.add(x, 1.0)),
+        Out(Buffer("s", "float64", ("n",)), ("i",), s),
+    )
+    run = Runner(Group("early", {"i": "n", "j": "m"}, ("i",), outs))
+    a, s_ = np.arange(300.0).reshape(3, 100), np.zeros(3)
+    expected = (a - a.max(1, keepdims=True)).sum(1)
+    plus = a + 1
+    assert run({"x": a, "y": a, "s": s_}) == 0
+    np.testing.assert_array_equal(a, plus)
+    np.testing.assert_array_equal(s_, expected)
+
+
+def test_long_chains_are_split_over_temporaries() -> None:
+    b = Builder()
+    x = v = b.load(Buffer("x", "float64", ("n",)), "i")
+    for _ in range(100):
+        v = b.call("tanh", b.add(b.mul(v, 1.5), x))
+    group = Group("chain", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), v),))
+    run = Runner(group)
+    assert len(run.plan.symbols) == 5
+    a = np.linspace(-2, 2, 3000)
+    y, intact = framed((3000,), "float64")
+    assert run({"x": a, "y": y}) == 0
+    intact()
+    expected = a
+    for _ in range(100):
+        expected = np.tanh(expected * 1.5 + a)
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None:
+    texts = {module_text([plan(g, schedule(g), "k")]) for g in (cases.softmax("float32") for _ in range(3))}
+    assert len(texts) == 1
+    groups = [cases.softmax("float64"), cases.crossentropy("float64")]
+    text = module_text([plan(g, schedule(g), f"k{n}") for n, g in enumerate(groups)])
+    lines = [line for line in text.splitlines() if line.startswith("declare")]
+    assert len(lines) == len(set(lines)) and text.count("define void @k0_0(") == 1
+
+
+def test_softmax_computes_each_exponential_once() -> None:
+    for name in ("softmax", "softmax0"):
+        group = getattr(cases, name)("float64")
+        assert [v.op for v in schedule(group).keep] == ["exp"]
+    assert schedule(cases.crossentropy("float64")).keep == ()
+
+
+def test_schedules_follow_the_axis_of_stride_one() -> None:
+    lanes = {name: schedule(getattr(cases, name)("float64")).lane for name in ("softmax", "softmax0", "colsum", "broadcast3")}
+    assert lanes == {"softmax": "j", "softmax0": "j", "colsum": "j", "broadcast3": "m"}
+    assert schedule(cases.multiply_add("float32")).width == (16,)
+    assert schedule(cases.multiply_add("float32"), vector_bytes=32).width == (8,)
+    assert schedule(cases.total("float64")).width[0] == 32
