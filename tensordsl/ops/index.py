@@ -39,15 +39,18 @@ def _index_dtype(x: str, *ints: str, index: Index) -> str:
 
 
 def _part_shape(d: Dims, x: Any, *ints: Any, index: Index) -> tuple[Any, ...]:
-    def value(bound: Any) -> Any:
-        return d.value(ints[bound[1]]) if isinstance(bound, tuple) else bound
-
     shape = d.shape(x)
     if len(index) != len(shape):
         raise ValueError(f"an index of {len(index)} entries for a tensor with {len(shape)} axes")
-    return tuple(
-        slice_length(d, n, *map(value, entry[1:])) for n, entry in zip(shape, index, strict=True) if entry[0] == "slice"
-    )
+    return tuple(_entry_length(d, n, e, ints) for n, e in zip(shape, index, strict=True) if e[0] == "slice")
+
+
+def _entry_length(d: Dims, n: Any, entry: tuple[Any, ...], ints: Sequence[Any]) -> Any:
+    """The length of a slice of an axis of length n; None while a bound is unknown (an absent bound is None too)."""
+    bounds = [d.value(ints[v[1]]) if isinstance(v, tuple) else v for v in entry[1:]]
+    if any(v is None and given is not None for v, given in zip(bounds, entry[1:], strict=True)):
+        return None
+    return slice_length(d, n, *bounds)
 
 
 def slice_length(d: Dims, n: Any, start: Any, stop: Any, step: Any) -> Any:
@@ -72,7 +75,7 @@ def _clamp(d: Dims, n: Any, bound: Any, least: int) -> Any:
         wrapped = bound if bound >= 0 else d.add(n, bound)
     else:
         is_negative = d.minimum(d.maximum(d.sub(0, bound), 0), 1)
-        wrapped = d.add(bound, d.mul(n, is_negative)) if bound is not None else None
+        wrapped = d.add(bound, d.mul(n, is_negative))
     return d.minimum(d.maximum(wrapped, least), d.add(n, least))
 
 
@@ -107,14 +110,7 @@ def _updated_dtype(x: str, y: str, ints: Sequence[str]) -> str:
 
 
 def _inc_shape(d: Dims, x: Any, y: Any, *ints: Any, index: Index, set: bool) -> tuple[Any, ...]:
-    def value(bound: Any) -> Any:
-        return d.value(ints[bound[1]]) if isinstance(bound, tuple) else bound
-
-    part = [
-        slice_length(d, n, *map(value, entry[1:]))
-        for n, entry in zip(d.shape(x), index, strict=True)
-        if entry[0] == "slice"
-    ]
+    part = _part_shape(d, x, *ints, index=index)
     _check_fits(d, part, d.shape(y))
     return d.shape(x)
 

@@ -102,6 +102,7 @@ def test_ifelse_of_lists_and_names() -> None:
     pair = ifelse(c, [x, x + 1], [x * 2, x * 3], name="chosen")
     assert isinstance(pair, list) and [v.name for v in pair] == ["chosen{0}", "chosen{1}"]
     assert ifelse(c, x, x * 2, name="one").name == "one"
+    assert isinstance(ifelse(c, (x, x), (x, x)), tuple)
     got = value(pair, {c: 0, x: np.ones(2)})
     assert [v.tolist() for v in got] == [[2, 2], [3, 3]]
 
