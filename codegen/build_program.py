@@ -148,20 +148,23 @@ class _Function:
         program.n_slots = self.slots
         assert not b.pending, f"constraints never checked: {b.pending}"
         body = self.body.code
-        release = not program.n_hosts and not self.late_storage and _work(b, body)
+        has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
+        # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
+        held = has_loop or bool(program.n_hosts and program.shared)
+        work = b.name(0) if held else "" if program.n_hosts or self.late_storage else _work(b, body)
         head = [*b.entry.code]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
-        storage = self.storage
-        if release:
-            prepares = [i for i in storage if isinstance(i, p.Prepare)]
-            storage = [i for i in storage if not isinstance(i, p.Prepare)]
-            pin = p.Pin(release, RELEASE_GIL, tuple(pins), b.site("busy", None, "shared variables in use"))
-            head = [*b.entry.code, *head[len(b.entry.code) :], *storage, pin, *prepares, p.ReleaseGil()]
-            tail: list[p.Instr] = [p.AcquireGil()]
-        else:
-            head += storage
-            tail = []
+        prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
+        head += [i for i in self.storage if not isinstance(i, p.Prepare)]
+        if work:
+            site = b.site("busy", None, "shared variables in use")
+            head.append(p.Pin(work, -1 if held else RELEASE_GIL, tuple(pins), site))
+        head += prepares
+        tail: list[p.Instr] = []
+        if work and not program.n_hosts and not self.late_storage:
+            head.append(p.ReleaseGil())
+            tail.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *body, *tail, *commit, p.Return(tuple(outputs), list_slot)]
 
@@ -288,7 +291,7 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> str:
             product = ex.product(b.lengths_of((i.m, i.n, i.k)))
             total = ex.add(total, ex.mul(1000 // GEMM_RATE, product))
         elif isinstance(i, p.For | p.If):
-            return ""
+            return ""  # how often, only the run tells
     if isinstance(total, int) or not known_at_entry(total):
         return ""
     return b.name(ex.floordiv(total, 1000))
