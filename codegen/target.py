@@ -6,6 +6,8 @@ library, 0 for host programs.
 
 from __future__ import annotations
 
+import os
+from _thread import allocate_lock
 from typing import Any
 
 
@@ -45,29 +47,46 @@ def library_objects(name: str) -> bytes:
     return compile_object(nest_text(native_width()))
 
 
-_cache: list[Any] = []
+_made: list[Any] = []
+_lock = allocate_lock()
 
 
-def _target() -> Any:
+def _after_fork() -> None:
+    global _lock
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _target() -> tuple[Any, str, str, dict[int, Any]]:
     """(llvmlite.binding, triple, data layout, {level: TargetMachine}), made once."""
-    if not _cache:
-        import llvmlite.binding as llvm  # type: ignore[import-untyped]
+    if not _made:
+        with _lock:
+            if not _made:
+                _made.append(_make_target())
+    result: tuple[Any, str, str, dict[int, Any]] = _made[0]
+    return result
 
-        try:  # needed up to llvmlite 0.44, an error afterwards
-            llvm.initialize()
-        except RuntimeError:
-            pass
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        triple = llvm.get_process_triple()
-        target = llvm.Target.from_triple(triple)
-        options = {
-            "cpu": llvm.get_host_cpu_name(),
-            "features": llvm.get_host_cpu_features().flatten(),
-            "reloc": "pic",
-            "codemodel": "small",
-            "jit": True,
-        }
-        machines = {level: target.create_target_machine(opt=level, **options) for level in (0, 2)}
-        _cache.extend((llvm, triple, str(machines[0].target_data), machines))
-    return _cache
+
+def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+    try:  # needed up to llvmlite 0.44, an error afterwards
+        llvm.initialize()
+    except RuntimeError:
+        pass
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    triple = llvm.get_process_triple()
+    target = llvm.Target.from_triple(triple)
+    options = {
+        "cpu": llvm.get_host_cpu_name(),
+        "features": llvm.get_host_cpu_features().flatten(),
+        "reloc": "pic",
+        "codemodel": "small",
+        "jit": True,
+    }
+    machines = {level: target.create_target_machine(opt=level, **options) for level in (0, 2)}
+    return llvm, triple, str(machines[0].target_data), machines

@@ -169,29 +169,35 @@ _allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize
 
 def function_type() -> type:
     """The type of compiled functions, made once per process.  It takes methods by assignment."""
-    if not _made:
-        _dead_context()
-        members = (_Member * 4)(
-            _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
-            _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),
-            _Member(b"__weaklistoffset__", T_PYSSIZET, abi.FN_WEAK, READONLY, None),
-            _Member(),
-        )
-        slots = (_Slot * 6)(
-            _Slot(TP_CALL, function_address(api, "PyVectorcall_Call")),
-            _Slot(TP_MEMBERS, ctypes.addressof(members)),
-            _Slot(TP_TRAVERSE, library.symbol("tp_traverse")),
-            _Slot(TP_CLEAR, library.symbol("tp_clear")),
-            _Slot(TP_DEALLOC, library.symbol("tp_dealloc")),
-            _Slot(),
-        )
-        flags = DEFAULT_FLAGS | HAVE_GC | HAVE_VECTORCALL | DISALLOW_INSTANTIATION
-        spec = _Spec(b"tensordsl.Function", abi.FN_SIZE, 0, flags, ctypes.addressof(slots))
-        make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", api))
-        _made.extend((make(ctypes.addressof(spec)), members, slots, spec))
+    library.require("native")
+    with library.lock():
+        if not _made:
+            _make_type()
     kind = _made[0]
     assert isinstance(kind, type)
     return kind
+
+
+def _make_type() -> None:
+    _dead_context()
+    members = (_Member * 4)(
+        _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
+        _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),
+        _Member(b"__weaklistoffset__", T_PYSSIZET, abi.FN_WEAK, READONLY, None),
+        _Member(),
+    )
+    slots = (_Slot * 6)(
+        _Slot(TP_CALL, function_address(api, "PyVectorcall_Call")),
+        _Slot(TP_MEMBERS, ctypes.addressof(members)),
+        _Slot(TP_TRAVERSE, library.symbol("tp_traverse")),
+        _Slot(TP_CLEAR, library.symbol("tp_clear")),
+        _Slot(TP_DEALLOC, library.symbol("tp_dealloc")),
+        _Slot(),
+    )
+    flags = DEFAULT_FLAGS | HAVE_GC | HAVE_VECTORCALL | DISALLOW_INSTANTIATION
+    spec = _Spec(b"tensordsl.Function", abi.FN_SIZE, 0, flags, ctypes.addressof(slots))
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", api))
+    _made.extend((make(ctypes.addressof(spec)), members, slots, spec))
 
 
 def _dead_context() -> None:

@@ -9,7 +9,6 @@ import _thread
 import ctypes
 import os
 from collections.abc import Callable
-from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import cache, elf, memory
@@ -20,7 +19,7 @@ from tensordsl.runtime.layout import immortalise
 class _State:
     compile: Callable[[str], bytes] | None = None
     version = ""
-    table: Any = None
+    table = memory.new_table()
     symbols: dict[str, int] = {}
     code: dict[str, elf.Code] = {}
     lock = _thread.allocate_lock()
@@ -33,13 +32,15 @@ def install(compile: Callable[[str], bytes], version: str) -> None:
 
 def table() -> int:
     """The address of the process's run-time table."""
-    if _State.table is None:
-        _State.table = memory.new_table()
     return ctypes.addressof(_State.table)
 
 
+def lock() -> _thread.LockType:
+    """Guards what is made once per process; not to be taken twice by a thread."""
+    return _State.lock
+
+
 def set_entry(name: str, address: int) -> None:
-    table()
     _State.table[abi.RT[name] // 8] = address
 
 
