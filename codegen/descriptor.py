@@ -104,8 +104,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     """(pairs that may be exchanged, pairs that may be merged) at run time, by the numbers of their axes.
 
     Not an axis whose positions a kernel reads.  A merge takes the outer axis of two neighbours in loop order into the
-    inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged with the
-    lane axis or merged into it must have both.  `maps`: the operands' maps.
+    inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged with
+    the lane axis or merged into it must have both.  `maps`: the operands' maps.
     """
     number, columns = {a: k for k, a in enumerate(group.extents)}, lane in group.parallel
     locals_ = {p.local for p in passes(group) if p.local}

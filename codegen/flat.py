@@ -1,7 +1,7 @@
 """One flat kernel `void k(ptr P, i64 n, i64 live)`: a loop over whole vectors, and what stands before and after it.
 
-A kernel has three bodies: `before` (scalars, splats), `body` (per vector), `after` (reduction states).  Its operands are
-pointers in P, described by `Entry`s: the nest library reads these to fill P.
+A kernel has three bodies: `before` (scalars, splats), `body` (per vector), `after` (reduction states).  Its operands
+are pointers in P, described by `Entry`s: the nest library reads these to fill P.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_POSITION = 2**31 - 1  # of no element, in a block
 
 @dataclass(slots=True)
 class Entry:
-    """A pointer in P.  `number`: operand, area of scratch, integer or axis; `add`: area of a byte offset, or NO_AREA."""
+    """A pointer in P.  `number`: operand, area, integer or axis; `add`: area of a byte offset, or NO_AREA."""
 
     kind: int
     number: int
@@ -182,7 +182,7 @@ class Kernel:
 
     def accumulate(self, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
         """Rows mode: step in registers from the identity; then dead lanes become the identity again and the block's
-        state is combined into the total in scratch.  A second operand less than the reducer has is a narrow position."""
+        state is combined into the total in scratch.  Without the second operand: a narrow position."""
         reducer, types = reduce.attr[0], reduce.attr[0].state(reduce.type)
         identity = reducer.identity(reduce.type)
         narrow = len(operands) < len(reduce.args)

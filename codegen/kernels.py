@@ -5,10 +5,10 @@ The loops are one ordered tree for both modes:
     rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
-A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and stores; a
-row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level outputs: with
-one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend on a reduction
-get a place in scratch; all others are computed where they are used.
+A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and
+stores; a row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level
+outputs: with one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend
+on a reduction get a place in scratch; all others are computed where they are used.
 """
 
 from __future__ import annotations
@@ -297,9 +297,9 @@ class _Planner:
             if self.is_placed(v, row):
                 env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result":
-                self.bind_results(
-                    env, v.args[0], kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES))
-                )
+                assert row is not None
+                names = kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES))
+                self.bind_results(env, v.args[0], names)
         emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
@@ -333,8 +333,9 @@ class _Planner:
         return total
 
     def vector_calls(self, roots: Sequence[Val], lane: str, width: int, row: _Row | None) -> list[Call]:
-        """Kernels that compute `roots` over a block; the last one has their names in `lanes`.  A pass of too many operations is
-        several kernels, with temporaries in scratch.  Before them, in `self.offsets`: the kernel of byte offsets."""
+        """Kernels that compute `roots` over a block; the last one has their names in `lanes`.  A pass of too many
+        operations is several kernels, with temporaries in scratch.  Before them, in `self.offsets`: the kernel of byte
+        offsets."""
         self.pending: list[tuple[Val, int]] = []
 
         def is_stop(v: Val) -> bool:

@@ -30,7 +30,7 @@ HEADER = 10
 # Operations of the code, and their words before a body or entries.
 LOOP, BLOCKS, FILL, CALL = range(4)
 LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 5, 5, 6
-# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of a byte offset to add or of a zero).
+# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero).
 # External kinds come first; the pointers of the others stay the same during a run.
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
@@ -48,7 +48,7 @@ _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("loop", LO
 class _Function(Asm):
     """A function whose integers are i64 and whose tables are words of 8 bytes."""
 
-    def int(self, op: str, x: object, y: object) -> str:
+    def arith(self, op: str, x: object, y: object) -> str:
         return self.op(f"{op} i64 {x}, {y}")
 
     def test(self, condition: str, x: str, y: str | int) -> str:
@@ -80,7 +80,7 @@ class _Function(Asm):
 
     def note(self, condition: str, cell: str) -> None:
         """cell |= condition"""
-        self.put(self.int("or", self.get(cell, 0), self.op(f"zext i1 {condition} to i64")), cell, 0)
+        self.put(self.arith("or", self.get(cell, 0), self.op(f"zext i1 {condition} to i64")), cell, 0)
 
     def end(self, kind: str = "void", value: str | int = "") -> str:
         self.ret(kind, value)
@@ -127,14 +127,14 @@ def _move(c: _Function, kind: str, target: str, source: str) -> None:
 
 def _pieces(c: _Function, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
-    offset = c.int("and", size, -32)
+    offset = c.arith("and", size, -32)
     with c.loop(offset, step=32) as loop:
         _move(c, "<4 x i64>", c.gep(target, loop.index), c.gep(source, loop.index))
     for count, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
-        bit = c.int("and", size, count)
+        bit = c.arith("and", size, count)
         with c.when(c.test("ne", bit, 0)):
             _move(c, kind, c.gep(target, offset), c.gep(source, offset))
-        offset = c.int("add", offset, bit)
+        offset = c.arith("add", offset, bit)
 
 
 def _repeated(c: _Function, pointer: str, size: str) -> str:
@@ -144,7 +144,7 @@ def _repeated(c: _Function, pointer: str, size: str) -> str:
         with c.when(c.test("eq", size, count)):
             value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
             value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
-            c.put(c.int("mul", value, factor), cell, 0)
+            c.put(c.arith("mul", value, factor), cell, 0)
     return _splat(c, c.get(cell, 0))
 
 
@@ -156,8 +156,8 @@ def _splat(c: _Function, value: str) -> str:
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
     c = _Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
-    live, total = c.int("mul", "%live", "%size"), c.int("mul", "%count", "%size")
-    pad = _repeated(c, c.gep("%from", c.int("sub", live, "%size")), "%size")
+    live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
+    pad = _repeated(c, c.gep("%from", c.arith("sub", live, "%size")), "%size")
     if vector_bytes < 64:
         with c.loop(total, step=64) as loop:
             c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
@@ -165,7 +165,7 @@ def _copy_in(vector_bytes: int) -> str:
         return c.end()
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
-        mask = _byte_mask(c, c.max(c.int("sub", live, loop.index), 0))
+        mask = _byte_mask(c, c.max(c.arith("sub", live, loop.index), 0))
         operands = f"ptr {c.gep('%from', loop.index)}", "i32 1", f"<64 x i1> {mask}", f"<64 x i8> {passed}"
         value = c.call("<64 x i8>", "@llvm.masked.load.v64i8.p0", *operands)
         c.do(f"store <64 x i8> {value}, ptr {c.gep('%to', loop.index)}, align 64")
@@ -178,7 +178,7 @@ def _copy_out(vector_bytes: int) -> str:
         _pieces(c, "%to", "%from", "%bytes")
         return c.end()
     with c.loop("%bytes", step=64) as loop:
-        mask = _byte_mask(c, c.int("sub", "%bytes", loop.index))
+        mask = _byte_mask(c, c.arith("sub", "%bytes", loop.index))
         value = c.op(f"load <64 x i8>, ptr {c.gep('%from', loop.index)}, align 64")
         operands = f"<64 x i8> {value}", f"ptr {c.gep('%to', loop.index)}", "i32 1", f"<64 x i1> {mask}"
         c.call("void", "@llvm.masked.store.v64i8.p0", *operands)
@@ -187,19 +187,19 @@ def _copy_out(vector_bytes: int) -> str:
 
 def _strided(c: _Function, count: str, target_stride: str, source_stride: str) -> None:
     """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
-    whole = c.int("and", count, -4)
+    whole = c.arith("and", count, -4)
     for size in (8, 4, 2, 1):
 
         def move(k: str, size: int = size) -> None:
-            source, target = c.int("mul", k, source_stride), c.int("mul", k, target_stride)
+            source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
             _move(c, f"i{8 * size}", c.gep("%to", target), c.gep("%from", source))
 
         with c.when(c.test("eq", "%size", size)):
             with c.loop(whole, step=4) as loop:
                 for k in range(4):
-                    move(c.int("add", loop.index, k))
-            with c.loop(c.int("sub", count, whole)) as loop:
-                move(c.int("add", loop.index, whole))
+                    move(c.arith("add", loop.index, k))
+            with c.loop(c.arith("sub", count, whole)) as loop:
+                move(c.arith("add", loop.index, whole))
 
 
 def _pack() -> str:
@@ -210,10 +210,10 @@ def _pack() -> str:
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     _strided(c, "%live", "%size", "%stride")
-    rest = c.int("sub", "%count", "%live")
+    rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
-        last = c.gep("%to", c.int("mul", c.int("sub", "%live", 1), "%size"))
-        target = c.gep("%to", c.int("mul", "%live", "%size"))
+        last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
+        target = c.gep("%to", c.arith("mul", "%live", "%size"))
         operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
         c.call("void", "@pack", *operands)
     return c.end()
@@ -222,7 +222,7 @@ def _pack() -> str:
 def _unpack() -> str:
     c = _Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
-        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.int('mul', '%live', '%size')}")
+        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
         c.ret()
     _strided(c, "%live", "%stride", "%size")
     return c.end()
@@ -234,8 +234,8 @@ def _advance(c: _Function, axis: str, steps: str) -> None:
     n, axes = c.get(c.get("%cx", _D, "ptr"), N_OPERANDS), c.get(c.get("%cx", _D, "ptr"), N_AXES)
     strides, current = c.get("%cx", _S, "ptr"), c.get("%cx", _CUR, "ptr")
     with c.loop(n) as loop:
-        step = c.get(strides, c.int("add", c.int("mul", loop.index, axes), axis))
-        c.put(c.int("add", c.get(current, loop.index), c.int("mul", step, steps)), current, loop.index)
+        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
+        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
 
 
 def _instruction(name: str) -> tuple[_Function, str]:
@@ -246,8 +246,8 @@ def _instruction(name: str) -> tuple[_Function, str]:
 
 def _body(c: _Function, words: int, size: str) -> tuple[str, str]:
     """(call operands of `execute` for the body, pc behind it)"""
-    first = c.int("add", "%pc", words)
-    end = c.int("add", first, size)
+    first = c.arith("add", "%pc", words)
+    end = c.arith("add", first, size)
     return f"ptr %cx, i64 {first}, i64 {end}", end
 
 
@@ -256,14 +256,14 @@ def _loop() -> str:
     axis = c.get(words, 1)
     body, end = _body(c, LOOP_WORDS, c.get(words, 2))
     positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    last = c.int("sub", extent, 1)
+    last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
         c.put(loop.index, positions, axis)
         c.do(f"call void @execute({body})")
         with c.when(c.test("slt", loop.index, last)):
             _advance(c, axis, "1")
     with c.when(c.test("sgt", last, 0)):
-        _advance(c, axis, c.int("sub", 0, last))
+        _advance(c, axis, c.arith("sub", 0, last))
     return c.end("i64", end)
 
 
@@ -272,27 +272,27 @@ def _blocks() -> str:
     axis, width, block = (c.get(words, k) for k in (1, 2, 3))
     body, end = _body(c, BLOCKS_WORDS, c.get(words, 4))
     positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    vectors, at = c.int("sub", 0, width), c.cell(0)
+    vectors, at = c.arith("sub", 0, width), c.cell(0)
     more, done = c.label("more"), c.label("done")
     with c.when(c.test("sgt", extent, 0)):
         c.place(more)
         start = c.get(at, 0)
-        left = c.int("sub", extent, start)
+        left = c.arith("sub", extent, start)
         tail = c.test("slt", left, width)
-        whole = c.min(c.int("and", left, vectors), block)
+        whole = c.min(c.arith("and", left, vectors), block)
         c.put(c.choose(tail, width, whole), "%cx", _COUNT)
         c.put(c.choose(tail, left, width), "%cx", _LIVE)
         c.put(c.op(f"zext i1 {tail} to i64"), "%cx", _TAIL)
         c.put(start, positions, axis)
         c.do(f"call void @execute({body})")
         step = c.choose(tail, left, whole)
-        following = c.int("add", start, step)
+        following = c.arith("add", start, step)
         with c.when(c.test("slt", following, extent)):
             _advance(c, axis, step)
             c.put(following, at, 0)
             c.jump(more)
         with c.when(c.test("sgt", start, 0)):
-            _advance(c, axis, c.int("sub", 0, start))
+            _advance(c, axis, c.arith("sub", 0, start))
         c.jump(done)
     c.place(done)
     c.put(0, "%cx", _TAIL)
@@ -302,20 +302,20 @@ def _blocks() -> str:
 def _fill() -> str:
     c, words = _instruction("fill")
     offset, constant, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
-    size = c.int("add", constant, c.int("mul", c.get("%cx", _COUNT), each))
+    size = c.arith("add", constant, c.arith("mul", c.get("%cx", _COUNT), each))
     target, value = c.gep(c.get("%cx", _SCRATCH, "ptr"), offset), _splat(c, pattern)
     with c.loop(size, step=64) as loop:
         c.do(f"store <8 x i64> {value}, ptr {c.gep(target, loop.index)}, align 64")
-    return c.end("i64", c.int("add", "%pc", FILL_WORDS))
+    return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
 
 
 def _entry(c: _Function, words: str, k: str) -> str:
-    return c.word(words, c.int("add", c.int("mul", k, ENTRY), CALL_WORDS))
+    return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
 
 
 def _behind(c: _Function, words: str, pc: str) -> str:
     """The pc behind a CALL."""
-    return c.int("add", c.int("mul", c.get(words, 4), ENTRY), c.int("add", pc, CALL_WORDS))
+    return c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), c.arith("add", pc, CALL_WORDS))
 
 
 def _call() -> str:
@@ -330,7 +330,7 @@ def _call() -> str:
     with c.when(c.test("ne", c.get(packed, 0), 0)), c.loop(external) as loop:
         entry = _entry(c, words, loop.index)
         area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
-        writes = c.test("ne", c.int("and", c.get(entry, 4), WRITE), 0)
+        writes = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
         vector = c.test("eq", c.get(entry, 0), VECTOR)
         used = c.compare("eq", "ptr", area, c.get(pointers, loop.index, "ptr"))
         with c.when(c.all(writes, vector, used)):
@@ -347,7 +347,7 @@ def _address(c: _Function, entry: str, lane: str) -> tuple[str, str]:
     extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', _SCRATCH, 'ptr'), c.get(entry, 5))}, align 8")
     address = c.gep(c.get(c.get("%cx", _CUR, "ptr"), number, "ptr"), extra)
     axes = c.get(c.get("%cx", _D, "ptr"), N_AXES)
-    return address, c.get(c.get("%cx", _S, "ptr"), c.int("add", c.int("mul", number, axes), c.max(lane, 0)))
+    return address, c.get(c.get("%cx", _S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(lane, 0)))
 
 
 def _pointer(c: _Function, words: str, pointers: str, k: str, lane: str, packed: str) -> None:
@@ -361,7 +361,7 @@ def _pointer(c: _Function, words: str, pointers: str, k: str, lane: str, packed:
         area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
         c.put(area, pointers, k, "ptr")
         c.put(1, packed, 0)
-        with c.when(c.test("ne", c.int("and", c.get(entry, 4), READ), 0)):
+        with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
             count = c.get("%cx", _COUNT)
             taken = c.choose(tail, c.get("%cx", _LIVE), count)
             operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", f"i64 {size}", f"i64 {taken}", f"i64 {count}"
@@ -402,12 +402,12 @@ def _resolve() -> str:
     operation = c.get(words, 0)
     size = c.choose(c.test("eq", operation, LOOP), LOOP_WORDS, BLOCKS_WORDS)
     assert BLOCKS_WORDS == FILL_WORDS
-    c.put(c.int("add", pc, size), at, 0)
+    c.put(c.arith("add", pc, size), at, 0)
     with c.when(c.test("eq", operation, CALL)):
         pointers = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5))
         external = c.get(words, 3)
-        with c.loop(c.int("sub", c.get(words, 4), external)) as loop:
-            k = c.int("add", loop.index, external)
+        with c.loop(c.arith("sub", c.get(words, 4), external)) as loop:
+            k = c.arith("add", loop.index, external)
             c.put(_fixed(c, _entry(c, words, k)), pointers, k, "ptr")
         c.put(_behind(c, words, pc), at, 0)
     c.jump(head)
@@ -437,15 +437,15 @@ def _direct() -> str:
             c.put(c.word("%I", number), "%P", loop.index, "ptr")
         with c.when(c.test("ne", kind, INTEGER)):
             c.put(c.get("%B", number, "ptr"), "%P", loop.index, "ptr")
-            stride = c.get("%S", c.int("add", c.int("mul", number, axes), lane))
+            stride = c.get("%S", c.arith("add", c.arith("mul", number, axes), lane))
             c.note(c.all(c.test("eq", kind, VECTOR), c.test("ne", stride, c.get(entry, 2))), wrong)
     with c.when(c.test("ne", c.get(wrong, 0), 0)):
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, 1), "ptr")
-    whole = c.int("and", n, c.int("sub", 0, width))
+    whole = c.arith("and", n, c.arith("sub", 0, width))
     with c.when(c.test("sgt", whole, 0)):
         c.call("void", kernel, "ptr %P", f"i64 {whole}", f"i64 {width}")
-    left = c.int("sub", n, whole)
+    left = c.arith("sub", n, whole)
     with c.when(c.test("sgt", left, 0)):
         _direct_tail(c, words, kernel, whole, left, width)
     return c.end("i64", 1)
@@ -457,33 +457,33 @@ def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, w
         entry = _entry(c, words, loop.index)
         size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
         with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
-            source = c.gep(c.get("%P", loop.index, "ptr"), c.int("mul", whole, size))
+            source = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", whole, size))
             c.put(area, "%P", loop.index, "ptr")
-            with c.when(c.test("ne", c.int("and", c.get(entry, 4), READ), 0)):
+            with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
                 operands = f"ptr {area}", f"ptr {source}", f"i64 {size}", f"i64 {left}", f"i64 {width}"
                 c.call("void", "@copy_in", *operands)
     c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {left}")
     with c.loop(external) as loop:
         entry = _entry(c, words, loop.index)
         size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
-        with c.when(c.test("ne", c.int("and", c.get(entry, 4), WRITE), 0)):
-            target = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.int("mul", whole, size))
-            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.int('mul', left, size)}")
+        with c.when(c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)):
+            target = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.arith("mul", whole, size))
+            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
 def _swap() -> str:
-    """Exchange an axis with the lane axis if operands are nearer to each other along it: all arrays in Fortran's order."""
+    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order."""
     c = _Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     with c.loop("%operands", ("i64", "0")) as loop:
-        row = c.word("%s", c.int("mul", loop.index, "%axes"))
+        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
-        loop.next = [c.int("add", loop.values[0], c.int("sub", *sizes))]
+        loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes))]
     with c.when(c.test("slt", loop.values[0], 0)):
         first, second = c.get("%e", "%a"), c.get("%e", "%b")
         c.put(second, "%e", "%a")
         c.put(first, "%e", "%b")
         with c.loop("%operands") as loop:
-            row = c.word("%s", c.int("mul", loop.index, "%axes"))
+            row = c.word("%s", c.arith("mul", loop.index, "%axes"))
             first, second = c.get(row, "%a"), c.get(row, "%b")
             c.put(second, row, "%a")
             c.put(first, row, "%b")
@@ -496,14 +496,14 @@ def _merge() -> str:
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
-        row = c.word("%s", c.int("mul", loop.index, "%axes"))
-        c.note(c.test("ne", c.get(row, "%a"), c.int("mul", c.get(row, "%b"), extent_b)), wrong)
+        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
+        c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
     fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
     with c.when(c.all(fits, c.test("ne", extent_a, 1))):
-        c.put(c.int("mul", extent_a, extent_b), "%e", "%b")
+        c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")
         c.put(1, "%e", "%a")
         with c.when(one), c.loop("%operands") as loop:
-            row = c.word("%s", c.int("mul", loop.index, "%axes"))
+            row = c.word("%s", c.arith("mul", loop.index, "%axes"))
             c.put(c.get(row, "%a"), row, "%b")
     return c.end()
 
@@ -511,7 +511,7 @@ def _merge() -> str:
 def _general() -> str:
     c = _Function("i64", "general", [*_PARAMS, *_SPACE], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
-    total = c.int("mul", axes, operands)
+    total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, operands)
     )
@@ -524,10 +524,10 @@ def _general() -> str:
     pairs = c.word("%D", HEADER)
     for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
         with c.loop(c.get("%D", count)) as loop:
-            pair = c.word(pairs, c.int("mul", loop.index, 2))
+            pair = c.word(pairs, c.arith("mul", loop.index, 2))
             tables, two = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
             c.call("void", f"@{name}", *tables, *two, f"i64 {axes}", f"i64 {operands}")
-        pairs = c.word(pairs, c.int("mul", c.get("%D", count), 2))
+        pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides)
     c.put(0, "%scratch", 0)

@@ -1,4 +1,4 @@
-"""The reducers of the op table, for code generation: sum, prod, max, min, argmax, argmin, any and all, for every dtype."""
+"""The reducers of the op table, for code generation: sum, prod, max, min, argmax, argmin, any and all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The choices of the CPU for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
+"""The CPU's choices for a group: lane axis, lanes per pass, block, and the values that are stored instead of redone.
 
-Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays along
-it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
+Rows mode: the lane axis is reduced, blocks of it are combined.  Columns mode: it is parallel, and the states are arrays
+along it.  The lane axis should be the one with stride 1 in most operands: a wrong guess costs speed, not correctness.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def pass_roots(p: Pass) -> list[Val]:
 def kept(group: Group) -> list[tuple[Val, Out]]:
     """(value, output): dear values that several passes need, stored in an output until its own pass.
 
-    softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later pass
-    reads an operand that may be the output's storage: one of its type at the same points.
+    softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
+    pass reads an operand that may be the output's storage: one of its type at the same points.
     """
     level, steps = levels(group.roots), [p for p in passes(group) if p.local]
     local = {a for p in steps for a in p.local}
@@ -82,15 +82,18 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
                 entries = {m for m in o.map if isinstance(m, str)}
                 if first == last or v.type != o.buffer.type or v.axes != entries or any(v is w for w, _ in result):
                     continue
-                later = reach(
-                    [r for q in steps[first + 1 :] for r in pass_roots(q)], lambda w, v=v: w is v or is_row(w)
-                )
+                later = [w for q in steps[first + 1 :] for w in _values(q, v, is_row)]
                 reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
                 used = [q for q in steps[last + 1 :] if any(w is v for w in reach(pass_roots(q), is_row))]
                 if not reads and not used and level[id(v)] < level[id(o.value)]:
                     result.append((v, o))
                     break
     return result
+
+
+def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
+    """What a pass computes if `known` and row-level values are given."""
+    return reach(pass_roots(p), lambda w: w is known or is_row(w))
 
 
 def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
@@ -110,8 +113,8 @@ def pass_lane(p: Pass, lane: str, columns: bool) -> str:
 
 
 def narrow_index(reduce: Val, lane: str) -> bool:
-    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can count
-    positions in int32 from the block's start."""
+    """Is the second argument the position along the lane axis, which the step only selects?  Then a block's state can
+    count positions in int32 from the block's start."""
     positional = reduce.attr[0].name in ("argmax", "argmin")
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 

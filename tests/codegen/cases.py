@@ -110,7 +110,7 @@ def colsum(T: str) -> Group:
 
 
 def crossentropy(T: str) -> Group:
-    """logsumexp(x[i,:]) - x[i, t[i]]; the target's logit is an indexed load that does not vary along j: a row scalar."""
+    """logsumexp(x[i,:]) - x[i, t[i]]; the target's logit is an indexed load without j: a row scalar."""
     b, X, I, Y = Builder(), Buffer("x", T, ("n", "m")), Buffer("t", "int64", ("n",)), Buffer("y", T, ("n",))
     x = b.load(X, "i", "j")
     (m,) = b.reduce(MAX, ("j",), x)

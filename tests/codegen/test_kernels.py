@@ -1,4 +1,4 @@
-"""The cases of fusion groups through kernels and nest library, against NumPy: shapes, special values, strides, canaries."""
+"""The cases of fusion groups through kernels and nest library, against NumPy: shapes, special values, strides."""
 
 from __future__ import annotations
 
@@ -282,7 +282,8 @@ def test_softmax_computes_each_exponential_once() -> None:
 
 
 def test_schedules_follow_the_axis_of_stride_one() -> None:
-    lanes = {name: schedule(getattr(cases, name)("float64")).lane for name in ("softmax", "softmax0", "colsum", "broadcast3")}
+    names = ("softmax", "softmax0", "colsum", "broadcast3")
+    lanes = {name: schedule(getattr(cases, name)("float64")).lane for name in names}
     assert lanes == {"softmax": "j", "softmax0": "j", "colsum": "j", "broadcast3": "m"}
     assert schedule(cases.multiply_add("float32")).width == (16,)
     assert schedule(cases.multiply_add("float32"), vector_bytes=32).width == (8,)

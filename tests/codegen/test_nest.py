@@ -1,5 +1,5 @@
-"""Random groups through kernels and nest library against an evaluation on whole arrays: axes, maps, dtypes, strides, splits,
-indexed loads, several outputs, outputs that are inputs."""
+"""Random groups through kernels and nest library against an evaluation on whole arrays: axes, maps, dtypes, splits,
+strides, indexed loads, several outputs, outputs that are inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tensordsl.codegen.schedule import schedule
 
 Arrays = dict[str, np.ndarray]
 FOLDS = {
-    "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum, "any": np.logical_or, "all": np.logical_and,
+    "sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
+    "any": np.logical_or, "all": np.logical_and,
 }  # fmt: skip
 
 

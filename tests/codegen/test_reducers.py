@@ -1,4 +1,4 @@
-"""Every reducer over every dtype it takes: rows, columns and all elements, against NumPy, with its NaN rules and identities."""
+"""Every reducer over every dtype it takes: rows, columns and all elements, against NumPy: NaN rules, identities."""
 
 from __future__ import annotations
 
