@@ -16,7 +16,7 @@ CSE is free: making the same value twice gives the same object.  `loops` of a va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class Graph:
         self.origins: dict[int, int] = {}  # value number -> the user's application that first needed it
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
-        self._loops = 0
+        self.loops: list[Loop] = []
 
     def make(
         self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
@@ -180,14 +180,16 @@ class Graph:
         return self.make("reshape", (x,), x.dtype, shape)
 
     def new_loop(self) -> Loop:
-        self._loops += 1
-        return Loop(self._loops)
+        loop = Loop(len(self.loops) + 1)
+        self.loops.append(loop)
+        return loop
 
     def result(self, node: Value, k: int, dtype: str, shape: Sequence[Length]) -> Value:
         return self.make("result", (node,), dtype, shape, k=k)
 
 
 _NO_LOOPS: frozenset[int] = frozenset()
+REWRITES = 8  # how often a value is rewritten in place before the walk goes on
 
 
 def _attrs_key(attrs: dict[str, Any]) -> Any:
@@ -231,29 +233,51 @@ def dependencies(v: Value) -> tuple[Value, ...]:
     return v.operands
 
 
-def rewrite(graph: Graph, roots: Sequence[Value], rule: Callable[[Value], Value | None]) -> list[Value]:
-    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave."""
+def rewrite(
+    graph: Graph, roots: Sequence[Value], rule: Callable[[Value], Value | None],
+    frozen: Collection[int] = (), users: dict[int, int] | None = None,
+) -> list[Value]:  # fmt: skip
+    """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
+
+    frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
+    users: value number -> number of users; what a value is replaced by inherits them.
+    """
     new: dict[int, Value] = {}
+    origins, extents = graph.origins, graph.extents
     for v in toposort(roots):
+        if v.number in frozen:
+            new[v.number] = v
+            continue
         if v.op == "for":
             loop = v.attrs["loop"]
             loop.next = tuple(new[x.number] for x in loop.next)
             loop.stacked = tuple(new[x.number] for x in loop.stacked)
-        operands = tuple(new[o.number] for o in v.operands)
-        graph.extents.node = graph.origins.get(v.number)
-        w = (
-            v
-            if operands == v.operands
-            else graph.make(v.op, operands, v.dtype, v.shape, loops=None if operands else v.loops, **v.attrs)
-        )
-        for _ in range(8):
+        extents.node = origins.get(v.number)
+        w = v
+        for o in v.operands:
+            if new[o.number] is not o:
+                operands = tuple(new[o.number] for o in v.operands)
+                w = graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
+                break
+        for _ in range(REWRITES):
             better = rule(w)
             if better is None or better is w:
                 break
             w = better
         new[v.number] = w
-    graph.extents.node = None
+        if users is not None and w is not v:
+            users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
+    extents.node = None
     return [new[v.number] for v in roots]
+
+
+def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
+    """The loops of v with other operands; None: the union of theirs."""
+    if v.op != "for":
+        return None
+    loop = v.attrs["loop"]
+    inside = (*operands, *loop.next, *loop.stacked)
+    return _NO_LOOPS.union(*(o.loops for o in inside)) - {loop.number}
 
 
 def show(roots: Iterable[Value]) -> str:

@@ -2,20 +2,174 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensordsl.codegen import target
+from tensordsl.codegen import rules, target
 from tensordsl.codegen.build_program import build_program
+from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
+from tensordsl.codegen.ir import Graph, Value, rewrite, show
 from tensordsl.codegen.kernels import module_text
-from tensordsl.codegen.lower import lower
+from tensordsl.codegen.lower import Lowered, lower
+from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
+from tensordsl.codegen.passes.context import Context, count_users, frozen_values
+from tensordsl.codegen.passes.fold import fold_constants
+from tensordsl.codegen.passes.reductions import merge_reductions
+from tensordsl.codegen.passes.sink import sink_slices
+from tensordsl.codegen.passes.stabilise import log_of_sums
 from tensordsl.codegen.program import Program
+from tensordsl.codegen.verify_ir import verify_ir
+from tensordsl.codegen.verify_program import show as show_program
 from tensordsl.codegen.verify_program import verify
+from tensordsl.config import config
 from tensordsl.graph import Variable
 
 
+# -- passes ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One walk over the IR, operands first.
+
+    run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
+    pass runs in every mode; needs_users: it asks how many users a value has.
+    """
+
+    name: str
+    run: Callable[[Context, Value], Value | None]
+    reason: str
+    required: bool = False
+    needs_users: bool = False
+
+
+def simplify(ctx: Context, v: Value) -> Value | None:
+    """The exact equations of `rules`."""
+    return rules.simplify_set().apply(ctx.graph, v, ctx.hits, ctx.users)
+
+
+def stabilise(ctx: Context, v: Value) -> Value | None:
+    """The equations of `rules` that make results more accurate, and logarithms of sums of exponentials."""
+    return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or log_of_sums(ctx, v)
+
+
+PIPELINE = (
+    Pass(
+        "canonicalise", canonicalise, required=True,
+        reason="first: lowering learns late which lengths are equal; from here on equal values are one value",
+    ),
+    Pass(
+        "fold_constants", fold_constants,
+        reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
+    ),
+    Pass(
+        "simplify", simplify,
+        reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
+    ),
+    Pass(
+        "stabilise", stabilise, needs_users=True,
+        reason="before anything moves: its patterns are the user's formulas",
+    ),
+    Pass(
+        "merge_reductions", merge_reductions, needs_users=True,
+        reason="after the rules, which look for sums of exponentials; before slices move into reductions",
+    ),
+    Pass(
+        "sink_slices", sink_slices, needs_users=True,
+        reason="last: it takes formulas apart",
+    ),
+)  # fmt: skip
+
+# (earlier, later): the reasons above as facts that a test checks.
+MUST_PRECEDE = (
+    ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"), ("simplify", "stabilise"),
+    ("stabilise", "merge_reductions"), ("stabilise", "sink_slices"), ("merge_reductions", "sink_slices"),
+)  # fmt: skip
+
+
+class PassError(Exception):
+    """A pass of the compiler failed.  The cause is chained; the text names the pass and shows the IR before it."""
+
+
+def chosen_passes(mode: Any = None) -> tuple[Pass, ...]:
+    """The passes of a `tensordsl.modes.Mode`: all, or only the required ones if its optimizer is not fast_run; less
+    those it excludes, plus those it includes."""
+    every = mode is None or mode.optimizer == "fast_run"
+    excluded: Collection[str] = () if mode is None else mode.excluded
+    included: Collection[str] = () if mode is None else mode.included
+    return tuple(p for p in PIPELINE if p.required or p.name in included or (every and p.name not in excluded))
+
+
+# -- the driver --------------------------------------------------------------------------------------------------------
+def optimise(
+    graph: Graph, roots: Sequence[Value], passes: Sequence[Pass] = PIPELINE, trace: Trace | None = None,
+    on_error: str | None = None,
+) -> list[Value]:  # fmt: skip
+    """Run `passes` over everything that `roots` need; returns the new roots.
+
+    After each pass the IR is verified.  A failure raises PassError; with on_error (`config.on_opt_error` by default) "warn" or
+    "ignore", an optional pass that fails is left out.
+    """
+    on_error = on_error or config.on_opt_error
+    roots = list(roots)
+    settle_leaves(Context(graph))
+    frozen = frozen_values(graph)
+    verify_ir(graph, roots)
+    for step in passes:
+        report = PassReport(step.name)
+        before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
+        start, made = time.perf_counter(), len(graph.values)
+        try:
+            new = _run(step, graph, roots, frozen, report)
+            verify_ir(graph, new, made)
+        except Exception as error:
+            for loop, nexts, stacked in before:
+                loop.next, loop.stacked = nexts, stacked
+            graph.extents.node = None
+            _fail(step, roots, error, on_error)
+            new = roots
+            report.error = f"left out: {error!r}"
+        report.ms = 1e3 * (time.perf_counter() - start)
+        report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
+            a is not b for loop, nexts, stacked in before
+            for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
+        )  # fmt: skip
+        roots = new
+        if trace is not None:
+            trace.passes.append(report)
+            if report.changed:
+                trace.text(3, f"IR after {step.name}", lambda: show(roots))  # noqa: B023  # called at once
+    return roots
+
+
+def _run(step: Pass, graph: Graph, roots: list[Value], frozen: frozenset[int], report: PassReport) -> list[Value]:
+    context = Context(graph, report.hits, count_users(roots) if step.needs_users else {}, frozen)
+    run = step.run
+    return rewrite(graph, roots, lambda v: run(context, v), frozen, context.users if step.needs_users else None)
+
+
+def _fail(step: Pass, roots: list[Value], error: Exception, on_error: str) -> None:
+    text = f"the pass {step.name!r} of the compiler failed: {error}"
+    if step.required or on_error == "raise":
+        hint = (
+            "" if step.required else f"\n(mode.excluding({step.name!r}) or config.on_opt_error='warn' go on without it)"
+        )
+        raise PassError(f"{text}{hint}\nthe IR before it:\n{show(roots)}") from error
+    if on_error == "warn":
+        warnings.warn(f"{text}; it is left out", stacklevel=4)
+
+
+def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = None) -> None:
+    """Replace the outputs and updates of a lowered function by optimised ones."""
+    n = len(lowered.outputs)
+    roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], chosen_passes(mode), trace)
+    lowered.outputs = roots[:n]
+    lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+
+
+# -- the whole way -----------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Compiled:
     """The objects of a function, what the run time must know of them, and the callables of its host steps."""
@@ -25,6 +179,7 @@ class Compiled:
     host: bytes
     hosts: list[Any]
     program: Program
+    trace: Trace | None = None
 
 
 def compile_graph(
@@ -32,13 +187,29 @@ def compile_graph(
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = target.compile_object,
 ) -> Compiled:  # fmt: skip
+    """The object code of a function.  single: it returns its only output itself, not a list."""
+    trace = Trace(name)
     lowered = lower(inputs, shared, outputs, updates)
-    program, _ = build_program(
+    trace.phase("lower")
+    trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
+    optimise_lowered(lowered, mode, trace)
+    trace.phase("optimise")
+    program, regions = build_program(
         name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width()
     )
     verify(program)
-    kernels = kernel_object(module_text(program.plans)) if program.plans else b""
-    host = target.compile_object(emit_program(program), 0)
+    trace.phase("program")
+    trace.text(4, "groups", lambda: groups_text(regions))
+    trace.text(4, "program", lambda: show_program(program))
+    text = module_text(program.plans) if program.plans else ""
+    trace.text(5, "kernels", lambda: text)
+    kernels = kernel_object(text) if text else b""
+    trace.phase("kernels")
+    host_text = emit_program(program)
+    trace.text(5, "host", lambda: host_text)
+    host = target.compile_object(host_text, 0)
+    trace.phase("host")
+    trace.finish()
     meta = {
         "name": name,
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
@@ -47,5 +218,4 @@ def compile_graph(
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    return Compiled(meta, kernels, host, lowered.hosts, program)
-
+    return Compiled(meta, kernels, host, lowered.hosts, program, trace)

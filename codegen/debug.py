@@ -1,0 +1,108 @@
+"""What the compiler did, for people: `TENSORDSL_DEBUG` prints it to stderr, `TENSORDSL_DUMP` writes all of it to files.
+
+1  one line for each compile: time of each phase
+2  the passes, with their times and how often each rule applied
+3  the tensor IR after each pass that changed it
+4  the groups, the cuts between them with their rules, and the program
+5  the LLVM text
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class PassReport:
+    """One pass: its time in ms, uses of each rule, whether it changed anything, and an error it was skipped for."""
+
+    name: str
+    ms: float = 0.0
+    hits: dict[str, int] = field(default_factory=dict)
+    changed: bool = False
+    error: str = ""
+
+    def __str__(self) -> str:
+        hits = ", ".join(f"{rule} ({n})" if n > 1 else rule for rule, n in self.hits.items())
+        state = self.error or hits or ("changed" if self.changed else "-")
+        return f"  {self.name:<18} {self.ms:7.2f} ms  {state}"
+
+
+def level() -> int:
+    """The rung of the ladder that the environment asks for.  Raises ValueError where it is no number."""
+    text = os.environ.get("TENSORDSL_DEBUG", "")
+    if text and not text.isdigit():
+        raise ValueError(f"TENSORDSL_DEBUG must be a number from 0 to 5, got {text!r}")
+    return int(text or 0)
+
+
+class Trace:
+    """Of one compile: phases with their times, passes, and texts that are made only if somebody wants them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.phases: list[tuple[str, float]] = []
+        self.passes: list[PassReport] = []
+        self.level = level()
+        self._folder = _folder(name)
+        self._files = 0
+        self._clock = time.perf_counter()
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.level or self._folder)
+
+    def phase(self, name: str) -> None:
+        """The phase `name` ends now."""
+        now = time.perf_counter()
+        self.phases.append((name, 1e3 * (now - self._clock)))
+        self._clock = now
+
+    def text(self, rung: int, title: str, make: Callable[[], str]) -> None:
+        """Print a text from rung `rung` of the ladder on; write it where dumps are wanted."""
+        if self.level < rung and not self._folder:
+            return
+        made = make()
+        if self.level >= rung:
+            print(f"-- {self.name}: {title}\n{made}", file=sys.stderr)
+        if self._folder:
+            path = os.path.join(self._folder, f"{self._files:02d}-{title.replace(' ', '-')}.txt")
+            self._files += 1
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(made + "\n")
+        self._clock = time.perf_counter()  # printing is no part of a phase
+
+    def finish(self) -> None:
+        self.text(2, "passes", lambda: "\n".join(map(str, self.passes)))
+        times = "  ".join(f"{name} {ms:.1f}" for name, ms in self.phases)
+        self.text(1, "times in ms", lambda: f"  {times}  total {sum(ms for _, ms in self.phases):.1f}")
+
+
+def _folder(name: str) -> str:
+    """A new folder for this compile's files, "" if none are wanted."""
+    parent = os.environ.get("TENSORDSL_DUMP", "")
+    if not parent:
+        return ""
+    os.makedirs(parent, exist_ok=True)
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    folder = os.path.join(parent, f"{len(os.listdir(parent)):03d}-{safe}")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def groups_text(regions: dict[Any, Any]) -> str:
+    """The groups of each region, and the rule of each cut."""
+    lines = []
+    for context, region in regions.items():
+        lines.append(f"region {'/'.join('-'.join(map(str, part)) for part in context) or 'function'}")
+        for value, rule in sorted(region.cuts.items()):
+            lines.append(f"  cut %{value}: {rule}")
+        for step in region.steps:
+            gives = ", ".join(f"%{n}" for n in step.gives)
+            lines.append(f"  {gives} = {step.fused.group if step.fused is not None else step.value.op}")
+    return "\n".join(lines)

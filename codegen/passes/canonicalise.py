@@ -1,0 +1,117 @@
+"""Canonical forms: one representative for equal lengths, folded moves, reshapes and casts, so that equal values are one."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.patterns import fit, number_of
+from tensordsl.types import FLOATS, INTEGERS, SIGNED
+
+LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))
+
+
+def settle_leaves(ctx: Context) -> None:
+    """Give sources the representatives of their lengths; they keep their identity."""
+    if not ctx.graph.extents.constraints:
+        return
+    for v in ctx.graph.values:
+        if v.op in ("arg", "shared", "carried"):
+            v.shape = ctx.find(v.shape)
+
+
+def canonicalise(ctx: Context, v: Value) -> Value | None:
+    """The canonical form of v, whose operands are canonical already."""
+    if v.op in LEAVES:
+        return None
+    shape = ctx.find(v.shape)
+    settled = v if shape == v.shape else _with_shape(ctx, v, shape)
+    form = _FORMS.get(v.op)
+    return (form(ctx, settled) if form is not None else None) or settled
+
+
+def _with_shape(ctx: Context, v: Value, shape: tuple[object, ...]) -> Value:
+    if v.op in ("move", "reshape"):  # made with the shape found below
+        return Value(v.op, v.operands, v.attrs, v.dtype, shape, v.number, v.loops)  # type: ignore[arg-type]
+    return ctx.graph.make(v.op, v.operands, v.dtype, shape, loops=v.loops, **v.attrs)  # type: ignore[arg-type]
+
+
+def _map(ctx: Context, v: Value) -> Value | None:
+    name = v.attrs["row"].name
+    if name == "second":
+        return fit(ctx.graph, v.operands[1], v)
+    if name == "identity":
+        return fit(ctx.graph, v.operands[0], v)
+    return _cast(ctx, v) if name == "cast" else None
+
+
+def _cast(ctx: Context, v: Value) -> Value | None:
+    """cast(cast(x, t), u) = cast(x, u) if every value of x is one of t, and none is out of range in u alone."""
+    (inner,) = v.operands
+    if inner.dtype == v.dtype:
+        return inner
+    if inner.op != "map" or inner.attrs["row"] is not v.attrs["row"]:
+        return None
+    (x,) = inner.operands
+    if not is_exact(x.dtype, inner.dtype):
+        return None
+    if inner.dtype in FLOATS and v.dtype not in FLOATS and not is_exact(x.dtype, v.dtype):
+        return None
+    if x.dtype in FLOATS and v.dtype not in FLOATS:
+        return None
+    return ctx.graph.cast(x, v.dtype)
+
+
+def is_exact(source: str, target: str) -> bool:
+    """Whether every value of dtype `source` is one of dtype `target`."""
+    if source == target or source == "bool":
+        return True
+    if source in FLOATS:
+        return target == "float64"
+    bits = int(source.lstrip("uint"))
+    if target in FLOATS:
+        return bits <= (24 if target == "float32" else 53)
+    if target not in INTEGERS:
+        return False
+    room = int(target.lstrip("uint")) - (target in SIGNED and source not in SIGNED)
+    return bits <= room and not (source in SIGNED and target not in SIGNED)
+
+
+def _move(ctx: Context, v: Value) -> Value | None:
+    return ctx.graph.move(v.operands[0], v.attrs["map"], v.shape)
+
+
+def _reshape(ctx: Context, v: Value) -> Value | None:
+    return ctx.graph.reshape(v.operands[0], v.shape)
+
+
+def _subtensor(ctx: Context, v: Value) -> Value | None:
+    """A slice of everything is the operand; a slice of axes of length 1 only drops axes."""
+    return sliced(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:], v.shape)
+
+
+def sliced(
+    ctx: Context, x: Value, bounds: tuple[tuple[object, ...], ...], ints: tuple[Value, ...], shape: object
+) -> Value:
+    """x[bounds], without a slice where no element is left out."""
+    find = ctx.graph.extents.find
+    settled = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in bounds)  # type: ignore[arg-type]
+    if all(b[:3] == (0, n, 1) for b, n in zip(settled, ctx.find(x.shape), strict=True)):
+        kept = iter(range(x.rank))
+        place = [next(kept) if b[3] else None for b in settled]
+        return ctx.graph.move(x, place, shape)  # type: ignore[arg-type]
+    return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=())  # type: ignore[arg-type]
+
+
+def _result(ctx: Context, v: Value) -> Value | None:
+    """The result of a branch whose condition is known."""
+    (node,) = v.operands
+    if node.op != "ifelse":
+        return None
+    condition = number_of(node.operands[0])
+    if condition is None:
+        return None
+    half = (len(node.operands) - 1) // 2
+    return fit(ctx.graph, node.operands[1 + v.attrs["k"] + (0 if condition else half)], v)
+
+
+_FORMS = {"map": _map, "move": _move, "reshape": _reshape, "subtensor": _subtensor, "result": _result}

@@ -1,0 +1,72 @@
+"""What passes share while one function is optimised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.extents import Length
+from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
+
+
+@dataclass(slots=True)
+class Context:
+    """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
+    asked for it; `frozen`: numbers of values that no pass may touch."""
+
+    graph: Graph
+    hits: dict[str, int] = field(default_factory=dict)
+    users: dict[int, int] = field(default_factory=dict)
+    frozen: frozenset[int] = frozenset()
+
+    def hit(self, rule: str) -> None:
+        self.hits[rule] = self.hits.get(rule, 0) + 1
+
+    def is_sole(self, v: Value) -> bool:
+        """Whether v has one user, so that moving the user's work into it repeats nothing."""
+        return self.users.get(v.number, 1) <= 1
+
+    def find(self, shape: Sequence[Length]) -> tuple[Length, ...]:
+        """A shape with every extent replaced by its representative."""
+        find = self.graph.extents.find
+        return tuple(map(find, shape))
+
+
+def count_users(roots: Sequence[Value]) -> dict[int, int]:
+    """value number -> how many values use it; being a result of the function counts as a use."""
+    users: dict[int, int] = {}
+    for v in (*roots, *(o for v in toposort(roots) for o in dependencies(v))):
+        users[v.number] = users.get(v.number, 0) + 1
+    return users
+
+
+def frozen_values(graph: Graph) -> frozenset[int]:
+    """The values that run-time lengths and checks are made of, with all that those depend on.
+
+    Lengths name values by number: replacing such a value would compute it twice, and a loop or branch in two versions.
+    They are a few 0-d integers where there are any.
+    """
+    shapes = {id(v.shape): v.shape for v in graph.values}
+    lengths: set[Length] = {n for shape in shapes.values() for n in shape if not isinstance(n, int)}
+    for v in graph.values:
+        if v.op in _WITH_LENGTHS:
+            lengths.update(_lengths_of(v))
+    for c in graph.extents.constraints:
+        lengths.update((c.a, c.b))
+    lengths |= {graph.extents.find(n) for n in lengths}
+    named = {a[1] for n in lengths for a in ex.atoms(n) if a[0] in ("value", "result")}
+    if not named:
+        return frozenset()
+    return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))
+
+
+_WITH_LENGTHS = frozenset(("subtensor", "inc_subtensor", "extent", "for"))
+
+
+def _lengths_of(v: Value) -> list[Length]:
+    if v.op == "extent":
+        return [v.attrs["extent"]]
+    if v.op == "for":
+        return [v.attrs["count"]]
+    return [n for bound in v.attrs["bounds"] for n in bound[:3]]

@@ -1,0 +1,113 @@
+"""Slices move down to what they are slices of: only what is used is computed, and no large temporary is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.passes.canonicalise import sliced
+from tensordsl.codegen.passes.context import Context
+
+Bounds = tuple[tuple[Any, Any, Any, bool], ...]
+STORED = frozenset(("shared", "const", "dot", "concatenate", "inc_subtensor", "result"))  # contiguous in memory
+
+
+def sink_slices(ctx: Context, v: Value) -> Value | None:
+    """f(x, y)[slice] = f(x[slice], y[slice]), through rows, moves and reductions that only the slice uses; and
+    f(x).reshape(s) = f(x.reshape(s)) where that is a view.
+
+    A slice that varies with a loop stays where it is: what it would move into the loop is computed once outside.
+    """
+    if v.op == "reshape":
+        return _sink_reshape(ctx, v)
+    if v.op != "subtensor" or not v.loops <= v.operands[0].loops:
+        return None
+    x = v.operands[0]
+    while x.op == "move" and ctx.is_sole(x):
+        x = x.operands[0]
+    if x.op not in ("map", "reduce") or not ctx.is_sole(x):
+        return None
+    ctx.hit("f(x)[slice] = f(x[slice])")
+    return _push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
+
+
+def _push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Value:
+    """x[bounds], computed from slices of what x is made of; by an explicit stack."""
+    done: dict[Any, Value] = {}
+    goal = (x, bounds)
+    stack = [goal]
+    while stack:
+        u, own = stack[-1]
+        key = (u.number, own)
+        parts = _parts(ctx, u, own) if key not in done else []
+        missing = [(o, b) for o, b in parts or () if (o.number, b) not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if key in done:
+            continue
+        shape = tuple(b[1] for b in own if b[3])
+        if parts is None:
+            done[key] = sliced(ctx, u, own, ints, shape)
+        else:
+            done[key] = _rebuild(ctx, u, own, [done[o.number, b] for o, b in parts], shape)
+    return done[x.number, bounds]
+
+
+def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]] | None:
+    """The operands of x with the slices of them that x[bounds] needs; None where the slice stays on x."""
+    if x.op not in ("map", "move", "reduce") or not ctx.is_sole(x):
+        return None
+    if x.op == "map":
+        return [(o, _within(o, bounds[len(bounds) - o.rank :])) for o in x.operands]
+    if x.op == "move":
+        (o,) = x.operands
+        return [(o, _within(o, tuple((0, 1, 1, True) if a is None else bounds[a] for a in x.attrs["map"])))]
+    outer = iter(bounds)
+    inner = tuple((0, n, 1, True) if d in x.attrs["axes"] else next(outer) for d, n in enumerate(x.operands[0].shape))
+    return [(o, inner) for o in x.operands]
+
+
+def _within(x: Value, bounds: Bounds) -> Bounds:
+    """The bounds of a broadcast operand: an axis of length 1 is taken whole, or dropped where they drop it."""
+    return tuple((0, 1, 1, b[3]) if n == 1 else b for n, b in zip(x.shape, bounds, strict=True))
+
+
+def _rebuild(ctx: Context, x: Value, bounds: Bounds, operands: list[Value], shape: tuple[Any, ...]) -> Value:
+    g = ctx.graph
+    if x.op == "map":
+        return g.make("map", operands, x.dtype, shape, **x.attrs)
+    if x.op == "move":
+        new: list[int | None] = []
+        kept = {d: k for k, d in enumerate(d for d, b in enumerate(bounds) if b[3])}
+        for a in x.attrs["map"]:
+            if a is None:
+                new.append(None)
+            elif a in kept:
+                new.append(kept[a])
+        return g.move(operands[0], new, shape)
+    outer = iter(bounds)
+    keeps = [d in x.attrs["axes"] or next(outer)[3] for d in range(x.operands[0].rank)]
+    place = {d: k for k, d in enumerate(d for d, k in enumerate(keeps) if k)}
+    axes = tuple(place[d] for d in x.attrs["axes"])
+    return g.make("reduce", operands, x.dtype, shape, **{**x.attrs, "axes": axes})
+
+
+def _sink_reshape(ctx: Context, v: Value) -> Value | None:
+    """f(x).reshape(s) for a chain of rows with one operand that is no scalar, on something stored contiguously."""
+    chain: list[tuple[Value, int]] = []
+    x = v.operands[0]
+    while x.op == "map" and ctx.is_sole(x):
+        wide = [k for k, o in enumerate(x.operands) if o.rank]
+        if len(wide) != 1 or x.operands[wide[0]].shape != x.shape:
+            return None
+        chain.append((x, wide[0]))
+        x = x.operands[wide[0]]
+    if not chain or x.op not in STORED:
+        return None
+    ctx.hit("f(x).reshape(s) = f(x.reshape(s))")
+    new = ctx.graph.reshape(x, v.shape)
+    for f, k in reversed(chain):
+        new = ctx.graph.make("map", (*f.operands[:k], new, *f.operands[k + 1 :]), f.dtype, v.shape, **f.attrs)
+    return new

@@ -1,0 +1,132 @@
+"""The verifier of tensor IR: every pass must leave values that keep these rules.  What it raises is our bug, never the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.codegen.ir import Graph, Value
+
+
+class InvalidIR(AssertionError):
+    """A value breaks a rule of the IR."""
+
+
+def verify_ir(graph: Graph, roots: Sequence[Value], since: int = 0) -> None:
+    """Check the values made from number `since` on (older ones never change), the loops, and that `roots` are closed."""
+    for v in graph.values[since:]:
+        for o in v.operands:
+            _check(graph.values[o.number] is o, v, f"operand {o} is not a value of this graph")
+        rule = _RULES.get(v.op)
+        if rule is not None:
+            rule(graph, v)
+    for loop in graph.loops:
+        for k, (new, old) in enumerate(zip(loop.next, loop.carried, strict=True)):
+            if new.dtype != old.dtype or not _same_shape(graph, new.shape, old.shape):
+                raise InvalidIR(f"loop {loop.number}: carried value {k} changes its type")
+    for v in roots:
+        _check(not v.loops, v, "a result of the function varies with a loop")
+        _check(bool(v.dtype), v, "a result of the function has no dtype")
+
+
+def _check(holds: bool, v: Value, what: str) -> None:
+    if not holds:
+        operands = ", ".join(f"{o}: {o.dtype}{list(o.shape)}" for o in v.operands)
+        raise InvalidIR(f"{v} = {v.op}({operands}) : {v.dtype}{list(v.shape)}: {what}")
+
+
+def _same_shape(graph: Graph, a: Sequence[Any], b: Sequence[Any]) -> bool:
+    find = graph.extents.find
+    return a == b or (len(a) == len(b) and all(find(m) == find(n) for m, n in zip(a, b, strict=True)))
+
+
+_LOOPS: dict[
+    Any, tuple[tuple[str, ...], str]
+] = {}  # (row, dtypes) -> (loop dtypes, dtype), for rows without attributes
+
+
+def _signature(row: Any, dtypes: tuple[str, ...], args: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    if args:
+        return tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes, **args)
+    key = (row, dtypes)
+    if key not in _LOOPS:
+        _LOOPS[key] = tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes)
+    return _LOOPS[key]
+
+
+def _map(graph: Graph, v: Value) -> None:
+    dtypes = tuple([o.dtype for o in v.operands])
+    loop, dtype = _signature(v.attrs["row"], dtypes, v.attrs["args"])
+    _check(loop == dtypes, v, f"the row's loop wants {loop}")
+    _check(dtype == v.dtype, v, f"the row gives {dtype}")
+    for o in v.operands:
+        if o.shape is not v.shape and o.shape != v.shape:
+            _check(len(o.shape) <= len(v.shape), v, f"{o} has more axes than the result")
+            lead = len(v.shape) - len(o.shape)
+            pairs = zip(o.shape, v.shape[lead:], strict=True)
+            find = graph.extents.find
+            _check(all(m == 1 or find(m) == find(n) for m, n in pairs), v, f"{o} does not broadcast to the result")
+
+
+def _move(graph: Graph, v: Value) -> None:
+    (x,) = v.operands
+    _check(v.dtype == x.dtype and len(v.attrs["map"]) == x.rank, v, "one entry of the map for each axis, same dtype")
+    find = graph.extents.find
+    for n, a in zip(x.shape, v.attrs["map"], strict=True):
+        if a is None:
+            _check(find(n) == 1, v, f"an axis of length {n} is dropped")
+        else:
+            _check(0 <= a < v.rank and find(n) == find(v.shape[a]), v, f"axis {a} has another length")
+
+
+def _reduce(graph: Graph, v: Value) -> None:
+    axes, x = v.attrs["axes"], v.operands[0]
+    _check(all(0 <= a < x.rank for a in axes) and list(axes) == sorted(set(axes)), v, "axes in order, each once")
+    _check(all(_same_shape(graph, o.shape, x.shape) for o in v.operands), v, "operands of one shape")
+    _check(_same_shape(graph, [n for d, n in enumerate(x.shape) if d not in axes], v.shape), v, "the axes left")
+    types = tuple(o.dtype for o in v.operands) + (("int64",) if v.attrs["with_index"] else ())
+    _check(v.attrs["reducer"].result(types)[v.attrs["result"]] == v.dtype, v, "the reducer's dtype")
+
+
+def _same_dtype(graph: Graph, v: Value) -> None:
+    _check(v.operands[0].dtype == v.dtype, v, "the operand's dtype")
+
+
+def _subtensor(graph: Graph, v: Value) -> None:
+    _same_dtype(graph, v)
+    bounds = v.attrs["bounds"]
+    _check(len(bounds) == v.operands[0].rank, v, "one bound for each axis")
+    if v.op == "subtensor":
+        _check(_same_shape(graph, [b[1] for b in bounds if b[3]], v.shape), v, "the lengths of the kept bounds")
+
+
+def _dot(graph: Graph, v: Value) -> None:
+    _check(all(o.dtype == v.dtype and o.rank in (1, 2) for o in v.operands), v, "vectors or matrices of one dtype")
+
+
+def _concatenate(graph: Graph, v: Value) -> None:
+    _check(all(o.dtype == v.dtype and o.rank == v.rank for o in v.operands), v, "parts of the result's dtype and rank")
+
+
+def _take(graph: Graph, v: Value) -> None:
+    x, *indices = v.operands
+    _same_dtype(graph, v)
+    _check(all(i.dtype == "int64" for i in indices), v, "int64 indices")
+    _check(len(indices) == len(v.attrs["axes"]), v, "one index for each axis")
+
+
+def _for(graph: Graph, v: Value) -> None:
+    loop = v.attrs["loop"]
+    _check(loop.number not in v.loops, v, "a loop varies with itself")
+    _check(len(v.operands) == 1 + len(loop.carried), v, "an initial value for each carried one")
+
+
+def _result(graph: Graph, v: Value) -> None:
+    _check(v.operands[0].op in ("for", "ifelse", "host"), v, "a result of a control op or host step")
+
+
+_RULES: dict[str, Callable[[Graph, Value], None]] = {
+    "map": _map, "move": _move, "reduce": _reduce, "reshape": _same_dtype, "subtensor": _subtensor,
+    "inc_subtensor": _subtensor, "dot": _dot, "concatenate": _concatenate, "take": _take, "for": _for,
+    "result": _result, "assert": _same_dtype,
+}  # fmt: skip
