@@ -503,7 +503,7 @@ def _compute_test_values(node: Apply) -> None:
     setting = config.compute_test_value
     values: Values = {}
     for position, variable in enumerate(node.inputs):
-        value = test_value(variable)
+        value = stand_in(variable)
         if value is None:
             return _report_missing(position, variable, node, setting)
         values[variable] = value
@@ -521,7 +521,7 @@ def _compute_test_values(node: Apply) -> None:
     return None
 
 
-def test_value(variable: Variable) -> Array | None:
+def stand_in(variable: Variable) -> Array | None:
     """What stands for `variable` while test values are computed.  Raises TypeError if it does not fit the type."""
     if isinstance(variable, Constant):
         return np.asarray(variable.data)
@@ -548,7 +548,7 @@ def _report_missing(position: int, variable: Variable, node: Apply, setting: str
 
 def get_test_value(value: Any) -> Array:
     """The test value of a variable.  Raises AttributeError if it has none."""
-    found = test_value(value) if isinstance(value, Variable) else np.asarray(value)
+    found = stand_in(value) if isinstance(value, Variable) else np.asarray(value)
     if found is None:
         raise AttributeError(f"{variable_text(value)} has no test value")
     return found

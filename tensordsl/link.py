@@ -10,7 +10,6 @@ import numpy as np
 
 from tensordsl import debugging
 from tensordsl.arguments import Parameter, normalise
-from tensordsl.config import on_change
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
@@ -24,35 +23,24 @@ Run = Callable[[list[Array]], list[Array]]
 
 def build(spec: FunctionSpec, mode: Mode) -> Any:
     """The callable that `tensordsl.function` returns."""
-    if mode.executor == "native" and has_native():
+    if mode.executor == "native":
         return native_function(spec, mode)
     return Function(spec, mode, link(spec, mode))
 
 
 def link(spec: FunctionSpec, mode: Mode) -> Run:
     """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
-    if mode.executor == "native" and has_native():
+    if mode.executor == "native":
         return link_native(spec, mode)
-    native = (lambda twin: link_native(twin, mode)) if has_native() else None
-    return debugging.link(spec, mode, native)
+    return debugging.link(spec, mode, lambda twin: link_native(twin, mode))
 
 
 # -- native ----------------------------------------------------------------------------------------------------------
-def has_native() -> bool:
-    """Whether the compiler is there."""
-    try:
-        from tensordsl.native import compile_spec  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
-    from tensordsl.native import compile_spec  # late: they load the compiler and the run time
+    from tensordsl.native import compile_spec  # late: they load the run time
     from tensordsl.runtime.entry import make_function
 
-    start_runtime()
     compiled = compile_spec(spec, mode)
     sites = compiled.executable.meta.get("sites", {})
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
@@ -67,30 +55,6 @@ def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
 
     cells = [shared.cell for shared in spec.shared]
     return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=compiled.hosts)
-
-
-def start_runtime() -> None:
-    """Tell the run time, once, where its disk cache is and how its library is compiled."""
-    if _started:
-        return
-    import os
-
-    from tensordsl.codegen import abi
-    from tensordsl.runtime import cache, library
-
-    on_change("compiledir", cache.set_directory)
-    folder = os.path.dirname(os.path.realpath(abi.__file__))
-    library.install(_compile_library, cache.sources_version([folder]))
-    _started.append(True)
-
-
-_started: list[bool] = []
-
-
-def _compile_library(name: str) -> bytes:
-    from tensordsl.codegen import target  # late: a warm start needs no compiler
-
-    return target.library_objects(name)
 
 
 def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,20 +136,26 @@ class Function(FunctionMethods):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         spec = self.spec
         arrays = normalise(spec.parameters, self.name, args, kwargs)
-        if len(spec.inputs) != len(arrays):
-            arrays = set_states(spec.parameters, arrays)
-        return spec.pack(self.run(arrays))
+        if len(spec.inputs) == len(arrays):
+            return spec.pack(self.run(arrays))
+        return spec.pack(run_with_states(spec.parameters, arrays, self.run))
 
 
-def set_states(parameters: Sequence[Parameter], arrays: list[Array]) -> list[Array]:
-    """Store the arguments for states; the arguments of the program."""
-    operands = []
+def run_with_states(parameters: Sequence[Parameter], arrays: list[Array], run: Run) -> list[Array]:
+    """Run with the arguments for states stored first; after an error the states are what they were."""
+    operands, replaced = [], []
     for parameter, array in zip(parameters, arrays, strict=True):
         if not parameter.is_state:
             operands.append(array)
         elif array is not parameter.default.storage:
+            replaced.append((parameter.default, parameter.default.storage))
             parameter.default.swap(np.array(array, order="C"))
-    return operands
+    try:
+        return run(operands)
+    except BaseException:
+        for state, old in replaced:
+            state.swap(old)
+        raise
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -62,6 +62,15 @@ def test_an_input_with_an_update_is_state_of_the_function() -> None:
     assert float(f(0)) == 101.0
 
 
+def test_an_argument_for_a_state_is_forgotten_if_the_call_fails() -> None:
+    step, total = T.vector("step"), T.vector("total")
+    f = theano.function([step, theano.In(total, value=[0, 0], update=total + step)], total)
+    with pytest.raises(ValueError, match="(?i)mismatch"):
+        f([1, 2, 3], total=[5, 5])
+    f([1, 2])
+    assert f([0, 0]).tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize(
     "args, kwargs, message",
     [
