@@ -15,6 +15,7 @@ from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes
 ROW_BLOCK = 4096
+SHORT = 32
 COLUMN_BLOCK = 1024
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
@@ -28,19 +29,30 @@ def schedule(group: Group, *, vector_bytes: int = 64) -> Schedule:
     widths = [_lanes(group, p, keep, vector_bytes) for p in steps]
     if lane not in group.parallel:
         return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
-    block = REREAD_BLOCK if sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
+    packs = any(is_short(group, a) for a in group.extents)
+    block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
 
 
 def lane_axis(group: Group) -> str:
-    """The last axis of most operands, counted by rank; of equals the innermost."""
+    """The last axis of most operands, counted by rank; of equals the innermost.  Next to reductions an axis of a known
+    small length is taken only if there is no other: a packed block along a long axis beats many short rows by far."""
     order = list(group.extents)
     count = dict.fromkeys(order, 0)
     loads = [v.attr[1] for v in reach(group.roots) if v.op == "load"]
-    for entries in [*loads, *(o.map for o in group.outs)]:
+    maps = [*loads, *(o.map for o in group.outs)]
+    for entries in maps:
         if entries and isinstance(entries[-1], str):
             count[entries[-1]] += len(entries)
-    return max(order, key=lambda a: (count[a], order.index(a)))
+    used = {a for entries in maps for a in entries}
+    reduces = len(group.parallel) < len(order)
+    long = [a for a in order if a in used and not (reduces and is_short(group, a))]
+    return max(long or order, key=lambda a: (count[a], order.index(a)))
+
+
+def is_short(group: Group, axis: str) -> bool:
+    extent = group.extents[axis]
+    return isinstance(extent, int) and extent <= SHORT
 
 
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:

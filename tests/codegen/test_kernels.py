@@ -288,3 +288,23 @@ def test_schedules_follow_the_axis_of_stride_one() -> None:
     assert schedule(cases.multiply_add("float32")).width == (16,)
     assert schedule(cases.multiply_add("float32"), vector_bytes=32).width == (8,)
     assert schedule(cases.total("float64")).width[0] == 32
+
+
+def test_lanes_do_not_run_along_a_short_axis_beside_a_long_one() -> None:
+    def reduction(n: object, m: object, axis: str) -> Group:
+        b, kept = Builder(), "j" if axis == "i" else "i"
+        x = b.load(Buffer("x", "float64", (n, m)), "i", "j")
+        (s,) = b.reduce(SUM, (axis,), x)
+        out = Out(Buffer("y", "float64", (m if axis == "i" else n,)), (kept,), s)
+        return Group("short", {kept: m if axis == "i" else n, axis: n if axis == "i" else m}, (kept,), (out,))
+
+    a = np.random.default_rng(4).random((1000, 10))
+    for axis in "ij":
+        group = reduction("n", 10, axis)
+        assert schedule(group).lane == "i"
+        y, intact = framed((10 if axis == "i" else 1000,), "float64")
+        assert Runner(group)({"x": a, "y": y}) == 0
+        intact()
+        np.testing.assert_allclose(y, a.sum("ij".index(axis)), rtol=1e-12)
+    assert schedule(reduction(3, 10, "j")).lane == "j"
+    assert schedule(cases.multiply_add("float64")).lane == "i"
