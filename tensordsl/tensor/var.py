@@ -17,6 +17,7 @@ _UFUNCS = {
     "remainder": "mod", "power": "pow", "negative": "neg", "absolute": "abs_", "sign": "sgn", "square": "sqr",
     "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "bitwise_and": "and_",
     "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "tensor_copy",
+    "matmul": "dot",
 }  # fmt: skip
 
 _WITHOUT_TRUTH = frozenset(
@@ -100,7 +101,8 @@ class TensorOperators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         """`numpy.exp(x)` and `array + x` build a graph."""
-        function = getattr(elementwise, _UFUNCS.get(ufunc.__name__, ufunc.__name__), None)
+        module = linalg if ufunc is np.matmul else elementwise
+        function = getattr(module, _UFUNCS.get(ufunc.__name__, ufunc.__name__), None)
         if method != "__call__" or keywords or function is None or ufunc.nout != 1:
             return NotImplemented
         return function(*inputs)

@@ -1,0 +1,254 @@
+"""What users hold: constructors, operators, methods, truth, iteration, and how variables print."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl.tensor as T
+from tensordsl.config import config
+from tensordsl.graph import OpShapeError, OpTypeError
+from tensordsl.reference import evaluate
+from tensordsl.tensor.constructors import PLURALS, PREFIXES, RANKS
+from tensordsl.types import TensorType
+
+
+# -- constructors ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("rank", RANKS)
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_constructors(rank: str, prefix: str) -> None:
+    make, plural = getattr(T, prefix + rank), getattr(T, prefix + PLURALS[rank])
+    want = TensorType(PREFIXES[prefix] or config.floatX, RANKS[rank])
+    x = make("x")
+    assert x.type == want and x.name == "x" and make().name is None
+    a, b = plural("a", "b")
+    assert (a.name, b.name, b.type) == ("a", "b", want)
+    assert len(plural(3)) == 3
+    assert make.__name__ == prefix + rank and make.__doc__
+
+
+def test_floatx_is_the_dtype_of_constructors_without_prefix() -> None:
+    with config.change_flags(floatX="float32"):
+        assert T.scalar().dtype == "float32" and T.dscalar().dtype == "float64"
+        assert T.zeros(2).dtype == T.tensor().dtype == "float32"
+    assert T.matrix(dtype="int32").dtype == "int32"
+
+
+def test_tensor_takes_a_pattern_or_a_shape() -> None:
+    assert T.tensor("float32", (False, True)).type == TensorType("float32", (None, 1))
+    assert T.tensor(shape=(2, None)).type == TensorType("float64", (2, None))
+    assert T.tensor("int8", broadcastable=(True,), name="n").name == "n"
+
+
+def test_properties() -> None:
+    x = T.fcol("x")
+    assert (x.ndim, x.dtype, x.broadcastable) == (2, "float32", (False, True))
+    assert x.type == TensorType("float32", (None, 1)) and x.owner is None
+    x.tag.test_value = 1
+    assert x.tag.test_value == 1
+    assert type(x) is T.TensorVariable and isinstance(T.constant(1), T.TensorConstant)
+
+
+# -- operators -------------------------------------------------------------------------------------------------------
+ARITHMETIC = [
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow,
+    operator.lt, operator.le, operator.gt, operator.ge,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("op", ARITHMETIC)
+@pytest.mark.parametrize("other", [3, 2.5, np.float64(2.5), np.array([3.0, 2.0]), [3.0, 2.0]])
+def test_operators_and_reflected_operators(op: Any, other: Any) -> None:
+    x = T.vector()
+    a = np.array([1.5, 4.0])
+    value = np.asarray(other)
+    np.testing.assert_allclose(evaluate(op(x, other), {x: a}), op(a, value))
+    np.testing.assert_allclose(evaluate(op(other, x), {x: a}), op(value, a))
+
+
+@pytest.mark.parametrize("op", [operator.and_, operator.or_, operator.xor])
+def test_bitwise_operators(op: Any) -> None:
+    x = T.ivector()
+    a = np.array([5, 6], "int32")
+    np.testing.assert_array_equal(evaluate(op(x, 3), {x: a}), op(a, 3))
+    np.testing.assert_array_equal(evaluate(op(3, x), {x: a}), op(3, a))
+    with pytest.raises(OpTypeError, match="bitwise operations want integers or bools"):
+        op(T.vector(), 1)
+
+
+def test_unary_operators() -> None:
+    x, i = T.vector(), T.ivector()
+    a = np.array([-1.5, 2.0])
+    np.testing.assert_array_equal(evaluate(-x, {x: a}), -a)
+    np.testing.assert_array_equal(evaluate(abs(x), {x: a}), abs(a))
+    np.testing.assert_array_equal(evaluate(~i, {i: [1, 2]}), [-2, -3])
+    assert +x is x
+    q, r = divmod(x, 2)
+    np.testing.assert_array_equal(evaluate([q, r], {x: a}), list(np.divmod(a, 2)))
+    assert [type(v) for v in divmod(7, x)] == [T.TensorVariable] * 2
+    np.testing.assert_array_equal(evaluate(x @ x, {x: a}), a @ a)
+    np.testing.assert_array_equal(evaluate(a @ x, {x: a}), a @ a)
+
+
+def test_numpy_functions_build_graphs() -> None:
+    x = T.vector()
+    a = np.array([0.5, 2.0])
+    for f in (np.exp, np.sqrt, np.tanh, np.negative, np.square, np.abs, np.floor):
+        np.testing.assert_allclose(evaluate(f(x), {x: a}), f(a))
+    np.testing.assert_allclose(evaluate(np.maximum(x, 1), {x: a}), np.maximum(a, 1))
+    with pytest.raises(TypeError):
+        np.add.reduce(x)
+    with pytest.raises(TypeError):
+        np.exp(x, out=np.zeros(2))
+
+
+def test_errors_stand_at_the_user_and_name_the_operands() -> None:
+    with pytest.raises(OpTypeError, match=r"sub: not defined for bool.*\n.*operands: \(p: TensorType\(bool"):
+        T.vector("p", dtype="bool") - T.vector(dtype="bool")
+    with pytest.raises(OpShapeError, match="add: lengths 2, 3 do not broadcast"):
+        T.tensor(shape=(2,)) + T.tensor(shape=(3,))
+    with pytest.raises(TypeError, match="cannot make a tensor of str 'a'"):
+        T.vector() + "a"
+
+
+def test_variadic_sums_and_products() -> None:
+    x = T.scalar()
+    assert evaluate(T.add(x, 1, 2, x), {x: 3}) == 9
+    assert evaluate(T.mul(x, 2, x), {x: 3}) == 18
+
+
+# -- identity, truth, iteration --------------------------------------------------------------------------------------
+def test_equality_is_identity() -> None:
+    x, y = T.vectors("x", "y")
+    assert x == x and x != y and not x == y
+    assert len({x, y, x}) == 2 and x in [x]
+    assert (x + y) is not (x + y)
+
+
+def test_truth() -> None:
+    x = T.scalar()
+    assert bool(x) and bool(x + 1)
+    for comparison in (x > 0, 0 > x, x <= 1, T.eq(x, 1), T.neq(x, 1)):
+        with pytest.raises(TypeError, match="Variables do not support boolean operations"):
+            bool(comparison)
+    with pytest.raises(TypeError, match="boolean operations"):
+        0 < x < 1  # noqa: B015  Python asks for the truth of 0 < x
+
+
+def test_iteration_and_length() -> None:
+    x = T.vector("x")
+    with pytest.raises(ValueError, match="length not known: x"):
+        list(x)
+    with pytest.raises(TypeError, match="0-d"):
+        iter(T.scalar())
+    with pytest.raises(TypeError):
+        len(x)
+    with pytest.raises(TypeError):
+        x[0] = 1
+    with pytest.raises(TypeError, match="not known before run time"):
+        1 in x  # noqa: B015  the question itself is refused
+    rows = list(T.tensor(shape=(2, 3)))
+    assert [r.type.shape for r in rows] == [(3,), (3,)]
+    a, b = T.tensor(shape=(2,))
+    assert a.ndim == b.ndim == 0
+
+
+# -- printing --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2, "TensorConstant{2}"), (2.0, "TensorConstant{2.0}"), (True, "TensorConstant{True}"),
+        ([2, 2], "TensorConstant{(2,) of 2}"), ([[1.0]], "TensorConstant{(1, 1) of 1.0}"),
+        ([1, 2], "TensorConstant{[1 2]}"),
+        (np.arange(30), "TensorConstant{[ 0  1  2 .. 27 28 29]}"), ([], "TensorConstant{[]}"),
+    ],
+)  # fmt: skip
+def test_constants_print_their_value(value: Any, text: str) -> None:
+    assert repr(T.constant(value)) == text
+    assert repr(T.constant(value, name="c")) == "c"
+
+
+def test_variables_print_their_name_type_or_maker() -> None:
+    x = T.vector("x")
+    assert repr(x) == "x" and repr(T.vector()) == "<TensorType(float64, vector)>"
+
+
+# -- methods ---------------------------------------------------------------------------------------------------------
+METHODS: list[tuple[str, tuple[Any, ...]]] = [
+    ("sum", ()), ("sum", (0,)), ("prod", (1,)), ("mean", (0,)), ("var", ()), ("std", (1,)), ("max", (0,)), ("min", ()),
+    ("argmax", (1,)), ("argmin", ()), ("any", (0,)), ("all", ()), ("flatten", ()), ("transpose", ()), ("ravel", ()),
+    ("reshape", ((3, 2),)), ("squeeze", ()), ("swapaxes", (0, 1)), ("repeat", (2, 1)), ("take", ([0, 1], 1)),
+    ("clip", (0.2, 0.8)), ("round", ()), ("astype", ("int32",)), ("copy", ()), ("dot", (np.ones(3),)), ("conj", ()),
+    ("diagonal", ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "arguments"), METHODS)
+def test_methods_are_numpys(method: str, arguments: tuple[Any, ...]) -> None:
+    x = T.matrix()
+    a = np.linspace(-1, 2, 6).reshape(2, 3)
+    want = np.asarray(getattr(a, method)(*arguments))
+    got = evaluate(getattr(x, method)(*arguments), {x: a})
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want)
+
+
+def test_other_methods() -> None:
+    x = T.matrix()
+    a = np.ones((2, 3))
+    assert evaluate(x.norm(2), {x: a}) == np.sqrt(6)
+    assert evaluate(x.ptp(), {x: a}) == 0
+    np.testing.assert_array_equal(evaluate(x.zeros_like(), {x: a}), 0 * a)
+    np.testing.assert_array_equal(evaluate(x.ones_like("int8"), {x: a}), a)
+    np.testing.assert_array_equal(evaluate(x.fill(3), {x: a}), 3 * a)
+    assert x.copy("y").name == "y" and x.real is x
+
+
+def test_rounding() -> None:
+    x = T.vector()
+    a = np.array([0.5, 1.5, -0.5, 2.4999, 0.49999999999999994, -1.5])
+    np.testing.assert_array_equal(evaluate(T.round(x), {x: a}), np.rint(a))
+    np.testing.assert_array_equal(evaluate(T.round(x, "half_away_from_zero"), {x: a}), [1, 2, -1, 2, 0, -2])
+    with pytest.raises(ValueError, match="unknown mode"):
+        T.round(x, "up")
+
+
+# -- the namespace ---------------------------------------------------------------------------------------------------
+def test_names_that_programs_use() -> None:
+    names = """
+        dot matrix mean sqrt sqr sum log cast switch alloc exp tensor4 tanh scalar set_subtensor argmax tensor3 vector
+        maximum concatenate eq arange as_tensor_variable clip zeros constant zeros_like ivector max neq reshape square flatten
+        stack ones_like lscalar ge ones minimum lvector unbroadcast sgn prod tile imatrix abs_ gt lmatrix isnan repeat
+        inc_subtensor round inv tensordot min any all le lt and_ or_ xor invert join shape_padleft shape_padright
+        addbroadcast patternbroadcast batched_dot outer eye identity_like max_and_argmax var std erf gammaln psi
+        TensorType TensorVariable TensorConstant Variable Constant matrices vectors scalars fmatrix dmatrix where
+    """
+    missing = [name for name in names.split() if not hasattr(T, name)]
+    assert missing == []
+    assert callable(T.nnet.sigmoid) and callable(T.nnet.softmax) and callable(T.extra_ops.repeat)
+    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
+        T.nosuch  # noqa: B018  the access itself raises
+
+
+def test_aliases_are_the_same_function() -> None:
+    for alias, name in [
+        ("abs", "abs_"),
+        ("inv", "reciprocal"),
+        ("where", "switch"),
+        ("sign", "sgn"),
+        ("square", "sqr"),
+    ]:
+        assert getattr(T, alias) is getattr(T, name)
+
+
+def test_composed_functions() -> None:
+    x, y = T.vectors("x", "y")
+    a, b = np.array([0.5, -2.0, 3.0]), np.array([1.0, 1.0, -1.0])
+    np.testing.assert_allclose(evaluate(T.deg2rad(x), {x: a}), np.deg2rad(a))
+    np.testing.assert_allclose(evaluate(T.rad2deg(x), {x: a}), np.rad2deg(a))
+    np.testing.assert_array_equal(evaluate(T.isfinite(x), {x: [1, np.inf, np.nan]}), [True, False, False])
+    np.testing.assert_allclose(evaluate(T.arctan2(x, y), {x: a, y: b}), np.arctan2(a, b))
+    np.testing.assert_array_equal(evaluate(T.fill(x, y), {x: a, y: b}), b)
