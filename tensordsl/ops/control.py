@@ -213,7 +213,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     condition    0-d, of any real dtype
     branches     a tensor or a list of tensors each; the types must agree, except that constants are cast and unknown
                  lengths may differ
-    Returns a variable, or a list of them if a branch is a list.  Raises TypeError and ValueError if they do not fit.
+    Returns a variable, or a list or tuple of them as `then_branch` is.
+    Raises TypeError and ValueError if the branches do not fit each other.
     """
     condition = as_variable(condition)
     as_list = isinstance(then_branch, list | tuple) or isinstance(else_branch, list | tuple)
@@ -229,7 +230,9 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     if name is not None:
         for k, v in enumerate(results):
             v.name = f"{name}{{{k}}}" if as_list else name
-    return list(results) if as_list else results[0]
+    if not as_list:
+        return results[0]
+    return tuple(results) if isinstance(then_branch, tuple) else list(results)
 
 
 def _same_dtype(a: Any, b: Any) -> tuple[Any, Any]:

@@ -41,6 +41,7 @@ class Guarded:
 
 Guards = tuple[tuple[Variable, bool], ...]
 Terms = dict[Guards, Any]  # contributions to one cotangent
+_DEEPEST = 64  # guards of one cotangent; more nested branches would cost time and memory that grow with the square
 ZERO = Zero()
 Cotangent = Variable | Guarded | Zero | Undefined | None  # None: disconnected
 
@@ -162,7 +163,7 @@ def _common_guards(arriving: Sequence[Cotangent], outputs: Sequence[Variable]) -
         return (), list(arriving)
     guards = guarded[0].guards
     same = all(g is None or (isinstance(g, Guarded) and g.guards == guards) for g in arriving)
-    if same:
+    if same and len(guards) <= _DEEPEST:
         return guards, [g.value if isinstance(g, Guarded) else g for g in arriving]
     return (), [_unguarded(g, v) for g, v in zip(arriving, outputs, strict=True)]
 

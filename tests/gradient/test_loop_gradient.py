@@ -214,6 +214,16 @@ def test_opposite_branches_share_one_choice_and_nested_ones_keep_their_guards() 
     assert np.allclose(value([g], x=0.0, c=0, d=1), 3.0)
 
 
+def test_deeply_nested_branches_cost_linear_space() -> None:
+    x, sizes = T.scalar("x"), []
+    for depth in (400, 800):
+        y = x
+        for k in range(depth):
+            y = ifelse(x > k, T.sin(y), T.constant(1.0, dtype="float64"))
+        sizes.append(len(toposort([grad(y, x)])))
+    assert sizes[1] <= 2 * sizes[0]
+
+
 def test_branches_of_several_results_with_different_cotangents() -> None:
     def branch(x: Any, y: Any) -> Any:
         a, b = ifelse(T.gt(x[0], 0), [T.sqr(x), T.sum(x * y)], [T.sin(y), T.prod(y)])
