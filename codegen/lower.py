@@ -21,6 +21,7 @@ class Lowered:
     updates: list[tuple[int, Value]]
     nodes: list[Apply]
     hosts: list[Callable[..., Any]] = field(default_factory=list)
+    sources: list[Value] = field(default_factory=list)  # the inputs, then the shared variables
 
 
 class Lowering:
@@ -419,4 +420,5 @@ def lower(
         for d, n in enumerate(shared[k].type.shape):
             if n is not None:
                 low.graph.extents.same(value.shape[d], n, f"the new value of {shared[k]}")
-    return Lowered(low.graph, values[: len(outputs)], updated, nodes, low.hosts)
+    sources = [low.env[id(v)] for v in (*inputs, *shared)]
+    return Lowered(low.graph, values[: len(outputs)], updated, nodes, low.hosts, sources)
