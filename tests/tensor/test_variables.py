@@ -219,12 +219,13 @@ def test_rounding() -> None:
 # -- the namespace ---------------------------------------------------------------------------------------------------
 def test_names_that_programs_use() -> None:
     names = """
-        dot matrix mean sqrt sqr sum log cast switch alloc exp tensor4 tanh scalar set_subtensor argmax tensor3 vector
-        maximum concatenate eq arange as_tensor_variable clip zeros constant zeros_like ivector max neq reshape square flatten
-        stack ones_like lscalar ge ones minimum lvector unbroadcast sgn prod tile imatrix abs_ gt lmatrix isnan repeat
-        inc_subtensor round inv tensordot min any all le lt and_ or_ xor invert join shape_padleft shape_padright
-        addbroadcast patternbroadcast batched_dot outer eye identity_like max_and_argmax var std erf gammaln psi
-        TensorType TensorVariable TensorConstant Variable Constant matrices vectors scalars fmatrix dmatrix where
+        dot matrix mean sqrt sqr sum log cast switch alloc exp tensor4 tanh scalar set_subtensor argmax tensor3
+        vector maximum concatenate eq arange as_tensor_variable clip zeros constant zeros_like ivector max neq
+        reshape square flatten stack ones_like lscalar ge ones minimum lvector unbroadcast sgn prod tile imatrix
+        abs_ gt lmatrix isnan repeat inc_subtensor round inv tensordot min any all le lt and_ or_ xor invert
+        join shape_padleft shape_padright addbroadcast patternbroadcast batched_dot outer eye identity_like
+        max_and_argmax var std erf gammaln psi TensorType TensorVariable TensorConstant Variable Constant
+        matrices vectors scalars fmatrix dmatrix where
     """
     missing = [name for name in names.split() if not hasattr(T, name)]
     assert missing == []
