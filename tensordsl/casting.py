@@ -105,7 +105,8 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     Raises TypeError for what is no real number, OverflowError for integers beyond 64 bits.
     """
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        data = np.array(value, dtype=literal_dtype(value) if dtype is None else None)
+        with np.errstate(over="ignore"):  # 1e300 is inf where floatX is float32
+            data = np.array(value, dtype=literal_dtype(value) if dtype is None else None)
     else:
         data = np.array(value, order="C")
         if data.size == 0 and not hasattr(value, "dtype"):
