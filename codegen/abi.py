@@ -147,7 +147,7 @@ LIBRARY = {
     "native": (
         "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
-        "cell_set", "cell_drop",
+        "cell_set",
     ),
     "gemm_float64": ("gemm_float64",),
     "gemm_float32": ("gemm_float32",),

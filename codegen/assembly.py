@@ -68,6 +68,12 @@ class Asm:
     def compare(self, condition: str, kind: str, a: str | int, b: str | int) -> str:
         return self.op(f"icmp {condition} {kind} {a}, {b}")
 
+    def is_null(self, pointer: str) -> str:
+        return self.compare("eq", "ptr", pointer, "null")
+
+    def not_null(self, pointer: str) -> str:
+        return self.compare("ne", "ptr", pointer, "null")
+
     def all(self, *conditions: str) -> str:
         result = conditions[0]
         for c in conditions[1:]:

@@ -13,6 +13,17 @@ def entry_text() -> str:
     return _static_ok() + _take_int() + _raise_error() + _stub() + _traverse() + _clear() + _dealloc()
 
 
+def table(f: Asm, ctx: str = "%ctx") -> str:
+    """The run-time table."""
+    return f.load("ptr", ctx, abi.CTX_RT)
+
+
+def record(f: Asm, kind: int) -> None:
+    """The error record of a helper's own failure at %site."""
+    f.store("i64", "%site", "%frame", abi.FR_SITE)
+    f.store("i64", kind, "%frame", abi.FR_KIND)
+
+
 def _stub() -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function."""
     f = Asm("ptr", "stub", ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))

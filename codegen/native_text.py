@@ -6,8 +6,9 @@ One object for every function of the process; `codegen.abi.HELPERS` says what ea
 from __future__ import annotations
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
-from tensordsl.codegen.entry_text import entry_text
+from tensordsl.codegen.entry_text import entry_text, record, table
 
 # Cycles between two looks for signals: about 10 ms.
 POLL_CYCLES = 30_000_000
@@ -21,28 +22,10 @@ def native_text() -> str:
     )
     parts = (
         _incref(), _decref(), _new_array(), _new_out(), _new_list(), _exclusive(), _prepare(), _bytes(), _swap_in(),
-        _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(), _take_arena(), _give_block(),
-        _free_arena(), _host_call(), _poll(), _cell_set(), _cell_drop(), entry_text(),
+        _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(), 
+        arena_text(), _host_call(), _poll(), _cell_set(), entry_text(),
     )  # fmt: skip
     return declarations + "".join(parts) + METADATA
-
-
-def _table(f: Asm, ctx: str = "%ctx") -> str:
-    return f.load("ptr", ctx, abi.CTX_RT)
-
-
-def _record(f: Asm, kind: int) -> None:
-    """The error record of a helper's own failure."""
-    f.store("i64", "%site", "%frame", abi.FR_SITE)
-    f.store("i64", kind, "%frame", abi.FR_KIND)
-
-
-def _is_null(f: Asm, pointer: str) -> str:
-    return f.compare("eq", "ptr", pointer, "null")
-
-
-def _not_null(f: Asm, pointer: str) -> str:
-    return f.compare("ne", "ptr", pointer, "null")
 
 
 # Reference counts: 32 bits are read and written on every version; negative means immortal.
@@ -89,15 +72,15 @@ def _new_out() -> str:
     f = Asm("ptr", "new_out", ("ptr ctx", "ptr frame", "i64 site", "i64 output", "ptr dims", "ptr slot"))
     out = f.gep(f.load("ptr", "%ctx", abi.CTX_OUTS), f.op(f"mul i64 %output, {abi.OUT_SIZE}"))
     descr, ndim = f.load("ptr", out, abi.OUT_DESCR), f.load("i32", out, abi.OUT_NDIM)
-    array = f.call("ptr", "@new_array", f"ptr {_table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
+    array = f.call("ptr", "@new_array", f"ptr {table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
     _return_array(f, array)
     return f.text
 
 
 def _return_array(f: Asm, array: str) -> None:
     """*slot = array and its data; NULL and the site if there is none."""
-    with f.when(_is_null(f, array), UNLIKELY):
-        _record(f, abi.ERR_PYTHON)
+    with f.when(f.is_null(array), UNLIKELY):
+        record(f, abi.ERR_PYTHON)
         f.ret("ptr", "null")
     f.store("ptr", array, "%slot")
     f.ret("ptr", f.load("ptr", array, abi.ND_DATA))
@@ -105,9 +88,9 @@ def _return_array(f: Asm, array: str) -> None:
 
 def _new_list() -> str:
     f = Asm("ptr", "new_list", ("ptr ctx", "ptr frame", "i64 site", "i64 n", "ptr slot"))
-    result = f.call("ptr", f.load("ptr", _table(f), abi.RT["PyList_New"]), "i64 %n")
-    with f.when(_is_null(f, result), UNLIKELY):
-        _record(f, abi.ERR_PYTHON)
+    result = f.call("ptr", f.load("ptr", table(f), abi.RT["PyList_New"]), "i64 %n")
+    with f.when(f.is_null(result), UNLIKELY):
+        record(f, abi.ERR_PYTHON)
         f.ret("ptr", "null")
     f.store("ptr", result, "%slot")
     f.ret("ptr", result)
@@ -125,7 +108,7 @@ def _exclusive() -> str:
     ndim, own = f.load("i32", "%array", abi.ND_NDIM), f.load("ptr", "%array", abi.ND_DIMS)
     conditions = (
         f.compare("eq", "i32", f.load("i32", "%array", abi.OB_REFCNT), 1),
-        _is_null(f, f.load("ptr", "%array", abi.ND_WEAK)),
+        f.is_null(f.load("ptr", "%array", abi.ND_WEAK)),
         f.compare("eq", "i32", flags, owned),
         f.call("i1", "@static_ok", f"ptr {own}", "ptr %dims", f"i32 {ndim}"),
     )
@@ -145,18 +128,18 @@ def _prepare() -> str:
     locked = f.compare("ne", "i64", f.load("i64", cell, abi.CELL_LOCK), 0)
     free = f.compare("eq", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)
     with f.when(f.all(locked, free), UNLIKELY):
-        _record(f, abi.ERR_BUSY)
+        record(f, abi.ERR_BUSY)
         f.ret("ptr", "null")
     array = f.load("ptr", cell, abi.CELL_ARRAY)
     with f.when(f.compare("eq", "i64", "%fresh", 0)), f.when(f.call("i1", "@exclusive", f"ptr {array}", "ptr %dims")):
         f.ret("ptr", f.load("ptr", array, abi.ND_DATA))
     spare = f.load("ptr", cell, abi.CELL_SPARE)
-    with f.when(_not_null(f, spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims")):
+    with f.when(f.not_null(spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims")):
         f.store("ptr", "null", cell, abi.CELL_SPARE)
         f.store("ptr", spare, "%slot")
         f.ret("ptr", f.load("ptr", spare, abi.ND_DATA))
     descr, ndim = f.load("ptr", array, abi.ND_DESCR), f.load("i32", array, abi.ND_NDIM)
-    new = f.call("ptr", "@new_array", f"ptr {_table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
+    new = f.call("ptr", "@new_array", f"ptr {table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
     _return_array(f, new)
     return f.text
 
@@ -190,7 +173,7 @@ def _commit() -> str:
     """Swap *slot in; what must be dropped after all swaps goes back to *slot."""
     f = Asm("void", "commit", ("ptr ctx", "i64 shared", "ptr slot"))
     new = f.load("ptr", "%slot")
-    with f.when(_is_null(f, new)):
+    with f.when(f.is_null(new)):
         f.ret()
     cell = _cell(f)
     old = f.call("ptr", "@swap_in", f"ptr {cell}", f"ptr {new}")
@@ -212,10 +195,10 @@ def _pin() -> str:
     count = f.load("i64", "%ctx", abi.CTX_N_SHARED)
     with f.loop(count) as loop:
         with f.when(f.compare("ne", "i64", f.load("i64", _cell(f, loop.index), abi.CELL_LOCK), 0), UNLIKELY):
-            _record(f, abi.ERR_BUSY)
+            record(f, abi.ERR_BUSY)
             f.ret("i64", 1)
     f.store("i64", 1, "%frame", abi.FR_PINNED)
-    thread = f.call("i64", f.load("ptr", _table(f), abi.RT["PyThread_get_thread_ident"]))
+    thread = f.call("i64", f.load("ptr", table(f), abi.RT["PyThread_get_thread_ident"]))
     with f.loop(count) as loop:
         cell = _cell(f, loop.index)
         f.store("i64", thread, cell, abi.CELL_LOCK)
@@ -240,20 +223,9 @@ def _cell_set() -> str:
     return f.text
 
 
-def _cell_drop() -> str:
-    """The end of a cell: give up its references."""
-    f = Asm("void", "cell_drop", ("ptr rt", "ptr cell"))
-    array, spare = f.load("ptr", "%cell", abi.CELL_ARRAY), f.load("ptr", "%cell", abi.CELL_SPARE)
-    f.store("ptr", "null", "%cell", abi.CELL_ARRAY)
-    f.store("ptr", "null", "%cell", abi.CELL_SPARE)
-    _drop_all(f, array, spare)
-    f.ret()
-    return f.text
-
-
 def _drop_all(f: Asm, *objects: str) -> None:
     for obj in objects:
-        with f.when(_not_null(f, obj)):
+        with f.when(f.not_null(obj)):
             f.call("void", "@decref", "ptr %rt", f"ptr {obj}")
 
 
@@ -269,7 +241,7 @@ def _save_thread() -> str:
 
 
 def _save(f: Asm) -> None:
-    state = f.call("ptr", f.load("ptr", _table(f), abi.RT["PyEval_SaveThread"]))
+    state = f.call("ptr", f.load("ptr", table(f), abi.RT["PyEval_SaveThread"]))
     f.store("ptr", state, "%frame", abi.FR_TSTATE)
 
 
@@ -283,9 +255,9 @@ def _restore_thread() -> str:
 def _restore(f: Asm) -> str:
     """The GIL is held afterwards; the thread state, NULL if it was held before."""
     state = f.load("ptr", "%frame", abi.FR_TSTATE)
-    with f.when(_not_null(f, state)):
+    with f.when(f.not_null(state)):
         f.store("ptr", "null", "%frame", abi.FR_TSTATE)
-        f.call("void", f.load("ptr", _table(f), abi.RT["PyEval_RestoreThread"]), f"ptr {state}")
+        f.call("void", f.load("ptr", table(f), abi.RT["PyEval_RestoreThread"]), f"ptr {state}")
     return state
 
 
@@ -295,17 +267,17 @@ def _restore(f: Asm) -> str:
 def _release() -> str:
     """Take the GIL back, unlock, give arenas back, then drop objects, which may run arbitrary code."""
     f = Asm("void", "release", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
-    rt = _table(f)
+    rt = table(f)
     _restore(f)
     with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):
         f.store("i64", 0, "%frame", abi.FR_PINNED)
         with f.loop(f.load("i64", "%ctx", abi.CTX_N_SHARED)) as loop:
             f.store("i64", 0, _cell(f, loop.index), abi.CELL_LOCK)
-    with f.when(_not_null(f, f.load("ptr", "%frame", abi.FR_ARENA))):
+    with f.when(f.not_null(f.load("ptr", "%frame", abi.FR_ARENA))):
         f.call("void", "@free_arena", "ptr %ctx", "ptr %frame", "ptr null")
     with f.loop("%n") as loop:
         obj = f.op(f"load ptr, ptr {f.gep('%objs', loop.index, 'ptr')}")
-        with f.when(_not_null(f, obj)):
+        with f.when(f.not_null(obj)):
             f.call("void", "@decref", f"ptr {rt}", f"ptr {obj}")
     f.ret()
     return f.text
@@ -315,90 +287,6 @@ def _fail() -> str:
     f = Asm("ptr", "fail", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
     f.call("void", "@release", "ptr %ctx", "ptr %frame", "ptr %objs", "i64 %n")
     f.ret("ptr", "null")
-    return f.text
-
-
-# Arenas: blocks of a process-wide pool, in a list that hangs on the frame
-
-
-def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
-    """The addresses of a class's slots."""
-    row = f.op(f"mul i64 {f.op(f'sub i64 {number}, {abi.POOL_FIRST}')}, {8 * abi.POOL_SLOTS}")
-    first = f.gep(f.load("ptr", rt, abi.RT["pool"]), row)
-    return [f.gep(first, 8 * i) for i in range(abi.POOL_SLOTS)]
-
-
-def _take_arena() -> str:
-    f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
-    rt, bad = _table(f), f.label("bad")
-    small, large, use, allocate = (f.label(x) for x in ("small", "large", "use", "allocate"))
-    ok = f.label("ok")
-    f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
-    f.place(ok)
-    less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << abi.POOL_FIRST) - 1}")  # at least the first class
-    less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << abi.POOL_FIRST) - 1}, i64 {less}")
-    number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
-    f.branch(f.compare("sle", "i64", number, abi.POOL_LAST), small, large)
-    f.place(small)
-    sources = []  # the blocks that may be in use: (block, label, class)
-    for slot in _pool_slots(f, rt, number):
-        block, following = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst"), f.label("try")
-        sources.append((block, f.block, number))
-        f.branch(_not_null(f, block), use, following)
-        f.place(following)
-    power = f.op(f"shl i64 1, {number}")
-    before_allocate = f.block
-    f.jump(allocate)
-    f.place(large)
-    rounded = f.op(f"and i64 {f.op('add i64 %bytes, 63')}, -64")
-    f.place(allocate)
-    size = f.op(f"phi i64 [ {power}, %{before_allocate} ], [ {rounded}, %{large} ]")
-    kind = f.op(f"phi i64 [ {number}, %{before_allocate} ], [ -1, %{large} ]")
-    total = f.op(f"add i64 {size}, {abi.BLOCK_HEAD}")
-    new = f.call("ptr", f.load("ptr", rt, abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
-    sources.append((new, f.block, kind))
-    f.branch(_not_null(f, new), use, bad)
-    f.place(use)
-    block = f.op("phi ptr " + ", ".join(f"[ {b}, %{label} ]" for b, label, _ in sources))
-    kind = f.op("phi i64 " + ", ".join(f"[ {k}, %{label} ]" for _, label, k in sources))
-    f.store("i64", kind, block, abi.BLOCK_CLASS)
-    f.store("ptr", f.load("ptr", "%frame", abi.FR_ARENA), block, abi.BLOCK_NEXT)
-    f.store("ptr", block, "%frame", abi.FR_ARENA)
-    f.ret("ptr", f.gep(block, abi.BLOCK_HEAD))
-    f.place(bad)
-    _record(f, abi.ERR_MEMORY)
-    f.ret("ptr", "null")
-    return f.text
-
-
-def _give_block() -> str:
-    f = Asm("void", "give_block", ("ptr rt", "ptr block"), internal=True)
-    number = f.load("i64", "%block", abi.BLOCK_CLASS)
-    with f.when(f.compare("sge", "i64", number, 0)):
-        for slot in _pool_slots(f, "%rt", number):
-            pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
-            with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
-                f.ret()
-    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %block")
-    f.ret()
-    return f.text
-
-
-def _free_arena() -> str:
-    """Give back blocks, newest first, until `address` is given back; NULL: all."""
-    f = Asm("void", "free_arena", ("ptr ctx", "ptr frame", "ptr address"))
-    rt = _table(f)
-    head, body, done = f.label("head"), f.label("body"), f.label("exit")
-    f.place(head)
-    block = f.load("ptr", "%frame", abi.FR_ARENA)
-    f.branch(_is_null(f, block), done, body)
-    f.place(body)
-    f.store("ptr", f.load("ptr", block, abi.BLOCK_NEXT), "%frame", abi.FR_ARENA)
-    last = f.compare("eq", "ptr", f.gep(block, abi.BLOCK_HEAD), "%address")
-    f.call("void", "@give_block", f"ptr {rt}", f"ptr {block}")
-    f.branch(last, done, head)
-    f.place(done)
-    f.ret()
     return f.text
 
 
@@ -415,18 +303,18 @@ def _host_call() -> str:
     params = ("ptr ctx", "ptr frame", "i64 site", "i64 host", "i64 n_in", "ptr ins", "i64 n_out", "ptr outs")
     f = Asm("i64", "host_call", params)
     with f.when(_unpinned_state(f), UNLIKELY):
-        _record(f, abi.ERR_INTERNAL)
+        record(f, abi.ERR_INTERNAL)
         f.ret("i64", 1)
-    state, rt = _restore(f), _table(f)
-    record = f.op(f"alloca [{abi.CALL_SIZE} x i8], align 16")
+    state, rt = _restore(f), table(f)
+    request = f.op(f"alloca [{abi.CALL_SIZE} x i8], align 16")
     for kind, value, offset in (
         ("i64", "%host", abi.CALL_HOST), ("i64", "%n_in", abi.CALL_N_IN), ("ptr", "%ins", abi.CALL_IN),
         ("i64", "%n_out", abi.CALL_N_OUT), ("ptr", "%outs", abi.CALL_OUT),
     ):  # fmt: skip
-        f.store(kind, value, record, offset)
-    _record(f, abi.ERR_PYTHON)
-    address = f.call("ptr", f.load("ptr", rt, abi.RT["PyLong_FromVoidPtr"]), f"ptr {record}")
-    with f.when(_is_null(f, address), UNLIKELY):
+        f.store(kind, value, request, offset)
+    record(f, abi.ERR_PYTHON)
+    address = f.call("ptr", f.load("ptr", rt, abi.RT["PyLong_FromVoidPtr"]), f"ptr {request}")
+    with f.when(f.is_null(address), UNLIKELY):
         f.ret("i64", 1)
     operands = f.op("alloca ptr")
     f.store("ptr", address, operands)
@@ -434,10 +322,10 @@ def _host_call() -> str:
     vectorcall = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"])
     result = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {operands}", "i64 1", "ptr null")
     f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
-    with f.when(_is_null(f, result), UNLIKELY):
+    with f.when(f.is_null(result), UNLIKELY):
         f.ret("i64", 1)
     f.call("void", "@decref", f"ptr {rt}", f"ptr {result}")
-    with f.when(_not_null(f, state)):
+    with f.when(f.not_null(state)):
         _save(f)
     f.ret("i64", 0)
     return f.text
@@ -455,11 +343,11 @@ def _poll() -> str:
     with f.when(_unpinned_state(f)):
         f.ret("i64", 0)
     state = _restore(f)
-    status = f.call("i32", f.load("ptr", _table(f), abi.RT["PyErr_CheckSignals"]))
+    status = f.call("i32", f.load("ptr", table(f), abi.RT["PyErr_CheckSignals"]))
     with f.when(f.compare("ne", "i32", status, 0), UNLIKELY):
-        _record(f, abi.ERR_PYTHON)
+        record(f, abi.ERR_PYTHON)
         f.ret("i64", 1)
-    with f.when(_not_null(f, state)):
+    with f.when(f.not_null(state)):
         _save(f)
     f.ret("i64", 0)
     return f.text

@@ -189,7 +189,7 @@ def sweep() -> None:
 def _closed(blob: bytes) -> bytes:
     version = compiler_version().encode()
     body = len(version).to_bytes(2, "little") + version + blob
-    return MAGIC + blake2b(body, digest_size=CHECKSUM).digest() + body
+    return MAGIC + bytes(blake2b(body, digest_size=CHECKSUM).digest()) + body
 
 
 def _opened(data: bytes) -> bytes | None:

@@ -1,0 +1,92 @@
+"""LLVM text of arenas: blocks of a process-wide pool, in a list that hangs on the call's frame."""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.entry_text import record, table
+
+
+def arena_text() -> str:
+    return _take_arena() + _give_block() + _free_arena()
+
+
+def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
+    """The addresses of a class's slots."""
+    row = f.op(f"mul i64 {f.op(f'sub i64 {number}, {abi.POOL_FIRST}')}, {8 * abi.POOL_SLOTS}")
+    first = f.gep(f.load("ptr", rt, abi.RT["pool"]), row)
+    return [f.gep(first, 8 * i) for i in range(abi.POOL_SLOTS)]
+
+
+def _take_arena() -> str:
+    f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
+    rt, bad = table(f), f.label("bad")
+    small, large, use, allocate = (f.label(x) for x in ("small", "large", "use", "allocate"))
+    ok = f.label("ok")
+    f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
+    f.place(ok)
+    less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << abi.POOL_FIRST) - 1}")  # at least the first class
+    less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << abi.POOL_FIRST) - 1}, i64 {less}")
+    number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
+    f.branch(f.compare("sle", "i64", number, abi.POOL_LAST), small, large)
+    f.place(small)
+    sources = []  # the blocks that may be in use: (block, label, class)
+    for slot in _pool_slots(f, rt, number):
+        block, following = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst"), f.label("try")
+        sources.append((block, f.block, number))
+        f.branch(f.not_null(block), use, following)
+        f.place(following)
+    power = f.op(f"shl i64 1, {number}")
+    before_allocate = f.block
+    f.jump(allocate)
+    f.place(large)
+    rounded = f.op(f"and i64 {f.op('add i64 %bytes, 63')}, -64")
+    f.place(allocate)
+    size = f.op(f"phi i64 [ {power}, %{before_allocate} ], [ {rounded}, %{large} ]")
+    kind = f.op(f"phi i64 [ {number}, %{before_allocate} ], [ -1, %{large} ]")
+    total = f.op(f"add i64 {size}, {abi.BLOCK_HEAD}")
+    new = f.call("ptr", f.load("ptr", rt, abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
+    sources.append((new, f.block, kind))
+    f.branch(f.not_null(new), use, bad)
+    f.place(use)
+    block = f.op("phi ptr " + ", ".join(f"[ {b}, %{label} ]" for b, label, _ in sources))
+    kind = f.op("phi i64 " + ", ".join(f"[ {k}, %{label} ]" for _, label, k in sources))
+    f.store("i64", kind, block, abi.BLOCK_CLASS)
+    f.store("ptr", f.load("ptr", "%frame", abi.FR_ARENA), block, abi.BLOCK_NEXT)
+    f.store("ptr", block, "%frame", abi.FR_ARENA)
+    f.ret("ptr", f.gep(block, abi.BLOCK_HEAD))
+    f.place(bad)
+    record(f, abi.ERR_MEMORY)
+    f.ret("ptr", "null")
+    return f.text
+
+
+def _give_block() -> str:
+    f = Asm("void", "give_block", ("ptr rt", "ptr block"), internal=True)
+    number = f.load("i64", "%block", abi.BLOCK_CLASS)
+    with f.when(f.compare("sge", "i64", number, 0)):
+        for slot in _pool_slots(f, "%rt", number):
+            pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
+            with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
+                f.ret()
+    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %block")
+    f.ret()
+    return f.text
+
+
+def _free_arena() -> str:
+    """Give back blocks, newest first, until `address` is given back; NULL: all."""
+    f = Asm("void", "free_arena", ("ptr ctx", "ptr frame", "ptr address"))
+    rt = table(f)
+    head, body, done = f.label("head"), f.label("body"), f.label("exit")
+    f.place(head)
+    block = f.load("ptr", "%frame", abi.FR_ARENA)
+    f.branch(f.is_null(block), done, body)
+    f.place(body)
+    f.store("ptr", f.load("ptr", block, abi.BLOCK_NEXT), "%frame", abi.FR_ARENA)
+    last = f.compare("eq", "ptr", f.gep(block, abi.BLOCK_HEAD), "%address")
+    f.call("void", "@give_block", f"ptr {rt}", f"ptr {block}")
+    f.branch(last, done, head)
+    f.place(done)
+    f.ret()
+    return f.text
