@@ -212,16 +212,21 @@ def _key(value: Any) -> Any:
 def toposort(roots: Iterable[Value]) -> list[Value]:
     """Operands before users, bodies of loops before their `for`; without recursion."""
     order: dict[int, Value] = {}
-    stack: list[tuple[Value, bool]] = [(v, False) for v in reversed(list(roots))]
+    stack: list[Value | None] = list(roots)[::-1]
+    waiting: list[Value] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
-        v, ready = stack.pop()
-        if v.number in order:
-            continue
-        if ready:
-            order[v.number] = v
-            continue
-        stack.append((v, True))
-        stack.extend((o, False) for o in reversed(dependencies(v)) if o.number not in order)
+        v = stack.pop()
+        if v is None:
+            done = waiting.pop()
+            order[done.number] = done
+        elif v.number not in order:
+            needed = [o for o in dependencies(v) if o.number not in order]
+            if not needed:
+                order[v.number] = v
+                continue
+            waiting.append(v)
+            stack.append(None)
+            stack += needed[::-1]
     return list(order.values())
 
 
@@ -234,17 +239,22 @@ def dependencies(v: Value) -> tuple[Value, ...]:
 
 
 def rewrite(
-    graph: Graph, roots: Sequence[Value], rule: Callable[[Value], Value | None],
-    frozen: Collection[int] = (), users: dict[int, int] | None = None,
+    graph: Graph,
+    roots: Sequence[Value],
+    rule: Callable[[Value], Value | None],
+    frozen: Collection[int] = (),
+    users: dict[int, int] | None = None,
+    order: Sequence[Value] | None = None,
 ) -> list[Value]:  # fmt: skip
     """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
 
     frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
     users: value number -> number of users; what a value is replaced by inherits them.
+    order: toposort(roots), if it is known.
     """
     new: dict[int, Value] = {}
     origins, extents = graph.origins, graph.extents
-    for v in toposort(roots):
+    for v in toposort(roots) if order is None else order:
         if v.number in frozen:
             new[v.number] = v
             continue

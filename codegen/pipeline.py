@@ -12,7 +12,7 @@ from tensordsl.codegen import rules, target
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
-from tensordsl.codegen.ir import Graph, Value, rewrite, show
+from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.kernels import module_text
 from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
@@ -35,7 +35,7 @@ class Pass:
     """One walk over the IR, operands first.
 
     run(context, value) -> what the value becomes, or None.  `reason`: why the pass stands where it does.  A required
-    pass runs in every mode; needs_users: it asks how many users a value has.
+    pass runs in every mode; needs_users: it asks how many users a value has; ops: what it rewrites (empty: all).
     """
 
     name: str
@@ -43,6 +43,7 @@ class Pass:
     reason: str
     required: bool = False
     needs_users: bool = False
+    ops: frozenset[str] = frozenset()
 
 
 def simplify(ctx: Context, v: Value) -> Value | None:
@@ -55,29 +56,30 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or log_of_sums(ctx, v)
 
 
+MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
         "canonicalise", canonicalise, required=True,
         reason="first: lowering learns late which lengths are equal; from here on equal values are one value",
     ),
     Pass(
-        "fold_constants", fold_constants,
+        "fold_constants", fold_constants, ops=MAPS,
         reason="before the rules: they look for constants (the 2 - 1 in the gradient of x ** 2)",
     ),
     Pass(
-        "simplify", simplify,
+        "simplify", simplify, ops=MAPS,
         reason="before stabilise: fewer spellings (x + -1, x ** 2) for its patterns to know",
     ),
     Pass(
-        "stabilise", stabilise, needs_users=True,
+        "stabilise", stabilise, ops=MAPS, needs_users=True,
         reason="before anything moves: its patterns are the user's formulas",
     ),
     Pass(
-        "merge_reductions", merge_reductions, needs_users=True,
+        "merge_reductions", merge_reductions, ops=frozenset(("reduce",)), needs_users=True,
         reason="after the rules, which look for sums of exponentials; before slices move into reductions",
     ),
     Pass(
-        "sink_slices", sink_slices, needs_users=True,
+        "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="last: it takes formulas apart",
     ),
 )  # fmt: skip
@@ -117,26 +119,15 @@ def optimise(
     settle_leaves(Context(graph))
     frozen = frozen_values(graph)
     verify_ir(graph, roots)
+    order = toposort(roots)
     for step in passes:
         report = PassReport(step.name)
-        before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
-        start, made = time.perf_counter(), len(graph.values)
-        try:
-            new = _run(step, graph, roots, frozen, report)
-            verify_ir(graph, new, made)
-        except Exception as error:
-            for loop, nexts, stacked in before:
-                loop.next, loop.stacked = nexts, stacked
-            graph.extents.node = None
-            _fail(step, roots, error, on_error)
-            new = roots
-            report.error = f"left out: {error!r}"
+        start = time.perf_counter()
+        new = _attempt(step, graph, roots, order, frozen, report, on_error)
+        if report.changed:
+            roots = new
+            order = toposort(roots)
         report.ms = 1e3 * (time.perf_counter() - start)
-        report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
-            a is not b for loop, nexts, stacked in before
-            for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
-        )  # fmt: skip
-        roots = new
         if trace is not None:
             trace.passes.append(report)
             if report.changed:
@@ -144,10 +135,36 @@ def optimise(
     return roots
 
 
-def _run(step: Pass, graph: Graph, roots: list[Value], frozen: frozenset[int], report: PassReport) -> list[Value]:
-    context = Context(graph, report.hits, count_users(roots) if step.needs_users else {}, frozen)
-    run = step.run
-    return rewrite(graph, roots, lambda v: run(context, v), frozen, context.users if step.needs_users else None)
+def _attempt(
+    step: Pass, graph: Graph, roots: list[Value], order: list[Value], frozen: frozenset[int], report: PassReport, on_error: str
+) -> list[Value]:  # fmt: skip
+    """The roots after one pass; the old ones where it has nothing to do, or failed and may."""
+    if step.ops and not any(v.op in step.ops for v in order):
+        return roots
+    context = Context(graph, report.hits, count_users(roots, order) if step.needs_users else {}, frozen)
+    run, ops = step.run, step.ops
+
+    def rule(v: Value) -> Value | None:
+        return run(context, v) if not ops or v.op in ops else None
+
+    before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
+    made = len(graph.values)
+    try:
+        new = rewrite(graph, roots, rule, frozen, context.users if step.needs_users else None, order)
+        verify_ir(graph, new, made)
+    except Exception as error:
+        for loop, nexts, stacked in before:
+            loop.next, loop.stacked = nexts, stacked
+        graph.extents.node = None
+        _fail(step, roots, error, on_error)
+        report.error = f"left out: {error!r}"
+        return roots
+    report.changed = any(a is not b for a, b in zip(new, roots, strict=True)) or any(
+        a is not b
+        for loop, nexts, stacked in before
+        for a, b in zip((*nexts, *stacked), (*loop.next, *loop.stacked), strict=True)
+    )
+    return new
 
 
 def _fail(step: Pass, roots: list[Value], error: Exception, on_error: str) -> None:

@@ -33,11 +33,14 @@ class Context:
         return tuple(map(find, shape))
 
 
-def count_users(roots: Sequence[Value]) -> dict[int, int]:
-    """value number -> how many values use it; being a result of the function counts as a use."""
+def count_users(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, int]:
+    """value number -> how many values use it; being a result of the function counts as a use.  order: toposort(roots)."""
     users: dict[int, int] = {}
-    for v in (*roots, *(o for v in toposort(roots) for o in dependencies(v))):
+    for v in roots:
         users[v.number] = users.get(v.number, 0) + 1
+    for v in order:
+        for o in dependencies(v):
+            users[o.number] = users.get(o.number, 0) + 1
     return users
 
 
