@@ -13,13 +13,13 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.group import Buffer, Group, Out, buffers
+from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
-from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.schedule import SHORT, for_short_rows, schedule
 
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
 COMMON_SITES = {"overflow": "a size does not fit 63 bits", "memory": "temporary storage"}
@@ -178,7 +178,7 @@ class Bufferiser:
         ref = self.refs[last.number] if last.number in self.refs else self._source(last)
         self.refs.setdefault(last.number, ref)
         for m in reversed(chain):
-            ref = self._moved(m, ref)
+            ref = self.moved(m, ref)
             self.refs[m.number] = ref
         return ref
 
@@ -201,7 +201,7 @@ class Bufferiser:
             return Ref(dst, dims, contiguous(dims, ITEMSIZE[v.dtype]))
         raise AssertionError(f"{v} = {v.op} is not in memory")
 
-    def _moved(self, m: Value, ref: Ref) -> Ref:
+    def moved(self, m: Value, ref: Ref) -> Ref:
         strides: list[Any] = [0] * m.rank
         for d, axis in enumerate(m.attrs["map"]):
             if axis is not None:
@@ -260,30 +260,57 @@ class Bufferiser:
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
         """Run a group; refs: id(buffer) -> where it is."""
-        key = _group_key(group)
-        if key is None or key not in self.plans:
-            number = len(self.program.plans)
-            plan = plan_kernels(group, schedule(group, vector_bytes=self.vector_bytes), f"k{number}")
-            self.program.plans.append(plan)
-            if key is not None:
-                self.plans[key] = number
-            operands: Sequence[Buffer] = plan.operands
-        else:
-            number = self.plans[key]
-            plan = self.program.plans[number]
-            operands = _copy_operands(group)
-        ptrs = [refs[id(b)] for b in operands]
-        strides = tuple(
-            tuple(self._stride(r, dims) for dims in per_axis) for r, per_axis in zip(ptrs, plan.strides, strict=True)
-        )
-        extents = tuple(self.name(e) for e in group.extents.values()) if plan.axes else ()
-        ints = tuple(self._int(i, ptrs) for i in plan.ints)
+        if group.name == "copy":
+            self._launch_copy(group, refs)
+            return
+        usual = schedule(group, vector_bytes=self.vector_bytes)
+        other = for_short_rows(group, usual, vector_bytes=self.vector_bytes)
+        number = self._plan(group, usual)
+        operands = [refs[id(b)] for b in self.program.plans[number].operands]
         site = 0
-        if plan.may_fail:
+        if self.program.plans[number].may_fail:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
-        writes = tuple(r.ptr for r in ptrs[plan.n_inputs :])
-        self.emit(p.Launch(number, tuple(r.ptr for r in ptrs), strides, extents, ints, writes, site))
+        launch = self._launch(number, group, operands, site)
+        if other is None:
+            self.emit(launch)
+            return
+        number = self._plan(group, other)
+        operands = [refs[id(b)] for b in self.program.plans[number].operands]
+        rows = self._launch(number, group, operands, site)
+        self.emit(p.If(self._has_short_rows(group, usual, other), (rows,), (launch,)))
+
+    def _plan(self, group: Group, chosen: Schedule) -> int:
+        number = len(self.program.plans)
+        self.program.plans.append(plan_kernels(group, chosen, f"k{number}"))
+        return number
+
+    def _launch_copy(self, group: Group, refs: dict[int, Ref]) -> None:
+        """Copies are planned once per dtype and pattern."""
+        (out,) = group.outs
+        key = out.buffer.type, tuple(m == 0 for m in out.map), tuple(m == 0 for m in out.value.attr[1])
+        if key not in self.plans:
+            self.plans[key] = self._plan(group, schedule(group, vector_bytes=self.vector_bytes))
+        operands = [refs[id(out.value.attr[0])], refs[id(out.buffer)]]
+        self.emit(self._launch(self.plans[key], group, operands, 0))
+
+    def _launch(self, number: int, group: Group, operands: Sequence[Ref], site: int) -> p.Launch:
+        plan = self.program.plans[number]
+        strides = tuple(
+            tuple(self._stride(r, dims) for dims in per_axis) for r, per_axis in zip(operands, plan.strides, strict=True)
+        )
+        extents = tuple(self.name(e) for e in group.extents.values()) if plan.axes else ()
+        ints = tuple(self._int(i, operands) for i in plan.ints)
+        writes = tuple(r.ptr for r in operands[plan.n_inputs :])
+        return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
+
+    def _has_short_rows(self, group: Group, usual: Schedule, other: Schedule) -> str:
+        """Whether the usual lanes' axis is short and that of the others long."""
+        short, many, both = self.fresh("q"), self.fresh("q"), self.fresh("q")
+        self.emit(p.Compare(short, "le", self.name(group.extents[usual.lane]), self.name(SHORT)))
+        self.emit(p.Compare(many, "ge", self.name(group.extents[other.lane]), self.name(2 * other.width[0])))
+        self.emit(p.Arith(both, "min", short, many))
+        return both
 
     def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
         total: Any = 0
@@ -385,7 +412,7 @@ class Bufferiser:
         waiting = []
         for c in self.pending:
             ready = all(
-                a[0] in ENTRY_ATOMS or (a[0] == "value" and a[1] in self.refs) or self._has_atom(a)
+                a[0] in ENTRY_ATOMS or (a[0] == "value" and self._is_known(a[1])) or self._has_atom(a)
                 for a in ex.atoms(c.a) | ex.atoms(c.b)
             )
             if ready:
@@ -393,6 +420,9 @@ class Bufferiser:
             else:
                 waiting.append(c)
         self.pending = waiting
+
+    def _is_known(self, number: int) -> bool:
+        return number in self.refs or self.graph.values[number].op in ("arg", "shared", "const")
 
     def _has_atom(self, a: ex.Atom) -> bool:
         return any(("atom", a) in scope.names for scope in self.scopes)
@@ -409,20 +439,6 @@ class Bufferiser:
         scope = self.entry if at_entry else self.scopes[-1]
         scope.names[key] = self._sum(length, scope)
         return scope.names[key]
-
-
-def _group_key(group: Group) -> Any:
-    """Copies are planned once per dtype and pattern; all other groups are their own (identical text is shared later)."""
-    if group.name != "copy":
-        return None
-    (out,) = group.outs
-    source = out.value.attr
-    return out.buffer.type, tuple(m == 0 for m in out.map), tuple(m == 0 for m in source[1])
-
-
-def _copy_operands(group: Group) -> list[Buffer]:
-    (out,) = group.outs
-    return [out.value.attr[0], out.buffer]
 
 
 def run_group(b: Bufferiser, fused: Fused) -> None:

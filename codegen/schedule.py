@@ -6,7 +6,7 @@ along it.  The lane axis should be the one with stride 1 in most operands: a wro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from tensordsl.codegen.group import Group, Out, Pass, Schedule, levels, passes
@@ -20,21 +20,31 @@ COLUMN_BLOCK = 1024
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
-def schedule(group: Group, *, vector_bytes: int = 64) -> Schedule:
-    """The CPU's schedule of a group, for vector registers of `vector_bytes`."""
+def schedule(group: Group, *, vector_bytes: int = 64, short: Collection[str] = ()) -> Schedule:
+    """The CPU's schedule of a group, for vector registers of `vector_bytes`, if the axes `short` are at most SHORT long."""
     if not group.extents:
         return Schedule("", (1,), 1, (), SPLIT)
-    lane, steps = lane_axis(group), passes(group)
+    lane, steps = lane_axis(group, short), passes(group)
     keep = tuple(v for v, _ in kept(group))
     widths = [_lanes(group, p, keep, vector_bytes) for p in steps]
     if lane not in group.parallel:
         return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
-    packs = any(is_short(group, a) for a in group.extents)
+    packs = any(a in short or is_short(group, a) for a in group.extents)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
 
 
-def lane_axis(group: Group) -> str:
+def for_short_rows(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
+    """The schedule to choose at run time where the usual one's lane axis turns out to be short: lanes along rows.  None
+    where the length is known, or there are no rows."""
+    lane = usual.lane
+    if not lane or lane in group.parallel or not group.parallel or isinstance(group.extents[lane], int):
+        return None
+    other = schedule(group, vector_bytes=vector_bytes, short=(lane,))
+    return other if other.lane in group.parallel else None
+
+
+def lane_axis(group: Group, short: Collection[str] = ()) -> str:
     """The last axis of most operands, counted by rank; of equals the innermost.  Next to reductions an axis of a known
     small length is taken only if there is no other: a packed block along a long axis beats many short rows by far."""
     order = list(group.extents)
@@ -46,7 +56,7 @@ def lane_axis(group: Group) -> str:
             count[entries[-1]] += len(entries)
     used = {a for entries in maps for a in entries}
     reduces = len(group.parallel) < len(order)
-    long = [a for a in order if a in used and not (reduces and is_short(group, a))]
+    long = [a for a in order if a in used and not (reduces and (a in short or is_short(group, a)))]
     return max(long or order, key=lambda a: (count[a], order.index(a)))
 
 
