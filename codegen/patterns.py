@@ -21,10 +21,11 @@ from typing import Any
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.graph import Constant, Elementwise, Op, Variable, toposort
 from tensordsl.ops.operands import as_variable
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, TensorType
+from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "float": ("float64", FLOATS), "integer": ("int64", INTEGERS), "discrete": ("int64", DISCRETE),
+    "signed": ("float64", (*FLOATS, *SIGNED)),
     "bool": ("bool", ("bool",)), "any": ("float64", DTYPES),
 }  # fmt: skip
 
@@ -52,6 +53,11 @@ def integers(*names: str) -> list[Any]:
 def discretes(*names: str) -> list[Any]:
     """Pattern variables for integers and bools."""
     return _variables("discrete", names)
+
+
+def signed(*names: str) -> list[Any]:
+    """Pattern variables for floats and signed integers."""
+    return _variables("signed", names)
 
 
 def booleans(*names: str) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tensordsl.codegen.patterns import Rule, RuleSet, anything, booleans, discretes, floats, integers
+from tensordsl.codegen.patterns import Rule, RuleSet, anything, booleans, discretes, floats, integers, signed
 from tensordsl.ops.elementwise import (
     abs_,
     ceil,
@@ -45,8 +45,9 @@ def simplify() -> tuple[Rule, ...]:
     """Exact equations."""
     a, b = anything("a", "b")
     x, y = floats("x", "y")
+    (s,) = signed("s")
     i, j = integers("i", "j")
-    d, e = discretes("d", "e")
+    (d,) = discretes("d")
     p, c = booleans("p", "c")
     return (
         # neutral elements
@@ -72,7 +73,7 @@ def simplify() -> tuple[Rule, ...]:
         Rule("-x / -y = x / y", -x / -y, x / y),
         Rule("sqr(-a) = sqr(a)", sqr(-a), sqr(a)),
         Rule("sqr(abs(a)) = sqr(a)", sqr(abs_(a)), sqr(a)),
-        Rule("abs(-a) = abs(a)", abs_(-a), abs_(a)),
+        Rule("abs(-s) = abs(s)", abs_(-s), abs_(s)),
         Rule("abs(abs(a)) = abs(a)", abs_(abs_(a)), abs_(a)),
         Rule("abs(sqr(x)) = sqr(x)", abs_(sqr(x)), sqr(x)),
         # powers
