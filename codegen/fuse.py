@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tensordsl.codegen.group import Buffer
@@ -27,11 +27,14 @@ class Fusion:
     """Groups for the region of values that vary with exactly `scope` (the loop numbers of its region); everything else is
     a leaf.  `cuts`: value number -> the rule that gave it a buffer, for `explain`."""
 
-    def __init__(self, graph: Graph, roots: Sequence[Value], inside: Iterable[Value]) -> None:
+    def __init__(
+        self, graph: Graph, roots: Sequence[Value], inside: Iterable[Value], results: Collection[int] = ()
+    ) -> None:
         self.graph = graph
         self.roots = list(roots)
         self.inside = list(inside)
         self.members = {v.number for v in self.inside}
+        self.results = self.members & set(results)  # what the function itself returns
         self.cuts: dict[int, str] = {}
         self.leaves: set[int] = set()  # values with a buffer that other groups load
         self.buffers: dict[int, ValueBuffer] = {}
@@ -83,9 +86,10 @@ class Fusion:
                     need(o)
             elif v.op == "take":
                 need(v.operands[0])
+        viewed = {o.number for v in self.inside if v.op not in FUSED for o in v.operands}
         for v in self.roots:
-            if v.op == "move" and v.number in self.members:
-                needed.setdefault(v.number, v)
+            if v.op == "move" and v.number in self.results - viewed:
+                needed.setdefault(v.number, v)  # computed in its own layout, not copied
             else:
                 need(v)
         return needed

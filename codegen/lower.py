@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,7 @@ class Lowering:
 
     def __init__(self) -> None:
         self.graph = Graph()
-        self.env: dict[int, Value] = {}
+        self.env: MutableMapping[int, Value] = {}
         self.hosts: list[Callable[..., Any]] = []
         self.keep_alive: list[Any] = []  # ids in env must stay unique
 
@@ -101,7 +102,7 @@ class Lowering:
         return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
 
 
-def _frontier(outputs: Sequence[Variable], env: dict[int, Value]) -> list[Variable]:
+def _frontier(outputs: Sequence[Variable], env: MutableMapping[int, Value]) -> list[Variable]:
     """Variables at which the walk may stop: those that have a value already."""
     seen: set[int] = set()
     found: list[Variable] = []
@@ -333,6 +334,7 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         g.make("carried", (), v.dtype, v.shape, loops=inside | v.loops, loop_number=loop.number, k=j)
         for j, v in enumerate(inits)
     )
+    outer, low.env = low.env, ChainMap({}, low.env)
     for variables, values in (
         ((body.index,), (loop.index,)),
         (body.carried, loop.carried),
@@ -344,6 +346,7 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     node_position = g.extents.node
     results = low.run([*body.next, *body.stacked])
     g.extents.node = node_position
+    low.env = outer  # another loop may share this body's variables, with parameters of its own
     loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(results[:k], inits, strict=True))
     loop.stacked = tuple(results[k:])
     for new, old in zip(loop.next, inits, strict=True):

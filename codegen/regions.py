@@ -8,12 +8,12 @@ there, and moves out of every loop that it does not vary with.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import extents as ex
-from tensordsl.codegen.fuse import SOURCES, Fusion, strip
+from tensordsl.codegen.fuse import SOURCES, Fusion
 from tensordsl.codegen.ir import Graph, Value, toposort
 from tensordsl.codegen.pull import FUSED, Fused
 
@@ -41,6 +41,7 @@ class Region:
     context: Context
     steps: list[Step]
     cuts: dict[int, str]
+    homes: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
 
 
 def place(graph: Graph, roots: Sequence[Value]) -> dict[int, Context]:
@@ -125,7 +126,7 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
                 wanted[context[o.number]][o.number] = o
     regions = {}
     for c, inside in members.items():
-        fusion = Fusion(graph, list(wanted[c].values()), inside)
+        fusion = Fusion(graph, list(wanted[c].values()), inside, [v.number for v in roots])
         groups = fusion.plan()
         regions[c] = Region(c, _steps(graph, groups, inside), fusion.cuts)
     _nested_needs(regions, context, graph)
@@ -134,10 +135,10 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     return regions
 
 
-def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value]) -> list[Step]:
+def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: set[int]) -> list[Step]:
     steps = []
     for g in groups:
-        needs = {n for v in g.loads for n in memory(v)}
+        needs = {n for v in g.loads for n in memory(v, homes)}
         lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
         extents = [v.attr for o in g.group.roots for v in _extent_values(o)]
         needs |= _lengths_need(graph, [*lengths, *extents])
@@ -145,7 +146,7 @@ def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value]) -> list[S
     for v in inside:
         if v.op in FUSED or v.op in SOURCES:
             continue
-        needs = {n for o in v.operands for n in memory(o)}
+        needs = {n for o in v.operands for n in memory(o, homes)}
         lengths = [*v.shape, *(n for b in v.attrs.get("bounds", ()) for n in b[:3]), v.attrs.get("count", 0)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
@@ -157,9 +158,10 @@ def _extent_values(root: Any) -> list[Any]:
     return [v for v in walk([root]) if v.op == "extent"]
 
 
-def memory(v: Value) -> list[int]:
+def memory(v: Value, homes: Collection[int]) -> list[int]:
     """The steps' values behind v: what its view looks at, or the loop or branch it is a result of."""
-    v = strip(v)
+    while v.op == "move" and v.number not in homes:
+        v = v.operands[0]
     if v.op == "result":
         return [v.operands[0].number]
     return [] if v.op in SOURCES else [v.number]
@@ -170,11 +172,11 @@ def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
     for n in lengths:
         for a in ex.atoms(graph.extents.find(n)):
             if a[0] in ("value", "result"):
-                found.update(memory(graph.values[a[1]]))
+                found.update(memory(graph.values[a[1]], ()))
     return found
 
 
-def _nested_needs(regions: dict[Context, Region], context: dict[int, Context], graph: Graph) -> None:
+def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
     """A loop or branch needs whatever the steps inside of it need from outside."""
     holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
     by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == "for"}
@@ -190,7 +192,7 @@ def _nested_needs(regions: dict[Context, Region], context: dict[int, Context], g
         if v is not None and v.op in ("for", "ifelse"):
             uses = (*v.attrs["loop"].next, *v.attrs["loop"].stacked) if v.op == "for" else v.operands
             inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
-            s.needs |= {n for o in uses for n in memory(o)} - inner
+            s.needs |= {n for o in uses for n in memory(o, homes)} - inner
             s.needs.discard(v.number)
 
 

@@ -1,0 +1,47 @@
+"""Loops, their gradients and branches: native code against the reference evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from test_loop_gradient import H0, W, XS, recurrent
+
+import tensordsl.tensor as T
+from tensordsl.function import function
+from tensordsl.gradient import grad, hessian
+from tensordsl.ifelse import ifelse
+from tensordsl.ops.control import loop_index, make_loop
+
+
+def agree(inputs: Sequence[Any], outputs: Sequence[Any], *values: Any) -> None:
+    native = function(inputs, outputs)(*values)
+    reference = function(inputs, outputs, mode="REFERENCE")(*values)
+    for mine, theirs in zip(native, reference, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-12)
+
+
+def test_a_recurrent_network_and_its_gradient() -> None:
+    w, xs, h0 = T.matrix("w"), T.matrix("xs"), T.vector("h0")
+    last, states = recurrent(w, xs, h0)
+    agree([w, xs, h0], [last, states], W, XS, H0)
+    agree([w, xs, h0], grad(T.sum(last**2) + T.sum(T.sin(states)), [w, xs, h0]), W, XS, H0)
+
+
+def test_third_derivatives_through_the_hessian() -> None:
+    x = T.vector("x")
+    second = hessian(T.sum(x**3 * T.sin(x)), x)
+    agree([x], [second], H0)
+    agree([x], [grad(T.sum(second), x)], H0)
+
+
+def test_a_branch_not_taken_adds_nothing_to_the_gradient() -> None:
+    s = T.scalar("s")
+    agree([s], [grad(ifelse(s > 0, T.log(s) * s, s**2), s)], 0.0)
+
+
+def test_constant_starting_values_of_one_size_keep_storage_of_their_own() -> None:
+    x, c = T.vector("x"), T.vector("c")
+    (power,) = make_loop(3, loop_index(), [c], [x], [c * x])
+    agree([x], [grad(power.sum(), x)], np.arange(3.0) + 1)
