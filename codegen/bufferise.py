@@ -63,6 +63,7 @@ class Bufferiser:
 
     def __init__(self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int) -> None:
         self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
+        self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
         self.refs: dict[int, Ref] = {}

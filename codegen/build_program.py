@@ -64,8 +64,8 @@ class _Function:
         if not single:
             list_slot = self._slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
-        run_steps(b, early, {n for s in late for n in s.needs} | {n for v in self.outputs for n in memory(v)} | {
-            n for _, v in self.updates for n in memory(v)
+        run_steps(b, early, {n for s in late for n in s.needs} | {n for v in self.outputs for n in memory(v, b.homes)} | {
+            n for _, v in self.updates for n in memory(v, b.homes)
         })
         for v, target in copies:
             b.copy(b.ref(v), target(), v.dtype)
@@ -132,10 +132,11 @@ class _Function:
             targets.append((k, v, target))
         for _, _, target in targets:
             target()
+        later = {n for s in late for n in s.gives}
         for k, v, target in targets:
             if k not in is_direct:  # lengths and strides of the copy, before anything is destroyed
                 b.name(ex.mul(ITEMSIZE[v.dtype], ex.product(target().dims)))
-                for s in (*b.ref(v).dims, *b.ref(v).strides, *target().strides):
+                for s in (*_layout(b, v, later), *target().strides):
                     b.name(s)
         run_steps(b, late)
         for k, v, target in targets:
@@ -167,6 +168,21 @@ class _Function:
             tail.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *body, *tail, *commit, p.Return(tuple(outputs), list_slot)]
+
+
+def _layout(b: Bufferiser, v: Value, later: set[int]) -> list[Any]:
+    """Lengths and strides of v, which may be in memory later only."""
+    chain = [v]
+    while chain[-1].op == "move" and chain[-1].number not in later:
+        chain.append(chain[-1].operands[0])
+    if chain[-1].number not in later:
+        ref = b.ref(v)
+        return [*ref.dims, *ref.strides]
+    dims = tuple(map(b.find, chain[-1].shape))
+    ref = Ref("", dims, contiguous(dims, ITEMSIZE[v.dtype]))
+    for m in reversed(chain[:-1]):
+        ref = b.moved(m, ref)
+    return [*ref.dims, *ref.strides]
 
 
 def _split(steps: list[Step], destructive: set[int]) -> tuple[list[Step], list[Step]]:

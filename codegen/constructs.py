@@ -266,7 +266,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
 def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) -> None:
     """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for the
     values in `keep`, which later steps need."""
-    last = last_uses(steps, keep)
+    last = last_uses(steps, keep, b.homes)
     for k, step in enumerate(steps):
         if step.fused is not None:
             run_group(b, step.fused)
@@ -281,7 +281,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
 VIEWS = ("subtensor", "reshape", "assert")
 
 
-def last_uses(steps: Sequence[Step], keep: Collection[int]) -> dict[int, list[int]]:
+def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
     """step -> numbers of the values given by these steps whose storage nothing needs after it."""
     storage: dict[int, int] = {}  # value -> the value that owns its storage
     last: dict[int, int] = {}
@@ -290,7 +290,7 @@ def last_uses(steps: Sequence[Step], keep: Collection[int]) -> dict[int, list[in
         for n in step.gives:
             storage[n] = n
         if v is not None and v.op in VIEWS:
-            base = memory(v.operands[0])
+            base = memory(v.operands[0], homes)
             storage[v.number] = storage.get(base[0], -1) if base else -1
         for n in (*step.needs, *step.gives):
             last[storage.get(n, -1)] = k

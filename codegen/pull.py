@@ -183,6 +183,9 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
     if v.attrs["with_index"]:
         args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
+    given = frozenset().union(*(x.axes for x in args))
+    if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
+        raise Cut(v.operands[0], "R3")
     if not local:
         return _one_element(pull.b, reducer, args)[k]
     return pull.b.reduce(reducer, local, *args)[k]
@@ -249,13 +252,17 @@ def attempt(
     scalars = walk(s for _, s in pulled)
     parallel = _check(pull, values, pulled, scalars)
     order = [*(a for a in pull.extents if a in parallel), *(a for a in pull.extents if a not in parallel)]
-    used = set().union(*(s.axes for s in scalars), *(set(a) for a, _ in pulled)) if scalars else set()
+    used = set().union(*(s.axes for s in scalars), *(set(a) for a, _ in pulled))
+    used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
     outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
     name = f"g{values[0].number}"
     group = Group(
         name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
     )
     loads = {id(s.attr[0]): s.attr[0] for s in scalars if s.op == "load"}
+    for b in loads.values():
+        if b.value in values:
+            raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
     return Fused(group, list(values), [b.value for b in loads.values()], tensors)
 

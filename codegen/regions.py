@@ -124,12 +124,13 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
         for o, used_in in _uses(v, context[v.number]):
             if context[o.number] != used_in or v.op in ("for", "ifelse"):
                 wanted[context[o.number]][o.number] = o
-    regions = {}
+    fused = {}
     for c, inside in members.items():
-        fusion = Fusion(graph, list(wanted[c].values()), inside, [v.number for v in roots])
-        groups = fusion.plan()
-        regions[c] = Region(c, _steps(graph, groups, inside), fusion.cuts)
-    _nested_needs(regions, context, graph)
+        fusion = Fusion(graph, list(wanted[c].values()), inside)
+        fused[c] = fusion.plan(), fusion.cuts
+    homes = {v.number for groups, _ in fused.values() for g in groups for v in g.values if v.op == "move"}
+    regions = {c: Region(c, _steps(graph, fused[c][0], members[c], homes), fused[c][1], homes) for c in members}
+    _nested_needs(regions, homes)
     for region in regions.values():
         region.steps = _sorted(region.steps)
     return regions

@@ -144,7 +144,9 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
             "(possibly shared) variable instead of a numeric array?"
         )
     if isinstance(value, np.ndarray) and value.dtype == type.numpy_dtype:
-        return _plain(value)
+        array = _plain(value)
+        # Equal dtypes may be several objects (longlong, a byte order of one byte); the native check knows one.
+        return array if array.dtype is type.numpy_dtype else array.view(type.numpy_dtype)
     if strict:
         got = f"an array of dtype {value.dtype}" if isinstance(value, np.ndarray) else f"{_type_name(value)}"
         raise TypeError(f"{type} expected a ndarray of dtype {type.dtype} (strict), got {got}")
