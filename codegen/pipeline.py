@@ -18,6 +18,7 @@ from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
+from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import log_of_sums
@@ -210,6 +211,8 @@ def compile_graph(
     trace.phase("lower")
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
     optimise_lowered(lowered, mode, trace)
+    if mode is not None and mode.executor == "nan_guard":
+        guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
         name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width()

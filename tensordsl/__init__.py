@@ -22,11 +22,11 @@ from tensordsl.clone import clone, clone_replace  # isort: skip
 from tensordsl.function import function  # isort: skip
 from tensordsl.shared import shared  # isort: skip
 
-from tensordsl.debugging import use_test_values
 from tensordsl.graph import Apply, Constant, Op, Variable
 from tensordsl.io import In, Out
 from tensordsl.modes import Mode
 from tensordsl.printing import debugprint, pp, pprint
+from tensordsl.testvalues import use_test_values
 from tensordsl.types import TensorType
 
 if TYPE_CHECKING:

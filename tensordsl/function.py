@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl import debugging
 from tensordsl.arguments import Parameter, convert
 from tensordsl.config import config
 from tensordsl.errors import MissingInputError, UnusedInputError
@@ -29,6 +28,7 @@ from tensordsl.link import build
 from tensordsl.modes import get_mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
+from tensordsl.reports import graph_text, node_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 from tensordsl.tensor.var import TensorConstant
@@ -367,13 +367,13 @@ def _check_unused(
 
 def _missing(position: int, variable: Variable, results: list[Variable]) -> str:
     user = next((node for node in toposort(results) if any(v is variable for v in node.inputs)), None)
-    used = f"used to compute {debugging.node_text(user)}, " if user is not None else ""
+    used = f"used to compute {node_text(user)}, " if user is not None else ""
     made = f"\n\nBacktrace when that variable is created:\n\n  {variable.origin}" if variable.origin is not None else ""
     return (
         f"Input {position} of the graph (indices start from 0), {used}was not provided and not given a value: "
         f"{variable_text(variable)}. Add it to the inputs of the function, or give it a value by `givens`. Use the "
         f"flag exception_verbosity='high', for more information on this error.{made}"
-        + (f"\n\n{debugging.graph_text(results)}" if config.exception_verbosity == "high" else "")
+        + (f"\n\n{graph_text(results)}" if config.exception_verbosity == "high" else "")
     )
 
 

@@ -92,7 +92,8 @@ def _choices(mode: Any) -> str:
     """What of a mode changes the code."""
     if mode is None:
         return ""
-    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)}"
+    guards = sorted(mode.settings.items()) if mode.executor == "nan_guard" else ""
+    return f"{mode.optimizer},{sorted(mode.excluded)},{sorted(mode.included)},{guards}"
 
 
 def _prepare() -> None:

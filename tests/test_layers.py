@@ -21,7 +21,7 @@ OPS = BELOW_OPS | {"ops"}
 FRONT = (
     OPS
     | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes"}
-    | {"debugging", "clone", "ifelse"}
+    | {"reports", "trace", "debugging", "testvalues", "clone", "ifelse"}
 )
 
 # A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
@@ -41,7 +41,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "clone": OPS,
     "ifelse": OPS,
     "shared": OPS | {"tensor", "arguments", "runtime"},
-    "debugging": FRONT,
+    "reports": OPS | {"printing"},
+    "trace": OPS | {"reports"},
+    "debugging": OPS | {"printing", "reports", "trace", "modes", "shared"},
+    "testvalues": OPS | {"printing", "reports", "trace", "shared", "arguments"},
     "scan": FRONT,
     "codegen.abi": LEAVES,
     "codegen": OPS | {"codegen.abi"},

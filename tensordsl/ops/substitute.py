@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.graph import Apply, Variable, apply, toposort
@@ -24,9 +25,11 @@ def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], cop
     return [new.get(id(v), v) for v in outputs]
 
 
-def reapply(node: Apply, operands: Iterable[Variable]) -> tuple[Variable, ...]:
+def reapply(
+    node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None
+) -> tuple[Variable, ...]:
     """The op of `node` on other operands; names, tags and the line of the user's program are kept."""
-    result = apply(node.op, *operands, **node.attrs)
+    result = apply(node.op, *operands, **(node.attrs if attrs is None else attrs))
     outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
     object.__setattr__(outputs[0].owner, "origin", node.origin)
     for old, fresh in zip(node.outputs, outputs, strict=True):
@@ -35,3 +38,31 @@ def reapply(node: Apply, operands: Iterable[Variable]) -> tuple[Variable, ...]:
             if key != "test_value":  # that one follows the operands
                 setattr(fresh.tag, key, value)
     return outputs
+
+
+def silenced(outputs: Iterable[Variable]) -> list[Any]:
+    """`outputs` with x in the place of every Print(x), in loop bodies too."""
+    outputs = list(outputs)
+    new: dict[int, Variable] = {}
+    for node in toposort(outputs):
+        operands = tuple(new.get(id(v), v) for v in node.inputs)
+        if node.op.name == "print":
+            new[id(node.outputs[0])] = operands[0]
+            continue
+        attrs = _silenced_body(node.attrs)
+        if attrs is not node.attrs or any(a is not b for a, b in zip(operands, node.inputs, strict=True)):
+            fresh = reapply(node, operands, attrs)
+            new.update((id(old), v) for old, v in zip(node.outputs, fresh, strict=True))
+    return [new.get(id(v), v) for v in outputs]
+
+
+def _silenced_body(attrs: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a node; a loop's with a body that prints nothing (bodies are nested only a few levels deep)."""
+    body = attrs.get("body")
+    if body is None:
+        return attrs
+    results = silenced(body.results)
+    if all(a is b for a, b in zip(results, body.results, strict=True)):
+        return attrs
+    count = len(body.next)
+    return {**attrs, "body": replace(body, next=tuple(results[:count]), stacked=tuple(results[count:]))}

@@ -13,8 +13,9 @@ import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import graph
 from tensordsl.compile import FAST_COMPILE, FAST_RUN, DebugMode, Mode, MonitorMode, NanGuardMode, get_mode
-from tensordsl.debugging import check_value, get_test_value, is_close
+from tensordsl.debugging import check_value, is_close
 from tensordsl.errors import BadOptimization, InvalidValueError
+from tensordsl.testvalues import get_test_value
 
 ALL = ["FAST_RUN", "FAST_COMPILE", "REFERENCE", "DebugMode", "NanGuardMode", MonitorMode()]
 
