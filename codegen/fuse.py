@@ -131,7 +131,7 @@ class Fusion:
                     joined = self.attempt([*h.values, *g.values])
                 except Cut:
                     continue
-                if _walks_once(joined):
+                if _walks_once(joined) and not _reads_own(joined):
                     merged[k] = joined
                     break
             else:
@@ -152,6 +152,11 @@ def _candidates(merged: list[Fused], g: Fused) -> list[int]:
         if not g.group.extents or mine & ({v.number for v in h.loads} | {v.number for v in h.values}):
             found.append(k)
     return found
+
+
+def _reads_own(joined: Fused) -> bool:
+    """Whether the joined group would load, at other axes, what it gives itself."""
+    return not {v.number for v in joined.loads}.isdisjoint(v.number for v in joined.values)
 
 
 def _walks_once(joined: Fused) -> bool:

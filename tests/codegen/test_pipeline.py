@@ -329,6 +329,15 @@ def check(got: Any, want: Any, what: str) -> None:
     np.testing.assert_allclose(np.asarray(got)[finite], want[finite], rtol=1e-6, atol=1e-7 * scale, err_msg=what)
 
 
+def test_a_group_does_not_read_at_other_axes_what_it_gives_itself() -> None:
+    x = T.dmatrix("x")
+    p = T.nnet.softmax(x[:, 0] * x)
+    f = tensordsl.function([x], [p.T, p.T.sum()])
+    a = np.random.default_rng(0).uniform(-1, 1, (5, 5))
+    for got, want in zip(f(a), evaluate([p.T, p.sum()], {x: a}), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 # -- the ladder of TENSORDSL_DEBUG ---------------------------------------------------------------------------------------
 def compile_once(name: str) -> None:
     x = T.dvector("x")
