@@ -1,0 +1,63 @@
+"""The pages of docs/ and the README: every python block runs, in order, and prints what the page shows.
+
+A block's output stands in a ```text block right after it, or behind `# ->` on the lines that print; a block with
+neither must print nothing.  The blocks of one page share one namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tensordsl
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHOWN = re.compile(r"# -> (.*)$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def python_blocks(text: str) -> list[tuple[int, str, str]]:
+    """(line of the page, program, output the page shows) of each python block."""
+    found = []
+    fences = list(FENCE.finditer(text))
+    for k, fence in enumerate(fences):
+        if fence[1] != "python":
+            continue
+        follower = fences[k + 1] if k + 1 < len(fences) else None
+        is_output = follower is not None and follower[1] == "text" and not text[fence.end() : follower.start()].strip()
+        shown = follower[2] if follower is not None and is_output else "".join(f"{s}\n" for s in SHOWN.findall(fence[2]))
+        found.append((text[: fence.start()].count("\n") + 2, fence[2], shown))
+    return found
+
+
+def run(page: Path, line: int, program: str, namespace: dict[str, Any]) -> str:
+    """What the block prints; errors carry the page's own line numbers."""
+    code = compile("\n" * (line - 1) + program, str(page), "exec")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(code, namespace)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_programs_of_a_page_print_what_it_shows(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    with tensordsl.config.change_flags(floatX=tensordsl.config.floatX, compute_test_value="off"):
+        for line, program, shown in python_blocks(page.read_text()):
+            printed = run(page, line, program, namespace)
+            assert printed.split("\n") == shown.split("\n"), f"{page.name}, line {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_to_files(page: Path) -> None:
+    targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing, f"{page.name} links to {missing}"
