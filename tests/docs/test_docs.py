@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,9 @@ def python_blocks(text: str) -> list[tuple[int, str, str]]:
             continue
         follower = fences[k + 1] if k + 1 < len(fences) else None
         is_output = follower is not None and follower[1] == "text" and not text[fence.end() : follower.start()].strip()
-        shown = follower[2] if follower is not None and is_output else "".join(f"{s}\n" for s in SHOWN.findall(fence[2]))
+        shown = (
+            follower[2] if follower is not None and is_output else "".join(f"{s}\n" for s in SHOWN.findall(fence[2]))
+        )
         found.append((text[: fence.start()].count("\n") + 2, fence[2], shown))
     return found
 
@@ -61,3 +65,9 @@ def test_links_of_a_page_lead_to_files(page: Path) -> None:
     targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing, f"{page.name} links to {missing}"
+
+
+def test_the_page_of_operations_is_what_its_tool_makes() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "op_table.py")]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert made == (ROOT / "docs" / "ops.md").read_text(), "run: python tools/op_table.py > docs/ops.md"

@@ -1,0 +1,209 @@
+"""Makes docs/ops.md: every row of the op table with what its columns say, in the words of users.
+
+Run as `python tools/op_table.py > docs/ops.md`; a test compares the committed page with this output.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl import gradient, ifelse, printing
+from tensordsl.codegen.scalar import ARITY
+from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
+from tensordsl.ops import control
+from tensordsl.ops.table import MODULES
+from tensordsl.types import TensorType
+
+HEAD = """# The operations
+
+Made by `tools/op_table.py` from the rows of `tensordsl/ops`. Each row is one `Op`; the public functions are written
+with these rows, and many more are written with several of them (`T.mean`, `T.var`, `T.std`, `T.tile`, `T.stack`, ...).
+
+- **dtypes**: of the result, for operands of bool, int8, int64, float32 and float64 (*same*: as the operand;
+  *refused*: a TypeError when the expression is built). Operands of several dtypes are promoted first, as in NumPy.
+- **meaning**: *elementwise*: one scalar computation at each point of the broadcast operands; *reduction*: a Reducer over
+  axes; *movement*: the same elements at other places; *expand*: written with other operations; *construct*: known to the
+  compiler by name.
+- **gradient**: *yes*, or why there is none.
+- **oracle**: what the native result is compared with; **ulp**: how far it may be from it, in units in the last place
+  (0: every bit; sums and products of matrices depend on the order of additions).
+"""
+
+TITLES = {
+    "elementwise": "Elementwise", "shape": "Shapes", "reduce": "Reductions", "linalg": "Products",
+    "index": "Indexing", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
+}  # fmt: skip
+
+NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
+    ("T", T), ("T.nnet", T.nnet), ("tensordsl.gradient", gradient), ("tensordsl.printing", printing),
+    ("tensordsl.ifelse", ifelse), ("tensordsl.ops.control", control),
+)  # fmt: skip
+
+# How a row is reached that has no public function of its own name.
+SPELLINGS = {
+    "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
+    "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
+    "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
+    "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+}  # fmt: skip
+
+# Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
+NO_OPERATORS = {"==", "!=", "\\dot"}
+
+ATTRIBUTES = {
+    "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
+    "upper", "multiplier",
+}  # fmt: skip
+
+# An expression with the row in it, for rows that cannot be applied to a few vectors.
+EXAMPLES: dict[str, Callable[[Any], Any]] = {
+    "shape_i": lambda x: T.shape_i(x, 0),
+    "dimshuffle": lambda x: x.dimshuffle("x", 0),
+    "reshape": lambda x: T.reshape(x, (2, -1)),
+    "broadcast_to": lambda x: T.alloc(x[0], 3),
+    "concatenate": lambda x: T.concatenate([x, x]),
+    **{name: lambda x, f=getattr(T, name): f(x) for name in ("sum", "prod", "max", "min", "any", "all")},
+    **{name: lambda x, f=getattr(T, name): f(x) for name in ("argmax", "argmin")},
+    "dot": lambda x: T.dot(x, x),
+    "subtensor": lambda x: x[1:],
+    "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
+    "take": lambda x: x[T.lvector()],
+    "inc_take": lambda x: T.set_subtensor(x[T.lvector()], x[0]),
+    "softmax": T.nnet.softmax,
+    "logsoftmax": T.nnet.logsoftmax,
+    "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),
+    "print": printing.Print("x"),
+    "assert": lambda x: control.Assert("x")(x, T.lscalar()),
+    **{
+        name: getattr(gradient, name)
+        for name in ("consider_constant", "zero_grad", "disconnected_grad", "undefined_grad")
+    },
+    "grad_clip": lambda x: gradient.grad_clip(x, -1, 1),
+    "grad_scale": lambda x: gradient.grad_scale(x, 2),
+}
+OPERANDS = {"undefined_grad": ["x"]}  # where no rule of the row names them
+DTYPE_NOTES = {"cast": "the one asked for", "arange": "the one asked for, int64", "for": "those of the loop's body"}
+SAMPLES = ("bool", "int8", "int64", "float32", "float64")
+
+
+# -- columns ---------------------------------------------------------------------------------------------------------
+def spelling(row: Op) -> str:
+    """Operators and public names."""
+    if row.name in SPELLINGS:
+        return code(SPELLINGS[row.name])
+    parts = operands(row)
+    found = []
+    if row.symbol and row.symbol not in NO_OPERATORS:
+        found.append(f"{parts[0]} {row.symbol} {parts[1]}" if len(parts) == 2 else f"{row.symbol}{parts[0]}")
+    for name in (row.print_name, row.name):
+        for prefix, module in NAMESPACES:
+            function = getattr(module, name, None) if name else None
+            if callable(function) and not isinstance(function, Op):
+                aliases = [k for k, v in vars(module).items() if v is function and k != name and not k.startswith("_")]
+                found += [f"{prefix}.{k}" for k in (name, *sorted(aliases))]
+                break
+    return code(", ".join(dict.fromkeys(found)))
+
+
+def operands(row: Op) -> list[str]:
+    """The names of the operands, `*x` for any number of them."""
+    if row.name in OPERANDS:
+        return OPERANDS[row.name]
+    rule = row.gradient or (row.meaning.scalar if isinstance(row.meaning, Elementwise) else row.shape)
+    leading = 2 if row.gradient else 1
+    names = []
+    for parameter in list(inspect.signature(rule).parameters.values())[leading:]:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += ["x", "y", "z"][: ARITY[row.name]] if row.name in ARITY else [f"*{parameter.name}"]
+        elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name not in ATTRIBUTES:
+            names.append(parameter.name)
+    return names
+
+
+def dtypes(row: Op) -> str:
+    """What becomes of operands of each sample dtype."""
+    if row.name in DTYPE_NOTES:
+        return DTYPE_NOTES[row.name]
+    results = {t: result_dtype(row, t) for t in SAMPLES}
+    if len(set(results.values())) == 1:
+        return results["bool"]
+    changed: dict[str, list[str]] = {}
+    for operand, result in results.items():
+        if operand != result:
+            changed.setdefault(result, []).append(operand)
+    return "; ".join(f"{', '.join(group)} → {result}" for result, group in changed.items()) or "same"
+
+
+def result_dtype(row: Op, dtype: str) -> str:
+    x = TensorType(dtype, (None,))("x")
+    assert isinstance(row.meaning, Elementwise) or row.name in EXAMPLES, (
+        f"tools/op_table.py needs an example of {row.name}"
+    )
+    try:
+        result = EXAMPLES[row.name](x) if row.name in EXAMPLES else apply(row, *[x] * len(operands(row)))
+    except TypeError:
+        return "refused"
+    return str((result[0] if isinstance(result, tuple | list) else result).dtype)
+
+
+def meaning(row: Op) -> str:
+    if isinstance(row.meaning, Kernel):
+        return "construct"
+    kinds = {Elementwise: "elementwise", Reduction: "reduction", Movement: "movement", Expand: "expand"}
+    return kinds[type(row.meaning)]
+
+
+def oracle(row: Op) -> str:
+    """The NumPy function that judges, or that it is written with NumPy."""
+    if row.oracle is None:
+        return "none"
+    for value in inspect.getclosurevars(row.oracle).nonlocals.values():
+        if isinstance(value, np.ufunc) or getattr(value, "__module__", "") == "numpy":
+            return code(f"numpy.{value.__name__}")
+    return "with NumPy"
+
+
+def code(text: str) -> str:
+    """Each of comma-separated names as code; `|` would end the cell."""
+    return (
+        ", ".join(f"`{part}`" for part in text.replace("|", "\\|").split(", "))
+        if not set(text) & set("([")
+        else f"`{text}`"
+    )
+
+
+# -- page ------------------------------------------------------------------------------------------------------------
+def table(rows: tuple[Op, ...]) -> list[str]:
+    lines = [
+        "| op | spelling | operands | dtypes | meaning | gradient | oracle | ulp |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = (
+            code(row.name), spelling(row), ", ".join(operands(row)), dtypes(row), meaning(row),
+            "yes" if row.gradient else row.no_gradient, oracle(row), f"{row.ulp:g}",
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def page() -> str:
+    """The whole text of docs/ops.md; the same whatever the configuration."""
+    with tensordsl.config.change_flags(floatX="float64", compute_test_value="off"):
+        lines = [HEAD]
+        for module in MODULES:
+            title = TITLES[module.__name__.rpartition(".")[2]]
+            lines += [f"## {title}", "", *table(module.ROWS), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
