@@ -28,9 +28,9 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 
 - **dtypes**: of the result, for operands of bool, int8, int64, float32 and float64 (*same*: as the operand;
   *refused*: a TypeError when the expression is built). Operands of several dtypes are promoted first, as in NumPy.
-- **meaning**: *elementwise*: one scalar computation at each point of the broadcast operands; *reduction*: a Reducer over
-  axes; *movement*: the same elements at other places; *expand*: written with other operations; *construct*: known to the
-  compiler by name.
+- **meaning**: *elementwise*: one scalar computation at each point of the broadcast operands; *reduction*: a Reducer
+  over axes; *movement*: the same elements at other places; *expand*: written with other operations; *construct*: known
+  to the compiler by name.
 - **gradient**: *yes*, or why there is none.
 - **oracle**: what the native result is compared with; **ulp**: how far it may be from it, in units in the last place
   (0: every bit; sums and products of matrices depend on the order of additions).
@@ -70,8 +70,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "reshape": lambda x: T.reshape(x, (2, -1)),
     "broadcast_to": lambda x: T.alloc(x[0], 3),
     "concatenate": lambda x: T.concatenate([x, x]),
-    **{name: lambda x, f=getattr(T, name): f(x) for name in ("sum", "prod", "max", "min", "any", "all")},
-    **{name: lambda x, f=getattr(T, name): f(x) for name in ("argmax", "argmin")},
+    **{name: getattr(T, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     "dot": lambda x: T.dot(x, x),
     "subtensor": lambda x: x[1:],
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
