@@ -155,9 +155,11 @@ class Bufferiser:
             self.entry.code.append(p.Stride(dst, (a[1], a[2]), a[3]))
             scope = self.entry
         elif kind in ("floordiv", "min", "max"):
+            scope = self.entry if all(map(known_at_entry, a[1:])) else scope
             x, y = self.name(a[1]), self.name(a[2])
             scope.code.append(p.Arith(dst, kind, x, y))
         elif kind == "negative":
+            scope = self.entry if known_at_entry(a[1]) else scope
             scope.code.append(p.Compare(dst, "lt", self.name(a[1]), self.name(0)))
         elif kind == "value":
             v = self.graph.values[a[1]]

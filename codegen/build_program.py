@@ -67,9 +67,14 @@ class _Function:
         run_steps(b, early, {n for s in late for n in s.needs} | {n for v in self.outputs for n in memory(v, b.homes)} | {
             n for _, v in self.updates for n in memory(v, b.homes)
         })
+        later = {n for s in late for n in s.gives}
         for v, target in copies:
-            b.copy(b.ref(v), target(), v.dtype)
+            if not later & set(memory(v, b.homes)):
+                b.copy(b.ref(v), target(), v.dtype)
         commits = self._updates(direct, late)
+        for v, target in copies:
+            if later & set(memory(v, b.homes)):
+                b.copy(b.ref(v), target(), v.dtype)
         self._finish(output_slots, commits, list_slot, pins)
 
     def _slot(self) -> int:

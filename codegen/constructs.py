@@ -225,13 +225,14 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
     b.emit(p.LoadScalar(condition, b.ref(v.operands[0]).ptr, "bool"))
     used = {r.attrs["k"]: r for r in results_of(b, v)}
     homes = {}
-    for k, r in used.items():
-        values = (v.operands[1 + k], v.operands[1 + half + k])
-        for d, n in enumerate(r.shape):
-            if isinstance(n, ex.Extent) and any(a[:2] == ("result", v.number) for a in ex.atoms(n)):
+    for k in range(half):
+        first, second = v.operands[1 + k], v.operands[1 + half + k]
+        for d, (m, n) in enumerate(zip(first.shape, second.shape, strict=True)):
+            if m != n:  # so the result's length is an atom of its own
                 dst = b.fresh("e")
-                b.emit(p.Select(dst, condition, b.name(values[0].shape[d]), b.name(values[1].shape[d])))
+                b.emit(p.Select(dst, condition, b.name(m), b.name(n)))
                 b.scopes[-1].names["atom", ("result", v.number, k, d)] = dst
+    for k, r in used.items():
         homes[k] = b.destination(r, r.dtype, r.shape)
     branches = []
     for side in (0, 1):

@@ -117,7 +117,12 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
         rest = [a for a in local if a != lane]
         chains.append(rest if columns else [*rest, lane] if lane in local else [])
     merges = [pair for chain in chains for pair in zip(chain, chain[1:], strict=False) if not set(pair) & pinned]
-    merges = [(a, b) for a, b in merges if b != lane or all(lane in m or a not in m for m in maps)]
+    into_lane, kept = {lane}, []  # an axis may reach the lane axis by way of others
+    for a, b in reversed(merges):
+        if b not in into_lane or all(lane in m or a not in m for m in maps):
+            kept.append((a, b))
+            into_lane |= {a} if b in into_lane else set()
+    merges = kept[::-1]
     beside = [a for chain in chains if lane in chain for a in chain if a != lane]
     swaps = [(a, lane) for a in beside if not {a, lane} & pinned and all((lane in m) == (a in m) for m in maps)]
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]

@@ -193,11 +193,33 @@ class Extents:
             a, b = b, a
         for x, y in ((a, b), (b, a)):
             own = _single_atom(x)
-            if own is not None and _known_when(x) >= _known_when(y) and own not in atoms(y):
+            if own is not None and _known_when(x) >= _known_when(y) and own not in self._below(y)[0]:
                 self._same[own] = y
                 return
-        if isinstance(a, Extent):
+        if isinstance(a, Extent) and a not in self._below(b)[1]:
             self._whole[a] = b
+
+    def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
+        """The atoms and lengths that the value of `a` is computed from, with what stands for them: what they stand for
+        must not depend on `a` again."""
+        found: set[Atom] = set()
+        seen: set[Length] = set()
+        todo = [a]
+        while todo:
+            e = todo.pop()
+            if not isinstance(e, Extent) or e in seen:
+                continue
+            seen.add(e)
+            todo.append(_substitute(e, self._same))
+            if e in self._whole:
+                todo.append(self._whole[e])
+            for monomial, _ in e.terms:
+                for x in monomial:
+                    found.add(x)
+                    todo.extend(p for p in x[1:] if isinstance(p, Extent))
+                    if x in self._same:
+                        todo.append(self._same[x])
+        return found, seen
 
     def find(self, a: Length) -> Length:
         """The representative of `a` under all constraints so far."""

@@ -99,7 +99,7 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
         lengths.update(n for n in (c.a, c.b) if not isinstance(n, int))
     for n in list(lengths):
         for a in ex.atoms(n) | ex.atoms(graph.extents.find(n)):
-            if a[0] == "value":
+            if a[0] in ("value", "result"):
                 found[a[1]] = graph.values[a[1]]
     return list(found.values())
 

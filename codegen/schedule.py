@@ -105,6 +105,9 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
                 if first == last or v.type != o.buffer.type or v.axes != entries or any(v is w for w, _ in result):
                     continue
                 later = [w for q in steps[first + 1 :] for w in _values(q, v, is_row)]
+                # The stores of earlier passes may wait for later ones.
+                waiting = [x.value for q in steps[: first + 1] for x in q.outs if x is not o]
+                later += reach(waiting, lambda w, v=v: w is v or is_row(w))
                 reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
                 used = [q for q in steps[last + 1 :] if any(w is v for w in reach(pass_roots(q), is_row))]
                 if not reads and not used and level[id(v)] < level[id(o.value)]:
