@@ -48,17 +48,18 @@ def link(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] |
 
 # -- NanGuardMode ----------------------------------------------------------------------------------------------------
 def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
-    """Native code whose last output says whether a float was forbidden; then the reference evaluator names it."""
+    """Native code whose last outputs say whether a float was forbidden; then the reference evaluator names it."""
     if native is None:
         return lambda arrays: _run_guarded(spec, mode, arrays)
     compiled = native(replace(spec, form="list"))
-    updated = [shared for shared, _ in spec.updates]
+    updated, count = [shared for shared, _ in spec.updates], len(spec.outputs)
 
     def run(arrays: list[Array]) -> list[Array]:
         # While somebody holds the storage, updates go to other storage: this is the state before the call.
         old = [(shared, shared.storage) for shared in updated]
-        *outputs, is_bad = compiled(arrays)
-        if not is_bad:
+        values = compiled(arrays)
+        outputs, flags = values[:count], values[count:]
+        if not any(flags):
             return outputs
         for shared, storage in old:
             shared.swap(storage)

@@ -1,4 +1,4 @@
-"""Flags for NanGuardMode: one more output of a function, true if a float that it computes is one that must not be.
+"""Flags for NanGuardMode: more outputs of a function, true where a float that it computes is one that must not be.
 
 The optimised program is watched, not the user's formulas: an overflow that `stabilise` has removed is no mistake.
 What only one branch of an `ifelse` needs and what a loop's body computes is left alone (their results are watched), so
@@ -22,16 +22,20 @@ WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_sub
 
 
 def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:
-    """Append the flag (0-d bool) to the outputs.  settings: nan_is_error, inf_is_error, big_is_error."""
+    """Append the flags, one 0-d bool for each value that is watched, to the outputs.
+
+    Each is an output of its own, so that it joins the group that computes its value: one `or` of them all would keep
+    every value in memory until the end.
+    settings: nan_is_error, inf_is_error, big_is_error.
+    """
     g = lowered.graph
-    flag = g.const(False)
-    if any(settings.values()):
-        for v in _watched([*lowered.outputs, *(v for _, v in lowered.updates)]):
-            bad = _bad(g, v, settings)
-            if v.rank:
-                bad = g.reduce(OPS["any"].meaning, 0, range(v.rank), [bad])
-            flag = bad if flag.op == "const" else g.map(OPS["or_"], flag, bad)
-    lowered.outputs = [*lowered.outputs, flag]
+    if not any(settings.values()):
+        return
+    flags = []
+    for v in _watched([*lowered.outputs, *(v for _, v in lowered.updates)]):
+        bad = _bad(g, v, settings)
+        flags.append(g.reduce(OPS["any"].meaning, 0, range(v.rank), [bad]) if v.rank else bad)
+    lowered.outputs = [*lowered.outputs, *flags]
 
 
 def _watched(roots: list[Value]) -> list[Value]:

@@ -231,3 +231,66 @@ def test_nothing_watches_the_graph_while_it_is_off() -> None:
     assert graph._APPLY_HOOKS == []
     with pytest.raises(AttributeError, match="x has no test value"):
         get_test_value(T.vector("x"))
+
+
+# -- NanGuardMode is native ------------------------------------------------------------------------------------------
+def test_nan_guard_looks_at_what_is_computed_not_at_the_formula() -> None:
+    x = T.matrix("x")
+    f = theano.function([x], T.sum(T.log(T.nnet.softmax(x))), mode=NanGuardMode())
+    assert float(f([[0.0, 2000.0]])) == -2000.0
+
+
+def test_nan_guard_puts_the_state_back() -> None:
+    x = T.vector("x")
+    state = theano.shared(np.array([1.0, 2.0]), name="state")
+    f = theano.function([x], [], updates=[(state, state / x)], mode="NanGuardMode")
+    f([2, 2])
+    before = state.get_value(borrow=True)
+    with pytest.raises(AssertionError, match=r"(?s)Inf detected.*true_div\(state, x\)"):
+        f([0, 1])
+    assert state.get_value(borrow=True) is before and before.tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("nan", [False, True])
+@pytest.mark.parametrize("inf", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_guard_flags_exactly_what_it_was_told_to(nan: bool, inf: bool, big: bool, dtype: str) -> None:
+    x = T.TensorType(dtype, (None,))("x")
+    f = theano.function([x], T.exp(T.zeros_like(x)) * x, mode=NanGuardMode(nan, inf, big))
+    for value, is_error in ((np.nan, nan), (np.inf, inf), (-np.inf, inf), (-2e10, big), (1e9, False)):
+        given = np.array([0, 1, value], dtype)
+        if is_error:
+            with pytest.raises(AssertionError, match="NanGuardMode found an error in the input: x"):
+                f(given)
+        else:
+            np.testing.assert_array_equal(f(given), given)
+
+
+def test_nan_guard_leaves_the_branch_not_taken_alone() -> None:
+    from tensordsl.ifelse import ifelse
+
+    c, x = T.iscalar("c"), T.scalar("x")
+    f = theano.function([c, x], ifelse(c, T.log(x), x * 2), mode="NanGuardMode")
+    assert float(f(0, -1)) == -2.0
+    with pytest.raises(AssertionError, match="NaN detected"):
+        f(1, -1)
+
+
+def test_debug_and_nan_guard_print_once(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.vector("x")
+    y = theano.printing.Print("seen")(T.log(x)) + 1
+    theano.function([x], y, mode="DebugMode")([1])
+    assert capsys.readouterr().out.count("seen") == 1
+    with pytest.raises(AssertionError):
+        theano.function([x], y, mode="NanGuardMode")([-1])
+    assert capsys.readouterr().out.count("seen") == 1
+
+
+def test_prints_in_a_loop_are_silenced_too(capsys: pytest.CaptureFixture[str]) -> None:
+    from tensordsl.ops.control import loop_index, make_loop
+
+    i, c = loop_index(), T.scalar("c")
+    (last,) = make_loop(T.constant(3), i, [c], [T.constant(np.float64(1.0))], [theano.printing.Print("step")(c) * 2])
+    assert float(theano.function([], last, mode="DebugMode")()) == 8.0
+    assert capsys.readouterr().out.count("step") == 3
