@@ -100,6 +100,11 @@ class Op:
     def __repr__(self) -> str:
         return self.name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tensordsl.pickling import reduce_op  # late: only pickles and copies need it
+
+        return reduce_op(self)
+
 
 class Dims(Protocol):
     """The algebra of dimensions that shape rules are written in: over ints and None here, over extents in the compiler."""
@@ -191,9 +196,31 @@ class Origin:
 
         return linecache.getline(self.file, self.line).strip()
 
+    @property
+    def function(self) -> str:
+        return self.code.co_name
+
     def __str__(self) -> str:
         text = self.source()
-        return f"{self.file}:{self.line} in {self.code.co_name}" + (f"\n    {text}" if text else "")
+        return f"{self.file}:{self.line} in {self.function}" + (f"\n    {text}" if text else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SavedOrigin, (self.file, self.line, self.function, self.source())
+
+
+@dataclass(frozen=True, slots=True)
+class SavedOrigin:
+    """An `Origin` that came out of a pickle: the code itself is not there any more."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+    def source(self) -> str:
+        return self.text
+
+    __str__ = Origin.__str__
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -220,12 +247,17 @@ class Variable:
     def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
-        self.origin = owner.origin if owner is not None else capture_origin()
+        self.origin: Origin | SavedOrigin | None = owner.origin if owner is not None else capture_origin()
 
     def __repr__(self) -> str:
         if self.name:
             return self.name
         return f"<{self.type}>" if self.owner is None else f"{self.owner.op.name}.{self.index}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tensordsl.pickling import reduce_variable  # late: only pickles and copies need it
+
+        return reduce_variable(self)
 
 
 class Constant(Variable):
@@ -237,6 +269,11 @@ class Constant(Variable):
         super().__init__(type, name=name)
         self.data: Any = data
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tensordsl.pickling import reduce_constant  # late: only pickles and copies need it
+
+        return reduce_constant(self)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Apply:
@@ -245,11 +282,16 @@ class Apply:
     op: Op
     inputs: tuple[Variable, ...]
     attrs: dict[str, Any]
-    origin: Origin | None
+    origin: Origin | SavedOrigin | None
     outputs: tuple[Variable, ...] = field(default=(), init=False)
 
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from tensordsl.pickling import reduce_apply  # late: only pickles and copies need it
+
+        return reduce_apply(self)
 
 
 class OpTypeError(TypeError):

@@ -85,8 +85,9 @@ def native_function(spec: FunctionSpec, mode: Mode) -> Any:
     compiled = compile_native(spec, mode)
     kind = type(compiled)
     if not hasattr(kind, "maker"):
-        for name in ("__repr__", "maker", "get_shared", "free", "copy"):
-            setattr(kind, name, FunctionMethods.__dict__[name])
+        for name, method in FunctionMethods.__dict__.items():
+            if callable(method) or isinstance(method, property):
+                setattr(kind, name, method)
     compiled.spec, compiled.mode, compiled.name, compiled.trust_input = spec, mode, spec.name, False
     return compiled
 
@@ -106,6 +107,10 @@ class FunctionMethods:
     def maker(self) -> Maker:
         """The graph and mode, as Theano's programs look for them: `f.maker.fgraph.toposort()`."""
         return Maker(FunctionGraph(self.spec), self.mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle or copy holds the graph and the values; it is compiled again where it is loaded (from the cache)."""
+        return build, (self.spec, self.mode)
 
     def get_shared(self) -> list[TensorSharedVariable]:
         """The shared variables that a call reads or updates."""

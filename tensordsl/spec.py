@@ -39,6 +39,10 @@ class FunctionSpec:
         """Everything that a call computes: the outputs, then the new values of the shared variables."""
         return (*self.outputs, *(value for _, value in self.updates))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The applications come first, operands before users: see `tensordsl.pickling`."""
+        return _restore, (self.nodes(), *(getattr(self, name) for name in self.__dataclass_fields__))
+
     def nodes(self) -> list[Apply]:
         """The applications in the order that messages count them in."""
         return toposort(self.results, self.inputs)
@@ -53,3 +57,7 @@ class FunctionSpec:
 def shared_of(reached: Iterable[Variable], pairs: Iterable[tuple[Any, Variable]]) -> tuple[TensorSharedVariable, ...]:
     used = [v for v in reached if isinstance(v, TensorSharedVariable)]
     return tuple(dict.fromkeys([*used, *(shared for shared, _ in pairs)]))
+
+
+def _restore(nodes: list[Apply], *fields: Any) -> FunctionSpec:
+    return FunctionSpec(*fields)
