@@ -118,7 +118,7 @@ class _Pattern:
 
 @dataclass(slots=True, eq=False)
 class _Compiled:
-    """A rule ready to run: `steps` make the right side, operands being numbers of slots, then of constants and steps."""
+    """A rule ready to run: `steps` make the right side; operands are numbers of slots, then of constants and steps."""
 
     rule: Rule
     left: _Pattern

@@ -87,7 +87,8 @@ PIPELINE = (
 
 # (earlier, later): the reasons above as facts that a test checks.
 MUST_PRECEDE = (
-    ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"), ("simplify", "stabilise"),
+    ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
+    ("simplify", "stabilise"),
     ("stabilise", "merge_reductions"), ("stabilise", "sink_slices"), ("merge_reductions", "sink_slices"),
 )  # fmt: skip
 
@@ -112,8 +113,8 @@ def optimise(
 ) -> list[Value]:  # fmt: skip
     """Run `passes` over everything that `roots` need; returns the new roots.
 
-    After each pass the IR is verified.  A failure raises PassError; with on_error (`config.on_opt_error` by default) "warn" or
-    "ignore", an optional pass that fails is left out.
+    After each pass the IR is verified.  A failure raises PassError; with on_error (`config.on_opt_error` by default)
+    "warn" or "ignore", an optional pass that fails is left out.
     """
     on_error = on_error or config.on_opt_error
     roots = list(roots)
@@ -137,7 +138,8 @@ def optimise(
 
 
 def _attempt(
-    step: Pass, graph: Graph, roots: list[Value], order: list[Value], frozen: frozenset[int], report: PassReport, on_error: str
+    step: Pass, graph: Graph, roots: list[Value], order: list[Value], frozen: frozenset[int], report: PassReport,
+    on_error: str,
 ) -> list[Value]:  # fmt: skip
     """The roots after one pass; the old ones where it has nothing to do, or failed and may."""
     if step.ops and not any(v.op in step.ops for v in order):

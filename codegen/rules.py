@@ -1,7 +1,7 @@
 """The equations of the compiler: what is computed in a simpler way, and what in a more accurate one.
 
-`SIMPLIFY` holds for every bit of every value (the payload of NaN aside), so there is no x + 0 = x (0 for x = -0.0) and no
-x * 0 = 0 (nan for inf) for floats.  `STABILISE` gives the exact result where the left side overflows or cancels, and
+`simplify` holds for every bit of every value (the payload of NaN aside), so there is no x + 0 = x (0 for x = -0.0) and
+no x * 0 = 0 (nan for inf) for floats.  `stabilise` gives the exact result where the left side overflows or cancels, and
 may give the other zero where the exact result is 0.
 """
 
@@ -64,11 +64,11 @@ def simplify() -> tuple[Rule, ...]:
         Rule("0 - i = -i", 0 - i, -i),
         Rule("-(i - j) = j - i", -(i - j), j - i),
         # signs
-        Rule("-(-a) = a", -(-a), a),
+        Rule("-(-a) = a", -(-a), a),  # noqa: B002  # the double negation is meant
         Rule("a * -1 = -a", a * -1, -a),
         Rule("a / -1 = -a", a / -1, -a),
         Rule("a + -b = a - b", a + -b, a - b),
-        Rule("a - -b = a + b", a - -b, a + b),
+        Rule("a - (-b) = a + b", a - (-b), a + b),
         Rule("-a * -b = a * b", -a * -b, a * b),
         Rule("-x / -y = x / y", -x / -y, x / y),
         Rule("sqr(-a) = sqr(a)", sqr(-a), sqr(a)),

@@ -1,4 +1,4 @@
-"""The verifier of tensor IR: every pass must leave values that keep these rules.  What it raises is our bug, never the user's."""
+"""The verifier of tensor IR: rules that every value keeps after every pass.  What it raises is our bug."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class InvalidIR(AssertionError):
 
 
 def verify_ir(graph: Graph, roots: Sequence[Value], since: int = 0) -> None:
-    """Check the values made from number `since` on (older ones never change), the loops, and that `roots` are closed."""
+    """Check values from number `since` on (older ones never change), the loops, and that `roots` are closed."""
     for v in graph.values[since:]:
         for o in v.operands:
             _check(graph.values[o.number] is o, v, f"operand {o} is not a value of this graph")

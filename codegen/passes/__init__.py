@@ -1,1 +1,1 @@
-"""The passes over tensor IR.  Each module's function takes a `Context` and a value and gives what the value becomes, or None."""
+"""The passes over tensor IR: functions from a `Context` and a value to what the value becomes, or None."""

@@ -1,4 +1,4 @@
-"""Canonical forms: one representative for equal lengths, folded moves, reshapes and casts, so that equal values are one."""
+"""Canonical forms, so that equal values are one: one name for equal lengths; folded moves, reshapes and casts."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Context:
 
 
 def count_users(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, int]:
-    """value number -> how many values use it; being a result of the function counts as a use.  order: toposort(roots)."""
+    """value number -> number of its users; being a result of the function counts.  order: toposort(roots)."""
     users: dict[int, int] = {}
     for v in roots:
         users[v.number] = users.get(v.number, 0) + 1
