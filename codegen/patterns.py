@@ -242,7 +242,7 @@ class RuleSet:
         self, graph: Graph, c: _Compiled, slots: Sequence[Any], hits: dict[str, int], users: dict[int, int]
     ) -> Value:
         """The right side; what stands inside of it is simplified at once, because no walk comes by it again."""
-        values = [*slots, *(graph.const(data) for data in c.constants)]
+        values: list[Value] = [*slots, *(graph.const(data) for data in c.constants)]
         last = len(c.steps) - 1
         for n, (row, operands, attrs) in enumerate(c.steps):
             w = graph.map(row, *(values[k] for k in operands), **attrs)
