@@ -35,7 +35,8 @@ def build_program(
     roots = [*outputs, *(v for _, v in updates)]
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, vector_bytes)
-    for v in toposort(roots):
+    computed = [v for r in regions.values() for s in r.steps for v in (s.fused.values if s.fused else (s.value,))]
+    for v in toposort([*roots, *(v for v in computed if v is not None)]):
         if v.op == "result":
             b.results.setdefault(v.operands[0].number, []).append(v)
     _Function(b, outputs, updates).run(regions[()].steps, single)

@@ -97,8 +97,9 @@ class Fusion:
     def _form(self, needed: dict[int, Value]) -> list[Fused]:
         """One group per needed value; a cut gives one more, before it."""
         formed: dict[int, Fused] = {}
-        for start in sorted(needed.values(), key=lambda v: v.number):
-            stack = [start]
+        starts = sorted(needed.values(), key=lambda v: v.number)
+        while starts:
+            stack = starts[::-1]
             while stack:
                 v = stack[-1]
                 if v.number in formed:
@@ -117,7 +118,15 @@ class Fusion:
                     continue
                 formed[v.number] = fused
                 stack.pop()
+            # A group that computes what has got a buffer since is formed anew, to load it.
+            starts = [f.values[0] for f in formed.values() if self._is_stale(f)]
+            for v in starts:
+                del formed[v.number]
         return list(formed.values())
+
+    def _is_stale(self, f: Fused) -> bool:
+        own = f.values[0].number
+        return any(n != own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors)
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
@@ -125,7 +134,7 @@ class Fusion:
         for g in _ordered(groups, self.inside):
             for k in _candidates(merged, g):
                 h = merged[k]
-                if _between(merged, k, g, self.inside):
+                if _between(merged, k, g, g.loads):
                     continue
                 try:
                     joined = self.attempt([*h.values, *g.values])
@@ -178,13 +187,13 @@ def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
     return sorted(groups, key=lambda g: max(v.number for v in g.values))
 
 
-def _between(merged: list[Fused], k: int, g: Fused, inside: Sequence[Value]) -> bool:
-    """Whether something that is not in h = merged[k] or g must run after h and before g."""
+def _between(merged: list[Fused], k: int, g: Fused, loads: Sequence[Value]) -> bool:
+    """Whether something that is not in h = merged[k] or g must run after h and before g, which has `loads`."""
     h = {v.number for v in merged[k].values}
     maker = {v.number: j for j, f in enumerate(merged) for v in f.values}
     seen: set[int] = set()
     # walk down from what g loads; h's own values may be used directly, but not through another step
-    stack = [(v, False) for v in g.loads]
+    stack = [(v, False) for v in loads]
     while stack:
         v, indirect = stack.pop()
         if v.number in h:

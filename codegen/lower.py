@@ -368,7 +368,10 @@ def lower_ifelse(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
     k = len(values) // 2
     then = [g.cast(v, o.type.dtype) for v, o in zip(values[:k], node.outputs, strict=True)]
     orelse = [g.cast(v, o.type.dtype) for v, o in zip(values[k:], node.outputs, strict=True)]
-    made = g.make("ifelse", (g.cast(condition, "bool"), *then, *orelse), "", ())
+    chosen = g.cast(condition, "bool")
+    if chosen.op == "const":
+        return then if chosen.attrs["data"] else orelse
+    made = g.make("ifelse", (chosen, *then, *orelse), "", ())
     results = []
     for j, (a, b) in enumerate(zip(then, orelse, strict=True)):
         shape = [
