@@ -176,6 +176,8 @@ def _output(given: Any) -> Out:
             f"Outputs of a function must be variables or Outs, got {out.variable!r} of type "
             f"{type(out.variable).__name__}; tensordsl.tensor.constant(...) makes a variable of a number"
         )
+    if not isinstance(out.variable.type, TensorType):
+        raise TypeError(f"{variable_text(out.variable)} is a generic shared variable, which no function can return")
     return out
 
 

@@ -100,6 +100,58 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         self.strict, self.allow_downcast, self.default_update, self.tag = state
 
 
+class GenericType:
+    """The type of shared variables that hold no tensor: any Python object.  No operation takes one."""
+
+    __slots__ = ()
+    ndim, shape, broadcastable = 0, (), ()
+
+    @property
+    def dtype(self) -> str:
+        raise TypeError(
+            "a generic shared variable (its value is no array or number) is no operand of tensor operations; "
+            "share np.array(value, dtype=tensordsl.config.floatX) instead"
+        )
+
+    def accepts(self, other: Any) -> bool:
+        return isinstance(other, GenericType)
+
+    def __repr__(self) -> str:
+        return "Generic"
+
+
+GENERIC = GenericType()
+
+
+class GenericSharedVariable(SharedVariable):
+    """A shared variable that holds any Python object: None, a string, a list, a random generator."""
+
+    def __init__(self, value: Any, name: str | None = None) -> None:
+        super().__init__(GENERIC, name=name)  # type: ignore[arg-type]  # no tensor type fits
+        self.value = value
+
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        """The object: a deep copy, or with `borrow` itself."""
+        return self.value if borrow else deepcopy(self.value)
+
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        """Hold a deep copy of another object, or with `borrow` that object itself."""
+        self.value = new_value if borrow else deepcopy(new_value)
+
+    def clone(self) -> GenericSharedVariable:
+        """Another shared variable with a copy of the object."""
+        return GenericSharedVariable(self.get_value(), self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GenericSharedVariable, (self.value, self.name)
+
+
+def deepcopy(value: Any) -> Any:
+    from copy import deepcopy as copied  # late: only generic values need it
+
+    return copied(value)
+
+
 def restore(type: TensorType, value: np.ndarray[Any, Any], name: str | None) -> TensorSharedVariable:
     """The shared variable that a pickle describes."""
     return TensorSharedVariable(type, np.array(value, order="C"), name)
@@ -122,12 +174,13 @@ def shared(
     borrow: bool = False,
     broadcastable: tuple[bool, ...] | None = None,
     target: str = "cpu",
-) -> TensorSharedVariable:
+) -> Any:
     """A shared variable that holds `value`.
 
     Parameters
     ----------
-    value : an array, a NumPy scalar or a Python number (int -> int64, float -> float64, bool -> bool).
+    value : an array, a NumPy scalar or a Python number (int -> int64, float -> float64, bool -> bool).  Any other
+        object gives a generic shared variable, which holds it but is no operand: `shared([1, 2])` is no vector.
     name : for printing.
     strict, allow_downcast : how `set_value` converts: only arrays of exactly this dtype; also with loss of precision.
     borrow : keep `value` itself as storage where possible, instead of a copy.
@@ -146,11 +199,10 @@ def shared(
             "shared: the value must be an array or a number, not a symbolic variable; evaluate it first (x.eval()), "
             "or give it as update of a function"
         )
-    if not isinstance(value, np.ndarray | np.generic | bool | int | float):
-        raise TypeError(
-            f"shared: the value must be a NumPy array or a number, got {type(value).__name__}; "
-            "use np.array(value, dtype=tensordsl.config.floatX)"
-        )
+    if not isinstance(value, np.ndarray | np.generic | bool | int | float | complex):
+        if broadcastable is not None:
+            raise TypeError(f"shared: a {type(value).__name__} has no axes that could broadcast; make it an array")
+        return GenericSharedVariable(value if borrow else deepcopy(value), name)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("shared: masked arrays are not supported; use value.filled(...)")
     array = _as_array(value)

@@ -267,9 +267,8 @@ def test_the_value_decides_the_type(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     "value, keywords, message",
     [
-        ([1, 2], {}, "must be a NumPy array or a number, got list"),
-        (None, {}, "got NoneType"),
-        ("a", {}, "got str"),
+        ([1.0], {"broadcastable": (True,)}, "a list has no axes"),
+        (1j, {}, "unsupported dtype complex128"),
         (np.array([1j]), {}, "unsupported dtype complex128"),
         (np.array([None]), {}, "unsupported dtype object"),
         (10**30, {}, "does not fit into int64"),
@@ -281,6 +280,20 @@ def test_the_value_decides_the_type(value: Any, text: str) -> None:
 def test_values_that_cannot_be_shared_are_refused(value: Any, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         theano.shared(value, **keywords)
+
+
+@pytest.mark.parametrize("value", [[1, 2], None, "text", {"a": [1]}])
+def test_any_other_object_is_held_but_is_no_operand(value: Any) -> None:
+    held = theano.shared(value, name="held")
+    assert held.get_value() == value and str(held.type) == "Generic"
+    assert value is None or isinstance(value, str) or held.get_value() is not value
+    held.set_value([3], borrow=False)
+    assert held.get_value(borrow=True) == [3] and pickle.loads(pickle.dumps(held)).get_value() == [3]
+    assert held.clone().get_value() == [3]
+    with pytest.raises(TypeError, match="generic shared variable"):
+        T.exp(held)
+    with pytest.raises(TypeError, match="generic shared variable"):
+        theano.function([], held)
 
 
 def test_a_variable_cannot_be_a_shared_value() -> None:
