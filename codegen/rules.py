@@ -14,30 +14,21 @@ from tensordsl.ops.elementwise import (
     abs_,
     ceil,
     eq,
-    erf,
-    erfc,
-    exp,
-    expm1,
     floor,
     invert,
-    log,
-    log1p,
     maximum,
     minimum,
     neq,
     reciprocal,
     second,
     sgn,
-    sigmoid,
-    softplus,
     sqr,
-    sqrt,
     switch,
-    tanh,
     tensor_copy,
     trunc,
 )
 from tensordsl.ops.elementwise import round as rint
+from tensordsl.ops.stable import EQUATIONS
 
 
 @cache
@@ -129,34 +120,7 @@ def stabilise() -> tuple[Rule, ...]:
     """Equations of real numbers whose right side is the more accurate one in floating point."""
     (x,) = floats("x")
     return tuple(
-        Rule(name, left, right, loose=True, sole=name.startswith("1 - "))
-        for name, left, right in (
-            ("log(1 + x) = log1p(x)", log(1 + x), log1p(x)),
-            ("log(1 - x) = log1p(-x)", log(1 - x), log1p(-x)),
-            ("exp(x) - 1 = expm1(x)", exp(x) - 1, expm1(x)),
-            ("exp(x) + -1 = expm1(x)", exp(x) + -1, expm1(x)),
-            ("1 - exp(x) = -expm1(x)", 1 - exp(x), -expm1(x)),
-            ("log(exp(x)) = x", log(exp(x)), x),
-            ("log1p(expm1(x)) = x", log1p(expm1(x)), x),
-            ("log1p(exp(x)) = softplus(x)", log1p(exp(x)), softplus(x)),
-            ("log(sigmoid(x)) = -softplus(-x)", log(sigmoid(x)), -softplus(-x)),
-            ("log(1 - sigmoid(x)) = -softplus(x)", log(1 - sigmoid(x)), -softplus(x)),
-            ("log1p(-sigmoid(x)) = -softplus(x)", log1p(-sigmoid(x)), -softplus(x)),
-            ("1 - sigmoid(x) = sigmoid(-x)", 1 - sigmoid(x), sigmoid(-x)),
-            ("1 / (1 + exp(-x)) = sigmoid(x)", 1 / (1 + exp(-x)), sigmoid(x)),
-            ("1 / (1 + exp(x)) = sigmoid(-x)", 1 / (1 + exp(x)), sigmoid(-x)),
-            ("reciprocal(1 + exp(-x)) = sigmoid(x)", reciprocal(1 + exp(-x)), sigmoid(x)),
-            ("reciprocal(1 + exp(x)) = sigmoid(-x)", reciprocal(1 + exp(x)), sigmoid(-x)),
-            ("exp(x) / (1 + exp(x)) = sigmoid(x)", exp(x) / (1 + exp(x)), sigmoid(x)),
-            (
-                "(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)",
-                (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
-                tanh(x),
-            ),
-            ("1 - erf(x) = erfc(x)", 1 - erf(x), erfc(x)),
-            ("1 - erfc(x) = erf(x)", 1 - erfc(x), erf(x)),
-            ("sqrt(sqr(x)) = abs(x)", sqrt(sqr(x)), abs_(x)),
-        )
+        Rule(name, left(x), right(x), loose=True, sole=name.startswith("1 - ")) for name, left, right in EQUATIONS
     )
 
 

@@ -23,6 +23,7 @@ from tensordsl.ops.control import (
 )
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
+from tensordsl.ops.stable import stable
 from tensordsl.ops.substitute import substitute
 
 __all__ = [
@@ -126,7 +127,8 @@ def grad(
         if cost.type.ndim != 0:
             raise TypeError(f"cost must be a scalar. It is {cost!r} of type {cost.type}; take its sum() or mean().")
         if all(v is not cost for v, _ in seeds):
-            seeds.append((cost, ones_like(cost)))
+            (start,) = stable([cost], [*variables, *(v for v, _ in seeds), *_as_list(consider_constant)])
+            seeds.append((start, ones_like(cost)))
     elif not seeds:
         raise ValueError("grad: give a cost, or where to start in known_grads")
     results = cotangents(seeds, variables, constant=_as_list(consider_constant), are_final=True)
