@@ -19,12 +19,13 @@ from tensordsl.types import FLOATS, TensorType
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Parameter:
     """One input as a call sees it.
 
     `default` is an exact array, a shared variable, or None: an argument is required.  `is_state`: the default is a
     shared variable that an argument replaces for good (`In(..., update=...)`); it is no operand of the program.
+    `implicit`: a call cannot give it, it always has its default.
     """
 
     variable: Variable
@@ -33,6 +34,7 @@ class Parameter:
     strict: bool = False
     allow_downcast: bool | None = None
     is_state: bool = False
+    implicit: bool = False
 
     def __str__(self) -> str:
         return self.name or repr(self.variable)
@@ -43,12 +45,15 @@ def normalise(
     parameters: Sequence[Parameter], function: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> list[Array]:
     """The arguments of a call of `function` (its name) as exact arrays, one per parameter.  Raises TypeError."""
-    if len(args) > len(parameters):
+    explicit = [position for position, parameter in enumerate(parameters) if not parameter.implicit]
+    if len(args) > len(explicit):
         raise TypeError(
-            f"Too many arguments for the function {quoted(function)}: it takes {_count(len(parameters), 'input')} "
+            f"Too many arguments for the function {quoted(function)}: it takes {_count(len(explicit), 'input')} "
             f"({_names(parameters)}), got {len(args)}"
         )
-    given: list[Any] = [*args, *(_MISSING for _ in parameters[len(args) :])]
+    given: list[Any] = [_MISSING] * len(parameters)
+    for position, value in zip(explicit, args, strict=False):
+        given[position] = value
     for key, value in kwargs.items():
         _bind(parameters, function, given, key, value)
     result = []
@@ -73,6 +78,8 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
             f"Unknown input or state: {key}. The function {quoted(function)} has "
             f"{_count(len(parameters), 'input')} ({_names(parameters)})"
         )
+    if all(parameters[position].implicit for position in named):
+        raise TypeError(f"Tried to provide value for implicit input: {key}; f[{key!r}] = value sets it")
     if len(named) > 1:
         raise TypeError(f"Ambiguous name: {key} names {len(named)} inputs of {quoted(function)}; pass them by position")
     if given[named[0]] is not _MISSING:
@@ -103,7 +110,8 @@ def _count(n: int, noun: str) -> str:
 
 
 def _names(parameters: Sequence[Parameter]) -> str:
-    return ", ".join(str(p) + ("" if p.default is None else "=...") for p in parameters) or "none"
+    shown = [p for p in parameters if not p.implicit]
+    return ", ".join(str(p) + ("" if p.default is None else "=...") for p in shown) or "none"
 
 
 def bad_argument(function: str, position: int, parameter: Parameter, error: Exception) -> TypeError:

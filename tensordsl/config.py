@@ -91,7 +91,9 @@ _OPTIONS = (
     ),
     Option("exception_verbosity", "low", ("low", "high"), "high: run-time errors show the graph and all operands"),
     Option("int_division", "floatX", ("floatX", "int", "raise"), "what `/` means for two integers"),
-    Option("cast_policy", "custom", ("custom",), "how Python numbers are given a dtype"),
+    Option("cast_policy", "custom", ("custom", "numpy+floatX"), "how Python numbers are given a dtype"),
+    Option("profile", False, None, "measure every function, and print the profiles at exit"),
+    Option("warn_float64", "ignore", ("ignore", "warn", "raise", "pdb"), "when an expression of dtype float64 is made"),
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip

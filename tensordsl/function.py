@@ -28,6 +28,7 @@ from tensordsl.link import build
 from tensordsl.modes import get_mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
+from tensordsl.profiling import profile_of
 from tensordsl.reports import graph_text, node_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
@@ -67,7 +68,8 @@ def function(
     rebuild_strict : a replacement in `givens` must have the type of what it replaces; else it is cast.
     allow_input_downcast : True: arguments are converted even if precision is lost; None: Python floats only.
     on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
-    accept_inplace, profile : accepted and ignored.
+    profile : True, a name or a Profile: measure compile and calls (`f.profile.summary()`); default: `config.profile`.
+    accept_inplace : accepted; a user's graph has no operations that overwrite their operands.
 
     Raises
     ------
@@ -106,7 +108,7 @@ def function(
         name=name or "",
         origin=origin,
     )
-    return build(spec, chosen)
+    return build(spec, chosen, profile_of(profile, config.profile, name or ""))
 
 
 # -- what the user gave ----------------------------------------------------------------------------------------------
@@ -135,7 +137,9 @@ def _parameter(given: Any, position: int, allow_downcast: bool | None) -> Parame
     if isinstance(variable, Constant):
         raise TypeError(f"A constant ({variable_text(variable)}) cannot be an input of a function")
     downcast = allow_downcast if item.allow_downcast is None else item.allow_downcast
-    return Parameter(variable, item.name, _default(item, position, downcast), item.strict, downcast)
+    return Parameter(
+        variable, item.name, _default(item, position, downcast), item.strict, downcast, implicit=item.implicit
+    )
 
 
 def _default(item: In, position: int, allow_downcast: bool | None) -> Any:

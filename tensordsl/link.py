@@ -9,39 +9,44 @@ from typing import Any
 import numpy as np
 
 from tensordsl import debugging
-from tensordsl.arguments import Parameter, normalise
+from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
-from tensordsl.shared import TensorSharedVariable
+from tensordsl.profiling import Profile, profile_of
+from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[list[Array]], list[Array]]
 
 
-def build(spec: FunctionSpec, mode: Mode) -> Any:
+def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The callable that `tensordsl.function` returns."""
+    if profile is not None:
+        return Function(spec, mode, profile.timed(link(spec, mode, profile)), profile)
     if mode.executor == "native":
         return native_function(spec, mode)
     return Function(spec, mode, link(spec, mode))
 
 
-def link(spec: FunctionSpec, mode: Mode) -> Run:
+def link(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
     """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
     if mode.executor == "native":
-        return link_native(spec, mode)
-    return debugging.link(spec, mode, lambda twin: link_native(twin, mode))
+        return link_native(spec, mode, profile)
+    return debugging.link(spec, mode, lambda twin: link_native(twin, mode, profile))
 
 
 # -- native ----------------------------------------------------------------------------------------------------------
-def compile_native(spec: FunctionSpec, mode: Mode) -> Any:
+def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
     from tensordsl.native import compile_spec  # late: they load the run time
     from tensordsl.runtime.entry import make_function
 
     compiled = compile_spec(spec, mode)
+    if profile is not None:
+        profile.compiled(compiled.origin, compiled.phases, compiled.program, compiled.seconds)
     sites = compiled.executable.meta.get("sites", {})
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
     has_states = any(parameter.is_state for parameter in spec.parameters)
@@ -67,9 +72,9 @@ def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
     return site
 
 
-def link_native(spec: FunctionSpec, mode: Mode) -> Run:
+def link_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
     """`spec` as native code, called with exact arrays."""
-    compiled = compile_native(spec, mode)
+    compiled = compile_native(spec, mode, profile)
 
     def run(arrays: list[Array]) -> list[Array]:
         values = compiled(*arrays)
@@ -80,7 +85,7 @@ def link_native(spec: FunctionSpec, mode: Mode) -> Run:
 
 def native_function(spec: FunctionSpec, mode: Mode) -> Any:
     """The native callable itself where it does all that a call needs, else a Python one around it."""
-    if spec.form not in ("one", "list") or any(parameter.is_state for parameter in spec.parameters):
+    if spec.form not in ("one", "list") or any(p.is_state or p.implicit for p in spec.parameters):
         return Function(spec, mode, link_native(spec, mode))
     compiled = compile_native(spec, mode)
     kind = type(compiled)
@@ -89,6 +94,7 @@ def native_function(spec: FunctionSpec, mode: Mode) -> Any:
             if callable(method) or isinstance(method, property):
                 setattr(kind, name, method)
     compiled.spec, compiled.mode, compiled.name, compiled.trust_input = spec, mode, spec.name, False
+    compiled.profile = None
     return compiled
 
 
@@ -128,18 +134,61 @@ class FunctionMethods:
         profile: Any = None,
     ) -> Any:
         """Another function of the same graph; `swap` maps shared variables to those that take their place."""
-        return copy(self.spec, self.mode, swap or {}, delete_updates, name)
+        return copy(self.spec, self.mode, swap or {}, delete_updates, name, profile)
+
+    def __getitem__(self, key: Any) -> Any:
+        """The default or state of an input (by name, variable or position), or the value of a shared variable."""
+        held = holder(self.spec, key)
+        return held.get_value() if isinstance(held, SharedVariable) else np.array(held.default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set it; a default is converted as an argument is."""
+        held = holder(self.spec, key)
+        if isinstance(held, SharedVariable):
+            held.set_value(value)
+        else:
+            exact = convert(value, held.variable.type, held.strict, held.allow_downcast)
+            held.default = np.array(exact, order="C")
+
+    @property
+    def container(self) -> FunctionMethods:
+        """Theano's name for what `f[key]` reads and `f[key] = value` sets."""
+        return self
+
+    value = container
+
+
+def holder(spec: FunctionSpec, key: Any) -> Parameter | SharedVariable:
+    """What holds the value that `f[key]` means.  Raises KeyError, TypeError, IndexError."""
+    if isinstance(key, SharedVariable) and key in spec.shared:
+        return key
+    if isinstance(key, int):
+        found = [spec.parameters[key]]
+    else:
+        found = [p for p in spec.parameters if p.variable is key or (isinstance(key, str) and p.name == key)]
+        found += [shared for shared in spec.shared if isinstance(key, str) and shared.name == key and not found]
+    if not found:
+        raise KeyError(f"the function {spec.name!r} has no input and no shared variable {key!r}")
+    if len(found) > 1:
+        raise TypeError(f"Ambiguous name: {key} names {len(found)} values of {spec.name!r}; use the variable itself")
+    if isinstance(found[0], SharedVariable):
+        return found[0]
+    if found[0].default is None:
+        raise KeyError(f"the input {found[0]} of {spec.name!r} holds no value: each call gives it")
+    return found[0].default if isinstance(found[0].default, SharedVariable) else found[0]
 
 
 class Function(FunctionMethods):
     """A function that Python calls: it binds and converts the arguments, runs, and packs the outputs."""
 
-    def __init__(self, spec: FunctionSpec, mode: Mode, run: Run) -> None:
-        self.spec, self.mode, self.name, self.run = spec, mode, spec.name, run
+    def __init__(self, spec: FunctionSpec, mode: Mode, run: Run, profile: Profile | None = None) -> None:
+        self.spec, self.mode, self.name, self.run, self.profile = spec, mode, spec.name, run, profile
         self.trust_input = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         spec = self.spec
+        if self.trust_input and not kwargs and len(args) == len(spec.parameters) == len(spec.inputs):
+            return spec.pack(self.run(list(args)))  # exact arrays, the caller says
         arrays = normalise(spec.parameters, self.name, args, kwargs)
         if len(spec.inputs) == len(arrays):
             return spec.pack(self.run(arrays))
@@ -193,7 +242,9 @@ class Maker:
     mode: Mode
 
 
-def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None) -> Any:
+def copy(
+    spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None, profile: Any = None
+) -> Any:
     """See `FunctionMethods.copy`.  Raises ValueError, TypeError."""
     for old, new in swap.items():
         if old not in spec.shared:
@@ -210,5 +261,12 @@ def copy(spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates
         updates=tuple(updates),
         shared=shared_of(ancestors(done, spec.inputs), updates),
         name=name or spec.name,
+        parameters=tuple(_copied(parameter, swap) for parameter in spec.parameters),
     )
-    return build(changed, mode)
+    return build(changed, mode, profile_of(profile, False, changed.name))
+
+
+def _copied(parameter: Parameter, swap: Mapping[Any, Any]) -> Parameter:
+    """A parameter whose default is set apart from the old one's; a state is shared unless it is swapped."""
+    default = parameter.default
+    return replace(parameter, default=swap.get(default, default) if isinstance(default, Variable) else default)

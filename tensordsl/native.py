@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen.graph_key import graph_key
@@ -27,6 +27,8 @@ class Compiled:
     hosts: list[Any]
     program: Any = None
     origin: str = "compiled"  # or "process", "disk"
+    phases: list[tuple[str, float]] = field(default_factory=list)  # of the compiler, in ms
+    seconds: float = 0.0
 
 
 class _State:
@@ -66,7 +68,8 @@ def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mo
     made = pipeline.compile_graph(
         spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
     )
-    return Compiled(Executable(made.meta, made.kernels, made.host), made.hosts, made.program)
+    phases = made.trace.phases if made.trace is not None else []
+    return Compiled(Executable(made.meta, made.kernels, made.host), made.hosts, made.program, phases=phases)
 
 
 def _kernel_object(text: str) -> bytes:
@@ -117,10 +120,10 @@ def _library_object(name: str) -> bytes:
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:
+    compiled.seconds = time.perf_counter() - start
     level = os.environ.get("TENSORDSL_DEBUG", "")
     if level and level != "0":
         import sys
 
-        ms = 1e3 * (time.perf_counter() - start)
-        print(f"tensordsl: {spec.name}: {compiled.origin} in {ms:.1f} ms", file=sys.stderr)
+        print(f"tensordsl: {spec.name}: {compiled.origin} in {1e3 * compiled.seconds:.1f} ms", file=sys.stderr)
     return compiled

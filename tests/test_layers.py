@@ -51,9 +51,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "codegen": OPS | {"codegen.abi"},
     "runtime": LEAVES | {"codegen.abi"},
     "spec": FRONT,
+    "profiling": LEAVES,
     "native": FRONT | {"codegen", "codegen.abi", "runtime"},
-    "link": FRONT | {"spec", "native", "codegen", "codegen.abi", "runtime"},
-    "function": FRONT | {"spec", "link", "codegen", "codegen.abi", "runtime"},
+    "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},
+    "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
     "compile": FRONT | {"link", "function"},
 }
 

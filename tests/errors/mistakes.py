@@ -171,7 +171,7 @@ def nan_in_nan_guard_mode() -> None:
 
 # -- shared variables, test values, options --------------------------------------------------------------------------
 def a_list_as_shared_value() -> None:
-    theano.shared([1, 2, 3])
+    T.exp(theano.shared([1, 2, 3]))
 
 
 def a_shared_value_of_another_rank() -> None:
