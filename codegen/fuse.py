@@ -48,7 +48,7 @@ class Fusion:
     def buffer_of(self, v: Value) -> Buffer | None:
         if v.op in FUSED and v.number not in self.leaves and v.number in self.members:
             return None
-        if v.op in ("extent", "iota"):
+        if v.op == "extent":
             return None
         return self.buffer(v)
 
@@ -109,6 +109,7 @@ class Fusion:
                     fused = self.attempt([v])
                 except Cut as cut:
                     assert cut.value is not v, f"{cut.rule} cuts the group's own value {v}"
+                    assert cut.value.number not in self.leaves, f"{cut.rule} cuts {cut.value}, which has a buffer, out of {v}"
                     self.cuts[cut.value.number] = cut.rule
                     base = strip(cut.value)
                     self.leaves.update((cut.value.number, base.number))
