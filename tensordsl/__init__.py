@@ -25,6 +25,7 @@ from tensordsl.shared import shared  # isort: skip
 from tensordsl.graph import Apply, Constant, Op, Variable
 from tensordsl.io import In, Out
 from tensordsl.modes import Mode
+from tensordsl.policies import use_cast_policy, use_float64_warnings
 from tensordsl.printing import debugprint, pp, pprint
 from tensordsl.testvalues import use_test_values
 from tensordsl.types import TensorType
@@ -59,3 +60,6 @@ def __dir__() -> list[str]:
 
 
 on_change("compute_test_value", use_test_values)
+on_change("cast_policy", use_cast_policy)
+on_change("floatX", use_cast_policy)
+on_change("warn_float64", use_float64_warnings)

@@ -1,7 +1,8 @@
 """The dtype rules: promotion of operands, the smallest dtype of a literal, the accumulators of reductions.
 
-They are Theano's "custom" policy: arrays and typed variables promote as NumPy arrays do; a Python literal takes the
-smallest dtype that holds its *value*, so that `bvector + 1` stays int8 and `fvector + 1.5` float32.
+They are Theano's "custom" policy (`config.cast_policy`; under "numpy+floatX" literals are int64 and floatX): arrays and
+typed variables promote as NumPy arrays do; a Python literal takes the smallest dtype that holds its *value*, so that
+`bvector + 1` stays int8 and `fvector + 1.5` float32.
 """
 
 from __future__ import annotations
@@ -86,12 +87,16 @@ def literal_dtype(value: bool | int | float) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
+        if config.cast_policy == "numpy+floatX" and -(2**63) <= value < 2**63:
+            return "int64"
         for dtype, low, high in _INT_RANGES:
             if low <= value <= high:
                 return dtype
         if 0 <= value < 2**64:
             return "uint64"
         raise OverflowError(f"the integer {value} fits no dtype; write it as a float, or split it")
+    if config.cast_policy == "numpy+floatX":
+        return config.floatX
     if value != value or config.floatX == "float32":
         return "float32"
     with np.errstate(over="ignore"):

@@ -307,6 +307,8 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
 
     Returns one variable, or a tuple where the op has several results.
     """
+    for change in _OPERAND_HOOKS:
+        inputs = change(op, inputs)
     try:
         dtype = op.dtype(*(v.type.dtype for v in inputs), **attrs)
         shape = op.shape(STATIC, *inputs, **attrs)
@@ -326,8 +328,10 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     return outputs if several else outputs[0]
 
 
-# Called with every new Apply; `tensordsl.debugging` puts the computation of test values here while it is switched on.
+# Called with every new Apply; `tensordsl.testvalues` puts the computation of test values here while it is switched on.
 _APPLY_HOOKS: list[Callable[[Apply], None]] = []
+# Called with the op and operands of every Apply to be; gives the operands to use (`tensordsl.policies`).
+_OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
 
 
 def _mismatch(op: Op, inputs: Sequence[Variable], error: Exception) -> str:

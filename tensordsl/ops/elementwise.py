@@ -347,10 +347,18 @@ def mul(x: Any, y: Any, *more: Any) -> Any:
 
 
 def true_div(x: Any, y: Any) -> Any:
-    """x / y; of two integers: in `config.floatX`."""
+    """x / y; of two integers: in `config.floatX`, or as `config.int_division` says."""
     x, y = as_variable(x), as_variable(y)
-    if x.type.dtype in DISCRETE and y.type.dtype in DISCRETE and config.floatX != "float64":
-        x, y = cast(x, config.floatX), cast(y, config.floatX)
+    if x.type.dtype in DISCRETE and y.type.dtype in DISCRETE:
+        if config.int_division == "int":
+            return int_div(x, y)
+        if config.int_division == "raise":
+            raise TypeError(
+                f"x / y of two integers ({x.type} / {y.type}) is forbidden by int_division='raise'. Use x // y for "
+                "an integer division, or cast one of them: x.astype(tensordsl.config.floatX) / y"
+            )
+        if config.floatX != "float64":
+            x, y = cast(x, config.floatX), cast(y, config.floatX)
     return apply(TRUE_DIV, x, y)
 
 

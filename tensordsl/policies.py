@@ -1,0 +1,55 @@
+"""What the options `cast_policy` and `warn_float64` do to new applications of ops."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from tensordsl import graph
+from tensordsl.config import config
+from tensordsl.graph import Apply, Elementwise, Op, Variable
+from tensordsl.types import DISCRETE
+
+
+def use_cast_policy(_: Any = None) -> None:
+    """Follow `config.cast_policy` and `config.floatX`: under "numpy+floatX" with floatX=float32, an integer beside a
+    float32 counts as float32 (NumPy's promotion would make both float64)."""
+    _switch(graph._OPERAND_HOOKS, _keep_float32, config.cast_policy == "numpy+floatX" and config.floatX == "float32")
+
+
+def use_float64_warnings(setting: str) -> None:
+    """Follow `config.warn_float64`."""
+    _switch(graph._APPLY_HOOKS, _report_float64, setting != "ignore")
+
+
+def _switch(hooks: list[Any], hook: Any, is_on: bool) -> None:
+    if is_on and hook not in hooks:
+        hooks.append(hook)
+    elif not is_on and hook in hooks:
+        hooks.remove(hook)
+
+
+def _keep_float32(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    dtypes = {v.type.dtype for v in operands}
+    is_mixed = "float32" in dtypes and "float64" not in dtypes and len(dtypes) > 1
+    if not is_mixed or not isinstance(op.meaning, Elementwise):
+        return operands
+    from tensordsl.ops.elementwise import cast  # late: rows stand above the graph
+
+    return tuple(cast(v, "float32") if v.type.dtype in DISCRETE and v.type.dtype != "bool" else v for v in operands)
+
+
+def _report_float64(node: Apply) -> None:
+    if not any(v.type.dtype == "float64" for v in node.outputs):
+        return
+    text = (
+        f"You are creating a float64 variable: {node!r} gives {node.outputs[0].type}; the option "
+        f"warn_float64={config.warn_float64} asked to be told\n  {node.origin}"
+    )
+    if config.warn_float64 == "raise":
+        raise TypeError(text)
+    if config.warn_float64 == "pdb":
+        import pdb
+
+        pdb.set_trace()
+    warnings.warn(text, stacklevel=5)
