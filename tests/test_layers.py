@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "runtime": LEAVES | {"codegen.abi"},
     "spec": FRONT,
     "profiling": LEAVES,
+    "opfromgraph": FRONT,
     "policies": OPS,
     "native": FRONT | {"codegen", "codegen.abi", "runtime"},
     "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},

@@ -1,0 +1,71 @@
+"""Expressions as functions of variables."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as theano
+import tensordsl.tensor as T
+from tensordsl import OpFromGraph
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE", "DebugMode"])
+def test_the_operands_take_the_places_of_the_inputs(mode: str) -> None:
+    x, y, z = T.vectors("x", "y", "z")
+    inner = OpFromGraph([x, y], [x + y * 2, T.sum(x)])
+    total, first = inner(z, inner(z, z)[0])
+    f = theano.function([z], [total, first, T.grad(T.sum(total), z)], mode=mode)
+    found = f([1, 2])
+    assert [v.tolist() for v in found] == [[7.0, 14.0], 3.0, [7.0, 7.0]]
+
+
+def test_one_output_comes_alone_and_shared_variables_may_occur() -> None:
+    x, w = T.scalar("x"), theano.shared(3.0)
+    inner = OpFromGraph([x], [x * w], inline=True)
+    f = theano.function([x], inner(inner(x)))
+    assert float(f(2)) == 18.0
+    w.set_value(1.0)
+    assert float(f(2)) == 2.0
+    assert float(pickle.loads(pickle.dumps(f))(2)) == 2.0
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_a_gradient_can_be_overridden(mode: str) -> None:
+    x, y = T.vectors("x", "y")
+    straight = OpFromGraph([x], [T.round(x)], grad_overrides=lambda inputs, g: [g[0] * 10])
+    f = theano.function([x], [straight(x), T.grad(T.sum(straight(x) * 3), x)], mode=mode)
+    assert [v.tolist() for v in f([1.2, 2.7])] == [[1.0, 3.0], [30.0, 30.0]]
+    partly = OpFromGraph([x, y], [x * y], lop_overrides=[None, lambda inputs, outputs, g: outputs[0] * 0 + 7])
+    gx, gy = T.grad(T.sum(partly(x, y)), [x, y])
+    assert [v.tolist() for v in theano.function([x, y], [gx, gy], mode=mode)([1, 2], [3, 4])] == [[3.0, 4.0], [7.0, 7.0]]
+
+
+def test_two_overridden_ops_are_not_taken_for_one_another() -> None:
+    x = T.scalar("x")
+    one, two = (OpFromGraph([x], [x * k], grad_overrides=lambda inputs, g: [g[0]]) for k in (1, 2))
+    assert [float(theano.function([x], op(x))(5)) for op in (one, two)] == [5.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda x: OpFromGraph(x, [x]), TypeError, "must be lists"),
+        (lambda x: OpFromGraph([x * 2], [x]), TypeError, "without owner"),
+        (lambda x: OpFromGraph([x], [x + T.vector("other")]), ValueError, "need other, which is no input"),
+        (lambda x: OpFromGraph([x], [x])(x, x), TypeError, "takes 1 operands, got 2"),
+        (lambda x: OpFromGraph([x], [x])(T.matrix("m")), TypeError, "cannot replace x"),
+        (lambda x: OpFromGraph([x], [x], grad_overrides=[], lop_overrides=[]), ValueError, "mutually exclusive"),
+    ],
+)
+def test_mistakes_are_refused(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(T.vector("x"))
+
+
+def test_a_number_becomes_a_constant_of_the_inputs_type() -> None:
+    x, y = T.scalars("x", "y")
+    assert np.isclose(float(OpFromGraph([x, y], [x / y])(1, 4).eval()), 0.25)
