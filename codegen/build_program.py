@@ -65,13 +65,20 @@ class _Function:
         if not single:
             list_slot = self._slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
-        run_steps(b, early, {n for s in late for n in s.needs} | {n for v in self.outputs for n in memory(v, b.homes)} | {
-            n for _, v in self.updates for n in memory(v, b.homes)
-        })
+        run_steps(
+            b,
+            early,
+            {n for s in late for n in s.needs}
+            | {n for v in self.outputs for n in memory(v, b.homes)}
+            | {n for _, v in self.updates for n in memory(v, b.homes)},
+        )
         later = {n for s in late for n in s.gives}
         for v, target in copies:
             if not later & set(memory(v, b.homes)):
                 b.copy(b.ref(v), target(), v.dtype)
+                continue
+            for s in (*_layout(b, v, later), *target().dims, *target().strides):
+                b.name(s)  # before anything is destroyed
         commits = self._updates(direct, late)
         for v, target in copies:
             if later & set(memory(v, b.homes)):
@@ -88,7 +95,9 @@ class _Function:
         for k, v in enumerate(self.outputs):
             slot = self._slot()
             slots.append(slot)
-            target = self._lazily(v, lambda dst, dims, k=k, slot=slot: p.NewOut(dst, k, dims, slot, self.b.common_site("memory")))
+            target = self._lazily(
+                v, lambda dst, dims, k=k, slot=slot: p.NewOut(dst, k, dims, slot, self.b.common_site("memory"))
+            )
             home = v.operands[0].number if v.op == "result" else v.number
             if home in given:
                 self.b.targets.setdefault(v.number, []).append(target)

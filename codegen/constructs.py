@@ -32,7 +32,9 @@ def build_dot(b: Bufferiser, v: Value) -> None:
     def elements(strides: Sequence[Any], dims: Sequence[Any]) -> tuple[str, str]:
         # the stride of an axis of length 1 is never used; BLAS wants a sensible one all the same
         rows, columns = (ex.floordiv(s, item) for s in strides)
-        return b.name(1 if dims[0] == 1 and rows == 0 else rows), b.name(1 if dims[1] == 1 and columns == 0 else columns)
+        return b.name(1 if dims[0] == 1 and rows == 0 else rows), b.name(
+            1 if dims[1] == 1 and columns == 0 else columns
+        )
 
     b.emit(
         p.Gemm(
@@ -258,7 +260,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
             b.targets.setdefault(v.number, []).append(lambda ref=ref: ref)  # type: ignore[misc]  # binds the loop's ref
         else:
             copies.append((v, ref))
-    run_steps(b, region.steps)
+    run_steps(b, region.steps, {n for v, _ in copies for n in memory(v, b.homes)})
     for v, ref in copies:
         b.copy(b.ref(v), ref, v.dtype)
     b.targets, b.context = saved, outer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from tensordsl.codegen.extents import atoms
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
 from tensordsl.codegen.pull import FUSED, LARGE, Cut, Fused, ValueBuffer, attempt
@@ -38,6 +39,7 @@ class Fusion:
         self.cuts: dict[int, str] = {}
         self.leaves: set[int] = set()  # values with a buffer that other groups load
         self.buffers: dict[int, ValueBuffer] = {}
+        self.integers: dict[int, list[Value]] = {}
 
     def buffer(self, v: Value) -> ValueBuffer:
         if v.number not in self.buffers:
@@ -109,7 +111,9 @@ class Fusion:
                     fused = self.attempt([v])
                 except Cut as cut:
                     assert cut.value is not v, f"{cut.rule} cuts the group's own value {v}"
-                    assert cut.value.number not in self.leaves, f"{cut.rule} cuts {cut.value}, which has a buffer, out of {v}"
+                    assert cut.value.number not in self.leaves, (
+                        f"{cut.rule} cuts {cut.value}, which has a buffer, out of {v}"
+                    )
                     self.cuts[cut.value.number] = cut.rule
                     base = strip(cut.value)
                     self.leaves.update((cut.value.number, base.number))
@@ -127,7 +131,9 @@ class Fusion:
 
     def _is_stale(self, f: Fused) -> bool:
         own = f.values[0].number
-        return any(n != own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors)
+        return any(
+            n != own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors
+        )
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
@@ -135,7 +141,7 @@ class Fusion:
         for g in _ordered(groups, self.inside):
             for k in _candidates(merged, g):
                 h = merged[k]
-                if _between(merged, k, g, g.loads):
+                if self._between(merged, k, g, g.loads):
                     continue
                 try:
                     joined = self.attempt([*h.values, *g.values])
@@ -147,6 +153,57 @@ class Fusion:
             else:
                 merged.append(g)
         return merged
+
+    def _between(self, merged: list[Fused], k: int, g: Fused, loads: Sequence[Value]) -> bool:
+        """Whether something that is not in h = merged[k] or g must run after h and before g, which has `loads`."""
+        h = {v.number for v in merged[k].values}
+        maker = {v.number: j for j, f in enumerate(merged) for v in f.values}
+        seen: set[int] = set()
+        # walk down from what g loads; h's own values may be used directly, but not through another step
+        stack = [(v, False) for v in loads]
+        while stack:
+            v, indirect = stack.pop()
+            if v.number in h:
+                if indirect:
+                    return True
+                continue
+            if v.number in seen:
+                continue
+            seen.add(v.number)
+            j = maker.get(v.number)
+            below = self._needs(v, merged[j] if j is not None else None)
+            stack.extend((o, True) for o in below)
+        # and h must not need g (it was formed before, but a merged h may load anything)
+        mine = {v.number for v in g.values}
+        seen.clear()
+        down = list(merged[k].loads)
+        while down:
+            v = down.pop()
+            if v.number in mine:
+                return True
+            if v.number not in seen:
+                seen.add(v.number)
+                j = maker.get(v.number)
+                down.extend(self._needs(v, merged[j] if j is not None else None))
+        return False
+
+    def _needs(self, v: Value, home: Fused | None) -> list[Value]:
+        """What must run before v: what it, or the group that gives it, reads, and the integers that its lengths are
+        computed from."""
+        if home is not None:
+            return [*home.loads, *(n for w in home.values for n in self._integers(w))]
+        return [*dependencies(v), *self._integers(v)]
+
+    def _integers(self, v: Value) -> list[Value]:
+        if v.number not in self.integers:
+            lengths = [
+                *v.shape,
+                *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3]),
+                v.attrs.get("count", 0),
+            ]
+            found = {a[1] for n in lengths if not isinstance(n, int) for a in atoms(n) if a[0] in ("value", "result")}
+            self.integers[v.number] = [self.graph.values[n] for n in sorted(found)]
+        return self.integers[v.number]
 
 
 def _candidates(merged: list[Fused], g: Fused) -> list[int]:
@@ -186,40 +243,6 @@ def _reduced(out: Any, space: set[str]) -> bool:
 def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
     """In the order of the values they give."""
     return sorted(groups, key=lambda g: max(v.number for v in g.values))
-
-
-def _between(merged: list[Fused], k: int, g: Fused, loads: Sequence[Value]) -> bool:
-    """Whether something that is not in h = merged[k] or g must run after h and before g, which has `loads`."""
-    h = {v.number for v in merged[k].values}
-    maker = {v.number: j for j, f in enumerate(merged) for v in f.values}
-    seen: set[int] = set()
-    # walk down from what g loads; h's own values may be used directly, but not through another step
-    stack = [(v, False) for v in loads]
-    while stack:
-        v, indirect = stack.pop()
-        if v.number in h:
-            if indirect:
-                return True
-            continue
-        if v.number in seen:
-            continue
-        seen.add(v.number)
-        j = maker.get(v.number)
-        below = merged[j].loads if j is not None else dependencies(v)
-        stack.extend((o, True) for o in below)
-    # and h must not need g (it was formed before, but a merged h may load anything)
-    mine = {v.number for v in g.values}
-    seen.clear()
-    down = list(merged[k].loads)
-    while down:
-        v = down.pop()
-        if v.number in mine:
-            return True
-        if v.number not in seen:
-            seen.add(v.number)
-            j = maker.get(v.number)
-            down.extend(merged[j].loads if j is not None else dependencies(v))
-    return False
 
 
 def _computed_twice(groups: list[Fused]) -> list[Value]:

@@ -294,7 +294,9 @@ def cheap(m: Maker) -> None:
 
 def broadcasts(m: Maker, x: Variable, y: Variable) -> bool:
     """Do the values broadcast as the types say: along static ones only?"""
-    for a, b, n, k in zip(x.type.shape[::-1], y.type.shape[::-1], m.value[x].shape[::-1], m.value[y].shape[::-1], strict=False):
+    for a, b, n, k in zip(
+        x.type.shape[::-1], y.type.shape[::-1], m.value[x].shape[::-1], m.value[y].shape[::-1], strict=False
+    ):
         if a != 1 and b != 1 and n != k:
             return False
     return True
@@ -441,7 +443,9 @@ def join(m: Maker) -> None:
 
     def fits(v: Variable) -> bool:
         other = m.value[v].shape
-        return len(other) == len(shape) and all(a == b for k, (a, b) in enumerate(zip(other, shape, strict=True)) if k != axis)
+        return len(other) == len(shape) and all(
+            a == b for k, (a, b) in enumerate(zip(other, shape, strict=True)) if k != axis
+        )
 
     parts = [x, *(m.some(fits) for _ in range(1 + m.pick(2)))]
     m.grow(T.concatenate(parts, axis=axis) if m.flag(4) is False else T.stack(parts[:2], axis=axis))
@@ -523,8 +527,19 @@ def take(m: Maker) -> None:
 def ranges(m: Maker) -> None:
     x = m.some(lambda v: v.type.ndim > 0)
     n = x.shape[m.pick(x.type.ndim)]
-    m.grow(m.choose((lambda: T.arange(n), lambda: T.arange(n, dtype="float64"), lambda: T.zeros_like(x), lambda: T.ones_like(x),
-                     lambda: T.alloc(T.constant(2.5), n, 3), lambda: n, lambda: T.eye(n, n)))())
+    m.grow(
+        m.choose(
+            (
+                lambda: T.arange(n),
+                lambda: T.arange(n, dtype="float64"),
+                lambda: T.zeros_like(x),
+                lambda: T.ones_like(x),
+                lambda: T.alloc(T.constant(2.5), n, 3),
+                lambda: n,
+                lambda: T.eye(n, n),
+            )
+        )()
+    )
 
 
 def equal_lengths(m: Maker) -> None:
@@ -568,7 +583,11 @@ def loop(m: Maker) -> None:
         inner.step()
     following = []
     for v in carried:
-        fits = [w for w in inner.pool if w is not v and v.type.accepts(w.type) and inner.value[w].shape == inner.value[v].shape]
+        fits = [
+            w
+            for w in inner.pool
+            if w is not v and v.type.accepts(w.type) and inner.value[w].shape == inner.value[v].shape
+        ]
         following.append(fits[-1 - m.pick(min(3, len(fits)))] if fits else v)
     stacked = [inner.some() for _ in range(m.pick(3))]
     n: Any = m.choose((2, 0, 1, 3, 4))
@@ -591,7 +610,23 @@ def jacobian(m: Maker) -> None:
     m.grow(gradient.jacobian(y, w, disconnected_inputs="ignore"))
 
 
-SIMPLE = (unary, cheap, binary, plain, with_number, choice, cast, reduction, normalised, dot, shuffle, subtensor, write, take, soft)
+SIMPLE = (
+    unary,
+    cheap,
+    binary,
+    plain,
+    with_number,
+    choice,
+    cast,
+    reduction,
+    normalised,
+    dot,
+    shuffle,
+    subtensor,
+    write,
+    take,
+    soft,
+)
 OPERATIONS = (
     unary, cheap, binary, plain, with_number, power, choice, clip, cast, reduction, reduction, spread, position, soft,
     normalised, normalised, dot, dot, products, reshape, shuffle, shuffle, join, subtensor, subtensor, write, take, ranges,
@@ -610,7 +645,11 @@ def perturbed(case: Case, values: dict[Variable, Any], seed: int) -> list[Any]:
         for node in toposort(results, stop=values):
             operands = [known[o] if o in known else _data(o) for o in node.inputs]
             if node.op.name in ("sum", "prod") and operands[0].dtype.kind == "f" and node.attrs["acc_dtype"] in FLOATS:
-                made = evaluate_node(node, [np.flip(operands[0])]) if node.attrs["axis"] == tuple(range(operands[0].ndim)) else evaluate_node(node, operands)
+                made = (
+                    evaluate_node(node, [np.flip(operands[0])])
+                    if node.attrs["axis"] == tuple(range(operands[0].ndim))
+                    else evaluate_node(node, operands)
+                )
                 if node.op.name == "sum":  # terms may cancel
                     size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
                     error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
@@ -643,31 +682,46 @@ def _with_error(node: Any, v: Variable, x: Any, rng: Any) -> Any:
 
 def reference(case: Case) -> tuple[list[Any], list[int], dict[Variable, Any]]:
     """(results by the oracles, the level of each, values of the sources)."""
-    values: dict[Variable, Any] = {v: np.array(a).astype(v.type.dtype) for v, a in zip(case.inputs, case.arguments, strict=True)}
+    values: dict[Variable, Any] = {
+        v: np.array(a).astype(v.type.dtype) for v, a in zip(case.inputs, case.arguments, strict=True)
+    }
     values |= {s: s.get_value() for s in case.shared}
     results = [*case.outputs, *(v for _, v in case.updates)]
     with np.errstate(all="ignore"):
         return evaluate(results, values), [], values
 
 
-def compare(case: Case, levels: Sequence[int], expected: Sequence[Any], got: Sequence[Any], samples: Sequence[Sequence[Any]]) -> None:
+def compare(
+    case: Case, levels: Sequence[int], expected: Sequence[Any], got: Sequence[Any], samples: Sequence[Sequence[Any]]
+) -> None:
     """Raise AssertionError where a result is neither the expected one nor explained by rounding."""
     nodes = toposort([*case.outputs, *(v for _, v in case.updates)])
-    coarse = max(np.finfo(v.type.dtype).eps for n in nodes for v in (*n.inputs, *n.outputs) if v.type.dtype in FLOATS) if any(
-        v.type.dtype in FLOATS for n in nodes for v in (*n.inputs, *n.outputs)) else 0.0
+    coarse = (
+        max(np.finfo(v.type.dtype).eps for n in nodes for v in (*n.inputs, *n.outputs) if v.type.dtype in FLOATS)
+        if any(v.type.dtype in FLOATS for n in nodes for v in (*n.inputs, *n.outputs))
+        else 0.0
+    )
     for k, (want, have, level) in enumerate(zip(expected, got, levels, strict=True)):
         have, want = np.asarray(have), np.asarray(want)
         what = f"result {k}"
-        assert have.dtype == want.dtype and have.shape == want.shape, f"{what}: {have.dtype}{have.shape}, wanted {want.dtype}{want.shape}"
+        assert have.dtype == want.dtype and have.shape == want.shape, (
+            f"{what}: {have.dtype}{have.shape}, wanted {want.dtype}{want.shape}"
+        )
         if want.dtype.kind != "f":
             assert np.array_equal(have, want), f"{what}: {have!r}, wanted {want!r}"
             continue
         if level == EXACT:
             same = (have == want) & (np.signbit(have) == np.signbit(want)) | (np.isnan(have) & np.isnan(want))
-            assert np.all(same), f"{what} (exact): {have[~same][:5]!r}, wanted {want[~same][:5]!r} at {np.argwhere(~same)[:5].tolist()}"
+            assert np.all(same), (
+                f"{what} (exact): {have[~same][:5]!r}, wanted {want[~same][:5]!r} at {np.argwhere(~same)[:5].tolist()}"
+            )
             continue
         with np.errstate(all="ignore"):
-            tolerance = np.full(want.shape, 4 * np.finfo(want.dtype).smallest_subnormal, np.float64) if want.shape else np.float64(5e-324)
+            tolerance = (
+                np.full(want.shape, 4 * np.finfo(want.dtype).smallest_subnormal, np.float64)
+                if want.shape
+                else np.float64(5e-324)
+            )
             open_ = np.zeros(want.shape, bool)
             for s in samples:
                 x = np.asarray(s[k])
@@ -675,22 +729,34 @@ def compare(case: Case, levels: Sequence[int], expected: Sequence[Any], got: Seq
                     return
                 open_ |= np.isfinite(x) != np.isfinite(want)
                 open_ |= ~np.isfinite(want) & (x != want) & ~(np.isnan(x) & np.isnan(want))
-                difference = np.where(np.isfinite(x) & np.isfinite(want), np.abs(x.astype(np.float64) - want.astype(np.float64)), 0)
+                difference = np.where(
+                    np.isfinite(x) & np.isfinite(want), np.abs(x.astype(np.float64) - want.astype(np.float64)), 0
+                )
                 tolerance = np.maximum(tolerance, 40 * difference)
             scale = coarse * 64 if level == INEXACT else 0.0
-            near = np.abs(have.astype(np.float64) - want.astype(np.float64)) <= tolerance + np.where(np.isfinite(want), np.abs(want), 0) * scale
+            near = (
+                np.abs(have.astype(np.float64) - want.astype(np.float64))
+                <= tolerance + np.where(np.isfinite(want), np.abs(want), 0) * scale
+            )
             near |= (have == want) | (np.isnan(have) & np.isnan(want)) | open_
-        assert np.all(near), f"{what}: {have[~near][:5]!r}, wanted {want[~near][:5]!r} at {np.argwhere(~near)[:5].tolist()}, tolerance {np.asarray(tolerance)[~near][:5]}"
+        assert np.all(near), (
+            f"{what}: {have[~near][:5]!r}, wanted {want[~near][:5]!r} at {np.argwhere(~near)[:5].tolist()}, tolerance {np.asarray(tolerance)[~near][:5]}"
+        )
 
 
 def describe(case: Case) -> str:
     """The function as text, for a report."""
     from tensordsl.printing import pprint
 
-    lines = [f"{v}: {v.type} = {a.dtype}{a.shape} strides {a.strides}" for v, a in zip(case.inputs, case.arguments, strict=True)]
+    lines = [
+        f"{v}: {v.type} = {a.dtype}{a.shape} strides {a.strides}"
+        for v, a in zip(case.inputs, case.arguments, strict=True)
+    ]
     lines += [f"{s}: {s.type} = {s.get_value().shape}" for s in case.shared]
     nodes = toposort([*case.outputs, *(v for _, v in case.updates)])
-    names = {o: f"t{k}.{j}" if len(n.outputs) > 1 else f"t{k}" for k, n in enumerate(nodes) for j, o in enumerate(n.outputs)}
+    names = {
+        o: f"t{k}.{j}" if len(n.outputs) > 1 else f"t{k}" for k, n in enumerate(nodes) for j, o in enumerate(n.outputs)
+    }
 
     def name(v: Any) -> str:
         if isinstance(v, Constant):
@@ -699,7 +765,9 @@ def describe(case: Case) -> str:
 
     for n in nodes:
         attrs = {k: ("body: " + body(a, name) if hasattr(a, "carried") else a) for k, a in n.attrs.items()}
-        lines.append(f"{', '.join(names[o] for o in n.outputs)} = {n.op.name}({', '.join(map(name, n.inputs))}) {attrs or ''} : {n.outputs[0].type}")
+        lines.append(
+            f"{', '.join(names[o] for o in n.outputs)} = {n.op.name}({', '.join(map(name, n.inputs))}) {attrs or ''} : {n.outputs[0].type}"
+        )
     lines.append("outputs " + ", ".join(map(name, case.outputs)))
     lines += [f"update {s} = {name(v)}" for s, v in case.updates]
     return "\n".join(lines)
@@ -708,14 +776,21 @@ def describe(case: Case) -> str:
 def body(b: Any, outer: Any) -> str:
     nodes = toposort(b.results)
     names = {o: f"b{k}" for k, n in enumerate(nodes) for o in n.outputs}
-    names |= {b.index: "i"} | {v: f"carried{k}" for k, v in enumerate(b.carried)} | {v: f"inv{k}" for k, v in enumerate(b.invariants)}
+    names |= (
+        {b.index: "i"}
+        | {v: f"carried{k}" for k, v in enumerate(b.carried)}
+        | {v: f"inv{k}" for k, v in enumerate(b.invariants)}
+    )
 
     def name(v: Any) -> str:
         if isinstance(v, Constant):
             return f"c{v.type.dtype}{v.data.tolist() if v.data.size < 6 else v.data.shape}"
         return names.get(v, repr(v))
 
-    lines = [f"{', '.join(names[o] for o in n.outputs)} = {n.op.name}({', '.join(map(name, n.inputs))}) { {k: a for k, a in n.attrs.items()} }" for n in nodes]
+    lines = [
+        f"{', '.join(names[o] for o in n.outputs)} = {n.op.name}({', '.join(map(name, n.inputs))}) { {k: a for k, a in n.attrs.items()} }"
+        for n in nodes
+    ]
     return "; ".join(lines) + f" -> {[name(v) for v in b.next]}, {[name(v) for v in b.stacked]}"
 
 
