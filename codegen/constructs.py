@@ -230,10 +230,16 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
     for k in range(half):
         first, second = v.operands[1 + k], v.operands[1 + half + k]
         for d, (m, n) in enumerate(zip(first.shape, second.shape, strict=True)):
-            if m != n:  # so the result's length is an atom of its own
+            # The result's length may be an atom, of the number that the node had when it was made.
+            named = [a for a in ex.atoms(used[k].shape[d]) if a[0] == "result" and a[2:] == (k, d)] if k in used else []
+            if m == n and not named:
+                continue
+            dst = b.name(m)
+            if m != n:
                 dst = b.fresh("e")
                 b.emit(p.Select(dst, condition, b.name(m), b.name(n)))
-                b.scopes[-1].names["atom", ("result", v.number, k, d)] = dst
+            for a in (("result", v.number, k, d), *named):
+                b.scopes[-1].names["atom", a] = dst
     for k, r in used.items():
         homes[k] = b.destination(r, r.dtype, r.shape)
     branches = []

@@ -40,6 +40,7 @@ class Fusion:
         self.leaves: set[int] = set()  # values with a buffer that other groups load
         self.buffers: dict[int, ValueBuffer] = {}
         self.integers: dict[int, list[Value]] = {}
+        self.group_needs: dict[int, tuple[Fused, list[Value]]] = {}
 
     def buffer(self, v: Value) -> ValueBuffer:
         if v.number not in self.buffers:
@@ -141,7 +142,7 @@ class Fusion:
         for g in _ordered(groups, self.inside):
             for k in _candidates(merged, g):
                 h = merged[k]
-                if self._between(merged, k, g, g.loads):
+                if self._between(merged, k, g, self._group_needs(g)):
                     continue
                 try:
                     joined = self.attempt([*h.values, *g.values])
@@ -176,7 +177,7 @@ class Fusion:
         # and h must not need g (it was formed before, but a merged h may load anything)
         mine = {v.number for v in g.values}
         seen.clear()
-        down = list(merged[k].loads)
+        down = list(self._group_needs(merged[k]))
         while down:
             v = down.pop()
             if v.number in mine:
@@ -191,8 +192,18 @@ class Fusion:
         """What must run before v: what it, or the group that gives it, reads, and the integers that its lengths are
         computed from."""
         if home is not None:
-            return [*home.loads, *(n for w in home.values for n in self._integers(w))]
+            return self._group_needs(home)
         return [*dependencies(v), *self._integers(v)]
+
+    def _group_needs(self, f: Fused) -> list[Value]:
+        known = self.group_needs.get(id(f))
+        if known is None:
+            lengths = [*f.group.extents.values(), *(s.attr for s in walk(f.group.roots) if s.op == "extent")]
+            numbers = {a[1] for n in lengths if not isinstance(n, int) for a in atoms(n) if a[0] in ("value", "result")}
+            integers = [self.graph.values[n] for n in sorted(numbers)]
+            known = f, [*f.loads, *integers, *(n for w in (*f.values, *f.loads) for n in self._integers(w))]
+            self.group_needs[id(f)] = known  # with the group, so that its id stays its own
+        return known[1]
 
     def _integers(self, v: Value) -> list[Value]:
         if v.number not in self.integers:

@@ -160,7 +160,8 @@ class _Planner:
                 else:
                     level = self.level[id(o.value)]
                     at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
-                    home = rows[at] if level and not self.read_later(o, points[at:]) else last
+                    waits = self.read_later(o, points[at:]) or self.read_by_others(o)
+                    home = rows[at] if level and not waits else last
                 home.outs.append(o)
         return rows
 
@@ -170,6 +171,11 @@ class _Planner:
     def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
         """May later passes read the output's storage (an operand of its type at the same points)?"""
         values = reach([r for _, p in points for r in pass_roots(p)])
+        return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
+
+    def read_by_others(self, o: Out) -> bool:
+        """May another output's row kernel, which may run later, read the output's storage?"""
+        values = reach([x.value for x in self.group.outs if x is not o])
         return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
 
     def state_areas(self, reduce: Val, width: int) -> list[int]:

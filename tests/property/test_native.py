@@ -29,10 +29,16 @@ ORDINARY = {
     999: "a branch with a known condition",
     1018: "an output with a new axis, computed in the step of an update",
     1567: "two groups joined, with a third between them",
+    21187: "an indexed load of positions",
+    30246: "an output of late length beside an update in place",
+    31225: "a transposed value that a loop hands on, in storage that is used again",
+    31392: "two groups joined past a length that is computed between them",
+    50437: "an output that reads an update's storage behind its store",
     1864: "axes of length 1 merged into the lane axis past an operand without it",
 }
 SPECIAL = {
     10027: "a known branch of another static shape",
+    60490: "the length of a branch's result, both branches of which turn out equal",
     11262: "a value kept in the storage of an update that a waiting store still reads",
 }
 

@@ -1,0 +1,90 @@
+"""Groups, storage and order of functions that were once compiled wrongly, through the public API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.ifelse import ifelse
+from tensordsl.ops.control import loop_index, make_loop
+
+
+def call(inputs: Any, outputs: Any, *arguments: Any, **options: Any) -> Any:
+    return tensordsl.function(inputs, outputs, **options)(*arguments)
+
+
+def test_a_constant_is_reduced_over_an_axis_that_it_does_not_vary_with() -> None:
+    x = T.matrix()
+    value = np.ones((2, 3))
+    assert call([x], T.sum(T.ones_like(x)), value) == 6
+    np.testing.assert_array_equal(call([x], T.sum(T.ones_like(x), axis=0), value), [2, 2, 2])
+    np.testing.assert_array_equal(call([x], T.nnet.softmax(T.zeros_like(x)), value), np.full((2, 3), 1 / 3))
+
+
+def test_axes_of_length_1_do_not_hide_the_rows_of_an_operand() -> None:
+    rows = np.arange(5.0).reshape(5, 1, 1)
+    x = T.matrix()
+    f = tensordsl.function([x], -T.constant(rows) - x.dimshuffle("x", 0, 1))
+    for shape in ((1, 1), (1, 2), (2, 1), (3, 3), (40, 1)):
+        np.testing.assert_array_equal(f(np.ones(shape)), np.broadcast_to(-rows - 1, (5, *shape)))
+
+
+def test_an_output_reads_the_old_value_of_what_is_updated_in_place() -> None:
+    old = np.array([[3, -4, 5]])
+    state = tensordsl.shared(old)
+    x = T.matrix()
+    out = state / (1.0 + abs(state))
+    update = state // (1 + T.argmin(x, axis=0))
+    result = call([x], out, np.array([[1.0, 2, 3], [0, 3, 4]]), updates={state: update})
+    np.testing.assert_array_equal(result, old / (1 + abs(old)))
+    np.testing.assert_array_equal(state.get_value(), old // [[2, 1, 1]])
+
+
+def test_softmax_in_place_beside_what_else_is_read_of_it() -> None:
+    old = np.random.default_rng(0).normal(size=(4, 5, 6))
+    state = tensordsl.shared(old)
+    centred = state - T.max(state, axis=0, keepdims=True)
+    result = call([], centred + 1, updates={state: T.nnet.softmax(centred, axis=0)})
+    want = old - old.max(axis=0)
+    np.testing.assert_allclose(result, want + 1, rtol=1e-14)
+    np.testing.assert_allclose(state.get_value(), np.exp(want) / np.exp(want).sum(axis=0), rtol=1e-14)
+
+
+def test_a_loop_hands_on_a_transposed_product_before_its_storage_is_used_again() -> None:
+    a, b = T.matrix(), T.matrix()
+    p, q = T.matrix(), T.matrix()
+    first, second = make_loop(2, loop_index(), [p, q], [a, b], [T.dot(p, q).T, q + T.dot(q, p)])
+    x, y = np.array([[1.0, 2], [3, 4]]), np.array([[0.5, -1], [2, 0]])
+    for f in (first, second):
+        got = call([a, b], f, x, y)
+        u, v = x, y
+        for _ in range(2):
+            u, v = (u @ v).T, v + v @ u
+        np.testing.assert_allclose(got, u if f is first else v, rtol=1e-13)
+    both = call([a, b], [first, second], x, y)
+    np.testing.assert_allclose(both[0], u, rtol=1e-13)
+    np.testing.assert_allclose(both[1], v, rtol=1e-13)
+
+
+def test_an_indexed_load_of_positions_and_of_what_the_function_computes() -> None:
+    n, k = T.ivector(), T.lvector()
+    np.testing.assert_array_equal(call([n, k], T.arange(n.shape[0])[k], np.zeros(4, "int32"), np.array([2, 0])), [2, 0])
+    x = T.vector()
+    y = T.exp(x)
+    got = call([x, k], [y, y[k]], np.array([0.0, 1, 2]), np.array([2, 2, 0]))
+    np.testing.assert_array_equal(got[1], got[0][[2, 2, 0]])
+
+
+def test_a_known_branch_may_have_another_shape_than_the_other() -> None:
+    x = T.matrix()
+    np.testing.assert_array_equal(call([x], ifelse(1, x, T.zeros((7, 7))), np.ones((2, 3))), np.ones((2, 3)))
+
+
+def test_equal_dtypes_that_are_different_objects_are_one() -> None:
+    x = T.TensorType("int64", (None,))()
+    assert call([x], x + 1, np.zeros(2, np.longlong)).tolist() == [1, 1]
+    y = T.bvector()
+    assert call([y], y, np.ones(2, "int8").astype(np.dtype("int8").newbyteorder())).tolist() == [1, 1]
