@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
+from zlib import crc32
 
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
 
@@ -18,14 +20,16 @@ class Code:
 
     `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
     `block` is the label of the block that is being written: the predecessor to name in a phi.
+    `isa` names an instruction set whose own intrinsics may be used ("avx512"); "" for none, None for this machine's.
     """
 
-    def __init__(self, prefix: str = "v", inline: int = INLINE) -> None:
+    def __init__(self, prefix: str = "v", inline: int = INLINE, isa: str | None = None) -> None:
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.functions: dict[str, str] = {}
         self.inline = inline
         self.block = "entry"
+        self.isa = host_isa() if isa is None else isa
         self._prefix = prefix
         self._count = 0
 
@@ -82,6 +86,13 @@ class Code:
         return "\n".join(self.lines)
 
 
+@cache
+def host_isa() -> str:
+    from tensordsl.codegen.target import native_width
+
+    return "avx512" if native_width() == 64 else ""
+
+
 MANGLED = {"bool": "i1", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
 
 
@@ -115,6 +126,11 @@ def _float_text(value: float, dtype: str) -> str:
         except OverflowError:
             value = float("inf") if value > 0 else float("-inf")
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+def hash_text(values: tuple[float, ...]) -> str:
+    """A name for a table of constants, the same in every process."""
+    return f"{crc32(struct.pack(f'<{len(values)}d', *values)):08x}"
 
 
 def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> str:

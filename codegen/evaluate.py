@@ -45,6 +45,8 @@ def apply(op: str, type: str, *operands: Array) -> Array:
 
 
 def _apply(v: Val, operands: list[Array]) -> Array:
+    if v.op == "lookup":
+        return np.asarray(v.attr, v.type)[operands[0] % len(v.attr)]
     if v.op in CONVERSIONS:
         return CONVERSIONS[v.op](operands[0], v.type)
     return OPERATIONS[v.op](*operands)
@@ -125,6 +127,17 @@ def _sign(x: Array) -> Array:
     return x if x.dtype.kind == "b" else np.sign(x)
 
 
+def _exponent(x: Array) -> Array:
+    e = np.frexp(x)[1] - 1
+    return np.where(np.isfinite(x) & (x != 0), e.astype(x.dtype), np.where(x == 0, -np.inf, abs(x)))
+
+
+def _significand(x: Array) -> Array:
+    m = np.frexp(x)[0]  # in [1/2, 1)
+    m = np.where(m < 0.75, m * 2, m)
+    return np.where((x == 0) | (x == np.inf), np.copysign(1, x), np.where(x < 0, np.nan, m))
+
+
 def _sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
@@ -137,6 +150,42 @@ def _softplus(x: Array) -> Array:
 def _elementwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
     """A function of Python floats over an array, computed in double precision."""
     return lambda x: np.vectorize(function, otypes=[np.float64])(x)
+
+
+def _log1mexp(x: Array) -> Array:
+    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+def _erfinv(x: float) -> float:
+    """By Newton's method on erf (below 1/2) or on the logarithm of erfc."""
+    a = abs(x)
+    if not a < 1.0:
+        return x * math.inf if a == 1.0 else math.nan
+    y = math.sqrt(-math.log((1.0 - a) * (1.0 + a)) * math.pi) / 2
+    for _ in range(8):
+        slope = 2 / math.sqrt(math.pi) * math.exp(-y * y)
+        if a < 0.5:
+            y -= (math.erf(y) - a) / slope
+        else:
+            y += math.log(math.erfc(y) / (1.0 - a)) * math.erfc(y) / slope
+    return math.copysign(y, x)
+
+
+def _erfcx(x: float) -> float:
+    if x < 25.0:
+        try:
+            return math.exp(x * x) * math.erfc(x)
+        except OverflowError:
+            return math.inf
+    w = 0.5 / (x * x)  # the asymptotic series
+    return (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w)))) / (x * math.sqrt(math.pi)) if x == x else x
+
+
+def _gamma(x: float) -> float:
+    try:
+        return math.gamma(x)
+    except (ValueError, OverflowError):  # poles, -inf; too large
+        return math.copysign(math.inf, x) if x == 0.0 or x > 0 else math.nan
 
 
 def _gammaln(x: float) -> float:
@@ -182,11 +231,13 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "floordiv": np.floor_divide, "mod": np.remainder, "fmod": np.fmod,
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "shl": np.left_shift, "shr": np.right_shift,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "exponent": _exponent, "significand": _significand, "ldexp": lambda x, n: np.ldexp(x, n.astype(np.int32)),
     "minimum": np.minimum, "maximum": np.maximum, "copysign": np.copysign, "select": np.where, "fma": _fma,
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
     "log1p": np.log1p, "pow": np.power, "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin,
     "arccos": np.arccos, "arctan": np.arctan, "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh, "cbrt": np.cbrt,
     "sigmoid": _sigmoid, "softplus": _softplus, "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
+    "log1mexp": _log1mexp, "erfinv": _elementwise(_erfinv), "erfcx": _elementwise(_erfcx), "gamma": _elementwise(_gamma),
     "gammaln": _elementwise(_gammaln), "digamma": _elementwise(_digamma),
 }  # fmt: skip

@@ -32,7 +32,7 @@ ITEMSIZE = {"bool": 1, **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 1
 MATH = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
     "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfc",
-    "gammaln", "digamma",
+    "gammaln", "digamma", "log1mexp", "erfinv", "erfcx", "gamma",
 )  # fmt: skip
 
 LEAVES = ("param", "const", "index", "extent", "load")
@@ -42,7 +42,8 @@ ARITY = {
     **dict.fromkeys(("neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "not", "sign"), 1),
     **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "fmod", "and", "or", "xor", "shl", "shr"), 2),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "minimum", "maximum", "copysign"), 2),
-    **dict.fromkeys(("cast", "bitcast"), 1),
+    **dict.fromkeys(("cast", "bitcast", "exponent", "significand", "lookup"), 1),
+    "ldexp": 2,
     **dict.fromkeys(("select", "fma"), 3),
     **{name: 2 if name in ("pow", "arctan2") else 1 for name in MATH},
 }
@@ -172,6 +173,25 @@ class Builder:
         """x * y + z with one rounding; for our own mathematics, never for user expressions."""
         t = next(v.type for v in (x, y, z) if isinstance(v, Val))
         return self.apply("fma", *(v if isinstance(v, Val) else self.const(v, t) for v in (x, y, z)))
+
+    # The parts of floats: for our own mathematics.  Exact on every target, one instruction each where there is one.
+    def exponent(self, x: Val) -> Val:
+        """floor(log2 |x|) as a float, of subnormal numbers too; -inf of 0, inf of an infinity."""
+        return self.apply("exponent", x)
+
+    def significand(self, x: Val) -> Val:
+        """x / 2^k in [3/4, 3/2), x > 0; 1 of inf, 1 with the sign of zeros, nan of negative numbers."""
+        return self.apply("significand", x)
+
+    def ldexp(self, x: Val, n: Val) -> Val:
+        """x 2^n for a whole float n, |n| at most twice the largest exponent; one rounding for x near 1, or if exact."""
+        return self.apply("ldexp", x, n)
+
+    def lookup(self, table: Sequence[float], index: Val) -> Val:
+        """table[index mod its length], of 16 or 32 float64 or 32 float32; `index` is an integer of the floats' width."""
+        type = {"int64": "float64", "int32": "float32"}[index.type]
+        assert len(table) in {"float64": (16, 32), "float32": (32,)}[type]
+        return self.make("lookup", type, (index,), tuple(table))
 
     def cast(self, x: Val, type: str) -> Val:
         return x if x.type == type else self.apply("cast", x, type=type)

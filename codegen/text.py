@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from tensordsl.codegen.code import TYPES, Code, constant, llvm_type, load, memory_type, splat, store
-from tensordsl.codegen.math import EXPANSIONS, SLOW, remainder
+from tensordsl.codegen.code import TYPES, Code, constant, hash_text, llvm_type, load, memory_type, splat, store
+from tensordsl.codegen.math import EXPANSIONS, GUARDS, RARE, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val
 
 __all__ = [
@@ -66,30 +66,30 @@ def math_symbol(name: str, dtype: str, W: int) -> str:
     return f"tds_{name}_{dtype}_{W}"
 
 
-def math_definition(name: str, dtype: str, W: int) -> str:
+def math_definition(name: str, dtype: str, W: int, isa: str = "") -> str:
     """The internal function `math_symbol` (and those it calls are in `Code.functions` of who calls it)."""
-    return _definition(name, dtype, W)[0]
+    return _definition(name, dtype, W, isa)[0]
 
 
 @lru_cache(maxsize=512)
-def _expansion(table: str, name: str, dtype: str) -> tuple[tuple[Val, ...], Val]:
+def _expansion(tier: str, name: str, dtype: str) -> tuple[tuple[Val, ...], list[Val]]:
     b = Builder()
     params = tuple(b.param(f"x{i}", dtype) for i in range(ARITY[name]))
-    row = EXPANSIONS[name] if table == "fast" else SLOW[name][table == "slow"]
-    return params, row(b, *params)
+    rows = {"fast": EXPANSIONS, "guard": GUARDS, "slow": SLOW}
+    return params, [rows[part][name](b, *params) for part in tier.split(" and ")]
 
 
-def _expand(code: Code, table: str, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    params, root = _expansion(table, name, dtype)
+def _expand(code: Code, tier: str, name: str, dtype: str, W: int, operands: list[str]) -> list[str]:
+    params, roots = _expansion(tier, name, dtype)
     env = {id(p): x for p, x in zip(params, operands, strict=True)}
-    emit(code, [root], env, W)
-    return env[id(root)]
+    emit(code, roots, env, W)
+    return [env[id(root)] for root in roots]
 
 
 def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_place: bool) -> str:
     if in_place:
-        return _expand(code, "fast", name, dtype, W, operands)
-    text, declarations, functions = _definition(name, dtype, W)
+        return _expand(code, "fast", name, dtype, W, operands)[0]
+    text, declarations, functions = _definition(name, dtype, W, code.isa)
     code.functions[math_symbol(name, dtype, W)] = text
     code.functions |= functions
     code.declarations |= declarations
@@ -98,14 +98,14 @@ def _math(code: Code, name: str, dtype: str, W: int, operands: list[str], in_pla
 
 
 @lru_cache(maxsize=512)
-def _definition(name: str, dtype: str, W: int) -> tuple[str, dict[str, str], dict[str, str]]:
-    code, operands, t = Code(), [f"%x{i}" for i in range(ARITY[name])], llvm_type(dtype, W)
+def _definition(name: str, dtype: str, W: int, isa: str) -> tuple[str, dict[str, str], dict[str, str]]:
+    code, operands, t = Code(isa=isa), [f"%x{i}" for i in range(ARITY[name])], llvm_type(dtype, W)
     if name == "fmod":
         result = _fmod_body(code, dtype, W)
     elif name in SLOW:
         result = _two_tiers(code, name, dtype, W, operands)
     else:
-        result = _expand(code, "fast", name, dtype, W, operands)
+        (result,) = _expand(code, "fast", name, dtype, W, operands)
     return _function(code, math_symbol(name, dtype, W), t, operands, result), code.declarations, code.functions
 
 
@@ -121,8 +121,7 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
     That is a function of its own so that the fast path has no stack frame.
     """
     t = llvm_type(dtype, W)
-    fast = _expand(code, "fast", name, dtype, W, operands)
-    guard = _expand(code, "guard", name, dtype, W, operands)
+    fast, guard = _expand(code, "fast and guard", name, dtype, W, operands)
     slow, done, before = code.label("slow"), code.label("done"), code.block
     code.do(f"br i1 {code.any(guard, W)}, label %{slow}, label %{done}")
     code.place(slow)
@@ -134,17 +133,19 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
 
 
 def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    """The symbol of the slow expansion: scalar code, called lane by lane, since it is long and compiling it is dear."""
-    body, symbol, t = Code(), math_symbol(name + "_slow", dtype, W), TYPES[dtype]
-    if W == 1:
-        result = _expand(body, "slow", name, dtype, 1, operands)
+    """The symbol of the slow expansion; of `RARE` functions scalar code, called lane by lane: it is long and compiling
+    it is dear."""
+    body, symbol, t = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W), TYPES[dtype]
+    if W == 1 or name not in RARE:
+        (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:
         assert len(operands) == 1, name
         scalar = _slow_function(code, name, dtype, 1, operands)
         result = _lane_by_lane(body, scalar, t, W, operands[0])
     code.need(body)
     # `optnone`: what runs once in a million calls is not worth the compiler's time.
-    code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result, " optnone")
+    attributes = " optnone" if name in RARE else ""
+    code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result, attributes)
     return symbol
 
 
@@ -201,6 +202,8 @@ Row = Callable[[Code, str, str, "list[str]", int], str]
 def _operation(code: Code, v: Val, operands: list[str], W: int) -> str:
     if v.op in ("shl", "shr") and v.args[1].op == "const":
         return _shift_constant(code, v, operands, W)
+    if v.op == "lookup":
+        return _lookup(code, v, operands[0], W)
     # The operands' type: of `select` the last one's.
     return OPERATIONS[v.op](code, v.args[-1].type, v.type, operands, W)
 
@@ -391,6 +394,107 @@ def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[
     return _dag(code, dtype, W, [*x, _math(code, "fmod", dtype, W, x, in_place=False)], make)
 
 
+# Parts of floats and tables
+
+
+def _chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[..., str]) -> str:
+    """`call` on 512 bits at a time of vectors of such pieces; floats of `dtype` result."""
+    n = 64 // ITEMSIZE[dtype]
+    if n == W:
+        return call(*operands)
+    results, kinds = [], [dtype] * len(operands)
+    for k in range(0, W, n):
+        lanes = ", ".join(f"i32 {k + i}" for i in range(n))
+        pieces = []
+        for x, kind in zip(operands, kinds, strict=True):
+            t = llvm_type(kind, W)
+            pieces.append(code.op(f"shufflevector {t} {x}, {t} poison, <{n} x i32> <{lanes}>"))
+        results.append(call(*pieces))
+    while len(results) > 1:
+        t, lanes = llvm_type(dtype, n), ", ".join(f"i32 {i}" for i in range(2 * n))
+        results = [
+            code.op(f"shufflevector {t} {a}, {t} {b}, <{2 * n} x i32> <{lanes}>")
+            for a, b in zip(results[::2], results[1::2], strict=True)
+        ]
+        n *= 2
+    return results[0]
+
+
+def _has_avx512(code: Code, dtype: str, W: int) -> bool:
+    return code.isa == "avx512" and W * ITEMSIZE[dtype] % 64 == 0
+
+
+def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
+    """An operation on the exponent and the significand: AVX-512's instruction, or a DAG with the same results."""
+
+    def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
+        if not _has_avx512(code, dtype, W):
+            return _dag(code, dtype, W, x, generic)
+        n, suffix = 64 // ITEMSIZE[dtype], "pd" if dtype == "float64" else "ps"
+        t, symbol = llvm_type(dtype, n), f"llvm.x86.avx512.mask.{name}.{suffix}.512"
+        extra = "i32, " if immediate else ""
+        kinds = f"{', '.join([t] * len(x))}, {extra}{t}, i{n}, i32"
+        code.declarations.setdefault(symbol, f"declare {t} @{symbol}({kinds})")
+        rest = [f"i32 {immediate}"] if immediate else []
+
+        def call(*pieces: str) -> str:
+            operands = [*(f"{t} {p}" for p in pieces), *rest, f"{t} zeroinitializer", f"i{n} -1", "i32 4"]
+            return code.call(symbol, t, *operands)
+
+        return _chunks(code, dtype, W, x, call)
+
+    return row
+
+
+def _lookup(code: Code, v: Val, index: str, W: int) -> str:
+    """An entry of a constant table per lane: AVX-512's permutation of two registers, or loads."""
+    dtype, size = v.type, len(v.attr)
+    itype = v.args[0].type
+    if not _has_avx512(code, dtype, W):
+        return _load_lanes(code, v, index, W)
+    n = 64 // ITEMSIZE[dtype]
+    t, i = llvm_type(dtype, n), llvm_type(itype, n)
+    registers = [
+        f"<{', '.join(f'{TYPES[dtype]} {constant(x, dtype)}' for x in v.attr[k : k + n])}>" for k in range(0, size, n)
+    ]
+    symbol = f"llvm.x86.avx512.vpermi2var.{'pd' if dtype == 'float64' else 'ps'}.512"
+    code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}, {t})")
+    # An integer vector, split like one of floats.
+    as_float = _bitcast(code, itype, dtype, [index], W)
+
+    def call(piece: str) -> str:
+        at = _bitcast(code, dtype, itype, [piece], n)
+        halves = [
+            code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
+            for low, high in zip(registers[::2], registers[1::2], strict=True)
+        ]
+        if len(halves) == 1:
+            return halves[0]
+        bit = code.op(f"and {i} {at}, {constant(2 * n, itype, n)}")
+        upper = code.op(f"icmp ne {i} {bit}, zeroinitializer")
+        return code.op(f"select {llvm_type('bool', n)} {upper}, {t} {halves[1]}, {t} {halves[0]}")
+
+    return _chunks(code, dtype, W, [as_float], call)
+
+
+def _load_lanes(code: Code, v: Val, index: str, W: int) -> str:
+    dtype, itype, size, t = v.type, v.args[0].type, len(v.attr), TYPES[v.type]
+    symbol = f"tds_table_{hash_text(v.attr)}_{dtype}"
+    entries = ", ".join(f"{t} {constant(x, dtype)}" for x in v.attr)
+    code.functions[symbol] = f"@{symbol} = internal unnamed_addr constant [{size} x {t}] [{entries}], align 64\n"
+    vector, lane_type = llvm_type(itype, W), TYPES[itype]
+    index = code.op(f"and {vector} {index}, {constant(size - 1, itype, W)}")
+    result = "poison"
+    for lane in range(W):
+        i = index if W == 1 else code.op(f"extractelement {vector} {index}, i32 {lane}")
+        at = code.op(f"getelementptr {t}, ptr @{symbol}, {lane_type} {i}")
+        value = load(code, at, dtype)
+        if W == 1:
+            return value
+        result = code.op(f"insertelement {llvm_type(dtype, W)} {result}, {t} {value}, i32 {lane}")
+    return result
+
+
 # Casts
 
 
@@ -466,6 +570,8 @@ OPERATIONS: dict[str, Row] = {
     "and": _binary("", "and", "and", "and"), "or": _binary("", "or", "or", "or"),
     "xor": _binary("", "xor", "xor", "xor"),
     "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
+    "exponent": _part("getexp", parts.exponent), "ldexp": _part("scalef", parts.ldexp),
+    "significand": _part("getmant", parts.significand, "11"),  # 11: in [3/4, 3/2), nan of negative numbers
     "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
     **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": _cast, "bitcast": _bitcast,
 }  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 import mpmath as mp
 
 mp.mp.prec = 200
-TINY = mp.mpf(10) ** -22
+TINY = mp.mpf(10) ** -18
 
 
 def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[Any], Any] | None = None) -> list[Any]:
@@ -73,19 +73,85 @@ def by_root(f: Callable[[Any], Any], limit: Any) -> Callable[[Any], Any]:
     return at_zero(lambda z: f(mp.sqrt(z)), limit)
 
 
-LOG_3 = mp.mpf(2) / 3
+def log_rest(f: Any) -> Any:
+    return (mp.log1p(f) - f) / f**2
 
 
-def log_rest(s: Any) -> Any:
-    return ((mp.log((1 + s) / (1 - s)) - 2 * s) / s) / s**2
+def log_pow_rest(f: Any) -> Any:
+    return 2 * (mp.log1p(f) - f + f * f / 2) / f**3
 
 
-def log2_by_s(s: Any) -> Any:
-    return mp.log((1 + s) / (1 - s), 2) / s
+def log_entries(count: int) -> list[float]:
+    """Reciprocals r of m in [3/4, 3/2) by the leading bits of m's significand, so that m r - 1 is exact, in [-w, 2 w),
+    w = 1 / (2 count); r is 1 around 1."""
+    w, result = 1 / (2 * count), []
+    for i in range(count):
+        scale = 1.0 if i < count // 2 else 0.5
+        low, high = (1 + i / count) * scale, (1 + (i + 1) / count) * scale
+        unit = w if scale == 1.0 else 2 * w
+        best = min((j * unit for j in range(1, 4 * count)), key=lambda r: max(high * r - 1 - 2 * w, -w - low * r + 1))
+        best = 1.0 if i in (0, count - 1) else best
+        assert -w <= low * best - 1 and high * best - 1 <= 2 * w, (i, best)
+        result.append(best)
+    return result
+
+
+def tables() -> dict[str, dict[str, list[float]]]:
+    """-log(r) in heads that k LN2[0] can be added to without an error, and tails; for three bases."""
+    result: dict[str, dict[str, list[float]]] = {}
+    for name, counts in (("", {"float64": 16, "float32": 32}), ("FINE_", {"float64": 32})):
+        result[f"{name}RECIPROCAL"] = {t: log_entries(n) for t, n in counts.items()}
+        bases = {"LN": (1, 42, 16), "LOG2": (mp.log(2), 42, 16), "LOG10": (mp.log(10), 43, 17)}
+        for base, (divisor, *units) in bases.items():
+            if name and base != "LN":
+                continue
+            heads, tails = {}, {}
+            for t, unit in zip(counts, units, strict=False):
+                exact = [-mp.log(mp.mpf(r)) / divisor for r in log_entries(counts[t])]
+                heads[t] = [float(mp.nint(x * mp.mpf(2) ** unit) / mp.mpf(2) ** unit) for x in exact]
+                rests = [float(x - mp.mpf(h)) for x, h in zip(exact, heads[t], strict=True)]
+                tails[t] = rests if t == "float64" else [to_float32(x) for x in rests]
+            result[f"{name}{base}_HEADS"], result[f"{name}{base}_TAILS"] = heads, tails
+    return result
 
 
 def scaled_erfc(x: Any) -> Any:
     return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
+
+
+def inverse_erf_by_log(w: Any) -> Any:
+    """erfinv(x) / x where w = -log(1 - x^2)"""
+    if w < TINY:
+        return mp.sqrt(mp.pi) / 2
+    x = mp.sqrt(-mp.expm1(-w))
+    return erfinv(x, mp.exp(-w) / (1 + x)) / x
+
+
+def inverse_erf_of_root(s: Any) -> Any:
+    """erfinv(x) where s^2 = -log(1 - x^2)"""
+    return inverse_erf_by_log(s * s) * mp.sqrt(-mp.expm1(-s * s))
+
+
+def erfinv(x: Any, rest: Any) -> Any:
+    """Newton's method from mpmath's or, near 1, on the logarithm of erfc; `rest` is 1 - x."""
+    if x < mp.mpf("0.9"):
+        return mp.erfinv(x)
+    y = mp.sqrt(-mp.log(rest))
+    for _ in range(60):
+        c = mp.erfc(y)
+        step = (mp.log(c) - mp.log(rest)) * c * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+        y += step
+        if abs(step) < mp.mpf(10) ** -50:
+            break
+    return y
+
+
+def gamma_far(w: Any) -> Any:
+    """gamma(z) / (sqrt(2 pi) z^(z - 1/2) exp(-z)) as a function of w = 1/z"""
+    if w < TINY:
+        return mp.mpf(1)
+    z = 1 / w
+    return mp.exp(mp.loggamma(z) - ((z - mp.mpf(1) / 2) * mp.log(z) - z + mp.log(2 * mp.pi) / 2))
 
 
 def stirling_rest(w: Any) -> Any:
@@ -122,27 +188,34 @@ def digamma_near(u: Any) -> Any:
 
 
 def polynomials() -> dict[str, tuple[Any, ...]]:
-    """name -> (f, low, high, degree for float64, degree for float32 or None)"""
+    """name -> (f, low, high or one for each type, degrees for float64 and float32, the error's weight if any)"""
     ln2, pi = mp.log(2) / 2 * mp.mpf("1.002"), mp.pi
-    small_log = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mp.mpf("1.001")
+    w16, w32 = mp.mpf(1) / 32, mp.mpf(1) / 64
     quarter = (pi / 4 * mp.mpf("1.001")) ** 2
     eighth = mp.tan(pi / 8) ** 2 * mp.mpf("1.001")
     return {
-        "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 10, 5),
-        "LOG": (by_root(log_rest, LOG_3), 0, small_log, 7, 3),
-        "LOG_POW": (by_root(lambda s: (log_rest(s) - LOG_3) / s**2, mp.mpf(2) / 5), 0, mp.mpf("0.04004"), 7, None),
-        # For float32 pow in float64: log2(m) / s and 2^f.
-        "LOG2_SHORT": (by_root(log2_by_s, 2 / mp.log(2)), 0, small_log, 5, None),
-        "EXP2_SHORT": (lambda f: mp.mpf(2) ** f, -mp.mpf("0.5"), mp.mpf("0.5"), 7, None),
+        "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 9, 4),
+        "EXPM1": (at_zero(lambda r: (mp.expm1(r) - r - r * r / 2) / r**3, mp.mpf(1) / 6), -ln2, ln2, 9, 4),
+        "LOG": (at_zero(log_rest, -mp.mpf(1) / 2), -w16, 2 * w16, 9, 4),
+        "LOG_POW": (at_zero(log_pow_rest, mp.mpf(2) / 3), -w32, 2 * w32, 8, 3),
         "SIN": (by_root(lambda x: (mp.sin(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, quarter, 6, 3),
         "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),
         "ATAN": (by_root(lambda x: (mp.atan(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, eighth, 10, 4),
         "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
         "ASINH": (by_root(lambda x: (mp.asinh(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 11, 5),
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 6, 3),
-        "CBRT": (lambda m: mp.cbrt(m), 1, 2, 5, 5),
+        "TAN": (by_root(lambda x: (mp.tan(x) / x - 1) / x**2, mp.mpf(1) / 3), 0, quarter, 14, 6),
+        "TANH": (by_root(lambda x: (mp.tanh(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, mp.mpf("0.626") ** 2, 10, 4),
+        "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, 4),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
+        "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
+        "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), 0, mp.mpf(1) / 2, 14, 7),
+        "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
+        "ERFINV_MIDDLE": (lambda s: inverse_erf_of_root(s + mp.mpf("3.2")), mp.mpf("-0.76"), mp.mpf("0.91"), 21, 9),
+        "ERFINV_FAR": (lambda s: inverse_erf_of_root(s + 5), mp.mpf("-0.91"), mp.mpf("1.1"), 19, None),
+        "GAMMA": (lambda u: mp.gamma(u + mp.mpf("2.5")), mp.mpf("-0.5"), mp.mpf("0.5"), 17, None),
+        "GAMMA_FAR": (gamma_far, 0, mp.mpf(1) / 8, 13, None),
         "GAMMALN": (gammaln_near, -1, mp.mpf("0.5"), 23, None),
         "STIRLING": (stirling_rest, 0, mp.mpf(1) / 63, 6, None),
         "DIGAMMA": (digamma_near, 1 - ROOT, 2 - ROOT, 20, None),
@@ -155,9 +228,10 @@ def constants() -> dict[str, dict[str, list[float]]]:
     table = {
         "LN2": (mp.log(2), 2, 11, 8), "LN2_FULL": (mp.log(2), 2, 0, 0), "PI_2": (mp.pi / 2, 3, 0, 0),
         "PI": (mp.pi, 2, 0, 0),
-        "LOG2E": (1 / mp.log(2), 2, 0, 0), "TWO_THIRDS": (LOG_3, 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
+        "LOG2E": (1 / mp.log(2), 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
         "LOG10_2": (mp.log10(2), 2, 11, 8), "LOG10E": (1 / mp.log(10), 2, 0, 0),
-        "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0),
+        "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0), "ROOT_2PI": (mp.sqrt(2 * mp.pi), 2, 0, 0),
+        "PER_ROOT_PI": (1 / mp.sqrt(mp.pi), 2, 0, 0),
     }  # fmt: skip
     return {
         k: {"float64": split(v, parts, 53, t64), "float32": split(v, parts, 24, t32)}
@@ -177,11 +251,14 @@ def main() -> None:
     print("\n# ruff: noqa: E501")
     for name, constant in constants().items():
         write(name, constant)
-    for name, (f, low, high, *degrees) in polynomials().items():
-        table = {}
-        for dtype, degree in zip(("float64", "float32"), degrees, strict=True):
+    for name, table in tables().items():
+        write(name, table)
+    for name, (f, low, highs, *degrees) in polynomials().items():
+        table, weight = {}, degrees.pop() if len(degrees) == 3 else None
+        highs = highs if isinstance(highs, tuple) else (highs, highs)
+        for dtype, degree, high in zip(("float64", "float32"), degrees, highs, strict=True):
             if degree is not None:
-                values = fit(f, low, high, degree)
+                values = fit(f, low, high, degree, weight)
                 table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
         write(name, table)
     mp.mp.prec = 1500

@@ -6,16 +6,15 @@ bits of a magic number, so no conversion instruction is needed.
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import EXP, LN2, LN2_FULL, LOG2E, SINH
-from tensordsl.codegen.math.logarithm import log1p
+from tensordsl.codegen.math.coefficients import EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH
+from tensordsl.codegen.math.logarithm import log1p, log_of_two
 from tensordsl.codegen.math.parts import (
+    FORMATS,
     clamp,
     fast_two_sum,
-    integer_of_magic,
     polynomial,
-    power_of_two,
     round_by_magic,
-    scale,
+    round_to_multiple,
     two_product,
 )
 from tensordsl.codegen.scalar import Builder, Val
@@ -25,7 +24,7 @@ LIMITS = {"float64": (-746.0, 710.0), "float32": (-105.0, 89.5)}
 EXP2_LIMITS = {"float64": (-1076.0, 1025.0), "float32": (-151.0, 129.0)}
 # Below these |x| expm1(x) and sinh(x) are x.
 NEGLIGIBLE = {"float64": 2.0**-54, "float32": 2.0**-25}
-# Beyond these |x| expm1(-|x|) is -1, tanh is 1.
+# Beyond these |x| expm1(-|x|) is -1, beyond half of them tanh is 1.
 SATURATED = {"float64": 40.0, "float32": 18.0}
 
 
@@ -36,10 +35,10 @@ def reduced_rest(b: Builder, r: Val, tail: Val) -> Val:
 
 
 def reduce_by_ln2(b: Builder, x: Val) -> tuple[Val, Val, Val]:
-    """(r, tail, n): x = n ln2 + r + tail."""
-    n, bits = round_by_magic(b, x, LOG2E[x.type][0])
+    """(r, tail, n): x = n ln2 + r + tail, n a float."""
+    n = round_to_multiple(b, x, LOG2E[x.type][0])
     high, low = LN2[x.type]
-    return b.fma(n, -high, x), b.mul(n, -low), integer_of_magic(b, bits, x.type)
+    return b.fma(n, -high, x), b.mul(n, -low), n
 
 
 def one_plus(b: Builder, r: Val, rest: Val) -> Val:
@@ -50,7 +49,6 @@ def one_plus(b: Builder, r: Val, rest: Val) -> Val:
 
 def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val]:
     """(head, tail, n): exp(x + low) = (head + tail) 2^n for |low| far below |x|, head in [0.6, 1.5]."""
-    x = clamp(b, x, *LIMITS[x.type])
     r, tail, n = reduce_by_ln2(b, x)
     if low is not None:
         tail = b.add(tail, low)
@@ -58,35 +56,26 @@ def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val
     return head, b.add(error, reduced_rest(b, r, tail)), n
 
 
-def exp_of_sum(b: Builder, x: Val, low: Val | None = None) -> Val:
-    head, tail, n = exp_parts(b, x, low)
-    return scale(b, b.add(head, tail), n)
+def exp_of_sum(b: Builder, x: Val, low: Val) -> Val:
+    """exp(x + low) for x within LIMITS."""
+    r, tail, n = reduce_by_ln2(b, x)
+    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, b.add(tail, low))), 1.0), n)
 
 
 def exp(b: Builder, x: Val) -> Val:
-    return exp_of_sum(b, x)
+    r, tail, n = reduce_by_ln2(b, clamp(b, x, *LIMITS[x.type]))
+    # The last two sums err by a quarter and a half of an ulp.
+    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, tail)), 1.0), n)
 
 
 def exp2(b: Builder, x: Val) -> Val:
     x = clamp(b, x, *EXP2_LIMITS[x.type])
-    n, bits = round_by_magic(b, x, 1.0)
+    n = b.rint(x)
     f = b.sub(x, n)  # exact
     high, low = LN2_FULL[x.type]
     r, error = two_product(b, f, b.const(high, x.type))
     tail = b.fma(f, low, error)
-    return scale(b, one_plus(b, r, reduced_rest(b, r, tail)), integer_of_magic(b, bits, x.type))
-
-
-def expm1_parts(b: Builder, x: Val) -> tuple[Val, Val]:
-    """(y, e): expm1(x) = y + e for x <= 700, not below -SATURATED; e is at most an ulp of y or so.
-
-    With s = 2^n: (s - 1 + s r) + s rest; the first sum is split exactly since |s - 1| >= |s r| or n = 0.
-    """
-    r, tail, n = reduce_by_ln2(b, x)
-    rest = reduced_rest(b, r, tail)
-    s = power_of_two(b, n, x.type)
-    y, error = fast_two_sum(b, b.sub(s, 1.0), b.mul(s, r))
-    return y, b.fma(s, rest, error)
+    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, tail)), 1.0), n)
 
 
 def expm1(b: Builder, x: Val) -> Val:
@@ -94,34 +83,39 @@ def expm1(b: Builder, x: Val) -> Val:
     high = {"float64": 709.8, "float32": 88.8}[t]
     c = clamp(b, x, -SATURATED[t] - 5.0, high)
     r, tail, n = reduce_by_ln2(b, c)
-    rest = reduced_rest(b, r, tail)
+    r, tail = fast_two_sum(b, r, tail)
+    # exp(r + tail) - 1 - r as r (r/2) + small terms: an error of r^2/2 would show where 2^n is 2.
+    cubic = b.mul(b.mul(r, r), r)
+    rest = b.fma(r, b.mul(r, 0.5), b.fma(cubic, polynomial(b, r, EXPM1[t]), tail))
     # Half of everything, doubled at the end: 2^n itself may overflow.
-    s = power_of_two(b, b.sub(n, 1), t)
-    y, error = fast_two_sum(b, b.sub(s, 0.5), b.mul(s, r))
-    result = b.mul(b.add(y, b.fma(s, rest, error)), 2.0)
+    s = b.ldexp(b.const(0.5, t), n)
+    base, lost = fast_two_sum(b, s, b.const(-0.5, t))
+    y, error = fast_two_sum(b, base, b.mul(s, r))
+    result = b.mul(b.add(y, b.fma(s, rest, b.add(error, lost))), 2.0)
     result = b.select(b.gt(x, high), float("inf"), result)
     return b.select(b.lt(b.abs(x), NEGLIGIBLE[t]), x, result)
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """-E / (E + 2), E = expm1(-2|x|), with all rounding errors put back in."""
+    """|x| < 0.625: a polynomial; else 1 - 2 / (exp(2 |x|) + 1), where the quotient's errors count half or less."""
+    t = x.type
     a = b.abs(x)
-    saturated = b.gt(a, SATURATED[x.type] / 2)
-    c = b.mul(b.select(saturated, SATURATED[x.type] / 2, a), -2.0)
-    y, e = expm1_parts(b, c)
-    y, e = fast_two_sum(b, y, e)
-    d, d_low = fast_two_sum(b, b.const(2.0, x.type), y)
-    q = b.div(y, d)
-    # (y + e) / (d + d_low + e) = q + (y - q d - q d_low + e (1 - q)) / d
-    residual = b.fma(b.neg(q), d_low, b.fma(e, b.sub(1.0, q), b.fma(b.neg(q), d, y)))
-    q = b.fma(residual, _half_reciprocal(b, y), q)
-    result = b.copysign(q, x)
-    return b.select(b.eq(x, 0.0), x, result)
+    limit = SATURATED[t] / 2 + 1.0
+    c = b.mul(b.select(b.gt(a, limit), limit, a), 2.0)
+    large = b.sub(1.0, b.div(2.0, b.add(exp_moderate(b, c), 1.0)))
+    z = b.mul(x, x)
+    small = b.fma(b.mul(a, z), polynomial(b, z, TANH[t]), a)
+    return b.copysign(b.select(b.ge(a, 0.625), large, small), x)  # small of nan
 
 
-def _half_reciprocal(b: Builder, y: Val) -> Val:
-    """About 1 / (2 + y) for y in [-1, 0]: enough for a correction."""
-    return b.fma(y, b.fma(y, 0.25, -0.25), 0.5)
+def exp_moderate(b: Builder, x: Val) -> Val:
+    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows: n is added to the exponent's bits."""
+    f = FORMATS[x.type]
+    n, bits = round_by_magic(b, x, LOG2E[x.type][0])
+    high, low = LN2[x.type]
+    r = b.fma(n, -low, b.fma(n, -high, x))
+    y = b.add(b.fma(b.mul(r, r), polynomial(b, r, EXP[x.type]), r), 1.0)
+    return b.bitcast(b.add(b.bitcast(y, f.integer), b.shl(bits, f.mantissa)), x.type)
 
 
 def sinh(b: Builder, x: Val) -> Val:
@@ -143,7 +137,7 @@ def _half_exp(b: Builder, x: Val) -> Val:
     """exp(x) / 2 for x >= 0, without overflow before it must."""
     c = b.select(b.gt(x, LIMITS[x.type][1] + 1.0), LIMITS[x.type][1] + 1.0, x)
     r, tail, n = reduce_by_ln2(b, c)
-    return scale(b, one_plus(b, r, reduced_rest(b, r, tail)), b.sub(n, 1))
+    return b.ldexp(one_plus(b, r, reduced_rest(b, r, tail)), b.sub(n, 1.0))
 
 
 def sigmoid(b: Builder, x: Val) -> Val:
@@ -161,3 +155,12 @@ def softplus(b: Builder, x: Val) -> Val:
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))"""
     rest = log1p(b, exp(b, b.neg(b.abs(x))))
     return b.add(b.select(b.lt(x, 0.0), 0.0, x), rest)
+
+
+def log1mexp(b: Builder, x: Val) -> Val:
+    """log(1 - exp(x)): of -expm1(x) near 0, else of 1 - exp(x) with its error; nan for x > 0."""
+    near = b.gt(x, -0.6931471805599453)
+    e = exp(b, x)
+    u = b.sub(1.0, e)
+    error = b.sub(b.sub(1.0, u), e)
+    return log_of_two(b, b.select(near, b.sub(0.0, expm1(b, x)), u), b.select(near, 0.0, error))

@@ -1,103 +1,130 @@
-"""log, log2, log10, log1p and the inverse hyperbolic functions that are logarithms.
+"""log, log2, log10, log1p, and the logarithm in two parts that pow and gammaln need.
 
-x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1, s = f / (2 + f), z = s^2, h = f^2 / 2:
-log(1 + f) = f - h + s (h + z LOG(z)), kept as head f - h and tail.
+x = 2^k m with m in [3/4, 3/2).  The leading bits of m's significand choose r from a table, so that f = m r - 1 is exact
+and below 1/16, and the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an
+error.  Around 1, r is 1 and k is 0: there f alone decides (P. Tang, "Table-driven implementation of the logarithm
+function", 1990; the choice of r is ours).
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import LN2, LOG, LOG2E, LOG10_2, LOG10E
-from tensordsl.codegen.math.parts import FORMATS, as_float, fast_two_sum, polynomial, two_product
+from tensordsl.codegen.math import coefficients as c
+from tensordsl.codegen.math.parts import FORMATS, fast_two_sum, polynomial, two_product
 from tensordsl.codegen.scalar import Builder, Val
 
-ROOT_HALF = {"float64": 0x3FE6A09E667F3BCD, "float32": 0x3F3504F3}  # the bits of sqrt(1/2)
+INF = float("inf")
 
 
-def split_exponent(b: Builder, x: Val, low: int | None = None) -> tuple[Val, Val]:
-    """(k, m): x = 2^k m for positive x, subnormal too; k an integer, m from the float with bits `low` to twice that."""
-    f = FORMATS[x.type]
-    low = ROOT_HALF[x.type] if low is None else low
-    subnormal = b.lt(x, f.tiny)
-    bits = b.bitcast(b.select(subnormal, b.mul(x, 2.0**f.scale_up), x), f.integer)
-    k = b.shr(b.sub(bits, low), f.mantissa)
-    m = b.bitcast(b.sub(bits, b.shl(k, f.mantissa)), x.type)
-    k = b.sub(k, b.select(subnormal, b.const(f.scale_up, f.integer), b.const(0, f.integer)))
-    return k, m
+def table_index(b: Builder, m: Val, entries: int) -> Val:
+    """The leading bits of a significand; `lookup` takes it modulo the number of entries."""
+    f = FORMATS[m.type]
+    return b.shr(b.bitcast(m, f.integer), f.mantissa - (entries.bit_length() - 1))
 
 
-def log_of_one_plus(b: Builder, f: Val) -> tuple[Val, Val]:
-    """(head, tail) of log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)]."""
-    s = b.div(f, b.add(f, 2.0))
-    z = b.mul(s, s)
-    h = b.mul(b.mul(f, 0.5), f)
-    rest = b.mul(z, polynomial(b, z, LOG[f.type]))
-    head = b.sub(f, h)
-    error = b.sub(b.sub(f, head), h)
-    return head, b.fma(s, b.add(h, rest), error)
+def split(b: Builder, x: Val) -> tuple[Val, Val]:
+    """(k, m): x = 2^k m, m in [3/4, 3/2), for positive x, subnormal too; k is -inf of 0 and inf of inf, then m is 1."""
+    m = b.significand(x)
+    k = b.exponent(x)
+    return b.select(b.lt(m, 1.0), b.add(k, 1.0), k), m
 
 
-def special(b: Builder, x: Val, y: Val) -> Val:
-    """A logarithm's results at infinity, zero, negative numbers and nan."""
-    inf = float("inf")
-    y = b.select(b.lt(x, inf), y, x)
-    y = b.select(b.eq(x, 0.0), -inf, y)
-    return b.select(b.lt(x, 0.0), float("nan"), y)
+def reduced(b: Builder, x: Val) -> tuple[Val, Val, Val]:
+    """(k, index, f)"""
+    k, m = split(b, x)
+    table = c.RECIPROCAL[x.type]
+    index = table_index(b, m, len(table))
+    return k, index, b.fma(m, b.lookup(table, index), -1.0)
+
+
+def _plus_multiple(
+    b: Builder, k: Val, index: Val, f: Val, rest: Val, unit: tuple[float, ...], heads: tuple[float, ...],
+    tails: tuple[float, ...], edge: Val | None = None,
+) -> Val:  # fmt: skip
+    """k unit + (the table's entry) + f + rest; the sum of heads is 0 or not below f.
+
+    `edge` is the result where k is infinite or nan, if it is not k + f.
+    """
+    base = b.fma(k, unit[0], b.lookup(heads, index))
+    rest = b.add(rest, b.fma(k, unit[1], b.lookup(tails, index)))
+    head, error = fast_two_sum(b, base, f)
+    result = b.add(head, b.add(error, rest))
+    return b.select(b.lt(b.abs(k), INF), result, head if edge is None else edge)
+
+
+def _rest(b: Builder, f: Val) -> Val:
+    """log(1 + f) - f"""
+    return b.mul(b.mul(f, f), polynomial(b, f, c.LOG[f.type]))
 
 
 def log(b: Builder, x: Val) -> Val:
-    k, m = split_exponent(b, x)
-    head, tail = log_of_one_plus(b, b.sub(m, 1.0))
-    return special(b, x, _plus_multiple(b, as_float(b, k, x.type), LN2[x.type], head, tail))
-
-
-def _plus_multiple(b: Builder, k: Val, unit: tuple[float, ...], head: Val, tail: Val) -> Val:
-    """k unit + head + tail; k unit[0] is exact, and larger than head unless k is 0."""
-    high, error = fast_two_sum(b, b.mul(k, unit[0]), head)
-    return b.add(high, b.add(error, b.fma(k, unit[1], tail)))
+    t = x.type
+    k, index, f = reduced(b, x)
+    return _plus_multiple(b, k, index, f, _rest(b, f), c.LN2[t], c.LN_HEADS[t], c.LN_TAILS[t])
 
 
 def log2(b: Builder, x: Val) -> Val:
-    k, m = split_exponent(b, x)
-    head, tail = _times(b, *log_of_one_plus(b, b.sub(m, 1.0)), LOG2E[x.type])
-    high, error = fast_two_sum(b, as_float(b, k, x.type), head)
-    return special(b, x, b.add(high, b.add(error, tail)))
+    t = x.type
+    k, index, f = reduced(b, x)
+    head, rest = _times(b, f, _rest(b, f), c.LOG2E[t])
+    return _plus_multiple(b, k, index, head, rest, (1.0, 0.0), c.LOG2_HEADS[t], c.LOG2_TAILS[t])
 
 
 def log10(b: Builder, x: Val) -> Val:
-    k, m = split_exponent(b, x)
-    head, tail = _times(b, *log_of_one_plus(b, b.sub(m, 1.0)), LOG10E[x.type])
-    return special(b, x, _plus_multiple(b, as_float(b, k, x.type), LOG10_2[x.type], head, tail))
+    t = x.type
+    k, index, f = reduced(b, x)
+    head, rest = _times(b, f, _rest(b, f), c.LOG10E[t])
+    return _plus_multiple(b, k, index, head, rest, c.LOG10_2[t], c.LOG10_HEADS[t], c.LOG10_TAILS[t])
 
 
 def _times(b: Builder, head: Val, tail: Val, factor: tuple[float, ...]) -> tuple[Val, Val]:
     high = b.const(factor[0], head.type)
     p, error = two_product(b, head, high)
-    return p, b.add(error, b.fma(tail, high, b.mul(head, factor[1])))
+    return p, b.fma(tail, high, b.fma(head, factor[1], error))
 
 
 def log1p(b: Builder, x: Val) -> Val:
     y = log_of_sum_parts(b, x)
-    y = b.select(b.lt(x, float("inf")), y, x)
-    y = b.select(b.eq(x, -1.0), float("-inf"), y)
-    y = b.select(b.lt(x, -1.0), float("nan"), y)
-    return b.select(b.lt(b.abs(x), 2.0**-60), x, y)
+    return b.select(b.lt(b.abs(x), 2.0**-60), x, y)  # for the sign of zero, and subnormal numbers
 
 
 def log_of_sum_parts(b: Builder, x: Val, low: Val | None = None) -> Val:
-    """log(1 + x + low) for finite x > -1: u = 1 + x = 2^k m and f = m - 1 + (the rounding error of u) / 2^k."""
-    f, t, one = FORMATS[x.type], x.type, 1.0
-    u = b.add(x, one)
-    above = b.gt(x, one)
-    error = b.sub(b.select(above, one, x), b.sub(u, b.select(above, x, one)))
-    error = b.select(b.lt(u, float("inf")), error, 0.0)
-    if low is not None:
-        error = b.add(error, low)
-    bits = b.bitcast(u, f.integer)
-    k = b.shr(b.sub(bits, ROOT_HALF[t]), f.mantissa)
-    m = b.bitcast(b.sub(bits, b.shl(k, f.mantissa)), t)
-    # 2^-k of the largest k is subnormal, but there the error counts for nothing.
-    inverse = b.bitcast(b.shl(b.sub(f.bias, b.minimum(k, f.bias - 1)), f.mantissa), t)
-    g, rest = fast_two_sum(b, b.sub(m, one), b.mul(error, inverse))
-    head, tail = log_of_one_plus(b, g)
-    tail = b.add(tail, b.fma(b.neg(rest), g, rest))
-    return _plus_multiple(b, as_float(b, k, t), LN2[t], head, tail)
+    """log(1 + x + low): u = 1 + x, f = (u r - 1) + r 2^-k (the rounding error of u); all special values as log1p."""
+    u = b.add(x, 1.0)
+    above = b.gt(x, 1.0)
+    error = b.sub(b.select(above, 1.0, x), b.sub(u, b.select(above, x, 1.0)))
+    return log_of_two(b, u, error if low is None else b.add(error, low))
+
+
+def log_of_two(b: Builder, u: Val, error: Val) -> Val:
+    """log(u + error) for |error| of the order of an ulp of u."""
+    t = u.type
+    k, m = split(b, u)
+    table = c.RECIPROCAL[t]
+    index = table_index(b, m, len(table))
+    r = b.lookup(table, index)
+    f, rest = fast_two_sum(b, b.fma(m, r, -1.0), b.mul(b.ldexp(error, b.neg(k)), r))
+    rest = b.add(_rest(b, f), rest)
+    edge = b.mul(k, m)  # nan for -inf; f is nan also for inf
+    return _plus_multiple(b, k, index, f, rest, c.LN2[t], c.LN_HEADS[t], c.LN_TAILS[t], edge)
+
+
+def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
+    """log(x) of positive x as head and tail, to 2^-64 (float32: 2^-34) of it."""
+    t = x.type
+    k, m = split(b, x)
+    name = "FINE_" if t == "float64" else ""
+    r, heads, tails = (getattr(c, name + table)[t] for table in ("RECIPROCAL", "LN_HEADS", "LN_TAILS"))
+    index = table_index(b, m, len(r))
+    f = b.fma(m, b.lookup(r, index), -1.0)
+    high, low = c.LN2[t]
+    base = b.fma(k, high, b.lookup(heads, index))
+    tail = b.fma(k, low, b.lookup(tails, index))
+    # f - f^2/2 with its errors, f^3 (1/3 ...) rounded
+    half = b.mul(f, 0.5)
+    p, p_low = two_product(b, half, f)
+    s, e1 = fast_two_sum(b, base, f)
+    head = b.sub(s, p)
+    e2 = b.sub(b.sub(s, head), p)
+    cubic = b.mul(p, f)
+    tail = b.add(b.add(e1, e2), b.fma(cubic, polynomial(b, f, c.LOG_POW[t]), b.sub(tail, p_low)))
+    return fast_two_sum(b, head, tail)

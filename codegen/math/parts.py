@@ -33,14 +33,13 @@ FORMATS = {
 
 
 def polynomial(b: Builder, x: Val, coefficients: Sequence[float]) -> Val:
-    """sum c_i x^i (lowest first) in Estrin's form: a short chain, for the latency of fma."""
-    terms: list[Val | float] = list(coefficients)
-    while len(terms) > 1:
-        pairs = [b.fma(terms[i + 1], x, terms[i]) for i in range(0, len(terms) - 1, 2)]
-        terms = [*pairs, *([terms[-1]] if len(terms) % 2 else [])]
-        if len(terms) > 1:
-            x = b.mul(x, x)
-    result = terms[0]
+    """sum c_i x^i (lowest first): Horner's form in x^2 over pairs, half the chain at the price of one operation."""
+    c = list(coefficients)
+    pairs: list[Val | float] = [b.fma(c[i + 1], x, c[i]) for i in range(0, len(c) - 1, 2)] + c[len(c) & ~1 :]
+    square = b.mul(x, x)
+    result = pairs[-1]
+    for pair in reversed(pairs[:-1]):
+        result = b.fma(result, square, pair)
     return result if isinstance(result, Val) else b.const(result, x.type)
 
 
@@ -69,6 +68,11 @@ def round_by_magic(b: Builder, x: Val, factor: float) -> tuple[Val, Val]:
     return b.sub(shifted, f.magic), b.bitcast(shifted, f.integer)
 
 
+def round_to_multiple(b: Builder, x: Val, factor: float) -> Val:
+    """x * factor rounded to an integer, as a float."""
+    return round_by_magic(b, x, factor)[0]
+
+
 def integer_of_magic(b: Builder, bits: Val, type: str) -> Val:
     """The integer n in `magic` bits, sign-extended."""
     f = FORMATS[type]
@@ -79,6 +83,36 @@ def power_of_two(b: Builder, n: Val, type: str) -> Val:
     """2^n for an integer n of a normal number."""
     f = FORMATS[type]
     return b.bitcast(b.shl(b.add(n, f.bias), f.mantissa), type)
+
+
+# `exponent`, `significand` and `ldexp` for targets that have no instruction for them.
+
+
+def exponent(b: Builder, x: Val) -> Val:
+    f, a = FORMATS[x.type], b.abs(x)
+    subnormal = b.lt(a, f.tiny)
+    bits = b.bitcast(b.select(subnormal, b.mul(a, 2.0**f.scale_up), a), f.integer)
+    k = as_float(b, b.sub(b.shr(bits, f.mantissa), f.bias), x.type)
+    k = b.select(subnormal, b.sub(k, float(f.scale_up)), k)
+    k = b.select(b.eq(a, 0.0), float("-inf"), k)
+    return b.select(b.lt(a, float("inf")), k, a)
+
+
+def significand(b: Builder, x: Val) -> Val:
+    f, inf = FORMATS[x.type], float("inf")
+    one = b.copysign(b.const(1.0, x.type), x)
+    bits = b.bitcast(b.select(b.lt(x, f.tiny), b.mul(x, 2.0**f.scale_up), x), f.integer)
+    # Below 3/2 the exponent becomes that of 1, above that of 1/2.
+    rest = b.and_(bits, (1 << f.mantissa) - 1)
+    low = b.shr(rest, f.mantissa - 1)
+    m = b.bitcast(b.or_(rest, b.shl(b.sub(f.bias, low), f.mantissa)), x.type)
+    m = b.select(b.or_(b.eq(x, 0.0), b.eq(x, inf)), one, m)
+    return b.select(b.ge(x, 0.0), m, float("nan"))
+
+
+def ldexp(b: Builder, x: Val, n: Val) -> Val:
+    f = FORMATS[x.type]
+    return scale(b, x, integer_of_magic(b, b.bitcast(b.add(n, f.magic), f.integer), x.type))
 
 
 def scale(b: Builder, x: Val, n: Val) -> Val:

@@ -13,22 +13,34 @@ from tensordsl.codegen.math.coefficients import (
     DIGAMMA_ROOT,
     ERF,
     ERFC,
+    ERFCX,
+    ERFINV_FAR,
+    ERFINV_MIDDLE,
+    ERFINV_NEAR,
+    GAMMA,
+    GAMMA_FAR,
     GAMMALN,
     HALF_LOG_2PI,
+    LN2,
+    LOG_ERFC,
+    PER_ROOT_PI,
     PI,
+    ROOT_2PI,
     STIRLING,
 )
-from tensordsl.codegen.math.exponential import exp_parts
+from tensordsl.codegen.math.exponential import LIMITS, exp_moderate, exp_of_sum, exp_parts
 from tensordsl.codegen.math.inverse import in_float64
-from tensordsl.codegen.math.logarithm import log
-from tensordsl.codegen.math.parts import fast_two_sum, polynomial, round_by_magic, scale, two_product
-from tensordsl.codegen.math.power import precise_log
+from tensordsl.codegen.math.logarithm import log, precise_log
+from tensordsl.codegen.math.parts import fast_two_sum, polynomial, round_by_magic, two_product
 from tensordsl.codegen.math.trigonometric import cosine, sine
 from tensordsl.codegen.scalar import Builder, Val
 
+ERF_LIMIT = {"float64": 6.0, "float32": 4.0}  # beyond it erf is 1
+ERFC_LIMIT = {"float64": 28.0, "float32": 10.5}  # beyond it erfc is 0
 
-def _erfc_positive(b: Builder, a: Val) -> Val:
-    """erfc of a in [0, 28]: exp(-a^2) ERFC(t) / (1 + 2 a), t = (a - 4)/(a + 4)."""
+
+def _scaled_erfc(b: Builder, a: Val) -> tuple[Val, Val]:
+    """exp(a^2) erfc(a) of a in [0, 28], in two parts: ERFC(t) / (1 + 2 a), t = (a - 4)/(a + 4)."""
     one, four = b.const(1.0, a.type), b.const(4.0, a.type)
     # One division for both quotients.
     d1, d2 = b.add(a, four), b.fma(2.0, a, one)
@@ -39,18 +51,23 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
     p, p_low = fast_two_sum(b, b.const(first, a.type), b.mul(u, polynomial(b, u, rest)))
     r = b.mul(inverse, d1)
     q = b.mul(p, r)
-    q_low = b.mul(b.fma(b.neg(q), d2_low, b.add(b.fma(b.neg(q), d2, p), p_low)), r)
+    return q, b.mul(b.fma(b.neg(q), d2_low, b.add(b.fma(b.neg(q), d2, p), p_low)), r)
+
+
+def _erfc_positive(b: Builder, a: Val) -> Val:
+    """erfc of a in [0, 28]"""
+    q, q_low = _scaled_erfc(b, a)
     square, low = two_product(b, a, a)
     head, tail, n = exp_parts(b, b.neg(square), b.neg(low))
     y, y_low = two_product(b, head, q)
-    return scale(b, b.add(y, b.fma(head, q_low, b.fma(tail, q, y_low))), n)
+    return b.ldexp(b.add(y, b.fma(head, q_low, b.fma(tail, q, y_low))), n)
 
 
 def erfc(b: Builder, x: Val) -> Val:
     """erfc(-a) = 2 - erfc(a); below 1 from erf's polynomial."""
     a = b.abs(x)
-    c = b.select(b.gt(a, 28.0), 28.0, a)
-    far = _erfc_positive(b, c)
+    limit = ERFC_LIMIT[x.type]
+    far = _erfc_positive(b, b.select(b.gt(a, limit), limit, a))
     far = b.select(b.lt(x, 0.0), b.sub(2.0, far), far)
     z = b.mul(x, x)
     z = b.select(b.lt(z, 1.0), z, 1.0)
@@ -59,14 +76,16 @@ def erfc(b: Builder, x: Val) -> Val:
 
 
 def erf(b: Builder, x: Val) -> Val:
-    """Below 1: x + x ERF(x^2); beyond: 1 - erfc(|x|)."""
+    """Below 1: x + x ERF(x^2); beyond: 1 - exp(-LOG_ERFC(|x|)), where the exponential's errors count a sixth or less
+    (N. Juffa's form)."""
+    t = x.type
     a = b.abs(x)
+    limit = ERF_LIMIT[t]
     z = b.mul(x, x)
-    z = b.select(b.lt(z, 1.0), z, 1.0)
-    near = b.fma(polynomial(b, z, ERF[x.type]), a, a)
-    c = b.select(b.gt(a, 6.0), 6.0, a)
-    far = b.sub(1.0, _erfc_positive(b, c))
-    return b.copysign(b.select(b.lt(a, 1.0), near, far), x)
+    near = b.fma(polynomial(b, z, ERF[t]), a, a)
+    c = b.select(b.gt(a, limit), limit, a)
+    far = b.sub(1.0, exp_moderate(b, b.neg(polynomial(b, c, LOG_ERFC[t]))))
+    return b.copysign(b.select(b.ge(a, 1.0), far, near), x)  # near of nan
 
 
 def _sine_cosine_of_pi(b: Builder, x: Val) -> tuple[Val, Val]:
@@ -179,6 +198,108 @@ def digamma(b: Builder, x: Val) -> Val:
     return b.select(b.isnan(x), x, y)
 
 
+def erfcx(b: Builder, x: Val) -> Val:
+    """exp(x^2) erfc(x); below 1/2 a polynomial, beyond 28 the asymptotic series, below 0: 2 exp(a^2) - erfcx(a)."""
+    t, a = x.type, b.abs(x)
+    q, q_low = _scaled_erfc(b, b.select(b.gt(a, 28.0), 28.0, a))
+    near = b.select(b.lt(a, 0.5), b.fma(a, polynomial(b, a, ERFCX[t]), 1.0), b.add(q, q_low))
+    # (1 - w + 3 w^2 - 15 w^3 ...) / (sqrt(pi) a), w = 1/(2 a^2)
+    high, low = PER_ROOT_PI[t]
+    inverse = b.div(1.0, a)
+    w = b.mul(b.mul(inverse, inverse), 0.5)
+    series = b.fma(b.mul(w, polynomial(b, w, (-1.0, 3.0, -15.0, 105.0, -945.0))), high, low)
+    far = b.fma(series, inverse, b.div(high, a))
+    positive = b.select(b.gt(a, 28.0), far, near)
+    limit = LIMITS[t][1] ** 0.5
+    s = b.select(b.gt(a, limit), limit, a)
+    square, square_low = two_product(b, s, s)
+    e = exp_of_sum(b, square, square_low)
+    negative = b.mul(b.sub(e, b.mul(near, 0.5)), 2.0)
+    return b.select(b.lt(x, 0.0), negative, positive)
+
+
+def erfinv(b: Builder, x: Val) -> Val:
+    """x and x times a polynomial in w = -log(1 - x^2), beyond w = 6 a polynomial in its root (M. Giles, "Approximating
+    the erfinv function", 2010)."""
+    t, a = x.type, b.abs(x)
+    w = b.neg(log(b, b.mul(b.sub(1.0, a), b.add(a, 1.0))))
+    near = b.fma(polynomial(b, b.sub(w, 3.0), ERFINV_NEAR[t]), a, a)
+    s = b.sqrt(w)
+    y = polynomial(b, b.sub(s, 3.2), ERFINV_MIDDLE[t])
+    if t == "float64":
+        y = b.select(b.gt(s, 4.1), polynomial(b, b.sub(s, 5.0), ERFINV_FAR[t]), y)
+    y = b.select(b.eq(a, 1.0), float("inf"), b.select(b.gt(w, 6.0), y, near))
+    return b.copysign(y, x)
+
+
+def gamma(b: Builder, x: Val) -> Val:
+    """x >= 8: Stirling's form with the power in two parts; below by the recurrence from [2, 3]; x < 0 by reflection:
+    -pi / (a sin(pi a) gamma(a)).  Poles give nan, zeros an infinity of their sign."""
+    t, inf = x.type, float("inf")
+    a = b.abs(x)
+    c = b.select(b.gt(a, 185.0), 185.0, a)
+    tiny = b.lt(a, 1e-17)
+    c = b.select(tiny, 1.0, c)
+    # [2, 3]: products and quotients of at most five factors, with their errors
+    u, product, lack = c, b.const(1.0, t), b.const(0.0, t)
+    for _ in range(5):
+        above = b.gt(u, 3.0)
+        u = b.select(above, b.sub(u, 1.0), u)
+        p, e = two_product(b, product, u)
+        lack = b.select(above, b.fma(lack, u, e), lack)
+        product = b.select(above, p, product)
+    below_one, below_two = b.lt(u, 1.0), b.lt(u, 2.0)
+    d, d_low = two_product(b, u, b.add(u, 1.0))
+    d_low = b.fma(u, b.sub(u, b.sub(b.add(u, 1.0), 1.0)), d_low)
+    divisor = b.select(below_one, d, b.select(below_two, u, 1.0))
+    divisor_low = b.select(below_one, d_low, 0.0)
+    shift = b.select(below_one, b.sub(u, 0.5), b.select(below_two, b.sub(u, 1.5), b.sub(u, 2.5)))
+    first, *rest = GAMMA[t]
+    g, g_low = fast_two_sum(b, b.const(first, t), b.mul(shift, polynomial(b, shift, rest)))
+    n, n_low = two_product(b, g, product)
+    n_low = b.add(n_low, b.fma(g, lack, b.mul(g_low, product)))
+    q = b.div(n, divisor)
+    q_low = b.div(b.add(b.fma(b.neg(q), divisor, n), b.fma(b.neg(q), divisor_low, n_low)), divisor)
+    # Stirling: exp((c - 1/2) log(c) - c) sqrt(2 pi) GAMMA_FAR(1/c)
+    head, tail = precise_log(b, c)
+    y = b.sub(c, 0.5)
+    p, p_low = two_product(b, y, head)
+    exponent, e = fast_two_sum(b, p, b.neg(c))
+    low = b.fma(y, tail, b.add(p_low, e))
+    # Beyond 170 in units of 2^100: gamma overflows, but its reciprocal does not.
+    huge = b.gt(c, 170.0)
+    unit, unit_low = (b.select(huge, b.const(100 * v, t), b.const(0.0, t)) for v in LN2[t])
+    exponent, e = fast_two_sum(b, exponent, b.neg(unit))
+    low = b.add(low, b.sub(e, unit_low))
+    first, *rest = GAMMA_FAR[t]
+    w = b.div(1.0, c)
+    correction = b.mul(w, polynomial(b, w, rest))  # the first coefficient is 1
+    power = exp_of_sum(b, exponent, low)
+    high, high_low = ROOT_2PI[t]
+    large = b.fma(power, b.fma(correction, high, high_low), b.mul(power, high))
+    far = b.ge(c, 8.0)
+    positive, positive_low = b.select(far, large, q), b.select(far, 0.0, q_low)
+    sin, _ = _sine_cosine_of_pi(b, c)
+    down = b.sub(c, b.mul(b.floor(b.mul(c, 0.5)), 2.0))
+    sign = b.select(b.ge(down, 1.0), b.const(1.0, t), b.const(-1.0, t))
+    reflected = b.div(b.mul(b.div(PI[t][0], b.mul(c, sin)), sign), b.add(positive, positive_low))
+    reflected = b.select(b.eq(sin, 0.0), float("nan"), reflected)
+    reflected = b.mul(reflected, b.select(huge, b.const(2.0**-100, t), b.const(1.0, t)))
+    whole = b.mul(b.add(positive, positive_low), b.select(huge, b.const(2.0**100, t), b.const(1.0, t)))
+    result = b.select(b.lt(x, 0.0), reflected, whole)
+    result = b.select(b.and_(b.ge(x, 172.0), b.le(x, inf)), inf, result)
+    result = b.select(b.lt(x, -184.0), b.select(b.eq(b.floor(x), x), b.const(float("nan"), t), _zero(b, x)), result)
+    result = b.select(tiny, b.div(1.0, x), result)
+    return b.select(b.isnan(x), x, result)
+
+
+def _zero(b: Builder, x: Val) -> Val:
+    """What gamma underflows to: 0.0 where floor(x) is even, else -0.0."""
+    half = b.mul(b.floor(x), 0.5)
+    return b.select(b.eq(b.floor(half), half), b.const(0.0, x.type), b.const(-0.0, x.type))
+
+
 EXPANSIONS: dict[str, Callable[..., Val]] = {
     "erf": erf, "erfc": erfc, "gammaln": in_float64(gammaln), "digamma": in_float64(digamma),
+    "erfinv": erfinv, "erfcx": erfcx, "gamma": in_float64(gamma),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TWO_OVER_PI
+from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TAN, TWO_OVER_PI
 from tensordsl.codegen.math.parts import FORMATS, fast_two_sum, polynomial, round_by_magic, two_product, two_sum
 from tensordsl.codegen.scalar import Builder, Val
 
@@ -160,18 +160,11 @@ def _cosine_of(b: Builder, reduced: Reduced) -> Val:
 
 
 def _tangent_of(b: Builder, reduced: Reduced) -> Val:
-    """s/c or -c/s, both as head and tail; the quotient is corrected by its residual."""
+    """tan(r), or -1/tan(r) where n is odd."""
     r, tail, n = reduced
-    s, s_low = fast_two_sum(b, r, _sine_rest(b, r, tail))
-    w, rest = _cosine_parts(b, r, tail)
-    c, c_low = fast_two_sum(b, w, rest)
-    odd = _odd(b, n)
-    x, x_low = b.select(odd, b.neg(c), s), b.select(odd, b.neg(c_low), s_low)
-    y, y_low = b.select(odd, s, c), b.select(odd, s_low, c_low)
-    inverse = b.div(1.0, y)
-    q = b.mul(x, inverse)
-    residual = b.fma(b.neg(q), y_low, b.add(b.fma(b.neg(q), y, x), x_low))
-    return b.fma(residual, inverse, q)
+    z = b.mul(r, r)
+    tangent = b.add(r, b.fma(b.mul(r, z), polynomial(b, z, TAN[r.type]), tail))
+    return b.select(_odd(b, n), b.div(-1.0, tangent), tangent)
 
 
 def _fast(of: Callable[[Builder, Reduced], Val], odd: bool) -> Callable[[Builder, Val], Val]:
@@ -200,6 +193,5 @@ def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val
 
 _ROWS = {"sin": (_sine_of, True), "cos": (_cosine_of, False), "tan": (_tangent_of, True)}
 FAST_TIER: dict[str, Callable[..., Val]] = {name: _fast(*row) for name, row in _ROWS.items()}
-SLOW_TIER: dict[str, tuple[Callable[..., Val], Callable[..., Val]]] = {
-    name: (_guard, _slow(row[0])) for name, row in _ROWS.items()
-}
+GUARDS: dict[str, Callable[..., Val]] = dict.fromkeys(_ROWS, _guard)
+SLOW_TIER: dict[str, Callable[..., Val]] = {name: _slow(row[0]) for name, row in _ROWS.items()}

@@ -32,7 +32,30 @@ PRECISE = {
     "erfc": lambda x: mp.erfc(max(min(x, 40), -40)),
     "gammaln": lambda x: mp.re(mp.loggamma(x)),
     "digamma": mp.digamma,
+    "log1mexp": lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)),
+    "erfinv": lambda x: erfinv(x),
+    "erfcx": lambda x: (
+        mp.exp(mp.mpf(x) ** 2) * mp.erfc(x)
+        if abs(x) < 1000
+        else (1 - 1 / (2 * mp.mpf(x) ** 2) + 3 / (4 * mp.mpf(x) ** 4)) / (mp.sqrt(mp.pi) * x)
+        if x > 0
+        else mp.inf
+    ),
+    "gamma": mp.gamma,
 }
+
+
+def erfinv(x: Any) -> Any:
+    """Newton's method on the logarithm of erfc, |x| < 1."""
+    a = abs(mp.mpf(x))
+    if a < 0.9:
+        return mp.erfinv(x)
+    y = mp.sqrt(-mp.log(1 - a))
+    for _ in range(8):
+        c = mp.erfc(y)
+        y += (mp.log(c) - mp.log(1 - a)) * c * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return mp.sign(x) * y
+
 
 # name -> intervals where arguments are drawn uniformly; below, around and beyond the borders of the expansions
 RANGES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -45,6 +68,8 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "arcsinh": ((-1, 1), (-100, 100)), "arccosh": ((1, 2), (1, 100)), "cbrt": ((-10, 10), (-1e9, 1e9)),
     "sigmoid": ((-5, 5), (-750, 40)), "softplus": ((-5, 5), (-750, 40)),
     "erf": ((-1.2, 1.2), (-7, 7)), "erfc": ((-2, 6), (0, 28)),
+    "log1mexp": ((-1, 0), (-800, 0)), "erfinv": ((-1, 1), (0.9, 1), (0.99999, 1)), "erfcx": ((-2, 6), (-27, 1000)),
+    "gamma": ((0, 3), (-5, 20), (-186, 172)),
     "gammaln": ((0, 3), (-5, 20)), "digamma": ((0, 3), (-5, 20)),
 }  # fmt: skip
 
@@ -118,18 +143,25 @@ AT = {
     "erfc": {np.inf: 0.0, -np.inf: 2.0},
     "gammaln": {np.inf: np.inf, -np.inf: np.inf, 0.0: np.inf},
     "digamma": {np.inf: np.inf, -np.inf: np.nan},
+    "gamma": {np.inf: np.inf, -np.inf: np.nan},
+    "log1mexp": {0.0: -np.inf, -np.inf: 0.0, np.inf: np.nan},
+    "erfinv": {1.0: np.inf, -1.0: -np.inf, np.inf: np.nan, -np.inf: np.nan},
+    "erfcx": {np.inf: 0.0, -np.inf: np.inf},
 }
 
 
 def _precise_error(name: str, dtype: str, x: float, y: float) -> float:
     if np.isnan(x):
         return 0.0 if np.isnan(y) else np.inf
-    pole = name in ("gammaln", "digamma") and x < 0 and x == np.floor(x)
-    if x in AT[name] or pole or (name == "digamma" and x == 0.0):
-        wanted = AT[name].get(x, np.inf if name == "gammaln" else np.nan if pole else -np.copysign(np.inf, x))
+    pole = name in ("gammaln", "digamma", "gamma") and x < 0 and x == np.floor(x)
+    outside = (name == "log1mexp" and x > 0) or (name == "erfinv" and abs(x) > 1)
+    if x in AT[name] or pole or outside or (name in ("digamma", "gamma") and x == 0.0):
+        zero = np.copysign(np.inf, x if name == "gamma" else -x)
+        wanted = AT[name].get(x, np.inf if name == "gammaln" else np.nan if pole or outside else zero)
         return 0.0 if y == wanted or (np.isnan(y) and np.isnan(wanted)) else np.inf
     exact = PRECISE[name](mp.mpf(x))
-    wanted = np.array(float(exact)).astype(dtype)
+    with np.errstate(over="ignore"):
+        wanted = np.array(float(exact)).astype(dtype)
     if not np.isfinite(wanted) or not np.isfinite(y):
         return 0.0 if y == wanted else np.inf
     return float(

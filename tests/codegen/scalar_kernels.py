@@ -30,9 +30,11 @@ def target() -> tuple[Any, Any]:
     return machine(), llvm.create_lljit_compiler(machine(), use_jit_link=False)
 
 
-def kernel_text(types: list[str], make: Callable[..., Val], W: int, inline: int = 4) -> tuple[str, str]:
+def kernel_text(
+    types: list[str], make: Callable[..., Val], W: int, inline: int = 4, isa: str | None = None
+) -> tuple[str, str]:
     """(module text, result type) of k(ptr out, ptr in..., i64 n): n a multiple of W."""
-    b, code = Builder(), Code(inline=inline)
+    b, code = Builder(), Code(inline=inline, isa=isa)
     params = [b.param(f"p{i}", t) for i, t in enumerate(types)]
     root = make(b, *params)
     env: dict[int, str] = {}
@@ -62,9 +64,11 @@ done:
 class Kernel:
     """A compiled DAG: call it with arrays of one length."""
 
-    def __init__(self, types: list[str], make: Callable[..., Val], W: int, inline: int = 4) -> None:
+    def __init__(
+        self, types: list[str], make: Callable[..., Val], W: int, inline: int = 4, isa: str | None = None
+    ) -> None:
         machine, jit = target()
-        self.text, self.type = kernel_text(types, make, W, inline)
+        self.text, self.type = kernel_text(types, make, W, inline, isa)
         self.types, self.W = types, W
         module = llvm.parse_assembly(self.text)
         module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
@@ -88,5 +92,5 @@ class Kernel:
 
 
 @cache
-def math_kernel(name: str, dtype: str, W: int, inline: int = 4) -> Kernel:
-    return Kernel([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, inline)
+def math_kernel(name: str, dtype: str, W: int, inline: int = 4, isa: str | None = None) -> Kernel:
+    return Kernel([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, inline, isa)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from math_oracles import errors, grid, samples
+from math_oracles import PRECISE, errors, grid, samples
 from scalar_kernels import Kernel, math_kernel
 
-from tensordsl.codegen.evaluate import evaluate
+from tensordsl.codegen.evaluate import OPERATIONS, evaluate
 from tensordsl.codegen.math import ACCURACY, EXPANSIONS, SLOW, coefficients, complete
 from tensordsl.codegen.scalar import ARITY, MATH, Builder
 
 WIDTH = {"float64": 8, "float32": 16}
-COSTLY = ("erf", "erfc", "gammaln", "digamma")  # their oracle is mpmath
+COSTLY = tuple(PRECISE)  # their oracle is mpmath
 ALL = [(name, dtype) for name in MATH for dtype in ("float64", "float32")]
 
 
@@ -53,6 +53,34 @@ def test_result_does_not_depend_on_the_width(name, dtype):
     np.testing.assert_array_equal(math_kernel(name, dtype, 4, inline=0)(*x), wide)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", MATH)
+def test_result_is_the_same_without_instructions_of_one_target(name, dtype):
+    x = samples(name, dtype, 200)
+    W = 64 // np.dtype(dtype).itemsize
+    np.testing.assert_array_equal(math_kernel(name, dtype, W, isa="")(*x), math_kernel(name, dtype, W)(*x))
+
+
+@pytest.mark.parametrize("isa", ["", None])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_parts_of_floats(dtype, isa):
+    f = np.finfo(dtype)
+    x = np.array([0.0, -0.0, np.inf, np.nan, 0.75, 1.0, 1.4999, 1.5, 2.0, 3.0, 1e30, f.max, f.tiny, 3 * f.smallest_subnormal], dtype)  # fmt: skip
+    x = np.concatenate([x, -x])
+    for op in ("exponent", "significand"):
+        got = Kernel([dtype], lambda b, v, op=op: b.apply(op, v), 16, isa=isa)(x)
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(got, OPERATIONS[op](x))
+    n = np.arange(-40, 40).astype(dtype)
+    got = Kernel([dtype] * 2, lambda b, v, n: b.ldexp(v, n), 16, isa=isa)(np.full(80, 1.3, dtype), n * 3)
+    np.testing.assert_array_equal(got, np.ldexp(np.full(80, 1.3, dtype), (n * 3).astype(int)))
+    i = np.arange(-40, 40, dtype="int64" if dtype == "float64" else "int32")
+    for size in (16, 32) if dtype == "float64" else (32,):
+        table = tuple(k + 0.5 for k in range(size))
+        got = Kernel([str(i.dtype)], lambda b, v, table=table: b.lookup(table, v), 16, isa=isa)(i)
+        np.testing.assert_array_equal(got, np.array(table, dtype)[i % size])
+
+
 @pytest.mark.parametrize("name", [name for name in MATH if name not in SLOW])
 def test_expansion_means_the_same_in_the_evaluator(name):
     x = samples(name, "float64", 8)
@@ -67,7 +95,7 @@ def test_expansion_means_the_same_in_the_evaluator(name):
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_without_branches_the_result_is_the_same(name, dtype):
     x = samples(name, dtype, 500)
-    branchless = Kernel([dtype], lambda b, v: complete(b, name, v), 8)
+    branchless = Kernel([dtype] * ARITY[name], lambda b, *v: complete(b, name, *v), 8)
     np.testing.assert_array_equal(branchless(*x), math_kernel(name, dtype, 8)(*x))
 
 
