@@ -331,7 +331,11 @@ def _numpy_cast(x: Any, dtype: str) -> Any:
 
 # -- public functions ------------------------------------------------------------------------------------------------
 def add(x: Any, y: Any, *more: Any) -> Any:
-    """x + y (+ ...); `or` on bools."""
+    """x + y (+ ...); `or` on bools.
+
+    >>> add([1, 2], [10, 20], 100).eval()
+    array([111, 122])
+    """
     result = apply(ADD, as_variable(x), as_variable(y))
     for z in more:
         result = apply(ADD, result, as_variable(z))
@@ -339,7 +343,11 @@ def add(x: Any, y: Any, *more: Any) -> Any:
 
 
 def mul(x: Any, y: Any, *more: Any) -> Any:
-    """x * y (* ...); `and` on bools."""
+    """x * y (* ...); `and` on bools.
+
+    >>> mul([1, 2], [10, 20]).eval()
+    array([10, 40])
+    """
     result = apply(MUL, as_variable(x), as_variable(y))
     for z in more:
         result = apply(MUL, result, as_variable(z))
@@ -347,7 +355,11 @@ def mul(x: Any, y: Any, *more: Any) -> Any:
 
 
 def true_div(x: Any, y: Any) -> Any:
-    """x / y; of two integers: in `config.floatX`, or as `config.int_division` says."""
+    """x / y; of two integers: in `config.floatX`, or as `config.int_division` says.
+
+    >>> true_div([1, 3], 2).eval()
+    array([0.5, 1.5])
+    """
     x, y = as_variable(x), as_variable(y)
     if x.type.dtype in DISCRETE and y.type.dtype in DISCRETE:
         if config.int_division == "int":
@@ -363,17 +375,29 @@ def true_div(x: Any, y: Any) -> Any:
 
 
 def sub(x: Any, y: Any) -> Any:
-    """x - y."""
+    """x - y.
+
+    >>> sub([5, 3], 1).eval()
+    array([4, 2])
+    """
     return apply(SUB, as_variable(x), as_variable(y))
 
 
 def int_div(x: Any, y: Any) -> Any:
-    """The floor of x / y in the operands' common dtype; 0 for integers divided by 0."""
+    """The floor of x / y in the operands' common dtype; 0 for integers divided by 0.
+
+    >>> int_div([7, -7, 7], [2, 2, 0]).eval()
+    array([ 3, -4,  0])
+    """
     return apply(INT_DIV, as_variable(x), as_variable(y))
 
 
 def mod(x: Any, y: Any) -> Any:
-    """x - y * floor(x / y): the remainder with the sign of y."""
+    """x - y * floor(x / y): the remainder with the sign of y.
+
+    >>> mod([7, -7], 3).eval()
+    array([1, 2])
+    """
     return apply(MOD, as_variable(x), as_variable(y))
 
 
@@ -384,57 +408,101 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def pow(x: Any, y: Any) -> Any:
-    """x ** y.  Integers to integers stay integers and wrap; for y < 0 they give 1 / x truncated (0 for x == 0)."""
+    """x ** y.  Integers to integers stay integers and wrap; for y < 0 they give 1 / x truncated (0 for x == 0).
+
+    >>> pow([2, -3], 3).eval()
+    array([  8, -27])
+    """
     return apply(POW, as_variable(x), as_variable(y))
 
 
 def neg(x: Any) -> Any:
-    """-x."""
+    """-x.
+
+    >>> neg([1, -2]).eval()
+    array([-1,  2])
+    """
     return apply(NEG, as_variable(x))
 
 
 def abs_(x: Any) -> Any:
-    """The absolute value."""
+    """The absolute value.
+
+    >>> abs_([1, -2]).eval()
+    array([1, 2])
+    """
     return apply(ABS, as_variable(x))
 
 
 def sgn(x: Any) -> Any:
-    """-1, 0 or 1 with the sign of x."""
+    """-1, 0 or 1 with the sign of x.
+
+    >>> sgn([-2.5, 0.0, 4.0]).eval()
+    array([-1.,  0.,  1.])
+    """
     return apply(SGN, as_variable(x))
 
 
 def sqr(x: Any) -> Any:
-    """x * x."""
+    """x * x.
+
+    >>> sqr([2, -3]).eval()
+    array([4, 9])
+    """
     return apply(SQR, as_variable(x))
 
 
 def sqrt(x: Any) -> Any:
-    """The square root, nan below 0."""
+    """The square root, nan below 0.
+
+    >>> sqrt([4.0, 9.0]).eval()
+    array([2., 3.])
+    """
     return apply(SQRT, as_variable(x))
 
 
 def reciprocal(x: Any) -> Any:
-    """1 / x."""
+    """1 / x.
+
+    >>> reciprocal([2.0, 4.0]).eval()
+    array([0.5 , 0.25])
+    """
     return apply(RECIPROCAL, as_variable(x))
 
 
 def floor(x: Any) -> Any:
-    """The largest whole number <= x, as a float."""
+    """The largest whole number <= x, as a float.
+
+    >>> floor([1.5, -1.5]).eval()
+    array([ 1., -2.])
+    """
     return apply(FLOOR, as_variable(x))
 
 
 def ceil(x: Any) -> Any:
-    """The smallest whole number >= x, as a float."""
+    """The smallest whole number >= x, as a float.
+
+    >>> ceil([1.5, -1.5]).eval()
+    array([ 2., -1.])
+    """
     return apply(CEIL, as_variable(x))
 
 
 def trunc(x: Any) -> Any:
-    """x without its fraction, as a float."""
+    """x without its fraction, as a float.
+
+    >>> trunc([1.5, -1.5]).eval()
+    array([ 1., -1.])
+    """
     return apply(TRUNC, as_variable(x))
 
 
 def round(x: Any, mode: str = "half_to_even") -> Any:
-    """The nearest whole number, as a float.  mode: "half_to_even" or "half_away_from_zero"."""
+    """The nearest whole number, as a float.  mode: "half_to_even" or "half_away_from_zero".
+
+    >>> round([0.5, 1.5, 2.6]).eval()
+    array([0., 2., 3.])
+    """
     x = as_variable(x)
     if mode == "half_to_even":
         return apply(ROUND, x)
@@ -446,104 +514,184 @@ def round(x: Any, mode: str = "half_to_even") -> Any:
 
 
 def eq(x: Any, y: Any) -> Any:
-    """Whether x == y at each point."""
+    """Whether x == y at each point.
+
+    >>> eq([1, 2], 2).eval()
+    array([False,  True])
+    """
     return apply(EQ, as_variable(x), as_variable(y))
 
 
 def neq(x: Any, y: Any) -> Any:
-    """Whether x != y at each point."""
+    """Whether x != y at each point.
+
+    >>> neq([1, 2], 2).eval()
+    array([ True, False])
+    """
     return apply(NEQ, as_variable(x), as_variable(y))
 
 
 def lt(x: Any, y: Any) -> Any:
-    """Whether x < y at each point."""
+    """Whether x < y at each point.
+
+    >>> lt([1, 2, 3], 2).eval()
+    array([ True, False, False])
+    """
     return apply(LT, as_variable(x), as_variable(y))
 
 
 def le(x: Any, y: Any) -> Any:
-    """Whether x <= y at each point."""
+    """Whether x <= y at each point.
+
+    >>> le([1, 2, 3], 2).eval()
+    array([ True,  True, False])
+    """
     return apply(LE, as_variable(x), as_variable(y))
 
 
 def gt(x: Any, y: Any) -> Any:
-    """Whether x > y at each point."""
+    """Whether x > y at each point.
+
+    >>> gt([1, 2, 3], 2).eval()
+    array([False, False,  True])
+    """
     return apply(GT, as_variable(x), as_variable(y))
 
 
 def ge(x: Any, y: Any) -> Any:
-    """Whether x >= y at each point."""
+    """Whether x >= y at each point.
+
+    >>> ge([1, 2, 3], 2).eval()
+    array([False,  True,  True])
+    """
     return apply(GE, as_variable(x), as_variable(y))
 
 
 def isnan(x: Any) -> Any:
-    """Whether x is not a number."""
+    """Whether x is not a number.
+
+    >>> isnan([1.0, np.nan]).eval()
+    array([False,  True])
+    """
     return apply(ISNAN, as_variable(x))
 
 
 def isinf(x: Any) -> Any:
-    """Whether x is inf or -inf."""
+    """Whether x is inf or -inf.
+
+    >>> isinf([1.0, -np.inf]).eval()
+    array([False,  True])
+    """
     return apply(ISINF, as_variable(x))
 
 
 def isfinite(x: Any) -> Any:
-    """Whether x is neither nan nor infinite."""
+    """Whether x is neither nan nor infinite.
+
+    >>> isfinite([1.0, np.inf, np.nan]).eval()
+    array([ True, False, False])
+    """
     x = as_variable(x)
     return invert(or_(isnan(x), isinf(x)))
 
 
 def and_(x: Any, y: Any) -> Any:
-    """Bitwise and; logical on bools."""
+    """Bitwise and; logical on bools.
+
+    >>> and_([6, 5], 3).eval()
+    array([2, 1])
+    """
     return apply(AND, as_variable(x), as_variable(y))
 
 
 def or_(x: Any, y: Any) -> Any:
-    """Bitwise or; logical on bools."""
+    """Bitwise or; logical on bools.
+
+    >>> or_([6, 5], 3).eval()
+    array([7, 7])
+    """
     return apply(OR, as_variable(x), as_variable(y))
 
 
 def xor(x: Any, y: Any) -> Any:
-    """Bitwise exclusive or."""
+    """Bitwise exclusive or.
+
+    >>> xor([6, 5], 3).eval()
+    array([5, 6])
+    """
     return apply(XOR, as_variable(x), as_variable(y))
 
 
 def invert(x: Any) -> Any:
-    """Bitwise not; logical on bools."""
+    """Bitwise not; logical on bools.
+
+    >>> invert([True, False]).eval()
+    array([False,  True])
+    """
     return apply(INVERT, as_variable(x))
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger of x and y; nan if one is nan."""
+    """The larger of x and y; nan if one is nan.
+
+    >>> maximum([1, 5], [4, 2]).eval()
+    array([4, 5])
+    """
     return apply(MAXIMUM, as_variable(x), as_variable(y))
 
 
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller of x and y; nan if one is nan."""
+    """The smaller of x and y; nan if one is nan.
+
+    >>> minimum([1, 5], [4, 2]).eval()
+    array([1, 2])
+    """
     return apply(MINIMUM, as_variable(x), as_variable(y))
 
 
 def switch(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition is not 0, else y; both are computed (see `ifelse` for one of two)."""
+    """x where the condition is not 0, else y; both are computed (see `ifelse` for one of two).
+
+    >>> switch([True, False], [1, 2], 0).eval()
+    array([1, 0])
+    """
     return apply(SWITCH, as_variable(condition), as_variable(x), as_variable(y))
 
 
 def clip(x: Any, min: Any, max: Any) -> Any:
-    """x limited to [min, max]; max where min > max."""
+    """x limited to [min, max]; max where min > max.
+
+    >>> clip([1, 5, 9], 2, 6).eval()
+    array([2, 5, 6])
+    """
     return apply(CLIP, as_variable(x), as_variable(min), as_variable(max))
 
 
 def second(x: Any, y: Any) -> Any:
-    """y, broadcast to the common shape of x and y."""
+    """y, broadcast to the common shape of x and y.
+
+    >>> second([1, 2], 0.5).eval()
+    array([0.5, 0.5], dtype=float32)
+    """
     return apply(SECOND, as_variable(x), as_variable(y))
 
 
 def fill(x: Any, value: Any) -> Any:
-    """A tensor of the shape and dtype of x, filled with `value`."""
+    """A tensor of the shape and dtype of x, filled with `value`.
+
+    >>> fill([1, 2], 7).eval()
+    array([7, 7], dtype=int8)
+    """
     x, value = as_variable(x), as_variable(value)
     return apply(SECOND, x, value)
 
 
 def tensor_copy(x: Any) -> Any:
-    """A copy of x: the same values as another variable."""
+    """A copy of x: the same values as another variable.
+
+    >>> tensor_copy([1, 2]).eval()
+    array([1, 2])
+    """
     return apply(IDENTITY, as_variable(x))
 
 
@@ -551,6 +699,9 @@ def cast(x: Any, dtype: str) -> Any:
     """x in another dtype; "floatX" means `config.floatX`.
 
     Floats to integers truncate; what does not fit wraps or is NumPy's result on x86-64.  x itself if it has the dtype.
+
+    >>> cast([1.5, -2.5], "int32").eval()
+    array([ 1, -2], dtype=int32)
     """
     dtype = config.floatX if dtype == "floatX" else str(np.dtype(dtype))
     if dtype not in DTYPES:
@@ -566,7 +717,11 @@ def _public(op: Op, text: str) -> Callable[[Any], Any]:
         return apply(op, as_variable(x))
 
     function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = text + "  Small integers are computed in float32, others in float64."
+    function.__doc__ = f"""{text}  Small integers are computed in float32, others in float64.
+
+    >>> {op.print_name or op.name}(np.ones(3, "float32")).dtype, {op.print_name or op.name}(np.ones(3, "int64")).dtype
+    ('float32', 'float64')
+    """
     return function
 
 
@@ -599,17 +754,29 @@ psi: Unary = _public(DIGAMMA, "The derivative of gammaln (digamma).")
 
 
 def arctan2(y: Any, x: Any) -> Any:
-    """The angle of the point (x, y), in radians, in [-pi, pi]."""
+    """The angle of the point (x, y), in radians, in [-pi, pi].
+
+    >>> arctan2([0.0, 1.0], [1.0, 0.0]).eval()
+    array([0.        , 1.57079633])
+    """
     return apply(ARCTAN2, as_variable(y), as_variable(x))
 
 
 def deg2rad(x: Any) -> Any:
-    """x degrees in radians."""
+    """x degrees in radians.
+
+    >>> deg2rad([0.0, 180.0]).eval()
+    array([0.        , 3.14159265])
+    """
     x = as_variable(x)
     return x * constant(math.pi / 180, dtype=float_of(x.type.dtype))
 
 
 def rad2deg(x: Any) -> Any:
-    """x radians in degrees."""
+    """x radians in degrees.
+
+    >>> rad2deg([0.0, np.pi]).eval()
+    array([  0., 180.])
+    """
     x = as_variable(x)
     return x * constant(180 / math.pi, dtype=float_of(x.type.dtype))

@@ -369,7 +369,11 @@ def _newaxes(part: Any, items: list[Any]) -> Any:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements (of the flat tensor) or slices (along an axis) at integer positions."""
+    """The elements (of the flat tensor) or slices (along an axis) at integer positions.
+
+    >>> take([10, 20, 30], [2, 0]).eval()
+    array([30, 10])
+    """
     from tensordsl.ops.shape import flatten
 
     x = as_variable(x)
@@ -380,7 +384,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 def diagonal(x: Any) -> Any:
-    """The main diagonal of a matrix."""
+    """The main diagonal of a matrix.
+
+    >>> diagonal([[1, 2], [3, 4]]).eval()
+    array([1, 4])
+    """
     from tensordsl.ops.elementwise import minimum
     from tensordsl.ops.shape import arange, shape_i
 
@@ -403,7 +411,11 @@ def set_subtensor(part: Any, y: Any, inplace: bool = False, tolerate_inplace_ali
 def inc_subtensor(
     part: Any, y: Any, inplace: bool = False, set_instead_of_inc: bool = False, tolerate_inplace_aliasing: bool = False
 ) -> Any:
-    """A copy of x with y added to `part`, an expression `x[...]`; repeated integer indices add up."""
+    """A copy of x with y added to `part`, an expression `x[...]`; repeated integer indices add up.
+
+    >>> inc_subtensor(as_variable([1.0, 2.0, 3.0])[1:], 10.0).eval()
+    array([ 1., 12., 13.])
+    """
     return _update(part, y, set_instead_of_inc)
 
 

@@ -52,6 +52,9 @@ def dot(x: Any, y: Any) -> Any:
     """The matrix product; of vectors the inner product; with a scalar the product.
 
     With more axes it sums over the last axis of x and the second-to-last of y, as `numpy.dot`.
+
+    >>> dot([[1, 2], [3, 4]], [1, 1]).eval()
+    array([3, 7])
     """
     x, y = as_variable(x), as_variable(y)
     if x.type.ndim == 0 or y.type.ndim == 0:
@@ -63,7 +66,12 @@ def dot(x: Any, y: Any) -> Any:
 
 
 def outer(x: Any, y: Any) -> Any:
-    """x[i] * y[j]; operands with more axes are flattened first."""
+    """x[i] * y[j]; operands with more axes are flattened first.
+
+    >>> outer([1, 2], [1, 10]).eval()
+    array([[ 1, 10],
+           [ 2, 20]])
+    """
     x, y = as_variable(x), as_variable(y)
     x, y = (v if v.type.ndim == 1 else reshape(v, (-1,)) for v in (x, y))
     return mul(dimshuffle(x, (0, "x")), dimshuffle(y, ("x", 0)))
@@ -73,6 +81,9 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """Sum of products over the named axes, as `numpy.tensordot`.
 
     axes: a number n (the last n of x with the first n of y) or two lists of axes.
+
+    >>> tensordot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
+    array(10)
     """
     x, y = as_variable(x), as_variable(y)
     of_x, of_y = _contracted(x, y, axes)
@@ -111,7 +122,11 @@ def _product_of(dims: list[Any]) -> Any:
 
 
 def batched_dot(x: Any, y: Any) -> Any:
-    """For every k: the dot product of x[k] and y[k]."""
+    """For every k: the dot product of x[k] and y[k].
+
+    >>> batched_dot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
+    array([3, 7])
+    """
     from tensordsl.ops.reduce import sum
 
     x, y = as_variable(x), as_variable(y)

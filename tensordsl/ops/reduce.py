@@ -126,6 +126,10 @@ def sum(
     """The sum over `axis` (None: all, an int or a tuple).
 
     Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64.
+
+    >>> sum([[1, 2], [3, 4]], axis=1, keepdims=True).eval()
+    array([[3],
+           [7]])
     """
     return _sum_like(SUM, x, axis, dtype, keepdims, acc_dtype)
 
@@ -134,37 +138,65 @@ def prod(
     x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None,
     no_zeros_in_input: bool = False,
 ) -> Any:  # fmt: skip
-    """The product over `axis`; dtypes as in `sum`."""
+    """The product over `axis`; dtypes as in `sum`.
+
+    >>> prod([2, 3, 4]).eval()
+    array(24)
+    """
     return _sum_like(PROD, x, axis, dtype, keepdims, acc_dtype)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest element over `axis`; nan if there is one."""
+    """The largest element over `axis`; nan if there is one.
+
+    >>> max([[3, 9], [7, 1]], axis=0).eval()
+    array([7, 9])
+    """
     return _reduce(MAX, x, axis, keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest element over `axis`; nan if there is one."""
+    """The smallest element over `axis`; nan if there is one.
+
+    >>> min([[3, 9], [7, 1]], axis=0).eval()
+    array([3, 1])
+    """
     return _reduce(MIN, x, axis, keepdims)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Whether some element over `axis` is not 0."""
+    """Whether some element over `axis` is not 0.
+
+    >>> any([[0, 0], [2, 0]], axis=1).eval()
+    array([False,  True])
+    """
     return _reduce(ANY, x, axis, keepdims)
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Whether no element over `axis` is 0."""
+    """Whether no element over `axis` is 0.
+
+    >>> all([[1, 0], [2, 3]], axis=1).eval()
+    array([False,  True])
+    """
     return _reduce(ALL, x, axis, keepdims)
 
 
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The position of the first largest element (the first nan, if any) along `axis`; of the flat tensor by default."""
+    """The position of the first largest element (the first nan, if any) along `axis`; of the flat tensor by default.
+
+    >>> argmax([[3, 9], [7, 1]], axis=1).eval()
+    array([1, 0])
+    """
     return _position(ARGMAX, x, axis, keepdims)
 
 
 def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """As `argmax`, for the smallest element."""
+    """As `argmax`, for the smallest element.
+
+    >>> argmin([4, 2, 2]).eval()
+    array(1)
+    """
     return _position(ARGMIN, x, axis, keepdims)
 
 
@@ -192,7 +224,11 @@ def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[An
 def mean(
     x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
 ) -> Any:
-    """The arithmetic mean over `axis`; of integers in float64.  nan where there is no element."""
+    """The arithmetic mean over `axis`; of integers in float64.  nan where there is no element.
+
+    >>> mean([[1, 2], [3, 6]], axis=0).eval()
+    array([2., 4.])
+    """
     x = as_variable(x)
     if dtype is None:
         dtype = "float64" if x.type.dtype in DISCRETE else x.type.dtype
@@ -210,7 +246,11 @@ def _count(x: Any, axes: Axes) -> Any:
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
-    """The variance over `axis`: the sum of (x - mean)^2 divided by the number of elements less `ddof`."""
+    """The variance over `axis`: the sum of (x - mean)^2 divided by the number of elements less `ddof`.
+
+    >>> var([1.0, 3.0, 5.0], ddof=1).eval()
+    array(4.)
+    """
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "var")
     centred = x - mean(x, axes, keepdims=True)
@@ -221,18 +261,30 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
 
 
 def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
-    """The square root of the variance."""
+    """The square root of the variance.
+
+    >>> std([1.0, 3.0]).eval()
+    array(1.)
+    """
     return sqrt(var(x, axis, ddof, keepdims))
 
 
 def ptp(x: Any, axis: Any = None) -> Any:
-    """The largest minus the smallest element."""
+    """The largest minus the smallest element.
+
+    >>> ptp([3, 9, 4]).eval()
+    array(6)
+    """
     x = as_variable(x)
     return max(x, axis) - min(x, axis)
 
 
 def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The vector norm over `axis`: (sum |x|^ord)^(1/ord); ord may be inf, -inf or 0 (the number of elements not 0)."""
+    """The vector norm over `axis`: (sum |x|^ord)^(1/ord); ord may be inf, -inf or 0 (the number of elements not 0).
+
+    >>> norm([3.0, 4.0], 2).eval()
+    array(5.)
+    """
     x = as_variable(x)
     size = abs_(x)
     if ord == 0:
@@ -250,7 +302,11 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) over `axis`, without overflow."""
+    """log(sum(exp(x))) over `axis`, without overflow.
+
+    >>> logsumexp([0.0, 0.0]).eval()
+    array(0.69314718)
+    """
     from tensordsl.ops.elementwise import exp, isinf, log
 
     x = as_variable(x)

@@ -174,13 +174,21 @@ ROWS = (SHAPE_I, DIMSHUFFLE, RESHAPE, BROADCAST_TO, CONCATENATE, ARANGE)
 
 # -- shapes as values ------------------------------------------------------------------------------------------------
 def shape_i(x: Any, axis: int) -> Any:
-    """The length of one axis, a 0-d int64."""
+    """The length of one axis, a 0-d int64.
+
+    >>> shape_i([[1, 2, 3]], 1).eval()
+    array(3)
+    """
     x = as_variable(x)
     return apply(SHAPE_I, x, axis=normalise_axis(axis, x.type.ndim, "shape_i"))
 
 
 def shape(x: Any) -> Any:
-    """The lengths of all axes, an int64 vector."""
+    """The lengths of all axes, an int64 vector.
+
+    >>> shape([[1, 2, 3]]).eval()
+    array([1, 3])
+    """
     x = as_variable(x)
     if not x.type.ndim:
         return constant(np.zeros(0, "int64"))
@@ -194,7 +202,11 @@ def shape_tuple(x: Any) -> tuple[Any, ...]:
 
 
 def size(x: Any) -> Any:
-    """The number of elements, a 0-d int64."""
+    """The number of elements, a 0-d int64.
+
+    >>> size([[1, 2, 3]]).eval()
+    array(3)
+    """
     x = as_variable(x)
     total = int64(1) if not x.type.ndim else shape_i(x, 0)
     for k in range(1, x.type.ndim):
@@ -279,6 +291,10 @@ def reshape(x: Any, shape: Any, ndim: int | None = None) -> Any:
     """x with its elements, in row-major order, in another shape; one dimension may be -1.
 
     ndim: the length of `shape`, where that is a vector of unknown length.
+
+    >>> reshape([1, 2, 3, 4], (2, -1)).eval()
+    array([[1, 2],
+           [3, 4]])
     """
     x = as_variable(x)
     dims = as_dims(shape, ndim)
@@ -288,7 +304,11 @@ def reshape(x: Any, shape: Any, ndim: int | None = None) -> Any:
 
 
 def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Any:
-    """x with its last axes merged, so that `ndim` axes remain."""
+    """x with its last axes merged, so that `ndim` axes remain.
+
+    >>> flatten([[1, 2], [3, 4]]).eval()
+    array([1, 2, 3, 4])
+    """
     ndim = ndim if outdim is None else outdim
     x = as_variable(x)
     if ndim < 1 or (x.type.ndim and ndim > x.type.ndim):
@@ -302,6 +322,10 @@ def dimshuffle(x: Any, *order: Any) -> Any:
     """Permute, drop and add axes: for each axis of the result the axis of x it is, or "x" for a new one of length 1.
 
     Only axes of static length 1 can be dropped.  x itself if nothing changes.
+
+    >>> dimshuffle([1, 2], 0, "x").eval()
+    array([[1],
+           [2]])
     """
     x = as_variable(x)
     if len(order) == 1 and isinstance(order[0], (tuple, list)):
@@ -323,7 +347,12 @@ def dimshuffle(x: Any, *order: Any) -> Any:
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
-    """x with its axes permuted; by default reversed."""
+    """x with its axes permuted; by default reversed.
+
+    >>> transpose([[1, 2], [3, 4]]).eval()
+    array([[1, 3],
+           [2, 4]])
+    """
     x = as_variable(x)
     axes = tuple(range(x.type.ndim))[::-1] if axes is None else tuple(axes)
     if len(axes) != x.type.ndim:
@@ -332,7 +361,13 @@ def transpose(x: Any, axes: Any = None) -> Any:
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """x with two axes exchanged."""
+    """x with two axes exchanged.
+
+    >>> swapaxes([[1, 2, 3]], 0, 1).eval()
+    array([[1],
+           [2],
+           [3]])
+    """
     x = as_variable(x)
     order = list(range(x.type.ndim))
     a, b = (normalise_axis(k, x.type.ndim, "swapaxes") for k in (axis1, axis2))
@@ -341,7 +376,11 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 def squeeze(x: Any, axis: Any = None) -> Any:
-    """x without the axes of static length 1, or without those named."""
+    """x without the axes of static length 1, or without those named.
+
+    >>> squeeze([[1, 2]]).eval()
+    array([1, 2])
+    """
     x = as_variable(x)
     if axis is None:
         return dimshuffle(x, tuple(k for k, n in enumerate(x.type.shape) if n != 1))
@@ -350,19 +389,33 @@ def squeeze(x: Any, axis: Any = None) -> Any:
 
 
 def shape_padleft(x: Any, n_ones: int = 1) -> Any:
-    """x with `n_ones` new axes of length 1 in front."""
+    """x with `n_ones` new axes of length 1 in front.
+
+    >>> shape_padleft([1, 2]).eval()
+    array([[1, 2]])
+    """
     x = as_variable(x)
     return dimshuffle(x, ("x",) * n_ones + tuple(range(x.type.ndim)))
 
 
 def shape_padright(x: Any, n_ones: int = 1) -> Any:
-    """x with `n_ones` new axes of length 1 at the end."""
+    """x with `n_ones` new axes of length 1 at the end.
+
+    >>> shape_padright([1, 2]).eval()
+    array([[1],
+           [2]])
+    """
     x = as_variable(x)
     return dimshuffle(x, tuple(range(x.type.ndim)) + ("x",) * n_ones)
 
 
 def shape_padaxis(x: Any, axis: int) -> Any:
-    """x with a new axis of length 1 at position `axis` of the result."""
+    """x with a new axis of length 1 at position `axis` of the result.
+
+    >>> shape_padaxis([1, 2], 1).eval()
+    array([[1],
+           [2]])
+    """
     x = as_variable(x)
     order: list[Any] = list(range(x.type.ndim))
     order.insert(normalise_axis(axis, x.type.ndim + 1, "shape_padaxis"), "x")
@@ -403,45 +456,78 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
 
 # -- filled tensors --------------------------------------------------------------------------------------------------
 def alloc(value: Any, *shape: Any) -> Any:
-    """`value` broadcast to the dimensions `shape`."""
+    """`value` broadcast to the dimensions `shape`.
+
+    >>> alloc(7, 2).eval()
+    array([7, 7], dtype=int8)
+    """
     dims = as_dims(shape[0]) if len(shape) == 1 else [as_dim(n) for n in shape]
     return apply(BROADCAST_TO, as_variable(value), *dims)
 
 
 def broadcast_to(x: Any, shape: Any) -> Any:
-    """x with its axes of static length 1, and missing ones, repeated to `shape`."""
+    """x with its axes of static length 1, and missing ones, repeated to `shape`.
+
+    >>> broadcast_to([1, 2], (2, 2)).eval()
+    array([[1, 2],
+           [1, 2]])
+    """
     return apply(BROADCAST_TO, as_variable(x), *as_dims(shape))
 
 
 def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Any:
-    """A tensor of the given shape filled with one value."""
+    """A tensor of the given shape filled with one value.
+
+    >>> full((2,), 5).eval()
+    array([5, 5], dtype=int8)
+    """
     value = as_variable(fill_value)
     return apply(BROADCAST_TO, value if dtype is None else _in_dtype(value, dtype), *as_dims(shape))
 
 
 def zeros(shape: Any, dtype: str | None = None) -> Any:
-    """A tensor of zeros; dtype: `config.floatX` if not given."""
+    """A tensor of zeros; dtype: `config.floatX` if not given.
+
+    >>> zeros((2,)).eval()
+    array([0., 0.])
+    """
     return full(shape, constant(0, dtype=_dtype(dtype)))
 
 
 def ones(shape: Any, dtype: str | None = None) -> Any:
-    """A tensor of ones; dtype: `config.floatX` if not given."""
+    """A tensor of ones; dtype: `config.floatX` if not given.
+
+    >>> ones((2,)).eval()
+    array([1., 1.])
+    """
     return full(shape, constant(1, dtype=_dtype(dtype)))
 
 
 def full_like(model: Any, fill_value: Any, dtype: str | None = None) -> Any:
-    """A tensor of the shape of `model` filled with one value."""
+    """A tensor of the shape of `model` filled with one value.
+
+    >>> full_like([1, 2], 5).eval()
+    array([5, 5])
+    """
     model = as_variable(model)
     return second(model, _in_dtype(as_variable(fill_value), dtype or model.type.dtype))
 
 
 def zeros_like(model: Any, dtype: str | None = None, opt: bool = False) -> Any:
-    """A tensor of zeros of the shape (and, if none is given, the dtype) of `model`."""
+    """A tensor of zeros of the shape (and, if none is given, the dtype) of `model`.
+
+    >>> zeros_like([5, 6]).eval()
+    array([0, 0])
+    """
     return full_like(model, 0, dtype)
 
 
 def ones_like(model: Any, dtype: str | None = None, opt: bool = False) -> Any:
-    """A tensor of ones of the shape (and, if none is given, the dtype) of `model`."""
+    """A tensor of ones of the shape (and, if none is given, the dtype) of `model`.
+
+    >>> ones_like([5, 6]).eval()
+    array([1, 1])
+    """
     return full_like(model, 1, dtype)
 
 
@@ -456,7 +542,11 @@ def _in_dtype(value: Any, dtype: str) -> Any:
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Any:
-    """start, start + step, ... below stop; `arange(n)` is 0 to n - 1.  Integers give int64 unless a dtype is named."""
+    """start, start + step, ... below stop; `arange(n)` is 0 to n - 1.  Integers give int64 unless a dtype is named.
+
+    >>> arange(1, 7, 2).eval()
+    array([1, 3, 5])
+    """
     if stop is None:
         start, stop = 0, start
     start, stop, step = (as_variable(v) for v in (start, stop, step))
@@ -474,21 +564,35 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None
 
 
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
-    """Ones on the k-th diagonal of an n by m matrix of zeros."""
+    """Ones on the k-th diagonal of an n by m matrix of zeros.
+
+    >>> eye(2, 3).eval()
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
     rows, columns = arange(n), arange(n if m is None else m)
     on_diagonal = eq(dimshuffle(rows, (0, "x")), dimshuffle(columns - k, ("x", 0)))
     return cast(on_diagonal, _dtype(dtype))
 
 
 def identity_like(x: Any) -> Any:
-    """The identity matrix of the shape and dtype of the matrix x."""
+    """The identity matrix of the shape and dtype of the matrix x.
+
+    >>> identity_like([[1, 2], [3, 4]]).eval()
+    array([[1, 0],
+           [0, 1]])
+    """
     x = as_variable(x)
     return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.type.dtype)
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
-    """The tensors one after the other along an axis; dtypes are promoted."""
+    """The tensors one after the other along an axis; dtypes are promoted.
+
+    >>> concatenate([[1, 2], [3]]).eval()
+    array([1, 2, 3])
+    """
     if isinstance(tensors, Variable):
         raise OpTypeError("concatenate: wants a list of tensors, got one variable")
     variables = [as_variable(x) for x in tensors]
@@ -503,12 +607,21 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
 
 
 def join(axis: Any, *tensors: Any) -> Any:
-    """As `concatenate`, with the axis first."""
+    """As `concatenate`, with the axis first.
+
+    >>> join(0, [1, 2], [3]).eval()
+    array([1, 2, 3])
+    """
     return concatenate(tensors, int(axis.data) if isinstance(axis, Constant) else axis)
 
 
 def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:
-    """Tensors of one shape along a new axis.  Also `stack(tensors, axis)` and, as in old programs, `stack(a, b, c)`."""
+    """Tensors of one shape along a new axis.  Also `stack(tensors, axis)` and, as in old programs, `stack(a, b, c)`.
+
+    >>> stack([[1, 2], [3, 4]], axis=1).eval()
+    array([[1, 3],
+           [2, 4]])
+    """
     if isinstance(tensors, Variable):
         tensors = [tensors, *more]
     elif more:
@@ -527,7 +640,11 @@ def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element (along an axis, by default of the flat tensor) `repeats` times, one number for all."""
+    """Each element (along an axis, by default of the flat tensor) `repeats` times, one number for all.
+
+    >>> repeat([1, 2], 2).eval()
+    array([1, 1, 2, 2])
+    """
     x = as_variable(x)
     repeats = as_variable(repeats)
     if repeats.type.ndim:
@@ -541,7 +658,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
-    """x repeated as a whole `reps[k]` times along axis k."""
+    """x repeated as a whole `reps[k]` times along axis k.
+
+    >>> tile([1, 2], 2).eval()
+    array([1, 2, 1, 2])
+    """
     x = as_variable(x)
     counts = as_dims(reps, ndim)
     rank = max(len(counts), x.type.ndim)
