@@ -33,11 +33,12 @@ from tensordsl.types import TensorType
 if TYPE_CHECKING:
     from tensordsl import compile, gradient, ifelse, printing, tensor
     from tensordsl.gradient import Lop, Rop, grad, subgraph_grad
+    from tensordsl.debugging import eval_intermediate_values
     from tensordsl.opfromgraph import OpFromGraph
 
 __all__ = [
     "Apply", "Constant", "In", "Lop", "Mode", "Op", "OpFromGraph", "Out", "Rop", "TensorType", "Variable", "__version__",
-    "change_flags", "clone", "clone_replace", "compile", "config", "debugprint", "function", "grad", "gradient",
+    "change_flags", "clone", "clone_replace", "compile", "config", "debugprint", "eval_intermediate_values", "function", "grad", "gradient",
     "ifelse", "pp", "pprint", "printing", "shared", "subgraph_grad", "tensor",
 ]  # fmt: skip
 
@@ -45,6 +46,7 @@ __all__ = [
 _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.gradient"),
     "OpFromGraph": "tensordsl.opfromgraph",
+    "eval_intermediate_values": "tensordsl.debugging",
 }
 _MODULES = frozenset(("compile", "gradient", "ifelse", "reference", "tensor"))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.arguments import normalise
 from tensordsl.errors import BadOptimization, InvalidValueError
 from tensordsl.graph import Apply, Constant, Variable
 from tensordsl.modes import Mode
@@ -285,3 +286,29 @@ def operands_of(spec: FunctionSpec, node: Apply, args: Sequence[Array]) -> list[
     except Exception:  # the report is about another error: this one only means that there is less to show
         return None
     return [value_of(v, values) for v in node.inputs] if all(has(v, values) for v in node.inputs) else None
+
+
+# -- looking inside --------------------------------------------------------------------------------------------------
+def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]:
+    """Every value that a call of `fn` computes, by its variable: the user's own, without the compiler's rewriting.
+
+    inputs : the arguments, as a list, or as a dict by variable or name.
+    Updates do not happen, nothing is printed.  Raises what the call would.
+
+    >>> import tensordsl
+    >>> import tensordsl.tensor as T
+    >>> x = T.scalar("x")
+    >>> y = x * 2
+    >>> f = tensordsl.function([x], T.exp(y))
+    >>> float(eval_intermediate_values(f, [3])[y])
+    6.0
+    """
+    spec: FunctionSpec = fn.spec
+    named = isinstance(inputs, Mapping)
+    by_name = {(k.name if isinstance(k, Variable) else k): v for k, v in inputs.items()} if named else {}
+    arrays = normalise(spec.parameters, spec.name, () if named else tuple(inputs), by_name)
+    states = {p.default: a for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state}
+    operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not p.is_state]
+    values = {**initial_values(spec, operands), **states}
+    trace(spec, values, is_silent=True)
+    return values

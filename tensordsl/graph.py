@@ -334,6 +334,18 @@ _APPLY_HOOKS: list[Callable[[Apply], None]] = []
 _OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
 
 
+class unwatched:
+    """`with unwatched():` the applications made inside are the library's own patterns: nobody is told of them."""
+
+    def __enter__(self) -> None:
+        self._kept = list(_APPLY_HOOKS), list(_OPERAND_HOOKS)
+        _APPLY_HOOKS.clear()
+        _OPERAND_HOOKS.clear()
+
+    def __exit__(self, *_: object) -> None:
+        _APPLY_HOOKS[:], _OPERAND_HOOKS[:] = self._kept
+
+
 def _mismatch(op: Op, inputs: Sequence[Variable], error: Exception) -> str:
     got = ", ".join(f"{v.name}: {v.type}" if v.name else str(v.type) for v in inputs)
     return f"{op.name}: {error}\n  operands: ({got})"

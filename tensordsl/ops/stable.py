@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from tensordsl.graph import Apply, Constant, Variable, apply, toposort
+from tensordsl.graph import Apply, Constant, Variable, apply, toposort, unwatched
 from tensordsl.ops.elementwise import (
     abs_,
     erf,
@@ -144,7 +144,8 @@ def _by_root() -> dict[str, list[tuple[Any, Any, Side]]]:
     for name, left, right in EQUATIONS:
         if name not in _NOT_FOR_GRADIENTS:
             x: Variable = TensorType("float64", ())("x")
-            pattern = left(x)
+            with unwatched():
+                pattern = left(x)
             owner: Apply = pattern.owner
             table.setdefault(owner.op.name, []).append((pattern, x, right))
     return table
