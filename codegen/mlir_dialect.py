@@ -16,7 +16,7 @@ import numpy as np
 
 from tensordsl.codegen.extents import Extent
 from tensordsl.codegen.ir import Graph, Loop, Value, toposort
-from tensordsl.codegen.mlir import tensor_type
+from tensordsl.codegen.mlir_writer import tensor_type
 from tensordsl.codegen.regions import place
 
 
@@ -38,7 +38,7 @@ class _Printer:
         self.graph = graph
         self.context = place(graph, roots)
         self.members: dict[Any, list[Value]] = {}
-        for v in sorted(toposort(roots), key=lambda v: v.number):  # operands have smaller numbers than their users
+        for v in toposort(roots):
             self.members.setdefault(self.context[v.number], []).append(v)
 
     def region(self, context: Any, results: Sequence[Value], depth: int) -> str:
@@ -219,9 +219,9 @@ class _Parser:
         loops = frozenset(attrs.pop("loops"))
         if op == "for":  # the loop comes first among the attributes, as lowering writes it
             attrs = {"loop": attrs.pop("loop"), **attrs}
-        while len(self.graph.values) < at:  # extents name values by number: each keeps its own
-            self.graph.values.append(_GAP)
-        value = self.graph.make(op, operands, dtype, shape, loops=loops, **attrs)
+        values = self.graph.values
+        values.extend([_GAP] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
+        value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
         number = attrs.get("loop_number")
         if op == "index":
             self.loops[number].index = value

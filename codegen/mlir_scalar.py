@@ -217,9 +217,9 @@ class Scalars:
         result = self.op(f"arith.select {inside}, {converted}, {self.constant(-(2 ** (bits - 1)), wide)} : {w}")
         if target == "uint64":  # the upper half of the range
             top = self.constant(2.0**64, source)
-            upper = self.op(
-                f"arith.andi {self.op(f'arith.cmpf oge, {x}, {high} : {s}')}, {self.op(f'arith.cmpf olt, {x}, {top} : {s}')} : i1"
-            )
+            over = self.op(f"arith.cmpf oge, {x}, {high} : {s}")
+            under = self.op(f"arith.cmpf olt, {x}, {top} : {s}")
+            upper = self.op(f"arith.andi {over}, {under} : i1")
             safe = self.op(f"arith.select {upper}, {x}, {high} : {s}")
             result = self.op(f"arith.select {upper}, {self.op(f'arith.fptoui {safe} : {s} to i64')}, {result} : i64")
         return result if TYPE[target] == w else self.op(f"arith.trunci {result} : {w} to {TYPE[target]}")

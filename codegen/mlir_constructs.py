@@ -1,0 +1,260 @@
+"""What is no group, as MLIR: dot, reshapes, slices and their assignment, loops, branches, checks, calls of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.mlir_scalar import TYPE
+from tensordsl.codegen.mlir_writer import MlirError, Scope, Writer, escaped, tensor_type
+from tensordsl.codegen.scalar import FLOATS
+
+
+def _dot(e: Writer, v: Value) -> None:
+    x, y = v.operands
+    left = ["m", "k"][2 - x.rank :]
+    right = ["k", "n"][: y.rank]
+    out = [*left[:-1], *right[1:]]
+    init, t = e.empty(v.shape, v.dtype)
+    zero = e.scalars.constant(0.0, v.dtype)
+    filled = e.op(f"linalg.fill ins({zero} : {TYPE[v.dtype]}) outs({init} : {t}) -> {t}")
+    axes = [*out, "k"]
+    length = dict(zip([*left, *right], [*x.shape, *y.shape], strict=True))
+    kind = TYPE[v.dtype]
+
+    def body(ins: list[str], outs: list[str]) -> list[str]:
+        product = e.op(f"arith.mulf {ins[0]}, {ins[1]} : {kind}")
+        return [e.op(f"arith.addf {outs[0]}, {product} : {kind}")]
+
+    ins = []
+    for operand, entries in ((x, left), (y, right)):
+        entries = [
+            0 if e.find(n) == 1 and a != "k" and length[a] != 1 else a
+            for a, n in zip(entries, operand.shape, strict=True)
+        ]
+        base, at = e.base_map(operand, entries)
+        ins.append((e.value(base), e.type_of(base), v.dtype, at))
+    e.values[v.number] = e.generic(axes, ("k",), ins, [(filled, t, v.dtype, out)], body, [length[a] for a in axes])[0]
+
+
+def _reshape(e: Writer, v: Value) -> None:
+    x = v.operands[0]
+    source = e.value(x)
+    if not v.rank:
+        ones = tensor_type([1] * x.rank, x.dtype)
+        e.values[v.number] = e.op(f"tensor.collapse_shape {_all_ones(e, x, source)} [] : {ones} into {e.type_of(v)}")
+        return
+    dims = ", ".join(e.index(n) for n in v.shape)
+    shape = e.op(f"tensor.from_elements {dims} : tensor<{v.rank}xindex>")
+    e.values[v.number] = e.op(
+        f"tensor.reshape {source}({shape}) : ({e.type_of(x)}, tensor<{v.rank}xindex>) -> {e.type_of(v)}"
+    )
+
+
+def _all_ones(e: Writer, x: Value, source: str) -> str:
+    """x, all of whose lengths are 1, with that in its type."""
+    t = tensor_type([1] * x.rank, x.dtype)
+    return source if e.type_of(x) == t else e.op(f"tensor.cast {source} : {e.type_of(x)} to {t}")
+
+
+def _slice_text(e: Writer, bounds: Sequence[Any]) -> str:
+    def text(n: Any) -> str:
+        n = e.find(n)
+        return str(n) if isinstance(n, int) else e.index(n)
+
+    starts, lengths, steps = zip(*((text(a), text(n), text(s)) for a, n, s, _ in bounds), strict=True)
+    return f"[{', '.join(starts)}] [{', '.join(lengths)}] [{', '.join(steps)}]"
+
+
+def _is_forward(bounds: Sequence[Any]) -> bool:
+    return all(isinstance(s, int) and s > 0 for _, _, s, _ in bounds)
+
+
+def _subtensor(e: Writer, v: Value) -> None:
+    x, bounds = v.operands[0], v.attrs["bounds"]
+    if _is_forward(bounds):
+        e.values[v.number] = e.op(
+            f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds)} : {e.type_of(x)} to {e.type_of(v)}"
+        )
+        return
+    e.values[v.number] = _gathered(e, e.value(x), e.type_of(x), bounds, v.shape, v.dtype)
+
+
+def _gathered(e: Writer, source: str, source_type: str, bounds: Sequence[Any], shape: Sequence[Any], dtype: str) -> str:
+    """A slice with backward or symbolic steps: an element at start + step * position."""
+    init, t = e.empty(shape, dtype)
+    axes = [f"d{d}" for d in range(len(shape))]
+    numbers = [tuple(e.index(n) for n in b[:3]) for b in bounds]
+
+    def body(ins: list[str], outs: list[str]) -> list[str]:
+        at, axis = [], 0
+        for (start, _, step), b in zip(numbers, bounds, strict=True):
+            if not b[3]:
+                at.append(start)
+                continue
+            k = e.op(f"linalg.index {axis} : index")
+            at.append(e.op(f"arith.addi {start}, {e.op(f'arith.muli {step}, {k} : index')} : index"))
+            axis += 1
+        return [e.op(f"tensor.extract {source}[{', '.join(at)}] : {source_type}")]
+
+    return e.generic(axes, (), [], [(init, t, dtype, axes)], body, shape)[0]
+
+
+def _inc_subtensor(e: Writer, v: Value) -> None:
+    x, y = v.operands[:2]
+    bounds = v.attrs["bounds"]
+    kept = [b[1] for b in bounds if b[3]]
+    new, t = e.value(y), tensor_type(map(e.find, kept), v.dtype)
+    if not v.attrs["set"]:
+        if _is_forward(bounds):
+            old = e.op(f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds)} : {e.type_of(x)} to {t}")
+        else:
+            old = _gathered(e, e.value(x), e.type_of(x), bounds, kept, v.dtype)
+        new = _sum(e, old, new, t, v.dtype, kept)
+    if not _is_forward(bounds):  # written forward, from the lowest position, in the opposite order
+        flips = [(ex.sub(n, 1), n, -1, True) if _backward(s) else (0, n, 1, True) for _, n, s, keeps in bounds if keeps]
+        new = _gathered(e, new, t, flips, kept, v.dtype)
+        bounds = [
+            (ex.add(a, ex.mul(s, ex.sub(n, 1))), n, -s, keeps) if _backward(s) else (a, n, s, keeps)
+            for a, n, s, keeps in bounds
+        ]
+    whole = e.type_of(x)
+    text = f"{e.value(x)}{_slice_text(e, bounds)}"
+    e.values[v.number] = e.op(f"tensor.insert_slice {new} into {text} : {t} into {whole}")
+
+
+def _backward(step: Any) -> bool:
+    if not isinstance(step, int):
+        raise MlirError("a slice assignment whose step is known only at run time has no MLIR form")
+    return step < 0
+
+
+def _sum(e: Writer, a: str, b: str, t: str, dtype: str, shape: Sequence[Any]) -> str:
+    axes = [f"d{d}" for d in range(len(shape))]
+    init, _ = e.empty(shape, dtype)
+    name = "arith.addf" if dtype in FLOATS else "arith.ori" if dtype == "bool" else "arith.addi"
+    return e.generic(
+        axes, (), [(a, t, dtype, axes), (b, t, dtype, axes)], [(init, t, dtype, axes)],
+        lambda ins, outs: [e.op(f"{name} {ins[0]}, {ins[1]} : {TYPE[dtype]}")], shape,
+    )[0]  # fmt: skip
+
+
+def _concatenate(e: Writer, v: Value) -> None:
+    axis, at = v.attrs["axis"], 0
+    whole, t = e.empty(v.shape, v.dtype)
+    for part in v.operands:
+        bounds: list[Any] = [(0, n, 1, True) for n in part.shape]
+        bounds[axis] = (at, part.shape[axis], 1, True)
+        name = e.value(part)
+        whole = e.op(f"tensor.insert_slice {name} into {whole}{_slice_text(e, bounds)} : {e.type_of(part)} into {t}")
+        at = ex.add(at, part.shape[axis])
+    e.values[v.number] = whole
+
+
+def _assert(e: Writer, v: Value) -> None:
+    for flag in v.operands[1:]:
+        item = e.op(f"tensor.extract {e.value(flag)}[] : tensor<i1>")
+        e.put(f'cf.assert {item}, "{escaped(v.attrs["message"])}"')
+    e.values[v.number] = e.value(v.operands[0])
+
+
+def _host(e: Writer, v: Value) -> None:
+    results = e.results.get(v.number, [])
+    name = f"host_{v.attrs['name']}_{v.attrs['number']}"
+    operands = ", ".join(e.type_of(o) for o in v.operands)
+    types = ", ".join(e.type_of(r) for r in results)
+    e.private[name] = f"func.func private @{name}({operands}) -> ({types})"
+    values = ", ".join(e.value(o) for o in v.operands)
+    if len(results) == 1:
+        e.values[results[0].number] = e.op(f"func.call @{name}({values}) : ({operands}) -> ({types})")
+        return
+    e.count += 1
+    e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
+    for k, r in enumerate(results):
+        e.values[r.number] = f"%{e.count}#{k}"
+
+
+def _for(e: Writer, v: Value) -> None:
+    loop, inits = v.attrs["loop"], v.operands[1:]
+    stacked = {r.attrs["k"] - len(inits): r for r in e.results.get(v.number, []) if r.attrs["k"] >= len(inits)}
+    starts = [
+        (e.value(i), tensor_type(map(e.find, p.shape), p.dtype)) for i, p in zip(inits, loop.carried, strict=True)
+    ]
+    homes = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
+    count, zero, one = e.index(v.attrs["count"]), e.index(0), e.index(1)
+    e.count += 1
+    number = e.count
+    types = [t for _, t in starts] + [t for _, t in homes.values()]
+    names = [f"%c{number}_{k}" for k in range(len(types))]
+    init = ", ".join(f"{n} = {s}" for n, (s, _) in zip(names, [*starts, *homes.values()], strict=True))
+    many = f":{len(types)}" if len(types) > 1 else ""
+    bounds = f"%i{number} = {zero} to {count} step {one}"
+    e.put(f"%{number}{many} = scf.for {bounds} iter_args({init}) -> ({', '.join(types)}) {{")
+    e.indent += 1
+    e.scopes.append(Scope())
+    position = e.op(f"arith.index_cast %i{number} : index to i64")
+    e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
+    for param, name in zip(loop.carried, names, strict=False):
+        e.values[param.number] = name
+    wants = [*loop.next, *(loop.stacked[k] for k in homes)]
+    made = e.inside(("for", loop.number), wants)
+    done = made[: len(inits)]
+    for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], names[len(inits) :], strict=True):
+        item = loop.stacked[k]
+        lengths = [e.find(n) for n in item.shape]
+        sizes = ", ".join(["1", *(str(n) if isinstance(n, int) else e.index(n) for n in lengths)])
+        offsets = ", ".join([f"%i{number}", *("0" for _ in lengths)])
+        strides = ", ".join("1" for _ in range(len(lengths) + 1))
+        text = f"tensor.insert_slice {piece} into {whole}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
+        done.append(e.op(text))
+    e.put(f"scf.yield {', '.join(done)} : {', '.join(types)}")
+    e.scopes.pop()
+    e.indent -= 1
+    e.put("}")
+    for r in e.results.get(v.number, []):
+        k = r.attrs["k"]
+        at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
+        e.values[r.number] = f"%{number}#{at}" if many else f"%{number}"
+
+
+def _ifelse(e: Writer, v: Value) -> None:
+    half = (len(v.operands) - 1) // 2
+    results = e.results.get(v.number, [])
+    types = ", ".join(e.type_of(r) for r in results)
+    condition = e.op(f"tensor.extract {e.value(v.operands[0])}[] : tensor<i1>")
+    for r in results:  # lengths that only the chosen branch tells
+        for d, n in enumerate(r.shape):
+            if any(a[:2] == ("result", v.number) for a in ex.atoms(n)):
+                a, b = (v.operands[1 + s * half + r.attrs["k"]].shape[d] for s in (0, 1))
+                chosen = e.op(f"arith.select {condition}, {e.index(a)}, {e.index(b)} : index")
+                e.scopes[-1].names["atom", ("result", v.number, r.attrs["k"], d)] = chosen
+    e.count += 1
+    number = e.count
+    many = f":{len(results)}" if len(results) > 1 else ""
+    e.put(f"%{number}{many} = scf.if {condition} -> ({types}) {{")
+    for side in (0, 1):
+        e.indent += 1
+        e.scopes.append(Scope())
+        wants = [v.operands[1 + side * half + r.attrs["k"]] for r in results]
+        names = e.inside(("if", v.number, side), wants)
+        names = [_as(e, n, w, r) for n, w, r in zip(names, wants, results, strict=True)]
+        e.put(f"scf.yield {', '.join(names)} : {types}")
+        e.scopes.pop()
+        e.indent -= 1
+        e.put("}" if side else "} else {")
+    for k, r in enumerate(results):
+        e.values[r.number] = f"%{number}#{k}" if many else f"%{number}"
+
+
+def _as(e: Writer, name: str, value: Value, like: Value) -> str:
+    """`name` with the type of `like`, which may know less of the shape."""
+    have, want = e.type_of(value), e.type_of(like)
+    return name if have == want else e.op(f"tensor.cast {name} : {have} to {want}")
+
+
+CONSTRUCTS: dict[str, Callable[[Writer, Value], None]] = {
+    "dot": _dot, "reshape": _reshape, "subtensor": _subtensor, "inc_subtensor": _inc_subtensor,
+    "concatenate": _concatenate, "assert": _assert, "host": _host, "for": _for, "ifelse": _ifelse,
+}  # fmt: skip
