@@ -59,12 +59,21 @@ def _all_ones(e: Writer, x: Value, source: str) -> str:
     return source if e.type_of(x) == t else e.op(f"tensor.cast {source} : {e.type_of(x)} to {t}")
 
 
-def _slice_text(e: Writer, bounds: Sequence[Any]) -> str:
+def _slice_text(e: Writer, bounds: Sequence[Any], whole: Sequence[Any]) -> str:
+    """Offsets, sizes and steps of a slice of a tensor of shape `whole`.  An empty slice starts at 0: upstream refuses one
+    that starts behind the end."""
+
     def text(n: Any) -> str:
         n = e.find(n)
         return str(n) if isinstance(n, int) else e.index(n)
 
-    starts, lengths, steps = zip(*((text(a), text(n), text(s)) for a, n, s, _ in bounds), strict=True)
+    def start(a: Any, n: Any, whole: Any) -> str:
+        a, n, whole = e.find(a), e.find(n), e.find(whole)
+        past = isinstance(a, int) and isinstance(whole, int) and a >= whole
+        return "0" if n == 0 or past else text(a)
+
+    starts = [start(a, n, w) for (a, n, *_), w in zip(bounds, whole, strict=True)]
+    lengths, steps = [text(b[1]) for b in bounds], [text(b[2]) for b in bounds]
     return f"[{', '.join(starts)}] [{', '.join(lengths)}] [{', '.join(steps)}]"
 
 
@@ -76,7 +85,7 @@ def _subtensor(e: Writer, v: Value) -> None:
     x, bounds = v.operands[0], v.attrs["bounds"]
     if _is_forward(bounds):
         e.values[v.number] = e.op(
-            f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds)} : {e.type_of(x)} to {e.type_of(v)}"
+            f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds, x.shape)} : {e.type_of(x)} to {e.type_of(v)}"
         )
         return
     e.values[v.number] = _gathered(e, e.value(x), e.type_of(x), bounds, v.shape, v.dtype)
@@ -109,7 +118,7 @@ def _inc_subtensor(e: Writer, v: Value) -> None:
     new, t = e.value(y), tensor_type(map(e.find, kept), v.dtype)
     if not v.attrs["set"]:
         if _is_forward(bounds):
-            old = e.op(f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds)} : {e.type_of(x)} to {t}")
+            old = e.op(f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds, x.shape)} : {e.type_of(x)} to {t}")
         else:
             old = _gathered(e, e.value(x), e.type_of(x), bounds, kept, v.dtype)
         new = _sum(e, old, new, t, v.dtype, kept)
@@ -121,7 +130,7 @@ def _inc_subtensor(e: Writer, v: Value) -> None:
             for a, n, s, keeps in bounds
         ]
     whole = e.type_of(x)
-    text = f"{e.value(x)}{_slice_text(e, bounds)}"
+    text = f"{e.value(x)}{_slice_text(e, bounds, x.shape)}"
     e.values[v.number] = e.op(f"tensor.insert_slice {new} into {text} : {t} into {whole}")
 
 
@@ -148,7 +157,7 @@ def _concatenate(e: Writer, v: Value) -> None:
         bounds: list[Any] = [(0, n, 1, True) for n in part.shape]
         bounds[axis] = (at, part.shape[axis], 1, True)
         name = e.value(part)
-        whole = e.op(f"tensor.insert_slice {name} into {whole}{_slice_text(e, bounds)} : {e.type_of(part)} into {t}")
+        whole = e.op(f"tensor.insert_slice {name} into {whole}{_slice_text(e, bounds, v.shape)} : {e.type_of(part)} into {t}")
         at = ex.add(at, part.shape[axis])
     e.values[v.number] = whole
 

@@ -71,19 +71,24 @@ def _pass(array: np.ndarray) -> Any:
 
 
 def _take(d: Any, dtype: str, ndim: int) -> np.ndarray:
-    shape = tuple(d.sizes) if ndim else ()
-    itemsize = np.dtype(dtype).itemsize
-    out = np.empty(shape, dtype)
-    for at in np.ndindex(*shape):
-        offset = d.offset + sum(i * s for i, s in zip(at, d.strides, strict=True)) if ndim else d.offset
-        out[at] = np.frombuffer(ctypes.string_at(d.aligned + offset * itemsize, itemsize), dtype)[0]
-    return out
+    shape, itemsize = tuple(d.sizes) if ndim else (), np.dtype(dtype).itemsize
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    strides = [s * itemsize for s in d.strides] if ndim else []
+    low = sum(min(0, s * (n - 1)) for n, s in zip(shape, strides, strict=True))
+    high = sum(max(0, s * (n - 1)) for n, s in zip(shape, strides, strict=True)) + itemsize
+    raw = ctypes.string_at(d.aligned + d.offset * itemsize + low, high - low)
+    return np.ndarray(shape, dtype, raw, -low, strides).copy()
 
 
 class Module:
-    """A module of ours, lowered by upstream and loaded; `call` runs its `main`."""
+    """A module of ours, lowered by upstream and loaded.
 
-    def __init__(self, text: str, results: Sequence[tuple[str, int]]) -> None:
+    Its functions are called by name; `results`: dtype and rank of each.  Results are copied at once; their buffers belong
+    to nobody and leak.
+    """
+
+    def __init__(self, text: str) -> None:
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
@@ -95,14 +100,14 @@ class Module:
         machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
         self.engine = llvm.create_mcjit_compiler(module, machine)
         self.engine.finalize_object()
-        self.results = list(results)
 
-    def call(self, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Results are copied at once; their buffers belong to nobody and leak."""
-        kinds = [_descriptor(ndim) for _, ndim in self.results]
+    def call(self, results: Sequence[tuple[str, int]], *arrays: np.ndarray, name: str = "main") -> list[np.ndarray]:
+        kinds = [_descriptor(ndim) for _, ndim in results]
         result = type("Results", (ctypes.Structure,), {"_fields_": [(f"r{k}", t) for k, t in enumerate(kinds)]})()
         passed = [_pass(a) for a in arrays]
-        address = self.engine.get_function_address("_mlir_ciface_main")
-        prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (1 + len(passed)))
-        prototype(address)(ctypes.addressof(result), *map(ctypes.addressof, passed))
-        return [_take(getattr(result, f"r{k}"), dtype, ndim) for k, (dtype, ndim) in enumerate(self.results)]
+        address = self.engine.get_function_address(f"_mlir_ciface_{name}")
+        count = len(passed) + bool(results)
+        prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count)
+        first = [ctypes.addressof(result)] if results else []
+        prototype(address)(*first, *map(ctypes.addressof, passed))
+        return [_take(getattr(result, f"r{k}"), dtype, ndim) for k, (dtype, ndim) in enumerate(results)]

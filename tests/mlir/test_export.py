@@ -61,8 +61,7 @@ def exported(name: str) -> tuple[str, Sequence[Any], Sequence[Any], Any]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_upstream_runs_the_export_with_the_oracles_result(name: str) -> None:
     text, inputs, outputs, _ = exported(name)
-    module = Module(text, [(o.type.dtype, o.type.ndim) for o in outputs])
-    got = module.call(*(VALUES[v] for v in inputs))
+    got = Module(text).call([(o.type.dtype, o.type.ndim) for o in outputs], *(VALUES[v] for v in inputs))
     for mine, theirs in zip(got, evaluate(outputs, {v: VALUES[v] for v in inputs}), strict=True):
         tolerance = 1e-5 if mine.dtype == np.float32 else 1e-12
         np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=tolerance)
@@ -91,7 +90,7 @@ def test_a_module_with_updates_returns_them() -> None:
     outputs, updates = [x.sum()], [(b, b + x[0])]
     text = mlir.export(lower([x], [b], outputs, updates))
     verify_many([text])
-    total, new = Module(text, [("float64", 0), ("float64", 1)]).call(VALUES[x], VALUES[b])
+    total, new = Module(text).call([("float64", 0), ("float64", 1)], VALUES[x], VALUES[b])
     np.testing.assert_allclose(total, VALUES[x].sum())
     np.testing.assert_allclose(new, VALUES[b] + VALUES[x][0])
 

@@ -1,0 +1,91 @@
+"""Random functions, run by upstream MLIR, by our native code and by the oracles: all three must agree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "property"))
+from expressions import EXACT, Case, Maker, compare, describe, perturbed, reference  # noqa: E402
+from mlir_upstream import Module  # noqa: E402
+
+import tensordsl  # noqa: E402
+from tensordsl.codegen import mlir  # noqa: E402
+from tensordsl.codegen.lower import lower  # noqa: E402
+
+
+@dataclass
+class Program:
+    """A random function, what it must give and how far off it may be."""
+
+    seed: int
+    case: Case
+    levels: list[int]
+    expected: list[Any]
+    samples: list[list[Any]]
+
+    @property
+    def name(self) -> str:
+        return f"f{self.seed}"
+
+    def text(self, optimise: bool = True) -> str:
+        return mlir.export(self.lowered(), self.name, optimise)
+
+    def lowered(self) -> Any:
+        return lower(self.case.inputs, [s for s, _ in self.targets()], self.case.outputs, self.case.updates)
+
+    def targets(self) -> list[tuple[Any, Any]]:
+        return [(s, s.get_value()) for s in self.case.shared]
+
+    def compare(self, got: list[Any]) -> None:
+        compare(self.case, self.levels, self.expected, got, self.samples)
+
+    def native(self) -> list[Any]:
+        case = self.case
+        f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore")
+        before = self.targets()
+        got = f(*case.arguments)
+        got = [*got, *(s.get_value() for s, _ in case.updates)]
+        for s, value in before:
+            s.set_value(value)
+        return got
+
+    def upstream(self, module: Module) -> list[Any]:
+        case = self.case
+        results = [(v.type.dtype, v.type.ndim) for v in (*case.outputs, *(v for _, v in case.updates))]
+        arrays = [native_array(a, v.type.dtype) for a, v in zip(case.arguments, case.inputs, strict=True)]
+        return module.call(results, *arrays, *(native_array(x, s.type.dtype) for s, x in self.targets()), name=self.name)
+
+
+def native_array(array: Any, dtype: str) -> Any:
+    """In this machine's byte order, aligned, with strides of whole elements; else as it is."""
+    array = np.asarray(array)
+    if array.dtype != dtype or not array.dtype.isnative or not array.flags.aligned:
+        return np.array(array, dtype)
+    return array
+
+
+def program(seed: int) -> Program:
+    rng = np.random.default_rng(seed)
+    maker = Maker(lambda n: int(rng.integers(n)), special=bool(seed % 3 == 0))
+    case = maker.make()
+    expected, _, values = reference(case)
+    samples = [perturbed(case, values, k) for k in range(3)]
+    results = [*case.outputs, *(v for _, v in case.updates)]
+    return Program(seed, case, [maker.level.get(v, EXACT) for v in results], expected, samples)
+
+
+def run_upstream(programs: Iterable[Program], optimise: bool = True) -> dict[int, list[Any]]:
+    """The results of all, from one module."""
+    programs = list(programs)
+    text = mlir.export_all({p.name: p.lowered() for p in programs}, optimise)
+    module = Module(text)
+    return {p.seed: p.upstream(module) for p in programs}
+
+
+__all__ = ["Program", "describe", "program", "run_upstream"]
