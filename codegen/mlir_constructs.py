@@ -59,22 +59,24 @@ def _all_ones(e: Writer, x: Value, source: str) -> str:
     return source if e.type_of(x) == t else e.op(f"tensor.cast {source} : {e.type_of(x)} to {t}")
 
 
-def _slice_text(e: Writer, bounds: Sequence[Any], whole: Sequence[Any]) -> str:
-    """Offsets, sizes and steps of a slice of a tensor of shape `whole`.  An empty slice starts at 0: upstream refuses one
-    that starts behind the end."""
+def _slice_text(e: Writer, bounds: Sequence[Any]) -> str:
+    """Offsets, sizes and steps of a slice."""
 
     def text(n: Any) -> str:
         n = e.find(n)
         return str(n) if isinstance(n, int) else e.index(n)
 
-    def start(a: Any, n: Any, whole: Any) -> str:
-        a, n, whole = e.find(a), e.find(n), e.find(whole)
-        past = isinstance(a, int) and isinstance(whole, int) and a >= whole
-        return "0" if n == 0 or past else text(a)
-
-    starts = [start(a, n, w) for (a, n, *_), w in zip(bounds, whole, strict=True)]
-    lengths, steps = [text(b[1]) for b in bounds], [text(b[2]) for b in bounds]
+    starts, lengths, steps = zip(*((text(a), text(n), text(s)) for a, n, s, _ in bounds), strict=True)
     return f"[{', '.join(starts)}] [{', '.join(lengths)}] [{', '.join(steps)}]"
+
+
+def _is_empty(e: Writer, bounds: Sequence[Any], whole: Sequence[Any]) -> bool:
+    """Whether the types say that a slice has no element: upstream refuses one that starts behind the end."""
+    for (a, n, *_), w in zip(bounds, whole, strict=True):
+        a, n, w = e.find(a), e.find(n), e.find(w)
+        if n == 0 or w == 0 or (isinstance(a, int) and isinstance(w, int) and a >= w):
+            return True
+    return False
 
 
 def _is_forward(bounds: Sequence[Any]) -> bool:
@@ -83,12 +85,44 @@ def _is_forward(bounds: Sequence[Any]) -> bool:
 
 def _subtensor(e: Writer, v: Value) -> None:
     x, bounds = v.operands[0], v.attrs["bounds"]
-    if _is_forward(bounds):
-        e.values[v.number] = e.op(
-            f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds, x.shape)} : {e.type_of(x)} to {e.type_of(v)}"
-        )
-        return
-    e.values[v.number] = _gathered(e, e.value(x), e.type_of(x), bounds, v.shape, v.dtype)
+    if _is_empty(e, bounds, x.shape):
+        e.values[v.number] = e.empty(v.shape, v.dtype)[0]
+    elif _is_forward(bounds):
+        e.values[v.number] = _extract(e, x, bounds)
+    else:
+        e.values[v.number] = _gathered(e, e.value(x), e.type_of(x), bounds, v.shape, v.dtype)
+
+
+def _extract(e: Writer, x: Value, bounds: Sequence[Any]) -> str:
+    """A forward slice.  Indexed axes go in a step of their own: which axes a slice of lower rank drops is a guess where
+    others have length 1 too, and upstream 22 crashes on some."""
+    part = tensor_type((e.find(b[1]) for b in bounds), x.dtype)
+    name = e.op(f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds)} : {e.type_of(x)} to {part}")
+    if all(b[3] for b in bounds):
+        return name
+    shape = [b[1] for b in bounds if b[3]]
+    axes = [f"d{d}" for d in range(len(shape))]
+    free = iter(axes)
+    entries = [next(free) if b[3] else 0 for b in bounds]
+    init, t = e.empty(shape, x.dtype)
+    return e.generic(
+        axes, (), [(name, part, x.dtype, entries)], [(init, t, x.dtype, axes)], lambda ins, outs: [ins[0]], shape
+    )[0]
+
+
+def _insert(e: Writer, new: str, x: Value, bounds: Sequence[Any]) -> str:
+    """`new`, of the shape of the slice without its indexed axes, written to a forward slice of x."""
+    kept = [b[1] for b in bounds if b[3]]
+    t, part = tensor_type(map(e.find, kept), x.dtype), tensor_type((e.find(b[1]) for b in bounds), x.dtype)
+    if t != part:  # see _extract
+        axes = [f"d{d}" for d in range(len(bounds))]
+        init, _ = e.empty([b[1] for b in bounds], x.dtype)
+        entries = [a for a, b in zip(axes, bounds, strict=True) if b[3]]
+        outs = [(init, part, x.dtype, axes)]
+        new = e.generic(
+            axes, (), [(new, t, x.dtype, entries)], outs, lambda ins, outs: [ins[0]], [b[1] for b in bounds]
+        )[0]
+    return e.op(f"tensor.insert_slice {new} into {e.value(x)}{_slice_text(e, bounds)} : {part} into {e.type_of(x)}")
 
 
 def _gathered(e: Writer, source: str, source_type: str, bounds: Sequence[Any], shape: Sequence[Any], dtype: str) -> str:
@@ -116,9 +150,12 @@ def _inc_subtensor(e: Writer, v: Value) -> None:
     bounds = v.attrs["bounds"]
     kept = [b[1] for b in bounds if b[3]]
     new, t = e.value(y), tensor_type(map(e.find, kept), v.dtype)
+    if _is_empty(e, bounds, x.shape):
+        e.values[v.number] = e.value(x)
+        return
     if not v.attrs["set"]:
         if _is_forward(bounds):
-            old = e.op(f"tensor.extract_slice {e.value(x)}{_slice_text(e, bounds, x.shape)} : {e.type_of(x)} to {t}")
+            old = _extract(e, x, bounds)
         else:
             old = _gathered(e, e.value(x), e.type_of(x), bounds, kept, v.dtype)
         new = _sum(e, old, new, t, v.dtype, kept)
@@ -129,9 +166,7 @@ def _inc_subtensor(e: Writer, v: Value) -> None:
             (ex.add(a, ex.mul(s, ex.sub(n, 1))), n, -s, keeps) if _backward(s) else (a, n, s, keeps)
             for a, n, s, keeps in bounds
         ]
-    whole = e.type_of(x)
-    text = f"{e.value(x)}{_slice_text(e, bounds, x.shape)}"
-    e.values[v.number] = e.op(f"tensor.insert_slice {new} into {text} : {t} into {whole}")
+    e.values[v.number] = _insert(e, new, x, bounds)
 
 
 def _backward(step: Any) -> bool:
@@ -154,10 +189,12 @@ def _concatenate(e: Writer, v: Value) -> None:
     axis, at = v.attrs["axis"], 0
     whole, t = e.empty(v.shape, v.dtype)
     for part in v.operands:
+        if any(e.find(n) == 0 for n in part.shape):
+            continue
         bounds: list[Any] = [(0, n, 1, True) for n in part.shape]
         bounds[axis] = (at, part.shape[axis], 1, True)
         name = e.value(part)
-        whole = e.op(f"tensor.insert_slice {name} into {whole}{_slice_text(e, bounds, v.shape)} : {e.type_of(part)} into {t}")
+        whole = e.op(f"tensor.insert_slice {name} into {whole}{_slice_text(e, bounds)} : {e.type_of(part)} into {t}")
         at = ex.add(at, part.shape[axis])
     e.values[v.number] = whole
 
@@ -213,6 +250,9 @@ def _for(e: Writer, v: Value) -> None:
     for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], names[len(inits) :], strict=True):
         item = loop.stacked[k]
         lengths = [e.find(n) for n in item.shape]
+        if 0 in lengths:
+            done.append(whole)
+            continue
         sizes = ", ".join(["1", *(str(n) if isinstance(n, int) else e.index(n) for n in lengths)])
         offsets = ", ".join([f"%i{number}", *("0" for _ in lengths)])
         strides = ", ".join("1" for _ in range(len(lengths) + 1))

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+# Mathematics goes to libm first: what is left to convert-math-to-llvm makes log1p(x) of log(1 + x).
 PIPELINE = (
     "builtin.module(one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops=true "
     "function-boundary-type-conversion=fully-dynamic-layout-map},func.func(convert-linalg-to-loops),"
-    "expand-strided-metadata,lower-affine,convert-scf-to-cf,convert-math-to-llvm,convert-math-to-libm,"
+    "expand-strided-metadata,lower-affine,convert-scf-to-cf,convert-math-to-libm,convert-math-to-llvm,"
     "finalize-memref-to-llvm,convert-arith-to-llvm,convert-func-to-llvm,convert-cf-to-llvm,convert-index-to-llvm,"
     "reconcile-unrealized-casts)"
 )
