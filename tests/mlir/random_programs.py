@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ class Program:
         case = self.case
         results = [(v.type.dtype, v.type.ndim) for v in (*case.outputs, *(v for _, v in case.updates))]
         arrays = [native_array(a, v.type.dtype) for a, v in zip(case.arguments, case.inputs, strict=True)]
-        return module.call(results, *arrays, *(native_array(x, s.type.dtype) for s, x in self.targets()), name=self.name)
+        return module.call(
+            results, *arrays, *(native_array(x, s.type.dtype) for s, x in self.targets()), name=self.name
+        )
 
 
 def native_array(array: Any, dtype: str) -> Any:
@@ -71,8 +74,9 @@ def native_array(array: Any, dtype: str) -> Any:
 
 
 def program(seed: int) -> Program:
-    rng = np.random.default_rng(seed)
-    maker = Maker(lambda n: int(rng.integers(n)), special=bool(seed % 3 == 0))
+    source = random.Random(seed)
+    maker = Maker(lambda n: source.randrange(n), special=seed % 3 == 0)
+    maker.rng = np.random.default_rng(seed)
     case = maker.make()
     expected, _, values = reference(case)
     samples = [perturbed(case, values, k) for k in range(3)]
