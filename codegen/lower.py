@@ -83,8 +83,8 @@ class Lowering:
         results = [self.graph.reduce(meaning, k, axes, operands) for k in meaning.results]
         return [self.graph.cast(r, v.type.dtype) for r, v in zip(results, node.outputs, strict=True)]
 
-    def host(self, node: Apply, operands: list[Value]) -> list[Value]:
-        """A step that calls the row's oracle with arrays of its own."""
+    def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
+        """A step that calls the row's oracle with arrays of its own; `more`: attributes of it."""
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         oracle, attrs = node.op.oracle, node.attrs
@@ -98,7 +98,8 @@ class Lowering:
         self.hosts.append(call)
         shape = node.op.shape(g.extents, *operands, **node.attrs)
         shapes = shape if several else (shape,)
-        made = g.make("host", operands, "", (), number=len(self.hosts) - 1, effect=node.op.effect, name=node.op.name)
+        number = len(self.hosts) - 1
+        made = g.make("host", operands, "", (), number=number, effect=node.op.effect, name=node.op.name, **more)
         return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
 
 
@@ -319,7 +320,7 @@ def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
 
 def lower_inc_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     """Scattering as a step of the host: NumPy's own unbuffered add."""
-    return low.host(node, operands)
+    return low.host(node, operands, axes=node.attrs["axes"], set=node.attrs["set"])
 
 
 def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.mlir_scalar import TYPE
 from tensordsl.codegen.mlir_writer import MlirError, Scope, Writer, escaped, tensor_type
+from tensordsl.codegen.pull import place_taken
 from tensordsl.codegen.scalar import FLOATS
 
 
@@ -178,11 +179,15 @@ def _backward(step: Any) -> bool:
 def _sum(e: Writer, a: str, b: str, t: str, dtype: str, shape: Sequence[Any]) -> str:
     axes = [f"d{d}" for d in range(len(shape))]
     init, _ = e.empty(shape, dtype)
-    name = "arith.addf" if dtype in FLOATS else "arith.ori" if dtype == "bool" else "arith.addi"
+    name = _addition(dtype)
     return e.generic(
         axes, (), [(a, t, dtype, axes), (b, t, dtype, axes)], [(init, t, dtype, axes)],
         lambda ins, outs: [e.op(f"{name} {ins[0]}, {ins[1]} : {TYPE[dtype]}")], shape,
     )[0]  # fmt: skip
+
+
+def _addition(dtype: str) -> str:
+    return "arith.addf" if dtype in FLOATS else "arith.ori" if dtype == "bool" else "arith.addi"
 
 
 def _concatenate(e: Writer, v: Value) -> None:
@@ -208,6 +213,9 @@ def _assert(e: Writer, v: Value) -> None:
 
 def _host(e: Writer, v: Value) -> None:
     results = e.results.get(v.number, [])
+    if v.attrs["name"] == "inc_take":
+        _scatter(e, v, results[0])
+        return
     name = f"host_{v.attrs['name']}_{v.attrs['number']}"
     operands = ", ".join(e.type_of(o) for o in v.operands)
     types = ", ".join(e.type_of(r) for r in results)
@@ -220,6 +228,73 @@ def _host(e: Writer, v: Value) -> None:
     e.put(f"%{e.count}:{len(results)} = func.call @{name}({values}) : ({operands}) -> ({types})")
     for k, r in enumerate(results):
         e.values[r.number] = f"%{e.count}#{k}"
+
+
+def _scatter(e: Writer, v: Value, result: Value) -> None:
+    """x with y written or added at indexed positions, one after the other: they may repeat."""
+    x, y, *indices = v.operands
+    taken = v.attrs["axes"]
+    rank = max(i.rank for i in indices)
+    axes = [f"%s{v.number}_{d}" for d in range(x.rank - len(taken) + rank)]
+    placed, free = place_taken(x.rank, taken, rank, axes)
+    lengths = _scatter_lengths(e, x, indices, placed, free, axes)
+    zero, one = e.index(0), e.index(1)
+    for n in x.shape:
+        e.index(n)
+    operands, t = [e.value(o) for o in (y, *indices)], e.type_of(x)
+    whole, outer = e.value(x), []
+    for d, a in enumerate(axes):
+        e.count += 1
+        outer.append(e.count)
+        e.put(
+            f"%{e.count} = scf.for {a} = {zero} to {lengths[d]} step {one} iter_args(%c{e.count} = {whole}) -> ({t}) {{"
+        )
+        whole = f"%c{e.count}"
+        e.indent += 1
+        e.scopes.append(Scope())
+    item = _item(e, y, operands[0], axes)
+    at = dict(free)
+    for d, i, name in zip(taken, indices, operands[1:], strict=True):
+        at[d] = _wrapped(e, e.scalars.cast(_item(e, i, name, placed), i.dtype, "int64"), x.shape[d])
+    where = ", ".join(at[d] for d in range(x.rank))
+    item = e.scalars.cast(item, y.dtype, x.dtype)
+    if not v.attrs["set"]:
+        old = e.op(f"tensor.extract {whole}[{where}] : {t}")
+        item = e.op(f"{_addition(x.dtype)} {old}, {item} : {TYPE[x.dtype]}")
+    whole = e.op(f"tensor.insert {item} into {whole}[{where}] : {t}")
+    for number in reversed(outer):
+        e.put(f"scf.yield {whole} : {t}")
+        e.scopes.pop()
+        e.indent -= 1
+        e.put("}")
+        whole = f"%{number}"
+    e.values[result.number] = whole
+
+
+def _scatter_lengths(
+    e: Writer, x: Value, indices: Sequence[Value], placed: Sequence[str], free: Mapping[int, str], axes: Sequence[str]
+) -> list[str]:
+    """How far each of `axes` runs: over the indices' common shape and the axes of x that are not indexed."""
+    length: dict[str, Any] = {a: x.shape[d] for d, a in free.items()}
+    for i in indices:
+        for a, n in zip(reversed(placed), reversed(i.shape), strict=False):
+            if a not in length or n != 1:
+                length[a] = n
+    return [e.index(length[a]) for a in axes]
+
+
+def _item(e: Writer, v: Value, name: str, axes: Sequence[str]) -> str:
+    """The element of v, broadcast from the right, at a position."""
+    own = axes[len(axes) - v.rank :]
+    places = [e.index(0) if e.find(n) == 1 else a for n, a in zip(v.shape, own, strict=True)]
+    return e.op(f"tensor.extract {name}[{', '.join(places)}] : {e.type_of(v)}")
+
+
+def _wrapped(e: Writer, i: str, length: Any) -> str:
+    """An int64 index as a position: negative ones count from the end."""
+    k = e.op(f"arith.index_cast {i} : i64 to index")
+    below = e.op(f"arith.cmpi slt, {k}, {e.index(0)} : index")
+    return e.op(f"arith.select {below}, {e.op(f'arith.addi {k}, {e.index(length)} : index')}, {k} : index")
 
 
 def _for(e: Writer, v: Value) -> None:

@@ -160,16 +160,18 @@ def _aligned(operand: Value, axes: Axes) -> Axes:
 
 
 def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
-    """(axes of the broadcast indices, axis of x -> axis) of an indexed load, placed as NumPy does."""
+    """(axes of the broadcast indices, axis of x -> axis) of an indexed load."""
     x, *indices = v.operands
-    taken = v.attrs["axes"]
-    rank = max(i.rank for i in indices)
+    return place_taken(x.rank, v.attrs["axes"], max(i.rank for i in indices), axes)
+
+
+def place_taken(rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]) -> tuple[Axes, dict[int, Any]]:
+    """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
     adjacent = all(b == a + 1 for a, b in zip(taken, taken[1:], strict=False))
     first = taken[0] if adjacent else 0
-    placed = axes[first : first + rank]
-    rest = [*axes[:first], *axes[first + rank :]]
-    free = [d for d in range(x.rank) if d not in taken]
-    return placed, dict(zip(free, rest, strict=True))
+    rest = [*axes[:first], *axes[first + index_rank :]]
+    free = [d for d in range(rank) if d not in taken]
+    return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))
 
 
 # -- scalars of each op ------------------------------------------------------------------------------------------------

@@ -45,6 +45,11 @@ PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
     "set slices": lambda: ([A, x], [T.set_subtensor(A[1], x), T.inc_subtensor(A[:2, ::2], 1.0), T.set_subtensor(A[::-2], x)]),
     "slice gradients": lambda: ([x], [grad(T.sum(x[1:] ** 2), x), grad(x[::2].sum() * x[0], x)]),
     "gather": lambda: ([A, k], [A[k], A[k].sum(axis=1), T.exp(A)[k], A[T.arange(3), k]]),
+    "scatter": lambda: (
+        [x, k, A, b],
+        [T.inc_subtensor(x[k], 2.0), T.set_subtensor(A[k], x), grad(T.sum(A[k, k - 1] ** 2), A), T.inc_subtensor(A[:, k], A),
+         T.inc_subtensor(T.cast(x, "int8")[k], 1), T.inc_subtensor((x > 0.5)[k], True)],
+    ),
     "jacobian": lambda: ([A, x, b], [jacobian(T.tanh(T.dot(A, x) + b), x)]),
     "hessian": lambda: ([x], [hessian(T.sum(x**3) * T.sum(x), x)]),
     "branch": lambda: ([c, x], [ifelse(c > 0, T.exp(x), x * 2), ifelse(c < 0, x[1:], x)]),
