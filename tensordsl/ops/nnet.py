@@ -160,7 +160,12 @@ def crossentropy_categorical_1hot(coding_dist: Any, true_one_of_n: Any) -> Any:
 
 
 def crossentropy_softmax_argmax_1hot_with_bias(x: Any, b: Any, y_idx: Any) -> tuple[Any, Any, Any]:
-    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx."""
+    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx.
+
+    >>> parts = crossentropy_softmax_argmax_1hot_with_bias([[0.0, 0.0]], [0.0, 9.0], [1])
+    >>> [part.eval().round(2).tolist() for part in parts]
+    [[0.0], [[0.0, 1.0]], [1]]
+    """
     from tensordsl.ops.reduce import argmax
 
     score = as_variable(x) + b

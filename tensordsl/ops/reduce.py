@@ -216,7 +216,11 @@ def _position(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:
-    """(max, argmax) over `axis`."""
+    """(max, argmax) over `axis`.
+
+    >>> [part.eval().tolist() for part in max_and_argmax([4, 9, 2])]
+    [9, 1]
+    """
     x = as_variable(x)
     return max(x, axis, keepdims), argmax(x, axis, keepdims)
 

@@ -423,7 +423,12 @@ def shape_padaxis(x: Any, axis: int) -> Any:
 
 
 def addbroadcast(x: Any, *axes: int) -> Any:
-    """x with the named axes declared to have length 1 (checked at run time), so that they broadcast."""
+    """x with the named axes declared to have length 1 (checked at run time), so that they broadcast.
+
+    >>> from tensordsl.types import TensorType
+    >>> addbroadcast(TensorType("float64", (None, None))(), 0).type
+    TensorType(float64, row)
+    """
     x = as_variable(x)
     axes = tuple(normalise_axis(k, x.type.ndim, "addbroadcast") for k in axes)
     for k in axes:
@@ -435,7 +440,12 @@ def addbroadcast(x: Any, *axes: int) -> Any:
 
 
 def unbroadcast(x: Any, *axes: int) -> Any:
-    """x with the named axes no longer of static length 1: they do not broadcast."""
+    """x with the named axes no longer of static length 1: they do not broadcast.
+
+    >>> from tensordsl.types import TensorType
+    >>> unbroadcast(TensorType("float64", (1, None))(), 0).type
+    TensorType(float64, matrix)
+    """
     x = as_variable(x)
     axes = tuple(normalise_axis(k, x.type.ndim, "unbroadcast") for k in axes)
     if not any(x.type.shape[k] == 1 for k in axes):
@@ -446,7 +456,12 @@ def unbroadcast(x: Any, *axes: int) -> Any:
 
 
 def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
-    """x with exactly the named pattern of broadcastable axes."""
+    """x with exactly the named pattern of broadcastable axes.
+
+    >>> from tensordsl.types import TensorType
+    >>> patternbroadcast(TensorType("float64", (None, None))(), (False, True)).type
+    TensorType(float64, col)
+    """
     x = as_variable(x)
     if len(broadcastable) != x.type.ndim:
         raise ValueError(f"patternbroadcast: {len(broadcastable)} flags for a tensor with {x.type.ndim} axes")

@@ -38,7 +38,11 @@ def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[.
         return TensorType(fixed or dtype or config.floatX, RANKS[rank])(name)
 
     make.__name__ = make.__qualname__ = function_name
-    make.__doc__ = f"A {rank} variable of dtype {fixed or '`dtype` (config.floatX if not given)'}."
+    make.__doc__ = f"""A {rank} variable of dtype {fixed or "`dtype` (config.floatX if not given)"}.
+
+    >>> {function_name}("x").ndim
+    {len(RANKS[rank])}
+    """
     return make
 
 
@@ -49,7 +53,11 @@ def _plural(single: Callable[..., Any], function_name: str) -> Callable[..., Any
         return [single(name, **keywords) for name in names]
 
     make.__name__ = make.__qualname__ = function_name
-    make.__doc__ = f"As many variables as there are names, or as the given number says; see `{single.__name__}`."
+    make.__doc__ = f"""As many variables as there are names, or as the given number says; see `{single.__name__}`.
+
+    >>> {function_name}("x", "y"), len({function_name}(3))
+    ([x, y], 3)
+    """
     return make
 
 

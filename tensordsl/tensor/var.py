@@ -243,5 +243,9 @@ class TensorConstant(TensorOperators, Constant):
 
 
 def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Any:
-    """x as a variable; see `tensordsl.ops.operands.as_variable`."""
+    """x, an array, number, list or variable, as a variable; see `tensordsl.ops.operands.as_variable`.
+
+    >>> as_tensor_variable([[1, 2], [3, 4]]).type
+    TensorType(int64, shape=(2, 2))
+    """
     return as_variable(x, name, ndim)

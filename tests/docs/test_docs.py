@@ -7,6 +7,8 @@ neither must print nothing.  The blocks of one page share one namespace.
 from __future__ import annotations
 
 import contextlib
+import doctest
+import inspect
 import io
 import re
 import subprocess
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 
 import tensordsl
+import tensordsl.tensor as T
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,3 +76,21 @@ def test_the_page_of_operations_is_what_its_tool_makes() -> None:
     command = [sys.executable, str(ROOT / "tools" / "op_table.py")]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert made == (ROOT / "docs" / "ops.md").read_text(), "run: python tools/op_table.py > docs/ops.md"
+
+
+def public_functions() -> list[tuple[str, Any]]:
+    names = [(name, value) for module in (T, T.nnet) for name, value in vars(module).items()]
+    return [(n, f) for n, f in names if inspect.isfunction(f) and not n.startswith("_")]
+
+
+def test_every_public_function_has_an_example_in_its_docstring() -> None:
+    assert not [name for name, function in public_functions() if ">>>" not in (function.__doc__ or "")]
+
+
+def test_the_examples_of_constructors_are_right() -> None:
+    """Doctest doesn't find them: they are made by a loop.  (`pytest --doctest-modules` runs those of all others.)"""
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
+    for name, function in T.CONSTRUCTORS.items():
+        for case in finder.find(function, name, module=False, globs=dict(vars(T))):
+            runner.run(case)
+    assert runner.tries >= 2 * 70 and not runner.failures
