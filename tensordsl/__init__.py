@@ -47,8 +47,10 @@ _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.gradient"),
     "OpFromGraph": "tensordsl.opfromgraph",
     "eval_intermediate_values": "tensordsl.debugging",
+    "dot": "tensordsl.tensor",
+    **dict.fromkeys(("SharedVariable", "shared_constructor"), "tensordsl.shared"),
 }
-_MODULES = frozenset(("compile", "gradient", "ifelse", "reference", "tensor"))
+_MODULES = frozenset(("compile", "gof", "gradient", "ifelse", "reference", "scalar", "tensor"))
 
 
 def __getattr__(name: str) -> Any:
@@ -59,6 +61,13 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"tensordsl.{name}")
     raise AttributeError(f"module 'tensordsl' has no attribute {name!r}")
+
+
+def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:
+    """`numpy.asarray`; "floatX" means `config.floatX`."""
+    import numpy as np
+
+    return np.asarray(a, dtype=config.floatX if dtype == "floatX" else dtype, order=order)
 
 
 def __dir__() -> list[str]:

@@ -94,6 +94,8 @@ _OPTIONS = (
     Option("cast_policy", "custom", ("custom", "numpy+floatX"), "how Python numbers are given a dtype"),
     Option("profile", False, None, "measure every function, and print the profiles at exit"),
     Option("warn_float64", "ignore", ("ignore", "warn", "raise", "pdb"), "when an expression of dtype float64 is made"),
+    Option("allow_gc", True, None, "accepted: a call keeps no intermediate storage"),
+    Option("cxx", "", None, "accepted: no C++ compiler is used"),
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip

@@ -252,11 +252,16 @@ def letters(number: int) -> str:
     return text
 
 
-def min_informative_str(obj: Variable) -> str:
+def var_descriptor(obj: Variable) -> str:
+    """One line that says how `obj` is computed."""
+    return pp(obj)
+
+
+def min_informative_str(obj: Variable, indent_level: int = 0) -> str:
     """The graph of `obj`, one variable a line, indented; a variable that appears again is given by its letter."""
     tags: dict[int, str] = {}
     lines = []
-    stack = [(obj, 0)]
+    stack = [(obj, indent_level)]
     while stack:
         variable, level = stack.pop()
         indent = " " * level

@@ -80,3 +80,35 @@ def get_test_value(value: Any) -> Array:
     if found is None:
         raise AttributeError(f"{variable_text(value)} has no test value")
     return found
+
+
+def get_debug_values(*args: Any) -> list[tuple[Array, ...]]:
+    """`for a, b in get_debug_values(x, y)`: their test values, once, or nothing where they have none.
+
+    Raises ValueError for a missing one if `config.compute_test_value` is "raise".
+    """
+    setting = config.compute_test_value
+    if setting == "off":
+        return []
+    found = []
+    for value in args:
+        try:
+            found.append(get_test_value(value))
+        except AttributeError as error:
+            if setting in ("raise", "pdb"):
+                raise ValueError(str(error)) from None
+            if setting == "warn":
+                warnings.warn(str(error), stacklevel=2)
+            return []
+    return [tuple(found)] if len(found) != 1 else found  # type: ignore[list-item]  # Theano gives one value bare
+
+
+def debug_assert(condition: Any, msg: str | None = None) -> None:
+    """Raise AssertionError (or warn, as `config.compute_test_value` says) if a condition on test values is false."""
+    if condition:
+        return
+    text = msg or "debug_assert failed"
+    if config.compute_test_value in ("raise", "ignore", "pdb"):
+        raise AssertionError(text)
+    if config.compute_test_value == "warn":
+        warnings.warn(text, stacklevel=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +26,60 @@ _RANK_NAMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+def _dtype_name(dtype: Any) -> str:
+    """The name of a dtype given as NumPy's object or class."""
+    try:
+        name = "" if isinstance(dtype, str) or dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
+        raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+    return name
+
+
+def _dim(d: Any) -> Dim:
+    """A length, None, or a boolean that says whether the axis broadcasts."""
+    if d is None or isinstance(d, bool | np.bool_):
+        return 1 if d else None
+    try:
+        return operator.index(d)
+    except TypeError:
+        raise TypeError(f"a shape consists of integers and None, got {d!r}") from None
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class TensorType:
     """The type of a tensor: `dtype` (a NumPy name) and `shape`, one int or None (unknown until run time) per axis.
 
-    An axis of static length 1 broadcasts; an unknown one never does (as in Theano).
+    An axis of static length 1 broadcasts; an unknown one never does (as in Theano).  Theano's patterns of booleans,
+    given as `shape` or `broadcastable`, mean length 1 or unknown.  Raises TypeError.
 
     >>> TensorType("float64", (None, 1))
     TensorType(float64, col)
     >>> TensorType("float64", (None, 1)).broadcastable
     (False, True)
+    >>> TensorType("float64", broadcastable=(False, True)) == TensorType("float64", (None, 1))
+    True
     """
 
     dtype: str
     shape: tuple[Dim, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise TypeError(f"unsupported dtype {self.dtype!r}; supported: {', '.join(DTYPES)}")
+    def __init__(
+        self, dtype: str, shape: Iterable[Dim] = (), name: str | None = None, *,
+        broadcastable: Iterable[bool] | None = None,
+    ) -> None:  # fmt: skip
+        if type(dtype) is not str or dtype not in DTYPES:  # NumPy's dtypes compare equal to their names
+            dtype = _dtype_name(dtype)
+        if broadcastable is not None:
+            shape = [bool(b) for b in broadcastable]
+        shape = tuple(shape)
+        for d in shape:
+            if d is not None and type(d) is not int:
+                shape = tuple(map(_dim, shape))
+                break
+        object.__setattr__(self, "dtype", dtype)
+        object.__setattr__(self, "shape", shape)
 
     @property
     def ndim(self) -> int:

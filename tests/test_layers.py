@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "shared": OPS | {"tensor", "arguments", "runtime"},
     "reports": OPS | {"printing"},
     "trace": OPS | {"reports"},
-    "debugging": OPS | {"printing", "reports", "trace", "modes", "shared"},
+    "debugging": OPS | {"arguments", "printing", "reports", "trace", "modes", "shared"},
     "testvalues": OPS | {"printing", "reports", "trace", "shared", "arguments"},
     "scan": FRONT,
     "codegen.abi": LEAVES,
@@ -57,7 +57,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "native": FRONT | {"codegen", "codegen.abi", "runtime"},
     "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},
     "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
-    "compile": FRONT | {"link", "function"},
+    "compile": FRONT | {"link", "function", "opfromgraph", "profiling"},
+    "scalar": BELOW_OPS,
+    "gof": FRONT | {"codegen"},
 }
 
 # Late imports that go up a layer, each with the reason why no other way is better.
@@ -71,7 +73,7 @@ UPWARD = {
     ("pickling", "ops"): "a row is stored by its name",
     ("graph", "printing"): "str and repr of a variable are worded in one place",
     ("tensor", "printing"): "str and repr of a variable are worded in one place",
-    ("tensor", "shared"): "`T.shared` is an alias of the public function",
+    ("tensor", "shared"): "`T.shared` and `T.sharedvar` are aliases of the public function and classes",
 }
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})

@@ -156,6 +156,7 @@ logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
 identity = copy = tensor_copy
+as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
@@ -168,6 +169,8 @@ _LATE = {
         "tensordsl.gradient",
     ),
     "shared": "tensordsl.shared",
+    "opt": "tensordsl.tensor.opt",
+    "sharedvar": "tensordsl.tensor.sharedvar",
 }
 
 
@@ -177,4 +180,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(module), name)
+    found = import_module(module)
+    return found if module == f"{__name__}.{name}" else getattr(found, name)

@@ -323,3 +323,110 @@ def test_in_checks_its_arguments() -> None:
     with pytest.raises(ValueError, match="mutable"):
         theano.In(T.vector(), mutable=True, borrow=False)
     assert repr(theano.In(T.vector("x"), value=1)) == "In(x, value=1)"
+
+
+# -- implicit inputs, values held by a function ----------------------------------------------------------------------
+def test_an_implicit_input_is_skipped_by_calls() -> None:
+    x, y, z = T.scalars("x", "y", "z")
+    state = theano.shared(10.0)
+    f = theano.function([x, theano.In(y, value=state, implicit=True), z], [x, y, z])
+    assert [float(v) for v in f(1, 2)] == [1.0, 10.0, 2.0]
+    state.set_value(20.0)
+    assert [float(v) for v in f(1, z=3)] == [1.0, 20.0, 3.0]
+    with pytest.raises(TypeError, match="Tried to provide value for implicit input: y"):
+        f(1, z=3, y=2)
+    with pytest.raises(TypeError, match=r"it takes 2 inputs \(x, z\), got 3"):
+        f(1, 2, 3)
+    with pytest.raises(TypeError, match="must be given a default value"):
+        theano.In(y, implicit=True)
+
+
+def test_an_input_without_automatic_name_is_given_by_position_only() -> None:
+    x = T.scalar("x")
+    f = theano.function([theano.In(x, autoname=False)], x)
+    assert float(f(1)) == 1.0
+    with pytest.raises(TypeError, match="Unknown input or state: x"):
+        f(x=1)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_a_function_shows_and_takes_the_values_that_it_holds(mode: str) -> None:
+    x, y = T.vector("x"), T.vector("y")
+    w = theano.shared(2.0, name="w")
+    f = theano.function([x, theano.In(y, value=[1.0])], x * w + y, mode=mode)
+    assert (f["y"].tolist(), f[y].tolist(), f[1].tolist(), float(f["w"]), float(f[w])) == ([1.0], [1.0], [1.0], 2.0, 2.0)
+    other = f.copy()
+    f["y"], f[w] = [5.0, 6.0], 10.0
+    assert f([1, 2]).tolist() == [15.0, 26.0] and f.container["y"].tolist() == [5.0, 6.0]
+    assert other([1]).tolist() == [11.0]
+    f[y].fill(0)
+    assert f[y].tolist() == [5.0, 6.0]
+    with pytest.raises(KeyError, match="holds no value: each call gives it"):
+        f["x"]
+    with pytest.raises(KeyError, match="no input and no shared variable 'v'"):
+        f["v"]
+    with pytest.raises(TypeError, match="Wrong number of dimensions"):
+        f["y"] = 3.0
+
+
+def test_the_state_of_an_input_with_update_can_be_set() -> None:
+    step, total = T.scalar("step"), T.scalar("total")
+    f = theano.function([step, theano.In(total, value=10, update=total + step)], total)
+    f(1)
+    assert float(f["total"]) == 11.0
+    f["total"] = 100.0
+    assert float(f(1)) == 100.0
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_trusted_input_of_the_right_type_is_fine(mode: str) -> None:
+    x = T.vector("x")
+    f = theano.function([x], {"y": x * 2}, mode=mode)
+    assert f.trust_input is False
+    f.trust_input = True
+    assert f(np.array([1.0, 2.0]))["y"].tolist() == [2.0, 4.0]
+
+
+# -- profiles --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("mode", ["FAST_RUN", "NanGuardMode"])
+def test_a_profile_counts_calls_and_shows_compile_phases(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.matrix("profiled")
+    state = theano.shared(np.zeros(3))
+    f = theano.function([x], T.dot(x, x.T) * 1.2345, updates={state: state + 1}, profile=True, name="f", mode=mode)
+    assert theano.function([x], x).profile is None
+    f(np.ones((2, 2))), f(np.ones((3, 3)))
+    with pytest.raises(TypeError):
+        f("text")
+    profile = f.profile
+    assert profile.calls == 2 and 0 < profile.fastest <= profile.seconds and state.get_value().tolist() == [2.0] * 3
+    assert profile.work["Gemm"] == 1 and {"lower", "optimise", "kernels"} <= set(profile.compile_ms)
+    profile.summary()
+    text = capsys.readouterr().err
+    for word in ("Function profiling: f", "calls                  2", "per call, fastest", "1 gemm", "(compiled)"):
+        assert word in text
+    profile.reset()
+    assert profile.calls == 0
+
+
+def test_one_profile_may_serve_several_functions() -> None:
+    from tensordsl.profiling import Profile
+
+    x, profile = T.scalar("x"), Profile("both")
+    f, g = (theano.function([x], x * k, profile=profile) for k in (2, 3))
+    f(1), g(1), g(1)
+    assert profile.calls == 3 and f.profile is g.profile is profile
+    with pytest.raises(TypeError, match="profile must be"):
+        theano.function([x], x, profile=3)
+
+
+def test_the_option_profile_prints_at_exit() -> None:
+    import os
+    import subprocess
+    import sys
+
+    code = "import tensordsl as td, tensordsl.tensor as T; x = T.scalar(); td.function([x], x + 1, name='plus')(1)"
+    flags = os.environ.get("TENSORDSL_FLAGS", "") + ",profile=True"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TENSORDSL_FLAGS": flags}, capture_output=True, text=True
+    )
+    assert "Function profiling: plus\n  calls                  1\n" in done.stderr

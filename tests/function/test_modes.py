@@ -294,3 +294,70 @@ def test_prints_in_a_loop_are_silenced_too(capsys: pytest.CaptureFixture[str]) -
     (last,) = make_loop(T.constant(3), i, [c], [T.constant(np.float64(1.0))], [theano.printing.Print("step")(c) * 2])
     assert float(theano.function([], last, mode="DebugMode")()) == 8.0
     assert capsys.readouterr().out.count("step") == 3
+
+
+# -- looking inside --------------------------------------------------------------------------------------------------
+def test_intermediate_values_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = T.vector("x"), T.vector("y")
+    state = theano.shared(np.array([10.0, 20.0]))
+    total = theano.printing.Print("seen")(x + y)
+    product = total * state
+    f = theano.function([x, theano.In(y, value=[1.0, 1.0])], T.sum(product), updates={state: product})
+    for inputs in ([[1, 2]], {"x": [1, 2]}, {x: [1, 2], y: [1, 1]}):
+        values = theano.eval_intermediate_values(f, inputs)
+        assert values[total].tolist() == [2.0, 3.0] and values[product].tolist() == [20.0, 60.0]
+    assert state.get_value().tolist() == [10.0, 20.0] and capsys.readouterr().out == ""
+    with pytest.raises(ValueError, match="Dimension mismatch"):
+        theano.eval_intermediate_values(f, [[1, 2, 3]])
+
+
+def test_a_failing_assert_says_its_message_and_leaves_the_state() -> None:
+    x = T.vector("x")
+    state = theano.shared(0.0)
+    positive = T.opt.Assert("x must be positive")(x, T.all(x > 0), T.gt(x.shape[0], 0))
+    f = theano.function([x], [], updates={state: state + T.sum(positive)})
+    f([1, 2])
+    for given in ([1, -1], []):
+        with pytest.raises(AssertionError, match="x must be positive"):
+            f(given)
+    assert float(state.get_value()) == 3.0
+
+
+def test_print_shows_attributes_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.vector("x")
+    theano.function([x], theano.printing.Print("x is", attrs=("shape", "sum", "__str__"))(x) * 2)([1, 2])
+    assert capsys.readouterr().out == "x is shape = (2,)\nx is sum = 3.0\nx is __str__ = [1. 2.]\n"
+
+
+@pytest.mark.parametrize("setting", ["off", "ignore", "warn", "raise", "pdb"])
+def test_a_missing_test_value_in_all_five_settings(setting: str) -> None:
+    x, y = T.vector("x"), T.vector("y")
+    y.tag.test_value = np.array([1.0, 2.0])
+    with theano.config.change_flags(compute_test_value=setting), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if setting in ("raise", "pdb"):
+            with pytest.raises(ValueError, match="set x.tag.test_value"):
+                x + 1
+        else:
+            x + 1
+        has_value = hasattr((y + 1).tag, "test_value")
+    assert len(caught) == (setting == "warn") and has_value == (setting != "off")
+
+
+def test_a_pass_that_fails_is_reported_as_the_option_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from tensordsl.codegen import pipeline
+
+    def fail(context: Any, value: Any) -> None:
+        raise ZeroDivisionError("a mistake in the pass")
+
+    broken = tuple(p if p.required or p.name != "simplify" else replace(p, run=fail) for p in pipeline.PIPELINE)
+    monkeypatch.setattr(pipeline, "PIPELINE", broken)
+    x = T.scalar("x")
+    with pytest.raises(pipeline.PassError, match="(?s)the pass 'simplify'.*on_opt_error='warn'"):
+        theano.function([x], x * 1.5001)
+    with theano.config.change_flags(on_opt_error="warn"), pytest.warns(UserWarning, match="it is left out"):
+        assert float(theano.function([x], x * 1.5002)(2)) == 3.0004
+    with theano.config.change_flags(on_opt_error="ignore"):
+        assert float(theano.function([x], x * 1.5003)(2)) == 3.0006

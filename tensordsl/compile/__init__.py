@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tensordsl import errors as debugmode
-from tensordsl import io, modes
 from tensordsl.errors import UnusedInputError
 from tensordsl.function import function
 from tensordsl.io import In, Out
@@ -19,12 +17,15 @@ from tensordsl.modes import (
     get_default_mode,
     get_mode,
 )
+from tensordsl.opfromgraph import OpFromGraph
+from tensordsl.profiling import Profile as ProfileStats
 from tensordsl.shared import SharedVariable, shared
 
-mode = nanguardmode = monitormode = modes
+# The modules of Theano's names; after the names above, which some of them share.
+from tensordsl.compile import debugmode, io, mode, monitormode, nanguardmode, profiling, sharedvalue  # isort: skip
 
 __all__ = [
     "FAST_COMPILE", "FAST_RUN", "REFERENCE", "DebugMode", "Function", "In", "Mode", "MonitorMode", "NanGuardMode",
-    "Out", "SharedVariable", "UnusedInputError", "debugmode", "function", "get_default_mode", "get_mode", "io", "mode",
-    "monitormode", "nanguardmode", "shared",
+    "OpFromGraph", "Out", "ProfileStats", "SharedVariable", "UnusedInputError", "debugmode", "function",
+    "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue",
 ]  # fmt: skip

@@ -1,0 +1,7 @@
+"""Theano's place of NanGuardMode."""
+
+from __future__ import annotations
+
+from tensordsl.modes import NanGuardMode
+
+__all__ = ["NanGuardMode"]

@@ -1,0 +1,8 @@
+"""Theano's place of the graph's classes."""
+
+from __future__ import annotations
+
+from tensordsl.gof import graph, op, type
+from tensordsl.graph import Apply, Constant, Op, Variable
+
+__all__ = ["Apply", "Constant", "Op", "Variable", "graph", "op", "type"]
