@@ -17,11 +17,16 @@ from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.operands import as_variable, broadcast, constant
 from tensordsl.ops.scalars import (
     digamma,
+    gamma_function,
+    inverse_erf,
     lgamma,
+    next_after,
+    numpy_log1mexp,
     numpy_power,
     numpy_sigmoid,
     numpy_softplus,
     power,
+    scaled_erfc,
     vectorised,
 )
 from tensordsl.types import DISCRETE, DTYPES, FLOATS
@@ -169,6 +174,11 @@ SQR = _row("sqr", lambda b, x: _by_bits("and", "mul")(b, x, x), lambda x: x * x,
 SQRT = _row(
     "sqrt", lambda b, x: b.sqrt(x), np.sqrt, lambda g, out, x: (g * 0.5 / out,), dtype=float_of, domain=(0.1, 100)
 )
+RSQRT = _row(
+    "rsqrt", lambda b, x: b.div(1.0, b.sqrt(x)), lambda x: 1 / np.sqrt(x), lambda g, out, x: (-g * out / (x * 2),),
+    dtype=float_of, ulp=2, domain=(0.1, 100),
+)  # fmt: skip
+NEXTAFTER = _row("nextafter", next_after, np.nextafter, dtype=float_of_all, no_gradient=PIECEWISE)
 RECIPROCAL = _row(
     "reciprocal", lambda b, x: b.div(1.0, x), lambda x: 1 / x, lambda g, out, x: (-g * sqr(out),), dtype=float_of,
     domain=(0.1, 10), print_name="inv",
@@ -311,6 +321,18 @@ ERFC = _function(
     "erfc", vectorised(math.erfc), lambda g, out, x: (g * exp(-sqr(x)) * _like(-_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
 )
 GAMMALN = _function("gammaln", vectorised(lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
+ERFINV = _function(
+    "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * _like(math.sqrt(math.pi) / 2, g),), ulp=16,
+    domain=(-0.9, 0.9),
+)  # fmt: skip
+ERFCX = _function(
+    "erfcx", vectorised(scaled_erfc), lambda g, out, x: (g * (x * out * 2 - _like(_TWO_PER_ROOT_PI, g)),), ulp=16,
+    domain=(-3, 3),
+)  # fmt: skip
+LOG1MEXP = _function(
+    "log1mexp", numpy_log1mexp, lambda g, out, x: (g / (1 - exp(-x)),), ulp=8, domain=(-5, -0.1)
+)  # fmt: skip
+GAMMA = _function("gamma", vectorised(gamma_function), lambda g, out, x: (g * out * psi(x),), ulp=16, domain=(0.5, 5))
 DIGAMMA = _function(
     "digamma", vectorised(digamma), None, ulp=64, domain=(0.1, 20),
     no_gradient="the trigamma function is not available", print_name="psi",
@@ -321,6 +343,7 @@ ROWS = (
     EQ, NEQ, LT, LE, GT, GE, ISNAN, ISINF, AND, OR, XOR, INVERT, MAXIMUM, MINIMUM, SWITCH, CLIP, SECOND, IDENTITY, CAST,
     EXP, EXP2, EXPM1, LOG, LOG2, LOG10, LOG1P, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, SINH, COSH, TANH,
     ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, GAMMALN, DIGAMMA,
+    ERFINV, ERFCX, LOG1MEXP, GAMMA, RSQRT, NEXTAFTER,
 )  # fmt: skip
 
 
@@ -402,7 +425,11 @@ def mod(x: Any, y: Any) -> Any:
 
 
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    """(x // y, x % y)."""
+    """(x // y, x % y).
+
+    >>> [part.eval().tolist() for part in divmod([7, -7], 2)]
+    [[3, -4], [1, 1]]
+    """
     x, y = as_variable(x), as_variable(y)
     return int_div(x, y), mod(x, y)
 
@@ -751,6 +778,26 @@ erf: Unary = _public(ERF, "The error function.")
 erfc: Unary = _public(ERFC, "1 - erf(x), accurate where that is small.")
 gammaln: Unary = _public(GAMMALN, "The logarithm of the absolute value of the gamma function.")
 psi: Unary = _public(DIGAMMA, "The derivative of gammaln (digamma).")
+
+
+erfinv: Unary = _public(ERFINV, "The inverse of erf; nan beyond -1 and 1.")
+erfcx: Unary = _public(ERFCX, "exp(x ** 2) * erfc(x).")
+gamma: Unary = _public(GAMMA, "The gamma function.")
+log1mexp: Unary = _public(LOG1MEXP, "log(1 - exp(x)) for x <= 0, accurate near 0.")
+rsqrt: Unary = _public(RSQRT, "1 / sqrt(x).")
+
+
+def nextafter(x: Any, y: Any) -> Any:
+    """The float that follows x in the direction of y."""
+    return apply(NEXTAFTER, as_variable(x), as_variable(y))
+
+
+def ldexp(x: Any, n: Any) -> Any:
+    """x * 2 ** n for whole n, exact where the result is a normal number and so is 2 ** n."""
+    x, n = as_variable(x), as_variable(n)
+    half = floor(n * constant(0.5, dtype="float64"))
+    dtype = float_of(x.type.dtype)
+    return cast(x, dtype) * cast(exp2(half), dtype) * cast(exp2(n - half), dtype)
 
 
 def arctan2(y: Any, x: Any) -> Any:

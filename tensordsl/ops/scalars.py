@@ -40,6 +40,18 @@ def power(b: Any, x: Any, y: Any) -> Any:
     return b.select(b.lt(y, 0), inverse, result)
 
 
+def next_after(b: Any, x: Any, y: Any) -> Any:
+    """One step in the order of bits; from a zero to the smallest subnormal number of y's sign."""
+    bits = {"float64": "int64", "float32": "int32"}[x.type]
+    n = b.bitcast(x, bits)
+    away = b.eq(b.lt(x, y), b.gt(x, 0.0))  # from 0
+    moved = b.bitcast(b.select(away, b.add(n, 1), b.sub(n, 1)), x.type)
+    smallest = b.bitcast(b.const(1, bits), x.type)
+    moved = b.select(b.eq(x, 0.0), b.copysign(smallest, y), moved)
+    moved = b.select(b.eq(x, y), y, moved)
+    return b.select(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), moved)
+
+
 def _known(y: Any) -> Any:
     """The value of a scalar that is a constant, possibly behind a cast that keeps it."""
     value = y.args[0] if y.op == "cast" else y
@@ -80,6 +92,34 @@ def lgamma(x: float) -> float:
     return math.lgamma(x) if abs(x) < 1e305 else abs(x) * math.inf  # math.lgamma raises where the result is too large
 
 
+def gamma_function(x: float) -> float:
+    """Poles give nan, zeros an infinity of their sign."""
+    if not math.isfinite(x):
+        return x if x > 0 else math.nan
+    if not -180 < x < 171.7 or x == 0 or x == math.floor(x) < 0:
+        return math.copysign(math.inf, x) if x >= 0 else math.nan if x == math.floor(x) else x * 0.0
+    return math.gamma(x)
+
+
+def inverse_erf(x: float) -> float:
+    """By Newton's method on erf, beyond 1/2 on the logarithm of erfc."""
+    a = abs(x)
+    if not a < 1:
+        return x * math.inf if a == 1 else math.nan
+    y = math.sqrt(-math.log((1 - a) * (1 + a)) * math.pi) / 2
+    for _ in range(8):
+        slope = 2 / math.sqrt(math.pi) * math.exp(-y * y)
+        y += (a - math.erf(y) if a < 0.5 else math.log(math.erfc(y) / (1 - a)) * math.erfc(y)) / slope
+    return math.copysign(y, x)
+
+
+def scaled_erfc(x: float) -> float:
+    if x < 25:
+        return math.exp(x * x) * math.erfc(x) if x > -26.6 else math.inf
+    w = 0.5 / x / x  # the asymptotic series
+    return (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w * (1 - 9 * w))))) / x / math.sqrt(math.pi)
+
+
 def digamma(x: float) -> float:
     """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
     if not math.isfinite(x):
@@ -97,6 +137,10 @@ def digamma(x: float) -> float:
     t = 1 / (x * x)
     series = t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t * (1 / 240 - t * (1 / 132 - t * (691 / 32760 - t / 12))))))
     return shift + math.log(x) - 0.5 / x - series
+
+
+def numpy_log1mexp(x: Any) -> Any:
+    return np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
 def numpy_sigmoid(x: Any) -> Any:

@@ -24,7 +24,7 @@ SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
     3: (((2, 3), (1, 3), ()), ((3,), (3,), (3,))),
 }
 DOMAINS = {"mod": (1.0, 10.0)}  # x mod y jumps often where y is small
-NO_SECOND_ORDER = {"gammaln": "its derivative is digamma, and trigamma is not available"}
+NO_SECOND_ORDER = dict.fromkeys(("gamma", "gammaln"), "its derivative has digamma, and trigamma is not available")
 
 
 def arity(row: Op) -> int:

@@ -23,7 +23,7 @@ FLOAT_OF = {
     **dict.fromkeys(("int32", "uint32", "int64", "uint64", "float64"), "float64"),
 }
 BOOLEAN = {"eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf"}
-FLOATING = {"sqrt", "reciprocal", "floor", "ceil", "trunc", "round", *MATH} - {"pow"}
+FLOATING = {"sqrt", "rsqrt", "nextafter", "reciprocal", "floor", "ceil", "trunc", "round", *MATH} - {"pow"}
 WITHOUT_BOOL = {"sub", "neg", "sgn"}
 INTEGRAL = {"and_", "or_", "xor", "invert"}
 AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
