@@ -352,16 +352,23 @@ class _Planner:
         parts = -(-len(operations) // size) if len(operations) > size * 5 // 4 else 1
         step = -(-len(operations) // parts) if parts > 1 else 0
         temporaries: dict[int, int] = {}
+        last = {id(a): k for k, v in enumerate(operations) for a in v.args} | dict.fromkeys(map(id, roots), len(operations))
+        free: list[tuple[int, int, int]] = []  # (part of the last use, size, area)
         result = []
         for k in range(parts - 1):
-            mine, rest = operations[k * step : (k + 1) * step], operations[(k + 1) * step :]
-            used = {id(a) for v in rest for a in v.args} | {id(v) for v in roots}
-            exported = [v for v in mine if id(v) in used]
+            end = (k + 1) * step
+            exported = [v for v in operations[k * step : end] if last.get(id(v), 0) >= end]
             kernel = self.kernel(width, lane)
             self.vector_values(kernel, exported, lane, row, temporaries)
             for v in exported:
-                temporaries[id(v)] = self.area(0, ITEMSIZE[v.type])
-                kernel.store_area(temporaries[id(v)], v.type, kernel.lanes[id(v)])
+                size_of = ITEMSIZE[v.type]
+                old = next((f for f in free if f[0] < k and f[1] == size_of), None)
+                area = old[2] if old else self.area(0, size_of)
+                if old:
+                    free.remove(old)
+                free.append((last[id(v)] // step, size_of, area))
+                temporaries[id(v)] = area
+                kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel, self.axis[lane]))
         kernel = self.kernel(width, lane)
         self.vector_values(kernel, roots, lane, row, temporaries)
