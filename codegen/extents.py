@@ -191,7 +191,10 @@ class Extents:
         """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a whole."""
         if (_known_when(a), isinstance(a, Extent)) < (_known_when(b), isinstance(b, Extent)):
             a, b = b, a
-        for x, y in ((a, b), (b, a)):
+        pairs = [(a, b), (b, a)]
+        if _known_when(a) == _known_when(b):
+            pairs.reverse()  # the newcomer stands for the old one: chains of equal lengths stay short
+        for x, y in pairs:
             own = _single_atom(x)
             if own is not None and _known_when(x) >= _known_when(y) and own not in self._below(y)[0]:
                 self._same[own] = y
@@ -225,7 +228,7 @@ class Extents:
         """The representative of `a` under all constraints so far."""
         if not isinstance(a, Extent) or not (self._same or self._whole):
             return a
-        for _ in range(64):  # each round replaces by what is known earlier; a bound keeps odd constraints harmless
+        for _ in range(10_000):  # each round replaces by what is known earlier; cycles were refused
             if isinstance(a, Extent) and a in self._whole:
                 a = self._whole[a]
             elif isinstance(a, Extent) and any(x in self._same for m, _ in a.terms for x in m):

@@ -7,8 +7,11 @@ the process.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +68,24 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
 def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mode: Any) -> Compiled:
     from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
-    made = pipeline.compile_graph(
-        spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
-    )
+    with _paused_collector():
+        made = pipeline.compile_graph(
+            spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
+        )
     phases = made.trace.phases if made.trace is not None else []
     return Compiled(Executable(made.meta, made.kernels, made.host), made.hosts, made.program, phases=phases)
+
+
+@contextmanager
+def _paused_collector() -> Iterator[None]:
+    """A compile makes many objects and no garbage in cycles: collections would make its time grow with its square."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _kernel_object(text: str) -> bytes:
