@@ -32,14 +32,15 @@ from tensordsl.types import TensorType
 
 if TYPE_CHECKING:
     from tensordsl import compile, gradient, ifelse, printing, tensor
-    from tensordsl.gradient import Lop, Rop, grad, subgraph_grad
     from tensordsl.debugging import eval_intermediate_values
+    from tensordsl.gradient import Lop, Rop, grad, subgraph_grad
     from tensordsl.opfromgraph import OpFromGraph
 
 __all__ = [
-    "Apply", "Constant", "In", "Lop", "Mode", "Op", "OpFromGraph", "Out", "Rop", "TensorType", "Variable", "__version__",
-    "change_flags", "clone", "clone_replace", "compile", "config", "debugprint", "eval_intermediate_values", "function", "grad", "gradient",
-    "ifelse", "pp", "pprint", "printing", "shared", "subgraph_grad", "tensor",
+    "Apply", "Constant", "In", "Lop", "Mode", "Op", "OpFromGraph", "Out", "Rop", "TensorType", "Variable",
+    "__version__", "change_flags", "clone", "clone_replace", "compile", "config", "debugprint",
+    "eval_intermediate_values", "function", "grad", "gradient", "ifelse", "pp", "pprint", "printing", "shared",
+    "subgraph_grad", "tensor",
 ]  # fmt: skip
 
 # Loaded at first use, so that importing the package stays cheap: public names and their modules, and modules.
