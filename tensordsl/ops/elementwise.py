@@ -788,12 +788,20 @@ rsqrt: Unary = _public(RSQRT, "1 / sqrt(x).")
 
 
 def nextafter(x: Any, y: Any) -> Any:
-    """The float that follows x in the direction of y."""
+    """The float that follows x in the direction of y.
+
+    >>> bool(nextafter(np.float64(0), 1.0).eval() == np.nextafter(0.0, 1.0))
+    True
+    """
     return apply(NEXTAFTER, as_variable(x), as_variable(y))
 
 
 def ldexp(x: Any, n: Any) -> Any:
-    """x * 2 ** n for whole n, exact where the result is a normal number and so is 2 ** n."""
+    """x * 2 ** n for whole n, exact where the result is a normal number and so is 2 ** n.
+
+    >>> ldexp([1.0, 3.0], 4).eval()
+    array([16., 48.])
+    """
     x, n = as_variable(x), as_variable(n)
     half = floor(n * constant(0.5, dtype="float64"))
     dtype = float_of(x.type.dtype)
