@@ -11,9 +11,10 @@ array([1., 4., 9.])
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.config import change_flags, config, on_change
+from tensordsl.config import OPTIONS, change_flags, config, on_change
 from tensordsl.version import __version__
 
 # Functions that bear the name of their module are bound here, after the module is loaded: loading it later would put
@@ -25,9 +26,7 @@ from tensordsl.shared import shared  # isort: skip
 from tensordsl.graph import Apply, Constant, Op, Variable
 from tensordsl.io import In, Out
 from tensordsl.modes import Mode
-from tensordsl.policies import use_cast_policy, use_float64_warnings
 from tensordsl.printing import debugprint, pp, pprint
-from tensordsl.testvalues import use_test_values
 from tensordsl.types import TensorType
 
 if TYPE_CHECKING:
@@ -75,7 +74,18 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-on_change("compute_test_value", use_test_values)
-on_change("cast_policy", use_cast_policy)
-on_change("floatX", use_cast_policy)
-on_change("warn_float64", use_float64_warnings)
+def _follow(option: str, module: str, function: str) -> None:
+    """Tell `function` of changes of an option; its module is loaded at the first value that is not the default."""
+    default = OPTIONS[option].default
+
+    def notify(value: Any) -> None:
+        if value != default or module in sys.modules:
+            getattr(importlib.import_module(module), function)(value)
+
+    on_change(option, notify)
+
+
+_follow("compute_test_value", "tensordsl.testvalues", "use_test_values")
+_follow("warn_float64", "tensordsl.policies", "use_float64_warnings")
+_follow("cast_policy", "tensordsl.policies", "use_cast_policy")
+_follow("floatX", "tensordsl.policies", "use_cast_policy")

@@ -28,8 +28,6 @@ from tensordsl.link import build
 from tensordsl.modes import get_mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
-from tensordsl.profiling import profile_of
-from tensordsl.reports import graph_text, node_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 from tensordsl.tensor.var import TensorConstant
@@ -108,7 +106,15 @@ def function(
         name=name or "",
         origin=origin,
     )
-    return build(spec, chosen, profile_of(profile, config.profile, name or ""))
+    return build(spec, chosen, _profile(profile, name or ""))
+
+
+def _profile(given: Any, name: str) -> Any:
+    if not given and (given is not None or not config.profile):
+        return None
+    from tensordsl.profiling import profile_of  # late: few functions are measured
+
+    return profile_of(given, config.profile, name)
 
 
 # -- what the user gave ----------------------------------------------------------------------------------------------
@@ -372,6 +378,8 @@ def _check_unused(
 
 
 def _missing(position: int, variable: Variable, results: list[Variable]) -> str:
+    from tensordsl.reports import graph_text, node_text  # late: only for errors
+
     user = next((node for node in toposort(results) if any(v is variable for v in node.inputs)), None)
     used = f"used to compute {node_text(user)}, " if user is not None else ""
     made = f"\n\nBacktrace when that variable is created:\n\n  {variable.origin}" if variable.origin is not None else ""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensordsl import debugging
 from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
-from tensordsl.profiling import Profile, profile_of
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
+
+if TYPE_CHECKING:
+    from tensordsl.profiling import Profile
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[list[Array]], list[Array]]
@@ -35,6 +36,8 @@ def link(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
     """How `spec` runs under `mode`: exact arrays in, output arrays out; updates happen inside, all or none."""
     if mode.executor == "native":
         return link_native(spec, mode, profile)
+    from tensordsl import debugging  # late: few functions are looked into
+
     return debugging.link(spec, mode, lambda twin: link_native(twin, mode, profile))
 
 
@@ -55,6 +58,8 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         return strict(*(args if has_states else normalise(spec.parameters, spec.name, args, kwargs)))
 
     def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
+        from tensordsl import debugging  # late: only for errors
+
         arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
         debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
 
@@ -263,6 +268,8 @@ def copy(
         name=name or spec.name,
         parameters=tuple(_copied(parameter, swap) for parameter in spec.parameters),
     )
+    from tensordsl.profiling import profile_of  # late: few functions are measured
+
     return build(changed, mode, profile_of(profile, False, changed.name))
 
 
