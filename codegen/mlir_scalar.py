@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.codegen.math import EXPANSIONS, complete
+from tensordsl.codegen.math import EXPANSIONS, complete, parts
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, MATH, Builder, Val, walk
 
 TYPE = {
@@ -85,11 +85,23 @@ class Scalars:
             return self.op(f"arith.bitcast {args[0]} : {TYPE[kind]} to {TYPE[v.type]}")
         if v.op == "cast":
             return self.cast(args[0], kind, v.type)
+        if v.op == "lookup":
+            return self.lookup(v, args[0])
         if v.op in FLOAT_COMPARE:
             return self.compare(v.op, args, kind)
         if kind in FLOATS:
             return self.float(v, args, kind)
         return self.integer(v.op, args, kind)
+
+    def lookup(self, v: Val, index: str) -> str:
+        """An entry of a constant table; the index counts modulo the table's length."""
+        kind = v.args[0].type
+        entries = ", ".join(literal(x, v.type) for x in v.attr)
+        table = f"tensor<{len(v.attr)}x{TYPE[v.type]}>"
+        values = self.op(f"arith.constant dense<[{entries}]> : {table}")
+        inside = self.op(f"arith.remui {index}, {self.constant(len(v.attr), kind)} : {TYPE[kind]}")
+        at = self.op(f"arith.index_castui {inside} : {TYPE[kind]} to index")
+        return self.op(f"tensor.extract {values}[{at}] : {table}")
 
     def compare(self, op: str, args: list[str], kind: str) -> str:
         if kind in FLOATS:
@@ -264,6 +276,9 @@ def _floordiv(b: Builder, x: Val, y: Val) -> Val:
     return b.select(b.eq(y, 0.0), b.div(x, y), b.select(b.eq(quotient, 0.0), zero, near))
 
 
-COMPOSED: dict[str, Callable[..., Val]] = {"sign": _sign, "mod": _mod, "floordiv": _floordiv}
+COMPOSED: dict[str, Callable[..., Val]] = {
+    "sign": _sign, "mod": _mod, "floordiv": _floordiv, "exponent": parts.exponent, "significand": parts.significand,
+    "ldexp": parts.ldexp,
+}  # fmt: skip
 
 __all__ = ["TYPE", "Scalars", "literal", "walk"]
