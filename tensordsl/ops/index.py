@@ -1,4 +1,4 @@
-"""Indexing: `x[...]` with integers, slices, newaxis, Ellipsis and integer arrays, and setting or adding to such a part.
+"""Indexing: `x[...]` with integers, slices, newaxis, Ellipsis, integer arrays and masks, and setting or adding to it.
 
 A basic index is an attribute with one entry per axis of x: ("int", k) or ("slice", start, stop, step), where each of
 k, start, stop, step is None, an int, or ("input", j): operand j of the index, a 0-d integer variable.
@@ -11,18 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
-from tensordsl.ops.elementwise import cast
-from tensordsl.ops.operands import as_variable, broadcast_shapes, constant
-from tensordsl.ops.reduce import sum_to
+from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
+from tensordsl.ops.elementwise import add, cast, clip, lt, maximum, minimum, mod, switch
+from tensordsl.ops.masks import mask_of, mask_positions
+from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis
+from tensordsl.ops.reduce import sum as total, sum_to
 from tensordsl.ops.shape import (
     DIMSHUFFLE,
     addbroadcast,
+    arange,
+    broadcast_to,
     dimshuffle,
+    shape_i,
     shape_padleft,
+    shape_padright,
     stack,
     stacked_scalars,
     steps,
+    shape_i,
+    shape_padright,
     zeros_like,
 )
 from tensordsl.types import INTEGERS
@@ -236,7 +243,7 @@ ROWS = (SUBTENSOR, INC_SUBTENSOR, TAKE, INC_TAKE)
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]`, with NumPy's meaning.  Bounds may be symbolic integers, index arrays integer variables.
+    """`x[index]`, with NumPy's meaning.  Bounds may be symbolic integers, index arrays integer or bool variables.
 
     Raises IndexError for too many indices or one that is known to be out of bounds, TypeError for what is no index.
     """
@@ -290,7 +297,7 @@ def _items(x: Any, index: Any) -> list[Any]:
     """The index as a list of int, slice, None and integer variables, one (newaxis apart) for each axis of x."""
     raw = list(index) if isinstance(index, tuple) else [index]
     items = [i if i is Ellipsis else _item(i) for i in raw]
-    used = sum(1 for i in items if i is not None and i is not Ellipsis)
+    used = sum(_axes_of(i) for i in items if i is not None and i is not Ellipsis)
     ndim = x.type.ndim
     if used > ndim:
         raise IndexError(f"too many indices: {used} for {x!r}, a tensor with {ndim} axes ({x.type})")
@@ -299,7 +306,32 @@ def _items(x: Any, index: Any) -> list[Any]:
         raise IndexError("an index can have only one ellipsis ('...')")
     at = dots[0] if dots else len(items)
     rest = items[at + 1 :] if dots else []
-    return items[:at] + [slice(None)] * (ndim - used) + rest
+    return _without_masks(x, items[:at] + [slice(None)] * (ndim - used) + rest)
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, Variable) and item.type.dtype == "bool"
+
+
+def _axes_of(item: Any) -> int:
+    """How many axes of x one item of an index takes."""
+    return item.type.ndim if _is_mask(item) else 1
+
+
+def _without_masks(x: Any, items: list[Any]) -> list[Any]:
+    """The index with the positions where a mask is true, one vector per axis, in the place of the mask."""
+    if not any(map(_is_mask, items)):
+        return items
+    result: list[Any] = []
+    axis = 0
+    for item in items:
+        if _is_mask(item):
+            axes = range(axis, axis + item.type.ndim)
+            result += mask_positions(item, [shape_i(x, k) for k in axes])
+        else:
+            result.append(item)
+        axis += 0 if item is None else _axes_of(item)
+    return result
 
 
 def _item(item: Any) -> Any:
@@ -313,7 +345,9 @@ def _item(item: Any) -> Any:
         return constant(np.zeros(0, "int64"))
     variable = as_variable(item)
     if variable.type.dtype == "bool":
-        raise TypeError("indexing with a boolean mask is not supported: use switch(mask, x, other)")
+        if not variable.type.ndim:
+            raise TypeError(f"a mask must have axes, got the scalar {item!r}: use switch(condition, x, other)")
+        return variable
     if variable.type.dtype not in INTEGERS:
         raise TypeError(f"index must be integers, got {item!r} of dtype {variable.type.dtype}")
     if isinstance(variable, Constant) and not variable.type.ndim:
@@ -368,33 +402,88 @@ def _newaxes(part: Any, items: list[Any]) -> Any:
     return dimshuffle(part, tuple("x" if i is None else next(axes) for i in items if i is None or isinstance(i, slice)))
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     """The elements (of the flat tensor) or slices (along an axis) at integer positions.
 
-    >>> take([10, 20, 30], [2, 0]).eval()
-    array([30, 10])
+    mode: what is done with a position out of range: "raise" IndexError, "wrap" around, or "clip" to the ends.
     """
     from tensordsl.ops.shape import flatten
 
     x = as_variable(x)
     if axis is None:
-        return getitem(flatten(x), indices)
-    axis = axis + x.type.ndim if axis < 0 else axis
-    return getitem(x, (slice(None),) * axis + (indices,))
+        x, axis = flatten(x), 0
+    axis = normalise_axis(axis, x.type.ndim, "take")
+    return getitem(x, (slice(None),) * axis + (within(indices, shape_i(x, axis), mode, "take"),))
 
 
-def diagonal(x: Any) -> Any:
-    """The main diagonal of a matrix.
+def within(indices: Any, n: Any, mode: str, what: str) -> Any:
+    """Integer positions on an axis of length n as `mode` wants them; see `take`."""
+    if mode == "raise":
+        return indices
+    if mode == "wrap":
+        return mod(as_variable(indices), n)
+    if mode == "clip":
+        return clip(cast(as_variable(indices), "int64"), 0, n - 1)
+    raise ValueError(f"{what}: unknown mode {mode!r}; use 'raise', 'wrap' or 'clip'")
 
-    >>> diagonal([[1, 2], [3, 4]]).eval()
-    array([1, 4])
+
+def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
+    """At each point the element of choices[a] there: `a` holds numbers of choices, with which it broadcasts.
+
+    choices: a list of tensors, or one tensor whose first axis counts them.  mode: as in `take`; IndexError for "raise".
     """
-    from tensordsl.ops.elementwise import minimum
-    from tensordsl.ops.shape import arange, shape_i
+    if out is not None:
+        raise TypeError("choose: `out` is not supported: the result is always a new tensor")
+    a = as_variable(a)
+    if isinstance(choices, (list, tuple)):
+        parts = [as_variable(c) for c in choices]
+        rank = max([a.type.ndim, *(c.type.ndim for c in parts)])
+        parts = [shape_padleft(c, rank - c.type.ndim) for c in parts]
+        common = _common(broadcast_shapes(STATIC, [c.type.shape for c in parts]), parts)
+        choices = stack([broadcast_to(c, common) for c in parts])
+    choices = as_variable(choices)
+    if not choices.type.ndim or a.type.dtype not in INTEGERS:
+        raise TypeError(f"choose: wants integers and choices with an axis, got {a.type} and {choices.type}")
+    a = within(a, shape_i(choices, 0), mode, "choose")
+    # A negative number is no choice: here it becomes one that is out of range.
+    a = switch(lt(a, 0), shape_i(choices, 0), a) if mode == "raise" else a
+    rank = choices.type.ndim - 1
+    others = [
+        0 if n == 1 else shape_padright(arange(shape_i(choices, k + 1)), rank - 1 - k)
+        for k, n in enumerate(choices.type.shape[1:])
+    ]
+    return getitem(choices, (a, *others))
 
+
+def _common(static: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
+    """The lengths of the broadcast variables, all of one rank: ints, or the length of the first that decides it."""
+    found = []
+    for k, n in enumerate(static):
+        first = next((v for v in variables if v.type.shape[k] != 1), variables[0])
+        found.append(shape_i(first, k) if n is None else n)
+    return found
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The elements x[i, i + offset] of two axes, as the last axis of the result."""
     x = as_variable(x)
-    k = arange(minimum(shape_i(x, 0), shape_i(x, 1)))
-    return getitem(x, (k, k))
+    if x.type.ndim < 2:
+        raise OpShapeError(f"diagonal: wants a tensor with two axes or more, got {x.type}")
+    one, two = (normalise_axis(k, x.type.ndim, "diagonal") for k in (axis1, axis2))
+    if one == two:
+        raise ValueError("diagonal: axis1 and axis2 must be different axes")
+    rest = [k for k in range(x.type.ndim) if k not in (one, two)]
+    moved = dimshuffle(x, (one, two, *rest))
+    length = minimum(shape_i(x, one) + min(offset, 0), shape_i(x, two) - max(offset, 0))
+    k = arange(maximum(length, 0))
+    found = getitem(moved, (k - min(offset, 0), k + max(offset, 0)))
+    return dimshuffle(found, (*range(1, len(rest) + 1), 0))
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum over a diagonal."""
+    found = diagonal(x, offset, axis1, axis2)
+    return total(found, axis=found.type.ndim - 1)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -432,6 +521,9 @@ def _update(part: Any, y: Any, set: bool) -> Any:
         raise OpShapeError(f"set_subtensor: a value with {y.type.ndim} axes does not fit {part!r}: {part.type}")
     y = cast(y, dtype)
     base = getattr(part.tag, "indexed", part.owner.inputs[0])
+    mask = _mask_of(part, base) if not y.type.ndim else None
+    if mask is not None:
+        return switch(mask, y if set else add(base, y), base)
     while part is not base:
         node = part.owner
         x = node.inputs[0]
@@ -451,3 +543,16 @@ def _unshuffle(y: Any, part: Any, x: Any, order: tuple[Any, ...]) -> Any:
     new = [k for k, axis in enumerate(order) if axis == "x" and y.type.shape[k] != 1]
     y = addbroadcast(y, *new) if new else y
     return dimshuffle(y, tuple(order.index(k) if k in order else "x" for k in range(x.type.ndim)))
+
+
+def _mask_of(part: Any, base: Any) -> Any:
+    """The mask if `part` is base[mask] (or base[mask.nonzero()]), with axes of length 1 behind it as base needs."""
+    node = part.owner
+    if node.op is not TAKE or node.inputs[0] is not base or list(node.attrs["axes"]) != list(range(len(node.attrs["axes"]))):
+        return None
+    mask = mask_of(node.inputs[1:])
+    if mask is None:
+        return None
+    if any(n == 1 and m != 1 for n, m in zip(mask.type.shape, base.type.shape, strict=False)):
+        return None  # a mask of length 1 would broadcast
+    return shape_padright(mask, base.type.ndim - mask.type.ndim)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import upcast_min8
-from tensordsl.graph import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
+from tensordsl.graph import Dims, Expand, Kernel, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, normalise_axis
-from tensordsl.ops.shape import dimshuffle, reshape, shape_i, shape_padright, transpose
+from tensordsl.ops.shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, shape_padright, transpose
 
 
 def _dot_dtype(x: str, y: str) -> str:
@@ -44,8 +44,40 @@ def _numpy_dot(x: Any, y: Any) -> Any:
         return np.asarray(np.dot(x, y))
 
 
+def _batched_shape(d: Dims, x: Any, y: Any) -> tuple[Any, ...]:
+    a, b = d.shape(x), d.shape(y)
+    if len(a) != 3 or len(b) != 3:
+        raise ValueError(f"wants two tensors with three axes, got {len(a)} and {len(b)}")
+    d.same(a[2], b[1], "Shape mismatch: the last axis of x and the middle one of y differ in length")
+    return d.same(a[0], b[0], "the first axes differ in length"), a[1], b[2]
+
+
+def _build_batched(x: Any, y: Any) -> Any:
+    """A loop of matrix products."""
+    from tensordsl.ops.arrange import specify_shape
+    from tensordsl.ops.control import loop_index, make_loop
+    from tensordsl.ops.index import getitem
+
+    n, k = shape_i(x, 0), loop_index()
+    y = specify_shape(y, (n, None, None))
+    (result,) = make_loop(n, k, [], [], [], [dot(getitem(x, k), getitem(y, k))])
+    return result
+
+
+def _batched_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
+    return _batched(g, dimshuffle(y, (0, 2, 1))), _batched(dimshuffle(x, (0, 2, 1)), g)
+
+
+def _numpy_batched(x: Any, y: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return np.matmul(x, y)
+
+
+BATCHED_DOT = Op(
+    "batched_dot", _dot_dtype, _batched_shape, _numpy_batched, Expand(_build_batched), _batched_gradient, ulp=64
+)
 DOT = Op("dot", _dot_dtype, _dot_shape, _numpy_dot, Kernel("dot"), _dot_gradient, ulp=64, symbol="\\dot")
-ROWS = (DOT,)
+ROWS = (DOT, BATCHED_DOT)
 
 
 def dot(x: Any, y: Any) -> Any:
@@ -122,13 +154,7 @@ def _product_of(dims: list[Any]) -> Any:
 
 
 def batched_dot(x: Any, y: Any) -> Any:
-    """For every k: the dot product of x[k] and y[k].
-
-    >>> batched_dot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
-    array([3, 7])
-    """
-    from tensordsl.ops.reduce import sum
-
+    """For every k: the dot product of x[k] and y[k]."""
     x, y = as_variable(x), as_variable(y)
     if x.type.ndim not in (1, 2, 3) or y.type.ndim not in (1, 2, 3):
         raise OpTypeError(f"batched_dot: wants 1 to 3 axes, got {x.type.ndim} and {y.type.ndim}")
@@ -136,12 +162,66 @@ def batched_dot(x: Any, y: Any) -> Any:
         return mul(shape_padright(x, y.type.ndim - 1), y)
     if y.type.ndim == 1:
         return mul(x, shape_padright(y, x.type.ndim - 1))
-    left = dimshuffle(x, (0, 1, 2, "x")) if x.type.ndim == 3 else dimshuffle(x, (0, "x", 1, "x"))
-    right = dimshuffle(y, (0, "x", 1, 2)) if y.type.ndim == 3 else dimshuffle(y, (0, "x", 1, "x"))
-    result = sum(mul(left, right), axis=2)
-    if y.type.ndim == 2:
-        result = dimshuffle_drop(result, 2)
+    left = x if x.type.ndim == 3 else dimshuffle(x, (0, "x", 1))
+    right = y if y.type.ndim == 3 else dimshuffle(y, (0, 1, "x"))
+    result = _batched(left, right)
+    result = dimshuffle_drop(result, 2) if y.type.ndim == 2 else result
     return dimshuffle_drop(result, 1) if x.type.ndim == 2 else result
+
+
+def _batched(x: Any, y: Any) -> Any:
+    dtype = upcast_min8(x.type.dtype, y.type.dtype)
+    return apply(BATCHED_DOT, cast(x, dtype), cast(y, dtype))
+
+
+def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
+    """For every k: `tensordot(x[k], y[k])`; the axes are counted in x and y, the first of which may not be named."""
+    x, y = as_variable(x), as_variable(y)
+    if isinstance(axes, int):
+        of_x, of_y = list(range(x.type.ndim - axes, x.type.ndim)), list(range(1, axes + 1))
+    else:
+        of_x, of_y = ([a] if isinstance(a, int) else list(a) for a in axes)
+    of_x = [normalise_axis(a, x.type.ndim, "batched_tensordot") for a in of_x]
+    of_y = [normalise_axis(a, y.type.ndim, "batched_tensordot") for a in of_y]
+    if len(of_x) != len(of_y) or 0 in of_x or 0 in of_y:
+        raise OpTypeError(f"batched_tensordot: wants as many axes of x as of y, and none of them 0, got {of_x} and {of_y}")
+    free_x = [k for k in range(1, x.type.ndim) if k not in of_x]
+    free_y = [k for k in range(1, y.type.ndim) if k not in of_y]
+    n, length = shape_i(x, 0), _product_of([shape_i(x, k) for k in of_x])
+    rows, columns = (_product_of([shape_i(v, k) for k in free]) for v, free in ((x, free_x), (y, free_y)))
+    left = reshape(transpose(x, [0, *free_x, *of_x]), (n, rows, length), ndim=3)
+    right = reshape(transpose(y, [0, *of_y, *free_y]), (shape_i(y, 0), length, columns), ndim=3)
+    dims = [n, *(shape_i(x, k) for k in free_x), *(shape_i(y, k) for k in free_y)]
+    return reshape(_batched(left, right), dims, ndim=len(dims))
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """`x @ y`, as `numpy.matmul`: the products of the matrices in the last two axes; the axes before broadcast."""
+    x, y = as_variable(x), as_variable(y)
+    if not x.type.ndim or not y.type.ndim:
+        raise OpTypeError(f"matmul: wants vectors or more axes, got {x.type} and {y.type}; use * for scalars")
+    if x.type.ndim <= 2 and y.type.ndim <= 2:
+        return dot(x, y)
+    left = x if x.type.ndim > 1 else dimshuffle(x, ("x", 0))
+    right = y if y.type.ndim > 1 else dimshuffle(y, (0, "x"))
+    result = _matmul(left, right)
+    result = dimshuffle_drop(result, result.type.ndim - 2) if x.type.ndim == 1 else result
+    return dimshuffle_drop(result, result.type.ndim - 1) if y.type.ndim == 1 else result
+
+
+def _matmul(x: Any, y: Any) -> Any:
+    rank = max(x.type.ndim, y.type.ndim) - 2
+    x, y = (shape_padleft(v, rank + 2 - v.type.ndim) for v in (x, y))
+    if all(n == 1 for n in y.type.shape[:rank]):  # one matrix for all: one product
+        rows = dot(reshape(x, (-1, shape_i(x, rank + 1)), ndim=2), dimshuffle(y, (rank, rank + 1)))
+        return reshape(rows, [*(shape_i(x, k) for k in range(rank + 1)), shape_i(y, rank + 1)], ndim=rank + 2)
+    batch = [shape_i(x, k) if m != 1 else shape_i(y, k) for k, m in enumerate(x.type.shape[:rank])]
+    wide = []
+    for v in (x, y):
+        dims = [shape_i(v, rank), shape_i(v, rank + 1)]
+        v = broadcast_to(v, [*batch, *dims])
+        wide.append(reshape(v, (_product_of(batch), *dims), ndim=3))
+    return reshape(_batched(*wide), [*batch, shape_i(x, rank), shape_i(y, rank + 1)], ndim=rank + 2)
 
 
 def dimshuffle_drop(x: Any, axis: int) -> Any:

@@ -8,26 +8,43 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import float_of
+from tensordsl.config import config
 from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
 from tensordsl.ops.elementwise import (
     SIGMOID,
     abs_,
     cast,
     clip,
+    eq,
     exp,
     expm1,
     gt,
+    int_div,
     log,
     log1p,
+    lt,
+    maximum,
     minimum,
+    mod,
     sgn,
     softplus,
     switch,
 )
 from tensordsl.ops.index import getitem
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
-from tensordsl.ops.reduce import max, sum
-from tensordsl.ops.shape import arange, dimshuffle, shape_i, shape_padleft
+from tensordsl.ops.linalg import batched_dot, dot, tensordot
+from tensordsl.ops.masks import unique
+from tensordsl.ops.reduce import argmax, max, sum
+from tensordsl.ops.shape import (
+    arange,
+    broadcast_to,
+    concatenate,
+    dimshuffle,
+    reshape,
+    shape_i,
+    shape_padleft,
+    transpose,
+)
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -160,14 +177,7 @@ def crossentropy_categorical_1hot(coding_dist: Any, true_one_of_n: Any) -> Any:
 
 
 def crossentropy_softmax_argmax_1hot_with_bias(x: Any, b: Any, y_idx: Any) -> tuple[Any, Any, Any]:
-    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx.
-
-    >>> parts = crossentropy_softmax_argmax_1hot_with_bias([[0.0, 0.0]], [0.0, 9.0], [1])
-    >>> [part.eval().round(2).tolist() for part in parts]
-    [[0.0], [[0.0, 1.0]], [1]]
-    """
-    from tensordsl.ops.reduce import argmax
-
+    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx."""
     score = as_variable(x) + b
     probability = softmax(score)
     return categorical_crossentropy(probability, y_idx), probability, argmax(score, axis=1)
@@ -269,24 +279,111 @@ def log1pexp(x: Any) -> Any:
     return softplus(x)
 
 
+def ultra_fast_sigmoid(x: Any) -> Any:
+    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.02."""
+    x = as_variable(x)
+    dtype = float_of(x.type.dtype)
+
+    def number(value: float) -> Any:
+        return constant(value, dtype=dtype)
+
+    half = cast(x, dtype) * number(0.5)
+    a = abs_(half)
+    line = number(0.935409070603099) + number(0.0458812946797165) * (a - number(1.7))
+    inner = switch(lt(a, number(1.7)), number(1.5) * a / (1 + a), switch(lt(a, 3), line, number(0.99505475368673)))
+    return number(0.5) * (switch(lt(half, 0), -inner, inner) + 1)
+
+
 def logaddexp(x: Any, y: Any) -> Any:
     """log(exp(x) + exp(y)), without overflow."""
-    from tensordsl.ops.elementwise import eq, maximum
-
     x, y = as_variable(x), as_variable(y)
     difference = switch(eq(x, y), 0.0, -abs_(x - y))
     return maximum(x, y) + log1p(exp(difference))
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:
-    """A matrix with a row for each class number in the vector y: 1 at that class, else 0.
-
-    >>> to_one_hot([2, 0], 3).eval()
-    array([[0., 0., 1.],
-           [1., 0., 0.]])
-    """
-    from tensordsl.config import config
-    from tensordsl.ops.elementwise import eq
-
+    """A matrix with a row for each class number in the vector y: 1 at that class, else 0."""
     hit = eq(dimshuffle(as_variable(y), (0, "x")), dimshuffle(arange(nb_class), ("x", 0)))
     return cast(hit, dtype or config.floatX)
+
+
+# -- softmax and losses in one ---------------------------------------------------------------------------------------
+def softmax_with_bias(x: Any, b: Any) -> Any:
+    """softmax(x + b) of each row."""
+    return softmax(as_variable(x) + b)
+
+
+def crossentropy_softmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any]:
+    """(cross-entropy of each row, softmax) of x against the class numbers y_idx."""
+    probability = softmax(x)
+    return categorical_crossentropy(probability, y_idx), probability
+
+
+def crossentropy_softmax_1hot_with_bias(x: Any, b: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any]:
+    """As `crossentropy_softmax_1hot`, of x + b."""
+    return crossentropy_softmax_1hot(as_variable(x) + b, y_idx)
+
+
+def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any, Any, Any]:
+    """(cross-entropy of each row, softmax, its maximum, its argmax) of x against the class numbers y_idx."""
+    loss, probability = crossentropy_softmax_1hot(x, y_idx)
+    return loss, probability, max(probability, axis=1), argmax(as_variable(x), axis=1)
+
+
+def crossentropy_softmax_max_and_argmax_1hot_with_bias(
+    x: Any, b: Any, y_idx: Any, **keywords: Any
+) -> tuple[Any, Any, Any, Any]:
+    """As `crossentropy_softmax_max_and_argmax_1hot`, of x + b."""
+    return crossentropy_softmax_max_and_argmax_1hot(as_variable(x) + b, y_idx)
+
+
+def h_softmax(
+    x: Any, batch_size: Any, n_outputs: Any, n_classes: Any, n_outputs_per_class: Any, W1: Any, b1: Any, W2: Any, b2: Any,
+    target: Any = None,
+) -> Any:  # fmt: skip
+    """Softmax in two levels: of the class of an output, then of the output within its class.
+
+    x (batch, features); W1 (features, classes), b1 (classes,); W2 (classes, features, per class), b2 (classes, per class).
+    Gives (batch, n_outputs), or with `target` (batch,) the probability of that output of each row.
+    """
+    x, W2, b2 = as_variable(x), as_variable(W2), as_variable(b2)  # noqa: N806  Theano's names
+    classes = softmax(dot(x, W1) + b1)
+    if target is None:
+        scores = dimshuffle(tensordot(x, W2, [[1], [1]]), (0, 1, 2)) + b2
+        inside = softmax(scores, axis=2) * dimshuffle(classes, (0, 1, "x"))
+        return getitem(reshape(inside, (batch_size, -1), ndim=2), (slice(None), slice(None, n_outputs)))
+    target = as_variable(target)
+    of_class, within = int_div(target, n_outputs_per_class), mod(target, n_outputs_per_class)
+    rows = arange(shape_i(x, 0))
+    scores = batched_dot(x, getitem(W2, of_class)) + getitem(b2, of_class)
+    return getitem(classes, (rows, of_class)) * getitem(softmax(scores), (rows, within))
+
+
+# -- counts and rows -------------------------------------------------------------------------------------------------
+def confusion_matrix(actual: Any, pred: Any) -> list[Any]:
+    """[matrix, order]: how often the class order[i] was predicted as order[j]; `order`: the class numbers that occur."""
+    actual, pred = as_variable(actual), as_variable(pred)
+    if actual.type.ndim != 1 or pred.type.ndim != 1:
+        raise OpTypeError(f"confusion_matrix: wants vectors, got {actual.type} and {pred.type}")
+    order = unique(concatenate([actual, pred]))
+    row = dimshuffle(order, ("x", 0))
+    hits = [cast(eq(dimshuffle(v, (0, "x")), row), "int64") for v in (actual, pred)]
+    return [dot(transpose(hits[0]), hits[1]), order]
+
+
+def prepend_scalar_to_each_row(val: Any, mat: Any) -> Any:
+    """The matrix with a first column of `val`."""
+    mat, val = as_variable(mat), as_variable(val)
+    if mat.type.ndim != 2 or val.type.ndim:
+        raise OpTypeError(f"prepend_scalar_to_each_row: wants a scalar and a matrix, got {val.type} and {mat.type}")
+    return concatenate([broadcast_to(val, (shape_i(mat, 0), 1)), mat], axis=1)
+
+
+def prepend_0_to_each_row(mat: Any) -> Any:
+    """The matrix with a first column of zeros."""
+    return prepend_scalar_to_each_row(0, mat)
+
+
+def prepend_1_to_each_row(mat: Any) -> Any:
+    """The matrix with a first column of ones."""
+    return prepend_scalar_to_each_row(1, mat)

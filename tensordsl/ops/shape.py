@@ -653,37 +653,3 @@ def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:
         return padded[0]
     return apply(CONCATENATE, *padded, axis=normalise_axis(axis, padded[0].type.ndim, "stack"))
 
-
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element (along an axis, by default of the flat tensor) `repeats` times, one number for all.
-
-    >>> repeat([1, 2], 2).eval()
-    array([1, 1, 2, 2])
-    """
-    x = as_variable(x)
-    repeats = as_variable(repeats)
-    if repeats.type.ndim:
-        raise OpTypeError("repeat: `repeats` must be a scalar; a count per element is not supported")
-    if axis is None:
-        x, axis = flatten(x), 0
-    axis = normalise_axis(axis, x.type.ndim, "repeat")
-    n = shape_tuple(x)
-    wide = broadcast_to(shape_padaxis(x, axis + 1), (*n[: axis + 1], repeats, *n[axis + 1 :]))
-    return reshape(wide, (*n[:axis], mul(n[axis], repeats), *n[axis + 1 :]))
-
-
-def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
-    """x repeated as a whole `reps[k]` times along axis k.
-
-    >>> tile([1, 2], 2).eval()
-    array([1, 2, 1, 2])
-    """
-    x = as_variable(x)
-    counts = as_dims(reps, ndim)
-    rank = max(len(counts), x.type.ndim)
-    counts = [int64(1)] * (rank - len(counts)) + counts
-    x = shape_padleft(x, rank - x.type.ndim) if rank > x.type.ndim else x
-    n = shape_tuple(x)
-    pairs = [d for pair in zip(counts, n, strict=True) for d in pair]
-    wide = broadcast_to(dimshuffle(x, [d for k in range(rank) for d in ("x", k)]), pairs)
-    return reshape(wide, [mul(r, d) for r, d in zip(counts, n, strict=True)], ndim=rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.graph import Op
-from tensordsl.ops import control, elementwise, index, linalg, nnet, reduce, shape
+from tensordsl.ops import arrange, control, cumulative, elementwise, index, linalg, masks, nnet, reduce, shape
 
-MODULES = (elementwise, shape, reduce, linalg, index, nnet, control)
+MODULES = (elementwise, shape, reduce, linalg, index, masks, arrange, cumulative, nnet, control)
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

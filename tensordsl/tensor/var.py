@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Variable
-from tensordsl.ops import elementwise, index, linalg, reduce, shape
+from tensordsl.ops import elementwise, index, linalg, masks, reduce, shape
 from tensordsl.ops.operands import as_variable
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
@@ -140,11 +140,24 @@ class TensorOperators:
     def squeeze(self, axis: Any = None) -> Any: return shape.squeeze(self, axis)
     def swapaxes(self, axis1: int, axis2: int) -> Any: return shape.swapaxes(self, axis1, axis2)
     def repeat(self, repeats: Any, axis: int | None = None) -> Any: return shape.repeat(self, repeats, axis)
-    def take(self, indices: Any, axis: int | None = None) -> Any: return index.take(self, indices, axis)
-    def diagonal(self) -> Any: return index.diagonal(self)
+    def nonzero(self, return_matrix: bool = False) -> Any: return masks.nonzero(self, return_matrix)
+    def nonzero_values(self) -> Any: return masks.nonzero_values(self)
+    def compress(self, a: Any, axis: int | None = None) -> Any: return masks.compress(a, self, axis)
+    def trace(self) -> Any: return index.trace(self)
+    def set(self, y: Any) -> Any: return index.set_subtensor(self, y)
+    def inc(self, y: Any) -> Any: return index.inc_subtensor(self, y)
     def fill(self, value: Any) -> Any: return elementwise.fill(self, value)
 
     # fmt: on
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+        return index.take(self, indices, axis, mode)
+
+    def choose(self, choices: Any, out: None = None, mode: str = "raise") -> Any:
+        return index.choose(self, choices, out, mode)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return index.diagonal(self, offset, axis1, axis2)
+
     def transpose(self, *axes: Any) -> Any:
         """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):

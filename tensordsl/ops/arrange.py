@@ -1,0 +1,290 @@
+"""The elements of tensors arranged anew: repeated, rolled, stacked, with axes moved; composed of other functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.casting import upcast
+from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, Variable, apply
+from tensordsl.ops.elementwise import cast, int_div, mod, mul
+from tensordsl.ops.index import getitem, set_subtensor
+from tensordsl.ops.masks import repeated
+from tensordsl.ops.operands import as_variable, int64, normalise_axes, normalise_axis
+from tensordsl.ops.shape import (
+    arange,
+    as_dims,
+    broadcast_to,
+    concatenate,
+    dimshuffle,
+    flatten,
+    reshape,
+    shape_i,
+    shape_padaxis,
+    shape_padleft,
+    shape_tuple,
+    stack,
+)
+from tensordsl.types import INTEGERS
+
+
+# -- a row -----------------------------------------------------------------------------------------------------------
+def _specified_dtype(x: str, *dims: str, axes: tuple[int, ...]) -> str:
+    for t in dims:
+        if t not in INTEGERS:
+            raise TypeError(f"a dimension must be an integer, got one of dtype {t}")
+    return x
+
+
+def _specified_shape(d: Dims, x: Any, *dims: Any, axes: tuple[int, ...]) -> tuple[Any, ...]:
+    shape = list(d.shape(x))
+    for k, n in zip(axes, dims, strict=True):
+        shape[k] = d.same(shape[k], d.value(n), f"specify_shape: axis {k} has not the length that was said")
+    return tuple(shape)
+
+
+def _numpy_specified(x: Any, *dims: Any, axes: tuple[int, ...]) -> Any:
+    for k, n in zip(axes, dims, strict=True):
+        if x.shape[k] != n:
+            raise ValueError(f"specify_shape: axis {k} has length {x.shape[k]}, not {n}")
+    return x
+
+
+SPECIFY_SHAPE = Op(
+    "specify_shape", _specified_dtype, _specified_shape, _numpy_specified,
+    Movement(lambda ndim, axes: tuple(range(ndim))), lambda g, out, x, *dims, axes: (g, *(None for _ in dims)),
+)  # fmt: skip
+ROWS = (SPECIFY_SHAPE,)
+
+
+def specify_shape(x: Any, shape: Any) -> Any:
+    """x, with the lengths of its axes declared (checked at run time); None for an axis of which nothing is said."""
+    x = as_variable(x)
+    lengths = list(shape) if isinstance(shape, (tuple, list)) else as_dims(shape, x.type.ndim)
+    if len(lengths) != x.type.ndim:
+        raise ValueError(f"specify_shape: {len(lengths)} lengths for a tensor with {x.type.ndim} axes")
+    axes = tuple(k for k, n in enumerate(lengths) if n is not None)
+    return apply(SPECIFY_SHAPE, x, *as_dims([lengths[k] for k in axes]), axes=axes)
+
+
+# -- axes ------------------------------------------------------------------------------------------------------------
+def expand_dims(x: Any, axis: Any) -> Any:
+    """x with a new axis of length 1 at each position of the result that is named."""
+    x = as_variable(x)
+    count = 1 if isinstance(axis, int) else len(axis)
+    ndim = x.type.ndim + count
+    new = normalise_axes(axis, ndim, "expand_dims")
+    old = iter(range(x.type.ndim))
+    return dimshuffle(x, tuple("x" if k in new else next(old) for k in range(ndim)))
+
+
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """x with the axes `source` moved to the positions `destination`; the others keep their order."""
+    x = as_variable(x)
+    ndim = x.type.ndim
+    olds, news = (
+        [normalise_axis(k, ndim, "moveaxis") for k in ((axes,) if isinstance(axes, int) else axes)]
+        for axes in (source, destination)
+    )
+    if len(olds) != len(news) or len(set(olds)) != len(olds) or len(set(news)) != len(news):
+        raise ValueError(f"moveaxis: source {source} and destination {destination} must name as many different axes")
+    order = [k for k in range(ndim) if k not in olds]
+    for new, old in sorted(zip(news, olds, strict=True)):
+        order.insert(new, old)
+    return dimshuffle(x, order)
+
+
+def atleast_nd(x: Any, n: int, left: bool = True) -> Any:
+    """x with axes of length 1 added in front (or, `left` false, at the end) until it has n."""
+    x = as_variable(x)
+    missing = max(n - x.type.ndim, 0)
+    axes: list[Any] = list(range(x.type.ndim))
+    return dimshuffle(x, ["x"] * missing + axes if left else axes + ["x"] * missing)
+
+
+# -- copies ----------------------------------------------------------------------------------------------------------
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element (along an axis, by default of the flat tensor) `repeats` times: one number, or one for each."""
+    x = as_variable(x)
+    repeats = as_variable(repeats)
+    if repeats.type.dtype not in INTEGERS:
+        raise OpTypeError(f"repeat: the counts must be integers, a scalar or a vector, got {repeats.type}")
+    if axis is None:
+        x, axis = flatten(x), 0
+    axis = normalise_axis(axis, x.type.ndim, "repeat")
+    n = shape_tuple(x)
+    if repeats.type.ndim == 1:
+        counts = specify_shape(repeats, (n[axis],))
+        return getitem(x, (slice(None),) * axis + (repeated(counts),))
+    wide = broadcast_to(shape_padaxis(x, axis + 1), (*n[: axis + 1], repeats, *n[axis + 1 :]))
+    return reshape(wide, (*n[:axis], mul(n[axis], repeats), *n[axis + 1 :]))
+
+
+def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
+    """x repeated as a whole `reps[k]` times along axis k."""
+    x = as_variable(x)
+    counts = as_dims(reps, ndim)
+    rank = max(len(counts), x.type.ndim, ndim or 0)
+    counts = [int64(1)] * (rank - len(counts)) + counts
+    x = shape_padleft(x, rank - x.type.ndim) if rank > x.type.ndim else x
+    n = shape_tuple(x)
+    pairs = [d for pair in zip(counts, n, strict=True) for d in pair]
+    wide = broadcast_to(dimshuffle(x, [d for k in range(rank) for d in ("x", k)]), pairs)
+    return reshape(wide, [mul(r, d) for r, d in zip(counts, n, strict=True)], ndim=rank)
+
+
+def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
+    """x with its elements moved on by `shift` places along an axis; what leaves at the end enters at the start.
+
+    Without an axis the flat tensor is rolled, and shaped as x again.
+    """
+    x = as_variable(x)
+    if axis is None:
+        flat = x if x.type.ndim == 1 else flatten(x)
+        rolled = roll(flat, shift, 0)
+        return rolled if x.type.ndim == 1 else reshape(rolled, shape_tuple(x), ndim=x.type.ndim)
+    axis = normalise_axis(axis, x.type.ndim, "roll")
+    before = (slice(None),) * axis
+    n = shape_i(x, axis)
+    at = n - mod(cast(as_variable(shift), "int64"), n)
+    return concatenate([getitem(x, (*before, slice(at, None))), getitem(x, (*before, slice(None, at)))], axis)
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """x with the order of the elements reversed along the named axes, by default along all."""
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, "flip")
+    return getitem(x, tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(x.type.ndim)))
+
+
+# -- joining and splitting -------------------------------------------------------------------------------------------
+def stacklists(tensors: Any) -> Any:
+    """Nested lists of tensors of one shape as one tensor, the outermost list along the first axis."""
+    if isinstance(tensors, (list, tuple)):
+        return stack([stacklists(t) for t in tensors])
+    return as_variable(tensors)
+
+
+def horizontal_stack(*matrices: Any) -> Any:
+    """Matrices side by side."""
+    return _stacked(matrices, 1, "horizontal_stack")
+
+
+def vertical_stack(*matrices: Any) -> Any:
+    """Matrices one below the other."""
+    return _stacked(matrices, 0, "vertical_stack")
+
+
+def _stacked(matrices: Sequence[Any], axis: int, what: str) -> Any:
+    variables = [as_variable(m) for m in matrices]
+    if len(variables) < 2 or any(v.type.ndim != 2 for v in variables):
+        raise OpTypeError(f"{what}: wants two or more matrices, got {', '.join(str(v.type) for v in variables)}")
+    return concatenate(variables, axis)
+
+
+def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Any]:
+    """x cut along an axis into `n_splits` parts of the lengths in `splits_size`, which must add up to the axis."""
+    x = as_variable(x)
+    axis = normalise_axis(axis, x.type.ndim, "split")
+    sizes = as_dims(splits_size, n_splits)
+    if len(sizes) != n_splits:
+        raise ValueError(f"split: {n_splits} parts, but {len(sizes)} lengths")
+    total: Any = sizes[0] if sizes else int64(0)
+    for n in sizes[1:]:
+        total = total + n
+    x = specify_shape(x, [total if k == axis else None for k in range(x.type.ndim)])
+    parts = []
+    start: Any = 0
+    for n in sizes:
+        parts.append(getitem(x, (slice(None),) * axis + (slice(start, start + n),)))
+        start = start + n
+    return parts
+
+
+# -- positions -------------------------------------------------------------------------------------------------------
+def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Any, ...]:
+    """For each axis of a tensor with the lengths `dims`: the positions on it of positions in the flat tensor."""
+    flat = as_variable(indices)
+    lengths = _in_order(as_dims(dims, ndim), order)
+    found = []
+    for n in reversed(lengths[1:]):
+        found.append(mod(flat, n))
+        flat = int_div(flat, n)
+    return tuple(_in_order([flat, *reversed(found)], order))
+
+
+def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:
+    """The inverse of `unravel_index`.  mode: "wrap" or "clip" positions out of range; "raise" does not check them."""
+    from tensordsl.ops.index import within
+
+    positions = _in_order([as_variable(i) for i in multi_index], order)
+    flat: Any = 0
+    for i, n in zip(positions, _in_order(as_dims(dims, len(positions)), order), strict=True):
+        flat = flat * n + within(i, n, mode, "ravel_multi_index")
+    return flat
+
+
+def _in_order(axes: Sequence[Any], order: str) -> list[Any]:
+    if order not in ("C", "F"):
+        raise ValueError(f"order must be 'C' or 'F', got {order!r}")
+    return list(axes) if order == "C" else list(axes)[::-1]
+
+
+def inverse_permutation(perm: Any) -> Any:
+    """The vector p with p[perm[k]] == k."""
+    perm = as_variable(perm)
+    return set_subtensor(getitem(arange(shape_i(perm, 0)), perm), arange(shape_i(perm, 0)))
+
+
+def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
+    """x with the elements of its last axis in the order y[..., k] (a vector: the same for all rows); or back again."""
+    x, y = as_variable(x), as_variable(y)
+    if inverse:
+        if y.type.ndim != 1:
+            raise OpTypeError("permute_row_elements: the inverse wants one permutation for all rows")
+        y = inverse_permutation(y)
+    return take_along_axis(x, y if y.type.ndim == x.type.ndim else shape_padleft(y, x.type.ndim - y.type.ndim), -1)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = 0) -> Any:
+    """The elements of x at positions along an axis; `indices` has the rank of x and broadcasts with its other axes."""
+    x, indices = as_variable(x), as_variable(indices)
+    if x.type.ndim != indices.type.ndim:
+        raise OpTypeError(f"take_along_axis: x has {x.type.ndim} axes, the indices {indices.type.ndim}")
+    axis = normalise_axis(axis, x.type.ndim, "take_along_axis")
+    where: list[Any] = []
+    for k, n in enumerate(x.type.shape):
+        others = ["x"] * x.type.ndim
+        others[k] = 0  # type: ignore[call-overload]  # an order mixes "x" and axes
+        where.append(indices if k == axis else 0 if n == 1 and indices.type.shape[k] == 1 else
+                     dimshuffle(arange(shape_i(x, k)), others))  # fmt: skip
+    return getitem(x, tuple(where))
+
+
+def as_common_dtype(*variables: Any) -> tuple[Any, ...]:
+    """The variables in the dtype that they promote to."""
+    made = [as_variable(v) for v in variables]
+    dtype = upcast(*(v.type.dtype for v in made))
+    return tuple(cast(v, dtype) for v in made)
+
+
+def vector_length(v: Any) -> int:
+    """The length of a vector where it is certain when the graph is built, else ValueError."""
+    from tensordsl.ops.shape import vector_parts
+
+    v = as_variable(v)
+    parts = vector_parts(v) if v.type.ndim == 1 else None
+    if parts is None:
+        raise ValueError(f"the length of {v!r} ({v.type}) is not known before run time")
+    return len(parts)
+
+
+def constant_value(v: Any) -> Any:
+    """The value of a scalar that is certain when the graph is built, a 0-d array, else ValueError."""
+    v = as_variable(v)
+    while isinstance(v, Variable) and v.owner is not None and v.owner.op.name in ("dimshuffle", "second", "broadcast_to",
+                                                                                 "identity"):  # fmt: skip
+        v = v.owner.inputs[1 if v.owner.op.name == "second" else 0]
+    if isinstance(v, Constant) and v.data.size and (v.data == v.data.flat[0]).all():
+        return v.data.ravel()[0].copy()
+    raise ValueError(f"{v!r} is no constant scalar")

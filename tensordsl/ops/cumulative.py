@@ -1,0 +1,88 @@
+"""Running sums and products along an axis, and differences: each element depends on all before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import sum_dtype
+from tensordsl.graph import Kernel, Op, apply
+from tensordsl.ops.elementwise import and_, cast, eq, neq, sub, switch
+from tensordsl.ops.index import getitem
+from tensordsl.ops.operands import as_variable, constant, normalise_axis, shape_of_first
+from tensordsl.ops.shape import flatten
+
+
+def _row(name: str, numpy: Callable[..., Any], gradient: Callable[..., Any]) -> Op:
+    def oracle(x: Any, axis: int) -> Any:
+        with np.errstate(all="ignore"):
+            return numpy(x, axis=axis, dtype=sum_dtype(str(x.dtype)))
+
+    return Op(name, lambda x, axis: sum_dtype(x), shape_of_first, oracle, Kernel("host"), gradient)
+
+
+def _backwards(x: Any, axis: int) -> Any:
+    """The sum of each element and all behind it."""
+    turned = (slice(None),) * axis + (slice(None, None, -1),)
+    return getitem(apply(CUMSUM, getitem(x, turned), axis=axis), turned)
+
+
+def _cumsum_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
+    return (_backwards(g, axis),)
+
+
+def _cumprod_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
+    """Before the first zero the usual quotient; at it the products without it; behind it nothing."""
+    zeros = apply(CUMSUM, eq(x, 0), axis=axis)
+    is_first = and_(eq(x, 0), eq(zeros, 1))
+    without = apply(CUMPROD, switch(is_first, constant(1, dtype=x.type.dtype), x), axis=axis)
+    before = eq(zeros, 0)
+    quotient = _backwards(g * out, axis) / switch(before, x, constant(1, dtype=x.type.dtype))
+    nothing = constant(0, dtype=g.type.dtype)
+    return (switch(is_first, _backwards(g * without, axis), switch(before, quotient, nothing)),)
+
+
+CUMSUM = _row("cumsum", np.cumsum, _cumsum_gradient)
+CUMPROD = _row("cumprod", np.cumprod, _cumprod_gradient)
+ROWS = (CUMSUM, CUMPROD)
+
+
+def _running(op: Op, x: Any, axis: int | None) -> Any:
+    x = as_variable(x)
+    if axis is None:
+        return apply(op, x if x.type.ndim == 1 else flatten(x), axis=0)
+    return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
+
+
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """The sums of all elements so far along an axis, by default of the flat tensor; integers in 64 bits, as `sum`."""
+    return _running(CUMSUM, x, axis)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Any:
+    """The products of all elements so far; axis and dtypes as in `cumsum`."""
+    return _running(CUMPROD, x, axis)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """The differences of neighbours along an axis, taken n times; of bools: whether neighbours differ."""
+    x = as_variable(x)
+    if n < 0:
+        raise ValueError(f"diff: the order must not be negative, got {n}")
+    before = (slice(None),) * normalise_axis(axis, x.type.ndim, "diff")
+    for _ in range(n):
+        step = neq if x.type.dtype == "bool" else sub
+        x = step(getitem(x, (*before, slice(1, None))), getitem(x, (*before, slice(None, -1))))
+    return x
+
+
+def bartlett(m: Any) -> Any:
+    """The triangular window of m points: rises from 0 to 1 and falls to 0."""
+    from tensordsl.ops.elementwise import abs_
+    from tensordsl.ops.shape import arange
+
+    k = cast(arange(m), "float64")
+    n = cast(as_variable(m) - 1, "float64")
+    return switch(eq(n, 0), constant(1.0, dtype="float64"), 1 - abs_(2 * k - n) / switch(eq(n, 0), 1, n))
