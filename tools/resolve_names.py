@@ -1,8 +1,8 @@
 """Which names of a usage table this library has: `python tools/resolve_names.py TABLE.tsv [LIBRARY]`.
 
-The table is tab-separated with a header; its columns `kind`, `name` and `all_uses` are read, and of the rows those whose
-kind is "name" (a dotted name that begins with the other library's) or "method(...)" (".sum").  Prints the share of uses
-that resolve, and what does not, with the work that will bring it.
+The table is tab-separated with a header; its columns `kind`, `name` and `all_uses` are read, and of the rows those
+whose kind is "name" (a dotted name that begins with the other library's) or "method(...)" (".sum").  Prints the share
+of uses that resolve, and what does not, with the work that will bring it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def report(kind: str, rows: list[dict[str, str]], library: str) -> None:
     lost = sum(uses for uses, _ in missing)
     later = sum(uses for uses, name in missing if brings(name) != "missing")
     print(f"{kind}s: {len(counted) - len(missing)} of {len(counted)}; {100 * (1 - lost / total):.1f} % of {total} uses")
-    print(f"  without what other work brings: {100 * (1 - (lost - later) / (total - later)):.1f} % of {total - later} uses")
+    here = total - later
+    print(f"  without what other work brings: {100 * (1 - (lost - later) / here):.1f} % of {here} uses")
     for uses, name in sorted(missing, key=lambda m: (-m[0], m[1])):
         print(f"  {uses:5} {name} ({brings(name)})")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.casting import upcast
-from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, Variable, apply
+from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
 from tensordsl.ops.index import getitem, set_subtensor
 from tensordsl.ops.masks import repeated
@@ -107,7 +107,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element (along an axis, by default of the flat tensor) `repeats` times: one number, or one for each."""
     x = as_variable(x)
     repeats = as_variable(repeats)
-    if repeats.type.dtype not in INTEGERS:
+    if repeats.type.dtype not in INTEGERS or repeats.type.ndim > 1:
         raise OpTypeError(f"repeat: the counts must be integers, a scalar or a vector, got {repeats.type}")
     if axis is None:
         x, axis = flatten(x), 0
@@ -282,8 +282,8 @@ def vector_length(v: Any) -> int:
 def constant_value(v: Any) -> Any:
     """The value of a scalar that is certain when the graph is built, a 0-d array, else ValueError."""
     v = as_variable(v)
-    while isinstance(v, Variable) and v.owner is not None and v.owner.op.name in ("dimshuffle", "second", "broadcast_to",
-                                                                                 "identity"):  # fmt: skip
+    same_value = ("dimshuffle", "second", "broadcast_to", "identity")
+    while v.owner is not None and v.owner.op.name in same_value:
         v = v.owner.inputs[1 if v.owner.op.name == "second" else 0]
     if isinstance(v, Constant) and v.data.size and (v.data == v.data.flat[0]).all():
         return v.data.ravel()[0].copy()

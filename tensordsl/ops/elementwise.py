@@ -835,3 +835,24 @@ def rad2deg(x: Any) -> Any:
     """
     x = as_variable(x)
     return x * constant(180 / math.pi, dtype=float_of(x.type.dtype))
+
+
+def round_half_to_even(x: Any) -> Any:
+    """`round` with its default mode."""
+    return round(x)
+
+
+def round_half_away_from_zero(x: Any) -> Any:
+    """`round` with mode "half_away_from_zero"."""
+    return round(x, "half_away_from_zero")
+
+
+def iround(x: Any, mode: str = "half_to_even") -> Any:
+    """The nearest whole number as int64."""
+    return cast(round(x, mode), "int64")
+
+
+def ceil_intdiv(x: Any, y: Any) -> Any:
+    """The ceiling of x / y for integers, in their common dtype."""
+    x, y = as_variable(x), as_variable(y)
+    return int_div(x, y) + cast(neq(mod(x, y), 0), upcast_min8(x.type.dtype, y.type.dtype))

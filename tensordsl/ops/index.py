@@ -15,7 +15,8 @@ from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Va
 from tensordsl.ops.elementwise import add, cast, clip, lt, maximum, minimum, mod, switch
 from tensordsl.ops.masks import mask_of, mask_positions
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis
-from tensordsl.ops.reduce import sum as total, sum_to
+from tensordsl.ops.reduce import sum as total
+from tensordsl.ops.reduce import sum_to
 from tensordsl.ops.shape import (
     DIMSHUFFLE,
     addbroadcast,
@@ -28,8 +29,6 @@ from tensordsl.ops.shape import (
     stack,
     stacked_scalars,
     steps,
-    shape_i,
-    shape_padright,
     zeros_like,
 )
 from tensordsl.types import INTEGERS
@@ -548,7 +547,8 @@ def _unshuffle(y: Any, part: Any, x: Any, order: tuple[Any, ...]) -> Any:
 def _mask_of(part: Any, base: Any) -> Any:
     """The mask if `part` is base[mask] (or base[mask.nonzero()]), with axes of length 1 behind it as base needs."""
     node = part.owner
-    if node.op is not TAKE or node.inputs[0] is not base or list(node.attrs["axes"]) != list(range(len(node.attrs["axes"]))):
+    axes = node.attrs.get("axes", ())
+    if node.op is not TAKE or node.inputs[0] is not base or axes != tuple(range(len(axes))):
         return None
     mask = mask_of(node.inputs[1:])
     if mask is None:

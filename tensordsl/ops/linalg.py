@@ -184,7 +184,7 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     of_x = [normalise_axis(a, x.type.ndim, "batched_tensordot") for a in of_x]
     of_y = [normalise_axis(a, y.type.ndim, "batched_tensordot") for a in of_y]
     if len(of_x) != len(of_y) or 0 in of_x or 0 in of_y:
-        raise OpTypeError(f"batched_tensordot: wants as many axes of x as of y, and none of them 0, got {of_x} and {of_y}")
+        raise OpTypeError(f"batched_tensordot: wants as many axes of x as of y, none of them 0, got {of_x} and {of_y}")
     free_x = [k for k in range(1, x.type.ndim) if k not in of_x]
     free_y = [k for k in range(1, y.type.ndim) if k not in of_y]
     n, length = shape_i(x, 0), _product_of([shape_i(x, k) for k in of_x])

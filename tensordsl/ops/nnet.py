@@ -31,9 +31,9 @@ from tensordsl.ops.elementwise import (
     switch,
 )
 from tensordsl.ops.index import getitem
-from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
 from tensordsl.ops.masks import unique
+from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import argmax, max, sum
 from tensordsl.ops.shape import (
     arange,
@@ -280,7 +280,7 @@ def log1pexp(x: Any) -> Any:
 
 
 def ultra_fast_sigmoid(x: Any) -> Any:
-    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.02."""
+    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.03."""
     x = as_variable(x)
     dtype = float_of(x.type.dtype)
 
@@ -338,13 +338,13 @@ def crossentropy_softmax_max_and_argmax_1hot_with_bias(
 
 
 def h_softmax(
-    x: Any, batch_size: Any, n_outputs: Any, n_classes: Any, n_outputs_per_class: Any, W1: Any, b1: Any, W2: Any, b2: Any,
-    target: Any = None,
+    x: Any, batch_size: Any, n_outputs: Any, n_classes: Any, n_outputs_per_class: Any, W1: Any, b1: Any, W2: Any,
+    b2: Any, target: Any = None,
 ) -> Any:  # fmt: skip
     """Softmax in two levels: of the class of an output, then of the output within its class.
 
-    x (batch, features); W1 (features, classes), b1 (classes,); W2 (classes, features, per class), b2 (classes, per class).
-    Gives (batch, n_outputs), or with `target` (batch,) the probability of that output of each row.
+    x (batch, features); W1 (features, classes), b1 (classes,); W2 (classes, features, outputs of a class), b2
+    (classes, outputs of a class).  Gives (batch, n_outputs), or with `target` (batch,) the probability of that output of each row.
     """
     x, W2, b2 = as_variable(x), as_variable(W2), as_variable(b2)  # noqa: N806  Theano's names
     classes = softmax(dot(x, W1) + b1)
@@ -361,7 +361,7 @@ def h_softmax(
 
 # -- counts and rows -------------------------------------------------------------------------------------------------
 def confusion_matrix(actual: Any, pred: Any) -> list[Any]:
-    """[matrix, order]: how often the class order[i] was predicted as order[j]; `order`: the class numbers that occur."""
+    """[matrix, order]: how often class order[i] was predicted as order[j]; `order`: the class numbers that occur."""
     actual, pred = as_variable(actual), as_variable(pred)
     if actual.type.ndim != 1 or pred.type.ndim != 1:
         raise OpTypeError(f"confusion_matrix: wants vectors, got {actual.type} and {pred.type}")

@@ -13,7 +13,7 @@ Axes = tuple[int, ...]
 
 
 def _axes(axes: Any, ndim: int) -> Axes:
-    """The axes over which statistics are taken: "per-activation" (the first), "spatial" (all but the second), or axes."""
+    """The axes of the statistics: "per-activation" (the first), "spatial" (all but the second), or numbers."""
     if isinstance(axes, str):
         if axes == "per-activation":
             return (0,)
@@ -28,7 +28,7 @@ def _axes(axes: Any, ndim: int) -> Axes:
 
 
 def _parameter(v: Any, axes: Axes, ndim: int, name: str) -> Any:
-    """A parameter with the rank of the inputs and length 1 on the axes of statistics; it may come without those axes."""
+    """A parameter with the rank of the inputs, of length 1 on the axes of statistics; it may come without those."""
     v = as_variable(v)
     kept = [k for k in range(ndim) if k not in axes]
     if v.type.ndim == len(kept) != ndim:
@@ -56,7 +56,7 @@ def batch_normalization_train(
     inputs: Any, gamma: Any, beta: Any, axes: Any = "per-activation", epsilon: float = 1e-4,
     running_average_factor: float = 0.1, running_mean: Any = None, running_var: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """(out, mean, 1 / std) with the statistics of the batch, and the new running mean and variance where such are given.
+    """(out, mean, 1 / std) with the statistics of the batch, and new running mean and variance where such are given.
 
     gamma, beta, running_mean, running_var: the rank of inputs with length 1 on `axes`, or without those axes.
     """

@@ -13,6 +13,28 @@ from typing import Any
 
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import reduce as _reduce
+from tensordsl.ops.arrange import (
+    atleast_nd,
+    expand_dims,
+    flip,
+    horizontal_stack,
+    inverse_permutation,
+    moveaxis,
+    permute_row_elements,
+    ravel_multi_index,
+    repeat,
+    roll,
+    specify_shape,
+    split,
+    stacklists,
+    take_along_axis,
+    tile,
+    unravel_index,
+    vertical_stack,
+)
+from tensordsl.ops.arrange import constant_value as get_scalar_constant_value
+from tensordsl.ops.arrange import vector_length as get_vector_length
+from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
 from tensordsl.ops.elementwise import (
     abs_,
     add,
@@ -27,6 +49,7 @@ from tensordsl.ops.elementwise import (
     cast,
     cbrt,
     ceil,
+    ceil_intdiv,
     clip,
     cos,
     cosh,
@@ -48,6 +71,7 @@ from tensordsl.ops.elementwise import (
     gt,
     int_div,
     invert,
+    iround,
     isfinite,
     isinf,
     isnan,
@@ -72,6 +96,8 @@ from tensordsl.ops.elementwise import (
     rad2deg,
     reciprocal,
     round,
+    round_half_away_from_zero,
+    round_half_to_even,
     rsqrt,
     second,
     sgn,
@@ -90,9 +116,29 @@ from tensordsl.ops.elementwise import (
     trunc,
     xor,
 )
-from tensordsl.ops.index import diagonal, inc_subtensor, set_subtensor, take
-from tensordsl.ops.linalg import batched_dot, dot, outer, tensordot
-from tensordsl.ops.nnet import to_one_hot
+from tensordsl.ops.grids import (
+    allclose,
+    alloc_diag,
+    diag,
+    fill_diagonal,
+    fill_diagonal_offset,
+    geomspace,
+    isclose,
+    largest,
+    linspace,
+    logspace,
+    mgrid,
+    ogrid,
+    smallest,
+    tri,
+    tril,
+    triu,
+    xlogy,
+)
+from tensordsl.ops.index import choose, diagonal, inc_subtensor, set_subtensor, take, trace
+from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, matmul, outer, tensordot
+from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
+from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
 from tensordsl.ops.reduce import (
     all,
@@ -110,7 +156,6 @@ from tensordsl.ops.reduce import (
     std,
     sum,
 )
-from tensordsl.ops.reduce import var as _variance
 from tensordsl.ops.shape import (
     addbroadcast,
     alloc,
@@ -127,7 +172,6 @@ from tensordsl.ops.shape import (
     ones,
     ones_like,
     patternbroadcast,
-    repeat,
     reshape,
     shape,
     shape_i,
@@ -138,18 +182,15 @@ from tensordsl.ops.shape import (
     squeeze,
     stack,
     swapaxes,
-    tile,
     transpose,
     unbroadcast,
     zeros,
     zeros_like,
 )
-from tensordsl.tensor import extra_ops, nnet
+from tensordsl.tensor import basic, extra_ops, nnet, opt, subtensor, xlogx
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
-from tensordsl.types import TensorType
-
-var = _variance  # the submodule of this name would hide it
+from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
 
 # Other names of the same functions, from Theano and NumPy.
 abs = absolute = abs_
@@ -162,11 +203,22 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
 logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
+power = pow
+rint = round
+amax, amin = max, min
+empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
+Assert, assert_op = opt.Assert, opt.assert_op
+extract_constant = get_scalar_constant_value
+_allclose = allclose
 identity = copy = tensor_copy
 as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
+
+int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
+integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)
+all_dtypes = list(DTYPES)
 
 # Names that live above this layer and are looked up when first used.
 _LATE = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Variable
-from tensordsl.ops import elementwise, index, linalg, masks, reduce, shape
+from tensordsl.ops import arrange, cumulative, elementwise, index, linalg, masks, reduce, shape
 from tensordsl.ops.operands import as_variable
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
@@ -17,7 +17,6 @@ _UFUNCS = {
     "remainder": "mod", "power": "pow", "negative": "neg", "absolute": "abs_", "sign": "sgn", "square": "sqr",
     "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "bitwise_and": "and_",
     "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "tensor_copy",
-    "matmul": "dot",
 }  # fmt: skip
 
 _WITHOUT_TRUTH = frozenset(
@@ -51,8 +50,8 @@ class TensorOperators:
     def __rdivmod__(self, other: Any) -> Any: return elementwise.divmod(other, self)
     def __pow__(self, other: Any) -> Any: return elementwise.pow(self, other)
     def __rpow__(self, other: Any) -> Any: return elementwise.pow(other, self)
-    def __matmul__(self, other: Any) -> Any: return linalg.dot(self, other)
-    def __rmatmul__(self, other: Any) -> Any: return linalg.dot(other, self)
+    def __matmul__(self, other: Any) -> Any: return linalg.matmul(self, other)
+    def __rmatmul__(self, other: Any) -> Any: return linalg.matmul(other, self)
     def __neg__(self) -> Any: return elementwise.neg(self)
     def __pos__(self) -> Any: return self
     def __abs__(self) -> Any: return elementwise.abs_(self)
@@ -123,6 +122,8 @@ class TensorOperators:
     def T(self) -> Any: return shape.transpose(self)  # noqa: N802
     @property
     def real(self) -> Any: return self
+    @property
+    def imag(self) -> Any: return shape.zeros_like(self)
 
     # fmt: on
     # shapes
@@ -139,7 +140,9 @@ class TensorOperators:
     def dimshuffle(self, *order: Any) -> Any: return shape.dimshuffle(self, *order)
     def squeeze(self, axis: Any = None) -> Any: return shape.squeeze(self, axis)
     def swapaxes(self, axis1: int, axis2: int) -> Any: return shape.swapaxes(self, axis1, axis2)
-    def repeat(self, repeats: Any, axis: int | None = None) -> Any: return shape.repeat(self, repeats, axis)
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any: return arrange.repeat(self, repeats, axis)
+    def cumsum(self, axis: int | None = None) -> Any: return cumulative.cumsum(self, axis)
+    def cumprod(self, axis: int | None = None) -> Any: return cumulative.cumprod(self, axis)
     def nonzero(self, return_matrix: bool = False) -> Any: return masks.nonzero(self, return_matrix)
     def nonzero_values(self) -> Any: return masks.nonzero_values(self)
     def compress(self, a: Any, axis: int | None = None) -> Any: return masks.compress(a, self, axis)

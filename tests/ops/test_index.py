@@ -170,8 +170,6 @@ def test_errors() -> None:
             x[wrong]
     with pytest.raises(TypeError, match="index must be integers"):
         x[: T.scalar()]
-    with pytest.raises(TypeError, match="boolean mask is not supported"):
-        x[x > 0]
     with pytest.raises(TypeError, match="not a bool"):
         x[True]
     with pytest.raises(TypeError, match="cannot write float64 into a part of a int32"):

@@ -1,0 +1,45 @@
+"""`T.nnet`: functions of neural networks."""
+
+from __future__ import annotations
+
+from tensordsl.ops.elementwise import sigmoid, softplus
+from tensordsl.ops.nnet import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    confusion_matrix,
+    crossentropy_categorical_1hot,
+    crossentropy_softmax_1hot,
+    crossentropy_softmax_1hot_with_bias,
+    crossentropy_softmax_argmax_1hot_with_bias,
+    crossentropy_softmax_max_and_argmax_1hot,
+    crossentropy_softmax_max_and_argmax_1hot_with_bias,
+    elu,
+    h_softmax,
+    hard_sigmoid,
+    logsigmoid,
+    logsoftmax,
+    prepend_0_to_each_row,
+    prepend_1_to_each_row,
+    prepend_scalar_to_each_row,
+    relu,
+    selu,
+    sigmoid_binary_crossentropy,
+    softmax,
+    softmax_with_bias,
+    softsign,
+    ultra_fast_sigmoid,
+)
+from tensordsl.ops.normalise import batch_normalization, batch_normalization_test, batch_normalization_train
+from tensordsl.tensor.nnet import bn, sigm
+
+softmax_graph = softmax
+
+__all__ = [
+    "batch_normalization", "batch_normalization_test", "batch_normalization_train", "binary_crossentropy", "bn",
+    "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot", "crossentropy_softmax_1hot",
+    "crossentropy_softmax_1hot_with_bias", "crossentropy_softmax_argmax_1hot_with_bias",
+    "crossentropy_softmax_max_and_argmax_1hot", "crossentropy_softmax_max_and_argmax_1hot_with_bias", "elu",
+    "h_softmax", "hard_sigmoid", "logsigmoid", "logsoftmax", "prepend_0_to_each_row", "prepend_1_to_each_row",
+    "prepend_scalar_to_each_row", "relu", "selu", "sigm", "sigmoid", "sigmoid_binary_crossentropy", "softmax",
+    "softmax_graph", "softmax_with_bias", "softplus", "softsign", "ultra_fast_sigmoid",
+]  # fmt: skip

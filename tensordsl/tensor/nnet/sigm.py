@@ -1,0 +1,8 @@
+"""`T.nnet.sigm`: functions of the shape of an S."""
+
+from __future__ import annotations
+
+from tensordsl.ops.elementwise import sigmoid, softplus
+from tensordsl.ops.nnet import hard_sigmoid, ultra_fast_sigmoid
+
+__all__ = ["hard_sigmoid", "sigmoid", "softplus", "ultra_fast_sigmoid"]

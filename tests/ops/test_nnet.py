@@ -1,0 +1,152 @@
+"""Functions of neural networks: values, stability, how many passes over memory they take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from vocabulary import Case, check_all
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl import grad
+from tensordsl.tensor import nnet
+
+X = np.array([[1.0, -2.0, 0.5], [800.0, 0.0, -800.0]])
+Y = np.array([2, 0])
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def logsoftmax(x: Any) -> Any:
+    c = x - x.max(-1, keepdims=True)
+    return c - np.log(np.exp(c).sum(-1, keepdims=True))
+
+
+def cross(x: Any, y: Any) -> Any:
+    return -logsoftmax(x)[np.arange(len(x)), y]
+
+
+def softplus(x: Any) -> Any:
+    return np.logaddexp(x, 0)
+
+
+CASES: list[Case] = [
+    ("softmax", lambda x, y: nnet.softmax_graph(x), lambda x, y: softmax(x)),
+    ("softmax of a vector", lambda x, y: nnet.softmax(x[0]), lambda x, y: softmax(x[:1])),
+    ("logsoftmax", lambda x, y: nnet.logsoftmax(x), lambda x, y: logsoftmax(x)),
+    ("log of softmax", lambda x, y: T.log(nnet.softmax(x[:1])), lambda x, y: logsoftmax(x[:1])),
+    ("with bias", lambda x, y: nnet.softmax_with_bias(x, x[0]), lambda x, y: softmax(x + x[0])),
+    ("integer targets", lambda x, y: nnet.categorical_crossentropy(nnet.softmax(x), y), lambda x, y: cross(x, y)),
+    ("1hot", lambda x, y: nnet.crossentropy_softmax_1hot(x, y), lambda x, y: (cross(x, y), softmax(x))),
+    ("1hot with bias", lambda x, y: nnet.crossentropy_softmax_1hot_with_bias(x, x[1], y),
+     lambda x, y: (cross(x + x[1], y), softmax(x + x[1]))),
+    ("max and argmax", lambda x, y: nnet.crossentropy_softmax_max_and_argmax_1hot_with_bias(x, x[0], y),
+     lambda x, y: (cross(x + x[0], y), softmax(x + x[0]), softmax(x + x[0]).max(1), (x + x[0]).argmax(1))),
+    ("argmax with bias", lambda x, y: nnet.crossentropy_softmax_argmax_1hot_with_bias(x, x[0], y),
+     lambda x, y: (cross(x + x[0], y), softmax(x + x[0]), (x + x[0]).argmax(1))),
+    ("dense targets", lambda x, y: nnet.categorical_crossentropy(nnet.softmax(x), T.ones_like(x) / 3),
+     lambda x, y: -logsoftmax(x).mean(1)),
+    ("binary", lambda x, y: nnet.binary_crossentropy(nnet.sigmoid(x), 0.25),
+     lambda x, y: 0.25 * softplus(-x) + 0.75 * softplus(x)),
+    ("sigmoid binary", lambda x, y: nnet.sigmoid_binary_crossentropy(x, 1), lambda x, y: softplus(-x)),
+    ("hard_sigmoid", lambda x, y: nnet.hard_sigmoid(x), lambda x, y: np.clip(0.2 * x + 0.5, 0, 1)),
+    ("ultra_fast_sigmoid", lambda x, y: nnet.ultra_fast_sigmoid([-9.0, -5.0, -1.0, 0.0, 1.0, 5.0, 9.0]),
+     lambda x, y: [0.0024726232, 0.0139429468, 0.25, 0.5, 0.75, 0.9860570532, 0.9975273768]),
+    ("softsign", lambda x, y: nnet.softsign(x), lambda x, y: x / (1 + abs(x))),
+    ("relu", lambda x, y: nnet.relu(x), lambda x, y: np.maximum(x, 0)),
+    ("leaky relu", lambda x, y: nnet.relu(x, 0.5), lambda x, y: np.where(x > 0, x, x / 2)),
+    ("elu", lambda x, y: nnet.elu(x, 2), lambda x, y: np.where(x > 0, x, 2 * np.expm1(np.minimum(x, 0)))),
+    ("selu", lambda x, y: nnet.selu(x),
+     lambda x, y: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))),
+    ("logsigmoid", lambda x, y: nnet.logsigmoid(x), lambda x, y: -softplus(-x)),
+    ("one hot", lambda x, y: T.extra_ops.to_one_hot(y, 3), lambda x, y: np.eye(3)[y]),
+    ("confusion", lambda x, y: nnet.confusion_matrix(T.concatenate([y, y, [7]]), T.concatenate([y, [0, 0], [2]])),
+     lambda x, y: ([[2, 0, 0], [1, 1, 0], [0, 1, 0]], [0, 2, 7])),
+    ("prepend", lambda x, y: nnet.prepend_1_to_each_row(x), lambda x, y: np.insert(x, 0, 1, axis=1)),
+    ("prepend 0", lambda x, y: nnet.prepend_0_to_each_row(x), lambda x, y: np.insert(x, 0, 0, axis=1)),
+]  # fmt: skip
+
+
+def test_values() -> None:
+    check_all(CASES, [X, Y], rtol=1e-7)
+
+
+def test_the_approximate_sigmoid_is_near() -> None:
+    x = np.linspace(-9, 9, 200)
+    np.testing.assert_allclose(nnet.ultra_fast_sigmoid(T.constant(x)).eval(), 1 / (1 + np.exp(-x)), atol=0.03)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_losses_and_gradients_of_extreme_scores_are_finite(dtype: str) -> None:
+    x = T.matrix("x", dtype=dtype)
+    y = T.lvector("y")
+    targets = T.nnet.softmax(x * 0)
+    losses = [
+        nnet.categorical_crossentropy(nnet.softmax(x), y).mean(),
+        nnet.categorical_crossentropy(nnet.softmax(x), targets).mean(),
+        nnet.binary_crossentropy(nnet.sigmoid(x), targets).mean(),
+        nnet.sigmoid_binary_crossentropy(x, targets).mean(),
+        nnet.elu(x).mean(), nnet.selu(x).mean(), nnet.softplus(x).mean(), T.logsumexp(x, axis=1).mean(),
+    ]  # fmt: skip
+    results = tensordsl.function([x, y], [*losses, *(grad(loss, x) for loss in losses)])(X.astype(dtype), Y)
+    for r in results:
+        assert r.dtype == dtype and np.isfinite(r).all()
+
+
+def test_hierarchical_softmax() -> None:
+    rng = np.random.default_rng(1)
+    x, w1, b1, w2, b2 = (rng.normal(size=s) for s in ((5, 4), (4, 3), (3,), (3, 4, 2), (3, 2)))
+    every = nnet.h_softmax(x, 5, 6, 3, 2, w1, b1, w2, b2).eval()
+    np.testing.assert_allclose(every.sum(1), 1)
+    inside = softmax(np.einsum("nf,cfo->nco", x, w2) + b2)
+    np.testing.assert_allclose(every, (softmax(x @ w1 + b1)[..., None] * inside).reshape(5, 6))
+    target = np.array([0, 5, 3, 2, 1])
+    np.testing.assert_allclose(
+        nnet.h_softmax(x, 5, 6, 3, 2, w1, b1, w2, b2, target).eval(), every[np.arange(5), target]
+    )
+
+
+@pytest.mark.parametrize("axes", ["per-activation", "spatial", (0, 1), 2])
+@pytest.mark.parametrize("full_rank", [True, False])
+def test_batch_normalisation(axes: Any, full_rank: bool) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(5, 3, 4)) * 3 + 1
+    over = {"per-activation": (0,), "spatial": (0, 2), 2: (2,)}.get(axes, axes)
+    kept = tuple(n for k, n in enumerate(x.shape) if k not in over)
+    wide = tuple(1 if k in over else n for k, n in enumerate(x.shape))
+    gamma, beta, mean, var = (rng.random(kept).reshape(wide) + 0.5 for _ in range(4))
+    arguments = [p if full_rank else p.reshape(kept) for p in (gamma, beta, mean, var)]
+    names = [T.TensorType("float64", tuple(1 if n == 1 else None for n in p.shape))() for p in arguments]
+    v = T.tensor3()
+    trained = nnet.batch_normalization_train(v, names[0], names[1], axes, 1e-3, 0.2, names[2], names[3])
+    tested = nnet.batch_normalization_test(v, *names, axes, 1e-3)
+    results = tensordsl.function([v, *names], [*trained, tested])(x, *arguments)
+    m, s = x.mean(over, keepdims=True), x.var(over, keepdims=True)
+    n = x.size / m.size
+    wanted = [
+        (x - m) / np.sqrt(s + 1e-3) * gamma + beta, m, 1 / np.sqrt(s + 1e-3),
+        0.8 * mean + 0.2 * m, 0.8 * var + 0.2 * s * n / (n - 1), (x - mean) / np.sqrt(var + 1e-3) * gamma + beta,
+    ]  # fmt: skip
+    for got, want in zip(results, wanted, strict=True):
+        np.testing.assert_allclose(got, want if want.shape == x.shape or full_rank else want.reshape(kept), rtol=1e-10)
+
+
+def test_batch_normalisation_keeps_float32_and_refuses_wrong_arguments() -> None:
+    x, g = T.fmatrix(), T.fvector()
+    assert {v.dtype for v in nnet.batch_normalization_train(x, g, g, running_mean=g, running_var=g)} == {"float32"}
+    assert nnet.batch_normalization_test(x, g, g, g, g).dtype == "float32"
+    assert nnet.bn.batch_normalization(x, g, g, g, g).dtype == "float32"
+    for wrong in (
+        lambda: nnet.batch_normalization_train(x, g, g, running_mean=g),
+        lambda: nnet.batch_normalization_train(x, g, g, axes="all"),
+        lambda: nnet.batch_normalization_train(x, g, T.ftensor3()),
+        lambda: nnet.batch_normalization_train(x, g, g, axes=()),
+        lambda: nnet.batch_normalization(x, g, g, g, g, mode="no"),
+    ):
+        with pytest.raises(ValueError, match="batch_normalization"):
+            wrong()
