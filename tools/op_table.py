@@ -17,7 +17,7 @@ import tensordsl.tensor as T
 from tensordsl import gradient, ifelse, printing
 from tensordsl.codegen.scalar import ARITY
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
-from tensordsl.ops import control
+from tensordsl.ops import control, masks
 from tensordsl.ops.table import MODULES
 from tensordsl.types import TensorType
 
@@ -38,7 +38,8 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 
 TITLES = {
     "elementwise": "Elementwise", "shape": "Shapes", "reduce": "Reductions", "linalg": "Products",
-    "index": "Indexing", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
+    "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
+    "cumulative": "Running sums and products", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -51,6 +52,8 @@ SPELLINGS = {
     "shape_i": "x.shape[axis]", "broadcast_to": "T.alloc, T.zeros, T.ones, T.full, T.broadcast_to",
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
+    "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
+    "distinct_count": "T.nnet.confusion_matrix", "distinct": "T.nnet.confusion_matrix",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
@@ -76,6 +79,14 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "inc_subtensor": lambda x: T.set_subtensor(x[1:], x[0]),
     "take": lambda x: x[T.lvector()],
     "inc_take": lambda x: T.set_subtensor(x[T.lvector()], x[0]),
+    "batched_dot": lambda x: T.batched_dot(x.dimshuffle("x", "x", 0), x.dimshuffle("x", 0, "x")),
+    "true_positions": lambda x: T.nonzero(x)[0],
+    "repeated_positions": lambda x: masks.repeated(T.lvector()),
+    "distinct_count": lambda x: masks.DISTINCT_COUNT(x),
+    "distinct": masks.unique,
+    "cumsum": T.cumsum,
+    "cumprod": T.cumprod,
+    "specify_shape": lambda x: T.specify_shape(x, (3,)),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),

@@ -58,7 +58,11 @@ ROWS = (SPECIFY_SHAPE,)
 
 
 def specify_shape(x: Any, shape: Any) -> Any:
-    """x, with the lengths of its axes declared (checked at run time); None for an axis of which nothing is said."""
+    """x, with the lengths of its axes declared (checked at run time); None for an axis of which nothing is said.
+
+    >>> specify_shape([[1, 2]], (1, None)).eval()
+    array([[1, 2]])
+    """
     x = as_variable(x)
     lengths = list(shape) if isinstance(shape, (tuple, list)) else as_dims(shape, x.type.ndim)
     if len(lengths) != x.type.ndim:
@@ -69,7 +73,11 @@ def specify_shape(x: Any, shape: Any) -> Any:
 
 # -- axes ------------------------------------------------------------------------------------------------------------
 def expand_dims(x: Any, axis: Any) -> Any:
-    """x with a new axis of length 1 at each position of the result that is named."""
+    """x with a new axis of length 1 at each position of the result that is named.
+
+    >>> expand_dims([1, 2], 1).eval().shape
+    (2, 1)
+    """
     x = as_variable(x)
     count = 1 if isinstance(axis, int) else len(axis)
     ndim = x.type.ndim + count
@@ -79,7 +87,11 @@ def expand_dims(x: Any, axis: Any) -> Any:
 
 
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    """x with the axes `source` moved to the positions `destination`; the others keep their order."""
+    """x with the axes `source` moved to the positions `destination`; the others keep their order.
+
+    >>> moveaxis([[[1, 2, 3], [4, 5, 6]]], 0, -1).eval().shape
+    (2, 3, 1)
+    """
     x = as_variable(x)
     ndim = x.type.ndim
     olds, news = (
@@ -95,7 +107,11 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 
 
 def atleast_nd(x: Any, n: int, left: bool = True) -> Any:
-    """x with axes of length 1 added in front (or, `left` false, at the end) until it has n."""
+    """x with axes of length 1 added in front (or, `left` false, at the end) until it has n.
+
+    >>> atleast_nd([1, 2], 2).eval()
+    array([[1, 2]])
+    """
     x = as_variable(x)
     missing = max(n - x.type.ndim, 0)
     axes: list[Any] = list(range(x.type.ndim))
@@ -104,7 +120,11 @@ def atleast_nd(x: Any, n: int, left: bool = True) -> Any:
 
 # -- copies ----------------------------------------------------------------------------------------------------------
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element (along an axis, by default of the flat tensor) `repeats` times: one number, or one for each."""
+    """Each element (along an axis, by default of the flat tensor) `repeats` times: one number, or one for each.
+
+    >>> repeat([1, 2], [3, 1]).eval()
+    array([1, 1, 1, 2])
+    """
     x = as_variable(x)
     repeats = as_variable(repeats)
     if repeats.type.dtype not in INTEGERS or repeats.type.ndim > 1:
@@ -121,7 +141,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
-    """x repeated as a whole `reps[k]` times along axis k."""
+    """x repeated as a whole `reps[k]` times along axis k.
+
+    >>> tile([1, 2], 2).eval()
+    array([1, 2, 1, 2])
+    """
     x = as_variable(x)
     counts = as_dims(reps, ndim)
     rank = max(len(counts), x.type.ndim, ndim or 0)
@@ -137,6 +161,9 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
     """x with its elements moved on by `shift` places along an axis; what leaves at the end enters at the start.
 
     Without an axis the flat tensor is rolled, and shaped as x again.
+
+    >>> roll([1, 2, 3, 4], 1).eval()
+    array([4, 1, 2, 3])
     """
     x = as_variable(x)
     if axis is None:
@@ -151,7 +178,12 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
 
 
 def flip(x: Any, axis: Any = None) -> Any:
-    """x with the order of the elements reversed along the named axes, by default along all."""
+    """x with the order of the elements reversed along the named axes, by default along all.
+
+    >>> flip([[1, 2], [3, 4]], 1).eval()
+    array([[2, 1],
+           [4, 3]])
+    """
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "flip")
     return getitem(x, tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(x.type.ndim)))
@@ -159,19 +191,34 @@ def flip(x: Any, axis: Any = None) -> Any:
 
 # -- joining and splitting -------------------------------------------------------------------------------------------
 def stacklists(tensors: Any) -> Any:
-    """Nested lists of tensors of one shape as one tensor, the outermost list along the first axis."""
+    """Nested lists of tensors of one shape as one tensor, the outermost list along the first axis.
+
+    >>> stacklists([[1, 2], [3, 4]]).eval()
+    array([[1, 2],
+           [3, 4]], dtype=int8)
+    """
     if isinstance(tensors, (list, tuple)):
         return stack([stacklists(t) for t in tensors])
     return as_variable(tensors)
 
 
 def horizontal_stack(*matrices: Any) -> Any:
-    """Matrices side by side."""
+    """Matrices side by side.
+
+    >>> horizontal_stack([[1], [2]], [[3, 4], [5, 6]]).eval()
+    array([[1, 3, 4],
+           [2, 5, 6]])
+    """
     return _stacked(matrices, 1, "horizontal_stack")
 
 
 def vertical_stack(*matrices: Any) -> Any:
-    """Matrices one below the other."""
+    """Matrices one below the other.
+
+    >>> vertical_stack([[1, 2]], [[3, 4]]).eval()
+    array([[1, 2],
+           [3, 4]])
+    """
     return _stacked(matrices, 0, "vertical_stack")
 
 
@@ -183,7 +230,11 @@ def _stacked(matrices: Sequence[Any], axis: int, what: str) -> Any:
 
 
 def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Any]:
-    """x cut along an axis into `n_splits` parts of the lengths in `splits_size`, which must add up to the axis."""
+    """x cut along an axis into `n_splits` parts of the lengths in `splits_size`, which must add up to the axis.
+
+    >>> [p.eval().tolist() for p in split([1, 2, 3], [1, 2], 2)]
+    [[1], [2, 3]]
+    """
     x = as_variable(x)
     axis = normalise_axis(axis, x.type.ndim, "split")
     sizes = as_dims(splits_size, n_splits)
@@ -203,7 +254,11 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Any]:
 
 # -- positions -------------------------------------------------------------------------------------------------------
 def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Any, ...]:
-    """For each axis of a tensor with the lengths `dims`: the positions on it of positions in the flat tensor."""
+    """For each axis of a tensor with the lengths `dims`: the positions on it of positions in the flat tensor.
+
+    >>> [p.eval().tolist() for p in unravel_index([2, 4], (2, 3))]
+    [[0, 1], [2, 1]]
+    """
     flat = as_variable(indices)
     lengths = _in_order(as_dims(dims, ndim), order)
     found = []
@@ -214,7 +269,11 @@ def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = 
 
 
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:
-    """The inverse of `unravel_index`.  mode: "wrap" or "clip" positions out of range; "raise" does not check them."""
+    """The inverse of `unravel_index`.  mode: "wrap" or "clip" positions out of range; "raise" does not check them.
+
+    >>> ravel_multi_index(([0, 1], [2, 1]), (2, 3)).eval()
+    array([2, 4])
+    """
     from tensordsl.ops.index import within
 
     positions = _in_order([as_variable(i) for i in multi_index], order)
@@ -231,13 +290,22 @@ def _in_order(axes: Sequence[Any], order: str) -> list[Any]:
 
 
 def inverse_permutation(perm: Any) -> Any:
-    """The vector p with p[perm[k]] == k."""
+    """The vector p with p[perm[k]] == k.
+
+    >>> inverse_permutation([2, 0, 1]).eval()
+    array([1, 2, 0])
+    """
     perm = as_variable(perm)
     return set_subtensor(getitem(arange(shape_i(perm, 0)), perm), arange(shape_i(perm, 0)))
 
 
 def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
-    """x with the elements of its last axis in the order y[..., k] (a vector: the same for all rows); or back again."""
+    """x with the elements of its last axis in the order y[..., k] (a vector: the same for all rows); or back again.
+
+    >>> permute_row_elements([[1, 2, 3], [4, 5, 6]], [2, 0, 1]).eval()
+    array([[3, 1, 2],
+           [6, 4, 5]])
+    """
     x, y = as_variable(x), as_variable(y)
     if inverse:
         if y.type.ndim != 1:
@@ -247,7 +315,12 @@ def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = 0) -> Any:
-    """The elements of x at positions along an axis; `indices` has the rank of x and broadcasts with its other axes."""
+    """The elements of x at positions along an axis; `indices` has the rank of x and broadcasts with its other axes.
+
+    >>> take_along_axis([[1, 2], [3, 4]], [[0], [1]], axis=1).eval()
+    array([[1],
+           [4]])
+    """
     x, indices = as_variable(x), as_variable(indices)
     if x.type.ndim != indices.type.ndim:
         raise OpTypeError(f"take_along_axis: x has {x.type.ndim} axes, the indices {indices.type.ndim}")
@@ -269,7 +342,11 @@ def as_common_dtype(*variables: Any) -> tuple[Any, ...]:
 
 
 def vector_length(v: Any) -> int:
-    """The length of a vector where it is certain when the graph is built, else ValueError."""
+    """The length of a vector where it is certain when the graph is built, else ValueError.
+
+    >>> vector_length([1, 2, 3])
+    3
+    """
     from tensordsl.ops.shape import vector_parts
 
     v = as_variable(v)
@@ -280,11 +357,15 @@ def vector_length(v: Any) -> int:
 
 
 def constant_value(v: Any) -> Any:
-    """The value of a scalar that is certain when the graph is built, a 0-d array, else ValueError."""
+    """The value of a scalar that is certain when the graph is built, a NumPy scalar, else ValueError.
+
+    >>> constant_value(as_variable([3, 3]))
+    np.int64(3)
+    """
     v = as_variable(v)
     same_value = ("dimshuffle", "second", "broadcast_to", "identity")
     while v.owner is not None and v.owner.op.name in same_value:
         v = v.owner.inputs[1 if v.owner.op.name == "second" else 0]
     if isinstance(v, Constant) and v.data.size and (v.data == v.data.flat[0]).all():
-        return v.data.ravel()[0].copy()
+        return v.data.ravel()[0]
     raise ValueError(f"{v!r} is no constant scalar")

@@ -57,17 +57,29 @@ def _running(op: Op, x: Any, axis: int | None) -> Any:
 
 
 def cumsum(x: Any, axis: int | None = None) -> Any:
-    """The sums of all elements so far along an axis, by default of the flat tensor; integers in 64 bits, as `sum`."""
+    """The sums of all elements so far along an axis, by default of the flat tensor; integers in 64 bits, as `sum`.
+
+    >>> cumsum([1, 2, 3]).eval()
+    array([1, 3, 6])
+    """
     return _running(CUMSUM, x, axis)
 
 
 def cumprod(x: Any, axis: int | None = None) -> Any:
-    """The products of all elements so far; axis and dtypes as in `cumsum`."""
+    """The products of all elements so far; axis and dtypes as in `cumsum`.
+
+    >>> cumprod([1.0, 2.0, 3.0]).eval()
+    array([1., 2., 6.])
+    """
     return _running(CUMPROD, x, axis)
 
 
 def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
-    """The differences of neighbours along an axis, taken n times; of bools: whether neighbours differ."""
+    """The differences of neighbours along an axis, taken n times; of bools: whether neighbours differ.
+
+    >>> diff([1, 4, 9]).eval()
+    array([3, 5])
+    """
     x = as_variable(x)
     if n < 0:
         raise ValueError(f"diff: the order must not be negative, got {n}")
@@ -79,7 +91,11 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
 
 
 def bartlett(m: Any) -> Any:
-    """The triangular window of m points: rises from 0 to 1 and falls to 0."""
+    """The triangular window of m points: rises from 0 to 1 and falls to 0.
+
+    >>> bartlett(5).eval()
+    array([0. , 0.5, 1. , 0.5, 0. ])
+    """
     from tensordsl.ops.elementwise import abs_
     from tensordsl.ops.shape import arange
 

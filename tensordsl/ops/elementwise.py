@@ -838,21 +838,37 @@ def rad2deg(x: Any) -> Any:
 
 
 def round_half_to_even(x: Any) -> Any:
-    """`round` with its default mode."""
+    """`round` with its default mode.
+
+    >>> round_half_to_even([0.5, 1.5, -2.5]).eval()
+    array([ 0.,  2., -2.])
+    """
     return round(x)
 
 
 def round_half_away_from_zero(x: Any) -> Any:
-    """`round` with mode "half_away_from_zero"."""
+    """`round` with mode "half_away_from_zero".
+
+    >>> round_half_away_from_zero([0.5, 1.5, -2.5]).eval()
+    array([ 1.,  2., -3.])
+    """
     return round(x, "half_away_from_zero")
 
 
 def iround(x: Any, mode: str = "half_to_even") -> Any:
-    """The nearest whole number as int64."""
+    """The nearest whole number as int64.
+
+    >>> iround([0.4, 1.6]).eval()
+    array([0, 2])
+    """
     return cast(round(x, mode), "int64")
 
 
 def ceil_intdiv(x: Any, y: Any) -> Any:
-    """The ceiling of x / y for integers, in their common dtype."""
+    """The ceiling of x / y for integers, in their common dtype.
+
+    >>> ceil_intdiv(7, 2).eval()
+    array(4, dtype=int8)
+    """
     x, y = as_variable(x), as_variable(y)
     return int_div(x, y) + cast(neq(mod(x, y), 0), upcast_min8(x.type.dtype, y.type.dtype))

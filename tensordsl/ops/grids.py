@@ -22,6 +22,9 @@ def linspace(
     """`num` numbers at equal distances from start to stop; without `endpoint` stop is left out.
 
     retstep: also give the distance.  The last number is `stop` itself.
+
+    >>> linspace(0, 1, 5).eval()
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
     if start.type.ndim or stop.type.ndim:
@@ -40,13 +43,21 @@ def linspace(
 def logspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: str | None = None
 ) -> Any:
-    """base ** linspace(start, stop, num, endpoint)."""
+    """base ** linspace(start, stop, num, endpoint).
+
+    >>> logspace(0, 2, 3).eval().round(12)
+    array([  1.,  10., 100.])
+    """
     result = power(cast(as_variable(base), "float64"), linspace(start, stop, num, endpoint))
     return result if dtype is None else cast(result, dtype)
 
 
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: str | None = None) -> Any:
-    """`num` numbers of equal ratios from start to stop, both of one sign; the first and the last are exact."""
+    """`num` numbers of equal ratios from start to stop, both of one sign; the first and the last are exact.
+
+    >>> geomspace(1, 8, 4).eval().round(12)
+    array([1., 2., 4., 8.])
+    """
     start, stop, num = as_variable(start), as_variable(stop), as_dim(num)
     start, stop = cast(start, "float64"), cast(stop, "float64")
     sign = switch(ge(start, 0), 1.0, -1.0)
@@ -100,7 +111,12 @@ def _offsets(rows: Any, columns: Any) -> Any:
 
 
 def tri(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
-    """An n by m matrix: ones at and below the k-th diagonal, else zeros."""
+    """An n by m matrix: ones at and below the k-th diagonal, else zeros.
+
+    >>> tri(2, 3).eval()
+    array([[1., 0., 0.],
+           [1., 1., 0.]])
+    """
     dtype = config.floatX if dtype is None else dtype
     return cast(le(_offsets(n, n if m is None else m), k), dtype)
 
@@ -114,17 +130,32 @@ def _triangle(x: Any, keeps: Any, k: Any) -> Any:
 
 
 def tril(x: Any, k: Any = 0) -> Any:
-    """x with zeros above the k-th diagonal of its last two axes."""
+    """x with zeros above the k-th diagonal of its last two axes.
+
+    >>> tril([[1, 2], [3, 4]]).eval()
+    array([[1, 0],
+           [3, 4]])
+    """
     return _triangle(x, le, k)
 
 
 def triu(x: Any, k: Any = 0) -> Any:
-    """x with zeros below the k-th diagonal of its last two axes."""
+    """x with zeros below the k-th diagonal of its last two axes.
+
+    >>> triu([[1, 2], [3, 4]]).eval()
+    array([[1, 2],
+           [0, 4]])
+    """
     return _triangle(x, ge, k)
 
 
 def diag(v: Any, k: int = 0) -> Any:
-    """The matrix with the vector v on its k-th diagonal; of a matrix: that diagonal."""
+    """The matrix with the vector v on its k-th diagonal; of a matrix: that diagonal.
+
+    >>> diag([1, 2]).eval()
+    array([[1, 0],
+           [0, 2]])
+    """
     from tensordsl.ops.index import diagonal
 
     v = as_variable(v)
@@ -144,12 +175,22 @@ alloc_diag = diag
 
 
 def fill_diagonal(a: Any, val: Any) -> Any:
-    """The matrix a with `val` on its main diagonal."""
+    """The matrix a with `val` on its main diagonal.
+
+    >>> fill_diagonal([[1, 2], [3, 4]], 0).eval()
+    array([[0, 2],
+           [3, 0]])
+    """
     return fill_diagonal_offset(a, val, 0)
 
 
 def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
-    """The matrix a with `val` at a[i, i + offset]."""
+    """The matrix a with `val` at a[i, i + offset].
+
+    >>> fill_diagonal_offset([[1, 2], [3, 4]], 0, 1).eval()
+    array([[1, 0],
+           [3, 4]])
+    """
     a, val = as_variable(a), as_variable(val)
     if a.type.ndim != 2 or val.type.ndim:
         raise OpTypeError(f"fill_diagonal: wants a matrix and a scalar, got {a.type} and {val.type}")
@@ -159,7 +200,11 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
 
 # -- closeness and extremes of several -------------------------------------------------------------------------------
 def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether |x - y| <= atol + rtol * |y| at each point; equal infinities are close, nans only if `equal_nan`."""
+    """Whether |x - y| <= atol + rtol * |y| at each point; equal infinities are close, nans only if `equal_nan`.
+
+    >>> isclose([1.0, 2.0], [1.0 + 1e-9, 2.1]).eval()
+    array([ True, False])
+    """
     from tensordsl.ops.elementwise import abs_, and_, isfinite, isnan, or_
 
     x, y = as_variable(x), as_variable(y)
@@ -171,19 +216,31 @@ def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
 
 
 def allclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether `isclose` holds everywhere, a 0-d bool."""
+    """Whether `isclose` holds everywhere, a 0-d bool.
+
+    >>> allclose([1.0], [1.0 + 1e-9]).eval()
+    array(True)
+    """
     from tensordsl.ops.reduce import all
 
     return all(isclose(x, y, rtol, atol, equal_nan))
 
 
 def smallest(*tensors: Any) -> Any:
-    """The elementwise minimum of all arguments."""
+    """The elementwise minimum of all arguments.
+
+    >>> smallest([1, 5], 3, [4, 0]).eval()
+    array([1, 0])
+    """
     return _folded(minimum, tensors)
 
 
 def largest(*tensors: Any) -> Any:
-    """The elementwise maximum of all arguments."""
+    """The elementwise maximum of all arguments.
+
+    >>> largest([1, 5], 3, [4, 0]).eval()
+    array([4, 5])
+    """
     return _folded(maximum, tensors)
 
 
@@ -196,12 +253,20 @@ def _folded(function: Any, tensors: Any) -> Any:
 
 
 def xlogx(x: Any) -> Any:
-    """x * log(x), 0 at 0."""
+    """x * log(x), 0 at 0.
+
+    >>> xlogx([0.0, 1.0]).eval()
+    array([0., 0.])
+    """
     return xlogy(x, x)
 
 
 def xlogy(x: Any, y: Any) -> Any:
-    """x * log(y), 0 where x is 0, also for y == 0."""
+    """x * log(y), 0 where x is 0, also for y == 0.
+
+    >>> xlogy([0, 2], [0, 1]).eval()
+    array([0., 0.])
+    """
     from tensordsl.ops.elementwise import log
 
     x, y = as_variable(x), as_variable(y)

@@ -405,6 +405,9 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     """The elements (of the flat tensor) or slices (along an axis) at integer positions.
 
     mode: what is done with a position out of range: "raise" IndexError, "wrap" around, or "clip" to the ends.
+
+    >>> take([10, 20, 30], [2, 0]).eval()
+    array([30, 10])
     """
     from tensordsl.ops.shape import flatten
 
@@ -430,6 +433,9 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     """At each point the element of choices[a] there: `a` holds numbers of choices, with which it broadcasts.
 
     choices: a list of tensors, or one tensor whose first axis counts them.  mode: as in `take`; IndexError for "raise".
+
+    >>> choose([0, 1, 0], [[1, 2, 3], [4, 5, 6]]).eval()
+    array([1, 5, 3])
     """
     if out is not None:
         raise TypeError("choose: `out` is not supported: the result is always a new tensor")
@@ -464,7 +470,11 @@ def _common(static: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The elements x[i, i + offset] of two axes, as the last axis of the result."""
+    """The elements x[i, i + offset] of two axes, as the last axis of the result.
+
+    >>> diagonal([[1, 2], [3, 4]]).eval()
+    array([1, 4])
+    """
     x = as_variable(x)
     if x.type.ndim < 2:
         raise OpShapeError(f"diagonal: wants a tensor with two axes or more, got {x.type}")
@@ -480,7 +490,11 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum over a diagonal."""
+    """The sum over a diagonal.
+
+    >>> trace([[1, 2], [3, 4]]).eval()
+    array(5)
+    """
     found = diagonal(x, offset, axis1, axis2)
     return total(found, axis=found.type.ndim - 1)
 

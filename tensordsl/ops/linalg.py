@@ -154,7 +154,11 @@ def _product_of(dims: list[Any]) -> Any:
 
 
 def batched_dot(x: Any, y: Any) -> Any:
-    """For every k: the dot product of x[k] and y[k]."""
+    """For every k: the dot product of x[k] and y[k].
+
+    >>> batched_dot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
+    array([3, 7])
+    """
     x, y = as_variable(x), as_variable(y)
     if x.type.ndim not in (1, 2, 3) or y.type.ndim not in (1, 2, 3):
         raise OpTypeError(f"batched_dot: wants 1 to 3 axes, got {x.type.ndim} and {y.type.ndim}")
@@ -175,7 +179,11 @@ def _batched(x: Any, y: Any) -> Any:
 
 
 def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """For every k: `tensordot(x[k], y[k])`; the axes are counted in x and y, the first of which may not be named."""
+    """For every k: `tensordot(x[k], y[k])`; the axes are counted in x and y, the first of which may not be named.
+
+    >>> batched_tensordot([[1, 2], [3, 4]], [[1, 1], [1, 1]], 1).eval()
+    array([3, 7])
+    """
     x, y = as_variable(x), as_variable(y)
     if isinstance(axes, int):
         of_x, of_y = list(range(x.type.ndim - axes, x.type.ndim)), list(range(1, axes + 1))
@@ -196,7 +204,12 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
 
 
 def matmul(x: Any, y: Any) -> Any:
-    """`x @ y`, as `numpy.matmul`: the products of the matrices in the last two axes; the axes before broadcast."""
+    """`x @ y`, as `numpy.matmul`: the products of the matrices in the last two axes; the axes before broadcast.
+
+    >>> matmul([[[1, 2]], [[3, 4]]], [1, 1]).eval()
+    array([[3],
+           [7]])
+    """
     x, y = as_variable(x), as_variable(y)
     if not x.type.ndim or not y.type.ndim:
         raise OpTypeError(f"matmul: wants vectors or more axes, got {x.type} and {y.type}; use * for scalars")

@@ -152,7 +152,11 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
 
 
 def flatnonzero(x: Any) -> Any:
-    """Where the flat tensor x is not 0: an int64 vector of positions."""
+    """Where the flat tensor x is not 0: an int64 vector of positions.
+
+    >>> flatnonzero([[0, 3], [4, 0]]).eval()
+    array([1, 2])
+    """
     x = as_variable(x)
     if not x.type.ndim:
         raise OpTypeError("flatnonzero: a scalar has no positions; use switch")
@@ -160,7 +164,11 @@ def flatnonzero(x: Any) -> Any:
 
 
 def nonzero_values(x: Any) -> Any:
-    """The elements of x that are not 0, a vector in row-major order."""
+    """The elements of x that are not 0, a vector in row-major order.
+
+    >>> nonzero_values([[0, 3], [4, 0]]).eval()
+    array([3, 4])
+    """
     from tensordsl.ops.index import getitem
 
     x = as_variable(x)
@@ -171,6 +179,9 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     """The slices of x along an axis (by default: the elements of the flat tensor) where the vector `condition` is true.
 
     The condition may be shorter than the axis; IndexError if it is true beyond its end.
+
+    >>> compress([True, False, True], [1, 2, 3]).eval()
+    array([1, 3])
     """
     from tensordsl.ops.index import take
 
@@ -190,6 +201,10 @@ def repeated(counts: Any) -> Any:
 
 
 def unique(x: Any) -> Any:
-    """The distinct elements of x in increasing order, a vector; nans are one element."""
+    """The distinct elements of x in increasing order, a vector; nans are one element.
+
+    >>> unique([3, 1, 3]).eval()
+    array([1, 3])
+    """
     x = as_variable(x)
     return apply(DISTINCT, x, apply(DISTINCT_COUNT, x))

@@ -177,7 +177,11 @@ def crossentropy_categorical_1hot(coding_dist: Any, true_one_of_n: Any) -> Any:
 
 
 def crossentropy_softmax_argmax_1hot_with_bias(x: Any, b: Any, y_idx: Any) -> tuple[Any, Any, Any]:
-    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx."""
+    """(cross-entropy of each row, softmax, argmax) of x + b against the class numbers y_idx.
+
+    >>> crossentropy_softmax_argmax_1hot_with_bias([[0.0, 0.0]], [1.0, 2.0], [1])[2].eval()
+    array([1])
+    """
     score = as_variable(x) + b
     probability = softmax(score)
     return categorical_crossentropy(probability, y_idx), probability, argmax(score, axis=1)
@@ -280,7 +284,11 @@ def log1pexp(x: Any) -> Any:
 
 
 def ultra_fast_sigmoid(x: Any) -> Any:
-    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.03."""
+    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.03.
+
+    >>> ultra_fast_sigmoid([-2.0, 0.0, 2.0]).eval()
+    array([0.125, 0.5  , 0.875])
+    """
     x = as_variable(x)
     dtype = float_of(x.type.dtype)
 
@@ -295,37 +303,62 @@ def ultra_fast_sigmoid(x: Any) -> Any:
 
 
 def logaddexp(x: Any, y: Any) -> Any:
-    """log(exp(x) + exp(y)), without overflow."""
+    """log(exp(x) + exp(y)), without overflow.
+
+    >>> logaddexp(1000.0, 1000.0).eval().round(4)
+    np.float32(1000.6932)
+    """
     x, y = as_variable(x), as_variable(y)
     difference = switch(eq(x, y), 0.0, -abs_(x - y))
     return maximum(x, y) + log1p(exp(difference))
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:
-    """A matrix with a row for each class number in the vector y: 1 at that class, else 0."""
+    """A matrix with a row for each class number in the vector y: 1 at that class, else 0.
+
+    >>> to_one_hot([2, 0], 3).eval()
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
     hit = eq(dimshuffle(as_variable(y), (0, "x")), dimshuffle(arange(nb_class), ("x", 0)))
     return cast(hit, dtype or config.floatX)
 
 
 # -- softmax and losses in one ---------------------------------------------------------------------------------------
 def softmax_with_bias(x: Any, b: Any) -> Any:
-    """softmax(x + b) of each row."""
+    """softmax(x + b) of each row.
+
+    >>> softmax_with_bias([[1.0, 0.0]], [0.0, 1.0]).eval()
+    array([[0.5, 0.5]])
+    """
     return softmax(as_variable(x) + b)
 
 
 def crossentropy_softmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any]:
-    """(cross-entropy of each row, softmax) of x against the class numbers y_idx."""
+    """(cross-entropy of each row, softmax) of x against the class numbers y_idx.
+
+    >>> crossentropy_softmax_1hot([[0.0, 0.0]], [1])[0].eval().round(4)
+    array([0.6931])
+    """
     probability = softmax(x)
     return categorical_crossentropy(probability, y_idx), probability
 
 
 def crossentropy_softmax_1hot_with_bias(x: Any, b: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any]:
-    """As `crossentropy_softmax_1hot`, of x + b."""
+    """As `crossentropy_softmax_1hot`, of x + b.
+
+    >>> crossentropy_softmax_1hot_with_bias([[0.0, 0.0]], [1.0, 1.0], [1])[0].eval().round(4)
+    array([0.6931])
+    """
     return crossentropy_softmax_1hot(as_variable(x) + b, y_idx)
 
 
 def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any, Any, Any]:
-    """(cross-entropy of each row, softmax, its maximum, its argmax) of x against the class numbers y_idx."""
+    """(cross-entropy of each row, softmax, its maximum, its argmax) of x against the class numbers y_idx.
+
+    >>> crossentropy_softmax_max_and_argmax_1hot([[0.0, 1.0]], [1])[3].eval()
+    array([1])
+    """
     loss, probability = crossentropy_softmax_1hot(x, y_idx)
     return loss, probability, max(probability, axis=1), argmax(as_variable(x), axis=1)
 
@@ -333,7 +366,11 @@ def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **keywords: Any
 def crossentropy_softmax_max_and_argmax_1hot_with_bias(
     x: Any, b: Any, y_idx: Any, **keywords: Any
 ) -> tuple[Any, Any, Any, Any]:
-    """As `crossentropy_softmax_max_and_argmax_1hot`, of x + b."""
+    """As `crossentropy_softmax_max_and_argmax_1hot`, of x + b.
+
+    >>> crossentropy_softmax_max_and_argmax_1hot_with_bias([[0.0, 1.0]], [2.0, 0.0], [1])[3].eval()
+    array([0])
+    """
     return crossentropy_softmax_max_and_argmax_1hot(as_variable(x) + b, y_idx)
 
 
@@ -344,7 +381,10 @@ def h_softmax(
     """Softmax in two levels: of the class of an output, then of the output within its class.
 
     x (batch, features); W1 (features, classes), b1 (classes,); W2 (classes, features, outputs of a class), b2
-    (classes, outputs of a class).  Gives (batch, n_outputs), or with `target` (batch,) the probability of that output of each row.
+    (classes, outputs of a class).  Gives (batch, n_outputs), or with `target` (batch,) the probability of that output.
+
+    >>> h_softmax([[1.0]], 1, 3, 2, 2, [[0.0, 0.0]], [0.0, 0.0], [[[0.0, 0.0]], [[0.0, 0.0]]], [[0.0, 0.0], [0.0, 0.0]]).eval()
+    array([[0.25, 0.25, 0.25]])
     """
     x, W2, b2 = as_variable(x), as_variable(W2), as_variable(b2)  # noqa: N806  Theano's names
     classes = softmax(dot(x, W1) + b1)
@@ -361,7 +401,11 @@ def h_softmax(
 
 # -- counts and rows -------------------------------------------------------------------------------------------------
 def confusion_matrix(actual: Any, pred: Any) -> list[Any]:
-    """[matrix, order]: how often class order[i] was predicted as order[j]; `order`: the class numbers that occur."""
+    """[matrix, order]: how often class order[i] was predicted as order[j]; `order`: the class numbers that occur.
+
+    >>> [v.eval().tolist() for v in confusion_matrix([0, 1, 1], [0, 0, 1])]
+    [[[1, 0], [1, 1]], [0, 1]]
+    """
     actual, pred = as_variable(actual), as_variable(pred)
     if actual.type.ndim != 1 or pred.type.ndim != 1:
         raise OpTypeError(f"confusion_matrix: wants vectors, got {actual.type} and {pred.type}")
@@ -372,7 +416,11 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Any]:
 
 
 def prepend_scalar_to_each_row(val: Any, mat: Any) -> Any:
-    """The matrix with a first column of `val`."""
+    """The matrix with a first column of `val`.
+
+    >>> prepend_scalar_to_each_row(7, [[1, 2]]).eval()
+    array([[7, 1, 2]])
+    """
     mat, val = as_variable(mat), as_variable(val)
     if mat.type.ndim != 2 or val.type.ndim:
         raise OpTypeError(f"prepend_scalar_to_each_row: wants a scalar and a matrix, got {val.type} and {mat.type}")
@@ -380,10 +428,18 @@ def prepend_scalar_to_each_row(val: Any, mat: Any) -> Any:
 
 
 def prepend_0_to_each_row(mat: Any) -> Any:
-    """The matrix with a first column of zeros."""
+    """The matrix with a first column of zeros.
+
+    >>> prepend_0_to_each_row([[1, 2]]).eval()
+    array([[0, 1, 2]])
+    """
     return prepend_scalar_to_each_row(0, mat)
 
 
 def prepend_1_to_each_row(mat: Any) -> Any:
-    """The matrix with a first column of ones."""
+    """The matrix with a first column of ones.
+
+    >>> prepend_1_to_each_row([[1, 2]]).eval()
+    array([[1, 1, 2]])
+    """
     return prepend_scalar_to_each_row(1, mat)

@@ -46,7 +46,11 @@ def _as_given(v: Any, like: Any, axes: Axes) -> Any:
 
 
 def batch_normalization(inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any, mode: str = "low_mem") -> Any:
-    """(inputs - mean) * gamma / std + beta; all broadcast.  mode: without effect."""
+    """(inputs - mean) * gamma / std + beta; all broadcast.  mode: without effect.
+
+    >>> batch_normalization([1.0, 3.0], 1.0, 0.0, 2.0, 2.0).eval()
+    array([-0.5,  0.5])
+    """
     if mode not in ("low_mem", "high_mem"):
         raise ValueError(f"batch_normalization: unknown mode {mode!r}; use 'low_mem' or 'high_mem'")
     return (as_variable(inputs) - mean) * (as_variable(gamma) / std) + beta
@@ -59,6 +63,10 @@ def batch_normalization_train(
     """(out, mean, 1 / std) with the statistics of the batch, and new running mean and variance where such are given.
 
     gamma, beta, running_mean, running_var: the rank of inputs with length 1 on `axes`, or without those axes.
+
+    >>> batch_normalization_train([[1.0], [3.0]], [1.0], [0.0], epsilon=0.0)[0].eval()
+    array([[-1.],
+           [ 1.]])
     """
     inputs = as_variable(inputs)
     ndim = inputs.type.ndim
@@ -88,7 +96,12 @@ def batch_normalization_train(
 def batch_normalization_test(
     inputs: Any, gamma: Any, beta: Any, mean: Any, var: Any, axes: Any = "per-activation", epsilon: float = 1e-4
 ) -> Any:
-    """(inputs - mean) * gamma / sqrt(var + epsilon) + beta with given statistics; ranks as in the train function."""
+    """(inputs - mean) * gamma / sqrt(var + epsilon) + beta with given statistics; ranks as in the train function.
+
+    >>> batch_normalization_test([[1.0], [3.0]], [1.0], [0.0], [2.0], [1.0], epsilon=0.0).eval()
+    array([[-1.],
+           [ 1.]])
+    """
     inputs = as_variable(inputs)
     ndim = inputs.type.ndim
     over = _axes(axes, ndim)
