@@ -96,7 +96,7 @@ def literal_dtype(value: bool | int | float) -> str:
             return "uint64"
         raise OverflowError(f"the integer {value} fits no dtype; write it as a float, or split it")
     if config.cast_policy == "numpy+floatX":
-        return config.floatX
+        return str(config.floatX)
     if value != value or config.floatX == "float32":
         return "float32"
     with np.errstate(over="ignore"):

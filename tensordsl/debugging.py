@@ -305,7 +305,9 @@ def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]
     """
     spec: FunctionSpec = fn.spec
     named = isinstance(inputs, Mapping)
-    by_name = {(k.name if isinstance(k, Variable) else k): v for k, v in inputs.items()} if named else {}
+    by_name: dict[str, Any] = {}
+    if named:
+        by_name = {(str(k.name) if isinstance(k, Variable) else k): v for k, v in inputs.items()}
     arrays = normalise(spec.parameters, spec.name, () if named else tuple(inputs), by_name)
     states = {p.default: a for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state}
     operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not p.is_state]

@@ -168,7 +168,7 @@ def holder(spec: FunctionSpec, key: Any) -> Parameter | SharedVariable:
     if isinstance(key, SharedVariable) and key in spec.shared:
         return key
     if isinstance(key, int):
-        found = [spec.parameters[key]]
+        found: list[Any] = [spec.parameters[key]]
     else:
         found = [p for p in spec.parameters if p.variable is key or (isinstance(key, str) and p.name == key)]
         found += [shared for shared in spec.shared if isinstance(key, str) and shared.name == key and not found]

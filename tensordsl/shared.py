@@ -19,6 +19,12 @@ class SharedVariable(Variable):
 
     default_update: Variable | None = None
 
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        raise TypeError("an abstract shared variable holds no value; tensordsl.shared(value) makes one that does")
+
+    def set_value(self, new_value: Any, borrow: bool = False) -> None:
+        raise TypeError("an abstract shared variable holds no value; tensordsl.shared(value) makes one that does")
+
 
 class TensorSharedVariable(SharedVariable, TensorVariable):
     """A shared tensor: a variable of fixed dtype, rank and broadcast pattern whose value lives between calls."""

@@ -82,7 +82,7 @@ def get_test_value(value: Any) -> Array:
     return found
 
 
-def get_debug_values(*args: Any) -> list[tuple[Array, ...]]:
+def get_debug_values(*args: Any) -> list[Any]:
     """`for a, b in get_debug_values(x, y)`: their test values, once, or nothing where they have none.
 
     Raises ValueError for a missing one if `config.compute_test_value` is "raise".
@@ -90,7 +90,7 @@ def get_debug_values(*args: Any) -> list[tuple[Array, ...]]:
     setting = config.compute_test_value
     if setting == "off":
         return []
-    found = []
+    found: list[Array] = []
     for value in args:
         try:
             found.append(get_test_value(value))
@@ -100,7 +100,7 @@ def get_debug_values(*args: Any) -> list[tuple[Array, ...]]:
             if setting == "warn":
                 warnings.warn(str(error), stacklevel=2)
             return []
-    return [tuple(found)] if len(found) != 1 else found  # type: ignore[list-item]  # Theano gives one value bare
+    return found if len(found) == 1 else [tuple(found)]
 
 
 def debug_assert(condition: Any, msg: str | None = None) -> None:
