@@ -1,14 +1,20 @@
-"""Makes docs/accuracy.md: the largest measured error of every function, and its time beside NumPy's in the same run.
+"""Makes docs/accuracy.md: the largest measured error of every function, and its time beside its peers' in one run.
 
-Run as `python tools/measure_accuracy.py > docs/accuracy.md` (a minute; needs mpmath).  The arguments are those of
-tests/codegen/math_oracles.py, more of them.
+Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE] > docs/accuracy.md` (a minute; needs mpmath).
+The arguments are those of tests/codegen/math_oracles.py, more of them.  PYTHON is an interpreter that has JAX, TABLE
+the output of tools/exhaustive_float32.py, which is appended.
 """
 
 from __future__ import annotations
 
+import argparse
+import ctypes
+import json
 import platform
+import subprocess
 import sys
 import timeit
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
 from math_oracles import LONG_DOUBLE, errors, grid, samples  # noqa: E402
-from scalar_kernels import math_kernel  # noqa: E402
+from scalar_kernels import math_kernel, target  # noqa: E402
 
 from tensordsl.codegen.evaluate import OPERATIONS  # noqa: E402
 from tensordsl.codegen.math import ACCURACY  # noqa: E402
@@ -28,27 +34,115 @@ WIDTHS = {"float64": 16, "float32": 32}
 DOMAINS = {
     **dict.fromkeys(("log", "log2", "log10", "pow"), (0.1, 10.0)),
     **dict.fromkeys(("gammaln", "digamma"), (0.1, 20.0)),
-    **dict.fromkeys(("arcsin", "arccos", "arctanh"), (-1.0, 1.0)),
+    **dict.fromkeys(("arcsin", "arccos", "arctanh", "erfinv"), (-1.0, 1.0)),
     "log1p": (-0.9, 10.0),
+    "log1mexp": (-4.0, -0.01),
+    "gamma": (0.1, 20.0),
     "arccosh": (1.0, 10.0),
 }
 
 HEAD = """# Accuracy of the vector mathematics
 
-Made by `tools/measure_accuracy.py` on {cpu} (LLVM {llvm}, NumPy {numpy}; {W64} lanes of float64, {W32} of float32).
+Made by `tools/measure_accuracy.py` on {cpu} (LLVM {llvm}, NumPy {numpy}, JAX {jax}; {W64} lanes of float64, {W32} of
+float32).
 
 `bound` is the contract (`ACCURACY` in `codegen/math`), `max` the largest error found, in units of the result's last
 place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
 gammaln and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps times the parts of the reflection.
 
-`ns` is the time per element over {count} elements in one thread, `NumPy` that of NumPy's function in the same run
-(sigmoid and softplus as expressions; a dash: NumPy has no such function).  Results do not depend on the number of
-lanes, and the same operations run on every target with a fused multiply-add.  sin, cos and tan of arguments beyond 2^27
-(float32: 2^17) take about 50 ns each.
+`ns` is the time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and softplus
+as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
+thread (its call takes some microseconds of it), all in the same run; a dash: no such function.  Results depend neither
+on the number of lanes nor on the target: instructions that only some have (tables in registers, scaling by 2^n) are
+replaced by sequences with the same results.  sin, cos and tan of arguments beyond 2^27 (float32: 2^17) take about 50
+ns each.
 
-| function | float64 bound | max | ns | NumPy | float32 bound | max | ns | NumPy |
-|---|---|---|---|---|---|---|---|---|"""
+| function | float64 bound | max | ns | NumPy | libmvec | JAX | float32 bound | max | ns | NumPy | libmvec | JAX |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+JAX_COUNT = 65536
+JAX_PROGRAM = """
+import json, os, sys, timeit
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+import jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_enable_x64", True)
+names = {"pow": jnp.power, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "erf": jax.scipy.special.erf,
+         "erfc": jax.scipy.special.erfc, "gammaln": jax.scipy.special.gammaln, "digamma": jax.scipy.special.digamma,
+         "erfinv": jax.scipy.special.erfinv, "gamma": jax.scipy.special.gamma}
+result = {"version": jax.__version__}
+for name, arity, low, high in json.loads(sys.argv[1]):
+    f = names.get(name) or getattr(jnp, name, None)
+    for dtype in ("float64", "float32") if f else ():
+        rng = np.random.default_rng(0)
+        x = [jnp.asarray(rng.uniform(low if i == 0 else -4, high if i == 0 else 4, COUNT).astype(dtype))
+             for i in range(arity)]
+        g = jax.jit(f)
+        g(*x).block_until_ready()
+        result[name + dtype] = min(timeit.repeat(lambda: g(*x).block_until_ready(), number=5, repeat=12)) / 5
+print(json.dumps(result))
+"""
+
+
+@cache
+def libmvec() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return None
+
+
+def libmvec_loop(name: str, dtype: str) -> Any:
+    """k(out, in..., n) over glibc's vector function of 512 bits; None where there is none."""
+    lanes, t = (8, "double") if dtype == "float64" else (16, "float")
+    arity = ARITY[name]
+    c_name = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
+              "arccosh": "acosh", "arctanh": "atanh"}.get(name, name) + ("" if dtype == "float64" else "f")  # fmt: skip
+    symbol = f"_ZGVeN{lanes}{'v' * arity}_{c_name}"
+    library = libmvec()
+    if library is None or not hasattr(library, symbol) or not llvm.get_host_cpu_features().get("avx512f"):
+        return None
+    v = f"<{lanes} x {t}>"
+    loads = "".join(
+        f"  %p{i} = getelementptr {t}, ptr %in{i}, i64 %i\n  %x{i} = load {v}, ptr %p{i}, align 4\n"
+        for i in range(arity)
+    )
+    operands = ", ".join(f"{v} %x{i}" for i in range(arity))
+    text = f"""declare {v} @{symbol}({", ".join([v] * arity)})
+define void @k(ptr %out, {", ".join(f"ptr %in{i}" for i in range(arity))}, i64 %n) {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+{loads}  %y = call {v} @{symbol}({operands})
+  %p = getelementptr {t}, ptr %out, i64 %i
+  store {v} %y, ptr %p, align 4
+  %next = add i64 %i, {lanes}
+  %more = icmp ult i64 %next, %n
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+"""
+    machine, jit = target()
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
+    address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+    builder = llvm.JITLibraryBuilder().add_object_img(machine.emit_object(module)).export_symbol("k")
+    tracker = builder.import_symbol(symbol, address).link(jit, f"libmvec_{symbol}")
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(tracker["k"])
+    return function, tracker
+
+
+def jax_times(python: str | None) -> dict[str, Any]:
+    """name + dtype -> nanoseconds per element, and "version"; empty without an interpreter."""
+    if python is None:
+        return {}
+    rows = [(name, ARITY[name], *DOMAINS.get(name, (-4.0, 4.0))) for name in MATH]
+    program = JAX_PROGRAM.replace("COUNT", str(JAX_COUNT))
+    done = subprocess.run([python, "-c", program, json.dumps(rows)], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {k: v if k == "version" else v / JAX_COUNT * 1e9 for k, v in found.items()}
 
 
 def largest_error(name: str, dtype: str) -> float:
@@ -59,15 +153,27 @@ def largest_error(name: str, dtype: str) -> float:
     return max(float(errors(name, dtype, x, kernel(*x)).max()) for x in sets)
 
 
-def nanoseconds(name: str, dtype: str) -> tuple[float, float | None]:
+def arguments(name: str, dtype: str) -> list[Any]:
     rng = np.random.default_rng(0)
     low, high = DOMAINS.get(name, (-4.0, 4.0))
-    x = [rng.uniform(low, high, COUNT).astype(dtype)] + [rng.uniform(-4, 4, COUNT).astype(dtype)] * (ARITY[name] - 1)
+    return [rng.uniform(low, high, COUNT).astype(dtype)] + [
+        rng.uniform(-4, 4, COUNT).astype(dtype) for _ in range(ARITY[name] - 1)
+    ]
+
+
+def nanoseconds(name: str, dtype: str) -> tuple[float, float | None, float | None]:
+    """Ours, NumPy's, libmvec's."""
+    x = arguments(name, dtype)
     out = np.empty(COUNT, dtype)
     function = math_kernel(name, dtype, WIDTHS[dtype]).function
     pointers = [a.ctypes.data for a in (out, *x)]
     peer = OPERATIONS[name] if name in LONG_DOUBLE else None
-    return best(lambda: function(*pointers, COUNT)), best(lambda: peer(*x)) if peer else None
+    glibc = libmvec_loop(name, dtype)
+    return (
+        best(lambda: function(*pointers, COUNT)),
+        best(lambda: peer(*x)) if peer else None,
+        best(lambda: glibc[0](*pointers, COUNT)) if glibc else None,
+    )
 
 
 def best(function: Any) -> float:
@@ -75,17 +181,34 @@ def best(function: Any) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jax", help="an interpreter that has JAX")
+    parser.add_argument("--exhaustive", type=Path, help="the table made by tools/exhaustive_float32.py")
+    options = parser.parse_args()
+    jax = jax_times(options.jax)
     with np.errstate(all="ignore"):
         versions = {"llvm": ".".join(map(str, llvm.llvm_version_info)), "numpy": np.__version__}
-        cpu = f"{llvm.get_host_cpu_name()} ({platform.machine()})"
-        print(HEAD.format(cpu=cpu, count=COUNT, W64=WIDTHS["float64"], W32=WIDTHS["float32"], **versions))
+        facts = {"cpu": f"{llvm.get_host_cpu_name()} ({platform.machine()})", "jax": jax.get("version", "not measured")}
+        widths = {"W64": WIDTHS["float64"], "W32": WIDTHS["float32"]}
+        print(HEAD.format(count=COUNT, jax_count=JAX_COUNT, **widths, **facts, **versions))
         for name in MATH:
             cells = [name]
             for dtype in ("float64", "float32"):
-                own, peer = nanoseconds(name, dtype)
+                times = [*nanoseconds(name, dtype), jax.get(name + dtype)]
                 error = largest_error(name, dtype)
-                cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", f"{own:.2f}", f"{peer:.2f}" if peer else "-"]
-            print("| " + " | ".join(cells) + " |")
+                cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", *(f"{t:.2f}" if t else "-" for t in times)]
+            print("| " + " | ".join(cells) + " |", flush=True)
+    if options.exhaustive:
+        print(EXHAUSTIVE + options.exhaustive.read_text(), end="")
+
+
+EXHAUSTIVE = """
+## float32 at all 2^32 arguments
+
+Made by `tools/exhaustive_float32.py`: the largest error against our float64 functions, in units of the last place, and
+the share of results that are not the nearest float32.
+
+"""
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def erfcx(b: Builder, x: Val) -> Val:
     high, low = PER_ROOT_PI[t]
     inverse = b.div(1.0, a)
     w = b.mul(b.mul(inverse, inverse), 0.5)
-    series = b.fma(b.mul(w, polynomial(b, w, (-1.0, 3.0, -15.0, 105.0, -945.0))), high, low)
+    series = b.fma(b.mul(w, polynomial(b, w, (-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0))), high, low)
     far = b.fma(series, inverse, b.div(high, a))
     positive = b.select(b.gt(a, 28.0), far, near)
     limit = LIMITS[t][1] ** 0.5
