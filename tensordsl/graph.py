@@ -29,7 +29,7 @@ class Elementwise:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reduction:
-    """Meaning: a Reducer over the axes `attrs["axis"]` (a tuple); output k of the op is the reducer's result `results[k]`.
+    """Meaning: a Reducer over the axes `attrs["axis"]` (a tuple); output k is the reducer's result `results[k]`.
 
     The operands are first cast to `loop(*dtypes, **attrs)`.  with_index: the position along the (single) axis is a
     second argument of the reducer.
@@ -71,8 +71,8 @@ class Op:
     """Everything true of one operation.  Rows stand in `tensordsl.ops`; to add an op is to add one row and one `def`.
 
     dtype(*dtypes, **attrs)   -> dtype of the result, or a tuple of several
-    shape(d, *operands, **attrs) -> shape of the result (a tuple of shapes if dtype gives several dtypes), written with the
-        dimension algebra `d` (see `Dims`); used for static types at construction and for symbolic extents in the compiler
+    shape(d, *operands, **attrs) -> shape of the result (a tuple of shapes if dtype gives several dtypes), written with
+        the dimension algebra `d` (see `Dims`); for static types at construction and symbolic extents in the compiler
     oracle(*arrays, **attrs)  -> the result by NumPy, independent of the lowering: the judge
     meaning                   -> how the compiler sees it
     gradient(g, out, *operands, **attrs) -> one cotangent per operand, None where disconnected; g, out are tuples if the
@@ -107,7 +107,7 @@ class Op:
 
 
 class Dims(Protocol):
-    """The algebra of dimensions that shape rules are written in: over ints and None here, over extents in the compiler."""
+    """The algebra of dimensions of shape rules: over ints and None here, over extents in the compiler."""
 
     def shape(self, operand: Any) -> tuple[Any, ...]: ...
     def value(self, operand: Any) -> Any:
@@ -161,7 +161,8 @@ class StaticDims:
     def broadcast(self, dims: Sequence[Dim]) -> Dim:
         known = {d for d in dims if d not in (None, 1)}
         if len(known) > 1:
-            raise ValueError(f"lengths {', '.join(map(str, sorted(d for d in known if d is not None)))} do not broadcast")
+            lengths = ", ".join(map(str, sorted(d for d in known if d is not None)))
+            raise ValueError(f"lengths {lengths} do not broadcast")
         if known:
             return known.pop()
         return None if None in dims else 1
@@ -239,8 +240,8 @@ def capture_origin() -> Origin | None:
 
 
 class Variable:
-    """A symbolic value.  `type`; `owner` (the Apply that makes it, or None), `index` among its outputs; `name` and `tag` are
-    the user's to set.  Two variables are equal only if they are the same object."""
+    """A symbolic value.  `type`; `owner` (the Apply that makes it, or None), `index` among its outputs; `name` and
+    `tag` are the user's to set.  Two variables are equal only if they are the same object."""
 
     __slots__ = ("type", "owner", "index", "name", "tag", "origin", "__weakref__", "__dict__")
 

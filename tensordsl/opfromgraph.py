@@ -1,4 +1,4 @@
-"""`OpFromGraph`: an expression as a function of variables, to be used many times, with a gradient of one's own if wanted."""
+"""`OpFromGraph`: an expression as a function of variables, to be used many times, with its own gradient if wanted."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def trace(
     """Evaluate the nodes that the results need, by the rows' oracles, and add what they give to `values`.
 
     A node runs when its operands are there; of an `ifelse` only the branch taken is needed.  With `until` the operands
-    of that node are evaluated, not the node.  An error is raised again as the report of its node.  A silent evaluation is
-    one of a call that has been heard already: nothing is printed, no callback called.
+    of that node are evaluated, not the node.  An error is raised again as the report of its node.  A silent evaluation
+    is one of a call that has been heard already: nothing is printed, no callback called.
     """
     position = {id(node): index for index, node in enumerate(spec.nodes())}
     roots = until.inputs if until is not None else spec.results

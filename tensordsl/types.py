@@ -116,7 +116,8 @@ class TensorType:
     def __str__(self) -> str:
         known = self.broadcastable
         if any(d not in (None, 1) for d in self.shape):
-            kind = "shape=(" + ", ".join("?" if d is None else str(d) for d in self.shape) + ("," * (self.ndim == 1)) + ")"
+            lengths = ", ".join("?" if d is None else str(d) for d in self.shape)
+            kind = f"shape=({lengths}{',' * (self.ndim == 1)})"
         elif known in _RANK_NAMES:
             kind = _RANK_NAMES[known]
         else:

@@ -354,7 +354,7 @@ def test_a_function_shows_and_takes_the_values_that_it_holds(mode: str) -> None:
     x, y = T.vector("x"), T.vector("y")
     w = theano.shared(2.0, name="w")
     f = theano.function([x, theano.In(y, value=[1.0])], x * w + y, mode=mode)
-    assert (f["y"].tolist(), f[y].tolist(), f[1].tolist(), float(f["w"]), float(f[w])) == ([1.0], [1.0], [1.0], 2.0, 2.0)
+    assert [f[key].tolist() for key in ("y", y, 1, "w", w)] == [[1.0], [1.0], [1.0], 2.0, 2.0]
     other = f.copy()
     f["y"], f[w] = [5.0, 6.0], 10.0
     assert f([1, 2]).tolist() == [15.0, 26.0] and f.container["y"].tolist() == [5.0, 6.0]

@@ -69,7 +69,8 @@ def test_a_shared_variable_takes_its_value_and_default_update_along(remade: Any)
     a = theano.shared(np.array([1.0, 2.0]), name="a")
     a.default_update = a + 1
     other = remade(a)
-    assert other.name == "a" and other.get_value().tolist() == [1.0, 2.0] and other.default_update.owner.inputs[0] is other
+    assert other.name == "a" and other.get_value().tolist() == [1.0, 2.0]
+    assert other.default_update.owner.inputs[0] is other
     theano.function([], other)()
     assert (a.get_value().tolist(), other.get_value().tolist()) == ([1.0, 2.0], [2.0, 3.0])
 
