@@ -194,7 +194,7 @@ def _concatenate(e: Writer, v: Value) -> None:
     axis, at = v.attrs["axis"], 0
     whole, t = e.empty(v.shape, v.dtype)
     for part in v.operands:
-        if any(e.find(n) == 0 for n in part.shape):
+        if any(e.find(n) == 0 for n in (*part.shape, *v.shape)):
             continue
         bounds: list[Any] = [(0, n, 1, True) for n in part.shape]
         bounds[axis] = (at, part.shape[axis], 1, True)

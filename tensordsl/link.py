@@ -123,6 +123,18 @@ class FunctionMethods:
         """A pickle or copy holds the graph and the values; it is compiled again where it is loaded (from the cache)."""
         return build, (self.spec, self.mode)
 
+    def mlir(self, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
+        """The function as the text of an MLIR module, whose function `main` takes inputs and shared variables and
+        returns outputs and new values of updated shared variables.
+
+        level: "linalg" (func, linalg, tensor, arith, math, scf: upstream MLIR verifies and lowers it) or "tensordsl" (the
+        tensor IR before fusion, in a dialect of our own).  optimise: after the compiler's passes, not as written.
+        checks: with what the function checks about lengths, as cf.assert.  Raises ValueError for what has no MLIR form.
+        """
+        from tensordsl.native import mlir_text  # late: it loads the run time
+
+        return mlir_text(self.spec, self.mode, level, optimise, checks)
+
     def get_shared(self) -> list[TensorSharedVariable]:
         """The shared variables that a call reads or updates."""
         return list(self.spec.shared)

@@ -88,6 +88,24 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
+    """The text of a `tensordsl.spec.FunctionSpec` as MLIR; see `tensordsl.link.FunctionMethods.mlir`."""
+    from tensordsl.codegen import mlir, pipeline  # late: the compiler
+    from tensordsl.codegen.lower import lower
+    from tensordsl.codegen.mlir_dialect import to_mlir
+
+    if level not in ("linalg", "tensordsl"):
+        raise ValueError(f'mlir: level must be "linalg" or "tensordsl", got {level!r}')
+    if level == "tensordsl" and checks:
+        raise ValueError('mlir: checks are written at the level "linalg" only')
+    lowered = lower(spec.inputs, spec.shared, spec.outputs, spec.updates)
+    if optimise:
+        pipeline.optimise_lowered(lowered, mode)
+    if level == "linalg":
+        return mlir.export(lowered, optimise=False, checks=checks)
+    return to_mlir(lowered.graph, [*lowered.outputs, *(value for _, value in lowered.updates)])
+
+
 def _kernel_object(text: str) -> bytes:
     """The object of a module of kernels, from the disk cache if it has one of the same text."""
     from tensordsl.codegen.target import compile_object  # late: the compiler
