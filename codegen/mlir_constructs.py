@@ -348,12 +348,21 @@ def _ifelse(e: Writer, v: Value) -> None:
     results = e.results.get(v.number, [])
     types = ", ".join(e.type_of(r) for r in results)
     condition = e.op(f"tensor.extract {e.value(v.operands[0])}[] : tensor<i1>")
-    for r in results:  # lengths that only the chosen branch tells
-        for d, n in enumerate(r.shape):
-            if any(a[:2] == ("result", v.number) for a in ex.atoms(n)):
-                a, b = (v.operands[1 + s * half + r.attrs["k"]].shape[d] for s in (0, 1))
-                chosen = e.op(f"arith.select {condition}, {e.index(a)}, {e.index(b)} : index")
-                e.scopes[-1].names["atom", ("result", v.number, r.attrs["k"], d)] = chosen
+    used = {r.attrs["k"]: r for r in results}
+    for k in range(half):  # lengths that only the chosen branch tells, also of a result that nothing else is needed of
+        for d, (a, b) in enumerate(zip(v.operands[1 + k].shape, v.operands[1 + half + k].shape, strict=True)):
+            # The atom may have the number that the node had when it was made.
+            own = ex.atoms(used[k].shape[d]) if k in used else ()
+            named = [t for t in own if t[0] == "result" and t[2:] == (k, d)]
+            if a == b and not named:
+                continue
+            chosen = e.index(a)
+            if a != b:
+                chosen = e.op(f"arith.select {condition}, {chosen}, {e.index(b)} : index")
+            for t in (("result", v.number, k, d), *named):
+                e.scopes[-1].names["atom", t] = chosen
+    if not results:
+        return
     e.count += 1
     number = e.count
     many = f":{len(results)}" if len(results) > 1 else ""

@@ -210,7 +210,8 @@ class Maker:
             return level
         if isinstance(meaning, Kernel):
             moves = meaning.name in ("reshape", "broadcast_to", "subtensor", "take", "concatenate", "ifelse", "shape_i")
-            return level if moves or not floats else INEXACT
+            makes_floats = floats or any(o.type.dtype in FLOATS for o in node.outputs)
+            return level if moves or not makes_floats else INEXACT
         assert isinstance(meaning, Expand)
         return INEXACT
 
