@@ -210,7 +210,7 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
         "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
-        "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), 0, mp.mpf(1) / 2, 14, 7),
+        "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), -mp.mpf("0.6"), mp.mpf("0.6"), 19, 9),
         "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
         "ERFINV_MIDDLE": (lambda s: inverse_erf_of_root(s + mp.mpf("3.2")), mp.mpf("-0.76"), mp.mpf("0.91"), 21, 9),
         "ERFINV_FAR": (lambda s: inverse_erf_of_root(s + 5), mp.mpf("-0.91"), mp.mpf("1.1"), 19, None),

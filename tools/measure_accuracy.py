@@ -199,7 +199,10 @@ def main() -> None:
                 cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", *(f"{t:.2f}" if t else "-" for t in times)]
             print("| " + " | ".join(cells) + " |", flush=True)
     if options.exhaustive:
-        print(EXHAUSTIVE + options.exhaustive.read_text(), end="")
+        text = options.exhaustive.read_text()
+        print(EXHAUSTIVE + text, end="")
+        missing = [name for name in MATH if ARITY[name] == 1 and f"| {name} |" not in text]
+        print(f"\nNot run: {', '.join(missing) or 'none'}.")
 
 
 EXHAUSTIVE = """

@@ -72,7 +72,7 @@ def erfc(b: Builder, x: Val) -> Val:
     z = b.mul(x, x)
     z = b.select(b.lt(z, 1.0), z, 1.0)
     near = b.fma(b.neg(x), polynomial(b, z, ERF[x.type]), b.sub(1.0, x))
-    return b.select(b.lt(a, 0.875), near, far)
+    return b.select(b.lt(a, 0.75), near, far)
 
 
 def erf(b: Builder, x: Val) -> Val:
@@ -199,23 +199,24 @@ def digamma(b: Builder, x: Val) -> Val:
 
 
 def erfcx(b: Builder, x: Val) -> Val:
-    """exp(x^2) erfc(x); below 1/2 a polynomial, beyond 28 the asymptotic series, below 0: 2 exp(a^2) - erfcx(a)."""
+    """exp(x^2) erfc(x); below 0.6 a polynomial, beyond 28 the asymptotic series, below 0: 2 exp(a^2) - erfcx(a)."""
     t, a = x.type, b.abs(x)
     q, q_low = _scaled_erfc(b, b.select(b.gt(a, 28.0), 28.0, a))
-    near = b.select(b.lt(a, 0.5), b.fma(a, polynomial(b, a, ERFCX[t]), 1.0), b.add(q, q_low))
+    middle = b.add(q, q_low)
     # (1 - w + 3 w^2 - 15 w^3 ...) / (sqrt(pi) a), w = 1/(2 a^2)
     high, low = PER_ROOT_PI[t]
     inverse = b.div(1.0, a)
     w = b.mul(b.mul(inverse, inverse), 0.5)
     series = b.fma(b.mul(w, polynomial(b, w, (-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0))), high, low)
     far = b.fma(series, inverse, b.div(high, a))
-    positive = b.select(b.gt(a, 28.0), far, near)
+    positive = b.select(b.gt(a, 28.0), far, middle)
     limit = LIMITS[t][1] ** 0.5
     s = b.select(b.gt(a, limit), limit, a)
     square, square_low = two_product(b, s, s)
     e = exp_of_sum(b, square, square_low)
-    negative = b.mul(b.sub(e, b.mul(near, 0.5)), 2.0)
-    return b.select(b.lt(x, 0.0), negative, positive)
+    negative = b.mul(b.sub(e, b.mul(middle, 0.5)), 2.0)
+    near = b.fma(x, polynomial(b, x, ERFCX[t]), 1.0)
+    return b.select(b.lt(a, 0.6), near, b.select(b.lt(x, 0.0), negative, positive))
 
 
 def erfinv(b: Builder, x: Val) -> Val:
