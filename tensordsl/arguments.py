@@ -7,6 +7,7 @@ The caller's objects are never changed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -172,7 +173,7 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
 
 def _plain(array: Array) -> Array:
     """An array of a subclass as an ndarray over the same memory."""
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked(array):
         raise TypeError("masked arrays are not supported; use value.filled(...)")
     return np.asarray(array)
 
@@ -254,3 +255,9 @@ def _type_name(value: Any) -> str:
 def _short(value: Any) -> str:
     text = repr(value).replace("\n", "")
     return text if len(text) <= 80 else text[:75] + "(...)"
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array, without the import of numpy.ma: where nothing has imported it there is none."""
+    module = sys.modules.get("numpy.ma")
+    return module is not None and isinstance(value, module.MaskedArray)

@@ -209,7 +209,9 @@ def shared(
         if broadcastable is not None:
             raise TypeError(f"shared: a {type(value).__name__} has no axes that could broadcast; make it an array")
         return GenericSharedVariable(value if borrow else deepcopy(value), name)
-    if isinstance(value, np.ma.MaskedArray):
+    from tensordsl.arguments import is_masked  # late: as above
+
+    if is_masked(value):
         raise TypeError("shared: masked arrays are not supported; use value.filled(...)")
     array = _as_array(value)
     pattern = (False,) * array.ndim if broadcastable is None else tuple(bool(b) for b in broadcastable)
