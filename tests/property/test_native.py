@@ -34,11 +34,14 @@ ORDINARY = {
     31225: "a transposed value that a loop hands on, in storage that is used again",
     31392: "two groups joined past a length that is computed between them",
     50437: "an output that reads an update's storage behind its store",
+    31364: "logarithms of probabilities near 1, which are known to the rounding of their sum",
+    50508: "a loop without operands of a floating type that stacks what is rounded",
     1864: "axes of length 1 merged into the lane axis past an operand without it",
 }
 SPECIAL = {
     10027: "a known branch of another static shape",
     60490: "the length of a branch's result, both branches of which turn out equal",
+    90748: "the square root of a square that overflows",
     11262: "a value kept in the storage of an update that a waiting store still reads",
 }
 
