@@ -74,6 +74,7 @@ class Bufferiser:
         self.free: dict[Any, list[str]] = {}
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
+        self.node: int | None = None  # the user's application behind the step that is being built
         self.plans: dict[Any, int] = {}
         self.common: dict[str, int] = {}
         self.count = 0
@@ -181,9 +182,20 @@ class Bufferiser:
         ref = self.refs[last.number] if last.number in self.refs else self._source(last)
         self.refs.setdefault(last.number, ref)
         for m in reversed(chain):
+            relies = self.moved_pairs(m, ref)
+            for a, n in relies:
+                self.agree(a, n)
             ref = self.moved(m, ref)
-            self.refs[m.number] = ref
+            if not relies:  # else the next user, which may be in another region, has to check again
+                self.refs[m.number] = ref
         return ref
+
+    def moved_pairs(self, m: Value, ref: Ref) -> list[tuple[Any, Any]]:
+        """The lengths that the view relies on without their being known to be equal."""
+        if not self.graph.extents.assumed:
+            return []
+        pairs = ((n, self.find(m.shape[a])) for n, a in zip(ref.dims, m.attrs["map"], strict=True) if a is not None)
+        return [(a, n) for a, n in pairs if a != n]
 
     def _source(self, v: Value) -> Ref:
         dims = tuple(map(self.find, v.shape))
@@ -196,7 +208,9 @@ class Bufferiser:
             if v.op == "shared":
                 strides = contiguous(dims, ITEMSIZE[v.dtype])
             else:
-                strides = tuple(0 if n == 1 else ex.atom("stride", "arg", v.attrs["index"], d) for d, n in enumerate(dims))
+                strides = tuple(
+                    0 if n == 1 else ex.atom("stride", "arg", v.attrs["index"], d) for d, n in enumerate(dims)
+                )
             return Ref(self.entry.names[key], dims, strides)
         if v.op == "const":
             dst = self.fresh("p")
@@ -251,7 +265,11 @@ class Bufferiser:
     def destination(self, v: Value, dtype: str, shape: Sequence[Any]) -> Ref:
         """Where the value is computed: its first target, else storage of its own."""
         targets = self.targets.get(v.number)
-        return targets[0]() if targets else self.allocate(shape, dtype)
+        if not targets:
+            return self.allocate(shape, dtype)
+        ref = targets[0]()
+        self.agree_all(shape, ref.dims)
+        return ref
 
     def finish(self, v: Value, ref: Ref) -> None:
         """v stands at `ref`; copies to its other targets follow."""
@@ -300,7 +318,8 @@ class Bufferiser:
     def _launch(self, number: int, group: Group, operands: Sequence[Ref], site: int) -> p.Launch:
         plan = self.program.plans[number]
         strides = tuple(
-            tuple(self._stride(r, dims) for dims in per_axis) for r, per_axis in zip(operands, plan.strides, strict=True)
+            tuple(self._stride(r, dims) for dims in per_axis)
+            for r, per_axis in zip(operands, plan.strides, strict=True)
         )
         extents = tuple(self.name(e) for e in group.extents.values()) if plan.axes else ()
         ints = tuple(self._int(i, operands) for i in plan.ints)
@@ -342,6 +361,7 @@ class Bufferiser:
 
     def copy(self, source: Ref, target: Ref, dtype: str) -> None:
         """target = source, broadcasting along strides of 0."""
+        self.agree_all(source.dims, target.dims)
         itemsize = ITEMSIZE[dtype]
         if source.strides == target.strides == contiguous(source.dims, itemsize):
             size = ex.mul(itemsize, ex.product(source.dims))
@@ -362,7 +382,9 @@ class Bufferiser:
         """The tensor in C order: itself where it is, else a copy; a test at run time where only that can tell."""
         want = contiguous(ref.dims, ITEMSIZE[dtype])
         unknown = [
-            (s, w, n) for s, w, n in zip(ref.strides, want, ref.dims, strict=True) if n != 1 and self.find(s) != self.find(w)
+            (s, w, n)
+            for s, w, n in zip(ref.strides, want, ref.dims, strict=True)
+            if n != 1 and self.find(s) != self.find(w)
         ]
         if not unknown:
             return ref
@@ -405,9 +427,48 @@ class Bufferiser:
         self.check_pending()
         self.scopes.append(body)
 
+    # What a call may leave out checks its lengths when it runs: see `Extents`.
+    def agree(self, a: Any, b: Any, what: str = "lengths of a shared axis") -> None:
+        """Check that two lengths are equal where that is only assumed."""
+        extents = self.graph.extents
+        if not extents.assumed:
+            return
+        given = extents.assumption(a, b)
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            given = given or extents.assumption(a, b) or ex.Constraint(a, b, what, self.node)
+            self.check_here(given)
+
+    def agree_all(self, dims: Sequence[Any], others: Sequence[Any]) -> None:
+        if self.graph.extents.assumed:
+            for a, b in zip(dims, others, strict=True):
+                self.agree(a, b)
+
+    def check_here(self, c: ex.Constraint) -> None:
+        """The check of a constraint, unless it stands before this place already."""
+        key = ("checked", c)
+        if not any(key in scope.names for scope in self.scopes):
+            self.scopes[-1].names[key] = ""
+            self.emit(p.Check(c.relation, self.name(c.a), self.name(c.b), self.site("check", c.node, c.what)))
+
+    def check_step(self, values: Sequence[Value], lengths: Sequence[Any]) -> None:
+        """The checks of a step: its own, and of lengths that may turn out negative."""
+        extents = self.graph.extents
+        if not extents.assumed:
+            return
+        for v in values:
+            for c in v.attrs.get("checks", ()):
+                self.check_here(c)
+        for n in (*lengths, *(n for v in values for n in v.shape)):
+            c = extents.assumption(n, 0, "ge") or extents.assumption(self.find(n), 0, "ge")
+            if c is not None:
+                self.check_here(c)
+
     def lengths_of(self, names: Sequence[str]) -> list[Any]:
         """The polynomials behind names."""
-        table = {n: length for scope in self.scopes for length, n in scope.names.items() if not isinstance(length, tuple)}
+        table = {
+            n: length for scope in self.scopes for length, n in scope.names.items() if not isinstance(length, tuple)
+        }
         return [table[n] for n in names]
 
     def check_pending(self) -> None:
@@ -446,6 +507,10 @@ class Bufferiser:
 
 def run_group(b: Bufferiser, fused: Fused) -> None:
     """Compute a group's values."""
+    b.node = b.node_of(fused.values[0])
+    b.check_step(fused.values, list(fused.group.extents.values()))
+    for m, n in relies_on(fused, b.find, b.graph.extents.assumed):
+        b.agree(m, n)
     refs = {v.number: b.ref(v) for v in fused.loads}
     outs = [b.destination(v, v.dtype, v.shape) for v in fused.values]
     by_buffer: dict[int, Ref] = {}
@@ -457,3 +522,21 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
     for v, ref in zip(fused.values, outs, strict=True):
         b.finish(v, ref)
 
+
+def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:
+    """The lengths that a group relies on without their being known to be equal: each axis has one length, whatever is
+    loaded along it."""
+    if not assumed:
+        return []
+    pairs: dict[tuple[Any, Any], None] = {}
+    extents = fused.group.extents
+    for v in walk(fused.group.roots):
+        if v.op == "load":
+            for n, a in zip(v.attr[0].shape, v.attr[1], strict=True):
+                if isinstance(a, str) and find(n) != find(extents[a]):
+                    pairs[extents[a], n] = None
+    for o in fused.group.outs:
+        for n, a in zip(o.buffer.shape, o.map, strict=True):
+            if isinstance(a, str) and find(n) != find(extents[a]):
+                pairs[extents[a], n] = None
+    return list(pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
 from tensordsl.codegen.constructs import run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
@@ -246,7 +246,7 @@ def direct_updates(
     candidates = [c for c in candidates if c[0] not in copied]
     while True:
         early, late = _split(steps, {v.number for _, v in candidates})
-        bad = _first_conflict(early, late, candidates, reads, giver)
+        bad = _first_conflict(early, late, candidates, reads, giver, b)
         if bad is None:
             return candidates
         candidates.remove(bad)
@@ -254,10 +254,10 @@ def direct_updates(
 
 def _first_conflict(
     early: list[Step], late: list[Step], candidates: list[tuple[int, Value]], reads: dict[int, set[int]],
-    giver: dict[int, Step],
+    giver: dict[int, Step], b: Bufferiser,
 ) -> tuple[int, Value] | None:  # fmt: skip
     for s in late:
-        if s.fused is None or _may_fail(s) or not all(known_at_entry(n) for n in s.fused.group.extents.values()):
+        if s.fused is None or _may_fail(s, b) or not all(known_at_entry(n) for n in s.fused.group.extents.values()):
             return next(c for c in candidates if giver[c[1].number] is s or _depends(s, giver[c[1].number], late))
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
@@ -275,8 +275,10 @@ def _depends(s: Step, on: Step, late: list[Step]) -> bool:
     return bool(needed & set(on.gives))
 
 
-def _may_fail(s: Step) -> bool:
+def _may_fail(s: Step, b: Bufferiser) -> bool:
     assert s.fused is not None
+    if relies_on(s.fused, b.find, b.graph.extents.assumed):
+        return True
     return any(v.op == "load" and v.args for v in walk_scalars(s.fused.group.roots))
 
 

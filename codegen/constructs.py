@@ -26,6 +26,7 @@ def build_dot(b: Bufferiser, v: Value) -> None:
     n = c.dims[1] if y.rank == 2 else 1
     a_strides = a.strides if x.rank == 2 else (0, a.strides[0])
     c_strides = c.strides if y.rank == 2 else (c.strides[0], 0)
+    b.agree(k, c.dims[0], "dot: lengths of the axis that is summed")
     ref = b.destination(v, v.dtype, v.shape)
     scratch = _scratch(b, ((a_strides, (m, k)), (c_strides, (k, n))), item)
 
@@ -75,11 +76,13 @@ def build_reshape(b: Bufferiser, v: Value) -> None:
     x = v.operands[0]
     source = b.packed(b.ref(x), x.dtype)
     dims = tuple(map(b.find, v.shape))
+    b.agree(ex.product(source.dims), ex.product(dims), "reshape: the operand's size and the requested size")
     _view(b, v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
 
 
 def _view(b: Bufferiser, v: Value, ref: Ref) -> None:
     """v is a view of other storage: where it is wanted elsewhere, it is copied."""
+    b.agree_all(ref.dims, v.shape)
     b.refs[v.number] = ref
     for target in b.targets.get(v.number, ()):
         b.copy(ref, target(), v.dtype)
@@ -120,6 +123,7 @@ def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
 
 def _accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
     """target += source, point by point."""
+    b.agree_all(source.dims, target.dims)
     s = Builder()
     axes = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
     entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
@@ -138,6 +142,9 @@ def build_concatenate(b: Bufferiser, v: Value) -> None:
     at: Any = 0
     for part in v.operands:
         source = b.ref(part)
+        for d, (m, n) in enumerate(zip(source.dims, ref.dims, strict=True)):
+            if d != axis:
+                b.agree(n, m, "concatenate: lengths of an axis")
         bounds = [(0, n, 1, True) for n in source.dims]
         bounds[axis] = (at, source.dims[axis], 1, True)
         b.copy(source, sliced(b, ref, bounds), v.dtype)
@@ -281,6 +288,8 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
             run_group(b, step.fused)
         else:
             assert step.value is not None
+            b.node = b.node_of(step.value)
+            b.check_step([step.value], ())
             CONSTRUCTS[step.value.op](b, step.value)
         b.check_pending()
         for n in last.get(k, ()):

@@ -13,7 +13,7 @@ Equal extents are equal objects by value, so "the same size?" is `==` after `Ext
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Atom = tuple[Any, ...]
@@ -123,15 +123,23 @@ class Constraint:
     a: Length
     b: Length
     what: str
-    node: int | None
+    node: int | None = field(compare=False)
     relation: str = "eq"
 
 
 class Extents:
-    """The algebra `Dims` over extents for one compile, with union-find over the constraints met."""
+    """The algebra `Dims` over extents for one compile, with union-find over the constraints met.
+
+    What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other from
+    then on.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
+    follows from them, and each step that relies on one checks it.
+    """
 
     def __init__(self) -> None:
         self.constraints: list[Constraint] = []
+        self.conditional = False
+        self.assumed: dict[Any, Constraint] = {}
+        self.fresh: list[Constraint] = []  # assumed for the application that is being lowered
         self.node: int | None = None  # the user's application that is being lowered
         self._same: dict[Atom, Length] = {}
         self._whole: dict[Extent, Length] = {}
@@ -169,6 +177,8 @@ class Extents:
         if isinstance(a, int) and isinstance(b, int):
             raise ValueError(f"{what}: {a} != {b}")
         self.require(a, b, what)
+        if self.conditional:
+            return b if isinstance(b, int) else a
         self._unify(a, b)
         return self.find(a)
 
@@ -183,9 +193,17 @@ class Extents:
     # constraints
     def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:
         key = (a, b, relation)
-        if key not in self._known:
+        if self.conditional:
+            if key not in self._known:
+                self.fresh.append(Constraint(a, b, what, self.node, relation))
+                self.assumed.setdefault(key, self.fresh[-1])
+        elif key not in self._known:
             self._known.add(key)
             self.constraints.append(Constraint(a, b, what, self.node, relation))
+
+    def assumption(self, a: Length, b: Length, relation: str = "eq") -> Constraint | None:
+        """What is assumed of two lengths."""
+        return self.assumed.get((a, b, relation)) or (self.assumed.get((b, a, relation)) if relation == "eq" else None)
 
     def _unify(self, a: Length, b: Length) -> None:
         """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a whole."""

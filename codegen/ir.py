@@ -68,6 +68,7 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
+        self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(
         self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
@@ -75,6 +76,13 @@ class Graph:
     ) -> Value:  # fmt: skip
         operands = tuple(operands)
         shape = tuple(shape)
+        own = _NO_LOOPS  # loops that no operand varies with
+        if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
+            own = self.within
+        if own or loops is not None:
+            theirs = _NO_LOOPS.union(*(v.loops for v in operands))
+            loops = theirs | own if loops is None else loops
+            own = loops - theirs
         key = (
             op,
             tuple(v.number for v in operands),
@@ -82,6 +90,7 @@ class Graph:
             shape,
             _attrs_key(attrs),
             len(self.values) if unique else -1,
+            own,
         )
         value = self._memo.get(key)
         if value is None:
@@ -284,7 +293,8 @@ def rewrite(
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
     """The loops of v with other operands; None: the union of theirs."""
     if v.op != "for":
-        return None
+        own = v.loops.difference(*(o.loops for o in v.operands))
+        return own.union(*(o.loops for o in operands)) if own else None
     loop = v.attrs["loop"]
     inside = (*operands, *loop.next, *loop.stacked)
     return _NO_LOOPS.union(*(o.loops for o in inside)) - {loop.number}

@@ -47,15 +47,22 @@ class Lowering:
     def run(self, outputs: Sequence[Variable], positions: dict[int, int] | None = None) -> list[Value]:
         """Lower everything that `outputs` need and `env` does not have yet."""
         known = [v for v in _frontier(outputs, self.env)]
-        for node in toposort(outputs, stop=known):
+        nodes = toposort(outputs, stop=known)
+        extents = self.graph.extents
+        outer = extents.conditional
+        optional = set() if outer else _optional(outputs, nodes)
+        for node in nodes:
             if positions is not None:
-                self.graph.extents.node = positions[id(node)]
+                extents.node = positions[id(node)]
             self.keep_alive.append(node)
             if all(id(v) in self.env for v in node.outputs):
                 continue
+            extents.conditional = outer or id(node) in optional
+            extents.fresh = []
             values = self.apply(node)
             for v, value in zip(node.outputs, values, strict=True):
                 self.env[id(v)] = value
+        extents.conditional, extents.fresh = outer, []
         return [self.value(v) for v in outputs]
 
     def apply(self, node: Apply) -> Sequence[Value]:
@@ -101,6 +108,20 @@ class Lowering:
         number = len(self.hosts) - 1
         made = g.make("host", operands, "", (), number=number, effect=node.op.effect, name=node.op.name, **more)
         return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
+
+
+def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
+    """ids of the nodes that only branches of an `ifelse` need: a call may leave them out."""
+    if not any(node.op.name == "ifelse" for node in nodes):
+        return set()
+    optional = {id(node) for node in nodes}
+    stack = list(outputs)
+    while stack:
+        node = stack.pop().owner
+        if node is not None and id(node) in optional:
+            optional.remove(id(node))
+            stack.extend(node.inputs[:1] if node.op.name == "ifelse" else node.inputs)
+    return optional
 
 
 def _frontier(outputs: Sequence[Variable], env: MutableMapping[int, Value]) -> list[Variable]:
@@ -214,8 +235,12 @@ def lower_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> list[V
 def _slice(g: Graph, x: Value, bounds: Any, shape: Any, index: Any, ints: Sequence[Value]) -> Value:
     if all(b == (0, n, 1, True) for b, n in zip(bounds, x.shape, strict=True)):
         return x
-    checks = tuple((d, b[0]) for d, b in enumerate(bounds) if not b[3])
-    return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=checks)
+    return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=_index_checks(g))
+
+
+def _index_checks(g: Graph) -> tuple[ex.Constraint, ...]:
+    """What the step has to check itself, where the call may leave it out."""
+    return tuple(c for c in g.extents.fresh if c.relation != "eq")
 
 
 def _bounds(g: Graph, entry: Any, n: Any, ints: Sequence[Value]) -> tuple[Any, Any, Any, bool]:
@@ -305,7 +330,7 @@ def lower_inc_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> li
         if n != 1:
             g.extents.same(shape[lead + d], n, "the slice and the value written to it")
     y = g.broadcast_to(y, shape)
-    checks = tuple((d, b[0]) for d, b in enumerate(bounds) if not b[3])
+    checks = _index_checks(g)
     return [
         g.make("inc_subtensor", (x, y, *ints), x.dtype, x.shape, bounds=bounds, checks=checks, set=node.attrs["set"])
     ]
@@ -344,18 +369,22 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         for variable, value in zip(variables, values, strict=True):
             low.env[id(variable)] = g.cast(value, variable.type.dtype)
     low.keep_alive.append(body)
-    node_position = g.extents.node
+    extents, node_position = g.extents, g.extents.node
+    state = extents.conditional, g.within
+    n = extents.value(count)
+    if not isinstance(n, int):
+        n = ex.maximum(0, n)
+    if not (isinstance(n, int) and n > 0):
+        extents.conditional, g.within = True, inside
     results = low.run([*body.next, *body.stacked])
-    g.extents.node = node_position
+    extents.node = node_position
     low.env = outer  # another loop may share this body's variables, with parameters of its own
     loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(results[:k], inits, strict=True))
     loop.stacked = tuple(results[k:])
     for new, old in zip(loop.next, inits, strict=True):
         for a, b in zip(new.shape, old.shape, strict=True):
-            g.extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
-    n = g.extents.value(count)
-    if not isinstance(n, int):
-        n = ex.maximum(0, n)
+            extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
+    (extents.conditional, g.within), extents.fresh = state, []
     outer = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
     made = g.make("for", (count, *inits), "", (), loops=outer, loop=loop, count=n)
     loop.count = count

@@ -93,6 +93,8 @@ def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
             lengths.add(v.attrs["extent"])
         for start, length, step, _ in v.attrs.get("bounds", ()):
             lengths.update(n for n in (start, length, step) if not isinstance(n, int))
+        for c in v.attrs.get("checks", ()):
+            lengths.update(n for n in (c.a, c.b) if not isinstance(n, int))
         if v.op == "for" and not isinstance(v.attrs["count"], int):
             lengths.add(v.attrs["count"])
     for c in graph.extents.constraints:
@@ -149,6 +151,7 @@ def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: se
             continue
         needs = {n for o in v.operands for n in memory(o, homes)}
         lengths = [*v.shape, *(n for b in v.attrs.get("bounds", ()) for n in b[:3]), v.attrs.get("count", 0)]
+        lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
 

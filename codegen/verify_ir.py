@@ -36,8 +36,14 @@ def _check(holds: bool, v: Value, what: str) -> None:
 
 
 def _same_shape(graph: Graph, a: Sequence[Any], b: Sequence[Any]) -> bool:
+    return a == b or (len(a) == len(b) and all(_same(graph, m, n) for m, n in zip(a, b, strict=True)))
+
+
+def _same(graph: Graph, a: Any, b: Any) -> bool:
+    """Whether two lengths are equal; code that may be left out compares its lengths when it runs."""
     find = graph.extents.find
-    return a == b or (len(a) == len(b) and all(find(m) == find(n) for m, n in zip(a, b, strict=True)))
+    a, b = find(a), find(b)
+    return a == b or (bool(graph.extents.assumed) and not (isinstance(a, int) and isinstance(b, int)))
 
 
 _LOOPS: dict[
@@ -64,19 +70,17 @@ def _map(graph: Graph, v: Value) -> None:
             _check(len(o.shape) <= len(v.shape), v, f"{o} has more axes than the result")
             lead = len(v.shape) - len(o.shape)
             pairs = zip(o.shape, v.shape[lead:], strict=True)
-            find = graph.extents.find
-            _check(all(m == 1 or find(m) == find(n) for m, n in pairs), v, f"{o} does not broadcast to the result")
+            _check(all(m == 1 or _same(graph, m, n) for m, n in pairs), v, f"{o} does not broadcast to the result")
 
 
 def _move(graph: Graph, v: Value) -> None:
     (x,) = v.operands
     _check(v.dtype == x.dtype and len(v.attrs["map"]) == x.rank, v, "one entry of the map for each axis, same dtype")
-    find = graph.extents.find
     for n, a in zip(x.shape, v.attrs["map"], strict=True):
         if a is None:
-            _check(find(n) == 1, v, f"an axis of length {n} is dropped")
+            _check(_same(graph, n, 1), v, f"an axis of length {n} is dropped")
         else:
-            _check(0 <= a < v.rank and find(n) == find(v.shape[a]), v, f"axis {a} has another length")
+            _check(0 <= a < v.rank and _same(graph, n, v.shape[a]), v, f"axis {a} has another length")
 
 
 def _reduce(graph: Graph, v: Value) -> None:

@@ -86,12 +86,13 @@ def _reshape(ctx: Context, v: Value) -> Value | None:
 
 def _subtensor(ctx: Context, v: Value) -> Value | None:
     """A slice of everything is the operand; a slice of axes of length 1 only drops axes."""
-    return sliced(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:], v.shape)
+    return sliced(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:], v.shape, v.attrs["checks"])
 
 
 def sliced(
-    ctx: Context, x: Value, bounds: tuple[tuple[object, ...], ...], ints: tuple[Value, ...], shape: object
-) -> Value:
+    ctx: Context, x: Value, bounds: tuple[tuple[object, ...], ...], ints: tuple[Value, ...], shape: object,
+    checks: tuple[object, ...] = (),
+) -> Value:  # fmt: skip
     """x[bounds], without a slice where no element is left out."""
     find = ctx.graph.extents.find
     settled = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in bounds)  # type: ignore[arg-type]
@@ -99,7 +100,7 @@ def sliced(
         kept = iter(range(x.rank))
         place = [next(kept) if b[3] else None for b in settled]
         return ctx.graph.move(x, place, shape)  # type: ignore[arg-type]
-    return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=())  # type: ignore[arg-type]
+    return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
 
 
 def _result(ctx: Context, v: Value) -> Value | None:

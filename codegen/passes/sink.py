@@ -20,7 +20,7 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     """
     if v.op == "reshape":
         return _sink_reshape(ctx, v)
-    if v.op != "subtensor" or not v.loops <= v.operands[0].loops:
+    if v.op != "subtensor" or not v.loops <= v.operands[0].loops or v.attrs["checks"]:
         return None
     x = v.operands[0]
     while x.op == "move" and ctx.is_sole(x):
@@ -57,7 +57,7 @@ def _push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Va
 
 def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]] | None:
     """The operands of x with the slices of them that x[bounds] needs; None where the slice stays on x."""
-    if x.op not in ("map", "move", "reduce") or not ctx.is_sole(x):
+    if x.op not in ("map", "move", "reduce") or not ctx.is_sole(x) or _relies(ctx, x):
         return None
     if x.op == "map":
         return [(o, _within(o, bounds[len(bounds) - o.rank :])) for o in x.operands]
@@ -67,6 +67,19 @@ def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]]
     outer = iter(bounds)
     inner = tuple((0, n, 1, True) if d in x.attrs["axes"] else next(outer) for d, n in enumerate(x.operands[0].shape))
     return [(o, inner) for o in x.operands]
+
+
+def _relies(ctx: Context, x: Value) -> bool:
+    """Whether x has operands of lengths that are only assumed to be equal: bounds that fit one may not fit the other."""
+    if not ctx.graph.extents.assumed or x.op == "reduce":
+        return False
+    if x.op == "move":
+        (o,) = x.operands
+        pairs = [(n, x.shape[a]) for n, a in zip(o.shape, x.attrs["map"], strict=True) if a is not None]
+    else:
+        pairs = [p for o in x.operands for p in zip(o.shape, x.shape[x.rank - o.rank :], strict=True)]
+    find = ctx.graph.extents.find
+    return any(m != 1 and find(m) != find(n) for m, n in pairs)
 
 
 def _within(x: Value, bounds: Bounds) -> Bounds:
