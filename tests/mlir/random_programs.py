@@ -87,9 +87,37 @@ def program(seed: int) -> Program:
 def run_upstream(programs: Iterable[Program], optimise: bool = True) -> dict[int, list[Any]]:
     """The results of all, from one module."""
     programs = list(programs)
-    text = mlir.export_all({p.name: p.lowered() for p in programs}, optimise)
-    module = Module(text)
+    module = Module(mlir.export_all({p.name: p.lowered() for p in programs}, optimise))
     return {p.seed: p.upstream(module) for p in programs}
 
 
-__all__ = ["Program", "describe", "program", "run_upstream"]
+def differences(programs: Iterable[Program], optimise: bool = True) -> list[str]:
+    """Compare the three results of each program; what differs, in words.
+
+    Where upstream and our native code agree and only the oracle does not, the tolerances of `tests/property` are the
+    judge, not this test.
+    """
+    programs = list(programs)
+    found = []
+    for seed, got in run_upstream(programs, optimise).items():
+        p = next(q for q in programs if q.seed == seed)
+        native = p.native()
+        for what, wanted in (("the oracle", p.expected), ("native code", native)):
+            try:
+                compare(p.case, p.levels, wanted, got, p.samples)
+            except AssertionError as error:
+                if what == "the oracle" and _agree(p, native, got):
+                    continue
+                found.append(f"seed {seed}: upstream MLIR differs from {what}: {error}\n{describe(p.case)}")
+    return found
+
+
+def _agree(p: Program, native: list[Any], got: list[Any]) -> bool:
+    try:
+        compare(p.case, p.levels, native, got, p.samples)
+    except AssertionError:
+        return False
+    return True
+
+
+__all__ = ["Program", "describe", "differences", "program", "run_upstream"]
