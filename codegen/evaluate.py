@@ -206,7 +206,7 @@ def _digamma(x: float) -> float:
     if x < 0.0:
         if x == math.floor(x):
             return math.nan
-        rest = x - math.floor(x)
+        rest = x - round(x)  # exact: of a tiny x, x - floor(x) would be 1
         return _digamma(1.0 - x) - math.pi / math.tan(math.pi * rest)
     below = 0.0
     while x < 10.0:

@@ -333,6 +333,7 @@ def _for(e: Writer, v: Value) -> None:
         strides = ", ".join("1" for _ in range(len(lengths) + 1))
         text = f"tensor.insert_slice {piece} into {whole}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
         done.append(e.op(text))
+    done = [_copied(e, n, t) if n in done[:k] else n for k, (n, t) in enumerate(zip(done, types, strict=True))]
     e.put(f"scf.yield {', '.join(done)} : {', '.join(types)}")
     e.scopes.pop()
     e.indent -= 1
@@ -341,6 +342,12 @@ def _for(e: Writer, v: Value) -> None:
         k = r.attrs["k"]
         at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
         e.values[r.number] = f"%{number}#{at}" if many else f"%{number}"
+
+
+def _copied(e: Writer, name: str, t: str) -> str:
+    """A tensor of its own: upstream's bufferisation takes two results of a loop for different buffers, even where the
+    body yields one value as both."""
+    return e.op(f"bufferization.alloc_tensor() copy({name}) : {t}")
 
 
 def _ifelse(e: Writer, v: Value) -> None:
@@ -384,7 +391,12 @@ def _ifelse(e: Writer, v: Value) -> None:
 def _as(e: Writer, name: str, value: Value, like: Value) -> str:
     """`name` with the type of `like`, which may know less of the shape."""
     have, want = e.type_of(value), e.type_of(like)
-    return name if have == want else e.op(f"tensor.cast {name} : {have} to {want}")
+    if have == want:
+        return name
+    lengths = zip(map(e.find, value.shape), map(e.find, like.shape), strict=True)
+    if any(isinstance(m, int) and isinstance(n, int) and m != n for m, n in lengths):
+        return e.empty(like.shape, like.dtype)[0]  # a check forbids the branch that gives this
+    return e.op(f"tensor.cast {name} : {have} to {want}")
 
 
 CONSTRUCTS: dict[str, Callable[[Writer, Value], None]] = {

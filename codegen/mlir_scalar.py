@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.codegen.math import EXPANSIONS, complete, parts
+from tensordsl.codegen.math import EXPANSIONS, complete, parts, remainder
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, MATH, Builder, Val, walk
 
 TYPE = {
@@ -260,20 +260,11 @@ def _sign(b: Builder, x: Val) -> Val:
 
 
 def _mod(b: Builder, x: Val, y: Val) -> Val:
-    """Python's: the result has the divisor's sign."""
-    r = b.fmod(x, y)
-    moved = b.select(b.ne(b.lt(r, 0.0), b.lt(y, 0.0)), b.add(r, y), r)
-    zero = b.copysign(b.const(0.0, x.type), y)
-    return b.select(b.eq(y, 0.0), r, b.select(b.eq(r, 0.0), zero, moved))
+    return remainder.floor_remainder(b, x, y, b.fmod(x, y))
 
 
 def _floordiv(b: Builder, x: Val, y: Val) -> Val:
-    """NumPy's: the quotient of what remains without the modulus, rounded down."""
-    quotient = b.div(b.sub(x, _mod(b, x, y)), y)
-    low = b.floor(quotient)
-    near = b.select(b.gt(b.sub(quotient, low), 0.5), b.add(low, 1.0), low)
-    zero = b.copysign(b.const(0.0, x.type), b.div(x, y))
-    return b.select(b.eq(y, 0.0), b.div(x, y), b.select(b.eq(quotient, 0.0), zero, near))
+    return remainder.floor_quotient(b, x, y, b.fmod(x, y))
 
 
 COMPOSED: dict[str, Callable[..., Val]] = {

@@ -129,7 +129,7 @@ def digamma(x: float) -> float:
     if x < 0:
         if x == math.floor(x):
             return math.nan
-        return digamma(1 - x) - math.pi / math.tan(math.pi * (x - math.floor(x)))
+        return digamma(1 - x) - math.pi / math.tan(math.pi * (x - round(x)))
     shift = 0.0
     while x < 10:
         shift -= 1 / x

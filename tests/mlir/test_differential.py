@@ -19,6 +19,8 @@ PINNED = {
     4124: "a length that only one branch tells",
     4585: "the length of a branch's result that nothing else of it is needed for",
     4776: "a loop over integers that makes floats",
+    10204: "a branch whose shape a later check forbids",
+    13257: "one value as two results of a loop, of which one is changed in place",
 }
 
 needs_upstream = pytest.mark.skipif(not AVAILABLE, reason=REASON)
