@@ -55,8 +55,13 @@ class _Printer:
         regions, context = "", self.context[v.number]
         if v.op == "for":
             loop = v.attrs["loop"]
+            body = (*context, ("for", loop.number))
+            for p in (*reversed(loop.carried), loop.index):  # parameters that nothing uses, too
+                if p.number not in self.context:
+                    self.context[p.number] = body
+                    self.members.setdefault(body, []).insert(0, p)
             attrs |= {"loop_number": loop.number, "carried": len(loop.carried)}
-            inner = self.region((*context, ("for", loop.number)), [*loop.next, *loop.stacked], depth + 1)
+            inner = self.region(body, [*loop.next, *loop.stacked], depth + 1)
             regions = f" ({{\n{inner}{'  ' * depth}}})"
         if v.op == "ifelse":
             half = (len(v.operands) - 1) // 2
@@ -190,6 +195,8 @@ class _Parser:
                 self.open[-1][4].append(values)
             return
         if op == "func":
+            if self.roots is not None or self.open:
+                raise MlirParseError("more than one function in the text")
             self.open.append((op, -1, values, {}, []))
             return
         decoded = {k: decode(v) for k, v in attrs.items()}
@@ -226,7 +233,8 @@ class _Parser:
         if op == "index":
             self.loops[number].index = value
         if op == "carried":
-            self.loops[number].carried = (*self.loops[number].carried, value)
+            carried = (*self.loops[number].carried, value)
+            self.loops[number].carried = tuple(sorted(carried, key=lambda v: v.attrs["k"]))
         return value
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,6 +91,23 @@ def test_upstream_reads_the_dialect() -> None:
         lowered = exported(name)[3]
         texts.append(to_mlir(lowered.graph, lowered.outputs))
     run([str(tool("mlir-opt")), "-allow-unregistered-dialect", "--split-input-file"], "\n// -----\n".join(texts))
+
+
+@needs_upstream
+def test_checks_stop_a_call_that_the_function_would_refuse() -> None:
+    """cf.assert aborts the process: so it runs in one of its own."""
+    text = mlir.export(lower([x, b], [], [(x + b)[2]], []), checks=True)
+    assert text.count("cf.assert") == 2
+    (total,) = Module(text).call([("float64", 0)], np.arange(3.0), np.arange(3.0))
+    assert total == 4.0
+    for first, second, message in ((3, 4, "lengths of a shared axis"), (2, 2, "index 2 is out of bounds")):
+        code = (
+            f"import sys; sys.path[:0] = {sys.path!r}\nimport numpy as np\nfrom mlir_upstream import Module\n"
+            f"Module({text!r}).call([('float64', 0)], np.zeros({first}), np.zeros({second}))\nprint('went on')"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGABRT and "went on" not in done.stdout
+        assert message in done.stdout + done.stderr
 
 
 @needs_upstream
