@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.harness import PEERS, QUICK, Plan, benchmark
 from benchmarks.report import as_json, as_markdown
-from benchmarks.workloads import BY_NAME
+from benchmarks.suites import BY_NAME, SUITES
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
@@ -17,7 +17,10 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure tensordsl beside its peers.")
     parser.add_argument("--quick", action="store_true", help="few and short rounds, no slow workloads")
-    parser.add_argument("--only", action="append", default=[], choices=sorted(BY_NAME), help="may be repeated")
+    parser.add_argument("--suite", choices=sorted(SUITES), default="foundation", help="which workloads")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a workload, or how names begin; may be repeated"
+    )
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of {', '.join(PEERS)}")
     parser.add_argument(
         "--python",
@@ -32,6 +35,9 @@ def parse() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     arguments.peers = arguments.peers.split(",")
+    for start in arguments.only:
+        if not any(name.startswith(start) for name in BY_NAME):
+            parser.error(f"no workload begins with {start!r}")
     if unknown := set(arguments.peers) - set(PEERS):
         parser.error(f"no such peers: {', '.join(sorted(unknown))}")
     if any("=" not in pair for pair in arguments.python):
@@ -53,7 +59,7 @@ def main() -> int:
     """Run; the status is 1 if a peer gave another result than NumPy, or if ours failed."""
     arguments = parse()
     pythons = dict(pair.split("=", 1) for pair in arguments.python)
-    run, seconds = benchmark(QUICK if arguments.quick else Plan(), arguments.peers, arguments.only, pythons)
+    run, seconds = benchmark(QUICK if arguments.quick else Plan(), arguments.peers, arguments.only, pythons, arguments.suite)
     table = as_markdown(run, seconds)
     print(table)
     if arguments.json:

@@ -14,13 +14,15 @@ Data = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A statement to be timed, and the names it uses; its value is compared with NumPy's."""
+    """A statement to be timed, and the names it uses; its value is compared with NumPy's, or what `result` gives."""
 
     statement: str
     names: dict[str, Any]
+    result: Callable[[], Any] | None = None
 
     def evaluate(self) -> Any:
-        return eval(self.statement, dict(self.names))
+        value = eval(self.statement, dict(self.names))
+        return self.result() if self.result else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Target:
     at_most: float | None = None
     ratio_to_numpy: float | None = None
     ratio_to: tuple[str, float] | None = None  # another workload of ours in the same state, and the factor
+    ratio_to_best: float | None = None  # to the fastest of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +127,3 @@ WORKLOADS = (
         {"": Target(0.1)},
     ),
 )
-BY_NAME = {workload.name: workload for workload in WORKLOADS}

@@ -33,7 +33,7 @@ def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
 
 def test_an_unknown_peer_or_workload_is_refused() -> None:
     assert "no such peers: nobody" in run("--peers", "nobody").stderr
-    assert "invalid choice" in run("--only", "nothing").stderr
+    assert "no workload begins with 'nothing'" in run("--only", "nothing").stderr
 
 
 def test_a_wrong_result_is_found() -> None:
@@ -48,7 +48,7 @@ def test_a_wrong_result_is_found() -> None:
 
 def test_every_workload_has_a_numpy_reference_and_a_row_of_ours() -> None:
     program = (
-        "from benchmarks.workloads import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
+        "from benchmarks.suites import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
         "names = {name for name, row in BY_NAME.items() if row.kind != 'import'}\n"
         "print(set(numpy.BUILD) == names == set(tensordsl.BUILD))"
     )

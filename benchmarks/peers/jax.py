@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from benchmarks import peers_workloads
+from benchmarks.peers_workloads import CASES, Case, OPERANDS
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("jax", "jaxlib")
@@ -83,3 +87,54 @@ BUILD = {
     "compile-chain-1000": compile_chain(CHAINS["compile-chain-1000"]),
     "compile-chain-10000": compile_chain(CHAINS["compile-chain-10000"]),
 }
+
+
+# -- the second suite -------------------------------------------------------------------------------------------------
+M = SimpleNamespace(
+    **{name: getattr(jnp, name) for name in peers_workloads.NAMES if hasattr(jnp, name)},
+    erf=jax.scipy.special.erf,
+    logsumexp=jax.scipy.special.logsumexp,
+    sigmoid=jax.nn.sigmoid,
+    softmax=lambda x: jax.nn.softmax(x, axis=1),
+    pick=lambda x, columns: x[jnp.arange(x.shape[0]), columns],
+    inc_rows=lambda table, index, rows: table.at[index].add(rows),
+    set_rows=lambda table, index, rows: table.at[index].set(rows),
+)
+
+
+def case(case: Case, data: Data) -> Call:
+    function = partial(case.function, M)
+    if case.how == "each":
+        calls = [tuple(map(jnp.asarray, operands)) for operands in data]
+        return Call("[wait(f(*c)) for c in calls]", {"f": jax.jit(function), "wait": jax.block_until_ready, "calls": calls})
+    if case.how == "training":
+        return training_case(case, data)
+    if case.how == "gradients":
+        both = jax.value_and_grad(function, tuple(range(case.by)))
+        return waiting(lambda *x: jax.tree.leaves(both(*x)), **dict(zip(OPERANDS, data, strict=False)))
+    if case.how == "updates":
+        return waiting(function, **dict(zip(OPERANDS, data, strict=False)))
+    return waiting(function, **dict(zip(OPERANDS, data, strict=False)))
+
+
+def training_case(case: Case, data: Data) -> Call:
+    params, rest = [jnp.asarray(x) for x in data[: case.by]], [jnp.asarray(x) for x in data[case.by :]]
+    state = [params, [jnp.zeros_like(param) for param in params]]
+    both = jax.value_and_grad(partial(case.function, M), tuple(range(case.by)))
+
+    def step(state: Any, *rest: Any) -> Any:
+        params, steps = state
+        value, gradients = both(*params, *rest)
+        steps = [0.9 * last - 0.01 * gradient for last, gradient in zip(steps, gradients, strict=True)]
+        return value, [[param + move for param, move in zip(params, steps, strict=True)], steps]
+
+    compiled = jax.jit(step, donate_argnums=0)
+
+    def train() -> Any:
+        value, state[:] = compiled(state, *rest)
+        return jax.block_until_ready(value)
+
+    return Call("train()", {"train": train})
+
+
+BUILD |= {row.name: partial(case, row) for row in CASES}

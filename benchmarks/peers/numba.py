@@ -7,6 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from benchmarks.peers import numba_loops
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("numba", "llvmlite")
@@ -119,3 +120,5 @@ BUILD = {
     # Longer chains take minutes.
     "compile-chain-1000": scalar_chain(CHAINS["compile-chain-1000"]),
 }
+
+BUILD |= numba_loops.BUILD

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from benchmarks import peers_workloads
+from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("numpy",)
@@ -77,3 +81,75 @@ BUILD = {
     "memory-chain": memory_chain,
     **{name: compile_chain(length) for name, length in CHAINS.items()},
 }
+
+
+# -- the second suite -------------------------------------------------------------------------------------------------
+def erf(x: Any) -> Any:
+    try:
+        from scipy.special import erf as function
+    except ImportError:
+        import math
+
+        return np.vectorize(math.erf, otypes=[x.dtype])(x)
+    return function(x)
+
+
+def logsumexp(x: Any, axis: int) -> Any:
+    most = x.max(axis, keepdims=True)
+    return np.log(np.exp(x - most).sum(axis)) + most.squeeze(axis)
+
+
+def softmax(x: Any) -> Any:
+    each = np.exp(x - x.max(1, keepdims=True))
+    each /= each.sum(1, keepdims=True)
+    return each
+
+
+def inc_rows(table: Any, index: Any, rows: Any) -> Any:
+    table = table.copy()
+    np.add.at(table, index, rows)
+    return table
+
+
+def set_rows(table: Any, index: Any, rows: Any) -> Any:
+    table = table.copy()
+    table[index] = rows
+    return table
+
+
+M = SimpleNamespace(
+    **{name: getattr(np, name) for name in peers_workloads.NAMES if hasattr(np, name)},
+    erf=erf, logsumexp=logsumexp, softmax=softmax, inc_rows=inc_rows, set_rows=set_rows,
+    sigmoid=lambda x: 1 / (1 + np.exp(-x)),
+)  # fmt: skip
+
+
+def case(case: Case, data: Data) -> Call:
+    if case.how == "each":
+        return Call(EACH, {"f": partial(case.function, M), "calls": data})
+    names = dict(zip(OPERANDS, data, strict=False))
+    arguments = ", ".join(names)
+    if case.how == "expression":
+        return Call(f"f({arguments})", {"f": partial(case.function, M), **names})
+    if case.how == "gradients":
+        return Call(f"f({arguments})", {"f": case.numpy, **names})
+    if case.how == "updates":
+        # `a*b+c` is the only one: written as one does in NumPy.
+        return Call("np.add(np.multiply(b, c, a), d, a)", {"np": np, **names})
+    params, rest = [param.copy() for param in data[: case.by]], data[case.by :]
+    steps = [np.zeros_like(param) for param in params]
+
+    def train(*rest: Any) -> Any:
+        assert case.numpy is not None
+        cost, *gradients = case.numpy(*params, *rest)
+        for param, step, gradient in zip(params, steps, gradients, strict=True):
+            step *= 0.9
+            gradient *= 0.01
+            step -= gradient
+            param += step
+        return cost
+
+    return Call("train(*rest)", {"train": train, "rest": rest})
+
+
+BUILD |= {row.name: partial(case, row) for row in CASES}

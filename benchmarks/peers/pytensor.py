@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from benchmarks import peers_workloads
+from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("pytensor", "numba", "llvmlite")
@@ -84,3 +88,46 @@ BUILD = {
     # Longer chains overflow its recursion.
     "compile-chain-1000": compile_chain(CHAINS["compile-chain-1000"]),
 }
+
+
+# -- the second suite -------------------------------------------------------------------------------------------------
+M = SimpleNamespace(
+    **{name: getattr(pt, name) for name in peers_workloads.NAMES if hasattr(pt, name)},
+    softmax=lambda x: pt.special.softmax(x, axis=1),
+    pick=lambda x, columns: x[pt.arange(x.shape[0]), columns],
+    inc_rows=lambda table, index, rows: pt.inc_subtensor(table[index], rows),
+    set_rows=lambda table, index, rows: pt.set_subtensor(table[index], rows),
+)
+
+
+def symbol(name: str, value: Any) -> Any:
+    value = np.asarray(value)
+    return pt.TensorType(value.dtype.name, tuple(1 if n == 1 else None for n in value.shape))(name)
+
+
+def case(case: Case, data: Data) -> Call:
+    sample = data[0] if case.how == "each" else data
+    symbols = [symbol(name, value) for name, value in zip(OPERANDS, sample, strict=False)]
+    names = dict(zip(OPERANDS, sample, strict=False))
+    if case.how == "updates":
+        target = pytensor.shared(data[0])
+        f = trusting(symbols[1:], [], updates=[(target, case.function(M, target, *symbols[1:]))])
+        return Call("f(b, c, d)", {"f": f, **names}, target.get_value)
+    if case.how == "training":
+        params = [pytensor.shared(value) for value in data[: case.by]]
+        cost = case.function(M, *params, *symbols[case.by :])
+        updates = []
+        for param in params:
+            last = pytensor.shared(param.get_value() * 0)
+            step = np.float32(0.9) * last - np.float32(0.01) * pt.grad(cost, param)
+            updates += [(last, step), (param, param + step)]
+        return Call("f(*rest)", {"f": trusting(symbols[case.by :], cost, updates=updates), "rest": data[case.by :]})
+    value = case.function(M, *symbols)
+    outputs = [value, *pt.grad(value, symbols[: case.by])] if case.how == "gradients" else value
+    f = trusting(symbols, list(outputs) if isinstance(outputs, tuple) else outputs)
+    if case.how == "each":
+        return Call(EACH, {"f": f, "calls": data})
+    return Call(f"f({', '.join(names)})", {"f": f, **names})
+
+
+BUILD |= {row.name: partial(case, row) for row in CASES}

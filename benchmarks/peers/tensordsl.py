@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import tensordsl
 import tensordsl.tensor as T
+from benchmarks import peers_workloads
+from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("tensordsl", "llvmlite")
@@ -78,3 +82,51 @@ BUILD = {
     "memory-chain": compile_chain(9),
     **{name: compile_chain(length) for name, length in CHAINS.items()},
 }
+
+
+# -- the second suite -------------------------------------------------------------------------------------------------
+M = SimpleNamespace(
+    **{name: getattr(T, name) for name in peers_workloads.NAMES if hasattr(T, name)},
+    softmax=T.nnet.softmax,
+    pick=lambda x, columns: x[T.arange(x.shape[0]), columns],
+    inc_rows=lambda table, index, rows: T.inc_subtensor(table[index], rows),
+    set_rows=lambda table, index, rows: T.set_subtensor(table[index], rows),
+)
+
+
+def symbol(name: str, value: Any) -> Any:
+    value = np.asarray(value)
+    return T.tensor(value.dtype.name, [n == 1 for n in value.shape], name)
+
+
+def case(case: Case, data: Data) -> Call:
+    sample = data[0] if case.how == "each" else data
+    symbols = [symbol(name, value) for name, value in zip(OPERANDS, sample, strict=False)]
+    names = dict(zip(OPERANDS, sample, strict=False))
+    if case.how == "training":
+        return training_case(case, data, symbols)
+    if case.how == "updates":
+        target = tensordsl.shared(data[0])
+        f = tensordsl.function(symbols[1:], [], updates=[(target, case.function(M, target, *symbols[1:]))])
+        return Call("f(b, c, d)", {"f": f, **names}, target.get_value)
+    value = case.function(M, *symbols)
+    outputs = [value, *T.grad(value, symbols[: case.by])] if case.how == "gradients" else value
+    f = tensordsl.function(symbols, list(outputs) if isinstance(outputs, tuple) else outputs)
+    if case.how == "each":
+        return Call(EACH, {"f": f, "calls": data})
+    return Call(f"f({', '.join(names)})", {"f": f, **names})
+
+
+def training_case(case: Case, data: Data, symbols: list[Any]) -> Call:
+    params = [tensordsl.shared(value) for value in data[: case.by]]
+    cost = case.function(M, *params, *symbols[case.by :])
+    updates = []
+    for param in params:
+        last = tensordsl.shared(param.get_value() * 0)
+        step = np.float32(0.9) * last - np.float32(0.01) * T.grad(cost, param)
+        updates += [(last, step), (param, param + step)]
+    f = tensordsl.function(symbols[case.by :], cost, updates=updates)
+    return Call("f(*rest)", {"f": f, "rest": data[case.by :]})
+
+
+BUILD |= {row.name: partial(case, row) for row in CASES}

@@ -1,0 +1,234 @@
+"""Numba's rows of the second suite: explicit loops with fastmath, as its experts write them; gradients by hand."""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from typing import Any
+
+import numba
+import numpy as np
+
+from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
+from benchmarks.workloads import Call, Data
+
+fast = numba.njit(fastmath=True)
+# One loop over all elements of the first operand: a name of the suite -> an expression of the elements.
+LOOPS = {
+    "a.axpb8": "a*b+c",
+    "b.axpb": "a*b+c",
+    "b.sqd": "(a-b)*(a-b)*c+d",
+    "c.gauss": "exp(-(a-b)*(a-b)/2)*c+sin(d)",
+    "c.exp": "exp(a)",
+    "c.sigmoid": "1/(1+exp(-a))",
+    "c.tanh": "tanh(a)",
+    "c.softplus": "log1p(exp(a))",
+    "c.gelu": "a/2*(1+erf(a*0.7071067811865476))",
+    "d.strided": "a*b+a",
+    "l.dyn_ew": "exp(-a*a)*a+1",
+}
+
+
+def elementwise(expression: str) -> Any:
+    space: dict[str, Any] = {"np": np, **{name: getattr(math, name) for name in ("exp", "sin", "tanh", "log1p", "erf")}}
+    names = sorted(set(re.findall(r"\b[a-d]\b", expression)))
+    lines = [
+        f"def loop({', '.join(f'x{n}' for n in names)}):",
+        "    out = np.empty(xa.shape, xa.dtype)",
+        "    for i in range(len(xa)):",
+        *(f"        {n} = x{n}[i]" for n in names),
+        f"        out[i] = {expression}",
+        "    return out",
+    ]
+    exec("\n".join(lines), space)
+    return fast(space["loop"])
+
+
+@fast
+def square(x):
+    return x[()] * x[()]
+
+
+@fast
+def axpb_out(out, a, b, c):
+    for i in range(len(out)):
+        out[i] = a[i] * b[i] + c[i]
+
+
+@fast
+def broadcast(column, row, last):
+    out = np.empty((column.shape[0], row.shape[1]), column.dtype)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = column[i, 0] * row[0, j] + last[j]
+    return out
+
+
+@fast
+def transposed(a, b):
+    out = np.empty(a.shape, a.dtype)
+    for i in range(0, a.shape[0], 32):
+        for j in range(0, a.shape[1], 32):
+            for k in range(i, min(i + 32, a.shape[0])):
+                for l in range(j, min(j + 32, a.shape[1])):
+                    out[k, l] = a[k, l] * b[k, l] + b[k, l]
+    return out
+
+
+@fast
+def sum_all(x):
+    flat, total = x.ravel(), x.dtype.type(0)
+    for i in range(len(flat)):
+        total += flat[i]
+    return total
+
+
+@fast
+def sum0(x):
+    out = np.zeros(x.shape[1], x.dtype)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[j] += x[i, j]
+    return out
+
+
+@fast
+def sum1(x):
+    out = np.empty(x.shape[0], x.dtype)
+    for i in range(x.shape[0]):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += x[i, j]
+        out[i] = total
+    return out
+
+
+@fast
+def mean_variance(x):
+    means, variances = np.empty(x.shape[0], x.dtype), np.empty(x.shape[0], x.dtype)
+    for i in range(x.shape[0]):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += x[i, j]
+        mean = total / x.dtype.type(x.shape[1])
+        squares = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            squares += (x[i, j] - mean) * (x[i, j] - mean)
+        means[i], variances[i] = mean, squares / x.dtype.type(x.shape[1])
+    return means, variances
+
+
+@fast
+def dot_like(a, b):
+    total = a.dtype.type(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@fast
+def distances(a, b):
+    out = np.empty((a.shape[0], b.shape[0]), a.dtype)
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
+            total = a.dtype.type(0)
+            for k in range(a.shape[1]):
+                d = a[i, k] - b[j, k]
+                total += d * d
+            out[i, j] = total
+    return out
+
+
+@fast
+def heat(u):
+    out = np.empty((u.shape[0] - 2, u.shape[1] - 2), u.dtype)
+    tenth, four = u.dtype.type(0.1), u.dtype.type(4)
+    for i in range(1, u.shape[0] - 1):
+        for j in range(1, u.shape[1] - 1):
+            around = u[i + 1, j] + u[i - 1, j] + u[i, j + 1] + u[i, j - 1]
+            out[i - 1, j - 1] = u[i, j] + tenth * (around - four * u[i, j])
+    return out
+
+
+@fast
+def lookup(table, index):
+    out = np.empty((len(index), table.shape[1]), table.dtype)
+    for i in range(len(index)):
+        for j in range(table.shape[1]):
+            out[i, j] = table[index[i], j]
+    return out
+
+
+@fast
+def inc_rows(table, index, rows):
+    out = table.copy()
+    for i in range(len(index)):
+        for j in range(table.shape[1]):
+            out[index[i], j] += rows[i, j]
+    return out
+
+
+@fast
+def set_rows(table, index, rows):
+    out = table.copy()
+    for i in range(len(index)):
+        for j in range(table.shape[1]):
+            out[index[i], j] = rows[i, j]
+    return out
+
+
+@fast
+def schools(mean, log_spread, raw, y, error):
+    mean, log_spread = mean[()], log_spread[()]
+    spread = math.exp(log_spread)
+    ratio = (spread / 5) ** 2
+    density = -0.5 * (mean / 5) ** 2 - math.log1p(ratio) + log_spread
+    by_mean, by_spread = -mean / 25, -2 * ratio / (1 + ratio) + 1
+    by_raw = np.empty(len(raw))
+    for i in range(len(raw)):
+        rest = (y[i] - mean - spread * raw[i]) / error[i]
+        density -= 0.5 * (raw[i] * raw[i] + rest * rest)
+        by_mean += rest / error[i]
+        by_spread += rest * raw[i] / error[i] * spread
+        by_raw[i] = rest * spread / error[i] - raw[i]
+    return density, by_mean, by_spread, by_raw
+
+
+@fast
+def hierarchical(effects, slope, log_error, group, x, y):
+    slope, log_error = slope[()], log_error[()]
+    scale, squares, by_slope = math.exp(-log_error), 0.0, 0.0
+    by_effects = -effects
+    for i in range(len(x)):
+        rest = (y[i] - effects[group[i]] - slope * x[i]) * scale
+        squares += rest * rest
+        by_slope += rest * x[i]
+        by_effects[group[i]] += rest * scale
+    density = -0.5 * squares - log_error * len(x) - 0.5 * np.sum(effects * effects) - 0.5 * slope * slope
+    return density, by_effects, by_slope * scale - slope, squares - len(x)
+
+
+FUNCTIONS = {
+    "a.square0d": square, "b.axpb_out": axpb_out, "d.bcast": broadcast, "d.transp": transposed, "e.sum_all": sum_all,
+    "e.sum0": sum0, "e.sum1": sum1, "e.meanvar": mean_variance, "e.dotlike": dot_like, "e.pdist": distances,
+    "j.heat": heat, "m.embed": lookup, "m.inc_rows": inc_rows, "m.set_rows": set_rows, "n.schools": schools,
+    "n.hier_reg": hierarchical,
+}  # fmt: skip
+
+
+def build(case: Case, kind: str, data: Data) -> Call:
+    f = FUNCTIONS[kind] if kind in FUNCTIONS else elementwise(LOOPS[kind])
+    if case.how == "each":
+        return Call(EACH, {"f": f, "calls": data})
+    names = dict(zip(OPERANDS, data, strict=False))
+    result = (lambda: names["a"]) if case.how == "updates" else None
+    return Call(f"f({', '.join(names)})", {"f": f, **names}, result)
+
+
+BUILD = {
+    row.name: partial(build, row, kind)
+    for row in CASES
+    if (kind := ".".join(row.name.split(".")[:2])) in FUNCTIONS or kind in LOOPS
+}

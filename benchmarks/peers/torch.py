@@ -1,0 +1,49 @@
+"""PyTorch, `torch.compile` with its default backend, one thread; tensors share the memory of NumPy's arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from benchmarks import peers_workloads
+from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
+from benchmarks.workloads import Call, Data
+
+PACKAGES = ("torch",)
+torch.set_num_threads(1)
+
+
+def named(function: Any) -> Any:
+    """torch's `dim` under the name `axis`."""
+    return lambda x, axis=None: function(x) if axis is None else function(x, dim=axis)
+
+
+M = SimpleNamespace(
+    **{name: getattr(torch, name) for name in peers_workloads.NAMES if hasattr(torch, name)}
+    | {name: named(getattr(torch, name)) for name in ("sum", "mean", "argmax", "logsumexp")},
+)  # fmt: skip
+M.var = lambda x, axis: torch.var(x, dim=axis, correction=0)
+M.softmax = lambda x: torch.softmax(x, dim=1)
+M.dot = torch.matmul
+M.pick = lambda x, columns: x[torch.arange(x.shape[0]), columns]
+M.inc_rows = lambda table, index, rows: table.index_add(0, index, rows)
+M.set_rows = lambda table, index, rows: table.index_copy(0, index, rows)
+
+
+def warm_up() -> None:
+    torch.compile(lambda x, y: x @ y - 3)(torch.ones(2, 2), torch.ones(2, 2))
+
+
+def case(case: Case, data: Data) -> Call:
+    f = torch.compile(partial(case.function, M))
+    if case.how == "each":
+        calls = [tuple(map(torch.as_tensor, operands)) for operands in data]
+        return Call(EACH, {"f": torch.compile(partial(case.function, M), dynamic=True), "calls": calls})
+    names = {name: torch.as_tensor(value) for name, value in zip(OPERANDS, data, strict=False)}
+    return Call(f"f({', '.join(names)})", {"f": f, **names})
+
+
+BUILD = {row.name: partial(case, row) for row in CASES if row.how in ("expression", "each")}
