@@ -143,17 +143,18 @@ def descriptor(
     where: Layout,
     swaps: Sequence[Pair],
     merges: Sequence[Pair],
-    sizes: Pair,
+    sizes: tuple[int, int, int],
     numbers: dict[str, int],
 ) -> tuple[int, ...]:
-    """Header, swaps, merges, code.  `sizes`: numbers of operands and axes; `numbers`: a kernel's name -> its number."""
+    """Header, swaps, merges, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name -> its number."""
     pairs = [*swaps, *merges]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
     _encode(tree, where, numbers, code)
     every = calls(tree)
     header = [0] * nest.HEADER
-    header[nest.N_OPERANDS], header[nest.N_AXES], header[nest.SCRATCH] = *sizes, where.size
+    header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
+    header[nest.SCRATCH] = where.size
     header[nest.N_POINTERS] = sum(len(c.kernel.entries) for c in every)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.CODE], header[nest.END] = first, first + len(code)
@@ -200,4 +201,12 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             if isinstance(node, Loop):
                 code += [nest.LOOP, node.axis, len(body), *body]
             else:
-                code += [nest.BLOCKS, node.axis, node.width, where.block // node.width * node.width, len(body), *body]
+                block = where.block // node.width * node.width
+                code += [nest.BLOCKS, node.axis, node.width, block, int(_may_repeat(node.body)), len(body), *body]
+
+
+def _may_repeat(tree: Sequence[Node]) -> bool:
+    """May elements of a block be computed twice?  Not where a kernel reads what it then overwrites."""
+    both = nest.READ | nest.WRITE
+    return not any(e.flags & both == both for c in calls(tree) for e in c.kernel.entries.values())
+

@@ -120,7 +120,8 @@ class Kernel:
         value = self.body.op(f"add {t} {start}, {iota}")
         if clamped:
             last = self.before.op(f"add i64 %n, {-W - 1}")
-            last = splat(self.before, self.before.op(f"add i64 {last}, %live"), "int64", W)
+            live = self.before.op("and i64 %live, 255")
+            last = splat(self.before, self.before.op(f"add i64 {last}, {live}"), "int64", W)
             value = self.body.intrinsic("smin", "int64", W, value, last)
         self._once[key] = value
         return value
@@ -231,10 +232,13 @@ class Kernel:
     def live_mask(self) -> str:
         if "live" not in self._once:
             W = self.width
-            byte = self.after.op("trunc i64 %live to i8")
-            lanes = splat(self.after, byte, "uint8", W)
-            iota = f"<{', '.join(f'i8 {k}' for k in range(W))}>"
-            self._once["live"] = self.after.op(f"icmp ult <{W} x i8> {iota}, {lanes}")
+            code, t = self.after, f"<{W} x i8>"
+            first = code.op(f"trunc i64 {code.op('lshr i64 %live, 8')} to i8")
+            count = code.op(f"sub i8 {code.op('trunc i64 %live to i8')}, {first}")
+            lane = code.op(
+                f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}"
+            )
+            self._once["live"] = code.op(f"icmp ult {t} {lane}, {splat(code, count, 'uint8', W)}")
         return self._once["live"]
 
     def across(self, reduce: Val, areas: Sequence[int], W: int) -> list[str]:

@@ -480,7 +480,8 @@ class _Planner:
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
-        return self.launch_plan(descriptor(tree, where, swaps, merges, (len(self.buffers), len(self.axes)), numbers))
+        sizes = len(self.buffers), self.n_inputs, len(self.axes)
+        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
         declarations: dict[str, str] = {}

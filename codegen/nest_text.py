@@ -10,14 +10,16 @@ The descriptor (64-bit words) is a header, pairs of axes that may be exchanged a
 and code:
 
     LOOP   axis, words of body                                  for each position of the axis: body
-    BLOCKS axis, lanes, block, words of body                    whole vectors, at most `block` elements; then the tail
+    BLOCKS axis, lanes, block, twice, words of body             whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes, bytes per element, pattern            identity states; bytes + count * bytes per element
     CALL   kernel, lane axis or -1, external, all, pointers, operands * ENTRY words
                                                                 pack what cannot be read in place, call, unpack
 
-A tail is one vector: operands are copied to scratch and padded by repeating their last element (a valid one: an index
-must stay in range), `live` says how many lanes hold elements.  All of a block is read before any of it is written, so
-an output may be an input at the same points.
+A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
+(no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
+an index must stay in range).  A kernel's `live` says which lanes hold elements that were not done: lanes below its low
+byte, from the second byte on.  All of a block is read before any of it is written, so an output may be an input at the
+same points.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ from __future__ import annotations
 from tensordsl.codegen.assembly import Asm
 
 # Words of the header.
-N_OPERANDS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(10)
-HEADER = 10
+N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(11)
+HEADER = 11
 # Operations of the code, and their words before a body or entries.
 LOOP, BLOCKS, FILL, CALL = range(4)
-LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 5, 5, 6
+LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 5, 6
 # A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero).
 # External kinds come first; the pointers of the others stay the same during a run.
 ENTRY = 6
@@ -37,8 +39,8 @@ VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE = 1, 2
 
 # Words of the context, one per call of `run_nest`.
-_K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P = range(13)
-_CONTEXT = 13
+_K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P, _TWICE = range(14)
+_CONTEXT = 14
 _PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 _SPACE = ["ptr P", "ptr scratch"]
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
@@ -97,6 +99,7 @@ def nest_text(vector_bytes: int = 64) -> str:
         _call(),
         _execute(),
         _resolve(),
+        _may_repeat(),
         _direct(),
         _swap(),
         _merge(),
@@ -270,9 +273,10 @@ def _loop() -> str:
 def _blocks() -> str:
     c, words = _instruction("blocks")
     axis, width, block = (c.get(words, k) for k in (1, 2, 3))
-    body, end = _body(c, BLOCKS_WORDS, c.get(words, 4))
+    body, end = _body(c, BLOCKS_WORDS, c.get(words, 5))
     positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    vectors, at = c.arith("sub", 0, width), c.cell(0)
+    twice = c.test("ne", c.arith("and", c.get(words, 4), c.get("%cx", _TWICE)), 0)
+    vectors, at, done_before = c.arith("sub", 0, width), c.cell(0), c.cell(0)
     more, done = c.label("more"), c.label("done")
     with c.when(c.test("sgt", extent, 0)):
         c.place(more)
@@ -281,15 +285,18 @@ def _blocks() -> str:
         tail = c.test("slt", left, width)
         whole = c.min(c.arith("and", left, vectors), block)
         c.put(c.choose(tail, width, whole), "%cx", _COUNT)
-        c.put(c.choose(tail, left, width), "%cx", _LIVE)
+        c.put(c.choose(tail, left, _live(c, width, c.get(done_before, 0))), "%cx", _LIVE)
         c.put(c.op(f"zext i1 {tail} to i64"), "%cx", _TAIL)
         c.put(start, positions, axis)
         c.do(f"call void @execute({body})")
         step = c.choose(tail, left, whole)
         following = c.arith("add", start, step)
         with c.when(c.test("slt", following, extent)):
-            _advance(c, axis, step)
-            c.put(following, at, 0)
+            lacking = c.max(c.arith("sub", width, c.arith("sub", extent, following)), 0)
+            back = c.choose(twice, lacking, 0)
+            _advance(c, axis, c.arith("sub", step, back))
+            c.put(c.arith("sub", following, back), at, 0)
+            c.put(back, done_before, 0)
             c.jump(more)
         with c.when(c.test("sgt", start, 0)):
             _advance(c, axis, c.arith("sub", 0, start))
@@ -297,6 +304,11 @@ def _blocks() -> str:
     c.place(done)
     c.put(0, "%cx", _TAIL)
     return c.end("i64", end)
+
+
+def _live(c: _Function, width: str, first: str) -> str:
+    """`live` of a whole vector whose lanes before `first` were done."""
+    return c.arith("or", width, c.arith("shl", first, 8))
 
 
 def _fill() -> str:
@@ -401,7 +413,7 @@ def _resolve() -> str:
     words = c.word(descriptor, pc)
     operation = c.get(words, 0)
     size = c.choose(c.test("eq", operation, LOOP), LOOP_WORDS, BLOCKS_WORDS)
-    assert BLOCKS_WORDS == FILL_WORDS
+    size = c.choose(c.test("eq", operation, FILL), FILL_WORDS, size)
     c.put(c.arith("add", pc, size), at, 0)
     with c.when(c.test("eq", operation, CALL)):
         pointers = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5))
@@ -447,8 +459,35 @@ def _direct() -> str:
         c.call("void", kernel, "ptr %P", f"i64 {whole}", f"i64 {width}")
     left = c.arith("sub", n, whole)
     with c.when(c.test("sgt", left, 0)):
+        apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+        with c.when(c.all(apart, c.test("sgt", whole, 0))):
+            _direct_again(c, words, kernel, left, width, n)
+            c.ret("i64", 1)
         _direct_tail(c, words, kernel, whole, left, width)
     return c.end("i64", 1)
+
+
+def _direct_again(c: _Function, words: str, kernel: str, left: str, width: str, n: str) -> None:
+    """The last whole vector, part of which was done before."""
+    start = c.arith("sub", n, width)
+    with c.loop(c.get(words, 3)) as loop:
+        entry = _entry(c, words, loop.index)
+        with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
+            first = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", start, c.get(entry, 2)))
+            c.put(first, "%P", loop.index, "ptr")
+    c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {_live(c, width, c.arith('sub', width, left))}")
+
+
+def _may_repeat() -> str:
+    """May elements be computed twice: is no output an input?"""
+    c = _Function("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
+    inputs, operands = c.get("%D", N_INPUTS), c.get("%D", N_OPERANDS)
+    same = c.cell(0)
+    with c.loop(operands, start=inputs) as out:
+        target = c.get("%B", out.index, "ptr")
+        with c.loop(inputs) as loop:
+            c.note(c.compare("eq", "ptr", target, c.get("%B", loop.index, "ptr")), same)
+    return c.end("i64", c.arith("xor", c.get(same, 0), 1))
 
 
 def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
@@ -539,6 +578,7 @@ def _general() -> str:
         c.put(value, context, k, "ptr")
     for k, number in ((_FLAG, 0), (_COUNT, 1), (_LIVE, 1), (_TAIL, 0)):
         c.put(number, context, k)
+    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, _TWICE)
     arguments = f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}"
     c.call("void", "@resolve", *arguments)
     c.call("void", "@execute", *arguments)

@@ -11,7 +11,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
+from benchmarks.peers_workloads import CASES, EACH, OPERANDS, TYPES, Case
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("pytensor", "numba", "llvmlite")
@@ -106,6 +106,12 @@ def symbol(name: str, value: Any) -> Any:
 
 
 def case(case: Case, data: Data) -> Call:
+    """Python's floats are constants of the case's own type."""
+    with pytensor.config.change_flags(floatX=TYPES[case.dtype].name):
+        return typed_case(case, data)
+
+
+def typed_case(case: Case, data: Data) -> Call:
     sample = data[0] if case.how == "each" else data
     symbols = [symbol(name, value) for name, value in zip(OPERANDS, sample, strict=False)]
     names = dict(zip(OPERANDS, sample, strict=False))

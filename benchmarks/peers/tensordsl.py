@@ -11,7 +11,7 @@ import numpy as np
 import tensordsl
 import tensordsl.tensor as T
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
+from benchmarks.peers_workloads import CASES, EACH, OPERANDS, TYPES, Case
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("tensordsl", "llvmlite")
@@ -100,6 +100,12 @@ def symbol(name: str, value: Any) -> Any:
 
 
 def case(case: Case, data: Data) -> Call:
+    """Python's floats are constants of the case's own type."""
+    with tensordsl.config.change_flags(floatX=TYPES[case.dtype].name):
+        return typed_case(case, data)
+
+
+def typed_case(case: Case, data: Data) -> Call:
     sample = data[0] if case.how == "each" else data
     symbols = [symbol(name, value) for name, value in zip(OPERANDS, sample, strict=False)]
     names = dict(zip(OPERANDS, sample, strict=False))
