@@ -112,7 +112,9 @@ class Asm:
         self.place(done)
 
     @contextmanager
-    def loop(self, count: str | int, *carried: tuple[str, str], start: str | int = 0, step: int = 1) -> Iterator[Loop]:
+    def loop(
+        self, count: str | int, *carried: tuple[str, str], start: str | int = 0, step: str | int = 1
+    ) -> Iterator[Loop]:
         """for index in range(start, count, step).  carried: (type, initial); afterwards `values` are the final ones."""
         head, body, done = self.label("head"), self.label("body"), self.label("exit")
         before = self.block

@@ -24,19 +24,12 @@ same points.
 
 from __future__ import annotations
 
-from tensordsl.codegen.assembly import Asm
-
-# Words of the header.
-N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(11)
-HEADER = 11
-# Operations of the code, and their words before a body or entries.
-LOOP, BLOCKS, FILL, CALL = range(4)
-LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 5, 6
-# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero).
-# External kinds come first; the pointers of the others stay the same during a run.
-ENTRY = 6
-VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
-READ, WRITE = 1, 2
+from tensordsl.codegen.nest_tiles import tile_texts
+from tensordsl.codegen.nest_words import (
+    BLOCKS, BLOCKS_WORDS, CALL, CALL_WORDS, CODE, END, ENTRY, FAST, FILL, FILL_WORDS, FLAG, HEADER, INTEGER, INTERNAL,
+    LOOP, LOOP_WORDS, N_AXES, N_INPUTS, N_MERGES, N_OPERANDS, N_POINTERS, N_SWAPS, POSITION, READ, SCRATCH, SPLAT,
+    VECTOR, WIDTH, WRITE, Function, move, strided,
+)  # fmt: skip
 
 # Words of the context, one per call of `run_nest`.
 _K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P, _TWICE = range(14)
@@ -47,51 +40,10 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("loop", LOOP))
 
 
-class _Function(Asm):
-    """A function whose integers are i64 and whose tables are words of 8 bytes."""
-
-    def arith(self, op: str, x: object, y: object) -> str:
-        return self.op(f"{op} i64 {x}, {y}")
-
-    def test(self, condition: str, x: str, y: str | int) -> str:
-        return self.compare(condition, "i64", x, y)
-
-    def min(self, x: str, y: str | int) -> str:
-        return self.call("i64", "@llvm.smin.i64", f"i64 {x}", f"i64 {y}")
-
-    def max(self, x: str, y: str | int) -> str:
-        return self.call("i64", "@llvm.smax.i64", f"i64 {x}", f"i64 {y}")
-
-    def choose(self, condition: str, x: object, y: object, kind: str = "i64") -> str:
-        return self.op(f"select i1 {condition}, {kind} {x}, {kind} {y}")
-
-    def word(self, table: str, index: str | int) -> str:
-        return self.gep(table, index, "i64")
-
-    def get(self, table: str, index: str | int, kind: str = "i64") -> str:
-        return self.op(f"load {kind}, ptr {self.word(table, index)}, align 8")
-
-    def put(self, value: object, table: str, index: str | int, kind: str = "i64") -> None:
-        self.do(f"store {kind} {value}, ptr {self.word(table, index)}, align 8")
-
-    def cell(self, value: object) -> str:
-        """A mutable word on the stack."""
-        cell = self.op("alloca i64, align 8")
-        self.put(value, cell, 0)
-        return cell
-
-    def note(self, condition: str, cell: str) -> None:
-        """cell |= condition"""
-        self.put(self.arith("or", self.get(cell, 0), self.op(f"zext i1 {condition} to i64")), cell, 0)
-
-    def end(self, kind: str = "void", value: str | int = "") -> str:
-        self.ret(kind, value)
-        return self.text
-
-
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module.  At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
     parts = [_copy_in(vector_bytes), _copy_out(vector_bytes), _pack(), _unpack()]
+    parts += tile_texts()
     parts += [
         _loop(),
         _blocks(),
@@ -117,30 +69,26 @@ def nest_text(vector_bytes: int = 64) -> str:
 
 
 # -- copies -----------------------------------------------------------------------------------------------------------
-def _byte_mask(c: _Function, live: str) -> str:
+def _byte_mask(c: Function, live: str) -> str:
     byte = c.op(f"trunc i64 {c.min(live, 64)} to i8")
     one = c.op(f"insertelement <64 x i8> poison, i8 {byte}, i64 0")
     splat = c.op(f"shufflevector <64 x i8> {one}, <64 x i8> poison, <64 x i32> zeroinitializer")
     return c.op(f"icmp ult <64 x i8> <{', '.join(f'i8 {k}' for k in range(64))}>, {splat}")
 
 
-def _move(c: _Function, kind: str, target: str, source: str) -> None:
-    c.do(f"store {kind} {c.op(f'load {kind}, ptr {source}, align 1')}, ptr {target}, align 1")
-
-
-def _pieces(c: _Function, target: str, source: str, size: str) -> None:
+def _pieces(c: Function, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
     offset = c.arith("and", size, -32)
     with c.loop(offset, step=32) as loop:
-        _move(c, "<4 x i64>", c.gep(target, loop.index), c.gep(source, loop.index))
+        move(c, "<4 x i64>", c.gep(target, loop.index), c.gep(source, loop.index))
     for count, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
         bit = c.arith("and", size, count)
         with c.when(c.test("ne", bit, 0)):
-            _move(c, kind, c.gep(target, offset), c.gep(source, offset))
+            move(c, kind, c.gep(target, offset), c.gep(source, offset))
         offset = c.arith("add", offset, bit)
 
 
-def _repeated(c: _Function, pointer: str, size: str) -> str:
+def _repeated(c: Function, pointer: str, size: str) -> str:
     """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
     cell = c.cell(0)
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
@@ -151,14 +99,14 @@ def _repeated(c: _Function, pointer: str, size: str) -> str:
     return _splat(c, c.get(cell, 0))
 
 
-def _splat(c: _Function, value: str) -> str:
+def _splat(c: Function, value: str) -> str:
     one = c.op(f"insertelement <8 x i64> poison, i64 {value}, i64 0")
     return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
 
 
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
-    c = _Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
+    c = Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
     live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
     pad = _repeated(c, c.gep("%from", c.arith("sub", live, "%size")), "%size")
     if vector_bytes < 64:
@@ -176,7 +124,7 @@ def _copy_in(vector_bytes: int) -> str:
 
 
 def _copy_out(vector_bytes: int) -> str:
-    c = _Function("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
+    c = Function("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     if vector_bytes < 64:
         _pieces(c, "%to", "%from", "%bytes")
         return c.end()
@@ -188,31 +136,14 @@ def _copy_out(vector_bytes: int) -> str:
     return c.end()
 
 
-def _strided(c: _Function, count: str, target_stride: str, source_stride: str) -> None:
-    """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
-    whole = c.arith("and", count, -4)
-    for size in (8, 4, 2, 1):
-
-        def move(k: str, size: int = size) -> None:
-            source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
-            _move(c, f"i{8 * size}", c.gep("%to", target), c.gep("%from", source))
-
-        with c.when(c.test("eq", "%size", size)):
-            with c.loop(whole, step=4) as loop:
-                for k in range(4):
-                    move(c.arith("add", loop.index, k))
-            with c.loop(c.arith("sub", count, whole)) as loop:
-                move(c.arith("add", loop.index, whole))
-
-
 def _pack() -> str:
     """`live` elements to scratch, then the last one repeated up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count"]
-    c = _Function("void", "pack", params, internal=True)
+    c = Function("void", "pack", params, internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
-    _strided(c, "%live", "%size", "%stride")
+    strided(c, "%live", "%size", "%stride")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
         last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
@@ -223,16 +154,16 @@ def _pack() -> str:
 
 
 def _unpack() -> str:
-    c = _Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
+    c = Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
         c.ret()
-    _strided(c, "%live", "%stride", "%size")
+    strided(c, "%live", "%stride", "%size")
     return c.end()
 
 
 # -- the interpreter --------------------------------------------------------------------------------------------------
-def _advance(c: _Function, axis: str, steps: str) -> None:
+def _advance(c: Function, axis: str, steps: str) -> None:
     """Move the current address of every operand along an axis."""
     n, axes = c.get(c.get("%cx", _D, "ptr"), N_OPERANDS), c.get(c.get("%cx", _D, "ptr"), N_AXES)
     strides, current = c.get("%cx", _S, "ptr"), c.get("%cx", _CUR, "ptr")
@@ -241,13 +172,13 @@ def _advance(c: _Function, axis: str, steps: str) -> None:
         c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
 
 
-def _instruction(name: str) -> tuple[_Function, str]:
+def _instruction(name: str) -> tuple[Function, str]:
     """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (function, address of its words)."""
-    c = _Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
+    c = Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
     return c, c.word(c.get("%cx", _D, "ptr"), "%pc")
 
 
-def _body(c: _Function, words: int, size: str) -> tuple[str, str]:
+def _body(c: Function, words: int, size: str) -> tuple[str, str]:
     """(call operands of `execute` for the body, pc behind it)"""
     first = c.arith("add", "%pc", words)
     end = c.arith("add", first, size)
@@ -306,7 +237,7 @@ def _blocks() -> str:
     return c.end("i64", end)
 
 
-def _live(c: _Function, width: str, first: str) -> str:
+def _live(c: Function, width: str, first: str) -> str:
     """`live` of a whole vector whose lanes before `first` were done."""
     return c.arith("or", width, c.arith("shl", first, 8))
 
@@ -321,11 +252,11 @@ def _fill() -> str:
     return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
 
 
-def _entry(c: _Function, words: str, k: str) -> str:
+def _entry(c: Function, words: str, k: str) -> str:
     return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
 
 
-def _behind(c: _Function, words: str, pc: str) -> str:
+def _behind(c: Function, words: str, pc: str) -> str:
     """The pc behind a CALL."""
     return c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), c.arith("add", pc, CALL_WORDS))
 
@@ -353,7 +284,7 @@ def _call() -> str:
     return c.end("i64", _behind(c, words, "%pc"))
 
 
-def _address(c: _Function, entry: str, lane: str) -> tuple[str, str]:
+def _address(c: Function, entry: str, lane: str) -> tuple[str, str]:
     """(address, stride along the lane axis) of a kernel's external operand at the current position."""
     number = c.get(entry, 1)
     extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', _SCRATCH, 'ptr'), c.get(entry, 5))}, align 8")
@@ -362,7 +293,7 @@ def _address(c: _Function, entry: str, lane: str) -> tuple[str, str]:
     return address, c.get(c.get("%cx", _S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(lane, 0)))
 
 
-def _pointer(c: _Function, words: str, pointers: str, k: str, lane: str, packed: str) -> None:
+def _pointer(c: Function, words: str, pointers: str, k: str, lane: str, packed: str) -> None:
     """The pointer of one external operand: in place, or to its packed copy."""
     entry = _entry(c, words, k)
     address, stride = _address(c, entry, lane)
@@ -381,7 +312,7 @@ def _pointer(c: _Function, words: str, pointers: str, k: str, lane: str, packed:
 
 
 def _execute() -> str:
-    c = _Function("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    c = Function("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
     head, done = c.label("head"), c.label("done")
     phi = ", ".join(f"[ %next.{name}, %at.{name} ]" for name, _ in _INSTRUCTIONS)
     c.place(head)
@@ -403,7 +334,7 @@ def _execute() -> str:
 
 def _resolve() -> str:
     """Fill in the pointers of all calls that do not change during a run."""
-    c = _Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    c = Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
     descriptor, at = c.get("%cx", _D, "ptr"), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
@@ -427,7 +358,7 @@ def _resolve() -> str:
     return c.end()
 
 
-def _fixed(c: _Function, entry: str) -> str:
+def _fixed(c: Function, entry: str) -> str:
     kind, number = c.get(entry, 0), c.get(entry, 1)
     value = c.gep(c.get("%cx", _SCRATCH, "ptr"), number)
     for other, base in ((INTEGER, c.get("%cx", _I, "ptr")), (POSITION, c.get("%cx", _POS, "ptr"))):
@@ -438,7 +369,7 @@ def _fixed(c: _Function, entry: str) -> str:
 # -- entry ------------------------------------------------------------------------------------------------------------
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = _Function("i64", "direct", [*_PARAMS, *_SPACE], internal=True)
+    c = Function("i64", "direct", [*_PARAMS, *_SPACE], internal=True)
     words = c.word("%D", c.get("%D", FAST))
     lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
     wrong = c.cell(0)
@@ -467,7 +398,7 @@ def _direct() -> str:
     return c.end("i64", 1)
 
 
-def _direct_again(c: _Function, words: str, kernel: str, left: str, width: str, n: str) -> None:
+def _direct_again(c: Function, words: str, kernel: str, left: str, width: str, n: str) -> None:
     """The last whole vector, part of which was done before."""
     start = c.arith("sub", n, width)
     with c.loop(c.get(words, 3)) as loop:
@@ -480,7 +411,7 @@ def _direct_again(c: _Function, words: str, kernel: str, left: str, width: str, 
 
 def _may_repeat() -> str:
     """May elements be computed twice: is no output an input?"""
-    c = _Function("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
+    c = Function("i64", "may_repeat", ["ptr D", "ptr B"], internal=True)
     inputs, operands = c.get("%D", N_INPUTS), c.get("%D", N_OPERANDS)
     same = c.cell(0)
     with c.loop(operands, start=inputs) as out:
@@ -490,7 +421,7 @@ def _may_repeat() -> str:
     return c.end("i64", c.arith("xor", c.get(same, 0), 1))
 
 
-def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
+def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
     external = c.get(words, 3)
     with c.loop(external) as loop:
         entry = _entry(c, words, loop.index)
@@ -512,7 +443,7 @@ def _direct_tail(c: _Function, words: str, kernel: str, whole: str, left: str, w
 
 def _swap() -> str:
     """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order."""
-    c = _Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
+    c = Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     with c.loop("%operands", ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
@@ -531,7 +462,7 @@ def _swap() -> str:
 
 def _merge() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1."""
-    c = _Function("void", "merge", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
+    c = Function("void", "merge", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
@@ -548,7 +479,7 @@ def _merge() -> str:
 
 
 def _general() -> str:
-    c = _Function("i64", "general", [*_PARAMS, *_SPACE], internal=True)
+    c = Function("i64", "general", [*_PARAMS, *_SPACE], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
@@ -569,6 +500,7 @@ def _general() -> str:
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides)
+        _tiles(c, axes, operands, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {
         _K: "%K", _D: "%D", _E: extents, _S: strides, _I: "%I", _POS: positions, _CUR: current, _SCRATCH: "%scratch",
@@ -585,7 +517,7 @@ def _general() -> str:
     return c.end("i64", c.get(context, _FLAG))
 
 
-def _direct_if_flat(c: _Function, axes: str, extents: str, strides: str) -> None:
+def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.get("%D", FAST)), 2), c.cell(0)
     with c.loop(axes) as loop:
@@ -598,8 +530,28 @@ def _direct_if_flat(c: _Function, axes: str, extents: str, strides: str) -> None
             c.ret("i64", 0)
 
 
+def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, current: str) -> None:
+    """Whole vectors along the lane axis by tiles if some operand is contiguous along another axis only; what is left
+    for the rest of `general` are the lanes behind them."""
+    lane = c.get(c.word("%D", c.get("%D", FAST)), 2)
+    tables = f"ptr {extents}", f"ptr {strides}"
+    axis = c.call("i64", "@other_axis", "ptr %D", *tables)
+    length = c.get(extents, lane)
+    whole = c.arith("and", length, c.arith("sub", 0, c.get("%D", WIDTH)))
+    with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):
+        given = "ptr %K", "ptr %D", f"ptr {current}", f"ptr {strides}", f"ptr {extents}"
+        c.call("void", "@tiled", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")
+        with c.when(c.test("eq", length, whole)):
+            c.ret("i64", 0)
+        c.put(c.arith("sub", length, whole), extents, lane)
+        with c.loop(operands) as loop:
+            step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), lane))
+            moved = c.gep(c.get(current, loop.index, "ptr"), c.arith("mul", step, whole))
+            c.put(moved, current, loop.index, "ptr")
+
+
 def _run_nest() -> str:
-    c = _Function("i64", "run_nest", _PARAMS)
+    c = Function("i64", "run_nest", _PARAMS)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]

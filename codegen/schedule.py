@@ -17,6 +17,7 @@ MAX_LANES = 128  # kernels compare lane numbers as bytes
 ROW_BLOCK = 4096
 SHORT = 32
 COLUMN_BLOCK = 1024
+SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
@@ -31,6 +32,8 @@ def schedule(group: Group, *, vector_bytes: int = 64, short: Collection[str] = (
         return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
     packs = any(a in short or is_short(group, a) for a in group.extents)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
+    if block == COLUMN_BLOCK and any(p.reduces for p in steps):
+        block = SUM_BLOCK
     return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
 
 

@@ -1,0 +1,215 @@
+"""Of the nest library: groups of one kernel whose operands are contiguous along different axes, by square tiles.
+
+Packing a transposed operand row by row would read each cache line as often as it has elements.  Here a tile of rows is
+transposed to scratch at once, its rows go through the kernel, and transposed outputs go back.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import (
+    BLOCKS_WORDS, CALL_WORDS, ENTRY, FAST, INTEGER, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE, Function, strided,
+)  # fmt: skip
+
+ROWS = 16  # of a tile, where the block has room: two cache lines of float64
+SIDE = 8  # of the squares that are transposed in registers
+
+
+def tile_texts() -> list[str]:
+    return [*(_transpose(size) for size in (1, 2, 4, 8)), _column(), _transposed(), _other_axis(), _tile(), _place(), _tiled()]
+
+
+def _transpose(size: int) -> str:
+    """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes."""
+    params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 columns"]
+    c = Function("void", f"transpose{size}", params, internal=True)
+    kind = f"<{SIDE} x i{8 * size}>"
+    with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
+        source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
+        target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
+        rows = [
+            c.op(f"load {kind}, ptr {c.gep(source, c.arith('mul', '%from_row', q))}, align 1") for q in range(SIDE)
+        ]
+        for q, row in enumerate(_turned(c, kind, rows)):
+            c.do(f"store {kind} {row}, ptr {c.gep(target, c.arith('mul', '%to_row', q))}, align 1")
+    return c.end()
+
+
+def _turned(c: Function, kind: str, rows: list[str]) -> list[str]:
+    """The columns of a square: in each stage, halves of blocks of 4, 2 and 1 change places between two rows."""
+    half = SIDE // 2
+    while half:
+        following = list(rows)
+        for q in range(SIDE):
+            if q & half:
+                continue
+            low = [k if not k & half else SIDE + k - half for k in range(SIDE)]
+            high = [k + half if not k & half else SIDE + k for k in range(SIDE)]
+            for at, lanes in ((q, low), (q + half, high)):
+                mask = ", ".join(f"i32 {k}" for k in lanes)
+                pair = f"{kind} {rows[q]}, {kind} {rows[q + half]}"
+                following[at] = c.op(f"shufflevector {pair}, <{SIDE} x i32> <{mask}>")
+        rows, half = following, half // 2
+    return rows
+
+
+def _transposed() -> str:
+    """to[c, r] = from[r, c], of any element size and numbers."""
+    params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
+    c = Function("void", "transposed", params, internal=True)
+    rows, columns = c.arith("and", "%rows", -SIDE), c.arith("and", "%columns", -SIDE)
+    for size in (1, 2, 4, 8):
+        with c.when(c.test("eq", "%size", size)):
+            given = "ptr %to", "i64 %to_row", "ptr %from", "i64 %from_row", f"i64 {rows}", f"i64 {columns}"
+            c.call("void", f"@transpose{size}", *given)
+    _edge(c, "0", "%rows", columns, "%columns")
+    _edge(c, rows, "%rows", "0", columns)
+    return c.end()
+
+
+def _edge(c: Function, first_row: str, end_row: str, first: str, end: str) -> None:
+    """Columns first..end of rows first_row..end_row by strided copies."""
+    count = c.arith("sub", end_row, first_row)
+    with c.when(c.test("sgt", count, 0)), c.loop(end, start=first) as k:
+        target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", first_row, "%size")))
+        offset = c.arith("add", c.arith("mul", k.index, "%size"), c.arith("mul", first_row, "%from_row"))
+        given = f"ptr {target}", f"ptr {c.gep('%from', offset)}", "i64 %from_row", "i64 %size", f"i64 {count}"
+        c.call("void", "@column", *given)
+
+
+def _column() -> str:
+    """`count` elements, whose distance is `stride` bytes, to contiguous ones."""
+    c = Function("void", "column", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 count"], internal=True)
+    strided(c, "%count", "%size", "%stride")
+    return c.end()
+
+
+def _other_axis() -> str:
+    """The axis along which most operands are contiguous that are not so along the lane axis, or -1."""
+    c = Function("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
+    words = c.word("%D", c.get("%D", FAST))
+    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    best, most = c.cell(-1), c.cell(0)
+    with c.loop(axes) as axis, c.when(c.test("sgt", c.get("%e", axis.index), 1)):
+        with c.loop(external, ("i64", "0")) as loop:
+            entry = c.word(words, c.arith("add", c.arith("mul", loop.index, ENTRY), CALL_WORDS))
+            row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
+            vector, other = c.test("eq", c.get(entry, 0), VECTOR), c.arith("add", row, axis.index)
+            apart = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
+            found = c.all(vector, apart, c.test("eq", c.get("%s", other), size))
+            loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {found} to i64"))]
+        with c.when(c.test("sgt", loop.values[0], c.get(most, 0))):
+            c.put(loop.values[0], most, 0)
+            c.put(axis.index, best, 0)
+    return c.end("i64", c.get(best, 0))
+
+
+_TILE = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 lanes", "i64 rows", "i64 room"]
+
+
+def _operand(c: Function, words: str, k: str) -> tuple[str, str, str, str, str, str]:
+    """(entry, element size, address, stride along the lanes, along the rows, scratch) of an external operand."""
+    entry = c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
+    number, lane = c.get(entry, 1), c.get(words, 2)
+    row = c.arith("mul", number, c.get("%D", N_AXES))
+    across, along = c.get("%S", c.arith("add", row, lane)), c.get("%S", c.arith("add", row, "%axis"))
+    area = c.gep("%scratch", c.get(entry, 3))
+    return entry, c.get(entry, 2), c.get("%B", number, "ptr"), across, along, area
+
+
+def _tile() -> str:
+    """rows x lanes points at the addresses B; scratch holds rows of `room` elements of each operand."""
+    c = Function("void", "tile", _TILE, internal=True)
+    words = c.word("%D", c.get("%D", FAST))
+    external, operands = c.get(words, 3), c.get(words, 4)
+    kernel = c.get("%K", c.get(words, 1), "ptr")
+    steps = c.op(f"alloca i64, i64 {external}, align 8")
+    with c.loop(external) as loop:
+        entry, size, address, across, along, area = _operand(c, words, loop.index)
+        packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))
+        pitch = c.arith("mul", "%room", size)
+        c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
+        c.put(c.choose(packed, pitch, along), steps, loop.index)
+        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
+            _move_tile(c, area, pitch, size, address, across, along, is_in=True)
+    with c.loop(c.arith("sub", operands, external)) as loop:
+        k = c.arith("add", loop.index, external)
+        entry = c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
+        c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
+    with c.loop("%rows") as row:
+        c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}")
+        with c.loop(external) as loop:
+            moved = c.gep(c.get("%P", loop.index, "ptr"), c.get(steps, loop.index))
+            c.put(moved, "%P", loop.index, "ptr")
+    with c.loop(external) as loop:
+        entry, size, address, across, along, area = _operand(c, words, loop.index)
+        packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))
+        with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
+            _move_tile(c, area, c.arith("mul", "%room", size), size, address, across, along, is_in=False)
+    return c.end()
+
+
+def _move_tile(
+    c: Function, area: str, pitch: str, size: str, address: str, across: str, along: str, *, is_in: bool
+) -> None:
+    """Between an operand and its rows in scratch: transposed if it is contiguous along the rows' axis, else by rows."""
+    adjacent, other, done = c.label("adjacent"), c.label("other"), c.label("moved")
+    c.branch(c.test("eq", along, size), adjacent, other)
+    c.place(adjacent)
+    here, there = (f"ptr {area}", f"i64 {pitch}"), (f"ptr {address}", f"i64 {across}")
+    counts = ("i64 %lanes", "i64 %rows") if is_in else ("i64 %rows", "i64 %lanes")
+    c.call("void", "@transposed", *(here if is_in else there), *(there if is_in else here), f"i64 {size}", *counts)
+    c.jump(done)
+    c.place(other)
+    with c.loop("%rows") as row:
+        inside, outside = c.gep(area, c.arith("mul", row.index, pitch)), c.gep(address, c.arith("mul", row.index, along))
+        rest = f"i64 {across}", f"i64 {size}", "i64 %lanes"
+        if is_in:
+            c.call("void", "@pack", f"ptr {inside}", f"ptr {outside}", *rest, "i64 %lanes")
+        else:
+            c.call("void", "@unpack", f"ptr {outside}", f"ptr {inside}", *rest)
+    c.jump(done)
+    c.place(done)
+
+
+def _tiled() -> str:
+    """All points whose lane is below `whole`; tiles go along `axis` within the lanes of a tile, which stay near."""
+    params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
+    c = Function("void", "tiled", params, internal=True)
+    fast = c.get("%D", FAST)
+    words = c.word("%D", fast)
+    lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    block = c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3)
+    room = c.max(c.arith("and", c.arith("sdiv", block, ROWS), c.arith("sub", 0, width)), width)
+    height, length = c.arith("sdiv", block, room), c.get("%E", "%axis")
+    here = c.op(f"alloca ptr, i64 {operands}, align 8")
+    with c.loop(axes, ("i64", "1")) as loop:
+        fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")
+        loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
+    tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, step=height)
+    with tiles[0] as outer, tiles[1] as j, tiles[2] as i:
+        lanes = c.min(c.arith("sub", "%whole", j.index), room)
+        rows = c.min(c.arith("sub", length, i.index), height)
+        where = f"i64 {outer.index}", "i64 %axis", f"i64 {i.index}", f"i64 {lane}", f"i64 {j.index}"
+        c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
+        given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
+        c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}")
+    return c.end()
+
+
+def _place() -> str:
+    """The addresses of all operands at point i, j of the tiles' axes, and at a point of the others counted together."""
+    params = ["ptr D", "ptr B", "ptr S", "ptr E", "ptr to", "i64 outer", "i64 axis", "i64 i", "i64 lane", "i64 j"]
+    c = Function("void", "place", params, internal=True)
+    axes = c.get("%D", N_AXES)
+    with c.loop(c.get("%D", N_OPERANDS)) as k:
+        row = c.word("%S", c.arith("mul", k.index, axes))
+        first = c.arith("mul", c.get(row, "%axis"), "%i")
+        first = c.arith("add", first, c.arith("mul", c.get(row, "%lane"), "%j"))
+        with c.loop(axes, ("i64", first), ("i64", "%outer")) as loop:
+            offset, rest = loop.values
+            among = c.all(c.test("ne", loop.index, "%axis"), c.test("ne", loop.index, "%lane"))
+            extent = c.choose(among, c.get("%E", loop.index), 1)
+            step = c.arith("mul", c.arith("srem", rest, extent), c.get(row, loop.index))
+            loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, extent)]
+        c.put(c.gep(c.get("%B", k.index, "ptr"), loop.values[0]), "%to", k.index, "ptr")
+    return c.end()

@@ -1,0 +1,80 @@
+"""The nest library's tables, and the writer of its functions: what its texts have in common."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.assembly import Asm
+
+# Words of the header.
+N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(11)
+HEADER = 11
+# Operations of the code, and their words before a body or entries.
+LOOP, BLOCKS, FILL, CALL = range(4)
+LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 5, 6
+# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero).
+# External kinds come first; the pointers of the others stay the same during a run.
+ENTRY = 6
+VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
+READ, WRITE = 1, 2
+
+
+class Function(Asm):
+    """A function whose integers are i64 and whose tables are words of 8 bytes."""
+
+    def arith(self, op: str, x: object, y: object) -> str:
+        return self.op(f"{op} i64 {x}, {y}")
+
+    def test(self, condition: str, x: str, y: str | int) -> str:
+        return self.compare(condition, "i64", x, y)
+
+    def min(self, x: str, y: str | int) -> str:
+        return self.call("i64", "@llvm.smin.i64", f"i64 {x}", f"i64 {y}")
+
+    def max(self, x: str, y: str | int) -> str:
+        return self.call("i64", "@llvm.smax.i64", f"i64 {x}", f"i64 {y}")
+
+    def choose(self, condition: str, x: object, y: object, kind: str = "i64") -> str:
+        return self.op(f"select i1 {condition}, {kind} {x}, {kind} {y}")
+
+    def word(self, table: str, index: str | int) -> str:
+        return self.gep(table, index, "i64")
+
+    def get(self, table: str, index: str | int, kind: str = "i64") -> str:
+        return self.op(f"load {kind}, ptr {self.word(table, index)}, align 8")
+
+    def put(self, value: object, table: str, index: str | int, kind: str = "i64") -> None:
+        self.do(f"store {kind} {value}, ptr {self.word(table, index)}, align 8")
+
+    def cell(self, value: object) -> str:
+        """A mutable word on the stack."""
+        cell = self.op("alloca i64, align 8")
+        self.put(value, cell, 0)
+        return cell
+
+    def note(self, condition: str, cell: str) -> None:
+        """cell |= condition"""
+        self.put(self.arith("or", self.get(cell, 0), self.op(f"zext i1 {condition} to i64")), cell, 0)
+
+    def end(self, kind: str = "void", value: str | int = "") -> str:
+        self.ret(kind, value)
+        return self.text
+
+
+def move(c: Function, kind: str, target: str, source: str) -> None:
+    c.do(f"store {kind} {c.op(f'load {kind}, ptr {source}, align 1')}, ptr {target}, align 1")
+
+
+def strided(c: Function, count: str, target_stride: str, source_stride: str) -> None:
+    """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
+    whole = c.arith("and", count, -4)
+    for size in (8, 4, 2, 1):
+
+        def element(k: str, size: int = size) -> None:
+            source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
+            move(c, f"i{8 * size}", c.gep("%to", target), c.gep("%from", source))
+
+        with c.when(c.test("eq", "%size", size)):
+            with c.loop(whole, step=4) as loop:
+                for k in range(4):
+                    element(c.arith("add", loop.index, k))
+            with c.loop(c.arith("sub", count, whole)) as loop:
+                element(c.arith("add", loop.index, whole))

@@ -1,0 +1,59 @@
+"""Operands that are contiguous along different axes, and last vectors that are computed twice, through functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+
+SHAPES = [(37, 53), (300, 7), (5, 2000), (64, 64), (130, 257), (16, 1), (1, 40), (0, 9), (9, 0)]
+ORDERS = ["C", "F"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_kernel_over_operands_of_both_orders(dtype: str, shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    f = tensordsl.function([x, y], x * y + y)
+    for first in ORDERS:
+        for second in ORDERS:
+            a, b = (np.asarray(random.integers(-9, 9, shape), dtype, order=o) for o in (first, second))
+            assert np.array_equal(f(a, b), a * b + b)
+            assert np.array_equal(f(a[::-1], b[:, ::-1]), a[::-1] * b[:, ::-1] + b[:, ::-1])
+
+
+def test_three_axes_of_which_one_operand_has_two_exchanged() -> None:
+    random = np.random.default_rng(0)
+    x, y = T.tensor3(), T.tensor3()
+    f = tensordsl.function([x, y], x * 2 + y)
+    a = random.normal(size=(3, 33, 41))
+    for axes in ((0, 2, 1), (2, 1, 0), (1, 0, 2)):
+        back = np.argsort(axes)
+        b = np.ascontiguousarray(random.normal(size=a.shape).transpose(axes)).transpose(back)
+        assert np.array_equal(f(a, b), a * 2 + b)
+        assert np.array_equal(f(b, a), b * 2 + a)
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 31, 63, 65, 100, 511, 513, 1000])
+def test_an_update_in_place_does_no_element_twice(n: int) -> None:
+    x = T.matrix()
+    state = tensordsl.shared(np.ones((3, n)))
+    f = tensordsl.function([x], T.sum(state, axis=1), updates=[(state, state * 2 + x)])
+    a = np.arange(3.0 * n).reshape(3, n)
+    f(a)
+    assert np.array_equal(state.get_value(), 2 + a)
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 31, 63, 65, 100, 511, 513, 1000, 4097])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
+def test_a_reduction_counts_each_element_once(n: int, dtype: str) -> None:
+    x = T.tensor(dtype, (False, False))
+    a = np.random.default_rng(n).integers(-100, 100, (3, n)).astype(dtype)
+    found = tensordsl.function([x], [T.sum(x, axis=1), T.max(x, axis=1), T.argmax(x, axis=1), T.argmin(x, axis=1)])(a)
+    for value, expected in zip(found, (a.sum(1), a.max(1), a.argmax(1), a.argmin(1)), strict=True):
+        assert np.array_equal(value, expected)
+    e = np.exp(np.float64(a) - a.max(1, keepdims=True).astype(float))
+    assert np.allclose(tensordsl.function([x], T.nnet.softmax(x))(a), e / e.sum(1, keepdims=True), rtol=1e-4, atol=1e-30)
