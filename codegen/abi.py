@@ -135,7 +135,10 @@ _CPYTHON = (
     "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free")
-_DATA = ("np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "dead_ctx", "dead_slow")
+_DATA = (
+    "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
+    "gemv_float32", "dead_ctx", "dead_slow",
+)  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)

@@ -7,6 +7,7 @@ Which way a product goes:
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (alpha = 1, beta = 0)
     m, n <= 8, k contiguous in A and B    tiles of dot products                      (alpha = 1, beta = 0)
     m or n = 1 and not large, the same    the same
+    m or n = 1                            the BLAS's product of a matrix and a vector
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
@@ -21,7 +22,7 @@ from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 THIN = 8  # the largest m, k (or n) of the tiles
-LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the threads of the BLAS
+LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the BLAS
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
 INT_MAX = (1 << 31) - 1
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
@@ -36,7 +37,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64) -> str:
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(kind), _triple_loop(kind)]
-    bodies += [_blocked(kind), _blas(kind, dtype), _gemm(kind, dtype)]
+    bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype)]
     return vector.declarations() + "".join(bodies) + METADATA
 
 
@@ -145,6 +146,50 @@ def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str
     ]
 
 
+def _gemv(kind: str, dtype: str) -> str:
+    """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = beta C is done first:
+    a BLAS may read what beta = 0 says not to."""
+    params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta")
+    f = Asm("i1", f"gemv_{kind}", params, internal=True)
+    refuse, able, run = f.label("refuse"), f.label("able"), f.label("run")
+    gemv, size = f.load("ptr", "%rt", abi.RT[f"gemv_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
+    exists = f.all(f.not_null(gemv), f.compare("ne", "i64", size, 0))
+    row, column = f.compare("eq", "i64", "%m", 1), f.compare("eq", "i64", "%n", 1)
+    f.branch(f.all(exists, f.op(f"or i1 {row}, {column}")), able, refuse)
+    f.place(able)
+
+    def either(kind: str, if_column: str, if_row: str) -> str:
+        return f.op(f"select i1 {column}, {kind} {if_column}, {kind} {if_row}")
+
+    count = either("i64", "%m", "%n")
+    matrix, vector = either("ptr", "%a", "%b"), either("ptr", "%b", "%a")
+    rs, cs = either("i64", "%rsa", "%csb"), either("i64", "%csa", "%rsb")
+    step, out = either("i64", "%rsb", "%csa"), either("i64", "%ldc", "1")
+    plain, ld, turned, turned_ld = _layout(f, count, "%k", rs, cs)
+    lead = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
+    total = count
+    for x in ("%k", lead, step, out):  # all are positive: their union bounds each
+        total = f.op(f"or i64 {total}, {x}")
+    fits = f.op(f"or i1 {f.compare('eq', 'i64', size, 8)}, {f.compare('ule', 'i64', total, INT_MAX)}")
+    possible = f.all(f.op(f"or i1 {plain}, {turned}"), f.compare("sge", "i64", step, 1), fits)
+    f.branch(possible, run, refuse)
+    f.place(run)
+    clear = f.op(f"fcmp oeq {kind} %beta, 0.0")
+    with f.when(clear):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} %beta")
+    beta = f.op(f"select i1 {clear}, {kind} 1.0, {kind} %beta")
+    flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
+    sizes = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
+    f.call(
+        "void", gemv, f"i32 {ROW_MAJOR}", f"i32 {flag}", *(f"i64 {s}" for s in sizes), f"{kind} %alpha",
+        f"ptr {matrix}", f"i64 {lead}", f"ptr {vector}", f"i64 {step}", f"{kind} {beta}", "ptr %c", f"i64 {out}",
+    )  # fmt: skip
+    f.ret("i1", "true")
+    f.place(refuse)
+    f.ret("i1", "false")
+    return f.text
+
+
 def _blas(kind: str, dtype: str) -> str:
     """i1: has the BLAS done it?  Not if there is none, a number is too large for it, or packing lacks scratch."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "ptr scratch")
@@ -201,9 +246,10 @@ def _gemm(kind: str, dtype: str) -> str:
     f.jump(general)
     f.place(general)
     operands = [f"{p.split()[0]} %{p.split()[1]}" for p in (*SIZES, *STRIDED)]
-    done = f.call("i1", f"@blas_{kind}", "ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}", "ptr %scratch")
-    with f.when(done):
-        f.ret()
+    given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
+    for name, scratch in (("gemv", ()), ("blas", ("ptr %scratch",))):
+        with f.when(f.call("i1", f"@{name}_{kind}", *given, *scratch)):
+            f.ret()
     _without_blas(f, kind, operands, alpha, beta, one)
     return f.text
 

@@ -21,11 +21,13 @@ ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
 
 class Blas(NamedTuple):
-    """Addresses of cblas gemm; `int_size` is 4 or 8, 0 if there is none."""
+    """Addresses of cblas gemm and gemv; `int_size` is 4 or 8, 0 if there is none."""
 
     int_size: int
     float64: int
     float32: int
+    gemv64: int = 0  # 0: only products of matrices
+    gemv32: int = 0
 
 
 def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
@@ -37,9 +39,33 @@ def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
         except AttributeError:
             continue
         if all(_works(f, kind) for f, kind in zip(functions, (ctypes.c_double, ctypes.c_float), strict=True)):
-            double, single = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)
-            return Blas(size, double, single)
+            double, single = map(_address, functions)
+            return Blas(size, double, single, *_gemv(handle, pattern.replace("gemm", "gemv")))
     return Blas(0, 0, 0)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _gemv(handle: ctypes.CDLL, pattern: str) -> tuple[int, int]:
+    try:
+        functions = [getattr(handle, pattern.format(letter)) for letter in "ds"]
+    except AttributeError:
+        return 0, 0
+    works = all(_gemv_works(f, kind) for f, kind in zip(functions, (ctypes.c_double, ctypes.c_float), strict=True))
+    return (_address(functions[0]), _address(functions[1])) if works else (0, 0)
+
+
+def _gemv_works(function: Any, kind: Any) -> bool:
+    """y = 2 A' x + y for a 2x3 matrix, with distances between rows and between elements."""
+    integer, pointer = ctypes.c_int64, ctypes.c_void_p
+    head = [ctypes.c_int] * 2 + [integer] * 2
+    prototype = ctypes.CFUNCTYPE(None, *head, kind, pointer, integer, pointer, integer, kind, pointer, integer)
+    a, x, y = (kind * 8)(1, 2, 3, 99, 4, 5, 6, 99), (kind * 3)(1, 99, 2), (kind * 3)(10, 20, 30)
+    given = (ROW_MAJOR, TRANS, 2, 3, 2.0, ctypes.addressof(a), 4, ctypes.addressof(x), 2, 1.0, ctypes.addressof(y), 1)
+    prototype(_address(function))(*given)
+    return list(y) == [28, 44, 60]
 
 
 def _works(function: Any, kind: Any) -> bool:
@@ -56,7 +82,7 @@ def _works(function: Any, kind: Any) -> bool:
     a = (kind * 8)(1, 2, 3, 99, 4, 5, 6, 99)
     b = (kind * 10)(1, 0, 2, 99, 99, 0, 1, 1, 99, 99)
     c = (kind * 6)(10, 20, 77, 30, 40, 77)
-    call = prototype(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    call = prototype(_address(function))
     call(
         ROW_MAJOR,
         NO_TRANS,

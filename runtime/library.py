@@ -76,7 +76,8 @@ def _load(name: str) -> None:
     immortalise(code)
     if name.startswith("gemm_"):
         blas = find_blas()
-        for entry, value in zip(("blas_int", "cblas_float64", "cblas_float32"), blas, strict=True):
+        entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32")
+        for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
     for found, address in zip(wanted, addresses, strict=True):
         _State.symbols[found] = address

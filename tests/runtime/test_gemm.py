@@ -138,6 +138,17 @@ def test_special_values_go_through():
 def test_a_blas_is_found_in_numpy():
     found = blas.find_blas()
     assert found.int_size in (4, 8) and found.float64 and found.float32
+    assert found.gemv64 and found.gemv32
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("m, n, k", [(300, 1, 50), (1, 300, 50), (1500, 1, 800), (1, 1500, 800), (1, 1, 2000)])
+def test_a_matrix_and_a_vector(dtype, m, n, k):
+    rng = np.random.default_rng(6)
+    for _, a in layouts(rng, m, k, dtype):
+        for _, b in layouts(rng, k, n, dtype):
+            check(a, b)
+            check(a, b, alpha=-0.5, beta=2.0)
 
 
 def test_no_blas_in_a_library_without_one():
