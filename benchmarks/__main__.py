@@ -59,7 +59,9 @@ def main() -> int:
     """Run; the status is 1 if a peer gave another result than NumPy, or if ours failed."""
     arguments = parse()
     pythons = dict(pair.split("=", 1) for pair in arguments.python)
-    run, seconds = benchmark(QUICK if arguments.quick else Plan(), arguments.peers, arguments.only, pythons, arguments.suite)
+    run, seconds = benchmark(
+        QUICK if arguments.quick else Plan(), arguments.peers, arguments.only, pythons, arguments.suite
+    )
     table = as_markdown(run, seconds)
     print(table)
     if arguments.json:

@@ -154,9 +154,7 @@ def schools_gradients(mean: Any, log_spread: Any, raw: Any, y: Any, error: Any) 
     spread = np.exp(log_spread)
     rest = (y - mean - spread * raw) / error
     ratio = (spread / 5) ** 2
-    density = (
-        -0.5 * np.sum(raw**2) - 0.5 * (mean / 5) ** 2 - np.log1p(ratio) + log_spread - 0.5 * np.sum(rest**2)
-    )
+    density = -0.5 * np.sum(raw**2) - 0.5 * (mean / 5) ** 2 - np.log1p(ratio) + log_spread - 0.5 * np.sum(rest**2)
     by_mean = np.sum(rest / error) - mean / 25
     by_spread = np.sum(rest * raw / error) * spread - 2 * ratio / (1 + ratio) + 1
     return density, by_mean, by_spread, rest * spread / error - raw

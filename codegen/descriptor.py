@@ -180,6 +180,16 @@ def _is_direct(tree: Sequence[Node]) -> bool:
     return False
 
 
+def _is_straight(tree: Sequence[Node]) -> bool:
+    """Are these fills, calls at one lane and blocks of nothing but calls, whose addresses advance evenly by rows?"""
+    for node in tree:
+        if isinstance(node, Loop) or (isinstance(node, Call) and node.lane >= 0):
+            return False
+        if isinstance(node, Blocks) and not all(isinstance(n, Call) for n in node.body):
+            return False
+    return not isinstance(tree[-1], Fill)
+
+
 def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: list[int]) -> None:
     for node in tree:
         if isinstance(node, Fill):
@@ -199,7 +209,7 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             body: list[int] = []
             _encode(node.body, where, numbers, body)
             if isinstance(node, Loop):
-                code += [nest.LOOP, node.axis, len(body), *body]
+                code += [nest.LOOP, node.axis, int(_is_straight(node.body)), len(body), *body]
             else:
                 block = where.block // node.width * node.width
                 code += [nest.BLOCKS, node.axis, node.width, block, int(_may_repeat(node.body)), len(body), *body]
@@ -209,4 +219,3 @@ def _may_repeat(tree: Sequence[Node]) -> bool:
     """May elements of a block be computed twice?  Not where a kernel reads what it then overwrites."""
     both = nest.READ | nest.WRITE
     return not any(e.flags & both == both for c in calls(tree) for e in c.kernel.entries.values())
-

@@ -235,9 +235,7 @@ class Kernel:
             code, t = self.after, f"<{W} x i8>"
             first = code.op(f"trunc i64 {code.op('lshr i64 %live, 8')} to i8")
             count = code.op(f"sub i8 {code.op('trunc i64 %live to i8')}, {first}")
-            lane = code.op(
-                f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}"
-            )
+            lane = code.op(f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}")
             self._once["live"] = code.op(f"icmp ult {t} {lane}, {splat(code, count, 'uint8', W)}")
         return self._once["live"]
 

@@ -9,7 +9,7 @@ group, so that a kernel is nothing but one loop over whole vectors.
 The descriptor (64-bit words) is a header, pairs of axes that may be exchanged and pairs that may be merged at run time,
 and code:
 
-    LOOP   axis, words of body                                  for each position of the axis: body
+    LOOP   axis, straight, words of body                        for each position of the axis: body
     BLOCKS axis, lanes, block, twice, words of body             whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes, bytes per element, pattern            identity states; bytes + count * bytes per element
     CALL   kernel, lane axis or -1, external, all, pointers, operands * ENTRY words
@@ -24,16 +24,16 @@ same points.
 
 from __future__ import annotations
 
+from tensordsl.codegen.nest_rows import MANY_ROWS, row_texts
 from tensordsl.codegen.nest_tiles import tile_texts
 from tensordsl.codegen.nest_words import (
-    BLOCKS, BLOCKS_WORDS, CALL, CALL_WORDS, CODE, END, ENTRY, FAST, FILL, FILL_WORDS, FLAG, HEADER, INTEGER, INTERNAL,
-    LOOP, LOOP_WORDS, N_AXES, N_INPUTS, N_MERGES, N_OPERANDS, N_POINTERS, N_SWAPS, POSITION, READ, SCRATCH, SPLAT,
-    VECTOR, WIDTH, WRITE, Function, move, strided,
+    BLOCKS, BLOCKS_WORDS, CALL, CALL_WORDS, CODE, CX_COUNT, CX_CUR, CX_D, CX_E, CX_FLAG, CX_I, CX_K, CX_LIVE, CX_P,
+    CX_POS, CX_S, CX_SCRATCH, CX_TAIL, CX_TWICE, CX_WORDS, END, ENTRY, FAST, FILL, FILL_WORDS, FLAG, HEADER, INTEGER,
+    INTERNAL, LOOP, LOOP_WORDS, N_AXES, N_INPUTS, N_MERGES, N_OPERANDS, N_POINTERS, N_SWAPS, POSITION, READ, SCRATCH,
+    SPLAT, VECTOR, WIDTH, WRITE, Function, entry_of, move, splat, strided,
 )  # fmt: skip
+from tensordsl.codegen.nest_words import live as live_lanes
 
-# Words of the context, one per call of `run_nest`.
-_K, _D, _E, _S, _I, _POS, _CUR, _SCRATCH, _FLAG, _COUNT, _LIVE, _TAIL, _P, _TWICE = range(14)
-_CONTEXT = 14
 _PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 _SPACE = ["ptr P", "ptr scratch"]
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
@@ -43,7 +43,7 @@ _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("loop", LO
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module.  At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
     parts = [_copy_in(vector_bytes), _copy_out(vector_bytes), _pack(), _unpack()]
-    parts += tile_texts()
+    parts += tile_texts() + row_texts()
     parts += [
         _loop(),
         _blocks(),
@@ -96,12 +96,7 @@ def _repeated(c: Function, pointer: str, size: str) -> str:
             value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
             value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
             c.put(c.arith("mul", value, factor), cell, 0)
-    return _splat(c, c.get(cell, 0))
-
-
-def _splat(c: Function, value: str) -> str:
-    one = c.op(f"insertelement <8 x i64> poison, i64 {value}, i64 0")
-    return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
+    return splat(c, c.get(cell, 0))
 
 
 def _copy_in(vector_bytes: int) -> str:
@@ -165,8 +160,8 @@ def _unpack() -> str:
 # -- the interpreter --------------------------------------------------------------------------------------------------
 def _advance(c: Function, axis: str, steps: str) -> None:
     """Move the current address of every operand along an axis."""
-    n, axes = c.get(c.get("%cx", _D, "ptr"), N_OPERANDS), c.get(c.get("%cx", _D, "ptr"), N_AXES)
-    strides, current = c.get("%cx", _S, "ptr"), c.get("%cx", _CUR, "ptr")
+    n, axes = c.get(c.get("%cx", CX_D, "ptr"), N_OPERANDS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    strides, current = c.get("%cx", CX_S, "ptr"), c.get("%cx", CX_CUR, "ptr")
     with c.loop(n) as loop:
         step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
         c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
@@ -175,7 +170,7 @@ def _advance(c: Function, axis: str, steps: str) -> None:
 def _instruction(name: str) -> tuple[Function, str]:
     """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (function, address of its words)."""
     c = Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
-    return c, c.word(c.get("%cx", _D, "ptr"), "%pc")
+    return c, c.word(c.get("%cx", CX_D, "ptr"), "%pc")
 
 
 def _body(c: Function, words: int, size: str) -> tuple[str, str]:
@@ -188,9 +183,13 @@ def _body(c: Function, words: int, size: str) -> tuple[str, str]:
 def _loop() -> str:
     c, words = _instruction("loop")
     axis = c.get(words, 1)
-    body, end = _body(c, LOOP_WORDS, c.get(words, 2))
-    positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
+    body, end = _body(c, LOOP_WORDS, c.get(words, 3))
+    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     last = c.arith("sub", extent, 1)
+    with c.when(c.all(c.test("ne", c.get(words, 2), 0), c.test("sge", extent, MANY_ROWS))):
+        done = c.call("i64", "@rows", f"{body}, i64 {axis}")
+        with c.when(c.test("ne", done, 0)):
+            c.ret("i64", end)
     with c.loop(extent) as loop:
         c.put(loop.index, positions, axis)
         c.do(f"call void @execute({body})")
@@ -205,8 +204,8 @@ def _blocks() -> str:
     c, words = _instruction("blocks")
     axis, width, block = (c.get(words, k) for k in (1, 2, 3))
     body, end = _body(c, BLOCKS_WORDS, c.get(words, 5))
-    positions, extent = c.get("%cx", _POS, "ptr"), c.get(c.get("%cx", _E, "ptr"), axis)
-    twice = c.test("ne", c.arith("and", c.get(words, 4), c.get("%cx", _TWICE)), 0)
+    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
+    twice = c.test("ne", c.arith("and", c.get(words, 4), c.get("%cx", CX_TWICE)), 0)
     vectors, at, done_before = c.arith("sub", 0, width), c.cell(0), c.cell(0)
     more, done = c.label("more"), c.label("done")
     with c.when(c.test("sgt", extent, 0)):
@@ -215,9 +214,9 @@ def _blocks() -> str:
         left = c.arith("sub", extent, start)
         tail = c.test("slt", left, width)
         whole = c.min(c.arith("and", left, vectors), block)
-        c.put(c.choose(tail, width, whole), "%cx", _COUNT)
-        c.put(c.choose(tail, left, _live(c, width, c.get(done_before, 0))), "%cx", _LIVE)
-        c.put(c.op(f"zext i1 {tail} to i64"), "%cx", _TAIL)
+        c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)
+        c.put(c.choose(tail, left, live_lanes(c, width, c.get(done_before, 0))), "%cx", CX_LIVE)
+        c.put(c.op(f"zext i1 {tail} to i64"), "%cx", CX_TAIL)
         c.put(start, positions, axis)
         c.do(f"call void @execute({body})")
         step = c.choose(tail, left, whole)
@@ -233,27 +232,18 @@ def _blocks() -> str:
             _advance(c, axis, c.arith("sub", 0, start))
         c.jump(done)
     c.place(done)
-    c.put(0, "%cx", _TAIL)
+    c.put(0, "%cx", CX_TAIL)
     return c.end("i64", end)
-
-
-def _live(c: Function, width: str, first: str) -> str:
-    """`live` of a whole vector whose lanes before `first` were done."""
-    return c.arith("or", width, c.arith("shl", first, 8))
 
 
 def _fill() -> str:
     c, words = _instruction("fill")
     offset, constant, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
-    size = c.arith("add", constant, c.arith("mul", c.get("%cx", _COUNT), each))
-    target, value = c.gep(c.get("%cx", _SCRATCH, "ptr"), offset), _splat(c, pattern)
+    size = c.arith("add", constant, c.arith("mul", c.get("%cx", CX_COUNT), each))
+    target, value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), splat(c, pattern)
     with c.loop(size, step=64) as loop:
         c.do(f"store <8 x i64> {value}, ptr {c.gep(target, loop.index)}, align 64")
     return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
-
-
-def _entry(c: Function, words: str, k: str) -> str:
-    return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
 
 
 def _behind(c: Function, words: str, pc: str) -> str:
@@ -263,22 +253,22 @@ def _behind(c: Function, words: str, pc: str) -> str:
 
 def _call() -> str:
     c, words = _instruction("call")
-    kernel, lane, external = c.get(c.get("%cx", _K, "ptr"), c.get(words, 1), "ptr"), c.get(words, 2), c.get(words, 3)
+    kernel, lane, external = c.get(c.get("%cx", CX_K, "ptr"), c.get(words, 1), "ptr"), c.get(words, 2), c.get(words, 3)
     counted = c.test("sge", lane, 0)
-    count, live = (c.choose(counted, c.get("%cx", k), 1) for k in (_COUNT, _LIVE))
-    pointers, packed = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5)), c.cell(0)
+    count, live = (c.choose(counted, c.get("%cx", k), 1) for k in (CX_COUNT, CX_LIVE))
+    pointers, packed = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.cell(0)
     with c.loop(external) as loop:
         _pointer(c, words, pointers, loop.index, lane, packed)
     c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}")
     with c.when(c.test("ne", c.get(packed, 0), 0)), c.loop(external) as loop:
-        entry = _entry(c, words, loop.index)
-        area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
+        entry = entry_of(c, words, loop.index)
+        area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
         writes = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
         vector = c.test("eq", c.get(entry, 0), VECTOR)
         used = c.compare("eq", "ptr", area, c.get(pointers, loop.index, "ptr"))
         with c.when(c.all(writes, vector, used)):
             address, stride = _address(c, entry, lane)
-            taken = c.choose(c.test("ne", c.get("%cx", _TAIL), 0), live, count)
+            taken = c.choose(c.test("ne", c.get("%cx", CX_TAIL), 0), live, count)
             operands = f"ptr {address}", f"ptr {area}", f"i64 {stride}", f"i64 {c.get(entry, 2)}", f"i64 {taken}"
             c.call("void", "@unpack", *operands)
     return c.end("i64", _behind(c, words, "%pc"))
@@ -287,26 +277,26 @@ def _call() -> str:
 def _address(c: Function, entry: str, lane: str) -> tuple[str, str]:
     """(address, stride along the lane axis) of a kernel's external operand at the current position."""
     number = c.get(entry, 1)
-    extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', _SCRATCH, 'ptr'), c.get(entry, 5))}, align 8")
-    address = c.gep(c.get(c.get("%cx", _CUR, "ptr"), number, "ptr"), extra)
-    axes = c.get(c.get("%cx", _D, "ptr"), N_AXES)
-    return address, c.get(c.get("%cx", _S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(lane, 0)))
+    extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', CX_SCRATCH, 'ptr'), c.get(entry, 5))}, align 8")
+    address = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), extra)
+    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    return address, c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(lane, 0)))
 
 
 def _pointer(c: Function, words: str, pointers: str, k: str, lane: str, packed: str) -> None:
     """The pointer of one external operand: in place, or to its packed copy."""
-    entry = _entry(c, words, k)
+    entry = entry_of(c, words, k)
     address, stride = _address(c, entry, lane)
     c.put(address, pointers, k, "ptr")
-    size, tail = c.get(entry, 2), c.test("ne", c.get("%cx", _TAIL), 0)
+    size, tail = c.get(entry, 2), c.test("ne", c.get("%cx", CX_TAIL), 0)
     indirect = c.op(f"or i1 {tail}, {c.test('ne', stride, size)}")
     with c.when(c.all(c.test("eq", c.get(entry, 0), VECTOR), indirect)):
-        area = c.gep(c.get("%cx", _SCRATCH, "ptr"), c.get(entry, 3))
+        area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
         c.put(area, pointers, k, "ptr")
         c.put(1, packed, 0)
         with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
-            count = c.get("%cx", _COUNT)
-            taken = c.choose(tail, c.get("%cx", _LIVE), count)
+            count = c.get("%cx", CX_COUNT)
+            taken = c.choose(tail, c.get("%cx", CX_LIVE), count)
             operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", f"i64 {size}", f"i64 {taken}", f"i64 {count}"
             c.call("void", "@pack", *operands)
 
@@ -320,7 +310,7 @@ def _execute() -> str:
     body = c.label("body")
     c.branch(c.test("slt", "%pc", "%end"), body, done)
     c.place(body)
-    operation = c.get(c.get("%cx", _D, "ptr"), "%pc")
+    operation = c.get(c.get("%cx", CX_D, "ptr"), "%pc")
     for name, number in _INSTRUCTIONS:
         other = c.label("other")
         c.branch(c.test("eq", operation, number), f"at.{name}", other)
@@ -335,7 +325,7 @@ def _execute() -> str:
 def _resolve() -> str:
     """Fill in the pointers of all calls that do not change during a run."""
     c = Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
-    descriptor, at = c.get("%cx", _D, "ptr"), c.cell("%first")
+    descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
     c.place(head)
     pc = c.get(at, 0)
@@ -347,11 +337,11 @@ def _resolve() -> str:
     size = c.choose(c.test("eq", operation, FILL), FILL_WORDS, size)
     c.put(c.arith("add", pc, size), at, 0)
     with c.when(c.test("eq", operation, CALL)):
-        pointers = c.word(c.get("%cx", _P, "ptr"), c.get(words, 5))
+        pointers = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5))
         external = c.get(words, 3)
         with c.loop(c.arith("sub", c.get(words, 4), external)) as loop:
             k = c.arith("add", loop.index, external)
-            c.put(_fixed(c, _entry(c, words, k)), pointers, k, "ptr")
+            c.put(_fixed(c, entry_of(c, words, k)), pointers, k, "ptr")
         c.put(_behind(c, words, pc), at, 0)
     c.jump(head)
     c.place(done)
@@ -360,10 +350,10 @@ def _resolve() -> str:
 
 def _fixed(c: Function, entry: str) -> str:
     kind, number = c.get(entry, 0), c.get(entry, 1)
-    value = c.gep(c.get("%cx", _SCRATCH, "ptr"), number)
-    for other, base in ((INTEGER, c.get("%cx", _I, "ptr")), (POSITION, c.get("%cx", _POS, "ptr"))):
+    value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), number)
+    for other, base in ((INTEGER, c.get("%cx", CX_I, "ptr")), (POSITION, c.get("%cx", CX_POS, "ptr"))):
         value = c.choose(c.test("eq", kind, other), c.word(base, number), value, "ptr")
-    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", _FLAG), value, "ptr")
+    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", CX_FLAG), value, "ptr")
 
 
 # -- entry ------------------------------------------------------------------------------------------------------------
@@ -374,7 +364,7 @@ def _direct() -> str:
     lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
     wrong = c.cell(0)
     with c.loop(operands) as loop:
-        entry = _entry(c, words, loop.index)
+        entry = entry_of(c, words, loop.index)
         kind, number = c.get(entry, 0), c.get(entry, 1)
         with c.when(c.test("eq", kind, INTEGER)):
             c.put(c.word("%I", number), "%P", loop.index, "ptr")
@@ -402,11 +392,11 @@ def _direct_again(c: Function, words: str, kernel: str, left: str, width: str, n
     """The last whole vector, part of which was done before."""
     start = c.arith("sub", n, width)
     with c.loop(c.get(words, 3)) as loop:
-        entry = _entry(c, words, loop.index)
+        entry = entry_of(c, words, loop.index)
         with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
             first = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", start, c.get(entry, 2)))
             c.put(first, "%P", loop.index, "ptr")
-    c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {_live(c, width, c.arith('sub', width, left))}")
+    c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {live_lanes(c, width, c.arith('sub', width, left))}")
 
 
 def _may_repeat() -> str:
@@ -424,7 +414,7 @@ def _may_repeat() -> str:
 def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, width: str) -> None:
     external = c.get(words, 3)
     with c.loop(external) as loop:
-        entry = _entry(c, words, loop.index)
+        entry = entry_of(c, words, loop.index)
         size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
         with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
             source = c.gep(c.get("%P", loop.index, "ptr"), c.arith("mul", whole, size))
@@ -434,7 +424,7 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
                 c.call("void", "@copy_in", *operands)
     c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {left}")
     with c.loop(external) as loop:
-        entry = _entry(c, words, loop.index)
+        entry = entry_of(c, words, loop.index)
         size, area = c.get(entry, 2), c.gep("%scratch", c.get(entry, 3))
         with c.when(c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)):
             target = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.arith("mul", whole, size))
@@ -485,7 +475,7 @@ def _general() -> str:
     extents, strides, positions, current = (
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, operands)
     )
-    context = c.op(f"alloca [{_CONTEXT} x i64], align 16")
+    context = c.op(f"alloca [{CX_WORDS} x i64], align 16")
     for n, source, target in ((axes, "%E", extents), (total, "%S", strides), (operands, "%B", current)):
         with c.loop(n) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
@@ -503,18 +493,18 @@ def _general() -> str:
         _tiles(c, axes, operands, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {
-        _K: "%K", _D: "%D", _E: extents, _S: strides, _I: "%I", _POS: positions, _CUR: current, _SCRATCH: "%scratch",
-        _P: "%P",
+        CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current, CX_SCRATCH: "%scratch",
+        CX_P: "%P",
     }  # fmt: skip
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
-    for k, number in ((_FLAG, 0), (_COUNT, 1), (_LIVE, 1), (_TAIL, 0)):
+    for k, number in ((CX_FLAG, 0), (CX_COUNT, 1), (CX_LIVE, 1), (CX_TAIL, 0)):
         c.put(number, context, k)
-    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, _TWICE)
+    c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
     arguments = f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}"
     c.call("void", "@resolve", *arguments)
     c.call("void", "@execute", *arguments)
-    return c.end("i64", c.get(context, _FLAG))
+    return c.end("i64", c.get(context, CX_FLAG))
 
 
 def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:

@@ -7,7 +7,7 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 from __future__ import annotations
 
 from tensordsl.codegen.nest_words import (
-    BLOCKS_WORDS, CALL_WORDS, ENTRY, FAST, INTEGER, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE, Function, strided,
+    BLOCKS_WORDS, FAST, INTEGER, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE, Function, entry_of, strided,
 )  # fmt: skip
 
 ROWS = 16  # of a tile, where the block has room: two cache lines of float64
@@ -15,7 +15,15 @@ SIDE = 8  # of the squares that are transposed in registers
 
 
 def tile_texts() -> list[str]:
-    return [*(_transpose(size) for size in (1, 2, 4, 8)), _column(), _transposed(), _other_axis(), _tile(), _place(), _tiled()]
+    return [
+        *(_transpose(size) for size in (1, 2, 4, 8)),
+        _column(),
+        _transposed(),
+        _other_axis(),
+        _tile(),
+        _place(),
+        _tiled(),
+    ]
 
 
 def _transpose(size: int) -> str:
@@ -26,9 +34,7 @@ def _transpose(size: int) -> str:
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
         target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
-        rows = [
-            c.op(f"load {kind}, ptr {c.gep(source, c.arith('mul', '%from_row', q))}, align 1") for q in range(SIDE)
-        ]
+        rows = [c.op(f"load {kind}, ptr {c.gep(source, c.arith('mul', '%from_row', q))}, align 1") for q in range(SIDE)]
         for q, row in enumerate(_turned(c, kind, rows)):
             c.do(f"store {kind} {row}, ptr {c.gep(target, c.arith('mul', '%to_row', q))}, align 1")
     return c.end()
@@ -91,7 +97,7 @@ def _other_axis() -> str:
     best, most = c.cell(-1), c.cell(0)
     with c.loop(axes) as axis, c.when(c.test("sgt", c.get("%e", axis.index), 1)):
         with c.loop(external, ("i64", "0")) as loop:
-            entry = c.word(words, c.arith("add", c.arith("mul", loop.index, ENTRY), CALL_WORDS))
+            entry = entry_of(c, words, loop.index)
             row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
             vector, other = c.test("eq", c.get(entry, 0), VECTOR), c.arith("add", row, axis.index)
             apart = c.test("ne", c.get("%s", c.arith("add", row, lane)), size)
@@ -103,12 +109,24 @@ def _other_axis() -> str:
     return c.end("i64", c.get(best, 0))
 
 
-_TILE = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 lanes", "i64 rows", "i64 room"]
+_TILE = [
+    "ptr K",
+    "ptr D",
+    "ptr B",
+    "ptr S",
+    "ptr I",
+    "ptr P",
+    "ptr scratch",
+    "i64 axis",
+    "i64 lanes",
+    "i64 rows",
+    "i64 room",
+]
 
 
 def _operand(c: Function, words: str, k: str) -> tuple[str, str, str, str, str, str]:
     """(entry, element size, address, stride along the lanes, along the rows, scratch) of an external operand."""
-    entry = c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
+    entry = entry_of(c, words, k)
     number, lane = c.get(entry, 1), c.get(words, 2)
     row = c.arith("mul", number, c.get("%D", N_AXES))
     across, along = c.get("%S", c.arith("add", row, lane)), c.get("%S", c.arith("add", row, "%axis"))
@@ -133,7 +151,7 @@ def _tile() -> str:
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
     with c.loop(c.arith("sub", operands, external)) as loop:
         k = c.arith("add", loop.index, external)
-        entry = c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
+        entry = entry_of(c, words, k)
         c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
     with c.loop("%rows") as row:
         c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}")
@@ -161,7 +179,10 @@ def _move_tile(
     c.jump(done)
     c.place(other)
     with c.loop("%rows") as row:
-        inside, outside = c.gep(area, c.arith("mul", row.index, pitch)), c.gep(address, c.arith("mul", row.index, along))
+        inside, outside = (
+            c.gep(area, c.arith("mul", row.index, pitch)),
+            c.gep(address, c.arith("mul", row.index, along)),
+        )
         rest = f"i64 {across}", f"i64 {size}", "i64 %lanes"
         if is_in:
             c.call("void", "@pack", f"ptr {inside}", f"ptr {outside}", *rest, "i64 %lanes")

@@ -38,7 +38,7 @@ def test_an_unknown_peer_or_workload_is_refused() -> None:
 
 def test_a_wrong_result_is_found() -> None:
     program = (
-        "from benchmarks.harness import difference; from benchmarks.workloads import BY_NAME\n"
+        "from benchmarks.harness import difference; from benchmarks.suites import BY_NAME\n"
         "row = BY_NAME['call-vector']\n"
         "print([difference(row, [1.0, 2.0], found) for found in ([1.0, 2.0], [1.0], [1.0, 2.5])])"
     )

@@ -106,7 +106,9 @@ def case(case: Case, data: Data) -> Call:
     function = partial(case.function, M)
     if case.how == "each":
         calls = [tuple(map(jnp.asarray, operands)) for operands in data]
-        return Call("[wait(f(*c)) for c in calls]", {"f": jax.jit(function), "wait": jax.block_until_ready, "calls": calls})
+        return Call(
+            "[wait(f(*c)) for c in calls]", {"f": jax.jit(function), "wait": jax.block_until_ready, "calls": calls}
+        )
     if case.how == "training":
         return training_case(case, data)
     if case.how == "gradients":

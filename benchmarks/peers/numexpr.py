@@ -39,7 +39,9 @@ def warm_up() -> None:
 def build(expression: str, is_update: bool, data: Data) -> Call:
     names: dict[str, Any] = dict(zip(OPERANDS, data, strict=False))
     if is_update:
-        return Call("f(text, names, out=a)", {"f": numexpr.evaluate, "text": expression, "names": names, "a": names["a"]})
+        return Call(
+            "f(text, names, out=a)", {"f": numexpr.evaluate, "text": expression, "names": names, "a": names["a"]}
+        )
     return Call("f(text, names)", {"f": numexpr.evaluate, "text": expression, "names": names})
 
 

@@ -56,4 +56,6 @@ def test_a_reduction_counts_each_element_once(n: int, dtype: str) -> None:
     for value, expected in zip(found, (a.sum(1), a.max(1), a.argmax(1), a.argmin(1)), strict=True):
         assert np.array_equal(value, expected)
     e = np.exp(np.float64(a) - a.max(1, keepdims=True).astype(float))
-    assert np.allclose(tensordsl.function([x], T.nnet.softmax(x))(a), e / e.sum(1, keepdims=True), rtol=1e-4, atol=1e-30)
+    assert np.allclose(
+        tensordsl.function([x], T.nnet.softmax(x))(a), e / e.sum(1, keepdims=True), rtol=1e-4, atol=1e-30
+    )
