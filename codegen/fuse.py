@@ -148,7 +148,7 @@ class Fusion:
                     joined = self.attempt([*h.values, *g.values])
                 except Cut:
                     continue
-                if _walks_once(joined) and not _reads_own(joined):
+                if _walks_once(joined) and not self._needs_own(joined):
                     merged[k] = joined
                     break
             else:
@@ -205,6 +205,11 @@ class Fusion:
             self.group_needs[id(f)] = known  # with the group, so that its id stays its own
         return known[1]
 
+    def _needs_own(self, joined: Fused) -> bool:
+        """Whether the joined group would load at other axes what it gives itself, or have a length from it."""
+        given = {v.number for v in joined.values}
+        return not given.isdisjoint(v.number for v in self._group_needs(joined))
+
     def _integers(self, v: Value) -> list[Value]:
         if v.number not in self.integers:
             lengths = [
@@ -230,11 +235,6 @@ def _candidates(merged: list[Fused], g: Fused) -> list[int]:
         if not g.group.extents or mine & ({v.number for v in h.loads} | {v.number for v in h.values}):
             found.append(k)
     return found
-
-
-def _reads_own(joined: Fused) -> bool:
-    """Whether the joined group would load, at other axes, what it gives itself."""
-    return not {v.number for v in joined.loads}.isdisjoint(v.number for v in joined.values)
 
 
 def _walks_once(joined: Fused) -> bool:
