@@ -569,4 +569,7 @@ def _mask_of(part: Any, base: Any) -> Any:
         return None
     if any(n == 1 and m != 1 for n, m in zip(mask.type.shape, base.type.shape, strict=False)):
         return None  # a mask of length 1 would broadcast
+    from tensordsl.ops.arrange import specify_shape  # late: it stands above
+
+    mask = specify_shape(mask, [shape_i(base, k) for k in range(mask.type.ndim)])
     return shape_padright(mask, base.type.ndim - mask.type.ndim)
