@@ -301,21 +301,26 @@ VIEWS = ("subtensor", "reshape", "assert")
 
 def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
     """step -> numbers of the values given by these steps whose storage nothing needs after it."""
-    storage: dict[int, int] = {}  # value -> the value that owns its storage
+    owners: dict[int, frozenset[int]] = {}  # value -> the values whose storage it may lie in
     last: dict[int, int] = {}
+
+    def owned(v: Value) -> frozenset[int]:
+        return frozenset().union(*(owners.get(n, frozenset()) for n in memory(v, homes)))
+
     for k, step in enumerate(steps):
         v = step.value
         for n in step.gives:
-            storage[n] = n
+            owners[n] = frozenset((n,))
         if v is not None and v.op in VIEWS:
-            base = memory(v.operands[0], homes)
-            storage[v.number] = storage.get(base[0], -1) if base else -1
+            owners[v.number] = owned(v.operands[0])
+        elif v is not None and v.op == "for":  # without iterations it gives its starting values themselves
+            owners[v.number] = owners[v.number].union(*map(owned, v.operands[1:]))
         for n in (*step.needs, *step.gives):
-            last[storage.get(n, -1)] = k
-    kept = {storage.get(n, -1) for n in keep}
+            last.update(dict.fromkeys(owners.get(n, ()), k))
+    kept = frozenset().union(*(owners.get(n, frozenset()) for n in keep))
     result: dict[int, list[int]] = {}
     for n, k in last.items():
-        if n >= 0 and n not in kept:
+        if n not in kept:
             result.setdefault(k, []).append(n)
     return result
 

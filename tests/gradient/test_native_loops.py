@@ -45,3 +45,15 @@ def test_constant_starting_values_of_one_size_keep_storage_of_their_own() -> Non
     x, c = T.vector("x"), T.vector("c")
     (power,) = make_loop(3, loop_index(), [c], [x], [c * x])
     agree([x], [grad(power.sum(), x)], np.arange(3.0) + 1)
+
+
+def test_a_loop_without_iterations_gives_its_starting_value_which_stays() -> None:
+    """Its storage is not used again for what comes after the loop."""
+    x, n = T.matrix("x"), T.lscalar("n")
+    i, c = loop_index(), T.matrix()
+    (last,) = make_loop(n, i, [c], [T.exp(x)], [c * 2])
+    f = function([x, n], T.dot(T.dot(last + 1, x), last) + T.dot(last, last))
+    a = np.random.default_rng(0).normal(size=(8, 8))
+    for count in (0, 1, 2):
+        e = np.exp(a) * 2**count
+        np.testing.assert_allclose(f(a, count), (e + 1) @ a @ e + e @ e)
