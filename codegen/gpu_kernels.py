@@ -1,0 +1,390 @@
+"""GPU kernels of a group: LLVM text in three thread patterns, chosen by the schedule's lane axis.
+
+    flat     no reductions: a thread per point, grid-stride; 128-bit accesses along the lane axis as far as the host
+             says (`vectors` per row of the lane axis), single elements for the rest
+    rows     the lane axis is reduced: `team` threads share a row, a warp or the whole block; a thread takes each
+             team-th element; states meet by shuffles, then by shared memory, warps in order
+    columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
+             states meet in shared memory, in order
+
+The order of combination depends on the extents only, so results do not depend on timing: there are no atomics.
+A kernel's parameters are i64 but for the pointers; `params` says what each one is (see `codegen.gpu_launch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Loop, evaluate
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers, passes
+from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
+from tensordsl.codegen.schedule import reach
+
+THREADS = 256
+ACCESS = 16  # bytes of the widest access
+FLAT, ROWS, COLUMNS = "flat", "rows", "columns"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class GpuKernel:
+    """One kernel.  `tile`: the axis whose position says which part of the local index space is reduced, or ""."""
+
+    name: str
+    group: Group
+    schedule: Schedule
+    pattern: str
+    tile: str
+    vector: int  # elements of a wide access (flat), else 1
+    buffers: tuple[Buffer, ...]
+    params: tuple[tuple[Any, ...], ...]
+    text: str = field(repr=False)
+    declarations: frozenset[str] = field(repr=False)
+    functions: dict[str, str] = field(repr=False)
+
+
+def kernel(group: Group, schedule: Schedule, name: str, tile: str = "") -> GpuKernel:
+    """The kernel of a group.  With a `tile` axis, the one pass covers `tile` (a parameter) positions from there on."""
+    return _Emitter(group, schedule, name, tile).run()
+
+
+def module_text(kernels: Sequence[GpuKernel]) -> str:
+    """One LLVM module, for NVPTX once it has the triple."""
+    declarations = sorted({d for k in kernels for d in k.declarations})
+    functions = {name: text for k in kernels for name, text in k.functions.items()}
+    notes = []
+    for k in kernels:
+        # A block per multiprocessor: else ptxas limits registers for an occupancy of its own choice, and spills.
+        notes += [f'!{{ptr @{k.name}, !"maxntidx", i32 {THREADS}}}', f'!{{ptr @{k.name}, !"minctasm", i32 1}}']
+    numbered = [f"!{n} = {note}" for n, note in enumerate(notes)]
+    listing = f"!nvvm.annotations = !{{{', '.join(f'!{n}' for n in range(len(notes)))}}}"
+    return "\n".join([*declarations, *functions.values(), *(k.text for k in kernels), listing, *numbered, ""])
+
+
+def flat_vector(group: Group) -> int:
+    """Elements of a wide access: all operands' elements of one thread fit ACCESS bytes."""
+    ins, outs = buffers(group)
+    return max(1, ACCESS // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
+
+
+def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
+    """May neighbours along the lane axis be one access, if they are adjacent in memory?"""
+    rest = entries[:-1]
+    return bool(entries) and entries[-1] == lane and lane not in rest and all(isinstance(m, str) or m == 0 for m in rest)
+
+
+class _Emitter:
+    def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
+        self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
+        self.code = GpuCode()
+        self.steps = passes(group)
+        self.lane = schedule.lane
+        has_local = any(p.local for p in self.steps)
+        self.pattern = FLAT if not has_local else COLUMNS if self.lane in group.parallel else ROWS
+        ins, outs = buffers(group)
+        self.buffers = tuple({id(b): b for b in [*ins, *outs]}.values())
+        self.number = {id(b): k for k, b in enumerate(self.buffers)}
+        self.written = {id(b) for b in outs}
+        self.params: dict[tuple[Any, ...], str] = {("pointer", k): f"%p{k}" for k in range(len(self.buffers))}
+        self.status = self.param("status")
+        self.position: dict[str, str] = {}
+        self.env: Env = {}  # of the point, or of the row where there are local axes
+        self.vector = flat_vector(group) if self.pattern == FLAT and self.lane else 1
+        count = sum(v.op in MATH for v in reach(group.roots))
+        self.in_place = count <= IN_PLACE
+        self.results: dict[int, list[Val]] = {}
+        for v in walk(group.roots):
+            if v.op == "result":
+                self.results.setdefault(id(v.args[0]), []).append(v)
+
+    def run(self) -> GpuKernel:
+        {FLAT: self._flat, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
+        c = self.code
+        c.do("ret void")
+        kinds = []
+        for key, p in self.params.items():
+            if key[0] == "pointer":
+                reads = "" if id(self.buffers[key[1]]) in self.written else " readonly"
+                kinds.append(f"ptr{GLOBAL} noalias{reads} {p}")
+            else:
+                kinds.append(f"ptr{GLOBAL} noalias {p}" if key == ("status",) else f"i64 {p}")
+        head = f"define ptx_kernel void @{self.name}({', '.join(kinds)}) nounwind {{"
+        text = "".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n"
+        declared, pattern = frozenset(c.declarations.values()), self.pattern
+        return GpuKernel(
+            self.name, self.group, self.schedule, pattern, self.tile, self.vector, self.buffers, tuple(self.params),
+            text, declared, c.functions,
+        )  # fmt: skip
+
+    # -- parameters, positions
+    def param(self, *key: Any) -> str:
+        return self.params.setdefault(key, f"%p{len(self.params)}")
+
+    def extent(self, extent: Any) -> str:
+        return str(extent) if isinstance(extent, int) else self.param("extent", extent)
+
+    def length(self, axis: str) -> str:
+        return self.extent(self.group.extents[axis])
+
+    def thread(self) -> tuple[str, str, str, str]:
+        """(thread, threads of a block, block, blocks) as i64."""
+        c = self.code
+        names = ("tid.x", "ntid.x", "ctaid.x", "nctaid.x")
+        a, b, d, e = (c.op(f"zext i32 {c.register(n)} to i64") for n in names)
+        return a, b, d, e
+
+    def decompose(self, number: str, axes: Sequence[str], lengths: Sequence[str]) -> None:
+        """Positions along `axes`, the last one fastest, of a point's number."""
+        c = self.code
+        for k in range(len(axes) - 1, -1, -1):
+            if k == 0:
+                self.position[axes[k]] = number
+            elif lengths[k] == "1":
+                self.position[axes[k]] = "0"
+            else:
+                self.position[axes[k]] = c.arith("urem", number, lengths[k])
+                number = c.arith("udiv", number, lengths[k])
+
+    # -- memory
+    def address(self, buffer: Buffer, entries: Sequence[Any], indices: Sequence[str], unit: bool = False) -> str:
+        """Of one element; `unit`: the stride along the lane axis is 1."""
+        c, k, offset = self.code, self.number[id(buffer)], "0"
+        for d, m in enumerate(entries):
+            if m == 0 and not isinstance(m, tuple):
+                continue
+            at = self.position[m] if isinstance(m, str) else self.clamped(indices[m[1]], buffer.shape[d])
+            if not (unit and m == self.lane):
+                at = c.arith("mul", at, self.param("stride", k, d)) if at != "0" else "0"
+            offset = at if offset == "0" else offset if at == "0" else c.arith("add", offset, at)
+        return c.at(self.param("pointer", k), buffer.type, offset)
+
+    def clamped(self, index: str, extent: Any) -> str:
+        """NumPy's meaning of negative indices; one out of range is flagged and replaced by a valid one."""
+        c, n = self.code, self.extent(extent)
+        wrapped = c.op(f"select i1 {c.test('slt', index, 0)}, i64 {c.arith('add', index, n)}, i64 {index}")
+        bad = c.test("uge", wrapped, n)
+        c.when(bad, lambda: c.do(f"store i64 1, ptr{GLOBAL} {self.status}, align 8"))
+        return c.op(f"select i1 {bad}, i64 0, i64 {wrapped}")
+
+    def values(self, roots: Sequence[Val], env: Env) -> None:
+        evaluate(self.code, roots, env, lambda v: self.leaf(v, env), self.in_place)
+
+    def leaf(self, v: Val, env: Env) -> str:
+        if v.op == "index":
+            return self.position[v.attr]
+        if v.op == "extent":
+            return self.extent(v.attr)
+        assert v.op == "load", v.op
+        indices = [self._as_int64(a, env) for a in v.args]
+        return self.code.load(self.address(*v.attr, indices), v.type)
+
+    def _as_int64(self, index: Val, env: Env) -> str:
+        x, size = env[id(index)], ITEMSIZE[index.type]
+        if size == 8:
+            return x
+        return self.code.op(f"{'zext' if index.type[0] == 'u' else 'sext'} i{8 * size} {x} to i64")
+
+    def store(self, o: Out, env: Env) -> None:
+        self.values([o.value], env)
+        self.code.store(env[id(o.value)], self.address(o.buffer, o.map, ()), o.buffer.type)
+
+    def _stores(self, outs: Sequence[Out], env: Env, condition: str) -> None:
+        """Of values that `env` has, by the threads for which the condition holds; "" is all."""
+
+        def body() -> None:
+            for o in outs:
+                self.store(o, env)
+
+        if outs and condition:
+            self.code.when(condition, body)
+        else:
+            body()
+
+    # -- flat
+    def _flat(self) -> None:
+        c = self.code
+        tid, ntid, cta, ncta = self.thread()
+        first, step = c.arith("add", c.arith("mul", cta, ntid), tid), c.arith("mul", ntid, ncta)
+        outer = [a for a in self.group.parallel if a != self.lane]
+        axes, lengths = [*outer, self.lane] if self.lane else outer, [self.length(a) for a in outer]
+        done = "0"
+        if self.vector > 1:
+            vectors = self.param("vectors")
+            loop = Loop(c, first, c.product([*lengths, vectors]))
+            self.decompose(loop.index, axes, [*lengths, vectors])
+            self.position[self.lane] = c.arith("mul", self.position[self.lane], self.vector)
+            self._wide()
+            loop.end(step)
+            done = c.arith("mul", vectors, self.vector)
+        rest = [c.arith("sub", self.length(self.lane), done)] if self.lane else []
+        loop = Loop(c, first, c.product([*lengths, *rest]))
+        self.decompose(loop.index, axes, [*lengths, *rest])
+        if done != "0":
+            self.position[self.lane] = c.arith("add", self.position[self.lane], done)
+        env: Env = {}
+        for o in self.group.outs:
+            self.values([o.value], env)
+        for o in self.group.outs:
+            self.store(o, env)
+        loop.end(step)
+
+    def _wide(self) -> None:
+        """`vector` points side by side: what the lane axis does not change is shared."""
+        c, base, n = self.code, self.position[self.lane], self.vector
+        common: Env = {}
+        self.values([v for v in walk(self.group.roots) if self.lane not in v.axes], common)
+        lanes: list[Env] = [dict(common) for _ in range(n)]
+        for v in walk(self.group.roots):
+            if v.op == "load" and is_wide(v.attr[1], self.lane):
+                loaded = c.load_many(self.address(*v.attr, (), unit=True), v.type, n)
+                for env, x in zip(lanes, loaded, strict=True):
+                    env[id(v)] = x
+        for k, env in enumerate(lanes):
+            self.position[self.lane] = base if k == 0 else c.arith("add", base, k)
+            self.values(self.group.roots, env)
+        for o in self.group.outs:
+            self.position[self.lane] = base
+            if is_wide(o.map, self.lane):
+                address = self.address(o.buffer, o.map, (), unit=True)
+                c.store_many([env[id(o.value)] for env in lanes], address, o.buffer.type)
+                continue
+            for k, env in enumerate(lanes):
+                self.position[self.lane] = base if k == 0 else c.arith("add", base, k)
+                self.store(o, env)
+
+    # -- rows
+    def _rows(self) -> None:
+        c = self.code
+        tid, ntid, cta, ncta = self.thread()
+        team = self.param("team")
+        self.member, self.threads = c.arith("and", tid, c.arith("sub", team, 1)), team
+        per = c.arith("udiv", ntid, team)
+        first = c.arith("add", c.arith("mul", cta, per), c.arith("udiv", tid, team))
+        self.warp, self.warps = c.arith("lshr", tid, 5), c.arith("lshr", ntid, 5)
+        self.in_warp, self.wide = c.arith("and", tid, WARP - 1), c.test("ugt", team, WARP)
+        axes = self.group.parallel
+        lengths = [self.length(a) for a in axes]
+        loop = Loop(c, first, c.product(lengths))
+        self.decompose(loop.index, axes, lengths)
+        for p in self.steps:
+            self._pass(p, c.test("eq", self.member, 0), "")
+        loop.end(c.arith("mul", per, ncta))
+
+    def _meet_rows(self, f: Fold, state: list[str]) -> list[str]:
+        """The team's states as one, in all its threads."""
+        c = self.code
+        for mask in (16, 8, 4, 2, 1):
+            other = [c.shuffle(x, t, mask) for t, x in zip(f.state, state, strict=True)]
+            state = f.apply(c, "combine", state, other)
+        block, join, before = c.label("block"), c.label("join"), c.block
+        c.do(f"br i1 {self.wide}, label %{block}, label %{join}")
+        c.place(block)
+        met = self._meet_in_memory(f, state, self.warp, self.warps, None, THREADS // WARP, c.test("eq", self.in_warp, 0))
+        after = c.block
+        c.do(f"br label %{join}")
+        c.place(join)
+        kinds = [k for k, _ in f.identity]
+        return [
+            c.op(f"phi {k} [ {x}, %{before} ], [ {y}, %{after} ]")
+            for k, x, y in zip(kinds, state, met, strict=True)
+        ]
+
+    def _meet_in_memory(
+        self, f: Fold, state: list[str], slot: str, count: str, column: str | None, size: int, writes: str | None
+    ) -> list[str]:
+        """States through shared memory: slot `slot` of each of `count` writers (of this `column`), combined in order."""
+        c = self.code
+        cells = [c.cells(self.name, t, size) for t in f.state]
+
+        def write() -> None:
+            for cell, t, x in zip(cells, f.state, state, strict=True):
+                c.store(x, c.at(cell, t, slot, SHARED), t, SHARED)
+
+        if writes is None:
+            write()
+        else:
+            c.when(writes, write)
+        c.barrier()
+        loop = Loop(c, "0", count, f.identity)
+        at = loop.index if column is None else c.arith("add", c.arith("mul", loop.index, WARP), column)
+        other = [c.load(c.at(cell, t, at, SHARED), t, SHARED) for cell, t in zip(cells, f.state, strict=True)]
+        loop.end(1, f.apply(c, "combine", loop.values, other))
+        c.barrier()  # before anybody writes to the cells again
+        return loop.values
+
+    # -- columns
+    def _columns(self) -> None:
+        c = self.code
+        tid, ntid, cta, ncta = self.thread()
+        self.x, self.tid = c.arith("and", tid, WARP - 1), tid
+        self.member, self.threads = c.arith("lshr", tid, 5), c.arith("lshr", ntid, 5)
+        width = self.length(self.lane)
+        tiles = c.arith("lshr", c.arith("add", width, WARP - 1), 5)
+        outer = [a for a in self.group.parallel if a != self.lane]
+        lengths = [self.length(a) for a in outer]
+        loop = Loop(c, cta, c.product([*lengths, tiles]))
+        self.decompose(loop.index, [*outer, self.lane], [*lengths, tiles])
+        column = c.arith("add", c.arith("mul", self.position[self.lane], WARP), self.x)
+        live = c.test("slt", column, width)
+        # Threads beyond the last column repeat it: all threads of a block must come to its barriers.
+        self.position[self.lane] = c.min(column, c.arith("sub", width, 1))
+        for p in self.steps:
+            self._pass(p, c.op(f"and i1 {live}, {c.test('eq', self.member, 0)}"), live)
+        loop.end(ncta)
+
+    # -- passes
+    def _pass(self, p: Pass, row_stores: str, point_stores: str) -> None:
+        c = self.code
+        if not p.local:
+            self.values([o.value for o in p.outs], self.env)  # by all threads: they agree
+            self._stores(p.outs, self.env, row_stores)
+            return
+        folds, lengths = [Fold(v) for v in p.reduces], [self.length(a) for a in p.local]
+        roots = [a for f in folds for a in f.value.args] + [o.value for o in p.outs]
+        self.values([v for v in reach(roots, lambda v: v.op == "result") if not v.axes & set(p.local)], self.env)
+        total, low = c.product(lengths), "0"
+        if self.tile:
+            size = self.param("tile")
+            low = c.arith("mul", self.position[self.tile], size)
+            total = c.min(c.arith("add", low, size), total)
+        states = self._sweep(p, folds, lengths, low, total, point_stores)
+        for f in folds:
+            state, states = states[: len(f.state)], states[len(f.state) :]
+            if self.pattern == ROWS:
+                state = self._meet_rows(f, state)
+            else:
+                state = self._meet_in_memory(f, state, self.tid, self.threads, self.x, THREADS, None)
+            finished = f.apply(c, "finish", state)
+            for v in self.results.get(id(f.value), []):
+                self.env[id(v)] = finished[v.attr]
+
+    def _sweep(
+        self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str
+    ) -> list[str]:
+        """A thread's states over its part of [low, high): partial states of `block` steps, which keeps sums accurate."""
+        c = self.code
+        identity = [x for f in folds for x in f.identity]
+        span = c.arith("mul", self.threads, self.schedule.block) if folds else ""
+        if folds:
+            outer = Loop(c, low, high, identity)
+            low, high = outer.index, c.min(c.arith("add", outer.index, span), high)
+        inner = Loop(c, c.arith("add", low, self.member), high, identity)
+        self.decompose(inner.index, p.local, lengths)
+        env, after, rest = dict(self.env), [], inner.values
+        for f in folds:
+            state, rest = rest[: len(f.state)], rest[len(f.state) :]
+            self.values(f.value.args, env)
+            after += f.apply(c, "step", state, [env[id(a)] for a in f.value.args])
+        self.values([o.value for o in p.outs], env)
+        self._stores(p.outs, env, stores)
+        inner.end(self.threads, after)
+        if not folds:
+            return []
+        totals, whole, part = [], outer.values, inner.values
+        for f in folds:
+            n = len(f.state)
+            totals += f.apply(c, "combine", whole[:n], part[:n])
+            whole, part = whole[n:], part[n:]
+        outer.end(span, totals)
+        return outer.values

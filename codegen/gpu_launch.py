@@ -1,0 +1,198 @@
+"""From arrays to launches: grid, block and arguments of a plan's kernels.
+
+Operands are described by address, shape and strides in elements; nothing here touches memory.  All choices depend on
+shapes and strides only, so that the order of every sum does too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tensordsl.codegen.gpu_kernels import COLUMNS, FLAT, THREADS, GpuKernel, is_wide
+from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
+from tensordsl.codegen.group import Buffer
+from tensordsl.codegen.scalar import ITEMSIZE, Val, walk
+
+WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
+WARP_BLOCK = 128  # threads of a block whose warps have rows of their own
+MAX_TILES = 1024
+MIN_TILE = 4096  # elements of a tile of a full reduction
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array on the device; strides in elements."""
+
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    kernel: GpuKernel
+    grid: int
+    block: int
+    arguments: tuple[int, ...]
+
+
+def extents(plan: GpuPlan, operands: Mapping[str, Operand], known: Mapping[Any, int] | None = None) -> dict[Any, int]:
+    """Every extent of the plan by its symbol; `known`: those that no operand has.  AssertionError if shapes disagree."""
+    result: dict[Any, int] = dict(known or {})
+    temporary = {id(t) for t in plan.temporaries}
+    for k in plan.kernels:
+        for b in k.buffers:
+            if id(b) in temporary:
+                continue
+            for e, n in zip(b.shape, operands[b.name].shape, strict=True):
+                assert result.setdefault(e, n) == n and (e == n or not isinstance(e, int)), (b.name, e, n)
+    if plan.temporaries:
+        size = _local_size(plan.kernels[0], result)
+        result[TILES] = max(1, -(-size // tile_size(size)))
+    return result
+
+
+def tile_size(size: int) -> int:
+    """Elements of a tile: at most MAX_TILES of them, none smaller than MIN_TILE."""
+    return max(MIN_TILE, -(-size // MAX_TILES))
+
+
+def launches(
+    plan: GpuPlan,
+    operands: Mapping[str, Operand],
+    lengths: Mapping[Any, int],
+    status: int,
+    *,
+    multiprocessors: int = 132,
+) -> list[Launch]:
+    """The launches of a plan; operands by buffer name, temporaries included."""
+    return [_launch(k, operands, lengths, status, multiprocessors) for k in plan.kernels]
+
+
+def reads_nothing(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
+    """Does an indexed load have an empty source but points to be computed?  Such a plan must not run: any index is out
+    of range, and there is no element to read instead."""
+    for k in plan.kernels:
+        if any(_length(e, lengths) == 0 for e in k.group.extents.values()):
+            continue
+        for v in walk(k.group.roots):
+            if v.op == "load" and any(_length(e, lengths) == 0 for e in v.attr[0].shape):
+                return True
+    return False
+
+
+def _length(extent: Any, lengths: Mapping[Any, int]) -> int:
+    return extent if isinstance(extent, int) else lengths[extent]
+
+
+def _local_size(k: GpuKernel, lengths: Mapping[Any, int]) -> int:
+    size = 1
+    for a, e in k.group.extents.items():
+        if a not in k.group.parallel:
+            size *= _length(e, lengths)
+    return size
+
+
+def _launch(
+    k: GpuKernel, operands: Mapping[str, Operand], lengths: Mapping[Any, int], status: int, multiprocessors: int
+) -> Launch:
+    used = [operands[b.name] for b in k.buffers]
+    axes = {a: _length(e, lengths) for a, e in k.group.extents.items()}
+    used, axes = _collapsed(k, used, axes)
+    values: dict[str, int] = {}
+    points = 1
+    for a in k.group.parallel:
+        points *= axes[a]
+    local = _local_size(k, lengths)
+    if k.pattern == FLAT:
+        vectors = _vectors(k, used, axes)
+        values["vectors"] = vectors
+        blocks, block = -(-points // (THREADS * (k.vector if vectors else 1))), THREADS
+    elif k.pattern == COLUMNS:
+        width = axes[k.schedule.lane]
+        blocks, block = points // max(width, 1) * -(-width // 32), THREADS
+    else:
+        length = tile_size(local) if k.tile else local
+        is_warp = length <= WARP_ROWS and bool(k.group.parallel)
+        block = WARP_BLOCK if is_warp else THREADS
+        values["team"] = 32 if is_warp else THREADS
+        blocks = -(-points * values["team"] // block)
+    values["tile"] = tile_size(local)
+    grid = max(1, min(blocks, multiprocessors * (2048 // block)))
+    arguments = tuple(_argument(k, p, used, axes, lengths, values, status) for p in k.params)
+    return Launch(k, grid, block, arguments)
+
+
+def _argument(
+    k: GpuKernel,
+    p: tuple[Any, ...],
+    used: list[Operand],
+    axes: Mapping[str, int],
+    lengths: Mapping[Any, int],
+    values: Mapping[str, int],
+    status: int,
+) -> int:
+    if p[0] == "pointer":
+        return used[p[1]].address
+    if p[0] == "stride":
+        return used[p[1]].strides[p[2]]
+    if p[0] == "extent":
+        changed = [axes[a] for a, e in k.group.extents.items() if e == p[1]]
+        return changed[0] if changed else _length(p[1], lengths)
+    return status if p[0] == "status" else values[p[0]]
+
+
+def _vectors(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> int:
+    """Wide accesses per row of the lane axis; 0 where an operand is not made for them."""
+    if k.vector == 1:
+        return 0
+    lane = k.schedule.lane
+    for b, entries in _uses(k):
+        if not is_wide(entries, lane):
+            continue
+        o, width = used[_number(k, b)], k.vector
+        if o.address % (width * ITEMSIZE[b.type]) or (o.strides[-1] != 1 and o.shape[-1] > 1):
+            return 0
+        if any(s % width for s, n in zip(o.strides[:-1], o.shape[:-1], strict=True) if n > 1):
+            return 0
+    return axes[lane] // k.vector
+
+
+def _uses(k: GpuKernel) -> list[tuple[Buffer, tuple[Any, ...]]]:
+    loads = [v.attr for v in walk(k.group.roots) if v.op == "load"]
+    return [*loads, *((o.buffer, o.map) for o in k.group.outs)]
+
+
+def _number(k: GpuKernel, buffer: Buffer) -> int:
+    return next(n for n, b in enumerate(k.buffers) if b is buffer)
+
+
+def _collapsed(
+    k: GpuKernel, used: list[Operand], axes: dict[str, int]
+) -> tuple[list[Operand], dict[str, int]]:
+    """An elementwise kernel over contiguous operands as one long row: the outer axes become 1."""
+    order = [a for a in k.group.parallel if a != k.schedule.lane] + [k.schedule.lane]
+    varies = any(v.op in ("index", "extent") or v.args and v.op == "load" for v in walk(k.group.roots))
+    symbols = [e for e in k.group.extents.values() if not isinstance(e, int)]
+    if k.pattern != FLAT or len(order) < 2 or varies or len(set(symbols)) < len(k.group.extents):
+        return used, axes
+    uses = [(b, m) for b, m in _uses(k) if m]
+    if any(list(m) != order or not _is_contiguous(used[_number(k, b)]) for b, m in uses):
+        return used, axes
+    size = 1
+    for n in axes.values():
+        size *= n
+    axes = {**dict.fromkeys(axes, 1), k.schedule.lane: size}
+    shape = (*[1] * (len(order) - 1), size)
+    return [replace(o, shape=shape, strides=(0,) * (len(order) - 1) + (1,)) if o.shape else o for o in used], axes
+
+
+def _is_contiguous(o: Operand) -> bool:
+    expected = 1
+    for n, s in zip(reversed(o.shape), reversed(o.strides), strict=True):
+        if n != 1 and s != expected:
+            return False
+        expected *= n
+    return True

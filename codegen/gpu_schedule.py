@@ -1,0 +1,104 @@
+"""The GPU's choices for a group: the axis of neighbouring threads, threads that share a row, and a second stage.
+
+A full reduction (no parallel axis) has nothing for blocks to share but its one row: `stages` rewrites it as two groups,
+partial states of the tiles and the same reducer over those.  Neither kernel knows of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tensordsl.codegen.gpu_kernels import FLAT, THREADS, GpuKernel, kernel, module_text
+from tensordsl.codegen.group import Buffer, Group, Out, Reducer, Schedule, passes
+from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.codegen.schedule import lane_axis, reach
+
+STEPS = 32  # of a thread's partial state
+COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns
+TILES, TILE_AXIS = "tiles", "tile"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class GpuPlan:
+    """A group's kernels in the order of their launches, the buffers between them, and the module that holds them."""
+
+    group: Group
+    kernels: tuple[GpuKernel, ...]
+    temporaries: tuple[Buffer, ...]
+    text: str
+
+
+def schedule(group: Group) -> Schedule:
+    """`width`: threads that share a row (rows: at most; the host may choose a warp), or a column."""
+    if not group.extents:
+        return Schedule("", (1,))
+    lane, steps = lane_axis(group), passes(group)
+    local = any(p.local for p in steps)
+    width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
+    return Schedule(lane, (width,) * len(steps), STEPS)
+
+
+def plan(group: Group, name: str = "") -> GpuPlan:
+    """The kernels of a group, called `name` (by default the group's), or `name_1` and `name_2` if there are two stages."""
+    name = name or group.name
+    if group.parallel or len([p for p in passes(group) if p.local]) != 1:
+        one = kernel(group, schedule(group), name)
+        return GpuPlan(group, (one,), (), module_text([one]))
+    first, second = stages(group)
+    kernels = (
+        kernel(first, schedule(first), name + "_1", TILE_AXIS),
+        kernel(second, schedule(second), name + "_2"),
+    )
+    return GpuPlan(group, kernels, tuple(o.buffer for o in first.outs), module_text(kernels))
+
+
+def stages(group: Group) -> tuple[Group, Group]:
+    """A full reduction of one pass as two groups, with buffers of partial states in between."""
+    (step,) = (p for p in passes(group) if p.local)
+    assert not group.parallel and not step.outs, "an output over elements needs a group of its own"
+    b, last, outs, results = Builder(), Builder(), [], {}
+    for k, r in enumerate(step.reduces):
+        reducer, axes = r.attr
+        types = reducer.state(r.type)
+        cells = [Buffer(f"state{k}_{n}", t, (TILES,)) for n, t in enumerate(types)]
+        partial = b.reduce(_unfinished(reducer), axes, *r.args)
+        outs += [Out(cell, (TILE_AXIS,), v) for cell, v in zip(cells, partial, strict=True)]
+        states = [last.load(cell, TILE_AXIS) for cell in cells]
+        results[id(r)] = last.reduce(_combining(reducer, r.type), (TILE_AXIS,), *states)
+    extents = {TILE_AXIS: TILES, **{a: group.extents[a] for a in step.local}}
+    first = Group(group.name + "_1", extents, (TILE_AXIS,), tuple(outs))
+    values: dict[int, Val] = {}
+    for v in reach(group.roots, lambda v: v.op == "result"):
+        if v.op == "result":
+            values[id(v)] = results[id(v.args[0])][v.attr]
+        else:
+            values[id(v)] = last.make(v.op, v.type, [values[id(a)] for a in v.args], v.attr, v.axes)
+    rest = tuple(Out(o.buffer, o.map, values[id(o.value)]) for o in group.outs)
+    return first, Group(group.name + "_2", {TILE_AXIS: TILES}, (), rest)
+
+
+@lru_cache(maxsize=64)
+def _unfinished(reducer: Reducer) -> Reducer:
+    """The same reduction; its results are the states."""
+    return Reducer(reducer.name, reducer.state, reducer.identity, reducer.step, reducer.combine)
+
+
+@lru_cache(maxsize=64)
+def _combining(reducer: Reducer, types: tuple[str, ...]) -> Reducer:
+    """Reduces states of a reduction over arguments of `types`."""
+
+    def identity(states: tuple[str, ...]) -> tuple[Any, ...]:
+        return reducer.identity(types)
+
+    def result(states: tuple[str, ...]) -> tuple[str, ...]:
+        return reducer.result(types)
+
+    return Reducer(
+        reducer.name, lambda states: states, identity, reducer.combine, reducer.combine, reducer.finish, result
+    )
+
+
+def is_elementwise(k: GpuKernel) -> bool:
+    return k.pattern == FLAT

@@ -1,0 +1,232 @@
+"""What GPU kernels are written with: loops with carried values, memory in address spaces, shuffles, barriers, reducers.
+
+One thread's scalars (W = 1 of `codegen.text`), for LLVM's NVPTX and, by another definition of the few intrinsics of the
+machine, for the simulator.  Positions and extents are i64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from tensordsl.codegen.code import Code, constant, llvm_type, memory_type
+from tensordsl.codegen.group import Reducer, region
+from tensordsl.codegen.math import complete
+from tensordsl.codegen.scalar import ARITY, ITEMSIZE, MATH, Builder, Val
+from tensordsl.codegen.schedule import reach
+from tensordsl.codegen.text import emit
+
+Env = dict[int, str]
+GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
+WARP = 32
+BARRIER = "llvm.nvvm.barrier.cta.sync.aligned.all"
+SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"
+REGISTERS = "llvm.nvvm.read.ptx.sreg."
+IN_PLACE = 4  # mathematical functions expanded where they are used; a kernel with more of them calls all
+
+
+class GpuCode(Code):
+    """One kernel's body."""
+
+    def __init__(self, prefix: str = "v") -> None:
+        super().__init__(prefix, isa="")
+        self.shared: list[str] = []  # definitions of shared memory
+
+    # -- integers
+    def arith(self, op: str, x: object, y: object, kind: str = "i64") -> str:
+        return self.op(f"{op} {kind} {x}, {y}")
+
+    def test(self, condition: str, x: object, y: object, kind: str = "i64") -> str:
+        return self.op(f"icmp {condition} {kind} {x}, {y}")
+
+    def min(self, x: object, y: object) -> str:
+        return self.intrinsic("smin", "int64", 1, str(x), str(y))
+
+    def product(self, factors: Iterable[str]) -> str:
+        result = "1"
+        for f in factors:
+            result = f if result == "1" else result if f == "1" else self.arith("mul", result, f)
+        return result
+
+    # -- the machine
+    def register(self, name: str) -> str:
+        """A special register (`tid.x`, ...) as i32."""
+        symbol = REGISTERS + name
+        self.declarations.setdefault(symbol, f"declare i32 @{symbol}()")
+        return self.call(symbol, "i32")
+
+    def barrier(self) -> None:
+        """All threads of the block."""
+        self.declarations.setdefault(BARRIER, f"declare void @{BARRIER}(i32)")
+        self.do(f"call void @{BARRIER}(i32 0)")
+
+    def shuffle(self, value: str, dtype: str, mask: int) -> str:
+        """The value of the warp's lane (own lane xor mask); all 32 lanes must call."""
+        self.declarations.setdefault(SHUFFLE, f"declare i32 @{SHUFFLE}(i32, i32, i32, i32)")
+
+        def word(x: str) -> str:
+            return self.call(SHUFFLE, "i32", "i32 -1", f"i32 {x}", f"i32 {mask}", "i32 31")
+
+        size, t = ITEMSIZE[dtype], llvm_type(dtype)
+        if dtype == "bool":
+            return self.op(f"trunc i32 {word(self.op(f'zext i1 {value} to i32'))} to i1")
+        if size < 4:
+            return self.op(f"trunc i32 {word(self.op(f'zext {t} {value} to i32'))} to {t}")
+        bits = f"i{8 * size}"
+        if t != bits:
+            value = self.op(f"bitcast {t} {value} to {bits}")
+        if size == 4:
+            value = word(value)
+        else:
+            low = self.op(f"zext i32 {word(self.op(f'trunc i64 {value} to i32'))} to i64")
+            high = self.op(f"trunc i64 {self.arith('lshr', value, 32)} to i32")
+            high = self.arith("shl", self.op(f"zext i32 {word(high)} to i64"), 32)
+            value = self.arith("or", low, high)
+        return value if t == bits else self.op(f"bitcast {bits} {value} to {t}")
+
+    # -- memory
+    def at(self, pointer: str, dtype: str, index: str, space: str = GLOBAL) -> str:
+        return self.op(f"getelementptr {memory_type(dtype)}, ptr{space} {pointer}, i64 {index}")
+
+    def load(self, pointer: str, dtype: str, space: str = GLOBAL) -> str:
+        value = self.op(f"load {memory_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
+        return self.op(f"icmp ne i8 {value}, 0") if dtype == "bool" else value
+
+    def store(self, value: str, pointer: str, dtype: str, space: str = GLOBAL) -> None:
+        if dtype == "bool":
+            value = self.op(f"zext i1 {value} to i8")
+        self.do(f"store {memory_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
+
+    def load_many(self, pointer: str, dtype: str, count: int) -> list[str]:
+        """`count` adjacent elements by one access, aligned to its size."""
+        kind = memory_type(dtype, count)
+        packed = self.op(f"load {kind}, ptr{GLOBAL} {pointer}, align {count * ITEMSIZE[dtype]}")
+        values = [self.op(f"extractelement {kind} {packed}, i32 {k}") for k in range(count)]
+        return [self.op(f"icmp ne i8 {x}, 0") for x in values] if dtype == "bool" else values
+
+    def store_many(self, values: list[str], pointer: str, dtype: str) -> None:
+        kind, packed = memory_type(dtype, len(values)), "poison"
+        for k, x in enumerate(values):
+            if dtype == "bool":
+                x = self.op(f"zext i1 {x} to i8")
+            packed = self.op(f"insertelement {kind} {packed}, {memory_type(dtype)} {x}, i32 {k}")
+        self.do(f"store {kind} {packed}, ptr{GLOBAL} {pointer}, align {len(values) * ITEMSIZE[dtype]}")
+
+    def cells(self, name: str, dtype: str, count: int) -> str:
+        """Shared memory of the block, `count` elements."""
+        symbol = f"@{name}_shared{len(self.shared)}"
+        self.shared.append(f"{symbol} = internal addrspace(3) global [{count} x {memory_type(dtype)}] undef, align 16\n")
+        return symbol
+
+    # -- control
+    def when(self, condition: str, body: Callable[[], None]) -> None:
+        yes, done = self.label("when"), self.label("done")
+        self.do(f"br i1 {condition}, label %{yes}, label %{done}")
+        self.place(yes)
+        body()
+        self.do(f"br label %{done}")
+        self.place(done)
+
+
+class Loop:
+    """for index in range(first, limit, step): carried values are `values` inside, and behind the loop."""
+
+    def __init__(self, code: GpuCode, first: str, limit: str, carried: Iterable[tuple[str, str]] = ()) -> None:
+        self.code, self.carried, self.entry = code, list(carried), code.block
+        self.first, self.index = first, code.tmp()
+        self.values = [code.tmp() for _ in self.carried]
+        self.head, body, self.done = code.label("loop"), code.label("body"), code.label("done")
+        code.do(f"br label %{self.head}")
+        code.place(self.head)
+        self.position = len(code.lines)  # of the phis, which name the last block of the body
+        code.lines.append("")
+        more = code.test("slt", self.index, limit)
+        code.do(f"br i1 {more}, label %{body}, label %{self.done}")
+        code.place(body)
+
+    def end(self, step: object, values: Iterable[str] = ()) -> None:
+        code = self.code
+        following = code.arith("add", self.index, step)
+        phis = [f"  {self.index} = phi i64 [ {self.first}, %{self.entry} ], [ {following}, %{code.block} ]"]
+        for name, (kind, start), x in zip(self.values, self.carried, values, strict=True):
+            phis.append(f"  {name} = phi {kind} [ {start}, %{self.entry} ], [ {x}, %{code.block} ]")
+        code.lines[self.position] = "\n".join(phis)
+        code.do(f"br label %{self.head}")
+        code.place(self.done)
+
+
+# -- scalar values
+
+
+def evaluate(code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val], str], in_place: bool = True) -> None:
+    """Emit what `env` lacks; `leaf` gives load, index and extent.  Mathematics is `complete`: right without a branch."""
+    for v in reach(roots, lambda v: id(v) in env or v.op == "result"):
+        if id(v) in env:
+            continue
+        if v.op in MATH:
+            operands = [env[id(a)] for a in v.args]
+            env[id(v)] = mathematics(code, v.op, v.type, operands, in_place)
+        elif v.op in ARITY or v.op == "const":
+            emit(code, [v], env)
+        else:
+            env[id(v)] = leaf(v)
+
+
+@lru_cache(maxsize=256)
+def _completed(name: str, dtype: str) -> tuple[tuple[Val, ...], Val]:
+    b = Builder()
+    params = tuple(b.param(f"x{k}", dtype) for k in range(ARITY[name]))
+    return params, complete(b, name, *params)
+
+
+def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], in_place: bool) -> str:
+    if in_place:
+        params, root = _completed(name, dtype)
+        env = {id(p): x for p, x in zip(params, operands, strict=True)}
+        evaluate(code, [root], env, _no_leaf)
+        return env[id(root)]
+    t, symbol = llvm_type(dtype), f"tds_gpu_{name}_{dtype}"
+    text, other = _definition(name, dtype, symbol)
+    code.need(other)
+    code.functions[symbol] = text
+    return code.call(symbol, t, *(f"{t} {x}" for x in operands))
+
+
+@lru_cache(maxsize=256)
+def _definition(name: str, dtype: str, symbol: str) -> tuple[str, GpuCode]:
+    body, t = GpuCode(), llvm_type(dtype)
+    operands = [f"%x{k}" for k in range(ARITY[name])]
+    result = mathematics(body, name, dtype, operands, True)
+    params = ", ".join(f"{t} {x}" for x in operands)
+    head = f"define internal {t} @{symbol}({params}) noinline nounwind {{"
+    return f"{head}\nentry:\n{body.text}\n  ret {t} {result}\n}}\n", body
+
+
+def _no_leaf(v: Val) -> str:
+    raise AssertionError(v.op)
+
+
+# -- reducers
+
+
+class Fold:
+    """A reduction's parts, applied to operands: its states are lists of operands."""
+
+    def __init__(self, value: Val) -> None:
+        reducer: Reducer = value.attr[0]
+        self.value, self.reducer, self.types = value, reducer, value.type
+        self.state = reducer.state(self.types)
+
+    @property
+    def identity(self) -> list[tuple[str, str]]:
+        """(LLVM type, constant) of each component."""
+        values = self.reducer.identity(self.types)
+        return [(llvm_type(t), constant(x, t)) for t, x in zip(self.state, values, strict=True)]
+
+    def apply(self, code: GpuCode, part: str, *operands: list[str]) -> list[str]:
+        """`step` (state, arguments), `combine` (state, state) or `finish` (state)."""
+        params, results = region(self.reducer, part, self.types)
+        flat = [x for xs in operands for x in xs]
+        env = {id(p): x for p, x in zip(params, flat, strict=True)}
+        evaluate(code, results, env, _no_leaf)
+        return [env[id(r)] for r in results]

@@ -1,0 +1,85 @@
+"""PTX text of groups by llvmlite's NVPTX backend, in memory: no GPU and no CUDA toolkit takes part.
+
+LLVM ends the process where it has no instruction for an intrinsic, so texts are checked against a list first.
+"""
+
+from __future__ import annotations
+
+import re
+from _thread import allocate_lock
+from typing import Any
+
+from tensordsl.codegen.gpu_schedule import plan
+from tensordsl.codegen.group import Group
+
+# Architecture -> the lowest PTX version that knows it (what LLVM chooses): the older, the more drivers load it.
+TARGETS = {
+    "sm_75": 63, "sm_80": 70, "sm_86": 71, "sm_89": 78, "sm_90": 78, "sm_100": 86, "sm_103": 88, "sm_110": 90,
+    "sm_120": 87, "sm_121": 88,
+}  # fmt: skip
+TRIPLE = "nvptx64-nvidia-cuda"
+
+_FLOATS, _INTEGERS = ("f32", "f64"), ("i8", "i16", "i32", "i64")
+ROUNDED = ("fma", "sqrt", "floor", "ceil", "trunc", "roundeven", "fabs", "copysign")
+INTRINSICS = frozenset(
+    [f"llvm.{name}.{t}" for name in ROUNDED for t in _FLOATS]
+    + [f"llvm.{name}.{t}" for name in ("smin", "smax", "umin", "umax") for t in _INTEGERS]
+    + [f"llvm.nvvm.read.ptx.sreg.{name}.x" for name in ("tid", "ntid", "ctaid", "nctaid")]
+    + ["llvm.nvvm.barrier.cta.sync.aligned.all", "llvm.nvvm.shfl.sync.bfly.i32"]
+)
+_CALLED = re.compile(r"@(llvm\.[\w.]+)")
+
+
+def compile_group(group: Group, target: str = "sm_80") -> str:
+    """The PTX of a group's kernels (`gpu_schedule.plan` names and orders them).
+
+    Raises ValueError for a target that is not in `TARGETS`, and for operations that have no GPU form.
+    """
+    return compile_text(plan(group).text, target)
+
+
+def compile_text(text: str, target: str = "sm_80") -> str:
+    """The PTX of a module of LLVM text.  Raises ValueError as `compile_group` does, RuntimeError if the text is wrong."""
+    if target not in TARGETS:
+        raise ValueError(f"unknown GPU architecture {target!r}: there are {', '.join(TARGETS)}")
+    check_intrinsics(text)
+    llvm, machine, layout = _machine(target)
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = TRIPLE, layout
+    _optimise(llvm, machine, module)
+    result: str = machine.emit_assembly(module)
+    return result
+
+
+def check_intrinsics(text: str) -> None:
+    """Raises ValueError unless LLVM has instructions for all that the text calls."""
+    unknown = sorted(set(_CALLED.findall(text)) - INTRINSICS)
+    if unknown:
+        raise ValueError(f"no GPU instruction for {', '.join(unknown)}")
+    if " frem " in text:
+        raise ValueError("no GPU instruction for frem")
+
+
+_machines: dict[str, tuple[Any, Any, str]] = {}
+_lock = allocate_lock()
+
+
+def _machine(target: str) -> tuple[Any, Any, str]:
+    with _lock:
+        if target not in _machines:
+            import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+            if not _machines:
+                llvm.initialize_all_targets()
+                llvm.initialize_all_asmprinters()
+            made = llvm.Target.from_triple(TRIPLE).create_target_machine(
+                cpu=target, features=f"+ptx{TARGETS[target]}", opt=3
+            )
+            _machines[target] = llvm, made, str(made.target_data)
+        return _machines[target]
+
+
+def _optimise(llvm: Any, machine: Any, module: Any) -> None:
+    options = llvm.create_pipeline_tuning_options(2)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
