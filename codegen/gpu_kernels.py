@@ -24,6 +24,7 @@ from tensordsl.codegen.schedule import reach
 
 THREADS = 256
 ACCESS = 16  # bytes of the widest access
+MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
 FLAT, ROWS, COLUMNS = "flat", "rows", "columns"
 
 
@@ -71,7 +72,9 @@ def flat_vector(group: Group) -> int:
 def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
     """May neighbours along the lane axis be one access, if they are adjacent in memory?"""
     rest = entries[:-1]
-    return bool(entries) and entries[-1] == lane and lane not in rest and all(isinstance(m, str) or m == 0 for m in rest)
+    return (
+        bool(entries) and entries[-1] == lane and lane not in rest and all(isinstance(m, str) or m == 0 for m in rest)
+    )
 
 
 class _Emitter:
@@ -93,6 +96,7 @@ class _Emitter:
         self.vector = flat_vector(group) if self.pattern == FLAT and self.lane else 1
         count = sum(v.op in MATH for v in reach(group.roots))
         self.in_place = count <= IN_PLACE
+        self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
             if v.op == "result":
@@ -177,7 +181,7 @@ class _Emitter:
             return self.extent(v.attr)
         assert v.op == "load", v.op
         indices = [self._as_int64(a, env) for a in v.args]
-        return self.code.load(self.address(*v.attr, indices), v.type)
+        return self.code.load(self.address(v.attr[0], v.attr[1], indices), v.type)
 
     def _as_int64(self, index: Val, env: Env) -> str:
         x, size = env[id(index)], ITEMSIZE[index.type]
@@ -237,7 +241,7 @@ class _Emitter:
         lanes: list[Env] = [dict(common) for _ in range(n)]
         for v in walk(self.group.roots):
             if v.op == "load" and is_wide(v.attr[1], self.lane):
-                loaded = c.load_many(self.address(*v.attr, (), unit=True), v.type, n)
+                loaded = c.load_many(self.address(v.attr[0], v.attr[1], (), unit=True), v.type, n)
                 for env, x in zip(lanes, loaded, strict=True):
                     env[id(v)] = x
         for k, env in enumerate(lanes):
@@ -280,20 +284,21 @@ class _Emitter:
         block, join, before = c.label("block"), c.label("join"), c.block
         c.do(f"br i1 {self.wide}, label %{block}, label %{join}")
         c.place(block)
-        met = self._meet_in_memory(f, state, self.warp, self.warps, None, THREADS // WARP, c.test("eq", self.in_warp, 0))
+        met = self._meet_in_memory(
+            f, state, self.warp, self.warps, None, THREADS // WARP, c.test("eq", self.in_warp, 0)
+        )
         after = c.block
         c.do(f"br label %{join}")
         c.place(join)
         kinds = [k for k, _ in f.identity]
         return [
-            c.op(f"phi {k} [ {x}, %{before} ], [ {y}, %{after} ]")
-            for k, x, y in zip(kinds, state, met, strict=True)
+            c.op(f"phi {k} [ {x}, %{before} ], [ {y}, %{after} ]") for k, x, y in zip(kinds, state, met, strict=True)
         ]
 
     def _meet_in_memory(
         self, f: Fold, state: list[str], slot: str, count: str, column: str | None, size: int, writes: str | None
     ) -> list[str]:
-        """States through shared memory: slot `slot` of each of `count` writers (of this `column`), combined in order."""
+        """States through shared memory: one of each of `count` writers (of this `column`), combined in order."""
         c = self.code
         cells = [c.cells(self.name, t, size) for t in f.state]
 
@@ -310,7 +315,8 @@ class _Emitter:
         at = loop.index if column is None else c.arith("add", c.arith("mul", loop.index, WARP), column)
         other = [c.load(c.at(cell, t, at, SHARED), t, SHARED) for cell, t in zip(cells, f.state, strict=True)]
         loop.end(1, f.apply(c, "combine", loop.values, other))
-        c.barrier()  # before anybody writes to the cells again
+        if self.single:
+            c.barrier()  # before the next row is written to the cells: other reductions' barriers do as well
         return loop.values
 
     # -- columns
@@ -359,32 +365,62 @@ class _Emitter:
             for v in self.results.get(id(f.value), []):
                 self.env[id(v)] = finished[v.attr]
 
-    def _sweep(
-        self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str
-    ) -> list[str]:
-        """A thread's states over its part of [low, high): partial states of `block` steps, which keeps sums accurate."""
+    def _sweep(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
+        """A thread's states over its part of [low, high): partial states of `block` steps keep sums accurate."""
         c = self.code
-        identity = [x for f in folds for x in f.identity]
-        span = c.arith("mul", self.threads, self.schedule.block) if folds else ""
-        if folds:
-            outer = Loop(c, low, high, identity)
-            low, high = outer.index, c.min(c.arith("add", outer.index, span), high)
-        inner = Loop(c, c.arith("add", low, self.member), high, identity)
-        self.decompose(inner.index, p.local, lengths)
-        env, after, rest = dict(self.env), [], inner.values
-        for f in folds:
-            state, rest = rest[: len(f.state)], rest[len(f.state) :]
-            self.values(f.value.args, env)
-            after += f.apply(c, "step", state, [env[id(a)] for a in f.value.args])
-        self.values([o.value for o in p.outs], env)
-        self._stores(p.outs, env, stores)
-        inner.end(self.threads, after)
         if not folds:
+            self._span(p, [], lengths, low, high, stores)
             return []
-        totals, whole, part = [], outer.values, inner.values
+        span = c.arith("mul", self.threads, self.schedule.block)
+        outer = Loop(c, low, high, [x for f in folds for x in f.identity])
+        end = c.min(c.arith("add", outer.index, span), high)
+        totals, whole, part = [], outer.values, self._span(p, folds, lengths, outer.index, end, stores)
         for f in folds:
             n = len(f.state)
             totals += f.apply(c, "combine", whole[:n], part[:n])
             whole, part = whole[n:], part[n:]
         outer.end(span, totals)
         return outer.values
+
+    def _span(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
+        """The same without partial states: several steps at a time, their loads on the way together; then the rest."""
+        c, count = self.code, MANY if self._is_light(p) else FEW
+        chunk = c.arith("mul", self.threads, count)  # a power of two
+        whole = c.arith("and", c.arith("sub", high, low), c.arith("sub", 0, chunk))
+        middle = c.arith("add", low, whole)
+        carried = [x for f in folds for x in f.identity]
+        for start, limit, n in ((low, middle, count), (middle, high, 1)):
+            loop = Loop(c, c.arith("add", start, self.member), limit, carried)
+            after = self._steps(p, folds, lengths, loop, n, stores)
+            loop.end(chunk if n > 1 else self.threads, after)
+            carried = [(kind, x) for (kind, _), x in zip(carried, loop.values, strict=True)]
+        return loop.values
+
+    def _is_light(self, p: Pass) -> bool:
+        roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
+        return not any(v.op in MATH for v in reach(roots, lambda v: id(v) in self.env or v.op == "result"))
+
+    def _steps(self, p: Pass, folds: list[Fold], lengths: list[str], loop: Loop, count: int, stores: str) -> list[str]:
+        """`count` steps of a thread from the loop's position on: all direct loads, then steps and stores in order."""
+        c, points = self.code, []
+        roots = [a for f in folds for a in f.value.args] + [o.value for o in p.outs]
+        inner = reach(roots, lambda v: id(v) in self.env or v.op == "result")
+        loads = [v for v in inner if v.op == "load" and not v.args and id(v) not in self.env]
+        for k in range(count):
+            number = loop.index if k == 0 else c.arith("add", loop.index, c.arith("mul", self.threads, k))
+            self.decompose(number, p.local, lengths)
+            env = dict(self.env)
+            self.values(loads, env)
+            points.append((env, {a: self.position[a] for a in p.local}))
+        state = loop.values
+        for env, position in points:
+            self.position |= position
+            after, rest = [], state
+            for f in folds:
+                self.values(f.value.args, env)
+                after += f.apply(c, "step", rest[: len(f.state)], [env[id(a)] for a in f.value.args])
+                rest = rest[len(f.state) :]
+            state = after
+            self.values([o.value for o in p.outs], env)
+            self._stores(p.outs, env, stores)
+        return state

@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.codegen.gpu_kernels import COLUMNS, FLAT, THREADS, GpuKernel, is_wide
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
 from tensordsl.codegen.group import Buffer
-from tensordsl.codegen.scalar import ITEMSIZE, Val, walk
+from tensordsl.codegen.scalar import ITEMSIZE, walk
 
 WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
 WARP_BLOCK = 128  # threads of a block whose warps have rows of their own
@@ -39,7 +39,7 @@ class Launch:
 
 
 def extents(plan: GpuPlan, operands: Mapping[str, Operand], known: Mapping[Any, int] | None = None) -> dict[Any, int]:
-    """Every extent of the plan by its symbol; `known`: those that no operand has.  AssertionError if shapes disagree."""
+    """Every extent of the plan by its symbol; `known`: those that no operand has.  Shapes must agree."""
     result: dict[Any, int] = dict(known or {})
     temporary = {id(t) for t in plan.temporaries}
     for k in plan.kernels:
@@ -135,13 +135,13 @@ def _argument(
     status: int,
 ) -> int:
     if p[0] == "pointer":
-        return used[p[1]].address
+        return used[int(p[1])].address
     if p[0] == "stride":
-        return used[p[1]].strides[p[2]]
+        return used[int(p[1])].strides[int(p[2])]
     if p[0] == "extent":
         changed = [axes[a] for a, e in k.group.extents.items() if e == p[1]]
         return changed[0] if changed else _length(p[1], lengths)
-    return status if p[0] == "status" else values[p[0]]
+    return status if p[0] == "status" else values[str(p[0])]
 
 
 def _vectors(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> int:
@@ -169,9 +169,7 @@ def _number(k: GpuKernel, buffer: Buffer) -> int:
     return next(n for n, b in enumerate(k.buffers) if b is buffer)
 
 
-def _collapsed(
-    k: GpuKernel, used: list[Operand], axes: dict[str, int]
-) -> tuple[list[Operand], dict[str, int]]:
+def _collapsed(k: GpuKernel, used: list[Operand], axes: dict[str, int]) -> tuple[list[Operand], dict[str, int]]:
     """An elementwise kernel over contiguous operands as one long row: the outer axes become 1."""
     order = [a for a in k.group.parallel if a != k.schedule.lane] + [k.schedule.lane]
     varies = any(v.op in ("index", "extent") or v.args and v.op == "load" for v in walk(k.group.roots))

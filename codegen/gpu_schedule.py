@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import FLAT, THREADS, GpuKernel, kernel, module_text
+from tensordsl.codegen.gpu_kernels import THREADS, GpuKernel, kernel, module_text
 from tensordsl.codegen.group import Buffer, Group, Out, Reducer, Schedule, passes
 from tensordsl.codegen.scalar import Builder, Val
 from tensordsl.codegen.schedule import lane_axis, reach
@@ -41,7 +41,7 @@ def schedule(group: Group) -> Schedule:
 
 
 def plan(group: Group, name: str = "") -> GpuPlan:
-    """The kernels of a group, called `name` (by default the group's), or `name_1` and `name_2` if there are two stages."""
+    """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages."""
     name = name or group.name
     if group.parallel or len([p for p in passes(group) if p.local]) != 1:
         one = kernel(group, schedule(group), name)
@@ -98,7 +98,3 @@ def _combining(reducer: Reducer, types: tuple[str, ...]) -> Reducer:
     return Reducer(
         reducer.name, lambda states: states, identity, reducer.combine, reducer.combine, reducer.finish, result
     )
-
-
-def is_elementwise(k: GpuKernel) -> bool:
-    return k.pattern == FLAT

@@ -115,7 +115,9 @@ class GpuCode(Code):
     def cells(self, name: str, dtype: str, count: int) -> str:
         """Shared memory of the block, `count` elements."""
         symbol = f"@{name}_shared{len(self.shared)}"
-        self.shared.append(f"{symbol} = internal addrspace(3) global [{count} x {memory_type(dtype)}] undef, align 16\n")
+        self.shared.append(
+            f"{symbol} = internal addrspace(3) global [{count} x {memory_type(dtype)}] undef, align 16\n"
+        )
         return symbol
 
     # -- control
@@ -159,7 +161,7 @@ class Loop:
 
 
 def evaluate(code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val], str], in_place: bool = True) -> None:
-    """Emit what `env` lacks; `leaf` gives load, index and extent.  Mathematics is `complete`: right without a branch."""
+    """Emit what `env` lacks; `leaf` gives load, index and extent.  Mathematics is `complete`: no branches."""
     for v in reach(roots, lambda v: id(v) in env or v.op == "result"):
         if id(v) in env:
             continue

@@ -39,14 +39,13 @@ def compile_group(group: Group, target: str = "sm_80") -> str:
 
 
 def compile_text(text: str, target: str = "sm_80") -> str:
-    """The PTX of a module of LLVM text.  Raises ValueError as `compile_group` does, RuntimeError if the text is wrong."""
+    """The PTX of a module of LLVM text.  Raises ValueError as `compile_group` does, RuntimeError for wrong text."""
     if target not in TARGETS:
         raise ValueError(f"unknown GPU architecture {target!r}: there are {', '.join(TARGETS)}")
     check_intrinsics(text)
-    llvm, machine, layout = _machine(target)
+    llvm, machine, layout = _machine(target)  # no pass manager: texts are emitted as they should run
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = TRIPLE, layout
-    _optimise(llvm, machine, module)
     result: str = machine.emit_assembly(module)
     return result
 
@@ -77,9 +76,3 @@ def _machine(target: str) -> tuple[Any, Any, str]:
             )
             _machines[target] = llvm, made, str(made.target_data)
         return _machines[target]
-
-
-def _optimise(llvm: Any, machine: Any, module: Any) -> None:
-    options = llvm.create_pipeline_tuning_options(2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)

@@ -6,8 +6,8 @@ is the caller's choice, so a kernel that lacks a barrier gives another result in
 runs until it waits, catches those after the read side.  Shared memory starts as NaN, device arrays stand between
 canaries.  What it cannot show: weak memory order, alignment faults, reads out of bounds of plain memory, speed.
 
-Kernels are text because this layer knows nothing of groups: `define ptx_kernel void @name(...)` with pointers of address
-space 1 and i64 as parameters, and the few machine intrinsics below.  One launch at a time.
+Kernels are text because this layer knows nothing of groups: `define ptx_kernel void @name(...)` with pointers of
+address space 1 and i64 as parameters, and the few machine intrinsics below.  One launch at a time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ORDERS = ("forward", "shuffled", "greedy", "reverse", "greedy forward")
 STACK, CONTEXT = 1 << 16, 2048  # bytes per fibre; glibc's context has less than a kilobyte
 POISON = 0xFF  # NaN as floats, -1 as integers
 CANARY = 256  # bytes on each side of an array: the alignment of device memory
+GUARD = 0xFE  # their value: huge as floats, and not what a NaN from elsewhere would write
 
 
 class SimulationError(RuntimeError):
@@ -206,7 +207,8 @@ class Simulator:
     def _array(self, name: str, kind: Any, count: int) -> np.ndarray:
         """A global variable of the module as an array."""
         address = self._engine.get_global_value_address(name)
-        return np.ctypeslib.as_array((kind * count).from_address(address))
+        result: np.ndarray = np.ctypeslib.as_array((kind * count).from_address(address))
+        return result
 
 
 class Memory:
@@ -218,9 +220,10 @@ class Memory:
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A new C-contiguous array at a multiple of 256 bytes, whose bytes are POISON."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        frame = np.full(size + 3 * CANARY, POISON, np.uint8)
+        frame = np.full(size + 3 * CANARY, GUARD, np.uint8)
         first = CANARY + (-frame.ctypes.data) % CANARY
         self._frames.append((frame, first, first + size))
+        frame[first : first + size] = POISON
         return frame[first : first + size].view(dtype).reshape(shape)
 
     def copy(self, array: np.ndarray) -> np.ndarray:
@@ -231,7 +234,7 @@ class Memory:
     def check(self) -> None:
         """SimulationError if anything was written outside of the arrays."""
         for frame, first, end in self._frames:
-            if (frame[:first] != POISON).any() or (frame[end:] != POISON).any():
+            if (frame[:first] != GUARD).any() or (frame[end:] != GUARD).any():
                 raise SimulationError(f"a kernel wrote outside of an array of {end - first} bytes")
 
 
@@ -265,7 +268,11 @@ def _host_text(text: str) -> str:
         )
         arguments = ", ".join(f"{kind} %p{k}" for k, kind in enumerate(kinds))
         parts.append(f"define void @sim_call_{name}() {{\n{loads}  call void @{name}({arguments})\n  ret void\n}}\n")
-    lines = [line for line in text.splitlines() if not line.startswith(("declare void @llvm.nvvm", "declare i32 @llvm.nvvm", "!"))]
+    lines = [
+        line
+        for line in text.splitlines()
+        if not line.startswith(("declare void @llvm.nvvm", "declare i32 @llvm.nvvm", "!"))
+    ]
     body = "\n".join(lines).replace("@llvm.nvvm.", "@sim.nvvm.").replace("define ptx_kernel ", "define ")
     # Shared memory has names that can be found, so that it can be poisoned.
     return "".join(parts) + body.replace(" = internal addrspace(3) global", " = addrspace(3) global") + "\n"

@@ -60,9 +60,7 @@ class SimulatedGroup:
             operands[t.name] = operand(memory.array(tuple(lengths[e] for e in t.shape), t.type))
         status = memory.array((1,), np.int64)
         status[0] = 0
-        for launch in launches(
-            self.plan, operands, lengths, status.ctypes.data, multiprocessors=multiprocessors
-        ):
+        for launch in launches(self.plan, operands, lengths, status.ctypes.data, multiprocessors=multiprocessors):
             self.simulator.launch(launch.kernel.name, launch.grid, launch.block, launch.arguments, order)
         memory.check()
         for name in outs:

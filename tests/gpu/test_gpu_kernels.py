@@ -1,0 +1,218 @@
+"""GPU kernels of groups on the simulator, against NumPy, bitwise equal in several thread orders and grids."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+from simulated import Arrays, SimulatedGroup
+from test_kernels import NONEMPTY, REFERENCE, inputs
+
+from tensordsl.codegen import evaluate, reducers
+from tensordsl.codegen.gpu_launch import Operand, extents, launches
+from tensordsl.codegen.gpu_schedule import plan
+from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.scalar import ARITY, DTYPES, FLOATS, MATH, Builder
+from tensordsl.runtime.simulator import ORDERS, SimulationError
+
+SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (3, 1), (5, 31), (7, 33), (2, 1100), (37, 3), (1, 9001)]
+KINDS = ("random", "nan", "ties", "-inf", "strided", "reversed", "transposed", "broadcast")
+JUDGED = ORDERS[:3]  # one of them greedy
+
+
+@cache
+def runner(name: str, dtype: str) -> SimulatedGroup:
+    return SimulatedGroup(getattr(cases, name)(dtype))
+
+
+def outputs(name: str, arrays: Arrays) -> Arrays:
+    with np.errstate(all="ignore"):
+        return REFERENCE[name](**arrays)
+
+
+def agree(got: Arrays, expected: Arrays, dtype: str, message: str) -> None:
+    tolerance = 1e-11 if dtype == "float64" else 3e-5
+    for k, v in expected.items():
+        if v.dtype == np.int64:
+            np.testing.assert_array_equal(got[k], v, err_msg=message)
+        else:
+            np.testing.assert_allclose(got[k], v, rtol=tolerance, atol=tolerance * 10, err_msg=message)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", REFERENCE)
+def test_case_agrees_with_numpy_in_every_thread_order(name: str, dtype: str) -> None:
+    rng, run = np.random.default_rng(0), runner(name, dtype)
+    for n, shape in enumerate(SHAPES):
+        if any(shape[k] == 0 for k in NONEMPTY.get(name, ())):
+            continue
+        kinds = [KINDS[n % len(KINDS)], KINDS[(n + 3) % len(KINDS)]]
+        for kind in kinds:
+            if name == "layernorm" and kind == "broadcast":
+                continue  # a constant row: the result is the rounding error of its mean
+            arrays = inputs(name, shape, dtype, kind, rng)
+            expected = outputs(name, arrays)
+            bits = set()
+            for k, order in enumerate(JUDGED):
+                got = {k: np.zeros_like(v) for k, v in expected.items()}
+                assert run(arrays | got, order, multiprocessors=1 + 2 * k) == 0
+                agree(got, expected, dtype, f"{shape} {kind} {order}")
+                bits.add(tuple(v.tobytes() for v in got.values()))
+            assert len(bits) == 1, (shape, kind, "the result depends on the order of threads or on the grid")
+
+
+@pytest.mark.parametrize("name", ["gathersum", "gathersum0", "crossentropy", "lookup", "pick"])
+def test_index_out_of_range_is_flagged_and_not_followed(name: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((4, 6), (3, 40)):
+        for wrong in (10**12, -(10**12), 41, -42):
+            arrays = inputs(name, shape, "float64", "random", rng)
+            arrays["idx" if "idx" in arrays else "t"].flat[-1] = wrong
+            size = {"gathersum": shape[0] + 3, "gathersum0": shape[1]}.get(name, shape[0])
+            assert runner(name, "float64")(arrays | {"y": np.zeros(size)}) == 1
+    arrays = {"x": np.zeros((3, 0)), "t": np.zeros(3, np.int64), "y": np.zeros(3)}
+    assert runner("pick", "float64")(arrays) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elementwise_kernels_of_every_dtype(dtype: str) -> None:
+    """Lengths around the wide accesses; operands that are aligned, and that are not."""
+    b = Builder()
+    x, y = (b.load(Buffer(k, dtype, ("n", "m")), "i", "j") for k in "xy")
+    value = b.xor(x, y) if dtype == "bool" else b.sub(b.add(x, y), b.mul(x, x))
+    out = Out(Buffer("o", dtype, ("n", "m")), ("i", "j"), value)
+    run = SimulatedGroup(Group("pointwise", {"i": "n", "j": "m"}, ("i", "j"), (out,)))
+    rng = np.random.default_rng(3)
+    for shape in ((1, 1), (1, 3), (1, 16), (3, 33), (5, 64), (2, 700)):
+        for step in (1, 2):
+            u, v = (rng.integers(0, 100, size=shape).astype(dtype) for _ in range(2))
+            wide = np.zeros((shape[0], 2 * shape[1]), dtype)[:, ::step][:, : shape[1]]
+            wide[...] = u
+            got = np.zeros(shape, dtype)
+            assert run({"x": wide, "y": v, "o": got}) == 0
+            np.testing.assert_array_equal(got, u ^ v if dtype == "bool" else u + v - u * u)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reducer", reducers.REDUCERS, ids=lambda r: r.name)
+def test_reducers_of_every_dtype(reducer: Any, dtype: str) -> None:
+    if (dtype == "bool") != (reducer.name in ("any", "all")):
+        return  # these reduce booleans only, the others numbers
+    rng = np.random.default_rng(5)
+    positional = reducer.name.startswith("arg")
+    for axis, kept in (("j", "i"), ("i", "j")):
+        b = Builder()
+        x = b.load(Buffer("x", dtype, ("n", "m")), "i", "j")
+        arguments = (x, b.index(axis)) if positional else (x,)
+        value = b.reduce(reducer, (axis,), *arguments)[-1]
+        lengths = {"i": "n", "j": "m"}
+        out = Out(Buffer("y", value.type, (lengths[kept],)), (kept,), value)
+        run = SimulatedGroup(Group("reduction", {kept: lengths[kept], axis: lengths[axis]}, (kept,), (out,)))
+        for shape in ((3, 70), (40, 5), (9, 1500)):
+            a = rng.integers(0, 3, size=shape).astype(dtype)
+            expected = getattr(np, reducer.name)(a, axis="ij".index(axis))
+            y = np.zeros(expected.shape, value.type)
+            assert run({"x": a, "y": y}, "greedy") == 0
+            with np.errstate(over="ignore"):
+                np.testing.assert_array_equal(y, expected.astype(value.type))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_mathematics_is_right_everywhere_without_branches(dtype: str) -> None:
+    """The GPU's forms of our functions, the slow tiers selected, against the judge of the CPU's."""
+    x = np.concatenate([np.linspace(-0.99, 0.99, 41), [2.5, 30.0, -7.0, 1e5, -3e7, 1e10, np.inf, -np.inf, np.nan, 0.0]])
+    x, tolerance = x.astype(dtype), 1e-13 if dtype == "float64" else 3e-6
+    for name in MATH:
+        b = Builder()
+        operands = [b.load(Buffer(k, dtype, ("n",)), "i") for k in "xz"[: ARITY[name]]]
+        value = b.call(name, *operands)
+        run = SimulatedGroup(Group(name, {"i": "n"}, ("i",), (Out(Buffer("y", dtype, ("n",)), ("i",), value),)))
+        arrays = {"x": x, "z": np.full(x.shape, 1.5, dtype), "y": np.zeros_like(x)}
+        assert run(arrays) == 0
+        (expected,) = evaluate.evaluate([value], lambda v, arrays=arrays: arrays[v.attr[0].name])
+        np.testing.assert_allclose(arrays["y"], expected, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def test_rows_are_accessed_128_bits_wide_where_they_can_be() -> None:
+    """Contiguous operands count as one row; odd rows or addresses go by single elements."""
+    p = plan(cases.momentum("float32"))
+
+    def vectors(shape: tuple[int, int], strides: tuple[int, int], address: int = 4096) -> int:
+        operands = {b.name: Operand(address, shape, strides) for b in p.kernels[0].buffers}
+        (launch,) = launches(p, operands, extents(p, operands), 0)
+        return launch.arguments[launch.kernel.params.index(("vectors",))]
+
+    assert vectors((6, 8), (8, 1)) == 12 and vectors((3, 3), (3, 1)) == 2
+    assert vectors((6, 8), (12, 1)) == 2 and vectors((6, 9), (12, 1)) == 2
+    assert vectors((6, 8), (9, 1)) == 0 and vectors((6, 8), (16, 2)) == 0
+    assert vectors((6, 8), (8, 1), address=4100) == 0
+
+
+def test_long_full_reductions_have_two_stages_of_fixed_tiles() -> None:
+    p = plan(cases.fullsum("float32"))
+    assert [k.name for k in p.kernels] == ["fullsum_1", "fullsum_2"]
+    for n, tiles in ((0, 1), (1, 1), (4096, 1), (4097, 2), (1 << 22, 1024), (1 << 26, 1024)):
+        operands = {k: Operand(0, (n,), (1,)) for k in "abc"} | {"y": Operand(0, (), ())}
+        assert extents(p, operands)["tiles"] == tiles
+    x = np.random.default_rng(1).standard_normal(30001).astype("float32")
+    sums = set()
+    for processors in (1, 4):
+        for order in JUDGED:
+            y = np.zeros((), "float32")
+            assert runner("total", "float32")({"x": x[:, None], "y": y}, order, multiprocessors=processors) == 0
+            sums.add(float(y))
+    assert len(sums) == 1
+    np.testing.assert_allclose(sums.pop(), x.astype("float64").sum(), rtol=1e-5)
+
+
+# -- mutations: what the simulator must catch
+
+
+def is_caught(name: str, text: str, shape: tuple[int, int], dtype: str = "float64") -> bool:
+    """Does the mutated text fail, give a wrong result or depend on the order of threads?"""
+    run = SimulatedGroup(getattr(cases, name)(dtype), text)
+    arrays = inputs(name, shape, dtype, "random", np.random.default_rng(2))
+    expected = outputs(name, arrays)
+    for order in ORDERS:
+        got = {k: np.zeros_like(v) for k, v in expected.items()}
+        try:
+            run(arrays | got, order)
+            agree(got, expected, dtype, order)
+        except (SimulationError, AssertionError):
+            return True
+    return False
+
+
+MUTATED = {"softmax": (20, 1100), "colsum": (40, 400), "softmax0": (50, 400), "argmax": (20, 1100), "total": (20, 1100)}
+
+
+@pytest.mark.parametrize("name", MUTATED)
+def test_every_barrier_is_needed(name: str) -> None:
+    text = runner(name, "float64").plan.text
+    call = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n"
+    assert not is_caught(name, text, MUTATED[name])
+    pieces = text.split(call)
+    assert len(pieces) > 2
+    for k in range(1, len(pieces)):
+        mutated = call.join(pieces[:k]) + call.join(pieces[k:])
+        last_of_one_row = name == "total" and k in (2, 4)  # a block of it has one row: nothing is written again
+        assert is_caught(name, mutated, MUTATED[name]) or last_of_one_row, k
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("softmax", "i32 16, i32 31", "i32 0, i32 31"),  # a shuffle that does not
+        ("softmax", ", 5\n", ", 6\n"),  # warps that share a cell
+        ("argmax", "[ 0xFFF0000000000000,", "[ 0x7FF0000000000000,"),  # an identity that is not neutral
+        ("multiply_add", "icmp slt", "icmp sle"),  # an element too many
+        ("colsum", "icmp slt", "icmp sle"),  # columns beyond the last
+    ],
+)
+def test_mutations_are_caught(name: str, before: str, after: str) -> None:
+    text = runner(name, "float64").plan.text
+    assert before in text
+    assert is_caught(name, text.replace(before, after), (20, 1100))

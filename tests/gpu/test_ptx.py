@@ -1,0 +1,146 @@
+"""PTX of all cases and functions: assembled by ptxas without spills where ptxas is installed, and safe for LLVM."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import cases
+import pytest
+
+from tensordsl.codegen import ptx
+from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
+from tensordsl.codegen.gpu_schedule import plan
+from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.scalar import ARITY, FLOATS, MATH, Builder
+
+ASSEMBLED = ("sm_75", "sm_80", "sm_90", "sm_100")
+CASES = (*cases.CASES, cases.matrix_chain)
+
+
+def ptxas() -> str | None:
+    """On the path, or in the wheel `nvidia-cuda-nvcc`."""
+    found = shutil.which("ptxas")
+    spec = importlib.util.find_spec("nvidia")
+    places = [Path(p) for p in spec.submodule_search_locations or ()] if spec else []
+    wheels = [str(p) for place in places for p in sorted(place.glob("**/bin/ptxas"))]
+    return found or (wheels[0] if wheels else None)
+
+
+needs_ptxas = pytest.mark.skipif(
+    ptxas() is None, reason="ptxas is not installed: pip install --no-deps nvidia-cuda-nvcc"
+)
+
+
+def assemble(text: str, target: str, folder: Path) -> dict[str, int]:
+    """Registers of each kernel; an AssertionError for errors, spills and stack frames."""
+    source = folder / f"{target}.ptx"
+    source.write_text(text)
+    command = [str(ptxas()), "-v", "-arch", target, str(source), "-o", str(folder / f"{target}.cubin")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
+    entries = re.split(r"Compiling entry function '", done.stderr)[1:]
+    registers = {}
+    for entry in entries:
+        name = entry.split("'")[0]
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in entry, entry[:400]
+        used = re.search(r"Used (\d+) registers", entry)
+        assert used is not None
+        registers[name] = int(used[1])
+    return registers
+
+
+@cache
+def case_kernels() -> list[GpuKernel]:
+    return [k for case in CASES for T in FLOATS for k in plan(case(T), f"{case.__name__}_{T}").kernels]
+
+
+@needs_ptxas
+@pytest.mark.parametrize("target", ASSEMBLED)
+def test_every_case_assembles_without_spills(target: str, tmp_path: Path) -> None:
+    kernels = case_kernels()
+    registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
+    assert set(registers) == {k.name for k in kernels}
+    assert max(registers.values()) <= 128
+
+
+def function_group(name: str, dtype: str, copies: int = 1) -> Group:
+    b = Builder()
+    v, *rest = (b.load(Buffer(k, dtype, ("n",)), "i") for k in "xy"[: ARITY[name]])
+    for _ in range(copies):
+        v = b.call(name, v, *rest)
+    return Group(f"{name}_{dtype}", {"i": "n"}, ("i",), (Out(Buffer("o", dtype, ("n",)), ("i",), v),))
+
+
+@needs_ptxas
+def test_our_mathematics_assembles_without_spills(tmp_path: Path) -> None:
+    kernels = [k for name in MATH for T in FLOATS for k in plan(function_group(name, T)).kernels]
+    registers = assemble(ptx.compile_text(module_text(kernels), "sm_80"), "sm_80", tmp_path)
+    assert len(registers) == len(kernels)
+
+
+@needs_ptxas
+def test_kernels_with_many_functions_call_them(tmp_path: Path) -> None:
+    text = ptx.compile_group(function_group("tanh", "float32", copies=9), "sm_75")
+    assert "tds_gpu_tanh_float32" in text
+    assemble(text, "sm_75", tmp_path)
+
+
+@pytest.mark.parametrize("target", ptx.TARGETS)
+def test_ptx_names_its_target_and_the_lowest_version(target: str) -> None:
+    text = ptx.compile_group(cases.softmax("float32"), target)
+    version = ptx.TARGETS[target]
+    assert f".version {version // 10}.{version % 10}\n" in text and f".target {target}\n" in text
+    assert ".visible .entry softmax(" in text and ".maxntid 256" in text
+
+
+def test_contiguous_operands_are_read_128_bits_at_a_time_and_nothing_is_contracted() -> None:
+    text = ptx.compile_group(cases.multiply_add("float32"), "sm_80")
+    assert text.count("ld.global.nc.v4") == 3 and text.count("st.global.v4") == 1
+    assert text.count("mul.rn.f32") == text.count("add.rn.f32") == 5 and "fma" not in text
+    assert ptx.compile_group(cases.multiply_add("float64"), "sm_80").count("ld.global.nc.v2") == 3
+
+
+def test_text_does_not_depend_on_earlier_compilations() -> None:
+    assert len({ptx.compile_group(cases.layernorm("float32"), "sm_90") for _ in range(3)}) == 1
+
+
+def test_unknown_targets_and_intrinsics_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="unknown GPU architecture 'sm_70': there are sm_75, "):
+        ptx.compile_group(cases.softmax("float32"), "sm_70")
+    text = "declare double @llvm.exp.f64(double)\ndefine double @f(double %x) {\n"
+    text += "  %y = call double @llvm.exp.f64(double %x)\n  ret double %y\n}\n"
+    with pytest.raises(ValueError, match=r"no GPU instruction for llvm\.exp\.f64"):
+        ptx.compile_text(text)
+
+
+ALL_INTRINSICS = """
+from tensordsl.codegen import ptx
+
+KINDS = {"f32": "float", "f64": "double", **{f"i{n}": f"i{n}" for n in (8, 16, 32, 64)}}
+OPERANDS = {"fma": 3, "copysign": 2, "smin": 2, "smax": 2, "umin": 2, "umax": 2}
+lines, body = [], []
+for name in sorted(ptx.INTRINSICS):
+    _, operation, *rest = name.split(".")
+    if operation == "nvvm":
+        continue
+    kind, count = KINDS[rest[0]], OPERANDS.get(operation, 1)
+    lines.append(f"declare {kind} @{name}({', '.join([kind] * count)})")
+    params = ", ".join(f"{kind} %x{k}" for k in range(count))
+    body.append(f"define {kind} @f{len(body)}({params}) {{\\n %y = call {kind} @{name}({params})\\n ret {kind} %y\\n}}")
+text = "\\n".join([*lines, *body, ""])
+for target in ptx.TARGETS:
+    assert ptx.compile_text(text, target).count(".visible .func") == len(body)
+print(len(body), "compiled")
+"""
+
+
+def test_llvm_survives_every_allowed_intrinsic_on_every_target() -> None:
+    """In a process of its own: where LLVM has no instruction it ends the process."""
+    done = subprocess.run([sys.executable, "-c", ALL_INTRINSICS], capture_output=True, text=True)
+    assert done.stdout.endswith("compiled\n"), done.stderr[-1000:]
