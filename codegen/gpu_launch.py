@@ -38,7 +38,7 @@ class Launch:
     arguments: tuple[int, ...]
 
 
-def extents(plan: GpuPlan, operands: Mapping[str, Operand], known: Mapping[Any, int] | None = None) -> dict[Any, int]:
+def extents(plan: GpuPlan, operands: Mapping[Buffer, Operand], known: Mapping[Any, int] | None = None) -> dict[Any, int]:
     """Every extent of the plan by its symbol; `known`: those that no operand has.  Shapes must agree."""
     result: dict[Any, int] = dict(known or {})
     temporary = {id(t) for t in plan.temporaries}
@@ -46,7 +46,7 @@ def extents(plan: GpuPlan, operands: Mapping[str, Operand], known: Mapping[Any, 
         for b in k.buffers:
             if id(b) in temporary:
                 continue
-            for e, n in zip(b.shape, operands[b.name].shape, strict=True):
+            for e, n in zip(b.shape, operands[b].shape, strict=True):
                 assert result.setdefault(e, n) == n and (e == n or not isinstance(e, int)), (b.name, e, n)
     if plan.temporaries:
         size = _local_size(plan.kernels[0], result)
@@ -61,13 +61,13 @@ def tile_size(size: int) -> int:
 
 def launches(
     plan: GpuPlan,
-    operands: Mapping[str, Operand],
+    operands: Mapping[Buffer, Operand],
     lengths: Mapping[Any, int],
     status: int,
     *,
     multiprocessors: int = 132,
 ) -> list[Launch]:
-    """The launches of a plan; operands by buffer name, temporaries included."""
+    """The launches of a plan; temporaries are operands too."""
     return [_launch(k, operands, lengths, status, multiprocessors) for k in plan.kernels]
 
 
@@ -96,9 +96,9 @@ def _local_size(k: GpuKernel, lengths: Mapping[Any, int]) -> int:
 
 
 def _launch(
-    k: GpuKernel, operands: Mapping[str, Operand], lengths: Mapping[Any, int], status: int, multiprocessors: int
+    k: GpuKernel, operands: Mapping[Buffer, Operand], lengths: Mapping[Any, int], status: int, multiprocessors: int
 ) -> Launch:
-    used = [operands[b.name] for b in k.buffers]
+    used = [operands[b] for b in k.buffers]
     axes = {a: _length(e, lengths) for a, e in k.group.extents.items()}
     used, axes = _collapsed(k, used, axes)
     values: dict[str, int] = {}

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.gpu_kernels import THREADS, GpuKernel, kernel, module_text
-from tensordsl.codegen.group import Buffer, Group, Out, Reducer, Schedule, passes
+from tensordsl.codegen.group import Buffer, Group, Out, Reducer, Schedule, buffers, passes
 from tensordsl.codegen.scalar import Builder, Val
 from tensordsl.codegen.schedule import lane_axis, reach
 
@@ -28,6 +28,12 @@ class GpuPlan:
     kernels: tuple[GpuKernel, ...]
     temporaries: tuple[Buffer, ...]
     text: str
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """What the caller gives: the group's inputs and outputs."""
+        ins, outs = buffers(self.group)
+        return [*ins, *outs]
 
 
 def schedule(group: Group) -> Schedule:
@@ -51,31 +57,34 @@ def plan(group: Group, name: str = "") -> GpuPlan:
         kernel(first, schedule(first), name + "_1", TILE_AXIS),
         kernel(second, schedule(second), name + "_2"),
     )
-    return GpuPlan(group, kernels, tuple(o.buffer for o in first.outs), module_text(kernels))
+    return GpuPlan(group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape == (TILES,)), module_text(kernels))
 
 
 def stages(group: Group) -> tuple[Group, Group]:
     """A full reduction of one pass as two groups, with buffers of partial states in between."""
     (step,) = (p for p in passes(group) if p.local)
-    assert not group.parallel and not step.outs, "an output over elements needs a group of its own"
-    b, last, outs, results = Builder(), Builder(), [], {}
+    assert not group.parallel
+    b, last, results = Builder(), Builder(), {}
+    states_out: list[Out] = []
     for k, r in enumerate(step.reduces):
         reducer, axes = r.attr
         types = reducer.state(r.type)
         cells = [Buffer(f"state{k}_{n}", t, (TILES,)) for n, t in enumerate(types)]
         partial = b.reduce(_unfinished(reducer), axes, *r.args)
-        outs += [Out(cell, (TILE_AXIS,), v) for cell, v in zip(cells, partial, strict=True)]
+        states_out += [Out(cell, (TILE_AXIS,), v) for cell, v in zip(cells, partial, strict=True)]
         states = [last.load(cell, TILE_AXIS) for cell in cells]
         results[id(r)] = last.reduce(_combining(reducer, r.type), (TILE_AXIS,), *states)
     extents = {TILE_AXIS: TILES, **{a: group.extents[a] for a in step.local}}
-    first = Group(group.name + "_1", extents, (TILE_AXIS,), tuple(outs))
+    # What the pass stores over elements is stored by the tiles.
+    first = Group(group.name + "_1", extents, (TILE_AXIS,), (*states_out, *step.outs))
     values: dict[int, Val] = {}
-    for v in reach(group.roots, lambda v: v.op == "result"):
+    behind = [o for o in group.outs if not any(o is x for x in step.outs)]
+    for v in reach([o.value for o in behind], lambda v: v.op == "result"):
         if v.op == "result":
             values[id(v)] = results[id(v.args[0])][v.attr]
         else:
             values[id(v)] = last.make(v.op, v.type, [values[id(a)] for a in v.args], v.attr, v.axes)
-    rest = tuple(Out(o.buffer, o.map, values[id(o.value)]) for o in group.outs)
+    rest = tuple(Out(o.buffer, o.map, values[id(o.value)]) for o in behind)
     return first, Group(group.name + "_2", {TILE_AXIS: TILES}, (), rest)
 
 

@@ -52,12 +52,12 @@ class SimulatedGroup:
         for name in outs:
             poisoned = memory.array(arrays[name].shape, arrays[name].dtype)
             device[name] = poisoned
-        operands = {name: operand(a) for name, a in device.items()}
+        operands = {b: operand(device[b.name]) for b in self.plan.buffers}
         lengths = extents(self.plan, operands, known)
         if reads_nothing(self.plan, lengths):
             return 1
         for t in self.plan.temporaries:
-            operands[t.name] = operand(memory.array(tuple(lengths[e] for e in t.shape), t.type))
+            operands[t] = operand(memory.array(tuple(lengths[e] for e in t.shape), t.type))
         status = memory.array((1,), np.int64)
         status[0] = 0
         for launch in launches(self.plan, operands, lengths, status.ctypes.data, multiprocessors=multiprocessors):

@@ -141,7 +141,7 @@ def test_rows_are_accessed_128_bits_wide_where_they_can_be() -> None:
     p = plan(cases.momentum("float32"))
 
     def vectors(shape: tuple[int, int], strides: tuple[int, int], address: int = 4096) -> int:
-        operands = {b.name: Operand(address, shape, strides) for b in p.kernels[0].buffers}
+        operands = {b: Operand(address, shape, strides) for b in p.buffers}
         (launch,) = launches(p, operands, extents(p, operands), 0)
         return launch.arguments[launch.kernel.params.index(("vectors",))]
 
@@ -155,7 +155,7 @@ def test_long_full_reductions_have_two_stages_of_fixed_tiles() -> None:
     p = plan(cases.fullsum("float32"))
     assert [k.name for k in p.kernels] == ["fullsum_1", "fullsum_2"]
     for n, tiles in ((0, 1), (1, 1), (4096, 1), (4097, 2), (1 << 22, 1024), (1 << 26, 1024)):
-        operands = {k: Operand(0, (n,), (1,)) for k in "abc"} | {"y": Operand(0, (), ())}
+        operands = {b: Operand(0, (n,) * len(b.shape), (1,) * len(b.shape)) for b in p.buffers}
         assert extents(p, operands)["tiles"] == tiles
     x = np.random.default_rng(1).standard_normal(30001).astype("float32")
     sums = set()
@@ -166,6 +166,21 @@ def test_long_full_reductions_have_two_stages_of_fixed_tiles() -> None:
             sums.add(float(y))
     assert len(sums) == 1
     np.testing.assert_allclose(sums.pop(), x.astype("float64").sum(), rtol=1e-5)
+
+
+def test_a_full_reduction_may_store_elements_on_its_way() -> None:
+    """y = exp(x) and sum(y) in one sweep, with a 0-d operand; several tiles."""
+    b, X, Y, S = Builder(), Buffer("x", "float64", ("n",)), Buffer("y", "float64", ("n",)), Buffer("s", "float64", ())
+    y = b.call("exp", b.mul(b.load(X, "i"), b.load(Buffer("k", "float64", ()))))
+    (s,) = b.reduce(reducers.SUM, ("i",), y)
+    run = SimulatedGroup(Group("both", {"i": "n"}, (), (Out(Y, ("i",), y), Out(S, (), b.mul(s, 0.5)))))
+    assert len(run.plan.kernels) == 2 and len(run.plan.temporaries) == 1
+    x = np.random.default_rng(7).standard_normal(9001)
+    for order in JUDGED:
+        arrays = {"x": x, "k": np.array(0.5), "y": np.zeros(9001), "s": np.zeros(())}
+        assert run(arrays, order, multiprocessors=3) == 0
+        np.testing.assert_allclose(arrays["y"], np.exp(x * 0.5), rtol=1e-14)
+        np.testing.assert_allclose(arrays["s"], np.exp(x * 0.5).sum() * 0.5, rtol=1e-13)
 
 
 # -- mutations: what the simulator must catch

@@ -1,0 +1,94 @@
+"""The groups that the compiler makes of whole programs: the GPU's kernels against the CPU's, and their PTX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from native import Runner
+from simulated import SimulatedGroup
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import bufferise, ptx
+from tensordsl.codegen.group import Group, buffers
+from tensordsl.codegen.scalar import walk
+
+
+def network() -> tuple[list[Any], Any]:
+    """Cost and gradients of a layer, a hidden layer and a softmax regression."""
+    x, t = T.fmatrix("x"), T.lvector("t")
+    rng = np.random.default_rng(0)
+    w1, w2 = (tensordsl.shared(rng.standard_normal((9, 9)).astype("float32")) for _ in range(2))
+    b1, b2 = (tensordsl.shared(np.zeros(9, "float32")) for _ in range(2))
+    p = T.nnet.softmax(T.dot(T.tanh(T.dot(x, w1) + b1), w2) + b2)
+    cost = -T.mean(T.log(p)[T.arange(t.shape[0]), t])
+    return [x, t], [cost, *T.grad(cost, [w1, b1, w2, b2])]
+
+
+def normalised() -> tuple[list[Any], Any]:
+    x, g = T.dmatrix("x"), T.dvector("g")
+    d = x - x.mean(axis=1, keepdims=True)
+    y = d / T.sqrt((d**2).mean(axis=1, keepdims=True) + 1e-5) * g
+    return [x, g], [y, *T.grad((y**3).sum(), [x, g])]
+
+
+def statistics() -> tuple[list[Any], Any]:
+    x = T.fmatrix("x")
+    y = x.sum(axis=0), x.max(axis=1), x.argmax(axis=0), x.var(axis=1), x.sum(), T.any(x > 3), x.prod(axis=1)
+    return [x], [*y, T.exp(x), T.exp(x).sum()]
+
+
+def integers() -> tuple[list[Any], Any]:
+    i, k = T.lmatrix("i"), T.bvector("k")
+    return [i, k], [i // 3 + k, i % (k + 4), (i << 2) ^ i, T.eq(i, k).sum(axis=1), T.switch(i > 0, i, -k).min(axis=0)]
+
+
+PROGRAMS: list[Callable[[], tuple[list[Any], Any]]] = [network, normalised, statistics, integers]
+
+
+def groups_of(program: Callable[[], tuple[list[Any], Any]], monkeypatch: pytest.MonkeyPatch) -> list[Group]:
+    found: dict[int, Group] = {}
+    usual = bufferise.plan_kernels
+
+    def noting(group: Group, *rest: Any) -> Any:
+        found[id(group)] = group
+        return usual(group, *rest)
+
+    monkeypatch.setattr(bufferise, "plan_kernels", noting)
+    inputs, outputs = program()
+    tensordsl.function(inputs, outputs)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_groups_of_programs_give_the_results_of_the_cpu(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    groups = groups_of(program, monkeypatch)
+    assert groups
+    for group in groups:
+        used = [b for some in buffers(group) for b in some]
+        symbols = [e for b in used for e in b.shape] + list(group.extents.values())
+        symbols += [v.attr for v in walk(group.roots) if v.op == "extent"]
+        lengths = {e: e if isinstance(e, int) else int(rng.integers(2, 40)) for e in dict.fromkeys(symbols)}
+        arrays = {b.name: random_array(rng, tuple(lengths[e] for e in b.shape), b.type) for b in used}
+        known = {e: n for e, n in lengths.items() if not isinstance(e, int)}
+        expected = {k: v.copy() for k, v in arrays.items()}
+        status = Runner(group)(expected, known)
+        tolerance = 2e-5 if any(b.type == "float32" for b in used) else 1e-11
+        run = SimulatedGroup(group)
+        for order in ("shuffled", "greedy"):
+            got = {k: v.copy() for k, v in arrays.items()}
+            assert bool(run(got, order, known, multiprocessors=2)) == bool(status)
+            for o in group.outs:
+                name = o.buffer.name
+                np.testing.assert_allclose(got[name], expected[name], rtol=tolerance, atol=tolerance, err_msg=name)
+        assert ".visible .entry" in ptx.compile_group(group, "sm_75")
+
+
+def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Integers are small: some are indices."""
+    values = rng.standard_normal(shape) if dtype.startswith("float") else rng.integers(0, 2, size=shape)
+    return np.asarray(values).astype(dtype)
