@@ -38,7 +38,9 @@ class Launch:
     arguments: tuple[int, ...]
 
 
-def extents(plan: GpuPlan, operands: Mapping[Buffer, Operand], known: Mapping[Any, int] | None = None) -> dict[Any, int]:
+def extents(
+    plan: GpuPlan, operands: Mapping[Buffer, Operand], known: Mapping[Any, int] | None = None
+) -> dict[Any, int]:
     """Every extent of the plan by its symbol; `known`: those that no operand has.  Shapes must agree."""
     result: dict[Any, int] = dict(known or {})
     temporary = {id(t) for t in plan.temporaries}

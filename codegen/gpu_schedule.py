@@ -57,7 +57,9 @@ def plan(group: Group, name: str = "") -> GpuPlan:
         kernel(first, schedule(first), name + "_1", TILE_AXIS),
         kernel(second, schedule(second), name + "_2"),
     )
-    return GpuPlan(group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape == (TILES,)), module_text(kernels))
+    return GpuPlan(
+        group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape == (TILES,)), module_text(kernels)
+    )
 
 
 def stages(group: Group) -> tuple[Group, Group]:

@@ -224,7 +224,8 @@ class Memory:
         first = CANARY + (-frame.ctypes.data) % CANARY
         self._frames.append((frame, first, first + size))
         frame[first : first + size] = POISON
-        return frame[first : first + size].view(dtype).reshape(shape)
+        result: np.ndarray = frame[first : first + size].view(dtype).reshape(shape)
+        return result
 
     def copy(self, array: np.ndarray) -> np.ndarray:
         result = self.array(array.shape, array.dtype)
