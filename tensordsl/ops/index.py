@@ -166,6 +166,9 @@ def _numpy_index(index: Index, ints: Sequence[Any]) -> Any:
     return tuple(value(e[1]) if e[0] == "int" else slice(*map(value, e[1:])) for e in index)
 
 
+_AT_ONCE = 16_384  # elements of an index of elements, so that it stays near the core
+
+
 def _numpy_subtensor(x: Any, *ints: Any, index: Index) -> Any:
     return np.asarray(x[_numpy_index(index, ints)])
 
@@ -182,8 +185,24 @@ def _numpy_update(x: Any, y: Any, where: Any, set: bool) -> Any:
         np.logical_or.at(result, where, y)
     else:
         with np.errstate(all="ignore"):
-            np.add.at(result, where, y)
+            _add_at(result, where, y)
     return result
+
+
+def _add_at(x: Any, where: Any, y: Any) -> None:
+    """`np.add.at`; rows of a matrix as its elements one by one, for which NumPy has a loop that is several times faster."""
+    index, *others = where or (None,)
+    is_rows = isinstance(index, np.ndarray) and index.ndim == 1
+    is_rows = is_rows and all(isinstance(i, slice) and i == slice(None) for i in others)
+    if x.ndim < 2 or not x.size or not is_rows or (len(index) and not -len(x) <= index.min() <= index.max() < len(x)):
+        np.add.at(x, where, y)
+        return
+    width = x[0].size
+    y = np.broadcast_to(y, (len(index), *x.shape[1:]))
+    columns, chunk = np.arange(width), max(1, _AT_ONCE // width)
+    for k in range(0, len(index), chunk):
+        rows = index[k : k + chunk] % len(x)
+        np.add.at(x.reshape(-1), (rows[:, None] * width + columns).reshape(-1), y[k : k + chunk].reshape(-1))
 
 
 def _full_index(ndim: int, axes: tuple[int, ...], indices: Sequence[Any]) -> Any:
