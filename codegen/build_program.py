@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -21,7 +22,8 @@ GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 
 def build_program(
-    name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool, vector_bytes: int
+    name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool,
+    vector_bytes: int,
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list."""
     outputs, updates = lowered.outputs, lowered.updates
@@ -95,9 +97,7 @@ class _Function:
         for k, v in enumerate(self.outputs):
             slot = self._slot()
             slots.append(slot)
-            target = self._lazily(
-                v, lambda dst, dims, k=k, slot=slot: p.NewOut(dst, k, dims, slot, self.b.common_site("memory"))
-            )
+            target = self._lazily(v, partial(self._new_output, k, slot))
             home = v.operands[0].number if v.op == "result" else v.number
             if home in given:
                 self.b.targets.setdefault(v.number, []).append(target)
@@ -127,6 +127,12 @@ class _Function:
 
         return target
 
+    def _new_output(self, k: int, slot: int, dst: str, dims: tuple[str, ...]) -> p.Instr:
+        return p.NewOut(dst, k, dims, slot, self.b.common_site("memory"))
+
+    def _new_value(self, k: int, slot: int, fresh: bool, dst: str, dims: tuple[str, ...]) -> p.Instr:
+        return p.Prepare(dst, k, dims, slot, self.b.common_site("memory"), fresh)
+
     def _updates(self, direct: list[tuple[int, Value]], late: list[Step]) -> list[tuple[int, int]]:
         """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
         b = self.b
@@ -137,11 +143,7 @@ class _Function:
         for k, v in self.updates:
             slot = self._slot()
             commits.append((k, slot))
-            fresh = k in copied_from
-            make = lambda dst, dims, k=k, slot=slot, fresh=fresh: p.Prepare(  # noqa: E731
-                dst, k, dims, slot, b.common_site("memory"), fresh
-            )
-            target = self._lazily(v, make)
+            target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from))
             if k in is_direct:
                 b.targets.setdefault(v.number, []).insert(0, target)
             targets.append((k, v, target))

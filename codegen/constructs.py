@@ -1,4 +1,5 @@
-"""Constructs with a buffer of their own: matrix products, views, concatenation, in-place slices, host steps, loops, branches.
+"""Constructs with a buffer of their own: matrix products, views, concatenation, in-place slices, host steps, loops,
+branches.
 
 Each function computes one IR value into program IR; `CONSTRUCTS` is the table.
 """
@@ -125,7 +126,7 @@ def _accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
     """target += source, point by point."""
     b.agree_all(source.dims, target.dims)
     s = Builder()
-    axes = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
     entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
     shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
     x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
@@ -255,7 +256,8 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
         wants = [(v.operands[1 + side * half + k], homes[k]) for k in used]
         run_region(b, (*b.context, ("if", v.number, side)), wants)
         branches.append(tuple(b.scopes.pop().code))
-    b.emit(p.If(condition, *branches))
+    then, orelse = branches
+    b.emit(p.If(condition, then, orelse))
     for k, r in used.items():
         b.finish(r, homes[k])
 
@@ -280,8 +282,8 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
 
 
 def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) -> None:
-    """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for the
-    values in `keep`, which later steps need."""
+    """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for
+    the values in `keep`, which later steps need."""
     last = last_uses(steps, keep, b.homes)
     for k, step in enumerate(steps):
         if step.fused is not None:

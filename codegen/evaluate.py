@@ -238,6 +238,7 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "arccos": np.arccos, "arctan": np.arctan, "arctan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh, "cbrt": np.cbrt,
     "sigmoid": _sigmoid, "softplus": _softplus, "erf": _elementwise(math.erf), "erfc": _elementwise(math.erfc),
-    "log1mexp": _log1mexp, "erfinv": _elementwise(_erfinv), "erfcx": _elementwise(_erfcx), "gamma": _elementwise(_gamma),
+    "log1mexp": _log1mexp, "erfinv": _elementwise(_erfinv), "erfcx": _elementwise(_erfcx),
+    "gamma": _elementwise(_gamma),
     "gammaln": _elementwise(_gammaln), "digamma": _elementwise(_digamma),
 }  # fmt: skip

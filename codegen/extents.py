@@ -206,7 +206,8 @@ class Extents:
         return self.assumed.get((a, b, relation)) or (self.assumed.get((b, a, relation)) if relation == "eq" else None)
 
     def _unify(self, a: Length, b: Length) -> None:
-        """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a whole."""
+        """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a
+        whole."""
         if (_known_when(a), isinstance(a, Extent)) < (_known_when(b), isinstance(b, Extent)):
             a, b = b, a
         pairs = [(a, b), (b, a)]

@@ -25,8 +25,8 @@ def strip(v: Value) -> Value:
 
 
 class Fusion:
-    """Groups for the region of values that vary with exactly `scope` (the loop numbers of its region); everything else is
-    a leaf.  `cuts`: value number -> the rule that gave it a buffer, for `explain`."""
+    """Groups for the region of values that vary with exactly `scope` (the loop numbers of its region); everything
+    else is a leaf.  `cuts`: value number -> the rule that gave it a buffer, for `explain`."""
 
     def __init__(
         self, graph: Graph, roots: Sequence[Value], inside: Iterable[Value], results: Collection[int] = ()

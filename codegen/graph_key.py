@@ -1,7 +1,7 @@
 """A user's graph as bytes: equal for graphs that compile to the same code, in any process.
 
-It names ops by their rows, variables by position, constants by their bytes.  A graph that holds a user's callable has no
-key.
+It names ops by their rows, variables by position, constants by their bytes.  A graph that holds a user's callable has
+no key.
 """
 
 from __future__ import annotations

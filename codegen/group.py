@@ -1,6 +1,7 @@
 """The fusion group: one description of a kernel from which CPU code, GPU code and MLIR text come.
 
-A group is a DAG of scalar values over named axes (`codegen.scalar`).  The ordered list of linalg-like generics is a view
+A group is a DAG of scalar values over named axes (`codegen.scalar`).  The ordered list of linalg-like generics is a
+view
 of it (`passes`): a reduction must be complete before its result is used, so cutting the DAG behind the reductions
 gives the generics in order.  No field of a group names a target; every choice of a target stands in `Schedule`.
 """
@@ -20,7 +21,8 @@ __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Buffer:
-    """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static 1."""
+    """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static
+    1."""
 
     name: str
     type: str
@@ -57,7 +59,8 @@ class Out:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Group:
-    """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to a row."""
+    """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to
+    a row."""
 
     name: str
     extents: dict[str, Any]
@@ -82,7 +85,8 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pass:
-    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over them."""
+    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over
+    them."""
 
     local: tuple[str, ...]
     reduces: tuple[Val, ...]

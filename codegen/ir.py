@@ -221,7 +221,7 @@ def _key(value: Any) -> Any:
 def toposort(roots: Iterable[Value]) -> list[Value]:
     """Operands before users, bodies of loops before their `for`; without recursion."""
     order: dict[int, Value] = {}
-    stack: list[Value | None] = list(roots)[::-1]
+    stack: list[Value | None] = [*reversed(list(roots))]
     waiting: list[Value] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
         v = stack.pop()

@@ -352,7 +352,8 @@ class _Planner:
         parts = -(-len(operations) // size) if len(operations) > size * 5 // 4 else 1
         step = -(-len(operations) // parts) if parts > 1 else 0
         temporaries: dict[int, int] = {}
-        last = {id(a): k for k, v in enumerate(operations) for a in v.args} | dict.fromkeys(map(id, roots), len(operations))
+        last = {id(a): k for k, v in enumerate(operations) for a in v.args}
+        last |= dict.fromkeys(map(id, roots), len(operations))
         free: list[tuple[int, int, int]] = []  # (part of the last use, size, area)
         result = []
         for k in range(parts - 1):

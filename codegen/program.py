@@ -1,6 +1,7 @@
 """Program IR: the one description of what a compiled function does on the host, as a list of typed instructions.
 
-Two executors read it: the LLVM emitter (`codegen.emit_program`) and the plan runner (`runtime.plan`).  Profile, NaN guard
+Two executors read it: the LLVM emitter (`codegen.emit_program`) and the plan runner (`runtime.plan`).  Profile, NaN
+guard
 and fault injection are passes over it or switches of the executors.  Values are names; every value is an `i64` or a
 `ptr` (0-d tensors live in 8-byte slots, so that scalar code is a kernel like any other).
 
@@ -23,10 +24,11 @@ Name = str
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """A group scheduled for the CPU: flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest library reads.
+    """A group scheduled for the CPU: flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest
+    library reads.
 
-    operands: buffers in calling order (inputs, then outputs).  axes: order of the extents and of each operand's strides.
-    strides[o][a]: the dimensions of operand o whose byte strides add up to its step along axis a (empty: 0).
+    operands: buffers in calling order (inputs, then outputs).  axes: order of the extents and of each operand's
+    strides. strides[o][a]: the dimensions of operand o whose byte strides add up to its step along axis a (empty: 0).
     ints: run-time integers that kernels read: ("extent", e) or ("stride", operand, dim).
     """
 
@@ -285,7 +287,8 @@ class Fill(Instr):
 
 @dataclass(frozen=True, slots=True)
 class HostCall(Instr):
-    """Call the Python callable number `host` with owned arrays; inputs are (ptr, dtype, dims); outputs are written back.
+    """Call the Python callable number `host` with owned arrays; inputs are (ptr, dtype, dims); outputs are written
+    back.
 
     The callable gets arrays and returns a sequence of arrays of exactly these dtypes and dims, or raises.
     """
@@ -300,8 +303,8 @@ class HostCall(Instr):
 # -- control ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class For(Instr):
-    """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next) pointers or
-    integers (`kinds`).  Signals are polled at the back edge."""
+    """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next)
+    pointers or integers (`kinds`).  Signals are polled at the back edge."""
 
     index: Name
     count: Name
@@ -362,7 +365,8 @@ class Return(Instr):
 
 @dataclass(slots=True)
 class Program:
-    """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site (from 1)."""
+    """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site
+    (from 1)."""
 
     name: str
     args: list[tuple[str, tuple[int | None, ...]]]

@@ -1,12 +1,14 @@
 """From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
 
-`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move permutes
+`Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move
+permutes
 or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and "may
 these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
     R2 no re-doing   a heavy value with fewer axes than its user that is not a row scalar
-    R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result over
+    R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result
+    over
                      other axes has its argument cut; an independent one is cut at its result
     R4 one place     the source of an indexed load is a buffer
     R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
@@ -189,8 +191,11 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
         raise Cut(v.operands[0], "R3")
     if not local:
-        return _one_element(pull.b, reducer, args)[k]
-    return pull.b.reduce(reducer, local, *args)[k]
+        results = _one_element(pull.b, reducer, args)
+    else:
+        results = pull.b.reduce(reducer, local, *args)
+    result: Val = results[k]
+    return result
 
 
 def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:
@@ -231,10 +236,11 @@ MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
 }
 
 
-# -- one group -----------------------------------------------------------------------------------------------------------
+# -- one group -------------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Fused:
-    """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it computes."""
+    """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
+    computes."""
 
     group: Group
     values: list[Value]
@@ -314,7 +320,7 @@ def _check(
                     raise Cut(tensor[id(a)], "R2")
     if reduces and len({s.axes for s in reduces}) > 1:
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
-    for axes, s in pulled:
+    for axes, _ in pulled:
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel

@@ -1,6 +1,7 @@
 """Where each value is computed: the nest of loops and branches, and the steps of each of its regions.
 
-A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an ifelse.  A
+A context is a path: () is the function, ("for", loop) its loop bodies, ("if", node, branch) the branches of an
+ifelse.  A
 value stands in the deepest context that contains all its users, so that what only one branch needs is computed only
 there, and moves out of every loop that it does not vary with.
 """

@@ -54,7 +54,8 @@ HEAVY = frozenset(MATH) | {"reduce"}
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Val:
-    """One scalar SSA value.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the result's number."""
+    """One scalar SSA value.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the
+    result's number."""
 
     op: str
     type: Any  # a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes
@@ -69,7 +70,9 @@ class Builder:
     def __init__(self) -> None:
         self._memo: dict[Any, Val] = {}
 
-    def make(self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None) -> Val:
+    def make(
+        self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None
+    ) -> Val:
         args = tuple(args)
         key = (op, type, tuple(map(id, args)), _attr_key(attr))
         if key not in self._memo:
@@ -96,8 +99,8 @@ class Builder:
         return self.make("extent", "int64", attr=extent)
 
     def load(self, buffer: Any, *map: Any) -> Val:
-        """`buffer[map]`.  Entries: an axis name; 0 (an axis of static length 1); a Val (an indexed load: NumPy's wrap of
-        negatives; out of range is clamped and raises the kernel's flag)."""
+        """`buffer[map]`.  Entries: an axis name; 0 (an axis of static length 1); a Val (an indexed load: NumPy's wrap
+        of negatives; out of range is clamped and raises the kernel's flag)."""
         indices = [m for m in map if isinstance(m, Val)]
         entries = tuple(("arg", indices.index(m)) if isinstance(m, Val) else m for m in map)
         axes = frozenset(m for m in map if isinstance(m, str)).union(*(v.axes for v in indices))
@@ -126,40 +129,107 @@ class Builder:
         assert x.type == y.type, (op, x.type, y.type)
         return self.apply(op, x, y)
 
-    def add(self, x: Any, y: Any) -> Val: return self._two("add", x, y)
-    def sub(self, x: Any, y: Any) -> Val: return self._two("sub", x, y)
-    def mul(self, x: Any, y: Any) -> Val: return self._two("mul", x, y)
-    def div(self, x: Any, y: Any) -> Val: return self._two("div", x, y)  # floats only
-    def floordiv(self, x: Any, y: Any) -> Val: return self._two("floordiv", x, y)
-    def mod(self, x: Any, y: Any) -> Val: return self._two("mod", x, y)
-    def fmod(self, x: Any, y: Any) -> Val: return self._two("fmod", x, y)
-    def and_(self, x: Any, y: Any) -> Val: return self._two("and", x, y)
-    def or_(self, x: Any, y: Any) -> Val: return self._two("or", x, y)
-    def xor(self, x: Any, y: Any) -> Val: return self._two("xor", x, y)
-    def shl(self, x: Any, y: Any) -> Val: return self._two("shl", x, y)
-    def shr(self, x: Any, y: Any) -> Val: return self._two("shr", x, y)  # arithmetic for signed types
-    def eq(self, x: Any, y: Any) -> Val: return self._two("eq", x, y)
-    def ne(self, x: Any, y: Any) -> Val: return self._two("ne", x, y)
-    def lt(self, x: Any, y: Any) -> Val: return self._two("lt", x, y)
-    def le(self, x: Any, y: Any) -> Val: return self._two("le", x, y)
-    def gt(self, x: Any, y: Any) -> Val: return self._two("gt", x, y)
-    def ge(self, x: Any, y: Any) -> Val: return self._two("ge", x, y)
-    def minimum(self, x: Any, y: Any) -> Val: return self._two("minimum", x, y)  # NaN wins, as in NumPy
-    def maximum(self, x: Any, y: Any) -> Val: return self._two("maximum", x, y)
-    def copysign(self, x: Any, y: Any) -> Val: return self._two("copysign", x, y)
-    def pow(self, x: Any, y: Any) -> Val: return self._two("pow", x, y)  # floats only
-    def arctan2(self, x: Any, y: Any) -> Val: return self._two("arctan2", x, y)
-    def neg(self, x: Val) -> Val: return self.apply("neg", x)
-    def abs(self, x: Val) -> Val: return self.apply("abs", x)
-    def sign(self, x: Val) -> Val: return self.apply("sign", x)
-    def sqrt(self, x: Val) -> Val: return self.apply("sqrt", x)
-    def floor(self, x: Val) -> Val: return self.apply("floor", x)
-    def ceil(self, x: Val) -> Val: return self.apply("ceil", x)
-    def trunc(self, x: Val) -> Val: return self.apply("trunc", x)
-    def rint(self, x: Val) -> Val: return self.apply("rint", x)  # half to even
-    def not_(self, x: Val) -> Val: return self.apply("not", x)  # bool: logical; integers: bitwise
-    def isnan(self, x: Val) -> Val: return self.ne(x, x)
-    def call(self, name: str, *args: Val) -> Val: return self.apply(name, *args)  # a function of `MATH`
+    def add(self, x: Any, y: Any) -> Val:
+        return self._two("add", x, y)
+
+    def sub(self, x: Any, y: Any) -> Val:
+        return self._two("sub", x, y)
+
+    def mul(self, x: Any, y: Any) -> Val:
+        return self._two("mul", x, y)
+
+    def div(self, x: Any, y: Any) -> Val:
+        return self._two("div", x, y)  # floats only
+
+    def floordiv(self, x: Any, y: Any) -> Val:
+        return self._two("floordiv", x, y)
+
+    def mod(self, x: Any, y: Any) -> Val:
+        return self._two("mod", x, y)
+
+    def fmod(self, x: Any, y: Any) -> Val:
+        return self._two("fmod", x, y)
+
+    def and_(self, x: Any, y: Any) -> Val:
+        return self._two("and", x, y)
+
+    def or_(self, x: Any, y: Any) -> Val:
+        return self._two("or", x, y)
+
+    def xor(self, x: Any, y: Any) -> Val:
+        return self._two("xor", x, y)
+
+    def shl(self, x: Any, y: Any) -> Val:
+        return self._two("shl", x, y)
+
+    def shr(self, x: Any, y: Any) -> Val:
+        return self._two("shr", x, y)  # arithmetic for signed types
+
+    def eq(self, x: Any, y: Any) -> Val:
+        return self._two("eq", x, y)
+
+    def ne(self, x: Any, y: Any) -> Val:
+        return self._two("ne", x, y)
+
+    def lt(self, x: Any, y: Any) -> Val:
+        return self._two("lt", x, y)
+
+    def le(self, x: Any, y: Any) -> Val:
+        return self._two("le", x, y)
+
+    def gt(self, x: Any, y: Any) -> Val:
+        return self._two("gt", x, y)
+
+    def ge(self, x: Any, y: Any) -> Val:
+        return self._two("ge", x, y)
+
+    def minimum(self, x: Any, y: Any) -> Val:
+        return self._two("minimum", x, y)  # NaN wins, as in NumPy
+
+    def maximum(self, x: Any, y: Any) -> Val:
+        return self._two("maximum", x, y)
+
+    def copysign(self, x: Any, y: Any) -> Val:
+        return self._two("copysign", x, y)
+
+    def pow(self, x: Any, y: Any) -> Val:
+        return self._two("pow", x, y)  # floats only
+
+    def arctan2(self, x: Any, y: Any) -> Val:
+        return self._two("arctan2", x, y)
+
+    def neg(self, x: Val) -> Val:
+        return self.apply("neg", x)
+
+    def abs(self, x: Val) -> Val:
+        return self.apply("abs", x)
+
+    def sign(self, x: Val) -> Val:
+        return self.apply("sign", x)
+
+    def sqrt(self, x: Val) -> Val:
+        return self.apply("sqrt", x)
+
+    def floor(self, x: Val) -> Val:
+        return self.apply("floor", x)
+
+    def ceil(self, x: Val) -> Val:
+        return self.apply("ceil", x)
+
+    def trunc(self, x: Val) -> Val:
+        return self.apply("trunc", x)
+
+    def rint(self, x: Val) -> Val:
+        return self.apply("rint", x)  # half to even
+
+    def not_(self, x: Val) -> Val:
+        return self.apply("not", x)  # bool: logical; integers: bitwise
+
+    def isnan(self, x: Val) -> Val:
+        return self.ne(x, x)
+
+    def call(self, name: str, *args: Val) -> Val:
+        return self.apply(name, *args)  # a function of `MATH`
 
     def select(self, condition: Val, x: Any, y: Any) -> Val:
         if not isinstance(x, Val):
@@ -188,7 +258,8 @@ class Builder:
         return self.apply("ldexp", x, n)
 
     def lookup(self, table: Sequence[float], index: Val) -> Val:
-        """table[index mod its length], of 16 or 32 float64 or 32 float32; `index` is an integer of the floats' width."""
+        """table[index mod its length], of 16 or 32 float64 or 32 float32; `index` is an integer of the floats'
+        width."""
         type = {"int64": "float64", "int32": "float32"}[index.type]
         assert len(table) in {"float64": (16, 32), "float32": (32,)}[type]
         return self.make("lookup", type, (index,), tuple(table))

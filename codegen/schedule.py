@@ -7,6 +7,7 @@ along it.  The lane axis should be the one with stride 1 in most operands: a wro
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Any
 
 from tensordsl.codegen.group import Group, Out, Pass, Schedule, levels, passes
@@ -22,7 +23,8 @@ REREAD_BLOCK = 256  # columns that several passes read: a strip of them should s
 
 
 def schedule(group: Group, *, vector_bytes: int = 64, short: Collection[str] = ()) -> Schedule:
-    """The CPU's schedule of a group, for vector registers of `vector_bytes`, if the axes `short` are at most SHORT long."""
+    """The CPU's schedule of a group, for vector registers of `vector_bytes`, if the axes `short` are at most SHORT
+    long."""
     if not group.extents:
         return Schedule("", (1,), 1, (), SPLIT)
     lane, steps = lane_axis(group, short), passes(group)
@@ -110,7 +112,7 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
                 later = [w for q in steps[first + 1 :] for w in _values(q, v, is_row)]
                 # The stores of earlier passes may wait for later ones.
                 waiting = [x.value for q in steps[: first + 1] for x in q.outs if x is not o]
-                later += reach(waiting, lambda w, v=v: w is v or is_row(w))
+                later += reach(waiting, partial(_is_or, v, is_row))
                 reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
                 used = [q for q in steps[last + 1 :] if any(w is v for w in reach(pass_roots(q), is_row))]
                 if not reads and not used and level[id(v)] < level[id(o.value)]:
@@ -165,3 +167,7 @@ def _lanes(group: Group, p: Pass, keep: tuple[Val, ...], vector_bytes: int) -> i
     light = sum(v.op not in LEAVES for v in values) <= 8
     factor = 2 if heavy or (states > 1 and not narrow) else 4 if p.reduces and light else 1
     return min(native * factor, MAX_LANES)
+
+
+def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:
+    return w is v or condition(w)

@@ -394,9 +394,7 @@ def inputs_of(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> lis
     """The variables without owner (constants left out) that `outputs` depend on, in order of first use."""
     blocked = {id(v) for v in stop}
     return [
-        v
-        for v in ancestors(outputs, stop)
-        if (v.owner is None or id(v) in blocked) and not isinstance(v, Constant)
+        v for v in ancestors(outputs, stop) if (v.owner is None or id(v) in blocked) and not isinstance(v, Constant)
     ]
 
 

@@ -127,7 +127,8 @@ class FunctionMethods:
         """The function as the text of an MLIR module, whose function `main` takes inputs and shared variables and
         returns outputs and new values of updated shared variables.
 
-        level: "linalg" (func, linalg, tensor, arith, math, scf: upstream MLIR verifies and lowers it) or "tensordsl" (the
+        level: "linalg" (func, linalg, tensor, arith, math, scf: upstream MLIR verifies and lowers it) or "tensordsl"
+        (the
         tensor IR before fusion, in a dialect of our own).  optimise: after the compiler's passes, not as written.
         checks: with what the function checks about lengths, as cf.assert.  Raises ValueError for what has no MLIR form.
         """

@@ -1,6 +1,7 @@
 """Makes docs/accuracy.md: the largest measured error of every function, and its time beside its peers' in one run.
 
-Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE] > docs/accuracy.md` (a minute; needs mpmath).
+Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE] > docs/accuracy.md` (a minute; needs
+mpmath).
 The arguments are those of tests/codegen/math_oracles.py, more of them.  PYTHON is an interpreter that has JAX, TABLE
 the output of tools/exhaustive_float32.py, which is appended.
 """

@@ -109,7 +109,8 @@ def tanh(b: Builder, x: Val) -> Val:
 
 
 def exp_moderate(b: Builder, x: Val) -> Val:
-    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows: n is added to the exponent's bits."""
+    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows: n is added to the exponent's
+    bits."""
     f = FORMATS[x.type]
     n, bits = round_by_magic(b, x, LOG2E[x.type][0])
     high, low = LN2[x.type]

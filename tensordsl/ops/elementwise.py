@@ -322,8 +322,8 @@ ERFC = _function(
 )
 GAMMALN = _function("gammaln", vectorised(lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
 ERFINV = _function(
-    "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * _like(math.sqrt(math.pi) / 2, g),), ulp=16,
-    domain=(-0.9, 0.9),
+    "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * _like(math.sqrt(math.pi) / 2, g),),
+    ulp=16, domain=(-0.9, 0.9),
 )  # fmt: skip
 ERFCX = _function(
     "erfcx", vectorised(scaled_erfc), lambda g, out, x: (g * (x * out * 2 - _like(_TWO_PER_ROOT_PI, g)),), ulp=16,

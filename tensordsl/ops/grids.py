@@ -274,5 +274,3 @@ def xlogy(x: Any, y: Any) -> Any:
     # The logarithm of 1 in place of that of 0 keeps the gradient finite.
     logarithm = log(switch(is_zero, constant(1, dtype=y.type.dtype), y))
     return switch(is_zero, constant(0, dtype=float_of_all(x.type.dtype)), x * logarithm)
-
-

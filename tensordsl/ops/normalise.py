@@ -106,8 +106,7 @@ def batch_normalization_test(
     ndim = inputs.type.ndim
     over = _axes(axes, ndim)
     scale, shift, centre, variance = (
-        _parameter(v, over, ndim, name)
-        for v, name in ((gamma, "gamma"), (beta, "beta"), (mean, "mean"), (var, "var"))
+        _parameter(v, over, ndim, name) for v, name in ((gamma, "gamma"), (beta, "beta"), (mean, "mean"), (var, "var"))
     )
     return (inputs - centre) * (scale / sqrt(variance + _number(epsilon, variance))) + shift
 

@@ -652,4 +652,3 @@ def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:
     if len(padded) == 1:
         return padded[0]
     return apply(CONCATENATE, *padded, axis=normalise_axis(axis, padded[0].type.ndim, "stack"))
-

@@ -25,9 +25,7 @@ def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], cop
     return [new.get(id(v), v) for v in outputs]
 
 
-def reapply(
-    node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None
-) -> tuple[Variable, ...]:
+def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None) -> tuple[Variable, ...]:
     """The op of `node` on other operands; names, tags and the line of the user's program are kept."""
     result = apply(node.op, *operands, **(node.attrs if attrs is None else attrs))
     outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)

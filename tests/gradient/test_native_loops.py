@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from test_loop_gradient import H0, W, XS, recurrent
+from test_loop_gradient import H0, XS, W, recurrent
 
 import tensordsl.tensor as T
 from tensordsl.function import function

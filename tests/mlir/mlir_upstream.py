@@ -85,8 +85,8 @@ def _take(d: Any, dtype: str, ndim: int) -> np.ndarray:
 class Module:
     """A module of ours, lowered by upstream and loaded.
 
-    Its functions are called by name; `results`: dtype and rank of each.  Results are copied at once; their buffers belong
-    to nobody and leak.
+    Its functions are called by name; `results`: dtype and rank of each.  Results are copied at once; their buffers
+    belong to nobody and leak.
     """
 
     def __init__(self, text: str) -> None:

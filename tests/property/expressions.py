@@ -1,6 +1,7 @@
 """Random functions over the whole op table, together with arguments and what the results may differ by.
 
-`Maker` draws every choice from `pick(n)` (a number below n), so that hypothesis can shrink a function, or a plain random
+`Maker` draws every choice from `pick(n)` (a number below n), so that hypothesis can shrink a function, or a plain
+random
 generator can make many quickly.  Values are computed by the rows' oracles while the graph grows: so every index is in
 bounds, every shape fits, and discontinuous ops are applied only to values that no rounding can change.
 """
