@@ -1,6 +1,7 @@
 """From the plan of regions to program IR: buffers, views, addresses, and the order that keeps the commit rule.
 
-Everything that an i64 can say (lengths, strides, byte counts) is a polynomial of `codegen.extents`, so equal quantities are
+Everything that an i64 can say (lengths, strides, byte counts) is a polynomial of `codegen.extents`, so equal
+quantities are
 computed once.  What depends on the sources alone is computed at entry; so are outputs' storage and checks, before the
 first destructive write.  Buffers that die are used again for the next one of the same size.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
@@ -368,7 +369,7 @@ class Bufferiser:
             self.emit(p.Copy(target.ptr, source.ptr, self.name(size)))
             return
         b = Builder()
-        axes = [0 if n == 1 else f"a{d}" for d, n in enumerate(source.dims)]
+        axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(source.dims)]
         x, y = Buffer("x", dtype, source.dims), Buffer("y", dtype, source.dims)
         entries = [0 if s == 0 else a for a, s in zip(axes, source.strides, strict=True)]
         shape = tuple(1 if e == 0 else n for e, n in zip(entries, source.dims, strict=True))
@@ -514,7 +515,7 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
     refs = {v.number: b.ref(v) for v in fused.loads}
     outs = [b.destination(v, v.dtype, v.shape) for v in fused.values]
     by_buffer: dict[int, Ref] = {}
-    for buffer in buffers(fused.group)[0]:
+    for buffer in cast(Any, buffers(fused.group)[0]):  # a plan's groups have ValueBuffers
         by_buffer[id(buffer)] = refs[buffer.value.number]
     for o, ref in zip(fused.group.outs, outs, strict=True):
         by_buffer[id(o.buffer)] = ref

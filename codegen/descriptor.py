@@ -146,7 +146,8 @@ def descriptor(
     sizes: tuple[int, int, int],
     numbers: dict[str, int],
 ) -> tuple[int, ...]:
-    """Header, swaps, merges, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name -> its number."""
+    """Header, swaps, merges, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name -> its
+    number."""
     pairs = [*swaps, *merges]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []

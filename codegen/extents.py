@@ -130,7 +130,8 @@ class Constraint:
 class Extents:
     """The algebra `Dims` over extents for one compile, with union-find over the constraints met.
 
-    What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other from
+    What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other
+    from
     then on.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
     follows from them, and each step that relies on one checks it.
     """

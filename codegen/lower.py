@@ -1,4 +1,5 @@
-"""From the user's graph to tensor IR: casts and broadcasts become explicit, extents symbolic, `Expand` rows are expanded."""
+"""From the user's graph to tensor IR: casts and broadcasts become explicit, extents symbolic, `Expand` rows are
+expanded."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from tensordsl.types import TensorType
 
 @dataclass(slots=True)
 class Lowered:
-    """`outputs` and `updates` (shared number, new value) of a function as IR values; `nodes`: the user's applications."""
+    """`outputs` and `updates` (shared number, new value) of a function as IR values; `nodes`: the user's
+    applications."""
 
     graph: Graph
     outputs: list[Value]
@@ -385,8 +387,8 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         for a, b in zip(new.shape, old.shape, strict=True):
             extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
     (extents.conditional, g.within), extents.fresh = state, []
-    outer = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
-    made = g.make("for", (count, *inits), "", (), loops=outer, loop=loop, count=n)
+    around = frozenset().union(*(v.loops for v in (*operands, *loop.next, *loop.stacked))) - inside
+    made = g.make("for", (count, *inits), "", (), loops=around, loop=loop, count=n)
     loop.count = count
     finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
     return finals + [g.result(made, k + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]

@@ -32,7 +32,8 @@ def export(lowered: Lowered, name: str = "main", optimise: bool = True, checks: 
 
 def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: bool = False) -> str:
     """Several functions as one module; see `export`."""
-    bodies, private = [], {}
+    bodies: list[str] = []
+    private: dict[str, str] = {}
     for name, lowered in functions.items():
         if optimise:
             from tensordsl.codegen.pipeline import optimise_lowered  # late: the emitters for native code

@@ -30,10 +30,10 @@ def _dot(e: Writer, v: Value) -> None:
         return [e.op(f"arith.addf {outs[0]}, {product} : {kind}")]
 
     ins = []
-    for operand, entries in ((x, left), (y, right)):
-        entries = [
+    for operand, names in ((x, left), (y, right)):
+        entries: list[Any] = [
             0 if e.find(n) == 1 and a != "k" and length[a] != 1 else a
-            for a, n in zip(entries, operand.shape, strict=True)
+            for a, n in zip(names, operand.shape, strict=True)
         ]
         base, at = e.base_map(operand, entries)
         ins.append((e.value(base), e.type_of(base), v.dtype, at))
@@ -191,8 +191,9 @@ def _addition(dtype: str) -> str:
 
 
 def _concatenate(e: Writer, v: Value) -> None:
-    axis, at = v.attrs["axis"], 0
+    axis = v.attrs["axis"]
     whole, t = e.empty(v.shape, v.dtype)
+    at: Any = 0
     for part in v.operands:
         if any(e.find(n) == 0 for n in (*part.shape, *v.shape)):
             continue

@@ -229,7 +229,7 @@ class _Parser:
         values = self.graph.values
         values.extend([_GAP] * (at + 1 - len(values)))  # extents name values by number: each keeps its own
         value = values[at] = Value(op, tuple(operands), attrs, dtype, tuple(shape), at, loops)
-        number = attrs.get("loop_number")
+        number: Any = attrs.get("loop_number")
         if op == "index":
             self.loops[number].index = value
         if op == "carried":

@@ -77,7 +77,7 @@ class GroupWriter:
         def body(names: list[str], old: list[str]) -> list[str]:
             leaf = self.leaf(axes, names, place)
             self.e.scopes.append(Scope())
-            done = finish(self.e.scalars.emit(roots, leaf.env, leaf), old)
+            done: list[str] = finish(self.e.scalars.emit(roots, leaf.env, leaf), old)
             self.e.scopes.pop()
             return done
 
@@ -106,7 +106,8 @@ class _Leaf:
                 params, results = region(r.attr[0], "finish", r.type)
                 state = self.names[at : at + len(self.group.states[id(r)])]
                 self.finished[id(r)] = e.scalars.inline(params, results, state)
-            return self.finished[id(r)][v.attr]
+            result: str = self.finished[id(r)][v.attr]
+            return result
         if v.op == "index":
             return e.op(f"arith.index_cast {e.op(f'linalg.index {self.axes.index(v.attr)} : index')} : index to i64")
         if v.op == "extent":

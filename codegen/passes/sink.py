@@ -70,7 +70,8 @@ def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]]
 
 
 def _relies(ctx: Context, x: Value) -> bool:
-    """Whether x has operands of lengths that are only assumed to be equal: bounds that fit one may not fit the other."""
+    """Whether x has operands of lengths that are only assumed to be equal: bounds that fit one may not fit the
+    other."""
     if not ctx.graph.extents.assumed or x.op == "reduce":
         return False
     if x.op == "move":

@@ -252,7 +252,7 @@ class Maker:
                     self.grow(new)
                 case.updates.append((s, new))
         used = set(tensordsl.graph.ancestors([*case.outputs, *(v for _, v in case.updates)]))
-        for v, array in list(zip(case.inputs, case.arguments, strict=True)):
+        for v, _array in list(zip(case.inputs, case.arguments, strict=True)):
             if v not in used:
                 k = case.inputs.index(v)
                 del case.inputs[k], case.arguments[k]
@@ -431,7 +431,7 @@ def shuffle(m: Maker) -> None:
     for k in range(len(order)):
         j = m.pick(len(order) - k) + k
         order[k], order[j] = order[j], order[k]
-    for k in range(min(m.pick(3), 5 - x.type.ndim)):
+    for _k in range(min(m.pick(3), 5 - x.type.ndim)):
         order.insert(m.pick(len(order) + 1), "x")
     dropped = [k for k in order if k != "x" and x.type.shape[k] == 1]
     if dropped and m.flag():
@@ -753,8 +753,6 @@ def compare(
 
 def describe(case: Case) -> str:
     """The function as text, for a report."""
-    from tensordsl.printing import pprint
-
     lines = [
         f"{v}: {v.type} = {a.dtype}{a.shape} strides {a.strides}"
         for v, a in zip(case.inputs, case.arguments, strict=True)
@@ -810,7 +808,7 @@ def check(case: Case, levels: dict[Variable, int]) -> None:
     f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore")
     of = [levels.get(v, EXACT) for v in (*case.outputs, *(v for _, v in case.updates))]
     runs = []
-    for turn in range(2):
+    for _turn in range(2):
         got = f(*case.arguments)
         got = [*got, *(s.get_value() for s, _ in case.updates)]
         assert all(a.tobytes() == b for a, b in zip(case.arguments, before, strict=True)), "an argument was changed"
