@@ -13,6 +13,7 @@ from tensordsl.ops.masks import repeated
 from tensordsl.ops.operands import as_variable, int64, normalise_axes, normalise_axis
 from tensordsl.ops.shape import (
     arange,
+    as_dim,
     as_dims,
     broadcast_to,
     concatenate,
@@ -136,8 +137,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     if repeats.type.ndim == 1:
         counts = specify_shape(repeats, (n[axis],))
         return getitem(x, (slice(None),) * axis + (repeated(counts),))
-    wide = broadcast_to(shape_padaxis(x, axis + 1), (*n[: axis + 1], repeats, *n[axis + 1 :]))
-    return reshape(wide, (*n[:axis], mul(n[axis], repeats), *n[axis + 1 :]))
+    count = as_dim(repeats)
+    wide = broadcast_to(shape_padaxis(x, axis + 1), (*n[: axis + 1], count, *n[axis + 1 :]))
+    return reshape(wide, (*n[:axis], _times(n[axis], count), *n[axis + 1 :]))
 
 
 def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
@@ -154,7 +156,15 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
     n = shape_tuple(x)
     pairs = [d for pair in zip(counts, n, strict=True) for d in pair]
     wide = broadcast_to(dimshuffle(x, [d for k in range(rank) for d in ("x", k)]), pairs)
-    return reshape(wide, [mul(r, d) for r, d in zip(counts, n, strict=True)], ndim=rank)
+    return reshape(wide, [_times(d, r) for r, d in zip(counts, n, strict=True)], ndim=rank)
+
+
+def _times(a: Any, b: Any) -> Any:
+    """The product of two lengths, an int where both are known."""
+    a, b = as_dim(a), as_dim(b)
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        return int(a.data) * int(b.data)
+    return mul(a, b)
 
 
 def roll(x: Any, shift: Any, axis: int | None = None) -> Any:

@@ -183,6 +183,14 @@ def test_lengths_that_disagree_at_run_time() -> None:
             f(*map(np.zeros, shapes))
 
 
+def test_lengths_beyond_small_integers() -> None:
+    """Known lengths are int8 constants where they are small: their products must not wrap."""
+    x = T.TensorType("float64", (100,))()
+    for expression in (T.repeat(x, 2), T.tile(x, 2), T.repeat(x, T.constant(2, dtype="int8")), T.concatenate([x, x])):
+        assert expression.type.shape == (200,)
+        assert tensordsl.function([x], expression)(np.zeros(100)).shape == (200,)
+
+
 def test_known_values() -> None:
     x = T.vector()
     assert T.get_vector_length(T.stack([x[0], x[1]])) == 2 and T.get_vector_length(T.matrix().shape) == 2
