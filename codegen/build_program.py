@@ -237,10 +237,13 @@ def direct_updates(
     taken = {v.number for v in outputs}
     seen: set[int] = set()
     candidates = []
+    measures = _measures(outputs, b)
     for k, v in updates:
         step = giver.get(v.number)
         if step is None or step.fused is None or v.number in taken or v.number in seen:
             continue
+        if not measures.isdisjoint(step.gives):
+            continue  # an output's length or a check waits for this step
         seen.add(v.number)
         if all(map(known_at_entry, map(b.find, v.shape))) and _reads_in_place(step, k, v):
             candidates.append((k, v))
@@ -252,6 +255,14 @@ def direct_updates(
         if bad is None:
             return candidates
         candidates.remove(bad)
+
+
+def _measures(outputs: Sequence[Value], b: Bufferiser) -> set[int]:
+    """The values that lengths of outputs, and checks, are computed from."""
+    lengths = [n for v in outputs for n in v.shape]
+    lengths += [n for c in b.graph.extents.constraints for n in (c.a, c.b)]
+    named = {a[1] for n in lengths for a in ex.atoms(n) | ex.atoms(b.find(n)) if a[0] in ("value", "result")}
+    return {m for n in named for m in memory(b.graph.values[n], b.homes)}
 
 
 def _first_conflict(

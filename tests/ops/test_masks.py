@@ -202,3 +202,14 @@ def test_lengths_that_data_decide() -> None:
             want = [p.sum(0), p.shape, p @ p.T, np.concatenate([p, p]), p.sum() / np.float64(p.size), p[:-1]]
         for got, w in zip(f(a), want, strict=True):
             np.testing.assert_array_equal(got, w)
+
+
+def test_lengths_computed_beside_updates() -> None:
+    """An update in place waits for steps that lengths are computed in; groups do not measure themselves."""
+    state = tensordsl.shared(np.full((1, 1), 2.0), broadcastable=(True, True))
+    f = tensordsl.function([], T.alloc(1.0, T.constant(3) * 2), updates=[(state, state * state)])
+    assert f().shape == (6,) and state.get_value() == 4
+    x = T.TensorType("int64", (True, True))()
+    part = x[T.neq(x, -2)]
+    g = tensordsl.function([x], part[part <= 1])
+    assert g([[1]]).tolist() == [1] and g([[-2]]).tolist() == [] and g([[5]]).tolist() == []
