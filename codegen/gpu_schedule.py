@@ -46,10 +46,15 @@ def schedule(group: Group) -> Schedule:
     return Schedule(lane, (width,) * len(steps), STEPS)
 
 
-def plan(group: Group, name: str = "") -> GpuPlan:
-    """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages."""
+def plan(group: Group, name: str = "", two_stages: bool | None = None) -> GpuPlan:
+    """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages.
+
+    By default only full reductions have two; a group whose one pass reduces few long rows or columns may have them too.
+    """
     name = name or group.name
-    if group.parallel or len([p for p in passes(group) if p.local]) != 1:
+    possible = len([p for p in passes(group) if p.local]) == 1 and any(p.reduces for p in passes(group))
+    assert possible or not two_stages, "a later pass needs the results of the first one"
+    if not possible or not (two_stages or (two_stages is None and not group.parallel)):
         one = kernel(group, schedule(group), name)
         return GpuPlan(group, (one,), (), module_text([one]))
     first, second = stages(group)
@@ -58,27 +63,28 @@ def plan(group: Group, name: str = "") -> GpuPlan:
         kernel(second, schedule(second), name + "_2"),
     )
     return GpuPlan(
-        group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape == (TILES,)), module_text(kernels)
+        group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,)), module_text(kernels)
     )
 
 
 def stages(group: Group) -> tuple[Group, Group]:
-    """A full reduction of one pass as two groups, with buffers of partial states in between."""
+    """A reduction of one pass as two groups, with buffers of partial states in between."""
     (step,) = (p for p in passes(group) if p.local)
-    assert not group.parallel
+    rows = group.parallel
+    lengths = {a: group.extents[a] for a in rows}
     b, last, results = Builder(), Builder(), {}
     states_out: list[Out] = []
     for k, r in enumerate(step.reduces):
         reducer, axes = r.attr
         types = reducer.state(r.type)
-        cells = [Buffer(f"state{k}_{n}", t, (TILES,)) for n, t in enumerate(types)]
+        cells = [Buffer(f"state{k}_{n}", t, (TILES, *lengths.values())) for n, t in enumerate(types)]
         partial = b.reduce(_unfinished(reducer), axes, *r.args)
-        states_out += [Out(cell, (TILE_AXIS,), v) for cell, v in zip(cells, partial, strict=True)]
-        states = [last.load(cell, TILE_AXIS) for cell in cells]
+        states_out += [Out(cell, (TILE_AXIS, *rows), v) for cell, v in zip(cells, partial, strict=True)]
+        states = [last.load(cell, TILE_AXIS, *rows) for cell in cells]
         results[id(r)] = last.reduce(_combining(reducer, r.type), (TILE_AXIS,), *states)
-    extents = {TILE_AXIS: TILES, **{a: group.extents[a] for a in step.local}}
+    extents = {TILE_AXIS: TILES, **group.extents}
     # What the pass stores over elements is stored by the tiles.
-    first = Group(group.name + "_1", extents, (TILE_AXIS,), (*states_out, *step.outs))
+    first = Group(group.name + "_1", extents, (TILE_AXIS, *rows), (*states_out, *step.outs))
     values: dict[int, Val] = {}
     behind = [o for o in group.outs if not any(o is x for x in step.outs)]
     for v in reach([o.value for o in behind], lambda v: v.op == "result"):
@@ -87,7 +93,7 @@ def stages(group: Group) -> tuple[Group, Group]:
         else:
             values[id(v)] = last.make(v.op, v.type, [values[id(a)] for a in v.args], v.attr, v.axes)
     rest = tuple(Out(o.buffer, o.map, values[id(o.value)]) for o in behind)
-    return first, Group(group.name + "_2", {TILE_AXIS: TILES}, (), rest)
+    return first, Group(group.name + "_2", {**lengths, TILE_AXIS: TILES}, rows, rest)
 
 
 @lru_cache(maxsize=64)

@@ -183,6 +183,23 @@ def test_a_full_reduction_may_store_elements_on_its_way() -> None:
         np.testing.assert_allclose(arrays["s"], np.exp(x * 0.5).sum() * 0.5, rtol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["colsum", "gathersum", "argmax", "argmax0", "lookup"])
+def test_few_long_rows_and_columns_may_have_two_stages(name: str) -> None:
+    rng, run = np.random.default_rng(8), SimulatedGroup(getattr(cases, name)("float64"), two_stages=True)
+    assert len(run.plan.kernels) == 2
+    for shape in ((3, 9001), (9001, 3), (4, 5)):
+        arrays = inputs(name, shape, "float64", "ties", rng)
+        if name == "gathersum":
+            arrays["idx"] = arrays["idx"][:50]
+        expected, bits = outputs(name, arrays), set()
+        for order in ("shuffled", "greedy"):
+            got = {k: np.zeros_like(v) for k, v in expected.items()}
+            assert run(arrays | got, order) == 0
+            agree(got, expected, "float64", f"{shape} {order}")
+            bits.add(tuple(v.tobytes() for v in got.values()))
+        assert len(bits) == 1
+
+
 # -- mutations: what the simulator must catch
 
 
