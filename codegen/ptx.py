@@ -17,6 +17,8 @@ TARGETS = {
     "sm_75": 63, "sm_80": 70, "sm_86": 71, "sm_89": 78, "sm_90": 78, "sm_100": 86, "sm_103": 88, "sm_110": 90,
     "sm_120": 87, "sm_121": 88,
 }  # fmt: skip
+# LLVM takes an architecture that it does not know for an ancient one, where it lacks instructions and ends the process.
+NEEDS_LLVM = {"sm_103": 21, "sm_121": 21, "sm_110": 22}
 TRIPLE = "nvptx64-nvidia-cuda"
 
 _FLOATS, _INTEGERS = ("f32", "f64"), ("i8", "i16", "i32", "i64")
@@ -68,6 +70,8 @@ def _machine(target: str) -> tuple[Any, Any, str]:
         if target not in _machines:
             import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
+            if llvm.llvm_version_info[0] < NEEDS_LLVM.get(target, 20):
+                raise ValueError(f"{target} needs an llvmlite with LLVM {NEEDS_LLVM.get(target, 20)} or newer")
             if not _machines:
                 llvm.initialize_all_targets()
                 llvm.initialize_all_asmprinters()

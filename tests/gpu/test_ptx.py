@@ -110,6 +110,16 @@ def test_text_does_not_depend_on_earlier_compilations() -> None:
     assert len({ptx.compile_group(cases.layernorm("float32"), "sm_90") for _ in range(3)}) == 1
 
 
+def test_architectures_newer_than_llvm_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import llvmlite.binding as llvm
+
+    monkeypatch.setattr(llvm, "llvm_version_info", (20, 1, 8))
+    monkeypatch.setattr(ptx, "_machines", {})
+    with pytest.raises(ValueError, match="sm_110 needs an llvmlite with LLVM 22 or newer"):
+        ptx.compile_group(cases.softmax("float32"), "sm_110")
+    assert ".target sm_100" in ptx.compile_group(cases.softmax("float32"), "sm_100")
+
+
 def test_unknown_targets_and_intrinsics_are_value_errors() -> None:
     with pytest.raises(ValueError, match="unknown GPU architecture 'sm_70': there are sm_75, "):
         ptx.compile_group(cases.softmax("float32"), "sm_70")
