@@ -20,6 +20,7 @@ PINNED = {
     4585: "the length of a branch's result that nothing else of it is needed for",
     4776: "a loop over integers that makes floats",
     10204: "a branch whose shape a later check forbids",
+    13766: "native code: the storage of a loop's starting value was used again, with no iterations",
     13257: "one value as two results of a loop, of which one is changed in place",
 }
 

@@ -34,29 +34,47 @@ VALUES = {
 PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
     "elementwise": lambda: ([x], [T.exp(-(x**2)) * T.sin(x) + T.tanh(x), T.nnet.sigmoid(x), T.erf(x), T.gammaln(x)]),
     "float32": lambda: ([f], [T.exp(f) + 1, f.sum(axis=0), T.nnet.softplus(f)]),
-    "integers": lambda: ([k, i], [k // (i - 2), k % 3, -k, k * i, abs(k), T.cast(k, "float32"), T.cast(k, "uint8"), k > i]),
+    "integers": lambda: (
+        [k, i],
+        [k // (i - 2), k % 3, -k, k * i, abs(k), T.cast(k, "float32"), T.cast(k, "uint8"), k > i],
+    ),
     "casts": lambda: ([x], [T.cast(x * 100 - 20, "int32"), T.cast(x * 10, "uint8"), T.cast(x > 0.5, "float32")]),
     "affine": lambda: ([A, x, b], [T.dot(A, x) + b, T.sum(A**2), T.dot(x, x), T.dot(A.T, b)]),
     "matmul": lambda: ([A, B], [T.dot(A, B), T.dot(B.T, A.T)]),
     "integer dot": lambda: ([k], [T.dot(k, k)]),
     "softmax": lambda: ([A], [T.nnet.softmax(A)]),
-    "reductions": lambda: ([A], [A.var(axis=0), A.mean(), A.max(axis=1), A.min(), T.argmax(A, axis=1), A.prod(axis=0), T.any(A > 2)]),
-    "layer norm": lambda: ([A, x], [(A - A.mean(axis=1, keepdims=True)) / T.sqrt(A.var(axis=1, keepdims=True) + 1e-5) * x]),
+    "reductions": lambda: (
+        [A],
+        [A.var(axis=0), A.mean(), A.max(axis=1), A.min(), T.argmax(A, axis=1), A.prod(axis=0), T.any(A > 2)],
+    ),
+    "layer norm": lambda: (
+        [A, x],
+        [(A - A.mean(axis=1, keepdims=True)) / T.sqrt(A.var(axis=1, keepdims=True) + 1e-5) * x],
+    ),
     "cross-entropy": lambda: ([A, k], [-T.log(T.nnet.softmax(A[:3]))[T.arange(3), k]]),
     "shapes": lambda: ([A], [A.reshape((-1,)), A.T + 1, A.dimshuffle(0, "x", 1), A.reshape((2, 2, 3)), A.shape]),
     "slices": lambda: ([x, i], [x[i], x[:i], x[i:], x[::-1], x[::2], x[-2], T.concatenate([x, x * 2])]),
-    "set slices": lambda: ([A, x], [T.set_subtensor(A[1], x), T.inc_subtensor(A[:2, ::2], 1.0), T.set_subtensor(A[::-2], x)]),
+    "set slices": lambda: (
+        [A, x],
+        [T.set_subtensor(A[1], x), T.inc_subtensor(A[:2, ::2], 1.0), T.set_subtensor(A[::-2], x)],
+    ),
     "slice gradients": lambda: ([x], [grad(T.sum(x[1:] ** 2), x), grad(x[::2].sum() * x[0], x)]),
     "gather": lambda: ([A, k], [A[k], A[k].sum(axis=1), T.exp(A)[k], A[T.arange(3), k]]),
     "scatter": lambda: (
         [x, k, A, b],
-        [T.inc_subtensor(x[k], 2.0), T.set_subtensor(A[k], x), grad(T.sum(A[k, k - 1] ** 2), A), T.inc_subtensor(A[:, k], A),
-         T.inc_subtensor(T.cast(x, "int8")[k], 1), T.inc_subtensor((x > 0.5)[k], True)],
+        [
+            T.inc_subtensor(x[k], 2.0),
+            T.set_subtensor(A[k], x),
+            grad(T.sum(A[k, k - 1] ** 2), A),
+            T.inc_subtensor(A[:, k], A),
+            T.inc_subtensor(T.cast(x, "int8")[k], 1),
+            T.inc_subtensor((x > 0.5)[k], True),
+        ],
     ),
     "jacobian": lambda: ([A, x, b], [jacobian(T.tanh(T.dot(A, x) + b), x)]),
     "hessian": lambda: ([x], [hessian(T.sum(x**3) * T.sum(x), x)]),
     "branch": lambda: ([c, x], [ifelse(c > 0, T.exp(x), x * 2), ifelse(c < 0, x[1:], x)]),
-}  # fmt: skip
+}
 
 
 def exported(name: str) -> tuple[str, Sequence[Any], Sequence[Any], Any]:

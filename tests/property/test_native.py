@@ -37,6 +37,7 @@ ORDINARY = {
     31364: "logarithms of probabilities near 1, which are known to the rounding of their sum",
     50508: "a loop without operands of a floating type that stacks what is rounded",
     1864: "axes of length 1 merged into the lane axis past an operand without it",
+    13766: "the storage of a loop's starting value, which is its result after no iterations, was used again",
 }
 SPECIAL = {
     10027: "a known branch of another static shape",
