@@ -302,7 +302,8 @@ def _for(e: Writer, v: Value) -> None:
     loop, inits = v.attrs["loop"], v.operands[1:]
     stacked = {r.attrs["k"] - len(inits): r for r in e.results.get(v.number, []) if r.attrs["k"] >= len(inits)}
     starts = [
-        (e.value(i), tensor_type(map(e.find, p.shape), p.dtype)) for i, p in zip(inits, loop.carried, strict=True)
+        (_as(e, e.value(i), i, p), tensor_type(map(e.find, p.shape), p.dtype))
+        for i, p in zip(inits, loop.carried, strict=True)
     ]
     homes = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
     count, zero, one = e.index(v.attrs["count"]), e.index(0), e.index(1)
@@ -322,7 +323,7 @@ def _for(e: Writer, v: Value) -> None:
         e.values[param.number] = name
     wants = [*loop.next, *(loop.stacked[k] for k in homes)]
     made = e.inside(("for", loop.number), wants)
-    done = made[: len(inits)]
+    done = [_as(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
     for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], names[len(inits) :], strict=True):
         item = loop.stacked[k]
         lengths = [e.find(n) for n in item.shape]
@@ -342,7 +343,8 @@ def _for(e: Writer, v: Value) -> None:
     for r in e.results.get(v.number, []):
         k = r.attrs["k"]
         at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
-        e.values[r.number] = f"%{number}#{at}" if many else f"%{number}"
+        name = f"%{number}#{at}" if many else f"%{number}"
+        e.values[r.number] = name if at >= len(inits) else _as(e, name, loop.carried[at], r)
 
 
 def _copied(e: Writer, name: str, t: str) -> str:

@@ -95,9 +95,11 @@ def encode(x: Any) -> str:
 
 def _plain(x: Any) -> Any:
     if isinstance(x, Extent):
-        return ("extent", tuple((tuple(map(_plain, m)), c) for m, c in x.terms))
+        return ("extent", tuple((tuple(map(_plain, m)), int(c)) for m, c in x.terms))
     if isinstance(x, np.ndarray):
         return ("array", x.dtype.name, x.shape, x.tobytes().hex())
+    if isinstance(x, np.generic):
+        return _plain(x.item())
     if isinstance(x, float):
         return ("float", x.hex())
     if isinstance(x, tuple | list):

@@ -18,7 +18,9 @@ from tensordsl.codegen.lower import lower
 from tensordsl.codegen.mlir_dialect import MlirParseError, equal, from_mlir, to_mlir
 from tensordsl.gradient import grad, hessian, jacobian
 from tensordsl.ifelse import ifelse
+from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.reference import evaluate
+from tensordsl.types import TensorType
 
 needs_upstream = pytest.mark.skipif(not AVAILABLE, reason=REASON)
 
@@ -31,6 +33,23 @@ VALUES = {
     x: rng.random(3) + 0.1, b: rng.random(4), A: rng.random((4, 3)), B: rng.random((3, 5)), c: np.array(-1.0),
     k: np.array([0, 2, -1]), i: np.array(2), f: rng.random((5, 3)).astype("float32"),
 }  # fmt: skip
+s = TensorType("float64", (3, 4))("s")
+VALUES[s] = rng.random((3, 4))
+
+
+def twins(x: Any) -> list[Any]:
+    """Both carried values are one value of the body; the first is then changed."""
+    v, w = x.type(), x.type()
+    first, second = make_loop(2, loop_index(), [v, w], [x, x], [v * w, v * w], [])
+    return [T.set_subtensor(first[0], 5.0), T.inc_subtensor(first[T.constant([0, 0])], 1.0), second * 2]
+
+
+def stepped(A: Any) -> Any:
+    """What the body makes is known to have three columns, what it starts with is not."""
+    v = A.type()
+    return make_loop(2, loop_index(), [v], [A], [T.concatenate([v[:, :1], v[:, 1:2], v[:, 2:3]], axis=1)], [])[0]
+
+
 PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
     "elementwise": lambda: ([x], [T.exp(-(x**2)) * T.sin(x) + T.tanh(x), T.nnet.sigmoid(x), T.erf(x), T.gammaln(x)]),
     "float32": lambda: ([f], [T.exp(f) + 1, f.sum(axis=0), T.nnet.softplus(f)]),
@@ -74,6 +93,16 @@ PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
     "jacobian": lambda: ([A, x, b], [jacobian(T.tanh(T.dot(A, x) + b), x)]),
     "hessian": lambda: ([x], [hessian(T.sum(x**3) * T.sum(x), x)]),
     "branch": lambda: ([c, x], [ifelse(c > 0, T.exp(x), x * 2), ifelse(c < 0, x[1:], x)]),
+    # Once refused, or computed wrongly; the reason stands beside each.
+    "an empty slice that starts behind the end": lambda: ([s], [s[:, 4:9], T.set_subtensor(s[3:], 1.0)]),
+    "a slice of an axis of length 0": lambda: ([s, i], [s[:, :0][:, :i], T.concatenate([s[:0], s[3:]], axis=0)]),
+    "indexed axes beside axes of length 1": lambda: ([A], [A.dimshuffle("x", 0, 1)[:, 1], A[:1, :1][0], A[1:2][:, 0]]),
+    "log1p and expm1 of tiny numbers": lambda: ([x], [T.log1p(x * 1e-30), T.expm1(x * 1e-30), T.log1p(x * 1e-300)]),
+    "one value as two results of a loop, one changed in place": lambda: ([x], twins(x)),
+    "the length of a branch's result alone": lambda: ([c, x], [ifelse(c > 0, x, x[1:]).shape[0]]),
+    "a branch whose shape a later check forbids": lambda: ([c, A], [T.dot(ifelse(c < 0, A[:, :1], A), A[:1, :1])]),
+    "a remainder by infinity": lambda: ([x], [x // -np.inf, (-x) % np.inf, x // np.inf]),
+    "starting values and results of other static shapes": lambda: ([A], [stepped(A)]),
 }
 
 
