@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen.extents import Extent
+from tensordsl.codegen.extents import Constraint, Extent
 from tensordsl.codegen.ir import Graph, Loop, Value, toposort
 from tensordsl.codegen.mlir_writer import tensor_type
 from tensordsl.codegen.regions import place
@@ -98,6 +98,8 @@ def _plain(x: Any) -> Any:
         return ("extent", tuple((tuple(map(_plain, m)), int(c)) for m, c in x.terms))
     if isinstance(x, np.ndarray):
         return ("array", x.dtype.name, x.shape, x.tobytes().hex())
+    if isinstance(x, Constraint):
+        return ("constraint", _plain(x.a), _plain(x.b), x.what, x.node, x.relation)
     if isinstance(x, np.generic):
         return _plain(x.item())
     if isinstance(x, float):
@@ -126,6 +128,8 @@ def _rich(x: Any) -> Any:
     if kind == "array":
         data = np.frombuffer(bytes.fromhex(rest[2]), rest[0]).reshape(rest[1])
         return data
+    if kind == "constraint":
+        return Constraint(_rich(rest[0]), _rich(rest[1]), *rest[2:])
     if kind == "float":
         return float.fromhex(rest[0])
     if kind == "dict":

@@ -36,6 +36,7 @@ class Writer:
         self.signature = lowered.sources
         self.run_step = run_step
         self.regions = plan_regions(self.graph, self.roots)
+        self.checks = checks
         self.pending = list(self.graph.extents.constraints) if checks else []
         self.raw = False  # lengths as they were before the constraints identified them with each other
         self.lines: list[str] = []
@@ -98,13 +99,30 @@ class Writer:
         for c in self.pending:
             if all(self._is_known(a) for a in ex.atoms(c.a) | ex.atoms(c.b)):
                 self.raw = True
-                a, b = self.index(c.a), self.index(c.b)
+                self.check(c)
                 self.raw = False
-                holds = self.op(f"arith.cmpi {RELATIONS[c.relation]}, {a}, {b} : index")
-                self.put(f'cf.assert {holds}, "{escaped(c.what)}"')
             else:
                 waiting.append(c)
         self.pending = waiting
+
+    def check(self, c: ex.Constraint) -> None:
+        holds = self.op(f"arith.cmpi {RELATIONS[c.relation]}, {self.index(c.a)}, {self.index(c.b)} : index")
+        self.put(f'cf.assert {holds}, "{escaped(c.what)}"')
+
+    def check_step(self, step: Step) -> None:
+        """What is only assumed, because a call may leave the step out: its own checks, and lengths that must not be
+        negative."""
+        extents = self.graph.extents
+        values = [step.value] if step.value is not None else list(step.fused.values) if step.fused is not None else []
+        checks = [c for v in values for c in v.attrs.get("checks", ()) if isinstance(c, ex.Constraint)]
+        for n in dict.fromkeys(n for v in values for n in v.shape):
+            c = extents.assumption(n, 0, "ge") or extents.assumption(self.find(n), 0, "ge")
+            checks += [c] if c is not None else []
+        for c in dict.fromkeys(checks):
+            key = ("checked", c)
+            if not any(key in scope.names for scope in self.scopes):
+                self.scopes[-1].names[key] = ""
+                self.check(c)
 
     def _is_known(self, a: ex.Atom) -> bool:
         if a[0] == "value":
@@ -241,6 +259,8 @@ class Writer:
     # -- regions ------------------------------------------------------------------------------------------------------
     def run(self, steps: Sequence[Step]) -> None:
         for step in steps:
+            if self.checks:
+                self.check_step(step)
             self.run_step(self, step)
             if self.pending:
                 self.check_pending()

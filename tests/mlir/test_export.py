@@ -158,6 +158,15 @@ def test_checks_stop_a_call_that_the_function_would_refuse() -> None:
 
 
 @needs_upstream
+def test_what_a_branch_alone_needs_is_checked_in_it() -> None:
+    text = mlir.export(lower([c, x, i], [], [ifelse(c > 0, x[i], x[0] * 0)], []), checks=True)
+    inside = text.split("scf.if")[1].split("} else {")
+    assert "cf.assert" in inside[0]
+    (value,) = Module(text).call([("float64", 0)], np.array(-1.0), np.ones(3), np.array(7))
+    assert value == 0.0
+
+
+@needs_upstream
 def test_a_module_with_updates_returns_them() -> None:
     outputs, updates = [x.sum()], [(b, b + x[0])]
     text = mlir.export(lower([x], [b], outputs, updates))
