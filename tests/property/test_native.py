@@ -36,6 +36,7 @@ ORDINARY = {
     50437: "an output that reads an update's storage behind its store",
     31364: "logarithms of probabilities near 1, which are known to the rounding of their sum",
     50508: "a loop without operands of a floating type that stacks what is rounded",
+    702254: "a loop that makes much of the rounding of its first steps",
     1864: "axes of length 1 merged into the lane axis past an operand without it",
     13766: "the storage of a loop's starting value, which is its result after no iterations, was used again",
 }
@@ -43,6 +44,7 @@ SPECIAL = {
     10027: "a known branch of another static shape",
     60490: "the length of a branch's result, both branches of which turn out equal",
     90748: "the square root of a square that overflows",
+    700731: "the logarithm of gamma next to its zero at 1",
     11262: "a value kept in the storage of an update that a waiting store still reads",
 }
 
