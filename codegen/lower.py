@@ -235,8 +235,9 @@ def lower_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> list[V
 
 
 def _slice(g: Graph, x: Value, bounds: Any, shape: Any, index: Any, ints: Sequence[Value]) -> Value:
-    if all(b == (0, n, 1, True) for b, n in zip(bounds, x.shape, strict=True)):
-        return x
+    if all(b[:3] == (0, n, 1) for b, n in zip(bounds, x.shape, strict=True)):  # no element is left out
+        kept = iter(range(x.rank))
+        return g.move(x, [next(kept) if b[3] else None for b in bounds], shape)
     return g.make("subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=_index_checks(g))
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.group import passes
+from tensordsl.codegen.lower import lower
+from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.regions import plan_regions
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 
@@ -88,3 +93,69 @@ def test_equal_dtypes_that_are_different_objects_are_one() -> None:
     assert call([x], x + 1, np.zeros(2, np.longlong)).tolist() == [1, 1]
     y = T.bvector()
     assert call([y], y, np.ones(2, "int8").astype(np.dtype("int8").newbyteorder())).tolist() == [1, 1]
+
+
+# -- groups of user-level programs -------------------------------------------------------------------------------------
+X, Y, V, B = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("b")
+ROWS, K = T.lvector("rows"), T.lvector("k")
+CENTRED = X - X.mean(axis=1, keepdims=True)
+
+# program -> (inputs, outputs, reducers of each pass of each group, rules that cut)
+PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
+    "elementwise": ([X, Y], [T.exp(X) * Y + 1, X - Y], [[""]], set()),
+    "softmax": ([X], [T.nnet.softmax(X)], [["max", "sum", ""]], set()),
+    "argmax": ([X], [T.argmax(X, axis=1)], [["argmax", ""]], set()),
+    "max_and_argmax": ([X], list(T.max_and_argmax(X, axis=1)), [["max argmax", ""]], set()),
+    "gather_and_sum": ([X, ROWS], [X[ROWS].sum(axis=1)], [["sum", ""]], set()),
+    "layer_norm": (
+        [X, V, B], [CENTRED / T.sqrt((CENTRED**2).mean(axis=1, keepdims=True) + 1e-5) * V + B], [["sum", "sum", ""]],
+        set(),
+    ),
+    "log_sum_exp": ([X], [T.log(T.exp(X).sum(axis=1))], [["max", "sum", ""]], set()),
+    "sum_of_everything": ([X, Y], [T.sum(T.exp(X * Y + 1))], [["sum", ""]], set()),
+    "column_sum": ([X], [X.sum(axis=0)], [["sum", ""]], set()),
+    "softmax_of_columns": ([X], [T.nnet.softmax(X, axis=0)], [["max", "sum", ""]], set()),
+    "R1 one point": ([V], [T.exp(V).dimshuffle(0, "x") + T.exp(V)], [[""], [""]], {"R1"}),
+    "R2 no re-doing": ([X, V], [T.exp(X * 0.5).dimshuffle(0, "x", 1) + V.dimshuffle(0, "x")], [[""], [""]], {"R2"}),
+    "R3 one row": ([X], [X - X.max(axis=1, keepdims=True) - X.min(axis=0)], [["max", ""], ["min", ""]], {"R3"}),
+    "R3 its argument": (
+        [X], [T.nnet.softmax(T.nnet.softmax(X), axis=0)], [["max", "sum", ""], ["max", "sum", ""]], {"R3"},
+    ),
+    "R4 one place": ([V, K], [T.exp(V)[K]], [[""], [""]], set()),
+    "R5 no barrier": ([V], [V / V.sum()], [["sum", ""], [""]], {"R5"}),
+    "R6 once": ([X], [T.exp(X).sum(axis=0), T.exp(X).sum(axis=1)], [["sum", ""], ["sum", ""]], {"R6"}),
+    "constructs_in_between": ([X, Y], [T.tanh(T.dot(T.exp(X), Y))], [[""], ["dot"], [""]], set()),
+}  # fmt: skip
+
+
+def plan(inputs: list[Any], outputs: list[Any]) -> Any:
+    lowered = lower(inputs, [], outputs, [])
+    optimise_lowered(lowered)
+    return plan_regions(lowered.graph, lowered.outputs)
+
+
+def reducers(group: Any) -> list[str]:
+    """The reducers of each pass; neighbouring passes without any are one."""
+    names = [" ".join(r.attr[0].name for r in part.reduces) for part in passes(group)]
+    return [n for k, n in enumerate(names) if n or k == 0 or names[k - 1]]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_groups_of(name: str) -> None:
+    inputs, outputs, want, cuts = PLANS[name]
+    region = plan(inputs, outputs)[()]
+    got = [reducers(s.fused.group) if s.fused else [s.value.op] for s in region.steps]
+    assert sorted(got) == sorted(want)
+    assert set(region.cuts.values()) == cuts
+
+
+def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
+    cheap = plan([V], [(V + 1).dimshuffle(0, "x") + (V + 1)])[()]
+    assert len(cheap.steps) == 1 and not cheap.cuts
+    heavy = plan([V], [T.tanh(V).dimshuffle(0, "x") + T.tanh(V)])[()]
+    assert len(heavy.steps) == 2
+
+
+def test_outputs_over_one_space_share_a_group() -> None:
+    (step,) = plan([X], [X.sum(axis=1), T.exp(X).sum(axis=1)])[()].steps
+    assert len(step.fused.values) == 2 and step.fused.group.parallel == tuple(step.fused.group.extents)[:1]

@@ -1,0 +1,112 @@
+"""A function's program: what is written in place, what goes elsewhere first, and where storage is used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import program as p
+from tensordsl.codegen.build_program import build_program
+from tensordsl.codegen.lower import lower
+from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.verify_program import verify
+from tensordsl.ifelse import ifelse
+
+X, K, C = T.dvector("x"), T.lvector("k"), T.lscalar("c")
+
+
+def program(inputs: list[Any], outputs: list[Any], updates: list[tuple[Any, Any]] = ()) -> p.Program:  # type: ignore[assignment]
+    shared = [s for s, _ in updates]
+    low = lower(inputs, shared, outputs, updates)
+    optimise_lowered(low)
+    made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, 32)
+    verify(made)
+    return made
+
+
+def state(shape: tuple[int, ...] = (3,)) -> Any:
+    return tensordsl.shared(np.arange(float(np.prod(shape))).reshape(shape))
+
+
+def kinds(made: p.Program) -> list[str]:
+    return [type(i).__name__ for i in p.walk_program(made.code)]
+
+
+def copies(made: p.Program) -> int:
+    return kinds(made).count("Copy") + sum(
+        i.plan < len(made.plans) and made.plans[i.plan].symbols[0].startswith("copy")
+        for i in p.walk_program(made.code) if isinstance(i, p.Launch)
+    )  # fmt: skip
+
+
+def in_place(made: p.Program) -> bool:
+    """Whether some step writes where the new value of a shared variable is prepared (a copy does not count)."""
+    prepared = {i.dst for i in made.code if isinstance(i, p.Prepare)}
+    return any(isinstance(i, p.Launch) and prepared & set(i.writes) for i in p.walk_program(made.code)) and not copies(made)
+
+
+def test_an_elementwise_update_is_computed_in_place() -> None:
+    s = state()
+    made = program([X], [], [(s, s + X)])
+    assert in_place(made) and kinds(made).count("Launch") == 1 and not any(i.fresh for i in made.code if isinstance(i, p.Prepare))
+
+
+def test_updates_of_several_variables_are_each_in_place() -> None:
+    s, t = state(), state()
+    made = program([X], [], [(s, s * 0.9 + X), (t, t - (s * 0.9 + X))])
+    assert kinds(made).count("Prepare") == 2 and kinds(made).count("Arena") == 0
+
+
+@pytest.mark.parametrize("new", [lambda s: s.T, lambda s: s[::-1], lambda s: T.dot(s, s), lambda s: s + s.T, lambda s: s - s[0]])
+def test_what_reads_elsewhere_is_not_computed_in_place(new: Any) -> None:
+    s = state((3, 3))
+    before = s.get_value()
+    made = program([], [], [(s, new(s))])
+    assert not in_place(made) or any(i.fresh for i in made.code if isinstance(i, p.Prepare))
+    tensordsl.function([], [], updates={s: new(s)})()
+    x = T.dmatrix("x")
+    np.testing.assert_allclose(s.get_value(), new(x).eval({x: before}))
+
+
+def test_what_may_fail_comes_before_what_is_destroyed() -> None:
+    s, t = state(), state()
+    for updates in ([(s, s + 1), (t, t + X[K])], [(s, ifelse(C, s + X, s)), (t, t * 2)]):
+        code = program([X, K, C], [], updates).code
+        names = [type(i).__name__ for i in code]
+        assert names.index("Commit") > max(k for k, i in enumerate(code) if i.may_fail)
+
+
+def test_outputs_are_computed_in_their_own_arrays() -> None:
+    made = program([X], [T.exp(X), T.exp(X) * 2])
+    outs = {i.dst for i in made.code if isinstance(i, p.NewOut)}
+    written = {w for i in made.code if isinstance(i, p.Launch) for w in i.writes}
+    assert outs == written and "Arena" not in kinds(made)
+
+
+def test_storage_of_what_is_no_longer_needed_is_used_again() -> None:
+    m = T.dmatrix("m")
+    value = m
+    for _ in range(6):
+        value = T.dot(value, m)
+    made = program([m], [value])
+    arena = next(i for i in made.code if isinstance(i, p.Arena))
+    assert len(arena.items) <= 3
+
+
+def test_branches_check_where_they_run() -> None:
+    y = T.dvector("y")
+    made = program([C, X, y], [ifelse(C, X + y, X)])
+    (branch,) = [i for i in made.code if isinstance(i, p.If)]
+    assert not any(isinstance(i, p.Check) for i in made.code)
+    assert [isinstance(i, p.Check) for i in branch.then].count(True) == 1
+    assert not any(isinstance(i, p.Check) for i in branch.orelse)
+
+
+def test_checks_of_what_always_runs_come_first() -> None:
+    y = T.dvector("y")
+    names = kinds(program([X, y], [T.exp(X + y)]))
+    assert names.index("Check") < names.index("NewOut") < names.index("Launch")

@@ -1,0 +1,93 @@
+"""Lengths as polynomials: canonical, unified by what always holds, and only assumed where a call may leave code out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.extents import Extents, atom
+
+A, B, C = atom("arg", 0, 0), atom("arg", 0, 1), atom("arg", 1, 0)
+
+
+def test_equal_polynomials_are_equal() -> None:
+    assert ex.add(A, B) == ex.add(B, A)
+    assert ex.mul(ex.add(A, B), C) == ex.add(ex.mul(C, B), ex.mul(A, C))
+    assert ex.sub(ex.add(A, 3), A) == 3
+    assert ex.sub(A, A) == 0 and ex.mul(A, 0) == 0 and ex.mul(A, 1) == A
+    assert ex.product([2, A, 3]) == ex.mul(6, A)
+
+
+def test_divisions_that_come_out_even_are_done() -> None:
+    assert ex.floordiv(ex.mul(6, A), 3) == ex.mul(2, A)
+    assert ex.floordiv(7, 2) == 3 and ex.floordiv(7, 0) == 0
+    assert ex.floordiv(A, 1) == A
+    assert ex.atoms(ex.floordiv(A, 2)) == {("floordiv", A, 2), ("arg", 0, 0)}
+
+
+def test_smallest_and_largest() -> None:
+    assert ex.minimum(2, 3) == 2 and ex.maximum(2, 3) == 3
+    assert ex.minimum(A, A) == A == ex.maximum(A, A)
+
+
+def test_lengths_that_must_be_equal_stand_for_each_other() -> None:
+    e = Extents()
+    e.same(A, B, "rows")
+    assert e.find(A) == e.find(B)
+    assert e.find(ex.mul(A, C)) == e.find(ex.mul(B, C))
+    assert [(c.a, c.b, c.what) for c in e.constraints] == [(A, B, "rows")]
+    e.same(B, A, "again")
+    assert len(e.constraints) == 1
+
+
+def test_a_number_stands_for_a_length() -> None:
+    e = Extents()
+    assert e.same(A, 5, "rows") == 5 and e.find(ex.add(A, 1)) == 6
+    with pytest.raises(ValueError, match="columns: 5 != 6"):
+        e.same(A, 6, "columns")
+
+
+def test_a_length_known_late_stands_for_none_known_before() -> None:
+    e = Extents()
+    late = atom("value", 7)
+    e.same(A, late, "rows")
+    assert e.find(late) == A and e.find(A) == A
+
+
+def test_lengths_do_not_stand_for_each_other_in_a_circle() -> None:
+    e = Extents()
+    e.same(ex.add(A, B), C, "one")
+    e.same(ex.add(C, B), A, "two")
+    for length in (A, B, C, ex.add(A, C)):
+        e.find(length)  # ends
+    assert len(e.constraints) == 2
+
+
+def test_static_ones_broadcast() -> None:
+    e = Extents()
+    assert e.broadcast([1, A, 1]) == A and e.broadcast([1, 1]) == 1
+    assert not e.constraints
+    e.broadcast([A, B])
+    assert e.find(A) == e.find(B)
+
+
+def test_what_is_assumed_says_nothing_about_other_code() -> None:
+    e = Extents()
+    e.conditional, e.node = True, 3
+    assert e.same(A, B, "rows") == A and e.same(C, 4, "columns") == 4
+    e.require(A, 2, "index", "ge")
+    e.conditional = False
+    assert not e.constraints and e.find(A) == A and e.find(B) == B and e.find(C) == C
+    found = e.assumption(B, A)
+    assert found is not None and (found.what, found.node) == ("rows", 3)
+    assert e.assumption(A, 2, "ge") is not None and e.assumption(A, C) is None
+    e.same(A, B, "always")
+    assert [c.what for c in e.constraints] == ["always"] and e.find(A) == e.find(B)
+
+
+def test_what_is_known_already_is_not_assumed() -> None:
+    e = Extents()
+    e.same(A, B, "rows")
+    e.conditional = True
+    e.same(A, B, "again")
+    assert not e.assumed
