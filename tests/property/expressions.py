@@ -641,37 +641,47 @@ OPERATIONS = (
 def perturbed(case: Case, values: dict[Variable, Any], seed: int) -> list[Any]:
     """The results with a rounding error put on every value that is rounded, reductions in another order, and zeros of
     values whose sign is open with the other sign."""
-    rng = np.random.default_rng(seed)
-    results = [*case.outputs, *(v for _, v in case.updates)]
-    known = dict(values)
     with np.errstate(all="ignore"):
-        for node in toposort(results, stop=values):
-            operands = [known[o] if o in known else _data(o) for o in node.inputs]
-            if node.op.name in ("sum", "prod") and operands[0].dtype.kind == "f" and node.attrs["acc_dtype"] in FLOATS:
-                made = (
-                    evaluate_node(node, [np.flip(operands[0])])
-                    if node.attrs["axis"] == tuple(range(operands[0].ndim))
-                    else evaluate_node(node, operands)
-                )
-                if node.op.name == "sum":  # terms may cancel
-                    size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
-                    error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
-                    made = (np.asarray(made[0] + error).astype(made[0].dtype),)
-            elif node.op.name == "dot" and not all(np.all(np.isfinite(x)) for x in operands):
-                made = (np.full_like(evaluate_node(node, operands)[0], np.nan),)  # BLAS leaves out products with 0
-            elif (
-                node.op.name in ("gammaln", "digamma") and operands[0].dtype.kind == "f"
-            ):  # next to a zero the oracle keeps fewer digits than the function
-                made = evaluate_node(node, [_rounded(operands[0], rng)])
-            elif node.op.name == "for":  # its steps round, and make more of the errors before them
-                carried = len(node.attrs["body"].carried)
-                starts = [_rounded(x, rng) if x.dtype.name in FLOATS else x for x in operands[1 : 1 + carried]]
-                made = evaluate_node(node, [operands[0], *starts, *operands[1 + carried :]])
-            else:
-                made = evaluate_node(node, operands)
-            for o, x in zip(node.outputs, made, strict=True):
-                known[o] = _with_error(node, operands, o, x, rng)
+        return _perturbed([*case.outputs, *(v for _, v in case.updates)], values, np.random.default_rng(seed))
+
+
+def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: Any) -> list[Any]:
+    known = dict(values)
+    for node in toposort(results, stop=values):
+        operands = [known[o] if o in known else _data(o) for o in node.inputs]
+        floating = bool(operands) and operands[0].dtype.kind == "f"
+        if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in FLOATS:
+            everything = node.attrs["axis"] == tuple(range(operands[0].ndim))
+            made = evaluate_node(node, [np.flip(operands[0])] if everything else operands)
+            if node.op.name == "sum":  # terms may cancel
+                size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
+                error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
+                made = (np.asarray(made[0] + error).astype(made[0].dtype),)
+        elif node.op.name == "dot" and not all(np.all(np.isfinite(x)) for x in operands):
+            made = (np.full_like(evaluate_node(node, operands)[0], np.nan),)  # BLAS leaves out products with 0
+        elif node.op.name in ("gammaln", "digamma") and floating:
+            # next to a zero the oracle keeps fewer digits than the function
+            made = evaluate_node(node, [_rounded(operands[0], rng)])
+        elif node.op.name == "for" and operands[0] > 0:
+            made = _perturbed_loop(node.attrs["body"], operands, rng)
+        else:
+            made = evaluate_node(node, operands)
+        for o, x in zip(node.outputs, made, strict=True):
+            known[o] = _with_error(node, operands, o, x, rng)
     return [np.asarray(known[v] if v in known else _data(v)) for v in results]
+
+
+def _perturbed_loop(body: Any, operands: Sequence[Any], rng: Any) -> list[Any]:
+    """The results of a loop, each of whose steps rounds."""
+    carried, invariants = list(operands[1 : 1 + len(body.carried)]), operands[1 + len(body.carried) :]
+    rows = []
+    for i in range(int(operands[0])):
+        sources = (body.index, *body.carried, *body.invariants)
+        values = dict(zip(sources, (np.asarray(i), *carried, *invariants), strict=True))
+        made = _perturbed([*body.next, *body.stacked], values, rng)
+        carried = made[: len(carried)]
+        rows.append(made[len(carried) :])
+    return [*carried, *(np.stack(column) for column in zip(*rows, strict=True))]
 
 
 def _data(v: Any) -> Any:

@@ -44,6 +44,7 @@ SPECIAL = {
     10027: "a known branch of another static shape",
     60490: "the length of a branch's result, both branches of which turn out equal",
     90748: "the square root of a square that overflows",
+    802815: "a loop that stacks logarithms of probabilities near 1",
     700731: "the logarithm of gamma next to its zero at 1",
     11262: "a value kept in the storage of an update that a waiting store still reads",
 }
