@@ -248,13 +248,22 @@ class Extents:
         """The representative of `a` under all constraints so far."""
         if not isinstance(a, Extent) or not (self._same or self._whole):
             return a
-        for _ in range(10_000):  # each round replaces by what is known earlier; cycles were refused
-            if isinstance(a, Extent) and a in self._whole:
+        seen: dict[Extent, int] = {}
+        while isinstance(a, Extent) and a not in seen:
+            seen[a] = len(seen)
+            if a in self._whole:
                 a = self._whole[a]
-            elif isinstance(a, Extent) and any(x in self._same for m, _ in a.terms for x in m):
+            elif any(x in self._same for m, _ in a.terms for x in m):
                 a = _substitute(a, self._same)
             else:
-                break
+                return a
+            if len(seen) > 10_000:  # odd constraints may make terms grow without end
+                return a
+        if isinstance(
+            a, Extent
+        ):  # a later constraint closed a circle (n = n * m, then m = 1): all of it are one length
+            circle = list(seen)[seen[a] :]
+            return min(circle, key=lambda e: (_known_when(e), len(e.terms), repr(e)))
         return a
 
 

@@ -46,13 +46,19 @@ def copies(made: p.Program) -> int:
 def in_place(made: p.Program) -> bool:
     """Whether some step writes where the new value of a shared variable is prepared (a copy does not count)."""
     prepared = {i.dst for i in made.code if isinstance(i, p.Prepare)}
-    return any(isinstance(i, p.Launch) and prepared & set(i.writes) for i in p.walk_program(made.code)) and not copies(made)
+    return any(isinstance(i, p.Launch) and prepared & set(i.writes) for i in p.walk_program(made.code)) and not copies(
+        made
+    )
 
 
 def test_an_elementwise_update_is_computed_in_place() -> None:
     s = state()
     made = program([X], [], [(s, s + X)])
-    assert in_place(made) and kinds(made).count("Launch") == 1 and not any(i.fresh for i in made.code if isinstance(i, p.Prepare))
+    assert (
+        in_place(made)
+        and kinds(made).count("Launch") == 1
+        and not any(i.fresh for i in made.code if isinstance(i, p.Prepare))
+    )
 
 
 def test_updates_of_several_variables_are_each_in_place() -> None:
@@ -61,7 +67,9 @@ def test_updates_of_several_variables_are_each_in_place() -> None:
     assert kinds(made).count("Prepare") == 2 and kinds(made).count("Arena") == 0
 
 
-@pytest.mark.parametrize("new", [lambda s: s.T, lambda s: s[::-1], lambda s: T.dot(s, s), lambda s: s + s.T, lambda s: s - s[0]])
+@pytest.mark.parametrize(
+    "new", [lambda s: s.T, lambda s: s[::-1], lambda s: T.dot(s, s), lambda s: s + s.T, lambda s: s - s[0]]
+)
 def test_what_reads_elsewhere_is_not_computed_in_place(new: Any) -> None:
     s = state((3, 3))
     before = s.get_value()

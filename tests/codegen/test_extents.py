@@ -91,3 +91,18 @@ def test_what_is_known_already_is_not_assumed() -> None:
     e.conditional = True
     e.same(A, B, "again")
     assert not e.assumed
+
+
+def test_a_circle_that_a_later_constraint_closes_is_one_length() -> None:
+    e = Extents()
+    e.same(A, ex.mul(A, B), "one")
+    e.same(B, 1, "two")
+    assert e.find(A) == e.find(ex.mul(A, B)) and e.find(B) == 1
+
+
+def test_long_chains_of_equal_lengths_have_one_name() -> None:
+    e = Extents()
+    lengths = [atom("arg", k, 0) for k in range(300)]
+    for a, b in zip(lengths, lengths[1:], strict=False):
+        e.same(a, b, "chain")
+    assert len({e.find(n) for n in lengths}) == 1

@@ -159,3 +159,14 @@ def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
 def test_outputs_over_one_space_share_a_group() -> None:
     (step,) = plan([X], [X.sum(axis=1), T.exp(X).sum(axis=1)])[()].steps
     assert len(step.fused.values) == 2 and step.fused.group.parallel == tuple(step.fused.group.extents)[:1]
+
+
+def test_a_loop_without_iterations_gives_back_storage_that_is_not_used_again() -> None:
+    n, x = T.lscalar(), T.dvector()
+    i, s = loop_index(), T.dvector()
+    (final,) = make_loop(n, i, [s], [x * 2], [s + 1])
+    f = tensordsl.function([n, x], T.sqrt(T.sum(T.sqr(final - final.mean()))) + T.sum(T.exp(final)))
+    for steps in (0, -1, 1, 2):
+        value = np.array([1.0, 2, 4]) * 2 + max(steps, 0)
+        want = np.sqrt(((value - value.mean()) ** 2).sum()) + np.exp(value).sum()
+        np.testing.assert_allclose(f(steps, np.array([1.0, 2, 4])), want)

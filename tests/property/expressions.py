@@ -659,6 +659,14 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
                 made = (np.asarray(made[0] + error).astype(made[0].dtype),)
         elif node.op.name == "dot" and not all(np.all(np.isfinite(x)) for x in operands):
             made = (np.full_like(evaluate_node(node, operands)[0], np.nan),)  # BLAS leaves out products with 0
+        elif node.op.name == "dot" and floating:  # terms may cancel
+            size = np.abs(operands[0].astype("float64")) @ np.abs(operands[1].astype("float64"))
+            (exact,) = evaluate_node(node, operands)
+            made = (
+                (exact + rng.choice([-1.0, 1.0], size=size.shape) * size * np.finfo(exact.dtype).eps).astype(
+                    exact.dtype
+                ),
+            )
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])

@@ -37,6 +37,9 @@ ORDINARY = {
     31364: "logarithms of probabilities near 1, which are known to the rounding of their sum",
     50508: "a loop without operands of a floating type that stacks what is rounded",
     702254: "a loop that makes much of the rounding of its first steps",
+    902069: "a length that is its own multiple, by a factor that turns out to be 1",
+    902885: "a loop without iterations that gives back storage used again since",
+    903173: "a product of float32 whose terms cancel",
     1864: "axes of length 1 merged into the lane axis past an operand without it",
     13766: "the storage of a loop's starting value, which is its result after no iterations, was used again",
 }
