@@ -178,7 +178,7 @@ def _numpy_inc_subtensor(x: Any, y: Any, *ints: Any, index: Index, set: bool) ->
 
 
 def _numpy_update(x: Any, y: Any, where: Any, set: bool) -> Any:
-    result = np.array(x)
+    result = np.array(x, order="C")  # of a transposed array, np.array keeps the order, and reshape(-1) would copy
     if set:
         result[where] = y
     elif result.dtype == bool:

@@ -232,3 +232,16 @@ def test_the_length_of_a_slice_of_unknown_bounds(n: int, s: slice, hidden: tuple
 def test_the_length_of_a_range_of_unknown_bounds(start: int, stop: int, step: int, is_hidden: bool) -> None:
     got = steps(Opaque(), Length(start), Length(stop), Length(step) if is_hidden else step)  # type: ignore[arg-type]
     assert got.value == len(range(start, stop, step))
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_the_oracle_adds_to_rows_of_a_transposed_array(is_set: bool) -> None:
+    """Found by upstream MLIR: a copy in the order of columns has no flat view, and what was added to it was lost."""
+    x, k = T.dtensor3("x"), T.lvector("k")
+    values, places = np.arange(12.0).reshape(2, 2, 3).transpose(2, 1, 0), np.array([0, 2, 0, -1])
+    expression = T.set_subtensor(x[k], 5.0) if is_set else T.inc_subtensor(x[k], 5.0)
+    want = np.array(values)
+    for i in places:
+        want[i] = 5.0 if is_set else want[i] + 5.0
+    (got,) = evaluate([expression], {x: values, k: places})
+    np.testing.assert_array_equal(got, want)
