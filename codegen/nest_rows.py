@@ -8,8 +8,29 @@ packing, the kernels' pointers advance by constants: they are worked out once an
 from __future__ import annotations
 
 from tensordsl.codegen.nest_words import (
-    BLOCKS, BLOCKS_WORDS, CALL, CALL_WORDS, CX_CUR, CX_D, CX_E, CX_K, CX_P, CX_POS, CX_S, CX_SCRATCH, CX_TWICE, ENTRY,
-    FILL, FILL_WORDS, N_AXES, N_POINTERS, VECTOR, Function, entry_of, live, splat,
+    BLOCKS,
+    BLOCKS_WORDS,
+    CALL,
+    CALL_WORDS,
+    CX_CUR,
+    CX_D,
+    CX_E,
+    CX_K,
+    CX_P,
+    CX_POS,
+    CX_S,
+    CX_SCRATCH,
+    CX_TWICE,
+    ENTRY,
+    FILL,
+    FILL_WORDS,
+    N_AXES,
+    N_POINTERS,
+    VECTOR,
+    Function,
+    entry_of,
+    live,
+    splat,
 )  # fmt: skip
 
 MANY_ROWS = 6  # from where the list is worth its making

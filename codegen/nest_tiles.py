@@ -7,7 +7,17 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 from __future__ import annotations
 
 from tensordsl.codegen.nest_words import (
-    BLOCKS_WORDS, FAST, INTEGER, N_AXES, N_OPERANDS, READ, VECTOR, WIDTH, WRITE, Function, entry_of, strided,
+    BLOCKS_WORDS,
+    FAST,
+    N_AXES,
+    N_OPERANDS,
+    READ,
+    VECTOR,
+    WIDTH,
+    WRITE,
+    Function,
+    entry_of,
+    strided,
 )  # fmt: skip
 
 ROWS = 16  # of a tile, where the block has room: two cache lines of float64

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, Case, OPERANDS
+from benchmarks.peers_workloads import CASES, OPERANDS, Case
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("jax", "jaxlib")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, EACH, Case, OPERANDS
+from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
 from benchmarks.workloads import CHAINS, Call, Data, chain
 
 PACKAGES = ("numpy",)

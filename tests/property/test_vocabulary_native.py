@@ -101,7 +101,21 @@ def nets(m: Maker) -> None:
     m.grow(f(x))
 
 
-WORDS = (masked, masked, masked, counted, running, running, arranged, arranged, triangles, square, chosen, batches, nets)
+WORDS = (
+    masked,
+    masked,
+    masked,
+    counted,
+    running,
+    running,
+    arranged,
+    arranged,
+    triangles,
+    square,
+    chosen,
+    batches,
+    nets,
+)
 
 
 class WordMaker(Maker):
