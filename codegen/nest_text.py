@@ -55,6 +55,7 @@ from tensordsl.codegen.nest_words import (
     FLAG,
     HEADER,
     INTEGER,
+    INTERNAL,
     LOOP,
     LOOP_WORDS,
     N_AXES,
@@ -66,6 +67,7 @@ from tensordsl.codegen.nest_words import (
     POSITION,
     READ,
     SCRATCH,
+    SPLAT,
     VECTOR,
     WIDTH,
     WRITE,
@@ -76,6 +78,15 @@ from tensordsl.codegen.nest_words import (
     strided,
 )  # fmt: skip
 from tensordsl.codegen.nest_words import live as live_lanes
+
+__all__ = [  # the words of the descriptor are reached through this module
+    "BLOCKS", "BLOCKS_WORDS", "CALL", "CALL_WORDS", "CODE", "CX_COUNT", "CX_CUR", "CX_D", "CX_E", "CX_FLAG", "CX_I",
+    "CX_K", "CX_LIVE", "CX_P", "CX_POS", "CX_S", "CX_SCRATCH", "CX_TAIL", "CX_TWICE", "CX_WORDS", "END", "ENTRY",
+    "FAST", "FILL", "FILL_WORDS", "FLAG", "Function", "HEADER", "INTEGER", "INTERNAL", "LOOP", "LOOP_WORDS",
+    "N_AXES", "N_INPUTS", "N_MERGES", "N_OPERANDS", "N_POINTERS", "N_SWAPS", "POSITION", "READ", "SCRATCH", "SPLAT",
+    "VECTOR", "WIDTH", "WRITE", "entry_of", "move", "splat", "strided",
+    "nest_text",
+]  # fmt: skip
 
 _PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 _SPACE = ["ptr P", "ptr scratch"]
@@ -536,7 +547,8 @@ def _general() -> str:
         _tiles(c, axes, operands, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {
-        CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current, CX_SCRATCH: "%scratch",
+        CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current,
+        CX_SCRATCH: "%scratch",
         CX_P: "%P",
     }  # fmt: skip
     for k, value in pointers.items():

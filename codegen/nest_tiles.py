@@ -163,7 +163,7 @@ def _tile() -> str:
         k = c.arith("add", loop.index, external)
         entry = entry_of(c, words, k)
         c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
-    with c.loop("%rows") as row:
+    with c.loop("%rows"):
         c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}")
         with c.loop(external) as loop:
             moved = c.gep(c.get("%P", loop.index, "ptr"), c.get(steps, loop.index))

@@ -190,7 +190,8 @@ def _numpy_update(x: Any, y: Any, where: Any, set: bool) -> Any:
 
 
 def _add_at(x: Any, where: Any, y: Any) -> None:
-    """`np.add.at`; rows of a matrix as its elements one by one, for which NumPy has a loop that is several times faster."""
+    """`np.add.at`; rows of a matrix as its elements one by one, for which NumPy has a much faster loop."""
+    index: Any
     index, *others = where or (None,)
     is_rows = isinstance(index, np.ndarray) and index.ndim == 1
     is_rows = is_rows and all(isinstance(i, slice) and i == slice(None) for i in others)
