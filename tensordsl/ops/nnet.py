@@ -383,8 +383,9 @@ def h_softmax(
     x (batch, features); W1 (features, classes), b1 (classes,); W2 (classes, features, outputs of a class), b2
     (classes, outputs of a class).  Gives (batch, n_outputs), or with `target` (batch,) the probability of that output.
 
-    >>> h_softmax([[1.0]], 1, 3, 2, 2, [[0.0, 0.0]], [0.0, 0.0], [[[0.0, 0.0]], [[0.0, 0.0]]], [[0.0, 0.0], [0.0,
-    0.0]]).eval() array([[0.25, 0.25, 0.25]])
+    >>> w2 = [[[0.0, 0.0]], [[0.0, 0.0]]]
+    >>> h_softmax([[1.0]], 1, 3, 2, 2, [[0.0, 0.0]], [0.0, 0.0], w2, [[0.0, 0.0], [0.0, 0.0]]).eval()
+    array([[0.25, 0.25, 0.25]])
     """
     x, W2, b2 = as_variable(x), as_variable(W2), as_variable(b2)  # noqa: N806  Theano's names
     classes = softmax(dot(x, W1) + b1)
