@@ -10,15 +10,13 @@ from __future__ import annotations
 from functools import cache
 
 from tensordsl.codegen.patterns import Rule, RuleSet, anything, booleans, discretes, floats, integers, signed
+from tensordsl.ops.comparisons import eq, invert, neq
 from tensordsl.ops.elementwise import (
     abs_,
     ceil,
-    eq,
     floor,
-    invert,
     maximum,
     minimum,
-    neq,
     reciprocal,
     second,
     sgn,

@@ -318,8 +318,10 @@ def jacobian(
     variables = _variables(wrt)
     if expression.type.ndim == 0:
         return grad(expression, wrt, consider_constant, disconnected_inputs)
-    from tensordsl.ops.elementwise import cast, eq
-    from tensordsl.ops.shape import arange, shape_i
+    from tensordsl.ops.comparisons import eq
+    from tensordsl.ops.creation import arange
+    from tensordsl.ops.elementwise import cast
+    from tensordsl.ops.shape import shape_i
 
     n, i = shape_i(expression, 0), loop_index()
     one_hot = cast(eq(arange(n), i), cotangent_dtype(expression))

@@ -37,7 +37,8 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 """
 
 TITLES = {
-    "elementwise": "Elementwise", "shape": "Shapes", "reduce": "Reductions", "linalg": "Products",
+    "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
+    "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "cumulative": "Running sums and products", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip

@@ -7,7 +7,9 @@ import math
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.patterns import fit
-from tensordsl.ops.elementwise import ABS, ADD, EXP, LOG, LT, SUB, SWITCH
+from tensordsl.ops.comparisons import LT
+from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH
+from tensordsl.ops.functions import EXP, LOG
 from tensordsl.ops.reduce import MAX
 from tensordsl.types import FLOATS
 

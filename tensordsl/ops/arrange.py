@@ -7,12 +7,12 @@ from typing import Any
 
 from tensordsl.casting import upcast
 from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
+from tensordsl.ops.creation import arange
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
 from tensordsl.ops.index import getitem, set_subtensor
 from tensordsl.ops.masks import repeated
 from tensordsl.ops.operands import as_variable, int64, normalise_axes, normalise_axis
 from tensordsl.ops.shape import (
-    arange,
     as_dim,
     as_dims,
     broadcast_to,

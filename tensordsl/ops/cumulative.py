@@ -9,7 +9,8 @@ import numpy as np
 
 from tensordsl.casting import sum_dtype
 from tensordsl.graph import Kernel, Op, apply
-from tensordsl.ops.elementwise import and_, cast, eq, neq, sub, switch
+from tensordsl.ops.comparisons import and_, eq, neq
+from tensordsl.ops.elementwise import cast, sub, switch
 from tensordsl.ops.index import getitem
 from tensordsl.ops.operands import as_variable, constant, normalise_axis, shape_of_first
 from tensordsl.ops.shape import flatten
@@ -96,8 +97,8 @@ def bartlett(m: Any) -> Any:
     >>> bartlett(5).eval()
     array([0. , 0.5, 1. , 0.5, 0. ])
     """
+    from tensordsl.ops.creation import arange
     from tensordsl.ops.elementwise import abs_
-    from tensordsl.ops.shape import arange
 
     k = cast(arange(m), "float64")
     n = cast(as_variable(m) - 1, "float64")

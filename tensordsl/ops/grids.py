@@ -9,10 +9,13 @@ import numpy as np
 from tensordsl.casting import float_of_all
 from tensordsl.config import config
 from tensordsl.graph import OpTypeError
-from tensordsl.ops.elementwise import cast, eq, ge, le, log10, maximum, minimum, sub, switch
+from tensordsl.ops.comparisons import eq, ge, le
+from tensordsl.ops.creation import arange
+from tensordsl.ops.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.elementwise import pow as power
+from tensordsl.ops.functions import log10
 from tensordsl.ops.operands import as_variable, constant
-from tensordsl.ops.shape import alloc, arange, as_dim, concatenate, dimshuffle, shape_i
+from tensordsl.ops.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
@@ -205,7 +208,8 @@ def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
     >>> isclose([1.0, 2.0], [1.0 + 1e-9, 2.1]).eval()
     array([ True, False])
     """
-    from tensordsl.ops.elementwise import abs_, and_, isfinite, isnan, or_
+    from tensordsl.ops.comparisons import and_, isfinite, isnan, or_
+    from tensordsl.ops.elementwise import abs_
 
     x, y = as_variable(x), as_variable(y)
     wide = float_of_all(x.type.dtype, y.type.dtype, "float64")
@@ -267,7 +271,7 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy([0, 2], [0, 1]).eval()
     array([0., 0.])
     """
-    from tensordsl.ops.elementwise import log
+    from tensordsl.ops.functions import log
 
     x, y = as_variable(x), as_variable(y)
     is_zero = eq(x, 0)

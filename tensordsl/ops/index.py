@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
-from tensordsl.ops.elementwise import add, cast, clip, lt, maximum, minimum, mod, switch
+from tensordsl.ops.comparisons import lt
+from tensordsl.ops.creation import arange, zeros_like
+from tensordsl.ops.elementwise import add, cast, clip, maximum, minimum, mod, switch
 from tensordsl.ops.masks import mask_of, mask_positions
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis
 from tensordsl.ops.reduce import sum as total
@@ -20,7 +22,6 @@ from tensordsl.ops.reduce import sum_to
 from tensordsl.ops.shape import (
     DIMSHUFFLE,
     addbroadcast,
-    arange,
     broadcast_to,
     dimshuffle,
     shape_i,
@@ -29,7 +30,6 @@ from tensordsl.ops.shape import (
     stack,
     stacked_scalars,
     steps,
-    zeros_like,
 )
 from tensordsl.types import INTEGERS
 

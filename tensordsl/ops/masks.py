@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Dims, Kernel, Op, OpTypeError, Variable, apply
-from tensordsl.ops.elementwise import INT_DIV, MOD, cast, int_div, mod, neq
+from tensordsl.ops.comparisons import neq
+from tensordsl.ops.elementwise import INT_DIV, MOD, cast, int_div, mod
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.ops.reduce import sum
 from tensordsl.ops.shape import INTEGER_VALUED, SHAPE_I, as_dim, flatten, shape_i

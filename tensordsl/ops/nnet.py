@@ -10,41 +10,16 @@ import numpy as np
 from tensordsl.casting import float_of
 from tensordsl.config import config
 from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
-from tensordsl.ops.elementwise import (
-    SIGMOID,
-    abs_,
-    cast,
-    clip,
-    eq,
-    exp,
-    expm1,
-    gt,
-    int_div,
-    log,
-    log1p,
-    lt,
-    maximum,
-    minimum,
-    mod,
-    sgn,
-    softplus,
-    switch,
-)
+from tensordsl.ops.comparisons import eq, gt, lt
+from tensordsl.ops.creation import arange
+from tensordsl.ops.elementwise import abs_, cast, clip, int_div, maximum, minimum, mod, sgn, switch
+from tensordsl.ops.functions import SIGMOID, exp, expm1, log, log1p, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
 from tensordsl.ops.masks import unique
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import argmax, max, sum
-from tensordsl.ops.shape import (
-    arange,
-    broadcast_to,
-    concatenate,
-    dimshuffle,
-    reshape,
-    shape_i,
-    shape_padleft,
-    transpose,
-)
+from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------

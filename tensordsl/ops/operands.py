@@ -144,3 +144,8 @@ def normalise_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"{what}: the axes {tuple(axis)} name one axis twice")
     return tuple(axes)
+
+
+def named_dtype(dtype: Any) -> str:
+    """The dtype's name; `config.floatX` for None and "floatX"."""
+    return config.floatX if dtype is None or dtype == "floatX" else str(np.dtype(dtype))

@@ -10,9 +10,11 @@ import numpy as np
 from tensordsl.casting import accumulator, float_of, sum_dtype
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
-from tensordsl.ops.elementwise import PIECEWISE, abs_, cast, eq, mul, second, sqr, sqrt, switch
+from tensordsl.ops.comparisons import eq
+from tensordsl.ops.elementwise import abs_, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, normalise_axes
+from tensordsl.ops.rows import PIECEWISE
 from tensordsl.ops.shape import dimshuffle, flatten, reshape, shape_i, shape_tuple
 from tensordsl.types import DISCRETE, DTYPES, FLOATS
 
@@ -311,7 +313,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> logsumexp([0.0, 0.0]).eval()
     array(0.69314718)
     """
-    from tensordsl.ops.elementwise import exp, isinf, log
+    from tensordsl.ops.comparisons import isinf
+    from tensordsl.ops.functions import exp, log
 
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "logsumexp")

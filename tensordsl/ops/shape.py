@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import upcast
-from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Kernel, Movement, Op, OpShapeError, OpTypeError, Variable, apply
-from tensordsl.ops.elementwise import cast, ceil, eq, mul, second
-from tensordsl.ops.operands import as_variable, constant, int64, normalise_axis, product
-from tensordsl.types import DISCRETE, INTEGERS
+from tensordsl.ops.elementwise import cast, mul
+from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axis, product
+from tensordsl.types import INTEGERS
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -109,10 +108,6 @@ def _concatenate_gradient(g: Any, out: Any, *operands: Any, axis: int) -> Sequen
     return parts
 
 
-def _arange_shape(d: Dims, start: Any, stop: Any, step: Any, dtype: str) -> tuple[Any, ...]:
-    return (steps(d, d.value(start), d.value(stop), d.value(step)),)
-
-
 def steps(d: Dims, start: Any, stop: Any, step: Any) -> Any:
     """How many of start, start + step, ... lie before stop, for a step of either sign; 0 for step 0."""
     if isinstance(step, int):
@@ -124,12 +119,6 @@ def steps(d: Dims, start: Any, stop: Any, step: Any) -> Any:
     sign = d.minimum(d.maximum(step, -1), 1)
     span = d.mul(sign, d.sub(stop, start))
     return d.floordiv(d.maximum(d.add(span, d.sub(size, 1)), 0), size)
-
-
-def _arange_dtype(*dtypes: str, dtype: str) -> str:
-    if set(dtypes) != {"int64"} or dtype not in INTEGERS:
-        raise TypeError(f"wants int64 operands and an integer result, got {', '.join(dtypes)} and {dtype}")
-    return dtype
 
 
 def _numpy_reshape(x: Any, *dims: Any, ndim: int) -> Any:
@@ -165,11 +154,7 @@ CONCATENATE = Op(
     "concatenate", _concatenate_dtype, _concatenate_shape, lambda *x, axis: np.concatenate(x, axis),
     Kernel("concatenate"), _concatenate_gradient, print_name="join",
 )  # fmt: skip
-ARANGE = Op(
-    "arange", _arange_dtype, _arange_shape, lambda a, b, c, dtype: np.arange(int(a), int(b), int(c)).astype(dtype),
-    Kernel("arange"), no_gradient=INTEGER_VALUED,
-)  # fmt: skip
-ROWS = (SHAPE_I, DIMSHUFFLE, RESHAPE, BROADCAST_TO, CONCATENATE, ARANGE)
+ROWS = (SHAPE_I, DIMSHUFFLE, RESHAPE, BROADCAST_TO, CONCATENATE)
 
 
 # -- shapes as values ------------------------------------------------------------------------------------------------
@@ -490,115 +475,10 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     return apply(BROADCAST_TO, as_variable(x), *as_dims(shape))
 
 
-def full(shape: Any, fill_value: Any, dtype: str | None = None) -> Any:
-    """A tensor of the given shape filled with one value.
-
-    >>> full((2,), 5).eval()
-    array([5, 5], dtype=int8)
-    """
-    value = as_variable(fill_value)
-    return apply(BROADCAST_TO, value if dtype is None else _in_dtype(value, dtype), *as_dims(shape))
-
-
-def zeros(shape: Any, dtype: str | None = None) -> Any:
-    """A tensor of zeros; dtype: `config.floatX` if not given.
-
-    >>> zeros((2,)).eval()
-    array([0., 0.])
-    """
-    return full(shape, constant(0, dtype=_dtype(dtype)))
-
-
-def ones(shape: Any, dtype: str | None = None) -> Any:
-    """A tensor of ones; dtype: `config.floatX` if not given.
-
-    >>> ones((2,)).eval()
-    array([1., 1.])
-    """
-    return full(shape, constant(1, dtype=_dtype(dtype)))
-
-
-def full_like(model: Any, fill_value: Any, dtype: str | None = None) -> Any:
-    """A tensor of the shape of `model` filled with one value.
-
-    >>> full_like([1, 2], 5).eval()
-    array([5, 5])
-    """
-    model = as_variable(model)
-    return second(model, _in_dtype(as_variable(fill_value), dtype or model.type.dtype))
-
-
-def zeros_like(model: Any, dtype: str | None = None, opt: bool = False) -> Any:
-    """A tensor of zeros of the shape (and, if none is given, the dtype) of `model`.
-
-    >>> zeros_like([5, 6]).eval()
-    array([0, 0])
-    """
-    return full_like(model, 0, dtype)
-
-
-def ones_like(model: Any, dtype: str | None = None, opt: bool = False) -> Any:
-    """A tensor of ones of the shape (and, if none is given, the dtype) of `model`.
-
-    >>> ones_like([5, 6]).eval()
-    array([1, 1])
-    """
-    return full_like(model, 1, dtype)
-
-
-def _dtype(dtype: str | None) -> str:
-    return config.floatX if dtype is None or dtype == "floatX" else str(np.dtype(dtype))
-
-
-def _in_dtype(value: Any, dtype: str) -> Any:
+def in_dtype(value: Any, dtype: str) -> Any:
     if isinstance(value, Constant) and value.type.dtype != dtype:
-        return constant(value.data.astype(_dtype(dtype)))
+        return constant(value.data.astype(named_dtype(dtype)))
     return cast(value, dtype)
-
-
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Any:
-    """start, start + step, ... below stop; `arange(n)` is 0 to n - 1.  Integers give int64 unless a dtype is named.
-
-    >>> arange(1, 7, 2).eval()
-    array([1, 3, 5])
-    """
-    if stop is None:
-        start, stop = 0, start
-    start, stop, step = (as_variable(v) for v in (start, stop, step))
-    for v in (start, stop, step):
-        if v.type.ndim:
-            raise OpTypeError(f"arange: wants scalars, got {v!r}: {v.type}")
-    common = upcast(*(v.type.dtype for v in (start, stop, step)))
-    if common in DISCRETE:
-        wanted = "int64" if dtype is None else _dtype(dtype)
-        bounds = [as_dim(v) for v in (start, stop, step)]
-        result = apply(ARANGE, *bounds, dtype=wanted if wanted in INTEGERS else "int64")
-        return cast(result, wanted)
-    count = cast(ceil((stop - start) / step), "int64")
-    return cast(start + step * arange(count), dtype or common)
-
-
-def eye(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
-    """Ones on the k-th diagonal of an n by m matrix of zeros.
-
-    >>> eye(2, 3).eval()
-    array([[1., 0., 0.],
-           [0., 1., 0.]])
-    """
-    rows, columns = arange(n), arange(n if m is None else m)
-    on_diagonal = eq(dimshuffle(rows, (0, "x")), dimshuffle(columns - k, ("x", 0)))
-    return cast(on_diagonal, _dtype(dtype))
-
-
-def identity_like(x: Any) -> Any:
-    """The identity matrix of the shape and dtype of the matrix x.
-
-    >>> identity_like([[1, 2], [3, 4]]).eval()
-    array([[1, 0],
-           [0, 1]])
-    """
-    x = as_variable(x)
-    return eye(shape_i(x, 0), shape_i(x, 1), dtype=x.type.dtype)
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------
@@ -616,7 +496,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
     if any(not v.type.ndim for v in variables):
         raise OpTypeError("concatenate: scalars have no axis to join along; use stack")
     dtype = upcast(*(v.type.dtype for v in variables))
-    variables = [_in_dtype(v, dtype) if v.type.dtype != dtype else v for v in variables]
+    variables = [in_dtype(v, dtype) if v.type.dtype != dtype else v for v in variables]
     axis = normalise_axis(axis, variables[0].type.ndim, "concatenate")
     return variables[0] if len(variables) == 1 else apply(CONCATENATE, *variables, axis=axis)
 
@@ -648,7 +528,7 @@ def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:
     ranks = {v.type.ndim for v in variables}
     if len(ranks) > 1:
         raise OpTypeError(f"stack: wants tensors with one number of axes, got {sorted(ranks)}")
-    padded = [shape_padaxis(_in_dtype(v, dtype), axis) for v in variables]
+    padded = [shape_padaxis(in_dtype(v, dtype), axis) for v in variables]
     if len(padded) == 1:
         return padded[0]
     return apply(CONCATENATE, *padded, axis=normalise_axis(axis, padded[0].type.ndim, "stack"))

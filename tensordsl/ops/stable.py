@@ -12,21 +12,8 @@ from functools import cache
 from typing import Any
 
 from tensordsl.graph import Apply, Constant, Variable, apply, toposort, unwatched
-from tensordsl.ops.elementwise import (
-    abs_,
-    erf,
-    erfc,
-    exp,
-    expm1,
-    log,
-    log1p,
-    reciprocal,
-    sigmoid,
-    softplus,
-    sqr,
-    sqrt,
-    tanh,
-)  # fmt: skip
+from tensordsl.ops.elementwise import abs_, reciprocal, sqr, sqrt  # fmt: skip
+from tensordsl.ops.functions import erf, erfc, exp, expm1, log, log1p, sigmoid, softplus, tanh  # fmt: skip
 from tensordsl.ops.substitute import reapply
 from tensordsl.types import FLOATS, TensorType
 

@@ -3,7 +3,35 @@
 from __future__ import annotations
 
 from tensordsl.graph import Op
-from tensordsl.ops import arrange, control, cumulative, elementwise, index, linalg, masks, nnet, reduce, shape
+from tensordsl.ops import (
+    arrange,
+    comparisons,
+    control,
+    creation,
+    cumulative,
+    elementwise,
+    functions,
+    index,
+    linalg,
+    masks,
+    nnet,
+    reduce,
+    shape,
+)
 
-MODULES = (elementwise, shape, reduce, linalg, index, masks, arrange, cumulative, nnet, control)
+MODULES = (
+    elementwise,
+    comparisons,
+    functions,
+    shape,
+    creation,
+    reduce,
+    linalg,
+    index,
+    masks,
+    arrange,
+    cumulative,
+    nnet,
+    control,
+)
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

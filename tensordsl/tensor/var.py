@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Variable
-from tensordsl.ops import arrange, cumulative, elementwise, index, linalg, masks, reduce, shape
+from tensordsl.ops import (
+    arrange,
+    comparisons,
+    creation,
+    cumulative,
+    elementwise,
+    functions,
+    index,
+    linalg,
+    masks,
+    reduce,
+    shape,
+)
 from tensordsl.ops.operands import as_variable
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
@@ -19,8 +31,9 @@ _UFUNCS = {
     "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "tensor_copy",
 }  # fmt: skip
 
+_UFUNC_MODULES = (elementwise, comparisons, functions, linalg)
 _WITHOUT_TRUTH = frozenset(
-    (elementwise.EQ, elementwise.NEQ, elementwise.LT, elementwise.LE, elementwise.GT, elementwise.GE)
+    (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
 )
 
 
@@ -57,17 +70,17 @@ class TensorOperators:
     def __abs__(self) -> Any: return elementwise.abs_(self)
 
     # logic and comparisons; == and != compare identity
-    def __and__(self, other: Any) -> Any: return elementwise.and_(self, other)
-    def __rand__(self, other: Any) -> Any: return elementwise.and_(other, self)
-    def __or__(self, other: Any) -> Any: return elementwise.or_(self, other)
-    def __ror__(self, other: Any) -> Any: return elementwise.or_(other, self)
-    def __xor__(self, other: Any) -> Any: return elementwise.xor(self, other)
-    def __rxor__(self, other: Any) -> Any: return elementwise.xor(other, self)
-    def __invert__(self) -> Any: return elementwise.invert(self)
-    def __lt__(self, other: Any) -> Any: return elementwise.lt(self, other)
-    def __le__(self, other: Any) -> Any: return elementwise.le(self, other)
-    def __gt__(self, other: Any) -> Any: return elementwise.gt(self, other)
-    def __ge__(self, other: Any) -> Any: return elementwise.ge(self, other)
+    def __and__(self, other: Any) -> Any: return comparisons.and_(self, other)
+    def __rand__(self, other: Any) -> Any: return comparisons.and_(other, self)
+    def __or__(self, other: Any) -> Any: return comparisons.or_(self, other)
+    def __ror__(self, other: Any) -> Any: return comparisons.or_(other, self)
+    def __xor__(self, other: Any) -> Any: return comparisons.xor(self, other)
+    def __rxor__(self, other: Any) -> Any: return comparisons.xor(other, self)
+    def __invert__(self) -> Any: return comparisons.invert(self)
+    def __lt__(self, other: Any) -> Any: return comparisons.lt(self, other)
+    def __le__(self, other: Any) -> Any: return comparisons.le(self, other)
+    def __gt__(self, other: Any) -> Any: return comparisons.gt(self, other)
+    def __ge__(self, other: Any) -> Any: return comparisons.ge(self, other)
 
     # fmt: on
     def __bool__(self) -> bool:
@@ -100,8 +113,9 @@ class TensorOperators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         """`numpy.exp(x)` and `array + x` build a graph."""
-        module = linalg if ufunc is np.matmul else elementwise
-        function = getattr(module, _UFUNCS.get(ufunc.__name__, ufunc.__name__), None)
+        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        module = next((m for m in _UFUNC_MODULES if hasattr(m, name)), None)
+        function = getattr(module, name, None)
         if method != "__call__" or keywords or function is None or ufunc.nout != 1:
             return NotImplemented
         return function(*inputs)
@@ -123,7 +137,7 @@ class TensorOperators:
     @property
     def real(self) -> Any: return self
     @property
-    def imag(self) -> Any: return shape.zeros_like(self)
+    def imag(self) -> Any: return creation.zeros_like(self)
 
     # fmt: on
     # shapes
@@ -174,8 +188,8 @@ class TensorOperators:
     def clip(self, a_min: Any, a_max: Any) -> Any: return elementwise.clip(self, a_min, a_max)
     def round(self, mode: str = "half_to_even") -> Any: return elementwise.round(self, mode)
     def conj(self) -> Any: return self
-    def zeros_like(self, dtype: str | None = None) -> Any: return shape.zeros_like(self, dtype)
-    def ones_like(self, dtype: str | None = None) -> Any: return shape.ones_like(self, dtype)
+    def zeros_like(self, dtype: str | None = None) -> Any: return creation.zeros_like(self, dtype)
+    def ones_like(self, dtype: str | None = None) -> Any: return creation.ones_like(self, dtype)
 
     # reductions
     def dot(self, other: Any) -> Any: return linalg.dot(self, other)

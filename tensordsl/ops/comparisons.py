@@ -1,0 +1,197 @@
+"""Comparisons, and the logic of bools and of the bits of integers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import apply
+from tensordsl.ops.operands import as_variable
+from tensordsl.ops.rows import PIECEWISE, always_bool, bitwise, compared, float_loop, row
+
+# -- rows: comparisons and logic -------------------------------------------------------------------------------------
+EQ = row(
+    "eq",
+    lambda b, x, y: b.eq(x, y),
+    np.equal,
+    None,
+    always_bool,
+    compared,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="==",
+)
+NEQ = row(
+    "neq",
+    lambda b, x, y: b.ne(x, y),
+    np.not_equal,
+    None,
+    always_bool,
+    compared,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="!=",
+)
+LT = row("lt", lambda b, x, y: b.lt(x, y), np.less, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<")
+LE = row(
+    "le", lambda b, x, y: b.le(x, y), np.less_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<="
+)
+GT = row("gt", lambda b, x, y: b.gt(x, y), np.greater, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">")
+GE = row(
+    "ge", lambda b, x, y: b.ge(x, y), np.greater_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">="
+)
+ISNAN = row("isnan", lambda b, x: b.isnan(x), np.isnan, None, always_bool, float_loop, no_gradient=PIECEWISE)
+ISINF = row(
+    "isinf", lambda b, x: b.eq(b.abs(x), math.inf), np.isinf, None, always_bool, float_loop, no_gradient=PIECEWISE
+)
+AND = row(
+    "and_",
+    lambda b, x, y: b.and_(x, y),
+    np.bitwise_and,
+    dtype=bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="&",
+)
+OR = row(
+    "or_",
+    lambda b, x, y: b.or_(x, y),
+    np.bitwise_or,
+    dtype=bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="|",
+)
+XOR = row(
+    "xor",
+    lambda b, x, y: b.xor(x, y),
+    np.bitwise_xor,
+    dtype=bitwise,
+    no_gradient=PIECEWISE,
+    commutative=True,
+    symbol="^",
+)
+INVERT = row("invert", lambda b, x: b.not_(x), np.invert, dtype=bitwise, no_gradient=PIECEWISE, symbol="~")
+
+
+ROWS = (EQ, NEQ, LT, LE, GT, GE, ISNAN, ISINF, AND, OR, XOR, INVERT)
+
+
+def eq(x: Any, y: Any) -> Any:
+    """Whether x == y at each point.
+
+    >>> eq([1, 2], 2).eval()
+    array([False,  True])
+    """
+    return apply(EQ, as_variable(x), as_variable(y))
+
+
+def neq(x: Any, y: Any) -> Any:
+    """Whether x != y at each point.
+
+    >>> neq([1, 2], 2).eval()
+    array([ True, False])
+    """
+    return apply(NEQ, as_variable(x), as_variable(y))
+
+
+def lt(x: Any, y: Any) -> Any:
+    """Whether x < y at each point.
+
+    >>> lt([1, 2, 3], 2).eval()
+    array([ True, False, False])
+    """
+    return apply(LT, as_variable(x), as_variable(y))
+
+
+def le(x: Any, y: Any) -> Any:
+    """Whether x <= y at each point.
+
+    >>> le([1, 2, 3], 2).eval()
+    array([ True,  True, False])
+    """
+    return apply(LE, as_variable(x), as_variable(y))
+
+
+def gt(x: Any, y: Any) -> Any:
+    """Whether x > y at each point.
+
+    >>> gt([1, 2, 3], 2).eval()
+    array([False, False,  True])
+    """
+    return apply(GT, as_variable(x), as_variable(y))
+
+
+def ge(x: Any, y: Any) -> Any:
+    """Whether x >= y at each point.
+
+    >>> ge([1, 2, 3], 2).eval()
+    array([False,  True,  True])
+    """
+    return apply(GE, as_variable(x), as_variable(y))
+
+
+def isnan(x: Any) -> Any:
+    """Whether x is not a number.
+
+    >>> isnan([1.0, np.nan]).eval()
+    array([False,  True])
+    """
+    return apply(ISNAN, as_variable(x))
+
+
+def isinf(x: Any) -> Any:
+    """Whether x is inf or -inf.
+
+    >>> isinf([1.0, -np.inf]).eval()
+    array([False,  True])
+    """
+    return apply(ISINF, as_variable(x))
+
+
+def isfinite(x: Any) -> Any:
+    """Whether x is neither nan nor infinite.
+
+    >>> isfinite([1.0, np.inf, np.nan]).eval()
+    array([ True, False, False])
+    """
+    x = as_variable(x)
+    return invert(or_(isnan(x), isinf(x)))
+
+
+def and_(x: Any, y: Any) -> Any:
+    """Bitwise and; logical on bools.
+
+    >>> and_([6, 5], 3).eval()
+    array([2, 1])
+    """
+    return apply(AND, as_variable(x), as_variable(y))
+
+
+def or_(x: Any, y: Any) -> Any:
+    """Bitwise or; logical on bools.
+
+    >>> or_([6, 5], 3).eval()
+    array([7, 7])
+    """
+    return apply(OR, as_variable(x), as_variable(y))
+
+
+def xor(x: Any, y: Any) -> Any:
+    """Bitwise exclusive or.
+
+    >>> xor([6, 5], 3).eval()
+    array([5, 6])
+    """
+    return apply(XOR, as_variable(x), as_variable(y))
+
+
+def invert(x: Any) -> Any:
+    """Bitwise not; logical on bools.
+
+    >>> invert([True, False]).eval()
+    array([False,  True])
+    """
+    return apply(INVERT, as_variable(x))

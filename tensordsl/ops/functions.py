@@ -1,0 +1,196 @@
+"""Real functions: exponentials, logarithms, trigonometry, error and gamma functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import float_of, float_of_all
+from tensordsl.graph import Op, apply
+from tensordsl.ops.elementwise import cast, floor, sqr, sqrt
+from tensordsl.ops.operands import as_variable, constant
+from tensordsl.ops.rows import PIECEWISE, like, real_function, row
+from tensordsl.ops.scalars import (
+    digamma,
+    gamma_function,
+    inverse_erf,
+    lgamma,
+    next_after,
+    numpy_log1mexp,
+    numpy_sigmoid,
+    numpy_softplus,
+    scaled_erfc,
+    vectorised,
+)
+
+Unary = Callable[[Any], Any]
+
+_PER_LN2, _PER_LN10 = 1 / math.log(2), 1 / math.log(10)
+EXP = real_function("exp", np.exp, lambda g, out, x: (g * out,))
+EXP2 = real_function("exp2", np.exp2, lambda g, out, x: (g * out * like(math.log(2), g),))
+EXPM1 = real_function("expm1", np.expm1, lambda g, out, x: (g * (out + 1),))
+LOG = real_function("log", np.log, lambda g, out, x: (g / x,), domain=(0.01, 100))
+LOG2 = real_function("log2", np.log2, lambda g, out, x: (g / x * like(_PER_LN2, g),), domain=(0.01, 100))
+LOG10 = real_function("log10", np.log10, lambda g, out, x: (g / x * like(_PER_LN10, g),), domain=(0.01, 100))
+LOG1P = real_function("log1p", np.log1p, lambda g, out, x: (g / (x + 1),), domain=(-0.9, 100))
+SIN = real_function("sin", np.sin, lambda g, out, x: (g * cos(x),))
+COS = real_function("cos", np.cos, lambda g, out, x: (-g * sin(x),))
+TAN = real_function("tan", np.tan, lambda g, out, x: (g * (sqr(out) + 1),), domain=(-1.4, 1.4))
+ARCSIN = real_function("arcsin", np.arcsin, lambda g, out, x: (g / sqrt(1 - sqr(x)),), domain=(-0.9, 0.9))
+ARCCOS = real_function("arccos", np.arccos, lambda g, out, x: (-g / sqrt(1 - sqr(x)),), domain=(-0.9, 0.9))
+ARCTAN = real_function("arctan", np.arctan, lambda g, out, x: (g / (sqr(x) + 1),))
+ARCTAN2 = real_function(
+    "arctan2",
+    np.arctan2,
+    lambda g, out, y, x: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))),
+    dtype=float_of_all,
+)
+SINH = real_function("sinh", np.sinh, lambda g, out, x: (g * cosh(x),))
+COSH = real_function("cosh", np.cosh, lambda g, out, x: (g * sinh(x),))
+TANH = real_function("tanh", np.tanh, lambda g, out, x: (g * (1 - sqr(out)),))
+ARCSINH = real_function("arcsinh", np.arcsinh, lambda g, out, x: (g / sqrt(sqr(x) + 1),))
+ARCCOSH = real_function("arccosh", np.arccosh, lambda g, out, x: (g / sqrt(sqr(x) - 1),), domain=(1.1, 10))
+ARCTANH = real_function("arctanh", np.arctanh, lambda g, out, x: (g / (1 - sqr(x)),), domain=(-0.9, 0.9))
+CBRT = real_function("cbrt", np.cbrt, lambda g, out, x: (g / (3 * sqr(out)),), domain=(0.1, 10))
+SIGMOID = real_function("sigmoid", numpy_sigmoid, lambda g, out, x: (g * out * (1 - out),))
+SOFTPLUS = real_function("softplus", numpy_softplus, lambda g, out, x: (g * sigmoid(x),))
+_TWO_PER_ROOT_PI = 2 / math.sqrt(math.pi)
+ERF = real_function(
+    "erf", vectorised(math.erf), lambda g, out, x: (g * exp(-sqr(x)) * like(_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
+)
+ERFC = real_function(
+    "erfc", vectorised(math.erfc), lambda g, out, x: (g * exp(-sqr(x)) * like(-_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
+)
+GAMMALN = real_function("gammaln", vectorised(lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
+ERFINV = real_function(
+    "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * like(math.sqrt(math.pi) / 2, g),),
+    ulp=16, domain=(-0.9, 0.9),
+)  # fmt: skip
+ERFCX = real_function(
+    "erfcx", vectorised(scaled_erfc), lambda g, out, x: (g * (x * out * 2 - like(_TWO_PER_ROOT_PI, g)),), ulp=16,
+    domain=(-3, 3),
+)  # fmt: skip
+LOG1MEXP = real_function(
+    "log1mexp", numpy_log1mexp, lambda g, out, x: (g / (1 - exp(-x)),), ulp=8, domain=(-5, -0.1)
+)  # fmt: skip
+GAMMA = real_function(
+    "gamma", vectorised(gamma_function), lambda g, out, x: (g * out * psi(x),), ulp=16, domain=(0.5, 5)
+)
+DIGAMMA = real_function(
+    "digamma", vectorised(digamma), None, ulp=64, domain=(0.1, 20),
+    no_gradient="the trigamma function is not available", print_name="psi",
+)  # fmt: skip
+RSQRT = row(
+    "rsqrt", lambda b, x: b.div(1.0, b.sqrt(x)), lambda x: 1 / np.sqrt(x), lambda g, out, x: (-g * out / (x * 2),),
+    dtype=float_of, ulp=2, domain=(0.1, 100),
+)  # fmt: skip
+NEXTAFTER = row("nextafter", next_after, np.nextafter, dtype=float_of_all, no_gradient=PIECEWISE)
+
+ROWS = (
+    EXP, EXP2, EXPM1, LOG, LOG2, LOG10, LOG1P, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, SINH, COSH, TANH,
+    ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, GAMMALN, DIGAMMA,
+    ERFINV, ERFCX, LOG1MEXP, GAMMA, RSQRT, NEXTAFTER,
+)  # fmt: skip
+
+
+def _public(op: Op, text: str) -> Callable[[Any], Any]:
+    """The public function of a real function of one variable."""
+
+    def function(x: Any) -> Any:
+        return apply(op, as_variable(x))
+
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = f"""{text}  Small integers are computed in float32, others in float64.
+
+    >>> {op.print_name or op.name}(np.ones(3, "float32")).dtype, {op.print_name or op.name}(np.ones(3, "int64")).dtype
+    ('float32', 'float64')
+    """
+    return function
+
+
+exp: Unary = _public(EXP, "e ** x.")
+exp2: Unary = _public(EXP2, "2 ** x.")
+expm1: Unary = _public(EXPM1, "exp(x) - 1, accurate near 0.")
+log: Unary = _public(LOG, "The natural logarithm.")
+log2: Unary = _public(LOG2, "The logarithm to base 2.")
+log10: Unary = _public(LOG10, "The logarithm to base 10.")
+log1p: Unary = _public(LOG1P, "log(1 + x), accurate near 0.")
+sin: Unary = _public(SIN, "The sine of x radians.")
+cos: Unary = _public(COS, "The cosine of x radians.")
+tan: Unary = _public(TAN, "The tangent of x radians.")
+arcsin: Unary = _public(ARCSIN, "The inverse sine, in radians.")
+arccos: Unary = _public(ARCCOS, "The inverse cosine, in radians.")
+arctan: Unary = _public(ARCTAN, "The inverse tangent, in radians.")
+sinh: Unary = _public(SINH, "The hyperbolic sine.")
+cosh: Unary = _public(COSH, "The hyperbolic cosine.")
+tanh: Unary = _public(TANH, "The hyperbolic tangent.")
+arcsinh: Unary = _public(ARCSINH, "The inverse hyperbolic sine.")
+arccosh: Unary = _public(ARCCOSH, "The inverse hyperbolic cosine.")
+arctanh: Unary = _public(ARCTANH, "The inverse hyperbolic tangent.")
+cbrt: Unary = _public(CBRT, "The cube root.")
+sigmoid: Unary = _public(SIGMOID, "1 / (1 + exp(-x)).")
+softplus: Unary = _public(SOFTPLUS, "log(1 + exp(x)), without overflow.")
+erf: Unary = _public(ERF, "The error function.")
+erfc: Unary = _public(ERFC, "1 - erf(x), accurate where that is small.")
+gammaln: Unary = _public(GAMMALN, "The logarithm of the absolute value of the gamma function.")
+psi: Unary = _public(DIGAMMA, "The derivative of gammaln (digamma).")
+
+
+erfinv: Unary = _public(ERFINV, "The inverse of erf; nan beyond -1 and 1.")
+erfcx: Unary = _public(ERFCX, "exp(x ** 2) * erfc(x).")
+gamma: Unary = _public(GAMMA, "The gamma function.")
+log1mexp: Unary = _public(LOG1MEXP, "log(1 - exp(x)) for x <= 0, accurate near 0.")
+rsqrt: Unary = _public(RSQRT, "1 / sqrt(x).")
+
+
+def nextafter(x: Any, y: Any) -> Any:
+    """The float that follows x in the direction of y.
+
+    >>> bool(nextafter(np.float64(0), 1.0).eval() == np.nextafter(0.0, 1.0))
+    True
+    """
+    return apply(NEXTAFTER, as_variable(x), as_variable(y))
+
+
+def ldexp(x: Any, n: Any) -> Any:
+    """x * 2 ** n for whole n, exact where the result is a normal number and so is 2 ** n.
+
+    >>> ldexp([1.0, 3.0], 4).eval()
+    array([16., 48.])
+    """
+    x, n = as_variable(x), as_variable(n)
+    half = floor(n * constant(0.5, dtype="float64"))
+    dtype = float_of(x.type.dtype)
+    return cast(x, dtype) * cast(exp2(half), dtype) * cast(exp2(n - half), dtype)
+
+
+def arctan2(y: Any, x: Any) -> Any:
+    """The angle of the point (x, y), in radians, in [-pi, pi].
+
+    >>> arctan2([0.0, 1.0], [1.0, 0.0]).eval()
+    array([0.        , 1.57079633])
+    """
+    return apply(ARCTAN2, as_variable(y), as_variable(x))
+
+
+def deg2rad(x: Any) -> Any:
+    """x degrees in radians.
+
+    >>> deg2rad([0.0, 180.0]).eval()
+    array([0.        , 3.14159265])
+    """
+    x = as_variable(x)
+    return x * constant(math.pi / 180, dtype=float_of(x.type.dtype))
+
+
+def rad2deg(x: Any) -> Any:
+    """x radians in degrees.
+
+    >>> rad2deg([0.0, np.pi]).eval()
+    array([  0., 180.])
+    """
+    x = as_variable(x)
+    return x * constant(180 / math.pi, dtype=float_of(x.type.dtype))
