@@ -113,7 +113,18 @@ def minimum(a: Length, b: Length) -> Length:
 def maximum(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
+    for x, y in ((a, b), (b, a)):
+        if isinstance(y, int) and y <= 0 and _is_length(x):
+            return x
     return a if a == b else atom("max", a, b)
+
+
+def _is_length(a: Length) -> bool:
+    """Whether a sum of products of lengths of arrays, which is never negative."""
+    return isinstance(a, Extent) and all(c > 0 and all(x[0] in _LENGTHS for x in m) for m, c in a.terms)
+
+
+_LENGTHS = frozenset(("arg", "shared", "result"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ class Fusion:
                     need(o)
             elif v.op == "take":
                 need(v.operands[0])
+                if v.operands[0].op in FUSED and v.operands[0].number in self.members:
+                    self.cuts[v.operands[0].number] = "R4"
         viewed = {o.number for v in self.inside if v.op not in FUSED for o in v.operands}
         for v in self.roots:
             if v.op == "move" and v.number in self.results - viewed:

@@ -211,7 +211,10 @@ def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
     g = low.graph
     (n,) = node.op.shape(g.extents, *operands, **node.attrs)
     dtype = node.outputs[0].type.dtype
-    steps = g.map(OPS["mul"], g.cast(g.iota(g.extents.find(n)), dtype), g.cast(step, dtype))
+    positions = g.cast(g.iota(g.extents.find(n)), dtype)
+    if (g.extents.value(start), g.extents.value(step)) == (0, 1):
+        return [positions]
+    steps = g.map(OPS["mul"], positions, g.cast(step, dtype))
     return [g.cast(g.map(OPS["add"], g.cast(start, dtype), steps), dtype)]
 
 
@@ -343,7 +346,22 @@ def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
     x, *indices = operands
     g = low.graph
     shape = node.op.shape(g.extents, *operands, **node.attrs)
-    return [g.make("take", (x, *(g.cast(i, "int64") for i in indices)), x.dtype, shape, axes=node.attrs["axes"])]
+    axes = node.attrs["axes"]
+    prefix = [d for d, i in zip(axes, indices, strict=True) if _is_prefix(g, i, x.shape[d], indices)]
+    attrs: dict[str, Any] = {"prefix": tuple(prefix)} if prefix else {}
+    return [g.make("take", (x, *(g.cast(i, "int64") for i in indices)), x.dtype, shape, axes=axes, **attrs)]
+
+
+def _is_prefix(g: Graph, index: Value, length: Any, indices: Sequence[Value]) -> bool:
+    """Whether `index` is 0, 1, ... within the axis: made sure of at entry, where every position is read."""
+    if index.op != "iota" or g.extents.conditional or any(i.rank != 1 for i in indices):
+        return False
+    positions, length = g.extents.find(index.shape[0]), g.extents.find(length)
+    if isinstance(positions, int) and isinstance(length, int):
+        return positions <= length
+    if positions != length:
+        g.extents.require(length, positions, "index is out of bounds: the length of the axis", "ge")
+    return True
 
 
 def lower_inc_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

@@ -18,6 +18,7 @@ from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
+from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.sink import sink_slices
@@ -81,7 +82,11 @@ PIPELINE = (
     ),
     Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
-        reason="last: it takes formulas apart",
+        reason="after the formulas are known: it takes them apart",
+    ),
+    Pass(
+        "sink_gathers", sink_gathers, ops=frozenset(("take",)), needs_users=True,
+        reason="last, as sink_slices: a gather of a slice has become one of the sliced",
     ),
 )  # fmt: skip
 
@@ -90,6 +95,7 @@ MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
     ("simplify", "stabilise"),
     ("stabilise", "merge_reductions"), ("stabilise", "sink_slices"), ("merge_reductions", "sink_slices"),
+    ("sink_slices", "sink_gathers"),
 )  # fmt: skip
 
 

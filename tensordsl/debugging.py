@@ -260,7 +260,16 @@ def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, 
     if index is None or not 0 <= index < len(nodes):
         raise error
     node = nodes[index]
-    operands = operands_of(spec, node, args)
+    known = initial_values(spec, args)
+    operands: list[Array] | None = None
+    try:
+        trace(spec, known, until=node, is_silent=True)
+        if all(has(v, known) for v in node.inputs):
+            operands = [value_of(v, known) for v in node.inputs]
+    except type(error) as earlier:  # what was computed together with `node`; the report names it
+        raise earlier from None
+    except Exception:  # the report is about another error: this one only means that there is less to show
+        pass
     if operands is not None and site["kind"] in ("check", "index"):
         error = _reference_error(node, operands) or error
     raise report(error, spec, node, operands) from None
@@ -276,16 +285,6 @@ def _reference_error(node: Apply, operands: list[Array]) -> Exception | None:
     except Exception:  # not the error that the compiled function found
         return None
     return None
-
-
-def operands_of(spec: FunctionSpec, node: Apply, args: Sequence[Array]) -> list[Array] | None:
-    """The operands of `node` in a call with `args`, or None where the reference evaluator cannot reach them."""
-    values = initial_values(spec, args)
-    try:
-        trace(spec, values, until=node, is_silent=True)
-    except Exception:  # the report is about another error: this one only means that there is less to show
-        return None
-    return [value_of(v, values) for v in node.inputs] if all(has(v, values) for v in node.inputs) else None
 
 
 # -- looking inside --------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.scalar import HEAVY, Builder, walk
 
 Bounds = tuple[tuple[Any, Any, Any, bool], ...]
 STORED = frozenset(("shared", "const", "dot", "concatenate", "inc_subtensor", "result"))  # contiguous in memory
@@ -28,10 +29,10 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     if x.op not in ("map", "reduce") or not ctx.is_sole(x):
         return None
     ctx.hit("f(x)[slice] = f(x[slice])")
-    return _push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
+    return push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
 
 
-def _push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Value:
+def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Value:
     """x[bounds], computed from slices of what x is made of; by an explicit stack."""
     done: dict[Any, Value] = {}
     goal = (x, bounds)
@@ -57,7 +58,7 @@ def _push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Va
 
 def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]] | None:
     """The operands of x with the slices of them that x[bounds] needs; None where the slice stays on x."""
-    if x.op not in ("map", "move", "reduce") or not ctx.is_sole(x) or _relies(ctx, x):
+    if not descends(ctx, x):
         return None
     if x.op == "map":
         return [(o, _within(o, bounds[len(bounds) - o.rank :])) for o in x.operands]
@@ -67,6 +68,20 @@ def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]]
     outer = iter(bounds)
     inner = tuple((0, n, 1, True) if d in x.attrs["axes"] else next(outer) for d, n in enumerate(x.operands[0].shape))
     return [(o, inner) for o in x.operands]
+
+
+def descends(ctx: Context, x: Value) -> bool:
+    """Whether a part of x is computed from parts of its operands: what others need as well is done again if light."""
+    if x.op not in ("map", "move", "reduce") or _relies(ctx, x):
+        return False
+    return ctx.is_sole(x) or x.op == "move" or (x.op == "map" and not _is_heavy(x))
+
+
+def _is_heavy(x: Value) -> bool:
+    b = Builder()
+    params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
+    scalar = x.attrs["row"].meaning.scalar(b, *params, **x.attrs["args"])
+    return any(s.op in HEAVY for s in walk([scalar]))
 
 
 def _relies(ctx: Context, x: Value) -> bool:

@@ -112,6 +112,13 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
         set(),
     ),
     "log_sum_exp": ([X], [T.log(T.exp(X).sum(axis=1))], [["max", "sum", ""]], set()),
+    "mean_and_variance": ([X], [X.mean(axis=1), X.var(axis=1)], [["sum", "sum", ""]], set()),
+    "cross_entropy": (
+        [X, K], [T.nnet.categorical_crossentropy(T.nnet.softmax(X), K)], [["subtensor"], ["max", "sum", ""]], set(),
+    ),
+    "cross_entropy, spelt out": (
+        [X, K], [-T.log(T.nnet.softmax(X))[T.arange(X.shape[0]), K]], [["max", "sum", ""]], set(),
+    ),
     "sum_of_everything": ([X, Y], [T.sum(T.exp(X * Y + 1))], [["sum", ""]], set()),
     "column_sum": ([X], [X.sum(axis=0)], [["sum", ""]], set()),
     "softmax_of_columns": ([X], [T.nnet.softmax(X, axis=0)], [["max", "sum", ""]], set()),
@@ -121,7 +128,7 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R3 its argument": (
         [X], [T.nnet.softmax(T.nnet.softmax(X), axis=0)], [["max", "sum", ""], ["max", "sum", ""]], {"R3"},
     ),
-    "R4 one place": ([V, K], [T.exp(V)[K]], [[""], [""]], set()),
+    "R4 one place": ([V, K], [T.exp(V)[K]], [[""], [""]], {"R4"}),
     "R5 no barrier": ([V], [V / V.sum()], [["sum", ""], [""]], {"R5"}),
     "R6 once": ([X], [T.exp(X).sum(axis=0), T.exp(X).sum(axis=1)], [["sum", ""], ["sum", ""]], {"R6"}),
     "constructs_in_between": ([X, Y], [T.tanh(T.dot(T.exp(X), Y))], [[""], ["dot"], [""]], set()),

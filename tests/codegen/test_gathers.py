@@ -1,0 +1,84 @@
+"""Gathers of computed values: what they read is computed where it is read, and checked all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.gradient import grad
+
+X, B, K, ROWS = T.dmatrix("x"), T.dvector("b"), T.lvector("k"), T.lvector("rows")
+RNG = np.random.default_rng(5)
+x, b = RNG.normal(size=(6, 4)), RNG.normal(size=4)
+
+
+def log_softmax(a: Any) -> Any:
+    a = a - a.max(axis=1, keepdims=True)
+    return a - np.log(np.exp(a).sum(axis=1, keepdims=True))
+
+
+CASES = {
+    "cross-entropy": (lambda x, b, k: T.log(T.nnet.softmax(x))[T.arange(k.shape[0]), k], lambda x, b, k: log_softmax(x)[np.arange(k.size), k]),
+    "of all rows": (lambda x, b, k: T.log(T.nnet.softmax(x + b))[T.arange(x.shape[0]), k], lambda x, b, k: log_softmax(x + b)[np.arange(len(x)), k]),
+    "along the columns": (lambda x, b, k: T.tanh(x.T + k)[k, T.arange(x.shape[0])], lambda x, b, k: np.tanh(x.T + k)[k, np.arange(len(x))]),
+    "beside another use": (lambda x, b, k: T.exp(x).sum() + T.exp(x)[T.arange(k.shape[0]), k], lambda x, b, k: np.exp(x).sum() + np.exp(x)[np.arange(k.size), k]),
+    "of a broadcast vector": (lambda x, b, k: T.alloc(T.exp(b), k.shape[0], 4)[T.arange(k.shape[0]), k], lambda x, b, k: np.exp(b)[k]),
+    "of what does not vary": (lambda x, b, k: T.alloc(T.exp(b[0]), k.shape[0], 4)[T.arange(k.shape[0]), k], lambda x, b, k: np.full(k.size, np.exp(b[0]))),
+    "with a kept axis": (lambda x, b, k: (T.exp(x).dimshuffle(0, 1, "x") * b)[T.arange(k.shape[0]), k], lambda x, b, k: (np.exp(x)[..., None] * b)[np.arange(k.size), k]),
+    "apart": (lambda x, b, k: (T.exp(x).dimshuffle(0, "x", 1) * b.dimshuffle(0, "x"))[T.arange(k.shape[0]), :, k], lambda x, b, k: (np.exp(x)[:, None] * b[:, None])[np.arange(k.size), :, k]),
+    "all of an axis": (lambda x, b, k: T.exp(x)[:, T.arange(x.shape[1])], lambda x, b, k: np.exp(x)),
+    "a part of an axis": (lambda x, b, k: T.exp(x - x.max(axis=1, keepdims=True))[:, T.arange(3)], lambda x, b, k: np.exp(x - x.max(axis=1, keepdims=True))[:, :3]),
+    "points twice": (lambda x, b, k: T.exp(x)[k, k], lambda x, b, k: np.exp(x)[k, k]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gather_of_computed_values(name: str) -> None:
+    program, oracle = CASES[name]
+    f = tensordsl.function([X, B, K], program(X, B, K), on_unused_input="ignore")
+    k = np.array([3, 0, -1, 2, 2, -4])
+    for operand in (x, np.asfortranarray(x), x[::-1]):
+        np.testing.assert_allclose(f(operand, b, k), oracle(operand, b, k), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cross-entropy",
+        "of all rows",
+        "along the columns",
+        "beside another use",
+        "of a broadcast vector",
+        "of what does not vary",
+    ],
+)
+@pytest.mark.parametrize("bad", [4, -5, 10**12])
+def test_an_index_out_of_range_is_an_error_wherever_the_gather_went(name: str, bad: int) -> None:
+    f = tensordsl.function([X, B, K], CASES[name][0](X, B, K), on_unused_input="ignore")
+    with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+        f(x, b, np.array([0, 1, bad, 0, 0, 0]))
+
+
+def test_fewer_and_more_targets_than_rows() -> None:
+    f = tensordsl.function([X, B, K], CASES["cross-entropy"][0](X, B, K), on_unused_input="ignore")
+    for n in (0, 1, 5):
+        np.testing.assert_allclose(
+            f(x, b, np.arange(n) % 4), log_softmax(x)[np.arange(n), np.arange(n) % 4], rtol=1e-12
+        )
+    with pytest.raises(IndexError, match="index 6 is out of bounds for axis 0 with size 6"):
+        f(x, b, np.zeros(7, "int64"))
+
+
+def test_gradient_of_cross_entropy() -> None:
+    cost = T.mean(T.nnet.categorical_crossentropy(T.nnet.softmax(X), K))
+    f = tensordsl.function([X, K], [cost, grad(cost, X)])
+    k = np.array([3, 0, -1, 2, 2, -4])
+    value, gradient = f(x, k)
+    onehot = np.zeros((6, 4))
+    onehot[np.arange(6), k] = 1
+    np.testing.assert_allclose(value, -log_softmax(x)[np.arange(6), k].mean(), rtol=1e-12)
+    np.testing.assert_allclose(gradient, (np.exp(log_softmax(x)) - onehot) / 6, rtol=1e-12, atol=1e-15)
