@@ -1,7 +1,7 @@
 """Runs the LLVM text of GPU kernels on the CPU: a judge for kernels where there is no GPU.
 
-Each thread of a block is a fibre (glibc's contexts).  At a barrier or a shuffle it hands control back, and Python
-decides who goes on: a warp when all its live threads have come, a block likewise.  The order in which ready threads run
+Each thread of a block is a fibre (of our own, for x86-64).  At a barrier or a shuffle it hands control back to a
+scheduler: a warp goes on when all its live threads have come, a block likewise.  The order in which ready threads run
 is the caller's choice, so a kernel that lacks a barrier gives another result in some order; `greedy`, where one warp
 runs until it waits, catches those after the read side.  Shared memory starts as NaN, device arrays stand between
 canaries.  What it cannot show: weak memory order, alignment faults, reads out of bounds of plain memory, speed.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 WARP, MAX_THREADS = 32, 1024
 READY, AT_BARRIER, AT_SHUFFLE, DONE = range(4)
 ORDERS = ("forward", "shuffled", "greedy", "reverse", "greedy forward")
-STACK, CONTEXT = 1 << 16, 2048  # bytes per fibre; glibc's context has less than a kilobyte
+STACK = 1 << 16  # bytes per fibre
 POISON = 0xFF  # NaN as floats, -1 as integers
 CANARY = 256  # bytes on each side of an array: the alignment of device memory
 GUARD = 0xFE  # their value: huge as floats, and not what a NaN from elsewhere would write
@@ -32,6 +33,10 @@ class SimulationError(RuntimeError):
     """A kernel that a GPU would not run as meant: threads that wait forever, or writes outside of arrays."""
 
 
+_KEPT = ("rbp", "rbx", "r12", "r13", "r14", "r15")  # what a function keeps in System V's convention
+_SWITCH = r"\0A".join(
+    [*(f"push %{r}" for r in _KEPT), "mov %rsp, (%rdi)", "mov %rsi, %rsp", *(f"pop %{r}" for r in _KEPT[::-1]), "ret"]
+)
 _MACHINE = f"""
 @sim_current = global i32 0
 @sim_geometry = global [3 x i32] zeroinitializer
@@ -40,34 +45,29 @@ _MACHINE = f"""
 @sim_mail = global [{2 * MAX_THREADS} x i32] zeroinitializer
 @sim_arguments = global [128 x i64] zeroinitializer
 @sim_entry = global ptr null
-@sim_contexts = global ptr null
 @sim_stacks = global ptr null
-@sim_home = global [{CONTEXT} x i8] zeroinitializer, align 64
-declare i32 @getcontext(ptr) returns_twice
-declare void @makecontext(ptr, ptr, i32, ...)
-declare i32 @swapcontext(ptr, ptr)
+@sim_home = global ptr null
+@sim_places = global [{MAX_THREADS} x ptr] zeroinitializer
 
-define internal ptr @sim_context(i32 %thread) noinline {{
-  %contexts = load ptr, ptr @sim_contexts
-  %offset = mul i32 %thread, {CONTEXT}
-  %context = getelementptr i8, ptr %contexts, i32 %offset
-  ret ptr %context
+; Saves what a callee must keep on the stack, notes the stack in the first argument, goes on on the second.
+define internal void @sim_switch(ptr %save, ptr %other) naked noinline {{
+  call void asm sideeffect "{_SWITCH}", ""()
+  unreachable
 }}
 define internal void @sim_wait(i32 %why) noinline {{
   %me = load volatile i32, ptr @sim_current
   %state = getelementptr i32, ptr @sim_state, i32 %me
   store volatile i32 %why, ptr %state
-  %context = call ptr @sim_context(i32 %me)
-  %failed = call i32 @swapcontext(ptr %context, ptr @sim_home)
+  %place = getelementptr ptr, ptr @sim_places, i32 %me
+  %home = load volatile ptr, ptr @sim_home
+  call void @sim_switch(ptr %place, ptr %home)
   ret void
 }}
 define internal void @sim_thread() noinline {{
   %entry = load ptr, ptr @sim_entry
   call void %entry()
-  %me = load volatile i32, ptr @sim_current
-  %state = getelementptr i32, ptr @sim_state, i32 %me
-  store volatile i32 {DONE}, ptr %state
-  ret void
+  call void @sim_wait(i32 {DONE})
+  unreachable
 }}
 define void @sim_start(i32 %count) {{
 entry:
@@ -75,17 +75,14 @@ entry:
   br label %next
 next:
   %thread = phi i32 [ 0, %entry ], [ %following, %next ]
-  %context = call ptr @sim_context(i32 %thread)
-  %failed = call i32 @getcontext(ptr %context)
-  %link = getelementptr i8, ptr %context, i64 8
-  store ptr @sim_home, ptr %link
-  %offset = mul i32 %thread, {STACK}
+  %end = add i32 %thread, 1
+  %offset = mul i32 %end, {STACK}
   %stack = getelementptr i8, ptr %stacks, i32 %offset
-  %place = getelementptr i8, ptr %context, i64 16
-  store ptr %stack, ptr %place
-  %size = getelementptr i8, ptr %context, i64 32
-  store i64 {STACK}, ptr %size
-  call void (ptr, ptr, i32, ...) @makecontext(ptr %context, ptr @sim_thread, i32 0)
+  %return = getelementptr i8, ptr %stack, i64 -16
+  store ptr @sim_thread, ptr %return
+  %registers = getelementptr i8, ptr %return, i64 -48
+  %place = getelementptr ptr, ptr @sim_places, i32 %thread
+  store ptr %registers, ptr %place
   %state = getelementptr i32, ptr @sim_state, i32 %thread
   store i32 {READY}, ptr %state
   %turn = getelementptr i32, ptr @sim_turn, i32 %thread
@@ -96,21 +93,119 @@ next:
 done:
   ret void
 }}
-define void @sim_resume(ptr %threads, i64 %count) {{
+; Runs a block of `count` threads, whole warps of which have a state, until all have ended (0) or none can go on (1).
+define i32 @sim_run(ptr %threads, i32 %count, i1 %greedy) {{
 entry:
-  br label %next
-next:
-  %k = phi i64 [ 0, %entry ], [ %following, %next ]
-  %at = getelementptr i32, ptr %threads, i64 %k
-  %thread = load i32, ptr %at
-  store volatile i32 %thread, ptr @sim_current
-  %context = call ptr @sim_context(i32 %thread)
-  %failed = call i32 @swapcontext(ptr @sim_home, ptr %context)
-  %following = add i64 %k, 1
-  %more = icmp slt i64 %following, %count
-  br i1 %more, label %next, label %done
-done:
-  ret void
+  %rounded = add i32 %count, {WARP - 1}
+  %warps = sdiv i32 %rounded, {WARP}
+  br label %round
+round:
+  br label %thread
+thread:  ; in the given order; a greedy block goes on with the first warp that can
+  %k = phi i32 [ 0, %round ], [ %k.next, %thread.end ]
+  %chosen = phi i32 [ -1, %round ], [ %chosen.next, %thread.end ]
+  %at = getelementptr i32, ptr %threads, i32 %k
+  %t = load i32, ptr %at
+  %t.warp = sdiv i32 %t, {WARP}
+  %t.place = getelementptr i32, ptr @sim_state, i32 %t
+  %t.state = load volatile i32, ptr %t.place
+  %ready = icmp eq i32 %t.state, {READY}
+  %fair = xor i1 %greedy, true
+  %first = icmp eq i32 %chosen, -1
+  %same = icmp eq i32 %chosen, %t.warp
+  %its = or i1 %first, %same
+  %turn = or i1 %fair, %its
+  %goes = and i1 %ready, %turn
+  br i1 %goes, label %resume, label %thread.end
+resume:
+  store volatile i32 %t, ptr @sim_current
+  %place = getelementptr ptr, ptr @sim_places, i32 %t
+  %stack = load volatile ptr, ptr %place
+  call void @sim_switch(ptr @sim_home, ptr %stack)
+  br label %thread.end
+thread.end:
+  %chosen.next = phi i32 [ %chosen, %thread ], [ %t.warp, %resume ]
+  %k.next = add i32 %k, 1
+  %k.more = icmp slt i32 %k.next, %count
+  br i1 %k.more, label %thread, label %warp
+warp:  ; one whose live lanes all wait at a shuffle may go on
+  %w = phi i32 [ 0, %thread.end ], [ %w.next, %warp.end ]
+  %some = phi i1 [ false, %thread.end ], [ %some.next, %warp.end ]
+  %lane0 = mul i32 %w, {WARP}
+  %met = call i1 @sim_release(i32 %lane0, i32 {WARP}, i32 {AT_SHUFFLE})
+  br label %warp.end
+warp.end:
+  %found = call i1 @sim_has_ready(i32 %lane0)
+  %some.next = or i1 %some, %found
+  %w.next = add i32 %w, 1
+  %w.more = icmp slt i32 %w.next, %warps
+  br i1 %w.more, label %warp, label %rest
+rest:
+  br i1 %some.next, label %round, label %block
+block:
+  %all = mul i32 %warps, {WARP}
+  %released = call i1 @sim_release(i32 0, i32 %all, i32 {AT_BARRIER})
+  br i1 %released, label %round, label %end
+end:
+  %ended = call i1 @sim_release(i32 0, i32 %all, i32 {DONE})
+  %stuck = xor i1 %ended, true
+  %result = zext i1 %stuck to i32
+  ret i32 %result
+}}
+; Have all of the threads ended or come to `why`?  If so, and some wait there, they are ready.
+define internal i1 @sim_release(i32 %first, i32 %count, i32 %why) noinline {{
+entry:
+  br label %look
+look:
+  %k = phi i32 [ 0, %entry ], [ %k.next, %look ]
+  %all = phi i1 [ true, %entry ], [ %all.next, %look ]
+  %some = phi i1 [ false, %entry ], [ %some.next, %look ]
+  %t = add i32 %first, %k
+  %at = getelementptr i32, ptr @sim_state, i32 %t
+  %state = load i32, ptr %at
+  %here = icmp eq i32 %state, %why
+  %over = icmp eq i32 %state, {DONE}
+  %fine = or i1 %here, %over
+  %all.next = and i1 %all, %fine
+  %some.next = or i1 %some, %here
+  %k.next = add i32 %k, 1
+  %more = icmp slt i32 %k.next, %count
+  br i1 %more, label %look, label %decide
+decide:
+  %met = and i1 %all.next, %some.next
+  %waited = icmp ne i32 %why, {DONE}
+  %wake = and i1 %met, %waited
+  br i1 %wake, label %set, label %end
+set:
+  %j = phi i32 [ 0, %decide ], [ %j.next, %set ]
+  %u = add i32 %first, %j
+  %place = getelementptr i32, ptr @sim_state, i32 %u
+  %old = load i32, ptr %place
+  %gone = icmp eq i32 %old, {DONE}
+  %new = select i1 %gone, i32 {DONE}, i32 {READY}
+  store i32 %new, ptr %place
+  %j.next = add i32 %j, 1
+  %j.more = icmp slt i32 %j.next, %count
+  br i1 %j.more, label %set, label %end
+end:
+  ret i1 %met
+}}
+define internal i1 @sim_has_ready(i32 %first) noinline {{
+entry:
+  br label %look
+look:
+  %k = phi i32 [ 0, %entry ], [ %k.next, %look ]
+  %some = phi i1 [ false, %entry ], [ %some.next, %look ]
+  %t = add i32 %first, %k
+  %at = getelementptr i32, ptr @sim_state, i32 %t
+  %state = load i32, ptr %at
+  %ready = icmp eq i32 %state, {READY}
+  %some.next = or i1 %some, %ready
+  %k.next = add i32 %k, 1
+  %more = icmp slt i32 %k.next, {WARP}
+  br i1 %more, label %look, label %end
+end:
+  ret i1 %some.next
 }}
 define i32 @sim.nvvm.read.ptx.sreg.tid.x() noinline {{
   %me = load volatile i32, ptr @sim_current
@@ -150,17 +245,14 @@ class Simulator:
         self.kernels = {name: len(_parameters(params)) for name, params in _KERNEL.findall(text)}
         self._engine = _compile(_host_text(text))
         self._start = self._function("sim_start", None, ctypes.c_int32)
-        self._resume = self._function("sim_resume", None, ctypes.c_void_p, ctypes.c_int64)
+        self._run = self._function("sim_run", ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_bool)
         self._state = self._array("sim_state", ctypes.c_int32, MAX_THREADS)
         self._geometry = self._array("sim_geometry", ctypes.c_int32, 3)
         self._arguments = self._array("sim_arguments", ctypes.c_int64, 128)
         self._shared = [
             self._array(name, ctypes.c_uint8, int(count) * _BYTES[kind]) for name, count, kind in _SHARED.findall(text)
         ]
-        self._space = np.zeros(MAX_THREADS * (CONTEXT + STACK) + 64, np.uint8)
-        base = -(-self._space.ctypes.data // 64) * 64
-        self._array("sim_contexts", ctypes.c_uint64, 1)[0] = base
-        self._array("sim_stacks", ctypes.c_uint64, 1)[0] = base + MAX_THREADS * CONTEXT
+        self._array("sim_stacks", ctypes.c_uint64, 1)[0] = -(-_stacks().ctypes.data // 64) * 64
 
     def launch(self, name: str, grid: int, block: int, arguments: Sequence[int], order: str = "forward") -> None:
         """All blocks of a kernel, one after the other; `order` is one of ORDERS.  SimulationError if threads hang."""
@@ -174,32 +266,15 @@ class Simulator:
             self._geometry[:] = block, number, grid
             for cells in self._shared:
                 cells[:] = POISON
-            self._run(threads, greedy)
+            self._run_block(threads, greedy)
 
-    def _run(self, threads: np.ndarray, greedy: bool) -> None:
-        """One block to its end."""
+    def _run_block(self, threads: np.ndarray, greedy: bool) -> None:
         state = self._state
         state[:] = DONE
         self._start(len(threads))
-        warps = state[: -(-len(threads) // WARP) * WARP].reshape(-1, WARP)
-        while True:
-            ready = threads[state[threads] == READY]
-            if greedy and len(ready):
-                ready = ready[ready // WARP == ready[0] // WARP]
-            if len(ready):
-                ready = np.ascontiguousarray(ready)
-                self._resume(ready.ctypes.data, len(ready))
-            shuffling, live = warps == AT_SHUFFLE, warps != DONE
-            warps[shuffling & (shuffling == live).all(1, keepdims=True)] = READY
-            if (state == READY).any():
-                continue
-            live, waiting = state != DONE, state == AT_BARRIER
-            if not live.any():
-                return
-            if (live != waiting).any():
-                stuck = np.flatnonzero(live & ~waiting)[:8].tolist()
-                raise SimulationError(f"threads {stuck} wait for their warp, others for the block or have ended")
-            state[waiting] = READY
+        if self._run(threads.ctypes.data, len(threads), greedy):
+            stuck = np.flatnonzero(state == AT_SHUFFLE)[:8].tolist()
+            raise SimulationError(f"threads {stuck} wait for their warp, others for the block or have ended")
 
     def _function(self, name: str, result: Any, *arguments: Any) -> Any:
         return ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
@@ -239,13 +314,19 @@ class Memory:
                 raise SimulationError(f"a kernel wrote outside of an array of {end - first} bytes")
 
 
+@cache
+def _stacks() -> np.ndarray:
+    """The fibres' stacks, which every simulator uses: there is one launch at a time."""
+    return np.zeros(MAX_THREADS * STACK + 64, np.uint8)
+
+
 def _thread_order(block: int, order: str) -> tuple[np.ndarray, bool]:
     threads = np.arange(block, dtype=np.int32)
     if order in ("reverse", "greedy"):
         threads = threads[::-1]
     if order == "shuffled":
         threads = np.random.default_rng(block).permutation(threads)
-    return threads, order.startswith("greedy")
+    return np.ascontiguousarray(threads), order.startswith("greedy")
 
 
 def _parameters(text: str) -> list[str]:
@@ -285,6 +366,7 @@ def _compile(text: str) -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()  # of the switch
     module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
