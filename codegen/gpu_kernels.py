@@ -14,10 +14,10 @@ A kernel's parameters are i64 but for the pointers; `params` says what each one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Loop, evaluate
+from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers, passes
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 from tensordsl.codegen.schedule import reach
@@ -29,10 +29,9 @@ FLAT, ROWS, COLUMNS = "flat", "rows", "columns"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class GpuKernel:
-    """One kernel.  `tile`: the axis whose position says which part of the local index space is reduced, or ""."""
+class GpuKernel(Kernel):
+    """A group's kernel.  `tile`: the axis whose position says which part of the local index space is reduced, or ""."""
 
-    name: str
     group: Group
     schedule: Schedule
     pattern: str
@@ -40,9 +39,6 @@ class GpuKernel:
     vector: int  # elements of a wide access (flat), else 1
     buffers: tuple[Buffer, ...]
     params: tuple[tuple[Any, ...], ...]
-    text: str = field(repr=False)
-    declarations: frozenset[str] = field(repr=False)
-    functions: dict[str, str] = field(repr=False)
 
 
 def kernel(group: Group, schedule: Schedule, name: str, tile: str = "") -> GpuKernel:
@@ -50,14 +46,15 @@ def kernel(group: Group, schedule: Schedule, name: str, tile: str = "") -> GpuKe
     return _Emitter(group, schedule, name, tile).run()
 
 
-def module_text(kernels: Sequence[GpuKernel]) -> str:
+def module_text(kernels: Sequence[Kernel]) -> str:
     """One LLVM module, for NVPTX once it has the triple."""
     declarations = sorted({d for k in kernels for d in k.declarations})
     functions = {name: text for k in kernels for name, text in k.functions.items()}
     notes = []
     for k in kernels:
-        # A block per multiprocessor: else ptxas limits registers for an occupancy of its own choice, and spills.
-        notes += [f'!{{ptr @{k.name}, !"maxntidx", i32 {THREADS}}}', f'!{{ptr @{k.name}, !"minctasm", i32 1}}']
+        # Without a number of blocks ptxas limits registers for an occupancy of its own choice, and spills.
+        limits = (("maxntidx", THREADS), ("minctasm", k.resident))
+        notes += [f'!{{ptr @{k.name}, !"{limit}", i32 {value}}}' for limit, value in limits]
     numbered = [f"!{n} = {note}" for n, note in enumerate(notes)]
     listing = f"!nvvm.annotations = !{{{', '.join(f'!{n}' for n in range(len(notes)))}}}"
     return "\n".join([*declarations, *functions.values(), *(k.text for k in kernels), listing, *numbered, ""])
@@ -117,8 +114,8 @@ class _Emitter:
         text = "".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n"
         declared, pattern = frozenset(c.declarations.values()), self.pattern
         return GpuKernel(
-            self.name, self.group, self.schedule, pattern, self.tile, self.vector, self.buffers, tuple(self.params),
-            text, declared, c.functions,
+            self.name, text, declared, c.functions, 1, self.group, self.schedule, pattern, self.tile, self.vector,
+            self.buffers, tuple(self.params),
         )  # fmt: skip
 
     # -- parameters, positions

@@ -6,12 +6,13 @@ shapes and strides only, so that the order of every sum does too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tensordsl.codegen.gpu_kernels import COLUMNS, FLAT, THREADS, GpuKernel, is_wide
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
+from tensordsl.codegen.gpu_text import Kernel
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 
@@ -32,10 +33,19 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    kernel: GpuKernel
+    kernel: Kernel
     grid: int
     block: int
     arguments: tuple[int, ...]
+
+
+def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides of C order, in elements."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
 
 
 def extents(

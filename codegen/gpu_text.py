@@ -7,6 +7,7 @@ machine, for the simulator.  Positions and extents are i64.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tensordsl.codegen.code import Code, constant, llvm_type, memory_type
@@ -23,6 +24,20 @@ BARRIER = "llvm.nvvm.barrier.cta.sync.aligned.all"
 SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"
 REGISTERS = "llvm.nvvm.read.ptx.sreg."
 IN_PLACE = 4  # mathematical functions expanded where they are used; a kernel with more of them calls all
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kernel:
+    """A kernel's text, and what its module must hold for it.  Parameters are pointers and i64.
+
+    resident: blocks that a multiprocessor has to have room for at a time, which limits a thread's registers.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    declarations: frozenset[str] = field(repr=False)
+    functions: dict[str, str] = field(repr=False)
+    resident: int
 
 
 class GpuCode(Code):
@@ -97,10 +112,10 @@ class GpuCode(Code):
             value = self.op(f"zext i1 {value} to i8")
         self.do(f"store {memory_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
 
-    def load_many(self, pointer: str, dtype: str, count: int) -> list[str]:
+    def load_many(self, pointer: str, dtype: str, count: int, space: str = GLOBAL) -> list[str]:
         """`count` adjacent elements by one access, aligned to its size."""
         kind = memory_type(dtype, count)
-        packed = self.op(f"load {kind}, ptr{GLOBAL} {pointer}, align {count * ITEMSIZE[dtype]}")
+        packed = self.op(f"load {kind}, ptr{space} {pointer}, align {count * ITEMSIZE[dtype]}")
         values = [self.op(f"extractelement {kind} {packed}, i32 {k}") for k in range(count)]
         return [self.op(f"icmp ne i8 {x}, 0") for x in values] if dtype == "bool" else values
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import cases
 import pytest
 
-from tensordsl.codegen import ptx
+from tensordsl.codegen import gpu_gemm, ptx
 from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
@@ -67,6 +67,15 @@ def test_every_case_assembles_without_spills(target: str, tmp_path: Path) -> Non
     registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
     assert set(registers) == {k.name for k in kernels}
     assert max(registers.values()) <= 128
+
+
+@needs_ptxas
+@pytest.mark.parametrize("target", ASSEMBLED)
+def test_matrix_products_assemble_without_spills(target: str, tmp_path: Path) -> None:
+    tiles = [(T, tile) for T in FLOATS for tile in gpu_gemm.TILES[T]]
+    kernels = [gpu_gemm.gemm_kernel(T, f"gemm{k}", -0.5, 2.0, tile) for k, (T, tile) in enumerate(tiles)]
+    registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
+    assert len(registers) == 3 and max(registers.values()) <= 224
 
 
 def function_group(name: str, dtype: str, copies: int = 1) -> Group:
@@ -130,7 +139,7 @@ def test_unknown_targets_and_intrinsics_are_value_errors() -> None:
 
 
 ALL_INTRINSICS = """
-from tensordsl.codegen import ptx
+from tensordsl.codegen import gpu_gemm, ptx
 
 KINDS = {"f32": "float", "f64": "double", **{f"i{n}": f"i{n}" for n in (8, 16, 32, 64)}}
 OPERANDS = {"fma": 3, "copysign": 2, "smin": 2, "smax": 2, "umin": 2, "umax": 2}
