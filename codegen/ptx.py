@@ -26,6 +26,7 @@ ROUNDED = ("fma", "sqrt", "floor", "ceil", "trunc", "roundeven", "fabs", "copysi
 INTRINSICS = frozenset(
     [f"llvm.{name}.{t}" for name in ROUNDED for t in _FLOATS]
     + [f"llvm.{name}.{t}" for name in ("smin", "smax", "umin", "umax") for t in _INTEGERS]
+    + ["llvm.ctpop.i32"]
     + [f"llvm.nvvm.read.ptx.sreg.{name}.x" for name in ("tid", "ntid", "ctaid", "nctaid")]
     + ["llvm.nvvm.barrier.cta.sync.aligned.all", "llvm.nvvm.shfl.sync.bfly.i32"]
 )

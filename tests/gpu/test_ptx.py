@@ -13,7 +13,7 @@ from pathlib import Path
 import cases
 import pytest
 
-from tensordsl.codegen import gpu_gemm, ptx
+from tensordsl.codegen import gpu_gemm, gpu_scatter, ptx
 from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
@@ -78,6 +78,17 @@ def test_matrix_products_assemble_without_spills(target: str, tmp_path: Path) ->
     assert len(registers) == 3 and max(registers.values()) <= 224
 
 
+@needs_ptxas
+def test_scattering_assembles_without_spills(tmp_path: Path) -> None:
+    kinds = [("float64", 2, (0,), 1, False), ("bool", 3, (0, 2), 2, True), ("int8", 4, (1, 2), 3, False)]
+    made = [
+        gpu_scatter.scatter(t, rank, axes, ("int64",) * len(axes), n, is_set, f"scatter{k}")
+        for k, (t, rank, axes, n, is_set) in enumerate(kinds)
+    ]
+    kernels = [k for m in made for k in (m.check, m.write)]
+    assert len(assemble(ptx.compile_text(module_text(kernels), "sm_90"), "sm_90", tmp_path)) == 6
+
+
 def function_group(name: str, dtype: str, copies: int = 1) -> Group:
     b = Builder()
     v, *rest = (b.load(Buffer(k, dtype, ("n",)), "i") for k in "xy"[: ARITY[name]])
@@ -139,7 +150,7 @@ def test_unknown_targets_and_intrinsics_are_value_errors() -> None:
 
 
 ALL_INTRINSICS = """
-from tensordsl.codegen import gpu_gemm, ptx
+from tensordsl.codegen import gpu_gemm, gpu_scatter, ptx
 
 KINDS = {"f32": "float", "f64": "double", **{f"i{n}": f"i{n}" for n in (8, 16, 32, 64)}}
 OPERANDS = {"fma": 3, "copysign": 2, "smin": 2, "smax": 2, "umin": 2, "umax": 2}
