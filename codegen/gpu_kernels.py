@@ -1,7 +1,9 @@
-"""GPU kernels of a group: LLVM text in three thread patterns, chosen by the schedule's lane axis.
+"""GPU kernels of a group: LLVM text in four thread patterns, chosen by the schedule's lane axis.
 
     flat     no reductions: a thread per point, grid-stride; 128-bit accesses along the lane axis as far as the host
              says (`vectors` per row of the lane axis), single elements for the rest
+    crossed  no reductions, but operands that are adjacent along the schedule's `cross` axis: a block is a tile of 32 by
+             32 points; what crosses is read along `cross` into shared memory, and from there along the lane axis
     rows     the lane axis is reduced: `team` threads share a row, a warp or the whole block; a thread takes each
              team-th element; states meet by shuffles, then by shared memory, warps in order
     columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
@@ -25,7 +27,9 @@ from tensordsl.codegen.schedule import reach
 THREADS = 256
 ACCESS = 16  # bytes of the widest access
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
-FLAT, ROWS, COLUMNS = "flat", "rows", "columns"
+FLAT, CROSSED, ROWS, COLUMNS = "flat", "crossed", "rows", "columns"
+PITCH = WARP + 1  # cells of a tile's row in shared memory: neither rows nor columns meet in a bank
+TILE_CELLS = WARP * PITCH
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,6 +78,14 @@ def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
     )
 
 
+def crosses(v: Val, lane: str) -> bool:
+    """Is this a load along both the lane axis and another, last one, along which its neighbours are adjacent?"""
+    if v.op != "load" or v.args or not v.attr[1] or v.attr[1][-1] in (lane, 0):
+        return False
+    axes = [m for m in v.attr[1] if m != 0]
+    return lane in axes and len(set(axes)) == len(axes)
+
+
 class _Emitter:
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
@@ -81,7 +93,9 @@ class _Emitter:
         self.steps = passes(group)
         self.lane = schedule.lane
         has_local = any(p.local for p in self.steps)
-        self.pattern = FLAT if not has_local else COLUMNS if self.lane in group.parallel else ROWS
+        self.pattern = COLUMNS if self.lane in group.parallel else ROWS
+        if not has_local:
+            self.pattern = CROSSED if schedule.cross else FLAT
         ins, outs = buffers(group)
         self.buffers = tuple({id(b): b for b in [*ins, *outs]}.values())
         self.number = {id(b): k for k, b in enumerate(self.buffers)}
@@ -100,7 +114,7 @@ class _Emitter:
                 self.results.setdefault(id(v.args[0]), []).append(v)
 
     def run(self) -> GpuKernel:
-        {FLAT: self._flat, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
+        {FLAT: self._flat, CROSSED: self._crossed, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
         c = self.code
         c.do("ret void")
         kinds = []
@@ -253,6 +267,54 @@ class _Emitter:
             for k, env in enumerate(lanes):
                 self.position[self.lane] = base if k == 0 else c.arith("add", base, k)
                 self.store(o, env)
+
+    # -- crossed
+    def _crossed(self) -> None:
+        c, lane, cross = self.code, self.lane, self.schedule.cross
+        tid, _, cta, ncta = self.thread()
+        x, y = c.arith("and", tid, WARP - 1), c.arith("lshr", tid, 5)
+        outer = [a for a in self.group.parallel if a not in (lane, cross)]
+        tiles = [c.arith("lshr", c.arith("add", self.length(a), WARP - 1), 5) for a in (cross, lane)]
+        lengths = [*(self.length(a) for a in outer), *tiles]
+        loop = Loop(c, cta, c.product(lengths))
+        self.decompose(loop.index, [*outer, cross, lane], lengths)
+        first = {a: c.arith("mul", self.position[a], WARP) for a in (cross, lane)}
+        loads = [v for v in walk(self.group.roots) if crosses(v, lane) and v.attr[1][-1] == cross]
+        cells = [c.cells(self.name, v.type, TILE_CELLS) for v in loads]
+        rows = [y if k == 0 else c.arith("add", y, k) for k in range(0, WARP, THREADS // WARP)]
+        self._into_tiles(loads, cells, first, x, rows)
+        c.barrier()
+        inside = c.test("slt", c.arith("add", first[lane], x), self.length(lane))
+        for row in rows:
+            self.position |= {lane: c.arith("add", first[lane], x), cross: c.arith("add", first[cross], row)}
+            live = c.op(f"and i1 {inside}, {c.test('slt', self.position[cross], self.length(cross))}")
+            c.when(live, lambda row=row: self._from_tiles(loads, cells, x, row))  # type: ignore[misc]
+        c.barrier()  # before the next tile is written
+        loop.end(ncta)
+
+    def _into_tiles(self, loads: list[Val], cells: list[str], first: dict[str, str], x: str, rows: list[str]) -> None:
+        """Reads along the cross axis; threads beyond an end repeat the last element."""
+        c, lane, cross = self.code, self.lane, self.schedule.cross
+        last = {a: c.arith("sub", self.length(a), 1) for a in (cross, lane)}
+        self.position[cross] = c.min(c.arith("add", first[cross], x), last[cross])
+        values = []
+        for row in rows:  # all reads on the way together
+            self.position[lane] = c.min(c.arith("add", first[lane], row), last[lane])
+            values.append([self.leaf(v, {}) for v in loads])
+        for row, loaded in zip(rows, values, strict=True):
+            at = c.arith("add", c.arith("mul", row, PITCH), x)
+            for v, cell, value in zip(loads, cells, loaded, strict=True):
+                c.store(value, c.at(cell, v.type, at, SHARED), v.type, SHARED)
+
+    def _from_tiles(self, loads: list[Val], cells: list[str], x: str, row: str) -> None:
+        c = self.code
+        at = c.arith("add", c.arith("mul", x, PITCH), row)
+        env = {
+            id(v): c.load(c.at(cell, v.type, at, SHARED), v.type, SHARED) for v, cell in zip(loads, cells, strict=True)
+        }
+        self.values(self.group.roots, env)
+        for o in self.group.outs:
+            self.store(o, env)
 
     # -- rows
     def _rows(self) -> None:

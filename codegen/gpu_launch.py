@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import COLUMNS, FLAT, THREADS, GpuKernel, is_wide
+from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, THREADS, GpuKernel, is_wide
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
 from tensordsl.codegen.gpu_text import Kernel
 from tensordsl.codegen.group import Buffer
@@ -122,6 +122,10 @@ def _launch(
         vectors = _vectors(k, used, axes)
         values["vectors"] = vectors
         blocks, block = -(-points // (THREADS * (k.vector if vectors else 1))), THREADS
+    elif k.pattern == CROSSED:
+        blocks, block = 1, THREADS
+        for a, n in axes.items():
+            blocks *= -(-n // 32) if a in (k.schedule.lane, k.schedule.cross) else n
     elif k.pattern == COLUMNS:
         width = axes[k.schedule.lane]
         blocks, block = points // max(width, 1) * -(-width // 32), THREADS

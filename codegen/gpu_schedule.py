@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import THREADS, GpuKernel, kernel, module_text
-from tensordsl.codegen.group import Buffer, Group, Out, Reducer, Schedule, buffers, passes
-from tensordsl.codegen.scalar import Builder, Val
-from tensordsl.codegen.schedule import lane_axis, reach
+from tensordsl.codegen.gpu_kernels import THREADS, TILE_CELLS, GpuKernel, crosses, kernel, module_text
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers, passes
+from tensordsl.codegen.scalar import ITEMSIZE, Builder, Val, walk
+from tensordsl.codegen.schedule import is_short, lane_axis, reach
 
 STEPS = 32  # of a thread's partial state
 COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns
@@ -41,9 +41,27 @@ def schedule(group: Group) -> Schedule:
     if not group.extents:
         return Schedule("", (1,))
     lane, steps = lane_axis(group), passes(group)
+    crossing = _crossing(group, steps)
+    if crossing:
+        return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1])
     local = any(p.local for p in steps)
     width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
     return Schedule(lane, (width,) * len(steps), STEPS)
+
+
+def _crossing(group: Group, steps: list[Pass]) -> tuple[str, str] | None:
+    """(lane, cross): outputs are adjacent along `lane`, some operands that vary along both axes along `cross`."""
+    lasts = {o.map[-1] if o.map else 0 for o in group.outs}
+    lane: Any = next(iter(lasts))
+    if len(lasts) > 1 or lane == 0 or any(p.local for p in steps) or is_short(group, lane):
+        return None
+    count: dict[str, int] = {}
+    for v in walk(group.roots):
+        if crosses(v, lane) and not is_short(group, v.attr[1][-1]):
+            count[v.attr[1][-1]] = count.get(v.attr[1][-1], 0) + ITEMSIZE[v.type]
+    cross = max(count, key=lambda a: count[a], default="")
+    # The operands' tiles stand in shared memory, of which a block has 48 KiB.
+    return (lane, cross) if cross and count[cross] * TILE_CELLS <= 48 << 10 else None
 
 
 def plan(group: Group, name: str = "", two_stages: bool | None = None) -> GpuPlan:

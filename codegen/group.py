@@ -81,6 +81,7 @@ class Schedule:
     block: int = 512  # elements per block: unit of packing, of temporaries in L1 and of partial states
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
     split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
+    cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

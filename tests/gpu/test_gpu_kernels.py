@@ -200,6 +200,69 @@ def test_few_long_rows_and_columns_may_have_two_stages(name: str) -> None:
         assert len(bits) == 1
 
 
+def crossed(dtype: str, name: str = "crossed") -> Group:
+    """o[k, i, j] = x[k, j, i] * z[j, i] + y[k, i, j] + v[j]"""
+    b, lengths = Builder(), {"k": "p", "i": "n", "j": "m"}
+    x, y = (
+        b.load(Buffer("x", dtype, ("p", "m", "n")), "k", "j", "i"),
+        b.load(Buffer("y", dtype, ("p", "n", "m")), *lengths),
+    )
+    z, v = b.load(Buffer("z", dtype, ("m", "n")), "j", "i"), b.load(Buffer("v", dtype, ("m",)), "j")
+    out = Out(Buffer("o", dtype, ("p", "n", "m")), ("k", "i", "j"), b.add(b.add(b.mul(x, z), y), v))
+    return Group(name, lengths, tuple(lengths), (out,))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_operands_that_run_along_another_axis_go_through_shared_memory(dtype: str) -> None:
+    run, rng = SimulatedGroup(crossed(dtype)), np.random.default_rng(9)
+    (kernel,) = run.plan.kernels
+    assert kernel.pattern == "crossed" and kernel.schedule.lane == "j" and kernel.schedule.cross == "i"
+    for p, n, m in ((1, 1, 1), (2, 32, 32), (3, 33, 31), (1, 5, 200), (2, 70, 1), (0, 4, 4), (2, 0, 9)):
+        shapes = {"x": (p, m, n), "y": (p, n, m), "z": (m, n), "v": (m,)}
+        arrays = {k: rng.integers(0, 3, size=s).astype(dtype) for k, s in shapes.items()}
+        x, y, z, v = arrays.values()
+        with np.errstate(over="ignore"):
+            expected = (x * z).transpose(0, 2, 1) + y + v
+        for k, order in enumerate(JUDGED):
+            got = np.zeros((p, n, m), dtype)
+            assert run(arrays | {"o": got}, order, multiprocessors=1 + k) == 0
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_transposed_copies_are_chosen_by_the_axes_that_lie_last() -> None:
+    def pattern(x: tuple[str, ...], o: tuple[str, ...], sizes: dict[str, Any]) -> str:
+        b = Builder()
+        value = b.load(Buffer("x", "float32", tuple(sizes[a] for a in x)), *x)
+        out = Out(Buffer("o", "float32", tuple(sizes[a] for a in o)), o, value)
+        (k,) = plan(Group("copy", sizes, tuple(sizes), (out,))).kernels
+        return k.pattern
+
+    unknown = {"i": "n", "j": "m", "k": "p"}
+    assert pattern(("j", "i"), ("i", "j"), {"i": "n", "j": "m"}) == "crossed"
+    assert pattern(("k", "j", "i"), ("i", "j", "k"), unknown) == "crossed"
+    assert pattern(("j", "i", "k"), ("i", "j", "k"), unknown) == "flat"  # the last axis stays
+    assert pattern(("j", "i"), ("i", "j"), {"i": "n", "j": 3}) == "flat"  # too short for a tile
+    assert pattern(("i",), ("j", "i"), {"j": "m", "i": "n"}) == "flat"
+
+
+def test_the_barriers_of_tiles_are_needed() -> None:
+    call = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n"
+    rng = np.random.default_rng(10)
+    shapes = {"x": (2, 70, 90), "y": (2, 90, 70), "z": (70, 90), "v": (70,)}
+    arrays = {k: rng.standard_normal(s) for k, s in shapes.items()}
+    expected = (arrays["x"] * arrays["z"]).transpose(0, 2, 1) + arrays["y"] + arrays["v"]
+    pieces = plan(crossed("float64")).text.split(call)
+    assert len(pieces) == 3
+    for k in (1, 2):
+        run = SimulatedGroup(crossed("float64"), call.join(pieces[:k]) + call.join(pieces[k:]))
+        wrong = False
+        for order in ORDERS:
+            got = np.zeros((2, 90, 70))
+            run(arrays | {"o": got}, order)
+            wrong |= not np.array_equal(got, expected)
+        assert wrong
+
+
 # -- mutations: what the simulator must catch
 
 

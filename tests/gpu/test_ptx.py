@@ -57,7 +57,17 @@ def assemble(text: str, target: str, folder: Path) -> dict[str, int]:
 
 @cache
 def case_kernels() -> list[GpuKernel]:
-    return [k for case in CASES for T in FLOATS for k in plan(case(T), f"{case.__name__}_{T}").kernels]
+    plans = [plan(case(T), f"{case.__name__}_{T}") for case in CASES for T in FLOATS]
+    plans += [plan(transposed(T), f"transposed_{T}") for T in FLOATS]
+    return [k for p in plans for k in p.kernels]
+
+
+def transposed(dtype: str) -> Group:
+    """exp(x.T) + y"""
+    b, lengths = Builder(), {"i": "n", "j": "m"}
+    x, y = b.load(Buffer("x", dtype, ("m", "n")), "j", "i"), b.load(Buffer("y", dtype, ("n", "m")), "i", "j")
+    out = Out(Buffer("o", dtype, ("n", "m")), ("i", "j"), b.add(b.call("exp", x), y))
+    return Group("transposed", lengths, ("i", "j"), (out,))
 
 
 @needs_ptxas
