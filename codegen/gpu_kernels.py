@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensordsl.codegen.gpu_fastmath import FAST
 from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers, passes
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
@@ -89,7 +90,7 @@ def crosses(v: Val, lane: str) -> bool:
 class _Emitter:
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
-        self.code = GpuCode()
+        self.code = GpuCode(fastmath=schedule.fastmath)
         self.steps = passes(group)
         self.lane = schedule.lane
         has_local = any(p.local for p in self.steps)
@@ -105,7 +106,7 @@ class _Emitter:
         self.position: dict[str, str] = {}
         self.env: Env = {}  # of the point, or of the row where there are local axes
         self.vector = flat_vector(group) if self.pattern == FLAT and self.lane else 1
-        count = sum(v.op in MATH for v in reach(group.roots))
+        count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
         self.in_place = count <= IN_PLACE
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.results: dict[int, list[Val]] = {}
@@ -131,6 +132,9 @@ class _Emitter:
             self.name, text, declared, c.functions, 1, self.group, self.schedule, pattern, self.tile, self.vector,
             self.buffers, tuple(self.params),
         )  # fmt: skip
+
+    def is_fast(self, v: Val) -> bool:
+        return self.schedule.fastmath and v.type == "float32" and v.op in FAST
 
     # -- parameters, positions
     def param(self, *key: Any) -> str:
@@ -457,7 +461,9 @@ class _Emitter:
 
     def _is_light(self, p: Pass) -> bool:
         roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
-        return not any(v.op in MATH for v in reach(roots, lambda v: id(v) in self.env or v.op == "result"))
+        return not any(
+            v.op in MATH and not self.is_fast(v) for v in reach(roots, lambda v: id(v) in self.env or v.op == "result")
+        )
 
     def _steps(self, p: Pass, folds: list[Fold], lengths: list[str], loop: Loop, count: int, stores: str) -> list[str]:
         """`count` steps of a thread from the loop's position on: all direct loads, then steps and stores in order."""

@@ -36,17 +36,17 @@ class GpuPlan:
         return [*ins, *outs]
 
 
-def schedule(group: Group) -> Schedule:
+def schedule(group: Group, fastmath: bool = False) -> Schedule:
     """`width`: threads that share a row (rows: at most; the host may choose a warp), or a column."""
     if not group.extents:
-        return Schedule("", (1,))
+        return Schedule("", (1,), fastmath=fastmath)
     lane, steps = lane_axis(group), passes(group)
     crossing = _crossing(group, steps)
     if crossing:
-        return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1])
+        return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1], fastmath=fastmath)
     local = any(p.local for p in steps)
     width = 1 if not local else COLUMN_THREADS if lane in group.parallel else THREADS
-    return Schedule(lane, (width,) * len(steps), STEPS)
+    return Schedule(lane, (width,) * len(steps), STEPS, fastmath=fastmath)
 
 
 def _crossing(group: Group, steps: list[Pass]) -> tuple[str, str] | None:
@@ -64,21 +64,22 @@ def _crossing(group: Group, steps: list[Pass]) -> tuple[str, str] | None:
     return (lane, cross) if cross and count[cross] * TILE_CELLS <= 48 << 10 else None
 
 
-def plan(group: Group, name: str = "", two_stages: bool | None = None) -> GpuPlan:
+def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath: bool = False) -> GpuPlan:
     """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages.
 
     By default only full reductions have two; a group whose one pass reduces few long rows or columns may have them too.
+    `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
     """
     name = name or group.name
     possible = len([p for p in passes(group) if p.local]) == 1 and any(p.reduces for p in passes(group))
     assert possible or not two_stages, "a later pass needs the results of the first one"
     if not possible or not (two_stages or (two_stages is None and not group.parallel)):
-        one = kernel(group, schedule(group), name)
+        one = kernel(group, schedule(group, fastmath), name)
         return GpuPlan(group, (one,), (), module_text([one]))
     first, second = stages(group)
     kernels = (
-        kernel(first, schedule(first), name + "_1", TILE_AXIS),
-        kernel(second, schedule(second), name + "_2"),
+        kernel(first, schedule(first, fastmath), name + "_1", TILE_AXIS),
+        kernel(second, schedule(second, fastmath), name + "_2"),
     )
     return GpuPlan(
         group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,)), module_text(kernels)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tensordsl.codegen.code import Code, constant, llvm_type, memory_type
+from tensordsl.codegen.gpu_fastmath import FAST, approximate, is_reciprocal_root, reciprocal_root
 from tensordsl.codegen.group import Reducer, region
 from tensordsl.codegen.math import complete
 from tensordsl.codegen.scalar import ARITY, ITEMSIZE, MATH, Builder, Val
@@ -43,8 +44,9 @@ class Kernel:
 class GpuCode(Code):
     """One kernel's body."""
 
-    def __init__(self, prefix: str = "v") -> None:
+    def __init__(self, prefix: str = "v", fastmath: bool = False) -> None:
         super().__init__(prefix, isa="")
+        self.fastmath = fastmath
         self.shared: list[str] = []  # definitions of shared memory
 
     # -- integers
@@ -180,13 +182,22 @@ def evaluate(code: GpuCode, roots: Iterable[Val], env: Env, leaf: Callable[[Val]
     for v in reach(roots, lambda v: id(v) in env or v.op == "result"):
         if id(v) in env:
             continue
-        if v.op in MATH:
+        fast = _approximate(code, v, env) if code.fastmath else None
+        if fast is not None:
+            env[id(v)] = fast
+        elif v.op in MATH:
             operands = [env[id(a)] for a in v.args]
             env[id(v)] = mathematics(code, v.op, v.type, operands, in_place)
         elif v.op in ARITY or v.op == "const":
             emit(code, [v], env)
         else:
             env[id(v)] = leaf(v)
+
+
+def _approximate(code: GpuCode, v: Val, env: Env) -> str | None:
+    if v.type == "float32" and is_reciprocal_root(v) and id(v.args[1].args[0]) in env:
+        return reciprocal_root(code, env[id(v.args[1].args[0])])
+    return approximate(code, v, [env[id(a)] for a in v.args]) if v.op in FAST else None
 
 
 @lru_cache(maxsize=256)
@@ -200,7 +211,9 @@ def mathematics(code: GpuCode, name: str, dtype: str, operands: list[str], in_pl
     if in_place:
         params, root = _completed(name, dtype)
         env = {id(p): x for p, x in zip(params, operands, strict=True)}
+        usual, code.fastmath = code.fastmath, False  # our own mathematics relies on exact division
         evaluate(code, [root], env, _no_leaf)
+        code.fastmath = usual
         return env[id(root)]
     t, symbol = llvm_type(dtype), f"tds_gpu_{name}_{dtype}"
     text, other = _definition(name, dtype, symbol)

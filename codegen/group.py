@@ -82,6 +82,7 @@ class Schedule:
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
     split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
+    fastmath: bool = False  # approximate instructions (GPU)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

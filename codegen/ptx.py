@@ -9,6 +9,7 @@ import re
 from _thread import allocate_lock
 from typing import Any
 
+from tensordsl.codegen.gpu_fastmath import INSTRUCTIONS
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Group
 
@@ -29,16 +30,17 @@ INTRINSICS = frozenset(
     + ["llvm.ctpop.i32"]
     + [f"llvm.nvvm.read.ptx.sreg.{name}.x" for name in ("tid", "ntid", "ctaid", "nctaid")]
     + ["llvm.nvvm.barrier.cta.sync.aligned.all", "llvm.nvvm.shfl.sync.bfly.i32"]
+    + [f"llvm.nvvm.{name}" for name in INSTRUCTIONS]
 )
 _CALLED = re.compile(r"@(llvm\.[\w.]+)")
 
 
-def compile_group(group: Group, target: str = "sm_80") -> str:
-    """The PTX of a group's kernels (`gpu_schedule.plan` names and orders them).
+def compile_group(group: Group, target: str = "sm_80", fastmath: bool = False) -> str:
+    """The PTX of a group's kernels (`gpu_schedule.plan` names and orders them; `fastmath` as there).
 
     Raises ValueError for a target that is not in `TARGETS`, and for operations that have no GPU form.
     """
-    return compile_text(plan(group).text, target)
+    return compile_text(plan(group, fastmath=fastmath).text, target)
 
 
 def compile_text(text: str, target: str = "sm_80") -> str:

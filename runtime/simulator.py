@@ -232,6 +232,43 @@ define i32 @sim.nvvm.shfl.sync.bfly.i32(i32 %members, i32 %value, i32 %mask, i32
   ret i32 %result
 }}
 """
+# Approximate instructions, as the C library has them: they show what a kernel computes, not how exact a GPU is.
+_APPROXIMATE = """
+declare float @exp2f(float)
+declare float @log2f(float)
+declare float @sinf(float)
+declare float @cosf(float)
+declare float @sqrtf(float)
+define float @sim.nvvm.ex2.approx.f(float %x) {
+  %y = call float @exp2f(float %x)
+  ret float %y
+}
+define float @sim.nvvm.lg2.approx.f(float %x) {
+  %y = call float @log2f(float %x)
+  ret float %y
+}
+define float @sim.nvvm.sin.approx.f(float %x) {
+  %y = call float @sinf(float %x)
+  ret float %y
+}
+define float @sim.nvvm.cos.approx.f(float %x) {
+  %y = call float @cosf(float %x)
+  ret float %y
+}
+define float @sim.nvvm.sqrt.approx.f(float %x) {
+  %y = call float @sqrtf(float %x)
+  ret float %y
+}
+define float @sim.nvvm.rsqrt.approx.f(float %x) {
+  %y = call float @sqrtf(float %x)
+  %z = fdiv float 1.0, %y
+  ret float %z
+}
+define float @sim.nvvm.div.full(float %x, float %y) {
+  %z = fdiv float %x, %y
+  ret float %z
+}
+"""
 _REGISTERS = ("ntid.x", "ctaid.x", "nctaid.x")
 _KERNEL = re.compile(r"^define ptx_kernel void @(\w+)\((.*)\)[^()]*\{$", re.MULTILINE)
 _SHARED = re.compile(r"^@(\w+) = internal addrspace\(3\) global \[(\d+) x (\w+)\]", re.MULTILINE)
@@ -337,6 +374,8 @@ def _parameters(text: str) -> list[str]:
 def _host_text(text: str) -> str:
     """The module for this machine: intrinsics become functions, kernels plain functions with a caller each."""
     parts = [_MACHINE]
+    if ".approx." in text or ".div.full" in text:
+        parts.append(_APPROXIMATE)
     for k, name in enumerate(_REGISTERS):
         parts.append(
             f"define i32 @sim.nvvm.read.ptx.sreg.{name}() {{\n"
@@ -353,7 +392,7 @@ def _host_text(text: str) -> str:
     lines = [
         line
         for line in text.splitlines()
-        if not line.startswith(("declare void @llvm.nvvm", "declare i32 @llvm.nvvm", "!"))
+        if not line.startswith(("declare void @llvm.nvvm", "declare i32 @llvm.nvvm", "declare float @llvm.nvvm", "!"))
     ]
     body = "\n".join(lines).replace("@llvm.nvvm.", "@sim.nvvm.").replace("define ptx_kernel ", "define ")
     # Shared memory has names that can be found, so that it can be poisoned.

@@ -38,8 +38,8 @@ def on_device(memory: Memory, a: np.ndarray) -> np.ndarray:
 class SimulatedGroup:
     """A group's plan on the simulator; `text` may be another one, for mutations."""
 
-    def __init__(self, group: Group, text: str = "", two_stages: bool | None = None) -> None:
-        self.plan: GpuPlan = plan(group, two_stages=two_stages)
+    def __init__(self, group: Group, text: str = "", two_stages: bool | None = None, fastmath: bool = False) -> None:
+        self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath)
         self.simulator = Simulator(text or self.plan.text)
 
     def __call__(
