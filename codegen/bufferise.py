@@ -62,8 +62,11 @@ def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:
 class Bufferiser:
     """The state of one function's construction."""
 
-    def __init__(self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int) -> None:
+    def __init__(
+        self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False
+    ) -> None:
         self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
+        self.device = device  # the groups are a device's, not the CPU's
         self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
@@ -286,7 +289,7 @@ class Bufferiser:
             self._launch_copy(group, refs)
             return
         usual = schedule(group, vector_bytes=self.vector_bytes)
-        other = for_short_rows(group, usual, vector_bytes=self.vector_bytes)
+        other = None if self.device else for_short_rows(group, usual, vector_bytes=self.vector_bytes)
         number = self._plan(group, usual)
         operands = [refs[id(b)] for b in self.program.plans[number].operands]
         site = 0
@@ -304,7 +307,13 @@ class Bufferiser:
 
     def _plan(self, group: Group, chosen: Schedule) -> int:
         number = len(self.program.plans)
-        self.program.plans.append(plan_kernels(group, chosen, f"k{number}"))
+        name = f"k{number}"
+        if self.device:
+            from tensordsl.codegen.gpu_program import device_plan  # late: most functions run on the CPU
+
+            self.program.plans.append(device_plan(group, name))
+        else:
+            self.program.plans.append(plan_kernels(group, chosen, name))
         return number
 
     def _launch_copy(self, group: Group, refs: dict[int, Ref]) -> None:
@@ -312,7 +321,7 @@ class Bufferiser:
         (out,) = group.outs
         key = out.buffer.type, tuple(m == 0 for m in out.map), tuple(m == 0 for m in out.value.attr[1])
         if key not in self.plans:
-            self.plans[key] = self._plan(group, schedule(group, vector_bytes=self.vector_bytes))
+            self.plans[key] = self._plan(any_copy(group), schedule(group, vector_bytes=self.vector_bytes))
         operands = [refs[id(out.value.attr[0])], refs[id(out.buffer)]]
         self.emit(self._launch(self.plans[key], group, operands, 0))
 
@@ -522,6 +531,19 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
     b.launch(fused.group, by_buffer, b.node_of(fused.values[0]))
     for v, ref in zip(fused.values, outs, strict=True):
         b.finish(v, ref)
+
+
+def any_copy(group: Group) -> Group:
+    """A copy with lengths of its own: the group of all copies of this dtype and pattern."""
+    (out,) = group.outs
+    _, entries = out.value.attr
+    lengths = {a: f"n{k}" for k, a in enumerate(group.extents)}
+
+    def buffer(name: str, entries: tuple[Any, ...]) -> Buffer:
+        return Buffer(name, out.buffer.type, tuple(lengths.get(e, 1) for e in entries))
+
+    value = Builder().load(buffer("x", entries), *entries)
+    return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
 
 
 def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:

@@ -23,9 +23,10 @@ GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 def build_program(
     name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool,
-    vector_bytes: int,
+    vector_bytes: int, device: bool = False,
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
-    """The program of a lowered function.  single: it returns its only output itself, not a list."""
+    """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
+    a device's (`codegen.gpu_program`)."""
     outputs, updates = lowered.outputs, lowered.updates
     program = p.Program(
         name,
@@ -36,7 +37,7 @@ def build_program(
     )
     roots = [*outputs, *(v for _, v in updates)]
     regions = plan_regions(lowered.graph, roots)
-    b = Bufferiser(lowered.graph, program, regions, vector_bytes)
+    b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
     computed = [v for r in regions.values() for s in r.steps for v in (s.fused.values if s.fused else (s.value,))]
     for v in toposort([*roots, *(v for v in computed if v is not None)]):
         if v.op == "result":

@@ -208,12 +208,11 @@ class Compiled:
     trace: Trace | None = None
 
 
-def compile_graph(
+def make_program(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
-    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
-    kernel_object: Callable[[str], bytes] = target.compile_object,
-) -> Compiled:  # fmt: skip
-    """The object code of a function.  single: it returns its only output itself, not a list."""
+    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None, device: bool = False,
+) -> tuple[Lowered, Program, Trace]:  # fmt: skip
+    """The verified program of a function, for the CPU or for a device."""
     trace = Trace(name)
     lowered = lower(inputs, shared, outputs, updates)
     trace.phase("lower")
@@ -223,12 +222,22 @@ def compile_graph(
         guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
-        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width()
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width(), device
     )
     verify(program)
     trace.phase("program")
     trace.text(4, "groups", lambda: groups_text(regions))
     trace.text(4, "program", lambda: show_program(program))
+    return lowered, program, trace
+
+
+def compile_graph(
+    name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
+    updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
+    kernel_object: Callable[[str], bytes] = target.compile_object,
+) -> Compiled:  # fmt: skip
+    """The object code of a function.  single: it returns its only output itself, not a list."""
+    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode)
     text = module_text(program.plans) if program.plans else ""
     trace.text(5, "kernels", lambda: text)
     kernels = kernel_object(text) if text else b""

@@ -44,6 +44,7 @@ class LaunchPlan:
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
     work: int  # estimated ns per 1,000 points, for the decision to release the GIL
     declarations: frozenset[str] = frozenset()
+    group: Any = None  # of a device's plan (`codegen.gpu_program`): what the kernels are made from
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,8 +340,8 @@ class _Checker:
             ("rows of strides", len(i.strides), len(plan.operands)),
         ):
             assert got == want, f"{self.where(i)}: {got} {what}, the plan has {want}"
-        for row in i.strides:
-            assert len(row) == len(plan.axes), f"{self.where(i)}: {len(row)} strides for {len(plan.axes)} axes"
+        for row, steps in zip(i.strides, plan.strides, strict=True):
+            assert len(row) == len(steps), f"{self.where(i)}: {len(row)} strides for {len(steps)} axes"
         outs = set(i.operands[plan.n_inputs :])
         assert set(i.writes) == outs, f"{self.where(i)}: writes {i.writes}, but the plan's outputs are {sorted(outs)}"
 

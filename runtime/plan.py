@@ -115,7 +115,7 @@ def run(
     """
     while True:
         with _gil:
-            runner = _Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail)
+            runner = Runner(program, args, shared, kernels, hosts, -1 if inject is None else inject, log, fail)
             try:
                 return runner.run()
             except Busy:
@@ -195,7 +195,7 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-class _Runner:
+class Runner:
     """One run: names' values (integers; pointers are addresses), the objects and arena blocks it holds."""
 
     def __init__(
@@ -218,6 +218,7 @@ class _Runner:
         self.pinned: list[Any] = []
         self.released = False
         self.result: Any = None
+        self.table: dict[str, Callable[..., None]] = RUN
         self.ordinals: dict[int, int] = {}  # id(instruction) -> its ordinal
         if inject >= 0:
             self.ordinals = {id(i): k for k, i in enumerate(_fallible(program))}
@@ -239,7 +240,7 @@ class _Runner:
             if self.inject >= 0 and name != "For" and self.ordinals.get(id(i)) == self.inject:
                 raise self.fail(abi.ERR_INJECTED, i.site, ())  # type: ignore[attr-defined]
             start = time.perf_counter() if self.log is not None else 0.0
-            RUN[name](self, i)
+            self.table[name](self, i)
             if self.log is not None:
                 self.log.append((i, time.perf_counter() - start))
 
@@ -472,13 +473,13 @@ def show_log(log: list[tuple[Instr, float]], line: Callable[[Instr], str] = repr
     return "\n".join(f"{1e6 * sum(times):12.1f} us  {len(times):6d} x  {text}" for text, times in rows)
 
 
-RUN: dict[str, Callable[[_Runner, Any], None]] = {
-    "Const": _Runner.const, "Extent": _Runner.extent, "Stride": _Runner.stride, "Data": _Runner.data,
-    "Arith": _Runner.arith, "Mul": _Runner.mul, "Compare": _Runner.compare, "Check": _Runner.check,
-    "Offset": _Runner.offset, "Select": _Runner.select, "LoadScalar": _Runner.load_scalar,
-    "StoreScalar": _Runner.store_scalar, "Slot": _Runner.slot, "Bytes": _Runner.bytes, "Arena": _Runner.arena,
-    "NewOut": _Runner.new_out, "NewList": _Runner.new_list, "Prepare": _Runner.prepare, "Launch": _Runner.launch,
-    "Gemm": _Runner.gemm, "Copy": _Runner.copy, "Fill": _Runner.fill, "HostCall": _Runner.host_call,
-    "For": _Runner.loop, "If": _Runner.branch, "Pin": _Runner.pin, "ReleaseGil": _Runner.release_gil,
-    "AcquireGil": _Runner.acquire_gil, "Commit": _Runner.commit, "Return": _Runner.ret,
+RUN: dict[str, Callable[[Runner, Any], None]] = {
+    "Const": Runner.const, "Extent": Runner.extent, "Stride": Runner.stride, "Data": Runner.data,
+    "Arith": Runner.arith, "Mul": Runner.mul, "Compare": Runner.compare, "Check": Runner.check,
+    "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
+    "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
+    "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
+    "Gemm": Runner.gemm, "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
+    "For": Runner.loop, "If": Runner.branch, "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
+    "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,
 }  # fmt: skip

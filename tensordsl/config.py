@@ -34,14 +34,24 @@ def _cache_directory() -> str:
 
 
 class Option:
-    """One option: its default (its type is the option's), the values allowed (None: any), and what it is for."""
+    """One option: its default (its type is the option's), the values allowed (None: any), and what it is for.
 
-    __slots__ = ("name", "default", "choices", "least", "doc")
+    numbered: the choices that a number may follow (cuda, cuda0, cuda1, ...).
+    """
+
+    __slots__ = ("name", "default", "choices", "least", "numbered", "doc")
 
     def __init__(
-        self, name: str, default: Any, choices: tuple[str, ...] | None, doc: str, least: int | None = None
+        self,
+        name: str,
+        default: Any,
+        choices: tuple[str, ...] | None,
+        doc: str,
+        least: int | None = None,
+        numbered: tuple[str, ...] = (),
     ) -> None:
         self.name, self.default, self.choices, self.doc, self.least = name, default, choices, doc, least
+        self.numbered = numbered
 
     def convert(self, value: Any) -> Any:
         """`value` as this option's type; flags from outside are strings.  Raises ValueError."""
@@ -55,9 +65,13 @@ class Option:
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
         value = "None" if value is None and self.choices and "None" in self.choices else value
-        if not isinstance(value, str) or (self.choices is not None and value not in self.choices):
+        if not isinstance(value, str) or (self.choices is not None and not self._is_choice(value)):
             raise self._invalid(value, repr(self.choices) if self.choices else "any string")
         return value
+
+    def _is_choice(self, value: str) -> bool:
+        stem = value.rstrip("0123456789")
+        return value in (self.choices or ()) or (stem in self.numbered and value.isascii())
 
     def _integer(self, value: Any) -> int:
         try:
@@ -76,7 +90,11 @@ class Option:
 
 _OPTIONS = (
     Option("floatX", "float64", ("float64", "float32"), "dtype of constructors without a dtype prefix"),
-    Option("device", "cpu", ("cpu",), "where functions run"),
+    Option(
+        "device", "cpu", ("cpu", "cuda", "gpu", "sim"),
+        "where functions run: the CPU, a GPU (cuda1: the second one), or the GPU simulator", numbered=("cuda", "gpu"),
+    ),
+    Option("cuda_driver", "pycuda", ("pycuda", "ctypes"), "how GPUs are reached: a package, or the driver library"),
     Option(
         "mode", "FAST_RUN",
         ("FAST_RUN", "FAST_COMPILE", "DebugMode", "NanGuardMode", "REFERENCE", "Mode", "DEBUG_MODE"),

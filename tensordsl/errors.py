@@ -25,3 +25,58 @@ class BadOptimization(DebugModeError):
 
 class ConcurrentCallError(RuntimeError):
     """A shared variable or function was used while another call that has not finished writes to it."""
+
+
+# -- devices ---------------------------------------------------------------------------------------------------------
+class DeviceError(RuntimeError):
+    """Something is wrong with a device (`config.device`): each subclass is one thing, and says what to do about it."""
+
+    advice = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (super().__str__(), self.advice) if part)
+
+
+class MissingDriverPackageError(DeviceError):
+    """The Python package of the driver is not installed, or cannot be loaded."""
+
+    advice = (
+        "Install it with `pip install 'tensordsl[gpu]'` (it needs a CUDA toolkit to build), or use the driver library "
+        "itself: TENSORDSL_FLAGS=cuda_driver=ctypes; or run on the CPU: device=cpu."
+    )
+
+
+class MissingDriverLibraryError(DeviceError):
+    """NVIDIA's driver library is not on this machine."""
+
+    advice = "Install NVIDIA's driver (in a container: start it with the GPU), or run on the CPU: device=cpu."
+
+
+class NoDeviceError(DeviceError):
+    """There is no such device."""
+
+    advice = "See what `nvidia-smi` and CUDA_VISIBLE_DEVICES say, choose another (cuda0, cuda1, ...), or device=cpu."
+
+
+class DriverVersionError(DeviceError):
+    """The driver is too old for the PTX version, or the device for the compiler."""
+
+    advice = "Install a newer driver, or run on the CPU: device=cpu."
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """The device's memory does not suffice, even with all that the pool kept given back."""
+
+    advice = "Use smaller batches or float32, delete device arrays and functions that are not needed, or device=cpu."
+
+
+class LaunchError(DeviceError):
+    """A kernel or copy could not be started, or failed on the device."""
+
+    advice = "State is as before the call. If it happens again, run on device=sim, which checks every access."
+
+
+class DeviceLostError(DeviceError):
+    """The device does not answer any more: its memory is lost, and this process cannot use it again."""
+
+    advice = "Start a new process; values that were not taken off the device are lost (see `nvidia-smi` and the log)."

@@ -50,6 +50,7 @@ def function(
     allow_input_downcast: bool | None = None,
     profile: Any = None,
     on_unused_input: str | None = None,
+    device: str | None = None,
 ) -> Any:
     """Compile a function of `inputs` that returns `outputs` and updates shared variables.
 
@@ -67,11 +68,12 @@ def function(
     allow_input_downcast : True: arguments are converted even if precision is lost; None: Python floats only.
     on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
     profile : True, a name or a Profile: measure compile and calls (`f.profile.summary()`); default: `config.profile`.
+    device : where it runs: "cpu", "cuda" (or "gpu", "cuda1", ...) or "sim"; default: `config.device`.
     accept_inplace : accepted; a user's graph has no operations that overwrite their operands.
 
     Raises
     ------
-    MissingInputError, UnusedInputError, TypeError, ValueError
+    MissingInputError, UnusedInputError, TypeError, ValueError; DeviceError where there is no such device
 
     >>> import tensordsl.tensor as T
     >>> x = T.vector("x")
@@ -105,6 +107,8 @@ def function(
         form=form,
         name=name or "",
         origin=origin,
+        device=config.device if device is None else device,
+        on_device=tuple(out.target == "device" for out in outs),
     )
     return build(spec, chosen, _profile(profile, name or ""))
 

@@ -53,12 +53,17 @@ class In:
 
 
 class Out:
-    """An output of a function; with `borrow` the array returned may be storage that a later call overwrites."""
+    """An output of a function; with `borrow` the array returned may be storage that a later call overwrites.
 
-    __slots__ = ("variable", "borrow")
+    target : "cpu": an array on the host; "device": a `DeviceArray`, where the function runs on a device.
+    """
 
-    def __init__(self, variable: Variable, borrow: bool = False) -> None:
-        self.variable, self.borrow = variable, borrow
+    __slots__ = ("variable", "borrow", "target")
+
+    def __init__(self, variable: Variable, borrow: bool = False, target: str = "cpu") -> None:
+        if target not in ("cpu", "device"):
+            raise ValueError(f'Out: target must be "cpu" or "device", got {target!r}')
+        self.variable, self.borrow, self.target = variable, borrow, target
 
     def __repr__(self) -> str:
-        return f"Out({self.variable!r}, borrow={self.borrow})"
+        return f"Out({self.variable!r}, borrow={self.borrow}{', target=device' * (self.target == 'device')})"

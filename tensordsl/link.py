@@ -27,7 +27,7 @@ def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any
     """The callable that `tensordsl.function` returns."""
     if profile is not None:
         return Function(spec, mode, profile.timed(link(spec, mode, profile)), profile)
-    if mode.executor == "native":
+    if mode.executor == "native" and spec.device == "cpu":
         return native_function(spec, mode)
     return Function(spec, mode, link(spec, mode))
 
@@ -78,7 +78,11 @@ def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def link_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
-    """`spec` as native code, called with exact arrays."""
+    """`spec` as native code of its device, called with exact arrays."""
+    if spec.device != "cpu":
+        from tensordsl.devices import link_device  # late: most functions run on the CPU
+
+        return link_device(spec, mode, profile)
     compiled = compile_native(spec, mode, profile)
 
     def run(arrays: list[Array]) -> list[Array]:
@@ -135,6 +139,13 @@ class FunctionMethods:
         from tensordsl.native import mlir_text  # late: it loads the run time
 
         return mlir_text(self.spec, self.mode, level, optimise, checks)
+
+    def to(self, device: str) -> Any:
+        """The same function on another device ("cpu", "cuda", "sim"); the shared variables are the same.
+
+        Raises DeviceError, ValueError.
+        """
+        return build(replace(self.spec, device=device), self.mode)
 
     def get_shared(self) -> list[TensorSharedVariable]:
         """The shared variables that a call reads or updates."""
@@ -205,6 +216,13 @@ class Function(FunctionMethods):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         spec = self.spec
+        if spec.device != "cpu":
+            from tensordsl.devices import bound  # late: most functions run on the CPU
+
+            arrays = bound(spec, self.name, args, kwargs)
+            if len(spec.inputs) == len(arrays):
+                return spec.pack(self.run(arrays))
+            return spec.pack(run_with_states(spec.parameters, arrays, self.run))
         if self.trust_input and not kwargs and len(args) == len(spec.parameters) == len(spec.inputs):
             return spec.pack(self.run(list(args)))  # exact arrays, the caller says
         arrays = normalise(spec.parameters, self.name, args, kwargs)

@@ -88,6 +88,25 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+def program_key(mode: Any, form: str, text: str) -> str:
+    """The key of a program by its graph's key."""
+    _prepare()
+    return cache.key(_State.version, _choices(mode), form, text)
+
+
+def kernel_code(text: str, target: str) -> str:
+    """The PTX of a module of kernels, from the disk cache if it has that of the same text.  Raises ValueError."""
+    _prepare()
+    key = cache.key("ptx", cache.compiler_version(), target, text)
+    blob = cache.get(key)
+    if blob is None:
+        from tensordsl.codegen.ptx import compile_text  # late: the compiler
+
+        blob = compile_text(text, target).encode()
+        cache.put(key, blob)
+    return blob.decode()
+
+
 def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
     """The text of a `tensordsl.spec.FunctionSpec` as MLIR; see `tensordsl.link.FunctionMethods.mlir`."""
     from tensordsl.codegen import mlir, pipeline  # late: the compiler

@@ -20,7 +20,7 @@ class Profile:
     """What `function(..., profile=True)` measures; `f.profile`.  One profile may serve several functions.
 
     compile_ms: phase of the compiler -> ms; origin: "compiled", or the cache that had the code ("process", "disk").
-    work: kind of instruction -> how many the programs have.
+    work: kind of instruction -> how many the programs have.  host_steps: of functions on a device, what has no kernel.
     """
 
     name: str = ""
@@ -31,6 +31,7 @@ class Profile:
     compile_ms: dict[str, float] = field(default_factory=dict)
     origin: str = ""
     work: Counter[str] = field(default_factory=Counter)
+    host_steps: list[str] = field(default_factory=list)
 
     def timed(self, run: Run) -> Run:
         """`run`, with each call added to the profile, also if it raises."""
@@ -78,6 +79,7 @@ class Profile:
         if self.work:
             counts = ", ".join(f"{count} {kind.lower()}" for kind, count in self.work.most_common())
             rows.append(("steps of the program", counts))
+        rows += [("on the host", step) for step in dict.fromkeys(self.host_steps)]
         return "\n".join([f"Function profiling: {self.name}", *(f"  {what:<22} {value}" for what, value in rows)])
 
 

@@ -40,8 +40,10 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         super().__init__(type, name=name)
         self.strict, self.allow_downcast = strict, allow_downcast
         self.default_update = None
-        self._array: np.ndarray[Any, Any] | None = value  # the storage, until native code needs a cell
+        # The value is in one place: `_array`; a cell, once native code uses it; a device, once only devices do.
+        self._array: np.ndarray[Any, Any] | None = value
         self._cell: Any = None
+        self._device: Any = None
 
     @property
     def cell(self) -> Any:
@@ -51,12 +53,39 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
                 if self._cell is None:
                     from tensordsl.runtime.state import Cell  # late: it loads the run time
 
-                    self._cell, self._array = Cell(self.storage), None
+                    self._cell, self._array, self._device = Cell(np.require(self.storage, requirements="W")), None, None
         return self._cell
+
+    def on_device(self, device: Any) -> Any:
+        """The storage on a device (`runtime.device_state.DeviceStorage`): the value moves there, and stays.
+
+        Where compiled functions of the CPU use the variable too, the value stays with them: this is a copy, and
+        `written_back` hands over what a call made of it.
+        """
+        from tensordsl.runtime.device_state import DeviceStorage  # late: it loads the run time
+
+        with device.lock:
+            found = self._device
+            if found is not None and found.device is device:
+                return found
+            storage = DeviceStorage.of(self.storage, device)
+            with _LOCK:
+                if self._cell is None:
+                    self._device, self._array = storage, None
+            return storage
+
+    def written_back(self, storage: Any) -> None:
+        """A call has updated the device's storage that it was given."""
+        if storage is not self._device:
+            self.swap(np.array(storage.get(), order="C"))
 
     @property
     def storage(self) -> np.ndarray[Any, Any]:
-        """The array that holds the value, not a copy."""
+        """The array that holds the value, not a copy; of a value on a device, the copy on the host."""
+        device = self._device
+        if device is not None:
+            mirror: np.ndarray[Any, Any] = device.get()
+            return mirror
         array = self._array
         if array is None:
             array = self._cell.get()
@@ -64,14 +93,26 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
 
     def swap(self, array: np.ndarray[Any, Any]) -> None:
         """Make `array`, C-contiguous and of this type, the storage."""
+        device = self._device
+        if device is not None:
+            device.set(array)
+            return
         with _LOCK:
             if self._cell is None:
                 self._array = array
                 return
         self._cell.set(array)  # outside the lock: it waits for calls in other threads
 
-    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray[Any, Any]:
-        """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable)."""
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable).
+
+        Of a value on a device: a copy on the host (with `borrow` one that is kept, and read-only); with
+        `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which a later
+        call may overwrite.
+        """
+        if return_internal_type and self._device is not None:
+            array = self._device.array
+            return array if borrow else array.copy()
         return self.storage if borrow else self.storage.copy()
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
@@ -191,6 +232,8 @@ def shared(
     strict, allow_downcast : how `set_value` converts: only arrays of exactly this dtype; also with loss of precision.
     borrow : keep `value` itself as storage where possible, instead of a copy.
     broadcastable : which axes (of length 1) broadcast; default: none.
+    target : where the value is from the start: "cpu", or a device ("cuda", "cuda1", "sim").  Values move to the device
+        of the functions that use them in any case.
 
     Raises
     ------
@@ -220,7 +263,12 @@ def shared(
     if any(b and d != 1 for b, d in zip(pattern, array.shape, strict=True)):
         raise TypeError(f"shared: an axis that broadcasts has length 1; broadcastable={pattern}, shape {array.shape}")
     tensor_type = TensorType(array.dtype.name, tuple(1 if b else None for b in pattern))
-    return TensorSharedVariable(tensor_type, stored(array, value, borrow), name, strict, allow_downcast)
+    variable = TensorSharedVariable(tensor_type, stored(array, value, borrow), name, strict, allow_downcast)
+    if target != "cpu":
+        from tensordsl.runtime.device import get_device  # late: it loads the run time
+
+        variable.on_device(get_device(target))
+    return variable
 
 
 def _as_array(value: Any) -> np.ndarray[Any, Any]:

@@ -21,7 +21,8 @@ class FunctionSpec:
 
     inputs: the operands of a call, in order, without owner; shared: in order of first use, targets of updates included;
     outputs; updates: (shared variable, new value) pairs; parameters: how calls bind arguments; borrow: per output;
-    form: "one" (the bare output), "list", or the keys of a dict; name, origin: for messages.
+    form: "one" (the bare output), "list", or the keys of a dict; name, origin: for messages; device: where it runs;
+    on_device: per output, whether it stays there.
     """
 
     inputs: tuple[Variable, ...]
@@ -33,6 +34,8 @@ class FunctionSpec:
     form: str | tuple[str, ...]
     name: str
     origin: Origin | None
+    device: str = "cpu"
+    on_device: tuple[bool, ...] = ()
 
     @property
     def results(self) -> tuple[Variable, ...]:

@@ -1,0 +1,129 @@
+"""The groups of a program as steps of a device: how an instruction `Launch` says what the GPU's kernels need.
+
+A device's `LaunchPlan` has one operand per buffer, whose strides are those of its axes; `ints` are the lengths that no
+axis of the group has.  There is one plan per group: how many threads share a row is chosen at the launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tensordsl.codegen import gpu_launch
+from tensordsl.codegen.gpu_launch import Operand
+from tensordsl.codegen.gpu_schedule import GpuPlan
+from tensordsl.codegen.gpu_schedule import plan as plan_gpu
+from tensordsl.codegen.group import Buffer, Group, buffers
+from tensordsl.codegen.kernels import plan as plan_cpu
+from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.ptx import check_intrinsics
+from tensordsl.codegen.scalar import ITEMSIZE, walk
+from tensordsl.codegen.schedule import schedule
+
+Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
+
+
+def device_plan(group: Group, name: str) -> LaunchPlan:
+    """What a program says of a group that a device computes."""
+    ins, outs = buffers(group)
+    operands = (*ins, *outs)
+    axes = dict.fromkeys(group.extents.values())
+    lengths = [n for b in operands for n in b.shape] + [v.attr for v in walk(group.roots) if v.op == "extent"]
+    others = tuple(("extent", n) for n in dict.fromkeys(lengths) if not isinstance(n, int) and n not in axes)
+    strides = tuple(tuple((d,) for d in range(len(b.shape))) for b in operands)
+    may_fail = any(v.op == "load" and v.args for v in walk(group.roots))
+    return LaunchPlan(
+        (name,), "", (), operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others,
+        may_fail, 0, group=group,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class GpuStep:
+    """A plan of a program with its kernels."""
+
+    plan: LaunchPlan
+    kernels: GpuPlan
+
+    def lengths(self, extents: Sequence[int], ints: Sequence[int]) -> dict[Any, int]:
+        """Every length of the group by its symbol."""
+        known = dict(zip(self.plan.extents, extents, strict=True))
+        known |= {e: n for (_, e), n in zip(self.plan.ints, ints, strict=True)}
+        return known
+
+    def temporaries(self, lengths: dict[Any, int]) -> list[int]:
+        """Bytes of the buffers between the kernels; completes `lengths`."""
+        operands = {b: Operand(0, self._shape(b, lengths), ()) for b in self.plan.operands}
+        lengths.update(gpu_launch.extents(self.kernels, operands, lengths))
+        return [self._size(b, lengths) for b in self.kernels.temporaries]
+
+    def launches(
+        self, addresses: Sequence[int], strides: Sequence[Sequence[int]], lengths: dict[Any, int],
+        temporaries: Sequence[int], status: int, multiprocessors: int,
+    ) -> list[Launched] | None:
+        """The launches, in order; `strides` in bytes.  None: an index has nothing to point to."""  # fmt: skip
+        if gpu_launch.reads_nothing(self.kernels, lengths):
+            return None
+        operands = {}
+        for b, address, steps in zip(self.plan.operands, addresses, strides, strict=True):
+            shape = self._shape(b, lengths)
+            operands[b] = Operand(address, shape, tuple(s // ITEMSIZE[b.type] for s in steps))
+        for b, address in zip(self.kernels.temporaries, temporaries, strict=True):
+            shape = self._shape(b, lengths)
+            steps, step = [], 1
+            for n in reversed(shape):
+                steps.append(step)
+                step *= n
+            operands[b] = Operand(address, shape, tuple(reversed(steps)))
+        made = gpu_launch.launches(self.kernels, operands, lengths, status, multiprocessors=multiprocessors)
+        return [(i.kernel.name, i.grid, i.block, i.arguments) for i in made]
+
+    def _shape(self, b: Buffer, lengths: dict[Any, int]) -> tuple[int, ...]:
+        return tuple(n if isinstance(n, int) else lengths[n] for n in b.shape)
+
+    def _size(self, b: Buffer, lengths: dict[Any, int]) -> int:
+        size = ITEMSIZE[b.type]
+        for n in self._shape(b, lengths):
+            size *= n
+        return size
+
+
+def gpu_step(plan: LaunchPlan) -> GpuStep:
+    """The kernels of a plan.  Raises ValueError for an operation that GPUs lack."""
+    kernels = plan_gpu(plan.group, plan.symbols[0])
+    check_intrinsics(kernels.text)
+    return GpuStep(plan, kernels)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HostStep:
+    """A plan of a device's program for the CPU: its kernels' plan, and how operands are handed over."""
+
+    plan: LaunchPlan
+    cpu: LaunchPlan
+
+    def arguments(
+        self, addresses: Sequence[int], strides: Sequence[Sequence[int]], extents: Sequence[int], ints: Sequence[int]
+    ) -> tuple[list[int], list[list[int]], list[int], list[int]]:
+        """What the CPU's kernels take, from what the device's `Launch` says."""
+        at = {id(b): (a, s) for b, a, s in zip(self.plan.operands, addresses, strides, strict=True)}
+        known = dict(zip(self.plan.extents, extents, strict=True))
+        known |= {e: n for (_, e), n in zip(self.plan.ints, ints, strict=True)}
+        used = [at[id(b)] for b in self.cpu.operands]
+        steps = [
+            [sum(s[d] for d in dims) for dims in per_axis]
+            for (_, s), per_axis in zip(used, self.cpu.strides, strict=True)
+        ]
+        lengths = [e if isinstance(e, int) else known[e] for e in self.cpu.extents] if self.cpu.axes else []
+        words = [
+            (i[1] if isinstance(i[1], int) else known[i[1]]) if i[0] == "extent" else used[i[1]][1][i[2]]
+            for i in self.cpu.ints
+        ]
+        return [a for a, _ in used], steps, lengths, words
+
+
+def host_step(plan: LaunchPlan, vector_bytes: int) -> HostStep:
+    """The plan of a group for the CPU."""
+    chosen = schedule(plan.group, vector_bytes=vector_bytes)
+    return HostStep(plan, plan_cpu(plan.group, chosen, plan.symbols[0]))

@@ -1,0 +1,123 @@
+"""A device of this process: its driver, its pool of memory, the lock that a call holds, what has been loaded on it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensordsl.errors import DeviceError, DeviceLostError
+from tensordsl.runtime.driver import Bytes, Driver, device_name, open_driver
+from tensordsl.runtime.pool import Block, Pool
+
+STAGED = 1 << 24  # bytes: larger arrays are uploaded from where they are
+
+
+class Device:
+    """`lock` is held by whoever uses the driver: a call from its start to its end, but for its host steps."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver, self.name = driver, driver.name
+        self.lock = threading.RLock()
+        self.hoards: weakref.WeakSet[Any] = weakref.WeakSet()  # objects with `release()`: what they keep, they can miss
+        self.pool = Pool(driver, self._release)
+        self._staging: dict[int, list[Bytes]] = {}
+        self._lent: list[Bytes] = []
+        self._process = os.getpid()
+
+    def _release(self) -> None:
+        for hoard in list(self.hoards):
+            hoard.release()
+
+    def check(self) -> None:
+        """DeviceLostError in a child of the process that opened the device: CUDA does not survive fork."""
+        if os.getpid() != self._process and self.driver.language == "ptx":
+            raise DeviceLostError("A GPU cannot be used in a forked process; use the start method `spawn`.")
+
+    def upload(self, address: int, array: np.ndarray) -> None:
+        """Copy a C-contiguous array to the device; the array may change afterwards."""
+        if array.nbytes == 0:
+            return
+        source = array.reshape(-1).view(np.uint8)
+        if array.nbytes > STAGED:
+            self.driver.upload(address, source)
+            self.driver.synchronize()
+            return
+        staged = self.staged(array.nbytes)
+        staged[:] = source
+        self.driver.upload(address, staged)
+
+    def staged(self, size: int) -> Bytes:
+        """Pinned memory of `size` bytes, the caller's until `synchronize`."""
+        room = 1 << max(size - 1, 4095).bit_length()
+        free = self._staging.setdefault(room, [])
+        whole = free.pop() if free else self.driver.pinned(room)
+        self._lent.append(whole)
+        return whole[:size]
+
+    def download(self, address: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """A new C-contiguous array of what stands at an address, when all work before is done."""
+        array = np.empty(shape, dtype)
+        if array.nbytes:
+            self.driver.download(array.reshape(-1).view(np.uint8), address)
+        return array
+
+    def synchronize(self) -> None:
+        """Wait for all work; staging memory is free again."""
+        self.driver.synchronize()
+        lent, self._lent = self._lent, []
+        for whole in lent:
+            self._staging[whole.nbytes].append(whole)
+
+    def block_of(self, array: np.ndarray) -> Block:
+        """A block with a copy of the array."""
+        block = self.pool.take(array.nbytes)
+        self.upload(block.address, np.ascontiguousarray(array))
+        return block
+
+    def __repr__(self) -> str:
+        return f"<device {self.name}: {self.driver.info.name}>"
+
+
+_devices: dict[tuple[str, str], Device] = {}
+_lock = threading.Lock()
+
+
+def get_device(name: str) -> Device:
+    """The device of a name (cuda, gpu, cuda1, sim), opened at its first use.  Raises DeviceError, ValueError."""
+    from tensordsl.config import config
+
+    name = device_name(name)
+    if name == "cpu":
+        raise ValueError("the CPU is no device of the driver")
+    key = name, config.cuda_driver if name != "sim" else ""
+    with _lock:
+        if key not in _devices:
+            _devices[key] = Device(open_driver(*key))
+    device = _devices[key]
+    device.check()
+    return device
+
+
+def use_driver(driver: Driver) -> Callable[[], None]:
+    """Make `driver` what its name means from now on, for tests; returns what undoes it."""
+    from tensordsl.config import config
+
+    key = driver.name, config.cuda_driver if driver.name != "sim" else ""
+    before = _devices.get(key)
+    _devices[key] = Device(driver)
+
+    def undo() -> None:
+        if before is None:
+            _devices.pop(key, None)
+        else:
+            _devices[key] = before
+
+    return undo
+
+
+__all__ = ["Device", "DeviceError", "get_device", "use_driver"]

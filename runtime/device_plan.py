@@ -1,0 +1,393 @@
+"""Runs a program on a device: buffers in its memory, kernels where there are any, host steps for the rest.
+
+It is the plan runner with other memory.  Lengths, checks, loops and branches are the host's.  The commit rule is kept
+by never writing to a variable's storage: a call computes new values elsewhere, fetches its outputs, waits for all that
+it started, looks whether an index was out of range, and then exchanges references, which cannot fail.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensordsl.codegen import abi
+from tensordsl.runtime.device import Device
+from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
+from tensordsl.runtime.device_state import DeviceStorage, commit, wait_for
+from tensordsl.runtime.faults import Busy
+from tensordsl.runtime.plan import LIMIT, RUN, Runner
+from tensordsl.runtime.pool import Block
+
+if TYPE_CHECKING:
+    from tensordsl.codegen import program as p
+    from tensordsl.codegen.program import Instr, Program
+
+Fail = Callable[[int, int, tuple[int, ...]], Exception]
+WORDS = 32  # launches that may fail between two looks at the flags
+REMEMBERED = 512  # launches whose arguments are kept
+SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H",
+           "uint32": "I", "uint64": "Q"}  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class DeviceProgram:
+    """A program made for a device.
+
+    steps: per plan what gives its launches (`codegen.gpu_program.GpuStep`), or None: `kernels` has a kernel of the host.
+    loaded: kernels on the device, by name.  touched(instruction): the pointers that it reads and those it writes.
+    """
+
+    device: Device
+    program: Program
+    steps: list[Any]
+    kernels: list[Any]
+    loaded: dict[str, Any]
+    touched: Callable[[Instr], tuple[Sequence[str], Sequence[str]]]
+    hosts: Sequence[Callable[..., Any]] = ()
+    gemm: Any = None  # (runner, instruction) -> whether it was done on the device
+    constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
+    launches: dict[Any, Any] = field(default_factory=dict)
+    n_scalars: int = 0
+    may_fail: bool = False
+
+
+def run_on_device(
+    made: DeviceProgram,
+    args: Sequence[np.ndarray | DeviceArray],
+    storages: Sequence[DeviceStorage],
+    on_device: Sequence[bool],
+    fail: Fail,
+    inject: int = -1,
+    log: list[Any] | None = None,
+) -> Any:
+    """The outputs of one call: arrays of the host, or `DeviceArray`s where `on_device` says so.
+
+    args: C-contiguous or any-strided arrays of exactly the program's dtypes.  fail: as in `plan.run`.
+    """
+    while True:
+        with made.device.lock:
+            if wait_for(storages):
+                runner = DeviceRunner(made, args, storages, on_device, fail, inject, log)
+                try:
+                    return runner.run()
+                except Busy:
+                    pass
+
+
+class _Given:
+    """An argument: it goes to the device when something needs it there, packed."""
+
+    __slots__ = ("array", "shape", "strides", "block", "address")
+
+    def __init__(self, value: np.ndarray | DeviceArray) -> None:
+        self.array, self.shape = value, value.shape
+        self.block: Any = None
+        self.address = 0
+        if isinstance(value, DeviceArray):
+            self.strides, self.address, self.block = value.strides, value.address, value.owner
+        else:
+            self.strides = contiguous_strides(value.shape, value.dtype.itemsize)
+
+
+class DeviceRunner(Runner):
+    """One call.  Pointers are addresses of the device; `live` says how many bytes stand at each one."""
+
+    def __init__(
+        self,
+        made: DeviceProgram,
+        args: Sequence[Any],
+        storages: Sequence[DeviceStorage],
+        on_device: Sequence[bool],
+        fail: Fail,
+        inject: int,
+        log: list[Any] | None,
+    ) -> None:
+        super().__init__(made.program, [], storages, made.kernels, made.hosts, inject, log, self.failed)  # type: ignore[arg-type]
+        self.made, self.device, self.driver = made, made.device, made.device.driver
+        self.given = [_Given(a) for a in args]
+        self.on_device, self.raised = on_device, fail
+        self.table = TABLE
+        self.live: dict[int, int] = {}
+        self.owned: list[Block] = []  # what the call keeps to its end
+        self.known: dict[int, np.ndarray] = {}  # arguments on the device that the host knows
+        self.pending: list[int] = []  # sites of launches whose flags nobody has looked at
+        self.flags = self.take(8 * (WORDS + 1)).address if made.may_fail else 0
+        self.dummy = self.flags or self.take(8).address
+        if self.flags:
+            self.driver.fill(self.flags, 0, 8 * (WORDS + 1))
+        self.scalars = self.take(8 * max(made.n_scalars, 1)).address if made.n_scalars else 0
+        self.n_scalars = 0
+        self.is_done = False
+        self.hosts = [self.unlocked(host) for host in made.hosts]
+
+    def take(self, size: int) -> Block:
+        block = self.device.pool.take(size)
+        self.owned.append(block)
+        return block
+
+    def failed(self, kind: int, site: int, values: tuple[int, ...]) -> Exception:
+        """The error of the first launch that saw a bad index, if there is one, else that of the record."""
+        return self.index_error() or self.raised(kind, site, values)
+
+    def index_error(self) -> Exception | None:
+        pending, self.pending = self.pending, []
+        if not pending:
+            return None
+        words = self.device.download(self.flags + 8, (len(pending),), np.int64)
+        for site, word in zip(pending, words, strict=True):
+            if word:
+                return self.raised(abi.ERR_INDEX, site, ())
+        return None
+
+    def check_flags(self) -> None:
+        error = self.index_error()
+        if error is not None:
+            raise error
+
+    # -- sources, scalars, storage ------------------------------------------------------------------------------------
+    def source(self, src: Any) -> Any:
+        return self.given[src[1]] if src[0] == "arg" else self.shared[src[1]].array
+
+    def data(self, i: p.Data) -> None:
+        found = self.source(i.src)
+        if isinstance(found, _Given) and found.block is None:
+            array = np.ascontiguousarray(found.array)
+            found.block = self.take(array.nbytes)
+            found.address = found.block.address
+            self.device.upload(found.address, array)
+            self.known[found.address] = array
+        self.values[i.dst] = found.address
+        array = found.array if isinstance(found, _Given) else found
+        first, end = array.span() if isinstance(array, DeviceArray) else (found.address, found.address + array.nbytes)
+        self.live[first] = end - first
+
+    def load_scalar(self, i: p.LoadScalar) -> None:
+        address = self.values[i.ptr]
+        known = self.known.get(address)
+        if known is None or known.dtype != i.dtype:
+            self.check_flags()
+            known = self.device.download(address, (1,), i.dtype)
+        value = int(known.reshape(-1)[0])
+        self.values[i.dst] = value - (1 << 64) if value >= 1 << 63 else value
+
+    def store_scalar(self, i: p.StoreScalar) -> None:
+        value = np.int64(self.values[i.value])
+        exact = value != 0 if i.dtype == "bool" else value.astype(i.dtype)
+        self.driver.store(self.values[i.ptr], struct.pack("<" + SCALARS[i.dtype], exact))
+
+    def slot(self, i: p.Slot) -> None:
+        self.values[i.dst] = address = self.scalars + 8 * self.n_scalars
+        self.live[address] = 8
+        self.n_scalars += 1
+
+    def bytes(self, i: p.Bytes) -> None:
+        block = self.made.constants.get(id(i))
+        if block is None:
+            block = self.made.constants[id(i)] = self.device.block_of(np.frombuffer(i.data, np.uint8))
+        self.values[i.dst] = block.address
+        self.live[block.address] = len(i.data)
+
+    def arena(self, i: p.Arena) -> None:
+        for name, size in i.items:
+            n = self.values[size]
+            if not 0 <= n < LIMIT:
+                raise self.fail(abi.ERR_MEMORY, i.site, ())
+            block = self.device.pool.take(n)
+            self.blocks.append((block, name, n))
+            self.values[name] = block.address
+            self.live[block.address] = n
+
+    def close(self, mark: int) -> None:
+        for block, _, _ in self.blocks[mark:]:
+            self.live.pop(block.address, None)
+        del self.blocks[mark:]
+
+    def new_out(self, i: p.NewOut) -> None:
+        dtype, shape = np.dtype(self.program.outputs[i.output][0]), tuple(self.values[d] for d in i.dims)
+        block = self.device.pool.take(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
+        self.place(i.dst, i.slot, DeviceArray(self.device, block.address, shape, dtype, block))
+
+    def prepare(self, i: p.Prepare) -> None:
+        storage: Any = self.shared[i.shared]
+        self.place(i.dst, i.slot, storage.place(tuple(self.values[d] for d in i.dims)))
+
+    def place(self, name: str, slot: int, array: DeviceArray) -> None:
+        self.objs[slot] = array
+        self.values[name] = array.address
+        self.live[array.address] = array.nbytes
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+    def launch(self, i: p.Launch) -> None:
+        step = self.made.steps[i.plan]
+        if step is None:
+            self.on_host(i)
+            return
+        v = self.values
+        addresses = [v[o] for o in i.operands]
+        strides = tuple([tuple([0 if s is None else v[s] for s in row]) for row in i.strides])
+        lengths, words = tuple([v[e] for e in i.extents]), tuple([v[x] for x in i.ints])
+        flag = self.flag(i) if step.plan.may_fail else self.dummy
+        key = i.plan, *addresses, strides, lengths, words
+        found = self.made.launches.get(key)
+        if found is None:
+            found = self.remember(key, self.arrange(step, addresses, strides, lengths, words))
+        symbols, sizes, overlaps = found
+        rooms = [self.device.pool.take(size) for size in (*sizes, *(size for _, _, size in overlaps))]
+        for (k, first, size), room in zip(overlaps, rooms[len(sizes) :], strict=True):
+            self.driver.copy(room.address, first, size)
+            addresses[k] += room.address - first
+        places = [room.address for room in rooms]
+        key = i.plan, "launches", *addresses, strides, lengths, words, *places, flag
+        launches = self.made.launches.get(key, ())
+        if launches == ():
+            made = step.launches(
+                addresses, strides, symbols, places[: len(sizes)], flag, self.driver.info.multiprocessors
+            )
+            launches = self.remember(key, made)
+        if launches is None:
+            raise self.fail(abi.ERR_INDEX, i.site, ())
+        for name, grid, block, arguments in launches:
+            self.driver.launch(self.made.loaded[name], grid, block, arguments)
+
+    def remember(self, key: Any, value: Any) -> Any:
+        if len(self.made.launches) >= REMEMBERED:
+            self.made.launches.clear()
+        self.made.launches[key] = value
+        return value
+
+    def arrange(self, step: Any, addresses: Sequence[int], strides: Any, lengths: Any, words: Any) -> Any:
+        """(lengths by symbol, bytes of temporaries, inputs to be copied because an output overlaps them)."""
+        symbols = step.lengths(lengths, words)
+        sizes = step.temporaries(symbols)
+        spans = []
+        for b, address, steps in zip(step.plan.operands, addresses, strides, strict=True):
+            shape = tuple(n if isinstance(n, int) else symbols[n] for n in b.shape)
+            spans.append(DeviceArray(self.device, address, shape, b.type, None, steps).span())
+        outs = spans[step.plan.n_inputs :]
+        overlaps = [
+            (k, first, end - first)
+            for k, (first, end) in enumerate(spans[: step.plan.n_inputs])
+            if any(first < e and f < end for f, e in outs)
+        ]
+        return symbols, sizes, overlaps
+
+    def flag(self, i: p.Launch) -> int:
+        """Where the launch says that an index was out of range."""
+        if len(self.pending) == WORDS:
+            self.check_flags()
+        self.pending.append(i.site)
+        return self.flags + 8 * len(self.pending)
+
+    def gemm(self, i: p.Gemm) -> None:
+        if self.made.gemm is None or not self.made.gemm(self, i):
+            self.on_host(i)
+
+    def copy(self, i: p.Copy) -> None:
+        if n := self.values[i.bytes]:
+            self.driver.copy(self.values[i.dst], self.values[i.src], n)
+
+    def fill(self, i: p.Fill) -> None:
+        if n := self.values[i.bytes]:
+            self.driver.fill(self.values[i.dst], 0, n)
+
+    # -- host steps ---------------------------------------------------------------------------------------------------
+    def on_host(self, i: Instr) -> None:
+        """Do an instruction on the host: all storage that it touches comes over, what it wrote goes back."""
+        self.check_flags()
+        reads, writes = self.made.touched(i)
+        before, rooms = {name: self.values[name] for name in {*reads, *writes}}, {}
+        for name, address in before.items():
+            first = self.start_of(address)
+            if first not in rooms:
+                rooms[first] = self.fetch(first)
+            self.values[name] = int(rooms[first].ctypes.data) + address - first
+        try:
+            RUN[type(i).__name__](self, i)
+        finally:
+            self.values.update(before)
+        for first in {self.start_of(before[name]) for name in writes}:
+            self.device.upload(first, rooms[first])
+
+    def start_of(self, address: int) -> int:
+        """Where the storage begins that an address lies in."""
+        size = self.live.get(address)
+        if size is not None:
+            return address
+        return next(first for first, size in self.live.items() if first <= address < first + max(size, 1))
+
+    def fetch(self, first: int) -> np.ndarray:
+        """Aligned host memory with what stands at `first`."""
+        size = self.live[first]
+        room = np.empty(size + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        if size:
+            self.driver.download(room[start : start + size], first)
+        return room[start : start + size]
+
+    def host_call(self, i: p.HostCall) -> None:
+        """Python code runs without the device's lock; until it is back the call's variables are its own."""
+        if not self.pinned:
+            for storage in self.shared:
+                storage.lock = threading.get_ident()
+                self.pinned.append(storage)
+        self.on_host(i)
+
+    def unlocked(self, host: Callable[..., Any]) -> Callable[..., Any]:
+        """A host step that does not keep other threads from the device."""
+
+        def call(*arrays: Any) -> Any:
+            self.device.lock.release()
+            try:
+                return host(*arrays)
+            finally:
+                self.device.lock.acquire()
+
+        return call
+
+    # -- state --------------------------------------------------------------------------------------------------------
+    def pin(self, i: p.Pin) -> None:
+        """The device's lock is enough."""
+
+    release_gil = acquire_gil = pin  # type: ignore[assignment]
+
+    def finish(self) -> None:
+        """Everything that can fail has happened: outputs are fetched, all work is done, no index was out of range."""
+        self.is_done = True
+        outputs = [(k, o) for k, o in self.outputs().items() if not self.on_device[k]]
+        fetched = [(o, self.device.download(array.address, array.shape, array.dtype)) for _, (o, array) in outputs]
+        self.check_flags()
+        self.device.synchronize()
+        for slot, array in fetched:
+            self.objs[slot] = array
+
+    def outputs(self) -> dict[int, tuple[int, DeviceArray]]:
+        """output -> (slot, array)."""
+        slots = self.program.code[-1].slots  # type: ignore[attr-defined]  # a program ends with Return
+        return {k: (slot, self.objs[slot]) for k, slot in enumerate(slots)}
+
+    def commit(self, i: p.Commit) -> None:
+        self.finish()
+        commit([(self.shared[k], self.objs[slot]) for k, slot in i.updates])  # type: ignore[misc]  # DeviceStorage
+
+    def ret(self, i: p.Return) -> None:
+        if not self.is_done:
+            self.finish()
+        super().ret(i)
+
+
+TABLE: dict[str, Callable[..., None]] = {
+    **{name: DeviceRunner.on_host for name in RUN},  # what nobody has taught the device is done on the host
+    **{name: RUN[name] for name in ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Check", "Offset", "Select",
+                                    "NewList", "For", "If")},
+    "Data": DeviceRunner.data, "LoadScalar": DeviceRunner.load_scalar, "StoreScalar": DeviceRunner.store_scalar,
+    "Slot": DeviceRunner.slot, "Bytes": DeviceRunner.bytes, "Arena": DeviceRunner.arena, "NewOut": DeviceRunner.new_out,
+    "Prepare": DeviceRunner.prepare, "Launch": DeviceRunner.launch, "Gemm": DeviceRunner.gemm,
+    "Copy": DeviceRunner.copy, "Fill": DeviceRunner.fill, "HostCall": DeviceRunner.host_call, "Pin": DeviceRunner.pin,
+    "ReleaseGil": DeviceRunner.pin, "AcquireGil": DeviceRunner.pin, "Commit": DeviceRunner.commit,
+    "Return": DeviceRunner.ret,
+}  # fmt: skip

@@ -1,0 +1,92 @@
+"""The value of a shared variable on a device, and how all new values of a call become visible together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tensordsl.runtime.device import Device
+from tensordsl.runtime.device_array import DeviceArray, to_device
+from tensordsl.runtime.state import WAIT, wait_once
+
+
+class DeviceStorage:
+    """`array`: the value, C-contiguous; `spare`: what the last call replaced, into which the next one writes; `mirror`:
+    the value on the host, if somebody asked for it; `lock`: the thread whose call uses it in a host step, or 0.
+
+    A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
+    """
+
+    __slots__ = ("array", "spare", "mirror", "lock", "__weakref__")
+
+    def __init__(self, array: DeviceArray) -> None:
+        self.array = array
+        self.spare: DeviceArray | None = None
+        self.mirror: np.ndarray | None = None
+        self.lock = 0
+        array.device.hoards.add(self)
+
+    @staticmethod
+    def of(value: np.ndarray, device: Device) -> DeviceStorage:
+        """The storage of a copy of `value`."""
+        return DeviceStorage(to_device(value, device))
+
+    @property
+    def device(self) -> Device:
+        return self.array.device
+
+    def release(self) -> None:
+        """What may be missed when memory is short."""
+        self.spare = None
+
+    def get(self) -> np.ndarray:
+        """The value on the host: nobody may write to it."""
+        with self.device.lock:
+            mirror, array = self.mirror, self.array
+            if mirror is None:
+                mirror = array.get()
+                mirror.flags.writeable = False
+                self.mirror = mirror
+            return mirror
+
+    def set(self, value: np.ndarray) -> None:
+        """Make a copy of `value` the value.  Waits while another thread's call uses the variable."""
+        wait = WAIT
+        while owner := self.lock:
+            wait = wait_once(owner, wait)
+        device = self.device
+        with device.lock:
+            commit([(self, to_device(value, device))])
+            self.spare = None
+
+    def place(self, shape: tuple[int, ...]) -> DeviceArray:
+        """Where the next value may be written: the spare array where it has this shape."""
+        spare, array = self.spare, self.array
+        if spare is not None and spare.shape == shape:
+            return spare
+        size = int(np.prod(shape, dtype=np.int64)) * array.dtype.itemsize
+        block = self.device.pool.take(size)
+        return DeviceArray(self.device, block.address, shape, array.dtype, block)
+
+
+def commit(values: Iterable[tuple[DeviceStorage, DeviceArray]]) -> None:
+    """Make the arrays the values of the variables: all, or none if a signal comes between."""
+    values = list(values)
+    before = [(storage, storage.array, storage.spare, storage.mirror) for storage, _ in values]
+    try:
+        for storage, array in values:
+            storage.spare, storage.mirror, storage.array = storage.array, None, array
+    except BaseException:
+        for storage, old, spare, mirror in before:
+            storage.array, storage.spare, storage.mirror = old, spare, mirror
+        raise
+
+
+def wait_for(storages: Sequence[DeviceStorage]) -> bool:
+    """Whether none is in use by another thread's call; RuntimeError if one is by a call further up."""
+    for storage in storages:
+        if storage.lock:
+            wait_once(storage.lock, WAIT)
+            return False
+    return True

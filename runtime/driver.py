@@ -1,0 +1,156 @@
+"""What a device can do, as one small protocol; `open_driver` finds who does it: pycuda, NVIDIA's library, the simulator.
+
+All work goes to one stream in order.  `upload`, `copy`, `fill`, `store` and `launch` may return before it is done;
+`download` and `synchronize` return when everything before them is.  Nothing here is loaded before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tensordsl.errors import (
+    DeviceError,
+    DeviceLostError,
+    DeviceMemoryError,
+    DriverVersionError,
+    LaunchError,
+    MissingDriverLibraryError,
+    NoDeviceError,
+)
+
+Bytes = np.ndarray  # of uint8, C-contiguous
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """name: the card's; target: its architecture, a key of `codegen.ptx.TARGETS`, "" for the simulator; memory: bytes;
+    version: of CUDA that the driver knows, 12040 for 12.4."""
+
+    name: str
+    target: str
+    multiprocessors: int
+    memory: int
+    version: int
+
+
+class Driver(Protocol):
+    """One device.  Addresses are integers; sizes are bytes.  Raises the subclasses of `errors.DeviceError`.
+
+    `name` is cuda0, cuda1, ... or sim; `language` says what `load` takes: "ptx" or "llvm".
+    """
+
+    name: str
+    language: str
+    info: DeviceInfo
+    stream: int  # its handle, for other libraries; 0: none
+
+    def alloc(self, size: int) -> int:
+        """A block of memory at a multiple of 256.  DeviceMemoryError if there is none."""
+
+    def free(self, address: int) -> None:
+        """Give a block back; nothing in the stream uses it any more."""
+
+    def pinned(self, size: int) -> Bytes:
+        """Host memory from which uploads need not wait."""
+
+    def upload(self, address: int, source: Bytes) -> None:
+        """Copy to the device; `source` must stay as it is until the stream has come to it."""
+
+    def download(self, target: Bytes, address: int) -> None:
+        """Copy from the device, and wait."""
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        """Copy within the device."""
+
+    def fill(self, address: int, value: int, size: int) -> None:
+        """Set `size` bytes to `value`."""
+
+    def store(self, address: int, value: bytes) -> None:
+        """Write 1, 2, 4 or 8 bytes."""
+
+    def load(self, text: str) -> Any:
+        """The module of a text.  DriverVersionError if the driver does not know its version."""
+
+    def kernel(self, module: Any, name: str) -> Any:
+        """A kernel of a module."""
+
+    def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
+        """Start a kernel; each argument is a pointer or an i64."""
+
+    def synchronize(self) -> None:
+        """Wait for the stream.  LaunchError or DeviceLostError for what went wrong in it."""
+
+    def memory(self) -> tuple[int, int]:
+        """(free, all) bytes of the device."""
+
+
+class CapturingDriver(Driver, Protocol):
+    """A driver that makes one launch of a sequence of them (CUDA graphs)."""
+
+    def begin_capture(self) -> None:
+        """What follows is recorded, not done."""
+
+    def end_capture(self) -> Any:
+        """The graph of what was recorded."""
+
+    def launch_graph(self, graph: Any) -> None:
+        """Start all of it."""
+
+    def free_graph(self, graph: Any) -> None:
+        """Give a graph back."""
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+# CUresult, of NVIDIA's CUDA driver API: which of our errors a code is.  All others are LaunchError.
+ERROR_OF: dict[int, type[DeviceError]] = {
+    2: DeviceMemoryError, **dict.fromkeys((3, 100, 101), NoDeviceError),
+    **dict.fromkeys((34, 221), MissingDriverLibraryError),
+    **dict.fromkeys((36, 209, 222, 803, 804), DriverVersionError),
+    **dict.fromkeys((4, 46, 214, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999), DeviceLostError),
+}  # fmt: skip
+
+
+def error_of(code: int, what: str) -> DeviceError:
+    """The exception for a CUresult; `what` says what was tried and the driver's own words."""
+    return ERROR_OF.get(code, LaunchError)(f"{what} (CUresult {code}).")
+
+
+def device_name(name: str) -> str:
+    """`gpu` and `cuda` are the first GPU: `cuda0`.  Raises ValueError."""
+    stem = name.rstrip("0123456789")
+    if name in ("cpu", "sim"):
+        return name
+    if stem not in ("cuda", "gpu"):
+        raise ValueError(f"unknown device {name!r}: there are cpu, cuda (or gpu), cuda0, cuda1, ..., sim")
+    return f"cuda{int(name[len(stem) :] or 0)}"
+
+
+def open_driver(name: str, package: str) -> Driver:
+    """The driver of a device by its name (`device_name`); `package`: pycuda or ctypes, for GPUs."""
+    if name == "sim":
+        from tensordsl.runtime.driver_sim import SimDriver
+
+        return SimDriver()
+    ordinal = int(name.removeprefix("cuda"))
+    if package == "ctypes":
+        from tensordsl.runtime.driver_ctypes import CtypesDriver
+
+        return CtypesDriver(ordinal)
+    from tensordsl.runtime.driver_pycuda import PycudaDriver
+
+    return PycudaDriver(ordinal)
+
+
+def architecture(major: int, minor: int, known: Sequence[str]) -> str:
+    """The newest known architecture that a device of this compute capability runs.  DriverVersionError if none."""
+    numbers = sorted(int(target.removeprefix("sm_")) for target in known)
+    fitting = [n for n in numbers if n <= 10 * major + minor]
+    if not fitting:
+        raise DriverVersionError(
+            f"The device has compute capability {major}.{minor}; the compiler needs {numbers[0] / 10} or more."
+        )
+    return f"sm_{fitting[-1]}"

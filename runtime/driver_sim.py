@@ -1,0 +1,110 @@
+"""The simulator as a device: its memory is the host's, poisoned and between canaries; kernels run as fibres.
+
+For tests and for finding mistakes: every access through the driver is checked, and it is far slower than the CPU.
+`order` is the order of threads (`simulator.ORDERS`): results must not depend on it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.errors import DeviceMemoryError, LaunchError, MissingDriverLibraryError
+from tensordsl.runtime.driver import Bytes, DeviceInfo
+from tensordsl.runtime.simulator import CANARY, GUARD, ORDERS, POISON, SimulationError, Simulator
+
+MEMORY = 1 << 32
+
+
+class SimDriver:
+    """See `driver.Driver`."""
+
+    name, language, stream = "sim", "llvm", 0
+
+    def __init__(self, memory: int = MEMORY, multiprocessors: int = 2) -> None:
+        if not hasattr(ctypes.CDLL(None), "makecontext"):
+            raise MissingDriverLibraryError("The simulator needs fibres of the C library (glibc on Linux).")
+        self.info = DeviceInfo("simulator", "", multiprocessors, memory, 0)
+        self.order = ORDERS[0]
+        self._frames: dict[int, tuple[np.ndarray, int]] = {}  # address -> frame, size
+        self._addresses: list[int] = []
+        self._used = 0
+
+    def alloc(self, size: int) -> int:
+        if self._used + size > self.info.memory:
+            raise DeviceMemoryError(f"The simulated device has no {size} bytes left.")
+        try:
+            frame = np.full(size + 3 * CANARY, GUARD, np.uint8)
+        except MemoryError:
+            raise DeviceMemoryError(f"The host has no {size} bytes left for the simulated device.") from None
+        address = int(frame.ctypes.data) + CANARY
+        address += -address % CANARY
+        self._frames[address] = frame, size
+        insort(self._addresses, address)
+        self._used += size
+        self.view(address, size)[:] = POISON
+        return address
+
+    def free(self, address: int) -> None:
+        frame, size = self._frames[address]
+        self._check_frame(address, frame, size)
+        del self._frames[address]
+        self._addresses.remove(address)
+        self._used -= size
+
+    def check(self) -> None:
+        """SimulationError if a kernel wrote outside of a block."""
+        for address, (frame, size) in self._frames.items():
+            self._check_frame(address, frame, size)
+
+    def _check_frame(self, address: int, frame: np.ndarray, size: int) -> None:
+        first = address - int(frame.ctypes.data)
+        if (frame[:first] != GUARD).any() or (frame[first + size :] != GUARD).any():
+            raise SimulationError(f"a kernel wrote outside of a block of {size} bytes")
+
+    def view(self, address: int, size: int) -> Bytes:
+        """The bytes at an address, all of them in one block."""
+        k = bisect_right(self._addresses, address) - 1
+        frame, room = self._frames[self._addresses[k]] if k >= 0 else (np.empty(0, np.uint8), -1)
+        if k < 0 or address + size > self._addresses[k] + room:
+            raise LaunchError(f"{size} bytes at {address:#x} are not in the simulated device's memory.")
+        first = address - int(frame.ctypes.data)
+        return frame[first : first + size]
+
+    def pinned(self, size: int) -> Bytes:
+        return np.empty(size, np.uint8)
+
+    def upload(self, address: int, source: Bytes) -> None:
+        self.view(address, source.nbytes)[:] = source
+
+    def download(self, target: Bytes, address: int) -> None:
+        target[:] = self.view(address, target.nbytes)
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        self.view(target, size)[:] = self.view(source, size)
+
+    def fill(self, address: int, value: int, size: int) -> None:
+        self.view(address, size)[:] = value
+
+    def store(self, address: int, value: bytes) -> None:
+        self.view(address, len(value))[:] = np.frombuffer(value, np.uint8)
+
+    def load(self, text: str) -> Simulator:
+        return Simulator(text)
+
+    def kernel(self, module: Simulator, name: str) -> tuple[Simulator, str]:
+        return module, name
+
+    def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
+        module, name = kernel
+        module.launch(name, grid, block, arguments, self.order)
+
+    def synchronize(self) -> None:
+        pass
+
+    def memory(self) -> tuple[int, int]:
+        return self.info.memory - self._used, self.info.memory

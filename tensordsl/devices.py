@@ -1,0 +1,220 @@
+"""Functions on devices: from a `FunctionSpec` to a program whose steps are kernels of a GPU or of the simulator."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensordsl.arguments import normalise
+from tensordsl.codegen.graph_key import graph_key
+from tensordsl.link import site_of
+from tensordsl.modes import Mode
+from tensordsl.native import kernel_code, program_key
+from tensordsl.runtime.device import Device, get_device
+from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
+from tensordsl.runtime.device_plan import DeviceProgram, run_on_device
+from tensordsl.spec import FunctionSpec
+
+if TYPE_CHECKING:
+    from tensordsl.profiling import Profile
+
+__all__ = ["DeviceArray", "from_dlpack", "get_device", "link_device", "to_device"]
+
+Array = Any  # of the host or of a device
+IN_PROCESS = 256  # programs kept
+
+_programs: dict[Any, tuple[DeviceProgram, dict[int, Any], list[str]]] = {}
+_warned: set[str] = set()
+
+
+class _Failure(Exception):
+    """What a call reports: the site of the program, `codegen.abi` ERR_*, up to three numbers."""
+
+    def __init__(self, kind: int, site: int, values: tuple[int, ...]) -> None:
+        super().__init__(kind, site, values)
+        self.kind, self.site, self.values = kind, site, values
+
+
+def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Callable[[list[Array]], list[Array]]:
+    """`spec` on its device, called with exact arrays.  Raises DeviceError."""
+    device = get_device(spec.device)
+    start = time.perf_counter()
+    made, sites, on_host, phases, origin = _compiled(spec, mode, device)
+    if profile is not None:
+        profile.compiled(origin, phases, made.program, time.perf_counter() - start)
+        profile.host_steps.extend(on_host)
+    updated = {shared for shared, _ in spec.updates}
+    on_device = spec.on_device or (False,) * len(spec.outputs)
+
+    def run(arrays: list[Array]) -> list[Array]:
+        with device.lock:
+            device.check()
+            storages = [shared.on_device(device) for shared in spec.shared]
+        try:
+            values = run_on_device(made, arrays, storages, on_device, _Failure)
+        except _Failure as error:
+            failure = error
+        else:
+            for shared, storage in zip(spec.shared, storages, strict=True):
+                if shared in updated:
+                    shared.written_back(storage)
+            return [values] if spec.form == "one" else list(values)
+        return _explain(failure, sites, spec, arrays)
+
+    return run
+
+
+def _explain(failure: _Failure, sites: Mapping[int, Any], spec: FunctionSpec, arrays: Sequence[Array]) -> Any:
+    from tensordsl import debugging  # late: only for errors
+
+    site = site_of(failure, {str(k): v for k, v in sites.items()})
+    debugging.raise_site(site, failure.values, spec, [np.asarray(a) for a in arrays])
+
+
+# -- compiling -------------------------------------------------------------------------------------------------------
+def _compiled(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProgram, Any, list[str], Any, str]:
+    """The program on the device, its sites, what it does on the host, the phases of the compiler, and its origin."""
+    outputs, updates = list(spec.outputs), list(spec.updates)
+    text = graph_key(spec.inputs, spec.shared, [*outputs, *(value for _, value in updates)])
+    key = None
+    if text is not None:
+        targets = [spec.shared.index(target) for target, _ in updates]
+        single = spec.form == "one"
+        key = id(device), program_key(mode, f"{len(outputs)},{single},{targets}", text)
+        if key in _programs:
+            return *_programs[key], [], "process"
+    made, sites, on_host, phases = _compile(spec, mode, device)
+    if key is not None:
+        if len(_programs) >= IN_PROCESS:
+            _programs.pop(next(iter(_programs)))
+        _programs[key] = made, sites, on_host
+    return made, sites, on_host, phases, "compiled"
+
+
+def _compile(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProgram, Any, list[str], Any]:
+    from tensordsl.codegen import gpu_program, pipeline  # late: the compiler
+    from tensordsl.codegen.gpu_kernels import module_text
+    from tensordsl.codegen.program import walk_program
+    from tensordsl.codegen.verify_program import EFFECTS
+
+    lowered, program, trace = pipeline.make_program(
+        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True
+    )
+    steps: list[Any] = []
+    kernels: list[Any] = []
+    on_host = []
+    for plan in program.plans:
+        try:
+            step, kernel = gpu_program.gpu_step(plan), None
+        except ValueError as error:
+            step, kernel = None, _host_kernel(plan)
+            on_host.append(f"{plan.group.name}: {error}")
+        steps.append(step)
+        kernels.append(kernel)
+    modules = [k for step in steps if step is not None for k in step.kernels.kernels]
+    trace.phase("kernels")
+    text = module_text(modules) if modules else ""
+    trace.text(5, "kernels", lambda: text)
+    if text and device.driver.language == "ptx":
+        text = kernel_code(text, device.driver.info.target)
+    trace.phase("ptx")
+    loaded = {}
+    if text:
+        with device.lock:
+            module = device.driver.load(text)
+            loaded = {k.name: device.driver.kernel(module, k.name) for k in modules}
+    trace.phase("load")
+    trace.finish()
+    instructions = list(walk_program(program.code))
+    names = [type(i).__name__ for i in instructions]
+    on_host += [program.sites[i.site]["text"] for i in instructions if type(i).__name__ == "HostCall"]  # type: ignore[attr-defined]
+    on_host += ["dot"] if "Gemm" in names else []
+    _warn(device, on_host)
+    made = DeviceProgram(
+        device, program, steps, kernels, loaded, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
+        lowered.hosts, n_scalars=names.count("Slot"), may_fail=any(plan.may_fail for plan in program.plans),
+    )  # fmt: skip
+    return made, program.sites, on_host, trace.phases
+
+
+def _host_kernel(plan: Any) -> Callable[..., Any]:
+    """The plan's kernel for the CPU, as the plan runner calls it; compiled at its first use."""
+    ready: list[Any] = []
+
+    def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
+        if not ready:
+            ready.extend(_host_code(plan))
+        step, run = ready[:2]
+        return run(*step.arguments(bases, strides, extents, ints))
+
+    return kernel
+
+
+def _host_code(plan: Any) -> tuple[Any, Any, Any]:
+    from tensordsl.codegen import abi
+    from tensordsl.codegen.gpu_program import host_step
+    from tensordsl.codegen.kernels import module_text
+    from tensordsl.codegen.target import compile_object, native_width
+    from tensordsl.runtime import elf, layout, library
+    from tensordsl.runtime.plan import native_kernel
+
+    library.require("native", "nest")
+    step = host_step(plan, native_width())
+    code, [addresses] = elf.load([(compile_object(module_text([step.cpu])), list(step.cpu.symbols))])
+    nest = layout.peek(library.table() + abi.RT["run_nest"])
+    return step, native_kernel(step.cpu, addresses, nest), code
+
+
+def _warn(device: Device, on_host: Sequence[str]) -> None:
+    """Once per operation and process."""
+    for name in on_host:
+        if name not in _warned:
+            _warned.add(name)
+            warnings.warn(
+                f"device {device.name}: {name} has no kernel; it runs on the host, and its operands are copied there and "
+                "back at each call",
+                stacklevel=2,
+            )
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+def bound(spec: FunctionSpec, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Array]:
+    """The arguments of a call as exact arrays; those on the device already stay there."""
+    given = [_on_device(a, spec.device) for a in (*args, *kwargs.values())]
+    if not any(isinstance(a, DeviceArray) for a in given):
+        return list(normalise(spec.parameters, name, args, kwargs))
+    # Stand-ins of the same type are bound and checked; what needs a conversion is converted on the host.
+    standing: dict[int, DeviceArray] = {}
+    values = []
+    for a in given:
+        if isinstance(a, DeviceArray):
+            stand_in = np.lib.stride_tricks.as_strided(np.zeros((), a.dtype), a.shape, (0,) * a.ndim)
+            standing[id(stand_in)] = a
+            a = stand_in
+        values.append(a)
+    kept = list(values)  # the keys are ids: they must stay
+    exact = normalise(spec.parameters, name, tuple(kept[: len(args)]), dict(zip(kwargs, kept[len(args) :], strict=True)))
+    used = {id(x) for x in exact}
+    if set(standing) - used:
+        values = [np.asarray(a) if isinstance(a, DeviceArray) else a for a in given]
+        kwargs = dict(zip(kwargs, values[len(args) :], strict=True))
+        return list(normalise(spec.parameters, name, tuple(values[: len(args)]), kwargs))
+    return [standing.get(id(x), x) for x in exact]
+
+
+def _on_device(value: Any, name: str) -> Any:
+    """A `DeviceArray` of this device where the argument is one, or what another library has on the same GPU."""
+    if isinstance(value, np.ndarray | np.generic | list | tuple | int | float):
+        return value
+    device = get_device(name)
+    if not isinstance(value, DeviceArray):
+        if device.driver.language != "ptx" or not hasattr(type(value), "__cuda_array_interface__"):
+            return value
+        value = from_cuda_array(value, device)
+    item = value.dtype.itemsize
+    is_fit = value.device is device and not any(s % item for s in value.strides) and value.address % item == 0
+    return value if is_fit else value.get()
