@@ -314,15 +314,15 @@ class DeviceRunner(Runner):
             self.device.upload(first, rooms[first])
 
     def start_of(self, address: int) -> int:
-        """Where the storage begins that an address lies in."""
-        size = self.live.get(address)
-        if size is not None:
+        """Where the storage begins that an address lies in; itself where it lies in none: a slice without elements may
+        begin anywhere."""
+        if address in self.live:
             return address
-        return next(first for first, size in self.live.items() if first <= address < first + max(size, 1))
+        return next((first for first, size in self.live.items() if first <= address < first + size), address)
 
     def fetch(self, first: int) -> np.ndarray:
         """Aligned host memory with what stands at `first`."""
-        size = self.live[first]
+        size = self.live.get(first, 0)
         room = np.empty(size + 64, np.uint8)
         start = -room.ctypes.data % 64
         if size:
