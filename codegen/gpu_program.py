@@ -17,9 +17,10 @@ from tensordsl.codegen.gpu_schedule import plan as plan_gpu
 from tensordsl.codegen.group import Buffer, Group, buffers
 from tensordsl.codegen.kernels import plan as plan_cpu
 from tensordsl.codegen.program import LaunchPlan
-from tensordsl.codegen.ptx import check_intrinsics
+from tensordsl.codegen.ptx import NEEDS_LLVM, TARGETS, check_intrinsics
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 from tensordsl.codegen.schedule import schedule
+from tensordsl.errors import DriverVersionError
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 
@@ -127,3 +128,19 @@ def host_step(plan: LaunchPlan, vector_bytes: int) -> HostStep:
     """The plan of a group for the CPU."""
     chosen = schedule(plan.group, vector_bytes=vector_bytes)
     return HostStep(plan, plan_cpu(plan.group, chosen, plan.symbols[0]))
+
+
+def architecture(capability: tuple[int, int]) -> str:
+    """The newest target that a device of this compute capability runs and our LLVM knows.  DriverVersionError if none.
+
+    >>> architecture((8, 6)), architecture((9, 0)), architecture((12, 0))
+    ('sm_86', 'sm_90', 'sm_120')
+    """
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+    version, number = llvm.llvm_version_info[0], 10 * capability[0] + capability[1]
+    known = {int(target.removeprefix("sm_")): NEEDS_LLVM.get(target, 0) for target in TARGETS}
+    fitting = [n for n, needs in known.items() if n <= number and needs <= version]
+    if not fitting:
+        raise DriverVersionError(f"The device is sm_{number}, and PTX is made for sm_{min(known)} or more.")
+    return f"sm_{max(fitting)}"

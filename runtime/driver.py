@@ -27,11 +27,11 @@ Bytes = np.ndarray  # of uint8, C-contiguous
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """name: the card's; target: its architecture, a key of `codegen.ptx.TARGETS`, "" for the simulator; memory: bytes;
-    version: of CUDA that the driver knows, 12040 for 12.4."""
+    """name: the card's; capability: its compute capability, (9, 0) for sm_90; memory: bytes; version: of CUDA that the
+    driver knows, 12040 for 12.4."""
 
     name: str
-    target: str
+    capability: tuple[int, int]
     multiprocessors: int
     memory: int
     version: int
@@ -143,14 +143,3 @@ def open_driver(name: str, package: str) -> Driver:
     from tensordsl.runtime.driver_pycuda import PycudaDriver
 
     return PycudaDriver(ordinal)
-
-
-def architecture(major: int, minor: int, known: Sequence[str]) -> str:
-    """The newest known architecture that a device of this compute capability runs.  DriverVersionError if none."""
-    numbers = sorted(int(target.removeprefix("sm_")) for target in known)
-    fitting = [n for n in numbers if n <= 10 * major + minor]
-    if not fitting:
-        raise DriverVersionError(
-            f"The device has compute capability {major}.{minor}; the compiler needs {numbers[0] / 10} or more."
-        )
-    return f"sm_{fitting[-1]}"

@@ -28,7 +28,7 @@ class SimDriver:
     def __init__(self, memory: int = MEMORY, multiprocessors: int = 2) -> None:
         if not hasattr(ctypes.CDLL(None), "makecontext"):
             raise MissingDriverLibraryError("The simulator needs fibres of the C library (glibc on Linux).")
-        self.info = DeviceInfo("simulator", "", multiprocessors, memory, 0)
+        self.info = DeviceInfo("simulator", (0, 0), multiprocessors, memory, 0)
         self.order = ORDERS[0]
         self._frames: dict[int, tuple[np.ndarray, int]] = {}  # address -> frame, size
         self._addresses: list[int] = []

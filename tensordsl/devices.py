@@ -120,7 +120,7 @@ def _compile(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProg
     text = module_text(modules) if modules else ""
     trace.text(5, "kernels", lambda: text)
     if text and device.driver.language == "ptx":
-        text = kernel_code(text, device.driver.info.target)
+        text = kernel_code(text, gpu_program.architecture(device.driver.info.capability))
     trace.phase("ptx")
     loaded = {}
     if text:

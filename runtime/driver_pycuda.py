@@ -1,0 +1,146 @@
+"""The driver through pycuda (documen.tician.de/pycuda), the default for GPUs.
+
+The device's primary context is used, which cupy, torch and jax share; it is current only while we call the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.errors import (
+    DeviceError,
+    DeviceLostError,
+    DeviceMemoryError,
+    DriverVersionError,
+    LaunchError,
+    MissingDriverLibraryError,
+    MissingDriverPackageError,
+    NoDeviceError,
+)
+from tensordsl.runtime.driver import Bytes, DeviceInfo
+
+# What the driver's own words mean: pycuda's exceptions have no codes.
+WORDS: tuple[tuple[str, type[DeviceError]], ...] = (
+    ("out of memory", DeviceMemoryError),
+    ("unsupported toolchain", DriverVersionError), ("no kernel image", DriverVersionError),
+    ("insufficient", DriverVersionError), ("unsupported ptx", DriverVersionError),
+    ("no cuda-capable device", NoDeviceError), ("invalid device", NoDeviceError), ("not initialized", NoDeviceError),
+    ("illegal", DeviceLostError), ("unspecified launch failure", DeviceLostError), ("launch failed", DeviceLostError),
+    ("misaligned", DeviceLostError), ("launch timed out", DeviceLostError), ("deinitialized", DeviceLostError),
+    ("context is destroyed", DeviceLostError), ("unknown error", DeviceLostError), ("uncorrectable", DeviceLostError),
+    ("busy or unavailable", DeviceLostError),
+)  # fmt: skip
+
+
+def load_pycuda() -> Any:
+    """The module `pycuda.driver`.  Raises MissingDriverPackageError, MissingDriverLibraryError."""
+    try:
+        import pycuda.driver as cuda  # type: ignore[import-not-found,import-untyped,unused-ignore]  # an extra
+    except ModuleNotFoundError as error:
+        raise MissingDriverPackageError(f"pycuda is not installed ({error}).") from error
+    except ImportError as error:
+        if "libcuda" in str(error):
+            raise MissingDriverLibraryError(f"pycuda finds no driver of NVIDIA ({error}).") from error
+        raise MissingDriverPackageError(f"pycuda was built for another machine ({error}).") from error
+    return cuda
+
+
+class PycudaDriver:
+    """See `driver.Driver`.  `cuda`: another module than `pycuda.driver`, for tests."""
+
+    language = "ptx"
+
+    def __init__(self, ordinal: int = 0, cuda: Any = None) -> None:
+        self.name = f"cuda{ordinal}"
+        self._cuda = load_pycuda() if cuda is None else cuda
+        self._error = self._cuda.Error
+        self._checked(self._cuda.init)
+        count = self._checked(self._cuda.Device.count)
+        if ordinal >= count:
+            raise NoDeviceError(f"There is no {self.name}: the driver sees {count} devices.")
+        device = self._checked(self._cuda.Device, ordinal)
+        self._context = self._checked(device.retain_primary_context)
+        self.info = DeviceInfo(
+            device.name(), tuple(device.compute_capability()), device.get_attribute(
+                self._cuda.device_attribute.MULTIPROCESSOR_COUNT
+            ), device.total_memory(), self._cuda.get_driver_version(),
+        )  # fmt: skip
+        self._stream = self._run(self._cuda.Stream)
+        self.stream = int(self._stream.handle)
+        self._blocks: dict[int, Any] = {}
+
+    def _checked(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        try:
+            return call(*arguments, **more)
+        except self._error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> DeviceError:
+        text = str(error).lower()
+        if isinstance(error, self._cuda.MemoryError):
+            return DeviceMemoryError(f"{error}.")
+        if isinstance(error, self._cuda.LaunchError):
+            return DeviceLostError(f"{error}.")
+        return next((kind for words, kind in WORDS if words in text), LaunchError)(f"{error}.")
+
+    def _run(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """A call in our context; the thread's own is current again afterwards."""
+        self._checked(self._context.push)
+        try:
+            return self._checked(call, *arguments, **more)
+        finally:
+            self._cuda.Context.pop()
+
+    # -- memory
+    def alloc(self, size: int) -> int:
+        block = self._run(self._cuda.mem_alloc, size)
+        self._blocks[int(block)] = block
+        return int(block)
+
+    def free(self, address: int) -> None:
+        self._run(self._blocks.pop(address).free)
+
+    def pinned(self, size: int) -> Bytes:
+        import numpy as np
+
+        result: Bytes = self._run(self._cuda.pagelocked_empty, size, np.uint8)
+        return result
+
+    def upload(self, address: int, source: Bytes) -> None:
+        self._run(self._cuda.memcpy_htod_async, address, source, self._stream)
+
+    def download(self, target: Bytes, address: int) -> None:
+        self._run(self._cuda.memcpy_dtoh_async, target, address, self._stream)
+        self.synchronize()
+
+    def copy(self, target: int, source: int, size: int) -> None:
+        self._run(self._cuda.memcpy_dtod_async, target, source, size, self._stream)
+
+    def fill(self, address: int, value: int, size: int) -> None:
+        self._run(self._cuda.memset_d8_async, address, value, size, self._stream)
+
+    def store(self, address: int, value: bytes) -> None:
+        name = {1: "memset_d8_async", 2: "memset_d16_async"}.get(len(value), "memset_d32_async")
+        for k in range(0, len(value), 4):
+            word = int.from_bytes(value[k : k + 4], "little")
+            self._run(getattr(self._cuda, name), address + k, word, 1, self._stream)
+
+    def memory(self) -> tuple[int, int]:
+        free, total = self._run(self._cuda.mem_get_info)
+        return int(free), int(total)
+
+    # -- kernels
+    def load(self, text: str) -> Any:
+        return self._run(self._cuda.module_from_buffer, text.encode() + b"\0")
+
+    def kernel(self, module: Any, name: str) -> Any:
+        return self._run(module.get_function, name)
+
+    def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
+        # "q": pointers and i64 alike are 8 bytes, and strides may be negative
+        self._run(kernel.prepare, "q" * len(arguments))
+        self._run(kernel.prepared_async_call, (grid, 1), (block, 1, 1), self._stream, *arguments)
+
+    def synchronize(self) -> None:
+        self._run(self._stream.synchronize)

@@ -1,0 +1,325 @@
+"""Stand-ins for NVIDIA's driver library and for pycuda: memory and kernels are the simulator's, every call is noted.
+
+`refuse(n, code)` makes the n-th call from now on fail.  Modules are LLVM text, not PTX: `compiled_as_llvm`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensordsl.errors import DeviceMemoryError
+from tensordsl.runtime.device import use_driver
+from tensordsl.runtime.driver import Driver
+from tensordsl.runtime.driver_ctypes import FUNCTIONS
+from tensordsl.runtime.driver_sim import SimDriver
+from tensordsl.runtime.simulator import Simulator
+
+WORDS = {2: b"out of memory", 100: b"no CUDA-capable device is detected", 222: b"the provided PTX was compiled with an "
+         b"unsupported toolchain.", 700: b"an illegal memory access was encountered", 1: b"invalid argument"}  # fmt: skip
+
+
+@contextmanager
+def device(driver: Driver) -> Iterator[Driver]:
+    """`driver` is what its name means."""
+    undo = use_driver(driver)
+    try:
+        yield driver
+    finally:
+        undo()
+
+
+def compiled_as_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensordsl.devices
+
+    monkeypatch.setattr(tensordsl.devices, "kernel_code", lambda text, target: text)
+
+
+class Refusal(Exception):
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+class _Core:
+    """The machine behind both."""
+
+    def __init__(self) -> None:
+        self.sim = SimDriver()
+        self.calls: list[str] = []
+        self.countdown, self.code = -1, 0
+        self.kept: list[Any] = []  # objects by their handle - 1
+        self.recording: list[Callable[[], None]] | None = None
+        self.depth = 0
+
+    def refuse(self, n: int, code: int) -> None:
+        self.countdown, self.code = n, code
+
+    def note(self, name: str) -> None:
+        self.calls.append(name)
+        if self.countdown == 0:
+            self.countdown = -1
+            raise Refusal(self.code)
+        self.countdown -= self.countdown > 0
+
+    def keep(self, thing: Any) -> int:
+        self.kept.append(thing)
+        return len(self.kept)
+
+    def now(self, work: Callable[[], None]) -> None:
+        """Done now, or recorded."""
+        if self.recording is not None:
+            self.recording.append(work)
+        else:
+            work()
+
+
+def _put(address: int, value: int, kind: Any = ctypes.c_uint64) -> None:
+    kind.from_address(address).value = value
+
+
+def _host(address: int, size: int) -> np.ndarray:
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+
+
+class FakeLibrary(_Core):
+    """libcuda.so.1: attributes are functions that take ctypes' arguments and give a CUresult."""
+
+    devices = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in FUNCTIONS:
+            setattr(self, name, self._function(name))
+
+    def _function(self, name: str) -> Any:
+        act = getattr(self, "do_" + name.removesuffix("_v2"), None)
+
+        def function(*arguments: Any) -> int:
+            assert len(arguments) == len(FUNCTIONS[name]), (name, arguments)
+            try:
+                if name != "cuGetErrorString":
+                    self.note(name)
+                if act is not None:
+                    act(*arguments)
+            except Refusal as error:
+                return error.code
+            except DeviceMemoryError:
+                return 2
+            return 0
+
+        return function
+
+    def do_cuGetErrorString(self, code: int, place: int) -> None:
+        text = ctypes.create_string_buffer(WORDS.get(code, b"some error"))
+        self.kept.append(text)
+        _put(place, ctypes.addressof(text))
+
+    def do_cuDriverGetVersion(self, place: int) -> None:
+        _put(place, 12040, ctypes.c_int)
+
+    def do_cuDeviceGetCount(self, place: int) -> None:
+        _put(place, self.devices, ctypes.c_int)
+
+    def do_cuDeviceGet(self, place: int, ordinal: int) -> None:
+        _put(place, ordinal, ctypes.c_int)
+
+    def do_cuDeviceGetName(self, place: int, size: int, device: int) -> None:
+        ctypes.memmove(place, b"Fake GPU\0", 9)
+
+    def do_cuDeviceGetAttribute(self, place: int, what: int, device: int) -> None:
+        _put(place, {75: 8, 76: 0, 16: 4}[what], ctypes.c_int)
+
+    def do_cuDeviceTotalMem(self, place: int, device: int) -> None:
+        _put(place, 1 << 32)
+
+    def do_cuDevicePrimaryCtxRetain(self, place: int, device: int) -> None:
+        _put(place, 77)
+
+    def do_cuCtxPushCurrent(self, context: int) -> None:
+        self.depth += 1
+
+    def do_cuCtxPopCurrent(self, place: int) -> None:
+        self.depth -= 1
+
+    def do_cuStreamCreate(self, place: int, flags: int) -> None:
+        _put(place, 55)
+
+    def do_cuMemAlloc(self, place: int, size: int) -> None:
+        _put(place, self.sim.alloc(size))
+
+    def do_cuMemFree(self, address: int) -> None:
+        self.sim.free(address)
+
+    def do_cuMemAllocHost(self, place: int, size: int) -> None:
+        room = np.empty(size, np.uint8)
+        self.kept.append(room)
+        _put(place, room.ctypes.data)
+
+    def do_cuMemGetInfo(self, free: int, total: int) -> None:
+        for place, value in zip((free, total), self.sim.memory(), strict=True):
+            _put(place, value)
+
+    def do_cuMemcpyHtoDAsync(self, target: int, source: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.upload(target, _host(source, size)))
+
+    def do_cuMemcpyDtoHAsync(self, target: int, source: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.download(_host(target, size), source))
+
+    def do_cuMemcpyDtoDAsync(self, target: int, source: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.copy(target, source, size))
+
+    def do_cuMemsetD8Async(self, target: int, value: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.fill(target, value, size))
+
+    def do_cuMemsetD16Async(self, target: int, value: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.store(target, value.to_bytes(2, "little") * size))
+
+    def do_cuMemsetD32Async(self, target: int, value: int, size: int, stream: int) -> None:
+        self.now(lambda: self.sim.store(target, value.to_bytes(4, "little") * size))
+
+    def do_cuModuleLoadDataEx(self, place: int, code: bytes, n: int, keys: int, values: int) -> None:
+        assert code.endswith(b"\0")
+        _put(place, self.keep(Simulator(code[:-1].decode())))
+
+    def do_cuModuleGetFunction(self, place: int, module: int, name: bytes) -> None:
+        _put(place, self.keep((self.kept[module - 1], name.decode())))
+
+    def do_cuLaunchKernel(self, kernel: int, *rest: Any) -> None:
+        grid, gy, gz, block, by, bz, shared, stream, places, extra = rest
+        assert (gy, gz, by, bz, shared, extra) == (1, 1, 1, 1, 0, None)
+        module, name = self.kept[kernel - 1]
+        pointers = (ctypes.c_void_p * module.kernels[name]).from_address(places)
+        arguments = [ctypes.c_int64.from_address(p).value for p in pointers]
+        self.now(lambda: module.launch(name, grid, block, arguments))
+
+    def do_cuStreamBeginCapture(self, stream: int, mode: int) -> None:
+        self.recording = []
+
+    def do_cuStreamEndCapture(self, stream: int, place: int) -> None:
+        _put(place, self.keep(self.recording))
+        self.recording = None
+
+    def do_cuGraphInstantiateWithFlags(self, place: int, graph: int, flags: int) -> None:
+        _put(place, graph)
+
+    def do_cuGraphLaunch(self, graph: int, stream: int) -> None:
+        for work in self.kept[graph - 1]:
+            work()
+
+
+class FakePycuda(_Core):
+    """The module `pycuda.driver`."""
+
+    class Error(Exception):
+        pass
+
+    class MemoryError(Error):
+        pass
+
+    class LaunchError(Error):
+        pass
+
+    device_attribute = SimpleNamespace(MULTIPROCESSOR_COUNT=16)
+
+    def __init__(self) -> None:
+        super().__init__()
+        core = self
+        context = SimpleNamespace(push=lambda: core.push())
+        self.Context = SimpleNamespace(pop=lambda: core.pop())
+        device = SimpleNamespace(
+            name=lambda: "Fake GPU", compute_capability=lambda: (9, 0), get_attribute=lambda what: 4,
+            total_memory=lambda: 1 << 32, retain_primary_context=self._call("retain", lambda: context),
+        )  # fmt: skip
+
+        class Device:
+            count = staticmethod(self._call("count", lambda: 2))
+
+            def __new__(cls, ordinal: int) -> Any:
+                return device
+
+        self.Device = Device
+        self.init = self._call("init", lambda: None)
+        self.get_driver_version = lambda: 13000
+        self.Stream = self._call(
+            "Stream", lambda: SimpleNamespace(handle=55, synchronize=self._call("synchronize", lambda: None))
+        )
+        self.mem_alloc = self._call("mem_alloc", self._alloc)
+        self.pagelocked_empty = self._call("pagelocked_empty", np.empty)
+        self.memcpy_htod_async = self._call("htod", lambda a, source, s: self.sim.upload(a, source))
+        self.memcpy_dtoh_async = self._call("dtoh", lambda target, a, s: self.sim.download(target, a))
+        self.memcpy_dtod_async = self._call("dtod", lambda t, a, n, s: self.sim.copy(t, a, n))
+        self.memset_d8_async = self._call("d8", lambda a, x, n, s: self.sim.fill(a, x, n))
+        self.memset_d16_async = self._call("d16", lambda a, x, n, s: self.sim.store(a, x.to_bytes(2, "little") * n))
+        self.memset_d32_async = self._call("d32", lambda a, x, n, s: self.sim.store(a, x.to_bytes(4, "little") * n))
+        self.mem_get_info = self._call("mem_get_info", self.sim.memory)
+        self.module_from_buffer = self._call("load", self._load)
+
+    def push(self) -> None:
+        self.depth += 1
+
+    def pop(self) -> None:
+        self.depth -= 1
+
+    def _call(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            try:
+                self.note(name)
+                return act(*arguments)
+            except Refusal as error:
+                kind = self.MemoryError if error.code == 2 else self.Error
+                raise kind(f"{name} failed: {WORDS[error.code].decode()}") from None
+            except DeviceMemoryError:
+                raise self.MemoryError(f"{name} failed: out of memory") from None
+
+        return call
+
+    def _alloc(self, size: int) -> Any:
+        address = self.sim.alloc(size)
+
+        class Block:
+            free = staticmethod(self._call("free", lambda: self.sim.free(address)))
+
+            def __int__(self) -> int:
+                return address
+
+        return Block()
+
+    def _load(self, code: bytes) -> Any:
+        module = Simulator(code[:-1].decode())
+
+        def get_function(name: str) -> Any:
+            def launch(grid: Any, block: Any, stream: Any, *arguments: int) -> None:
+                module.launch(name, grid[0], block[0], arguments)
+
+            prepare = self._call("prepare", lambda kinds: kinds)
+            return SimpleNamespace(prepare=prepare, prepared_async_call=self._call("launch", launch))
+
+        return SimpleNamespace(get_function=self._call("get_function", get_function))
+
+
+class FaultyDriver(SimDriver):
+    """The simulator, of which call number `fails` (from 0) raises `error`; `count` says how many there were."""
+
+    METHODS = ("alloc", "free", "pinned", "upload", "download", "copy", "fill", "store", "launch", "synchronize")
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.count, self.fails = 0, -1
+        self.error: Callable[[], Exception] = lambda: RuntimeError("injected")
+        for name in self.METHODS:
+            setattr(self, name, self._counted(getattr(self, name)))
+
+    def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            number, self.count = self.count, self.count + 1
+            if number == self.fails:
+                raise self.error()
+            return method(*arguments)
+
+        return call
