@@ -60,8 +60,13 @@ class GpuStep:
         return [self._size(b, lengths) for b in self.kernels.temporaries]
 
     def launches(
-        self, addresses: Sequence[int], strides: Sequence[Sequence[int]], lengths: dict[Any, int],
-        temporaries: Sequence[int], status: int, multiprocessors: int,
+        self,
+        addresses: Sequence[int],
+        strides: Sequence[Sequence[int]],
+        lengths: dict[Any, int],
+        temporaries: Sequence[int],
+        status: int,
+        multiprocessors: int,
     ) -> list[Launched] | None:
         """The launches, in order; `strides` in bytes.  None: an index has nothing to point to."""  # fmt: skip
         if gpu_launch.reads_nothing(self.kernels, lengths):

@@ -28,8 +28,8 @@ def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> Strides:
 class DeviceArray:
     """An array in a device's memory.
 
-    It has `shape`, `dtype`, `ndim`, `size`, `nbytes`, `strides` (bytes) and `device`; `np.asarray(x)` and `x.get()` copy
-    it to the host.  CUDA's array interface and DLPack hand it to cupy, torch, jax and numba without a copy (on the
+    It has `shape`, `dtype`, `ndim`, `size`, `nbytes`, `strides` (bytes) and `device`; `np.asarray(x)` and `x.get()`
+    copy it to the host.  CUDA's array interface and DLPack hand it to cupy, torch, jax and numba without a copy (on the
     simulator, whose memory is the host's, DLPack hands it to NumPy).  Functions take it as an argument where it is on
     their device and has the input's dtype.  `owner` is what keeps the memory alive.
     """
@@ -37,7 +37,13 @@ class DeviceArray:
     __slots__ = ("device", "address", "shape", "dtype", "strides", "owner", "__weakref__")
 
     def __init__(
-        self, device: Device, address: int, shape: tuple[int, ...], dtype: Any, owner: Any, strides: Strides | None = None
+        self,
+        device: Device,
+        address: int,
+        shape: tuple[int, ...],
+        dtype: Any,
+        owner: Any,
+        strides: Strides | None = None,
     ) -> None:
         self.device, self.address, self.shape, self.dtype = device, address, tuple(shape), np.dtype(dtype)
         self.owner = owner
@@ -56,15 +62,13 @@ class DeviceArray:
 
     @property
     def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
+        return self.size * int(self.dtype.itemsize)
 
     @property
     def is_contiguous(self) -> bool:
         """Whether it is in C order without gaps."""
         wanted = contiguous_strides(self.shape, self.dtype.itemsize)
-        return self.size == 0 or all(
-            n == 1 or s == w for n, s, w in zip(self.shape, self.strides, wanted, strict=True)
-        )
+        return self.size == 0 or all(n == 1 or s == w for n, s, w in zip(self.shape, self.strides, wanted, strict=True))
 
     def span(self) -> tuple[int, int]:
         """(first, behind the last) address of its elements."""
@@ -117,7 +121,8 @@ class DeviceArray:
             raise AttributeError("the simulator's memory is the host's: use DLPack or np.asarray")
         strides = None if self.is_contiguous else self.strides
         return {
-            "version": 3, "shape": self.shape, "typestr": self.dtype.str, "data": (self.address if self.size else 0, False),
+            "version": 3, "shape": self.shape, "typestr": self.dtype.str,
+            "data": (self.address if self.size else 0, False),
             "strides": strides, "stream": self.device.driver.stream or None,
         }  # fmt: skip
 
@@ -127,7 +132,7 @@ class DeviceArray:
         return device_of(self.device)
 
     def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
-        """A capsule of the array; all work on it is done.  BufferError for another device, or where a copy is wanted."""
+        """A capsule of the array; all work on it is done.  Raises BufferError if another device is wanted."""
         from tensordsl.runtime.dlpack import export
 
         wanted = options.get("dl_device")
@@ -158,8 +163,8 @@ def to_device(value: Any, device: Device | str) -> DeviceArray:
 def from_dlpack(value: Any, device: Device | str) -> DeviceArray:
     """The array of another library, without a copy: on a GPU one of CUDA memory, on the simulator one of the host's.
 
-    value: an object with `__dlpack__`; it must not be written to while the result is used by a call.  Raises BufferError
-    for memory of another device, TypeError for a dtype that there is not.
+    value: an object with `__dlpack__`; it must not be written to while a call uses the result.  Raises BufferError for
+    memory of another device, TypeError for a dtype that there is not.
     """
     from tensordsl.runtime.dlpack import imported
 

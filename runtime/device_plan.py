@@ -38,7 +38,7 @@ SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "
 class DeviceProgram:
     """A program made for a device.
 
-    steps: per plan what gives its launches (`codegen.gpu_program.GpuStep`), or None: `kernels` has a kernel of the host.
+    steps: per plan what gives its launches (`codegen.gpu_program.GpuStep`), or None: `kernels` has one of the host.
     loaded: kernels on the device, by name.  touched(instruction): the pointers that it reads and those it writes.
     """
 
@@ -156,13 +156,13 @@ class DeviceRunner(Runner):
     def data(self, i: p.Data) -> None:
         found = self.source(i.src)
         if isinstance(found, _Given) and found.block is None:
-            array = np.ascontiguousarray(found.array)
-            found.block = self.take(array.nbytes)
+            packed = np.ascontiguousarray(found.array).reshape(found.shape)
+            found.block = self.take(packed.nbytes)
             found.address = found.block.address
-            self.device.upload(found.address, array)
-            self.known[found.address] = array
+            self.device.upload(found.address, packed)
+            self.known[found.address] = packed
         self.values[i.dst] = found.address
-        array = found.array if isinstance(found, _Given) else found
+        array: Any = found.array if isinstance(found, _Given) else found
         first, end = array.span() if isinstance(array, DeviceArray) else (found.address, found.address + array.nbytes)
         self.live[first] = end - first
 
@@ -285,7 +285,8 @@ class DeviceRunner(Runner):
 
     def gemm(self, i: p.Gemm) -> None:
         if self.made.gemm is None or not self.made.gemm(self, i):
-            self.on_host(i)
+            with np.errstate(all="ignore"):
+                self.on_host(i)
 
     def copy(self, i: p.Copy) -> None:
         if n := self.values[i.bytes]:

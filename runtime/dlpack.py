@@ -42,16 +42,17 @@ _rename = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_char_p)(("P
 _exported: dict[int, tuple[Any, ...]] = {}  # address of a tensor that somebody holds -> what keeps it alive
 
 
-@_Deleter
-def _delete(managed: Any) -> None:
+def _delete_tensor(managed: Any) -> None:
     _exported.pop(ctypes.addressof(managed.contents), None)
 
 
-@_Destructor
-def _destroy(capsule: int) -> None:
+def _destroy_capsule(capsule: int) -> None:
     """A capsule that nobody took."""
     if _is_valid(capsule, NAME):
         _exported.pop(_get(capsule, NAME), None)
+
+
+_delete, _destroy = _Deleter(_delete_tensor), _Destructor(_destroy_capsule)
 
 
 def device_of(device: Device) -> tuple[int, int]:
@@ -111,4 +112,7 @@ def imported(value: Any, device: Device) -> DeviceArray:
     strides = None
     if tensor.strides:
         strides = tuple(tensor.strides[d] * dtype.itemsize for d in range(tensor.ndim))
-    return DeviceArray(device, (tensor.data or 0) + tensor.byte_offset, shape, dtype, owner, strides)
+    array = DeviceArray(device, (tensor.data or 0) + tensor.byte_offset, shape, dtype, owner, strides)
+    if kind == CPU:
+        device.driver.lend(*array.span(), owner)  # type: ignore[attr-defined]  # the simulator's
+    return array

@@ -1,4 +1,4 @@
-"""What a device can do, as one small protocol; `open_driver` finds who does it: pycuda, NVIDIA's library, the simulator.
+"""What a device can do, as one small protocol, and who does it: pycuda, NVIDIA's library, or the simulator.
 
 All work goes to one stream in order.  `upload`, `copy`, `fill`, `store` and `launch` may return before it is done;
 `download` and `synchronize` return when everything before them is.  Nothing here is loaded before it is asked for.

@@ -7,6 +7,7 @@ For tests and for finding mistakes: every access through the driver is checked, 
 from __future__ import annotations
 
 import ctypes
+import weakref
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +34,7 @@ class SimDriver:
         self._frames: dict[int, tuple[np.ndarray, int]] = {}  # address -> frame, size
         self._addresses: list[int] = []
         self._used = 0
+        self._lent: dict[int, tuple[int, int]] = {}
 
     def alloc(self, size: int) -> int:
         if self._used + size > self.info.memory:
@@ -68,12 +70,19 @@ class SimDriver:
 
     def view(self, address: int, size: int) -> Bytes:
         """The bytes at an address, all of them in one block."""
+        if any(first <= address and address + size <= end for first, end in self._lent.values()):
+            return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
         k = bisect_right(self._addresses, address) - 1
         frame, room = self._frames[self._addresses[k]] if k >= 0 else (np.empty(0, np.uint8), -1)
         if k < 0 or address + size > self._addresses[k] + room:
             raise LaunchError(f"{size} bytes at {address:#x} are not in the simulated device's memory.")
         first = address - int(frame.ctypes.data)
         return frame[first : first + size]
+
+    def lend(self, first: int, end: int, owner: Any) -> None:
+        """Memory of the host is the device's too, as long as `owner` lives."""
+        self._lent[id(owner)] = first, end
+        weakref.finalize(owner, self._lent.pop, id(owner), None)
 
     def pinned(self, size: int) -> Bytes:
         return np.empty(size, np.uint8)

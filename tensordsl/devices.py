@@ -48,14 +48,14 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
         profile.compiled(origin, phases, made.program, time.perf_counter() - start)
         profile.host_steps.extend(on_host)
     updated = {shared for shared, _ in spec.updates}
-    on_device = spec.on_device or (False,) * len(spec.outputs)
+    stays = (*spec.on_device, *(False for _ in made.program.outputs))  # a mode may have added outputs
 
     def run(arrays: list[Array]) -> list[Array]:
         with device.lock:
             device.check()
             storages = [shared.on_device(device) for shared in spec.shared]
         try:
-            values = run_on_device(made, arrays, storages, on_device, _Failure)
+            values = run_on_device(made, arrays, storages, stays, _Failure)
         except _Failure as error:
             failure = error
         else:
@@ -63,16 +63,20 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
                 if shared in updated:
                     shared.written_back(storage)
             return [values] if spec.form == "one" else list(values)
-        return _explain(failure, sites, spec, arrays)
+        raise _explained(failure, sites, spec, arrays)
 
     return run
 
 
-def _explain(failure: _Failure, sites: Mapping[int, Any], spec: FunctionSpec, arrays: Sequence[Array]) -> Any:
+def _explained(
+    failure: _Failure, sites: Mapping[int, Any], spec: FunctionSpec, arrays: Sequence[Array]
+) -> AssertionError:
+    """Raises the error in the user's words."""
     from tensordsl import debugging  # late: only for errors
 
     site = site_of(failure, {str(k): v for k, v in sites.items()})
     debugging.raise_site(site, failure.values, spec, [np.asarray(a) for a in arrays])
+    return AssertionError("raise_site raises")
 
 
 # -- compiling -------------------------------------------------------------------------------------------------------
@@ -175,8 +179,8 @@ def _warn(device: Device, on_host: Sequence[str]) -> None:
         if name not in _warned:
             _warned.add(name)
             warnings.warn(
-                f"device {device.name}: {name} has no kernel; it runs on the host, and its operands are copied there and "
-                "back at each call",
+                f"device {device.name}: {name} has no kernel; it runs on the host, and its operands are copied there "
+                "and back at each call",
                 stacklevel=2,
             )
 
@@ -197,7 +201,9 @@ def bound(spec: FunctionSpec, name: str, args: tuple[Any, ...], kwargs: Mapping[
             a = stand_in
         values.append(a)
     kept = list(values)  # the keys are ids: they must stay
-    exact = normalise(spec.parameters, name, tuple(kept[: len(args)]), dict(zip(kwargs, kept[len(args) :], strict=True)))
+    exact = normalise(
+        spec.parameters, name, tuple(kept[: len(args)]), dict(zip(kwargs, kept[len(args) :], strict=True))
+    )
     used = {id(x) for x in exact}
     if set(standing) - used:
         values = [np.asarray(a) if isinstance(a, DeviceArray) else a for a in given]

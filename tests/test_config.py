@@ -23,7 +23,8 @@ def test_the_defaults() -> None:
     [
         ("floatX", "float8", r'Invalid value \("float8"\) for configuration variable "floatX". Valid options are \('),
         ("floatX", None, r'Invalid value \("None"\)'),
-        ("device", "cuda9", r'"device"\. Valid options are \(\'cpu\',\)'),
+        ("device", "tpu", r'"device"\. Valid options are \(\'cpu\', \'cuda\', \'gpu\', \'sim\'\)'),
+        ("device", "sim1", r'"device"\. Valid options are'),
         ("mode", "SLOW", '"mode"'),
         ("compute_test_value", True, '"compute_test_value"'),
         ("num_threads", 0, "integers of at least 1"),
@@ -37,6 +38,12 @@ def test_a_wrong_value_is_refused_with_the_valid_ones(name: str, value: object, 
     with pytest.raises(ValueError, match=message):
         setattr(config, name, value)
     assert getattr(config, name) == before
+
+
+@pytest.mark.parametrize("name", ["cuda", "gpu", "cuda0", "cuda12", "gpu1", "sim", "cpu"])
+def test_devices_may_have_a_number(name: str) -> None:
+    with config.change_flags(device=name):
+        assert config.device == name
 
 
 def test_an_unknown_option_is_an_attribute_error() -> None:

@@ -1,8 +1,9 @@
-"""The groups, references and inputs are those of the CPU's kernels."""
+"""The groups, references, inputs and random functions are those of the CPU's tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "codegen"))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "codegen"), str(TESTS / "property")]
