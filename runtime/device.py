@@ -25,6 +25,7 @@ class Device:
         self.lock = threading.RLock()
         self.hoards: weakref.WeakSet[Any] = weakref.WeakSet()  # objects with `release()`: what they keep, they can miss
         self.pool = Pool(driver, self._release)
+        self.kernels: dict[Any, Any] = {}  # what has been loaded for all functions
         self._staging: dict[int, list[Bytes]] = {}
         self._lent: list[Bytes] = []
         self._process = os.getpid()

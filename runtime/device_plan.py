@@ -49,7 +49,7 @@ class DeviceProgram:
     loaded: dict[str, Any]
     touched: Callable[[Instr], tuple[Sequence[str], Sequence[str]]]
     hosts: Sequence[Callable[..., Any]] = ()
-    gemm: Any = None  # (runner, instruction) -> whether it was done on the device
+    gemm: Callable[[DeviceRunner, Instr], None] | None = None
     constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
     launches: dict[Any, Any] = field(default_factory=dict)
     n_scalars: int = 0
@@ -284,9 +284,8 @@ class DeviceRunner(Runner):
         return self.flags + 8 * len(self.pending)
 
     def gemm(self, i: p.Gemm) -> None:
-        if self.made.gemm is None or not self.made.gemm(self, i):
-            with np.errstate(all="ignore"):
-                self.on_host(i)
+        assert self.made.gemm is not None
+        self.made.gemm(self, i)
 
     def copy(self, i: p.Copy) -> None:
         if n := self.values[i.bytes]:

@@ -7,6 +7,8 @@ For tests and for finding mistakes: every access through the driver is checked, 
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 import weakref
 from bisect import bisect_right, insort
 from collections.abc import Sequence
@@ -27,8 +29,8 @@ class SimDriver:
     name, language, stream = "sim", "llvm", 0
 
     def __init__(self, memory: int = MEMORY, multiprocessors: int = 2) -> None:
-        if not hasattr(ctypes.CDLL(None), "makecontext"):
-            raise MissingDriverLibraryError("The simulator needs fibres of the C library (glibc on Linux).")
+        if platform.machine().lower() not in ("x86_64", "amd64") or os.name == "nt":
+            raise MissingDriverLibraryError("The simulator's fibres are machine code of x86-64, but not for Windows.")
         self.info = DeviceInfo("simulator", (0, 0), multiprocessors, memory, 0)
         self.order = ORDERS[0]
         self._frames: dict[int, tuple[np.ndarray, int]] = {}  # address -> frame, size
