@@ -158,7 +158,7 @@ def build_assert(b: Bufferiser, v: Value) -> None:
     for f in flags:
         dst = b.fresh("q")
         b.emit(p.LoadScalar(dst, b.ref(f).ptr, "bool"))
-        b.emit(p.Check("ne", dst, b.name(0), b.site("assert", b.node_of(v), v.attrs["message"])))
+        b.emit(p.Check("ne", dst, b.name(0), b.site(v.attrs["kind"], b.node_of(v), v.attrs["message"])))
     _view(b, v, b.ref(x))
 
 

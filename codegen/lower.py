@@ -27,6 +27,22 @@ class Lowered:
     sources: list[Value] = field(default_factory=list)  # the inputs, then the shared variables
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class HostStep:
+    """A step of the host: the oracle of `node`'s row, called with arrays of its own."""
+
+    node: Apply
+
+    @property
+    def __name__(self) -> str:
+        return self.node.op.name
+
+    def __call__(self, *arrays: Any) -> Sequence[Any]:
+        assert self.node.op.oracle is not None
+        result = self.node.op.oracle(*arrays, **self.node.attrs)
+        return list(result) if len(self.node.outputs) > 1 else [result]
+
+
 class Lowering:
     """`env` maps variables to IR values; `hosts` collects the Python callables of effects."""
 
@@ -93,18 +109,11 @@ class Lowering:
         return [self.graph.cast(r, v.type.dtype) for r, v in zip(results, node.outputs, strict=True)]
 
     def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
-        """A step that calls the row's oracle with arrays of its own; `more`: attributes of it."""
+        """A step that calls the row's oracle; `more`: attributes of it."""
         g = self.graph
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
-        oracle, attrs = node.op.oracle, node.attrs
         several = len(node.outputs) > 1
-        assert oracle is not None
-
-        def call(*arrays: Any) -> Sequence[Any]:
-            result = oracle(*arrays, **attrs)
-            return list(result) if several else [result]
-
-        self.hosts.append(call)
+        self.hosts.append(HostStep(node))
         shape = node.op.shape(g.extents, *operands, **node.attrs)
         shapes = shape if several else (shape,)
         number = len(self.hosts) - 1
@@ -437,7 +446,8 @@ def lower_assert(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
     x, *conditions = operands
     g = low.graph
     flags = [g.cast(c, "bool") for c in conditions]
-    return [g.make("assert", (x, *flags), x.dtype, x.shape, message=node.attrs["message"], unique=True)]
+    kind, message = node.attrs.get("kind", "assert"), node.attrs["message"]
+    return [g.make("assert", (x, *flags), x.dtype, x.shape, message=message, kind=kind, unique=True)]
 
 
 def lower_host(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

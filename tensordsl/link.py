@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,25 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
 
     cells = [shared.cell for shared in spec.shared]
-    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=compiled.hosts)
+    hosts = [_explained(step, spec) for step in compiled.hosts]
+    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=hosts)
+
+
+def _explained(step: Any, spec: FunctionSpec) -> Any:
+    """A host step whose refusals of its operands tell the user where he wrote it."""
+    if step.node.op.effect:
+        return step
+
+    @wraps(step)
+    def explained(*arrays: Array) -> Any:
+        try:
+            return step(*arrays)
+        except (TypeError, ValueError, IndexError) as error:
+            from tensordsl.reports import report  # late: only for errors
+
+            raise report(error, spec, step.node, list(arrays)) from None
+
+    return explained
 
 
 def site_of(error: Any, sites: Mapping[str, Any]) -> dict[str, Any]:

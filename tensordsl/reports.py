@@ -25,7 +25,7 @@ def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Arr
     """The error to raise for `error` in `node`: of the same class, with everything that helps to find the mistake."""
     first = str(error) or type(error).__name__
     name = node.op.print_name or node.op.name
-    if not first.startswith(f"{name}:"):
+    if name != "require" and not first.startswith(f"{name}:"):  # that row's messages name who requires
         first = f"{name}: {first}"
     lines = [
         *_limited(first.splitlines(), 4),

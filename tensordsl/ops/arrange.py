@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.casting import upcast
@@ -10,7 +11,7 @@ from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
 from tensordsl.ops.creation import arange
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
 from tensordsl.ops.index import getitem, set_subtensor
-from tensordsl.ops.masks import repeated
+from tensordsl.ops.masks import check_mask_length, repeated, required
 from tensordsl.ops.operands import as_variable, int64, normalise_axes, normalise_axis
 from tensordsl.ops.shape import (
     as_dim,
@@ -51,11 +52,19 @@ def _numpy_specified(x: Any, *dims: Any, axes: tuple[int, ...]) -> Any:
     return x
 
 
+def _numpy_mask(x: Any, *dims: Any, axes: tuple[int, ...]) -> Any:
+    for k, n in zip(axes, dims, strict=True):
+        check_mask_length(x.shape[k], int(n), k)
+    return x
+
+
 SPECIFY_SHAPE = Op(
     "specify_shape", _specified_dtype, _specified_shape, _numpy_specified,
     Movement(lambda ndim, axes: tuple(range(ndim))), lambda g, out, x, *dims, axes: (g, *(None for _ in dims)),
 )  # fmt: skip
-ROWS = (SPECIFY_SHAPE,)
+# The same for a mask, of which another shape is an IndexError.
+MASK_SHAPE = replace(SPECIFY_SHAPE, name="mask_shape", oracle=_numpy_mask)
+ROWS = (SPECIFY_SHAPE, MASK_SHAPE)
 
 
 def specify_shape(x: Any, shape: Any) -> Any:
@@ -70,6 +79,12 @@ def specify_shape(x: Any, shape: Any) -> Any:
         raise ValueError(f"specify_shape: {len(lengths)} lengths for a tensor with {x.type.ndim} axes")
     axes = tuple(k for k, n in enumerate(lengths) if n is not None)
     return apply(SPECIFY_SHAPE, x, *as_dims([lengths[k] for k in axes]), axes=axes)
+
+
+def fitting_mask(mask: Any, x: Any) -> Any:
+    """The mask, whose axes must measure what the first axes of x do (IndexError at run time)."""
+    axes = tuple(range(mask.type.ndim))
+    return apply(MASK_SHAPE, mask, *as_dims([shape_i(x, k) for k in axes]), axes=axes)
 
 
 # -- axes ------------------------------------------------------------------------------------------------------------
@@ -266,11 +281,16 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Any]:
 def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Any, ...]:
     """For each axis of a tensor with the lengths `dims`: the positions on it of positions in the flat tensor.
 
+    ValueError at run time for a position that is not in the tensor.
+
     >>> [p.eval().tolist() for p in unravel_index([2, 4], (2, 3))]
     [[0, 1], [2, 1]]
     """
-    flat = as_variable(indices)
     lengths = _in_order(as_dims(dims, ndim), order)
+    total: Any = int64(1)
+    for n in lengths:
+        total = _times(total, n)
+    flat = required(_integers(indices, "unravel_index"), total, "unravel_index: a position is out of bounds")
     found = []
     for n in reversed(lengths[1:]):
         found.append(mod(flat, n))
@@ -279,18 +299,30 @@ def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = 
 
 
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:
-    """The inverse of `unravel_index`.  mode: "wrap" or "clip" positions out of range; "raise" does not check them.
+    """The inverse of `unravel_index`.  mode: for positions out of range, "raise" ValueError, "wrap" or "clip".
 
     >>> ravel_multi_index(([0, 1], [2, 1]), (2, 3)).eval()
     array([2, 4])
     """
     from tensordsl.ops.index import within
 
-    positions = _in_order([as_variable(i) for i in multi_index], order)
+    positions = _in_order([_integers(i, "ravel_multi_index") for i in multi_index], order)
+    lengths = _in_order(as_dims(dims, len(positions)), order)
+    if len(lengths) != len(positions) or not lengths:
+        raise ValueError(f"ravel_multi_index: {len(positions)} index arrays for {len(lengths)} dimensions")
     flat: Any = 0
-    for i, n in zip(positions, _in_order(as_dims(dims, len(positions)), order), strict=True):
+    for axis, (i, n) in enumerate(zip(positions, lengths, strict=True)):
+        if mode == "raise":
+            i = required(i, n, f"ravel_multi_index: a position on axis {axis} is out of bounds")
         flat = flat * n + within(i, n, mode, "ravel_multi_index")
     return flat
+
+
+def _integers(x: Any, what: str) -> Any:
+    x = as_variable(x)
+    if x.type.dtype not in INTEGERS:
+        raise OpTypeError(f"{what}: wants integer positions, got {x.type}")
+    return x
 
 
 def _in_order(axes: Sequence[Any], order: str) -> list[Any]:

@@ -273,6 +273,20 @@ def _assert_shape(d: Dims, x: Any, *conditions: Any, message: str) -> Any:
     return d.shape(x)
 
 
+def _require_dtype(x: str, condition: str, message: str, kind: str) -> str:
+    return x
+
+
+def _require_shape(d: Dims, x: Any, condition: Any, message: str, kind: str) -> Any:
+    return _assert_shape(d, x, condition, message=message)
+
+
+def _require_oracle(x: Any, condition: Any, message: str, kind: str) -> Any:
+    if not condition:
+        raise (IndexError if kind == "index" else ValueError)(message)
+    return x
+
+
 PRINT = Op(
     "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print"),
     lambda g, out, x, message, attrs_names: (g,), effect=True, print_name="Print",
@@ -281,6 +295,17 @@ ASSERT = Op(
     "assert", _first_dtype, _assert_shape, _assert_oracle, Kernel("assert"),
     lambda g, out, x, *conditions, message: (g, *(None for _ in conditions)), effect=True, print_name="Assert",
 )  # fmt: skip
+# What other functions check of their operands, at run time: no effect, so it goes where its result is not needed.
+# kind: "check" for a ValueError, "index" for an IndexError.
+REQUIRE = Op(
+    "require", _require_dtype, _require_shape, _require_oracle, Kernel("assert"),
+    lambda g, out, x, condition, message, kind: (g, None),
+)  # fmt: skip
+
+
+def require(x: Any, condition: Any, message: str, kind: str = "check") -> Any:
+    """x; if the condition is false, at run time ValueError (kind "check") or IndexError ("index") with `message`."""
+    return apply(REQUIRE, as_variable(x), as_variable(condition), message=message, kind=kind)
 
 
 class Print:
@@ -346,6 +371,6 @@ GRAD_CLIP = _identity_row("grad_clip", _clip_gradient)
 GRAD_SCALE = _identity_row("grad_scale", _scale_gradient)
 
 ROWS = (
-    FOR, IFELSE, PRINT, ASSERT,
+    FOR, IFELSE, PRINT, ASSERT, REQUIRE,
     CONSIDER_CONSTANT, ZERO_GRAD, DISCONNECTED_GRAD, UNDEFINED_GRAD, GRAD_CLIP, GRAD_SCALE,
 )  # fmt: skip

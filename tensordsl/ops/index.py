@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
-from tensordsl.ops.comparisons import lt
 from tensordsl.ops.creation import arange, zeros_like
 from tensordsl.ops.elementwise import add, cast, clip, maximum, minimum, mod, switch
-from tensordsl.ops.masks import mask_of, mask_positions
+from tensordsl.ops.masks import mask_of, mask_positions, required
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis
 from tensordsl.ops.reduce import sum as total
 from tensordsl.ops.reduce import sum_to
@@ -449,10 +448,13 @@ def within(indices: Any, n: Any, mode: str, what: str) -> Any:
     raise ValueError(f"{what}: unknown mode {mode!r}; use 'raise', 'wrap' or 'clip'")
 
 
+_NO_CHOICE = "choose: a number in `a` is negative, or not less than the number of choices"
+
+
 def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     """At each point the element of choices[a] there: `a` holds numbers of choices, with which it broadcasts.
 
-    choices: a list of tensors, or one tensor whose first axis counts them.  mode: as in `take`; IndexError for "raise".
+    choices: a list of tensors, or one tensor whose first axis counts them.  mode: as in `take`; "raise" a ValueError.
 
     >>> choose([0, 1, 0], [[1, 2, 3], [4, 5, 6]]).eval()
     array([1, 5, 3])
@@ -469,9 +471,8 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     choices = as_variable(choices)
     if not choices.type.ndim or a.type.dtype not in INTEGERS:
         raise TypeError(f"choose: wants integers and choices with an axis, got {a.type} and {choices.type}")
-    a = within(a, shape_i(choices, 0), mode, "choose")
-    # A negative number is no choice: here it becomes one that is out of range.
-    a = switch(lt(a, 0), shape_i(choices, 0), a) if mode == "raise" else a
+    count = shape_i(choices, 0)
+    a = within(a, count, mode, "choose") if mode != "raise" else required(a, count, _NO_CHOICE)
     rank = choices.type.ndim - 1
     others = [
         0 if n == 1 else shape_padright(arange(shape_i(choices, k + 1)), rank - 1 - k)
@@ -589,7 +590,7 @@ def _mask_of(part: Any, base: Any) -> Any:
         return None
     if any(n == 1 and m != 1 for n, m in zip(mask.type.shape, base.type.shape, strict=False)):
         return None  # a mask of length 1 would broadcast
-    from tensordsl.ops.arrange import specify_shape  # late: it stands above
+    from tensordsl.ops.arrange import fitting_mask  # late: it stands above
 
-    mask = specify_shape(mask, [shape_i(base, k) for k in range(mask.type.ndim)])
+    mask = fitting_mask(mask, base)
     return shape_padright(mask, base.type.ndim - mask.type.ndim)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Dims, Kernel, Op, OpTypeError, Variable, apply
-from tensordsl.ops.comparisons import neq
+from tensordsl.ops.comparisons import and_, ge, lt, neq
+from tensordsl.ops.control import require
 from tensordsl.ops.elementwise import INT_DIV, MOD, cast, int_div, mod
 from tensordsl.ops.operands import as_variable, constant
-from tensordsl.ops.reduce import sum
+from tensordsl.ops.reduce import all, sum
 from tensordsl.ops.shape import INTEGER_VALUED, SHAPE_I, as_dim, flatten, shape_i
 from tensordsl.types import INTEGERS
 
@@ -33,11 +34,11 @@ def _true_shape(d: Dims, mask: Any, count: Any, *lengths: Any) -> tuple[Any, ...
 
 def _numpy_true(mask: Any, count: Any, *lengths: Any) -> Any:
     for axis, (n, wanted) in enumerate(zip(mask.shape, lengths, strict=bool(lengths))):
-        _check_length(n, int(wanted), axis)
+        check_mask_length(n, int(wanted), axis)
     return np.flatnonzero(mask).astype("int64")
 
 
-def _check_length(n: int, wanted: int, axis: int) -> None:
+def check_mask_length(n: int, wanted: int, axis: int) -> None:
     if n != wanted:
         raise IndexError(
             f"boolean index did not match the indexed tensor: its axis {axis} has length {n}, the axis of the tensor "
@@ -74,6 +75,12 @@ DISTINCT = Op(
 ROWS = (TRUE_POSITIONS, REPEATED_POSITIONS, DISTINCT_COUNT, DISTINCT)
 
 
+def required(positions: Any, n: Any, message: str) -> Any:
+    """Integer positions as int64; ValueError with `message` at run time if one is not in [0, n)."""
+    positions = cast(as_variable(positions), "int64")
+    return require(positions, all(and_(ge(positions, 0), lt(positions, n))), message)
+
+
 # -- public functions ------------------------------------------------------------------------------------------------
 def as_mask(x: Any) -> Any:
     """x as bools: where it is not 0."""
@@ -91,8 +98,8 @@ def mask_positions(mask: Any, lengths: Any = ()) -> tuple[Any, ...]:
         raise OpTypeError("nonzero: a scalar has no positions; use switch")
     for axis, (n, wanted) in enumerate(zip(mask.type.shape, map(_known, lengths), strict=bool(lengths))):
         if n is not None and wanted is not None:
-            _check_length(n, wanted, axis)
-    if isinstance(mask, Constant) and all(_known(n) is not None for n in lengths):
+            check_mask_length(n, wanted, axis)
+    if isinstance(mask, Constant) and None not in map(_known, lengths):
         return tuple(constant(p.astype("int64")) for p in np.nonzero(mask.data))
     count = sum(cast(mask, "int64"))
     flat = apply(TRUE_POSITIONS, mask, count, *map(as_dim, lengths))

@@ -210,11 +210,20 @@ def _position(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     elif len(axes) == x.type.ndim:
         result = apply(op, flatten(x), axis=(0,))
     else:
-        kept = [k for k in range(x.type.ndim) if k not in axes]
-        dims = shape_tuple(x)
-        moved = reshape(dimshuffle(x, (*kept, *axes)), (*(dims[k] for k in kept), -1), ndim=len(kept) + 1)
-        result = apply(op, moved, axis=(len(kept),))
+        result = apply(op, as_one_axis(x, axes), axis=(x.type.ndim - len(axes),))
     return _expand(result, axes) if keepdims else result
+
+
+def as_one_axis(x: Any, axes: Axes) -> Any:
+    """x with the named axes merged, in row-major order, into one at the end."""
+    kept = [k for k in range(x.type.ndim) if k not in axes]
+    if len(axes) == 1:
+        return dimshuffle(x, (*kept, *axes))
+    dims = shape_tuple(x)
+    length: Any = int64(1)
+    for k in axes:
+        length = mul(length, dims[k])
+    return reshape(dimshuffle(x, (*kept, *axes)), (*(dims[k] for k in kept), length), ndim=len(kept) + 1)
 
 
 def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:

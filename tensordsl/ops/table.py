@@ -17,6 +17,7 @@ from tensordsl.ops import (
     nnet,
     reduce,
     shape,
+    sort,
 )
 
 MODULES = (
@@ -31,6 +32,7 @@ MODULES = (
     masks,
     arrange,
     cumulative,
+    sort,
     nnet,
     control,
 )

@@ -169,6 +169,17 @@ from tensordsl.ops.shape import (
     transpose,
     unbroadcast,
 )
+from tensordsl.ops.sort import (
+    argsort,
+    argtopk,
+    bincount,
+    median,
+    searchsorted,
+    sort,
+    topk,
+    topk_and_argtopk,
+    unique,
+)
 from tensordsl.tensor import basic, extra_ops, nnet, opt, subtensor, xlogx
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable

@@ -1,0 +1,240 @@
+"""Order: sorted tensors and the positions that sort them, the largest elements, medians, counts, sorted search.
+
+The order is NumPy's, with nan behind everything else; equal elements keep theirs.  The rows are steps of the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Dims, Kernel, Op, OpTypeError, apply
+from tensordsl.ops.arrange import take_along_axis
+from tensordsl.ops.comparisons import and_, ge, gt, isnan, le, neq
+from tensordsl.ops.control import require
+from tensordsl.ops.creation import zeros
+from tensordsl.ops.elementwise import abs_, cast, int_div, sgn, switch
+from tensordsl.ops.index import getitem, inc_subtensor
+from tensordsl.ops.masks import DISTINCT, DISTINCT_COUNT
+from tensordsl.ops.operands import (
+    as_variable,
+    constant,
+    known_int,
+    normalise_axes,
+    normalise_axis,
+    product,
+    shape_of_first,
+)
+from tensordsl.ops.reduce import all, any, as_one_axis, max, mean
+from tensordsl.ops.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
+from tensordsl.types import FLOATS, INTEGERS
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+def _sort_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
+    """Each cotangent goes back to where its element came from."""
+    return (take_along_axis(g, argsort(argsort(x, axis), axis), axis),)
+
+
+def _search_dtype(x: str, v: str, side: str) -> str:
+    return "int64"
+
+
+def _search_shape(d: Dims, x: Any, v: Any, side: str) -> tuple[Any, ...]:
+    if len(d.shape(x)) != 1:
+        raise ValueError(f"wants a sorted vector, got a tensor with {len(d.shape(x))} axes")
+    return d.shape(v)
+
+
+def _distinct_shape(d: Dims, x: Any, count: Any, part: str) -> tuple[Any, ...]:
+    return (product(d, d.shape(x)),) if part == "inverse" else (d.value(count),)
+
+
+def _numpy_distinct(x: Any, count: Any, part: str) -> Any:
+    flags: Any = {f"return_{part}": True}
+    return np.unique(x, **flags)[1].astype("int64").reshape(-1)
+
+
+SORT = Op(
+    "sort", lambda x, axis: x, shape_of_first, lambda x, axis: np.sort(x, axis, kind="stable"), Kernel("host"),
+    _sort_gradient,
+)  # fmt: skip
+ARGSORT = Op(
+    "argsort", lambda x, axis: "int64", shape_of_first,
+    lambda x, axis: np.argsort(x, axis, kind="stable").astype("int64"), Kernel("host"), no_gradient=INTEGER_VALUED,
+)  # fmt: skip
+SEARCHSORTED = Op(
+    "searchsorted", _search_dtype, _search_shape,
+    lambda x, v, side: np.asarray(np.searchsorted(x, v, side)).astype("int64"), Kernel("host"),
+    no_gradient=INTEGER_VALUED,
+)  # fmt: skip
+# Of the distinct elements, whose number is `count`, as `part` says: where each is first ("index"), which each element
+# of the flat x is ("inverse"), how often each is there ("counts").
+DISTINCT_PART = Op(
+    "distinct_part", lambda x, count, part: "int64", _distinct_shape, _numpy_distinct, Kernel("host"),
+    no_gradient=INTEGER_VALUED,
+)  # fmt: skip
+ROWS = (SORT, ARGSORT, SEARCHSORTED, DISTINCT_PART)
+
+
+# -- public functions ------------------------------------------------------------------------------------------------
+def _ordered(op: Op, x: Any, axis: Any, kind: str, order: None) -> Any:
+    if order is not None:
+        raise TypeError(f"{op.name}: `order` names fields of structured arrays, which tensors do not have")
+    if kind not in ("quicksort", "mergesort", "heapsort", "stable"):
+        raise ValueError(f"{op.name}: unknown kind {kind!r}; use 'quicksort', 'mergesort', 'heapsort' or 'stable'")
+    x = as_variable(x)
+    if axis is None:
+        x, axis = flatten(x), 0
+    return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
+
+
+def sort(x: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+    """x with its elements in increasing order along an axis (None: of the flat tensor), nan at the end.
+
+    kind: accepted as NumPy's, but the order is always the stable one.
+
+    >>> sort([3, 1, 2]).eval()
+    array([1, 2, 3])
+    """
+    return _ordered(SORT, x, axis, kind, order)
+
+
+def argsort(x: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+    """The int64 positions that sort x along an axis; of equal elements the earlier one comes first.  See `sort`.
+
+    >>> argsort([3, 1, 2]).eval()
+    array([1, 2, 0])
+    """
+    return _ordered(ARGSORT, x, axis, kind, order)
+
+
+def argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: str = "int64") -> Any:
+    """The positions of the `kth` largest elements along an axis, the largest first; of the smallest for kth < 0.
+
+    kth: an integer, not 0, that may be symbolic; ValueError if the axis is shorter.  nan counts as largest.
+    sorted: the result is always sorted.
+
+    >>> argtopk([3, 9, 4, 7], 2).eval(), argtopk([3, 9, 4, 7], -2).eval()
+    (array([1, 3]), array([0, 2]))
+    """
+    return topk_and_argtopk(x, kth, axis, sorted, idx_dtype)[1]
+
+
+def topk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: str = "int64") -> Any:
+    """The `kth` largest elements along an axis, the largest first; the smallest for kth < 0.  See `argtopk`.
+
+    >>> topk([3, 9, 4, 7], 2).eval()
+    array([9, 7])
+    """
+    return topk_and_argtopk(x, kth, axis, sorted, idx_dtype)[0]
+
+
+def topk_and_argtopk(
+    x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: str = "int64"
+) -> tuple[Any, Any]:
+    """(topk, argtopk).
+
+    >>> [part.eval().tolist() for part in topk_and_argtopk([3, 9, 4, 7], 2)]
+    [[9, 7], [1, 3]]
+    """
+    if idx_dtype not in INTEGERS:
+        raise TypeError(f"topk: idx_dtype must be an integer dtype, got {idx_dtype!r}")
+    x = as_variable(x)
+    if axis is None:
+        x, axis = flatten(x), 0
+    axis = normalise_axis(axis, x.type.ndim, "topk")
+    k, n = as_dim(kth), as_dim(shape_i(x, axis))
+    known, length = known_int(k), known_int(n)
+    if known == 0 or (known is not None and length is not None and abs(known) > length):
+        raise ValueError(f"topk: kth is {known}, it must not be 0 and the axis has {'?' if length is None else length}")
+    message = "topk: kth must not be 0, nor larger than the length of the axis"
+    k = require(k, and_(neq(k, 0), le(abs_(k), n)), message)
+    start = (n - abs_(k)) * cast(gt(k, 0), "int64")
+    before = (slice(None),) * axis
+    chosen = getitem(argsort(x, axis), (*before, slice(start, start + abs_(k))))
+    chosen = getitem(chosen, (*before, slice(None, None, -sgn(k) if known is None else -1 if known > 0 else 1)))
+    return take_along_axis(x, chosen, axis), cast(chosen, idx_dtype)
+
+
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle element in order over `axis`, the mean of the two middle ones of an even number; nan if there is one.
+
+    >>> median([[3, 1], [7, 5]], axis=0).eval()
+    array([5., 3.])
+    """
+    x = as_variable(x)
+    axes = normalise_axes(axis, x.type.ndim, "median")
+    kept = tuple(k for k in range(x.type.ndim) if k not in axes)
+    line = as_one_axis(x, axes)
+    n = shape_i(line, len(kept))
+    middle = slice(int_div(n - 1, 2), int_div(n, 2) + 1)
+    result = mean(getitem(sort(line), (..., middle)), axis=len(kept))
+    if x.type.dtype in FLOATS:
+        is_nan = any(isnan(line), axis=len(kept))
+        result = switch(is_nan, constant(np.nan, dtype=result.type.dtype), result)
+    if not keepdims:
+        return result
+    return dimshuffle(result, tuple("x" if k in axes else kept.index(k) for k in range(x.type.ndim)))
+
+
+def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Where in the sorted vector x each element of v would have to stand: int64 positions.
+
+    side: before ("left") or behind ("right") the elements equal to it.  sorter: positions that sort x.
+
+    >>> searchsorted([1, 3, 5], [3, 4]).eval()
+    array([1, 2])
+    """
+    x, v = as_variable(x), as_variable(v)
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    return apply(SEARCHSORTED, x if sorter is None else getitem(x, (as_variable(sorter),)), v, side=side)
+
+
+def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False) -> Any:
+    """How often each number 0, 1, ... max(x) (at least up to minlength - 1) stands in the integer vector x: int64.
+
+    weights: a vector; then its elements where a number stands are summed.  ValueError for a negative number.
+
+    >>> bincount([1, 3, 1]).eval()
+    array([0, 2, 0, 1])
+    """
+    x = as_variable(x)
+    if x.type.ndim != 1 or x.type.dtype not in INTEGERS:
+        raise OpTypeError(f"bincount: wants a vector of integers, got {x.type}")
+    x = cast(x, "int64")
+    x = require(x, all(ge(x, 0)), "bincount: the numbers must not be negative")
+    least = as_dim(0 if minlength is None else minlength)
+    length = max(concatenate([x, dimshuffle(least - 1, ("x",))])) + 1
+    if weights is None:
+        return inc_subtensor(getitem(zeros(as_dims(length), "int64"), (x,)), 1)
+    weights = as_variable(weights)
+    if weights.type.ndim != 1:
+        raise OpTypeError(f"bincount: the weights must be a vector, got {weights.type}")
+    return inc_subtensor(getitem(zeros(as_dims(length), weights.type.dtype), (x,)), weights)
+
+
+def unique(
+    x: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: None = None
+) -> Any:
+    """The distinct elements of x in increasing order, a vector; nans are one element.
+
+    With a flag a tuple of the elements and, of those asked for, in this order: where each is first in the flat x; for
+    each element of the flat x the number of its value; how often each value is there.
+
+    >>> unique([3, 1, 3]).eval()
+    array([1, 3])
+    >>> [part.eval().tolist() for part in unique([3, 1, 3], return_inverse=True)]
+    [[1, 3], [1, 0, 1]]
+    """
+    if axis is not None:
+        raise NotImplementedError("unique: `axis` is not supported, only the elements of the flat tensor")
+    x = as_variable(x)
+    count = apply(DISTINCT_COUNT, x)
+    values = apply(DISTINCT, x, count)
+    flags = {"index": return_index, "inverse": return_inverse, "counts": return_counts}
+    parts = [apply(DISTINCT_PART, x, count, part=part) for part, wanted in flags.items() if wanted]
+    return (values, *parts) if parts else values
