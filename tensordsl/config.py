@@ -88,7 +88,7 @@ class Option:
         )
 
 
-_OPTIONS = (
+_OPTIONS: tuple[Option, ...] = (
     Option("floatX", "float64", ("float64", "float32"), "dtype of constructors without a dtype prefix"),
     Option(
         "device", "cpu", ("cpu", "cuda", "gpu", "sim"),
@@ -117,6 +117,15 @@ _OPTIONS = (
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip
+# Theano's warnings of bugs that it once had: accepted, because programs set them.
+_OPTIONS += tuple(
+    Option(f"warn.{name}", False, None, "accepted: warnings of what Theano once computed otherwise")
+    for name in (
+        "argmax_pushdown_bug", "gpusum_01_011_0111_bug", "sum_sum_bug", "sum_div_dimshuffle_bug",
+        "subtensor_merge_bug", "gpu_set_subtensor1", "vm_gc_bug", "signal_conv2d_interface", "reduce_join",
+        "inc_set_subtensor1", "round", "inc_subtensor1_opt",
+    )
+)  # fmt: skip
 OPTIONS: dict[str, Option] = {option.name: option for option in _OPTIONS}
 
 
@@ -137,6 +146,8 @@ class Config:
             notify(value)
 
     def __getattr__(self, name: str) -> Any:  # only for names that are no options
+        if any(option.startswith(f"{name}.") for option in OPTIONS):
+            return Section(self, name)
         raise self._unknown(name)
 
     def __delattr__(self, name: str) -> None:
@@ -159,6 +170,21 @@ class Config:
         return AttributeError(f"there is no configuration option {name!r}.{hint}")
 
 
+class Section:
+    """The options `config.NAME.*` as attributes."""
+
+    def __init__(self, owner: Config, name: str) -> None:
+        self.__dict__["_place"] = owner, name
+
+    def __getattr__(self, name: str) -> Any:
+        owner, section = self.__dict__["_place"]
+        return getattr(owner, f"{section}.{name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        owner, section = self.__dict__["_place"]
+        setattr(owner, f"{section}.{name}", value)
+
+
 # Who wants to know of changes: option -> callbacks(new value).
 _LISTENERS: dict[str, list[Callable[[Any], None]]] = {}
 
@@ -172,6 +198,8 @@ def on_change(name: str, notify: Callable[[Any], None]) -> None:
 class change_flags:
     """`with change_flags(floatX="float32"): ...`, or a decorator of a function: options have these values inside.
 
+    The dot in an option's name may be written `__`: `warn__round=True`.
+
     All or none: if one value is refused, no option has changed.
     """
 
@@ -180,6 +208,7 @@ class change_flags:
         for more in args:
             self.flags.update(more)
         self.flags.update(flags)
+        self.flags = {name.replace("__", "."): value for name, value in self.flags.items()}
         self._kept: list[dict[str, Any]] = []  # a stack: one object may be entered again while it is active
         for name, value in self.flags.items():
             if name not in OPTIONS:

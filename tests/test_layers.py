@@ -59,7 +59,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},
     "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
     "compile": FRONT | {"link", "function", "opfromgraph", "profiling"},
-    "scalar": BELOW_OPS,
+    "scalar": OPS,
+    "sandbox": OPS,
     "gof": FRONT | {"codegen"},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,17 @@ PLACES = [
     ("gradient", "grad jacobian hessian verify_grad Rop Lop disconnected_grad consider_constant grad_clip"),
     ("ifelse", "ifelse"),
     ("printing", "Print pp debugprint pprint min_informative_str var_descriptor"),
-    ("scalar", "upcast all_types"),
+    ("gof.compilelock", "get_lock release_lock"),
+    ("sandbox.softsign", "softsign"),
+    ("scalar", "upcast all_types identity add upgrade_to_float"),
+    ("scalar.basic", "upcast all_types identity Identity"),
     ("tensor", "as_tensor as_tensor_variable TensorType TensorVariable TensorConstant Variable shared grad"),
     ("tensor.extra_ops", "repeat to_one_hot"),
     ("tensor.nnet", "sigmoid softmax relu softplus binary_crossentropy categorical_crossentropy"),
     ("tensor.opt", "Assert assert_op"),
     ("tensor.sharedvar", "SharedVariable TensorSharedVariable tensor_constructor"),
+    ("tensor.subtensor", "set_subtensor Subtensor IncSubtensor"),
+    ("tensor.nnet.sigm", "sigmoid ScalarSigmoid"),
     ("tensor.var", "TensorVariable TensorConstant"),
 ]
 
@@ -99,3 +105,63 @@ def test_a_type_takes_theanos_broadcast_pattern(make: Any) -> None:
 
 def test_floatX_as_dtype_of_an_array() -> None:
     assert theano._asarray([1], dtype="floatX").dtype == theano.config.floatX
+
+
+def test_kinds_of_ops_are_told_apart_and_make_functions() -> None:
+    x = T.matrix("x")
+    expressions = {"Elemwise": T.exp(x), "DimShuffle": x.T, "Softmax": T.nnet.softmax(x), "ScalarSigmoid": T.sigmoid(x)}
+    kinds = {"Elemwise": T.Elemwise, "DimShuffle": T.DimShuffle, "Softmax": T.nnet.Softmax}
+    kinds["ScalarSigmoid"] = T.nnet.sigm.ScalarSigmoid
+    for name, kind in kinds.items():
+        assert [n for n, v in expressions.items() if isinstance(v.owner.op, kind)] in ([name], [name, "ScalarSigmoid"])
+        assert not isinstance(x, kind) and name in repr(kind)
+    a = np.array([[0.0, 1.0], [2.0, 4.0]])
+    for built, wanted in (
+        (T.nnet.Softmax()(x), np.exp(a) / np.exp(a).sum(1, keepdims=True)),
+        (T.DimShuffle((False, False), (1, "x", 0))(x), a.T[:, None]),
+        (T.Elemwise(theano.scalar.add)(x, 1), a + 1),
+        (T.nnet.sigm.ScalarSigmoid(theano.scalar.upgrade_to_float, name="scalar_sigmoid")(x), 1 / (1 + np.exp(-a))),
+        (theano.scalar.Identity(None)(x), a),
+    ):
+        np.testing.assert_allclose(built.eval({x: a}), wanted, rtol=1e-12)
+    assert T.Rebroadcast((0, True))(x).broadcastable == (True, False)
+    assert T.Rebroadcast((1, False))(T.col()).broadcastable == (False, False)
+    assert T.basic.hashtype(x) == T.hashtype(x + 1)
+    with pytest.raises(TypeError, match="wants an elementwise row"):
+        T.Elemwise(np.add)
+    with pytest.raises(TypeError, match="wants the broadcast pattern"):
+        T.DimShuffle((True, False), (1, 0))(x)
+    with pytest.raises(NotImplementedError, match="set_subtensor"):
+        T.subtensor.Subtensor([0])
+
+
+def test_warnings_of_old_bugs_can_be_set_and_say_nothing() -> None:
+    assert theano.config.warn.subtensor_merge_bug is False
+    with theano.config.change_flags(warn__subtensor_merge_bug=True):
+        assert theano.config.warn.subtensor_merge_bug
+    theano.config.warn.round = "False"
+    for wrong in (lambda: theano.config.warn.nothing, lambda: setattr(theano.config.warn, "nothing", True)):
+        with pytest.raises(AttributeError, match="there is no configuration option 'warn.nothing'"):
+            wrong()
+
+
+KEYWORDS = {
+    "reshape": "x newshape ndim", "sum": "input axis dtype keepdims acc_dtype", "std": "input axis ddof keepdims corrected",
+    "prod": "input axis dtype keepdims acc_dtype no_zeros_in_input", "mean": "input axis dtype keepdims acc_dtype",
+    "var": "input axis ddof keepdims corrected", "argmax": "x axis keepdims", "max": "x axis keepdims",
+    "concatenate": "tensor_list axis", "set_subtensor": "x y inplace tolerate_inplace_aliasing", "sort": "a axis kind order",
+    "inc_subtensor": "x y inplace set_instead_of_inc tolerate_inplace_aliasing", "argsort": "a axis kind order",
+    "tensordot": "a b axes", "dot": "a b", "batched_dot": "a b", "arange": "start stop step dtype", "eye": "n m k dtype",
+    "tri": "N M k dtype", "tril": "m k", "round": "a mode", "take": "a indices axis mode", "clip": "x min max",
+    "flatten": "x ndim outdim", "repeat": "x repeats axis", "tile": "x reps ndim", "cumsum": "x axis", "cast": "x dtype",
+    "zeros": "shape dtype", "zeros_like": "model dtype opt", "constant": "x name ndim dtype", "swapaxes": "y axis1 axis2",
+    "as_tensor_variable": "x name ndim", "isclose": "a b rtol atol equal_nan", "nonzero": "a return_matrix",
+    "topk": "x kth axis sorted idx_dtype", "searchsorted": "x v side sorter", "bincount": "x weights minlength assert_nonneg",
+    "grad": "cost wrt consider_constant disconnected_inputs add_names known_grads return_disconnected null_gradients",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_a_function_takes_theanos_keywords(name: str) -> None:
+    have = list(inspect.signature(getattr(T, name)).parameters)
+    assert have[: len(KEYWORDS[name].split())] == KEYWORDS[name].split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensordsl.gof import graph, op, type
+from tensordsl.gof import compilelock, graph, op, type
 from tensordsl.graph import Apply, Constant, Op, Variable
 
-__all__ = ["Apply", "Constant", "Op", "Variable", "graph", "op", "type"]
+__all__ = ["Apply", "Constant", "Op", "Variable", "compilelock", "graph", "op", "type"]

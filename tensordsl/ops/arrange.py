@@ -26,6 +26,7 @@ from tensordsl.ops.shape import (
     shape_padleft,
     shape_tuple,
     stack,
+    swapaxes,
 )
 from tensordsl.types import INTEGERS
 
@@ -88,13 +89,13 @@ def fitting_mask(mask: Any, x: Any) -> Any:
 
 
 # -- axes ------------------------------------------------------------------------------------------------------------
-def expand_dims(x: Any, axis: Any) -> Any:
-    """x with a new axis of length 1 at each position of the result that is named.
+def expand_dims(a: Any, axis: Any) -> Any:
+    """a with a new axis of length 1 at each position of the result that is named.
 
     >>> expand_dims([1, 2], 1).eval().shape
     (2, 1)
     """
-    x = as_variable(x)
+    x = as_variable(a)
     count = 1 if isinstance(axis, int) else len(axis)
     ndim = x.type.ndim + count
     new = normalise_axes(axis, ndim, "expand_dims")
@@ -102,13 +103,13 @@ def expand_dims(x: Any, axis: Any) -> Any:
     return dimshuffle(x, tuple("x" if k in new else next(old) for k in range(ndim)))
 
 
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    """x with the axes `source` moved to the positions `destination`; the others keep their order.
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """a with the axes `source` moved to the positions `destination`; the others keep their order.
 
     >>> moveaxis([[[1, 2, 3], [4, 5, 6]]], 0, -1).eval().shape
     (2, 3, 1)
     """
-    x = as_variable(x)
+    x = as_variable(a)
     ndim = x.type.ndim
     olds, news = (
         [normalise_axis(k, ndim, "moveaxis") for k in ((axes,) if isinstance(axes, int) else axes)]
@@ -132,6 +133,42 @@ def atleast_nd(x: Any, n: int, left: bool = True) -> Any:
     missing = max(n - x.type.ndim, 0)
     axes: list[Any] = list(range(x.type.ndim))
     return dimshuffle(x, ["x"] * missing + axes if left else axes + ["x"] * missing)
+
+
+def atleast_1d(x: Any) -> Any:
+    """x with one axis at least; see `atleast_nd`.
+
+    >>> atleast_1d(3.0).eval().shape
+    (1,)
+    """
+    return atleast_nd(x, 1)
+
+
+def atleast_2d(x: Any) -> Any:
+    """x with two axes at least; see `atleast_nd`.
+
+    >>> atleast_2d([1, 2]).eval().shape
+    (1, 2)
+    """
+    return atleast_nd(x, 2)
+
+
+def atleast_3d(x: Any) -> Any:
+    """x with three axes at least, new ones in front; see `atleast_nd`.
+
+    >>> atleast_3d([1, 2]).eval().shape
+    (1, 1, 2)
+    """
+    return atleast_nd(x, 3)
+
+
+def matrix_transpose(x: Any) -> Any:
+    """x with its last two axes exchanged.
+
+    >>> matrix_transpose([[1, 2, 3]]).eval().shape
+    (3, 1)
+    """
+    return swapaxes(x, -1, -2)
 
 
 # -- copies ----------------------------------------------------------------------------------------------------------
@@ -202,29 +239,29 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
     return concatenate([getitem(x, (*before, slice(at, None))), getitem(x, (*before, slice(None, at)))], axis)
 
 
-def flip(x: Any, axis: Any = None) -> Any:
-    """x with the order of the elements reversed along the named axes, by default along all.
+def flip(arr: Any, axis: Any = None) -> Any:
+    """arr with the order of the elements reversed along the named axes, by default along all.
 
     >>> flip([[1, 2], [3, 4]], 1).eval()
     array([[2, 1],
            [4, 3]])
     """
-    x = as_variable(x)
+    x = as_variable(arr)
     axes = normalise_axes(axis, x.type.ndim, "flip")
     return getitem(x, tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(x.type.ndim)))
 
 
 # -- joining and splitting -------------------------------------------------------------------------------------------
-def stacklists(tensors: Any) -> Any:
+def stacklists(arg: Any) -> Any:
     """Nested lists of tensors of one shape as one tensor, the outermost list along the first axis.
 
     >>> stacklists([[1, 2], [3, 4]]).eval()
     array([[1, 2],
            [3, 4]], dtype=int8)
     """
-    if isinstance(tensors, (list, tuple)):
-        return stack([stacklists(t) for t in tensors])
-    return as_variable(tensors)
+    if isinstance(arg, (list, tuple)):
+        return stack([stacklists(t) for t in arg])
+    return as_variable(arg)
 
 
 def horizontal_stack(*matrices: Any) -> Any:
@@ -356,14 +393,14 @@ def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
     return take_along_axis(x, y if y.type.ndim == x.type.ndim else shape_padleft(y, x.type.ndim - y.type.ndim), -1)
 
 
-def take_along_axis(x: Any, indices: Any, axis: int = 0) -> Any:
-    """The elements of x at positions along an axis; `indices` has the rank of x and broadcasts with its other axes.
+def take_along_axis(arr: Any, indices: Any, axis: int = 0) -> Any:
+    """The elements of arr at positions along an axis; `indices` has the rank of arr and broadcasts with its other axes.
 
     >>> take_along_axis([[1, 2], [3, 4]], [[0], [1]], axis=1).eval()
     array([[1],
            [4]])
     """
-    x, indices = as_variable(x), as_variable(indices)
+    x, indices = as_variable(arr), as_variable(indices)
     if x.type.ndim != indices.type.ndim:
         raise OpTypeError(f"take_along_axis: x has {x.type.ndim} axes, the indices {indices.type.ndim}")
     axis = normalise_axis(axis, x.type.ndim, "take_along_axis")

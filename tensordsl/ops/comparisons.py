@@ -133,31 +133,31 @@ def ge(x: Any, y: Any) -> Any:
     return apply(GE, as_variable(x), as_variable(y))
 
 
-def isnan(x: Any) -> Any:
-    """Whether x is not a number.
+def isnan(a: Any) -> Any:
+    """Whether a is not a number.
 
     >>> isnan([1.0, np.nan]).eval()
     array([False,  True])
     """
-    return apply(ISNAN, as_variable(x))
+    return apply(ISNAN, as_variable(a))
 
 
-def isinf(x: Any) -> Any:
-    """Whether x is inf or -inf.
+def isinf(a: Any) -> Any:
+    """Whether a is inf or -inf.
 
     >>> isinf([1.0, -np.inf]).eval()
     array([False,  True])
     """
-    return apply(ISINF, as_variable(x))
+    return apply(ISINF, as_variable(a))
 
 
-def isfinite(x: Any) -> Any:
-    """Whether x is neither nan nor infinite.
+def isfinite(a: Any) -> Any:
+    """Whether a is neither nan nor infinite.
 
     >>> isfinite([1.0, np.inf, np.nan]).eval()
     array([ True, False, False])
     """
-    x = as_variable(x)
+    x = as_variable(a)
     return invert(or_(isnan(x), isinf(x)))
 
 
@@ -195,3 +195,21 @@ def invert(x: Any) -> Any:
     array([False,  True])
     """
     return apply(INVERT, as_variable(x))
+
+
+def isposinf(x: Any) -> Any:
+    """Whether x is inf.
+
+    >>> isposinf([1.0, np.inf, -np.inf]).eval()
+    array([False,  True, False])
+    """
+    return eq(x, np.inf)
+
+
+def isneginf(x: Any) -> Any:
+    """Whether x is -inf.
+
+    >>> isneginf([1.0, np.inf, -np.inf]).eval()
+    array([False, False,  True])
+    """
+    return eq(x, -np.inf)

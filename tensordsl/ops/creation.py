@@ -60,13 +60,13 @@ def ones(shape: Any, dtype: str | None = None) -> Any:
     return full(shape, constant(1, dtype=named_dtype(dtype)))
 
 
-def full_like(model: Any, fill_value: Any, dtype: str | None = None) -> Any:
-    """A tensor of the shape of `model` filled with one value.
+def full_like(a: Any, fill_value: Any, dtype: str | None = None) -> Any:
+    """A tensor of the shape of `a` filled with one value.
 
     >>> full_like([1, 2], 5).eval()
     array([5, 5])
     """
-    model = as_variable(model)
+    model = as_variable(a)
     return second(model, in_dtype(as_variable(fill_value), dtype or model.type.dtype))
 
 

@@ -91,8 +91,8 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     return x
 
 
-def bartlett(m: Any) -> Any:
-    """The triangular window of m points: rises from 0 to 1 and falls to 0.
+def bartlett(M: Any) -> Any:
+    """The triangular window of M points: rises from 0 to 1 and falls to 0.
 
     >>> bartlett(5).eval()
     array([0. , 0.5, 1. , 0.5, 0. ])
@@ -100,6 +100,6 @@ def bartlett(m: Any) -> Any:
     from tensordsl.ops.creation import arange
     from tensordsl.ops.elementwise import abs_
 
-    k = cast(arange(m), "float64")
-    n = cast(as_variable(m) - 1, "float64")
+    k = cast(arange(M), "float64")
+    n = cast(as_variable(M) - 1, "float64")
     return switch(eq(n, 0), constant(1.0, dtype="float64"), 1 - abs_(2 * k - n) / switch(eq(n, 0), 1, n))

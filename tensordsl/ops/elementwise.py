@@ -254,13 +254,13 @@ def abs_(x: Any) -> Any:
     return apply(ABS, as_variable(x))
 
 
-def sgn(x: Any) -> Any:
-    """-1, 0 or 1 with the sign of x.
+def sgn(a: Any) -> Any:
+    """-1, 0 or 1 with the sign of a.
 
     >>> sgn([-2.5, 0.0, 4.0]).eval()
     array([-1.,  0.,  1.])
     """
-    return apply(SGN, as_variable(x))
+    return apply(SGN, as_variable(a))
 
 
 def sqr(x: Any) -> Any:
@@ -317,13 +317,13 @@ def trunc(x: Any) -> Any:
     return apply(TRUNC, as_variable(x))
 
 
-def round(x: Any, mode: str = "half_to_even") -> Any:
+def round(a: Any, mode: str = "half_to_even") -> Any:
     """The nearest whole number, as a float.  mode: "half_to_even" or "half_away_from_zero".
 
     >>> round([0.5, 1.5, 2.6]).eval()
     array([0., 2., 3.])
     """
-    x = as_variable(x)
+    x = as_variable(a)
     if mode == "half_to_even":
         return apply(ROUND, x)
     if mode == "half_away_from_zero":
@@ -351,13 +351,13 @@ def minimum(x: Any, y: Any) -> Any:
     return apply(MINIMUM, as_variable(x), as_variable(y))
 
 
-def switch(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition is not 0, else y; both are computed (see `ifelse` for one of two).
+def switch(cond: Any, ift: Any, iff: Any) -> Any:
+    """ift where cond is not 0, else iff; both are computed (see `ifelse` for one of two).
 
     >>> switch([True, False], [1, 2], 0).eval()
     array([1, 0])
     """
-    return apply(SWITCH, as_variable(condition), as_variable(x), as_variable(y))
+    return apply(SWITCH, as_variable(cond), as_variable(ift), as_variable(iff))
 
 
 def clip(x: Any, min: Any, max: Any) -> Any:
@@ -430,20 +430,20 @@ def round_half_away_from_zero(x: Any) -> Any:
     return round(x, "half_away_from_zero")
 
 
-def iround(x: Any, mode: str = "half_to_even") -> Any:
+def iround(a: Any, mode: str = "half_to_even") -> Any:
     """The nearest whole number as int64.
 
     >>> iround([0.4, 1.6]).eval()
     array([0, 2])
     """
-    return cast(round(x, mode), "int64")
+    return cast(round(a, mode), "int64")
 
 
-def ceil_intdiv(x: Any, y: Any) -> Any:
-    """The ceiling of x / y for integers, in their common dtype.
+def ceil_intdiv(a: Any, b: Any) -> Any:
+    """The ceiling of a / b for integers, in their common dtype.
 
     >>> ceil_intdiv(7, 2).eval()
     array(4, dtype=int8)
     """
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(a), as_variable(b)
     return int_div(x, y) + cast(neq(mod(x, y), 0), upcast_min8(x.type.dtype, y.type.dtype))

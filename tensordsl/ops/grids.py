@@ -113,15 +113,15 @@ def _offsets(rows: Any, columns: Any) -> Any:
     return sub(dimshuffle(arange(columns), ("x", 0)), dimshuffle(arange(rows), (0, "x")))
 
 
-def tri(n: Any, m: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
-    """An n by m matrix: ones at and below the k-th diagonal, else zeros.
+def tri(N: Any, M: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
+    """An N by M matrix: ones at and below the k-th diagonal, else zeros.
 
     >>> tri(2, 3).eval()
     array([[1., 0., 0.],
            [1., 1., 0.]])
     """
     dtype = config.floatX if dtype is None else dtype
-    return cast(le(_offsets(n, n if m is None else m), k), dtype)
+    return cast(le(_offsets(N, N if M is None else M), k), dtype)
 
 
 def _triangle(x: Any, keeps: Any, k: Any) -> Any:
@@ -132,24 +132,24 @@ def _triangle(x: Any, keeps: Any, k: Any) -> Any:
     return switch(inside, x, constant(0, dtype=x.type.dtype))
 
 
-def tril(x: Any, k: Any = 0) -> Any:
-    """x with zeros above the k-th diagonal of its last two axes.
+def tril(m: Any, k: Any = 0) -> Any:
+    """m with zeros above the k-th diagonal of its last two axes.
 
     >>> tril([[1, 2], [3, 4]]).eval()
     array([[1, 0],
            [3, 4]])
     """
-    return _triangle(x, le, k)
+    return _triangle(m, le, k)
 
 
-def triu(x: Any, k: Any = 0) -> Any:
-    """x with zeros below the k-th diagonal of its last two axes.
+def triu(m: Any, k: Any = 0) -> Any:
+    """m with zeros below the k-th diagonal of its last two axes.
 
     >>> triu([[1, 2], [3, 4]]).eval()
     array([[1, 2],
            [0, 4]])
     """
-    return _triangle(x, ge, k)
+    return _triangle(m, ge, k)
 
 
 def diag(v: Any, k: int = 0) -> Any:
@@ -202,8 +202,8 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Any:
 
 
 # -- closeness and extremes of several -------------------------------------------------------------------------------
-def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Whether |x - y| <= atol + rtol * |y| at each point; equal infinities are close, nans only if `equal_nan`.
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether |a - b| <= atol + rtol * |b| at each point; equal infinities are close, nans only if `equal_nan`.
 
     >>> isclose([1.0, 2.0], [1.0 + 1e-9, 2.1]).eval()
     array([ True, False])
@@ -211,7 +211,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
     from tensordsl.ops.comparisons import and_, isfinite, isnan, or_
     from tensordsl.ops.elementwise import abs_
 
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(a), as_variable(b)
     wide = float_of_all(x.type.dtype, y.type.dtype, "float64")
     x, y = cast(x, wide), cast(y, wide)
     near = and_(le(abs_(x - y), atol + rtol * abs_(y)), isfinite(y))
@@ -219,7 +219,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan:
     return or_(result, and_(isnan(x), isnan(y))) if equal_nan else result
 
 
-def allclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     """Whether `isclose` holds everywhere, a 0-d bool.
 
     >>> allclose([1.0], [1.0 + 1e-9]).eval()
@@ -227,7 +227,7 @@ def allclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan
     """
     from tensordsl.ops.reduce import all
 
-    return all(isclose(x, y, rtol, atol, equal_nan))
+    return all(isclose(a, b, rtol, atol, equal_nan))
 
 
 def smallest(*tensors: Any) -> Any:

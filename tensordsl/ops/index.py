@@ -420,7 +420,7 @@ def _newaxes(part: Any, items: list[Any]) -> Any:
     return dimshuffle(part, tuple("x" if i is None else next(axes) for i in items if i is None or isinstance(i, slice)))
 
 
-def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     """The elements (of the flat tensor) or slices (along an axis) at integer positions.
 
     mode: what is done with a position out of range: "raise" IndexError, "wrap" around, or "clip" to the ends.
@@ -430,7 +430,7 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     """
     from tensordsl.ops.shape import flatten
 
-    x = as_variable(x)
+    x = as_variable(a)
     if axis is None:
         x, axis = flatten(x), 0
     axis = normalise_axis(axis, x.type.ndim, "take")
@@ -490,13 +490,13 @@ def _common(static: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
     return found
 
 
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The elements x[i, i + offset] of two axes, as the last axis of the result.
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The elements a[i, i + offset] of two axes, as the last axis of the result.
 
     >>> diagonal([[1, 2], [3, 4]]).eval()
     array([1, 4])
     """
-    x = as_variable(x)
+    x = as_variable(a)
     if x.type.ndim < 2:
         raise OpShapeError(f"diagonal: wants a tensor with two axes or more, got {x.type}")
     one, two = (normalise_axis(k, x.type.ndim, "diagonal") for k in (axis1, axis2))
@@ -510,36 +510,36 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return dimshuffle(found, (*range(1, len(rest) + 1), 0))
 
 
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum over a diagonal.
 
     >>> trace([[1, 2], [3, 4]]).eval()
     array(5)
     """
-    found = diagonal(x, offset, axis1, axis2)
+    found = diagonal(a, offset, axis1, axis2)
     return total(found, axis=found.type.ndim - 1)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
-def set_subtensor(part: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Any:
+def set_subtensor(x: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Any:
     """A copy of x in which `part`, an expression `x[...]`, is y.  The arguments `inplace` and on are without effect.
 
     >>> x = as_variable([1.0, 2.0, 3.0])
     >>> set_subtensor(x[1:], 0.0)
     inc_subtensor.0
     """
-    return _update(part, y, True)
+    return _update(x, y, True)
 
 
 def inc_subtensor(
-    part: Any, y: Any, inplace: bool = False, set_instead_of_inc: bool = False, tolerate_inplace_aliasing: bool = False
+    x: Any, y: Any, inplace: bool = False, set_instead_of_inc: bool = False, tolerate_inplace_aliasing: bool = False
 ) -> Any:
     """A copy of x with y added to `part`, an expression `x[...]`; repeated integer indices add up.
 
     >>> inc_subtensor(as_variable([1.0, 2.0, 3.0])[1:], 10.0).eval()
     array([ 1., 12., 13.])
     """
-    return _update(part, y, set_instead_of_inc)
+    return _update(x, y, set_instead_of_inc)
 
 
 def _update(part: Any, y: Any, set: bool) -> Any:

@@ -80,15 +80,15 @@ DOT = Op("dot", _dot_dtype, _dot_shape, _numpy_dot, Kernel("dot"), _dot_gradient
 ROWS = (DOT, BATCHED_DOT)
 
 
-def dot(x: Any, y: Any) -> Any:
+def dot(a: Any, b: Any) -> Any:
     """The matrix product; of vectors the inner product; with a scalar the product.
 
-    With more axes it sums over the last axis of x and the second-to-last of y, as `numpy.dot`.
+    With more axes it sums over the last axis of a and the second-to-last of b, as `numpy.dot`.
 
     >>> dot([[1, 2], [3, 4]], [1, 1]).eval()
     array([3, 7])
     """
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(a), as_variable(b)
     if x.type.ndim == 0 or y.type.ndim == 0:
         return mul(x, y)
     if x.type.ndim > 2 or y.type.ndim > 2:
@@ -109,15 +109,15 @@ def outer(x: Any, y: Any) -> Any:
     return mul(dimshuffle(x, (0, "x")), dimshuffle(y, ("x", 0)))
 
 
-def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Sum of products over the named axes, as `numpy.tensordot`.
 
-    axes: a number n (the last n of x with the first n of y) or two lists of axes.
+    axes: a number n (the last n of a with the first n of b) or two lists of axes.
 
     >>> tensordot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
     array(10)
     """
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(a), as_variable(b)
     of_x, of_y = _contracted(x, y, axes)
     free_x = [k for k in range(x.type.ndim) if k not in of_x]
     free_y = [k for k in range(y.type.ndim) if k not in of_y]
@@ -153,13 +153,13 @@ def _product_of(dims: list[Any]) -> Any:
     return result
 
 
-def batched_dot(x: Any, y: Any) -> Any:
-    """For every k: the dot product of x[k] and y[k].
+def batched_dot(a: Any, b: Any) -> Any:
+    """For every k: the dot product of a[k] and b[k].
 
     >>> batched_dot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
     array([3, 7])
     """
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(a), as_variable(b)
     if x.type.ndim not in (1, 2, 3) or y.type.ndim not in (1, 2, 3):
         raise OpTypeError(f"batched_dot: wants 1 to 3 axes, got {x.type.ndim} and {y.type.ndim}")
     if x.type.ndim == 1:
@@ -203,14 +203,14 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     return reshape(_batched(left, right), dims, ndim=len(dims))
 
 
-def matmul(x: Any, y: Any) -> Any:
-    """`x @ y`, as `numpy.matmul`: the products of the matrices in the last two axes; the axes before broadcast.
+def matmul(x1: Any, x2: Any) -> Any:
+    """`x1 @ x2`, as `numpy.matmul`: the products of the matrices in the last two axes; the axes before broadcast.
 
     >>> matmul([[[1, 2]], [[3, 4]]], [1, 1]).eval()
     array([[3],
            [7]])
     """
-    x, y = as_variable(x), as_variable(y)
+    x, y = as_variable(x1), as_variable(x2)
     if not x.type.ndim or not y.type.ndim:
         raise OpTypeError(f"matmul: wants vectors or more axes, got {x.type} and {y.type}; use * for scalars")
     if x.type.ndim <= 2 and y.type.ndim <= 2:

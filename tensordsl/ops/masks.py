@@ -146,8 +146,8 @@ def mask_of(positions: Sequence[Any]) -> Any:
     return flat.inputs[0]
 
 
-def nonzero(x: Any, return_matrix: bool = False) -> Any:
-    """Where x is not 0: for each axis the positions, int64 vectors of one length; stacked as rows if `return_matrix`.
+def nonzero(a: Any, return_matrix: bool = False) -> Any:
+    """Where a is not 0: for each axis the positions, int64 vectors of one length; stacked as rows if `return_matrix`.
 
     >>> x = as_variable([[0, 3], [4, 0]])
     >>> [p.eval().tolist() for p in nonzero(x)]
@@ -155,31 +155,31 @@ def nonzero(x: Any, return_matrix: bool = False) -> Any:
     """
     from tensordsl.ops.shape import stack
 
-    positions = mask_positions(x)
+    positions = mask_positions(a)
     return stack(list(positions)) if return_matrix else positions
 
 
-def flatnonzero(x: Any) -> Any:
-    """Where the flat tensor x is not 0: an int64 vector of positions.
+def flatnonzero(a: Any) -> Any:
+    """Where the flat tensor a is not 0: an int64 vector of positions.
 
     >>> flatnonzero([[0, 3], [4, 0]]).eval()
     array([1, 2])
     """
-    x = as_variable(x)
+    x = as_variable(a)
     if not x.type.ndim:
         raise OpTypeError("flatnonzero: a scalar has no positions; use switch")
     return mask_positions(flatten(x))[0]
 
 
-def nonzero_values(x: Any) -> Any:
-    """The elements of x that are not 0, a vector in row-major order.
+def nonzero_values(a: Any) -> Any:
+    """The elements of a that are not 0, a vector in row-major order.
 
     >>> nonzero_values([[0, 3], [4, 0]]).eval()
     array([3, 4])
     """
     from tensordsl.ops.index import getitem
 
-    x = as_variable(x)
+    x = as_variable(a)
     return getitem(x, nonzero(x))
 
 

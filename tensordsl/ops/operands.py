@@ -42,7 +42,7 @@ def _with_rank(variable: Any, ndim: int) -> Any:
     raise ValueError(f"wanted a tensor with {ndim} axes, got {variable!r} with {have}")
 
 
-def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Any:
+def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Any:
     """A constant.  Python numbers take the smallest dtype that holds them (`casting.literal_dtype`).
 
     >>> constant(2), constant([2, 2]), constant(1.1).dtype
@@ -53,9 +53,9 @@ def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype
         from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
 
         _constant_class = TensorConstant
-    if isinstance(value, Constant):
-        value = value.data
-    data = to_array(_integers_of(value), dtype)
+    if isinstance(x, Constant):
+        x = x.data
+    data = to_array(_integers_of(x), dtype)
     if ndim is not None:
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")

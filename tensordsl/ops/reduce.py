@@ -123,7 +123,7 @@ def _reduce(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def sum(
-    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
+    input: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
 ) -> Any:
     """The sum over `axis` (None: all, an int or a tuple).
 
@@ -133,11 +133,11 @@ def sum(
     array([[3],
            [7]])
     """
-    return _sum_like(SUM, x, axis, dtype, keepdims, acc_dtype)
+    return _sum_like(SUM, input, axis, dtype, keepdims, acc_dtype)
 
 
 def prod(
-    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None,
+    input: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None,
     no_zeros_in_input: bool = False,
 ) -> Any:  # fmt: skip
     """The product over `axis`; dtypes as in `sum`.
@@ -145,7 +145,7 @@ def prod(
     >>> prod([2, 3, 4]).eval()
     array(24)
     """
-    return _sum_like(PROD, x, axis, dtype, keepdims, acc_dtype)
+    return _sum_like(PROD, input, axis, dtype, keepdims, acc_dtype)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -226,25 +226,25 @@ def as_one_axis(x: Any, axes: Axes) -> Any:
     return reshape(dimshuffle(x, (*kept, *axes)), (*(dims[k] for k in kept), length), ndim=len(kept) + 1)
 
 
-def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:
+def max_and_argmax(a: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:
     """(max, argmax) over `axis`.
 
     >>> [part.eval().tolist() for part in max_and_argmax([4, 9, 2])]
     [9, 1]
     """
-    x = as_variable(x)
+    x = as_variable(a)
     return max(x, axis, keepdims), argmax(x, axis, keepdims)
 
 
 def mean(
-    x: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
+    input: Any, axis: Any = None, dtype: str | None = None, keepdims: bool = False, acc_dtype: str | None = None
 ) -> Any:
     """The arithmetic mean over `axis`; of integers in float64.  nan where there is no element.
 
     >>> mean([[1, 2], [3, 6]], axis=0).eval()
     array([2., 4.])
     """
-    x = as_variable(x)
+    x = as_variable(input)
     if dtype is None:
         dtype = "float64" if x.type.dtype in DISCRETE else x.type.dtype
     total = sum(x, axis, dtype, keepdims, acc_dtype)
@@ -260,13 +260,13 @@ def _count(x: Any, axes: Axes) -> Any:
     return result
 
 
-def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
-    """The variance over `axis`: the sum of (x - mean)^2 divided by the number of elements less `ddof`.
+def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+    """The variance over `axis`: the sum of (input - mean)^2 divided by the number of elements less `ddof`.
 
     >>> var([1.0, 3.0, 5.0], ddof=1).eval()
     array(4.)
     """
-    x = as_variable(x)
+    x = as_variable(input)
     axes = normalise_axes(axis, x.type.ndim, "var")
     centred = x - mean(x, axes, keepdims=True)
     if not ddof:
@@ -275,22 +275,22 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, correct
     return total / cast(_count(x, axes) - ddof, total.type.dtype)
 
 
-def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
     """The square root of the variance.
 
     >>> std([1.0, 3.0]).eval()
     array(1.)
     """
-    return sqrt(var(x, axis, ddof, keepdims))
+    return sqrt(var(input, axis, ddof, keepdims))
 
 
-def ptp(x: Any, axis: Any = None) -> Any:
+def ptp(a: Any, axis: Any = None) -> Any:
     """The largest minus the smallest element.
 
     >>> ptp([3, 9, 4]).eval()
     array(6)
     """
-    x = as_variable(x)
+    x = as_variable(a)
     return max(x, axis) - min(x, axis)
 
 

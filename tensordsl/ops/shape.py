@@ -272,17 +272,17 @@ def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
 
 
 # -- the same elements -----------------------------------------------------------------------------------------------
-def reshape(x: Any, shape: Any, ndim: int | None = None) -> Any:
+def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:
     """x with its elements, in row-major order, in another shape; one dimension may be -1.
 
-    ndim: the length of `shape`, where that is a vector of unknown length.
+    ndim: the length of `newshape`, where that is a vector of unknown length.
 
     >>> reshape([1, 2, 3, 4], (2, -1)).eval()
     array([[1, 2],
            [3, 4]])
     """
     x = as_variable(x)
-    dims = as_dims(shape, ndim)
+    dims = as_dims(newshape, ndim)
     if ndim is not None and len(dims) != ndim:
         raise ValueError(f"reshape: ndim is {ndim}, but the shape has {len(dims)} dimensions")
     return apply(RESHAPE, x, *dims, ndim=len(dims))
@@ -345,15 +345,15 @@ def transpose(x: Any, axes: Any = None) -> Any:
     return dimshuffle(x, axes)
 
 
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """x with two axes exchanged.
+def swapaxes(y: Any, axis1: int, axis2: int) -> Any:
+    """y with two axes exchanged.
 
     >>> swapaxes([[1, 2, 3]], 0, 1).eval()
     array([[1],
            [2],
            [3]])
     """
-    x = as_variable(x)
+    x = as_variable(y)
     order = list(range(x.type.ndim))
     a, b = (normalise_axis(k, x.type.ndim, "swapaxes") for k in (axis1, axis2))
     order[a], order[b] = b, a
@@ -373,35 +373,35 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return dimshuffle(addbroadcast(x, *axes), tuple(k for k in range(x.type.ndim) if k not in axes))
 
 
-def shape_padleft(x: Any, n_ones: int = 1) -> Any:
-    """x with `n_ones` new axes of length 1 in front.
+def shape_padleft(t: Any, n_ones: int = 1) -> Any:
+    """t with `n_ones` new axes of length 1 in front.
 
     >>> shape_padleft([1, 2]).eval()
     array([[1, 2]])
     """
-    x = as_variable(x)
+    x = as_variable(t)
     return dimshuffle(x, ("x",) * n_ones + tuple(range(x.type.ndim)))
 
 
-def shape_padright(x: Any, n_ones: int = 1) -> Any:
-    """x with `n_ones` new axes of length 1 at the end.
+def shape_padright(t: Any, n_ones: int = 1) -> Any:
+    """t with `n_ones` new axes of length 1 at the end.
 
     >>> shape_padright([1, 2]).eval()
     array([[1],
            [2]])
     """
-    x = as_variable(x)
+    x = as_variable(t)
     return dimshuffle(x, tuple(range(x.type.ndim)) + ("x",) * n_ones)
 
 
-def shape_padaxis(x: Any, axis: int) -> Any:
-    """x with a new axis of length 1 at position `axis` of the result.
+def shape_padaxis(t: Any, axis: int) -> Any:
+    """t with a new axis of length 1 at position `axis` of the result.
 
     >>> shape_padaxis([1, 2], 1).eval()
     array([[1],
            [2]])
     """
-    x = as_variable(x)
+    x = as_variable(t)
     order: list[Any] = list(range(x.type.ndim))
     order.insert(normalise_axis(axis, x.type.ndim + 1, "shape_padaxis"), "x")
     return dimshuffle(x, order)
@@ -455,14 +455,14 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Any:
 
 
 # -- filled tensors --------------------------------------------------------------------------------------------------
-def alloc(value: Any, *shape: Any) -> Any:
+def alloc(val: Any, *shape: Any) -> Any:
     """`value` broadcast to the dimensions `shape`.
 
     >>> alloc(7, 2).eval()
     array([7, 7], dtype=int8)
     """
     dims = as_dims(shape[0]) if len(shape) == 1 else [as_dim(n) for n in shape]
-    return apply(BROADCAST_TO, as_variable(value), *dims)
+    return apply(BROADCAST_TO, as_variable(val), *dims)
 
 
 def broadcast_to(x: Any, shape: Any) -> Any:
@@ -482,15 +482,15 @@ def in_dtype(value: Any, dtype: str) -> Any:
 
 
 # -- joining ---------------------------------------------------------------------------------------------------------
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(tensor_list: Sequence[Any], axis: int = 0) -> Any:
     """The tensors one after the other along an axis; dtypes are promoted.
 
     >>> concatenate([[1, 2], [3]]).eval()
     array([1, 2, 3])
     """
-    if isinstance(tensors, Variable):
+    if isinstance(tensor_list, Variable):
         raise OpTypeError("concatenate: wants a list of tensors, got one variable")
-    variables = [as_variable(x) for x in tensors]
+    variables = [as_variable(x) for x in tensor_list]
     if not variables:
         raise ValueError("concatenate: no tensors given")
     if any(not v.type.ndim for v in variables):
@@ -501,13 +501,13 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
     return variables[0] if len(variables) == 1 else apply(CONCATENATE, *variables, axis=axis)
 
 
-def join(axis: Any, *tensors: Any) -> Any:
+def join(axis: Any, *tensors_list: Any) -> Any:
     """As `concatenate`, with the axis first.
 
     >>> join(0, [1, 2], [3]).eval()
     array([1, 2, 3])
     """
-    return concatenate(tensors, int(axis.data) if isinstance(axis, Constant) else axis)
+    return concatenate(tensors_list, int(axis.data) if isinstance(axis, Constant) else axis)
 
 
 def stack(tensors: Any, *more: Any, axis: int = 0) -> Any:

@@ -91,24 +91,24 @@ def _ordered(op: Op, x: Any, axis: Any, kind: str, order: None) -> Any:
     return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
 
 
-def sort(x: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
-    """x with its elements in increasing order along an axis (None: of the flat tensor), nan at the end.
+def sort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+    """a with its elements in increasing order along an axis (None: of the flat tensor), nan at the end.
 
     kind: accepted as NumPy's, but the order is always the stable one.
 
     >>> sort([3, 1, 2]).eval()
     array([1, 2, 3])
     """
-    return _ordered(SORT, x, axis, kind, order)
+    return _ordered(SORT, a, axis, kind, order)
 
 
-def argsort(x: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
-    """The int64 positions that sort x along an axis; of equal elements the earlier one comes first.  See `sort`.
+def argsort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+    """The int64 positions that sort a along an axis; of equal elements the earlier one comes first.  See `sort`.
 
     >>> argsort([3, 1, 2]).eval()
     array([1, 2, 0])
     """
-    return _ordered(ARGSORT, x, axis, kind, order)
+    return _ordered(ARGSORT, a, axis, kind, order)
 
 
 def argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: str = "int64") -> Any:
@@ -218,12 +218,12 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
 
 
 def unique(
-    x: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: None = None
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: None = None
 ) -> Any:
-    """The distinct elements of x in increasing order, a vector; nans are one element.
+    """The distinct elements of ar in increasing order, a vector; nans are one element.
 
-    With a flag a tuple of the elements and, of those asked for, in this order: where each is first in the flat x; for
-    each element of the flat x the number of its value; how often each value is there.
+    With a flag a tuple of the elements and, of those asked for, in this order: where each is first in the flat ar; for
+    each element of the flat ar the number of its value; how often each value is there.
 
     >>> unique([3, 1, 3]).eval()
     array([1, 3])
@@ -232,7 +232,7 @@ def unique(
     """
     if axis is not None:
         raise NotImplementedError("unique: `axis` is not supported, only the elements of the flat tensor")
-    x = as_variable(x)
+    x = as_variable(ar)
     count = apply(DISTINCT_COUNT, x)
     values = apply(DISTINCT, x, count)
     flags = {"index": return_index, "inverse": return_inverse, "counts": return_counts}

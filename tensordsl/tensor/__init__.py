@@ -14,11 +14,15 @@ from typing import Any
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import reduce as _reduce
 from tensordsl.ops.arrange import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
     atleast_nd,
     expand_dims,
     flip,
     horizontal_stack,
     inverse_permutation,
+    matrix_transpose,
     moveaxis,
     permute_row_elements,
     ravel_multi_index,
@@ -34,7 +38,23 @@ from tensordsl.ops.arrange import (
 )
 from tensordsl.ops.arrange import constant_value as get_scalar_constant_value
 from tensordsl.ops.arrange import vector_length as get_vector_length
-from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isfinite, isinf, isnan, le, lt, neq, or_, xor
+from tensordsl.ops.comparisons import (
+    and_,
+    eq,
+    ge,
+    gt,
+    invert,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    le,
+    lt,
+    neq,
+    or_,
+    xor,
+)
 from tensordsl.ops.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
 from tensordsl.ops.elementwise import (
@@ -127,6 +147,7 @@ from tensordsl.ops.grids import (
     xlogy,
 )
 from tensordsl.ops.index import choose, diagonal, inc_subtensor, set_subtensor, take, trace
+from tensordsl.ops.kinds import DimShuffle, Elemwise, Rebroadcast, hashtype
 from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, matmul, outer, tensordot
 from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
 from tensordsl.ops.nnet import logaddexp, to_one_hot
@@ -197,6 +218,11 @@ logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
 power = pow
+expit = sigmoid
+log1pexp = softplus
+specify_broadcastable = addbroadcast
+atleast_Nd = atleast_nd
+extract_diag = diagonal
 rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is

@@ -34,11 +34,15 @@ def tensor(
 
 
 def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[..., Any]:
-    def make(name: str | None = None, dtype: str | None = None) -> Any:
-        return TensorType(fixed or dtype or config.floatX, RANKS[rank])(name)
+    def make(name: str | None = None, dtype: str | None = None, shape: Sequence[int | None] | None = None) -> Any:
+        if fixed and dtype not in (None, fixed):
+            raise TypeError(f"{function_name}: makes variables of dtype {fixed}, got dtype={dtype!r}")
+        if shape is not None and len(shape) != len(RANKS[rank]):
+            raise ValueError(f"{function_name}: a shape of {len(shape)} lengths for {len(RANKS[rank])} axes")
+        return TensorType(fixed or dtype or config.floatX, RANKS[rank] if shape is None else shape)(name)
 
     make.__name__ = make.__qualname__ = function_name
-    make.__doc__ = f"""A {rank} variable of dtype {fixed or "`dtype` (config.floatX if not given)"}.
+    make.__doc__ = f"""A {rank} variable of dtype {fixed or "`dtype` (config.floatX if not given)"}; `shape`: what is known of it.
 
     >>> {function_name}("x").ndim
     {len(RANKS[rank])}

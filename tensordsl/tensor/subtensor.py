@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tensordsl.ops.index import inc_subtensor, set_subtensor, take
+from tensordsl.ops.kinds import IncSubtensor, Subtensor
 
-__all__ = ["inc_subtensor", "set_subtensor", "take"]
+__all__ = ["IncSubtensor", "Subtensor", "inc_subtensor", "set_subtensor", "take"]

@@ -19,8 +19,9 @@ from tensordsl.ops import (
     linalg,
     masks,
     reduce,
-    shape,
 )
+from tensordsl.ops import shape as shapes
+from tensordsl.ops import sort as order_of
 from tensordsl.ops.operands import as_variable
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
@@ -100,7 +101,7 @@ class TensorOperators:
         ndim = self.type.ndim
         if ndim == 0:
             raise TypeError(f"iteration over a 0-d tensor: {self!r}")
-        scalars = shape.vector_parts(self) if ndim == 1 else None
+        scalars = shapes.vector_parts(self) if ndim == 1 else None
         if scalars is not None:
             return iter(scalars)
         length = self.type.shape[0]
@@ -129,11 +130,13 @@ class TensorOperators:
     @property
     def broadcastable(self) -> tuple[bool, ...]: return tuple(self.type.broadcastable)
     @property
-    def shape(self) -> Any: return shape.shape(self)
+    def shape(self) -> Any: return shapes.shape(self)
     @property
-    def size(self) -> Any: return shape.size(self)
+    def size(self) -> Any: return shapes.size(self)
     @property
-    def T(self) -> Any: return shape.transpose(self)  # noqa: N802
+    def T(self) -> Any: return shapes.transpose(self)  # noqa: N802
+    @property
+    def mT(self) -> Any: return shapes.swapaxes(self, -1, -2)  # noqa: N802
     @property
     def real(self) -> Any: return self
     @property
@@ -141,19 +144,28 @@ class TensorOperators:
 
     # fmt: on
     # shapes
-    def reshape(self, *dims: Any, ndim: int | None = None) -> Any:
-        """`x.reshape((2, 3))`, `x.reshape(2, 3)` or `x.reshape(vector, ndim=2)`."""
-        wanted = dims[0] if len(dims) == 1 else dims
+    def reshape(
+        self, *dims: Any, ndim: int | None = None, shape: Any = None, newshape: Any = None, order: str = "C"
+    ) -> Any:
+        """`x.reshape((2, 3))`, `x.reshape(2, 3)` or `x.reshape(vector, ndim=2)`; also with the shape as keyword."""
+        if order != "C":
+            raise NotImplementedError(
+                f"reshape: order={order!r} is not supported, only 'C'; transpose before and after"
+            )
+        named = shape if newshape is None else newshape
+        if dims and named is not None:
+            raise TypeError("reshape: the shape was given twice")
+        wanted = named if not dims else dims[0] if len(dims) == 1 else dims
         if len(dims) == 2 and ndim is None and not isinstance(dims[0], (int, np.integer)) and _is_sequence(dims[0]):
             wanted, ndim = dims
-        return shape.reshape(self, wanted, ndim)
+        return shapes.reshape(self, wanted, ndim)
 
     # fmt: off
-    def flatten(self, ndim: int = 1) -> Any: return shape.flatten(self, ndim)
-    def ravel(self) -> Any: return shape.flatten(self)
-    def dimshuffle(self, *order: Any) -> Any: return shape.dimshuffle(self, *order)
-    def squeeze(self, axis: Any = None) -> Any: return shape.squeeze(self, axis)
-    def swapaxes(self, axis1: int, axis2: int) -> Any: return shape.swapaxes(self, axis1, axis2)
+    def flatten(self, ndim: int = 1) -> Any: return shapes.flatten(self, ndim)
+    def ravel(self) -> Any: return shapes.flatten(self)
+    def dimshuffle(self, *order: Any) -> Any: return shapes.dimshuffle(self, *order)
+    def squeeze(self, axis: Any = None) -> Any: return shapes.squeeze(self, axis)
+    def swapaxes(self, axis1: int, axis2: int) -> Any: return shapes.swapaxes(self, axis1, axis2)
     def repeat(self, repeats: Any, axis: int | None = None) -> Any: return arrange.repeat(self, repeats, axis)
     def cumsum(self, axis: int | None = None) -> Any: return cumulative.cumsum(self, axis)
     def cumprod(self, axis: int | None = None) -> Any: return cumulative.cumprod(self, axis)
@@ -166,6 +178,15 @@ class TensorOperators:
     def fill(self, value: Any) -> Any: return elementwise.fill(self, value)
 
     # fmt: on
+    def sort(self, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+        return order_of.sort(self, axis, kind, order)
+
+    def argsort(self, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+        return order_of.argsort(self, axis, kind, order)
+
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> Any:
+        return order_of.searchsorted(self, v, side, sorter)
+
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         return index.take(self, indices, axis, mode)
 
@@ -178,8 +199,8 @@ class TensorOperators:
     def transpose(self, *axes: Any) -> Any:
         """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-            return shape.transpose(self, axes[0])
-        return shape.transpose(self, axes or None)
+            return shapes.transpose(self, axes[0])
+        return shapes.transpose(self, axes or None)
 
     # fmt: off
     # elementwise
@@ -188,6 +209,10 @@ class TensorOperators:
     def clip(self, a_min: Any, a_max: Any) -> Any: return elementwise.clip(self, a_min, a_max)
     def round(self, mode: str = "half_to_even") -> Any: return elementwise.round(self, mode)
     def conj(self) -> Any: return self
+    def conjugate(self) -> Any: return self
+    def __floor__(self) -> Any: return elementwise.floor(self)
+    def __ceil__(self) -> Any: return elementwise.ceil(self)
+    def __trunc__(self) -> Any: return elementwise.trunc(self)
     def zeros_like(self, dtype: str | None = None) -> Any: return creation.zeros_like(self, dtype)
     def ones_like(self, dtype: str | None = None) -> Any: return creation.ones_like(self, dtype)
 
@@ -212,11 +237,29 @@ class TensorOperators:
     def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Any:
         return reduce.mean(self, axis, dtype, keepdims, acc_dtype)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return reduce.var(self, axis, ddof, keepdims)
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+        return reduce.var(self, axis, ddof, keepdims, corrected)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return reduce.std(self, axis, ddof, keepdims)
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
+        return reduce.std(self, axis, ddof, keepdims, corrected)
+
+
+def _real_method(name: str) -> Any:
+    function = getattr(elementwise, name, None) or getattr(functions, name)
+
+    def method(self: Any) -> Any:
+        return function(self)
+
+    method.__name__, method.__doc__ = name, f"`T.{name}(x)`."
+    return method
+
+
+# `x.exp()` and the like.
+for _name in (
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "deg2rad", "exp", "exp2",
+    "expm1", "floor", "log", "log10", "log1p", "log2", "rad2deg", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+):  # fmt: skip
+    setattr(TensorOperators, _name, _real_method(_name))
 
 
 def _named(variable: Any, name: str | None) -> Any:

@@ -12,6 +12,8 @@ import pytest
 import tensordsl.tensor as T
 from tensordsl.gradient import NullTypeGradError, grad, verify_grad
 from tensordsl.graph import Elementwise, Op, apply
+from tensordsl.ops.arrange import fitting_mask
+from tensordsl.ops.control import require
 from tensordsl.ops.index import getitem, inc_subtensor, set_subtensor
 from tensordsl.ops.table import OPS
 
@@ -85,6 +87,10 @@ OTHERS: list[Case] = [
     ("cumsum", lambda x: T.cumsum(x, axis=1), ((2, 3),)),
     ("cumprod", lambda x: T.cumprod(x, axis=0), ((3, 2),)),
     ("cumprod", lambda x: T.cumprod(x * np.array([1.0, 0.0, 1.0, 0.0])), ((4,),)),
+    ("sort", lambda x: T.sort(x, axis=0) * T.topk(x, 2, axis=0)[0], ((3, 2),)),
+    ("composed", lambda x: T.median(x, axis=1), ((2, 4),)),
+    ("require", lambda x: require(x, T.all(x < 99), "too large") * x, ((3,),)),
+    ("mask_shape", lambda x: fitting_mask(x > 0, x) * x, ((3,),)),
     ("specify_shape", lambda x: T.specify_shape(x, (2, None)), ((2, 3),)),
     ("batched_dot", lambda x, y: T.batched_dot(x, y), ((2, 2, 3), (2, 3, 2))),
     ("batched_dot", lambda x, y: T.matmul(x, y), ((2, 2), (2, 2, 1))),

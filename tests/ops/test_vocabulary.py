@@ -200,3 +200,96 @@ def test_known_values() -> None:
             T.get_scalar_constant_value(unknown)
     with pytest.raises(ValueError, match="not known before run time"):
         T.get_vector_length(x)
+
+
+ORDER: list[Case] = [
+    ("sort", lambda a, v, i: T.sort(a), lambda a, v, i: np.sort(a)),
+    ("sort columns", lambda a, v, i: a.sort(axis=0), lambda a, v, i: np.sort(a, 0)),
+    ("sort flat", lambda a, v, i: T.sort(a, axis=None), lambda a, v, i: np.sort(a, None)),
+    ("argsort", lambda a, v, i: a.argsort(), lambda a, v, i: np.argsort(a, kind="stable")),
+    ("argsort columns", lambda a, v, i: T.argsort(a, 0, "mergesort"), lambda a, v, i: np.argsort(a, 0, kind="stable")),
+    ("argsort of equal ones", lambda a, v, i: T.argsort(i), lambda a, v, i: np.argsort(i, kind="stable")),
+    ("topk", lambda a, v, i: T.topk(a, 2), lambda a, v, i: np.sort(a)[:, ::-1][:, :2]),
+    ("topk of columns", lambda a, v, i: T.topk(a, 2, axis=0), lambda a, v, i: np.sort(a, 0)[::-1][:2]),
+    ("smallest", lambda a, v, i: T.topk(a, -3), lambda a, v, i: np.sort(a)[:, :3]),
+    ("topk symbolic", lambda a, v, i: T.topk(a, i[0]), lambda a, v, i: np.sort(a)[:, ::-1][:, : i[0]]),
+    ("smallest symbolic", lambda a, v, i: T.argtopk(v, -i[0]), lambda a, v, i: np.argsort(v)[: i[0]]),
+    ("argtopk", lambda a, v, i: T.argtopk(a, 4, idx_dtype="int32"),
+     lambda a, v, i: np.argsort(a, kind="stable")[:, ::-1].astype("int32")),
+    ("median", lambda a, v, i: T.median(a), lambda a, v, i: np.median(a)),
+    ("median of rows", lambda a, v, i: T.median(a, axis=1), lambda a, v, i: np.median(a, 1)),
+    ("median keepdims", lambda a, v, i: T.median(a, (0, 1), True), lambda a, v, i: np.median(a, (0, 1), keepdims=True)),
+    ("median of ints", lambda a, v, i: T.median(i), lambda a, v, i: np.median(i)),
+    ("median with nan", lambda a, v, i: T.median(T.log(a), 0), lambda a, v, i: np.median(np.log(np.abs(a)) + 0 * a * np.where(a < 0, np.nan, 1), 0)),
+    ("median of nothing", lambda a, v, i: T.median(a[:, :0], 1), lambda a, v, i: [np.nan] * 3),
+    ("searchsorted", lambda a, v, i: T.searchsorted(T.sort(v), a), lambda a, v, i: np.searchsorted(np.sort(v), a)),
+    ("searchsorted right", lambda a, v, i: T.sort(i).searchsorted(i, "right"),
+     lambda a, v, i: np.searchsorted(np.sort(i), i, "right")),
+    ("searchsorted sorter", lambda a, v, i: T.searchsorted(v, 0.5, sorter=T.argsort(v)),
+     lambda a, v, i: np.searchsorted(v, 0.5, sorter=np.argsort(v))),
+    ("bincount", lambda a, v, i: T.bincount(i), lambda a, v, i: np.bincount(i)),
+    ("bincount of none", lambda a, v, i: T.bincount(i[:0]), lambda a, v, i: np.bincount(i[:0])),
+    ("bincount weights", lambda a, v, i: T.bincount(i, weights=v), lambda a, v, i: np.bincount(i, weights=v)),
+    ("bincount minlength", lambda a, v, i: T.bincount(i, minlength=9), lambda a, v, i: np.bincount(i, minlength=9)),
+    ("unique", lambda a, v, i: T.unique(i), lambda a, v, i: np.unique(i)),
+    ("unique with all", lambda a, v, i: T.unique(i, True, True, True), lambda a, v, i: np.unique(i, True, True, True)),
+    ("isposinf", lambda a, v, i: T.isposinf(a / 0), lambda a, v, i: a > 0),
+    ("isneginf", lambda a, v, i: T.isneginf(a / 0), lambda a, v, i: a < 0),
+    ("atleast_2d", lambda a, v, i: T.atleast_2d(v), lambda a, v, i: v[None]),
+    ("matrix_transpose", lambda a, v, i: T.matrix_transpose(a), lambda a, v, i: a.T),
+]  # fmt: skip
+
+
+def test_order() -> None:
+    rng = np.random.default_rng(3)
+    with np.errstate(all="ignore"):
+        check_all(ORDER, [rng.normal(size=(3, 4)), rng.normal(size=4), np.array([2, 0, 2, 5])])
+
+
+def test_nan_is_behind_everything_and_zeros_are_equal() -> None:
+    a = np.array([np.nan, -0.0, np.inf, 0.0, -np.inf, np.nan, 1.0])
+    x = T.vector()
+    order, values, top = tensordsl.function([x], [T.argsort(x), T.sort(x), T.topk(x, 2)])(a)
+    assert order.tolist() == [4, 1, 3, 6, 2, 0, 5]
+    np.testing.assert_array_equal(np.signbit(values[1:3]), [True, False])
+    np.testing.assert_array_equal(top, [np.nan, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("expression", "argument", "error", "text"),
+    [
+        (lambda x: T.topk(x, 4), [1, 2, 3], ValueError, "topk: kth must not be 0"),
+        (lambda x: T.topk(x, x[0]), [0, 2, 3], ValueError, "topk: kth must not be 0"),
+        (lambda x: T.bincount(x), [0, -2, 3], ValueError, "bincount: the numbers must not be negative"),
+        (lambda x: T.unravel_index(x, (2, 3)), [0, 6], ValueError, "unravel_index: a position is out of bounds"),
+        (lambda x: T.unravel_index(x, (2, 3)), [0, -1], ValueError, "unravel_index: a position is out of bounds"),
+        (lambda x: T.ravel_multi_index((x, x), (2, 3)), [0, 2], ValueError, "position on axis 0 is out of bounds"),
+        (lambda x: T.repeat(x, x), [1, -1], ValueError, "negative"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_what_a_step_refuses_at_run_time_names_the_users_line(
+    expression: Any, argument: Any, error: type[Exception], text: str, mode: str
+) -> None:
+    x = T.lvector("x")
+    f = tensordsl.function([x], expression(x), mode=mode)
+    with pytest.raises(error, match=text) as caught:
+        f(argument)
+    assert "test_vocabulary.py" in str(caught.value) and "Inputs values" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (lambda x: T.sort(x, kind="bogo"), ValueError), (lambda x: T.sort(x, order="field"), TypeError),
+        (lambda x: T.sort(x, axis=2), ValueError), (lambda x: T.topk(x, 0), ValueError),
+        (lambda x: T.topk(x, 1.5), TypeError), (lambda x: T.topk(x, 1, idx_dtype="float32"), TypeError),
+        (lambda x: T.searchsorted(x, 1), ValueError), (lambda x: T.searchsorted(x[0], 1, "middle"), ValueError),
+        (lambda x: T.bincount(x), TypeError), (lambda x: T.bincount([1], weights=x), TypeError),
+        (lambda x: T.unique(x, axis=0), NotImplementedError), (lambda x: T.ravel_multi_index((x,), (2,)), TypeError),
+        (lambda x: T.ravel_multi_index(([1],), (2, 3)), ValueError), (lambda x: T.unravel_index(x, (2,)), TypeError),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_of_order(wrong: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        wrong(T.matrix())

@@ -829,25 +829,34 @@ def body(b: Any, outer: Any) -> str:
     return "; ".join(lines) + f" -> {[name(v) for v in b.next]}, {[name(v) for v in b.stacked]}"
 
 
-def check(case: Case, levels: dict[Variable, int]) -> None:
-    """Compile, call twice, and compare with the oracles."""
+def check(case: Case, levels: dict[Variable, int], modes: Sequence[Any] = (None,)) -> None:
+    """Compile in each mode, call twice, and compare with the oracles."""
     expected, _, values = reference(case)
     samples = [perturbed(case, values, seed) for seed in range(3)]
-    before = [a.tobytes() for a in case.arguments]
     first = [s.get_value() for s in case.shared]
-    f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore")
     of = [levels.get(v, EXACT) for v in (*case.outputs, *(v for _, v in case.updates))]
-    runs = []
-    for _turn in range(2):
-        got = f(*case.arguments)
-        got = [*got, *(s.get_value() for s, _ in case.updates)]
-        assert all(a.tobytes() == b for a, b in zip(case.arguments, before, strict=True)), "an argument was changed"
-        changed = {s for s, _ in case.updates}
-        for s, value in zip(case.shared, first, strict=True):
-            if s not in changed:
-                assert s.get_value().tobytes() == value.tobytes(), f"{s} was changed"
-        compare(case, of, expected, got, samples)
-        runs.append([np.asarray(x).tobytes() for x in got])
-        for s, value in zip(case.shared, first, strict=True):
-            s.set_value(value)
-    assert runs[0] == runs[1], "a second call gives something else"
+    for mode in modes:
+        f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore", mode=mode)
+        runs = []
+        for _turn in range(2):
+            got = call(case, f, first)
+            try:
+                compare(case, of, expected, got, samples)
+            except AssertionError as error:
+                raise AssertionError(f"mode {mode}: {error}") from None
+            runs.append([np.asarray(x).tobytes() for x in got])
+            for s, value in zip(case.shared, first, strict=True):
+                s.set_value(value)
+        assert runs[0] == runs[1], f"mode {mode}: a second call gives something else"
+
+
+def call(case: Case, f: Any, first: Sequence[Any]) -> list[Any]:
+    """The outputs and new shared values; AssertionError if anything else was changed."""
+    before = [a.tobytes() for a in case.arguments]
+    got = [*f(*case.arguments), *(s.get_value() for s, _ in case.updates)]
+    assert all(a.tobytes() == b for a, b in zip(case.arguments, before, strict=True)), "an argument was changed"
+    changed = {s for s, _ in case.updates}
+    for s, value in zip(case.shared, first, strict=True):
+        if s not in changed:
+            assert s.get_value().tobytes() == value.tobytes(), f"{s} was changed"
+    return got

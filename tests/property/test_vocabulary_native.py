@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensordsl.tensor as T
-from tensordsl.types import DISCRETE, INTEGERS
+from tensordsl.types import DISCRETE, FLOATS, INTEGERS
 
 
 def ranked(m: Maker, least: int = 1, most: int = 9) -> Any:
@@ -101,6 +101,27 @@ def nets(m: Maker) -> None:
     m.grow(f(x))
 
 
+def sorted_(m: Maker) -> None:
+    """Order, along an axis; of exact values, because a rounding error may change places."""
+    x = m.some(lambda v: v.type.ndim > 0 and m.level[v] == EXACT)
+    axis = m.pick(x.type.ndim)
+    n = m.value[x].shape[axis]
+    ways: tuple[Callable[[], Any], ...] = (
+        lambda: T.sort(x, axis), lambda: T.argsort(x, axis), lambda: T.median(x, axis), lambda: T.unique(x),
+        lambda: T.topk(x, m.choose((1, -1, n, -n)) if n else m.choose([]), axis),
+        lambda: T.searchsorted(T.sort(x, axis=None), x, m.choose(("left", "right"))),
+        lambda: T.unique(x, return_inverse=True)[1], lambda: T.bincount(T.mod(T.cast(T.flatten(x), "int64"), 7)),
+    )  # fmt: skip
+    if x.type.dtype in FLOATS and way_is_cast(x, m):
+        raise Unfit
+    m.grow(m.choose(ways)())
+
+
+def way_is_cast(x: Any, m: Maker) -> bool:
+    """Whether a cast to int64 would not be defined."""
+    return not bool(np.all(np.abs(m.value[x]) < 1e9))
+
+
 WORDS = (
     masked,
     masked,
@@ -108,6 +129,7 @@ WORDS = (
     counted,
     running,
     running,
+    sorted_,
     arranged,
     arranged,
     triangles,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 import numpy as np
 import pytest
 
+import tensordsl
 import tensordsl.tensor as T
 from tensordsl.config import config
 from tensordsl.graph import OpShapeError, OpTypeError
@@ -194,6 +196,43 @@ def test_methods_are_numpys(method: str, arguments: tuple[Any, ...]) -> None:
     got = evaluate(getattr(x, method)(*arguments), {x: a})
     assert got.dtype == want.dtype
     np.testing.assert_allclose(got, want)
+
+
+# What Theano's `_tensor_py_operators` has, and NumPy users write on an array.
+OPERATORS = """
+    __abs__ __add__ __and__ __ceil__ __contains__ __divmod__ __floor__ __floordiv__ __ge__ __getitem__ __gt__ __invert__
+    __iter__ __le__ __lt__ __matmul__ __mod__ __mul__ __neg__ __or__ __pos__ __pow__ __radd__ __rand__ __rdivmod__
+    __rfloordiv__ __rmatmul__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__ __rtruediv__ __rxor__ __sub__ __truediv__
+    __trunc__ __xor__ T all any arccos arccosh arcsin arcsinh arctan arctanh argmax argmin argsort astype broadcastable
+    ceil choose clip compress conj conjugate copy cos cosh cumprod cumsum deg2rad diagonal dimshuffle dot dtype exp exp2
+    expm1 fill flatten floor imag inc log log10 log1p log2 max mean min mT ndim nonzero nonzero_values norm ones_like
+    prod ptp rad2deg ravel real repeat reshape round searchsorted set shape sin sinh size sort sqrt squeeze std sum
+    swapaxes take tan tanh trace transpose trunc type var zeros_like eval name owner tag
+"""
+
+
+def test_variables_constants_and_shared_variables_have_all_operators_and_methods() -> None:
+    for x in (T.matrix("x"), T.constant([[1.0]]), tensordsl.shared(np.ones((2, 2)))):
+        assert [name for name in OPERATORS.split() if not hasattr(x, name)] == []
+
+
+def test_methods_of_real_functions_are_the_functions() -> None:
+    x = T.vector("x")
+    a = np.array([0.25, 0.5])
+    for name in ("arccos", "exp", "floor", "log1p", "sqrt", "tanh", "deg2rad"):
+        np.testing.assert_allclose(evaluate(getattr(x, name)(), {x: a}), getattr(np, name)(a), rtol=1e-14)
+    assert evaluate(math.floor(x), {x: a + 1}).tolist() == [1.0, 1.0]
+    assert math.ceil(x).owner.op.name == "ceil" and math.trunc(x).owner.op.name == "trunc"
+
+
+@pytest.mark.parametrize("keywords", [{"shape": (3, 2)}, {"newshape": (3, 2)}, {"shape": (3, 2), "order": "C"}])
+def test_a_shape_may_be_named(keywords: Any) -> None:
+    x = T.matrix()
+    assert evaluate(x.reshape(**keywords), {x: np.ones((2, 3))}).shape == (3, 2)
+    with pytest.raises(NotImplementedError, match="order='F' is not supported"):
+        x.reshape((3, 2), order="F")
+    with pytest.raises(TypeError, match="given twice"):
+        x.reshape((3, 2), shape=(3, 2))
 
 
 def test_other_methods() -> None:

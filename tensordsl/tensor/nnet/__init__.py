@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.ops.functions import sigmoid, softplus
+from tensordsl.ops.kinds import LogSoftmax, Softmax
 from tensordsl.ops.nnet import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -35,6 +36,7 @@ from tensordsl.tensor.nnet import bn, sigm
 softmax_graph = softmax
 
 __all__ = [
+    "LogSoftmax", "Softmax",
     "batch_normalization", "batch_normalization_test", "batch_normalization_train", "binary_crossentropy", "bn",
     "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot", "crossentropy_softmax_1hot",
     "crossentropy_softmax_1hot_with_bias", "crossentropy_softmax_argmax_1hot_with_bias",
