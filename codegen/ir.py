@@ -68,6 +68,7 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
+        self.former: dict[int, set[int]] = {}  # number of an ifelse -> of those it was rebuilt from, as lengths name it
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(
@@ -284,6 +285,8 @@ def rewrite(
                 break
             w = better
         new[v.number] = w
+        if v.op == w.op == "ifelse" and w is not v:
+            graph.former.setdefault(w.number, set()).update((v.number, *graph.former.get(v.number, ())))
         if users is not None and w is not v:
             users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
     extents.node = None

@@ -304,7 +304,7 @@ def _check(
     for s in reduces:
         under = frozenset().union(*(below[id(a)] for a in s.args))
         if any(axes != s.axes for axes in under):
-            raise Cut(_argument(pull, s), "R3")
+            raise Cut(_argument(pull, [a for a in s.args if below[id(a)]]), "R3")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     for s in scalars:
         if s.op == "result" and id(s) in tensor:
@@ -330,9 +330,9 @@ def _uses(s: Val, root: Val) -> bool:
     return any(v is s for v in walk([root]))
 
 
-def _argument(pull: Pull, s: Val) -> Value:
-    """The tensor under a reduction that depends on a reduction over other axes."""
-    for a in s.args:
-        if id(a) in pull.b.made_for and a.op not in ("load", "const"):
+def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
+    """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
+    for a in arguments:
+        if id(a) in pull.b.made_for:
             return pull.b.made_for[id(a)]
     raise AssertionError("a reduction of nothing depends on a reduction")

@@ -152,6 +152,7 @@ def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: se
             continue
         needs = {n for o in v.operands for n in memory(o, homes)}
         lengths = [*v.shape, *(n for b in v.attrs.get("bounds", ()) for n in b[:3]), v.attrs.get("count", 0)]
+        lengths += [n for o in v.operands for n in o.shape]  # a broadcast operand is written out
         lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps

@@ -17,7 +17,7 @@ import tensordsl.tensor as T
 from tensordsl import gradient, ifelse, printing
 from tensordsl.codegen.scalar import ARITY
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
-from tensordsl.ops import control, masks
+from tensordsl.ops import arrange, control, masks
 from tensordsl.ops.table import MODULES
 from tensordsl.types import TensorType
 
@@ -40,7 +40,7 @@ TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
-    "cumulative": "Running sums and products", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -54,7 +54,9 @@ SPELLINGS = {
     "subtensor": "x[i], x[1:], x[..., ::-1]", "inc_subtensor": "T.set_subtensor(x[...], y), T.inc_subtensor(x[...], y)",
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
-    "distinct_count": "T.nnet.confusion_matrix", "distinct": "T.nnet.confusion_matrix",
+    "distinct_count": "T.unique, T.nnet.confusion_matrix", "distinct": "T.unique, T.nnet.confusion_matrix",
+    "distinct_part": "T.unique(x, return_inverse=True)", "mask_shape": "T.set_subtensor(x[mask], y)",
+    "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
@@ -64,7 +66,7 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
-    "upper", "multiplier",
+    "upper", "multiplier", "part", "kind", "side",
 }  # fmt: skip
 
 # An expression with the row in it, for rows that cannot be applied to a few vectors.
@@ -87,6 +89,12 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "distinct": masks.unique,
     "cumsum": T.cumsum,
     "cumprod": T.cumprod,
+    "sort": T.sort,
+    "argsort": T.argsort,
+    "searchsorted": lambda x: T.searchsorted(x, x),
+    "distinct_part": lambda x: T.unique(x, return_index=True)[1],
+    "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
+    "require": lambda x: control.require(x, T.lscalar(), "wrong"),
     "specify_shape": lambda x: T.specify_shape(x, (3,)),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
@@ -100,7 +108,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "grad_clip": lambda x: gradient.grad_clip(x, -1, 1),
     "grad_scale": lambda x: gradient.grad_scale(x, 2),
 }
-OPERANDS = {"undefined_grad": ["x"]}  # where no rule of the row names them
+OPERANDS = {"undefined_grad": ["x"], "argsort": ["x"]}  # where no rule of the row names them
 DTYPE_NOTES = {"cast": "the one asked for", "arange": "the one asked for, int64", "for": "those of the loop's body"}
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
 

@@ -42,7 +42,8 @@ def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[.
         return TensorType(fixed or dtype or config.floatX, RANKS[rank] if shape is None else shape)(name)
 
     make.__name__ = make.__qualname__ = function_name
-    make.__doc__ = f"""A {rank} variable of dtype {fixed or "`dtype` (config.floatX if not given)"}; `shape`: what is known of it.
+    of = fixed or "`dtype` (config.floatX if not given)"
+    make.__doc__ = f"""A {rank} variable of dtype {of}; `shape`: known lengths, or None.
 
     >>> {function_name}("x").ndim
     {len(RANKS[rank])}

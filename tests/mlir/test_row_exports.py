@@ -19,7 +19,8 @@ from tensordsl.codegen import mlir
 from tensordsl.codegen.lower import lower
 from tensordsl.graph import Elementwise, Kernel, Op, Reduction, apply
 from tensordsl.ifelse import ifelse
-from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.ops.arrange import fitting_mask
+from tensordsl.ops.control import loop_index, make_loop, require
 from tensordsl.ops.table import OPS
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
 
@@ -61,6 +62,8 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "take": lambda: A[k, k],
     "inc_take": lambda: T.inc_subtensor(x[k], 1.0),
     "specify_shape": lambda: T.specify_shape(A, (3, None)),
+    "mask_shape": lambda: fitting_mask(x > 0, x),
+    "require": lambda: require(x, c > 0, "c must be positive"),
     "softmax": lambda: T.nnet.softmax(A),
     "logsoftmax": lambda: T.nnet.logsoftmax(A),
     "for": lambda: loop(x),

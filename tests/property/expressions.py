@@ -640,9 +640,12 @@ OPERATIONS = (
 # -- what may differ -------------------------------------------------------------------------------------------------
 def perturbed(case: Case, values: dict[Variable, Any], seed: int) -> list[Any]:
     """The results with a rounding error put on every value that is rounded, reductions in another order, and zeros of
-    values whose sign is open with the other sign."""
+    values whose sign is open with the other sign; nothing where that changes a length on which others depend."""
     with np.errstate(all="ignore"):
-        return _perturbed([*case.outputs, *(v for _, v in case.updates)], values, np.random.default_rng(seed))
+        try:
+            return _perturbed([*case.outputs, *(v for _, v in case.updates)], values, np.random.default_rng(seed))
+        except ValueError:
+            return []
 
 
 def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: Any) -> list[Any]:
@@ -651,8 +654,7 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         operands = [known[o] if o in known else _data(o) for o in node.inputs]
         floating = bool(operands) and operands[0].dtype.kind == "f"
         if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in FLOATS:
-            everything = node.attrs["axis"] == tuple(range(operands[0].ndim))
-            made = evaluate_node(node, [np.flip(operands[0])] if everything else operands)
+            made = evaluate_node(node, [shuffled(operands[0], node.attrs["axis"], rng)])
             if node.op.name == "sum":  # terms may cancel
                 size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
                 error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
@@ -677,6 +679,13 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         for o, x in zip(node.outputs, made, strict=True):
             known[o] = _with_error(node, operands, o, x, rng)
     return [np.asarray(known[v] if v in known else _data(v)) for v in results]
+
+
+def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:
+    """x in another order along some axes."""
+    for k in axes:
+        x = np.take(x, rng.permutation(x.shape[k]), axis=k)
+    return x
 
 
 def _perturbed_loop(body: Any, operands: Sequence[Any], rng: Any) -> list[Any]:
@@ -832,7 +841,7 @@ def body(b: Any, outer: Any) -> str:
 def check(case: Case, levels: dict[Variable, int], modes: Sequence[Any] = (None,)) -> None:
     """Compile in each mode, call twice, and compare with the oracles."""
     expected, _, values = reference(case)
-    samples = [perturbed(case, values, seed) for seed in range(3)]
+    samples = [s for s in (perturbed(case, values, seed) for seed in range(3)) if s]
     first = [s.get_value() for s in case.shared]
     of = [levels.get(v, EXACT) for v in (*case.outputs, *(v for _, v in case.updates))]
     for mode in modes:

@@ -92,6 +92,9 @@ def chosen(m: Maker) -> None:
 def batches(m: Maker) -> None:
     x = ranked(m, 2, 3)
     y = m.some(lambda v: 1 < v.type.ndim < 4 and m.value[v].shape[-2] == m.value[x].shape[-1])
+    if x.type.ndim == y.type.ndim == 3 and 1 not in (x.type.shape[0], y.type.shape[0]):
+        if len(m.value[x]) != len(m.value[y]):
+            raise Unfit
     m.grow(T.matmul(x, y))
 
 
