@@ -2,7 +2,7 @@
 
 The sides of a `Rule` are ordinary expressions over pattern variables:
 
->>> from tensordsl.ops.elementwise import log, log1p
+>>> from tensordsl.ops.functions import log, log1p
 >>> (x,) = floats("x")
 >>> rules = RuleSet([Rule("log(1 + x) = log1p(x)", log(1 + x), log1p(x))])
 
