@@ -66,6 +66,18 @@ def kernel_table(program: Program) -> list[str]:
     return [symbol for plan in program.plans for symbol in plan.symbols]
 
 
+LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
+
+
+def constant_table(program: Program) -> list[bytes]:
+    """The constants whose addresses follow the kernels in `ctx.kern`, in order."""
+    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and _is_large(i)))
+
+
+def _is_large(i: p.Bytes) -> bool:
+    return len(i.data) > LITERAL
+
+
 def libraries(program: Program) -> list[str]:
     """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
     of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
@@ -110,6 +122,7 @@ class _Emitter:
             bases.append(at)
             at += len(plan.symbols)
         self.kernel_base = bases
+        self.tabled = {data: at + k for k, data in enumerate(constant_table(program))}
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
@@ -237,7 +250,7 @@ class _Emitter:
         load("%rt", "%ctx", abi.CTX_RT)
         for name, value in self.helpers.items():
             load(value, "%rt", abi.RT[name])
-        if self.program.plans:
+        if self.program.plans or self.tabled:
             load("%kern", "%ctx", kern)
         if self.cells:
             load("%cells", "%ctx", abi.CTX_CELLS)
@@ -339,6 +352,9 @@ class _Emitter:
         self.define(i.dst, self.op(f"getelementptr i64, ptr %slots, i64 {k}"))
 
     def bytes(self, i: p.Bytes) -> None:
+        if _is_large(i):
+            self.define(i.dst, self.load("ptr", "%kern", 8 * self.tabled[i.data]))
+            return
         data = bytes(i.data) or b"\0"
         self.define(i.dst, self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"'))
 

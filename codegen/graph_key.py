@@ -13,24 +13,28 @@ import numpy as np
 
 from tensordsl.graph import Apply, Constant, Kernel, Variable, toposort
 
+LARGE = 1 << 10  # bytes of a constant that is no part of the text
 HOSTS = frozenset(("print", "host", "inc_take"))  # kernels that call back into Python
 
 
-def graph_key(inputs: Sequence[Variable], shared: Sequence[Variable], roots: Sequence[Variable]) -> str | None:
-    """The graph's text, or None if it can't be told by one."""
+def graph_key(
+    inputs: Sequence[Variable], shared: Sequence[Variable], roots: Sequence[Variable]
+) -> tuple[str | bytes, ...] | None:
+    """The graph's text and the bytes of its large constants, or None if it can't be told by them."""
     writer = _Writer()
     for v in (*inputs, *shared):
         writer.declare(v)
     writer.parts.append(f"|{len(inputs)}|{len(shared)}|")
     if not writer.graph(roots):
         return None
-    return "".join(writer.parts)
+    return "".join(writer.parts), *writer.arrays
 
 
 class _Writer:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.number: dict[int, int] = {}
+        self.arrays: list[bytes] = []
 
     def declare(self, v: Variable) -> None:
         self.number.setdefault(id(v), len(self.number))
@@ -42,7 +46,11 @@ class _Writer:
             known = self.number[id(v)] = len(self.number)
             if isinstance(v, Constant):
                 data = np.asarray(v.data)
-                self.parts.append(f"c{data.dtype}{data.shape}{data.tobytes().hex()};")
+                if data.nbytes > LARGE:
+                    self.arrays.append(data.tobytes())
+                    self.parts.append(f"c{data.dtype}{data.shape}#{len(self.arrays)};")
+                else:
+                    self.parts.append(f"c{data.dtype}{data.shape}{data.tobytes().hex()};")
             else:
                 self.parts.append(f"f{v.type.dtype}{v.type.shape};")
         return known

@@ -11,7 +11,7 @@ from typing import Any
 from tensordsl.codegen import rules, target
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
-from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
+from tensordsl.codegen.emit_program import constant_table, emit_program, kernel_table, libraries
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.kernels import module_text
 from tensordsl.codegen.lower import Lowered, lower
@@ -203,6 +203,7 @@ class Compiled:
     meta: dict[str, Any]
     kernels: bytes
     host: bytes
+    constants: list[bytes]
     hosts: list[Any]
     program: Program
     trace: Trace | None = None
@@ -255,4 +256,4 @@ def compile_graph(
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    return Compiled(meta, kernels, host, lowered.hosts, program, trace)
+    return Compiled(meta, kernels, host, constant_table(program), lowered.hosts, program, trace)

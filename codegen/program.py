@@ -175,7 +175,7 @@ class Slot(Instr):
 
 @dataclass(frozen=True, slots=True)
 class Bytes(Instr):
-    """dst (ptr) = address of constant bytes in the program object, 64-byte aligned."""
+    """dst (ptr) = address of constant bytes: in the program object, or beside it where they are many."""
 
     dst: Name
     data: bytes

@@ -61,7 +61,8 @@ def key(*parts: str | bytes) -> str:
     digest = blake2b(digest_size=20, key=_State.salt)
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little") + data)
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
     return str(digest.hexdigest())
 
 

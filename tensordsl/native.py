@@ -20,6 +20,7 @@ from tensordsl.runtime import cache, library
 from tensordsl.runtime.executable import Executable
 
 IN_PROCESS = 512  # executables kept
+ON_DISK = 1 << 26  # bytes of one executable, with its constants
 
 
 @dataclass(slots=True)
@@ -46,12 +47,12 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
     _prepare()
     outputs, updates = list(spec.outputs), list(spec.updates)
     roots = [*outputs, *(value for _, value in updates)]
-    text = graph_key(spec.inputs, spec.shared, roots)
+    parts = graph_key(spec.inputs, spec.shared, roots)
     single = spec.form == "one"
     key = None
-    if text is not None:
+    if parts is not None:
         targets = [spec.shared.index(target) for target, _ in updates]
-        key = cache.key(_State.version, _choices(mode), f"{len(outputs)},{single},{targets}", text)
+        key = cache.key(_State.version, _choices(mode), f"{len(outputs)},{single},{targets}", *parts)
         found = _State.executables.get(key)
         if found is not None:
             return _report(Compiled(found, [], origin="process"), spec, start)
@@ -61,7 +62,8 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
     compiled = _compile(spec, outputs, updates, single, mode)
     if key is not None:
         _remember(key, compiled.executable)
-        cache.put(key, compiled.executable.to_bytes())
+        if compiled.executable.size() <= ON_DISK:
+            cache.put(key, compiled.executable.to_bytes())
     return _report(compiled, spec, start)
 
 
@@ -72,8 +74,9 @@ def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mo
         made = pipeline.compile_graph(
             spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
         )
+    executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants))
     phases = made.trace.phases if made.trace is not None else []
-    return Compiled(Executable(made.meta, made.kernels, made.host), made.hosts, made.program, phases=phases)
+    return Compiled(executable, made.hosts, made.program, phases=phases)
 
 
 @contextmanager

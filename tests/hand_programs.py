@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import emit_program, kernel_table, libraries
+from tensordsl.codegen.emit_program import constant_table, emit_program, kernel_table, libraries
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import module_text, plan
 from tensordsl.codegen.program import LaunchPlan, Program
@@ -314,7 +314,7 @@ def build(program: Program, faults: bool = False) -> Any:
         "libraries": libraries(program),
     }  # fmt: skip
     kernels = compile_object(module_text(program.plans)) if program.plans else b""
-    return Executable(meta, kernels, compile_object(emit_program(program, faults), 0))
+    return Executable(meta, kernels, compile_object(emit_program(program, faults), 0), tuple(constant_table(program)))
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:

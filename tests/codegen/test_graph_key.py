@@ -69,3 +69,14 @@ def test_a_graph_that_calls_python_has_no_key() -> None:
     assert graph_key([x], [], [Print("x")(x)]) is None
     i, s = loop_index(), T.dvector("s")
     assert graph_key([x], [], [make_loop(2, i, [s], [x], [Print("s")(s)])[0]]) is None
+
+
+def test_large_constants_are_told_apart_by_their_bytes() -> None:
+    x = T.vector()
+    table = np.zeros(1000)
+    other = table.copy()
+    other[-1] = -0.0
+    key = graph_key([x], [], [x[0] + table])
+    assert key is not None and key == graph_key([x], [], [x[0] + table.copy()]) and len(key[0]) < 1000
+    assert key != graph_key([x], [], [x[0] + other])
+    assert key != graph_key([x], [], [x[0] + table.reshape(10, 100)])

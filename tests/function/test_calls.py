@@ -10,6 +10,7 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
+from tensordsl.native import compile_spec
 
 
 def vectors() -> tuple[Any, Any]:
@@ -430,3 +431,20 @@ def test_the_option_profile_prints_at_exit() -> None:
         [sys.executable, "-c", code], env={**os.environ, "TENSORDSL_FLAGS": flags}, capture_output=True, text=True
     )
     assert "Function profiling: plus\n  calls                  1\n" in done.stderr
+
+
+def test_large_constants_lie_beside_the_code_and_survive_the_disk_cache() -> None:
+    table = np.arange(30_000.0).reshape(3, 10_000)
+    x = T.dmatrix()
+    outputs = [T.dot(x, table), T.constant(table)[:, 5] + x[0, 0], T.constant(table + 1)]
+    f = theano.function([x], outputs)
+    value = np.ones((2, 3))
+    for got, want in zip(f(value), (value @ table, table[:, 5] + 1, table + 1), strict=True):
+        np.testing.assert_array_equal(got, want)
+    first = f(value)[2]
+    first[:] = 0  # the caller's own
+    np.testing.assert_array_equal(f(value)[2], table + 1)
+    executable = compile_spec(f.spec, f.mode).executable
+    again = type(executable).from_bytes(executable.to_bytes())
+    assert again.constants == executable.constants and max(map(len, again.constants)) == table.nbytes
+    assert len(executable.program) < 30_000

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import emit_program, libraries
+from tensordsl.codegen.emit_program import constant_table, emit_program, libraries
 from tensordsl.codegen.target import compile_object
 from tensordsl.runtime.entry import Function, NativeError, make_function
 from tensordsl.runtime.executable import Executable
@@ -27,7 +27,7 @@ def executable(program: p.Program) -> Executable:
         "kernels": [],
         "libraries": list(libraries(program)),
     }
-    return Executable(meta, b"", compile_object(emit_program(program), 0))
+    return Executable(meta, b"", compile_object(emit_program(program), 0), tuple(constant_table(program)))
 
 
 def function(program: p.Program, cells: Sequence[Cell] = (), hosts: Sequence[Callable[..., Any]] = ()) -> Function:
