@@ -242,7 +242,7 @@ def compiles(run: Run, workload: Workload) -> list[Result]:
                 for state in states:
                     result = found[state, name]
                     if not result.error:
-                        expected = sample(run, workload, "compile", cache, result, expected)
+                        expected = sample(run, workload, "compile", cache, result, expected, state=state)
     return list(found.values())
 
 
@@ -257,11 +257,13 @@ def memories(run: Run, workload: Workload) -> list[Result]:
     return list(found.values())
 
 
-def sample(run: Run, workload: Workload, do: str, cache: str, result: Result, expected: list[float]) -> list[float]:
+def sample(
+    run: Run, workload: Workload, do: str, cache: str, result: Result, expected: list[float], **options: str
+) -> list[float]:
     """Take one value in a fresh process; the first answer of all (NumPy's) is what later ones are compared with."""
     with run.worker(result.peer, cache) as worker:
         try:
-            answer = worker.ask(do, workload=workload.name)
+            answer = worker.ask(do, workload=workload.name, **options)
         except Failed as reason:
             result.error = str(reason)
             return expected

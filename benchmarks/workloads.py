@@ -40,8 +40,8 @@ class Workload:
     """One row of the table. `kind` says how it is measured:
 
     call     seconds per call in a warm process, minimum of many batches
-    compile  CPU seconds from the first symbol to the first result, in a fresh but warm process; `cold` with an empty
-             disk cache and `warm` with the one that the cold process left
+    compile  CPU seconds from the first symbol to the first result: `cold` with an empty disk cache, in a process that
+             has compiled something else; `warm` with the disk cache, in a process that has done the same before
     import   seconds of importing the library after NumPy
     memory   temporary bytes of a first call on large operands, in operands' sizes
     """

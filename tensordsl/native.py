@@ -147,6 +147,11 @@ def _remember(key: str, executable: Executable) -> Executable:
     return executable
 
 
+def forget() -> None:
+    """Drop the code that the process keeps; functions keep theirs, and the disk cache stays."""
+    _State.executables.clear()
+
+
 def _choices(mode: Any) -> str:
     """What of a mode changes the code."""
     if mode is None:
