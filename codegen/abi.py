@@ -82,6 +82,10 @@ CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_SIZE = 24, 32, 40, 48, 56
 # SPARE: the array that the last swap replaced; the next update writes into it if nobody else sees it.
 SPARE_LIMIT = 1 << 26  # bytes; larger arrays are dropped instead of kept as spare
 
+# How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
+# cell and this call's pin hold it.
+PREPARE_OWN, PREPARE_FRESH, PREPARE_LATE = range(3)
+
 # -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
 FR_SITE, FR_KIND, FR_A, FR_B, FR_C = 0, 8, 16, 24, 32  # the error record: i64 each
 FR_ARENA = 40  # newest block of this call
@@ -105,12 +109,20 @@ BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 64
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
+# -- scattering: a symbol for each operation and machine type ---------------------------------------------------------
+SCATTER_SET = {1: "set_i8", 2: "set_i16", 4: "set_i32", 8: "set_i64"}  # by bytes
+SCATTER_ADD = {
+    "bool": "or_i8", **{f"{u}int{n}": f"add_i{n}" for u in ("", "u") for n in (8, 16, 32, 64)},
+    "float32": "add_float", "float64": "add_double",
+}  # fmt: skip
+SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
+
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
 HELPERS = {
     "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot -> data; the object: *slot
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
-    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, fresh -> data
+    "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, PREPARE_* -> data
     "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
     "save_thread": "void (ptr, ptr)",  # ctx, frame: releases the GIL if the call is pinned
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
@@ -125,6 +137,8 @@ HELPERS = {
     "gemm_float64": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
     "gemm_float32": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
     "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr)",  # kern, desc, bases, strides, extents, ints -> 0: no bad index
+    # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
+    **dict.fromkeys(SCATTERS, "void (ptr, ptr, i64, i64, i64)"),
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
     "memset": "ptr (ptr, i32, i64)",  # to, byte, bytes
 }
@@ -155,5 +169,6 @@ LIBRARY = {
     "gemm_float64": ("gemm_float64",),
     "gemm_float32": ("gemm_float32",),
     "nest": ("run_nest",),
+    "scatter": SCATTERS,
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -282,6 +282,13 @@ class Bufferiser:
             if (other := target()) is not ref:
                 self.copy(ref, other, v.dtype)
 
+    def view(self, v: Value, ref: Ref) -> None:
+        """v is a view of other storage: where it is wanted elsewhere, it is copied."""
+        self.agree_all(ref.dims, v.shape)
+        self.refs[v.number] = ref
+        for target in self.targets.get(v.number, ()):
+            self.copy(ref, target(), v.dtype)
+
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
         """Run a group; refs: id(buffer) -> where it is."""

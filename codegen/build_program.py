@@ -9,7 +9,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
-from tensordsl.codegen.constructs import run_steps
+from tensordsl.codegen.constructs import VIEWS, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.regions import Context, Region, Step, memory, plan_regions
@@ -220,7 +220,7 @@ def _split(steps: list[Step], destructive: set[int]) -> tuple[list[Step], list[S
 def base_shared(v: Value) -> int | None:
     """The number of the shared variable whose storage v is a view of."""
     while True:
-        if v.op in ("move", "subtensor", "reshape", "assert"):
+        if v.op in ("move", *VIEWS):
             v = v.operands[0]
         elif v.op == "result" and v.operands[0].op == "for" and v.attrs["k"] < len(v.operands[0].operands) - 1:
             v = v.operands[0].operands[1 + v.attrs["k"]]  # a loop without iterations gives back what it got

@@ -12,6 +12,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
+from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.regions import Context, Region, Step, memory
@@ -78,15 +79,7 @@ def build_reshape(b: Bufferiser, v: Value) -> None:
     source = b.packed(b.ref(x), x.dtype)
     dims = tuple(map(b.find, v.shape))
     b.agree(ex.product(source.dims), ex.product(dims), "reshape: the operand's size and the requested size")
-    _view(b, v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
-
-
-def _view(b: Bufferiser, v: Value, ref: Ref) -> None:
-    """v is a view of other storage: where it is wanted elsewhere, it is copied."""
-    b.agree_all(ref.dims, v.shape)
-    b.refs[v.number] = ref
-    for target in b.targets.get(v.number, ()):
-        b.copy(ref, target(), v.dtype)
+    b.view(v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
 
 
 def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
@@ -106,7 +99,7 @@ def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
 
 
 def build_subtensor(b: Bufferiser, v: Value) -> None:
-    _view(b, v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
+    b.view(v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
 
 
 def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
@@ -159,7 +152,7 @@ def build_assert(b: Bufferiser, v: Value) -> None:
         dst = b.fresh("q")
         b.emit(p.LoadScalar(dst, b.ref(f).ptr, "bool"))
         b.emit(p.Check("ne", dst, b.name(0), b.site(v.attrs["kind"], b.node_of(v), v.attrs["message"])))
-    _view(b, v, b.ref(x))
+    b.view(v, b.ref(x))
 
 
 def build_host(b: Bufferiser, v: Value) -> None:
@@ -216,7 +209,7 @@ def build_for(b: Bufferiser, v: Value) -> None:
         k = r.attrs["k"]
         if k < len(inits):
             dims = tuple(map(b.find, r.shape))
-            _view(b, r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
+            b.view(r, Ref(names[k], dims, contiguous(dims, ITEMSIZE[r.dtype])))
         else:
             b.finish(r, homes[k - len(inits)])
 
@@ -297,7 +290,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
             b.release(n)
 
 
-VIEWS = ("subtensor", "reshape", "assert")
+VIEWS = ("subtensor", "reshape", "assert", "in_bounds")
 
 
 def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
@@ -328,6 +321,6 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
-    "concatenate": build_concatenate, "assert": build_assert, "host": build_host, "for": build_for,
-    "ifelse": build_ifelse,
+    "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
+    "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
 }  # fmt: skip

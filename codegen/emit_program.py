@@ -13,7 +13,9 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
+from tensordsl.codegen.integers import DIVISION, OVERFLOW
 from tensordsl.codegen.program import Instr, Name, Program, walk_program
+from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
 HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
@@ -21,44 +23,6 @@ BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
-
-OVERFLOW = "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
-# Floor division and remainder; by 0: 0; the lowest integer by -1 wraps (and does not trap: the quotient is negated).
-DIVISION = """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {
-  %z = icmp eq i64 %b, 0
-  br i1 %z, label %zero, label %some
-zero:
-  ret i64 0
-some:
-  %m = icmp eq i64 %b, -1
-  br i1 %m, label %minus, label %divide
-minus:
-  %n = sub i64 0, %a
-  ret i64 %n
-divide:
-  %q = sdiv i64 %a, %b
-  %p = mul i64 %q, %b
-  %r = sub i64 %a, %p
-  %s = xor i64 %r, %b
-  %d = icmp slt i64 %s, 0
-  %x = icmp ne i64 %r, 0
-  %down = and i1 %d, %x
-  %one = sext i1 %down to i64
-  %f = add i64 %q, %one
-  ret i64 %f
-}
-define internal i64 @mod(i64 %a, i64 %b) nounwind {
-  %z = icmp eq i64 %b, 0
-  br i1 %z, label %zero, label %some
-zero:
-  ret i64 0
-some:
-  %q = call i64 @floordiv(i64 %a, i64 %b)
-  %p = mul i64 %q, %b
-  %r = sub i64 %a, %p
-  ret i64 %r
-}
-"""
 
 
 def kernel_table(program: Program) -> list[str]:
@@ -82,6 +46,7 @@ def libraries(program: Program) -> list[str]:
     """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
     of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
     calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
+    calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
     calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
     return sorted({of[name] for name in calls})
 
@@ -404,9 +369,8 @@ class _Emitter:
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
-        call = (
-            f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {+i.fresh})"
-        )
+        how = abi.PREPARE_FRESH if i.fresh else abi.PREPARE_LATE if i.late else abi.PREPARE_OWN
+        call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
         self.define(i.dst, data := self.op(call))
         self.guard(self.op(f"icmp ne ptr {data}, null"))
 
@@ -458,9 +422,19 @@ class _Emitter:
         scale = f"double {_double(i.alpha)}, double {_double(i.beta)}"
         self.put(f"call void {f}(ptr %rt, {size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch})")
 
+    def scatter(self, i: p.Scatter) -> None:
+        v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
+        bases = self.array("bases", "ptr", [v[x] for x in (i.x, i.y, *i.positions)])
+        names = (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides)
+        words = self.array("strides", "i64", [v[n] for n in names])
+        counts = f"i64 {len(i.positions)}, i64 {len(i.dims)}, i64 {+i.is_row}"
+        self.put(f"call void {f}(ptr {bases}, ptr {words}, {counts})")
+
     def copy(self, i: p.Copy) -> None:
         v, f = self.values, self.helper("memcpy")
-        self.op(f"call ptr {f}(ptr {v[i.dst]}, ptr {v[i.src]}, i64 {v[i.bytes]})")
+        same = self.op(f"icmp eq ptr {v[i.dst]}, {v[i.src]}")
+        n = self.op(f"select i1 {same}, i64 0, i64 {v[i.bytes]}")
+        self.op(f"call ptr {f}(ptr {v[i.dst]}, ptr {v[i.src]}, i64 {n})")
 
     def fill(self, i: p.Fill) -> None:
         f = self.helper("memset")
@@ -605,7 +579,8 @@ EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
     p.Offset: _Emitter.offset, p.Select: _Emitter.select, p.LoadScalar: _Emitter.load_scalar,
     p.StoreScalar: _Emitter.store_scalar, p.Slot: _Emitter.slot8, p.Bytes: _Emitter.bytes, p.Arena: _Emitter.arena,
     p.NewOut: _Emitter.new_out, p.NewList: _Emitter.new_list, p.Prepare: _Emitter.prepare, p.Launch: _Emitter.launch,
-    p.Gemm: _Emitter.gemm, p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call,
+    p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
+    p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call,
     p.For: _Emitter.loop, p.If: _Emitter.branch, p.Pin: _Emitter.pin, p.ReleaseGil: _Emitter.release_gil,
     p.AcquireGil: _Emitter.acquire_gil, p.Commit: _Emitter.commit, p.Return: _Emitter.ret,
 }  # fmt: skip

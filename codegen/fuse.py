@@ -240,12 +240,14 @@ def _candidates(merged: list[Fused], g: Fused) -> list[int]:
 
 
 def _walks_once(joined: Fused) -> bool:
-    """No output needs an axis of its own: the joined group's points are those of its parts."""
+    """No output needs an axis of its own: the joined group's points are those of its parts.
+
+    Without parallel axes each full reduction is a walk of its own, which outputs over the same axes join."""
     space = set(joined.group.extents)
-    return all(
-        set(a for a in o.map if a) | o.value.axes in (space, space & set(joined.group.parallel)) or _reduced(o, space)
-        for o in joined.group.outs
-    )
+    walks: list[Collection[str]] = [space, space & set(joined.group.parallel)]
+    if not joined.group.parallel:
+        walks += [v.axes | set(v.attr[1]) for v in walk(joined.group.roots) if v.op == "reduce"]
+    return all(set(a for a in o.map if a) | o.value.axes in walks or _reduced(o, space) for o in joined.group.outs)
 
 
 def _reduced(out: Any, space: set[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import TensorType
 
@@ -371,11 +372,6 @@ def _is_prefix(g: Graph, index: Value, length: Any, indices: Sequence[Value]) ->
     if positions != length:
         g.extents.require(length, positions, "index is out of bounds: the length of the axis", "ge")
     return True
-
-
-def lower_inc_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-    """Scattering as a step of the host: NumPy's own unbuffered add."""
-    return low.host(node, operands, axes=node.attrs["axes"], set=node.attrs["set"])
 
 
 def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

@@ -214,9 +214,6 @@ def _assert(e: Writer, v: Value) -> None:
 
 def _host(e: Writer, v: Value) -> None:
     results = e.results.get(v.number, [])
-    if v.attrs["name"] == "inc_take":
-        _scatter(e, v, results[0])
-        return
     name = f"host_{v.attrs['name']}_{v.attrs['number']}"
     operands = ", ".join(e.type_of(o) for o in v.operands)
     types = ", ".join(e.type_of(r) for r in results)
@@ -231,13 +228,24 @@ def _host(e: Writer, v: Value) -> None:
         e.values[r.number] = f"%{e.count}#{k}"
 
 
-def _scatter(e: Writer, v: Value, result: Value) -> None:
+def _in_bounds(e: Writer, v: Value) -> None:
+    at, least, most = v.operands
+    if e.checks:
+        ((_, n, _, _),) = v.attrs["bounds"]
+        for value, relation, limit in ((least, "sge", ex.mul(-1, e.find(n))), (most, "slt", n)):
+            item = e.op(f"tensor.extract {e.value(value)}[] : tensor<i64>")
+            index = e.op(f"arith.index_cast {item} : i64 to index")
+            holds = e.op(f"arith.cmpi {relation}, {index}, {e.index(limit)} : index")
+            e.put(f'cf.assert {holds}, "index is out of bounds for axis {v.attrs["axis"]}"')
+    e.values[v.number] = e.value(at)
+
+
+def _scatter(e: Writer, v: Value) -> None:
     """x with y written or added at indexed positions, one after the other: they may repeat."""
     x, y, *indices = v.operands
     taken = v.attrs["axes"]
-    rank = max(i.rank for i in indices)
-    axes = [f"%s{v.number}_{d}" for d in range(x.rank - len(taken) + rank)]
-    placed, free = place_taken(x.rank, taken, rank, axes)
+    axes = [f"%s{v.number}_{d}" for d in range(x.rank - len(taken) + 1)]
+    placed, free = place_taken(x.rank, taken, 1, axes)
     lengths = _scatter_lengths(e, x, indices, placed, free, axes)
     zero, one = e.index(0), e.index(1)
     for n in x.shape:
@@ -256,9 +264,8 @@ def _scatter(e: Writer, v: Value, result: Value) -> None:
     item = _item(e, y, operands[0], axes)
     at = dict(free)
     for d, i, name in zip(taken, indices, operands[1:], strict=True):
-        at[d] = _wrapped(e, e.scalars.cast(_item(e, i, name, placed), i.dtype, "int64"), x.shape[d])
+        at[d] = e.op(f"arith.index_cast {_item(e, i, name, placed)} : i64 to index")
     where = ", ".join(at[d] for d in range(x.rank))
-    item = e.scalars.cast(item, y.dtype, x.dtype)
     if not v.attrs["set"]:
         old = e.op(f"tensor.extract {whole}[{where}] : {t}")
         item = e.op(f"{_addition(x.dtype)} {old}, {item} : {TYPE[x.dtype]}")
@@ -269,7 +276,7 @@ def _scatter(e: Writer, v: Value, result: Value) -> None:
         e.indent -= 1
         e.put("}")
         whole = f"%{number}"
-    e.values[result.number] = whole
+    e.values[v.number] = whole
 
 
 def _scatter_lengths(
@@ -289,13 +296,6 @@ def _item(e: Writer, v: Value, name: str, axes: Sequence[str]) -> str:
     own = axes[len(axes) - v.rank :]
     places = [e.index(0) if e.find(n) == 1 else a for n, a in zip(v.shape, own, strict=True)]
     return e.op(f"tensor.extract {name}[{', '.join(places)}] : {e.type_of(v)}")
-
-
-def _wrapped(e: Writer, i: str, length: Any) -> str:
-    """An int64 index as a position: negative ones count from the end."""
-    k = e.op(f"arith.index_cast {i} : i64 to index")
-    below = e.op(f"arith.cmpi slt, {k}, {e.index(0)} : index")
-    return e.op(f"arith.select {below}, {e.op(f'arith.addi {k}, {e.index(length)} : index')}, {k} : index")
 
 
 def _for(e: Writer, v: Value) -> None:
@@ -404,5 +404,6 @@ def _as(e: Writer, name: str, value: Value, like: Value) -> str:
 
 CONSTRUCTS: dict[str, Callable[[Writer, Value], None]] = {
     "dot": _dot, "reshape": _reshape, "subtensor": _subtensor, "inc_subtensor": _inc_subtensor,
-    "concatenate": _concatenate, "assert": _assert, "host": _host, "for": _for, "ifelse": _ifelse,
+    "in_bounds": _in_bounds, "inc_take": _scatter, "concatenate": _concatenate, "assert": _assert, "host": _host,
+    "for": _for, "ifelse": _ifelse,
 }  # fmt: skip

@@ -101,13 +101,13 @@ def _new_list() -> str:
 
 
 def _exclusive() -> str:
-    """i1: may this array be overwritten: has it the extents, and can nobody else see it?"""
-    f = Asm("i1", "exclusive", ("ptr array", "ptr dims"), internal=True)
+    """i1: may this array be overwritten: has it the extents, and do only `owners` references see it?"""
+    f = Asm("i1", "exclusive", ("ptr array", "ptr dims", "i32 owners"), internal=True)
     owned = abi.OWNDATA | abi.WRITEABLE
     flags = f.op(f"and i32 {f.load('i32', '%array', abi.ND_FLAGS)}, {owned}")
     ndim, own = f.load("i32", "%array", abi.ND_NDIM), f.load("ptr", "%array", abi.ND_DIMS)
     conditions = (
-        f.compare("eq", "i32", f.load("i32", "%array", abi.OB_REFCNT), 1),
+        f.compare("eq", "i32", f.load("i32", "%array", abi.OB_REFCNT), "%owners"),
         f.is_null(f.load("ptr", "%array", abi.ND_WEAK)),
         f.compare("eq", "i32", flags, owned),
         f.call("i1", "@static_ok", f"ptr {own}", "ptr %dims", f"i32 {ndim}"),
@@ -122,7 +122,7 @@ def _cell(f: Asm, index: str = "%shared") -> str:
 
 def _prepare() -> str:
     """Own storage, else the spare array, else a fresh one.  A cell that another call has pinned: busy."""
-    params = ("ptr ctx", "ptr frame", "i64 site", "i64 shared", "ptr dims", "ptr slot", "i64 fresh")
+    params = ("ptr ctx", "ptr frame", "i64 site", "i64 shared", "ptr dims", "ptr slot", "i64 how")
     f = Asm("ptr", "prepare", params)
     cell = _cell(f)
     locked = f.compare("ne", "i64", f.load("i64", cell, abi.CELL_LOCK), 0)
@@ -131,10 +131,15 @@ def _prepare() -> str:
         record(f, abi.ERR_BUSY)
         f.ret("ptr", "null")
     array = f.load("ptr", cell, abi.CELL_ARRAY)
-    with f.when(f.compare("eq", "i64", "%fresh", 0)), f.when(f.call("i1", "@exclusive", f"ptr {array}", "ptr %dims")):
+    # A pin holds one reference more, which only PREPARE_LATE overlooks.
+    late = f.compare("eq", "i64", "%how", abi.PREPARE_LATE)
+    held = f.op(f"trunc i64 {f.load('i64', '%frame', abi.FR_PINNED)} to i32")
+    owners = f.op(f"add i32 1, {f.op(f'select i1 {late}, i32 {held}, i32 0')}")
+    own = f.call("i1", "@exclusive", f"ptr {array}", "ptr %dims", f"i32 {owners}")
+    with f.when(f.all(f.compare("ne", "i64", "%how", abi.PREPARE_FRESH), own)):
         f.ret("ptr", f.load("ptr", array, abi.ND_DATA))
     spare = f.load("ptr", cell, abi.CELL_SPARE)
-    with f.when(f.not_null(spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims")):
+    with f.when(f.not_null(spare)), f.when(f.call("i1", "@exclusive", f"ptr {spare}", "ptr %dims", "i32 1")):
         f.store("ptr", "null", cell, abi.CELL_SPARE)
         f.store("ptr", spare, "%slot")
         f.ret("ptr", f.load("ptr", spare, abi.ND_DATA))

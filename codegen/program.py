@@ -218,7 +218,9 @@ class NewList(Instr):
 @dataclass(frozen=True, slots=True)
 class Prepare(Instr):
     """dst (ptr) = where the new value of a shared variable goes: its own storage where nobody else can see it, it has
-    these dims and `fresh` is false; else fresh or spare storage, held in objs[slot]."""
+    these dims and `fresh` is false; else fresh or spare storage, held in objs[slot].
+
+    late: also where this call has pinned it; the GIL is then held up to the commit."""
 
     dst: Name
     shared: int
@@ -226,6 +228,7 @@ class Prepare(Instr):
     slot: int
     site: int
     fresh: bool = False
+    late: bool = False
     may_fail: ClassVar[bool] = True
 
 
@@ -270,8 +273,31 @@ class Gemm(Instr):
 
 
 @dataclass(frozen=True, slots=True)
+class Scatter(Instr):
+    """Set, or add to, blocks of `x` at positions, one after the other: repeated ones add up, or the last one wins.
+
+    Position i < count is the sum of positions[k][i] * steps[k] bytes; `positions` are int64, contiguous and in range.
+    Its block, of extents `dims` and byte strides `x_strides`, takes that of y + i * y_step, with `y_strides`.  Elements
+    along the last axis of x's block are adjacent if `is_row`.
+    """
+
+    dtype: str
+    set: bool
+    x: Name
+    y: Name
+    positions: tuple[Name, ...]
+    steps: tuple[Name, ...]
+    count: Name
+    y_step: Name
+    dims: tuple[Name, ...] = ()
+    x_strides: tuple[Name, ...] = ()
+    y_strides: tuple[Name, ...] = ()
+    is_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Copy(Instr):
-    """Copy `bytes` bytes."""
+    """Copy `bytes` bytes; nothing is done if dst is src."""
 
     dst: Name
     src: Name

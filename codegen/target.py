@@ -41,6 +41,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.gemm_text import gemm_text
 
         return compile_object(gemm_text(name.removeprefix("gemm_"), native_width()))
+    if name == "scatter":
+        from tensordsl.codegen.scatter_text import scatter_text
+
+        return compile_object(scatter_text(native_width()))
     assert name == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 

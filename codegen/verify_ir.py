@@ -119,6 +119,22 @@ def _take(graph: Graph, v: Value) -> None:
     _check(len(indices) == len(v.attrs["axes"]), v, "one index for each axis")
 
 
+def _in_bounds(graph: Graph, v: Value) -> None:
+    at, least, most = v.operands
+    _check(v.rank == 1 and _same_shape(graph, at.shape, v.shape), v, "a vector of positions")
+    _check(not least.rank and not most.rank, v, "two scalars")
+    _check({o.dtype for o in v.operands} == {v.dtype} == {"int64"}, v, "int64")
+
+
+def _inc_take(graph: Graph, v: Value) -> None:
+    x, y, *positions = v.operands
+    _check(x.dtype == y.dtype == v.dtype, v, "the operands' dtype")
+    _check(_same_shape(graph, x.shape, v.shape), v, "the shape of x")
+    _check(len(positions) == len(v.attrs["axes"]), v, "positions for each axis")
+    _check(all(i.dtype == "int64" and i.rank == 1 for i in positions), v, "vectors of positions")
+    _check(y.rank == x.rank - len(positions) + 1, v, "one axis of y for the positions")
+
+
 def _for(graph: Graph, v: Value) -> None:
     loop = v.attrs["loop"]
     _check(loop.number not in v.loops, v, "a loop varies with itself")
@@ -131,6 +147,8 @@ def _result(graph: Graph, v: Value) -> None:
 
 _RULES: dict[str, Callable[[Graph, Value], None]] = {
     "map": _map, "move": _move, "reduce": _reduce, "reshape": _same_dtype, "subtensor": _subtensor,
-    "inc_subtensor": _subtensor, "dot": _dot, "concatenate": _concatenate, "take": _take, "for": _for,
+    "inc_subtensor": _subtensor, "dot": _dot, "concatenate": _concatenate, "take": _take,
+    "in_bounds": _in_bounds, "inc_take": _inc_take,
+    "for": _for,
     "result": _result, "assert": _same_dtype,
 }  # fmt: skip

@@ -56,6 +56,10 @@ def _gemm_writes(i: p.Gemm) -> Names:
     return (i.c,) if i.scratch is None else (i.c, i.scratch)
 
 
+def _scatter_ints(i: p.Scatter) -> Names:
+    return (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides)
+
+
 def _host_ints(i: p.HostCall) -> Names:
     return tuple(d for _, _, dims in i.inputs + i.outputs for d in dims)
 
@@ -85,6 +89,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Prepare: Effects(ints=lambda i: i.dims, defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
     p.Gemm: Effects(ints=_gemm_ints, reads=lambda i: (i.a, i.b), writes=_gemm_writes),
+    p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
     p.Fill: Effects(ints=lambda i: (i.bytes,), writes=lambda i: (i.dst,)),
     p.HostCall: Effects(
@@ -261,6 +266,7 @@ class _Checker:
         return result
 
     def check_for(self, i: p.For) -> None:
+        self.without_late(i)
         assert len(i.kinds) == len(i.carried), f"{self.where(i)}: {len(i.kinds)} kinds, {len(i.carried)} carried values"
         for (_, initial, _), kind in zip(i.carried, i.kinds, strict=True):
             self.expect(i, initial, kind)
@@ -348,8 +354,16 @@ class _Checker:
     def check_gemm(self, i: p.Gemm) -> None:
         assert i.dtype in ("float32", "float64"), f"{self.where(i)}: dtype {i.dtype}"
 
+    def check_scatter(self, i: p.Scatter) -> None:
+        assert i.positions and len(i.positions) == len(i.steps), (
+            f"{self.where(i)}: one step for each array of positions"
+        )
+        assert len(i.dims) == len(i.x_strides) == len(i.y_strides), f"{self.where(i)}: a block's strides, one per axis"
+        assert i.dims or not i.is_row, f"{self.where(i)}: a row needs an axis"
+
     def check_host(self, i: p.HostCall) -> None:
         assert 0 <= i.host < self.program.n_hosts, f"{self.where(i)}: no such host function"
+        self.without_late(i)
         assert self.pinned or not self.program.shared, (
             f"{self.where(i)}: runs Python code while no shared value is pinned"
         )
@@ -365,7 +379,13 @@ class _Checker:
         )
         self.pinned = i.threshold < 0  # always, whatever the work
 
+    def without_late(self, i: Instr) -> None:
+        """Others could get hold of storage that was found to be this call's alone."""
+        late = next((q for q in self.prepared.values() if q.late), None)
+        assert late is None, f"{self.where(i)}: lets others run after {line(late)}"
+
     def check_release(self, i: p.ReleaseGil) -> None:
+        self.without_late(i)
         assert self.gil, f"{self.where(i)}: the GIL is released already"
         self.gil = False
 
@@ -397,7 +417,8 @@ EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
     p.Extent: _Checker.check_source, p.Stride: _Checker.check_source, p.Data: _Checker.check_source,
     p.Arith: _Checker.check_op, p.Compare: _Checker.check_op, p.Check: _Checker.check_op,
     p.NewOut: _Checker.check_new_out, p.NewList: _Checker.check_new_list, p.Prepare: _Checker.check_prepare,
-    p.Launch: _Checker.check_launch, p.Gemm: _Checker.check_gemm, p.HostCall: _Checker.check_host,
+    p.Launch: _Checker.check_launch, p.Gemm: _Checker.check_gemm, p.Scatter: _Checker.check_scatter,
+    p.HostCall: _Checker.check_host,
     p.For: _Checker.check_for, p.If: _Checker.check_if, p.Pin: _Checker.check_pin,
     p.ReleaseGil: _Checker.check_release, p.AcquireGil: _Checker.check_acquire, p.Commit: _Checker.check_commit,
     p.Return: _Checker.check_return,
@@ -409,7 +430,7 @@ def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
     of = checker.roots
     if isinstance(i, p.Data):
         return frozenset({(*i.src, True)})
-    if isinstance(i, p.Prepare) and not i.fresh and not checker.pinned:  # a pinned array is never written in place
+    if isinstance(i, p.Prepare) and not i.fresh and (i.late or not checker.pinned):  # other pinned arrays never are
         return frozenset({("prepare", i.shared, True)})
     if isinstance(i, p.Offset) and i.base in of:
         return frozenset((kind, number, kind == "local") for kind, number, _ in of[i.base])
@@ -454,6 +475,12 @@ def _show_gemm(i: p.Gemm) -> str:
     return f"gemm {i.dtype} ({i.m}, {i.n}, {i.k}): {i.c}[{i.ldc}, 1] = {scale}{a} @ {b}{old}{packed}"
 
 
+def _show_scatter(i: p.Scatter) -> str:
+    at = " + ".join(f"{name}[i] * {step}" for name, step in zip(i.positions, i.steps, strict=True))
+    block = f" block {_join(i.dims)}: x[{_join(i.x_strides)}] y[{_join(i.y_strides)}]" if i.dims else ""
+    return f"scatter {i.dtype} for i < {i.count}: {i.x}[{at}] {'=' if i.set else '+='} {i.y}[i * {i.y_step}]{block}"
+
+
 def _show_host(i: p.HostCall) -> str:
     def value(v: tuple[Name, str, Names]) -> str:
         return f"{v[0]}: {v[1]}[{_join(v[2])}]"
@@ -485,10 +512,12 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.NewOut: lambda i: f"{i.dst} = output{i.output}[{_join(i.dims)}] in slot {i.slot}",
     p.NewList: lambda i: f"list of {i.n} in slot {i.slot}",
     p.Prepare: lambda i: (
-        f"{i.dst} = {'fresh' if i.fresh else 'prepare'} shared{i.shared}[{_join(i.dims)}] in slot {i.slot}"
+        f"{i.dst} = {'fresh' if i.fresh else 'late' if i.late else 'prepare'} shared{i.shared}[{_join(i.dims)}]"
+        f" in slot {i.slot}"
     ),
     p.Launch: _show_launch,
     p.Gemm: _show_gemm,
+    p.Scatter: _show_scatter,
     p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",
     p.Fill: lambda i: f"zero {i.bytes} bytes {i.dst}",
     p.HostCall: _show_host,

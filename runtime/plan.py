@@ -40,9 +40,9 @@ class Storage:
         self.spare: Any = None
         self.lock = 0
 
-    def is_exclusive(self, shape: tuple[int, ...]) -> bool:
-        """Whether the array has this shape and nobody else can see it."""
-        count = sys.getrefcount(self.array)
+    def is_exclusive(self, shape: tuple[int, ...], pins: int = 0) -> bool:
+        """Whether the array has this shape and nobody else can see it, but for so many references of a pin."""
+        count = sys.getrefcount(self.array) - pins
         return _is_exclusive(self.array, shape, count)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
@@ -75,9 +75,9 @@ class CellStorage:
     def lock(self, owner: int) -> None:
         poke(self.cell.address + abi.CELL_LOCK, owner)
 
-    def is_exclusive(self, shape: tuple[int, ...]) -> bool:
+    def is_exclusive(self, shape: tuple[int, ...], pins: int = 0) -> bool:
         array = self.cell.get()
-        count = sys.getrefcount(array) - 1
+        count = sys.getrefcount(array) - 1 - pins
         return _is_exclusive(array, shape, count)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
@@ -342,7 +342,8 @@ class Runner:
         storage, want = self.shared[i.shared], tuple(self.values[d] for d in i.dims)
         if not self.pinned:
             self.wait_for([storage], i.site)
-        if not i.fresh and not self.pinned and storage.is_exclusive(want):
+        pins = int(bool(self.pinned))
+        if not i.fresh and (i.late or not pins) and storage.is_exclusive(want, pins):
             self.values[i.dst] = storage.array.ctypes.data
             return
         array = storage.take_spare(want)
@@ -369,6 +370,17 @@ class Runner:
         c = array_at(v[i.c], i.dtype, (m, n), (size * v[i.ldc], size))
         old = i.beta * c if i.beta else 0.0
         c[...] = i.alpha * (a @ b) + old
+
+    def scatter(self, i: p.Scatter) -> None:
+        v = self.values
+        n, dims = v[i.count], [v[d] for d in i.dims]
+        indices = [array_at(v[x], "int64", (n,)) for x in i.positions]
+        offsets = sum(a * v[s] for a, s in zip(indices, i.steps, strict=True))
+        xs, ys = ([v[s] for s in strides] for strides in (i.x_strides, i.y_strides))
+        for k in range(n):
+            x = array_at(v[i.x] + int(offsets[k]), i.dtype, dims, xs)
+            y = array_at(v[i.y] + k * v[i.y_step], i.dtype, dims, ys)
+            x[...] = y if i.set else x | y if i.dtype == "bool" else x + y
 
     def copy(self, i: p.Copy) -> None:
         n = self.values[i.bytes]
@@ -479,7 +491,8 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Gemm": Runner.gemm, "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
+    "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "If": Runner.branch, "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
     "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,
 }  # fmt: skip

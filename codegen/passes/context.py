@@ -64,7 +64,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
     return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))
 
 
-_WITH_LENGTHS = frozenset(("subtensor", "inc_subtensor", "extent", "for"))
+_WITH_LENGTHS = frozenset(("subtensor", "inc_subtensor", "in_bounds", "extent", "for"))
 
 
 def _lengths_of(v: Value) -> list[Length]:

@@ -10,7 +10,9 @@ from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar import HEAVY, Builder, walk
 
 Bounds = tuple[tuple[Any, Any, Any, bool], ...]
-STORED = frozenset(("shared", "const", "dot", "concatenate", "inc_subtensor", "result"))  # contiguous in memory
+STORED = frozenset(
+    ("shared", "const", "dot", "concatenate", "inc_subtensor", "inc_take", "result")
+)  # contiguous in memory
 
 
 def sink_slices(ctx: Context, v: Value) -> Value | None:

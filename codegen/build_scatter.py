@@ -1,0 +1,77 @@
+"""Writing at integer positions in program IR: the check of the indices, and the scatter itself, which cannot fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.bufferise import Bufferiser, Ref
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.patterns import number_of
+from tensordsl.codegen.scalar import ITEMSIZE
+
+
+def build_in_bounds(b: Bufferiser, v: Value) -> None:
+    at, least, most = v.operands
+    ((_, n, _, _),) = v.attrs["bounds"]
+    site = b.site("index", b.node_of(v), f"index is out of bounds for axis {v.attrs['axis']}")
+    for value, relation, limit in ((least, "ge", ex.mul(-1, b.find(n))), (most, "lt", n)):
+        index = b.fresh("q")
+        b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
+        b.emit(p.Check(relation, index, b.name(limit), site))
+    b.view(v, b.packed(b.ref(at), "int64"))  # one number may stand for all positions
+
+
+def build_inc_take(b: Bufferiser, v: Value) -> None:
+    x, y, *positions = v.operands
+    ref = b.destination(v, v.dtype, v.shape)
+    start(b, x, ref)
+    emit_scatter(b, v, ref, b.ref(y), [b.ref(i) for i in positions])
+    b.finish(v, ref)
+
+
+def start(b: Bufferiser, x: Value, ref: Ref) -> None:
+    """ref = x, which may stand there already."""
+    if _is_zero(x):
+        b.emit(p.Fill(ref.ptr, b.name(ex.mul(ITEMSIZE[x.dtype], ex.product(ref.dims)))))
+    else:
+        b.copy(b.ref(x), ref, x.dtype)
+
+
+def _is_zero(x: Value) -> bool:
+    """Whether all bytes of x are 0."""
+    while x.op == "move":
+        x = x.operands[0]
+    return number_of(x) is not None and not any(x.attrs["data"].tobytes())
+
+
+def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:
+    axes = v.attrs["axes"]
+    at = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    free = [d for d in range(v.rank) if d not in axes]
+    y_strides = [0 if n == 1 else s for n, s in zip(y.dims, y.strides, strict=True)]
+    block = _collapsed(
+        (x.dims[d], x.strides[d], s) for d, s in zip(free, (*y_strides[:at], *y_strides[at + 1 :]), strict=True)
+    )
+    dims, x_steps, y_steps = (tuple(map(b.name, part)) for part in zip(*block, strict=True)) if block else ((), (), ())
+    b.emit(
+        p.Scatter(
+            v.dtype, v.attrs["set"], x.ptr, y.ptr, tuple(r.ptr for r in positions),
+            tuple(b.name(x.strides[d]) for d in axes), b.name(positions[0].dims[0]), b.name(y_strides[at]),
+            dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[v.dtype],
+        )
+    )  # fmt: skip
+
+
+def _collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
+    """(length, stride of x, stride of y) per axis, with axes that are walked alike as one."""
+    result: list[tuple[Any, Any, Any]] = []
+    for n, x, y in axes:
+        if n == 1:
+            continue
+        if result and result[-1][1] == ex.mul(n, x) and result[-1][2] == ex.mul(n, y):
+            n, *_ = ex.mul(result.pop()[0], n), None
+        result.append((n, x, y))
+    return result

@@ -1,0 +1,41 @@
+"""LLVM text of total arithmetic on i64, for host programs: what may overflow is asked, what may trap has a result."""
+
+from __future__ import annotations
+
+OVERFLOW = "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
+# Floor division and remainder; by 0: 0; the lowest integer by -1 wraps (and does not trap: the quotient is negated).
+DIVISION = """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {
+  %z = icmp eq i64 %b, 0
+  br i1 %z, label %zero, label %some
+zero:
+  ret i64 0
+some:
+  %m = icmp eq i64 %b, -1
+  br i1 %m, label %minus, label %divide
+minus:
+  %n = sub i64 0, %a
+  ret i64 %n
+divide:
+  %q = sdiv i64 %a, %b
+  %p = mul i64 %q, %b
+  %r = sub i64 %a, %p
+  %s = xor i64 %r, %b
+  %d = icmp slt i64 %s, 0
+  %x = icmp ne i64 %r, 0
+  %down = and i1 %d, %x
+  %one = sext i1 %down to i64
+  %f = add i64 %q, %one
+  ret i64 %f
+}
+define internal i64 @mod(i64 %a, i64 %b) nounwind {
+  %z = icmp eq i64 %b, 0
+  br i1 %z, label %zero, label %some
+zero:
+  ret i64 0
+some:
+  %q = call i64 @floordiv(i64 %a, i64 %b)
+  %p = mul i64 %q, %b
+  %r = sub i64 %a, %p
+  ret i64 %r
+}
+"""

@@ -1,0 +1,171 @@
+"""LLVM text of the library `scatter`: setting and adding to blocks of an array at positions, in their order.
+
+Each symbol of `codegen.abi.SCATTERS` is one operation on one machine type; `codegen.program.Scatter` says what it
+computes.  The axes of a block that are not its row are walked outside of the positions, so that each walk over the
+positions writes one part of the array.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.scalar import ITEMSIZE
+
+SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
+UNROLL = 4
+AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
+PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
+PLACES = ("ptr x", "ptr y", "ptr positions", "ptr steps", "i64 k", "i64 count", "i64 y_step")
+
+
+def scatter_symbol(dtype: str, set: bool) -> str:
+    """The function of a program's `Scatter`."""
+    return abi.SCATTER_SET[ITEMSIZE[dtype]] if set else abi.SCATTER_ADD[dtype]
+
+
+def scatter_text(vector_bytes: int = 64) -> str:
+    """The whole module, for a machine with vectors of so many bytes."""
+    bodies = [_position()]
+    for name in abi.SCATTERS:
+        kind = name.rpartition("_")[2]
+        lanes = vector_bytes // SIZES[kind]
+        bodies += [_elements(name, kind), _rows(name, kind, lanes), _walk(name, kind), _entry(name)]
+    return PREFETCH + "".join(bodies) + METADATA
+
+
+def _position() -> str:
+    """i64: the byte offset of position i, from several arrays of positions."""
+    f = Asm("i64", "position", ("ptr positions", "ptr steps", "i64 k", "i64 i"), internal=True)
+    with f.loop("%k", ("i64", "0")) as loop:
+        array = f.op(f"load ptr, ptr {f.gep('%positions', loop.index, 'ptr')}")
+        at = f.op(f"load i64, ptr {f.gep(array, '%i', 'i64')}")
+        step = f.op(f"load i64, ptr {f.gep('%steps', loop.index, 'i64')}")
+        loop.next = [f.op(f"add i64 {loop.values[0]}, {f.op(f'mul i64 {at}, {step}')}")]
+    f.ret("i64", loop.values[0])
+    return f.text
+
+
+class _Single:
+    """Positions from one array: its address and step."""
+
+    def __init__(self, f: Asm) -> None:
+        self.f, self.array, self.step = f, f.load("ptr", "%positions"), f.load("i64", "%steps")
+
+    def of(self, i: str) -> str:
+        at = self.f.op(f"load i64, ptr {self.f.gep(self.array, i, 'i64')}")
+        return self.f.gep("%x", self.f.op(f"mul i64 {at}, {self.step}"))
+
+
+def _several(f: Asm, i: str) -> str:
+    return f.gep("%x", f.call("i64", "@position", "ptr %positions", "ptr %steps", "i64 %k", f"i64 {i}"))
+
+
+def _source(f: Asm, i: str) -> str:
+    return f.gep("%y", f.op(f"mul i64 {i}, %y_step"))
+
+
+def _put(f: Asm, name: str, kind: str, target: str, source: str) -> None:
+    """One element, or one vector, of x from one of y."""
+    align = SIZES[kind.strip("<>").rpartition(" ")[2]]
+    value = f.op(f"load {kind}, ptr {source}, align {align}")
+    operation = name.partition("_")[0]
+    if operation != "set":
+        old = f.op(f"load {kind}, ptr {target}, align {align}")
+        word = "fadd" if kind.strip(">").endswith(("float", "double")) else operation
+        value = f.op(f"{word} {kind} {old}, {value}")
+    f.do(f"store {kind} {value}, ptr {target}, align {align}")
+
+
+def _elements(name: str, kind: str) -> str:
+    """One element at each position."""
+    f = Asm("void", f"elements_{name}", PLACES, internal=True)
+    single, several = f.label("single"), f.label("several")
+    f.branch(f.compare("eq", "i64", "%k", 1), single, several)
+    f.place(single)
+    places = _Single(f)
+    whole = f.op(f"and i64 %count, {-UNROLL}")
+    with f.loop(whole, step=UNROLL) as loop:
+        each = [f.op(f"add i64 {loop.index}, {k}") for k in range(UNROLL)]
+        pairs = [(places.of(i), _source(f, i)) for i in each]
+        for target, source in pairs:  # in order: they may be one element
+            _put(f, name, kind, target, source)
+    with f.loop("%count", start=whole) as loop:
+        _put(f, name, kind, places.of(loop.index), _source(f, loop.index))
+    f.ret()
+    f.place(several)
+    with f.loop("%count") as loop:
+        _put(f, name, kind, _several(f, loop.index), _source(f, loop.index))
+    f.ret()
+    return f.text
+
+
+def _rows(name: str, kind: str, lanes: int) -> str:
+    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart."""
+    f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
+    size = SIZES[kind]
+    adjacent, single = f.compare("eq", "i64", "%y_unit", size), f.compare("eq", "i64", "%k", 1)
+    whole = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %width, {-lanes}')}, i64 0")
+    last = f.op("sub i64 %count, 1")
+    end = f.op(f"sub i64 {f.op(f'mul i64 %width, {size}')}, 1")
+    lines = [
+        f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
+        for at in range(0, LINES * LINE, LINE)
+    ]
+    places = _Single(f)
+    with f.loop("%count") as loop:
+        row = f.gep("%x", f.call("i64", "@position", "ptr %positions", "ptr %steps", "i64 %k", f"i64 {loop.index}"))
+        source = _source(f, loop.index)
+        with f.when(single):
+            later = f.op(f"add i64 {loop.index}, {AHEAD}")
+            later = f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}")
+            place = places.of(later)
+            for at in lines:
+                f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
+        with f.loop(whole, step=lanes) as column:
+            _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
+        with f.loop("%width", start=whole) as column:
+            at = f.gep(source, f.op(f"mul i64 {column.index}, %y_unit"))
+            _put(f, name, kind, f.gep(row, column.index, kind), at)
+    f.ret()
+    return f.text
+
+
+def _walk(name: str, kind: str) -> str:
+    """The axes of the block from `level` on: those before `outer` one by one, then all positions."""
+    block = ("ptr dims", "ptr xs", "ptr ys", "i64 outer", "i64 is_row", "i64 level")
+    f = Asm("void", f"walk_{name}", (*PLACES, *block), internal=True)
+    given = [f"{p.split()[0]} %{p.split()[1]}" for p in PLACES]
+    with f.when(f.compare("slt", "i64", "%level", "%outer")):
+        n, xs, ys = (f.op(f"load i64, ptr {f.gep(a, '%level', 'i64')}") for a in ("%dims", "%xs", "%ys"))
+        below = f.op("add i64 %level, 1")
+        with f.loop(n) as loop:
+            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", xs), ("%y", ys)))
+            rest = ("ptr %dims", "ptr %xs", "ptr %ys", "i64 %outer", "i64 %is_row", f"i64 {below}")
+            f.call("void", f"@walk_{name}", f"ptr {x}", f"ptr {y}", *given[2:], *rest)
+        f.ret()
+    with f.when(f.compare("eq", "i64", "%is_row", 0)):
+        f.call("void", f"@elements_{name}", *given)
+        f.ret()
+    width, unit = (f.op(f"load i64, ptr {f.gep(a, '%outer', 'i64')}") for a in ("%dims", "%ys"))
+    f.call("void", f"@rows_{name}", *given, f"i64 {width}", f"i64 {unit}")
+    f.ret()
+    return f.text
+
+
+def _entry(name: str) -> str:
+    """bases: x, y, positions; words: count, y_step, steps, dims, strides of x, strides of y."""
+    f = Asm("void", name, ("ptr bases", "ptr words", "i64 k", "i64 rank", "i64 is_row"))
+    x, y, positions = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8), f.gep("%bases", 16)
+    count, y_step, steps = f.load("i64", "%words"), f.load("i64", "%words", 8), f.gep("%words", 16)
+    dims = f.gep(steps, "%k", "i64")
+    xs = f.gep(dims, "%rank", "i64")
+    ys = f.gep(xs, "%rank", "i64")
+    outer = f.op("sub i64 %rank, %is_row")
+    with f.when(f.compare("sgt", "i64", count, 0)):
+        f.call(
+            "void", f"@walk_{name}", f"ptr {x}", f"ptr {y}", f"ptr {positions}", f"ptr {steps}", "i64 %k",
+            f"i64 {count}", f"i64 {y_step}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", f"i64 {outer}", "i64 %is_row",
+            "i64 0",
+        )  # fmt: skip
+    f.ret()
+    return f.text
