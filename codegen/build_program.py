@@ -9,15 +9,17 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
-from tensordsl.codegen.constructs import VIEWS, run_steps
+from tensordsl.codegen.constructs import VIEWS, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
+from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region, Step, memory, plan_regions
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.types import TensorType
 
 RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
+SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 
@@ -52,6 +54,7 @@ class _Function:
         self.storage: list[p.Instr] = []  # outputs and updates whose lengths are known at entry
         self.slots = 0
         self.late_storage = False
+        self.late_at = 0  # where in the body the destructive steps begin
         self.body = Scope()
         b.scopes.append(self.body)
 
@@ -131,20 +134,21 @@ class _Function:
     def _new_output(self, k: int, slot: int, dst: str, dims: tuple[str, ...]) -> p.Instr:
         return p.NewOut(dst, k, dims, slot, self.b.common_site("memory"))
 
-    def _new_value(self, k: int, slot: int, fresh: bool, dst: str, dims: tuple[str, ...]) -> p.Instr:
-        return p.Prepare(dst, k, dims, slot, self.b.common_site("memory"), fresh)
+    def _new_value(self, k: int, slot: int, fresh: bool, late: bool, dst: str, dims: tuple[str, ...]) -> p.Instr:
+        return p.Prepare(dst, k, dims, slot, self.b.common_site("memory"), fresh, late)
 
     def _updates(self, direct: list[tuple[int, Value]], late: list[Step]) -> list[tuple[int, int]]:
         """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
         b = self.b
         is_direct = {k for k, _ in direct}
+        partly = {s.value.number for s in late if s.value is not None}
         copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
         commits = []
         targets = []
         for k, v in self.updates:
             slot = self._slot()
             commits.append((k, slot))
-            target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from))
+            target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from, v.number in partly))
             if k in is_direct:
                 b.targets.setdefault(v.number, []).insert(0, target)
             targets.append((k, v, target))
@@ -156,6 +160,10 @@ class _Function:
                 b.name(ex.mul(ITEMSIZE[v.dtype], ex.product(target().dims)))
                 for s in (*_layout(b, v, later), *target().strides):
                     b.name(s)
+        for s in late:
+            for n in partial_layout(b, s):
+                b.name(n)
+        self.late_at = len(self.body.code)
         run_steps(b, late)
         for k, v, target in targets:
             if k not in is_direct:
@@ -171,22 +179,24 @@ class _Function:
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
         held = has_loop or bool(program.n_hosts and program.shared)
-        work = b.name(0) if held else "" if program.n_hosts or self.late_storage else _work(b, body)
+        prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
+        partly = [i for i in prepares if i.late]
+        early, late = (body[: self.late_at], body[self.late_at :]) if partly else (body, [])
+        work = b.name(0) if held else "" if program.n_hosts or self.late_storage else _work(b, early)
         head = [*b.entry.code]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
-        prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
         head += [i for i in self.storage if not isinstance(i, p.Prepare)]
         if work:
             site = b.site("busy", None, "shared variables in use")
             head.append(p.Pin(work, -1 if held else RELEASE_GIL, tuple(pins), site))
-        head += prepares
+        head += [i for i in prepares if not i.late]
         tail: list[p.Instr] = []
         if work and not program.n_hosts and not self.late_storage:
             head.append(p.ReleaseGil())
             tail.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
-        program.code = [*head, *body, *tail, *commit, p.Return(tuple(outputs), list_slot)]
+        program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
 
 
 def _layout(b: Bufferiser, v: Value, later: set[int]) -> list[Any]:
@@ -248,12 +258,13 @@ def direct_updates(
     measures = _measures(outputs, b)
     for k, v in updates:
         step = giver.get(v.number)
-        if step is None or step.fused is None or v.number in taken or v.number in seen:
+        if step is None or v.number in taken or v.number in seen:
             continue
         if not measures.isdisjoint(step.gives):
             continue  # an output's length or a check waits for this step
         seen.add(v.number)
-        if all(map(known_at_entry, map(b.find, v.shape))) and _reads_in_place(step, k, v):
+        is_fit = _reads_in_place if step.fused is not None else partial(_is_partial, b)
+        if all(map(known_at_entry, map(b.find, v.shape))) and is_fit(step, k, v):
             candidates.append((k, v))
     copied = {base_shared(v) for k, v in updates if (k, v) not in candidates} - {None}
     candidates = [c for c in candidates if c[0] not in copied]
@@ -277,8 +288,9 @@ def _first_conflict(
     early: list[Step], late: list[Step], candidates: list[tuple[int, Value]], reads: dict[int, set[int]],
     giver: dict[int, Step], b: Bufferiser,
 ) -> tuple[int, Value] | None:  # fmt: skip
+    own_steps = {id(giver[v.number]) for _, v in candidates}
     for s in late:
-        if s.fused is None or _may_fail(s, b) or not all(known_at_entry(n) for n in s.fused.group.extents.values()):
+        if not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
             return next(c for c in candidates if giver[c[1].number] is s or _depends(s, giver[c[1].number], late))
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
@@ -296,11 +308,39 @@ def _depends(s: Step, on: Step, late: list[Step]) -> bool:
     return bool(needed & set(on.gives))
 
 
-def _may_fail(s: Step, b: Bufferiser) -> bool:
-    assert s.fused is not None
-    if relies_on(s.fused, b.find, b.graph.extents.assumed):
-        return True
-    return any(v.op == "load" and v.args for v in walk_scalars(s.fused.group.roots))
+def _is_safe(fused: Fused, b: Bufferiser) -> bool:
+    """Whether a group may run after something has been destroyed."""
+    if relies_on(fused, b.find, b.graph.extents.assumed) or not all(map(known_at_entry, fused.group.extents.values())):
+        return False
+    return not any(v.op == "load" and v.args for v in walk_scalars(fused.group.roots))
+
+
+def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
+    """Whether the step writes to parts of the shared variable, and reads it nowhere else."""
+    if v.op not in ("inc_take", "inc_subtensor") or b.graph.extents.assumed:
+        return False
+    x, *others = v.operands
+    reads_itself = x.op != "shared" or x.attrs["index"] != k or k in map(base_shared, others)
+    return not reads_itself and all(known_at_entry(n) for o in others for n in map(b.find, _view_lengths(o)))
+
+
+def _view_lengths(v: Value) -> list[Any]:
+    """What the layout of v depends on."""
+    lengths = [*v.shape]
+    while v.op in ("move", *VIEWS):
+        lengths += [*v.operands[0].shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3])]
+        v = v.operands[0]
+    return lengths
+
+
+def partial_layout(b: Bufferiser, s: Step) -> list[Any]:
+    """The integers that an update of a slice needs; its bounds may be known at run time only."""
+    v = s.value
+    if v is None or v.op != "inc_subtensor":
+        return []
+    item = ITEMSIZE[v.dtype]
+    offset, dims, strides = slice_layout(b, contiguous(tuple(map(b.find, v.shape)), item), v.attrs["bounds"])
+    return [offset, *dims, *strides, ex.mul(item, ex.product(dims))]
 
 
 def _reads_in_place(step: Step, k: int, v: Value) -> bool:
@@ -344,6 +384,8 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> str:
         elif isinstance(i, p.Gemm):
             product = ex.product(b.lengths_of((i.m, i.n, i.k)))
             total = ex.add(total, ex.mul(1000 // GEMM_RATE, product))
+        elif isinstance(i, p.Scatter):
+            total = ex.add(total, ex.mul(SCATTER_WORK, ex.product(b.lengths_of((i.count, *i.dims)))))
         elif isinstance(i, p.For | p.If):
             return ""  # how often, only the run tells
     if isinstance(total, int) or not known_at_entry(total):

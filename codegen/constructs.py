@@ -84,18 +84,26 @@ def build_reshape(b: Bufferiser, v: Value) -> None:
 
 def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
     """The view of a basic slice: (start, length, step, keeps its axis) per axis."""
+    offset, dims, strides = slice_layout(b, ref.strides, bounds)
+    if offset == 0:
+        return Ref(ref.ptr, dims, strides, ref.base)
+    ptr = b.fresh("p")
+    b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
+    return Ref(ptr, dims, strides, ref.base)
+
+
+def slice_layout(
+    b: Bufferiser, steps: Sequence[Any], bounds: Sequence[Any]
+) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """Byte offset, lengths and byte strides of a slice of what has the byte strides `steps`."""
     offset: Any = 0
     dims, strides = [], []
-    for (start, length, step, keeps), stride in zip(bounds, ref.strides, strict=True):
+    for (start, length, step, keeps), stride in zip(bounds, steps, strict=True):
         offset = ex.add(offset, ex.mul(b.find(start), stride))
         if keeps:
             dims.append(b.find(length))
             strides.append(0 if length == 1 else ex.mul(b.find(step), stride))
-    if offset == 0:
-        return Ref(ref.ptr, tuple(dims), tuple(strides), ref.base)
-    ptr = b.fresh("p")
-    b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
-    return Ref(ptr, tuple(dims), tuple(strides), ref.base)
+    return offset, tuple(dims), tuple(strides)
 
 
 def build_subtensor(b: Bufferiser, v: Value) -> None:

@@ -288,8 +288,9 @@ class DeviceRunner(Runner):
         self.made.gemm(self, i)
 
     def copy(self, i: p.Copy) -> None:
-        if n := self.values[i.bytes]:
-            self.driver.copy(self.values[i.dst], self.values[i.src], n)
+        to, source, n = (self.values[name] for name in (i.dst, i.src, i.bytes))
+        if n and to != source:
+            self.driver.copy(to, source, n)
 
     def fill(self, i: p.Fill) -> None:
         if n := self.values[i.bytes]:

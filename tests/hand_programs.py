@@ -233,6 +233,18 @@ def indexed() -> Program:
     return w.program
 
 
+def rows() -> Program:
+    """f(index): y = w; w' = w with w added at index; pinned, without the GIL, and in place all the same."""
+    w = Writer("rows", ["int64"], 1, [(F, 1)], 3)
+    w.sizes(1)
+    w.add(p.Check("eq", "s", "eight", w.site()), p.Pin("n", -1, (2,), w.site()))
+    w.add(p.Arena((("a", "bytes"),), w.site()), p.NewOut("y", 0, ("n",), 0, w.site()), p.ReleaseGil())
+    w.add(p.Copy("a", "w0", "bytes"), p.Copy("y", "w0", "bytes"), p.AcquireGil())
+    w.add(p.Prepare("p0", 0, ("n",), 1, w.site(), late=True), p.Copy("p0", "w0", "bytes"))
+    w.add(p.Scatter(F, False, "p0", "a", ("x",), ("eight",), "n", "eight"), updates(1, 1), p.Return((0,), -1))
+    return w.program
+
+
 def spin() -> Program:
     """f(x): counts to 2^30 before it updates w; for tests of interrupts."""
     w = Writer("spin", [F], 1, [(F, 1)], 3)
@@ -255,6 +267,7 @@ class Case:
     shared: int
     dtype: str = F
     hosts: list[Callable[..., Any]] = field(default_factory=list)
+    library: str = "nest"
 
     def arguments(self) -> list[Any]:
         return [np.arange(N) % 4 if self.dtype == "int64" else np.linspace(-1.0, 2.0, N)]
@@ -285,6 +298,12 @@ def indexed_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list
     return [state[0][args[0]]], [state[0]]
 
 
+def rows_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
+    new = state[0].copy()
+    np.add.at(new, args[0], state[0])
+    return [state[0]], [new]
+
+
 def sine(x: Any) -> list[Any]:
     return [np.sin(x)]
 
@@ -295,6 +314,7 @@ CASES: dict[str, Case] = {
     "loop": Case(loop, loop_expected, 1),
     "host": Case(host, host_expected, 1, hosts=[sine]),
     "indexed": Case(indexed, indexed_expected, 1, dtype="int64"),
+    "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter"),
 }
 
 

@@ -29,7 +29,7 @@ def test_good_programs_pass_and_compile(name: str) -> None:
         assert ("%inject" in text) == inject
         assert not re.findall(r"^declare (?!.*@llvm\.)", text, re.M), "an external symbol"
     assert kernel_table(program) == [s for plan in program.plans for s in plan.symbols]
-    assert libraries(program) == ["nest"]
+    assert libraries(program) == [CASES[name].library]
 
 
 def test_every_instruction_has_its_rows() -> None:
@@ -56,6 +56,17 @@ def update(*middle: p.Instr, before: tuple[p.Instr, ...] = (), after: tuple[p.In
     w.program.plans.append(CASES["indexed"].make().plans[0])
     w.program.n_hosts = 1
     return w.program
+
+
+def late_storage(*before: p.Instr, then_run: p.Instr | None = None) -> Program:
+    """The program with its storage prepared late, and what follows."""
+    program = update(before=before[:1])
+    at = next(k for k, i in enumerate(program.code) if isinstance(i, p.Prepare))
+    program.code[at : at + 2] = [
+        p.Prepare("late", 0, ("n",), 1, 9, late=True), *([then_run] if then_run else ()), p.Copy("late", "a", "bytes"),
+        *before[1:],
+    ]  # fmt: skip
+    return program
 
 
 def then(*instructions: p.Instr) -> Program:
@@ -142,6 +153,32 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
         lambda: late(p.Offset("o", "w0", "zero"), p.Copy("y", "o", "bytes")),
     ),
     "dead read of a scalar": ("reads shared 0, overwritten", lambda: late(p.LoadScalar("k", "w0", "int64"))),
+    "late, then Python": ("lets others run after late = late shared0", lambda: late_storage(PIN, then_run=HOST)),
+    "late, then without the GIL": (
+        "lets others run after late = late shared0",
+        lambda: late_storage(PIN, then_run=p.ReleaseGil()),
+    ),
+    "late, then a loop": ("lets others run after late = late shared0", lambda: late_storage(PIN, then_run=loop())),
+    "pinned, late and read": (
+        "w0 reads shared 0, overwritten in place",
+        lambda: late_storage(PIN, p.Copy("y", "w0", "bytes")),
+    ),
+    "scatter unprepared": (
+        "w0 writes to shared 0 unprepared",
+        lambda: then(p.Scatter(F, True, "w0", "a", ("x",), ("bytes",), "n", "bytes")),
+    ),
+    "scatter without positions": (
+        "one step for each array of positions",
+        lambda: then(p.Scatter(F, True, "a", "x", (), (), "n", "bytes")),
+    ),
+    "scatter without strides": (
+        "a block's strides, one per axis",
+        lambda: then(p.Scatter(F, True, "a", "x", ("x",), ("n",), "n", "bytes", ("n",))),
+    ),
+    "scatter without a row": (
+        "a row needs an axis",
+        lambda: then(p.Scatter(F, True, "a", "x", ("x",), ("n",), "n", "bytes", is_row=True)),
+    ),
     "other points": (
         "w0 reads shared 0 at other points than p0 overwrites",
         lambda: then(p.Gemm(F, "n", "n", "n", "w0", ("n", "n"), "x", ("n", "n"), "p0", "n")),

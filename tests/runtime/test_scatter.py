@@ -97,7 +97,8 @@ def test_kinds_of_index(name: str, dtype: str) -> None:
     probe = where(*map(np.ndarray, index_shapes))
     axes = [k for k, i in enumerate(probe if isinstance(probe, tuple) else (probe,)) if isinstance(i, np.ndarray)]
     indices = [
-        rng.integers(-shape[d], shape[d], s) if shape[d] else np.zeros(s, int) for d, s in zip(axes, index_shapes)
+        rng.integers(-shape[d], shape[d], s) if shape[d] else np.zeros(s, int)
+        for d, s in zip(axes, index_shapes, strict=True)
     ]
     check(values(rng, dtype, *shape), indices, values(rng, dtype, *y_shape), where)
 
