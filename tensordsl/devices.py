@@ -83,12 +83,12 @@ def _explained(
 def _compiled(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProgram, Any, list[str], Any, str]:
     """The program on the device, its sites, what it does on the host, the phases of the compiler, and its origin."""
     outputs, updates = list(spec.outputs), list(spec.updates)
-    text = graph_key(spec.inputs, spec.shared, [*outputs, *(value for _, value in updates)])
+    graph = graph_key(spec.inputs, spec.shared, [*outputs, *(value for _, value in updates)])
     key = None
-    if text is not None:
+    if graph is not None:
         targets = [spec.shared.index(target) for target, _ in updates]
         single = spec.form == "one"
-        key = id(device), program_key(mode, f"{len(outputs)},{single},{targets}", text)
+        key = id(device), program_key(mode, f"{len(outputs)},{single},{targets}", graph)
         if key in _programs:
             return *_programs[key], [], "process"
     made, sites, on_host, phases = _compile(spec, mode, device)

@@ -91,10 +91,10 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def program_key(mode: Any, form: str, text: str) -> str:
+def program_key(mode: Any, form: str, graph: tuple[str | bytes, ...]) -> str:
     """The key of a program by its graph's key."""
     _prepare()
-    return cache.key(_State.version, _choices(mode), form, text)
+    return cache.key(_State.version, _choices(mode), form, *graph)
 
 
 def kernel_code(text: str, target: str) -> str:

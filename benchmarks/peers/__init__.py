@@ -2,5 +2,6 @@
 
 An adapter offers `PACKAGES` (whose versions are reported), `warm_up()`, which brings the process to where a user's
 second function finds it, and `BUILD`, which maps a workload's name to a function from the workload's data to a `Call`.
-An optional `forget()` drops what the process keeps of compiled code. A workload that is missing from `BUILD` makes no sense for that library.
+An optional `forget()` drops what the process keeps of compiled code.  A workload that is missing from `BUILD` makes no
+sense for that library.
 """
