@@ -219,6 +219,26 @@ def _digamma(x: float) -> float:
     return math.log(x) - 0.5 / x - series - below
 
 
+def _trigamma(x: float) -> float:
+    """Reflection to x > 0, recurrence to x >= 15, then the asymptotic series."""
+    if math.isnan(x) or x == -math.inf:
+        return math.nan
+    if x <= 0.0:
+        if x == math.floor(x):
+            return math.inf
+        sine = math.sin(math.pi * (x - round(x)))
+        return (math.pi / sine) * (math.pi / sine) - _trigamma(1.0 - x)
+    below = 0.0
+    while x < 15.0:
+        below += 1.0 / x / x
+        x += 1.0
+    w = 1.0 / x / x
+    series = 0.0
+    for k, c in reversed(list(enumerate(BERNOULLI, 1))):
+        series = (series + 2 * k * c) * w
+    return 1.0 / x + w / 2.0 + series / x + below
+
+
 CONVERSIONS: dict[str, Callable[[Array, str], Array]] = {
     "cast": _cast,
     "bitcast": lambda x, type: np.ascontiguousarray(x).view(type).reshape(np.shape(x)),
@@ -241,4 +261,5 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
     "log1mexp": _log1mexp, "erfinv": _elementwise(_erfinv), "erfcx": _elementwise(_erfcx),
     "gamma": _elementwise(_gamma),
     "gammaln": _elementwise(_gammaln), "digamma": _elementwise(_digamma),
+    "trigamma": _elementwise(_trigamma),
 }  # fmt: skip

@@ -32,7 +32,7 @@ ITEMSIZE = {"bool": 1, **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 1
 MATH = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "arcsin", "arccos", "arctan",
     "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfc",
-    "gammaln", "digamma", "log1mexp", "erfinv", "erfcx", "gamma",
+    "gammaln", "digamma", "trigamma", "log1mexp", "erfinv", "erfcx", "gamma",
 )  # fmt: skip
 
 LEAVES = ("param", "const", "index", "extent", "load")

@@ -20,6 +20,7 @@ import mpmath as mp
 
 mp.mp.prec = 200
 TINY = mp.mpf(10) ** -18
+HALF = mp.mpf(1) / 2
 
 
 def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[Any], Any] | None = None) -> list[Any]:
@@ -146,28 +147,14 @@ def erfinv(x: Any, rest: Any) -> Any:
     return y
 
 
-def gamma_far(w: Any) -> Any:
-    """gamma(z) / (sqrt(2 pi) z^(z - 1/2) exp(-z)) as a function of w = 1/z"""
-    if w < TINY:
-        return mp.mpf(1)
-    z = 1 / w
-    return mp.exp(mp.loggamma(z) - ((z - mp.mpf(1) / 2) * mp.log(z) - z + mp.log(2 * mp.pi) / 2))
+def log_gamma_rest(z: Any) -> Any:
+    """log gamma(z + 1/2) - (z (log z - 1) + log(2 pi)/2)"""
+    return mp.loggamma(z + HALF) - (z * (mp.log(z) - 1) + mp.log(2 * mp.pi) / 2)
 
 
-def stirling_rest(w: Any) -> Any:
-    """z (lgamma(z) - ((z - 1/2) log z - z + log(2 pi)/2)) as a function of w = 1/z^2."""
-    if w < TINY:
-        return mp.mpf(1) / 12
-    z = 1 / mp.sqrt(w)
-    return z * (mp.loggamma(z) - ((z - 0.5) * mp.log(z) - z + mp.log(2 * mp.pi) / 2))
-
-
-def digamma_rest(w: Any) -> Any:
-    """(log z - 1/(2z) - digamma(z)) z^2 as a function of w = 1/z^2."""
-    if w < TINY:
-        return mp.mpf(1) / 12
-    z = 1 / mp.sqrt(w)
-    return (mp.log(z) - 1 / (2 * z) - mp.digamma(z)) * z * z
+def from_infinity(f: Callable[[Any], Any], limit: Any) -> Callable[[Any], Any]:
+    """A function of w = 1/z^2, given as one of z."""
+    return at_zero(lambda w: f(1 / mp.sqrt(w)), limit)
 
 
 def gammaln_near(u: Any) -> Any:
@@ -180,6 +167,7 @@ def gammaln_near(u: Any) -> Any:
 
 
 ROOT = mp.findroot(mp.digamma, 1.4616)
+FAR = mp.mpf(5) / 2
 
 
 def digamma_near(u: Any) -> Any:
@@ -214,12 +202,14 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
         "ERFINV_MIDDLE": (lambda s: inverse_erf_of_root(s + mp.mpf("3.2")), mp.mpf("-0.76"), mp.mpf("0.91"), 21, 9),
         "ERFINV_FAR": (lambda s: inverse_erf_of_root(s + 5), mp.mpf("-0.91"), mp.mpf("1.1"), 19, None),
-        "GAMMA": (lambda u: mp.gamma(u + mp.mpf("2.5")), mp.mpf("-0.5"), mp.mpf("0.5"), 17, None),
-        "GAMMA_FAR": (gamma_far, 0, mp.mpf(1) / 8, 13, None),
-        "GAMMALN": (gammaln_near, -1, mp.mpf("0.5"), 23, None),
-        "STIRLING": (stirling_rest, 0, mp.mpf(1) / 63, 6, None),
-        "DIGAMMA": (digamma_near, 1 - ROOT, 2 - ROOT, 20, None),
-        "DIGAMMA_FAR": (digamma_rest, 0, mp.mpf(1) / 99, 6, None),
+        "GAMMA": (lambda u: mp.gamma(u + 2), -HALF, HALF, 19, 10),
+        "GAMMA_FAR": (at_zero(lambda w: mp.expm1(log_gamma_rest(1 / w)) / w, -mp.mpf(1) / 24), 0, HALF, 16, 6),
+        "GAMMALN": (gammaln_near, -1, HALF, 23, 11),
+        "STIRLING": (from_infinity(lambda z: z * log_gamma_rest(z), -mp.mpf(1) / 24), 0, mp.mpf(1) / 4, 15, 5),
+        "DIGAMMA": (digamma_near, 1 - ROOT, FAR - ROOT, 24, 12),
+        "DIGAMMA_FAR": (from_infinity(lambda z: z * z * (mp.digamma(z + HALF) - mp.log(z)), mp.mpf(1) / 24), 0, mp.mpf(1) / 4, 17, 6),
+        "TRIGAMMA": (lambda u: mp.psi(1, u + 2), -1, HALF, 28, 15),
+        "TRIGAMMA_FAR": (from_infinity(lambda z: z * z * (z * mp.psi(1, z + HALF) - 1), -mp.mpf(1) / 12), 0, mp.mpf(1) / 4, 18, 7),
     }  # fmt: skip
 
 

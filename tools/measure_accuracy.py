@@ -1,7 +1,7 @@
 """Makes docs/accuracy.md: the largest measured error of every function, and its time beside its peers' in one run.
 
-Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE] > docs/accuracy.md` (a minute; needs
-mpmath).
+Run as `python tools/measure_accuracy.py [--jax PYTHON] [--exhaustive TABLE]` (minutes; needs mpmath).  The page is
+written when all is measured, in one step: who reads it meanwhile finds the old one.
 The arguments are those of tests/codegen/math_oracles.py, more of them.  PYTHON is an interpreter that has JAX, TABLE
 the output of tools/exhaustive_float32.py, which is appended.
 """
@@ -31,10 +31,11 @@ from tensordsl.codegen.math import ACCURACY  # noqa: E402
 from tensordsl.codegen.scalar import ARITY, MATH  # noqa: E402
 
 COUNT = 4096
+PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 WIDTHS = {"float64": 16, "float32": 32}
 DOMAINS = {
     **dict.fromkeys(("log", "log2", "log10", "pow"), (0.1, 10.0)),
-    **dict.fromkeys(("gammaln", "digamma"), (0.1, 20.0)),
+    **dict.fromkeys(("gammaln", "digamma", "trigamma"), (0.1, 20.0)),
     **dict.fromkeys(("arcsin", "arccos", "arctanh", "erfinv"), (-1.0, 1.0)),
     "log1p": (-0.9, 10.0),
     "log1mexp": (-4.0, -0.01),
@@ -50,7 +51,7 @@ float32).
 `bound` is the contract (`ACCURACY` in `codegen/math`), `max` the largest error found, in units of the result's last
 place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
-gammaln and digamma a unit is at least eps |x f'(x)|, and for negative arguments eps times the parts of the reflection.
+gammaln and digamma a unit is at least eps |x f'(x)|.
 
 `ns` is the time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and softplus
 as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
@@ -70,7 +71,7 @@ import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", True)
 names = {"pow": jnp.power, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "erf": jax.scipy.special.erf,
          "erfc": jax.scipy.special.erfc, "gammaln": jax.scipy.special.gammaln, "digamma": jax.scipy.special.digamma,
-         "erfinv": jax.scipy.special.erfinv, "gamma": jax.scipy.special.gamma}
+         "erfinv": jax.scipy.special.erfinv, "trigamma": lambda x: jax.scipy.special.polygamma(1, x), "gamma": jax.scipy.special.gamma}
 result = {"version": jax.__version__}
 for name, arity, low, high in json.loads(sys.argv[1]):
     f = names.get(name) or getattr(jnp, name, None)
@@ -191,19 +192,22 @@ def main() -> None:
         versions = {"llvm": ".".join(map(str, llvm.llvm_version_info)), "numpy": np.__version__}
         facts = {"cpu": f"{llvm.get_host_cpu_name()} ({platform.machine()})", "jax": jax.get("version", "not measured")}
         widths = {"W64": WIDTHS["float64"], "W32": WIDTHS["float32"]}
-        print(HEAD.format(count=COUNT, jax_count=JAX_COUNT, **widths, **facts, **versions))
+        lines = [HEAD.format(count=COUNT, jax_count=JAX_COUNT, **widths, **facts, **versions)]
         for name in MATH:
             cells = [name]
             for dtype in ("float64", "float32"):
                 times = [*nanoseconds(name, dtype), jax.get(name + dtype)]
                 error = largest_error(name, dtype)
                 cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", *(f"{t:.2f}" if t else "-" for t in times)]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            lines.append("| " + " | ".join(cells) + " |")
+            print(lines[-1], file=sys.stderr, flush=True)
     if options.exhaustive:
         text = options.exhaustive.read_text()
-        print(EXHAUSTIVE + text, end="")
         missing = [name for name in MATH if ARITY[name] == 1 and f"| {name} |" not in text]
-        print(f"\nNot run: {', '.join(missing) or 'none'}.")
+        lines.append(f"{EXHAUSTIVE}{text}\nNot run: {', '.join(missing) or 'none'}.")
+    written = PAGE.with_suffix(".tmp")
+    written.write_text("\n".join(lines) + "\n")
+    written.replace(PAGE)
 
 
 EXHAUSTIVE = """

@@ -38,6 +38,7 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
+    "gamma": "The gamma function and its kin",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
@@ -96,6 +97,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
     "specify_shape": lambda x: T.specify_shape(x, (3,)),
+    "polygamma": lambda x: T.polygamma(2, x),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),

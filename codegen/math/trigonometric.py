@@ -118,13 +118,13 @@ def _sum(b: Builder, parts: list[Val]) -> tuple[Val, Val]:
     return fast_two_sum(b, high, low)
 
 
-def _sine_rest(b: Builder, r: Val, tail: Val) -> Val:
+def sine_rest(b: Builder, r: Val, tail: Val) -> Val:
     """sin(r + tail) - r"""
     z = b.mul(r, r)
     return b.fma(b.mul(r, z), polynomial(b, z, SIN[r.type]), tail)
 
 
-def _cosine_parts(b: Builder, r: Val, tail: Val) -> tuple[Val, Val]:
+def cosine_parts(b: Builder, r: Val, tail: Val) -> tuple[Val, Val]:
     """1 - r^2/2 rounded, and the rest of cos(r + tail)."""
     z = b.mul(r, r)
     h = b.mul(z, 0.5)
@@ -135,11 +135,11 @@ def _cosine_parts(b: Builder, r: Val, tail: Val) -> tuple[Val, Val]:
 
 
 def sine(b: Builder, r: Val, tail: Val) -> Val:
-    return b.add(r, _sine_rest(b, r, tail))
+    return b.add(r, sine_rest(b, r, tail))
 
 
 def cosine(b: Builder, r: Val, tail: Val) -> Val:
-    return b.add(*_cosine_parts(b, r, tail))
+    return b.add(*cosine_parts(b, r, tail))
 
 
 def _odd(b: Builder, n: Val) -> Val:

@@ -1,4 +1,4 @@
-"""Real functions: exponentials, logarithms, trigonometry, error and gamma functions."""
+"""Real functions: exponentials, logarithms, trigonometry, error functions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from tensordsl.ops.elementwise import cast, floor, sqr, sqrt
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.ops.rows import PIECEWISE, like, real_function, row
 from tensordsl.ops.scalars import (
-    digamma,
-    gamma_function,
     inverse_erf,
-    lgamma,
     next_after,
     numpy_log1mexp,
     numpy_sigmoid,
@@ -64,7 +61,6 @@ ERF = real_function(
 ERFC = real_function(
     "erfc", vectorised(math.erfc), lambda g, out, x: (g * exp(-sqr(x)) * like(-_TWO_PER_ROOT_PI, g),), domain=(-3, 3)
 )
-GAMMALN = real_function("gammaln", vectorised(lgamma), lambda g, out, x: (g * psi(x),), ulp=16, domain=(0.1, 20))
 ERFINV = real_function(
     "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * like(math.sqrt(math.pi) / 2, g),),
     ulp=16, domain=(-0.9, 0.9),
@@ -76,13 +72,6 @@ ERFCX = real_function(
 LOG1MEXP = real_function(
     "log1mexp", numpy_log1mexp, lambda g, out, x: (g / (1 - exp(-x)),), ulp=8, domain=(-5, -0.1)
 )  # fmt: skip
-GAMMA = real_function(
-    "gamma", vectorised(gamma_function), lambda g, out, x: (g * out * psi(x),), ulp=16, domain=(0.5, 5)
-)
-DIGAMMA = real_function(
-    "digamma", vectorised(digamma), None, ulp=64, domain=(0.1, 20),
-    no_gradient="the trigamma function is not available", print_name="psi",
-)  # fmt: skip
 RSQRT = row(
     "rsqrt", lambda b, x: b.div(1.0, b.sqrt(x)), lambda x: 1 / np.sqrt(x), lambda g, out, x: (-g * out / (x * 2),),
     dtype=float_of, ulp=2, domain=(0.1, 100),
@@ -91,12 +80,12 @@ NEXTAFTER = row("nextafter", next_after, np.nextafter, dtype=float_of_all, no_gr
 
 ROWS = (
     EXP, EXP2, EXPM1, LOG, LOG2, LOG10, LOG1P, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, SINH, COSH, TANH,
-    ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, GAMMALN, DIGAMMA,
-    ERFINV, ERFCX, LOG1MEXP, GAMMA, RSQRT, NEXTAFTER,
+    ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, ERFINV, ERFCX, LOG1MEXP, RSQRT,
+    NEXTAFTER,
 )  # fmt: skip
 
 
-def _public(op: Op, text: str) -> Callable[[Any], Any]:
+def unary(op: Op, text: str) -> Callable[[Any], Any]:
     """The public function of a real function of one variable."""
 
     def function(x: Any) -> Any:
@@ -111,39 +100,34 @@ def _public(op: Op, text: str) -> Callable[[Any], Any]:
     return function
 
 
-exp: Unary = _public(EXP, "e ** x.")
-exp2: Unary = _public(EXP2, "2 ** x.")
-expm1: Unary = _public(EXPM1, "exp(x) - 1, accurate near 0.")
-log: Unary = _public(LOG, "The natural logarithm.")
-log2: Unary = _public(LOG2, "The logarithm to base 2.")
-log10: Unary = _public(LOG10, "The logarithm to base 10.")
-log1p: Unary = _public(LOG1P, "log(1 + x), accurate near 0.")
-sin: Unary = _public(SIN, "The sine of x radians.")
-cos: Unary = _public(COS, "The cosine of x radians.")
-tan: Unary = _public(TAN, "The tangent of x radians.")
-arcsin: Unary = _public(ARCSIN, "The inverse sine, in radians.")
-arccos: Unary = _public(ARCCOS, "The inverse cosine, in radians.")
-arctan: Unary = _public(ARCTAN, "The inverse tangent, in radians.")
-sinh: Unary = _public(SINH, "The hyperbolic sine.")
-cosh: Unary = _public(COSH, "The hyperbolic cosine.")
-tanh: Unary = _public(TANH, "The hyperbolic tangent.")
-arcsinh: Unary = _public(ARCSINH, "The inverse hyperbolic sine.")
-arccosh: Unary = _public(ARCCOSH, "The inverse hyperbolic cosine.")
-arctanh: Unary = _public(ARCTANH, "The inverse hyperbolic tangent.")
-cbrt: Unary = _public(CBRT, "The cube root.")
-sigmoid: Unary = _public(SIGMOID, "1 / (1 + exp(-x)).")
-softplus: Unary = _public(SOFTPLUS, "log(1 + exp(x)), without overflow.")
-erf: Unary = _public(ERF, "The error function.")
-erfc: Unary = _public(ERFC, "1 - erf(x), accurate where that is small.")
-gammaln: Unary = _public(GAMMALN, "The logarithm of the absolute value of the gamma function.")
-psi: Unary = _public(DIGAMMA, "The derivative of gammaln (digamma).")
-
-
-erfinv: Unary = _public(ERFINV, "The inverse of erf; nan beyond -1 and 1.")
-erfcx: Unary = _public(ERFCX, "exp(x ** 2) * erfc(x).")
-gamma: Unary = _public(GAMMA, "The gamma function.")
-log1mexp: Unary = _public(LOG1MEXP, "log(1 - exp(x)) for x <= 0, accurate near 0.")
-rsqrt: Unary = _public(RSQRT, "1 / sqrt(x).")
+exp: Unary = unary(EXP, "e ** x.")
+exp2: Unary = unary(EXP2, "2 ** x.")
+expm1: Unary = unary(EXPM1, "exp(x) - 1, accurate near 0.")
+log: Unary = unary(LOG, "The natural logarithm.")
+log2: Unary = unary(LOG2, "The logarithm to base 2.")
+log10: Unary = unary(LOG10, "The logarithm to base 10.")
+log1p: Unary = unary(LOG1P, "log(1 + x), accurate near 0.")
+sin: Unary = unary(SIN, "The sine of x radians.")
+cos: Unary = unary(COS, "The cosine of x radians.")
+tan: Unary = unary(TAN, "The tangent of x radians.")
+arcsin: Unary = unary(ARCSIN, "The inverse sine, in radians.")
+arccos: Unary = unary(ARCCOS, "The inverse cosine, in radians.")
+arctan: Unary = unary(ARCTAN, "The inverse tangent, in radians.")
+sinh: Unary = unary(SINH, "The hyperbolic sine.")
+cosh: Unary = unary(COSH, "The hyperbolic cosine.")
+tanh: Unary = unary(TANH, "The hyperbolic tangent.")
+arcsinh: Unary = unary(ARCSINH, "The inverse hyperbolic sine.")
+arccosh: Unary = unary(ARCCOSH, "The inverse hyperbolic cosine.")
+arctanh: Unary = unary(ARCTANH, "The inverse hyperbolic tangent.")
+cbrt: Unary = unary(CBRT, "The cube root.")
+sigmoid: Unary = unary(SIGMOID, "1 / (1 + exp(-x)).")
+softplus: Unary = unary(SOFTPLUS, "log(1 + exp(x)), without overflow.")
+erf: Unary = unary(ERF, "The error function.")
+erfc: Unary = unary(ERFC, "1 - erf(x), accurate where that is small.")
+erfinv: Unary = unary(ERFINV, "The inverse of erf; nan beyond -1 and 1.")
+erfcx: Unary = unary(ERFCX, "exp(x ** 2) * erfc(x).")
+log1mexp: Unary = unary(LOG1MEXP, "log(1 - exp(x)) for x <= 0, accurate near 0.")
+rsqrt: Unary = unary(RSQRT, "1 / sqrt(x).")
 
 
 def nextafter(x: Any, y: Any) -> Any:

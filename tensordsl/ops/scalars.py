@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.casting import float_of
 from tensordsl.types import FLOATS, SIGNED
 
 
@@ -137,6 +138,56 @@ def digamma(x: float) -> float:
     t = 1 / (x * x)
     series = t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t * (1 / 240 - t * (1 / 132 - t * (691 / 32760 - t / 12))))))
     return shift + math.log(x) - 0.5 / x - series
+
+
+# B_2k / (2k), k = 1..7
+BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+
+
+def polygamma(n: int, x: float) -> float:
+    """The n-th derivative of digamma, n >= 1, by reflection, recurrence to x >= 12 + n, then the asymptotic series
+    (Abramowitz & Stegun 6.4.11).  Poles below 0 give inf, or nan where the sides differ."""
+    sign = 1.0 if n % 2 else -1.0
+    if not math.isfinite(x):
+        return sign * 0.0 if x > 0 else math.nan
+    if x <= 0 and x == math.floor(x):
+        return sign * math.inf if x == 0 or n % 2 else math.nan
+    if x < 0:
+        cotangent = 1 / math.tan(math.pi * (x - round(x)))
+        slope: float = cotangent_derivative(n, cotangent)
+        return -sign * polygamma(n, 1 - x) - math.pi ** (n + 1) * slope
+    below = 0.0
+    while x < 12 + n:
+        below += x ** -(n + 1)
+        x += 1
+    w, series = 1 / x / x, 0.0
+    for k, c in reversed(list(enumerate(BERNOULLI, 1))):
+        series = (series + c * math.perm(2 * k + n - 1, n - 1) * 2 * k) * w
+    return sign * (math.factorial(n) * below + x**-n * (math.factorial(n - 1) * (1 + n / x / 2) + series))
+
+
+def cotangent_derivative(n: int, c: Any) -> Any:
+    """The n-th derivative of cot where it is `c`: polynomials D with D_0 = c, D_(k+1) = -(1 + c^2) D_k'."""
+    d = [0, 1]
+    for _ in range(n):
+        slope = [k * a for k, a in enumerate(d)][1:]
+        d = [-(a + b) for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    result = 0.0
+    for a in reversed(d):
+        result = result * c + float(a)
+    return result
+
+
+def numpy_polygamma(x: Any, n: int) -> Any:
+    values = [_finite_or_inf(n, v) for v in np.asarray(x, "float64").ravel().tolist()]
+    return np.array(values, "float64").reshape(np.shape(x)).astype(float_of(str(np.asarray(x).dtype)))
+
+
+def _finite_or_inf(n: int, x: float) -> float:
+    try:
+        return polygamma(n, x)
+    except OverflowError:
+        return math.inf if n % 2 or x < 0 and x > math.floor(x) + 0.5 else -math.inf
 
 
 def numpy_log1mexp(x: Any) -> Any:

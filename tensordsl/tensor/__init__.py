@@ -108,8 +108,6 @@ from tensordsl.ops.functions import (
     exp,
     exp2,
     expm1,
-    gamma,
-    gammaln,
     ldexp,
     log,
     log1mexp,
@@ -117,7 +115,6 @@ from tensordsl.ops.functions import (
     log2,
     log10,
     nextafter,
-    psi,
     rad2deg,
     rsqrt,
     sigmoid,
@@ -127,6 +124,7 @@ from tensordsl.ops.functions import (
     tan,
     tanh,
 )
+from tensordsl.ops.gamma import gamma, gammaln, polygamma, psi, tri_gamma
 from tensordsl.ops.grids import (
     allclose,
     alloc_diag,
@@ -217,6 +215,7 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
 logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi
+trigamma = tri_gamma
 power = pow
 expit = sigmoid
 log1pexp = softplus

@@ -32,6 +32,7 @@ PRECISE = {
     "erfc": lambda x: mp.erfc(max(min(x, 40), -40)),
     "gammaln": lambda x: mp.re(mp.loggamma(x)),
     "digamma": mp.digamma,
+    "trigamma": lambda x: mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x),
     "log1mexp": lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)),
     "erfinv": lambda x: erfinv(x),
     "erfcx": lambda x: (
@@ -70,7 +71,7 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "erf": ((-1.2, 1.2), (-7, 7)), "erfc": ((-2, 6), (0, 28)),
     "log1mexp": ((-1, 0), (-800, 0)), "erfinv": ((-1, 1), (0.9, 1), (0.99999, 1)), "erfcx": ((-2, 6), (-27, 1000)),
     "gamma": ((0, 3), (-5, 20), (-186, 172)),
-    "gammaln": ((0, 3), (-5, 20)), "digamma": ((0, 3), (-5, 20)),
+    **dict.fromkeys(("gammaln", "digamma", "trigamma"), ((0, 3), (-5, 20))),
 }  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def _samples(name: str, dtype: str, count: int, rng: Any) -> tuple[Any, ...]:
     if name in PRECISE:
         bits = bits[abs(bits) < 1e6]
     parts = [np.array(SPECIAL), bits, *(rng.uniform(low, high, count) for low, high in RANGES[name])]
-    if name in ("log", "log2", "log10", "arccosh", "gammaln", "digamma"):
+    if name in ("log", "log2", "log10", "arccosh", "gammaln", "digamma", "trigamma"):
         parts.append(1 + rng.choice([-1, 1], count) * np.exp(rng.uniform(-36, 0, count)))
     parts.append(rng.choice([-1, 1], count) * np.exp(rng.uniform(-60, 1, count)))
     return (np.concatenate(parts).astype(dtype),)
@@ -143,6 +144,7 @@ AT = {
     "erfc": {np.inf: 0.0, -np.inf: 2.0},
     "gammaln": {np.inf: np.inf, -np.inf: np.inf, 0.0: np.inf},
     "digamma": {np.inf: np.inf, -np.inf: np.nan},
+    "trigamma": {np.inf: 0.0, -np.inf: np.nan, 0.0: np.inf},
     "gamma": {np.inf: np.inf, -np.inf: np.nan},
     "log1mexp": {0.0: -np.inf, -np.inf: 0.0, np.inf: np.nan},
     "erfinv": {1.0: np.inf, -1.0: -np.inf, np.inf: np.nan, -np.inf: np.nan},
@@ -153,11 +155,11 @@ AT = {
 def _precise_error(name: str, dtype: str, x: float, y: float) -> float:
     if np.isnan(x):
         return 0.0 if np.isnan(y) else np.inf
-    pole = name in ("gammaln", "digamma", "gamma") and x < 0 and x == np.floor(x)
+    pole = name in ("gammaln", "digamma", "trigamma", "gamma") and x < 0 and x == np.floor(x)
     outside = (name == "log1mexp" and x > 0) or (name == "erfinv" and abs(x) > 1)
     if x in AT[name] or pole or outside or (name in ("digamma", "gamma") and x == 0.0):
         zero = np.copysign(np.inf, x if name == "gamma" else -x)
-        wanted = AT[name].get(x, np.inf if name == "gammaln" else np.nan if pole or outside else zero)
+        wanted = AT[name].get(x, np.inf if name in ("gammaln", "trigamma") else np.nan if pole or outside else zero)
         return 0.0 if y == wanted or (np.isnan(y) and np.isnan(wanted)) else np.inf
     exact = PRECISE[name](mp.mpf(x))
     with np.errstate(over="ignore"):
@@ -174,7 +176,4 @@ def _conditioned_unit(name: str, dtype: str, x: float) -> Any:
     if name not in ("gammaln", "digamma"):
         return mp.mpf(0)
     slope = mp.digamma(x) if name == "gammaln" else mp.psi(1, x)
-    unit = eps * abs(mp.mpf(x) * slope)
-    if x < 0:
-        unit = max(unit, eps * abs(PRECISE[name](-mp.mpf(x))))
-    return unit
+    return eps * abs(mp.mpf(x) * slope)

@@ -276,7 +276,7 @@ UNARY = (
     T.neg, T.abs_, T.sgn, T.sqr, T.sqrt, T.reciprocal, T.floor, T.ceil, T.trunc, T.round, T.isnan, T.isinf, T.invert,
     T.tensor_copy, T.exp, T.exp2, T.expm1, T.log, T.log2, T.log10, T.log1p, T.sin, T.cos, T.tan, T.arcsin, T.arccos,
     T.arctan, T.sinh, T.cosh, T.tanh, T.arcsinh, T.arccosh, T.arctanh, T.cbrt, T.sigmoid, T.softplus, T.erf, T.erfc,
-    T.gammaln, T.psi, T.nnet.relu, T.nnet.elu, T.nnet.softsign, T.nnet.hard_sigmoid, T.nnet.logsigmoid, T.deg2rad,
+    T.gammaln, T.psi, T.tri_gamma, T.nnet.relu, T.nnet.elu, T.nnet.softsign, T.nnet.hard_sigmoid, T.nnet.logsigmoid, T.deg2rad,
     T.isfinite, T.nnet.selu,
 )  # fmt: skip
 CHEAP = (T.neg, T.abs_, T.sqr, T.tanh, T.exp, T.sigmoid, T.sin, T.log1p)
