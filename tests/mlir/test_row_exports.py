@@ -66,6 +66,7 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "require": lambda: require(x, c > 0, "c must be positive"),
     "softmax": lambda: T.nnet.softmax(A),
     "logsoftmax": lambda: T.nnet.logsoftmax(A),
+    "polygamma": lambda: T.polygamma(2, x),
     "for": lambda: loop(x),
     "ifelse": lambda: ifelse(c > 0, x, x * 2),
     "assert": lambda: T.opt.Assert("c is positive")(x, c > 0),
