@@ -87,6 +87,30 @@ def crosses(v: Val, lane: str) -> bool:
     return lane in axes and len(set(axes)) == len(axes)
 
 
+def check_updates(group: Group, steps: Sequence[Pass]) -> None:
+    """Raises ValueError for an output in an input's storage, of which another thread could still read the old value.
+
+    It must be read at the very points that are written: over elements in no later pass, next to rows in that pass only.
+    """
+    loads = [v for v in walk(group.roots) if v.op == "load"]
+    for last, p in enumerate(steps):
+        for o in p.outs:
+            for v in (v for v in loads if v.attr[0].name == o.buffer.name):
+                uses = [k for k, q in enumerate(steps) if any(v is w for w in _values(q))]
+                is_own = v.attr == (v.attr[0], o.map) and v.type == o.buffer.type
+                is_own = is_own and set(o.map) - {0} == {*group.parallel, *p.local}
+                if not is_own or max(uses) > last or (min(uses) < last and not p.local):
+                    raise ValueError(
+                        f"group {group.name}: {o.buffer.name} is read where another thread may have written"
+                    )
+
+
+def _values(p: Pass) -> list[Val]:
+    """What a pass computes, with the row's values that it uses."""
+    roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
+    return reach(roots, lambda v: v.op == "result")
+
+
 class _Emitter:
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
@@ -101,6 +125,9 @@ class _Emitter:
         self.buffers = tuple({id(b): b for b in [*ins, *outs]}.values())
         self.number = {id(b): k for k, b in enumerate(self.buffers)}
         self.written = {id(b) for b in outs}
+        updated = {b.name for b in ins} & {b.name for b in outs}
+        self.updated = {id(b) for b in self.buffers if b.name in updated}
+        check_updates(group, self.steps)
         self.params: dict[tuple[Any, ...], str] = {("pointer", k): f"%p{k}" for k in range(len(self.buffers))}
         self.status = self.param("status")
         self.position: dict[str, str] = {}
@@ -121,8 +148,9 @@ class _Emitter:
         kinds = []
         for key, p in self.params.items():
             if key[0] == "pointer":
-                reads = "" if id(self.buffers[key[1]]) in self.written else " readonly"
-                kinds.append(f"ptr{GLOBAL} noalias{reads} {p}")
+                number = id(self.buffers[key[1]])
+                reads = "" if number in self.written | self.updated else " readonly"
+                kinds.append(f"ptr{GLOBAL}{'' if number in self.updated else ' noalias'}{reads} {p}")
             else:
                 kinds.append(f"ptr{GLOBAL} noalias {p}" if key == ("status",) else f"i64 {p}")
         head = f"define ptx_kernel void @{self.name}({', '.join(kinds)}) nounwind {{"

@@ -22,7 +22,7 @@ __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "
 @dataclass(frozen=True, eq=False, slots=True)
 class Buffer:
     """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static
-    1."""
+    1.  An input and an output of a group that have one name are one storage, with the same strides."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""The groups, references, inputs and random functions are those of the CPU's tests."""
+"""The groups, references, inputs and random functions are those of the CPU's tests and of the op table's."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "codegen"), str(TESTS / "property")]
+sys.path[:0] = [str(TESTS / folder) for folder in ("codegen", "ops", "property")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from tensordsl.codegen.gpu_launch import Operand, extents, launches, reads_nothing
 from tensordsl.codegen.gpu_schedule import GpuPlan, plan
-from tensordsl.codegen.group import Group
+from tensordsl.codegen.group import Group, buffers
 from tensordsl.runtime.simulator import Memory, Simulator
 
 Arrays = dict[str, np.ndarray]
@@ -42,14 +43,21 @@ class SimulatedGroup:
         self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath)
         self.simulator = Simulator(text or self.plan.text)
 
+    def another(self, group: Group) -> SimulatedGroup:
+        """A group whose kernels this one's text has too."""
+        result = copy(self)
+        result.plan = plan(group)
+        return result
+
     def __call__(
         self, arrays: Arrays, order: str = "forward", known: dict[Any, int] | None = None, multiprocessors: int = 1
     ) -> int:
         """Fills the outputs among `arrays`; the status."""
         memory = Memory()
         outs = {o.buffer.name for o in self.plan.group.outs}
+        updated = outs & {b.name for b in buffers(self.plan.group)[0]}
         device = {name: on_device(memory, a) for name, a in arrays.items()}
-        for name in outs:
+        for name in outs - updated:
             poisoned = memory.array(arrays[name].shape, arrays[name].dtype)
             device[name] = poisoned
         operands = {b: operand(device[b.name]) for b in self.plan.buffers}

@@ -109,6 +109,7 @@ def function_group(name: str, dtype: str, copies: int = 1) -> Group:
 
 @needs_ptxas
 def test_our_mathematics_assembles_without_spills(tmp_path: Path) -> None:
+    """In wide kernels; at one point and for every target in `test_gpu_rows`."""
     kernels = [k for name in MATH for T in FLOATS for k in plan(function_group(name, T)).kernels]
     registers = assemble(ptx.compile_text(module_text(kernels), "sm_80"), "sm_80", tmp_path)
     assert len(registers) == len(kernels)
