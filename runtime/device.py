@@ -54,11 +54,18 @@ class Device:
 
     def staged(self, size: int) -> Bytes:
         """Pinned memory of `size` bytes, the caller's until `synchronize`."""
-        room = 1 << max(size - 1, 4095).bit_length()
-        free = self._staging.setdefault(room, [])
-        whole = free.pop() if free else self.driver.pinned(room)
+        whole = self.pinned(size)
         self._lent.append(whole)
         return whole[:size]
+
+    def pinned(self, size: int) -> Bytes:
+        """Pinned memory of at least `size` bytes, the caller's until `unpinned`."""
+        room = 1 << max(size - 1, 4095).bit_length()
+        free = self._staging.setdefault(room, [])
+        return free.pop() if free else self.driver.pinned(room)
+
+    def unpinned(self, whole: Bytes) -> None:
+        self._staging[whole.nbytes].append(whole)
 
     def download(self, address: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A new C-contiguous array of what stands at an address, when all work before is done."""
@@ -72,7 +79,7 @@ class Device:
         self.driver.synchronize()
         lent, self._lent = self._lent, []
         for whole in lent:
-            self._staging[whole.nbytes].append(whole)
+            self.unpinned(whole)
 
     def block_of(self, array: np.ndarray) -> Block:
         """A block with a copy of the array."""

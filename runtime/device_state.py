@@ -18,13 +18,14 @@ class DeviceStorage:
     A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
     """
 
-    __slots__ = ("array", "spare", "mirror", "lock", "__weakref__")
+    __slots__ = ("array", "spare", "mirror", "lock", "is_shown", "__weakref__")
 
     def __init__(self, array: DeviceArray) -> None:
         self.array = array
         self.spare: DeviceArray | None = None
         self.mirror: np.ndarray | None = None
         self.lock = 0
+        self.is_shown = False  # somebody may hold `array`: nothing is ever written there
         array.device.hoards.add(self)
 
     @staticmethod
@@ -50,6 +51,12 @@ class DeviceStorage:
                 self.mirror = mirror
             return mirror
 
+    def show(self) -> DeviceArray:
+        """The storage itself, for a user; it keeps its value."""
+        with self.device.lock:
+            self.is_shown = True
+            return self.array
+
     def set(self, value: np.ndarray) -> None:
         """Make a copy of `value` the value.  Waits while another thread's call uses the variable."""
         wait = WAIT
@@ -73,13 +80,14 @@ class DeviceStorage:
 def commit(values: Iterable[tuple[DeviceStorage, DeviceArray]]) -> None:
     """Make the arrays the values of the variables: all, or none if a signal comes between."""
     values = list(values)
-    before = [(storage, storage.array, storage.spare, storage.mirror) for storage, _ in values]
+    before = [(s, s.array, s.spare, s.mirror, s.is_shown) for s, _ in values]
     try:
-        for storage, array in values:
-            storage.spare, storage.mirror, storage.array = storage.array, None, array
+        for s, array in values:
+            s.spare = None if s.is_shown else s.array
+            s.mirror, s.array, s.is_shown = None, array, False
     except BaseException:
-        for storage, old, spare, mirror in before:
-            storage.array, storage.spare, storage.mirror = old, spare, mirror
+        for s, array, spare, mirror, is_shown in before:
+            s.array, s.spare, s.mirror, s.is_shown = array, spare, mirror, is_shown
         raise
 
 

@@ -97,6 +97,9 @@ class CapturingDriver(Driver, Protocol):
     def end_capture(self) -> Any:
         """The graph of what was recorded."""
 
+    def abandon_capture(self) -> None:
+        """Leave the recording, after an error in it."""
+
     def launch_graph(self, graph: Any) -> None:
         """Start all of it."""
 

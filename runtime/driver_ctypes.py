@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import MissingDriverLibraryError, NoDeviceError
+from tensordsl.errors import DeviceError, MissingDriverLibraryError, NoDeviceError
 from tensordsl.runtime.driver import Bytes, DeviceInfo, error_of
 
 LIBRARY = "libcuda.so.1"
@@ -195,6 +195,14 @@ class CtypesDriver:
             return self._pointer("cuGraphInstantiateWithFlags", graph.value, 0)
         finally:
             self._run("cuGraphDestroy", graph.value)
+
+    def abandon_capture(self) -> None:
+        graph = ctypes.c_uint64()
+        try:
+            self._run("cuStreamEndCapture", self.stream, ctypes.addressof(graph))
+        except DeviceError:
+            return  # the error that made it invalid has been raised already
+        self._run("cuGraphDestroy", graph.value)
 
     def launch_graph(self, graph: int) -> None:
         self._run("cuGraphLaunch", graph, self.stream)

@@ -135,6 +135,8 @@ def _compile(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProg
         lowered.hosts, Products(device), n_scalars=names.count("Slot"),
         may_fail=any(plan.may_fail for plan in program.plans),
     )  # fmt: skip
+    made.is_fixed = not on_host and "LoadScalar" not in names
+    device.hoards.add(made)
     return made, program.sites, on_host, trace.phases
 
 
@@ -145,7 +147,7 @@ class Products:
         self.device = device
 
     def __call__(self, runner: DeviceRunner, i: Any) -> None:
-        v, device = runner.values, self.device
+        v = runner.values
         lengths, ldc = tuple(v[x] for x in (i.m, i.n, i.k)), v[i.ldc]
         strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
         key = "gemm", i.dtype, lengths, ldc, strides, i.alpha, i.beta, v[i.a], v[i.b], v[i.c]
@@ -153,12 +155,12 @@ class Products:
         if found is None:
             found = runner.remember(key, self._plan(i, lengths, ldc, strides, (v[i.a], v[i.b], v[i.c])))
         scratch, kernels, launches, made = found
-        room = device.pool.take(scratch)
+        room = runner.pool.take(scratch)
         if room.address not in made:
             made.clear()
             made[room.address] = launches(room.address)
         for step in made[room.address]:
-            device.driver.launch(kernels[step.kernel.name], step.grid, step.block, step.arguments)
+            runner.driver.launch(kernels[step.kernel.name], step.grid, step.block, step.arguments)
 
     def _plan(self, i: Any, lengths: Any, ldc: int, strides: Any, addresses: Any) -> Any:
         """(bytes of scratch, kernels by name, scratch -> launches, room for the launches)."""

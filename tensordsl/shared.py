@@ -107,12 +107,11 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable).
 
         Of a value on a device: a copy on the host (with `borrow` one that is kept, and read-only); with
-        `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which a later
-        call may overwrite.
+        `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which later
+        calls leave as it is.
         """
         if return_internal_type and self._device is not None:
-            array = self._device.array
-            return array if borrow else array.copy()
+            return self._device.show() if borrow else self._device.array.copy()
         return self.storage if borrow else self.storage.copy()
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:

@@ -26,6 +26,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
 from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
+from tensordsl.runtime import device_plan
 from tensordsl.runtime.driver_sim import SimDriver
 from tensordsl.runtime.simulator import ORDERS
 
@@ -197,6 +198,86 @@ def test_a_default_and_a_state_of_the_function_itself() -> None:
     assert [f([2.0]).tolist(), f([2.0]).tolist(), f([2.0], 10.0).tolist(), f([2.0]).tolist()] == [[2], [4], [20], [22]]
 
 
+# -- calls that are repeated -----------------------------------------------------------------------------------------
+def recordings() -> int:
+    return sum(bool(replay) for made, *_ in devices._programs.values() for replay in made.seen.values())
+
+
+def test_calls_of_the_same_shapes_are_recorded_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two recordings take turns, for the old and the new storage of the state; anything else runs the program."""
+    monkeypatch.setattr(devices, "_programs", {})
+    x, w = T.dmatrix("x"), tensordsl.shared(np.zeros((3, 3)))
+    y = T.exp(x) * 2
+    f = tensordsl.function(
+        [x], [tensordsl.Out(y, target="device"), T.dot(x, w).sum()], updates=[(w, w + T.dot(x.T, x))]
+    )
+    rng, total, kept = np.random.default_rng(0), np.zeros((3, 3)), []
+    launched: list[int] = []
+    monkeypatch.setitem(device_plan.TABLE, "Launch", noting(device_plan.DeviceRunner.launch, launched))
+    for k in range(20):
+        a = rng.standard_normal((7 if k == 9 else 4, 3))[:: 1 if k % 3 else -1]
+        if k == 12:
+            w.set_value(np.eye(3))
+            total = np.eye(3)
+        before = len(launched)
+        got, product = f(a)
+        assert (len(launched) > before) == (k < 5 or k in (9, 12, 13, 14, 15, 16)), k
+        kept.append((got, 2 * np.exp(a)))
+        np.testing.assert_allclose(product, (a @ total).sum(), rtol=1e-9, atol=1e-9)
+        total = total + a.T @ a
+        np.testing.assert_allclose(w.get_value(), total, rtol=1e-12)
+    for got, expected in kept:
+        np.testing.assert_allclose(got.get(), expected, rtol=1e-14)
+    assert recordings() > 0
+    get_device("sim")._release()
+    assert recordings() == 0, "they are given up when memory is short"
+
+
+def noting(method: Any, seen: list[int]) -> Any:
+    def noted(self: Any, i: Any) -> None:
+        seen.append(1)
+        method(self, i)
+
+    return noted
+
+
+def test_repeated_calls_fail_like_others() -> None:
+    x, i, w = T.dvector("x"), T.lvector("i"), tensordsl.shared(np.zeros(2))
+    f = tensordsl.function([x, i], x[i] * 2, updates=[(w, w + x[i])])
+    for k in range(8):
+        assert f([1.0, 2.0], [1, 0]).tolist() == [4.0, 2.0]
+        with pytest.raises(IndexError, match="index 3"):
+            f([1.0, 2.0], [1, 3])
+        assert w.get_value().tolist() == [2.0 * (k + 1), 1.0 * (k + 1)]
+
+
+def test_storage_that_was_shown_is_never_written_to() -> None:
+    x, w = T.dvector("x"), tensordsl.shared(np.zeros(2), target="sim")
+    f = tensordsl.function([x], [], updates=[(w, w + x)])
+    shown = []
+    for k in range(12):
+        if k % 3 == 2:
+            shown.append((w.get_value(borrow=True, return_internal_type=True), float(k)))
+        f(np.ones(2))
+    assert [a.get().tolist() for a, _ in shown] == [[k, k] for _, k in shown]
+    f(shown[-1][0])
+    assert w.get_value().tolist() == [12.0 + 11.0] * 2
+
+
+def test_a_call_keeps_no_memory() -> None:
+    x, i = T.dmatrix("x"), T.lvector("i")
+    f = tensordsl.function([x, i], [T.dot(x, x.T)[i].sum(), T.jacobian(x[0] ** 2, x)])
+    pool, used = get_device("sim").pool, []
+    gc.disable()
+    try:
+        for n in (3, 3, 3, 3, 4, 5, 3):
+            f(np.ones((n, 3)), [0, 1])
+            used.append(pool.statistics().used)
+    finally:
+        gc.enable()
+    assert max(used) - used[0] < 20000, used
+
+
 # -- failures --------------------------------------------------------------------------------------------------------
 def program_with_everything() -> tuple[Any, list[Any], list[Any]]:
     """Kernels, a product, an index, a loop, a branch, a host step, two updates."""
@@ -208,32 +289,40 @@ def program_with_everything() -> tuple[Any, list[Any], list[Any]]:
     return f, [w, n], [np.random.default_rng(0).standard_normal((4, 3)), np.array([1, 3, -1])]
 
 
-def test_state_is_unchanged_after_a_failure_of_any_driver_call() -> None:
+def simple_program() -> tuple[Any, list[Any], list[Any]]:
+    """What is recorded and repeated."""
+    x, i = T.dmatrix("x"), T.lvector("i")
+    w, n = tensordsl.shared(np.ones((3, 3)), name="w"), tensordsl.shared(0, name="n")
+    outputs = [T.dot(x, w)[i], tensordsl.Out(T.exp(x).sum(), target="device")]
+    f = tensordsl.function([x, i], outputs, updates=[(w, w + 0.1 * T.dot(x.T, x)), (n, n + 1)])
+    return f, [w, n], [np.random.default_rng(0).standard_normal((4, 3)), np.array([1, 3, -1])]
+
+
+@pytest.mark.parametrize("program", [program_with_everything, simple_program])
+def test_state_is_unchanged_after_a_failure_of_any_driver_call(program: Any) -> None:
+    """In calls that move the state to the device, that run the program, that are recorded and that are repeated."""
     driver = FaultyDriver()
     with device(driver):
-        f, shared, args = program_with_everything()
-        for warm in range(2):  # the first call moves the state to the device
-            if warm:
+        f, shared, args = program()
+        for warm in (0, 1, 1, 5):
+            for _ in range(warm):
                 f(*args)
             values = [s.get_value() for s in shared]
-            driver.count = 0
-            calls = 1000
-            for k in range(1000):
-                if k >= calls:
-                    break
-                driver.count, driver.fails = 0, k
+            injected, is_done = 0, False
+            while not is_done:
+                driver.count, driver.fails = 0, injected
                 driver.error = lambda: errors.LaunchError("injected.")
                 try:
                     f(*args)
-                    calls = 0
+                    is_done = True
                 except errors.LaunchError as error:
                     assert "injected" in str(error)
+                    injected += 1
                 driver.fails = -1
-                if calls == 0:
-                    break
-                after = [s.get_value() for s in shared]
-                assert [a.tobytes() for a in after] == [v.tobytes() for v in values], k
-            assert k > 15, "every call of the driver has failed once"
+                if not is_done:
+                    after = [s.get_value() for s in shared]
+                    assert [a.tobytes() for a in after] == [v.tobytes() for v in values], injected
+            assert injected > 8, "every call of the driver has failed once"
             after = [s.get_value() for s in shared]
             assert int(after[1]) == int(values[1]) + 1
             np.testing.assert_allclose(after[0], values[0] + 0.1 * args[0].T @ args[0])
@@ -295,6 +384,7 @@ def test_signals_between_the_exchange_of_references_undo_it(monkeypatch: pytest.
         """A storage at which the signal comes."""
 
         array = spare = mirror = None
+        is_shown = False
 
         def __setattr__(self, name: str, value: Any) -> None:
             if value is not None:
