@@ -61,6 +61,7 @@ def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Re
             v.dtype, v.attrs["set"], x.ptr, y.ptr, tuple(r.ptr for r in positions),
             tuple(b.name(x.strides[d]) for d in axes), b.name(positions[0].dims[0]), b.name(y_strides[at]),
             dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[v.dtype],
+            lengths=tuple(b.name(x.dims[d]) for d in axes) if b.device else (),
         )
     )  # fmt: skip
 

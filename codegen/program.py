@@ -293,6 +293,7 @@ class Scatter(Instr):
     x_strides: tuple[Name, ...] = ()
     y_strides: tuple[Name, ...] = ()
     is_row: bool = False
+    lengths: tuple[Name, ...] = ()  # of the axes of x that each array of positions runs along; devices want them
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def _gemm_writes(i: p.Gemm) -> Names:
 
 
 def _scatter_ints(i: p.Scatter) -> Names:
-    return (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides)
+    return (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides, *i.lengths)
 
 
 def _host_ints(i: p.HostCall) -> Names:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class DeviceProgram:
 
     steps: per plan what gives its launches (`codegen.gpu_program.GpuStep`), or None: `kernels` has one of the host.
     loaded: kernels on the device, by name.  touched(instruction): the pointers that it reads and those it writes.
+    constructs: by kind of instruction, what has kernels but is no plan.  is_fixed: what a call does depends on shapes
+    and addresses alone.
     """
 
     device: Device
@@ -49,12 +51,12 @@ class DeviceProgram:
     loaded: dict[str, Any]
     touched: Callable[[Instr], tuple[Sequence[str], Sequence[str]]]
     hosts: Sequence[Callable[..., Any]] = ()
-    gemm: Callable[[DeviceRunner, Instr], None] | None = None
-    constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
-    launches: dict[Any, Any] = field(default_factory=dict)
+    constructs: Mapping[str, Callable[[DeviceRunner, Instr], None]] = field(default_factory=dict)
     n_scalars: int = 0
     may_fail: bool = False
-    is_fixed: bool = False  # what a call does depends on shapes and addresses alone
+    is_fixed: bool = False
+    constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
+    launches: dict[Any, Any] = field(default_factory=dict)
     # shapes and addresses -> None: seen once; a recording; False: it is too long
     seen: dict[Any, Any] = field(default_factory=dict)
 
@@ -151,10 +153,10 @@ class DeviceRunner(Runner):
         self.owned: list[Block] = []  # what the call keeps to its end
         self.known: dict[int, np.ndarray] = {}  # arguments on the device that the host knows
         self.pending: list[int] = []  # sites of launches whose flags nobody has looked at
-        self.flags = self.take(8 * (WORDS + 1)).address if made.may_fail else 0
-        self.dummy = self.flags or self.take(8).address
-        if self.flags:
-            self.driver.fill(self.flags, 0, 8 * (WORDS + 1))
+        # A word that stays 0, for launches that cannot fail; behind it one for each that can.
+        size = 8 * (1 + WORDS * made.may_fail)
+        self.flags = self.dummy = self.take(size).address
+        self.driver.fill(self.flags, 0, size)
         self.scalars = self.take(8 * max(made.n_scalars, 1)).address if made.n_scalars else 0
         self.n_scalars = 0
         self.is_done = self.has_looked = False
@@ -327,9 +329,8 @@ class DeviceRunner(Runner):
         self.pending.append(i.site)
         return self.flags + 8 * len(self.pending)
 
-    def gemm(self, i: p.Gemm) -> None:
-        assert self.made.gemm is not None
-        self.made.gemm(self, i)
+    def construct(self, i: Instr) -> None:
+        self.made.constructs[type(i).__name__](self, i)
 
     def copy(self, i: p.Copy) -> None:
         to, source, n = (self.values[name] for name in (i.dst, i.src, i.bytes))
@@ -432,14 +433,18 @@ class DeviceRunner(Runner):
         super().ret(i)
 
 
-TABLE: dict[str, Callable[..., None]] = {
-    **{name: DeviceRunner.on_host for name in RUN},  # what nobody has taught the device is done on the host
-    **{name: RUN[name] for name in ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Check", "Offset", "Select",
-                                    "NewList", "For", "If")},
+_BY_HOST = ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Check", "Offset", "Select", "NewList", "For", "If")
+_OWN: dict[str, Callable[..., None]] = {
     "Data": DeviceRunner.data, "LoadScalar": DeviceRunner.load_scalar, "StoreScalar": DeviceRunner.store_scalar,
     "Slot": DeviceRunner.slot, "Bytes": DeviceRunner.bytes, "Arena": DeviceRunner.arena, "NewOut": DeviceRunner.new_out,
-    "Prepare": DeviceRunner.prepare, "Launch": DeviceRunner.launch, "Gemm": DeviceRunner.gemm,
-    "Copy": DeviceRunner.copy, "Fill": DeviceRunner.fill, "HostCall": DeviceRunner.host_call, "Pin": DeviceRunner.pin,
+    "Prepare": DeviceRunner.prepare, "Launch": DeviceRunner.launch, "Gemm": DeviceRunner.construct,
+    "Scatter": DeviceRunner.construct, "Copy": DeviceRunner.copy, "Fill": DeviceRunner.fill, "Pin": DeviceRunner.pin,
     "ReleaseGil": DeviceRunner.pin, "AcquireGil": DeviceRunner.pin, "Commit": DeviceRunner.commit,
     "Return": DeviceRunner.ret,
+}  # fmt: skip
+ON_DEVICE = frozenset((*_BY_HOST, *_OWN))  # all others are steps of the host
+FIXED = ON_DEVICE - {"LoadScalar"}
+TABLE: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(RUN, DeviceRunner.on_host), **{name: RUN[name] for name in _BY_HOST}, **_OWN,
+    "HostCall": DeviceRunner.host_call,
 }  # fmt: skip

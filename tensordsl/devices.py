@@ -11,12 +11,13 @@ import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.codegen.graph_key import graph_key
+from tensordsl.device_steps import STEPS, load_kernels
 from tensordsl.link import site_of
 from tensordsl.modes import Mode
-from tensordsl.native import kernel_code, program_key
+from tensordsl.native import program_key
 from tensordsl.runtime.device import Device, get_device
 from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
-from tensordsl.runtime.device_plan import DeviceProgram, DeviceRunner, run_on_device
+from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
 from tensordsl.spec import FunctionSpec
 
 if TYPE_CHECKING:
@@ -123,81 +124,26 @@ def _compile(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProg
     trace.phase("kernels")
     text = module_text(modules) if modules else ""
     trace.text(5, "kernels", lambda: text)
-    loaded = _loaded(device, text, [k.name for k in modules]) if modules else {}
+    loaded = load_kernels(device, text, [k.name for k in modules]) if modules else {}
     trace.phase("load")
     trace.finish()
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host += [program.sites[i.site]["text"] for i in instructions if type(i).__name__ == "HostCall"]  # type: ignore[attr-defined]
+    on_host += [_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE]
     _warn(device, on_host)
     made = DeviceProgram(
         device, program, steps, kernels, loaded, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
-        lowered.hosts, Products(device), n_scalars=names.count("Slot"),
-        may_fail=any(plan.may_fail for plan in program.plans),
+        lowered.hosts, STEPS, names.count("Slot"), any(plan.may_fail for plan in program.plans),
+        not on_host and FIXED.issuperset(names),
     )  # fmt: skip
-    made.is_fixed = not on_host and "LoadScalar" not in names
     device.hoards.add(made)
     return made, program.sites, on_host, trace.phases
 
 
-class Products:
-    """Matrix products of a device: `products(runner, instruction)` starts the kernels of `codegen.gpu_gemm`."""
-
-    def __init__(self, device: Device) -> None:
-        self.device = device
-
-    def __call__(self, runner: DeviceRunner, i: Any) -> None:
-        v = runner.values
-        lengths, ldc = tuple(v[x] for x in (i.m, i.n, i.k)), v[i.ldc]
-        strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
-        key = "gemm", i.dtype, lengths, ldc, strides, i.alpha, i.beta, v[i.a], v[i.b], v[i.c]
-        found = runner.made.launches.get(key)
-        if found is None:
-            found = runner.remember(key, self._plan(i, lengths, ldc, strides, (v[i.a], v[i.b], v[i.c])))
-        scratch, kernels, launches, made = found
-        room = runner.pool.take(scratch)
-        if room.address not in made:
-            made.clear()
-            made[room.address] = launches(room.address)
-        for step in made[room.address]:
-            runner.driver.launch(kernels[step.kernel.name], step.grid, step.block, step.arguments)
-
-    def _plan(self, i: Any, lengths: Any, ldc: int, strides: Any, addresses: Any) -> Any:
-        """(bytes of scratch, kernels by name, scratch -> launches, room for the launches)."""
-        from tensordsl.codegen import gpu_gemm  # late: the compiler
-        from tensordsl.codegen.gpu_launch import Operand
-
-        m, n, k = lengths
-        choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:])
-        product = gpu_gemm.product(i.dtype, choice.variant, i.alpha, i.beta)
-        shapes = zip(addresses, ((m, k), (k, n), (m, n)), (strides[:2], strides[2:], (ldc, 1)), strict=True)
-        a, b, c = (Operand(*o) for o in shapes)
-
-        def launches(scratch: int) -> Any:
-            return gpu_gemm.launches(product, choice, a, b, c, scratch, self.device.driver.info.multiprocessors)
-
-        return choice.scratch, self.loaded(product, i), launches, {}
-
-    def loaded(self, product: Any, i: Any) -> dict[str, Any]:
-        """The kernels of a product, by name; loaded once per device."""
-        key = product.name, i.alpha, i.beta
-        if key not in self.device.kernels:
-            kernels = [product.kernel] if product.kernel is not None else []
-            kernels += product.second.kernels if product.second is not None else []
-            self.device.kernels[key] = _loaded(self.device, product.text, [k.name for k in kernels])
-        result: dict[str, Any] = self.device.kernels[key]
-        return result
-
-
-def _loaded(device: Device, text: str, names: Sequence[str]) -> dict[str, Any]:
-    """The kernels of a module on the device."""
-    if device.driver.language == "ptx":
-        from tensordsl.codegen.gpu_program import architecture  # late: the compiler
-
-        text = kernel_code(text, architecture(device.driver.info.capability))
-    with device.lock:
-        module = device.driver.load(text)
-        return {name: device.driver.kernel(module, name) for name in names}
+def _host_name(program: Any, instruction: Any) -> str:
+    """What a warning and a profile call a step of the host."""
+    name = type(instruction).__name__
+    return str(program.sites[instruction.site]["text"]) if name == "HostCall" else name.lower()
 
 
 def _host_kernel(plan: Any) -> Callable[..., Any]:

@@ -36,9 +36,9 @@ def device(driver: Driver) -> Iterator[Driver]:
 
 
 def compiled_as_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tensordsl.devices
+    import tensordsl.device_steps
 
-    monkeypatch.setattr(tensordsl.devices, "kernel_code", lambda text, target: text)
+    monkeypatch.setattr(tensordsl.device_steps, "kernel_code", lambda text, target: text)
 
 
 class Refusal(Exception):

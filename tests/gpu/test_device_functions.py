@@ -131,6 +131,50 @@ def test_arguments_of_any_layout_are_read_and_never_changed() -> None:
         assert (a == before).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_matrix_products_of_every_form(dtype: str) -> None:
+    a, b, v = T.TensorType(dtype, (False,) * 2)("a"), T.TensorType(dtype, (False,) * 2)("b"), T.vector("v", dtype=dtype)
+    f = tensordsl.function([a, b, v], [T.dot(a, b), T.dot(a.T, a), T.dot(v, a), T.dot(a.T, v), T.dot(v, v)])
+    rng, tolerance = np.random.default_rng(0), 1e-4 if dtype == "float32" else 1e-11
+    for m, k, n in ((3, 4, 5), (2, 0, 3), (1, 700, 1), (70, 300, 65), (130, 3, 20)):
+        x, y, z = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), (m,)))
+        for p, q in ((x, y), (np.asfortranarray(x), y[::-1].copy()[::-1])):
+            wanted = p @ q, p.T @ p, z @ p, p.T @ z, z @ z
+            for got, want in zip(f(p, q, z), wanted, strict=True):
+                np.testing.assert_allclose(got, want, rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "bool"])
+@pytest.mark.parametrize(("shape", "axes"), [((6,), 1), ((6, 5), 2), ((3, 4, 70), 1), ((3, 4, 7), 2)])
+def test_writing_at_positions_is_numpys(dtype: str, shape: tuple[int, ...], axes: int) -> None:
+    """Repeated positions add up in their order, or the last one wins; a wrong one changes nothing."""
+    rng = np.random.default_rng(0)
+    x, index = T.TensorType(dtype, (False,) * len(shape))("x"), [T.lvector(f"i{k}") for k in range(axes)]
+    y = T.TensorType(dtype, (False,) * (len(shape) - axes + 1))("y")
+    w = tensordsl.shared((rng.standard_normal(shape) * 3).astype(dtype))
+    place = x[index[0] if axes == 1 else tuple(index)]
+    target = T.inc_subtensor(w[index[0] if axes == 1 else tuple(index)], y)
+    f = tensordsl.function([x, y, *index], [T.set_subtensor(place, y), T.inc_subtensor(place, y)])
+    step = tensordsl.function([y, *index], [], updates=[(w, target)])
+    add = np.logical_or if dtype == "bool" else np.add
+    for n in (0, 1, 9, 300):
+        a, v = ((rng.standard_normal(s) * 3).astype(dtype) for s in (shape, (n, *shape[axes:])))
+        at = tuple(rng.integers(-length, length, n) for length in shape[:axes])
+        written, added, state = a.copy(), a.copy(), w.get_value()
+        written[at] = v
+        add.at(added, at, v)
+        add.at(state, at, v)
+        for got, want in zip(f(a, v, *at), (written, added), strict=True):
+            np.testing.assert_array_equal(got, want)
+        step(v, *at)
+        np.testing.assert_array_equal(w.get_value(), state)
+    bad = [i.copy() for i in at]
+    bad[-1][-1] = shape[axes - 1]
+    with pytest.raises(IndexError, match="out of bounds"):
+        step(v, *bad)
+    np.testing.assert_array_equal(w.get_value(), state)
+
+
 # -- state -----------------------------------------------------------------------------------------------------------
 def test_shared_variables_live_on_the_device_and_updates_stay_there() -> None:
     w = tensordsl.shared(np.zeros(5), name="w")

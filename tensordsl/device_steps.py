@@ -1,0 +1,112 @@
+"""Constructs that have kernels of their own on a device: matrix products, and writing at positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.native import kernel_code
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.gpu_launch import Launch
+    from tensordsl.runtime.device import Device
+    from tensordsl.runtime.device_plan import DeviceRunner
+
+Launches = Callable[[int], Sequence[Any]]  # (address of scratch) -> launches
+
+
+def load_kernels(device: Device, text: str, names: Sequence[str]) -> dict[str, Any]:
+    """The kernels of a module of LLVM text on the device, by name."""
+    if device.driver.language == "ptx":
+        from tensordsl.codegen.gpu_program import architecture  # late: the compiler
+
+        text = kernel_code(text, architecture(device.driver.info.capability))
+    with device.lock:
+        module = device.driver.load(text)
+        return {name: device.driver.kernel(module, name) for name in names}
+
+
+def _shared_kernels(device: Device, key: Any, text: str, kernels: Sequence[Any]) -> dict[str, Any]:
+    """Kernels that all functions use, loaded once per device."""
+    if key not in device.kernels:
+        device.kernels[key] = load_kernels(device, text, [k.name for k in kernels])
+    result: dict[str, Any] = device.kernels[key]
+    return result
+
+
+def _run(runner: DeviceRunner, key: Any, plan: Callable[[], tuple[dict[str, Any], int, Launches]]) -> None:
+    """Start the launches of a plan; what does not change is kept under the key of all lengths, strides and places."""
+    found = runner.made.launches.get(key)
+    if found is None:
+        found = runner.remember(key, (*plan(), {}))
+    kernels, scratch, launches, made = found
+    room = runner.pool.take(scratch)
+    if room.address not in made:
+        made.clear()
+        made[room.address] = launches(room.address)
+    for step in made[room.address]:
+        runner.driver.launch(kernels[step.kernel.name], step.grid, step.block, step.arguments)
+
+
+def multiply(runner: DeviceRunner, i: Any) -> None:
+    """`program.Gemm`, by the kernels of `codegen.gpu_gemm`."""
+    v, device = runner.values, runner.device
+    m, n, k, ldc = (v[x] for x in (i.m, i.n, i.k, i.ldc))
+    strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
+    places = v[i.a], v[i.b], v[i.c]
+
+    def plan() -> tuple[dict[str, Any], int, Launches]:
+        from tensordsl.codegen import gpu_gemm  # late: the compiler
+        from tensordsl.codegen.gpu_launch import Operand
+
+        choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:])
+        product = gpu_gemm.product(i.dtype, choice.variant, i.alpha, i.beta)
+        kernels = [product.kernel] if product.kernel is not None else []
+        kernels += product.second.kernels if product.second is not None else []
+        steps = strides[:2], strides[2:], (ldc, 1)
+        a, b, c = (Operand(*o) for o in zip(places, ((m, k), (k, n), (m, n)), steps, strict=True))
+        loaded = _shared_kernels(device, (product.name, i.alpha, i.beta), product.text, kernels)
+
+        def launches(scratch: int) -> Sequence[Launch]:
+            return gpu_gemm.launches(product, choice, a, b, c, scratch, device.driver.info.multiprocessors)
+
+        return loaded, choice.scratch, launches
+
+    _run(runner, ("gemm", i.dtype, m, n, k, ldc, strides, i.alpha, i.beta, places), plan)
+
+
+def scatter(runner: DeviceRunner, i: Any) -> None:
+    """`program.Scatter`, by the kernels of `codegen.gpu_scatter`; its positions have been checked."""
+    v, device = runner.values, runner.device
+    count, y_step = v[i.count], v[i.y_step]
+    names = i.lengths, i.steps, i.dims, i.x_strides, i.y_strides, i.positions
+    lengths, steps, dims, x_strides, y_strides, positions = (tuple(v[x] for x in group) for group in names)
+    places = v[i.x], v[i.y], runner.dummy
+
+    def plan() -> tuple[dict[str, Any], int, Launches]:
+        from tensordsl.codegen import gpu_scatter  # late: the compiler
+        from tensordsl.codegen.gpu_launch import Operand
+        from tensordsl.codegen.scalar import ITEMSIZE
+
+        item, indexed = ITEMSIZE[i.dtype], len(positions)
+        form = i.dtype, indexed + len(dims), tuple(range(indexed)), ("int64",) * indexed, 1, i.set
+        made = gpu_scatter.scatter(*form)
+
+        def operand(address: int, shape: Sequence[int], strides: Sequence[int]) -> Operand:
+            return Operand(address, tuple(shape), tuple(s // item for s in strides))
+
+        x = operand(places[0], (*lengths, *dims), (*steps, *x_strides))
+        y = operand(places[1], (count, *dims), (y_step, *y_strides))
+        indices = [Operand(p, (count,), (1,)) for p in positions]
+        loaded = _shared_kernels(device, ("scatter", *form), made.text, (made.check, made.write))
+
+        def launches(scratch: int) -> Sequence[Launch]:
+            return gpu_scatter.launches(made, x, y, indices, places[2], device.driver.info.multiprocessors)[1:]
+
+        return loaded, 0, launches
+
+    key = "scatter", i.dtype, i.set, count, y_step, lengths, steps, dims, x_strides, y_strides, positions, places
+    _run(runner, key, plan)
+
+
+STEPS: dict[str, Callable[[DeviceRunner, Any], None]] = {"Gemm": multiply, "Scatter": scatter}
