@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensordsl.codegen import nest_text as nest
-from tensordsl.codegen.flat import NO_AREA, Entry, Kernel, pattern
+from tensordsl.codegen import nest_words as nest
+from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group, passes
-from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.schedule import reach
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
+ROWS = 64  # that a kernel gets at once, at most
+COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
+REREAD = 4096  # elements of rows that several passes read
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A place in scratch: bytes for each row, or for each element of a block.  `every`: see `ROWS` in `_encode`."""
+
+    size: int
+    per_element: int = 0
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +37,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`lane`: the axis of the block that the kernel works on, or -1 for a kernel of one lane outside of blocks."""
-
     kernel: Kernel
-    lane: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,6 @@ class Blocks:
 
 Node = Fill | Call | Loop | Blocks
 Pair = tuple[int, int]
-Area = tuple[int, int]  # (bytes, bytes per element of a block)
 
 
 @dataclass(slots=True)
@@ -55,16 +62,19 @@ class Layout:
     """Where scratch areas lie.  The first 64 bytes are the zero that operands without an offset add."""
 
     block: int
+    areas: Sequence[Area]
+    parallel: Collection[int]  # axes
     offsets: list[int] = field(default_factory=list)
-    fixed: list[int] = field(default_factory=list)  # bytes of an area that does not grow with the block, else 0
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
 
-    def entry(self, e: Entry, packed: int) -> tuple[int, ...]:
-        number = self.offsets[e.number] if e.kind == nest.INTERNAL else e.number
+    def entry(self, e: Entry, packed: int, row: int) -> tuple[int, ...]:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
-        return e.kind, number, e.itemsize, packed if e.kind == nest.VECTOR else 0, e.flags, add
+        if e.kind != nest.INTERNAL:
+            return e.kind, e.number, e.itemsize, packed if e.kind == nest.VECTOR else 0, e.flags, add
+        area = self.areas[e.number]
+        return e.kind, self.offsets[e.number], area.size if area.every or row in self.parallel else 0, 0, 0, 0
 
 
 def calls(tree: Sequence[Node]) -> list[Call]:
@@ -78,19 +88,18 @@ def calls(tree: Sequence[Node]) -> list[Call]:
     return result
 
 
-def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int) -> Layout:
+def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, parallel: Collection[int]) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
     packs = [[e.itemsize for e in c.kernel.entries.values() if e.kind == nest.VECTOR] for c in calls(tree)]
     most = max(map(sum, packs), default=0)
-    each = most + sum(per for _, per in areas)
+    each = most + sum(a.per_element for a in areas)
     while block > width and each * block > SCRATCH_LIMIT:
         block //= 2
-    result = Layout(max(block // width * width, width))
+    result = Layout(max(block // width * width, width), areas, parallel)
     at = 64
-    for size, per in areas:
+    for a in areas:
         result.offsets.append(at)
-        result.fixed.append(size)
-        at += _aligned(size + per * result.block)
+        at += _aligned(a.size * ROWS + a.per_element * result.block)
     result.packed = at
     result.size = at + max((sum(_aligned(s * result.block) for s in p) for p in packs), default=0) + 64
     return result
@@ -156,7 +165,7 @@ def descriptor(
     header = [0] * nest.HEADER
     header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
     header[nest.SCRATCH] = where.size
-    header[nest.N_POINTERS] = sum(len(c.kernel.entries) for c in every)
+    header[nest.N_POINTERS] = 2 * sum(len(c.kernel.entries) for c in every)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.CODE], header[nest.END] = first, first + len(code)
     header[nest.WIDTH] = every[0].kernel.width
@@ -172,7 +181,7 @@ def _is_direct(tree: Sequence[Node]) -> bool:
         node = tree[0]
         if isinstance(node, Call):
             entries = node.kernel.entries.values()
-            return node.lane >= 0 and all(
+            return node.kernel.form == LANES and all(
                 e.kind in (nest.VECTOR, nest.SPLAT, nest.INTEGER) and e.add == NO_AREA for e in entries
             )
         if isinstance(node, Fill):
@@ -181,42 +190,64 @@ def _is_direct(tree: Sequence[Node]) -> bool:
     return False
 
 
-def _is_straight(tree: Sequence[Node]) -> bool:
-    """Are these fills, calls at one lane and blocks of nothing but calls, whose addresses advance evenly by rows?"""
-    for node in tree:
-        if isinstance(node, Loop) or (isinstance(node, Call) and node.lane >= 0):
-            return False
-        if isinstance(node, Blocks) and not all(isinstance(n, Call) for n in node.body):
-            return False
-    return not isinstance(tree[-1], Fill)
+def _has_loops(tree: Sequence[Node]) -> bool:
+    return any(isinstance(n, Loop) or (isinstance(n, Blocks) and _has_loops(n.body)) for n in tree)
 
 
-def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: list[int]) -> None:
+def _takes_rows(loop: Loop, where: Layout) -> bool:
+    """May the kernels in the loop get many rows at once?  Not if one hands the elements of a block to another."""
+    if _has_loops(loop.body):
+        return False
+    inside = calls(loop.body)
+    shared = [e.number for c in inside for e in c.kernel.entries.values() if e.kind == nest.INTERNAL]
+    hands_on = any(where.areas[a].per_element for a in shared)
+    return not hands_on or (loop.axis not in where.parallel and sum(c.kernel.loops for c in inside) == 1)
+
+
+def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: list[int], row: int = -1) -> None:
     for node in tree:
         if isinstance(node, Fill):
-            offset, size = where.offsets[node.area], ITEMSIZE[node.dtype]
-            fixed = where.fixed[node.area]
-            code += [nest.FILL, offset, fixed, 0 if fixed else size, pattern(node.value, node.dtype)]
+            area = where.areas[node.area]
+            offset, value = where.offsets[node.area], pattern(node.value, node.dtype)
+            code += [nest.FILL, offset, area.size, area.per_element, value]
         elif isinstance(node, Call):
-            entries = node.kernel.entries.values()
+            kernel, entries = node.kernel, node.kernel.entries.values()
             external = sum(e.kind in (nest.VECTOR, nest.SPLAT) for e in entries)
-            code += [nest.CALL, numbers[node.kernel.name], node.lane, external, len(entries), where.pointers]
-            where.pointers += len(entries)
+            lane = kernel.lane if kernel.loops else -1
+            code += [nest.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row]
+            where.pointers += 2 * len(entries)
             packed = where.packed
             for e in entries:
-                code += where.entry(e, packed)
+                code += where.entry(e, packed, row)
                 packed += _aligned(e.itemsize * where.block) if e.kind == nest.VECTOR else 0
         else:
-            body: list[int] = []
-            _encode(node.body, where, numbers, body)
-            if isinstance(node, Loop):
-                code += [nest.LOOP, node.axis, int(_is_straight(node.body)), len(body), *body]
-            else:
-                block = where.block // node.width * node.width
-                code += [nest.BLOCKS, node.axis, node.width, block, int(_may_repeat(node.body)), len(body), *body]
+            _encode_body(node, where, numbers, code, row)
 
 
-def _may_repeat(tree: Sequence[Node]) -> bool:
-    """May elements of a block be computed twice?  Not where a kernel reads what it then overwrites."""
-    both = nest.READ | nest.WRITE
-    return not any(e.flags & both == both for c in calls(tree) for e in c.kernel.entries.values())
+def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], code: list[int], row: int) -> None:
+    body: list[int] = []
+    many = isinstance(node, Loop) and _takes_rows(node, where)
+    _encode(node.body, where, numbers, body, node.axis if many else row)
+    if isinstance(node, Blocks):
+        block = where.block // node.width * node.width
+        code += [nest.BLOCKS, node.axis, node.width, block, _again(node, where), len(body), *body]
+    elif many:
+        swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
+        most = COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
+        budget = REREAD if len(swept) > 1 else 0
+        code += [nest.ROWS, node.axis, most, budget, swept[-1].lane if swept else node.axis, len(body), *body]
+    else:
+        code += [nest.LOOP, node.axis, len(body), *body]
+
+
+def _again(node: Blocks, where: Layout) -> int:
+    """How elements behind the last whole vector are done: copied to scratch; by the last whole vector again, as a block
+    or by the kernels themselves, which then may get blocks of any length if nothing in scratch grows with them.  Not
+    again where a kernel reads what it then overwrites."""
+    both, inside = nest.READ | nest.WRITE, calls(node.body)
+    entries = [e for c in inside for e in c.kernel.entries.values()]
+    again = not any(e.flags & both == both for e in entries)
+    if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
+        return nest.AS_BLOCK if again else 0
+    grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
+    return (nest.BY_KERNEL if again else 0) | (0 if grows else nest.ANY_LENGTH)

@@ -1,7 +1,16 @@
-"""One flat kernel `void k(ptr P, i64 n, i64 live)`: a loop over whole vectors, and what stands before and after it.
+"""One kernel `void k(ptr P, i64 n, i64 live, i64 rows)`: its loops, and what stands between them.
 
-A kernel has three bodies: `before` (scalars, splats), `body` (per vector), `after` (reduction states).  Its operands
-are pointers in P, described by `Entry`s: the nest library reads these to fill P.
+A kernel's operands are pointers in P, described by `Entry`s, and behind them their steps in bytes from row to row: the
+nest library reads the entries to fill P.  By form:
+
+    SCALAR   straight-line code: k(P, n, live)
+    ROW      for each row: `before`
+    LANES    for each row: `before`; for each chunk of it: for each vector: `body`; `close`; then `after`
+    COLUMNS  for each vector: for each row: `before`, `body`; then `close`
+
+A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
+row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
+elements.  `head` comes first and once.
 """
 
 from __future__ import annotations
@@ -11,48 +20,83 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.group import region
-from tensordsl.codegen.nest_text import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
-from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
+from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
+SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
-STATE_LANES = 8  # of a block's state in scratch, at most
 NO_POSITION = 2**31 - 1  # of no element, in a block
+CHUNK = 128  # vectors whose sums are added up before the next level takes them: pairwise enough
 
 
 @dataclass(slots=True)
 class Entry:
-    """A pointer in P.  `number`: operand, area, integer or axis; `add`: area of a byte offset, or NO_AREA."""
+    """A pointer in P.  `number`: operand, area, integer or axis; `add`: area of a byte offset, or NO_AREA; `moves`: is
+    it another one for each row?"""
 
     kind: int
     number: int
     itemsize: int = 0
     flags: int = 0
     add: int = NO_AREA
+    moves: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"%a.{self.kind}.{self.number}{f'.{self.add}' if self.add != NO_AREA else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Phi:
+    name: str
+    type: str
+    initial: str
+    next: str
 
 
 class Kernel:
-    """The text of one kernel; `width` lanes, or straight-line code at one lane (`loops` false)."""
+    """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row)."""
 
-    def __init__(self, name: str, width: int, loops: bool, lane: int = -1) -> None:
-        self.name, self.width, self.loops, self.lane = name, width, loops, lane
+    def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1) -> None:
+        self.name, self.form, self.width, self.lane, self.row = name, form, width, lane, row
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.before, self.body, self.after = Code("s"), Code("v"), Code("q")
-        if not loops:
+        self.head, self.before, self.body, self.close, self.after = (Code(k) for k in "hsvqt")
+        self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
+        self.body.block, self.close.block, self.after.block = "loop", "close", "after"
+        if form != LANES:
             self.body = self.before
-        self.body.block, self.after.block = ("loop" if loops else "entry"), "done"
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
-        self.phis: list[tuple[str, str, str, str]] = []  # (name, LLVM type, initial, next)
+        self.phis: list[Phi] = []  # of the loop around the body
+        self.totals: list[Phi] = []  # of the chunks
+        self.chunk = 0  # vectors of a chunk; 0: all
         self.fails = False
         self._once: dict[str, str] = {}
 
+    @property
+    def loops(self) -> bool:
+        return self.form in (LANES, COLUMNS)
+
+    @property
+    def has_rows(self) -> bool:
+        return self.row >= 0
+
     # -- pointers
-    def pointer(self, kind: int, number: int, itemsize: int = 0, flags: int = 0, add: int = NO_AREA) -> str:
-        """The name of the pointer in P; the library points it to the block's first lane."""
+    def pointer(
+        self, kind: int, number: int, itemsize: int = 0, flags: int = 0, add: int = NO_AREA, moves: bool = True
+    ) -> str:
+        """The name of the pointer in P; the library points it to the first row's and the block's first lane."""
         entry = self.entries.setdefault((kind, number, add), Entry(kind, number, itemsize, 0, add))
         entry.flags |= flags
-        return f"%a.{kind}.{number}{f'.{add}' if add != NO_AREA else ''}"
+        entry.moves |= moves and self.has_rows and kind in (VECTOR, SPLAT, INTERNAL)
+        if add == NO_AREA:
+            return entry.name
+        key = f"{entry.name}.at"
+        if key not in self._once:
+            offset = load(self.before, self.pointer(INTERNAL, add), "int64")
+            self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
+        return self._once[key]
 
     def lane_pointer(self, pointer: str, itemsize: int) -> str:
         """In the loop: the address of the current vector."""
@@ -65,25 +109,35 @@ class Kernel:
         return name
 
     def integer(self, number: int) -> str:
-        """A run-time integer, loaded before the loop."""
+        """A run-time integer, loaded before the loops."""
         key = f"int{number}"
         if key not in self._once:
-            self._once[key] = self.before.op(f"load i64, ptr {self.pointer(INTEGER, number)}, align 8")
+            self._once[key] = self.head.op(f"load i64, ptr {self.pointer(INTEGER, number)}, align 8")
         return self._once[key]
 
     def position(self, axis: int) -> str:
         """The current position along an axis; of the lane axis: of the block."""
         key = f"pos{axis}"
         if key not in self._once:
-            self._once[key] = self.before.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
+            at = self.head.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
+            moves = self.has_rows and axis == self.row
+            self._once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
         return self._once[key]
 
     # -- memory
+    def area(self, area: int, dtype: str) -> str:
+        """The address in an area: of the current vector, the same for all rows, or of the row's own element."""
+        return self.lane_pointer(self.pointer(INTERNAL, area, moves=not self.loops), ITEMSIZE[dtype])
+
     def load_area(self, area: int, dtype: str) -> str:
-        return load(self.body, self.lane_pointer(self.pointer(INTERNAL, area), ITEMSIZE[dtype]), dtype, self.width)
+        return load(self.body, self.area(area, dtype), dtype, self.width)
 
     def store_area(self, area: int, dtype: str, value: str) -> None:
-        store(self.body, value, self.lane_pointer(self.pointer(INTERNAL, area), ITEMSIZE[dtype]), dtype, self.width)
+        store(self.body, value, self.area(area, dtype), dtype, self.width)
+
+    def store_row(self, area: int, dtype: str, value: str) -> None:
+        """The row's own element, which does not vary along the lanes."""
+        store(self.before, value, self.pointer(INTERNAL, area), dtype)
 
     def load_scalar(self, pointer: str, dtype: str) -> str:
         return load(self.before, pointer, dtype)
@@ -119,9 +173,8 @@ class Kernel:
         start = splat(self.body, "%i", "int64", W)
         value = self.body.op(f"add {t} {start}, {iota}")
         if clamped:
-            last = self.before.op(f"add i64 %n, {-W - 1}")
-            live = self.before.op("and i64 %live, 255")
-            last = splat(self.before, self.before.op(f"add i64 {last}, {live}"), "int64", W)
+            last = self.head.op(f"add i64 {self.head.op('add i64 %n, %live')}, {-W - 1}")
+            last = splat(self.head, last, "int64", W)
             value = self.body.intrinsic("smin", "int64", W, value, last)
         self._once[key] = value
         return value
@@ -144,19 +197,17 @@ class Kernel:
         return code.op(f"select {mask} {wrong}, {t} {zero}, {t} {index}")
 
     def flag(self, code: Code, wrong: str) -> None:
-        """Raise the flag if the i1 is true; in the loop once, at its end."""
+        """Raise the flag if the i1 is true; in a loop over vectors once, behind it."""
         self.fails = True
         pointer, bit = self.pointer(FLAG, 0), code.op(f"zext i1 {wrong} to i64")
-        if code is self.before:
+        if code is not self.body or not self.loops or self.form == COLUMNS:
             old = code.op(f"load i64, ptr {pointer}, align 8")
             code.do(f"store i64 {code.op(f'or i64 {old}, {bit}')}, ptr {pointer}, align 8")
             return
-        if not self.phis or self.phis[-1][0] != "%flag":
-            self.phis.append(("%flag", "i64", "0", "%flag"))
-            old = self.after.op(f"load i64, ptr {pointer}, align 8")
-            self.after.do(f"store i64 {self.after.op(f'or i64 {old}, %flag.all')}, ptr {pointer}, align 8")
-        name, t, initial, following = self.phis[-1]
-        self.phis[-1] = (name, t, initial, code.op(f"or i64 {following}, {bit}"))
+        if not self.phis or self.phis[-1].name != "%flag":
+            self.phis.append(Phi("%flag", "i64", "0", "%flag"))
+        last = self.phis[-1]
+        self.phis[-1] = Phi(last.name, last.type, last.initial, code.op(f"or i64 {last.next}, {bit}"))
 
     def gather(self, operand: int, dtype: str, offset: str) -> str:
         """One element per lane at byte offsets from the operand's current address."""
@@ -182,37 +233,49 @@ class Kernel:
         return [env[id(r)] for r in results]
 
     def accumulate(self, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
-        """Rows mode: step in registers from the identity; then dead lanes become the identity again and the block's
-        state is combined into the total in scratch.  Without the second operand: a narrow position."""
+        """Step in registers from the identity, in a state of all lanes; then combine it into the total in scratch.
+        Without the second operand: a narrow position."""
         reducer, types = reduce.attr[0], reduce.attr[0].state(reduce.type)
-        identity = reducer.identity(reduce.type)
-        narrow = len(operands) < len(reduce.args)
-        if narrow:
+        initial, stepped, step = reducer.identity(reduce.type), types, reduce.type
+        if len(operands) < len(reduce.args):
             operands = [*operands, self.narrow_position()]
-            stepped, start = (types[0], "int32"), (identity[0], NO_POSITION)
-        else:
-            stepped, start = types, identity
+            initial, stepped, step = (initial[0], NO_POSITION), (types[0], "int32"), (reduce.type[0], "int32")
         W = self.width
-        initial = [constant(k, t, W) for t, k in zip(stepped, start, strict=True)]
+        start = [constant(k, t, W) for t, k in zip(stepped, initial, strict=True)]
         names = [f"%r{number}.{k}" for k in range(len(types))]
-        step = (reduce.type[0], "int32") if narrow else reduce.type
         following = self.part(self.body, reduce, "step", [*names, *operands], W, step)
-        self.phis[:0] = [
-            (n, llvm_type(t, W), i, f) for n, t, i, f in zip(names, stepped, initial, following, strict=True)
-        ]
+        kinds = [llvm_type(t, W) for t in stepped]
+        self.phis[:0] = [Phi(*row) for row in zip(names, kinds, start, following, strict=True)]
+        if self.form == COLUMNS:
+            pointers = [f"%s.{number}.{k}" for k in range(len(types))]
+            for p, a, t in zip(pointers, areas, types, strict=True):
+                base = self.pointer(INTERNAL, a, moves=False)
+                self.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {base}, i64 %i")
+            self.add_to_total(self.close, reduce, pointers, following, types)
+            return
+        if reducer.name == "sum" and types[0] in FLOATS:
+            self.chunk = CHUNK
         state, mask = [], self.live_mask()
-        for t, f, i in zip(stepped, following, initial, strict=True):
+        for t, f, i in zip(stepped, following, start, strict=True):
             lanes = llvm_type(t, W)
-            state.append(self.after.op(f"select {llvm_type('bool', W)} {mask}, {lanes} {f}, {lanes} {i}"))
-        while W > STATE_LANES:
+            state.append(self.close.op(f"select {llvm_type('bool', W)} {mask}, {lanes} {f}, {lanes} {i}"))
+        totals = [f"%t{number}.{k}" for k in range(len(types))]
+        state = self.part(self.close, reduce, "combine", [*totals, *state], W, step)
+        self.totals += [Phi(*row) for row in zip(totals, kinds, start, state, strict=True)]
+        while W > 1:
             state, W = self.halved(self.after, reduce, state, stepped, W, step), W // 2
-        if narrow:
-            state[1] = self.wide_position(state[1], identity[1], W)
-        pointers = [self.pointer(INTERNAL, a) for a in areas]
-        totals = [load(self.after, p, t, W) for p, t in zip(pointers, types, strict=True)]
-        combined = self.part(self.after, reduce, "combine", [*totals, *state], W)
+        if stepped != types:
+            state[1] = self.wide_position(state[1], reducer.identity(reduce.type)[1])
+        self.add_to_total(self.after, reduce, [self.pointer(INTERNAL, a) for a in areas], state, types, 1)
+
+    def add_to_total(
+        self, code: Code, reduce: Val, pointers: list[str], state: Sequence[str], types: tuple[str, ...], W: int = 0
+    ) -> None:
+        W = W or self.width
+        totals = [load(code, p, t, W) for p, t in zip(pointers, types, strict=True)]
+        combined = self.part(code, reduce, "combine", [*totals, *state], W)
         for p, t, x in zip(pointers, types, combined, strict=True):
-            store(self.after, x, p, t, W)
+            store(code, x, p, t, W)
 
     def narrow_position(self) -> str:
         """The lanes' positions in the block, int32."""
@@ -220,31 +283,28 @@ class Kernel:
         start = splat(self.body, self.body.op("trunc i64 %i to i32"), "int32", W)
         return self.body.op(f"add {t} {start}, <{', '.join(f'i32 {k}' for k in range(W))}>")
 
-    def wide_position(self, narrow: str, none: int, W: int) -> str:
+    def wide_position(self, narrow: str, none: int) -> str:
         """Behind the loop: a position along the lane axis from one in the block; of no element: `none`."""
         code = self.after
-        t, u = llvm_type("int32", W), llvm_type("int64", W)
-        lost = code.op(f"icmp eq {t} {narrow}, {constant(NO_POSITION, 'int32', W)}")
-        base = splat(code, self.position(self.lane), "int64", W)
-        wide = code.op(f"add {u} {code.op(f'sext {t} {narrow} to {u}')}, {base}")
-        return code.op(f"select {llvm_type('bool', W)} {lost}, {u} {constant(none, 'int64', W)}, {u} {wide}")
+        lost = code.op(f"icmp eq i32 {narrow}, {NO_POSITION}")
+        wide = code.op(f"add i64 {code.op(f'sext i32 {narrow} to i64')}, {self.position(self.lane)}")
+        return code.op(f"select i1 {lost}, i64 {none}, i64 {wide}")
 
     def live_mask(self) -> str:
+        """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self._once:
             W = self.width
-            code, t = self.after, f"<{W} x i8>"
-            first = code.op(f"trunc i64 {code.op('lshr i64 %live, 8')} to i8")
+            code, t = self.close, f"<{W} x i8>"
+            first = code.op("trunc i64 %first to i8")
             count = code.op(f"sub i8 {code.op('trunc i64 %live to i8')}, {first}")
             lane = code.op(f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}")
             self._once["live"] = code.op(f"icmp ult {t} {lane}, {splat(code, count, 'uint8', W)}")
         return self._once["live"]
 
-    def across(self, reduce: Val, areas: Sequence[int], W: int) -> list[str]:
-        """In a kernel of one lane: the state of W lanes from scratch, combined in halves, finished."""
+    def finished(self, reduce: Val, areas: Sequence[int]) -> list[str]:
+        """A row's reduction, from its state in scratch."""
         code, types = self.before, reduce.attr[0].state(reduce.type)
-        state = [load(code, self.pointer(INTERNAL, a), t, W) for a, t in zip(areas, types, strict=True)]
-        while W > 1:
-            state, W = self.halved(code, reduce, state, types, W, reduce.type), W // 2
+        state = [load(code, self.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
         return self.part(code, reduce, "finish", state, 1)
 
     def halved(
@@ -255,33 +315,124 @@ class Kernel:
         return self.part(code, reduce, "combine", [*low, *high], W // 2, types)
 
     # -- text
-    def sort(self) -> None:
-        """Bring the entries into the order of P: the library rewrites the first ones, the external, for each call."""
+    def finish(self) -> None:
+        """Bring the entries into the order of P: the library rewrites the first ones, the external, for each call.  And
+        write what stands around the body, which goes by the operands and states that it has got."""
+        if self.form == LANES:
+            flag = next((p for p in self.phis if p.name == "%flag"), None)
+            if flag:
+                pointer = self.pointer(FLAG, 0)
+                old = self.close.op(f"load i64, ptr {pointer}, align 8")
+                self.close.do(f"store i64 {self.close.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
+            self.totals[:0] = self._chunks()
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
+    def _chunks(self) -> list[Phi]:
+        """Where a chunk starts and stops, and how many of its first vector's lanes were done before: as many whole
+        vectors as may be; behind the last of them, the row's last whole vector."""
+        size, head, code = self.chunk * self.width, self.head, self.close
+        whole = head.op(f"and i64 %n, {-self.width}")
+        first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
+        start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
+        more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
+        is_last = code.op(f"icmp eq i64 %stop, {whole}")
+        stop = code.op(f"select i1 {is_last}, i64 %n, i64 {more}")
+        again = code.op(f"sub i64 %stop, {start}")
+        return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop), Phi("%first", "i64", "0", again)]
+
     def text(self) -> str:
-        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live) nounwind {{", "entry:"]
-        for k, (kind, number, add) in enumerate(self.entries):
-            name = f"%a.{kind}.{number}{f'.{add}' if add != NO_AREA else ''}"
-            lines += [f"  %p{k} = getelementptr ptr, ptr %P, i64 {k}", f"  {name} = load ptr, ptr %p{k}, align 8"]
-        lines += self.before.lines
-        if self.loops:
-            first, last = self.before.block, self.body.block
-            lines += ["  br label %loop", "loop:", f"  %i = phi i64 [ 0, %{first} ], [ %i.next, %{last} ]"]
-            lines += [f"  {n} = phi {t} [ {i}, %{first} ], [ {f}, %{last} ]" for n, t, i, f in self.phis]
-            lines += self.body.lines
-            lines += [f"  %i.next = add i64 %i, {self.width}", "  %more = icmp slt i64 %i.next, %n"]
-            lines += ["  br i1 %more, label %loop, label %done", "done:"]
-            flag = [f for n, _, _, f in self.phis if n == "%flag"]
-            lines += [line.replace("%flag.all", flag[0]) for line in self.after.lines] if flag else self.after.lines
-        return "\n".join([*lines, "  ret void", "}", ""])
+        rows = "" if self.form == SCALAR else ", i64 %rows"
+        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind {{", "entry:"]
+        entries, behind = list(self.entries.values()), len(self.entries)
+        for k, e in enumerate(entries):
+            lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
+            lines += [f"  {e.name}{'.0' if e.moves else ''} = load ptr, ptr %at.{k}, align 8"]
+            if e.moves:
+                lines += [f"  %by.{k} = getelementptr i64, ptr %P, i64 {behind + k}"]
+                lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
+        loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
+        return "\n".join([*lines, *self.head.lines, *loops(), "  ret void", "}", ""])
+
+    def _rows(self) -> list[str]:
+        return self._for_rows(self.before.lines, self.before.block)
+
+    def _for_rows(self, lines: Sequence[str], last: str) -> list[str]:
+        """`lines`, which end in the block `last`, once per row."""
+        if not self.has_rows:
+            return list(lines)
+        return [
+            "  br label %row",
+            "row:",
+            *_phi_lines(self._row_phis(), "entry", last),
+            *lines,
+            *self._next_row(),
+            "  br i1 %r.more, label %row, label %done",
+            "done:",
+        ]
+
+    def _row_phis(self) -> list[Phi]:
+        moving = [e.name for e in self.entries.values() if e.moves]
+        return [Phi("%r", "i64", "0", "%r.next"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
+
+    def _next_row(self) -> list[str]:
+        moving = [e.name for e in self.entries.values() if e.moves]
+        return [
+            *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
+            "  %r.next = add i64 %r, 1",
+            "  %r.more = icmp slt i64 %r.next, %rows",
+        ]
+
+    def _lanes(self) -> list[str]:
+        lines = [
+            *self.before.lines,
+            "  br label %chunk",
+            "chunk:",
+            *_phi_lines(self.totals, self.before.block, self.close.block),
+            "  br label %loop",
+            "loop:",
+            *_phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
+            *self.body.lines,
+            f"  %i.next = add i64 %i, {self.width}",
+            "  %more = icmp slt i64 %i.next, %stop",
+            "  br i1 %more, label %loop, label %close",
+            "close:",
+            *self.close.lines,
+            "  %again = icmp slt i64 %stop, %n",
+            "  br i1 %again, label %chunk, label %after",
+            "after:",
+            *self.after.lines,
+        ]
+        return self._for_rows(lines, self.after.block)
+
+    def _columns(self) -> list[str]:
+        return [
+            "  br label %vector",
+            "vector:",
+            *_phi_lines([Phi("%i", "i64", "0", "%i.next")], "entry", self.close.block),
+            "  br label %row",
+            "row:",
+            *_phi_lines([*self._row_phis(), *self.phis], "vector", self.before.block),
+            *self.before.lines,
+            *self._next_row(),
+            "  br i1 %r.more, label %row, label %close",
+            "close:",
+            *self.close.lines,
+            f"  %i.next = add i64 %i, {self.width}",
+            "  %more = icmp slt i64 %i.next, %n",
+            "  br i1 %more, label %vector, label %done",
+            "done:",
+        ]
 
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        for code in (self.before, self.body, self.after):
+        for code in (self.head, self.before, self.body, self.close, self.after):
             whole.need(code)
         return whole.declarations, whole.functions
+
+
+def _phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
+    return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
 
 
 def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:

@@ -5,6 +5,9 @@ The loops are one ordered tree for both modes:
     rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
+The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once,
+and scratch has places for each.
+
 A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and
 stores; a row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level
 outputs: with one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend
@@ -17,9 +20,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensordsl.codegen import nest_text as nest
-from tensordsl.codegen.descriptor import Blocks, Call, Fill, Loop, Node, axis_pairs, descriptor, layout
-from tensordsl.codegen.flat import NO_AREA, STATE_LANES, Kernel
+from tensordsl.codegen import nest_words as nest
+from tensordsl.codegen.descriptor import Area, Blocks, Call, Fill, Loop, Node, axis_pairs, descriptor, layout
+from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
@@ -36,7 +39,6 @@ class _Row:
 
     level: int
     reduces: tuple[Val, ...] = ()
-    width: int = 1
     outs: list[Out] = field(default_factory=list)
     demands: dict[int, Val] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
@@ -69,7 +71,7 @@ class _Planner:
         self.operands: dict[tuple[int, Any], int] = {}
         self.buffers: list[tuple[Buffer, tuple[Any, ...]]] = []
         self.ints: dict[tuple[Any, ...], int] = {}
-        self.areas: list[tuple[int, int]] = []  # (bytes, bytes per element of a block)
+        self.areas: list[Area] = []
         self.places: dict[int, int] = {}  # row-level values -> area
         self.states: dict[int, list[int]] = {}  # reduce -> areas
         self.kernels: list[Kernel] = []
@@ -103,14 +105,25 @@ class _Planner:
     def integer(self, kernel: Kernel, *what: Any) -> str:
         return kernel.integer(self.ints.setdefault(what, len(self.ints)))
 
-    def area(self, size: int, per_element: int = 0) -> int:
-        self.areas.append((size, per_element))
+    def area(self, size: int, per_element: int = 0, *, every: bool = False) -> int:
+        """`every`: a place for each row of whichever loop is innermost, not only of a parallel one."""
+        self.areas.append(Area(size, per_element, every))
         return len(self.areas) - 1
 
-    def kernel(self, width: int, lane: str = "") -> Kernel:
-        """A new kernel: a loop along `lane`, or straight-line code at one lane."""
-        self.kernels.append(Kernel(f"{self.name}_{len(self.kernels)}", width, bool(lane), self.axis.get(lane, -1)))
+    def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
+        name = f"{self.name}_{len(self.kernels)}"
+        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1)))
         return self.kernels[-1]
+
+    def row_axis(self, p: Pass | None) -> str:
+        """The axis of the innermost loop around a pass's kernels, or around those between passes."""
+        lane = self.lane_of(p) if p else self.schedule.lane
+        sequential = [a for a in p.local if a != lane] if p else []
+        outer = [a for a in self.group.parallel if a != self.schedule.lane]
+        if sequential:
+            return sequential[-1]
+        alone = not any(len(q.local) > (0 if self.columns else 1) for q in self.steps)
+        return outer[-1] if outer and alone else ""
 
     def varies(self, v: Val, lane: str) -> bool:
         """Does the value differ between the lanes of a block?  In columns mode every result does, by its place."""
@@ -131,9 +144,9 @@ class _Planner:
         lane = self.schedule.lane
         points = [(k, p) for k, p in enumerate(self.steps) if p.local]
         rows = self.rows = self.row_kernels(points)
-        for k, p in points:
+        for _, p in points:
             for r in p.reduces:
-                self.states[id(r)] = self.state_areas(r, self.schedule.width[k])
+                self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
@@ -151,7 +164,7 @@ class _Planner:
     def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
         """[before all passes, one behind each point pass, behind all passes]."""
         first, last = _Row(0), _Row(LAST_LEVEL)
-        behind = [_Row(self.level_behind(p), p.reduces, self.schedule.width[k]) for k, p in points]
+        behind = [_Row(self.level_behind(p), p.reduces) for k, p in points]
         rows = [first, *behind, last]
         for p in self.steps:
             for o in p.outs if not p.local else ():
@@ -178,11 +191,9 @@ class _Planner:
         values = reach([x.value for x in self.group.outs if x is not o])
         return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
 
-    def state_areas(self, reduce: Val, width: int) -> list[int]:
-        types = reduce.attr[0].state(reduce.type)
-        if self.columns:
-            return [self.area(0, ITEMSIZE[t]) for t in types]
-        return [self.area(ITEMSIZE[t] * min(width, STATE_LANES)) for t in types]
+    def state_areas(self, reduce: Val) -> list[int]:
+        sizes = [ITEMSIZE[t] for t in reduce.attr[0].state(reduce.type)]
+        return [self.area(0, size) if self.columns else self.area(size) for size in sizes]
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
@@ -200,7 +211,8 @@ class _Planner:
         outs = [o for o in self.stores(number, p)]
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
-        calls = self.vector_calls(roots, lane, width, None)
+        form = COLUMNS if self.columns and p.reduces else LANES
+        calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         offsets = self.offsets
         body: list[Node] = [*offsets, *calls]
@@ -233,15 +245,7 @@ class _Planner:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
-            areas = self.states[id(r)]
-            if not self.columns:
-                kernel.accumulate(k, r, operands, areas)
-                continue
-            types = r.attr[0].state(r.type)
-            state = [kernel.load_area(a, t) for a, t in zip(areas, types, strict=True)]
-            state = kernel.part(kernel.body, r, "step", [*state, *operands], kernel.width)
-            for a, t, x in zip(areas, types, state, strict=True):
-                kernel.store_area(a, t, x)
+            kernel.accumulate(k, r, operands, self.states[id(r)])
         for v, o in [*keeps, *((o.value, o) for o in outs)]:
             kernel.store_vector(self.outputs[id(o)], v.type, kernel.lanes[id(v)])
 
@@ -252,21 +256,25 @@ class _Planner:
         if not roots:
             return
         if self.columns:
-            calls = self.vector_calls(roots, self.schedule.lane, min(self.schedule.width), row)
+            lane, width = self.schedule.lane, min(self.schedule.width)
+            calls = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
             kernel = calls[-1].kernel
             for v in row.demands.values():
-                kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
+                if self.varies(v, lane):
+                    kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
+                else:
+                    kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
             for o in row.outs:
                 kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
             row.nodes = [*self.offsets, *calls]
             return
-        kernel = self.kernel(1)
+        kernel = self.kernel(ROW, row=self.row_axis(None))
         self.scalar_values(kernel, roots, row)
         for v in row.demands.values():
             kernel.store_area(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
             kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
-        row.nodes = [Call(kernel, -1)]
+        row.nodes = [Call(kernel)]
 
     def place(self, v: Val) -> int:
         """The area of a row-level value, which its home row kernel is asked to fill."""
@@ -304,8 +312,7 @@ class _Planner:
                 env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result":
                 assert row is not None
-                names = kernel.across(v.args[0], self.states[id(v.args[0])], min(row.width, STATE_LANES))
-                self.bind_results(env, v.args[0], names)
+                self.bind_results(env, v.args[0], kernel.finished(v.args[0], self.states[id(v.args[0])]))
         emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
@@ -338,7 +345,9 @@ class _Planner:
                 total = code.op(f"add i64 {total}, {code.op(f'mul i64 {index}, {step}')}")
         return total
 
-    def vector_calls(self, roots: Sequence[Val], lane: str, width: int, row: _Row | None) -> list[Call]:
+    def vector_calls(
+        self, roots: Sequence[Val], lane: str, width: int, row: _Row | None, form: int, rows: str
+    ) -> list[Call]:
         """Kernels that compute `roots` over a block; the last one has their names in `lanes`.  A pass of too many
         operations is several kernels, with temporaries in scratch.  Before them, in `self.offsets`: the kernel of byte
         offsets."""
@@ -359,7 +368,7 @@ class _Planner:
         for k in range(parts - 1):
             end = (k + 1) * step
             exported = [v for v in operations[k * step : end] if last.get(id(v), 0) >= end]
-            kernel = self.kernel(width, lane)
+            kernel = self.kernel(LANES, width, lane, rows)
             self.vector_values(kernel, exported, lane, row, temporaries)
             for v in exported:
                 size_of = ITEMSIZE[v.type]
@@ -370,11 +379,11 @@ class _Planner:
                 free.append((last[id(v)] // step, size_of, area))
                 temporaries[id(v)] = area
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
-            result.append(Call(kernel, self.axis[lane]))
-        kernel = self.kernel(width, lane)
+            result.append(Call(kernel))
+        kernel = self.kernel(form, width, lane, rows)
         self.vector_values(kernel, roots, lane, row, temporaries)
-        self.offsets = self.offset_call(row)
-        return [*result, Call(kernel, self.axis[lane])]
+        self.offsets = self.offset_call(row, rows)
+        return [*result, Call(kernel)]
 
     def is_leaf(self, v: Val, lane: str, row: _Row | None) -> bool:
         """Does a vector kernel take the value as it is: constant, placed, scalar, or an operand along the lanes?"""
@@ -428,18 +437,18 @@ class _Planner:
         for w, area in self.pending:
             if w is v:
                 return area
-        self.pending.append((v, self.area(8)))
+        self.pending.append((v, self.area(8, every=True)))
         return self.pending[-1][1]
 
-    def offset_call(self, row: _Row | None) -> list[Node]:
+    def offset_call(self, row: _Row | None, rows: str) -> list[Node]:
         """The kernel that computes the byte offsets of loads along the lanes at indices that are scalars."""
         if not self.pending:
             return []
-        kernel = self.kernel(1)
+        kernel = self.kernel(ROW, row=rows)
         for v, area in self.pending:
             self.scalar_values(kernel, v.args, row)
             kernel.store_area(area, "int64", self.scalar_offset(kernel, v))
-        return [Call(kernel, -1)]
+        return [Call(kernel)]
 
     def vector_leaf(self, kernel: Kernel, v: Val, lane: str, values: Sequence[Val]) -> str:
         gathers = any(w.op == "load" and not self.is_vector(w, lane) and self.varies(w, lane) for w in values)
@@ -465,7 +474,7 @@ class _Planner:
     # -- results
     def scalar_plan(self) -> LaunchPlan:
         """A group without axes: one kernel of one lane; P is the operands, the integers, then the flag."""
-        kernel = self.kernel(1)
+        kernel = self.kernel(SCALAR)
         self.rows = [_Row(0)]
         self.scalar_values(kernel, self.group.roots, self.rows[0])
         for o in self.group.outs:
@@ -475,9 +484,10 @@ class _Planner:
 
     def finish(self, tree: Sequence[Node]) -> LaunchPlan:
         for k in self.kernels:
-            k.sort()
+            k.finish()
         width = max(k.width for k in self.kernels)
-        where = layout(tree, self.areas, self.schedule.block, width)
+        parallel = {self.axis[a] for a in self.group.parallel}
+        where = layout(tree, self.areas, self.schedule.block, width, parallel)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)

@@ -150,7 +150,7 @@ def _tile() -> str:
     words = c.word("%D", c.get("%D", FAST))
     external, operands = c.get(words, 3), c.get(words, 4)
     kernel = c.get("%K", c.get(words, 1), "ptr")
-    steps = c.op(f"alloca i64, i64 {external}, align 8")
+    steps = c.word("%P", operands)
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
         packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))
@@ -163,11 +163,7 @@ def _tile() -> str:
         k = c.arith("add", loop.index, external)
         entry = entry_of(c, words, k)
         c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
-    with c.loop("%rows"):
-        c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}")
-        with c.loop(external) as loop:
-            moved = c.gep(c.get("%P", loop.index, "ptr"), c.get(steps, loop.index))
-            c.put(moved, "%P", loop.index, "ptr")
+    c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}", "i64 %rows")
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
         packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))

@@ -8,18 +8,21 @@ from tensordsl.codegen.assembly import Asm
 N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END = range(11)
 HEADER = 11
 # Operations of the code, and their words before a body or entries.
-LOOP, BLOCKS, FILL, CALL = range(4)
-LOOP_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 6, 5, 6
-# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero).
-# External kinds come first; the pointers of the others stay the same during a run.
+LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
+LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
+AS_BLOCK, BY_KERNEL, ANY_LENGTH = 1, 2, 4  # of BLOCKS: what may be done with a tail, and with long rows
+# A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero);
+# of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, 0, 0, 0).
+# External kinds come first; the pointers of the others are set again only where rows are done one by one.
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE = 1, 2
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-) = range(14)  # fmt: skip
-CX_WORDS = 14
+    CX_ROWS, CX_PACKS,
+) = range(16)  # fmt: skip
+CX_WORDS = 16
 
 
 class Function(Asm):
@@ -88,11 +91,6 @@ def strided(c: Function, count: str, target_stride: str, source_stride: str) -> 
 def splat(c: Function, value: str) -> str:
     one = c.op(f"insertelement <8 x i64> poison, i64 {value}, i64 0")
     return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
-
-
-def live(c: Function, width: str, first: str) -> str:
-    """`live` of a whole vector whose lanes before `first` were done."""
-    return c.arith("or", width, c.arith("shl", first, 8))
 
 
 def entry_of(c: Function, words: str, k: str) -> str:

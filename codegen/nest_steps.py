@@ -1,0 +1,352 @@
+"""Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
+
+    LOOP   axis, words of body                              for each position of the axis: body
+    ROWS   axis, most, budget, lane axis, words of body     the same for up to `most` positions at once, which have
+                                                            `budget` elements (0: any number): kernels walk them
+    BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
+    FILL   offset, bytes per row, per element, pattern      identity states, of all rows
+    CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, operands * ENTRY words
+                                                            pack what cannot be read in place, call, unpack
+
+A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
+(no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
+an index must stay in range); `live` says how many lanes hold elements.  All of a row's block is read before any of it
+is written, so an output may be an input at the same points.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import (
+    ANY_LENGTH,
+    AS_BLOCK,
+    BLOCKS,
+    BLOCKS_WORDS,
+    BY_KERNEL,
+    CALL,
+    CALL_WORDS,
+    CX_COUNT,
+    CX_CUR,
+    CX_D,
+    CX_E,
+    CX_FLAG,
+    CX_I,
+    CX_K,
+    CX_LIVE,
+    CX_P,
+    CX_PACKS,
+    CX_POS,
+    CX_ROWS,
+    CX_S,
+    CX_SCRATCH,
+    CX_TAIL,
+    CX_TWICE,
+    ENTRY,
+    FILL,
+    FILL_WORDS,
+    FLAG,
+    INTEGER,
+    INTERNAL,
+    LOOP,
+    LOOP_WORDS,
+    N_AXES,
+    N_OPERANDS,
+    POSITION,
+    READ,
+    ROWS,
+    ROWS_WORDS,
+    VECTOR,
+    WRITE,
+    Function,
+    entry_of,
+    splat,
+)  # fmt: skip
+
+HUGE = 1 << 62
+_INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
+
+
+def step_texts() -> list[str]:
+    return [_loop(), _rows(), _blocks(), _fill(), _packs(), _call(), _call_packed(), _execute(), _resolve()]
+
+
+def _advance(c: Function, axis: str, steps: str) -> None:
+    """Move the current address of every operand along an axis."""
+    n, axes = c.get(c.get("%cx", CX_D, "ptr"), N_OPERANDS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    strides, current = c.get("%cx", CX_S, "ptr"), c.get("%cx", CX_CUR, "ptr")
+    with c.loop(n) as loop:
+        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
+        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
+
+
+def _instruction(name: str) -> tuple[Function, str]:
+    """An instruction: `i64 name(ptr context, i64 pc)` gives the next pc.  Returns (function, address of its words)."""
+    c = Function("i64", name, ["ptr cx", "i64 pc"], internal=True)
+    return c, c.word(c.get("%cx", CX_D, "ptr"), "%pc")
+
+
+def _body(c: Function, words: int, size: str) -> tuple[str, str]:
+    """(call operands of `execute` for the body, pc behind it)"""
+    first = c.arith("add", "%pc", words)
+    end = c.arith("add", first, size)
+    return f"ptr %cx, i64 {first}, i64 {end}", end
+
+
+def _loop() -> str:
+    c, words = _instruction("loop")
+    axis = c.get(words, 1)
+    body, end = _body(c, LOOP_WORDS, c.get(words, 2))
+    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
+    last = c.arith("sub", extent, 1)
+    with c.loop(extent) as loop:
+        c.put(loop.index, positions, axis)
+        c.do(f"call void @execute({body})")
+        with c.when(c.test("slt", loop.index, last)):
+            _advance(c, axis, "1")
+    with c.when(c.test("sgt", last, 0)):
+        _advance(c, axis, c.arith("sub", 0, last))
+    return c.end("i64", end)
+
+
+def _rows() -> str:
+    c, words = _instruction("rows")
+    axis, most, budget, lane = (c.get(words, k) for k in (1, 2, 3, 4))
+    body, end = _body(c, ROWS_WORDS, c.get(words, 5))
+    positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
+    extent = c.get(extents, axis)
+    fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
+    size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
+    with c.loop(extent, step=size) as loop:
+        left = c.arith("sub", extent, loop.index)
+        c.put(c.min(left, size), "%cx", CX_ROWS)
+        c.put(loop.index, positions, axis)
+        c.do(f"call void @execute({body})")
+        with c.when(c.test("sgt", left, size)):
+            _advance(c, axis, size)
+        with c.when(c.test("sle", left, size)):
+            _advance(c, axis, c.arith("sub", 0, loop.index))
+    c.put(1, "%cx", CX_ROWS)
+    return c.end("i64", end)
+
+
+def _blocks() -> str:
+    c, words = _instruction("blocks")
+    axis, width, block, tails = (c.get(words, k) for k in (1, 2, 3, 4))
+    body, end = _body(c, BLOCKS_WORDS, c.get(words, 5))
+    positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
+    twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
+    in_place = c.test("eq", c.get("%cx", CX_PACKS), 0)
+    as_block, by_kernel, any_length = (
+        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH)
+    )
+    as_block, by_kernel = c.all(as_block, twice), c.all(by_kernel, twice, in_place)
+    block = c.choose(c.all(any_length, in_place), HUGE, block)
+    vectors, at = c.arith("sub", 0, width), c.cell(0)
+    more, done = c.label("more"), c.label("done")
+    with c.when(c.test("sgt", extent, 0)):
+        c.place(more)
+        start = c.get(at, 0)
+        left = c.arith("sub", extent, start)
+        tail = c.test("slt", left, width)
+        whole = c.min(c.arith("and", left, vectors), block)
+        whole = c.choose(c.all(by_kernel, c.test("sle", left, block)), left, whole)
+        c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)
+        c.put(c.choose(tail, left, width), "%cx", CX_LIVE)
+        c.put(c.op(f"zext i1 {tail} to i64"), "%cx", CX_TAIL)
+        c.put(start, positions, axis)
+        c.do(f"call void @execute({body})")
+        step = c.choose(tail, left, whole)
+        following = c.arith("add", start, step)
+        with c.when(c.test("slt", following, extent)):
+            lacking = c.max(c.arith("sub", width, c.arith("sub", extent, following)), 0)
+            back = c.choose(as_block, lacking, 0)
+            _advance(c, axis, c.arith("sub", step, back))
+            c.put(c.arith("sub", following, back), at, 0)
+            c.jump(more)
+        with c.when(c.test("sgt", start, 0)):
+            _advance(c, axis, c.arith("sub", 0, start))
+        c.jump(done)
+    c.place(done)
+    c.put(0, "%cx", CX_TAIL)
+    return c.end("i64", end)
+
+
+def _fill() -> str:
+    c, words = _instruction("fill")
+    offset, each_row, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
+    rows, elements = c.arith("mul", c.get("%cx", CX_ROWS), each_row), c.arith("mul", c.get("%cx", CX_COUNT), each)
+    target, value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), splat(c, pattern)
+    with c.loop(c.arith("add", rows, elements), step=64) as loop:
+        c.do(f"store <8 x i64> {value}, ptr {c.gep(target, loop.index)}, align 64")
+    return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------
+def _behind(c: Function, words: str, pc: str) -> str:
+    """The pc behind a CALL."""
+    return c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), c.arith("add", pc, CALL_WORDS))
+
+
+def _is_copied(c: Function, entry: str, lane: str) -> tuple[str, str]:
+    """(Is the operand packed, at a tail or since its elements are not adjacent?; its stride along the lanes)"""
+    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    stride = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(lane, 0)))
+    tail, apart = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("ne", stride, c.get(entry, 2))
+    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.op(f"or i1 {tail}, {apart}")), stride
+
+
+def _packs() -> str:
+    """Is any operand of a CALL packed?"""
+    c = Function("i64", "packs", ["ptr cx", "ptr words"], internal=True)
+    lane, found = c.get("%words", 2), c.cell(0)
+    with c.loop(c.get("%words", 3)) as loop:
+        c.note(_is_copied(c, entry_of(c, "%words", loop.index), lane)[0], found)
+    return c.end("i64", c.get(found, 0))
+
+
+def _counts(c: Function, words: str) -> tuple[str, str]:
+    """(elements, live lanes) of a CALL."""
+    is_counted = c.test("sge", c.get(words, 2), 0)
+    return c.choose(is_counted, c.get("%cx", CX_COUNT), 1), c.choose(is_counted, c.get("%cx", CX_LIVE), 1)
+
+
+def _call() -> str:
+    c, words = _instruction("call")
+    with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
+        with c.loop(c.get("%cx", CX_ROWS)) as row:
+            c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
+        c.ret("i64", _behind(c, words, "%pc"))
+    pointers, current = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get("%cx", CX_CUR, "ptr")
+    with c.loop(c.get(words, 3)) as loop:
+        number = c.get(entry_of(c, words, loop.index), 1)
+        c.put(c.get(current, number), pointers, loop.index)
+    count, live = _counts(c, words)
+    kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get(words, 1), "ptr")
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {c.get('%cx', CX_ROWS)}")
+    return c.end("i64", _behind(c, words, "%pc"))
+
+
+def _call_packed() -> str:
+    """A CALL for one of the rows; places of all rows are as before afterwards."""
+    c = Function("void", "call_packed", ["ptr cx", "ptr words", "i64 turn"], internal=True)
+    lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
+    pointers, count_live = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
+    rows, position = c.test("sge", row, 0), c.word(c.get("%cx", CX_POS, "ptr"), c.max(row, 0))
+    taken = c.choose(c.test("ne", c.get("%cx", CX_TAIL), 0), count_live[1], count_live[0])
+    with c.loop(external) as loop:
+        _operand_in(c, entry_of(c, "%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken)
+    _move_areas(c, external, pointers, "add")
+    here = c.choose(rows, "%turn", 0)
+    c.put(c.arith("add", c.get(position, 0), here), position, 0)
+    kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr")
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1")
+    c.put(c.arith("sub", c.get(position, 0), here), position, 0)
+    _move_areas(c, external, pointers, "sub")
+    with c.loop(external) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        copied, stride = _is_copied(c, entry, lane)
+        with c.when(c.all(copied, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
+            address, _ = _address(c, entry, row)
+            area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
+            given = f"ptr {address}", f"ptr {area}", f"i64 {stride}", f"i64 {c.get(entry, 2)}", f"i64 {taken}"
+            c.call("void", "@unpack", *given)
+    return c.end()
+
+
+def _move_areas(c: Function, external: str, pointers: str, sign: str) -> None:
+    """Point to the row's place in scratch areas, from that of the first row; or back."""
+    with c.loop(c.get("%words", 4), start=external) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(c.test("eq", c.get(entry, 0), INTERNAL)):
+            offset = c.arith("mul", "%turn", c.get(entry, 2))
+            c.put(c.arith(sign, c.get(pointers, loop.index), offset), pointers, loop.index)
+
+
+def _address(c: Function, entry: str, row: str) -> tuple[str, str]:
+    """(address of an operand in the current row, bytes of it that the kernel adds itself)"""
+    number, add = c.get(entry, 1), c.get(entry, 5)
+    turn = c.choose(c.test("sge", row, 0), "%turn", 0)
+    place = c.arith("add", add, c.choose(c.test("ne", add, 0), c.arith("shl", turn, 3), 0))
+    extra = c.op(f"load i64, ptr {c.gep(c.get('%cx', CX_SCRATCH, 'ptr'), place)}, align 8")
+    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    step = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", number, axes), c.max(row, 0)))
+    offset = c.arith("add", c.arith("mul", step, turn), extra)
+    return c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), offset), extra
+
+
+def _operand_in(c: Function, entry: str, pointers: str, k: str, lane: str, row: str, count: str, taken: str) -> None:
+    """The pointer of one external operand: in place, or to its packed copy."""
+    address, extra = _address(c, entry, row)
+    less = c.arith("sub", 0, extra)
+    copied, stride = _is_copied(c, entry, lane)
+    area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
+    c.put(c.gep(c.choose(copied, area, address, "ptr"), less), pointers, k, "ptr")
+    with c.when(c.all(copied, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
+        size = f"i64 {c.get(entry, 2)}"
+        operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", size, f"i64 {taken}", f"i64 {count}"
+        c.call("void", "@pack", *operands)
+
+
+# -- code -------------------------------------------------------------------------------------------------------------
+def _execute() -> str:
+    c = Function("void", "execute", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    head, done = c.label("head"), c.label("done")
+    phi = ", ".join(f"[ %next.{name}, %at.{name} ]" for name, _ in _INSTRUCTIONS)
+    c.place(head)
+    c.do(f"%pc = phi i64 [ %first, %entry ], {phi}")
+    body = c.label("body")
+    c.branch(c.test("slt", "%pc", "%end"), body, done)
+    c.place(body)
+    operation = c.get(c.get("%cx", CX_D, "ptr"), "%pc")
+    for name, number in _INSTRUCTIONS:
+        other = c.label("other")
+        c.branch(c.test("eq", operation, number), f"at.{name}", other)
+        c.place(f"at.{name}")
+        c.do(f"%next.{name} = call i64 @{name}(ptr %cx, i64 %pc)")
+        c.jump(head)
+        c.place(other)
+    c.place(done)
+    return c.end()
+
+
+def _resolve() -> str:
+    """Fill in what does not change during a run: pointers of all calls, their steps from row to row, and whether
+    operands are packed."""
+    c = Function("void", "resolve", ["ptr cx", "i64 first", "i64 end"], internal=True)
+    descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
+    head, body, done = c.label("head"), c.label("body"), c.label("done")
+    c.place(head)
+    pc = c.get(at, 0)
+    c.branch(c.test("slt", pc, "%end"), body, done)
+    c.place(body)
+    words = c.word(descriptor, pc)
+    operation = c.get(words, 0)
+    size = c.choose(c.test("eq", operation, LOOP), LOOP_WORDS, BLOCKS_WORDS)
+    size = c.choose(c.test("eq", operation, FILL), FILL_WORDS, size)
+    size = c.choose(c.test("eq", operation, ROWS), ROWS_WORDS, size)
+    c.put(c.arith("add", pc, size), at, 0)
+    with c.when(c.test("eq", operation, CALL)):
+        packs = c.call("i64", "@packs", "ptr %cx", f"ptr {words}")
+        c.put(c.arith("or", c.get("%cx", CX_PACKS), packs), "%cx", CX_PACKS)
+        pointers, row = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get(words, 6)
+        external, every = c.get(words, 3), c.get(words, 4)
+        steps, axes = c.word(pointers, every), c.get(descriptor, N_AXES)
+        with c.loop(every) as loop:
+            entry = entry_of(c, words, loop.index)
+            own = c.arith("mul", c.choose(c.test("slt", loop.index, external), c.get(entry, 1), 0), axes)
+            step = c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", own, c.max(row, 0)))
+            step = c.choose(c.test("slt", loop.index, external), step, c.get(entry, 2))
+            c.put(step, steps, loop.index)
+        with c.loop(every, start=external) as loop:
+            c.put(_fixed(c, entry_of(c, words, loop.index)), pointers, loop.index, "ptr")
+        c.put(_behind(c, words, pc), at, 0)
+    c.jump(head)
+    c.place(done)
+    return c.end()
+
+
+def _fixed(c: Function, entry: str) -> str:
+    kind, number = c.get(entry, 0), c.get(entry, 1)
+    value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), number)
+    for other, base in ((INTEGER, c.get("%cx", CX_I, "ptr")), (POSITION, c.get("%cx", CX_POS, "ptr"))):
+        value = c.choose(c.test("eq", kind, other), c.word(base, number), value, "ptr")
+    return c.choose(c.test("eq", kind, FLAG), c.word("%cx", CX_FLAG), value, "ptr")
