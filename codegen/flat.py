@@ -5,12 +5,13 @@ nest library reads the entries to fill P.  By form:
 
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
-    LANES    for each row: `before`; for each chunk of it: for each vector: `body`; `close`; then `after`
+    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`
     COLUMNS  for each vector: for each row: `before`, `body`; then `close`
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
-elements.  `head` comes first and once.
+elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out.
+`head` comes first and once.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Kernel:
     def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1) -> None:
         self.name, self.form, self.width, self.lane, self.row = name, form, width, lane, row
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.head, self.before, self.body, self.close, self.after = (Code(k) for k in "hsvqt")
+        self.head, self.before, self.body, self.ends, self.close, self.after = (Code(k) for k in "hsveqt")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         if form != LANES:
@@ -70,6 +71,7 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.phis: list[Phi] = []  # of the loop around the body
         self.totals: list[Phi] = []  # of the chunks
+        self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.fails = False
         self._once: dict[str, str] = {}
@@ -262,6 +264,9 @@ class Kernel:
         totals = [f"%t{number}.{k}" for k in range(len(types))]
         state = self.part(self.close, reduce, "combine", [*totals, *state], W, step)
         self.totals += [Phi(*row) for row in zip(totals, kinds, start, state, strict=True)]
+        whole = [f"%u{number}.{k}" for k in range(len(types))]
+        self.states += [Phi(*row) for row in zip(whole, kinds, following, state, strict=True)]
+        state = whole
         while W > 1:
             state, W = self.halved(self.after, reduce, state, stepped, W, step), W // 2
         if stepped != types:
@@ -322,8 +327,8 @@ class Kernel:
             flag = next((p for p in self.phis if p.name == "%flag"), None)
             if flag:
                 pointer = self.pointer(FLAG, 0)
-                old = self.close.op(f"load i64, ptr {pointer}, align 8")
-                self.close.do(f"store i64 {self.close.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
+                old = self.ends.op(f"load i64, ptr {pointer}, align 8")
+                self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
             self.totals[:0] = self._chunks()
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
@@ -333,6 +338,8 @@ class Kernel:
         size, head, code = self.chunk * self.width, self.head, self.close
         whole = head.op(f"and i64 %n, {-self.width}")
         first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
+        one, full = head.op(f"icmp eq i64 %n, {first}"), head.op(f"icmp eq i64 %live, {self.width}")
+        head.do(f"%single = and i1 {one}, {full if self.states else one}")
         start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
         more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
         is_last = code.op(f"icmp eq i64 %stop, {whole}")
@@ -394,12 +401,16 @@ class Kernel:
             *self.body.lines,
             f"  %i.next = add i64 %i, {self.width}",
             "  %more = icmp slt i64 %i.next, %stop",
-            "  br i1 %more, label %loop, label %close",
+            "  br i1 %more, label %loop, label %ends",
+            "ends:",
+            *self.ends.lines,
+            "  br i1 %single, label %after, label %close",
             "close:",
             *self.close.lines,
             "  %again = icmp slt i64 %stop, %n",
             "  br i1 %again, label %chunk, label %after",
             "after:",
+            *_phi_lines(self.states, "ends", self.close.block),
             *self.after.lines,
         ]
         return self._for_rows(lines, self.after.block)
@@ -426,7 +437,7 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        for code in (self.head, self.before, self.body, self.close, self.after):
+        for code in (self.head, self.before, self.body, self.ends, self.close, self.after):
             whole.need(code)
         return whole.declarations, whole.functions
 
