@@ -8,7 +8,7 @@ Who calls whom::
                                        the strict twin (same ctx, whose slow path raises, so nothing can loop)
         -> ctx.program(ctx, frame)     one per function, codegen opt 0; knows nothing of NumPy
              -> ctx.rt[HELPER](...)    the helpers below
-             -> ctx.kern[i]            flat kernels `void k(ptr P, i64 n, i64 live)`, reached through `run_nest`
+             -> ctx.kern[i]            kernels `void k(ptr P, i64 n, i64 live, i64 rows)`, reached through `run_nest`
         <- the result object, or NULL:
              frame.kind == ERR_PYTHON  a Python exception is set already
              else                      on_error(address of frame, function, *args) raises (or waits and calls again)
@@ -136,7 +136,8 @@ HELPERS = {
     # rt, m, n, k, A, row and column stride, B, row and column stride (elements), C, ldc, alpha, beta, scratch or NULL
     "gemm_float64": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
     "gemm_float32": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
-    "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr)",  # kern, desc, bases, strides, extents, ints -> 0: no bad index
+    # rt, kern, desc, bases, strides, extents, ints -> 0: no bad index
+    "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
     **dict.fromkeys(SCATTERS, "void (ptr, ptr, i64, i64, i64)"),
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
@@ -151,13 +152,25 @@ _CPYTHON = (
 _LIBC = ("aligned_alloc", "free")
 _DATA = (
     "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
-    "gemv_float32", "dead_ctx", "dead_slow",
+    "gemv_float32", "dead_ctx", "dead_slow", "threads",
 )  # fmt: skip
-# blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.
+# blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.  threads: the pool, or NULL.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
 CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
+
+# -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
+TH_TICKET, TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 0, 64, 128, 192, 256
+TH_FN, TH_JOB, TH_WANTED, TH_STARTED, TH_HOW, TH_JOINED = range(320, 368, 8)
+TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
+TH_MUTEX, TH_COND, TH_SIGNALS = 384, 512, 640
+_THREAD_CALLS = (
+    "pthread_create", "pthread_detach", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait",
+    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "worker", "parallel_for",
+)  # fmt: skip
+TH = {name: 768 + 8 * i for i, name in enumerate(_THREAD_CALLS)}
+TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 LIBRARY = {
@@ -169,6 +182,7 @@ LIBRARY = {
     "gemm_float64": ("gemm_float64",),
     "gemm_float32": ("gemm_float32",),
     "nest": ("run_nest",),
+    "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -137,6 +137,16 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
+def parted_axes(group: Group, lane: str) -> tuple[int, int]:
+    """(the first parallel axis, the lane axis) by number, as far as launches over parts of them do the same: no kernel
+    reads positions along them, and no two parts write the same element."""
+    numbers = {a: k for k, a in enumerate(group.extents)}
+    read = {v.attr for v in reach(group.roots) if v.op == "index"}
+    free = [a for a in group.parallel if a not in read and all(a in o.map for o in group.outs)]
+    outer = [a for a in free if a != lane]
+    return numbers[outer[0]] if outer else -1, numbers[lane] if lane in free else -1
+
+
 def _pinned(group: Group, lane: str) -> set[str]:
     pinned = set()
     for v in reach(group.roots):
@@ -154,9 +164,10 @@ def descriptor(
     merges: Sequence[Pair],
     sizes: tuple[int, int, int],
     numbers: dict[str, int],
+    sharing: tuple[int, int, int],
 ) -> tuple[int, ...]:
     """Header, swaps, merges, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name -> its
-    number."""
+    number; `sharing`: work per 1,000 points, and the axes that may be parted."""
     pairs = [*swaps, *merges]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
@@ -169,6 +180,7 @@ def descriptor(
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.CODE], header[nest.END] = first, first + len(code)
     header[nest.WIDTH] = every[0].kernel.width
+    header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if _is_direct(tree):
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words

@@ -393,7 +393,7 @@ class _Emitter:
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
         f = self.helper("run_nest")
-        args = f"ptr {kern}, ptr {desc}, ptr {bases}, ptr {strides}, ptr {spans}, ptr {ints}"
+        args = f"ptr %rt, ptr {kern}, ptr {desc}, ptr {bases}, ptr {strides}, ptr {spans}, ptr {ints}"
         bad = self.op(f"call i64 {f}({args})")
         if plan.may_fail:
             self.guard_record(self.op(f"icmp eq i64 {bad}, 0"), i.site, abi.ERR_INDEX)

@@ -21,7 +21,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.descriptor import Area, Blocks, Call, Fill, Loop, Node, axis_pairs, descriptor, layout
+from tensordsl.codegen.descriptor import (
+    Area,
+    Blocks,
+    Call,
+    Fill,
+    Loop,
+    Node,
+    axis_pairs,
+    descriptor,
+    layout,
+    parted_axes,
+)
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
 from tensordsl.codegen.program import LaunchPlan
@@ -492,7 +503,8 @@ class _Planner:
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers))
+        sharing = self.work(), *parted_axes(self.group, self.schedule.lane)
+        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
         declarations: dict[str, str] = {}

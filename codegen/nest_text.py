@@ -1,8 +1,8 @@
 """LLVM text of the nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
 
-    i64 run_nest(ptr K, ptr D, ptr B, ptr S, ptr E, ptr I)
+    i64 run_nest(ptr rt, ptr K, ptr D, ptr B, ptr S, ptr E, ptr I)
 
-K kernel addresses, D descriptor, B operands' addresses, S byte strides [operand][axis], E extents per axis, I run-time
+rt the run-time table, for its threads, or NULL, K kernel addresses, D descriptor, B operands' addresses, S byte strides [operand][axis], E extents per axis, I run-time
 integers.  Returns nonzero iff an indexed load was out of range.  Compiled once per machine; nothing in it depends on a
 group.  The descriptor (64-bit words) is a header, pairs of axes that may be exchanged and pairs that may be merged at
 run time, and code (`nest_steps`).  Groups of one kernel have ways of their own: `direct`, if they are flat, and tiles.
@@ -11,6 +11,8 @@ run time, and code (`nest_steps`).  Groups of one kernel have ways of their own:
 from __future__ import annotations
 
 from tensordsl.codegen.nest_copy import copy_texts
+from tensordsl.codegen.nest_shares import PARAMS as _PARAMS
+from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_tiles import tile_texts
 from tensordsl.codegen.nest_words import (
@@ -51,7 +53,6 @@ from tensordsl.codegen.nest_words import (
     entry_of,
 )  # fmt: skip
 
-_PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 _SPACE = ["ptr P", "ptr scratch"]
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
@@ -59,7 +60,7 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
     parts = [*copy_texts(vector_bytes), *tile_texts(), *step_texts()]
-    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _run_nest()]
+    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "declare i64 @llvm.abs.i64(i64, i1)\n"
     if vector_bytes >= 64:
@@ -246,8 +247,8 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
             c.put(moved, current, loop.index, "ptr")
 
 
-def _run_nest() -> str:
-    c = Function("i64", "run_nest", _PARAMS)
+def _nest() -> str:
+    c = Function("i64", "nest", _PARAMS, internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]

@@ -7,6 +7,7 @@ library, 0 for host programs.
 from __future__ import annotations
 
 import os
+import platform
 from _thread import allocate_lock
 from typing import Any
 
@@ -41,6 +42,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.gemm_text import gemm_text
 
         return compile_object(gemm_text(name.removeprefix("gemm_"), native_width()))
+    if name == "threads":
+        from tensordsl.codegen.thread_text import thread_text
+
+        return compile_object(thread_text(platform.machine()))
     if name == "scatter":
         from tensordsl.codegen.scatter_text import scatter_text
 

@@ -59,6 +59,12 @@ def symbol(name: str) -> int:
     return _State.symbols[name]
 
 
+def address(name: str, function: str) -> int:
+    """The address of a function of a library that is there."""
+    require(name)
+    return _State.symbols[function]
+
+
 def _load(name: str) -> None:
     key = cache.key("library", name, _State.version)
     wanted = abi.LIBRARY[name]

@@ -141,7 +141,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     table = (pointer * max(len(addresses), 1))(*addresses)
     words = (word * max(len(plan.descriptor), 1))(*plan.descriptor)
-    nest = ctypes.CFUNCTYPE(word, *[pointer] * 6)(run_nest)
+    nest = ctypes.CFUNCTYPE(word, *[pointer] * 7)(run_nest)
 
     def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
         i = (word * (len(ints) + 1))(*ints, 0)
@@ -153,7 +153,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
         b = (pointer * max(len(bases), 1))(*bases)
         flat = [x for row in strides for x in row]
         s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
-        return nest(*[ctypes.addressof(x) for x in (table, words, b, s, e, i)])
+        return nest(None, *[ctypes.addressof(x) for x in (table, words, b, s, e, i)])
 
     return kernel
 

@@ -1,7 +1,8 @@
 """Options of the library: `config.floatX`, flags from the environment and an rc file, temporary changes.
 
 An option's value comes, in this order, from the environment variable `TENSORDSL_FLAGS` (`device=cpu,floatX=float32`),
-from the rc file (`~/.tensordslrc`, or the files named in the environment variable `TENSORDSLRC`), from the default.
+from the rc file (`~/.tensordslrc`, or the files named in the environment variable `TENSORDSLRC`), from the default;
+that of `num_threads` is the first number in the environment variable `OMP_NUM_THREADS`, if it is set.
 
 >>> with config.change_flags(floatX="float32"):
 ...     config.floatX
@@ -269,6 +270,9 @@ def _rc_files() -> list[str]:
 def _load() -> Config:
     """The options as the rc files and then the environment set them.  Raises ValueError at a bad value."""
     fresh = Config()
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if threads.isdecimal() and int(threads) >= 1:
+        fresh.num_threads = int(threads)
     for path in _rc_files():
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen.graph_key import graph_key
-from tensordsl.runtime import cache, library
+from tensordsl.runtime import cache, library, threads
 from tensordsl.runtime.executable import Executable
 
 IN_PROCESS = 512  # executables kept
@@ -162,7 +162,7 @@ def _choices(mode: Any) -> str:
 
 def _prepare() -> None:
     """Tell the run time where the cache is and how to compile its library."""
-    from tensordsl.config import config
+    from tensordsl.config import config, on_change
 
     if _State.directory != config.compiledir:
         _State.directory = config.compiledir
@@ -172,6 +172,7 @@ def _prepare() -> None:
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
         _State.version = cache.sources_version(folders) + cache.compiler_version()
         library.install(_library_object, _State.version)
+        on_change("num_threads", threads.set_threads)
 
 
 def _library_object(name: str) -> bytes:

@@ -34,7 +34,7 @@ def load_object(data: bytes) -> Any:
 @cache
 def library(vector_bytes: int) -> tuple[Any, Any]:
     engine = load_object(target.compile_object(nest_text(vector_bytes)))
-    kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 6)
+    kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 7)
     return engine, kind(engine.get_function_address("run_nest"))
 
 
@@ -69,7 +69,7 @@ class Runner:
         lengths = (WORD * len(p.axes))(*[known[e] for e in p.extents])
         run, hold = library(self.width)[1], (used, bases)
         pointers = [ctypes.addressof(x) for x in (kernels, words, bases, steps, lengths, ints)]
-        return lambda _=(hold, kernels, words, steps, lengths, ints): run(*pointers)
+        return lambda _=(hold, kernels, words, steps, lengths, ints): run(None, *pointers)
 
     def _scalar(self, bases: Any, ints: Any, n: int, used: Any) -> Any:
         flag = WORD(0)

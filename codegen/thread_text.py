@@ -1,0 +1,152 @@
+"""LLVM text of the thread library: a pool of native threads that share out the chunks of one job at a time.
+
+    void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
+
+The caller works too and never waits for a thread to show up, only for chunks that one has begun.  A second caller finds
+the pool busy and does its job alone.  Tickets are taken by subtraction from one word, which a new job overwrites: who
+comes late gets none, or one of the new job, and looks for the job only with a ticket in hand.  Threads are started by
+the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  The pool
+(`codegen.abi` TH_*) holds all addresses.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import METADATA, Asm
+
+SPIN = 2000  # looks for a new job before a thread goes to sleep
+PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
+SPARE = 1024  # more than threads that take a ticket when there are none left
+
+
+def thread_text(machine: str) -> str:
+    """The module.  `machine` is a name as `platform.machine` gives it: x86 processors have an instruction to wait."""
+    wait = "declare void @llvm.x86.sse2.pause()\n" if machine in ("x86_64", "AMD64") else ""
+    return wait + "".join((_drain(), _worker(bool(wait)), _start(), _parallel_for(bool(wait)))) + METADATA
+
+
+def _atomic(f: Asm, operation: str, offset: int, value: int) -> str:
+    return f.op(f"atomicrmw {operation} ptr {f.gep('%pool', offset)}, i64 {value} seq_cst")
+
+
+def _get(f: Asm, offset: int) -> str:
+    return f.op(f"load atomic i64, ptr {f.gep('%pool', offset)} seq_cst, align 8")
+
+
+def _put(f: Asm, value: str | int, offset: int) -> None:
+    f.do(f"store atomic i64 {value}, ptr {f.gep('%pool', offset)} seq_cst, align 8")
+
+
+def _system(f: Asm, name: str, *operands: str) -> str:
+    return f.call("i32", f.load("ptr", "%pool", abi.TH[name]), *operands)
+
+
+def _pause(f: Asm, pauses: bool) -> None:
+    if pauses:
+        f.call("void", "@llvm.x86.sse2.pause")
+
+
+def _mutex(f: Asm) -> str:
+    return f"ptr {f.gep('%pool', abi.TH_MUTEX)}"
+
+
+def _drain() -> str:
+    """Do chunks until there are none left."""
+    f = Asm("void", "drain", ("ptr pool",), internal=True)
+    more, work, done = f.label("more"), f.label("work"), f.label("none")
+    f.place(more)
+    ticket = f.op(f"and i64 {_atomic(f, 'sub', abi.TH_TICKET, 1)}, {(1 << 32) - 1}")
+    index = f.op(f"sub i64 {ticket}, {SPARE + 1}")
+    f.branch(f.compare("sge", "i64", index, 0), work, done)
+    f.place(work)
+    fn, job = f.load("ptr", "%pool", abi.TH_FN), f.load("ptr", "%pool", abi.TH_JOB)
+    f.call("void", fn, f"ptr {job}", f"i64 {index}")
+    _atomic(f, "sub", abi.TH_REMAINING, 1)
+    f.jump(more)
+    f.place(done)
+    f.ret()
+    return f.text
+
+
+def _worker(pauses: bool) -> str:
+    f = Asm("ptr", "worker", ("ptr pool",))
+    how = f.op(f"trunc i64 {f.load('i64', '%pool', abi.TH_HOW)} to i32")
+    _system(f, "pthread_sigmask", f"i32 {how}", f"ptr {f.gep('%pool', abi.TH_SIGNALS)}", "ptr null")
+    work = f.label("work")
+    f.place(work)
+    known = _get(f, abi.TH_GENERATION)
+    wanted = f.load("i64", "%pool", abi.TH_WANTED)
+    with f.when(f.compare("slt", "i64", _atomic(f, "add", abi.TH_JOINED, 1), wanted)):
+        f.call("void", "@drain", "ptr %pool")
+    with f.loop(SPIN):
+        with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
+            f.jump(work)
+        _pause(f, pauses)
+    _system(f, "pthread_mutex_lock", _mutex(f))
+    _atomic(f, "add", abi.TH_SLEEPERS, 1)
+    look, sleep, wake = f.label("look"), f.label("sleep"), f.label("wake")
+    f.place(look)
+    f.branch(f.compare("eq", "i64", _get(f, abi.TH_GENERATION), known), sleep, wake)
+    f.place(sleep)
+    _system(f, "pthread_cond_wait", f"ptr {f.gep('%pool', abi.TH_COND)}", _mutex(f))
+    f.jump(look)
+    f.place(wake)
+    _atomic(f, "sub", abi.TH_SLEEPERS, 1)
+    _system(f, "pthread_mutex_unlock", _mutex(f))
+    f.jump(work)
+    return f.text
+
+
+def _start() -> str:
+    """Start the threads that are wanted and not there yet; what the system refuses is not asked for again."""
+    f = Asm("void", "start", ("ptr pool",), internal=True)
+    handle = f.op("alloca i64, align 8")
+    wanted = f.load("i64", "%pool", abi.TH_WANTED)
+    with f.loop(wanted, start=f.load("i64", "%pool", abi.TH_STARTED)):
+        worker = f.load("ptr", "%pool", abi.TH["worker"])
+        bad = _system(f, "pthread_create", f"ptr {handle}", "ptr null", f"ptr {worker}", "ptr %pool")
+        with f.when(f.compare("eq", "i32", bad, 0)):
+            thread = f.load("i64", handle)
+            _system(f, "pthread_detach", f"i64 {thread}")
+    f.store("i64", wanted, "%pool", abi.TH_STARTED)
+    f.ret()
+    return f.text
+
+
+def _alone(f: Asm) -> None:
+    with f.loop("%n") as loop:
+        f.call("void", "%fn", "ptr %job", f"i64 {loop.index}")
+    f.ret()
+
+
+def _parallel_for(pauses: bool) -> str:
+    f = Asm("void", "parallel_for", ("ptr pool", "ptr fn", "ptr job", "i64 n"))
+    taken = f.op(f"cmpxchg ptr {f.gep('%pool', abi.TH_BUSY)}, i64 0, i64 1 seq_cst seq_cst")
+    with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{i64, i1}} {taken}, 1')}, true")):
+        _alone(f)
+    fewer = f.compare("slt", "i64", f.load("i64", "%pool", abi.TH_STARTED), f.load("i64", "%pool", abi.TH_WANTED))
+    with f.when(fewer):
+        f.call("void", "@start", "ptr %pool")
+    f.store("ptr", "%fn", "%pool", abi.TH_FN)
+    f.store("ptr", "%job", "%pool", abi.TH_JOB)
+    _put(f, 0, abi.TH_JOINED)
+    _put(f, "%n", abi.TH_REMAINING)
+    generation = f.op(f"add i64 {_get(f, abi.TH_GENERATION)}, 1")
+    _put(f, f.op(f"add i64 %n, {SPARE}"), abi.TH_TICKET)
+    _put(f, generation, abi.TH_GENERATION)
+    with f.when(f.compare("sgt", "i64", _get(f, abi.TH_SLEEPERS), 0)):
+        _system(f, "pthread_mutex_lock", _mutex(f))
+        _system(f, "pthread_cond_broadcast", f"ptr {f.gep('%pool', abi.TH_COND)}")
+        _system(f, "pthread_mutex_unlock", _mutex(f))
+    f.call("void", "@drain", "ptr %pool")
+    again, look = f.label("again"), f.label("look")
+    f.place(again)
+    with f.loop(PATIENCE):
+        f.place(look)
+        with f.when(f.compare("eq", "i64", _get(f, abi.TH_REMAINING), 0)):
+            _put(f, 0, abi.TH_BUSY)
+            f.ret()
+        _pause(f, pauses)
+    _system(f, "sched_yield")
+    f.jump(again)
+    return f.text

@@ -1,0 +1,70 @@
+"""The process's pool of native threads: how many a call may use, and what a fork does to them.
+
+Nothing is started before a call has enough to share out: see `codegen.thread_text`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+from tensordsl.codegen import abi
+from tensordsl.runtime import library
+from tensordsl.runtime.layout import function_address, immortalise, libc, poke
+
+_SYSTEM = (
+    "pthread_create", "pthread_detach", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait",
+    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield",
+)  # fmt: skip
+MOST = 512
+
+
+class _State:
+    pool = 0  # address of the pool; 0: none was wanted yet
+    most = 1
+
+
+def set_threads(count: int) -> None:
+    """Let a call use up to `count` threads, its own among them; 1: none but its own."""
+    _State.most = min(count, MOST)
+    if count > 1 and not _State.pool:
+        _State.pool = _new_pool()
+    if _State.pool:
+        poke(_State.pool + abi.TH_WANTED, _State.most - 1)
+    if count > 1:
+        library.require("threads")
+        for name in ("worker", "parallel_for"):
+            poke(_State.pool + abi.TH[name], library.address("threads", name))
+    library.set_entry("threads", _State.pool if count > 1 else 0)
+
+
+def _new_pool() -> int:
+    """A pool without threads, for good: threads use it when the interpreter has ended."""
+    words = (ctypes.c_int64 * ((abi.TH_SIZE + 64) // 8))()
+    immortalise(words)
+    start = -(-ctypes.addressof(words) // 64) * 64
+    for name in _SYSTEM:
+        poke(start + abi.TH[name], function_address(libc, name))
+    ctypes.memset(start + abi.TH_SIGNALS, 0xFF, abi.TH_LOCK_SIZE)
+    poke(start + abi.TH_HOW, int(signal.SIG_BLOCK))
+    _reset(start)
+    return start
+
+
+def _reset(pool: int) -> None:
+    """No threads, nobody in, locks as new."""
+    for offset in (abi.TH_BUSY, abi.TH_SLEEPERS, abi.TH_STARTED, abi.TH_TICKET):
+        poke(pool + offset, 0)
+    for offset, name in ((abi.TH_MUTEX, "pthread_mutex_init"), (abi.TH_COND, "pthread_cond_init")):
+        ctypes.memset(pool + offset, 0, abi.TH_LOCK_SIZE)
+        getattr(libc, name)(ctypes.c_void_p(pool + offset), None)
+
+
+def _after_fork() -> None:
+    if _State.pool:
+        _reset(_State.pool)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

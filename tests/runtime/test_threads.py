@@ -1,0 +1,137 @@
+"""Threads: the same results for any number of them, from concurrent callers, behind a fork, with errors inside."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as td
+import tensordsl.tensor as T
+from tensordsl import config
+from tensordsl.codegen import abi
+from tensordsl.runtime import library, threads
+from tensordsl.runtime.layout import peek
+
+x, y, v, k = T.matrix("x"), T.matrix("y"), T.vector("v"), T.ivector("k")
+EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
+    "flat": ([x, y], T.exp(x) * y + T.sin(x)),
+    "broadcast": ([x, v], T.exp(x * v) + v),
+    "transposed": ([x, y], T.exp(x.T) * 2),
+    "rows": ([x, y], T.exp(x * y).sum(axis=1)),
+    "columns": ([x, y], T.exp(x * y).sum(axis=0)),
+    "argmax": ([x, y], T.argmax(T.tanh(x) * y, axis=1)),
+    "softmax": ([x], T.nnet.softmax(x)),
+    "positions": ([x], x + T.exp(T.arange(x.shape[0]).dimshuffle(0, "x") * -0.01)),
+    "total": ([x, y], T.exp(x * y).sum()),
+    "taken": ([x, k], T.exp(x[k])),
+}  # fmt: skip
+SHAPES = [(1000, 257), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread_afterwards() -> Iterator[None]:
+    yield
+    config.num_threads = 1
+
+
+def operands(inputs: list[Any], shape: tuple[int, int]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    made = {
+        id(x): rng.normal(size=shape), id(y): rng.normal(size=shape), id(v): rng.normal(size=shape[1]),
+        id(k): rng.integers(-shape[0], shape[0], size=max(shape[0], 200)).astype(np.int32),
+    }  # fmt: skip
+    return [made[id(i)] for i in inputs]
+
+
+def threads_started() -> int:
+    return int(peek(threads._State.pool + abi.TH_STARTED)) if threads._State.pool else 0
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
+    inputs, expression = EXPRESSIONS[name]
+    f = td.function(inputs, expression, on_unused_input="ignore")
+    for shape in SHAPES:
+        given = operands(inputs, shape)
+        config.num_threads = 1
+        alone = f(*given)
+        for count in (2, 3):
+            config.num_threads = count
+            for _ in range(3):
+                np.testing.assert_array_equal(f(*given), alone)
+
+
+def test_threads_are_started_when_there_is_work() -> None:
+    f = td.function([x], T.exp(x))
+    config.num_threads = 3
+    small, large = np.ones((3, 3)), np.ones((500, 500))
+    f(small)
+    f(large)
+    assert threads_started() == 2
+    np.testing.assert_array_equal(f(large), np.full((500, 500), f(small)[0, 0]))
+
+
+def test_updates_in_place_and_bad_indices() -> None:
+    config.num_threads = 2
+    w = td.shared(np.zeros((600, 300)), borrow=True)
+    step = td.function([x], [], updates=[(w, w * 0.5 + T.exp(x))])
+    a = np.random.default_rng(1).normal(size=(600, 300))
+    expected = np.zeros((600, 300))
+    for _ in range(4):
+        step(a)
+        expected = expected * 0.5 + np.exp(a)
+    np.testing.assert_allclose(w.get_value(), expected, rtol=1e-13)
+    take = td.function([x, k], T.exp(x[k]))
+    bad = np.zeros(3000, np.int32)
+    bad[2999] = 600
+    with pytest.raises(IndexError):
+        take(a, bad)
+    assert take(a, bad[:2999]).shape == (2999, 300)
+
+
+def test_concurrent_callers() -> None:
+    config.num_threads = 2
+    f = td.function([x, y], T.exp(x * y).sum(axis=1))
+    data = [operands([x, y], (400 + 7 * i, 300)) for i in range(4)]
+    wanted, wrong = [f(*d) for d in data], []
+
+    def run(i: int) -> None:
+        for _ in range(40):
+            if not np.array_equal(f(*data[i]), wanted[i]):
+                wrong.append(i)
+
+    callers = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_has_threads_of_its_own() -> None:
+    config.num_threads = 2
+    f = td.function([x], T.exp(x) * 3)
+    a = np.random.default_rng(2).normal(size=(700, 300))
+    wanted = f(a)
+    assert threads_started() >= 1
+    child = os.fork()
+    if not child:
+        good = threads_started() == 0 and all(np.array_equal(f(a), wanted) for _ in range(5))
+        os._exit(0 if good and threads_started() == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    np.testing.assert_array_equal(f(a), wanted)
+
+
+def test_one_thread_has_no_pool() -> None:
+    config.num_threads = 2
+    td.function([x], x + 1)
+    assert peek(library.table() + abi.RT["threads"])
+    config.num_threads = 1
+    assert not peek(library.table() + abi.RT["threads"])
