@@ -9,7 +9,8 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
-from tensordsl.codegen.constructs import VIEWS, run_steps, slice_layout
+from tensordsl.codegen.build_dot import scratch_of
+from tensordsl.codegen.constructs import BEGINS_WITH, VIEWS, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.pull import Fused
@@ -18,6 +19,7 @@ from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.types import TensorType
 
+WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 GEMM_RATE = 20  # multiplications per ns, for the estimate
@@ -141,7 +143,7 @@ class _Function:
         """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
         b = self.b
         is_direct = {k for k, _ in direct}
-        partly = {s.value.number for s in late if s.value is not None}
+        partly = {s.value.number for s in late if s.value is not None and s.value.op in WRITES}
         copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
         commits = []
         targets = []
@@ -163,6 +165,8 @@ class _Function:
         for s in late:
             for n in partial_layout(b, s):
                 b.name(n)
+            if s.value is not None and s.value.op == "dot":
+                scratch_of(b, s.value)
         self.late_at = len(self.body.code)
         run_steps(b, late)
         for k, v, target in targets:
@@ -289,8 +293,10 @@ def _first_conflict(
     giver: dict[int, Step], b: Bufferiser,
 ) -> tuple[int, Value] | None:  # fmt: skip
     own_steps = {id(giver[v.number]) for _, v in candidates}
+    given = {n for s in late for n in s.gives}
     for s in late:
-        if not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
+        waits = s.value is not None and s.value.op == "dot" and not given.isdisjoint(s.needs)
+        if waits or not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
             return next(c for c in candidates if giver[c[1].number] is s or _depends(s, giver[c[1].number], late))
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
@@ -316,10 +322,11 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
 
 
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
-    """Whether the step writes to parts of the shared variable, and reads it nowhere else."""
-    if v.op not in ("inc_take", "inc_subtensor") or b.graph.extents.assumed:
+    """Whether the step adds to the shared variable, or writes to parts of it, and reads it nowhere else."""
+    at = BEGINS_WITH.get(v.op, len(v.operands))
+    if at >= len(v.operands) or b.graph.extents.assumed:
         return False
-    x, *others = v.operands
+    x, others = v.operands[at], [*v.operands[:at], *v.operands[at + 1 :]]
     reads_itself = x.op != "shared" or x.attrs["index"] != k or k in map(base_shared, others)
     return not reads_itself and all(known_at_entry(n) for o in others for n in map(b.find, _view_lengths(o)))
 

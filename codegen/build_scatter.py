@@ -26,18 +26,21 @@ def build_in_bounds(b: Bufferiser, v: Value) -> None:
 
 def build_inc_take(b: Bufferiser, v: Value) -> None:
     x, y, *positions = v.operands
-    ref = b.destination(v, v.dtype, v.shape)
-    start(b, x, ref)
+    ref = over(b, v, x)
     emit_scatter(b, v, ref, b.ref(y), [b.ref(i) for i in positions])
     b.finish(v, ref)
 
 
-def start(b: Bufferiser, x: Value, ref: Ref) -> None:
-    """ref = x, which may stand there already."""
+def over(b: Bufferiser, v: Value, x: Value) -> Ref:
+    """Where v is computed from x, which stands there."""
+    if x.number in b.yielded and v.number not in b.targets:
+        return b.ref(x)
+    ref = b.destination(v, v.dtype, v.shape)
     if _is_zero(x):
         b.emit(p.Fill(ref.ptr, b.name(ex.mul(ITEMSIZE[x.dtype], ex.product(ref.dims)))))
-    else:
+    elif b.ref(x).ptr != ref.ptr:
         b.copy(b.ref(x), ref, x.dtype)
+    return ref
 
 
 def _is_zero(x: Value) -> bool:

@@ -12,66 +12,12 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
-from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take
+from tensordsl.codegen.build_dot import build_dot
+from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.regions import Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-
-
-def build_dot(b: Bufferiser, v: Value) -> None:
-    """Vectors are one row or one column; strides say what is transposed."""
-    x, y = v.operands
-    a, c = b.ref(x), b.ref(y)
-    item = ITEMSIZE[v.dtype]
-    m, k = (a.dims[0], a.dims[1]) if x.rank == 2 else (1, a.dims[0])
-    n = c.dims[1] if y.rank == 2 else 1
-    a_strides = a.strides if x.rank == 2 else (0, a.strides[0])
-    c_strides = c.strides if y.rank == 2 else (c.strides[0], 0)
-    b.agree(k, c.dims[0], "dot: lengths of the axis that is summed")
-    ref = b.destination(v, v.dtype, v.shape)
-    scratch = _scratch(b, ((a_strides, (m, k)), (c_strides, (k, n))), item)
-
-    def elements(strides: Sequence[Any], dims: Sequence[Any]) -> tuple[str, str]:
-        # the stride of an axis of length 1 is never used; BLAS wants a sensible one all the same
-        rows, columns = (ex.floordiv(s, item) for s in strides)
-        return b.name(1 if dims[0] == 1 and rows == 0 else rows), b.name(
-            1 if dims[1] == 1 and columns == 0 else columns
-        )
-
-    b.emit(
-        p.Gemm(
-            v.dtype, b.name(m), b.name(n), b.name(k), a.ptr, elements(a_strides, (m, k)), c.ptr,
-            elements(c_strides, (k, n)), ref.ptr, b.name(n), scratch=scratch,
-        )
-    )  # fmt: skip
-    b.finish(v, ref)
-
-
-def _scratch(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
-    """Room to pack the operands if one of them has no unit stride, which only the call can tell for arguments."""
-    flags = []
-    for strides, dims in operands:
-        if item in strides or 1 in dims:
-            continue
-        p0, p1, both = b.fresh("q"), b.fresh("q"), b.fresh("q")
-        b.emit(p.Compare(p0, "ne", b.name(strides[0]), b.name(item)))
-        b.emit(p.Compare(p1, "ne", b.name(strides[1]), b.name(item)))
-        b.emit(p.Arith(both, "min", p0, p1))
-        flags.append(both)
-    if not flags:
-        return None
-    flag = flags[0]
-    if len(flags) == 2:
-        flag = b.fresh("q")
-        b.emit(p.Arith(flag, "max", *flags))
-    size: Any = 0
-    for _, dims in operands:
-        size = ex.add(size, ex.mul(item, ex.product(dims)))
-    bytes_, dst = b.fresh("z"), b.fresh("b")
-    b.emit(p.Select(bytes_, flag, b.name(size), b.name(0)))
-    b.emit(p.Arena(((dst, bytes_),), b.common_site("memory")))
-    return dst
 
 
 def build_reshape(b: Bufferiser, v: Value) -> None:
@@ -112,8 +58,7 @@ def build_subtensor(b: Bufferiser, v: Value) -> None:
 
 def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
     x, y = v.operands[:2]
-    ref = b.destination(v, v.dtype, v.shape)
-    b.copy(b.ref(x), ref, v.dtype)
+    ref = over(b, v, x)
     target = sliced(b, ref, v.attrs["bounds"])
     source = b.ref(y)
     if v.attrs["set"]:
@@ -285,6 +230,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
     """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for
     the values in `keep`, which later steps need."""
     last = last_uses(steps, keep, b.homes)
+    _yield_storage(b, steps, last)
     for k, step in enumerate(steps):
         if step.fused is not None:
             run_group(b, step.fused)
@@ -296,6 +242,38 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
         b.check_pending()
         for n in last.get(k, ()):
             b.release(n)
+
+
+# Which operand a construct begins with a copy of: it may be computed in that one's storage.
+BEGINS_WITH = {"inc_take": 0, "inc_subtensor": 0, "dot": 2}
+
+
+def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
+    """A value that dies where a construct begins with it is computed in the construct's place, which then needs no
+    copy."""
+    owned = {n for s in steps if s.fused is not None or (s.value and s.value.op in BEGINS_WITH) for n in s.gives}
+    for k, step in reversed(list(enumerate(steps))):
+        v = step.value
+        if v is None or len(v.operands) <= BEGINS_WITH.get(v.op, len(v.operands)):
+            continue
+        x = v.operands[BEGINS_WITH[v.op]]
+        others = [n for o in v.operands if o is not x for n in (o.number, *_looked_at(o))]
+        if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:
+            continue
+        b.yielded.add(x.number)
+        if v.number in b.targets:
+            b.targets[x.number] = b.targets[v.number][:1]
+        else:
+            last[k].remove(x.number)
+
+
+def _looked_at(v: Value) -> list[int]:
+    """The values that v is a view of."""
+    found = []
+    while v.op in ("move", *VIEWS):
+        v = v.operands[0]
+        found.append(v.number)
+    return found
 
 
 VIEWS = ("subtensor", "reshape", "assert", "in_bounds")

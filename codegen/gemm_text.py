@@ -4,8 +4,8 @@
 
 Which way a product goes:
 
-    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (alpha = 1, beta = 0)
-    m, n <= 8, k contiguous in A and B    tiles of dot products                      (alpha = 1, beta = 0)
+    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (beta = 0 or 1)
+    m, n <= 8, k contiguous in A and B    tiles of dot products                      (beta = 0 or 1)
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
@@ -95,8 +95,8 @@ def _triple_loop(kind: str) -> str:
 
 
 def _blocked(kind: str) -> str:
-    """C += A B in blocks of k and n, with B's rows contiguous."""
-    f = Asm("void", f"blocked_{kind}", (*SIZES, *STRIDED), internal=True)
+    """C += alpha A B in blocks of k and n, with B's rows contiguous."""
+    f = Asm("void", f"blocked_{kind}", (*SIZES, *STRIDED, f"{kind} alpha"), internal=True)
     with f.loop("%k", step=BLOCK_K) as p, f.loop("%n", step=BLOCK_N) as j:
         sizes = []
         for total, start, most in (("%n", j.index, BLOCK_N), ("%k", p.index, BLOCK_K)):
@@ -107,7 +107,7 @@ def _blocked(kind: str) -> str:
         c = f.gep("%c", j.index, kind)
         f.call(
             "void", f"@rows_{kind}", "i64 %m", f"i64 {sizes[0]}", f"i64 {sizes[1]}", f"ptr {a}", "i64 %rsa",
-            "i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i1 true",
+            "i64 %csa", f"ptr {b}", "i64 %rsb", f"ptr {c}", "i64 %ldc", f"{kind} %alpha", "i1 true",
         )  # fmt: skip
     f.ret()
     return f.text
@@ -238,31 +238,28 @@ def _gemm(kind: str, dtype: str) -> str:
     with f.when(f.compare("sle", "i64", "%k", 0)):
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
         f.ret()
-    one, zero = f.op(f"fcmp oeq {kind} {alpha}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
-    plain, general = f.label("plain"), f.label("general")
-    f.branch(f.all(one, zero), plain, general)
-    f.place(plain)
-    _thin(f, kind)
-    f.jump(general)
-    f.place(general)
+    adds, clears = f.op(f"fcmp oeq {kind} {beta}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
+    with f.when(f.op(f"or i1 {adds}, {clears}")):
+        _thin(f, kind, alpha, adds)
     operands = [f"{p.split()[0]} %{p.split()[1]}" for p in (*SIZES, *STRIDED)]
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
     for name, scratch in (("gemv", ()), ("blas", ("ptr %scratch",))):
         with f.when(f.call("i1", f"@{name}_{kind}", *given, *scratch)):
             f.ret()
-    _without_blas(f, kind, operands, alpha, beta, one)
+    _without_blas(f, kind, operands, alpha, beta)
     return f.text
 
 
-def _thin(f: Asm, kind: str) -> None:
-    """alpha = 1, beta = 0: return if a tile fits."""
+def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:
+    """beta = 1 (`adds`) or 0: return if a tile fits."""
+    how = (f"{kind} {alpha}", f"i1 {adds}")
     few = f.compare("sle", "i64", "%m", THIN)
     adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
     rows = f.all(few, f.compare("sle", "i64", "%k", THIN), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
-        rest = ("i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc", "i1 false")
-        f.call("void", f"@rows_{kind}", *common, *rest)
+        rest = ("i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc")
+        f.call("void", f"@rows_{kind}", *common, *rest, *how)
         f.ret()
     units = f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))
     small = f.all(few, f.compare("sle", "i64", "%n", THIN))
@@ -270,21 +267,20 @@ def _thin(f: Asm, kind: str) -> None:
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
     with f.when(f.all(units, f.op(f"or i1 {small}, {vector}"))):
-        f.call("void", f"@dots_{kind}", *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc")
+        f.call("void", f"@dots_{kind}", *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", *how)
         f.ret()
 
 
-def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str, one: str) -> None:
+def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
     f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
-    contiguous = f.compare("eq", "i64", "%csb", 1)
-    with f.when(f.all(one, contiguous)):
-        f.call("void", f"@blocked_{kind}", *operands)
+    with f.when(f.compare("eq", "i64", "%csb", 1)):
+        f.call("void", f"@blocked_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
-    with f.when(f.all(one, f.compare("ne", "ptr", "%scratch", "null"))):
+    with f.when(f.compare("ne", "ptr", "%scratch", "null")):
         strided = ("ptr %b", "i64 %k", "i64 %n", "i64 %rsb", "i64 %csb")
         f.call("void", f"@pack_{kind}", "ptr %scratch", *strided)
         packed = [*operands[:6], "ptr %scratch", "i64 %n", "i64 1", *operands[9:]]
-        f.call("void", f"@blocked_{kind}", *packed)
+        f.call("void", f"@blocked_{kind}", *packed, f"{kind} {alpha}")
         f.ret()
     f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
     f.ret()

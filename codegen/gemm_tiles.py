@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.assembly import Asm
 
@@ -92,11 +92,12 @@ def rows_name(v: Vector, rows: int, k: int | None) -> str:
 
 
 def rows_tile(v: Vector, rows: int, k: int | None) -> str:
-    """`rows` rows of C: C (if add) + A B, with B's and C's rows contiguous; `k` known or read."""
-    params = ("i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i1 add")
-    f = Asm("void", rows_name(v, rows, k), params, internal=True)
+    """`rows` rows of C: C (if add) + alpha A B, with B's and C's rows contiguous; `k` known or read."""
+    params = ("i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
+    f = Asm("void", rows_name(v, rows, k), (*params, f"{v.kind} alpha", "i1 add"), internal=True)
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     c = [element(f, v.kind, "%c", str(r), "%ldc") for r in range(rows)]
+    alpha = v.splat(f, "%alpha")
     splats: list[list[str]] = []
     if k:
         b = [element(f, v.kind, "%b", str(j), "%rsb") for j in range(k)]
@@ -113,35 +114,37 @@ def rows_tile(v: Vector, rows: int, k: int | None) -> str:
             for j in range(1, k):
                 sums = [v.fma(f, splats[r][j], loaded[j], sums[r]) for r in range(rows)]
         else:
-            start = [_initial(f, v, pointer, mask) for pointer in out]
             first = f.gep("%b", i, v.kind)
-            with f.loop("%k", *((v.type, s) for s in start)) as loop:
+            with f.loop("%k", *[(v.type, "zeroinitializer")] * rows) as loop:
                 loaded_b = v.load(f, element(f, v.kind, first, loop.index, "%rsb"), mask)
                 for r in range(rows):
                     scalar = f.load(v.kind, element(f, v.kind, a[r], loop.index, "%csa"))
                     loop.next.append(v.fma(f, v.splat(f, scalar), loaded_b, loop.values[r]))
             sums = loop.values
-        for r in range(rows):
-            v.store(f, sums[r], out[r], mask)
+        sums = [f.op(f"fmul {v.type} {alpha}, {s}") for s in sums]
+        for value, place in zip(_added(f, v, sums, out, mask), out, strict=True):
+            v.store(f, value, place, mask)
 
     over_vectors(f, v, "%n", body)
     f.ret()
     return f.text
 
 
-def _initial(f: Asm, v: Vector, pointer: str, mask: str) -> str:
-    """C's values if they are to be added to, else 0; C is not read then."""
-    yes, done, before = f.label("add"), f.label("start"), f.block
+def _added(f: Asm, v: Vector, sums: Sequence[str], places: Sequence[str], mask: str) -> list[str]:
+    """The sums, with C's values if they are to be added to; C is not read otherwise."""
+    yes, done, before = f.label("add"), f.label("store"), f.block
     f.branch("%add", yes, done)
     f.place(yes)
-    old, end = v.load(f, pointer, mask), f.block
+    added = [f.op(f"fadd {v.type} {v.load(f, p, mask)}, {s}") for p, s in zip(places, sums, strict=True)]
+    end = f.block
     f.place(done)
-    return f.op(f"phi {v.type} [ {old}, %{end} ], [ zeroinitializer, %{before} ]")
+    return [f.op(f"phi {v.type} [ {x}, %{end} ], [ {s}, %{before} ]") for x, s in zip(added, sums, strict=True)]
 
 
 def rows_driver(v: Vector) -> str:
     """All rows of C, four at a time."""
-    params = (*SIZES, "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i1 add")
+    strided = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
+    params = (*SIZES, *strided, f"{v.kind} alpha", "i1 add")
     f = Asm("void", f"rows_{v.kind}", params, internal=True)
     fours = f.op("and i64 %m, -4")
 
@@ -149,13 +152,10 @@ def rows_driver(v: Vector) -> str:
         a, c = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%c", i, "%ldc")
         operands = (
             "i64 %n", "i64 %k", f"ptr {a}", "i64 %rsa", "i64 %csa", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc",
-            "i1 %add",
+            f"{v.kind} %alpha", "i1 %add",
         )  # fmt: skip
         done, general = f.label("done"), f.label("any")
         cases = {k: f.label(f"k{k}") for k in UNROLLED}
-        unrolled = f.label("known")
-        f.branch("%add", general, unrolled)  # the unrolled tiles do not add
-        f.place(unrolled)
         f.do(f"switch i64 %k, label %{general} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
         f.closed = True
         for k, label in (*cases.items(), (None, general)):
@@ -176,8 +176,8 @@ def rows_driver(v: Vector) -> str:
 
 
 def dot_tile(v: Vector, rows: int, columns: int) -> str:
-    """rows x columns elements of C, with k contiguous in A and B: a vector of partial sums for each."""
-    params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
+    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: vectors of partial sums."""
+    params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
     f = Asm("void", f"dot_{v.kind}_{rows}_{columns}", params, internal=True)
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     b = [element(f, v.kind, "%b", str(j), "%csb") for j in range(columns)]
@@ -197,16 +197,21 @@ def dot_tile(v: Vector, rows: int, columns: int) -> str:
     last, end = step(full, v.mask(f, rest), loop.values), f.block
     f.place(done)
     totals = [f.op(f"phi {v.type} [ {x}, %{before} ], [ {y}, %{end} ]") for x, y in zip(loop.values, last, strict=True)]
-    for r in range(rows):
-        row = element(f, v.kind, "%c", str(r), "%ldc")
-        for j in range(columns):
-            f.store(v.kind, v.sum(f, totals[r * columns + j]), f.gep(row, j, v.kind))
+    sums = [f.op(f"fmul {v.kind} %alpha, {v.sum(f, total)}") for total in totals]
+    rows_of_c = [element(f, v.kind, "%c", str(r), "%ldc") for r in range(rows)]
+    places = [f.gep(row, j, v.kind) for row in rows_of_c for j in range(columns)]
+    with f.when("%add"):
+        for value, place in zip(sums, places, strict=True):
+            f.store(v.kind, f.op(f"fadd {v.kind} {f.load(v.kind, place)}, {value}"), place)
+        f.ret()
+    for value, place in zip(sums, places, strict=True):
+        f.store(v.kind, value, place)
     f.ret()
     return f.text
 
 
 def dots_driver(v: Vector) -> str:
-    params = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
+    params = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
     f = Asm("void", f"dots_{v.kind}", params, internal=True)
 
     def columns(i: str, rows: int, start: str | int, count: str, width: int) -> None:
@@ -214,7 +219,7 @@ def dots_driver(v: Vector) -> str:
             a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
             c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)
             operands = ("i64 %k", f"ptr {a}", "i64 %rsa", f"ptr {b}", "i64 %csb", f"ptr {c}", "i64 %ldc")
-            f.call("void", f"@dot_{v.kind}_{rows}_{width}", *operands)
+            f.call("void", f"@dot_{v.kind}_{rows}_{width}", *operands, f"{v.kind} %alpha", "i1 %add")
 
     fours = f.op("and i64 %m, -4")
     for rows, start, end in ((4, "0", fours), (1, fours, "%m")):

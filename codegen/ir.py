@@ -7,9 +7,10 @@
     move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
     reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
     take(axes)               x indexed at `axes` by integer operands that broadcast against each other
+    dot(alpha, beta)         alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out
     in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
     inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see `lower_index`)
-    dot reshape subtensor inc_subtensor concatenate host        constructs with a buffer of their own
+    reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own
     for(body) ifelse         regions; `result(k)` are their values
     index carried(k)         parameters of a loop body
 

@@ -14,7 +14,7 @@ from tensordsl.codegen.scalar import FLOATS
 
 
 def _dot(e: Writer, v: Value) -> None:
-    x, y = v.operands
+    x, y, *added = v.operands
     left = ["m", "k"][2 - x.rank :]
     right = ["k", "n"][: y.rank]
     out = [*left[:-1], *right[1:]]
@@ -37,7 +37,24 @@ def _dot(e: Writer, v: Value) -> None:
         ]
         base, at = e.base_map(operand, entries)
         ins.append((e.value(base), e.type_of(base), v.dtype, at))
-    e.values[v.number] = e.generic(axes, ("k",), ins, [(filled, t, v.dtype, out)], body, [length[a] for a in axes])[0]
+    made = e.generic(axes, ("k",), ins, [(filled, t, v.dtype, out)], body, [length[a] for a in axes])[0]
+    e.values[v.number] = _with_factors(e, v, made, added, t) if added or "alpha" in v.attrs else made
+
+
+def _with_factors(e: Writer, v: Value, product: str, added: Sequence[Value], t: str) -> str:
+    """alpha product + beta c."""
+    axes = [f"d{d}" for d in range(v.rank)]
+    init, _ = e.empty(v.shape, v.dtype)
+    names = [product, *(e.value(c) for c in added)]
+    factors = [e.scalars.constant(v.attrs.get(k, 1.0), v.dtype) for k in ("alpha", "beta")]
+    kind = TYPE[v.dtype]
+
+    def body(ins: list[str], outs: list[str]) -> list[str]:
+        terms = [e.op(f"arith.mulf {k}, {x} : {kind}") for k, x in zip(factors, ins, strict=False)]
+        return terms if len(terms) == 1 else [e.op(f"arith.addf {terms[0]}, {terms[1]} : {kind}")]
+
+    ins = [(name, t, v.dtype, axes) for name in names]
+    return e.generic(axes, (), ins, [(init, t, v.dtype, axes)], body, v.shape)[0]
 
 
 def _reshape(e: Writer, v: Value) -> None:

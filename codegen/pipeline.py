@@ -20,6 +20,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
+from tensordsl.codegen.passes.products import accumulate_updates, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import log_of_sums
@@ -81,6 +82,10 @@ PIPELINE = (
         reason="after the rules, which look for sums of exponentials; before slices move into reductions",
     ),
     Pass(
+        "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
+        reason="after the rules, which bring signs and factors together",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -94,7 +99,8 @@ PIPELINE = (
 MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
     ("simplify", "stabilise"),
-    ("stabilise", "merge_reductions"), ("stabilise", "sink_slices"), ("merge_reductions", "sink_slices"),
+    ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
+    ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("sink_slices", "sink_gathers"),
 )  # fmt: skip
 
@@ -190,9 +196,12 @@ def _fail(step: Pass, roots: list[Value], error: Exception, on_error: str) -> No
 def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = None) -> None:
     """Replace the outputs and updates of a lowered function by optimised ones."""
     n = len(lowered.outputs)
-    roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], chosen_passes(mode), trace)
+    passes = chosen_passes(mode)
+    roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], passes, trace)
     lowered.outputs = roots[:n]
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
+    if any(p.name == "fold_products" for p in passes):
+        lowered.updates = accumulate_updates(lowered.graph, lowered.outputs, lowered.updates)
 
 
 # -- the whole way -----------------------------------------------------------------------------------------------------

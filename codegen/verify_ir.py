@@ -105,7 +105,10 @@ def _subtensor(graph: Graph, v: Value) -> None:
 
 
 def _dot(graph: Graph, v: Value) -> None:
-    _check(all(o.dtype == v.dtype and o.rank in (1, 2) for o in v.operands), v, "vectors or matrices of one dtype")
+    x, y, *added = v.operands
+    _check(all(o.dtype == v.dtype and o.rank in (1, 2) for o in (x, y)), v, "vectors or matrices of one dtype")
+    _check(all(c.dtype == v.dtype and _same_shape(graph, c.shape, v.shape) for c in added), v, "a sum of one type")
+    _check(bool(added) == ("beta" in v.attrs), v, "a factor for what the product is added to")
 
 
 def _concatenate(graph: Graph, v: Value) -> None:

@@ -168,3 +168,15 @@ def test_narrower_vectors(dtype, width, monkeypatch):
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype))
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype).T)
     assert len(code)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_small_products_scale_and_add(dtype):
+    """Our own tiles: beta = 0 does not read C, beta = 1 adds to it; alpha scales the product only."""
+    rng = np.random.default_rng(7)
+    for m, n, k in ((1, 40, 1), (3, 40, 2), (4, 37, 4), (8, 5, 7), (5, 3, 70), (1, 1, 30), (1, 300, 50), (300, 1, 50)):
+        a, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n)))
+        for second in (b, np.asfortranarray(b)):
+            for alpha in (1.0, -0.1, 0.0):
+                for beta in (0.0, 1.0, -1.0):
+                    check(a, second, alpha=alpha, beta=beta)

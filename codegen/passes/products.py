@@ -1,0 +1,166 @@
+"""Matrix products: factors, signs and sums go into one call; chains take the order with fewer multiplications.
+
+A `dot` with attributes alpha and beta and a third operand c is alpha x y + beta c, as BLAS computes it.  Rounding
+differs from that of the separate steps, by less than the sum itself is uncertain by.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Graph, Value, toposort
+from tensordsl.codegen.passes.context import Context, count_users
+from tensordsl.codegen.patterns import number_of
+
+# Factors beyond are left outside: a BLAS may apply them to an operand, which could then overflow or vanish.
+FACTORS = (2.0**-24, 2.0**24)
+
+
+def fold_products(ctx: Context, v: Value) -> Value | None:
+    """k (x y) = (k x y), (x y) + (u w) as one sum, and (x y) z = x (y z) where that is cheaper."""
+    if v.op == "dot":
+        return _chain(ctx, v)
+    return _FOLDS[v.attrs["row"].name](ctx, v) if v.attrs["row"].name in _FOLDS else None
+
+
+def is_product(ctx: Context, v: Value, like: Value) -> bool:
+    """Whether v is a product that only one value uses, of the type of `like`."""
+    return v.op == "dot" and ctx.is_sole(v) and v.dtype == like.dtype and ctx.find(v.shape) == ctx.find(like.shape)
+
+
+def product(g: Graph, like: Value, operands: tuple[Value, ...], alpha: float, beta: float = 0.0) -> Value:
+    """The value `like` as alpha x y + beta c."""
+    factors: dict[str, Any] = {"alpha": alpha} if alpha != 1 else {}
+    if len(operands) == 3:
+        factors["beta"] = beta
+    return g.make("dot", operands, like.dtype, like.shape, **factors)
+
+
+def _scale(ctx: Context, v: Value) -> Value | None:
+    for d, other in (v.operands, v.operands[::-1]):
+        k = number_of(other)
+        if isinstance(k, float) and FACTORS[0] <= abs(k) <= FACTORS[1] and is_product(ctx, d, v):
+            return _scaled(ctx, v, d, k)
+    return None
+
+
+def _negate(ctx: Context, v: Value) -> Value | None:
+    (d,) = v.operands
+    return _scaled(ctx, v, d, -1.0) if is_product(ctx, d, v) else None
+
+
+def _scaled(ctx: Context, v: Value, d: Value, k: float) -> Value | None:
+    """k d; factors that are no powers of two are not multiplied with each other."""
+    alpha = d.attrs.get("alpha", 1.0)
+    if len(d.operands) == 3 or not (alpha == 1 or math.frexp(abs(k))[0] == 0.5):
+        return None
+    ctx.hit("k * dot(x, y) = dot(k, x, y)")
+    return product(ctx.graph, v, d.operands, k * alpha)
+
+
+def _sum(ctx: Context, v: Value) -> Value | None:
+    """d + e for two products: e is added to d in d's place."""
+    d, e = v.operands
+    if not (is_product(ctx, d, v) and is_product(ctx, e, v)) or d is e:
+        return None
+    if len(e.operands) == 3:
+        d, e = (e, d) if v.attrs["row"].name == "add" else (d, e)
+        if len(e.operands) == 3:
+            return None
+    sign = -1.0 if v.attrs["row"].name == "sub" else 1.0
+    ctx.hit("dot(x, y) + dot(u, w) = dot(u, w, dot(x, y))")
+    return product(ctx.graph, v, (*e.operands, d), sign * e.attrs.get("alpha", 1.0), 1.0)
+
+
+_FOLDS = {"mul": _scale, "neg": _negate, "add": _sum, "sub": _sum}
+
+
+# -- chains ------------------------------------------------------------------------------------------------------------
+def _chain(ctx: Context, v: Value) -> Value | None:
+    """(x y) z = x (y z) and x (y z) = (x y) z: with a vector at one end, and where the multiplications are provably
+    fewer.  A product that a loop does not vary with stays as it is."""
+    if len(v.operands) == 3:
+        return None
+    for k in (0, 1):
+        inner = _factors(ctx, v.operands[k])
+        if inner is None or inner[2].loops != v.loops:
+            continue
+        x, y, source = inner
+        other = v.operands[1 - k]
+        if k == 0:
+            lengths = _rows(x), x.shape[-1], _columns(y), _columns(other)
+        else:
+            lengths = _columns(y), x.shape[-1], _rows(x), _rows(other)
+        if not _is_cheaper(*map(ctx.graph.extents.find, lengths)):
+            continue
+        ctx.hit("dot(dot(x, y), z) = dot(x, dot(y, z))")
+        alpha = v.attrs.get("alpha", 1.0) * source.attrs.get("alpha", 1.0)
+        if k == 0:
+            return product(ctx.graph, v, (x, _dot(ctx, y, other)), alpha)
+        return product(ctx.graph, v, (_dot(ctx, other, x), y), alpha)
+    return None
+
+
+def _factors(ctx: Context, v: Value) -> tuple[Value, Value, Value] | None:
+    """The factors of a product that only v's user needs, or of its transpose, and the product."""
+    turned = v.op == "move" and v.attrs["map"] == (1, 0) and ctx.is_sole(v)
+    d = v.operands[0] if turned else v
+    if d.op != "dot" or len(d.operands) == 3 or not ctx.is_sole(d) or (turned and d.rank != 2):
+        return None
+    x, y = d.operands
+    if x.rank != 2 or y.rank != 2:
+        return None
+    if turned:
+        x, y = (ctx.graph.move(m, (1, 0), m.shape[::-1]) for m in (y, x))
+    return x, y, d
+
+
+def _rows(v: Value) -> Any:
+    return v.shape[0] if v.rank == 2 else 1
+
+
+def _columns(v: Value) -> Any:
+    return v.shape[1] if v.rank == 2 else 1
+
+
+def _dot(ctx: Context, x: Value, y: Value) -> Value:
+    made = ctx.graph.make("dot", (x, y), x.dtype, (*x.shape[:-1], *y.shape[1:]))
+    return _chain(ctx, made) or made
+
+
+def _is_cheaper(m: Any, k: Any, n: Any, p: Any) -> bool:
+    """Whether k n p + m k p < m k n + m n p for all lengths; for p = 1 it is at most m + n times k more, and as a rule
+    far less."""
+    if p == 1:
+        return bool(m != 1 and n != 1)
+    now = ex.add(ex.product((m, k, n)), ex.product((m, n, p)))
+    then = ex.add(ex.product((k, n, p)), ex.product((m, k, p)))
+    gain = ex.sub(now, then)
+    if isinstance(gain, int):
+        return gain > 0
+    return all(c > 0 and all(a[0] in ("arg", "shared") for a in monomial) for monomial, c in gain.terms)
+
+
+# -- updates -----------------------------------------------------------------------------------------------------------
+def accumulate_updates(graph: Graph, outputs: list[Value], updates: list[tuple[int, Value]]) -> list[tuple[int, Value]]:
+    """W + k (x y) as the new value of W, which the product can be added to in W's own storage.
+
+    Not beside updates of parts, which hold the GIL while they write."""
+    roots = [*outputs, *(v for _, v in updates)]
+    if any(v.op in ("inc_take", "inc_subtensor") for _, v in updates) or not any(v.op == "map" for _, v in updates):
+        return updates
+    ctx = Context(graph, {}, count_users(roots, toposort(roots)))
+    return [(k, _accumulated(ctx, k, v) or v) for k, v in updates]
+
+
+def _accumulated(ctx: Context, k: int, v: Value) -> Value | None:
+    if v.op != "map" or v.attrs["row"].name not in ("add", "sub") or not ctx.is_sole(v):
+        return None
+    is_sum = v.attrs["row"].name == "add"
+    for c, d in (v.operands, v.operands[::-1]) if is_sum else (v.operands,):
+        own = c.op == "shared" and c.attrs["index"] == k and ctx.find(c.shape) == ctx.find(v.shape)
+        if own and is_product(ctx, d, v) and len(d.operands) == 2:
+            return product(ctx.graph, v, (*d.operands, c), d.attrs.get("alpha", 1.0) * (1 if is_sum else -1), 1.0)
+    return None
