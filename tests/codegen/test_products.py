@@ -1,0 +1,240 @@
+"""Matrix products: what is folded into one call and what is not, the order of chains, and the results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import program as p
+from tensordsl.codegen.build_program import build_program
+from tensordsl.codegen.lower import lower
+from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.verify_program import verify
+from tensordsl.ops.control import loop_index, make_loop
+
+A, B, C, D = (T.dmatrix(name) for name in "ABCD")
+U, V = T.dvector("u"), T.dvector("v")
+COLUMN, ROW = T.dcol("column"), T.drow("row")
+
+
+def program(inputs: list[Any], outputs: list[Any], updates: Any = (), shared: Any = ()) -> p.Program:
+    shared = [*shared, *(s for s, _ in updates)]
+    low = lower(inputs, shared, outputs, updates)
+    optimise_lowered(low)
+    made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, 32)
+    verify(made)
+    return made
+
+
+def gemms(made: p.Program) -> list[p.Gemm]:
+    return [i for i in p.walk_program(made.code) if isinstance(i, p.Gemm)]
+
+
+def count(made: p.Program, *kinds: type) -> int:
+    return sum(isinstance(i, kinds) for i in p.walk_program(made.code))
+
+
+def matrices(*shapes: tuple[int, ...]) -> list[Any]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=s) for s in shapes]
+
+
+# name: (inputs, expression, shapes, (alpha, beta) of each product, launches of other kernels)
+FOLDED: dict[str, Any] = {
+    "a factor": ([A, B], 3 * T.dot(A, B), ((4, 3), (3, 5)), [(3.0, 0.0)], 0),
+    "a sign": ([A, B], -T.dot(A, B), ((4, 3), (3, 5)), [(-1.0, 0.0)], 0),
+    "a sign and a factor": ([A, B], -(T.dot(A, B) * 0.1), ((4, 3), (3, 5)), [(-0.1, 0.0)], 0),
+    "a factor of a vector": ([A, V], 0.5 * T.dot(A, V), ((4, 3), (3,)), [(0.5, 0.0)], 0),
+    "a sum": ([A, B, C, D], T.dot(A, B) + T.dot(C, D), ((4, 3), (3, 5), (4, 2), (2, 5)), [(1, 0), (1, 1)], 0),
+    "a difference": ([A, B, C, D], T.dot(A, B) - T.dot(C, D), ((4, 3), (3, 5), (4, 2), (2, 5)), [(1, 0), (-1, 1)], 0),
+    "three": ([A, B], T.dot(A, B) - 2 * T.dot(B, A) + T.dot(A, A), ((4, 4), (4, 4)), [(1, 0), (-2, 1), (1, 1)], 0),
+    "with transposes": ([A, B], T.dot(A.T, B) - T.dot(B.T, A), ((4, 4), (4, 4)), [(1, 0), (-1, 1)], 0),
+    "a factor from a factor": ([A, B], 0.1 * (0.3 * T.dot(A, B)), ((4, 3), (3, 5)), [(0.3, 0.0)], 1),
+    "a factor known at run time": ([A, B, U], U[0] * T.dot(A, B), ((4, 3), (3, 5), (1,)), [(1.0, 0.0)], 1),
+    "no factor of 0": ([A, B], 0 * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
+    "no huge factor": ([A, B], 1e30 * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
+    "no infinite factor": ([A, B], np.inf * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
+    "no row for all": ([A, B, V], T.dot(A, B) + T.dot(V, B), ((4, 3), (3, 5), (3,)), [(1, 0), (1, 0)], 1),
+    "a matrix that is no product": ([A, B, C], C - T.dot(A, B), ((4, 3), (3, 5), (4, 5)), [(1.0, 0.0)], 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_factors_and_sums_are_folded_into_products(name: str) -> None:
+    inputs, expression, shapes, factors, launches = FOLDED[name]
+    made = program(inputs, [expression])
+    assert [(i.alpha, i.beta) for i in gemms(made)] == factors
+    assert count(made, p.Launch) == launches and not count(made, p.Copy)
+    values = matrices(*shapes)
+    got = tensordsl.function(inputs, expression)(*values)
+    want = tensordsl.function(inputs, expression, mode="REFERENCE")(*values)
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_a_product_with_another_user_stays() -> None:
+    product = T.dot(A, B)
+    assert [(i.alpha, i.beta) for i in gemms(program([A, B], [2 * product, product]))] == [(1.0, 0.0)]
+    f = tensordsl.function([A, B], [product - T.dot(B, A), product + product])
+    a, b = matrices((4, 4), (4, 4))
+    np.testing.assert_allclose(f(a, b)[0], a @ b - b @ a)
+    np.testing.assert_allclose(f(a, b)[1], 2 * (a @ b))
+
+
+# -- updates -----------------------------------------------------------------------------------------------------------
+def weights(dtype: str = "float64") -> Any:
+    return tensordsl.shared(np.random.default_rng(1).normal(size=(5, 3)).astype(dtype), name="w")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_step_of_gradient_descent_is_one_product_in_place(dtype: str) -> None:
+    w, x, g = weights(dtype), T.matrix("x", dtype), T.matrix("g", dtype)
+    new = w - np.dtype(dtype).type(0.1) * T.dot(x.T, g)
+    made = program([x, g], [], [(w, new)])
+    (only,) = gemms(made)
+    assert only.beta == 1 and only.alpha == -float(np.dtype(dtype).type(0.1)) and not count(made, p.Launch)
+    f = tensordsl.function([x, g], [], updates=[(w, new)])
+    for order in (lambda m: m, lambda m: m[::-1, ::-1], np.asfortranarray, lambda m: np.repeat(m[:1], 4, 0)):
+        a, b = (order(m.astype(dtype)) for m in matrices((4, 5), (4, 3)))
+        old, place = w.get_value(), w.get_value(borrow=True).ctypes.data
+        f(a, b)
+        np.testing.assert_allclose(w.get_value(), old - 0.1 * a.T @ b, rtol=1e-5 if dtype == "float32" else 1e-12)
+        assert w.get_value(borrow=True).ctypes.data == place
+
+
+def test_an_update_by_a_product_leaves_what_others_hold_and_what_failed() -> None:
+    w = weights()
+    f = tensordsl.function([A, B], [], updates=[(w, T.dot(A.T, B) + w)])
+    held = w.get_value(borrow=True)
+    old = held.copy()
+    a, b = matrices((4, 5), (4, 3))
+    f(a, b)
+    np.testing.assert_array_equal(held, old)
+    np.testing.assert_allclose(w.get_value(), old + a.T @ b)
+    now = w.get_value()
+    with pytest.raises(ValueError, match="dot"):
+        f(a, b[:2])
+    assert w.get_value().tobytes() == now.tobytes()
+
+
+def test_updates_by_products_of_the_variable_itself_and_of_each_other() -> None:
+    s, t = (tensordsl.shared(m) for m in matrices((4, 4), (4, 4)))
+    a, b = s.get_value(), t.get_value()
+    updates = [(s, s + T.dot(s, t)), (t, t - 0.5 * T.dot(s.T, t))]
+    program([], [], updates)
+    f = tensordsl.function([], s, updates=updates)
+    np.testing.assert_array_equal(f(), a)
+    np.testing.assert_allclose(s.get_value(), a + a @ b)
+    np.testing.assert_allclose(t.get_value(), b - 0.5 * a.T @ b)
+
+
+def test_a_long_step_that_lets_other_threads_run() -> None:
+    w = tensordsl.shared(np.zeros((200, 150)))
+    f = tensordsl.function([A, B], [], updates=[(w, w - 2 * T.dot(A.T, B))])
+    a, b = matrices((300, 200), (300, 150))
+    f(a, b)
+    f(a, b)
+    np.testing.assert_allclose(w.get_value(), -4 * a.T @ b, rtol=1e-10, atol=1e-10)
+
+
+def test_beside_updates_of_rows() -> None:
+    w, s, i = weights(), tensordsl.shared(np.zeros((9, 3))), T.lvector("i")
+    updates = [(w, w - T.dot(A.T, B)), (s, T.inc_subtensor(s[i], B))]
+    program([A, B, i], [], updates)
+    a, b = matrices((4, 5), (4, 3))
+    old = w.get_value()
+    tensordsl.function([A, B, i], [], updates=updates)(a, b, [1, 1, 2, 8])
+    np.testing.assert_allclose(w.get_value(), old - a.T @ b)
+    np.testing.assert_allclose(s.get_value()[1], b[0] + b[1])
+
+
+def test_an_empty_sum_adds_nothing_and_nan_is_not_read_with_beta_0() -> None:
+    w = weights()
+    old = w.get_value()
+    tensordsl.function([A, B], [], updates=[(w, w - T.dot(A.T, B))])(np.zeros((0, 5)), np.zeros((0, 3)))
+    np.testing.assert_array_equal(w.get_value(), old)
+    assert (tensordsl.function([A, B], -2 * T.dot(A.T, B))(np.zeros((0, 5)), np.zeros((0, 3))) == 0).all()
+    w.set_value(np.full((5, 3), np.nan))
+    f = tensordsl.function([A, B], [], updates=[(w, 3 * T.dot(A.T, B))])
+    for _ in range(2):
+        f(np.ones((2, 5)), np.ones((2, 3)))
+        assert (w.get_value() == 6).all()
+
+
+# -- storage -----------------------------------------------------------------------------------------------------------
+def test_what_a_write_begins_with_is_computed_in_its_place() -> None:
+    i = T.lvector("i")
+    for write in (T.inc_subtensor((2 * A)[i], B), T.set_subtensor((2 * A)[1:3], 0.0)):
+        assert not count(program([A, B, i], [write]), p.Copy)
+    inner = T.inc_subtensor((2 * A)[i], B)
+    made = program([A, B, i], [T.sum(T.set_subtensor(inner[:, 0], 7.0))])
+    assert not count(made, p.Copy) and sum(len(a.items) for a in made.code if isinstance(a, p.Arena)) <= 2
+    values = (*matrices((5, 3), (4, 3)), np.array([0, 4, 0, 2]))
+    for result in (inner, T.set_subtensor(inner[:, 0], 7.0), T.inc_subtensor(inner[1:], inner[:-1])):
+        got = tensordsl.function([A, B, i], result)(*values)
+        np.testing.assert_allclose(got, tensordsl.function([A, B, i], result, mode="REFERENCE")(*values))
+
+
+def test_what_is_needed_later_is_copied() -> None:
+    twice = T.tanh(A)
+    written = T.set_subtensor(twice[0], 9.0)
+    f = tensordsl.function([A], [written, twice, T.dot(written, twice.T)])
+    (a,) = matrices((4, 3))
+    first, second, third = f(a)
+    want = np.tanh(a)
+    np.testing.assert_allclose(second, want)
+    want[0] = 9
+    np.testing.assert_allclose(first, want)
+    np.testing.assert_allclose(third, want @ np.tanh(a).T)
+
+
+# -- chains ------------------------------------------------------------------------------------------------------------
+TALL, SMALL = T.TensorType("float64", (1000, 10))("tall"), T.TensorType("float64", (10, 1000))("small")
+CHAINS: dict[str, Any] = {
+    # inputs, expression, shapes, the lengths summed over, in order
+    "a vector behind": ([A, B, V], T.dot(T.dot(A, B), V), ((4, 3), (3, 5), (5,)), 2),
+    "a vector in front": ([U, A, B], T.dot(U, T.dot(A, B)), ((4,), (4, 3), (3, 5)), 2),
+    "a column": ([A, B, COLUMN], T.dot(T.dot(A, B), COLUMN), ((4, 3), (3, 5), (5, 1)), 2),
+    "a row": ([ROW, A, B], T.dot(ROW, T.dot(A, B)), ((1, 4), (4, 3), (3, 5)), 2),
+    "four": ([A, B, C, V], T.dot(T.dot(T.dot(A, B), C), V), ((4, 3), (3, 5), (5, 2), (2,)), 3),
+    "transposed": ([A, B, V], T.dot(T.dot(A, B).T, V), ((4, 3), (3, 5), (4,)), 2),
+    "factors": ([A, B, V], 0.5 * T.dot(2 * T.dot(A, B), V), ((4, 3), (3, 5), (5,)), 2),
+    "known lengths": ([TALL, SMALL, A], T.dot(T.dot(TALL, SMALL), T.specify_shape(A, (1000, 10))),
+                      ((1000, 10), (10, 1000), (1000, 10)), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_are_computed_in_the_cheaper_order(name: str) -> None:
+    inputs, expression, shapes, products = CHAINS[name]
+    made = gemms(program(inputs, [expression]))
+    assert len(made) == products and made[0].c in (made[1].a, made[1].b)
+    values = matrices(*shapes)
+    got = tensordsl.function(inputs, expression)(*values)
+    want = tensordsl.function(inputs, expression, mode="REFERENCE")(*values)
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
+def test_the_order_of_a_chain_with_a_vector() -> None:
+    first, second = gemms(program([A, B, V], [T.dot(T.dot(A, B), V)]))
+    assert second.b == first.c  # A (B v)
+    first, second = gemms(program([U, A, B], [T.dot(U, T.dot(A, B))]))
+    assert second.a == first.c  # (u A) B
+
+
+def test_chains_of_unknown_or_equal_cost_and_shared_products_stay() -> None:
+    first, second = gemms(program([A, B, C], [T.dot(T.dot(A, B), C)]))
+    assert second.a == first.c
+    product = T.dot(A, B)
+    assert len(gemms(program([A, B, V], [T.dot(product, V), product]))) == 2
+
+
+def test_a_product_that_a_loop_does_not_vary_with_stays_outside() -> None:
+    n, k, s = T.lscalar("n"), loop_index(), T.dvector("s")
+    (final,) = make_loop(n, k, [s], [V], [T.dot(T.dot(A, B), s)])
+    made = program([n, A, B, V], [final])
+    loops = [i for i in made.code if isinstance(i, p.For)]
+    assert len(loops) == 1 and sum(isinstance(i, p.Gemm) for i in p.walk_program(loops[0].body)) == 1
