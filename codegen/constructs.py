@@ -256,8 +256,9 @@ def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[in
         v = step.value
         if v is None or len(v.operands) <= BEGINS_WITH.get(v.op, len(v.operands)):
             continue
-        x = v.operands[BEGINS_WITH[v.op]]
-        others = [n for o in v.operands if o is not x for n in (o.number, *_looked_at(o))]
+        at = BEGINS_WITH[v.op]
+        x, rest = v.operands[at], (*v.operands[:at], *v.operands[at + 1 :])
+        others = [n for o in rest for n in (o.number, *_looked_at(o))]
         if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:
             continue
         b.yielded.add(x.number)

@@ -178,6 +178,18 @@ def test_what_a_write_begins_with_is_computed_in_its_place() -> None:
         np.testing.assert_allclose(got, tensordsl.function([A, B, i], result, mode="REFERENCE")(*values))
 
 
+def test_what_is_written_with_itself_is_copied() -> None:
+    i = T.lvector("i")
+    twice, values = 2 * A, (*matrices((4, 4)), np.array([2, 0, 3, 1]))
+    for result in (
+        T.set_subtensor(twice[i], twice), T.inc_subtensor(twice[i], twice.T), T.set_subtensor(twice[1:], twice[:-1]),
+        T.inc_subtensor(T.dot(A, A)[:], T.dot(A, A).T),
+    ):  # fmt: skip
+        got = tensordsl.function([A, i], result, on_unused_input="ignore")(*values)
+        want = tensordsl.function([A, i], result, mode="REFERENCE", on_unused_input="ignore")(*values)
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 def test_what_is_needed_later_is_copied() -> None:
     twice = T.tanh(A)
     written = T.set_subtensor(twice[0], 9.0)
