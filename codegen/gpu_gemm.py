@@ -20,21 +20,20 @@ from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.code import constant, llvm_type
-from tensordsl.codegen.gpu_kernels import THREADS, module_text
-from tensordsl.codegen.gpu_launch import Launch, Operand, contiguous, extents, tile_size
+from tensordsl.codegen.gpu_kernels import COLUMNS, ROWS, THREADS, module_text
+from tensordsl.codegen.gpu_launch import ENOUGH, MIN_TILES, Launch, Operand, contiguous, extents, tile_size
 from tensordsl.codegen.gpu_launch import launches as group_launches
 from tensordsl.codegen.gpu_schedule import GpuPlan, plan
-from tensordsl.codegen.gpu_text import GLOBAL, SHARED, GpuCode, Kernel, Loop
+from tensordsl.codegen.gpu_text import GLOBAL, SHARED, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.reducers import SUM
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 
-ROWS = 16  # of threads in a block, and columns
+SIDE = 16  # rows of threads in a block, and columns
 SMALL = 64  # tiles of C below which the sum is sliced
 SLICE = 256  # steps of a slice at least
 MAX_SLICES = 64
 THIN = 1  # rows or columns of C that make a product a matrix times a vector
-LONG = 1 << 14  # of a sum, next to few rows: two stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +95,12 @@ def choose(
     if min(m, n) <= THIN:
         along_k = a_strides[1] if n <= THIN else b_strides[0]
         along_rows = a_strides[0] if n <= THIN else b_strides[1]
-        axis = "rows" if abs(along_k) <= abs(along_rows) or m == n == 1 else "columns"
-        stages = 2 if k >= LONG and batch * max(m, n) <= SMALL else 1
-        choice = Choice(f"{'matvec' if n <= THIN else 'vecmat'}_{axis}{stages}")
-        if stages == 1:
-            return choice
-        return Choice(choice.variant, 1, -(-k // tile_size(k)) * batch * max(m, n) * ITEMSIZE[dtype])
+        axis = ROWS if abs(along_k) <= abs(along_rows) or m == n == 1 else COLUMNS
+        long, parts = max(m, n), batch * (max(m, n) if axis == ROWS else -(-max(m, n) // WARP))
+        tiles = -(-k // tile_size(k, axis))
+        stages = 2 if tiles >= MIN_TILES and parts < ENOUGH else 1
+        variant = f"{'matvec' if n <= THIN else 'vecmat'}_{axis}{stages}"
+        return Choice(variant, 1, tiles * batch * long * ITEMSIZE[dtype] if stages == 2 else 0)
     blocks = [batch * -(-m // t.size) * -(-n // t.size) for t in TILES[dtype]]
     number = next((i for i, count in enumerate(blocks) if count >= SMALL), len(blocks) - 1)
     slices = min(-(-SMALL // blocks[number]), -(-k // SLICE), MAX_SLICES) if blocks[number] < SMALL else 1
@@ -122,7 +121,10 @@ def product(dtype: str, variant: str, alpha: float = 1.0, beta: float = 0.0) -> 
     if variant.startswith("tiled"):
         kernel = gemm_kernel(dtype, name, alpha, beta, tile)
         return Product(dtype, name, tile, kernel, None, module_text([kernel]))
-    kernel, second = gemm_kernel(dtype, name, tile=tile), plan(_adding(dtype, alpha, beta), name + "_sum")
+    kernel, second = (
+        gemm_kernel(dtype, name, tile=tile),
+        plan(_adding(dtype, alpha, beta), name + "_sum", two_stages=False),
+    )
     return Product(dtype, name, tile, kernel, second, module_text([kernel, *second.kernels]))
 
 
@@ -289,13 +291,13 @@ class _Side:
             c.store(x, c.at(self.cells, e.dtype, place, SHARED), e.dtype, SHARED)
 
     def part(self, half: str, thread: str, step: int) -> list[str]:
-        """This thread's elements of one step of the sum: runs of 4, ROWS runs apart."""
+        """This thread's elements of one step of the sum: runs of 4, SIDE runs apart."""
         c, e, values = self.c, self.e, []
         width = min(4, 16 // ITEMSIZE[e.dtype])
         base = c.arith("add", c.arith("add", half, c.arith("mul", thread, 4)), step * e.pitch)
         for run in range(e.tile.per // 4):
             for piece in range(0, 4, width):
-                at = c.arith("add", base, run * 4 * ROWS + piece)
+                at = c.arith("add", base, run * 4 * SIDE + piece)
                 values += c.load_many(c.at(self.cells, e.dtype, at, SHARED), e.dtype, width, SHARED)
         return values
 
@@ -329,10 +331,10 @@ class _Tiled:
         return Kernel(self.name, text, frozenset(c.declarations.values()), c.functions, self.tile.resident)
 
     def _place(self, p: dict[str, str]) -> tuple[str, str, str, str]:
-        """(batch, slice, first row, first column) of this block; its threads are ROWS by ROWS."""
+        """(batch, slice, first row, first column) of this block; its threads are SIDE by SIDE."""
         c, size = self.code, self.tile.size
         self.tid, block = (c.op(f"zext i32 {c.register(r)} to i64") for r in ("tid.x", "ctaid.x"))
-        self.x, self.y = c.arith("urem", self.tid, ROWS), c.arith("udiv", self.tid, ROWS)
+        self.x, self.y = c.arith("urem", self.tid, SIDE), c.arith("udiv", self.tid, SIDE)
         tiles_n, tiles_m = (c.arith("udiv", c.arith("add", p[e], size - 1), size) for e in "nm")
         column, rest = c.arith("urem", block, tiles_n), c.arith("udiv", block, tiles_n)
         row, rest = c.arith("urem", rest, tiles_m), c.arith("udiv", rest, tiles_m)
@@ -370,7 +372,7 @@ class _Tiled:
 
         def positions(first: str, thread: str) -> list[str]:
             base = c.arith("add", first, c.arith("mul", thread, 4))
-            return [c.arith("add", base, k // 4 * 4 * ROWS + k % 4) for k in range(per)]
+            return [c.arith("add", base, k // 4 * 4 * SIDE + k % 4) for k in range(per)]
 
         rows, columns = positions(row, self.y), positions(column, self.x)
         inside = [c.test("slt", x, p["n"]) for x in columns]

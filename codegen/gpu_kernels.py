@@ -87,7 +87,7 @@ def crosses(v: Val, lane: str) -> bool:
     return lane in axes and len(set(axes)) == len(axes)
 
 
-def check_updates(group: Group, steps: Sequence[Pass]) -> None:
+def check_updates(group: Group, steps: Sequence[Pass], tile: str) -> None:
     """Raises ValueError for an output in an input's storage, of which another thread could still read the old value.
 
     It must be read at the very points that are written: over elements in no later pass, next to rows in that pass only.
@@ -98,7 +98,7 @@ def check_updates(group: Group, steps: Sequence[Pass]) -> None:
             for v in (v for v in loads if v.attr[0].name == o.buffer.name):
                 uses = [k for k, q in enumerate(steps) if any(v is w for w in _values(q))]
                 is_own = v.attr == (v.attr[0], o.map) and v.type == o.buffer.type
-                is_own = is_own and set(o.map) - {0} == {*group.parallel, *p.local}
+                is_own = is_own and set(o.map) - {0} == {*group.parallel, *p.local} - {tile}
                 if not is_own or max(uses) > last or (min(uses) < last and not p.local):
                     raise ValueError(
                         f"group {group.name}: {o.buffer.name} is read where another thread may have written"
@@ -127,7 +127,7 @@ class _Emitter:
         self.written = {id(b) for b in outs}
         updated = {b.name for b in ins} & {b.name for b in outs}
         self.updated = {id(b) for b in self.buffers if b.name in updated}
-        check_updates(group, self.steps)
+        check_updates(group, self.steps, tile)
         self.params: dict[tuple[Any, ...], str] = {("pointer", k): f"%p{k}" for k in range(len(self.buffers))}
         self.status = self.param("status")
         self.position: dict[str, str] = {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, THREADS, GpuKernel, is_wide
+from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, ROWS, THREADS, GpuKernel, is_wide
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
 from tensordsl.codegen.gpu_text import Kernel
 from tensordsl.codegen.group import Buffer
@@ -19,7 +19,8 @@ from tensordsl.codegen.scalar import ITEMSIZE, walk
 WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
 WARP_BLOCK = 128  # threads of a block whose warps have rows of their own
 MAX_TILES = 1024
-MIN_TILE = 4096  # elements of a tile of a full reduction
+MIN_TILE = {ROWS: 4096, COLUMNS: 256}  # elements of a tile
+MIN_TILES, ENOUGH = 4, 128  # tiles that are worth a second stage; blocks that need none
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,26 @@ def extents(
             for e, n in zip(b.shape, operands[b].shape, strict=True):
                 assert result.setdefault(e, n) == n and (e == n or not isinstance(e, int)), (b.name, e, n)
     if plan.temporaries:
-        size = _local_size(plan.kernels[0], result)
-        result[TILES] = max(1, -(-size // tile_size(size)))
+        k = plan.kernels[-2]
+        size = _local_size(k, result)
+        result[TILES] = max(1, -(-size // tile_size(size, k.pattern)))
+        if plan.has_choice and (result[TILES] < MIN_TILES or _parts(k, result) >= ENOUGH):
+            result[TILES] = 0  # one stage
     return result
 
 
-def tile_size(size: int) -> int:
-    """Elements of a tile: at most MAX_TILES of them, none smaller than MIN_TILE."""
-    return max(MIN_TILE, -(-size // MAX_TILES))
+def tile_size(size: int, pattern: str = ROWS) -> int:
+    """Elements of a tile of each row or column: at most MAX_TILES of them, none smaller than MIN_TILE[pattern]."""
+    return max(MIN_TILE[pattern], -(-size // MAX_TILES))
+
+
+def _parts(k: GpuKernel, lengths: Mapping[Any, int]) -> int:
+    """Blocks that a reduction has without tiles: of rows, or of 32 columns."""
+    parts = 1
+    for a in k.group.parallel:
+        n = _length(k.group.extents[a], lengths) if a != k.tile else 1
+        parts *= -(-n // 32) if k.pattern == COLUMNS and a == k.schedule.lane else n
+    return parts
 
 
 def launches(
@@ -80,7 +93,10 @@ def launches(
     multiprocessors: int = 132,
 ) -> list[Launch]:
     """The launches of a plan; temporaries are operands too."""
-    return [_launch(k, operands, lengths, status, multiprocessors) for k in plan.kernels]
+    kernels = plan.kernels
+    if plan.has_choice:
+        kernels = kernels[1:] if lengths[TILES] else kernels[:1]
+    return [_launch(k, operands, lengths, status, multiprocessors) for k in kernels]
 
 
 def reads_nothing(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
@@ -130,12 +146,13 @@ def _launch(
         width = axes[k.schedule.lane]
         blocks, block = points // max(width, 1) * -(-width // 32), THREADS
     else:
-        length = tile_size(local) if k.tile else local
+        length = tile_size(local, k.pattern) if k.tile else local
         is_warp = length <= WARP_ROWS and bool(k.group.parallel)
         block = WARP_BLOCK if is_warp else THREADS
         values["team"] = 32 if is_warp else THREADS
         blocks = -(-points * values["team"] // block)
-    values["tile"] = tile_size(local)
+    if k.tile:
+        values["tile"] = tile_size(local, k.pattern)
     grid = max(1, min(blocks, multiprocessors * (2048 // block)))
     arguments = tuple(_argument(k, p, used, axes, lengths, values, status) for p in k.params)
     return Launch(k, grid, block, arguments)

@@ -22,12 +22,16 @@ TILES, TILE_AXIS = "tiles", "tile"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GpuPlan:
-    """A group's kernels in the order of their launches, the buffers between them, and the module that holds them."""
+    """A group's kernels in the order of their launches, the buffers between them, and the module that holds them.
+
+    has_choice: the first kernel does all, or the others do, by the lengths (`gpu_launch.extents`).
+    """
 
     group: Group
     kernels: tuple[GpuKernel, ...]
     temporaries: tuple[Buffer, ...]
     text: str
+    has_choice: bool = False
 
     @property
     def buffers(self) -> list[Buffer]:
@@ -36,11 +40,12 @@ class GpuPlan:
         return [*ins, *outs]
 
 
-def schedule(group: Group, fastmath: bool = False) -> Schedule:
-    """`width`: threads that share a row (rows: at most; the host may choose a warp), or a column."""
+def schedule(group: Group, fastmath: bool = False, lane: str = "") -> Schedule:
+    """`width`: threads that share a row (rows: at most; the host may choose a warp), or a column.  `lane`: if it is
+    known already."""
     if not group.extents:
         return Schedule("", (1,), fastmath=fastmath)
-    lane, steps = lane_axis(group), passes(group)
+    lane, steps = lane or lane_axis(group), passes(group)
     crossing = _crossing(group, steps)
     if crossing:
         return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1], fastmath=fastmath)
@@ -67,23 +72,24 @@ def _crossing(group: Group, steps: list[Pass]) -> tuple[str, str] | None:
 def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath: bool = False) -> GpuPlan:
     """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages.
 
-    By default only full reductions have two; a group whose one pass reduces few long rows or columns may have them too.
-    `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
+    By default a full reduction has two, and other groups whose one pass reduces have both forms: few long rows or
+    columns are not work enough for a GPU.  `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
     """
     name = name or group.name
     possible = len([p for p in passes(group) if p.local]) == 1 and any(p.reduces for p in passes(group))
     assert possible or not two_stages, "a later pass needs the results of the first one"
-    if not possible or not (two_stages or (two_stages is None and not group.parallel)):
-        one = kernel(group, schedule(group, fastmath), name)
-        return GpuPlan(group, (one,), (), module_text([one]))
-    first, second = stages(group)
-    kernels = (
-        kernel(first, schedule(first, fastmath), name + "_1", TILE_AXIS),
-        kernel(second, schedule(second, fastmath), name + "_2"),
-    )
-    return GpuPlan(
-        group, kernels, tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,)), module_text(kernels)
-    )
+    has_two = possible and two_stages is not False
+    has_one = not has_two or (two_stages is None and bool(group.parallel))
+    kernels: list[GpuKernel] = []
+    temporaries: tuple[Buffer, ...] = ()
+    if has_one:
+        kernels.append(kernel(group, schedule(group, fastmath), name))
+    if has_two:
+        first, second = stages(group)
+        kernels.append(kernel(first, schedule(first, fastmath, lane_axis(group)), name + "_1", TILE_AXIS))
+        kernels.append(kernel(second, schedule(second, fastmath), name + "_2"))
+        temporaries = tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,))
+    return GpuPlan(group, tuple(kernels), temporaries, module_text(kernels), has_one and has_two)
 
 
 def stages(group: Group) -> tuple[Group, Group]:

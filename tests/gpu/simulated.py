@@ -43,10 +43,10 @@ class SimulatedGroup:
         self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath)
         self.simulator = Simulator(text or self.plan.text)
 
-    def another(self, group: Group) -> SimulatedGroup:
+    def another(self, group: Group, two_stages: bool | None = None) -> SimulatedGroup:
         """A group whose kernels this one's text has too."""
         result = copy(self)
-        result.plan = plan(group)
+        result.plan = plan(group, two_stages=two_stages)
         return result
 
     def __call__(

@@ -113,10 +113,10 @@ def reduced(row: Op, dtype: str) -> list[tuple[Group, tuple[int, ...], dict[str,
 def test_reductions_are_their_oracles(row: Op) -> None:
     rng = np.random.default_rng(6)
     cases = [(dtype, *case) for dtype in DTYPES for case in reduced(row, dtype)]
-    text = module_text([k for _, group, _, _ in cases for k in plan(group).kernels])
-    first = SimulatedGroup(cases[0][1], text)
+    text = module_text([k for _, group, _, _ in cases for k in plan(group, two_stages=stages(group)).kernels])
+    first = SimulatedGroup(cases[0][1], text, stages(cases[0][1]))
     for dtype, group, _, attrs in cases:
-        run = first.another(group)
+        run = first.another(group, stages(group))
         for shape in ((4, 37), (35, 3), (3, 1100)):
             x = drawn(rng, shape, dtype, row)
             if row.name in ("max", "min", "argmax", "argmin") and dtype.startswith("float"):
@@ -129,6 +129,11 @@ def test_reductions_are_their_oracles(row: Op) -> None:
                 assert_close(got, want, row.ulp, f"{group.name} {shape} {order}")
                 bits.add(got.tobytes())
             assert len(bits) == 1
+
+
+def stages(group: Group) -> bool:
+    """Two for one value only: `test_gpu_kernels` has those of rows and columns."""
+    return not group.parallel
 
 
 def drawn(rng: np.random.Generator, shape: tuple[int, int], dtype: str, row: Op) -> np.ndarray:
