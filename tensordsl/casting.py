@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.config import config
+from tensordsl.errors import RangeError
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, UNSIGNED
 
 __all__ = [
@@ -94,7 +95,7 @@ def literal_dtype(value: bool | int | float) -> str:
                 return dtype
         if 0 <= value < 2**64:
             return "uint64"
-        raise OverflowError(f"the integer {value} fits no dtype; write it as a float, or split it")
+        raise RangeError(f"the integer {value} fits no dtype; write it as a float, or split it")
     if config.cast_policy == "numpy+floatX":
         return str(config.floatX)
     if value != value or config.floatX == "float32":
@@ -142,10 +143,13 @@ def _checked_cast(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any
     """Cast, but refuse integers that the wanted integer dtype cannot hold."""
     if dtype not in DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
-    with np.errstate(all="ignore"):
-        result = data.astype(dtype)
+    try:
+        with np.errstate(all="ignore"):
+            result = data.astype(dtype)
+    except OverflowError:  # Python integers beyond 64 bits
+        raise RangeError(f"{data!r} does not fit {dtype}") from None
     if data.dtype.kind in "iuO" and result.dtype.kind in "iu" and not np.array_equal(result, data):
-        raise OverflowError(f"{data!r} does not fit {dtype}")
+        raise RangeError(f"{data!r} does not fit {dtype}")
     return result
 
 

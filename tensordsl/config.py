@@ -206,10 +206,10 @@ class change_flags:
 
     def __init__(self, *args: dict[str, Any], **flags: Any) -> None:
         self.flags: dict[str, Any] = {}
-        for more in args:
-            self.flags.update(more)
-        self.flags.update(flags)
-        self.flags = {name.replace("__", "."): value for name, value in self.flags.items()}
+        for more in (*args, flags):
+            if not isinstance(more, dict) or not all(isinstance(name, str) for name in more):
+                raise TypeError(f"change_flags: wants dictionaries of values by option, got {more!r}")
+            self.flags.update({name.replace("__", "."): value for name, value in more.items()})
         self._kept: list[dict[str, Any]] = []  # a stack: one object may be entered again while it is active
         for name, value in self.flags.items():
             if name not in OPTIONS:

@@ -302,6 +302,8 @@ def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]
     >>> float(eval_intermediate_values(f, [3])[y])
     6.0
     """
+    if not hasattr(fn, "spec"):
+        raise TypeError(f"eval_intermediate_values: wants a compiled function, got {fn!r}")
     spec: FunctionSpec = fn.spec
     named = isinstance(inputs, Mapping)
     by_name: dict[str, Any] = {}

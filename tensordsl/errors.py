@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+class RangeError(ValueError, OverflowError):
+    """A number does not fit the dtype that it must have."""
+
+
+class RankError(ValueError, AssertionError):
+    """A function of gradients got a variable of another rank than it is defined for (in Theano an AssertionError)."""
+
+
 class MissingInputError(Exception):
     """A function's outputs or updates need a variable that is neither an input nor shared."""
 

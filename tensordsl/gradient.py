@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.errors import RankError
 from tensordsl.graph import Variable, apply
 from tensordsl.ops.control import (
     CONSIDER_CONSTANT,
@@ -226,6 +227,8 @@ def subgraph_grad(
     """
     if start is None and cost is None:
         raise ValueError("`cost` or `start` must be specified.")
+    if not isinstance(start, Mapping | None):
+        raise TypeError(f"subgraph_grad: start must be a dictionary of gradients by variable, got {start!r}")
     wrt, end = _variables(wrt), _variables(end)
     wanted = [*wrt, *end]
     parts = []
@@ -312,7 +315,7 @@ def jacobian(
     if not isinstance(expression, Variable):
         raise TypeError("tensor.jacobian expects a Variable as `expression`")
     if expression.type.ndim > 1:
-        raise AssertionError(
+        raise RankError(
             "tensor.jacobian expects a 1 dimensional variable as `expression`. If not use flatten to make it a vector"
         )
     variables = _variables(wrt)
@@ -337,11 +340,11 @@ def hessian(
     if not isinstance(cost, Variable):
         raise TypeError("tensor.hessian expects a Variable as `cost`")
     if cost.type.ndim != 0:
-        raise AssertionError("tensor.hessian expects a 0 dimensional variable as `cost`")
+        raise RankError("tensor.hessian expects a 0 dimensional variable as `cost`")
     variables = _variables(wrt)
     for v in variables:
         if v.type.ndim != 1:
-            raise AssertionError("tensor.hessian expects a (list of) 1 dimensional variable as `wrt`")
+            raise RankError("tensor.hessian expects a (list of) 1 dimensional variable as `wrt`")
     gradients = grad(cost, variables, consider_constant, disconnected_inputs)
     blocks = [
         jacobian(g, v, consider_constant, "ignore")  # a linear cost has a gradient that does not depend on v

@@ -95,6 +95,9 @@ class Op:
     print_name: str = ""
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        for v in inputs:
+            if not isinstance(v, Variable):
+                raise TypeError(f"{self.name}: the operands of a row are variables, got {v!r}; use as_tensor_variable")
         return apply(self, *inputs, **attrs)
 
     def __repr__(self) -> str:
@@ -246,6 +249,10 @@ class Variable:
     __slots__ = ("type", "owner", "index", "name", "tag", "origin", "__weakref__", "__dict__")
 
     def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
+        if owner is not None and not isinstance(owner, Apply):
+            raise TypeError(f"a variable's owner is an Apply, got {owner!r}")
+        if type.__class__ is not TensorType and not hasattr(type, "accepts"):
+            raise TypeError(f"a variable has a TensorType, got {type!r}")
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
         self.origin: Origin | SavedOrigin | None = owner.origin if owner is not None else capture_origin()
@@ -355,9 +362,14 @@ def _mismatch(op: Op, inputs: Sequence[Variable], error: Exception) -> str:
 # -- walks -----------------------------------------------------------------------------------------------------------
 def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Apply]:
     """Every application that `outputs` need, operands before users, each once, in an order that depends on the graph
-    alone; the makers of variables in `stop` are left out."""
+    alone; the makers of variables in `stop` are left out.  ValueError for a graph, made by hand, that has a cycle."""
+    outputs = list(outputs)
+    for v in outputs:
+        if not isinstance(v, Variable):
+            raise TypeError(f"wants symbolic variables, got {v!r} of type {type(v).__name__}")
     blocked = {id(v) for v in stop}
     done: dict[int, Apply] = {}
+    begun: set[int] = set()
     stack: list[tuple[Apply, bool]] = []
 
     def push(variables: Iterable[Variable]) -> None:
@@ -365,7 +377,7 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
             if v.owner is not None and id(v.owner) not in done and id(v) not in blocked:
                 stack.append((v.owner, False))
 
-    push(reversed(list(outputs)))
+    push(reversed(outputs))
     while stack:
         node, ready = stack.pop()
         if id(node) in done:
@@ -373,6 +385,9 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
         if ready:
             done[id(node)] = node
             continue
+        if id(node) in begun:
+            raise ValueError(f"the graph has a cycle: {node.op.name} is computed from its own result")
+        begun.add(id(node))
         stack.append((node, True))
         push(reversed(node.inputs))
     return list(done.values())

@@ -14,6 +14,8 @@ from typing import Any, TextIO
 
 from tensordsl.graph import Apply, Variable, toposort
 
+__all__ = ["debugprint", "min_informative_str", "pp", "pprint", "var_descriptor"]
+
 Pieces = list["str | Variable"]
 
 PP_LIMIT = 1_000_000  # characters; a graph that shares much can have an expression exponentially longer than itself
@@ -259,6 +261,8 @@ def var_descriptor(obj: Variable) -> str:
 
 def min_informative_str(obj: Variable, indent_level: int = 0) -> str:
     """The graph of `obj`, one variable a line, indented; a variable that appears again is given by its letter."""
+    if not isinstance(obj, Variable):
+        raise TypeError(f"min_informative_str: wants a variable, got {obj!r}")
     tags: dict[int, str] = {}
     lines = []
     stack = [(obj, indent_level)]

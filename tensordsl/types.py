@@ -19,6 +19,8 @@ FLOATS = ("float32", "float64")
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 DISCRETE = ("bool", *INTEGERS)
 
+MOST_AXES = 32  # what NumPy allowed before its version 2
+
 Dim = int | None
 _RANK_NAMES = {
     (): "scalar", (False,): "vector", (False, False): "matrix", (True, False): "row", (False, True): "col",
@@ -30,7 +32,7 @@ def _dtype_name(dtype: Any) -> str:
     """The name of a dtype given as NumPy's object or class."""
     try:
         name = "" if isinstance(dtype, str) or dtype is None else np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = ""
     if name not in DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
@@ -78,6 +80,8 @@ class TensorType:
             if d is not None and type(d) is not int:
                 shape = tuple(map(_dim, shape))
                 break
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"a tensor has at most {MOST_AXES} axes, got {len(shape)}")
         object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "shape", shape)
 

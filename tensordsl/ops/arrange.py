@@ -12,7 +12,7 @@ from tensordsl.ops.creation import arange
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
 from tensordsl.ops.index import getitem, set_subtensor
 from tensordsl.ops.masks import check_mask_length, repeated, required
-from tensordsl.ops.operands import as_variable, int64, normalise_axes, normalise_axis
+from tensordsl.ops.operands import as_variable, axis_count, int64, normalise_axes, normalise_axis
 from tensordsl.ops.shape import (
     as_dim,
     as_dims,
@@ -130,7 +130,7 @@ def atleast_nd(x: Any, n: int, left: bool = True) -> Any:
     array([[1, 2]])
     """
     x = as_variable(x)
-    missing = max(n - x.type.ndim, 0)
+    missing = max(axis_count(n, "atleast_nd") - x.type.ndim, 0)
     axes: list[Any] = list(range(x.type.ndim))
     return dimshuffle(x, ["x"] * missing + axes if left else axes + ["x"] * missing)
 
@@ -202,7 +202,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
     """
     x = as_variable(x)
     counts = as_dims(reps, ndim)
-    rank = max(len(counts), x.type.ndim, ndim or 0)
+    rank = max(len(counts), x.type.ndim, axis_count(ndim or 0, "tile"))
     counts = [int64(1)] * (rank - len(counts)) + counts
     x = shape_padleft(x, rank - x.type.ndim) if rank > x.type.ndim else x
     n = shape_tuple(x)

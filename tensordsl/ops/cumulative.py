@@ -12,7 +12,7 @@ from tensordsl.graph import Kernel, Op, apply
 from tensordsl.ops.comparisons import and_, eq, neq
 from tensordsl.ops.elementwise import cast, sub, switch
 from tensordsl.ops.index import getitem
-from tensordsl.ops.operands import as_variable, constant, normalise_axis, shape_of_first
+from tensordsl.ops.operands import as_variable, constant, normalise_axis, shape_of_first, whole_number
 from tensordsl.ops.shape import flatten
 
 
@@ -75,6 +75,9 @@ def cumprod(x: Any, axis: int | None = None) -> Any:
     return _running(CUMPROD, x, axis)
 
 
+MOST_DIFFERENCES = 1000  # each is an operation
+
+
 def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     """The differences of neighbours along an axis, taken n times; of bools: whether neighbours differ.
 
@@ -82,8 +85,8 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
     array([3, 5])
     """
     x = as_variable(x)
-    if n < 0:
-        raise ValueError(f"diff: the order must not be negative, got {n}")
+    if not 0 <= whole_number(n, "diff", "the order") <= MOST_DIFFERENCES:
+        raise ValueError(f"diff: the order must not be negative, nor above {MOST_DIFFERENCES}, got {n}")
     before = (slice(None),) * normalise_axis(axis, x.type.ndim, "diff")
     for _ in range(n):
         step = neq if x.type.dtype == "bool" else sub

@@ -14,7 +14,7 @@ from tensordsl.casting import float_of, true_div_dtype, upcast, upcast_min8
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
-from tensordsl.ops.operands import as_variable, broadcast
+from tensordsl.ops.operands import as_variable, broadcast, named_dtype
 from tensordsl.ops.rows import PIECEWISE, arithmetic, like, row
 from tensordsl.ops.scalars import numpy_power, power
 from tensordsl.types import DISCRETE, DTYPES, FLOATS
@@ -405,9 +405,10 @@ def cast(x: Any, dtype: str) -> Any:
     >>> cast([1.5, -2.5], "int32").eval()
     array([ 1, -2], dtype=int32)
     """
-    dtype = config.floatX if dtype == "floatX" else str(np.dtype(dtype))
-    if dtype not in DTYPES:
-        raise TypeError(f"cast: unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+    if type(dtype) is not str or dtype not in DTYPES:
+        if dtype is None:
+            raise TypeError("cast: wants a dtype, got None")
+        dtype = named_dtype(dtype, "cast")
     x = as_variable(x)
     return x if x.type.dtype == dtype else apply(CAST, x, dtype=dtype)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tensordsl.casting import float_of_all
 from tensordsl.config import config
 from tensordsl.graph import OpTypeError
 from tensordsl.ops.comparisons import eq, ge, le
-from tensordsl.ops.creation import arange
+from tensordsl.ops.creation import arange, zeros
 from tensordsl.ops.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.functions import log10
-from tensordsl.ops.operands import as_variable, constant
+from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
 
 
@@ -167,8 +165,9 @@ def diag(v: Any, k: int = 0) -> Any:
     if v.type.ndim != 1:
         raise OpTypeError(f"diag: wants a vector or a matrix, got {v.type}")
     nothing = constant(0, dtype=v.type.dtype)
+    k = whole_number(k, "diag", "k")
     if k:
-        padding = constant(np.zeros(abs(k), v.type.dtype))
+        padding = zeros((abs(k),), v.type.dtype)
         v = concatenate([padding, v] if k > 0 else [v, padding])
     n = shape_i(v, 0)
     return switch(eq(_offsets(n, n), k), dimshuffle(v, ("x", 0)), nothing)

@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl.casting import upcast_min8
 from tensordsl.graph import Dims, Expand, Kernel, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.elementwise import cast, mul
-from tensordsl.ops.operands import as_variable, normalise_axis
+from tensordsl.ops.operands import as_variable, axis_count, normalise_axis
 from tensordsl.ops.shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, shape_padright, transpose
 
 
@@ -128,11 +128,20 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return reshape(dot(left, right), dims, ndim=len(dims))
 
 
+def _axis_lists(axes: Any, what: str) -> tuple[list[int], list[int]]:
+    """A pair of axes or of lists of axes as two lists."""
+    if not isinstance(axes, (list, tuple, np.ndarray)) or len(axes) != 2:
+        raise TypeError(f"{what}: axes must be a number or a pair of lists of axes, got {axes!r}")
+    of_x, of_y = (list(a) if isinstance(a, (list, tuple, np.ndarray)) else [a] for a in axes)
+    return of_x, of_y
+
+
 def _contracted(x: Any, y: Any, axes: Any) -> tuple[list[int], list[int]]:
     if isinstance(axes, int):
+        axes = axis_count(axes, "tensordot")
         of_x, of_y = list(range(x.type.ndim - axes, x.type.ndim)), list(range(axes))
     else:
-        of_x, of_y = ([a] if isinstance(a, int) else list(a) for a in axes)
+        of_x, of_y = _axis_lists(axes, "tensordot")
     if len(of_x) != len(of_y):
         raise OpTypeError(f"tensordot: {len(of_x)} axes of x against {len(of_y)} of y")
     if len(of_x) > min(x.type.ndim, y.type.ndim):
@@ -186,9 +195,10 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """
     x, y = as_variable(x), as_variable(y)
     if isinstance(axes, int):
+        axes = axis_count(axes, "batched_tensordot")
         of_x, of_y = list(range(x.type.ndim - axes, x.type.ndim)), list(range(1, axes + 1))
     else:
-        of_x, of_y = ([a] if isinstance(a, int) else list(a) for a in axes)
+        of_x, of_y = _axis_lists(axes, "batched_tensordot")
     of_x = [normalise_axis(a, x.type.ndim, "batched_tensordot") for a in of_x]
     of_y = [normalise_axis(a, y.type.ndim, "batched_tensordot") for a in of_y]
     if len(of_x) != len(of_y) or 0 in of_x or 0 in of_y:

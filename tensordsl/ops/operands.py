@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
-from tensordsl.types import TensorType
+from tensordsl.types import DTYPES, MOST_AXES, TensorType
 
 _constant_class: Any = None
 
@@ -34,7 +35,7 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
 def _with_rank(variable: Any, ndim: int) -> Any:
     from tensordsl.ops.shape import dimshuffle
 
-    have = variable.type.ndim
+    have, ndim = variable.type.ndim, axis_count(ndim, "as_tensor_variable")
     if have < ndim:
         return dimshuffle(variable, ("x",) * (ndim - have) + tuple(range(have)))
     if all(d == 1 for d in variable.type.shape[: have - ndim]):
@@ -57,6 +58,7 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
         x = x.data
     data = to_array(_integers_of(x), dtype)
     if ndim is not None:
+        ndim = axis_count(ndim, "constant")
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
@@ -121,10 +123,33 @@ def product(d: Dims, dims: Iterable[Any]) -> Any:
     return total
 
 
+# -- numbers that are known when the graph is built ------------------------------------------------------------------
+def whole_number(n: Any, what: str, meaning: str) -> int:
+    """The integer n, which may be a constant; TypeError for anything else."""
+    if isinstance(n, Constant):
+        n = n.data
+    if isinstance(n, np.ndarray) and n.ndim == 0:
+        n = n[()]
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{what}: {meaning} must be an integer, got {n!r}")
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise TypeError(f"{what}: {meaning} must be an integer, got {n!r}") from None
+
+
+def axis_count(n: Any, what: str) -> int:
+    """n as a number of axes.  Raises ValueError if it is negative or more than a tensor can have."""
+    count = whole_number(n, what, "a number of axes")
+    if not 0 <= count <= MOST_AXES:
+        raise ValueError(f"{what}: a tensor has 0 to {MOST_AXES} axes, got {count}")
+    return count
+
+
 # -- axes ------------------------------------------------------------------------------------------------------------
-def normalise_axis(axis: int, ndim: int, what: str) -> int:
-    """`axis` counted from the front.  Raises ValueError if there is no such axis."""
-    k = int(axis)
+def normalise_axis(axis: Any, ndim: int, what: str) -> int:
+    """`axis` counted from the front.  Raises ValueError if there is no such axis, TypeError for no integer."""
+    k = whole_number(axis, what, "an axis")
     if not -ndim <= k < ndim:
         raise ValueError(f"{what}: axis {axis} is out of bounds for a tensor with {ndim} axes")
     return k % ndim
@@ -139,13 +164,25 @@ def normalise_axes(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     if isinstance(axis, Variable):
         raise TypeError(f"{what}: the axis must be known when the graph is built, got {axis!r}")
     if isinstance(axis, (int, np.integer)) or (isinstance(axis, np.ndarray) and axis.ndim == 0):
-        return (normalise_axis(int(axis), ndim, what),)
+        return (normalise_axis(axis, ndim, what),)
+    if not isinstance(axis, Iterable):
+        raise TypeError(f"{what}: axis must be None, an integer or a sequence of integers, got {axis!r}")
+    axis = tuple(axis)
     axes = sorted(normalise_axis(a, ndim, what) for a in axis)
     if len(set(axes)) != len(axes):
         raise ValueError(f"{what}: the axes {tuple(axis)} name one axis twice")
     return tuple(axes)
 
 
-def named_dtype(dtype: Any) -> str:
-    """The dtype's name; `config.floatX` for None and "floatX"."""
-    return config.floatX if dtype is None or dtype == "floatX" else str(np.dtype(dtype))
+def named_dtype(dtype: Any, what: str = "") -> str:
+    """The dtype's name; `config.floatX` for None and "floatX".  Raises TypeError for what is none of ours."""
+    if dtype is None or (isinstance(dtype, str) and dtype == "floatX"):
+        return str(config.floatX)
+    try:
+        name = str(np.dtype(dtype).name)
+    except (TypeError, ValueError):
+        name = ""
+    if name not in DTYPES:
+        start = f"{what}: " if what else ""
+        raise TypeError(f"{start}unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+    return name

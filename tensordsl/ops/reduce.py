@@ -13,10 +13,10 @@ from tensordsl.ops import reducers
 from tensordsl.ops.comparisons import eq
 from tensordsl.ops.elementwise import abs_, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
-from tensordsl.ops.operands import as_variable, constant, int64, normalise_axes
+from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
 from tensordsl.ops.rows import PIECEWISE
 from tensordsl.ops.shape import dimshuffle, flatten, reshape, shape_i, shape_tuple
-from tensordsl.types import DISCRETE, DTYPES, FLOATS
+from tensordsl.types import DISCRETE, FLOATS
 
 Axes = tuple[int, ...]
 
@@ -106,11 +106,8 @@ ROWS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)
 def _sum_like(op: Op, x: Any, axis: Any, dtype: str | None, keepdims: bool, acc_dtype: str | None) -> Any:
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, op.name)
-    dtype = sum_dtype(x.type.dtype) if dtype is None else str(np.dtype(dtype))
-    acc_dtype = accumulator(dtype) if acc_dtype is None else str(np.dtype(acc_dtype))
-    for t in (dtype, acc_dtype):
-        if t not in DTYPES:
-            raise TypeError(f"{op.name}: unsupported dtype {t!r}")
+    dtype = sum_dtype(x.type.dtype) if dtype is None else named_dtype(dtype, op.name)
+    acc_dtype = accumulator(dtype) if acc_dtype is None else named_dtype(acc_dtype, op.name)
     result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
     return _expand(result, axes) if keepdims else result
 

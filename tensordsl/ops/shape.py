@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl.casting import upcast
 from tensordsl.graph import Constant, Dims, Kernel, Movement, Op, OpShapeError, OpTypeError, Variable, apply
 from tensordsl.ops.elementwise import cast, mul
-from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axis, product
+from tensordsl.ops.operands import as_variable, axis_count, constant, int64, named_dtype, normalise_axis, product
 from tensordsl.types import INTEGERS
 
 
@@ -267,7 +267,7 @@ def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
             raise ValueError(f"the length of the shape {shape!r} must be known: give ndim=, or a tuple of dimensions")
         from tensordsl.ops.index import getitem
 
-        parts = [getitem(shape, k) for k in range(ndim)]
+        parts = [getitem(shape, k) for k in range(axis_count(ndim, "a shape"))]
     return [as_dim(n) for n in parts]
 
 
@@ -294,7 +294,7 @@ def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Any:
     >>> flatten([[1, 2], [3, 4]]).eval()
     array([1, 2, 3, 4])
     """
-    ndim = ndim if outdim is None else outdim
+    ndim = axis_count(ndim if outdim is None else outdim, "flatten")
     x = as_variable(x)
     if ndim < 1 or (x.type.ndim and ndim > x.type.ndim):
         raise ValueError(f"flatten: ndim {ndim} is out of range for a tensor with {x.type.ndim} axes")
@@ -380,7 +380,7 @@ def shape_padleft(t: Any, n_ones: int = 1) -> Any:
     array([[1, 2]])
     """
     x = as_variable(t)
-    return dimshuffle(x, ("x",) * n_ones + tuple(range(x.type.ndim)))
+    return dimshuffle(x, ("x",) * axis_count(n_ones, "shape_padleft") + tuple(range(x.type.ndim)))
 
 
 def shape_padright(t: Any, n_ones: int = 1) -> Any:
@@ -391,7 +391,7 @@ def shape_padright(t: Any, n_ones: int = 1) -> Any:
            [2]])
     """
     x = as_variable(t)
-    return dimshuffle(x, tuple(range(x.type.ndim)) + ("x",) * n_ones)
+    return dimshuffle(x, tuple(range(x.type.ndim)) + ("x",) * axis_count(n_ones, "shape_padright"))
 
 
 def shape_padaxis(t: Any, axis: int) -> Any:
