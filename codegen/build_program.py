@@ -14,7 +14,7 @@ from tensordsl.codegen.constructs import BEGINS_WITH, VIEWS, run_steps, slice_la
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.pull import Fused
-from tensordsl.codegen.regions import Context, Region, Step, memory, plan_regions
+from tensordsl.codegen.regions import Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.types import TensorType
@@ -43,7 +43,8 @@ def build_program(
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
     computed = [v for r in regions.values() for s in r.steps for v in (s.fused.values if s.fused else (s.value,))]
-    for v in toposort([*roots, *(v for v in computed if v is not None)]):
+    computed = [*roots, *(v for v in computed if v is not None)]
+    for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
         if v.op == "result":
             b.results.setdefault(v.operands[0].number, []).append(v)
     _Function(b, outputs, updates).run(regions[()].steps, single)

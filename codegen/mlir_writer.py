@@ -11,7 +11,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.mlir_scalar import TYPE, Scalars, literal
-from tensordsl.codegen.regions import Context, Step, plan_regions
+from tensordsl.codegen.regions import Context, Step, integer_values, plan_regions
 
 RELATIONS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 
@@ -48,7 +48,8 @@ class Writer:
         self.private: dict[str, str] = {}
         self.scalars = Scalars(self.op)
         self.results: dict[int, list[Value]] = {}
-        for v in toposort(self.roots):
+        order = toposort(self.roots)
+        for v in toposort([*order, *integer_values(self.graph, order)]):
             if v.op == "result":
                 self.results.setdefault(v.operands[0].number, []).append(v)
 

@@ -229,6 +229,8 @@ def subgraph_grad(
         raise ValueError("`cost` or `start` must be specified.")
     if not isinstance(start, Mapping | None):
         raise TypeError(f"subgraph_grad: start must be a dictionary of gradients by variable, got {start!r}")
+    if cost is not None and not (isinstance(cost, Variable) and cost.type.ndim == 0):
+        raise TypeError(f"subgraph_grad: the cost must be a scalar variable, got {cost!r}")
     wrt, end = _variables(wrt), _variables(end)
     wanted = [*wrt, *end]
     parts = []

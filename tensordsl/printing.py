@@ -263,6 +263,8 @@ def min_informative_str(obj: Variable, indent_level: int = 0) -> str:
     """The graph of `obj`, one variable a line, indented; a variable that appears again is given by its letter."""
     if not isinstance(obj, Variable):
         raise TypeError(f"min_informative_str: wants a variable, got {obj!r}")
+    if not isinstance(indent_level, int) or not 0 <= indent_level <= 1000:
+        raise ValueError(f"min_informative_str: indent_level must be an integer from 0 to 1000, got {indent_level!r}")
     tags: dict[int, str] = {}
     lines = []
     stack = [(obj, indent_level)]

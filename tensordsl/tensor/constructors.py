@@ -17,6 +17,9 @@ PLURALS = {"matrix": "matrices", **{name: name + "s" for name in RANKS if name !
 PREFIXES = {"": None, "b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64"}
 
 
+MOST_VARIABLES = 100_000
+
+
 def tensor(
     dtype: str | None = None,
     broadcastable: Sequence[bool] | None = None,
@@ -54,6 +57,8 @@ def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[.
 def _plural(single: Callable[..., Any], function_name: str) -> Callable[..., Any]:
     def make(*names: Any, **keywords: Any) -> Any:
         if len(names) == 1 and isinstance(names[0], int):
+            if not 0 <= names[0] <= MOST_VARIABLES:
+                raise ValueError(f"{function_name}: makes 0 to {MOST_VARIABLES} variables at once, got {names[0]}")
             return [single(**keywords) for _ in range(names[0])]
         return [single(name, **keywords) for name in names]
 

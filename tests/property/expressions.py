@@ -29,6 +29,7 @@ EXACT, SIGN, INEXACT = range(3)  # equal bits; equal but for the sign of zeros; 
 STEPWISE = frozenset(  # a rounding error of an operand may change the result by a whole step
     "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan".split()
 )
+PRODUCTS = ("dot", "batched_dot")
 SIGNLESS = frozenset("maximum minimum clip max min relu".split())
 UNDONE = frozenset("sqr exp".split())  # a stable form of what follows may not overflow where these do
 
@@ -659,9 +660,9 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
                 size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
                 error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
                 made = (np.asarray(made[0] + error).astype(made[0].dtype),)
-        elif node.op.name == "dot" and not all(np.all(np.isfinite(x)) for x in operands):
+        elif node.op.name in PRODUCTS and not all(np.all(np.isfinite(x)) for x in operands):
             made = (np.full_like(evaluate_node(node, operands)[0], _anything(rng)),)  # BLAS leaves out products with 0
-        elif node.op.name == "dot" and floating:  # terms may cancel
+        elif node.op.name in PRODUCTS and floating:  # terms may cancel
             size = np.abs(operands[0].astype("float64")) @ np.abs(operands[1].astype("float64"))
             (exact,) = evaluate_node(node, operands)
             error = rng.choice([-1.0, 1.0], size=size.shape) * size * np.finfo(exact.dtype).eps
@@ -722,7 +723,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x)
         x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max, x)
     ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
-    if isinstance(node.op.meaning, Kernel) and node.op.name not in ("dot", "for"):
+    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
         return x
     error = rng.choice([-1.0, 0.0, 1.0], size=x.shape) * ulp * np.finfo(x.dtype).eps
     tiny = rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).smallest_subnormal

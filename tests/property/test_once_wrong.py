@@ -24,6 +24,12 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Any]] = {
         lambda x, y: T.arange(T.batched_dot(x.dimshuffle("x", 0, 1), y.dimshuffle("x", 0, 1)).shape[2]),
         ([[1.0, 2.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), [0, 1, 2],
     ),
+    "zeros as many as a step of the host counts": (
+        lambda x, m: T.zeros_like(T.unique(x)), ([1.0, 2.0, 1.0], [[0.0]]), [0.0, 0.0],
+    ),
+    "the number of what a step of the host lists": (
+        lambda x, m: T.unique(x).shape, ([1.0, 2.0, 1.0], [[0.0]]), [2],
+    ),
     "two tensors of lengths that data decide, behind one check": (
         lambda x, m: _counted(T.cast(x, "int64"), -1) + T.sum(_counted(T.cast(x, "int64"), 8)),
         ([2.0, 0.0, 2.0], [[0.0]]), [4.0, 3.0, 5.0],
@@ -44,6 +50,7 @@ def test_programs(name: str) -> None:
     inputs = [T.TensorType("float64", (None,) * a.ndim)() for a in arguments]
     f = tensordsl.function(inputs, build(*inputs), on_unused_input="ignore")
     np.testing.assert_array_equal(f(*arguments), wanted)
+    assert "func.func" in f.mlir()
 
 
 def test_a_length_of_branches_that_an_update_makes_equal() -> None:

@@ -73,7 +73,7 @@ class Liar:
     """An array-like that cannot be one."""
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("no array after all")
+        raise TypeError("there must be no array after all")
 
     def __index__(self) -> int:
         return 3
