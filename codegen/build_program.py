@@ -42,8 +42,8 @@ def build_program(
     roots = [*outputs, *(v for _, v in updates)]
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
-    computed = [v for r in regions.values() for s in r.steps for v in (s.fused.values if s.fused else (s.value,))]
-    computed = [*roots, *(v for v in computed if v is not None)]
+    steps = [s for r in regions.values() for s in r.steps]
+    computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
     for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
         if v.op == "result":
             b.results.setdefault(v.operands[0].number, []).append(v)

@@ -251,7 +251,7 @@ class Variable:
     def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
         if owner is not None and not isinstance(owner, Apply):
             raise TypeError(f"a variable's owner is an Apply, got {owner!r}")
-        if type.__class__ is not TensorType and not hasattr(type, "accepts"):
+        if type.__class__ is not TensorType and not type.__class__.__name__.endswith("Type"):  # or a marker's
             raise TypeError(f"a variable has a TensorType, got {type!r}")
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
