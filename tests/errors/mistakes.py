@@ -198,6 +198,104 @@ def an_unknown_option() -> None:
     theano.config.floatx = "float32"
 
 
+# -- expressions -----------------------------------------------------------------------------------------------------
+def an_axis_that_is_not_there() -> None:
+    T.sum(T.matrix("x"), axis=2)
+
+
+def an_axis_twice() -> None:
+    T.max(T.matrix("x"), axis=(0, -2))
+
+
+def an_axis_that_is_no_integer() -> None:
+    T.mean(T.matrix("x"), axis=0.5)
+
+
+def a_dtype_that_is_none() -> None:
+    T.cast(T.vector("x"), "float23")
+
+
+def an_integer_beyond_64_bits() -> None:
+    T.vector("x") + 2**70
+
+
+def a_difference_of_bools() -> None:
+    x = T.vector("x")
+    (x > 0) - (x > 1)
+
+
+def too_many_indices() -> None:
+    T.matrix("x")[0, 1, 2]
+
+
+def an_index_that_is_a_float() -> None:
+    T.vector("x")[1.0]
+
+
+def a_loop_over_a_vector() -> None:
+    for _ in T.vector("x"):
+        pass
+
+
+def assigning_to_an_element() -> None:
+    x = T.vector("x")
+    x[0] = 1.0
+
+
+def dropping_an_axis_that_is_not_of_length_1() -> None:
+    T.matrix("x").dimshuffle(1)
+
+
+def joining_scalars() -> None:
+    T.concatenate([T.scalar("a"), T.scalar("b")])
+
+
+def softmax_of_a_batch_of_matrices() -> None:
+    T.nnet.softmax(T.tensor3("x"))
+
+
+def writing_to_what_is_no_part() -> None:
+    x = T.vector("x")
+    T.set_subtensor(x * 2, 1.0)
+
+
+def a_gradient_with_respect_to_something_else() -> None:
+    x, y = T.vector("x"), T.vector("y")
+    T.grad(T.sum(x**2), y)
+
+
+def the_jacobian_of_a_matrix() -> None:
+    x = T.matrix("x")
+    T.jacobian(x * 2, x)
+
+
+def an_expression_that_needs_its_own_result() -> None:
+    y = T.vector("x") + 1
+    object.__setattr__(y.owner, "inputs", (y, y))
+    y.eval()
+
+
+# -- values that only a call can know --------------------------------------------------------------------------------
+def a_choice_that_is_not_there() -> None:
+    a, x = T.lvector("a"), T.vector("x")
+    theano.function([a, x], T.choose(a, [x, -x]))([0, 2], [1.0, 2.0])
+
+
+def a_mask_of_another_length() -> None:
+    x, mask = T.vector("x"), T.vector("mask", dtype="bool")
+    theano.function([x, mask], x[mask])([1, 2, 3], [True, False])
+
+
+def more_of_the_largest_than_there_are() -> None:
+    x, k = T.vector("x"), T.lscalar("k")
+    theano.function([x, k], T.topk(x, k))([1, 2, 3], 4)
+
+
+def a_negative_count() -> None:
+    x, counts = T.vector("x"), T.lvector("counts")
+    theano.function([x, counts], T.repeat(x, counts))([1, 2], [1, -1])
+
+
 MISTAKES: tuple[Mistake, ...] = (
     matrix_product_of_wrong_shapes, a_vector_of_another_length, a_row_that_was_not_declared_as_one, a_forgotten_input,
     an_input_too_many, inputs_without_a_list, float64_data_for_float32, a_vector_for_a_matrix, the_gradient_of_a_vector,
@@ -207,5 +305,10 @@ MISTAKES: tuple[Mistake, ...] = (
     a_variable_as_argument, an_array_of_objects, an_index_out_of_range, a_reshape_that_does_not_fit,
     an_assertion_that_fails, nan_in_debug_mode, nan_in_nan_guard_mode, a_list_as_shared_value,
     a_shared_value_of_another_rank, a_test_value_that_does_not_fit, a_missing_test_value, an_unknown_floatX,
-    an_unknown_option,
+    an_unknown_option, an_axis_that_is_not_there, an_axis_twice, an_axis_that_is_no_integer, a_dtype_that_is_none,
+    an_integer_beyond_64_bits, a_difference_of_bools, too_many_indices, an_index_that_is_a_float, a_loop_over_a_vector,
+    assigning_to_an_element, dropping_an_axis_that_is_not_of_length_1, joining_scalars, softmax_of_a_batch_of_matrices,
+    writing_to_what_is_no_part, a_gradient_with_respect_to_something_else, the_jacobian_of_a_matrix,
+    an_expression_that_needs_its_own_result, a_choice_that_is_not_there, a_mask_of_another_length,
+    more_of_the_largest_than_there_are, a_negative_count,
 )  # fmt: skip

@@ -1,11 +1,13 @@
 """What users read when they make a mistake: each text stands in texts.txt, to be read and judged as prose.
 
-`python tests/errors/test_texts.py` writes the file anew.
+`python tests/errors/test_texts.py` writes the file anew, and docs/mistakes.md, which shows the ten of beginners.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,27 @@ import pytest
 import tensordsl as theano
 
 FILE = Path(__file__).with_name("texts.txt")
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "mistakes.md"
+# The mistakes of beginners: what to do instead.
+REMEDIES = {
+    "matrix_product_of_wrong_shapes": "The message has the names, shapes and values of the operands and the line that "
+    "wrote the product. Mend the shapes, or transpose one: `T.dot(A, B.T)`.",
+    "a_vector_of_another_length": "Lengths that the types leave open are compared when the function runs. If only one "
+    'length makes sense, say it in the type, `T.vector("x", shape=(3,))`, and the expression itself is refused.',
+    "a_row_that_was_not_declared_as_one": "A length of 1 stretches only where the type says so, because the compiler "
+    "has to know it: use `T.row`, `T.col`, `broadcastable=...` of `shared`, or `T.addbroadcast(n, 0)`.",
+    "a_forgotten_input": "Every variable without a value has to be an input, a shared variable, or replaced by `givens`.",
+    "an_input_too_many": "Often a sign that the expression is not the one that was meant. If it is, drop the input or say "
+    '`on_unused_input="ignore"`.',
+    "inputs_without_a_list": "The first argument is a list, also of one input.",
+    "float64_data_for_float32": "NumPy makes float64; nothing is rounded without being asked. Use "
+    '`value.astype("float32")`, or `allow_input_downcast=True` for all calls.',
+    "a_vector_for_a_matrix": "One sample is a batch of one: `value[None, :]`.",
+    "the_gradient_of_a_vector": "A gradient is of one number. For all elements at once take the `sum()`; for a matrix of "
+    "derivatives `T.jacobian(x**2, x)`.",
+    "a_symbolic_condition_in_an_if": "There is no value yet when Python asks. `T.switch(x > 0, a, b)` chooses at each "
+    "point, `ifelse(x > 0, a, b)` computes only one of two.",
+}
 RULE = "=" * 100
 LONGEST = 25  # lines
 
@@ -89,9 +112,31 @@ def test_high_verbosity_shows_the_graph_and_the_memory_of_the_operands() -> None
     assert "dot [id A]" in str(missing.value)
 
 
+def page() -> str:
+    """docs/mistakes.md: each of the ten mistakes as a program, what it is answered, and what to do."""
+    parts = [
+        "# Ten mistakes, and what they are answered\n\nMade by `python tests/errors/test_texts.py`: programs with one "
+        "mistake each, the real messages, and what to do. They begin with\n\n```py\nimport numpy as np\n"
+        "import tensordsl as theano\nimport tensordsl.tensor as T\n```\n"
+    ]
+    for name, remedy in REMEDIES.items():
+        lines = inspect.getsource(getattr(mistakes, name)).splitlines()[1:]
+        program = textwrap.dedent("\n".join(lines))
+        text = STORED[name].replace("mistakes.py:LINE", "program.py")
+        title = name.replace("_", " ").capitalize()
+        parts.append(f"## {title}\n\n```py\n{program}\n```\n\n```text\n{text}\n```\n\n{textwrap.fill(remedy, 110)}\n")
+    return "\n".join(parts)
+
+
+def test_the_page_of_mistakes_shows_the_real_texts() -> None:
+    assert PAGE.read_text() == page()
+
+
 def write() -> None:
     parts = [f"{RULE}\n{mistake.__name__}\n\n{text_of(mistake)}\n\n" for mistake in mistakes.MISTAKES]
     FILE.write_text("".join(parts))
+    STORED.update(stored())
+    PAGE.write_text(page())
 
 
 if __name__ == "__main__":
