@@ -8,6 +8,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
 from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import BEGINS_WITH, VIEWS, run_steps, slice_layout
@@ -31,7 +32,9 @@ def build_program(
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
     a device's (`codegen.gpu_program`)."""
-    outputs, updates = lowered.outputs, lowered.updates
+    roots = share_branches(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+    outputs = roots[: len(lowered.outputs)]
+    updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(outputs) :], strict=True)]
     program = p.Program(
         name,
         [(t.dtype, t.shape) for t in args],
@@ -39,7 +42,6 @@ def build_program(
         [(v.dtype, v.rank) for v in outputs],
         n_hosts=len(lowered.hosts),
     )
-    roots = [*outputs, *(v for _, v in updates)]
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
     steps = [s for r in regions.values() for s in r.steps]

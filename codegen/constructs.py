@@ -188,6 +188,8 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
             atoms = ex.atoms(used[k].shape[d]) if k in used else ()
             named = {a[1] for a in atoms if a[0] == "result" and a[2:] == (k, d)}
             dst = b.name(m)
+            if k in used and not named and used[k].shape[d] in (m, n):
+                continue
             if m != n:
                 dst = b.fresh("e")
                 b.emit(p.Select(dst, condition, b.name(m), b.name(n)))
@@ -198,13 +200,24 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
     branches = []
     for side in (0, 1):
         b.scopes.append(Scope())
+        for k, r in used.items():
+            _check_lengths(b, v.operands[1 + side * half + k], r)
         wants = [(v.operands[1 + side * half + k], homes[k]) for k in used]
+        wants = [(o, home) for o, home in wants if o.op != "undefined"]
         run_region(b, (*b.context, ("if", v.number, side)), wants)
         branches.append(tuple(b.scopes.pop().code))
     then, orelse = branches
     b.emit(p.If(condition, then, orelse))
     for k, r in used.items():
         b.finish(r, homes[k])
+
+
+def _check_lengths(b: Bufferiser, branch: Value, result: Value) -> None:
+    """A branch whose lengths are those of the result by assumption checks them before it writes there."""
+    for m, n in zip(branch.shape, result.shape, strict=True):
+        c = b.graph.extents.assumption(m, n)
+        if c is not None and b.find(m) != b.find(n):
+            b.check_here(c)
 
 
 def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref]]) -> None:

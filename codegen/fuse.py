@@ -11,7 +11,7 @@ from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
 from tensordsl.codegen.pull import FUSED, LARGE, Cut, Fused, ValueBuffer, attempt
 from tensordsl.codegen.scalar import HEAVY, walk
 
-SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result"))
+SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
 MERGE_STEPS = 400  # beyond so many groups only neighbours in the list are tried for a merge
 MERGE_TENSORS = 200
 MERGE_OPERANDS = 24

@@ -10,6 +10,7 @@
     dot(alpha, beta)         alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out
     in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
     inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see `lower_index`)
+    undefined                what a branch gives that is never read
     reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own
     for(body) ifelse         regions; `result(k)` are their values
     index carried(k)         parameters of a loop body
@@ -106,6 +107,10 @@ class Graph:
             if self.extents.node is not None:
                 self.origins[value.number] = self.extents.node
         return value
+
+    def rename(self, old: Value, new: Value) -> None:
+        """Lengths that name the ifelse `old` mean `new`."""
+        self.former.setdefault(new.number, set()).update((old.number, *self.former.get(old.number, ())))
 
     # leaves
     def const(self, data: Any, dtype: str | None = None) -> Value:
@@ -271,16 +276,11 @@ def rewrite(
         if v.number in frozen:
             new[v.number] = v
             continue
-        if v.op == "for":
-            loop = v.attrs["loop"]
-            loop.next = tuple(new[x.number] for x in loop.next)
-            loop.stacked = tuple(new[x.number] for x in loop.stacked)
         extents.node = origins.get(v.number)
         w = v
-        for o in v.operands:
+        for o in dependencies(v):
             if new[o.number] is not o:
-                operands = tuple(new[o.number] for o in v.operands)
-                w = graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
+                w = rebuild(graph, v, lambda o: new[o.number])
                 break
         for _ in range(REWRITES):
             better = rule(w)
@@ -289,11 +289,26 @@ def rewrite(
             w = better
         new[v.number] = w
         if v.op == w.op == "ifelse" and w is not v:
-            graph.former.setdefault(w.number, set()).update((v.number, *graph.former.get(v.number, ())))
+            graph.rename(v, w)
         if users is not None and w is not v:
             users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
     extents.node = None
     return [new[v.number] for v in roots]
+
+
+def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
+    """v with `new` operands, and for a loop what its body gives; v itself if they are the old ones."""
+    if v.op == "for":
+        loop = v.attrs["loop"]
+        loop.next, loop.stacked = tuple(map(new, loop.next)), tuple(map(new, loop.stacked))
+    graph.extents.node = graph.origins.get(v.number)
+    operands = tuple(map(new, v.operands))
+    if operands == v.operands:
+        return v
+    w = graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
+    if w.op == "ifelse":
+        graph.rename(v, w)
+    return w
 
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.ir import toposort as toposort_values
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import TensorType
@@ -431,11 +432,26 @@ def lower_ifelse(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
     results = []
     for j, (a, b) in enumerate(zip(then, orelse, strict=True)):
         shape = [
-            m if m == n else ex.atom("result", made.number, j, d)
+            m if m == n else _assumed_length(g, a, b, d) or ex.atom("result", made.number, j, d)
             for d, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
         ]
         results.append(g.result(made, j, a.dtype, shape))
     return results
+
+
+def _assumed_length(g: Graph, then: Value, orelse: Value, axis: int) -> Any:
+    """The length of a choice where one branch is only taken if its own length is the other's: that of the other.
+
+    None if there is no such branch.  So a gradient of one branch has the shape of its variable.
+    """
+    m, n = then.shape[axis], orelse.shape[axis]
+    c = g.extents.assumption(m, n)
+    if c is None or not all(a[0] in ("arg", "shared") for length in (m, n) for a in ex.atoms(length)):
+        return None
+    for branch, other in ((then, n), (orelse, m)):
+        if any(g.origins.get(v.number) == c.node for v in toposort_values([branch])):
+            return other
+    return None
 
 
 def lower_assert(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

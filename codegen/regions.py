@@ -45,8 +45,8 @@ class Region:
     homes: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
 
 
-def place(graph: Graph, roots: Sequence[Value]) -> dict[int, Context]:
-    """value number -> context."""
+def place(graph: Graph, roots: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
+    """value number -> context.  by_condition: the sides of all `ifelse`s on one condition are one context."""
     order = toposort(roots)
     context: dict[int, Context] = {}
     for v in roots:
@@ -56,23 +56,24 @@ def place(graph: Graph, roots: Sequence[Value]) -> dict[int, Context]:
         while own and own[-1][0] == "for" and own[-1][1] not in v.loops and not v.attrs.get("effect"):
             own = own[:-1]
         context[v.number] = own
-        for o, inner in _uses(v, own):
+        for o, inner in _uses(v, own, by_condition):
             known = context.get(o.number)
             context[o.number] = inner if known is None else _common(known, inner)
     return context
 
 
-def _uses(v: Value, own: Context) -> Iterable[tuple[Value, Context]]:
+def _uses(v: Value, own: Context, by_condition: bool = False) -> Iterable[tuple[Value, Context]]:
     if v.op == "for":
         loop = v.attrs["loop"]
         body = (*own, ("for", loop.number))
         return [*((o, own) for o in v.operands), *((o, body) for o in (*loop.next, *loop.stacked))]
     if v.op == "ifelse":
         half = (len(v.operands) - 1) // 2
+        name = v.operands[0].number if by_condition else v.number
         return [
             (v.operands[0], own),
-            *((o, (*own, ("if", v.number, 0))) for o in v.operands[1 : 1 + half]),
-            *((o, (*own, ("if", v.number, 1))) for o in v.operands[1 + half :]),
+            *((o, (*own, ("if", name, 0))) for o in v.operands[1 : 1 + half]),
+            *((o, (*own, ("if", name, 1))) for o in v.operands[1 + half :]),
         ]
     return [(o, own) for o in v.operands]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import tensordsl.tensor as T
+from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
 from tensordsl.codegen.regions import plan_regions
@@ -21,9 +22,8 @@ def rows(inputs: list[Any], *outputs: Any) -> dict[tuple[str, ...], list[str]]:
     """For each region, as the words of its path, the names of the elementwise rows that it computes, and constructs."""
     lowered = lower(inputs, [], list(outputs), [])
     optimise_lowered(lowered)
-    values = {v.number: v for v in lowered.graph.values}
     result: dict[tuple[str, ...], list[str]] = {}
-    for context, region in plan_regions(lowered.graph, lowered.outputs).items():
+    for context, region in plan_regions(lowered.graph, share_branches(lowered.graph, lowered.outputs)).items():
         path = tuple("for" if p[0] == "for" else ("then", "else")[p[2]] for p in context)
         names = result.setdefault(path, [])
         for step in region.steps:
@@ -31,7 +31,7 @@ def rows(inputs: list[Any], *outputs: Any) -> dict[tuple[str, ...], list[str]]:
                 assert step.value is not None
                 names.append(step.value.op)
                 continue
-            computed = [values[n] for n in step.fused.tensors]
+            computed = [lowered.graph.values[n] for n in step.fused.tensors]
             names += [v.attrs["row"].name for v in computed if v.op == "map" and v.attrs["row"].name != "cast"]
     return {path: sorted(names) for path, names in result.items()}
 
@@ -77,3 +77,17 @@ def test_a_branch_inside_of_a_loop() -> None:
     (final,) = make_loop(3, i, [s], [X], [ifelse(T.eq(i, 1), T.exp(s), s + 1)])
     got = rows([X], final)
     assert got["for", "then"] == ["exp"] and got["for", "else"] == ["add"]
+
+
+def test_what_branches_of_several_choices_share_is_computed_in_a_branch() -> None:
+    value = T.exp(X) * Y
+    cost = ifelse(C, T.sum(T.sqr(value)), T.sum(X))
+    got = rows([C, X, Y], cost, T.grad(cost, X))
+    assert "exp" not in got[()] and got["then",].count("exp") == 1
+    first = ifelse(C, value, X)
+    got = rows([C, X, Y], first, ifelse(C, T.sin(value + first.sum()), X), ifelse(C, T.cos(value + first.sum()), X))
+    assert not {"exp", "sin", "cos"} & set(got[()]) and got["then",].count("exp") == 1
+    got = rows([C, D, X, Y], ifelse(C, T.exp(X), Y), ifelse(D, T.exp(X) + 1, Y))  # another condition
+    assert "exp" in got[()]
+    got = rows([C, X, Y], ifelse(C, T.exp(X), Y), ifelse(C, Y, T.exp(X) + 1))  # another side
+    assert "exp" in got[()]

@@ -156,3 +156,47 @@ def test_a_loop_of_a_known_number_of_iterations_always_runs() -> None:
     assert f(TWO, TWO).tolist() == [4, 8]
     with pytest.raises(ValueError):
         f(THREE, TWO)
+
+
+def test_a_gradient_leaves_out_what_its_branch_leaves_out() -> None:
+    inner = T.dot(M, X) * Y
+    cost = ifelse(C, T.sum(T.exp(inner)), T.sum(X * 3) + T.sum(M))
+    f = function([C, X, Y, M], [cost, *T.grad(cost, [X, M])])
+    m, x, y = np.array([[1.0, 2], [3, 4], [0, 1]]), np.array([0.1, -0.2]), np.array([1.0, 0.5, 2])
+    value, gx, gm = f(1, x, y, m)
+    e = np.exp((m @ x) * y)
+    np.testing.assert_allclose(value, e.sum())
+    np.testing.assert_allclose(gx, m.T @ (e * y))
+    np.testing.assert_allclose(gm, np.outer(e * y, x))
+    for other in (np.zeros(5), y):  # lengths that the other branch could not use
+        value, gx, gm = f(0, x, other, m)
+        np.testing.assert_allclose(value, 3 * x.sum() + m.sum())
+        assert gx.tolist() == [3, 3] and gm.tolist() == [[1, 1]] * 3
+    with pytest.raises(ValueError, match="mul: "):
+        f(1, x, np.zeros(5), m)
+
+
+def test_choices_that_depend_on_each_other_share_what_they_need() -> None:
+    value = T.exp(X) * Y
+    first = ifelse(C, value, X)
+    second = ifelse(C, value + first.sum(), X - 1)
+    third = ifelse(C, T.sqr(value + first.sum()) + second, X * second)
+    f = function([C, X, Y], [first, second, third])
+    x, y = np.array([0.5, 1.0, -1]), np.array([1.0, 2, 3])
+    v = np.exp(x) * y
+    for got, want in zip(f(1, x, y), (v, v + v.sum(), (v + v.sum()) ** 2 + v + v.sum()), strict=True):
+        np.testing.assert_allclose(got, want)
+    for got, want in zip(f(0, x, y[:2]), (x, x - 1, x * (x - 1)), strict=True):
+        np.testing.assert_allclose(got, want)
+
+
+def test_loops_that_only_branches_of_several_choices_need() -> None:
+    i, s = loop_index(), T.dvector()
+    (final,) = make_loop(3, i, [s], [X], [s * Y])
+    cost = ifelse(C, T.sum(final), T.sum(X))
+    f = function([C, X, Y], [cost, T.grad(cost, X), ifelse(C, final * 2, X)])
+    x, y = np.array([0.5, 1.0, -1]), np.array([1.0, 2, 3])
+    for got, want in zip(f(1, x, y), ((x * y**3).sum(), y**3, 2 * x * y**3), strict=True):
+        np.testing.assert_allclose(got, want)
+    for got, want in zip(f(0, x, y), (x.sum(), np.ones(3), x), strict=True):
+        np.testing.assert_allclose(got, want)
