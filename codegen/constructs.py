@@ -188,8 +188,6 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
             atoms = ex.atoms(used[k].shape[d]) if k in used else ()
             named = {a[1] for a in atoms if a[0] == "result" and a[2:] == (k, d)}
             dst = b.name(m)
-            if k in used and not named and used[k].shape[d] in (m, n):
-                continue
             if m != n:
                 dst = b.fresh("e")
                 b.emit(p.Select(dst, condition, b.name(m), b.name(n)))
