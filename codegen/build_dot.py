@@ -54,26 +54,55 @@ def _elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], ite
 
 
 def _scratch(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
-    """Room to pack the operands if one of them has no unit stride, which only the call can tell for arguments."""
-    flags = []
-    for strides, dims in operands:
-        if item in strides or 1 in dims:
-            continue
-        p0, p1, both = b.fresh("q"), b.fresh("q"), b.fresh("q")
-        b.emit(p.Compare(p0, "ne", b.name(strides[0]), b.name(item)))
-        b.emit(p.Compare(p1, "ne", b.name(strides[1]), b.name(item)))
-        b.emit(p.Arith(both, "min", p0, p1))
-        flags.append(both)
-    if not flags:
+    """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
+    arguments."""
+    readable = _both(b, "min", *(_is_readable(b, strides, lengths, item) for strides, lengths in operands))
+    if readable is True:
         return None
-    flag = flags[0]
-    if len(flags) == 2:
-        flag = b.fresh("q")
-        b.emit(p.Arith(flag, "max", *flags))
     size: Any = 0
-    for _, dims in operands:
-        size = ex.add(size, ex.mul(item, ex.product(dims)))
+    for _, lengths in operands:
+        size = ex.add(size, ex.mul(item, ex.product(lengths)))
     bytes_, dst = b.fresh("z"), b.fresh("b")
-    b.emit(p.Select(bytes_, flag, b.name(size), b.name(0)))
+    b.emit(p.Select(bytes_, readable or b.name(0), b.name(0), b.name(size)))
     b.emit(p.Arena(((dst, bytes_),), b.common_site("memory")))
+    return dst
+
+
+Truth = bool | str  # known now, or the name of what the call computes
+
+
+def _is_readable(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int) -> Truth:
+    """Whether rows or columns are contiguous and do not overlap: `gemm_text` packs every other operand.
+
+    A stride along an axis of one element does not matter.
+    """
+    ways = []
+    for major, minor in ((0, 1), (1, 0)):
+        unit = lengths[minor] == 1 or _compare(b, "eq", strides[minor], item)
+        apart = lengths[major] == 1 or _compare(b, "ge", strides[major], ex.mul(item, lengths[minor]))
+        ways.append(_both(b, "min", unit, apart))
+        if ways[-1] is True:
+            return True
+    return _both(b, "max", *ways)
+
+
+def _compare(b: Bufferiser, op: str, x: Any, y: Any) -> Truth:
+    x, y = b.find(x), b.find(y)
+    if x == y:
+        return True
+    if isinstance(x, int) and isinstance(y, int):
+        return op == "ge" and x > y
+    dst = b.fresh("q")
+    b.emit(p.Compare(dst, op, b.name(x), b.name(y)))
+    return dst
+
+
+def _both(b: Bufferiser, op: str, x: Truth, y: Truth) -> Truth:
+    """min: whether both hold; max: whether one does."""
+    for known, other in ((x, y), (y, x)):
+        if isinstance(known, bool):
+            return other if known == (op == "min") else known
+    dst = b.fresh("q")
+    assert isinstance(x, str) and isinstance(y, str)
+    b.emit(p.Arith(dst, op, x, y))
     return dst

@@ -254,7 +254,7 @@ class Launch(Instr):
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 
-    `scratch`: a ptr to (m*k + k*n) items where an operand may have no unit stride, else None.
+    `scratch`: a ptr to (m*k + k*n) items unless rows or columns of both are contiguous and do not overlap, else None.
     """
 
     dtype: str

@@ -59,3 +59,42 @@ def test_a_reduction_counts_each_element_once(n: int, dtype: str) -> None:
     assert np.allclose(
         tensordsl.function([x], T.nnet.softmax(x))(a), e / e.sum(1, keepdims=True), rtol=1e-4, atol=1e-30
     )
+
+
+def layouts(a: np.ndarray) -> list[np.ndarray]:
+    """Matrices of one shape in memory of every kind: also with rows or columns that overlap."""
+    m, n = a.shape
+    flat = np.arange(float(m + n))
+    step = flat.itemsize
+    window = np.lib.stride_tricks.as_strided
+    return [
+        a, np.asfortranarray(a), a[::-1], a[:, ::-1], np.repeat(a, 2, axis=1)[:, ::2], np.repeat(a, 2, axis=0)[::2],
+        np.asfortranarray(a)[::-1], np.broadcast_to(a[:1], a.shape), np.broadcast_to(a[:, :1], a.shape),
+        np.broadcast_to(a[:1, :1], a.shape), np.repeat(a[:, :1], 3, axis=1)[:, 1:2].repeat(n, axis=1).T.copy().T,
+        window(flat, a.shape, (step, step)), window(flat[m - 1 :], a.shape, (-step, step)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("m, k, n", [(33, 33, 33), (9, 40, 12), (1, 17, 20), (20, 17, 1), (30, 1, 30), (3, 2, 64)])
+def test_products_of_matrices_in_any_memory(m: int, k: int, n: int) -> None:
+    random = np.random.default_rng(0)
+    x, y, v = T.matrix(), T.matrix(), T.vector()
+    f = tensordsl.function([x, y], [T.dot(x, y), T.dot(y.T, x.T)])
+    g = tensordsl.function([x, v], T.dot(x, v))
+    for a in layouts(random.normal(size=(m, k))):
+        for b in layouts(random.normal(size=(k, n))):
+            product, turned = f(a, b)
+            np.testing.assert_allclose(product, a @ b, rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(turned, (a @ b).T, rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(g(a, b[:, 0]), a @ b[:, 0], rtol=1e-11, atol=1e-11)
+
+
+def test_products_of_what_does_not_vary_along_an_axis() -> None:
+    """Broadcast values are views with a stride of 0, which a BLAS reads only from a packed copy."""
+    x, v = T.matrix(), T.vector()
+    columns = T.switch(x, v.dimshuffle(0, "x"), v.dimshuffle(0, "x"))
+    f = tensordsl.function([x, v], T.dot(columns.T, x.T))
+    a, b = np.random.default_rng(0).normal(size=(33, 33)), np.arange(33.0)
+    for _ in range(200):
+        product = f(a, b)
+    np.testing.assert_allclose(product, np.broadcast_to(b[:, None], (33, 33)).T @ a.T, rtol=1e-11)
