@@ -6,10 +6,11 @@ import struct
 from functools import cache
 from zlib import crc32
 
+from tensordsl.codegen import half
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
 
 TYPES = {
-    "bool": "i1", "float32": "float", "float64": "double",
+    "bool": "i1", "float16": "float", "float32": "float", "float64": "double",
     **{name: f"i{8 * ITEMSIZE[name]}" for name in (*SIGNED, *UNSIGNED)},
 }  # fmt: skip
 INLINE = 4  # transcendental functions expanded in place per kernel; a kernel with more calls all of them
@@ -20,7 +21,8 @@ class Code:
 
     `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
     `block` is the label of the block that is being written: the predecessor to name in a phi.
-    `isa` names an instruction set whose own intrinsics may be used ("avx512"); "" for none, None for this machine's.
+    `isa` names what may be used of an instruction set: "avx512" (its own intrinsics), "half" (conversions of float16);
+    "" for neither, None for what this machine has.
     """
 
     def __init__(self, prefix: str = "v", inline: int = INLINE, isa: str | None = None) -> None:
@@ -88,21 +90,21 @@ class Code:
 
 @cache
 def host_isa() -> str:
-    from tensordsl.codegen.target import native_width
+    from tensordsl.codegen.target import has_half, native_width
 
-    return "avx512" if native_width() == 64 else ""
+    return " ".join(["avx512"] * (native_width() == 64) + ["half"] * has_half())
 
 
-MANGLED = {"bool": "i1", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
+MANGLED = {"bool": "i1", "float16": "f32", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
 
 
 def llvm_type(dtype: str, W: int = 1) -> str:
-    """The register type: bool is i1 here, i8 in memory (`memory_type`)."""
+    """The register type: bool is i1 and float16 float here, i8 and i16 in memory (`memory_type`)."""
     return TYPES[dtype] if W == 1 else f"<{W} x {TYPES[dtype]}>"
 
 
 def memory_type(dtype: str, W: int = 1) -> str:
-    t = "i8" if dtype == "bool" else TYPES[dtype]
+    t = {"bool": "i8", "float16": "i16"}.get(dtype, TYPES[dtype])
     return t if W == 1 else f"<{W} x {t}>"
 
 
@@ -120,9 +122,10 @@ def constant(value: object, dtype: str, W: int = 1) -> str:
 
 
 def _float_text(value: float, dtype: str) -> str:
-    if dtype == "float32":
+    if dtype != "float64":
+        kind = "f" if dtype == "float32" else "e"
         try:
-            value = struct.unpack("f", struct.pack("f", value))[0]
+            value = struct.unpack(kind, struct.pack(kind, value))[0]
         except OverflowError:
             value = float("inf") if value > 0 else float("-inf")
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
@@ -137,12 +140,20 @@ def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = N
     """W adjacent elements at `pointer`; `align` in bytes, by default the element's."""
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
-    value = code.op(f"load {t}, ptr {pointer}, align {align}")
-    return (
-        code.op(f"icmp ne {t} {value}, zeroinitializer" if W > 1 else f"icmp ne i8 {value}, 0")
-        if dtype == "bool"
-        else value
-    )
+    return from_memory(code, code.op(f"load {t}, ptr {pointer}, align {align}"), dtype, W)
+
+
+def from_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:
+    """An operand in a register's form from one in memory's."""
+    if dtype == "bool":
+        return code.op(f"icmp ne {memory_type(dtype, W)} {value}, {'zeroinitializer' if W > 1 else '0'}")
+    return half.widened(code, value, W) if dtype == "float16" else value
+
+
+def to_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:
+    if dtype == "bool":
+        return code.op(f"zext {llvm_type(dtype, W)} {value} to {memory_type(dtype, W)}")
+    return half.narrowed(code, value, W) if dtype == "float16" else value
 
 
 def store(
@@ -150,10 +161,8 @@ def store(
 ) -> None:
     """Store W adjacent elements; `suffix` is metadata such as `, !nontemporal !0`."""
     align = align or ITEMSIZE[dtype]
-    t = memory_type(dtype, W)
-    if dtype == "bool":
-        value = code.op(f"zext {llvm_type(dtype, W)} {value} to {t}")
-    code.do(f"store {t} {value}, ptr {pointer}, align {align}{suffix}")
+    value = to_memory(code, value, dtype, W)
+    code.do(f"store {memory_type(dtype, W)} {value}, ptr {pointer}, align {align}{suffix}")
 
 
 def splat(code: Code, value: str, dtype: str, W: int) -> str:

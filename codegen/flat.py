@@ -215,14 +215,14 @@ class Kernel:
         """One element per lane at byte offsets from the operand's current address."""
         W, base = self.width, self.pointer(SPLAT, operand, ITEMSIZE[dtype], READ)
         pointers = self.body.op(f"getelementptr i8, ptr {base}, <{W} x i64> {offset}")
-        memory = "i8" if dtype == "bool" else llvm_type(dtype)
+        memory = memory_type(dtype)
         kind = {"double": "f64", "float": "f32"}.get(memory, memory)
         symbol, t = f"llvm.masked.gather.v{W}{kind}.v{W}p0", f"<{W} x {memory}>"
         self.body.declarations.setdefault(symbol, f"declare {t} @{symbol}(<{W} x ptr>, i32, <{W} x i1>, {t})")
         value = self.body.call(
             symbol, t, f"<{W} x ptr> {pointers}", f"i32 {ITEMSIZE[dtype]}", f"<{W} x i1> splat (i1 true)", f"{t} poison"
         )
-        return self.body.op(f"icmp ne {t} {value}, zeroinitializer") if dtype == "bool" else value
+        return from_memory(self.body, value, dtype, W)
 
     # -- reductions
     def part(

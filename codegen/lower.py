@@ -161,9 +161,10 @@ def lower_dot(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     g = low.graph
     shape = node.op.shape(g.extents, x, y, **node.attrs)
     dtype = node.outputs[0].type.dtype
-    x, y = g.cast(x, dtype), g.cast(y, dtype)
-    if dtype in ("float32", "float64"):
-        return [g.make("dot", (x, y), dtype, shape)]
+    wide = "float32" if dtype == "float16" else dtype
+    x, y = g.cast(g.cast(x, dtype), wide), g.cast(g.cast(y, dtype), wide)
+    if wide in ("float32", "float64"):
+        return [g.cast(g.make("dot", (x, y), wide, shape), dtype)]
     from tensordsl.ops.table import OPS  # late: the table imports every row
 
     k = x.shape[-1]

@@ -178,7 +178,7 @@ def place_taken(rank: int, taken: Sequence[int], index_rank: int, axes: Sequence
 
 # -- scalars of each op ------------------------------------------------------------------------------------------------
 def _make_map(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
-    return v.attrs["row"].meaning.scalar(pull.b, *args, **v.attrs["args"])  # type: ignore[no-any-return]
+    return pull.b.row(v.attrs["row"], v.dtype, args, v.attrs["args"])
 
 
 def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
@@ -187,6 +187,7 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
     if v.attrs["with_index"]:
         args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
+    args = [pull.b.wide(x) for x in args]
     given = frozenset().union(*(x.axes for x in args))
     if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
         raise Cut(v.operands[0], "R3")
@@ -194,8 +195,7 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
         results = _one_element(pull.b, reducer, args)
     else:
         results = pull.b.reduce(reducer, local, *args)
-    result: Val = results[k]
-    return result
+    return pull.b.cast(results[k], v.dtype)
 
 
 def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]:

@@ -11,6 +11,8 @@ computed for, so whatever can be written as one DAG may be computed by one kerne
 
 All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
 sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names at every floor.
+
+A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-FLOATS = ("float32", "float64")
+FLOATS = ("float16", "float32", "float64")
+COMPUTED = FLOATS[1:]  # floats with arithmetic
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
 DTYPES = ("bool", *INTEGERS, *FLOATS)
-ITEMSIZE = {"bool": 1, **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)}, "float32": 4, "float64": 8}
+ITEMSIZE = {
+    "bool": 1, "float16": 2, "float32": 4, "float64": 8,
+    **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)},
+}  # fmt: skip
 
 # Functions of our own vector mathematics: one Val each, expanded by `codegen.math` for the target.  All take and give
 # floats of one type.
@@ -266,6 +272,18 @@ class Builder:
 
     def cast(self, x: Val, type: str) -> Val:
         return x if x.type == type else self.apply("cast", x, type=type)
+
+    def row(self, row: Any, dtype: str, args: Sequence[Val], attrs: dict[str, Any]) -> Val:
+        """What the elementwise row gives, of `dtype`; float16 is computed in float32 and rounded once, at the end."""
+        if row.meaning.widens:
+            args = list(map(self.wide, args))
+        value: Val = row.meaning.scalar(self, *args, **attrs)
+        return self.cast(value, dtype) if dtype == "float16" else value
+
+    def wide(self, x: Val) -> Val:
+        if x.type != "float16":
+            return x
+        return self.const(x.attr, "float32") if x.op == "const" else self.cast(x, "float32")
 
     def bitcast(self, x: Val, type: str) -> Val:
         assert ITEMSIZE[x.type] == ITEMSIZE[type]

@@ -32,6 +32,12 @@ def native_width() -> int:
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
+def has_half() -> bool:
+    """Whether this machine has instructions that convert float16."""
+    llvm, triple, *_ = _target()
+    return triple.startswith(("aarch64", "arm64")) or bool(llvm.get_host_cpu_features().get("f16c"))
+
+
 def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.LIBRARY[name]`."""
     if name == "native":

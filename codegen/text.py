@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from tensordsl.codegen.code import TYPES, Code, constant, hash_text, llvm_type, load, memory_type, splat, store
+from tensordsl.codegen import half
+from tensordsl.codegen.code import (
+    TYPES,
+    Code,
+    constant,
+    from_memory,
+    hash_text,
+    llvm_type,
+    load,
+    memory_type,
+    splat,
+    store,
+    to_memory,
+)
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, RARE, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val
 
@@ -421,7 +434,7 @@ def _chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[
 
 
 def _has_avx512(code: Code, dtype: str, W: int) -> bool:
-    return code.isa == "avx512" and W * ITEMSIZE[dtype] % 64 == 0
+    return "avx512" in code.isa and W * ITEMSIZE[dtype] % 64 == 0
 
 
 def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
@@ -502,12 +515,16 @@ def _cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
     if source == target:
         return x[0]
     s, t = llvm_type(source, W), llvm_type(target, W)
+    if target == "float16":
+        if source == "float64":
+            return half.rounded(code, half.single(code, x[0], W), W)
+        return half.rounded(code, _cast(code, source, "float32", x, W), W)
     if target == "bool":
         zero = constant(0, source, W)
         return code.op(f"fcmp une {s} {x[0]}, {zero}" if source in FLOATS else f"icmp ne {s} {x[0]}, {zero}")
     if target in FLOATS:
         if source in FLOATS:
-            return code.op(f"{'fpext' if target == 'float64' else 'fptrunc'} {s} {x[0]} to {t}")
+            return x[0] if s == t else code.op(f"{'fpext' if target == 'float64' else 'fptrunc'} {s} {x[0]} to {t}")
         return code.op(f"{'sitofp' if source in SIGNED else 'uitofp'} {s} {x[0]} to {t}")
     if source in FLOATS:
         return _float_to_int(code, source, target, x[0], W)
@@ -558,8 +575,8 @@ def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:
 
 
 def _bitcast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
-    s, t = llvm_type(source, W), llvm_type(target, W)
-    return x[0] if s == t else code.op(f"bitcast {s} {x[0]} to {t}")
+    x, s, t = [to_memory(code, x[0], source, W)], memory_type(source, W), memory_type(target, W)
+    return from_memory(code, x[0] if s == t else code.op(f"bitcast {s} {x[0]} to {t}"), target, W)
 
 
 OPERATIONS: dict[str, Row] = {

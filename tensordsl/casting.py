@@ -26,6 +26,7 @@ __all__ = [
 _FLOAT_OF = {
     **dict.fromkeys(("bool", "int8", "uint8", "int16", "uint16", "float32"), "float32"),
     **dict.fromkeys(("int32", "uint32", "int64", "uint64", "float64"), "float64"),
+    "float16": "float16",
 }
 _SUM = {"bool": "int64", **dict.fromkeys(SIGNED, "int64"), **dict.fromkeys(UNSIGNED, "uint64"),
         **{t: t for t in FLOATS}}  # fmt: skip
@@ -73,14 +74,14 @@ def sum_dtype(dtype: str) -> str:
 
 def accumulator(dtype: str) -> str:
     """The dtype in which a sum or product whose result is `dtype` is accumulated."""
-    return "float64" if dtype == "float32" else dtype
+    return {"float16": "float32", "float32": "float64"}.get(dtype, dtype)
 
 
 def literal_dtype(value: bool | int | float) -> str:
     """The dtype of a Python literal.
 
-    Integers: the smallest signed dtype that holds the value (uint64 above int64).  Floats: float32 if that is exact or
-    if `config.floatX` is float32, else float64.
+    Integers: the smallest signed dtype that holds the value (uint64 above int64).  Floats: `config.floatX` if that is
+    float16 or float32, else float32 if that is exact, else float64.
 
     >>> literal_dtype(1), literal_dtype(300), literal_dtype(1.5), literal_dtype(True)
     ('int8', 'int16', 'float32', 'bool')
@@ -98,7 +99,9 @@ def literal_dtype(value: bool | int | float) -> str:
         raise RangeError(f"the integer {value} fits no dtype; write it as a float, or split it")
     if config.cast_policy == "numpy+floatX":
         return str(config.floatX)
-    if value != value or config.floatX == "float32":
+    if config.floatX != "float64":
+        return str(config.floatX)
+    if value != value:
         return "float32"
     with np.errstate(over="ignore"):
         return "float32" if float(np.float32(value)) == value else "float64"

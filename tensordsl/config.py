@@ -90,7 +90,7 @@ class Option:
 
 
 _OPTIONS: tuple[Option, ...] = (
-    Option("floatX", "float64", ("float64", "float32"), "dtype of constructors without a dtype prefix"),
+    Option("floatX", "float64", ("float64", "float32", "float16"), "dtype of constructors without a dtype prefix"),
     Option(
         "device", "cpu", ("cpu", "cuda", "gpu", "sim"),
         "where functions run: the CPU, a GPU (cuda1: the second one), or the GPU simulator", numbered=("cuda", "gpu"),

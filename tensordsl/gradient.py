@@ -399,8 +399,8 @@ def grad_not_implemented(op: Any, x_pos: int, x: Any, comment: str = "") -> Vari
 
 
 # -- the numeric check -----------------------------------------------------------------------------------------------
-_STEP = {"float64": 1e-6, "float32": 3e-4}
-_TOLERANCE = {"float64": 1e-4, "float32": 1e-2}
+_STEP = {"float64": 1e-6, "float32": 3e-4, "float16": 1e-1}
+_TOLERANCE = {"float64": 1e-4, "float32": 1e-2, "float16": 5e-2}
 
 
 class numeric_grad:
@@ -482,7 +482,7 @@ def verify_grad(
     mode  how to compile;  cast_to_output_type  compute the projection in `out_type`
     Raises GradientError, with the place and the size of the difference, TypeError for integer points.
     """
-    from tensordsl.types import TensorType
+    from tensordsl.types import FLOATS, TensorType
 
     points = [np.array(p) for p in pt]
     for k, p in enumerate(points):
@@ -494,7 +494,7 @@ def verify_grad(
     ]
     result = as_variable(fun(*variables))
     kinds = {result.type.dtype, *(p.dtype.name for p in points)}
-    loosest = "float32" if "float32" in kinds else "float64"
+    loosest = next((t for t in FLOATS if t in kinds), "float64")
     abs_tol = _TOLERANCE[loosest] if abs_tol is None else abs_tol
     rel_tol = _TOLERANCE[loosest] if rel_tol is None else rel_tol
     eps = _STEP[loosest] if eps is None else eps

@@ -21,10 +21,12 @@ class Elementwise:
 
     scalar(b, *values) -> value: written with a scalar builder, for every target.
     loop(*dtypes) -> the dtypes to which the operands are cast first.
+    widens: the scalar sees float16 operands as float32, and its result is rounded; else it sees them as they are.
     """
 
     scalar: Callable[..., Any]
     loop: Callable[..., tuple[str, ...]]
+    widens: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)

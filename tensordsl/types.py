@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
-FLOATS = ("float32", "float64")
+FLOATS = ("float16", "float32", "float64")
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 DISCRETE = ("bool", *INTEGERS)
 

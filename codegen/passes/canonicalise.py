@@ -66,10 +66,10 @@ def is_exact(source: str, target: str) -> bool:
     if source == target or source == "bool":
         return True
     if source in FLOATS:
-        return target == "float64"
+        return target in FLOATS and FLOATS.index(source) < FLOATS.index(target)
     bits = int(source.lstrip("uint"))
     if target in FLOATS:
-        return bits <= (24 if target == "float32" else 53)
+        return bits <= {"float16": 11, "float32": 24, "float64": 53}[target]
     if target not in INTEGERS:
         return False
     room = int(target.lstrip("uint")) - (target in SIGNED and source not in SIGNED)

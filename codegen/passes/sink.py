@@ -82,7 +82,7 @@ def descends(ctx: Context, x: Value) -> bool:
 def _is_heavy(x: Value) -> bool:
     b = Builder()
     params = [b.param(str(k), o.dtype) for k, o in enumerate(x.operands)]
-    scalar = x.attrs["row"].meaning.scalar(b, *params, **x.attrs["args"])
+    scalar = b.row(x.attrs["row"], x.dtype, params, x.attrs["args"])
     return any(s.op in HEAVY for s in walk([scalar]))
 
 

@@ -76,7 +76,7 @@ RSQRT = row(
     "rsqrt", lambda b, x: b.div(1.0, b.sqrt(x)), lambda x: 1 / np.sqrt(x), lambda g, out, x: (-g * out / (x * 2),),
     dtype=float_of, ulp=2, domain=(0.1, 100),
 )  # fmt: skip
-NEXTAFTER = row("nextafter", next_after, np.nextafter, dtype=float_of_all, no_gradient=PIECEWISE)
+NEXTAFTER = row("nextafter", next_after, np.nextafter, dtype=float_of_all, widens=False, no_gradient=PIECEWISE)
 
 ROWS = (
     EXP, EXP2, EXPM1, LOG, LOG2, LOG10, LOG1P, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, SINH, COSH, TANH,

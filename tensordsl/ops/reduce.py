@@ -124,7 +124,7 @@ def sum(
 ) -> Any:
     """The sum over `axis` (None: all, an int or a tuple).
 
-    Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64.
+    Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64, float16 in float32.
 
     >>> sum([[1, 2], [3, 4]], axis=1, keepdims=True).eval()
     array([[3],
@@ -244,9 +244,11 @@ def mean(
     x = as_variable(input)
     if dtype is None:
         dtype = "float64" if x.type.dtype in DISCRETE else x.type.dtype
-    total = sum(x, axis, dtype, keepdims, acc_dtype)
+    # A sum of float16 overflows where the mean does not.
+    total = sum(x, axis, "float32" if dtype == "float16" else dtype, keepdims, acc_dtype)
     axes = normalise_axes(axis, x.type.ndim, "mean")
-    return total / cast(_count(x, axes), total.type.dtype if total.type.dtype in FLOATS else "float64")
+    result = total / cast(_count(x, axes), total.type.dtype if total.type.dtype in FLOATS else "float64")
+    return cast(result, dtype) if dtype == "float16" else result
 
 
 def _count(x: Any, axes: Axes) -> Any:
@@ -265,6 +267,8 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, cor
     """
     x = as_variable(input)
     axes = normalise_axes(axis, x.type.ndim, "var")
+    if x.type.dtype == "float16":  # squares overflow early; as NumPy
+        return cast(var(cast(x, "float32"), axes, ddof, keepdims), "float16")
     centred = x - mean(x, axes, keepdims=True)
     if not ddof:
         return mean(sqr(centred), axes, keepdims=keepdims)

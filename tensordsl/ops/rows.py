@@ -24,6 +24,7 @@ def row(
     dtype: Callable[..., str] = upcast,
     loop: Callable[..., tuple[str, ...]] | None = None,
     wide: bool = False,
+    widens: bool = True,
     **columns: Any,
 ) -> Op:
     """A row whose oracle is the NumPy function `numpy` on operands of the loop's dtypes (float64 instead if `wide`)."""
@@ -41,7 +42,7 @@ def row(
             result = numpy(*(a.astype(t) for a, t in zip(arrays, to, strict=True)))
             return np.asarray(result).astype(dtype(*dtypes))
 
-    return Op(name, dtype, broadcast, oracle, Elementwise(scalar, cast_to), gradient, **columns)
+    return Op(name, dtype, broadcast, oracle, Elementwise(scalar, cast_to, widens), gradient, **columns)
 
 
 def real_function(

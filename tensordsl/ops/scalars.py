@@ -43,7 +43,7 @@ def power(b: Any, x: Any, y: Any) -> Any:
 
 def next_after(b: Any, x: Any, y: Any) -> Any:
     """One step in the order of bits; from a zero to the smallest subnormal number of y's sign."""
-    bits = {"float64": "int64", "float32": "int32"}[x.type]
+    bits = {"float64": "int64", "float32": "int32", "float16": "int16"}[x.type]
     n = b.bitcast(x, bits)
     away = b.eq(b.lt(x, y), b.gt(x, 0.0))  # from 0
     moved = b.bitcast(b.select(away, b.add(n, 1), b.sub(n, 1)), x.type)
@@ -54,12 +54,15 @@ def next_after(b: Any, x: Any, y: Any) -> Any:
 
 
 def _known(y: Any) -> Any:
-    """The value of a scalar that is a constant, possibly behind a cast that keeps it."""
-    value = y.args[0] if y.op == "cast" else y
-    if value.op != "const":
+    """The value of a scalar that is a constant, possibly behind casts that keep it."""
+    types = []
+    while y.op == "cast":
+        types.append(y.type)
+        (y,) = y.args
+    if y.op != "const":
         return None
     with np.errstate(all="ignore"):
-        return value.attr if np.asarray(value.attr).astype(y.type) == value.attr else None
+        return y.attr if all(np.asarray(y.attr).astype(t) == y.attr for t in types) else None
 
 
 def _product(b: Any, x: Any, n: int) -> Any:

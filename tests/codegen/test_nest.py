@@ -14,7 +14,7 @@ from native import Runner
 from tensordsl.codegen import reducers, target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import DTYPES, FLOATS, Builder, Val, walk
+from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
 from tensordsl.codegen.schedule import schedule
 
 Arrays = dict[str, np.ndarray]
@@ -157,7 +157,7 @@ class Maker:
             elif op == "select":
                 values.append(self.b.select(self.b.lt(x, y), y, self.choose(values)))
             elif op == "exp":
-                if self.dtype in FLOATS:
+                if self.dtype in COMPUTED:
                     values.append(self.b.call("exp", self.b.minimum(self.b.maximum(x, -1.0), 1.0)))
             else:
                 values.append(self.b.apply(op, x, y))
@@ -196,7 +196,7 @@ class Maker:
         if self.dtype == "bool":
             names = [reducers.ANY, reducers.ALL]
         else:
-            names = [reducers.SUM, reducers.MAX, reducers.MIN, *([reducers.PROD] if self.dtype not in FLOATS else [])]
+            names = [reducers.SUM, reducers.MAX, reducers.MIN, *([reducers.PROD] if self.dtype not in COMPUTED else [])]
         over = sorted(local)
         if len(over) == 1 and self.rng.random() < 0.2 and self.sizes[f"n{over[0]}"]:
             value, index = self.b.reduce(
@@ -214,7 +214,7 @@ class Maker:
 def compare(group: Group, got: Arrays, want: Arrays) -> None:
     for o in group.outs:
         x, y = got[o.buffer.name], want[o.buffer.name]
-        if o.buffer.type in FLOATS:
+        if o.buffer.type in COMPUTED:
             limit = 1e-3 if o.buffer.type == "float32" else 1e-9
             scale = np.max(np.abs(y[np.isfinite(y)]), initial=1.0)
             np.testing.assert_allclose(x, y, rtol=limit, atol=limit * scale)
@@ -237,7 +237,7 @@ def alias(group: Group, arrays: Arrays) -> int:
 
 
 @settings(max_examples=150)
-@given(st.integers(0, 2**32), st.sampled_from(DTYPES), st.sampled_from([32, 64]), st.booleans())
+@given(st.integers(0, 2**32), st.sampled_from(("bool", *INTEGERS, *COMPUTED)), st.sampled_from([32, 64]), st.booleans())
 def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool) -> None:
     """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks."""
     maker = Maker(np.random.default_rng(seed), dtype)

@@ -15,7 +15,7 @@ from tensordsl.codegen import reducers
 from tensordsl.codegen.gpu_launch import Operand, extents, launches
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import DTYPES, FLOATS, Builder
+from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.runtime.simulator import ORDERS, SimulationError
 
 SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (3, 1), (5, 31), (7, 33), (2, 1100), (37, 3), (1, 9001)]
@@ -43,7 +43,7 @@ def agree(got: Arrays, expected: Arrays, dtype: str, message: str) -> None:
             np.testing.assert_allclose(got[k], v, rtol=tolerance, atol=tolerance * 10, err_msg=message)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", COMPUTED)
 @pytest.mark.parametrize("name", REFERENCE)
 def test_case_agrees_with_numpy_in_every_thread_order(name: str, dtype: str) -> None:
     rng, run = np.random.default_rng(0), runner(name, dtype)
@@ -78,7 +78,7 @@ def test_index_out_of_range_is_flagged_and_not_followed(name: str) -> None:
     assert runner("pick", "float64")(arrays) == 1
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ("bool", *INTEGERS, *COMPUTED))
 def test_elementwise_kernels_of_every_dtype(dtype: str) -> None:
     """Lengths around the wide accesses; operands that are aligned, and that are not."""
     b = Builder()
@@ -197,7 +197,7 @@ def crossed(dtype: str, name: str = "crossed") -> Group:
     return Group(name, lengths, tuple(lengths), (out,))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ("bool", *INTEGERS, *COMPUTED))
 def test_operands_that_run_along_another_axis_go_through_shared_memory(dtype: str) -> None:
     run, rng = SimulatedGroup(crossed(dtype)), np.random.default_rng(9)
     (kernel,) = run.plan.kernels
@@ -266,7 +266,7 @@ def update(dtype: str, kind: str) -> Group:
     return Group(kind, lengths, ("i",), (Out(new, ("i", "j"), b.div(e, b.reduce(reducers.SUM, ("j",), e)[0])),))
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", COMPUTED)
 @pytest.mark.parametrize("kind", ["flat", "softmax", "rows"])
 def test_outputs_in_the_storage_of_inputs(kind: str, dtype: str) -> None:
     run, rng = SimulatedGroup(update(dtype, kind)), np.random.default_rng(11)

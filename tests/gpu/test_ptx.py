@@ -17,7 +17,7 @@ from tensordsl.codegen import gpu_gemm, gpu_scatter, ptx
 from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import ARITY, FLOATS, MATH, Builder
+from tensordsl.codegen.scalar import ARITY, COMPUTED, MATH, Builder
 
 ASSEMBLED = ("sm_75", "sm_80", "sm_90", "sm_100")
 CASES = (*cases.CASES, cases.matrix_chain)
@@ -57,8 +57,8 @@ def assemble(text: str, target: str, folder: Path) -> dict[str, int]:
 
 @cache
 def case_kernels() -> list[GpuKernel]:
-    plans = [plan(case(T), f"{case.__name__}_{T}") for case in CASES for T in FLOATS]
-    plans += [plan(transposed(T), f"transposed_{T}") for T in FLOATS]
+    plans = [plan(case(T), f"{case.__name__}_{T}") for case in CASES for T in COMPUTED]
+    plans += [plan(transposed(T), f"transposed_{T}") for T in COMPUTED]
     return [k for p in plans for k in p.kernels]
 
 
@@ -82,7 +82,7 @@ def test_every_case_assembles_without_spills(target: str, tmp_path: Path) -> Non
 @needs_ptxas
 @pytest.mark.parametrize("target", ASSEMBLED)
 def test_matrix_products_assemble_without_spills(target: str, tmp_path: Path) -> None:
-    tiles = [(T, tile) for T in FLOATS for tile in gpu_gemm.TILES[T]]
+    tiles = [(T, tile) for T in COMPUTED for tile in gpu_gemm.TILES[T]]
     kernels = [gpu_gemm.gemm_kernel(T, f"gemm{k}", -0.5, 2.0, tile) for k, (T, tile) in enumerate(tiles)]
     registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
     assert len(registers) == 3 and max(registers.values()) <= 224
@@ -110,7 +110,7 @@ def function_group(name: str, dtype: str, copies: int = 1) -> Group:
 @needs_ptxas
 def test_our_mathematics_assembles_without_spills(tmp_path: Path) -> None:
     """In wide kernels; at one point and for every target in `test_gpu_rows`."""
-    kernels = [k for name in MATH for T in FLOATS for k in plan(function_group(name, T)).kernels]
+    kernels = [k for name in MATH for T in COMPUTED for k in plan(function_group(name, T)).kernels]
     registers = assemble(ptx.compile_text(module_text(kernels), "sm_80"), "sm_80", tmp_path)
     assert len(registers) == len(kernels)
 

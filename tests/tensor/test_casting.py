@@ -15,20 +15,21 @@ from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED
 
 # Promotion written out: rows and columns in the order of DTYPES.
 B, I8, I16, I32, I64 = "bool", "int8", "int16", "int32", "int64"
-U8, U16, U32, U64, F, D = "uint8", "uint16", "uint32", "uint64", "float32", "float64"
-ORDER = (B, I8, I16, I32, I64, U8, U16, U32, U64, F, D)
+U8, U16, U32, U64, H, F, D = "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"
+ORDER = (B, I8, I16, I32, I64, U8, U16, U32, U64, H, F, D)
 PROMOTED = {
     B: ORDER,
-    I8: (I8, I8, I16, I32, I64, I16, I32, I64, D, F, D),
-    I16: (I16, I16, I16, I32, I64, I16, I32, I64, D, F, D),
-    I32: (I32, I32, I32, I32, I64, I32, I32, I64, D, D, D),
-    I64: (I64, I64, I64, I64, I64, I64, I64, I64, D, D, D),
-    U8: (U8, I16, I16, I32, I64, U8, U16, U32, U64, F, D),
-    U16: (U16, I32, I32, I32, I64, U16, U16, U32, U64, F, D),
-    U32: (U32, I64, I64, I64, I64, U32, U32, U32, U64, D, D),
-    U64: (U64, D, D, D, D, U64, U64, U64, U64, D, D),
-    F: (F, F, F, D, D, F, F, D, D, F, D),
-    D: (D,) * 11,
+    I8: (I8, I8, I16, I32, I64, I16, I32, I64, D, H, F, D),
+    I16: (I16, I16, I16, I32, I64, I16, I32, I64, D, F, F, D),
+    I32: (I32, I32, I32, I32, I64, I32, I32, I64, D, D, D, D),
+    I64: (I64, I64, I64, I64, I64, I64, I64, I64, D, D, D, D),
+    U8: (U8, I16, I16, I32, I64, U8, U16, U32, U64, H, F, D),
+    U16: (U16, I32, I32, I32, I64, U16, U16, U32, U64, F, F, D),
+    U32: (U32, I64, I64, I64, I64, U32, U32, U32, U64, D, D, D),
+    U64: (U64, D, D, D, D, U64, U64, U64, U64, D, D, D),
+    H: (H, H, F, D, D, H, F, D, D, H, F, D),
+    F: (F, F, F, D, D, F, F, D, D, F, F, D),
+    D: (D,) * 12,
 }
 
 
@@ -70,6 +71,15 @@ def test_literals_take_the_smallest_dtype_of_their_value(dtype: str, literal: An
             assert (x + literal).dtype == (literal + x).dtype == wanted
 
 
+# theano.scalar.basic.NumericAutoCaster: float16 is tried only where it is floatX, and then taken.
+def test_literals_are_float16_only_where_floatx_is() -> None:
+    x, y = T.vector(dtype=H), T.vector(dtype=I8)
+    assert (x + 1).dtype == (x * True).dtype == H and (x + 1.5).dtype == F and (x + 1.1).dtype == D
+    with config.change_flags(floatX=H):
+        assert T.vector().dtype == T.constant(1.1).dtype == (x + 1.1).dtype == (y * 2.5).dtype == (y / y).dtype == H
+        assert (T.fvector() + 1.1).dtype == F and (x + 70000).dtype == D
+
+
 @pytest.mark.parametrize(
     ("value", "want"),
     [
@@ -87,7 +97,7 @@ def test_dtypes_of_constants(value: Any, want: str) -> None:
 
 
 def test_what_is_no_tensor() -> None:
-    for wrong in ("text", None, object(), [None], 1j, np.zeros(2, "float16"), np.zeros(2, "M8[s]"), {}, lambda: 0):
+    for wrong in ("text", None, object(), [None], 1j, np.zeros(2, "M8[s]"), {}, lambda: 0):
         with pytest.raises(TypeError, match="cannot make a tensor of"):
             T.as_tensor_variable(wrong)
     for large in (2**64, -(2**63) - 1):
@@ -98,7 +108,7 @@ def test_what_is_no_tensor() -> None:
     with pytest.raises(TypeError, match="unsupported dtype 'complex64'"):
         T.constant(1, dtype="complex64")
     with pytest.raises(TypeError, match="unsupported dtype"):
-        T.scalar().astype("float16")
+        T.scalar().astype("longdouble")
 
 
 def test_a_constant_is_a_private_copy() -> None:
@@ -112,7 +122,7 @@ def test_the_tables_are_total() -> None:
     for t in DTYPES:
         assert casting.float_of(t) in FLOATS
         assert casting.sum_dtype(t) == (t if t in FLOATS else "int64" if t in (*SIGNED, "bool") else "uint64")
-        assert casting.accumulator(t) == ("float64" if t == "float32" else t)
+        assert casting.accumulator(t) == {"float16": "float32", "float32": "float64"}.get(t, t)
 
 
 @pytest.mark.parametrize("op", [operator.lt, operator.le, operator.gt, operator.ge, T.eq, T.neq])
