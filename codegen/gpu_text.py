@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tensordsl.codegen.code import Code, constant, llvm_type, memory_type
+from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, to_memory
 from tensordsl.codegen.gpu_fastmath import FAST, approximate, is_reciprocal_root, reciprocal_root
 from tensordsl.codegen.group import Reducer, region
 from tensordsl.codegen.math import complete
@@ -45,7 +45,7 @@ class GpuCode(Code):
     """One kernel's body."""
 
     def __init__(self, prefix: str = "v", fastmath: bool = False) -> None:
-        super().__init__(prefix, isa="")
+        super().__init__(prefix, isa="half")
         self.fastmath = fastmath
         self.shared: list[str] = []  # definitions of shared memory
 
@@ -84,7 +84,7 @@ class GpuCode(Code):
         def word(x: str) -> str:
             return self.call(SHUFFLE, "i32", "i32 -1", f"i32 {x}", f"i32 {mask}", "i32 31")
 
-        size, t = ITEMSIZE[dtype], llvm_type(dtype)
+        size, t = 4 if dtype == "float16" else ITEMSIZE[dtype], llvm_type(dtype)
         if dtype == "bool":
             return self.op(f"trunc i32 {word(self.op(f'zext i1 {value} to i32'))} to i1")
         if size < 4:
@@ -107,11 +107,10 @@ class GpuCode(Code):
 
     def load(self, pointer: str, dtype: str, space: str = GLOBAL) -> str:
         value = self.op(f"load {memory_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
-        return self.op(f"icmp ne i8 {value}, 0") if dtype == "bool" else value
+        return from_memory(self, value, dtype)
 
     def store(self, value: str, pointer: str, dtype: str, space: str = GLOBAL) -> None:
-        if dtype == "bool":
-            value = self.op(f"zext i1 {value} to i8")
+        value = to_memory(self, value, dtype)
         self.do(f"store {memory_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
 
     def load_many(self, pointer: str, dtype: str, count: int, space: str = GLOBAL) -> list[str]:
@@ -119,13 +118,12 @@ class GpuCode(Code):
         kind = memory_type(dtype, count)
         packed = self.op(f"load {kind}, ptr{space} {pointer}, align {count * ITEMSIZE[dtype]}")
         values = [self.op(f"extractelement {kind} {packed}, i32 {k}") for k in range(count)]
-        return [self.op(f"icmp ne i8 {x}, 0") for x in values] if dtype == "bool" else values
+        return [from_memory(self, x, dtype) for x in values]
 
     def store_many(self, values: list[str], pointer: str, dtype: str) -> None:
         kind, packed = memory_type(dtype, len(values)), "poison"
         for k, x in enumerate(values):
-            if dtype == "bool":
-                x = self.op(f"zext i1 {x} to i8")
+            x = to_memory(self, x, dtype)
             packed = self.op(f"insertelement {kind} {packed}, {memory_type(dtype)} {x}, i32 {k}")
         self.do(f"store {kind} {packed}, ptr{GLOBAL} {pointer}, align {len(values) * ITEMSIZE[dtype]}")
 

@@ -14,6 +14,7 @@ from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, MATH, Builder, Val, walk
 
 TYPE = {
     "bool": "i1",
+    "float16": "f16",
     "float32": "f32",
     "float64": "f64",
     **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)},
@@ -45,7 +46,7 @@ def literal(value: Any, dtype: str) -> str:
     if dtype == "bool":
         return "true" if value else "false"
     if dtype in FLOATS:
-        code, bits = ("<d", "<Q") if dtype == "float64" else ("<f", "<I")
+        code, bits = {"float64": ("<d", "<Q"), "float32": ("<f", "<I"), "float16": ("<e", "<H")}[dtype]
         with_bits = struct.unpack(bits, struct.pack(code, value))[0]
         return f"0x{with_bits:0{2 * ITEMSIZE[dtype]}X}"
     width = 8 * ITEMSIZE[dtype]
@@ -201,7 +202,8 @@ class Scalars:
             kind = "cmpf une" if source in FLOATS else "cmpi ne"
             return x if source == "bool" else self.op(f"arith.{kind}, {x}, {zero} : {s}")
         if source in FLOATS and target in FLOATS:
-            return x if s == t else self.op(f"arith.{'extf' if t == 'f64' else 'truncf'} {x} : {s} to {t}")
+            name = "extf" if ITEMSIZE[target] > ITEMSIZE[source] else "truncf"
+            return x if s == t else self.op(f"arith.{name} {x} : {s} to {t}")
         if target in FLOATS:
             signed = source != "bool" and not source.startswith("u")
             return self.op(f"arith.{'sitofp' if signed else 'uitofp'} {x} : {s} to {t}")

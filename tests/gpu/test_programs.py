@@ -47,7 +47,13 @@ def integers() -> tuple[list[Any], Any]:
     return [i, k], [i // 3 + k, i % (k + 4), i ^ k, T.eq(i, k).sum(axis=1), T.switch(i > 0, i, -k).min(axis=0)]
 
 
-PROGRAMS: list[Callable[[], tuple[list[Any], Any]]] = [network, normalised, statistics, integers]
+def halves() -> tuple[list[Any], Any]:
+    x, y = (T.matrix(name, dtype="float16") for name in "xy")
+    z = T.exp(x) * y + 1
+    return [x, y], [z, z.sum(axis=1), T.max(x, axis=0), x.argmax(axis=1), T.cast(x, "int32"), x / T.sum(y), x > y]
+
+
+PROGRAMS: list[Callable[[], tuple[list[Any], Any]]] = [network, normalised, statistics, integers, halves]
 
 
 def groups_of(

@@ -49,7 +49,7 @@ def test_upstream_reads_random_programs() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_constants_keep_every_bit(dtype: str) -> None:
     if dtype in FLOATS:
-        bits = "uint64" if dtype == "float64" else "uint32"
+        bits = f"uint{8 * np.dtype(dtype).itemsize}"
         quiet = np.array([np.nan, -np.nan], dtype).view(bits)
         data = np.array([0.0, -0.0, np.inf, -np.inf, np.finfo(dtype).smallest_subnormal, 1 / 3], dtype)
         data = np.concatenate([data, (quiet + np.array(5, bits)).view(dtype)])
