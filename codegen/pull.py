@@ -52,6 +52,15 @@ class _Recording(Builder):
             self.made_for[id(value)] = self.tensor
         return value
 
+    def operand(self, x: Val) -> Val:
+        """x as a reduction takes it; a cast to float32 is still the operand's own scalar."""
+        wide = self.wide(x)
+        if wide is not x:
+            self.made_for.pop(id(wide), None)
+            if id(x) in self.made_for:
+                self.made_for[id(wide)] = self.made_for[id(x)]
+        return wide
+
 
 class Pull:
     """The scalars of one group.  `buffer_of(value)` is the buffer of a leaf, None for a value that may be fused."""
@@ -187,7 +196,7 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     local = [a for d, a in enumerate(inner) if d in v.attrs["axes"] and a != 0]
     if v.attrs["with_index"]:
         args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
-    args = [pull.b.wide(x) for x in args]
+    args = [pull.b.operand(x) for x in args]
     given = frozenset().union(*(x.axes for x in args))
     if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
         raise Cut(v.operands[0], "R3")
@@ -293,6 +302,7 @@ def _check(
         under = frozenset().union(*(below[id(a)] for a in s.args)) if s.args else frozenset()
         below[id(s)] = under | {s.axes} if s.op == "reduce" else under
     own = {id(s) for _, s in pulled}
+    own |= {id(s.args[0]) for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
     for number, points in pull.points.items():
         v = pull.values[number]
