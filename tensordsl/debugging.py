@@ -231,10 +231,10 @@ def is_close(expected: Array, found: Array) -> bool:
         return False
     if expected.dtype.name not in FLOATS:
         return bool(np.array_equal(expected, found))
-    relative = 1e-3 if expected.dtype == np.float32 else 1e-6
+    relative, absolute = {"float16": (2e-2, 1e-2), "float32": (1e-3, 1e-5)}.get(expected.dtype.name, (1e-6, 1e-8))
     finite = np.abs(expected[np.isfinite(expected)])
     scale = float(finite.max()) if finite.size else 1.0
-    return bool(np.allclose(expected, found, rtol=relative, atol=relative * 1e-2 * scale, equal_nan=True))
+    return bool(np.allclose(expected, found, rtol=relative, atol=absolute * scale, equal_nan=True))
 
 
 # -- errors of native code -------------------------------------------------------------------------------------------

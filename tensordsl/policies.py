@@ -8,13 +8,13 @@ from typing import Any
 from tensordsl import graph
 from tensordsl.config import config
 from tensordsl.graph import Apply, Elementwise, Op, Variable
-from tensordsl.types import DISCRETE
+from tensordsl.types import DISCRETE, FLOATS
 
 
 def use_cast_policy(_: Any = None) -> None:
-    """Follow `config.cast_policy` and `config.floatX`: under "numpy+floatX" with floatX=float32, an integer beside a
-    float32 counts as float32 (NumPy's promotion would make both float64)."""
-    _switch(graph._OPERAND_HOOKS, _keep_float32, config.cast_policy == "numpy+floatX" and config.floatX == "float32")
+    """Follow `config.cast_policy` and `config.floatX`: under "numpy+floatX" with a floatX below float64, an integer
+    beside a float of floatX counts as one too (NumPy's promotion would widen both)."""
+    _switch(graph._OPERAND_HOOKS, _keep_floatx, config.cast_policy == "numpy+floatX" and config.floatX != "float64")
 
 
 def use_float64_warnings(setting: str) -> None:
@@ -29,14 +29,15 @@ def _switch(hooks: list[Any], hook: Any, is_on: bool) -> None:
         hooks.remove(hook)
 
 
-def _keep_float32(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
+def _keep_floatx(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
     dtypes = {v.type.dtype for v in operands}
-    is_mixed = "float32" in dtypes and "float64" not in dtypes and len(dtypes) > 1
+    floats = dtypes & set(FLOATS)
+    is_mixed = floats == {config.floatX} and len(dtypes) > 1
     if not is_mixed or not isinstance(op.meaning, Elementwise):
         return operands
     from tensordsl.ops.elementwise import cast  # late: rows stand above the graph
 
-    return tuple(cast(v, "float32") if v.type.dtype in DISCRETE and v.type.dtype != "bool" else v for v in operands)
+    return tuple(cast(v, config.floatX) if v.type.dtype in DISCRETE and v.type.dtype != "bool" else v for v in operands)
 
 
 def _report_float64(node: Apply) -> None:
