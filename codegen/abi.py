@@ -114,7 +114,7 @@ POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 SCATTER_SET = {1: "set_i8", 2: "set_i16", 4: "set_i32", 8: "set_i64"}  # by bytes
 SCATTER_ADD = {
     "bool": "or_i8", **{f"{u}int{n}": f"add_i{n}" for u in ("", "u") for n in (8, 16, 32, 64)},
-    "float32": "add_float", "float64": "add_double",
+    "float16": "half_i16", "float32": "add_float", "float64": "add_double",
 }  # fmt: skip
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 

@@ -260,7 +260,7 @@ class _Emitter:
     def _sum(self, x: str, y: str) -> str:
         b = Builder()
         old, new = b.param("x", self.dtype), b.param("y", self.dtype)
-        total = b.add(old, new)
+        total = b.cast(b.add(b.wide(old), b.wide(new)), self.dtype)
         env: Env = {id(old): x, id(new): y}
         evaluate(self.code, [total], env, lambda v: v.op)
         return env[id(total)]

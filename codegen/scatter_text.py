@@ -7,8 +7,9 @@ positions writes one part of the array.
 
 from __future__ import annotations
 
-from tensordsl.codegen import abi
+from tensordsl.codegen import abi, half
 from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.code import Code, llvm_type, memory_type
 from tensordsl.codegen.scalar import ITEMSIZE
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
@@ -23,9 +24,9 @@ def scatter_symbol(dtype: str, set: bool) -> str:
     return abi.SCATTER_SET[ITEMSIZE[dtype]] if set else abi.SCATTER_ADD[dtype]
 
 
-def scatter_text(vector_bytes: int = 64) -> str:
-    """The whole module, for a machine with vectors of so many bytes."""
-    bodies = [_position()]
+def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
+    """The whole module, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
+    bodies = [_position(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
     for name in abi.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
@@ -71,9 +72,26 @@ def _put(f: Asm, name: str, kind: str, target: str, source: str) -> None:
     operation = name.partition("_")[0]
     if operation != "set":
         old = f.op(f"load {kind}, ptr {target}, align {align}")
-        word = "fadd" if kind.strip(">").endswith(("float", "double")) else operation
-        value = f.op(f"{word} {kind} {old}, {value}")
+        if operation == "half":
+            value = f.call(kind, _halves(kind), f"{kind} {old}", f"{kind} {value}")
+        else:
+            word = "fadd" if kind.strip(">").endswith(("float", "double")) else operation
+            value = f.op(f"{word} {kind} {old}, {value}")
     f.do(f"store {kind} {value}, ptr {target}, align {align}")
+
+
+def _halves(kind: str) -> str:
+    return "@sum_of_halves" if kind == "i16" else "@sums_of_halves"
+
+
+def _sum_of_halves(lanes: int, isa: str) -> str:
+    """x + y of float16, rounded once."""
+    code, kind = Code(isa=isa), memory_type("float16", lanes)
+    x, y = (half.widened(code, v, lanes) for v in ("%x", "%y"))
+    total = code.op(f"fadd {llvm_type('float32', lanes)} {x}, {y}")
+    result = half.narrowed(code, half.rounded(code, total, lanes), lanes)
+    head = f"define internal {kind} {_halves(kind)}({kind} %x, {kind} %y) nounwind {{"
+    return f"{head}\n{code.text}\n  ret {kind} {result}\n}}\n"
 
 
 def _elements(name: str, kind: str) -> str:

@@ -55,7 +55,7 @@ def library_objects(name: str) -> bytes:
     if name == "scatter":
         from tensordsl.codegen.scatter_text import scatter_text
 
-        return compile_object(scatter_text(native_width()))
+        return compile_object(scatter_text(native_width(), "half" if has_half() else ""))
     assert name == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 
