@@ -95,7 +95,13 @@ def host_isa() -> str:
     return " ".join(["avx512"] * (native_width() == 64) + ["half"] * has_half())
 
 
-MANGLED = {"bool": "i1", "float16": "f32", "float32": "f32", "float64": "f64", **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)}}
+MANGLED = {
+    "bool": "i1",
+    "float16": "f32",
+    "float32": "f32",
+    "float64": "f64",
+    **{t: TYPES[t] for t in (*SIGNED, *UNSIGNED)},
+}
 
 
 def llvm_type(dtype: str, W: int = 1) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensordsl.codegen.code import from_memory, memory_type
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, Val

@@ -62,7 +62,9 @@ def test_constants_are_rounded():
     b = Builder()
     assert b.wide(b.const(0.5, "float16")) is b.const(0.5, "float32")
     for value in (0.1, 1e-7, 1e30, -65519.0, float("inf")):
-        got = Kernel(["float16"], lambda b, x, value=value: b.select(b.eq(x, x), b.const(value, "float16"), value), 4)(EVERY[:4])
+        got = Kernel(["float16"], lambda b, x, value=value: b.select(b.eq(x, x), b.const(value, "float16"), value), 4)(
+            EVERY[:4]
+        )
         with np.errstate(over="ignore"):
             assert got[0] == np.float16(value)
 

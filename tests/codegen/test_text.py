@@ -31,7 +31,10 @@ def special(dtype):
         return np.array(sorted(values | ({-1, -2, -3, -7, -8, -100} if i.min < 0 else set())), dtype)
     f = np.finfo(dtype)
     powers = [
-        s * (2.0**n + d) for n in ((7, 8, 15) if dtype == "float16" else (7, 8, 15, 16, 31, 32, 63, 64)) for d in (-1.0, -0.5, 0.0, 0.5, 1.0) for s in (1, -1)
+        s * (2.0**n + d)
+        for n in ((7, 8, 15) if dtype == "float16" else (7, 8, 15, 16, 31, 32, 63, 64))
+        for d in (-1.0, -0.5, 0.0, 0.5, 1.0)
+        for s in (1, -1)
     ]
     small = [
         f.tiny,

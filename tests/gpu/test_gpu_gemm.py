@@ -11,7 +11,7 @@ from simulated import on_device, operand
 
 from tensordsl.codegen import gpu_gemm
 from tensordsl.codegen.gpu_gemm import Choice
-from tensordsl.codegen.scalar import FLOATS
+from tensordsl.codegen.scalar import COMPUTED
 from tensordsl.runtime.simulator import ORDERS, Memory, SimulationError, Simulator
 
 JUDGED = ORDERS[:3]
@@ -75,7 +75,7 @@ def random(rng: np.random.Generator, *shape: int, dtype: Any = "float32") -> np.
     return rng.standard_normal(shape).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", COMPUTED)
 def test_chosen_products_agree_with_numpy(dtype: str) -> None:
     """Among them vectors from the left and the right, and a long inner product."""
     rng = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_tiles_take_any_strides_in_every_thread_order(variant: str) -> None:
     assert gpu_gemm.product(dtype, variant).kernel is not None
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("dtype", COMPUTED)
 def test_factors_and_batches(dtype: str) -> None:
     rng = np.random.default_rng(2)
     for m, n, k in ((20, 30, 10), (7, 1, 12), (1, 6, 12), (3, 4, 600)):

@@ -42,7 +42,7 @@ def chosen(row: Op) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
     some = []
     for dtypes in signatures(row):
         same = len(set(dtypes[-2:])) == 1 and dtypes[0] in (dtypes[-1], "bool")
-        floating = row.name not in FLOATING or dtypes[0] in ("float32", "float64", "int64")
+        floating = row.name not in FLOATING or dtypes[0] in ("float16", "float32", "float64", "int64")
         if wanted_dtype(row, dtypes) is not None and (same or dtypes in MIXED) and floating:
             some.append((dtypes, {}))
     return some
@@ -55,7 +55,7 @@ def elementwise_group(row: Op, dtypes: tuple[str, ...], attrs: dict[str, Any], n
     loads = [b.load(Buffer(a, t, (f"n{a}",)), a) for a, t in zip(axes, dtypes, strict=True)]
     casts = [b.cast(v, t) for v, t in zip(loads, row.meaning.loop(*dtypes), strict=True)]
     lengths = {a: f"n{a}" for a in axes}
-    value = row.meaning.scalar(b, *casts, **attrs)
+    value = b.row(row, row.dtype(*dtypes, **attrs), casts, attrs)
     out = Out(Buffer("out", value.type, tuple(lengths.values())), tuple(axes), value)
     return Group(name, lengths, tuple(axes), (out,))
 
@@ -99,7 +99,7 @@ def reduced(row: Op, dtype: str) -> list[tuple[Group, tuple[int, ...], dict[str,
             attrs |= dict.fromkeys(("dtype", "acc_dtype"), "int64" if dtype == "bool" else dtype)
         b = Builder()
         (loop,) = row.meaning.loop(dtype, **attrs)
-        x = b.cast(b.load(Buffer("x", dtype, ("n", "m")), "i", "j"), loop)
+        x = b.wide(b.cast(b.load(Buffer("x", dtype, ("n", "m")), "i", "j"), loop))
         arguments = (x, b.index(axes)) if row.meaning.with_index else (x,)
         value = b.reduce(row.meaning.reducer, tuple(axes), *arguments)[row.meaning.results[0]]
         value = b.cast(value, row.dtype(dtype, **attrs))
