@@ -22,6 +22,7 @@ from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.products import accumulate_updates, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
+from tensordsl.codegen.passes.scatter import scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import log_of_sums
 from tensordsl.codegen.program import Program
@@ -86,6 +87,10 @@ PIPELINE = (
         reason="after the rules, which bring signs and factors together",
     ),
     Pass(
+        "scatter_to_choice", scatter_to_choice, ops=frozenset(("inc_take",)),
+        reason="after the rules, which look for the user's formulas; before slices, which move into choices",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -101,7 +106,7 @@ MUST_PRECEDE = (
     ("simplify", "stabilise"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
-    ("sink_slices", "sink_gathers"),
+    ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "sink_slices"), ("sink_slices", "sink_gathers"),
 )  # fmt: skip
 
 

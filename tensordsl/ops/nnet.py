@@ -135,7 +135,7 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
     if true.type.ndim == coding.type.ndim:
         return -sum(true * logs, axis=coding.type.ndim - 1)
     if true.type.ndim == coding.type.ndim - 1 == 1:
-        return -getitem(logs, (arange(shape_i(true, 0)), true))
+        return -getitem(logs, (arange(shape_i(coding, 0)), true))
     raise OpTypeError(
         f"categorical_crossentropy: wants distributions of the rank of coding_dist ({coding.type}) or a vector of "
         f"class numbers, got {true.type}"

@@ -114,10 +114,10 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "log_sum_exp": ([X], [T.log(T.exp(X).sum(axis=1))], [["max", "sum", ""]], set()),
     "mean_and_variance": ([X], [X.mean(axis=1), X.var(axis=1)], [["sum", "sum", ""]], set()),
     "cross_entropy": (
-        [X, K], [T.nnet.categorical_crossentropy(T.nnet.softmax(X), K)], [["subtensor"], ["max", "sum", ""]], set(),
+        [X, K], [T.nnet.categorical_crossentropy(T.nnet.softmax(X), K)], [["max", "sum", ""]], set(),
     ),
-    "cross_entropy, spelt out": (
-        [X, K], [-T.log(T.nnet.softmax(X))[T.arange(X.shape[0]), K]], [["max", "sum", ""]], set(),
+    "cross_entropy of the first rows": (
+        [X, K], [-T.log(T.nnet.softmax(X))[T.arange(K.shape[0]), K]], [["subtensor"], ["max", "sum", ""]], set(),
     ),
     "sum_of_everything": ([X, Y], [T.sum(T.exp(X * Y + 1))], [["sum", ""]], set()),
     "column_sum": ([X], [X.sum(axis=0)], [["sum", ""]], set()),

@@ -9,6 +9,9 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.lower import lower
+from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.regions import plan_regions
 from tensordsl.gradient import grad
 
 X, B, K, ROWS = T.dmatrix("x"), T.dvector("b"), T.lvector("k"), T.lvector("rows")
@@ -82,3 +85,65 @@ def test_gradient_of_cross_entropy() -> None:
     onehot[np.arange(6), k] = 1
     np.testing.assert_allclose(value, -log_softmax(x)[np.arange(6), k].mean(), rtol=1e-12)
     np.testing.assert_allclose(gradient, (np.exp(log_softmax(x)) - onehot) / 6, rtol=1e-12, atol=1e-15)
+
+
+def plan(inputs: list[Any], outputs: list[Any]) -> list[str]:
+    """The constructs of a function, and "group" for each group."""
+    lowered = lower(inputs, [], outputs, [])
+    optimise_lowered(lowered)
+    return [s.value.op if s.value else "group" for s in plan_regions(lowered.graph, lowered.outputs)[()].steps]
+
+
+def test_cost_and_gradient_of_cross_entropy_share_one_pass_over_the_rows() -> None:
+    cost = T.nnet.categorical_crossentropy(T.nnet.softmax(X), K).mean()
+    got = plan([X, K], [cost, grad(cost, X)])
+    assert sorted(got) == ["group", "group", "group", "in_bounds"]  # of the targets, of the rows, the mean
+
+
+def write(x: Any, index: Any, y: Any, to: bool) -> Any:
+    result = np.array(np.broadcast_to(x, np.shape(x)))
+    if to:
+        result[index] = y
+    else:
+        np.add.at(result, index, y)
+    return result
+
+
+R = T.arange(X.shape[0])
+rows = np.arange(6)
+WRITES: dict[str, tuple[Any, Any, Any, Any, Any]] = {
+    "zeros": (T.zeros_like(X), (R, K), B[0], lambda k: (np.zeros((6, 4)), (rows, k)), lambda v: v[0]),
+    "computed": (T.exp(X), (R, K), X[:, 0], lambda k: (np.exp(x), (rows, k)), lambda v: x[:, 0]),
+    "negative zero": (T.zeros_like(X) * -1.0, (R, K), 0.0, lambda k: (-np.zeros((6, 4)), (rows, k)), lambda v: 0.0),
+    "all rows": (T.exp(X), (R,), B, lambda k: (np.exp(x), (rows,)), lambda v: v),
+    "columns": (T.exp(X.T), (K, R), X[:, 1], lambda k: (np.exp(x.T), (k, rows)), lambda v: x[:, 1]),
+    "with a free axis": (
+        T.exp(X).dimshuffle(0, 1, "x") * B, (R, K), B * 2, lambda k: (np.exp(x)[..., None] * b, (rows, k)), lambda v: v * 2,
+    ),
+    "apart": (
+        T.exp(X).dimshuffle(0, "x", 1) * T.ones((6, 3, 1)), (R, slice(None), K), X[:, :3],
+        lambda k: (np.exp(x)[:, None] * np.ones((6, 3, 1)), (rows, slice(None), k)), lambda v: x[:, :3],
+    ),
+    "three indices": (
+        T.exp(X).dimshuffle(0, 1, "x") * B, (R, K, K), X[:, 0], lambda k: (np.exp(x)[..., None] * b, (rows, k, k)), lambda v: x[:, 0],
+    ),
+    "not all rows": (T.exp(X), (T.arange(3), K[:3]), B[0], lambda k: (np.exp(x), (rows[:3], k[:3])), lambda v: v[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("to", [True, False])
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_at_one_position_of_each_row(name: str, to: bool) -> None:
+    base, index, value, where, what = WRITES[name]
+    f = tensordsl.function(
+        [X, B, K], (T.set_subtensor if to else T.inc_subtensor)(base[index], value), on_unused_input="ignore"
+    )
+    k = np.array([3, 0, -1, 2, 2, -4])
+    got, want = f(x, b, k), write(*where(k), what(b), to)
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
+    if name not in ("all rows", "not all rows"):
+        assert "inc_take" not in plan([X, B, K], [T.inc_subtensor(base[index], value)])
+        for bad in (4, -5):
+            with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+                f(x, b, np.array([0, 1, bad, 0, 0, 0]))
