@@ -409,7 +409,7 @@ def _compile(text: str) -> Any:
     module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        opt=1, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), jit=True
+        opt=0, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), jit=True
     )
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
