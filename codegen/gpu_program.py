@@ -141,11 +141,17 @@ def architecture(capability: tuple[int, int]) -> str:
     >>> architecture((8, 6)), architecture((9, 0)), architecture((12, 0))
     ('sm_86', 'sm_90', 'sm_120')
     """
-    import llvmlite.binding as llvm  # type: ignore[import-untyped]
-
-    version, number = llvm.llvm_version_info[0], 10 * capability[0] + capability[1]
-    known = {int(target.removeprefix("sm_")): NEEDS_LLVM.get(target, 0) for target in TARGETS}
-    fitting = [n for n, needs in known.items() if n <= number and needs <= version]
-    if not fitting:
+    number = 10 * capability[0] + capability[1]
+    known = sorted((int(target.removeprefix("sm_")) for target in TARGETS), reverse=True)
+    found = next((n for n in known if n <= number and _is_known_to_llvm(f"sm_{n}")), None)
+    if found is None:
         raise DriverVersionError(f"The device is sm_{number}, and PTX is made for sm_{min(known)} or more.")
-    return f"sm_{max(fitting)}"
+    return f"sm_{found}"
+
+
+def _is_known_to_llvm(target: str) -> bool:
+    if target not in NEEDS_LLVM:
+        return True
+    import llvmlite.binding as llvm  # type: ignore[import-untyped]  # late: a warm start does without
+
+    return bool(llvm.llvm_version_info[0] >= NEEDS_LLVM[target])

@@ -314,11 +314,14 @@ class DeviceRunner(Runner):
         for b, address, steps in zip(step.plan.operands, addresses, strides, strict=True):
             shape = tuple(n if isinstance(n, int) else symbols[n] for n in b.shape)
             spans.append(DeviceArray(self.device, address, shape, b.type, None, steps).span())
-        outs = spans[step.plan.n_inputs :]
+        count = step.plan.n_inputs
+        names = [b.name for b in step.plan.operands]
+        # an output and an input of one name are made to be one storage
+        updated = {(name, first) for name, (first, _) in zip(names[count:], spans[count:], strict=True)}
         overlaps = [
             (k, first, end - first)
-            for k, (first, end) in enumerate(spans[: step.plan.n_inputs])
-            if any(first < e and f < end for f, e in outs)
+            for k, (first, end) in enumerate(spans[:count])
+            if (names[k], first) not in updated and any(first < e and f < end for f, e in spans[count:])
         ]
         return symbols, sizes, overlaps
 

@@ -15,12 +15,23 @@ if TYPE_CHECKING:
 Launches = Callable[[int], Sequence[Any]]  # (address of scratch) -> launches
 
 
-def load_kernels(device: Device, text: str, names: Sequence[str]) -> dict[str, Any]:
-    """The kernels of a module of LLVM text on the device, by name."""
-    if device.driver.language == "ptx":
-        from tensordsl.codegen.gpu_program import architecture  # late: the compiler
+def kernel_target(device: Device) -> str:
+    """What kernels are compiled for: an architecture, or "" for the simulator, which takes LLVM's text."""
+    if device.driver.language != "ptx":
+        return ""
+    from tensordsl.codegen.gpu_program import architecture  # late: the compiler
 
-        text = kernel_code(text, architecture(device.driver.info.capability))
+    return architecture(device.driver.info.capability)
+
+
+def compiled_text(device: Device, text: str) -> str:
+    """What the device's driver takes, from a module of LLVM text."""
+    target = kernel_target(device)
+    return kernel_code(text, target) if target else text
+
+
+def load_kernels(device: Device, text: str, names: Sequence[str]) -> dict[str, Any]:
+    """The kernels of a module of `compiled_text` on the device, by name."""
     with device.lock:
         module = device.driver.load(text)
         return {name: device.driver.kernel(module, name) for name in names}
@@ -29,7 +40,7 @@ def load_kernels(device: Device, text: str, names: Sequence[str]) -> dict[str, A
 def _shared_kernels(device: Device, key: Any, text: str, kernels: Sequence[Any]) -> dict[str, Any]:
     """Kernels that all functions use, loaded once per device."""
     if key not in device.kernels:
-        device.kernels[key] = load_kernels(device, text, [k.name for k in kernels])
+        device.kernels[key] = load_kernels(device, compiled_text(device, text), [k.name for k in kernels])
     result: dict[str, Any] = device.kernels[key]
     return result
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.codegen.graph_key import graph_key
-from tensordsl.device_steps import STEPS, load_kernels
+from tensordsl.device_steps import STEPS, compiled_text, kernel_target, load_kernels
 from tensordsl.link import site_of
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
+from tensordsl.runtime import cache
 from tensordsl.runtime.device import Device, get_device
 from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
 from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
@@ -28,7 +29,7 @@ __all__ = ["DeviceArray", "from_dlpack", "get_device", "link_device", "to_device
 Array = Any  # of the host or of a device
 IN_PROCESS = 256  # programs kept
 
-_programs: dict[Any, tuple[DeviceProgram, dict[int, Any], list[str]]] = {}
+_programs: dict[Any, tuple[DeviceProgram, list[str]]] = {}
 _warned: set[str] = set()
 
 
@@ -44,7 +45,7 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
     """`spec` on its device, called with exact arrays.  Raises DeviceError."""
     device = get_device(spec.device)
     start = time.perf_counter()
-    made, sites, on_host, phases, origin = _compiled(spec, mode, device)
+    made, on_host, phases, origin = _compiled(spec, mode, device)
     if profile is not None:
         profile.compiled(origin, phases, made.program, time.perf_counter() - start)
         profile.host_steps.extend(on_host)
@@ -64,7 +65,7 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
                 if shared in updated:
                     shared.written_back(storage)
             return [values] if spec.form == "one" else list(values)
-        raise _explained(failure, sites, spec, arrays)
+        raise _explained(failure, made.program.sites, spec, arrays)
 
     return run
 
@@ -81,63 +82,96 @@ def _explained(
 
 
 # -- compiling -------------------------------------------------------------------------------------------------------
-def _compiled(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProgram, Any, list[str], Any, str]:
-    """The program on the device, its sites, what it does on the host, the phases of the compiler, and its origin."""
+def _compiled(
+    spec: FunctionSpec, mode: Mode, device: Device
+) -> tuple[DeviceProgram, list[str], list[tuple[str, float]], str]:
+    """The program on the device, what it does on the host, the phases of the compiler, and where it came from."""
     outputs, updates = list(spec.outputs), list(spec.updates)
     graph = graph_key(spec.inputs, spec.shared, [*outputs, *(value for _, value in updates)])
-    key = None
-    if graph is not None:
-        targets = [spec.shared.index(target) for target, _ in updates]
-        single = spec.form == "one"
-        key = id(device), program_key(mode, f"{len(outputs)},{single},{targets}", graph)
-        if key in _programs:
-            return *_programs[key], [], "process"
-    made, sites, on_host, phases = _compile(spec, mode, device)
-    if key is not None:
-        if len(_programs) >= IN_PROCESS:
-            _programs.pop(next(iter(_programs)))
-        _programs[key] = made, sites, on_host
-    return made, sites, on_host, phases, "compiled"
+    if graph is None:
+        return *_compile(spec, mode, device, None), "compiled"
+    targets = [spec.shared.index(target) for target, _ in updates]
+    name = program_key(mode, f"{kernel_target(device)},{len(outputs)},{spec.form == 'one'},{targets}", graph)
+    found: tuple[DeviceProgram, list[str], list[tuple[str, float]], str]
+    key = id(device), name
+    if key in _programs:
+        return *_programs[key], [], "process"
+    blob = cache.get(name)
+    if blob is not None:
+        found = *_stored(device, blob), [], "disk"
+    else:
+        found = *_compile(spec, mode, device, name), "compiled"
+    if len(_programs) >= IN_PROCESS:
+        _programs.pop(next(iter(_programs)))
+    _programs[key] = found[:2]
+    return found
 
 
-def _compile(spec: FunctionSpec, mode: Mode, device: Device) -> tuple[DeviceProgram, Any, list[str], Any]:
-    from tensordsl.codegen import gpu_program, pipeline  # late: the compiler
+def _stored(device: Device, blob: bytes) -> tuple[DeviceProgram, list[str]]:
+    """The program that the disk cache had."""
+    from tensordsl.codegen import gpu_store
+
+    program, steps, text = gpu_store.from_bytes(blob)
+    return _assembled(device, program, steps, [None] * len(steps), text, (), [])
+
+
+def _compile(
+    spec: FunctionSpec, mode: Mode, device: Device, name: str | None
+) -> tuple[DeviceProgram, list[str], list[tuple[str, float]]]:
+    """`name`: the key under which the disk cache gets the program."""
+    from tensordsl.codegen import gpu_program, gpu_store, pipeline  # late: the compiler
     from tensordsl.codegen.gpu_kernels import module_text
-    from tensordsl.codegen.program import walk_program
-    from tensordsl.codegen.verify_program import EFFECTS
 
     lowered, program, trace = pipeline.make_program(
         spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, spec.form == "one", mode, device=True
     )
     steps: list[Any] = []
     kernels: list[Any] = []
-    on_host = []
+    refused = []
     for plan in program.plans:
         try:
             step, kernel = gpu_program.gpu_step(plan), None
         except ValueError as error:
             step, kernel = None, _host_kernel(plan)
-            on_host.append(f"{plan.group.name}: {error}")
+            refused.append(f"{plan.group.name}: {error}")
         steps.append(step)
         kernels.append(kernel)
     modules = [k for step in steps if step is not None for k in step.kernels.kernels]
+    source = module_text(modules) if modules else ""
+    trace.text(5, "kernels", lambda: source)
     trace.phase("kernels")
-    text = module_text(modules) if modules else ""
-    trace.text(5, "kernels", lambda: text)
-    loaded = load_kernels(device, text, [k.name for k in modules]) if modules else {}
+    text = compiled_text(device, source) if modules else ""
+    trace.phase("ptx")
+    made, on_host = _assembled(device, program, steps, kernels, text, lowered.hosts, refused)
     trace.phase("load")
     trace.finish()
+    if name is not None and not refused:
+        blob = gpu_store.to_bytes(program, steps, text)
+        if blob is not None:
+            cache.put(name, blob)
+    return made, on_host, trace.phases
+
+
+def _assembled(
+    device: Device, program: Any, steps: list[Any], kernels: list[Any], text: str, hosts: Sequence[Any], refused: Any
+) -> tuple[DeviceProgram, list[str]]:
+    """The program with its kernels on the device; `refused`: groups that have none, in words."""
+    from tensordsl.codegen.program import walk_program
+    from tensordsl.codegen.verify_program import EFFECTS
+
+    symbols = [k.name for step in steps if step is not None for k in step.kernels.kernels]
+    loaded = load_kernels(device, text, symbols) if symbols else {}
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host += [_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE]
+    on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
     _warn(device, on_host)
     made = DeviceProgram(
         device, program, steps, kernels, loaded, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
-        lowered.hosts, STEPS, names.count("Slot"), any(plan.may_fail for plan in program.plans),
+        hosts, STEPS, names.count("Slot"), any(plan.may_fail for plan in program.plans),
         not on_host and FIXED.issuperset(names),
     )  # fmt: skip
     device.hoards.add(made)
-    return made, program.sites, on_host, trace.phases
+    return made, on_host
 
 
 def _host_name(program: Any, instruction: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import pickle
 import random
@@ -25,6 +26,9 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import devices, errors
+from tensordsl.codegen import gpu_store
+from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.scalar import Builder, walk
 from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
 from tensordsl.runtime import device_plan
 from tensordsl.runtime.driver_sim import SimDriver
@@ -529,6 +533,49 @@ def test_dlpack_hands_arrays_out_and_takes_them_in_without_a_copy() -> None:
         taken.__dlpack__(dl_device=(2, 0))
     with pytest.raises(TypeError, match="has no dtype"):
         from_dlpack(np.ones(3, "complex64"), "sim")
+
+
+# -- the disk cache --------------------------------------------------------------------------------------------------
+def everything() -> tuple[Any, list[Any]]:
+    x, i = T.dmatrix("x"), T.lvector("i")
+    w = tensordsl.shared(np.ones((3, 3)))
+    y = T.nnet.softmax(T.dot(x, w))
+    loop = T.jacobian(x.sum(axis=0) ** 2, x)
+    outputs = [
+        y,
+        loop,
+        T.set_subtensor(x[i], 0.5),
+        x.argmax(axis=1),
+        T.var(x),
+        tensordsl.ifelse.ifelse(T.gt(x[0, 0], 0), x, -x),
+    ]
+    args = [np.random.default_rng(0).standard_normal((4, 3)), np.array([0, -1])]
+    return tensordsl.function([x, i], outputs, updates=[(w, w + T.dot(x.T, x))], profile=True), args
+
+
+def test_a_program_from_the_disk_cache_is_the_one_that_was_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins, results = [], []
+    for _ in range(2):
+        monkeypatch.setattr(devices, "_programs", {})
+        f, args = everything()
+        origins.append(f.profile.origin)
+        results.append([a.tobytes() for _ in range(6) for a in f(*args)])
+        with pytest.raises(IndexError, match="out of bounds"):
+            f(args[0], [4])
+    assert origins == ["compiled", "disk"] and results[0] == results[1]
+
+
+def test_what_is_stored_may_be_deeper_than_pythons_stack() -> None:
+    b, x, out = Builder(), Buffer("x", "float64", ("n",)), io.BytesIO()
+    value = b.load(x, "i")
+    for k in range(20000):
+        value = b.add(b.mul(value, 0.5), float(k))
+    group = Group("deep", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), value),))
+    gpu_store._Pickler(out).dump((group, x))
+    stored, source = pickle.loads(out.getvalue())
+    values, same = list(walk(group.roots)), list(walk(stored.roots))
+    assert [(v.op, v.type, v.axes) for v in values] == [(v.op, v.type, v.axes) for v in same]
+    assert same[0].attr[0] is source and stored.extents == group.extents
 
 
 # -- language --------------------------------------------------------------------------------------------------------
