@@ -10,6 +10,7 @@ The new values of shared variables are written to their spare storage, so that t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -138,6 +139,8 @@ class Replay:
         driver.launch_graph(self.graph)
 
     def __del__(self) -> None:
+        if sys is None or sys.is_finalizing():  # the driver ends with the process
+            return
         for _, whole, _ in self.staged:
             self.device.unpinned(whole)
         if self.graph is not None:

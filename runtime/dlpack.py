@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class _Imported:
         self.managed, self.source = _Managed.from_address(address), source
 
     def __del__(self) -> None:
-        if self.managed.deleter:
+        if not sys.is_finalizing() and self.managed.deleter:
             self.managed.deleter(ctypes.pointer(self.managed))
 
 

@@ -36,6 +36,13 @@ def test_an_unknown_peer_or_workload_is_refused() -> None:
     assert "no workload begins with 'nothing'" in run("--only", "nothing").stderr
 
 
+def test_the_gpus_benchmark_says_who_is_left_out_and_runs_on_the_simulator() -> None:
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "sim", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "| matrix product, (64, 64) |" in done.stdout and "| workload | tensordsl |" in done.stdout
+
+
 def test_a_wrong_result_is_found() -> None:
     program = (
         "from benchmarks.harness import difference; from benchmarks.suites import BY_NAME\n"

@@ -568,7 +568,7 @@ def test_a_program_from_the_disk_cache_is_the_one_that_was_put_there(monkeypatch
 def test_what_is_stored_may_be_deeper_than_pythons_stack() -> None:
     b, x, out = Builder(), Buffer("x", "float64", ("n",)), io.BytesIO()
     value = b.load(x, "i")
-    for k in range(20000):
+    for k in range(3000):
         value = b.add(b.mul(value, 0.5), float(k))
     group = Group("deep", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), value),))
     gpu_store._Pickler(out).dump((group, x))

@@ -1,0 +1,87 @@
+"""What runs on a real GPU only: `pytest -m gpu`.  Without one every test is skipped, and says why."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import expressions
+import numpy as np
+import pytest
+from expressions import Maker
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl import errors
+from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
+
+pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:device .* has no kernel")]
+
+
+@pytest.fixture(params=["ctypes", "pycuda"], autouse=True)
+def gpu(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The GPU through one of the drivers."""
+    with tensordsl.config.change_flags(cuda_driver=request.param, device="cuda"):
+        try:
+            device = get_device("cuda")
+        except errors.DeviceError as error:
+            pytest.skip(f"{request.param}: {type(error).__name__}: {error}")
+        yield device
+
+
+def test_memory_is_copied_both_ways(gpu: Any) -> None:
+    for size in (0, 1, 1000, 1 << 22):
+        a = np.random.default_rng(size).standard_normal(size)
+        assert np.array_equal(to_device(a, gpu).copy().get(), a)
+    assert gpu.driver.info.memory > 0 and gpu.driver.info.capability >= (7, 5)
+
+
+def test_random_functions_agree_with_the_oracles() -> None:
+    for seed in range(100):
+        source = random.Random(seed)
+        maker = Maker(lambda n, source=source: source.randrange(n), bool(seed % 2))
+        maker.rng = np.random.default_rng(seed)
+        expressions.check(maker.make(), maker.level)
+
+
+def test_a_layer_trains_as_on_the_cpu_through_recorded_calls() -> None:
+    costs: dict[str, list[float]] = {}
+    data = np.random.default_rng(0).standard_normal((256, 64)).astype("float32")
+    for device in ("cpu", "cuda"):
+        x, w = T.fmatrix("x"), tensordsl.shared(np.full((64, 32), 0.01, "float32"))
+        cost = T.mean((T.tanh(T.dot(x, w)) - 0.5) ** 2)
+        step = tensordsl.function([x], cost, updates=[(w, w - np.float32(0.1) * T.grad(cost, w))], device=device)
+        costs[device] = [float(step(data)) for _ in range(30)] + w.get_value().ravel()[:5].tolist()
+    np.testing.assert_allclose(costs["cuda"], costs["cpu"], rtol=1e-4)
+
+
+def test_results_are_the_same_bits_from_run_to_run() -> None:
+    x = T.fmatrix("x")
+    f = tensordsl.function([x], [T.nnet.softmax(x), x.sum(), x.sum(axis=0), T.dot(x, x.T)])
+    data = np.random.default_rng(1).standard_normal((333, 777)).astype("float32")
+    assert len({b"".join(r.tobytes() for r in f(data)) for _ in range(6)}) == 1
+
+
+def test_an_index_out_of_range_is_an_error_and_the_device_lives() -> None:
+    x, i, w = T.fvector("x"), T.lvector("i"), tensordsl.shared(np.zeros(2, "float32"))
+    f = tensordsl.function([x, i], x[i], updates=[(w, w + 1)])
+    data = np.arange(5, dtype="float32")
+    for _ in range(6):
+        with pytest.raises(IndexError):
+            f(data, [1, 5])
+    assert w.get_value().tolist() == [0.0, 0.0]
+    assert f(data, [4, -5]).tolist() == [4.0, 0.0] and w.get_value().tolist() == [1.0, 1.0]
+
+
+def test_torch_reads_and_gives_arrays_without_a_copy(gpu: Any) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("this torch sees no GPU")
+    ours = to_device(np.arange(6.0).reshape(2, 3), gpu)
+    theirs = torch.from_dlpack(ours)
+    assert theirs.is_cuda and theirs.data_ptr() == ours.address and theirs.sum().item() == 15.0
+    back = from_dlpack(torch.ones((3, 2), device="cuda").T, gpu)
+    x = T.fmatrix("x")
+    out = tensordsl.function([x], tensordsl.Out(x * 2, target="device"))(back)
+    assert isinstance(out, DeviceArray) and out.get().tolist() == [[2.0] * 3] * 2
