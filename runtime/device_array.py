@@ -173,10 +173,13 @@ def from_dlpack(value: Any, device: Device | str) -> DeviceArray:
 
 
 def from_cuda_array(value: Any, device: Device) -> DeviceArray:
-    """The array behind CUDA's array interface, without a copy.  All work of its library must be done."""
+    """The array behind CUDA's array interface, without a copy; the work in its stream is waited for."""
     interface = value.__cuda_array_interface__
     if interface.get("mask") is not None:
         raise TypeError("masked device arrays are not supported")
+    if interface.get("stream") is not None:
+        with device.lock:
+            device.driver.wait_for(interface["stream"])
     return DeviceArray(
         device, interface["data"][0], tuple(interface["shape"]), interface["typestr"], value, interface.get("strides")
     )

@@ -19,9 +19,10 @@ from tensordsl.codegen import abi
 from tensordsl.runtime.device import Device
 from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device_replay import KEPT, LONGEST, SEEN, PrivatePool, Recorder, Replay
-from tensordsl.runtime.device_state import DeviceStorage, commit, wait_for
+from tensordsl.runtime.device_state import DeviceStorage, commit, owner_of
 from tensordsl.runtime.plan import LIMIT, RUN, Runner
 from tensordsl.runtime.pool import Block
+from tensordsl.runtime.state import WAIT, wait_once
 
 if TYPE_CHECKING:
     from tensordsl.codegen import program as p
@@ -68,22 +69,27 @@ class DeviceProgram:
 def run_on_device(
     made: DeviceProgram,
     args: Sequence[np.ndarray | DeviceArray],
-    storages: Sequence[DeviceStorage],
+    state: Callable[[], Sequence[DeviceStorage]],
     on_device: Sequence[bool],
     fail: Fail,
     inject: int = -1,
     log: list[Any] | None = None,
-) -> Any:
-    """The outputs of one call: arrays of the host, or `DeviceArray`s where `on_device` says so.
+) -> tuple[Any, Sequence[DeviceStorage]]:
+    """The outputs of one call: arrays of the host, or `DeviceArray`s where `on_device` says so; and its state.
 
-    args: C-contiguous or any-strided arrays of exactly the program's dtypes.  fail: as in `plan.run`.
+    args: any-strided arrays of exactly the program's dtypes.  state(): the storage of the shared variables, once the
+    call has the device.  fail: as in `plan.run`.
     """
+    wait = WAIT
     while True:
         with made.device.lock:
-            if wait_for(storages):
-                if made.is_fixed and inject < 0 and log is None:
-                    return _repeated(made, args, storages, on_device, fail)
-                return DeviceRunner(made, args, storages, on_device, fail, inject, log).run()
+            storages = state()
+            owner = owner_of(storages)
+            if not owner and made.is_fixed and inject < 0 and log is None:
+                return _repeated(made, args, storages, on_device, fail), storages
+            if not owner:
+                return DeviceRunner(made, args, storages, on_device, fail, inject, log).run(), storages
+        wait = wait_once(owner, wait)
 
 
 def _repeated(

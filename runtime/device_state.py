@@ -18,13 +18,14 @@ class DeviceStorage:
     A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
     """
 
-    __slots__ = ("array", "spare", "mirror", "lock", "is_shown", "__weakref__")
+    __slots__ = ("array", "spare", "mirror", "lock", "is_shown", "is_copy", "__weakref__")
 
     def __init__(self, array: DeviceArray) -> None:
         self.array = array
         self.spare: DeviceArray | None = None
         self.mirror: np.ndarray | None = None
         self.lock = 0
+        self.is_copy = False  # the variable lives with the CPU's functions, which get back what a call makes of this
         self.is_shown = False  # somebody may hold `array`: nothing is ever written there
         array.device.hoards.add(self)
 
@@ -78,23 +79,23 @@ class DeviceStorage:
 
 
 def commit(values: Iterable[tuple[DeviceStorage, DeviceArray]]) -> None:
-    """Make the arrays the values of the variables: all, or none if a signal comes between."""
+    """Make the arrays the values of the variables: all, or none if a signal comes between.
+
+    What the CPU's functions will get comes to the host first, while nothing has changed.
+    """
     values = list(values)
+    fetched = [array.get() if s.is_copy else None for s, array in values]
     before = [(s, s.array, s.spare, s.mirror, s.is_shown) for s, _ in values]
     try:
-        for s, array in values:
+        for (s, array), mirror in zip(values, fetched, strict=True):
             s.spare = None if s.is_shown else s.array
-            s.mirror, s.array, s.is_shown = None, array, False
+            s.mirror, s.array, s.is_shown = mirror, array, False
     except BaseException:
         for s, array, spare, mirror, is_shown in before:
             s.array, s.spare, s.mirror, s.is_shown = array, spare, mirror, is_shown
         raise
 
 
-def wait_for(storages: Sequence[DeviceStorage]) -> bool:
-    """Whether none is in use by another thread's call; RuntimeError if one is by a call further up."""
-    for storage in storages:
-        if storage.lock:
-            wait_once(storage.lock, WAIT)
-            return False
-    return True
+def owner_of(storages: Sequence[DeviceStorage]) -> int:
+    """The thread whose call uses one of them in a host step, or 0."""
+    return next((storage.lock for storage in storages if storage.lock), 0)

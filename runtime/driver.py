@@ -84,6 +84,9 @@ class Driver(Protocol):
     def synchronize(self) -> None:
         """Wait for the stream.  LaunchError or DeviceLostError for what went wrong in it."""
 
+    def wait_for(self, stream: int) -> None:
+        """Wait for the work of another library, in a stream of its own."""
+
     def memory(self) -> tuple[int, int]:
         """(free, all) bytes of the device."""
 

@@ -184,6 +184,9 @@ class CtypesDriver:
     def synchronize(self) -> None:
         self._run("cuStreamSynchronize", self.stream)
 
+    def wait_for(self, stream: int) -> None:
+        self._run("cuStreamSynchronize", stream)
+
     # -- graphs
     def begin_capture(self) -> None:
         self._run("cuStreamBeginCapture_v2", self.stream, RELAXED)

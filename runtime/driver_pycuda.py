@@ -144,3 +144,6 @@ class PycudaDriver:
 
     def synchronize(self) -> None:
         self._run(self._stream.synchronize)
+
+    def wait_for(self, stream: int) -> None:
+        self._run(self._cuda.Context.synchronize)  # pycuda makes no stream of a handle

@@ -117,5 +117,8 @@ class SimDriver:
     def synchronize(self) -> None:
         pass
 
+    def wait_for(self, stream: int) -> None:
+        pass
+
     def memory(self) -> tuple[int, int]:
         return self.info.memory - self._used, self.info.memory

@@ -19,6 +19,7 @@ from tensordsl.runtime import cache
 from tensordsl.runtime.device import Device, get_device
 from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
 from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
+from tensordsl.runtime.device_state import DeviceStorage
 from tensordsl.spec import FunctionSpec
 
 if TYPE_CHECKING:
@@ -52,12 +53,15 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
     updated = {shared for shared, _ in spec.updates}
     stays = (*spec.on_device, *(False for _ in made.program.outputs))  # a mode may have added outputs
 
+    def state() -> list[DeviceStorage]:
+        return [shared.on_device(device) for shared in spec.shared]
+
     def run(arrays: list[Array]) -> list[Array]:
-        with device.lock:
-            device.check()
-            storages = [shared.on_device(device) for shared in spec.shared]
+        device.check()
+        for shared in updated:
+            shared.wait_until_free()
         try:
-            values = run_on_device(made, arrays, storages, stays, _Failure)
+            values, storages = run_on_device(made, arrays, state, stays, _Failure)
         except _Failure as error:
             failure = error
         else:

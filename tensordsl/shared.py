@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,14 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     @property
     def cell(self) -> Any:
         """The storage as native code sees it (`runtime.state.Cell`); made when the first compiled function needs it."""
-        if self._cell is None:
-            with _LOCK:
-                if self._cell is None:
-                    from tensordsl.runtime.state import Cell  # late: it loads the run time
+        while self._cell is None:
+            from tensordsl.runtime.state import Cell  # late: it loads the run time
 
-                    self._cell, self._array, self._device = Cell(np.require(self.storage, requirements="W")), None, None
+            device = self._device
+            with device.device.lock if device is not None else nullcontext(), _LOCK:  # always in this order
+                if self._cell is None and self._device is device:
+                    self._cell = Cell(np.require(self.storage, requirements="W"))
+                    self._array = self._device = None
         return self._cell
 
     def on_device(self, device: Any) -> Any:
@@ -70,14 +73,22 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
                 return found
             storage = DeviceStorage.of(self.storage, device)
             with _LOCK:
-                if self._cell is None:
+                storage.is_copy = self._cell is not None
+                if not storage.is_copy:
                     self._device, self._array = storage, None
             return storage
+
+    def wait_until_free(self) -> None:
+        """Return when no call of a compiled function holds the variable; RuntimeError if it is one further up."""
+        if self._cell is not None:
+            from tensordsl.runtime.state import wait_for  # late: it loads the run time
+
+            wait_for((self._cell,))
 
     def written_back(self, storage: Any) -> None:
         """A call has updated the device's storage that it was given."""
         if storage is not self._device:
-            self.swap(np.array(storage.get(), order="C"))
+            self.swap(storage.mirror if storage.is_copy else storage.get().copy())
 
     @property
     def storage(self) -> np.ndarray[Any, Any]:

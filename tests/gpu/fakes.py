@@ -231,7 +231,7 @@ class FakePycuda(_Core):
         super().__init__()
         core = self
         context = SimpleNamespace(push=lambda: core.push())
-        self.Context = SimpleNamespace(pop=lambda: core.pop())
+        self.Context = SimpleNamespace(pop=lambda: core.pop(), synchronize=self._call("context", lambda: None))
         device = SimpleNamespace(
             name=lambda: "Fake GPU", compute_capability=lambda: (9, 0), get_attribute=lambda what: 4,
             total_memory=lambda: 1 << 32, retain_primary_context=self._call("retain", lambda: context),

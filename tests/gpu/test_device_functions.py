@@ -432,7 +432,7 @@ def test_signals_between_the_exchange_of_references_undo_it(monkeypatch: pytest.
         """A storage at which the signal comes."""
 
         array = spare = mirror = None
-        is_shown = False
+        is_shown = is_copy = False
 
         def __setattr__(self, name: str, value: Any) -> None:
             if value is not None:
@@ -482,6 +482,53 @@ def test_a_callback_may_call_other_functions_but_not_change_the_calls_own_state(
     monkeypatch.undo()
     assert found == [[1.0, 1.0], [2.0, 2.0]] and results[:2] == [[0.0, 0.0], [2.0, 2.0]]
     assert w.get_value().tolist() == [2.0, 2.0] and v.get_value().tolist() == [len(results)] * 2
+
+
+def test_a_cpus_call_keeps_its_variables_from_the_devices_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call on the device inside of one on the CPU changes all of its variables, or none."""
+    x, w, v = T.dvector("x"), tensordsl.shared(np.zeros(2)), tensordsl.shared(np.zeros(2))
+    both = tensordsl.function([x], [], updates=[(v, v + x), (w, w + x)])
+    printed = tensordsl.printing.Print("x")(x)
+    outer = tensordsl.function([x], printed + w, updates=[(w, w + 10 * x)], device="cpu")
+    tried: list[str] = []
+
+    class Console:
+        def write(self, text: str) -> None:
+            with pytest.raises(RuntimeError, match="in use by this very call") as caught:
+                both(np.ones(2))
+            tried.append(str(caught.value))
+
+        def flush(self) -> None:
+            pass
+
+    both(np.ones(2))
+    monkeypatch.setattr(sys, "stdout", Console())
+    outer(np.ones(2))
+    monkeypatch.undo()
+    assert tried and w.get_value().tolist() == [11.0, 11.0] and v.get_value().tolist() == [1.0, 1.0]
+    both(np.ones(2))
+    assert w.get_value().tolist() == [12.0, 12.0] and v.get_value().tolist() == [2.0, 2.0]
+
+
+def test_a_variable_of_both_is_unchanged_after_a_failure_of_any_driver_call() -> None:
+    driver = FaultyDriver()
+    with device(driver):
+        x, w, v = T.dvector("x"), tensordsl.shared(np.zeros(2)), tensordsl.shared(np.zeros(2))
+        f = tensordsl.function([x], w.sum(), updates=[(w, w + x), (v, v + x)])
+        tensordsl.function([x], w + x, device="cpu")([0, 0])  # from now on w lives with the CPU's functions
+        for k in range(6):
+            injected, is_done = 0, False
+            while not is_done:
+                driver.count, driver.fails = 0, injected
+                driver.error = lambda: errors.LaunchError("injected.")
+                try:
+                    f(np.ones(2))
+                    is_done = True
+                except errors.LaunchError:
+                    injected += 1
+                driver.fails = -1
+                assert w.get_value().tolist() == v.get_value().tolist() == [k + is_done] * 2, injected
+            assert injected > 5
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------------

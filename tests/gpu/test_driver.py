@@ -14,6 +14,7 @@ from fakes import FakeLibrary, FakePycuda, compiled_as_llvm, device
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
+from tensordsl.devices import to_device
 from tensordsl.runtime import driver_ctypes, driver_pycuda
 from tensordsl.runtime.driver import Driver, device_name, error_of, open_driver
 from tensordsl.runtime.driver_ctypes import CtypesDriver
@@ -172,6 +173,30 @@ def test_functions_run_through_the_drivers_of_gpus(make: Callable[[], Any], monk
         assert isinstance(w.get_value(return_internal_type=True).__cuda_array_interface__, dict)
     assert fake.depth == 0 and fake.calls.count("cuGraphLaunch") == (3 if package == "ctypes" else 0)
     fake.sim.check()
+
+
+def test_arrays_of_other_libraries_are_read_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled_as_llvm(monkeypatch)
+    driver, fake = fake_ctypes()
+    with tensordsl.config.change_flags(cuda_driver="ctypes"), device(driver):
+        data = np.arange(6, dtype="float32").reshape(2, 3)
+        held = to_device(data, "cuda")
+
+        class Foreign:
+            __cuda_array_interface__ = {
+                **held.__cuda_array_interface__,
+                "strides": (4, 8),
+                "shape": (2, 3),
+                "stream": 9,
+            }
+
+        x = T.fmatrix("x")
+        f = tensordsl.function([x], x * 2, device="cuda")
+        fake.calls.clear()
+        assert f(Foreign()).tolist() == (2 * data.reshape(3, 2).T).tolist()
+        assert "cuMemcpyHtoDAsync_v2" not in fake.calls and "cuStreamSynchronize" in fake.calls
+        assert f(held).tolist() == (2 * data).tolist()
+        assert held.__dlpack_device__() == (2, 0)
 
 
 def test_importing_and_asking_touches_no_cuda() -> None:
