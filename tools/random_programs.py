@@ -45,7 +45,7 @@ def run(seed: int) -> str:
     try:
         expressions.check(case, maker.level, (None, "REFERENCE", MODES[seed // 3 % len(MODES)]))
     except Exception as error:  # every kind of failure is a finding
-        return f"{type(error).__name__}: {error}\n{expressions.describe(case)}"
+        return f"{type(error).__name__}: {error}\n{expressions.describe(case, maker.level)}"
     return ""
 
 

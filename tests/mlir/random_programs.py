@@ -58,7 +58,7 @@ class Program:
 
     def upstream(self, module: Module) -> list[Any]:
         case = self.case
-        results = [(v.type.dtype, v.type.ndim) for v in (*case.outputs, *(v for _, v in case.updates))]
+        results = [(v.type.dtype, v.type.ndim) for v in case.results]
         arrays = [native_array(a, v.type.dtype) for a, v in zip(case.arguments, case.inputs, strict=True)]
         return module.call(
             results, *arrays, *(native_array(x, s.type.dtype) for s, x in self.targets()), name=self.name
@@ -78,10 +78,9 @@ def program(seed: int) -> Program:
     maker = Maker(lambda n: source.randrange(n), special=seed % 3 == 0)
     maker.rng = np.random.default_rng(seed)
     case = maker.make()
-    expected, _, values = reference(case)
+    expected, values = reference(case)
     samples = [perturbed(case, values, k) for k in range(3)]
-    results = [*case.outputs, *(v for _, v in case.updates)]
-    return Program(seed, case, [maker.level.get(v, EXACT) for v in results], expected, samples)
+    return Program(seed, case, [maker.level.get(v, EXACT) for v in case.results], expected, samples)
 
 
 def run_upstream(programs: Iterable[Program], optimise: bool = True) -> dict[int, list[Any]]:
@@ -108,7 +107,8 @@ def differences(programs: Iterable[Program], optimise: bool = True) -> list[str]
             except AssertionError as error:
                 if what == "the oracle" and _agree(p, native, got):
                     continue
-                found.append(f"seed {seed}: upstream MLIR differs from {what}: {error}\n{describe(p.case)}")
+                text = describe(p.case, dict(zip(p.case.results, p.levels, strict=True)))
+                found.append(f"seed {seed}: upstream MLIR differs from {what}: {error}\n{text}")
     return found
 
 

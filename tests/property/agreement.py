@@ -1,0 +1,206 @@
+"""What the result of a random function may be: the oracles' own, or what rounding explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from growth import SIGNLESS
+from program_text import describe
+from programs import EXACT, INEXACT, Case
+
+import tensordsl
+from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort
+from tensordsl.ops.evaluate import evaluate, evaluate_node
+from tensordsl.types import FLOATS
+
+PRODUCTS = ("dot", "batched_dot")
+UNDONE = frozenset("sqr exp".split())  # a stable form of what follows may not overflow where these do
+
+
+def perturbed(case: Case, values: dict[Variable, Any], seed: int) -> list[Any]:
+    """The results with a rounding error put on every value that is rounded, reductions in another order, and zeros of
+    values whose sign is open with the other sign; nothing where that changes a length or position on which others
+    depend."""
+    with np.errstate(all="ignore"):
+        try:
+            return _perturbed(case.results, values, np.random.default_rng(seed))
+        except (ValueError, IndexError):
+            return []
+
+
+def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: Any) -> list[Any]:
+    known = dict(values)
+    for node in toposort(results, stop=values):
+        operands = [known[o] if o in known else _data(o) for o in node.inputs]
+        floating = bool(operands) and operands[0].dtype.kind == "f"
+        if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in FLOATS:
+            made = evaluate_node(node, [shuffled(operands[0], node.attrs["axis"], rng)])
+            if node.op.name == "sum":  # terms may cancel
+                size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
+                error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
+                made = (np.asarray(made[0] + error).astype(made[0].dtype),)
+        elif node.op.name in PRODUCTS and not all(np.all(np.isfinite(x)) for x in operands):
+            made = (np.full_like(evaluate_node(node, operands)[0], _anything(rng)),)  # BLAS leaves out products with 0
+        elif node.op.name in PRODUCTS and floating:  # terms may cancel
+            size = np.abs(operands[0].astype("float64")) @ np.abs(operands[1].astype("float64"))
+            (exact,) = evaluate_node(node, operands)
+            error = rng.choice([-1.0, 1.0], size=size.shape) * size * np.finfo(exact.dtype).eps
+            # where products overflow, a fused multiplication and addition may give something else
+            made = (np.where(np.isfinite(size), exact + error, _anything(rng)).astype(exact.dtype),)
+        elif node.op.name in ("gammaln", "digamma") and floating:
+            # next to a zero the oracle keeps fewer digits than the function
+            made = evaluate_node(node, [_rounded(operands[0], rng)])
+        elif node.op.name == "for" and operands[0] > 0:
+            made = _perturbed_loop(node.attrs["body"], operands, rng)
+        else:
+            made = evaluate_node(node, operands)
+        for o, x in zip(node.outputs, made, strict=True):
+            known[o] = _with_error(node, operands, o, x, rng)
+    return [np.asarray(known[v] if v in known else _data(v)) for v in results]
+
+
+def _anything(rng: Any) -> float:
+    """For each of three samples another value: nothing is asked of the result."""
+    return (np.nan, 0.0, np.inf)[rng.bit_generator.seed_seq.entropy % 3]
+
+
+def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:
+    """x in another order along some axes."""
+    for k in axes:
+        x = np.take(x, rng.permutation(x.shape[k]), axis=k)
+    return x
+
+
+def _perturbed_loop(body: Any, operands: Sequence[Any], rng: Any) -> list[Any]:
+    """The results of a loop, each of whose steps rounds."""
+    carried, invariants = list(operands[1 : 1 + len(body.carried)]), operands[1 + len(body.carried) :]
+    rows = []
+    for i in range(int(operands[0])):
+        sources = (body.index, *body.carried, *body.invariants)
+        values = dict(zip(sources, (np.asarray(i), *carried, *invariants), strict=True))
+        made = _perturbed([*body.next, *body.stacked], values, rng)
+        carried = made[: len(carried)]
+        rows.append(made[len(carried) :])
+    return [*carried, *(np.stack(column) for column in zip(*rows, strict=True))]
+
+
+def _data(v: Any) -> Any:
+    return v.data if isinstance(v, Constant) else v.get_value(borrow=True)
+
+
+def _rounded(x: Any, rng: Any) -> Any:
+    return (x * (1 + rng.choice([-1.0, 0.0, 1.0], size=x.shape) * np.finfo(x.dtype).eps)).astype(x.dtype)
+
+
+def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: Any) -> Any:
+    if v.type.dtype not in FLOATS or isinstance(node.op.meaning, Movement) or not x.size:
+        return x
+    if node.op.name in SIGNLESS:
+        return np.where(x == 0, -x, x)
+    if node.op.name == "logsoftmax":  # log(1 + small): the sum of exponentials is rounded
+        return (x + rng.choice([-2.0, 2.0], size=x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
+    if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x)
+        x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max, x)
+    ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
+    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
+        return x
+    error = rng.choice([-1.0, 0.0, 1.0], size=x.shape) * ulp * np.finfo(x.dtype).eps
+    tiny = rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).smallest_subnormal
+    return (x * (1 + error.astype(x.dtype)) + np.where(x == 0, 0, tiny)).astype(x.dtype)
+
+
+def reference(case: Case) -> tuple[list[Any], dict[Variable, Any]]:
+    """(results by the oracles, values of the sources)."""
+    values: dict[Variable, Any] = {
+        v: np.array(a).astype(v.type.dtype) for v, a in zip(case.inputs, case.arguments, strict=True)
+    }
+    values |= {s: s.get_value() for s in case.shared}
+    with np.errstate(all="ignore"):
+        return evaluate(case.results, values), values
+
+
+def compare(
+    case: Case, levels: Sequence[int], expected: Sequence[Any], got: Sequence[Any], samples: Sequence[Sequence[Any]]
+) -> None:
+    """Raise AssertionError where a result is neither the expected one nor explained by rounding."""
+    variables = [v for n in toposort(case.results) for v in (*n.inputs, *n.outputs)]
+    coarse = max((np.finfo(v.type.dtype).eps for v in variables if v.type.dtype in FLOATS), default=0.0)
+    for k, (want, have, level) in enumerate(zip(expected, got, levels, strict=True)):
+        have, want = np.asarray(have), np.asarray(want)
+        assert have.dtype == want.dtype and have.shape == want.shape, (
+            f"result {k}: {have.dtype}{have.shape}, wanted {want.dtype}{want.shape}"
+        )
+        if want.dtype.kind != "f":
+            assert np.array_equal(have, want), f"result {k}: {have!r}, wanted {want!r}"
+        elif level == EXACT:
+            same = (have == want) & (np.signbit(have) == np.signbit(want)) | (np.isnan(have) & np.isnan(want))
+            assert np.all(same), f"result {k} (exact): {_differences(same, have, want)}"
+        else:
+            others = [np.asarray(s[k]) for s in samples]
+            if any(x.shape != want.shape for x in others):
+                continue
+            near, tolerance = _near(want, have, others, coarse * 64 if level == INEXACT else 0.0)
+            assert np.all(near), f"result {k}: {_differences(near, have, want)}, tolerance {tolerance[~near][:5]}"
+
+
+def _differences(same: Any, have: Any, want: Any) -> str:
+    return f"{have[~same][:5]!r}, wanted {want[~same][:5]!r} at {np.argwhere(~same)[:5].tolist()}"
+
+
+def _near(want: Any, have: Any, samples: Sequence[Any], scale: float) -> tuple[Any, Any]:
+    """Where `have` is `want` up to 40 times what the samples differ by (anything, where these are finite or not by
+    chance), or up to `scale` of its size; and the tolerance."""
+    wanted, got = want.astype(np.float64), have.astype(np.float64)
+    with np.errstate(all="ignore"):
+        tolerance = np.full(want.shape, 4 * np.finfo(want.dtype).smallest_subnormal, np.float64)
+        near = (have == want) | (np.isnan(have) & np.isnan(want))
+        for x in samples:
+            near |= np.isfinite(x) != np.isfinite(want)
+            near |= ~np.isfinite(want) & (x != want) & ~(np.isnan(x) & np.isnan(want))
+            both = np.isfinite(x) & np.isfinite(want)
+            tolerance = np.maximum(tolerance, 40 * np.where(both, np.abs(x.astype(np.float64) - wanted), 0))
+        near |= np.abs(got - wanted) <= tolerance + np.where(np.isfinite(want), np.abs(wanted), 0) * scale
+    return near, np.asarray(tolerance)
+
+
+def check(case: Case, levels: dict[Variable, int], modes: Sequence[Any] = (None,)) -> None:
+    """Compile in each mode, call twice, and compare with the oracles.  What is raised carries the program as a note."""
+    try:
+        _check(case, levels, modes)
+    except Exception as error:
+        error.add_note(describe(case, levels))
+        raise
+
+
+def _check(case: Case, levels: dict[Variable, int], modes: Sequence[Any] = (None,)) -> None:
+    expected, values = reference(case)
+    samples = [s for s in (perturbed(case, values, seed) for seed in range(3)) if s]
+    first = [s.get_value() for s in case.shared]
+    of = [levels.get(v, EXACT) for v in case.results]
+    for mode in modes:
+        f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore", mode=mode)
+        runs = []
+        for _turn in range(2):
+            got = call(case, f, first)
+            try:
+                compare(case, of, expected, got, samples)
+            except AssertionError as error:
+                raise AssertionError(f"mode {mode}: {error}") from None
+            runs.append([np.asarray(x).tobytes() for x in got])
+            for s, value in zip(case.shared, first, strict=True):
+                s.set_value(value)
+        assert runs[0] == runs[1], f"mode {mode}: a second call gives something else"
+
+
+def call(case: Case, f: Any, first: Sequence[Any]) -> list[Any]:
+    """The outputs and new shared values; AssertionError if anything else was changed."""
+    before = [a.tobytes() for a in case.arguments]
+    got = [*f(*case.arguments), *(s.get_value() for s, _ in case.updates)]
+    assert all(a.tobytes() == b for a, b in zip(case.arguments, before, strict=True)), "an argument was changed"
+    changed = {s for s, _ in case.updates}
+    for s, value in zip(case.shared, first, strict=True):
+        if s not in changed:
+            assert s.get_value().tobytes() == value.tobytes(), f"{s} was changed"
+    return got

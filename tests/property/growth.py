@@ -1,0 +1,260 @@
+"""Growing a random function: values are computed by the rows' oracles as it grows.
+
+So every index is in bounds, every shape fits, and discontinuous ops are applied only to values that no rounding can
+change.  `Growth` draws every choice from `pick(n)` (a number below n), so that hypothesis can shrink a function, or a
+plain random generator can make many quickly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from programs import EXACT, INEXACT, SIGN, Case
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Reduction, Variable, ancestors, toposort
+from tensordsl.ops.evaluate import evaluate_node
+from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
+
+LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)
+LARGEST = 6000  # elements of one value
+STEPWISE = frozenset(  # a rounding error of an operand may change the result by a whole step
+    "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan".split()
+)
+SIGNLESS = frozenset("maximum minimum clip max min relu".split())
+
+
+class Unfit(Exception):
+    """The drawn operation does not fit the operands."""
+
+
+class Growth:
+    """Grows one function, or (nested) the body of a loop in it, by some of `operations`."""
+
+    def __init__(
+        self,
+        pick: Callable[[int], int],
+        special: bool,
+        operations: Sequence[Callable[[Any], None]],
+        nested: bool = False,
+    ) -> None:
+        self.pick, self.special, self.operations, self.nested = pick, special, operations, nested
+        self.case = Case()
+        self.pool: list[Variable] = []
+        self.value: dict[Variable, Any] = {}
+        self.level: dict[Variable, int] = {}
+        self.lengths = [self.choose(LENGTHS) for _ in range(3)]
+        self.rng = np.random.default_rng(0)
+
+    # -- choices
+    def choose(self, items: Sequence[Any]) -> Any:
+        if not items:
+            raise Unfit
+        return items[self.pick(len(items))]
+
+    def flag(self, one_in: int = 2) -> bool:
+        return self.pick(one_in) == one_in - 1
+
+    def some(self, fits: Callable[[Variable], bool] = lambda v: True) -> Any:
+        """A value of the pool, later ones more often."""
+        found = [v for v in self.pool if fits(v)]
+        if not found:
+            raise Unfit
+        k = self.pick(len(found))
+        return found[max(k, self.pick(len(found)))] if self.flag(2) else found[k]
+
+    def float_value(self, fits: Callable[[Variable], bool] = lambda v: True) -> Any:
+        return self.some(lambda v: v.type.dtype in FLOATS and fits(v))
+
+    # -- sources
+    def data(self, dtype: str, shape: tuple[int, ...]) -> Any:
+        rng = self.rng
+        if dtype == "bool":
+            return rng.integers(0, 2, shape).astype(bool)
+        if dtype in DISCRETE:
+            info = np.iinfo(dtype)
+            low, high = (info.min, info.max) if self.special and self.flag(3) else (max(-4, info.min), 6)
+            return rng.integers(low, high, shape, dtype=dtype, endpoint=True)
+        kind = self.pick(3)
+        x = rng.normal(size=shape) * 2 if kind else rng.integers(-3, 4, shape).astype(float)
+        if self.special:
+            odd = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e30, 5e-324, 1e-40, 1e19, 0.5])
+            with np.errstate(all="ignore"):
+                x = np.where(rng.integers(0, 3, shape) == 0, rng.choice(odd, size=shape), x)
+        with np.errstate(all="ignore"):
+            return np.asarray(x).astype(dtype)
+
+    def type_and_shape(self) -> tuple[TensorType, tuple[int, ...]]:
+        dtype = self.choose(("float64", "float64", "float32", "float64", "int64", "float32", *DTYPES))
+        rank = self.choose((1, 2, 2, 0, 3, 1, 2, 4))
+        shape, static = [], []
+        for _ in range(rank):
+            n = self.choose(self.lengths) if rank < 4 else self.choose((2, 1, 3))
+            fixed = self.pick(6)
+            shape.append(1 if fixed == 5 else n)
+            static.append(1 if fixed == 5 else n if fixed == 4 else None)
+        if np.prod(shape, dtype=float) > LARGEST:
+            raise Unfit
+        return TensorType(dtype, tuple(static)), tuple(shape)
+
+    def new_input(self) -> None:
+        type, shape = self.type_and_shape()
+        v = type(f"x{len(self.case.inputs)}")
+        array = self.layout(self.data(type.dtype, shape))
+        self.case.inputs.append(v)
+        self.case.arguments.append(array)
+        self.add(v, np.array(array).astype(type.dtype), EXACT)
+
+    def twin_input(self) -> None:
+        """Another argument that shares memory with one that is there."""
+        k = self.pick(len(self.case.inputs)) if self.case.inputs else self.choose([])
+        v, array = self.case.inputs[k], self.case.arguments[k]
+        w = v.type(f"x{len(self.case.inputs)}")
+        view = np.flip(array) if self.flag() else array
+        self.case.inputs.append(w)
+        self.case.arguments.append(view)
+        self.add(w, np.array(view).astype(w.type.dtype), EXACT)
+
+    def layout(self, x: Any) -> Any:
+        kind = self.pick(12)
+        if not x.ndim:
+            return x
+        if kind == 5:
+            return np.asfortranarray(x)
+        if kind == 6:
+            return np.flip(np.flip(x).copy())
+        if kind == 7 and x.size:
+            first = x[(slice(0, 1),) * x.ndim]
+            return np.broadcast_to(first, x.shape)
+        if kind == 8:
+            raw = np.empty(x.nbytes + 1, np.uint8)[1:]
+            raw[:] = np.frombuffer(x.tobytes(), np.uint8)
+            return raw.view(x.dtype).reshape(x.shape) if x.size else x
+        if kind == 9:
+            return x.astype(x.dtype.newbyteorder())
+        if kind == 10:
+            wide = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
+            wide[(slice(None, None, 2),) * x.ndim] = x
+            return wide[(slice(None, None, 2),) * x.ndim]
+        if kind == 11:
+            x.flags.writeable = False
+        return x
+
+    def new_shared(self) -> None:
+        type, shape = self.type_and_shape()
+        value = self.data(type.dtype, shape)
+        v = tensordsl.shared(value, name=f"s{len(self.case.shared)}", broadcastable=type.broadcastable)
+        self.case.shared.append(v)
+        self.add(v, value, EXACT)
+
+    def new_constant(self) -> None:
+        type, shape = self.type_and_shape()
+        value = self.data(type.dtype, shape)
+        self.grow(T.constant(value))
+
+    # -- growth
+    def add(self, v: Variable, value: Any, level: int) -> None:
+        if v not in self.value:
+            self.pool.append(v)
+            self.value[v], self.level[v] = np.asarray(value), level
+
+    def grow(self, *results: Any) -> None:
+        """Take expressions into the pool, if their values are as they should be."""
+        for v in results:
+            nodes = toposort([v], stop=self.value)
+            known, levels = dict(self.value), dict(self.level)
+            for node in nodes:
+                operands = [known[o] if o in known else o.data for o in node.inputs]
+                level = max((levels.get(o, EXACT) for o in node.inputs), default=EXACT)
+                level = self.level_of(node, operands, level)
+                for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
+                    if value.size > LARGEST:
+                        raise Unfit
+                    known[o], levels[o] = value, EXACT if o.type.dtype in DISCRETE else level
+            self.add(v, known[v] if v in known else v.data, levels.get(v, EXACT))
+
+    def level_of(self, node: Any, operands: Sequence[Any], level: int) -> int:
+        name = node.op.name
+        floats = any(o.type.dtype in FLOATS for o in node.inputs)
+        if level == INEXACT and floats:
+            casts_to_discrete = name == "cast" and node.attrs["dtype"] in DISCRETE
+            chooses = name == "switch" and self_level(self.level, node.inputs[0])
+            if name in STEPWISE or casts_to_discrete or chooses:
+                raise Unfit
+        if name == "cast" and floats and node.attrs["dtype"] in DISCRETE and node.attrs["dtype"] != "bool":
+            info = np.iinfo(node.attrs["dtype"])
+            with np.errstate(all="ignore"):
+                if not np.all((operands[0] > float(info.min) - 0.5) & (operands[0] < float(info.max) * 0.999)):
+                    raise Unfit
+        if name in SIGNLESS:
+            return max(level, SIGN)
+        meaning = node.op.meaning
+        if isinstance(meaning, Elementwise):
+            return level if not node.op.ulp else INEXACT
+        if isinstance(meaning, Reduction):
+            discrete = node.outputs[0].type.dtype in DISCRETE and not floats
+            return level if discrete or not node.op.ulp else INEXACT
+        if isinstance(meaning, Movement):
+            return level
+        if isinstance(meaning, Kernel):
+            moves = meaning.name in ("reshape", "broadcast_to", "subtensor", "take", "concatenate", "ifelse", "shape_i")
+            makes_floats = floats or any(o.type.dtype in FLOATS for o in node.outputs)
+            return level if moves or not makes_floats else INEXACT
+        assert isinstance(meaning, Expand)
+        return INEXACT
+
+    def step(self) -> None:
+        """Try operations until one fits."""
+        for _ in range(20):
+            operation = self.choose(self.operations)
+            try:
+                operation(self)
+                return
+            except (Unfit, ValueError, TypeError, IndexError, ZeroDivisionError, AssertionError):
+                continue
+
+    # -- the function
+    def make(self) -> Case:
+        for _ in range(1 + self.pick(3)):
+            self.source(self.new_input)
+        if self.flag(3):
+            self.source(self.twin_input)
+        for _ in range(max(0, self.pick(5) - 1)):
+            self.source(self.new_shared)
+        for _ in range(1 + self.pick(14)):
+            self.step()
+        case = self.case
+        for _ in range(1 + self.pick(4)):
+            v = self.some()
+            case.outputs.append(v if not self.flag(6) else self.pool[-1])
+        if self.pool[-1] not in case.outputs:
+            case.outputs.append(self.pool[-1])
+        for s in case.shared:
+            if self.flag():
+                try:
+                    new = self.some(lambda v, s=s: v is not s and s.type == v.type)
+                except Unfit:
+                    new = s * s if s.type.dtype != "bool" else ~s
+                    self.grow(new)
+                case.updates.append((s, new))
+        used = set(ancestors([*case.outputs, *(v for _, v in case.updates)]))
+        for v, _array in list(zip(case.inputs, case.arguments, strict=True)):
+            if v not in used:
+                k = case.inputs.index(v)
+                del case.inputs[k], case.arguments[k]
+        return case
+
+    def source(self, make: Callable[[], None]) -> None:
+        for _ in range(20):
+            try:
+                make()
+                return
+            except Unfit:
+                continue
+
+
+def self_level(level: dict[Variable, int], v: Variable) -> bool:
+    return level.get(v, EXACT) == INEXACT

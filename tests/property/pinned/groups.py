@@ -1,0 +1,194 @@
+"""Programs whose operations were once joined into groups, or their axes merged, wrongly."""
+
+from programs import INEXACT, Program, array, body, constant, op, packed
+
+from tensordsl.types import TensorType
+
+# fmt: off
+
+
+def reduction_of_a_constant(p: Program) -> None:
+    """The reduction of a constant over an axis."""
+    x0 = p.argument(TensorType("int64", ()), array("int64", 2))
+    s0 = p.shared(array("uint32", [4]), (False,))
+    s1 = p.shared(array("bool", False), ())
+    s2 = p.shared(array("float64", [1.5009023916129145, 1.8811294327824277, -3.902070377307673, -2.604359013724636, 0.25568080633457074]), (False,))
+    t0 = op("sum", s2, axis=(0,), dtype='float64', acc_dtype='float64')
+    t1 = op("second", t0, constant("float64", 1.0))
+    t2 = op("dimshuffle", t1, order=('x',))
+    t3 = op("second", s2, t2)
+    t4 = op("prod", t3, axis=(0,), dtype='float64', acc_dtype='float64')
+    t5 = op("dimshuffle", t4, order=('x',))
+    t6 = op("sum", t5, axis=(0,), dtype='int64', acc_dtype='int64')
+    t7 = op("dimshuffle", t6, order=('x',))
+    t8 = op("mul", s0, s0)
+    t9 = op("invert", s1)
+    p.output(x0)
+    p.output(t7)
+    p.update(s0, t8)
+    p.update(s1, t9)
+
+
+def softmax_of_a_constant(p: Program) -> None:
+    """Softmax of a constant: every row's reduction is one value."""
+    x0 = p.argument(TensorType("int64", ()), array("int64", 3))
+    c0 = constant("float64", [[0.08963043162839714, -1.6611677821208093, -1.1727009743564414, 1.0833072282051939, 3.5390035715141632], [0.8167654197048989, -1.8828406277961953, -0.5624105093887579, 1.2493155914993468, -0.2390155077663792], [-1.4240502353135172, -0.29035118044094776, 0.8509195231938168, 0.502572059479284, 2.7892237865161764], [3.4759467752385547, 5.012075653725629, 3.5210307942365797, 0.3074886104122801, 1.1784443366011443], [3.2747593740995944, 3.17357726485944, 3.378503505231083, 3.500567594746863, -4.163227265586913]])
+    t0 = op("second", c0, constant("float64", 0.0))
+    t1 = op("softmax", t0, axis=1)
+    p.output(x0)
+    p.output(c0)
+    p.output(t1, INEXACT)
+
+
+def indexed_load_from_its_own_group(p: Program) -> None:
+    """An indexed load of what the same group computes."""
+    x0 = p.argument(TensorType("uint16", (None,)), array("uint16", [4]))
+    s0 = p.shared(array("int64", [[5]]), (False, False))
+    s1 = p.shared(array("uint16", [0]), (False,))
+    t0 = op("shape_i", s0, axis=0)
+    t1 = op("arange", constant("int64", 0), t0, constant("int64", 1), dtype='int64')
+    t2 = op("cast", t1, dtype='float64')
+    t3 = op("sum", t2, axis=(0,), dtype='float64', acc_dtype='float64')
+    t4 = op("dimshuffle", t3, order=('x',))
+    t5 = op("mul", t2, t4)
+    t6 = op("mod", s0, constant("int8", 1))
+    t7 = op("take", s0, t6, axes=(1,))
+    t8 = op("argmin", t7, axis=(0,))
+    p.output(t5, INEXACT)
+    p.output(s1)
+    p.update(s0, t8)
+    p.update(s1, x0)
+
+
+def two_groups_with_a_third_between(p: Program) -> None:
+    """Two groups joined, with a third between them."""
+    x0 = p.argument(TensorType("float32", (None,)), array("float32", [-1.8573853], shift=1))
+    x1 = p.argument(TensorType("int64", ()), array("int64", -1))
+    s0 = p.shared(array("int32", 1), ())
+    t0 = op("dimshuffle", x0, order=(0, 'x'))
+    t1 = op("dimshuffle", x0, order=('x', 0))
+    t2 = op("mul", t0, t1)
+    t3 = op("sum", t2, axis=(0,), dtype='float32', acc_dtype='float64')
+    t4 = op("dimshuffle", t3, order=('x', 0))
+    t5 = op("sub", t2, t4)
+    t6 = op("mul", t5, t2)
+    t7 = op("dimshuffle", t2, order=(1, 0))
+    t8 = op("dimshuffle", t6, order=(1, 0))
+    t9 = op("dot", t7, t8)
+    t10 = op("ifelse", s0, t6, t9)
+    t11 = op("cast", constant("int8", 2), dtype='float32')
+    t12 = op("inc_subtensor", t6, t11, x1, index=(('slice', 0, 1, -1), ('slice', 0, ('input', 0), None)), set=True)
+    t13 = op("sqr", t12)
+    t14 = op("sum", t13, axis=(0, 1), dtype='float32', acc_dtype='float64')
+    t15 = op("second", t14, constant("float32", 1.0))
+    t16 = op("dimshuffle", t15, order=('x', 'x'))
+    t17 = op("second", t13, t16)
+    t18 = op("mul", t17, t12)
+    t19 = op("mul", t18, constant("int8", 2))
+    t20 = op("inc_subtensor", t19, constant("float32", 0.0), x1, index=(('slice', 0, 1, -1), ('slice', 0, ('input', 0), None)), set=True)
+    t21 = op("mul", t20, t5)
+    t22 = op("mul", t20, t2)
+    t23 = op("add", t21, t22)
+    t24 = op("neg", t22)
+    t25 = op("sum", t24, axis=(0,), dtype='float32', acc_dtype='float64')
+    t26 = op("dimshuffle", t25, order=('x', 0))
+    t27 = op("dimshuffle", t26, order=(1,))
+    t28 = op("dimshuffle", t27, order=('x', 0))
+    t29 = op("second", t2, t28)
+    t30 = op("add", t23, t29)
+    t31 = op("mul", t30, t0)
+    t32 = op("sum", t31, axis=(0,), dtype='float32', acc_dtype='float64')
+    t33 = op("dimshuffle", t32, order=('x', 0))
+    t34 = op("dimshuffle", t33, order=(1,))
+    t35 = op("mul", t30, t1)
+    t36 = op("sum", t35, axis=(1,), dtype='float32', acc_dtype='float64')
+    t37 = op("dimshuffle", t36, order=(0, 'x'))
+    t38 = op("dimshuffle", t37, order=(0,))
+    t39 = op("add", t34, t38)
+    t40 = op("mul", s0, s0)
+    p.output(t10, INEXACT)
+    p.output(t39, INEXACT)
+    p.update(s0, t40)
+
+
+def axes_of_length_one_in_the_lane_axis(p: Program) -> None:
+    """Axes of length 1 merged into the lane axis past an operand without it."""
+    x0 = p.argument(TensorType("int64", (None, 3)), array("int64", [[2, -1, -4]]))
+    x1 = p.argument(TensorType("int64", ()), array("int64", -3))
+    t0 = op("neg", constant("float64", [[[3.0]], [[1.0]], [[2.0]], [[2.0]], [[1.0]]]))
+    t1 = op("subtensor", x0, x1, index=(('slice', 0, -2, -1), ('slice', ('input', 0), -2, 2)))
+    t2 = op("dimshuffle", t1, order=('x', 0, 1))
+    t3 = op("sub", t0, t2)
+    t4 = op("mul", t3, constant("int8", 3))
+    p.output(x1)
+    p.output(t4)
+
+
+def indexed_load_of_positions(p: Program) -> None:
+    """An indexed load of positions."""
+    x0 = p.argument(TensorType("int32", (1, None)), array("int32", [[-1, 3]], strides=(-8, -4)))
+    x1 = p.argument(TensorType("int64", (None, 2)), array("int64", [[2, 2], [5, -2]]))
+    x2 = p.argument(TensorType("int64", ()), array("int64", 0))
+    s0 = p.shared(array("int64", [[[-4, -3], [6, -2]]]), (True, False, False))
+    s1 = p.shared(array("bool", [True]), (True,))
+    s2 = p.shared(array("uint8", 6), ())
+    t0 = op("shape_i", x1, axis=0)
+    t1 = op("arange", constant("int64", 0), t0, constant("int64", 1), dtype='int64')
+    t2 = op("dimshuffle", x0, order=(1, 0))
+    t3 = op("cast", s1, dtype='int32')
+    t4 = op("dot", t2, t3)
+    t5 = op("mod", t4, constant("int8", 2))
+    t6 = op("cast", t5, dtype='int64')
+    t7 = op("take", x1, t1, t6, axes=(0, 1))
+    t8 = op("subtensor", t7, x2, index=(('slice', -1, ('input', 0), 2),))
+    t9 = op("shape_i", s1, axis=0)
+    t10 = op("dimshuffle", t9, order=('x',))
+    t11 = op("subtensor", t10, index=(('int', 0),))
+    t12 = op("arange", constant("int64", 0), t11, constant("int64", 1), dtype='int64')
+    t13 = op("dimshuffle", t12, order=(0, 'x'))
+    t14 = op("dimshuffle", t4, order=('x', 0))
+    t15 = op("mul", t13, t14)
+    t16 = op("take", t12, t15, axes=(0,))
+    t17 = op("sub", s0, x0)
+    t18 = op("mul", s2, s2)
+    p.output(s2)
+    p.output(t8)
+    p.output(t16)
+    p.output(t17)
+    p.update(s0, t17)
+    p.update(s2, t18)
+
+
+def two_groups_with_a_length_between(p: Program) -> None:
+    """Two groups joined past a length that is computed between them."""
+    x0 = p.argument(TensorType("float64", (None,)), array("float64", packed(
+        "c-jFl0?+-W-9ar{-}OIXq$g47HV;4s_0+aV68yhK3*#slfzv;fFzRwk2pGWizJDO~#PGju8xgbpw&gz&Q~~Q~lNZ3l5Tb!Mk@vswWM7#1#Ph#g"
+        "yF&ui3J5>~S@-23Sp+~{3cp%xRu4cRS$?<D6wSYSJUyYSc?iIZc571d6YalZ1VpQtqXR&VaZV<9xCubtlME9BmJvWIB!wO5Sm(dPN0@0v=?B1v"
+        "jKz!@#sEMvYS5kuZ1KOuTZ$iDa`-<sm(lZGn*u=de612m*!REJMOKOV!Sz25rX$!H+vY#$<Q&m`!2m!}&IiseybHh^xW5+%T<Je)F-EtLrRBeh"
+        "Gb(sam;b+Z-YL;N+7&>?iuJ21a|S?fnb`~D)cHTn2nmz6N$$VwRC_nZGzmc2d;H&HTl&AlLT~Zgne;!>137ju&+@-%v}EK5+6lmjnqAgxUjRTj"
+        "jjOrPJoLX}Jf$+)UG2XJ<V%v^q4hrjbnK|cQTM;&yw3{;>iEBXj%!j^wDdnsr{8Yju>?RYv1ZXJkJ-O$=<o^?@cBP7{z;Q0$@{;LnvfuodF#K?"
+        "O2-#n$pt_x%ixZYXym`Dw6im-zwAF8UYP&Ke&s*Bw9*3)y!Stu(!CZpBN4!Y7GPL5vBf`FVv51oINLwm|3TkJXZOEv$f2(80SUlgiDY)AOXWY}"
+        "iVkgKGVH%^0%lL@C(pmpuSt#wdGSAlTIJ5Buk%0kG4RyV$k0DyOdk*"
+    ), (70,)))
+    x1 = p.argument(TensorType("int64", ()), array("int64", 1))
+    t0 = op("shape_i", x0, axis=0)
+    t1 = op("dimshuffle", t0, order=('x',))
+    t2 = op("subtensor", t1, index=(('int', 0),))
+    t3 = op("broadcast_to", constant("float32", 2.5), t2, constant("int64", 3))
+    t4 = op("shape_i", t3, axis=0)
+    t5 = op("cast", t4, dtype='float32')
+    def step0(i, a0, a1, k0):
+        t6 = op("add", a0, k0)
+        t7 = op("maximum", i, t6)
+        return [t6, a1], [t7]
+    step0 = body(step0, [TensorType("float32", ()), TensorType("float64", (None,))], [TensorType("float32", ())])
+    t8, t9, t10 = op("for", x1, t5, x0, t5, body=step0)
+    t11 = op("sum", t9, axis=(0,), dtype='float64', acc_dtype='float64')
+    t12 = op("dimshuffle", t11, order=('x',))
+    t13 = op("shape_i", t9, axis=0)
+    t14 = op("cast", t13, dtype='float64')
+    t15 = op("true_div", t12, t14)
+    t16 = op("sub", t9, t15)
+    t17 = op("dimshuffle", x0, order=(0, 'x'))
+    p.output(t16, INEXACT)
+    p.output(t17)
