@@ -26,8 +26,8 @@ from tensordsl.codegen.gpu_launch import launches as group_launches
 from tensordsl.codegen.gpu_schedule import GpuPlan, plan
 from tensordsl.codegen.gpu_text import GLOBAL, SHARED, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.reducers import SUM
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.ops.reducers import SUM
 
 SIDE = 16  # rows of threads in a block, and columns
 SMALL = 64  # tiles of C below which the sum is sliced

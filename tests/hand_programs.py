@@ -14,11 +14,11 @@ from tensordsl.codegen.emit_program import constant_table, emit_program, kernel_
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import module_text, plan
 from tensordsl.codegen.program import LaunchPlan, Program
-from tensordsl.codegen.reducers import SUM
 from tensordsl.codegen.scalar import Builder
 from tensordsl.codegen.schedule import schedule
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.codegen.verify_program import verify
+from tensordsl.ops.reducers import SUM
 
 F = "float64"
 N = 11  # elements of the vectors: more than a vector register, and a tail

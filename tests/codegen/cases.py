@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.reducers import ARGMAX, MAX, SUM
 from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.ops.reducers import ARGMAX, MAX, SUM
 
 
 def multiply_add(T: str) -> Group:

@@ -12,9 +12,9 @@ from native import Runner, framed
 
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import module_text, plan
-from tensordsl.codegen.reducers import MAX, SUM
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.codegen.schedule import schedule
+from tensordsl.ops.reducers import MAX, SUM
 
 Arrays = dict[str, np.ndarray]
 SHAPES = [

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native import Runner
 
-from tensordsl.codegen import reducers, target
+from tensordsl.codegen import target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
 from tensordsl.codegen.schedule import schedule
+from tensordsl.ops import reducers
 
 Arrays = dict[str, np.ndarray]
 FOLDS = {

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
-from tensordsl.codegen import reducers
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
+from tensordsl.ops import reducers
 
 NUMPY: dict[str, Callable[..., Any]] = {
     "sum": lambda x, axis: x.sum(axis, dtype=x.dtype),
