@@ -21,6 +21,8 @@ def settle_leaves(ctx: Context) -> None:
 
 def canonicalise(ctx: Context, v: Value) -> Value | None:
     """The canonical form of v, whose operands are canonical already."""
+    if v.op == "extent":
+        return ctx.graph.extent(v.attrs["extent"])
     if v.op in LEAVES:
         return None
     shape = ctx.find(v.shape)
@@ -103,6 +105,16 @@ def sliced(
     return ctx.graph.make("subtensor", (x, *ints), x.dtype, shape, bounds=settled, checks=checks)  # type: ignore[arg-type]
 
 
+def _bounded(ctx: Context, v: Value) -> Value | None:
+    """Bounds by the names of their lengths."""
+    find = ctx.graph.extents.find
+    bounds = tuple((find(a), find(n), find(s), keeps) for a, n, s, keeps in v.attrs["bounds"])
+    if bounds == v.attrs["bounds"]:
+        return None
+    attrs = {**v.attrs, "bounds": bounds}
+    return ctx.graph.make(v.op, v.operands, v.dtype, v.shape, loops=v.loops, **attrs)
+
+
 def _result(ctx: Context, v: Value) -> Value | None:
     """The result of a branch whose condition is known."""
     (node,) = v.operands
@@ -115,4 +127,12 @@ def _result(ctx: Context, v: Value) -> Value | None:
     return fit(ctx.graph, node.operands[1 + v.attrs["k"] + (0 if condition else half)], v)
 
 
-_FORMS = {"map": _map, "move": _move, "reshape": _reshape, "subtensor": _subtensor, "result": _result}
+_FORMS = {
+    "map": _map,
+    "move": _move,
+    "reshape": _reshape,
+    "subtensor": _subtensor,
+    "result": _result,
+    "inc_subtensor": _bounded,
+    "in_bounds": _bounded,
+}
