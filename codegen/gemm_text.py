@@ -5,6 +5,7 @@
 Which way a product goes:
 
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (beta = 0 or 1)
+    k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products                      (beta = 0 or 1)
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
@@ -21,6 +22,7 @@ from tensordsl.codegen.assembly import METADATA, Asm
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
+FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
 THIN = 8  # the largest m, k (or n) of the tiles
 LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the BLAS
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
@@ -255,7 +257,8 @@ def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:
     how = (f"{kind} {alpha}", f"i1 {adds}")
     few = f.compare("sle", "i64", "%m", THIN)
     adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
-    rows = f.all(few, f.compare("sle", "i64", "%k", THIN), adjacent)
+    flat = f.all(f.compare("sle", "i64", "%k", FLAT), f.compare("sge", "i64", "%n", THIN))
+    rows = f.all(f.op(f"or i1 {few}, {flat}"), f.compare("sle", "i64", "%k", THIN), adjacent)
     common = ("i64 %m", "i64 %n", "i64 %k", "ptr %a", "i64 %rsa")
     with f.when(rows):
         rest = ("i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc")

@@ -174,7 +174,17 @@ def test_narrower_vectors(dtype, width, monkeypatch):
 def test_small_products_scale_and_add(dtype):
     """Our own tiles: beta = 0 does not read C, beta = 1 adds to it; alpha scales the product only."""
     rng = np.random.default_rng(7)
-    for m, n, k in ((1, 40, 1), (3, 40, 2), (4, 37, 4), (8, 5, 7), (5, 3, 70), (1, 1, 30), (1, 300, 50), (300, 1, 50)):
+    for m, n, k in (
+        (1, 40, 1),
+        (3, 40, 2),
+        (4, 37, 4),
+        (8, 5, 7),
+        (5, 3, 70),
+        (1, 1, 30),
+        (1, 300, 50),
+        (300, 1, 50),
+        (61, 35, 3),
+    ):
         a, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n)))
         for second in (b, np.asfortranarray(b)):
             for alpha in (1.0, -0.1, 0.0):
