@@ -50,7 +50,7 @@ _NAMES = {
     "dot": "tensordsl.tensor",
     **dict.fromkeys(("SharedVariable", "shared_constructor"), "tensordsl.shared"),
 }
-_MODULES = frozenset(("compile", "gof", "gradient", "ifelse", "reference", "sandbox", "scalar", "tensor"))
+_MODULES = frozenset(("compile", "gof", "gradient", "ifelse", "random", "reference", "sandbox", "scalar", "tensor"))
 
 
 def __getattr__(name: str) -> Any:

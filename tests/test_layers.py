@@ -61,7 +61,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
     "compile": FRONT | {"link", "function", "opfromgraph", "profiling"},
     "scalar": OPS,
-    "sandbox": OPS,
+    "random": FRONT | {"function"},
+    "sandbox": OPS | {"random"},
     "gof": FRONT | {"codegen"},
 }
 
@@ -77,6 +78,7 @@ UPWARD = {
     ("pickling", "ops"): "a row is stored by its name",
     ("graph", "printing"): "str and repr of a variable are worded in one place",
     ("tensor", "printing"): "str and repr of a variable are worded in one place",
+    ("tensor", "random"): "`T.shared_randomstreams.RandomStreams` is an alias of the public class",
     ("tensor", "shared"): "`T.shared` and `T.sharedvar` are aliases of the public function and classes",
 }
 

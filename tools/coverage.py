@@ -40,6 +40,10 @@ REASONS = (
 )
 
 
+# Names under which the table merges several spellings.
+MERGED = {"RandomStreams": "theano.tensor.shared_randomstreams.RandomStreams"}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     kind: str
@@ -105,6 +109,7 @@ def has_keyword(row: Row, receivers: Iterable[Any]) -> bool:
     if match is None:
         return False
     owner, keyword = match.groups()
+    owner = MERGED.get(owner, owner)
     if owner.startswith("."):
         candidates = [getattr(type(r), owner[1:], None) or getattr(r, owner[1:], None) for r in receivers]
     elif owner.startswith("theano") and _resolves(owner):

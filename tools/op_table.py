@@ -41,7 +41,7 @@ TITLES = {
     "gamma": "The gamma function and its kin",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "random_bits": "Random bits", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -59,7 +59,7 @@ SPELLINGS = {
     "distinct_part": "T.unique(x, return_inverse=True)", "mask_shape": "T.set_subtensor(x[mask], y)",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
-    "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    "philox": "T.shared_randomstreams.RandomStreams", "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
@@ -110,7 +110,11 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "grad_clip": lambda x: gradient.grad_clip(x, -1, 1),
     "grad_scale": lambda x: gradient.grad_scale(x, 2),
 }
-OPERANDS = {"undefined_grad": ["x"], "argsort": ["x"]}  # where no rule of the row names them
+OPERANDS = {
+    "undefined_grad": ["x"],
+    "argsort": ["x"],
+    "philox": ["index", "draw", "key"],
+}  # where no rule of the row names them
 DTYPE_NOTES = {"cast": "the one asked for", "arange": "the one asked for, int64", "for": "those of the loop's body"}
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
 

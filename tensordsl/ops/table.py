@@ -16,6 +16,7 @@ from tensordsl.ops import (
     linalg,
     masks,
     nnet,
+    random_bits,
     reduce,
     shape,
     sort,
@@ -36,6 +37,7 @@ MODULES = (
     cumulative,
     sort,
     nnet,
+    random_bits,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

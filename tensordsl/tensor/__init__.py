@@ -247,6 +247,7 @@ _LATE = {
     ),
     "shared": "tensordsl.shared",
     "opt": "tensordsl.tensor.opt",
+    "shared_randomstreams": "tensordsl.tensor.shared_randomstreams",
     "sharedvar": "tensordsl.tensor.sharedvar",
 }
 

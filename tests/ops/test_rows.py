@@ -58,6 +58,8 @@ def attributes(row: Op) -> list[dict[str, Any]]:
 def wanted_dtype(row: Op, dtypes: tuple[str, ...]) -> str | None:
     """The dtype rule, stated again: None where the op must refuse."""
     common = str(np.result_type(*dtypes))
+    if row.name == "philox":
+        return None if any(t in FLOATS for t in dtypes) else "uint64"
     if row.name in BOOLEAN:
         return "bool"
     if row.name in FLOATING:
