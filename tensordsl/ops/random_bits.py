@@ -25,6 +25,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 LOW = 0xFFFFFFFF
+STEPS = {"float16": 10, "float32": 23, "float64": 52}  # the logarithm to base 2 of their number
 
 
 # -- the row ---------------------------------------------------------------------------------------------------------
@@ -84,8 +85,8 @@ def bits(state: Any, shape: Any) -> Any:
 
 
 def unit(words: Any, dtype: str) -> Any:
-    """Numbers in (0, 1) of `dtype`: the middles of equal steps, 2^52 of them for float64, 2^23 for float32."""
-    size = 52 if dtype == "float64" else 23
+    """Numbers in (0, 1) of `dtype`: the middles of equal steps, as many as the dtype tells apart exactly."""
+    size = STEPS[dtype]
     step = constant(2.0**-size, dtype=dtype)
     whole = cast(int_div(words, constant(2 ** (64 - size), dtype="uint64")), dtype)
     return mul(add(whole, constant(0.5, dtype=dtype)), step)

@@ -78,6 +78,7 @@ def test_a_function_with_draws_is_copied_and_pickled_with_its_state() -> None:
 DISTRIBUTIONS: dict[str, tuple[Any, Any]] = {
     "uniform": (lambda s: s.uniform((N,), -1.0, 3.0), stats.uniform(-1, 4)),
     "uniform float32": (lambda s: s.uniform((N,), dtype="float32"), stats.uniform()),
+    "uniform float16": (lambda s: s.uniform((500,), dtype="float16"), stats.uniform()),
     "normal": (lambda s: s.normal((N,), avg=2.0, std=0.5), stats.norm(2, 0.5)),
     "normal float32": (lambda s: s.normal((N,), dtype="float32"), stats.norm()),
 }
@@ -87,7 +88,7 @@ DISTRIBUTIONS: dict[str, tuple[Any, Any]] = {
 def test_continuous_distributions(name: str) -> None:
     build, wanted = DISTRIBUTIONS[name]
     drawn = theano.function([], build(MRG_RandomStreams(11)))()
-    assert drawn.dtype == ("float32" if "32" in name else "float64")
+    assert drawn.dtype == (name.split()[1] if " " in name else "float64")
     assert np.isfinite(drawn).all() and stats.kstest(drawn, wanted.cdf).pvalue > 0.01
 
 
