@@ -95,9 +95,9 @@ class GpuStep:
         return size
 
 
-def gpu_step(plan: LaunchPlan) -> GpuStep:
-    """The kernels of a plan.  Raises ValueError for an operation that GPUs lack."""
-    kernels = plan_gpu(plan.group, plan.symbols[0])
+def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
+    """The kernels of a plan (`fastmath`: see `gpu_fastmath`).  Raises ValueError for an operation that GPUs lack."""
+    kernels = plan_gpu(plan.group, plan.symbols[0], fastmath=fastmath)
     check_intrinsics(kernels.text)
     return GpuStep(plan, kernels)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.codegen.graph_key import graph_key
+from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, kernel_target, load_kernels
 from tensordsl.link import site_of
 from tensordsl.modes import Mode
@@ -95,7 +96,8 @@ def _compiled(
     if graph is None:
         return *_compile(spec, mode, device, None), "compiled"
     targets = [spec.shared.index(target) for target, _ in updates]
-    name = program_key(mode, f"{kernel_target(device)},{len(outputs)},{spec.form == 'one'},{targets}", graph)
+    form = f"{kernel_target(device)},{config.fastmath},{len(outputs)},{spec.form == 'one'},{targets}"
+    name = program_key(mode, form, graph)
     found: tuple[DeviceProgram, list[str], list[tuple[str, float]], str]
     key = id(device), name
     if key in _programs:
@@ -134,7 +136,7 @@ def _compile(
     refused = []
     for plan in program.plans:
         try:
-            step, kernel = gpu_program.gpu_step(plan), None
+            step, kernel = gpu_program.gpu_step(plan, config.fastmath), None
         except ValueError as error:
             step, kernel = None, _host_kernel(plan)
             refused.append(f"{plan.group.name}: {error}")

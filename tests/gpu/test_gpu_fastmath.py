@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import cases
 import numpy as np
 import pytest
 from simulated import SimulatedGroup
 from test_ptx import assemble, function_group, needs_ptxas
 
-from tensordsl.codegen import gpu_fastmath, ptx
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import gpu_fastmath, gpu_program, ptx
 from tensordsl.codegen.gpu_kernels import module_text
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
@@ -67,9 +72,27 @@ def test_softmax_with_approximations_sums_to_one() -> None:
         np.testing.assert_allclose(y, np.exp(x) / np.exp(x).sum(1, keepdims=True), rtol=3e-6)
 
 
+def test_functions_take_it_from_the_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A function that is compiled without it, and again with it."""
+    texts = []
+
+    def noting(*args: Any, **options: Any) -> Any:
+        made = plan(*args, **options)
+        texts.append(made.text)
+        return made
+
+    monkeypatch.setattr(gpu_program, "plan_gpu", noting)
+    x, value = T.fvector("x"), np.linspace(-3, 3, 50, dtype="float32")
+    for fastmath in (False, True, False):
+        with tensordsl.config.change_flags(fastmath=fastmath, compiledir=str(tmp_path)):
+            f = tensordsl.function([x], T.exp(x) * T.tanh(x), device="sim")
+        np.testing.assert_allclose(f(value), np.exp(value) * np.tanh(value), rtol=1e-5)
+    assert ["approx" in text for text in texts] == [False, True]  # the third is the first
+
+
 @needs_ptxas
 @pytest.mark.parametrize("target", ["sm_75", "sm_100"])
-def test_approximations_assemble(target: str, tmp_path: object) -> None:
+def test_approximations_assemble(target: str, tmp_path: Path) -> None:
     kernels = [
         k
         for name in [*gpu_fastmath.FAST, "rsqrt"]

@@ -71,7 +71,8 @@ def test_elementwise_rows_are_their_oracles(row: Op) -> None:
         run = first.another(group)
         arrays = [samples(t, row) for t in dtypes]
         if row.name in MATH and dtypes[0].startswith("float"):
-            arrays[0] = np.append(arrays[0], LARGE).astype(dtypes[0])
+            with np.errstate(over="ignore"):
+                arrays[0] = np.append(arrays[0], LARGE).astype(dtypes[0])
         if attrs:
             arrays = [within(arrays[0], attrs["dtype"])]
         if len(arrays) == 3:
