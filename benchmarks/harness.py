@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import select
@@ -23,8 +25,8 @@ from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "torch")
-# They choose other BLAS kernels than the machine's own, and not for every peer alike.
-UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# The first two choose other BLAS kernels than the machine's own, and not for every peer alike.
+UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
@@ -121,6 +123,14 @@ class Worker:
         self.log.close()
 
 
+@functools.cache
+def bytecode_directory() -> str:
+    """Where this run's processes keep bytecode: a user's Python reads it, whatever this one was told."""
+    directory = tempfile.TemporaryDirectory()
+    atexit.register(directory.cleanup)
+    return directory.name
+
+
 def environment(cache: str) -> dict[str, str]:
     """One thread, no BLAS overrides, and every library's disk cache in the directory `cache`."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
@@ -128,6 +138,7 @@ def environment(cache: str) -> dict[str, str]:
     return {
         **inherited,
         **ONE_THREAD,
+        "PYTHONPYCACHEPREFIX": bytecode_directory(),
         "TENSORDSL_FLAGS": ",".join([*flags, f"compiledir={cache}/tensordsl"]),
         "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
         "NUMBA_CACHE_DIR": f"{cache}/numba",
