@@ -106,7 +106,7 @@ def imported(value: Any, device: Device) -> DeviceArray:
     _rename(capsule, USED)
     tensor = owner.managed.tensor
     code = {v: k for k, v in CODES.items()}.get(tensor.code)
-    if code is None or tensor.lanes != 1 or (code == "f" and tensor.bits not in (32, 64)):
+    if code is None or tensor.lanes != 1 or (code == "f" and tensor.bits not in (16, 32, 64)):
         raise TypeError(f"DLPack's type {tensor.code} of {tensor.bits} bits has no dtype here")
     dtype = np.dtype(f"{code}{tensor.bits // 8}")
     shape = tuple(tensor.shape[d] for d in range(tensor.ndim))
