@@ -13,7 +13,7 @@ from tensordsl.arguments import normalise
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, kernel_target, load_kernels
-from tensordsl.link import site_of
+from tensordsl.link import explained, site_of
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
 from tensordsl.runtime import cache
@@ -148,7 +148,9 @@ def _compile(
     trace.phase("kernels")
     text = compiled_text(device, source) if modules else ""
     trace.phase("ptx")
-    made, on_host = _assembled(device, program, steps, kernels, text, lowered.hosts, refused)
+    made, on_host = _assembled(
+        device, program, steps, kernels, text, [explained(step, spec) for step in lowered.hosts], refused
+    )
     trace.phase("load")
     trace.finish()
     if name is not None and not refused:

@@ -65,11 +65,11 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
 
     cells = [shared.cell for shared in spec.shared]
-    hosts = [_explained(step, spec) for step in compiled.hosts]
+    hosts = [explained(step, spec) for step in compiled.hosts]
     return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=hosts)
 
 
-def _explained(step: Any, spec: FunctionSpec) -> Any:
+def explained(step: Any, spec: FunctionSpec) -> Any:
     """A host step whose refusals of its operands tell the user where he wrote it."""
     if step.node.op.effect:
         return step

@@ -64,12 +64,13 @@ def stored() -> Iterator[tuple[str, str]]:
 STORED = dict(stored()) if FILE.exists() else {}
 
 
-@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+@pytest.mark.filterwarnings("ignore:device sim")
+@pytest.mark.parametrize(("mode", "device"), [("FAST_RUN", "cpu"), ("REFERENCE", "cpu"), ("FAST_RUN", "sim")])
 @pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda m: m.__name__)
-def test_a_mistake_is_explained_in_the_same_words_by_compiled_and_reference_code(
-    mistake: mistakes.Mistake, mode: str
+def test_a_mistake_is_explained_in_the_same_words_by_compiled_and_reference_code_and_on_a_device(
+    mistake: mistakes.Mistake, mode: str, device: str
 ) -> None:
-    with theano.config.change_flags(mode=mode):
+    with theano.config.change_flags(mode=mode, device=device):
         assert text_of(mistake) == STORED[mistake.__name__]
 
 
