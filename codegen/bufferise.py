@@ -76,7 +76,7 @@ class Bufferiser:
         self.pending: list[ex.Constraint] = []
         self.arena: list[tuple[str, str]] = []
         self.free: dict[Any, list[str]] = {}
-        self.yielded: set[int] = set()  # values whose storage the one value that needs them last is computed in
+        self.heirs: set[int] = set()  # values that are computed in the storage of what they begin with
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()

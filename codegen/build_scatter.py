@@ -33,7 +33,7 @@ def build_inc_take(b: Bufferiser, v: Value) -> None:
 
 def over(b: Bufferiser, v: Value, x: Value) -> Ref:
     """Where v is computed from x, which stands there."""
-    if x.number in b.yielded and v.number not in b.targets:
+    if v.number in b.heirs and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
     if _is_zero(x):

@@ -272,7 +272,7 @@ def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[in
         others = [n for o in rest for n in (o.number, *_looked_at(o))]
         if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:
             continue
-        b.yielded.add(x.number)
+        b.heirs.add(v.number)
         if v.number in b.targets:
             b.targets[x.number] = b.targets[v.number][:1]
         else:

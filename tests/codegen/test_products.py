@@ -190,6 +190,16 @@ def test_what_is_written_with_itself_is_copied() -> None:
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+def test_of_two_writes_that_begin_with_one_value_the_last_gets_its_storage() -> None:
+    i, product = T.lvector("i"), T.dot(A, A)
+    first = T.inc_subtensor(product[i], 1.0)
+    result = T.inc_subtensor(product[:, i], T.sum(first))
+    values = (*matrices((4, 4)), np.array([2, 0]))
+    got = tensordsl.function([A, i], result)(*values)
+    want = tensordsl.function([A, i], result, mode="REFERENCE")(*values)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 def test_what_is_needed_later_is_copied() -> None:
     twice = T.tanh(A)
     written = T.set_subtensor(twice[0], 9.0)
