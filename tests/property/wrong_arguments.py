@@ -11,6 +11,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import tensordsl.tensor as T
 from tensordsl import errors, gradient, ifelse, printing
 from tensordsl.graph import Variable
 from tensordsl.ops.table import OPS
+from tensordsl.random import RandomStreams
 from tensordsl.tensor.constructors import CONSTRUCTORS
 
 REFUSALS = (
@@ -44,9 +46,16 @@ def functions() -> dict[str, Callable[..., Any]]:
             ours = getattr(value, "__module__", None) or ""
             if callable(value) and ours.startswith("tensordsl") and not _is_exception(value):
                 found.setdefault(id(value), (f"{prefix}.{name}", value))
+    for name in ("uniform", "normal", "binomial", "choice", "permutation", "multinomial", "random_integers", "shuffle"):
+        found[hash(name)] = f"RandomStreams.{name}", partial(_draw, name)
     for name in ("vector", "fmatrix", "row", "tensor3", "vectors"):
         found[id(CONSTRUCTORS[name])] = f"T.{name}", CONSTRUCTORS[name]
     return dict(sorted(found.values()))
+
+
+def _draw(name: str, *args: Any, **kwargs: Any) -> Any:
+    """A draw from fresh streams."""
+    return getattr(RandomStreams(1), name)(*args, **kwargs)
 
 
 def _is_exception(value: Any) -> bool:
@@ -148,6 +157,8 @@ class Drawing:
 
     def arguments(self, function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
         """Mostly as many as there are parameters, sometimes under their names, sometimes others."""
+        if isinstance(function, partial):
+            function = getattr(RandomStreams(1), function.args[0])
         try:
             parameters = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
@@ -229,7 +240,8 @@ OURS = "cannot make a tensor of|must be|wants|expects|Expected|unsupported dtype
 
 def _run(text: str, result: Any, drawing: Drawing) -> str:
     """Compile and call what an expression needs, with arrays of any length."""
-    outputs = [v for v in (result if isinstance(result, (list, tuple)) else [result]) if isinstance(v, Variable)]
+    made = result if isinstance(result, (list, tuple)) else [result]
+    outputs = [v for v in made if isinstance(v, Variable) and isinstance(v.type, T.TensorType)]
     try:
         with np.errstate(all="ignore"), time_limit(SECONDS):
             if not outputs:
