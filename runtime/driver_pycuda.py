@@ -69,6 +69,7 @@ class PycudaDriver:
         self._stream = self._run(self._cuda.Stream)
         self.stream = int(self._stream.handle)
         self._blocks: dict[int, Any] = {}
+        self._prepared: set[Any] = set()
 
     def _checked(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         try:
@@ -139,7 +140,9 @@ class PycudaDriver:
 
     def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
         # "q": pointers and i64 alike are 8 bytes, and strides may be negative
-        self._run(kernel.prepare, "q" * len(arguments))
+        if kernel not in self._prepared:
+            self._run(kernel.prepare, "q" * len(arguments))
+            self._prepared.add(kernel)
         self._run(kernel.prepared_async_call, (grid, 1), (block, 1, 1), self._stream, *arguments)
 
     def synchronize(self) -> None:

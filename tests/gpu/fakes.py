@@ -297,8 +297,11 @@ class FakePycuda(_Core):
             def launch(grid: Any, block: Any, stream: Any, *arguments: int) -> None:
                 module.launch(name, grid[0], block[0], arguments)
 
-            prepare = self._call("prepare", lambda kinds: kinds)
-            return SimpleNamespace(prepare=prepare, prepared_async_call=self._call("launch", launch))
+            class Function:
+                prepare = staticmethod(self._call("prepare", lambda kinds: kinds))
+                prepared_async_call = staticmethod(self._call("launch", launch))
+
+            return Function()
 
         return SimpleNamespace(get_function=self._call("get_function", get_function))
 

@@ -14,7 +14,7 @@ from fakes import FakeLibrary, FakePycuda, compiled_as_llvm, device
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.devices import to_device
+from tensordsl.devices import get_device, to_device
 from tensordsl.runtime import driver_ctypes, driver_pycuda
 from tensordsl.runtime.driver import Driver, device_name, error_of, open_driver
 from tensordsl.runtime.driver_ctypes import CtypesDriver
@@ -197,6 +197,14 @@ def test_arrays_of_other_libraries_are_read_where_they_are(monkeypatch: pytest.M
         assert "cuMemcpyHtoDAsync_v2" not in fake.calls and "cuStreamSynchronize" in fake.calls
         assert f(held).tolist() == (2 * data).tolist()
         assert held.__dlpack_device__() == (2, 0)
+
+
+def test_a_gpu_is_not_used_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, _ = fake_ctypes()
+    with tensordsl.config.change_flags(cuda_driver="ctypes"), device(driver):
+        monkeypatch.setattr(get_device("cuda"), "_process", -1)
+        with pytest.raises(errors.DeviceLostError, match="start method `spawn`"):
+            tensordsl.function([], T.zeros(3), device="cuda")
 
 
 def test_importing_and_asking_touches_no_cuda() -> None:
