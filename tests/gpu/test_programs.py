@@ -14,6 +14,7 @@ from simulated import SimulatedGroup
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import bufferise, ptx
+from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Group, buffers
 from tensordsl.codegen.scalar import walk
 
@@ -109,3 +110,14 @@ def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
     """Integers are small: some are indices."""
     values = rng.standard_normal(shape) if dtype.startswith("float") else rng.integers(0, 2, size=shape)
     return np.asarray(values).astype(dtype)
+
+
+def test_cross_entropy_with_integer_targets_is_one_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def program() -> tuple[list[Any], Any]:
+        x, t = T.fmatrix("x"), T.lvector("t")
+        return [x, t], [T.nnet.categorical_crossentropy(T.nnet.softmax(x), t)]
+
+    (group,) = groups_of(program, monkeypatch, tmp_path)
+    (kernel,) = plan(group).kernels
+    assert kernel.pattern == "rows"
+    check_group(group)
