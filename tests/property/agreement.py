@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from drawn import EXACT, INEXACT, Case
 from growth import SIGNLESS
 from program_text import describe
-from programs import EXACT, INEXACT, Case
 
 import tensordsl
 from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from agreement import check, compare, perturbed, reference
+from drawn import EXACT, INEXACT, SIGN, Case
 from growth import Growth, Unfit
 from program_text import describe
-from programs import EXACT, INEXACT, SIGN, Case
 
 import tensordsl.tensor as T
 from tensordsl import gradient

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from programs import EXACT, INEXACT, SIGN, Case
+from drawn import EXACT, INEXACT, SIGN, Case
 
 import tensordsl
 import tensordsl.tensor as T

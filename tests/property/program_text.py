@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
+import drawn
 import numpy as np
-import programs
-from programs import EXACT, INEXACT, SIGN, Case, Program, pack
+from drawn import EXACT, INEXACT, SIGN, Case, Program, pack
 
 from tensordsl.graph import Constant, Variable, toposort
 from tensordsl.ops.control import LoopBody

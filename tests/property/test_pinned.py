@@ -9,12 +9,12 @@ import expressions
 import numpy as np
 import pytest
 from agreement import reference
+from drawn import Case, Program
 from expressions import Maker
 from hypothesis import given
 from hypothesis import strategies as st
 from pinned import groups, layouts, lengths, rounding, special, storage
 from program_text import describe, read
-from programs import Case, Program
 
 import tensordsl.tensor as T
 
