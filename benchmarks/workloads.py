@@ -10,6 +10,7 @@ import numpy as np
 
 Kind = Literal["call", "compile", "import", "memory"]
 Data = tuple[Any, ...]
+Build = Callable[[Data], "Call"]  # an adapter makes of a workload's data what is timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,29 @@ def chain(x: Any, length: int, tanh: Callable[[Any], Any]) -> Any:
 # An operand of the memory workload: large enough that the allocator returns it to the system.
 MEMORY_LENGTH = 4_000_000
 CHAINS = {"compile-chain-1000": 1_000, "compile-chain-10000": 10_000, "compile-chain-50000": 50_000}
+
+
+def builders(
+    call_vector: Build,
+    call_scalar: Build,
+    call_wide: Build,
+    compile_ten_ops: Build,
+    training_step: Build,
+    compile_chain: Callable[[int], Build],
+    longest: int,
+) -> dict[str, Build]:
+    """An adapter's part of `BUILD` for these workloads, with chains up to the `longest` that makes sense for it."""
+    return {
+        "call-vector": call_vector,
+        "call-scalar": call_scalar,
+        "call-wide": call_wide,
+        "compile-ten-ops": compile_ten_ops,
+        "compile-train": training_step,
+        "train-step": training_step,
+        "memory-chain": compile_chain(9),
+        **{name: compile_chain(length) for name, length in CHAINS.items() if length <= longest},
+    }
+
 
 WORKLOADS = (
     Workload("call-vector", "call", "`x*y+z`, float64 (8,)", vectors(3, 8), {"": Target(120e-9, 0.2)}),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from benchmarks import peers_workloads
 from benchmarks.peers_workloads import CASES, OPERANDS, Case
-from benchmarks.workloads import CHAINS, Call, Data, chain
+from benchmarks.workloads import Call, Data, builders, chain
 
 PACKAGES = ("jax", "jaxlib")
 
@@ -76,17 +76,7 @@ def compile_chain(length: int) -> Any:
     return lambda data: waiting(lambda x: chain(x, length, jnp.tanh), x=data[0])
 
 
-BUILD = {
-    "call-vector": call_vector,
-    "call-scalar": call_scalar,
-    "call-wide": call_wide,
-    "compile-ten-ops": compile_ten_ops,
-    "compile-train": training_step,
-    "train-step": training_step,
-    "memory-chain": compile_chain(9),
-    "compile-chain-1000": compile_chain(CHAINS["compile-chain-1000"]),
-    "compile-chain-10000": compile_chain(CHAINS["compile-chain-10000"]),
-}
+BUILD = builders(call_vector, call_scalar, call_wide, compile_ten_ops, training_step, compile_chain, longest=10_000)
 
 
 # -- the second suite -------------------------------------------------------------------------------------------------
@@ -114,8 +104,6 @@ def case(case: Case, data: Data) -> Call:
     if case.how == "gradients":
         both = jax.value_and_grad(function, tuple(range(case.by)))
         return waiting(lambda *x: jax.tree.leaves(both(*x)), **dict(zip(OPERANDS, data, strict=False)))
-    if case.how == "updates":
-        return waiting(function, **dict(zip(OPERANDS, data, strict=False)))
     return waiting(function, **dict(zip(OPERANDS, data, strict=False)))
 
 

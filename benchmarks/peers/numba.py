@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from benchmarks.peers import numba_loops
-from benchmarks.workloads import CHAINS, Call, Data, chain
+from benchmarks.workloads import Call, Data, builders, chain
 
 PACKAGES = ("numba", "llvmlite")
 
@@ -109,16 +109,8 @@ def scalar_chain(length: int) -> Any:
     return build
 
 
-BUILD = {
-    "call-vector": call_vector,
-    "call-scalar": call_scalar,
-    "call-wide": call_wide,
-    "compile-ten-ops": compile_ten_ops,
-    "compile-train": training_step,
-    "train-step": training_step,
-    "memory-chain": scalar_chain(9),
-    # Longer chains take minutes.
-    "compile-chain-1000": scalar_chain(CHAINS["compile-chain-1000"]),
-}
+BUILD = builders(
+    call_vector, call_scalar, call_wide, compile_ten_ops, training_step, scalar_chain, longest=1_000
+)  # longer chains take minutes
 
 BUILD |= numba_loops.BUILD

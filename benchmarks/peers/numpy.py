@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks import peers_workloads
 from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
-from benchmarks.workloads import CHAINS, Call, Data, chain
+from benchmarks.workloads import Call, Data, builders, chain
 
 PACKAGES = ("numpy",)
 
@@ -67,20 +67,7 @@ def compile_chain(length: int) -> Any:
     )
 
 
-def memory_chain(data: Data) -> Call:
-    return Call("chain(x, 9, tanh)", {"chain": chain, "x": data[0], "tanh": np.tanh})
-
-
-BUILD = {
-    "call-vector": call_vector,
-    "call-scalar": call_scalar,
-    "call-wide": call_wide,
-    "compile-ten-ops": compile_ten_ops,
-    "compile-train": training_step,
-    "train-step": training_step,
-    "memory-chain": memory_chain,
-    **{name: compile_chain(length) for name, length in CHAINS.items()},
-}
+BUILD = builders(call_vector, call_scalar, call_wide, compile_ten_ops, training_step, compile_chain, longest=50_000)
 
 
 # -- the second suite -------------------------------------------------------------------------------------------------
