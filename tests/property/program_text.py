@@ -1,4 +1,4 @@
-"""A function as a program in the words of `programs`: what a failure prints, ready to be kept in `pinned`."""
+"""A function as a program in the words of `drawn`: what a failure prints, ready to be kept in `pinned`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Programs whose operations were once joined into groups, or their axes merged, wrongly."""
 
-from programs import INEXACT, Program, array, body, constant, op, packed
+from drawn import INEXACT, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 

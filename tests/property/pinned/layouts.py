@@ -1,6 +1,6 @@
 """Programs whose values were once read in the wrong layout, or laid where another layout was still read."""
 
-from programs import INEXACT, SIGN, Program, array, body, constant, op, packed
+from drawn import INEXACT, SIGN, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 

@@ -1,7 +1,7 @@
 """Programs whose lengths were once found wrongly."""
 
+from drawn import INEXACT, Program, array, body, constant, op, packed
 from numpy import inf
-from programs import INEXACT, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 

@@ -1,6 +1,6 @@
 """Programs whose rounding was once judged or done wrongly."""
 
-from programs import INEXACT, Program, array, body, constant, op, packed
+from drawn import INEXACT, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 

@@ -1,6 +1,6 @@
 """Programs that were once wrong for special values: overflow, and zeros of functions."""
 
-from programs import INEXACT, Program, array, body, constant, op, packed
+from drawn import INEXACT, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 

@@ -1,7 +1,7 @@
 """Programs whose updates, outputs or loops once shared storage that they must not share."""
 
+from drawn import INEXACT, SIGN, Program, array, body, constant, op, packed
 from numpy import nan
-from programs import INEXACT, SIGN, Program, array, body, constant, op, packed
 
 from tensordsl.types import TensorType
 
