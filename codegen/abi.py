@@ -81,7 +81,7 @@ OUT_DESCR, OUT_NDIM, OUT_SIZE = 0, 8, 16
 CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_SIZE = 24, 32, 40, 48, 56  # a source precedes
 # LOCK: identifier of the thread that has pinned the cell, 0 = free; written only under the GIL.
 # SPARE: the array that the last swap replaced; the next update writes into it if nobody else sees it.
-SPARE_LIMIT = 1 << 26  # bytes; larger arrays are dropped instead of kept as spare
+SPARE_LIMIT = 1 << 28  # bytes; larger arrays are dropped instead of kept as spare
 
 # How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
 # cell and this call's pin hold it.

@@ -20,7 +20,7 @@ from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
-from tensordsl.codegen.schedule import SHORT, for_short_rows, schedule
+from tensordsl.codegen.schedule import SHORT, other_schedule, schedule, widest_load
 
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
 COMMON_SITES = {"overflow": "a size does not fit 63 bits", "memory": "temporary storage"}
@@ -298,7 +298,8 @@ class Bufferiser:
             self._launch_copy(group, refs)
             return
         usual = schedule(group, vector_bytes=self.vector_bytes)
-        other = None if self.device else for_short_rows(group, usual, vector_bytes=self.vector_bytes)
+        other = None if self.device else other_schedule(group, usual, vector_bytes=self.vector_bytes)
+        prefers_other = self._prefers(group, usual, other, refs) if other else None
         number = self._plan(group, usual)
         operands = [refs[id(b)] for b in self.program.plans[number].operands]
         site = 0
@@ -306,13 +307,13 @@ class Bufferiser:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
         launch = self._launch(number, group, operands, site)
-        if other is None:
+        if other is None or prefers_other is None:
             self.emit(launch)
             return
         number = self._plan(group, other)
         operands = [refs[id(b)] for b in self.program.plans[number].operands]
         rows = self._launch(number, group, operands, site)
-        self.emit(p.If(self._has_short_rows(group, usual, other), (rows,), (launch,)))
+        self.emit(p.If(prefers_other, (rows,), (launch,)))
 
     def _plan(self, group: Group, chosen: Schedule) -> int:
         number = len(self.program.plans)
@@ -345,13 +346,35 @@ class Bufferiser:
         writes = tuple(r.ptr for r in operands[plan.n_inputs :])
         return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
 
-    def _has_short_rows(self, group: Group, usual: Schedule, other: Schedule) -> str:
-        """Whether the usual lanes' axis is short and that of the others long."""
-        short, many, both = self.fresh("q"), self.fresh("q"), self.fresh("q")
-        self.emit(p.Compare(short, "le", self.name(group.extents[usual.lane]), self.name(SHORT)))
-        self.emit(p.Compare(many, "ge", self.name(group.extents[other.lane]), self.name(2 * other.width[0])))
-        self.emit(p.Arith(both, "min", short, many))
-        return both
+    def _prefers(self, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
+        """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
+        elements are adjacent along the other; and the other is long."""
+        reasons = []
+        short = SHORT if usual.lane not in group.parallel else usual.width[0] - 1
+        if not isinstance(group.extents[usual.lane], int):
+            reasons.append(self._compared("le", group.extents[usual.lane], short))
+        load = widest_load(group, (usual.lane, other.lane))
+        if load is not None:
+            buffer, entries = load.attr
+            here, there = (refs[id(buffer)].strides[entries.index(s.lane)] for s in (usual, other))
+            size = ITEMSIZE[buffer.type]
+            if here != size:
+                reasons.append(self._both(self._compared("ne", here, size), self._compared("eq", there, size)))
+        if not reasons:
+            return None
+        reason = reasons[0]
+        for q in reasons[1:]:
+            self.emit(p.Arith(either := self.fresh("q"), "max", reason, q))
+            reason = either
+        return self._both(reason, self._compared("ge", group.extents[other.lane], 2 * other.width[0]))
+
+    def _compared(self, op: str, a: Any, b: Any) -> str:
+        self.emit(p.Compare(result := self.fresh("q"), op, self.name(a), self.name(b)))
+        return result
+
+    def _both(self, a: str, b: str) -> str:
+        self.emit(p.Arith(result := self.fresh("q"), "min", a, b))
+        return result
 
     def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
         total: Any = 0

@@ -7,7 +7,8 @@ from tensordsl.codegen.nest_words import Function, move, splat, strided
 
 def copy_texts(vector_bytes: int) -> list[str]:
     """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
-    return [_copy_in(vector_bytes), _copy_out(vector_bytes), _pack(), _unpack()]
+    near = [_pack_near(size, stride) for size in (8, 4) for stride in (2, -1)]
+    return [_copy_in(vector_bytes), _copy_out(vector_bytes), *near, _pack(), _unpack()]
 
 
 def _byte_mask(c: Function, live: str) -> str:
@@ -72,6 +73,25 @@ def _copy_out(vector_bytes: int) -> str:
     return c.end()
 
 
+def _pack_near(size: int, stride: int) -> str:
+    """Of every second element, or of elements in reverse: as many as whole vectors hold; their number."""
+    c = Function("i64", f"pack{size}{'r' if stride < 0 else ''}", ["ptr to", "ptr from", "i64 count"], internal=True)
+    lanes = 64 // size
+    kind, span = f"<{lanes} x i{8 * size}>", lanes * max(stride, 1)
+    mask = ", ".join(f"i32 {lanes - 1 - k if stride < 0 else k * stride}" for k in range(lanes))
+    # A vector of every second element ends behind an element that is not ours: it may not be there.
+    whole = c.max(c.arith("and", c.arith("sub", "%count", 1 if stride > 1 else 0), -lanes), 0)
+    with c.loop(whole, step=lanes) as loop:
+        first = loop.index if stride > 0 else c.arith("add", loop.index, lanes - 1)
+        source = c.gep("%from", c.arith("mul", first, stride * size))
+        value = c.op(f"load <{span} x i{8 * size}>, ptr {source}, align {size}")
+        value = c.op(
+            f"shufflevector <{span} x i{8 * size}> {value}, <{span} x i{8 * size}> poison, <{lanes} x i32> <{mask}>"
+        )
+        c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', loop.index, size))}, align 1")
+    return c.end("i64", whole)
+
+
 def _pack() -> str:
     """`live` elements to scratch, then the last one repeated up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count"]
@@ -79,7 +99,20 @@ def _pack() -> str:
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
-    strided(c, "%live", "%size", "%stride")
+    done = c.cell(0)
+    for size in (8, 4):
+        for stride in (2 * size, -size):
+            near = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", stride))
+            with c.when(near):
+                c.put(
+                    c.call("i64", f"@pack{size}{'r' if stride < 0 else ''}", "ptr %to", "ptr %from", "i64 %live"),
+                    done,
+                    0,
+                )
+    first = c.get(done, 0)
+    target, source = c.gep("%to", c.arith("mul", first, "%size")), c.gep("%from", c.arith("mul", first, "%stride"))
+    left = c.arith("sub", "%live", first)
+    c.call("void", "@column", f"ptr {target}", f"ptr {source}", "i64 %stride", "i64 %size", f"i64 {left}")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
         last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))

@@ -64,7 +64,7 @@ def nest_text(vector_bytes: int = 64) -> str:
     parts = [*copy_texts(vector_bytes), *tile_texts(), *step_texts()]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
-    declarations += "declare i64 @llvm.abs.i64(i64, i1)\n"
+    declarations += "declare i64 @llvm.abs.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
     if vector_bytes >= 64:
         declarations += (
             "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"

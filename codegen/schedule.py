@@ -22,31 +22,40 @@ SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
-def schedule(group: Group, *, vector_bytes: int = 64, short: Collection[str] = ()) -> Schedule:
-    """The CPU's schedule of a group, for vector registers of `vector_bytes`, if the axes `short` are at most SHORT
-    long."""
+def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedule:
+    """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
     if not group.extents:
         return Schedule("", (1,), 1, (), SPLIT)
-    lane, steps = lane_axis(group, short), passes(group)
+    lane, steps = lane or lane_axis(group), passes(group)
     keep = tuple(v for v, _ in kept(group))
-    widths = [_lanes(group, p, keep, vector_bytes) for p in steps]
+    widths = [_lanes(group, p, lane, keep, vector_bytes) for p in steps]
     if lane not in group.parallel:
         return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
-    packs = any(a in short or is_short(group, a) for a in group.extents)
+    packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
         block = SUM_BLOCK
     return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
 
 
-def for_short_rows(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
-    """The schedule to choose at run time where the usual one's lane axis turns out to be short: lanes along rows.  None
-    where the length is known, or there are no rows."""
+def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
+    """A schedule of a reduction whose lanes run the other way: along rows instead of their elements, or the reverse.
+    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other.
+    None if there is no other axis, or its place is known to be worse."""
     lane = usual.lane
-    if not lane or lane in group.parallel or not group.parallel or isinstance(group.extents[lane], int):
+    reduced = [a for p in passes(group) for a in p.local]
+    if not lane or not group.parallel or not reduced:
         return None
-    other = schedule(group, vector_bytes=vector_bytes, short=(lane,))
-    return other if other.lane in group.parallel else None
+    if lane in group.parallel:
+        return schedule(group, vector_bytes=vector_bytes, lane=reduced[-1])
+    other = lane_axis(group, (lane,))
+    return schedule(group, vector_bytes=vector_bytes, lane=other) if other in group.parallel else None
+
+
+def widest_load(group: Group, axes: Collection[str]) -> Val | None:
+    """A load of the highest rank among those along both axes, at no indices."""
+    loads = [v for v in reach(group.roots) if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]
+    return max(loads, key=lambda v: len(v.attr[1]), default=None)
 
 
 def lane_axis(group: Group, short: Collection[str] = ()) -> str:
@@ -149,12 +158,12 @@ def narrow_index(reduce: Val, lane: str) -> bool:
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 
 
-def _lanes(group: Group, p: Pass, keep: tuple[Val, ...], vector_bytes: int) -> int:
+def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions or states of several values, four times for other
     reductions: independent accumulators hide the latency of the adds."""
     local = {a for q in passes(group) for a in q.local}
-    columns = lane_axis(group) in group.parallel
-    lane = pass_lane(p, lane_axis(group), columns) if p.local else ""
+    columns = along in group.parallel
+    lane = pass_lane(p, along, columns) if p.local else ""
     values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]

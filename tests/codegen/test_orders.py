@@ -1,0 +1,60 @@
+"""Reductions and broadcasts of arrays in any order of memory, with axes shorter than a vector, against NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as td
+import tensordsl.tensor as T
+
+x, row, column = T.matrix("x"), T.vector("row"), T.vector("column")
+SHAPES = [(0, 5), (5, 0), (1, 1), (200, 1), (1, 200), (300, 3), (3, 300), (300, 10), (97, 33), (40, 130), (64, 64)]
+
+
+def softmax(a: np.ndarray) -> np.ndarray:
+    e = np.exp(a - a.max(1, keepdims=True))
+    return np.asarray(e / e.sum(1, keepdims=True))
+
+
+CASES: dict[str, tuple[Any, Any]] = {
+    "sum0": (x.sum(axis=0), lambda a, r, c: a.sum(0)),
+    "sum1": (x.sum(axis=1), lambda a, r, c: a.sum(1)),
+    "weighted": ((x * row).sum(axis=1), lambda a, r, c: (a * r).sum(1)),
+    "max0": (T.max(x, axis=0), lambda a, r, c: a.max(0)),
+    "argmax0": (T.argmax(x, axis=0), lambda a, r, c: a.argmax(0)),
+    "argmin1": (T.argmin(x, axis=1), lambda a, r, c: a.argmin(1)),
+    "variance": (T.var(x, axis=1), lambda a, r, c: a.var(1)),
+    "softmax": (T.nnet.softmax(x), lambda a, r, c: softmax(a)),
+    "centred": (x - x.mean(axis=0), lambda a, r, c: a - a.mean(0)),
+    "bias": (x + row, lambda a, r, c: a + r),
+    "tanh": (T.tanh(x * 2 + row), lambda a, r, c: np.tanh(a * 2 + r)),
+    "both": (x * row + column.dimshuffle(0, "x"), lambda a, r, c: a * r + c[:, None]),
+    "turned": (x.T * column, lambda a, r, c: a.T * c),
+}
+NEEDS_ELEMENTS = {"max0": 0, "argmax0": 0, "argmin1": 1, "softmax": 1, "variance": 1, "centred": 0}
+
+
+def orders(a: np.ndarray) -> list[np.ndarray]:
+    wide = np.repeat(np.repeat(a, 2, 0), 3, 1)
+    return [a, np.asfortranarray(a), wide[::2, ::3], np.asfortranarray(a[::-1])[::-1], a[:, ::-1].copy()[:, ::-1]]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_order_of_memory_gives_numpys_result(name: str) -> None:
+    expression, oracle = CASES[name]
+    f = td.function([x, row, column], expression, on_unused_input="ignore")
+    rng = np.random.default_rng(0)
+    for shape in SHAPES:
+        if name in NEEDS_ELEMENTS and not shape[NEEDS_ELEMENTS[name]]:
+            continue
+        a = rng.normal(size=shape)
+        if a.size > 20:
+            a.flat[7] = a.flat[9]
+        r, c = rng.normal(size=shape[1]), rng.normal(size=shape[0])
+        want = oracle(a, r, c)
+        for given in orders(a):
+            np.testing.assert_allclose(f(given, r, c), want, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(f(a, r[::-1].copy()[::-1], np.repeat(c, 2)[::2]), want, rtol=1e-11, atol=1e-12)
