@@ -29,7 +29,7 @@ from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat,
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
 NO_POSITION = 2**31 - 1  # of no element, in a block
-CHUNK = 128  # vectors whose sums are added up before the next level takes them: pairwise enough
+CHUNK = 16  # vectors that one lane adds up; sums of chunks are then added without error
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Kernel:
     def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1) -> None:
         self.name, self.form, self.width, self.lane, self.row = name, form, width, lane, row
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.head, self.before, self.body, self.ends, self.close, self.after = (Code(k) for k in "hsveqt")
+        self.head, self.before, self.body, self.ends, self.masked, self.close, self.after = map(Code, "hsvelqt")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         if form != LANES:
@@ -72,6 +72,7 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.phis: list[Phi] = []  # of the loop around the body
         self.totals: list[Phi] = []  # of the chunks
+        self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.fails = False
@@ -256,23 +257,41 @@ class Kernel:
                 self.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {base}, i64 %i")
             self.add_to_total(self.close, reduce, pointers, following, types)
             return
-        if reducer.name == "sum" and types[0] in FLOATS:
-            self.chunk = CHUNK
-        state, mask = [], self.live_mask()
-        for t, f, i in zip(stepped, following, start, strict=True):
-            lanes = llvm_type(t, W)
-            state.append(self.close.op(f"select {llvm_type('bool', W)} {mask}, {lanes} {f}, {lanes} {i}"))
-        totals = [f"%t{number}.{k}" for k in range(len(types))]
-        state = self.part(self.close, reduce, "combine", [*totals, *state], W, step)
-        self.totals += [Phi(*row) for row in zip(totals, kinds, start, state, strict=True)]
-        whole = [f"%u{number}.{k}" for k in range(len(types))]
-        self.states += [Phi(*row) for row in zip(whole, kinds, following, state, strict=True)]
-        state = whole
+        state = self.over_chunks(number, reduce, step, kinds, start, following)
         while W > 1:
             state, W = self.halved(self.after, reduce, state, stepped, W, step), W // 2
         if stepped != types:
             state[1] = self.wide_position(state[1], reducer.identity(reduce.type)[1])
         self.add_to_total(self.after, reduce, [self.pointer(INTERNAL, a) for a in areas], state, types, 1)
+
+    def over_chunks(
+        self, number: int, reduce: Val, step: tuple[str, ...], kinds: list[str], start: list[str], state: list[str]
+    ) -> list[str]:
+        """The state of all chunks of a row, from that of each.  Sums carry the errors of their additions along."""
+        mask, masked = self.live_mask(), [f"%m{number}.{k}" for k in range(len(kinds))]
+        for m, kind, x, i in zip(masked, kinds, state, start, strict=True):
+            lanes = llvm_type("bool", self.width)
+            self.masked.do(f"{m}.live = select {lanes} {mask}, {kind} {x}, {kind} {i}")
+        self.chosen += [Phi(m, kind, x, f"{m}.live") for m, kind, x in zip(masked, kinds, state, strict=True)]
+        totals = [f"%t{number}.{k}" for k in range(len(kinds))]
+        whole = [f"%u{number}.{k}" for k in range(len(kinds))]
+        if _loses_digits(reduce):
+            self.chunk, kind, error, rest = CHUNK, kinds[0], f"%t{number}.e", f"%u{number}.e"
+            total, missed = _two_sum(self.close, kind, totals[0], masked[0])
+            missed = self.close.op(f"fadd {kind} {error}, {missed}")
+            self.totals.append(Phi(error, kind, start[0], missed))
+            self.states.append(Phi(rest, kind, start[0], missed))
+            both = self.after.op(f"fadd {kind} {whole[0]}, {rest}")
+            lost = self.after.op(f"fcmp uno {kind} {rest}, {rest}")  # the total is infinite, or NaN itself
+            lanes = llvm_type("bool", self.width)
+            result = [self.after.op(f"select {lanes} {lost}, {kind} {whole[0]}, {kind} {both}")]
+            combined = [total]
+        else:
+            combined = self.part(self.close, reduce, "combine", [*totals, *masked], self.width, step)
+            result = whole
+        self.totals += [Phi(*row) for row in zip(totals, kinds, start, combined, strict=True)]
+        self.states += [Phi(*row) for row in zip(whole, kinds, state, combined, strict=True)]
+        return result
 
     def add_to_total(
         self, code: Code, reduce: Val, pointers: list[str], state: Sequence[str], types: tuple[str, ...], W: int = 0
@@ -300,7 +319,7 @@ class Kernel:
         """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self._once:
             W = self.width
-            code, t = self.close, f"<{W} x i8>"
+            code, t = self.masked, f"<{W} x i8>"
             first = code.op("trunc i64 %first to i8")
             count = code.op(f"sub i8 {code.op('trunc i64 %live to i8')}, {first}")
             lane = code.op(f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}")
@@ -331,6 +350,8 @@ class Kernel:
                 old = self.ends.op(f"load i64, ptr {pointer}, align 8")
                 self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
             self.totals[:0] = self._chunks()
+            if self.states and self.close.block == "close":
+                self.close.block = "fold"
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def _chunks(self) -> list[Phi]:
@@ -406,8 +427,7 @@ class Kernel:
             "ends:",
             *self.ends.lines,
             "  br i1 %single, label %after, label %close",
-            "close:",
-            *self.close.lines,
+            *self._close(),
             "  %again = icmp slt i64 %stop, %n",
             "  br i1 %again, label %chunk, label %after",
             "after:",
@@ -415,6 +435,23 @@ class Kernel:
             *self.after.lines,
         ]
         return self._for_rows(lines, self.after.block)
+
+    def _close(self) -> list[str]:
+        if not self.states:
+            return ["close:", *self.close.lines]
+        return [
+            "close:",
+            "  %before = icmp ne i64 %first, 0",
+            f"  %short = icmp ne i64 %live, {self.width}",
+            "  %partly = or i1 %before, %short",
+            "  br i1 %partly, label %masked, label %fold",
+            "masked:",
+            *self.masked.lines,
+            "  br label %fold",
+            "fold:",
+            *_phi_lines(self.chosen, "close", "masked"),
+            *self.close.lines,
+        ]
 
     def _columns(self) -> list[str]:
         return [
@@ -438,13 +475,28 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        for code in (self.head, self.before, self.body, self.ends, self.close, self.after):
+        for code in (self.head, self.before, self.body, self.ends, self.masked, self.close, self.after):
             whole.need(code)
         return whole.declarations, whole.functions
 
 
 def _phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
     return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
+
+
+def _loses_digits(reduce: Val) -> bool:
+    """Is it a sum of floats that were not float32 before: those have digits to spare in float64."""
+    value = reduce.args[0]
+    widened = value.op == "cast" and value.args[0].type == "float32"
+    return reduce.attr[0].name == "sum" and value.type in FLOATS and not widened
+
+
+def _two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
+    """a + b and what rounding took from it (Knuth's six operations)."""
+    total = code.op(f"fadd {kind} {a}, {b}")
+    part = code.op(f"fsub {kind} {total}, {a}")
+    rest = code.op(f"fsub {kind} {a}, {code.op(f'fsub {kind} {total}, {part}')}")
+    return total, code.op(f"fadd {kind} {rest}, {code.op(f'fsub {kind} {b}, {part}')}")
 
 
 def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:

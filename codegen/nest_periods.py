@@ -8,7 +8,13 @@ written again when their turn comes.
 from __future__ import annotations
 
 from tensordsl.codegen.nest_words import (
-    BLOCKS_WORDS, FAST, N_AXES, VECTOR, WIDTH, Function, entry_of,
+    BLOCKS_WORDS,
+    FAST,
+    N_AXES,
+    VECTOR,
+    WIDTH,
+    Function,
+    entry_of,
 )  # fmt: skip
 
 _PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -58,3 +59,32 @@ def test_every_order_of_memory_gives_numpys_result(name: str) -> None:
         for given in orders(a):
             np.testing.assert_allclose(f(given, r, c), want, rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(f(a, r[::-1].copy()[::-1], np.repeat(c, 2)[::2]), want, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "equal", "normal", "many exponents"])
+def test_sums_are_as_exact_as_numpys(kind: str) -> None:
+    """At most two units in the last place of the sum of absolute values worse."""
+    rng, n = np.random.default_rng(0), 3_000_001
+    makers = {
+        "uniform": lambda: rng.random(n), "equal": lambda: np.full(n, 0.1), "normal": lambda: rng.normal(size=n),
+        "many exponents": lambda: np.exp(rng.normal(0, 5, size=n)),
+    }  # fmt: skip
+    a = makers[kind]()
+    for dtype in ("float64", "float32"):
+        v = T.vector("v", dtype=dtype)
+        b = a.astype(dtype)
+        exact, unit = math.fsum(b.tolist()), float(np.spacing(np.dtype(dtype).type(np.abs(b).sum(dtype="float64"))))
+        for acc in ("float64", dtype):
+            got = td.function([v], T.sum(v, acc_dtype=acc))(b)
+            assert abs(float(got) - exact) <= abs(float(b.sum()) - exact) + 2 * unit
+
+
+def test_sums_of_infinities_and_overflow() -> None:
+    v = T.vector("v")
+    f = td.function([v], [v.sum(), v.mean()])
+    for extra in ([np.inf], [-np.inf], [np.inf, -np.inf], [np.nan], [1e308] * 4):
+        a = np.ones(5000)
+        a[np.arange(len(extra)) * 700] = extra
+        with np.errstate(all="ignore"):
+            for got, want in zip(f(a), (a.sum(), a.mean()), strict=True):
+                np.testing.assert_array_equal(got, want)
