@@ -255,11 +255,12 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
 def _again(node: Blocks, where: Layout) -> int:
     """How elements behind the last whole vector are done: copied to scratch; by the last whole vector again, as a block
     or by the kernels themselves, which then may get blocks of any length if nothing in scratch grows with them.  Not
-    again where a kernel reads what it then overwrites."""
+    again where a kernel reads what it then overwrites.  And whether nothing is kept in scratch at all."""
     both, inside = nest.READ | nest.WRITE, calls(node.body)
     entries = [e for c in inside for e in c.kernel.entries.values()]
     again = not any(e.flags & both == both for e in entries)
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         return nest.AS_BLOCK if again else 0
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
-    return (nest.BY_KERNEL if again else 0) | (0 if grows else nest.ANY_LENGTH)
+    streams = not any(e.kind == nest.INTERNAL for e in entries)
+    return again * nest.BY_KERNEL | (not grows) * nest.ANY_LENGTH | streams * nest.STREAMS

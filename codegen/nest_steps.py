@@ -54,6 +54,7 @@ from tensordsl.codegen.nest_words import (
     READ,
     ROWS,
     ROWS_WORDS,
+    STREAMS,
     VECTOR,
     WRITE,
     Function,
@@ -62,6 +63,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 HUGE = 1 << 62
+STREAM = 256  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
 
@@ -135,10 +137,11 @@ def _blocks() -> str:
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
     in_place = c.test("eq", c.get("%cx", CX_PACKS), 0)
-    as_block, by_kernel, any_length = (
-        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH)
+    as_block, by_kernel, any_length, streams = (
+        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS)
     )
     as_block, by_kernel = c.all(as_block, twice), c.all(by_kernel, twice, in_place)
+    block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
     vectors, at = c.arith("sub", 0, width), c.cell(0)
     more, done = c.label("more"), c.label("done")
