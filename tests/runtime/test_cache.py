@@ -211,7 +211,7 @@ def compile(name):
     return target.library_objects(name)
 library.install(compile, "warm")
 if cold:
-    import entry_programs as programs
+    import programs
     cache.put({KEY!r}, programs.executable(programs.NOTHING).to_bytes())
 x = np.ones(5)
 f = entry.make_function(Executable.from_bytes(cache.get({KEY!r})), (), slow=None, on_error=None)

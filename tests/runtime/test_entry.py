@@ -10,8 +10,8 @@ import sys
 import threading
 import weakref
 
-import entry_programs as programs
 import numpy as np
+import programs
 import pytest
 
 from tensordsl.codegen import abi
