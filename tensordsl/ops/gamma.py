@@ -43,7 +43,7 @@ def _build_polygamma(x: Any, n: int) -> Any:
     w, series = sqr(inverse), 0.0
     for k, c in reversed(list(enumerate(BERNOULLI, 1))):
         series = (series + c * 2 * k * float(math.perm(2 * k + n - 1, n - 1))) * w
-    head = math.factorial(n - 1) * (1 + inverse * (n / 2)) + series
+    head = float(math.factorial(n - 1)) * (1 + inverse * (n / 2)) + series
     positive = sign * (total * float(math.factorial(n)) + head * inverse**n)
     fraction = x - round(x)
     reflected = -sign * positive - math.pi ** (n + 1) * cotangent_derivative(n, 1 / tan(fraction * math.pi))
@@ -79,10 +79,13 @@ psi: Unary = unary(DIGAMMA, "The derivative of gammaln (digamma).")
 tri_gamma: Unary = unary(TRIGAMMA, "The derivative of psi (trigamma).")
 
 
+MOST_DERIVATIVES = 100  # beyond, numbers of the reflection formula leave the range of float64
+
+
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of `psi`; `n` is a Python int, not negative.  Small integers x are computed in float32.
 
-    Raises OpTypeError if `n` is a variable or negative.
+    Raises OpTypeError if `n` is a variable, negative or above 100.
 
     >>> polygamma(2, [1.0, 2.0]).eval().round(6)
     array([-2.404114, -0.404114])
@@ -93,6 +96,8 @@ def polygamma(n: int, x: Any) -> Any:
         raise OpTypeError(f"polygamma: the order must be a Python int, got {n!r}") from None
     if n < 0:
         raise OpTypeError(f"polygamma: the order must not be negative, got {n}")
+    if n > MOST_DERIVATIVES:
+        raise OpTypeError(f"polygamma: the order must not be above {MOST_DERIVATIVES}, got {n}")
     if n < 2:
         return (psi, tri_gamma)[n](x)
     return apply(POLYGAMMA, as_variable(x), n=n)

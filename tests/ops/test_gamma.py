@@ -51,3 +51,12 @@ def test_the_third_derivative_of_gammaln():
     x = T.dscalar("x")
     third = T.grad(T.grad(T.grad(T.gammaln(x), x), x), x)
     assert abs(tensordsl.function([x], third)(1.5) - float(mp.polygamma(2, 1.5))) < 1e-14
+
+
+@pytest.mark.parametrize("n", [21, 22, 100])  # (n - 1)! has more than 64 bits
+def test_polygamma_of_high_order(n):
+    x = T.dvector("x")
+    points = np.array([0.3, 1.5, 7.0, 30.0])
+    want = [float(mp.polygamma(n, p)) for p in points]
+    found = tensordsl.function([x], T.polygamma(n, x))(points)
+    np.testing.assert_allclose(found, want, rtol=2e-14)

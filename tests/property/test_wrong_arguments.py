@@ -24,6 +24,7 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "a tensordot over many axes": (lambda: T.tensordot([1], [1], 2**63), ValueError, "0 to 32 axes"),
     "an integer beyond 64 bits": (lambda: T.vector() + 2**70, ValueError, "fits no dtype"),
     "a length beyond 64 bits": (lambda: T.ones(-(2**70)), ValueError, "does not fit int64"),
+    "the 2^31st derivative": (lambda: T.polygamma(2**31, -1), TypeError, "polygamma: the order must not be above 100"),
     "an axis that is no integer": (lambda: T.sum(T.vector(), axis=0.5), TypeError, "sum: axis must be None, an integer or"),
     "a dtype that is a variable": (lambda: T.sum(T.vector(), dtype=T.vector()), TypeError, "sum: unsupported dtype"),
     "the jacobian of a matrix": (
