@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.codegen.scalar import ARITY, FLOATS, Val
+from tensordsl.codegen.scalar import ARITY, FLOATS, Val, walk
 
 Array = Any  # an ndarray or a NumPy scalar
 
@@ -25,7 +25,7 @@ def evaluate(roots: Iterable[Val], leaf: Callable[[Val], Array], env: dict[int, 
     roots = list(roots)
     env = {} if env is None else env
     with np.errstate(all="ignore"):
-        for v in _missing(roots, env):
+        for v in walk(roots, env):
             if v.op == "const":
                 env[id(v)] = np.asarray(v.attr).astype(v.type) if v.type in FLOATS else _integer(v.attr, v.type)
             elif v.op in ARITY:
@@ -50,22 +50,6 @@ def _apply(v: Val, operands: list[Array]) -> Array:
     if v.op in CONVERSIONS:
         return CONVERSIONS[v.op](operands[0], v.type)
     return OPERATIONS[v.op](*operands)
-
-
-def _missing(roots: list[Val], env: dict[int, Array]) -> list[Val]:
-    """Operands before users, without those in `env` and without what lies behind a `result`."""
-    order: dict[int, Val] = {}
-    stack = [(v, False) for v in reversed(roots)]
-    while stack:
-        v, ready = stack.pop()
-        if id(v) in order or id(v) in env:
-            continue
-        if ready or v.op == "result":
-            order[id(v)] = v
-        else:
-            stack.append((v, True))
-            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
-    return list(order.values())
 
 
 def _integer(value: int, type: str) -> Array:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.codegen.group import Group, Out, passes, region
-from tensordsl.codegen.mlir_scalar import TYPE, walk_until
+from tensordsl.codegen.mlir_scalar import TYPE
 from tensordsl.codegen.mlir_writer import Scope, Writer
-from tensordsl.codegen.scalar import Val
+from tensordsl.codegen.scalar import Val, walk
 
 
 class GroupWriter:
@@ -58,7 +58,7 @@ class GroupWriter:
     ) -> list[str]:
         ins: list[Any] = []
         place: dict[Any, int] = {}
-        for v in walk_until(roots, {}):
+        for v in walk(roots, ()):
             if v.op == "load" and not v.args and id(v) not in place:
                 base, entries = self.e.base_map(v.attr[0].value, v.attr[1])
                 place[id(v)] = len(ins)

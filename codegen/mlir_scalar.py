@@ -62,7 +62,7 @@ class Scalars:
 
     def emit(self, roots: Sequence[Val], env: dict[int, str], leaf: Callable[[Val], str | None]) -> list[str]:
         """The names of `roots`; `leaf` gives those of loads, indices, extents, params and results."""
-        for v in walk_until(roots, env):
+        for v in walk(roots, env):
             name = leaf(v)
             env[id(v)] = self.make(v, [env[id(a)] for a in v.args]) if name is None else name
         return [env[id(r)] for r in roots]
@@ -240,22 +240,6 @@ class Scalars:
         return result if TYPE[target] == w else self.op(f"arith.trunci {result} : {w} to {TYPE[target]}")
 
 
-def walk_until(roots: Sequence[Val], env: dict[int, str]) -> list[Val]:
-    """Operands before users; what `env` knows and what is behind a `result` is left out."""
-    order: dict[int, Val] = {}
-    stack: list[tuple[Val, bool]] = [(v, False) for v in reversed(list(roots))]
-    while stack:
-        v, ready = stack.pop()
-        if id(v) in order or id(v) in env:
-            continue
-        if ready or v.op == "result":
-            order[id(v)] = v
-            continue
-        stack.append((v, True))
-        stack.extend((a, False) for a in reversed(v.args))
-    return list(order.values())
-
-
 def _sign(b: Builder, x: Val) -> Val:
     one = b.copysign(b.const(1.0, x.type), x)
     return b.select(b.or_(b.eq(x, 0.0), b.isnan(x)), b.mul(x, 1.0), one)
@@ -274,4 +258,4 @@ COMPOSED: dict[str, Callable[..., Val]] = {
     "ldexp": parts.ldexp,
 }  # fmt: skip
 
-__all__ = ["TYPE", "Scalars", "literal", "walk"]
+__all__ = ["TYPE", "Scalars", "literal"]

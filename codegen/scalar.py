@@ -18,7 +18,7 @@ A float16 is only loaded, stored and cast: it is computed with as a float32 (`Bu
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -290,15 +290,19 @@ class Builder:
         return x if x.type == type else self.apply("bitcast", x, type=type)
 
 
-def walk(roots: Iterable[Val]) -> list[Val]:
-    """Operands before users, each value once, in an order that depends on the DAG alone; without recursion."""
+def walk(roots: Iterable[Val], known: Container[int] | None = None) -> list[Val]:
+    """Operands before users, each value once, in an order that depends on the DAG alone; without recursion.
+
+    If `known` is given: without the values whose ids are in it, and without the reduction behind a `result`.
+    """
     order: dict[int, Val] = {}
+    found, last = ((), "") if known is None else (known, "result")
     stack: list[tuple[Val, bool]] = [(v, False) for v in reversed(list(roots))]
     while stack:
         v, ready = stack.pop()
-        if id(v) in order:
+        if id(v) in order or id(v) in found:
             continue
-        if ready:
+        if ready or v.op == last:
             order[id(v)] = v
         else:
             stack.append((v, True))

@@ -26,7 +26,7 @@ from tensordsl.codegen.code import (
     to_memory,
 )
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, RARE, SLOW, parts, remainder
-from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val
+from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
 
 __all__ = [
     "Code", "constant", "emit", "llvm_type", "load", "math_definition", "math_symbol", "memory_type", "splat", "store",
@@ -38,7 +38,7 @@ Env = dict[int, str]
 def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
     """Emit every value under `roots` that `env` (id -> operand) has not; `leaf` gives the operands of those that are no
     operations: load, index, extent, param, result."""
-    todo = _missing(roots, env)
+    todo = walk(roots, env)
     count = sum(v.op in MATH for v in todo)
     in_place = count <= code.inline
     if in_place:
@@ -54,22 +54,6 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
         else:
             assert leaf is not None, v.op
             env[id(v)] = leaf(v)
-
-
-def _missing(roots: Iterable[Val], env: Env) -> list[Val]:
-    """`walk`, but not below values of `env` or below leaves (the reduction behind a `result`)."""
-    order: dict[int, Val] = {}
-    stack = [(v, False) for v in reversed(list(roots))]
-    while stack:
-        v, ready = stack.pop()
-        if id(v) in order or id(v) in env:
-            continue
-        if ready or v.op == "result":
-            order[id(v)] = v
-        else:
-            stack.append((v, True))
-            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
-    return list(order.values())
 
 
 # Mathematical functions
