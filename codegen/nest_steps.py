@@ -143,8 +143,7 @@ def _blocks() -> str:
     as_block, by_kernel = c.all(as_block, twice), c.all(by_kernel, twice, in_place)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
-    vectors, at = c.arith("sub", 0, width), c.cell(0)
-    more, done = c.label("more"), c.label("done")
+    vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
     with c.when(c.test("sgt", extent, 0)):
         c.place(more)
         start = c.get(at, 0)

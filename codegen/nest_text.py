@@ -190,13 +190,7 @@ def _general() -> str:
             c.put(c.get(source, loop.index), target, loop.index)
     with c.loop(axes) as loop:
         c.put(0, positions, loop.index)
-    pairs = c.word("%D", HEADER)
-    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
-        with c.loop(c.get("%D", count)) as loop:
-            pair = c.word(pairs, c.arith("mul", loop.index, 2))
-            tables, two = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
-            c.call("void", f"@{name}", *tables, *two, f"i64 {axes}", f"i64 {operands}")
-        pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
+    _arrange_axes(c, axes, operands, extents, strides)
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides)
         given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
@@ -219,6 +213,17 @@ def _general() -> str:
     c.call("void", "@resolve", *arguments)
     c.call("void", "@execute", *arguments)
     return c.end("i64", c.get(context, CX_FLAG))
+
+
+def _arrange_axes(c: Function, axes: str, operands: str, extents: str, strides: str) -> None:
+    """Exchange and merge the axes that may be."""
+    pairs = c.word("%D", HEADER)
+    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
+        with c.loop(c.get("%D", count)) as loop:
+            pair = c.word(pairs, c.arith("mul", loop.index, 2))
+            tables, two = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
+            c.call("void", f"@{name}", *tables, *two, f"i64 {axes}", f"i64 {operands}")
+        pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
 
 
 def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
