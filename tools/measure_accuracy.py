@@ -9,23 +9,22 @@ the output of tools/exhaustive_float32.py, which is appended.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import platform
 import subprocess
 import sys
 import timeit
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests" / "codegen")]
 from math_oracles import LONG_DOUBLE, errors, grid, samples  # noqa: E402
-from scalar_kernels import math_kernel, target  # noqa: E402
+from scalar_kernels import math_kernel  # noqa: E402
 
+from benchmarks.libmvec import libmvec_loop  # noqa: E402
 from tensordsl.codegen.evaluate import OPERATIONS  # noqa: E402
 from tensordsl.codegen.math import ACCURACY  # noqa: E402
 from tensordsl.codegen.scalar import ARITY, MATH  # noqa: E402
@@ -84,56 +83,6 @@ for name, arity, low, high in json.loads(sys.argv[1]):
         result[name + dtype] = min(timeit.repeat(lambda: g(*x).block_until_ready(), number=5, repeat=12)) / 5
 print(json.dumps(result))
 """
-
-
-@cache
-def libmvec() -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL("libmvec.so.1")
-    except OSError:
-        return None
-
-
-def libmvec_loop(name: str, dtype: str) -> Any:
-    """k(out, in..., n) over glibc's vector function of 512 bits; None where there is none."""
-    lanes, t = (8, "double") if dtype == "float64" else (16, "float")
-    arity = ARITY[name]
-    c_name = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
-              "arccosh": "acosh", "arctanh": "atanh"}.get(name, name) + ("" if dtype == "float64" else "f")  # fmt: skip
-    symbol = f"_ZGVeN{lanes}{'v' * arity}_{c_name}"
-    library = libmvec()
-    if library is None or not hasattr(library, symbol) or not llvm.get_host_cpu_features().get("avx512f"):
-        return None
-    v = f"<{lanes} x {t}>"
-    loads = "".join(
-        f"  %p{i} = getelementptr {t}, ptr %in{i}, i64 %i\n  %x{i} = load {v}, ptr %p{i}, align 4\n"
-        for i in range(arity)
-    )
-    operands = ", ".join(f"{v} %x{i}" for i in range(arity))
-    text = f"""declare {v} @{symbol}({", ".join([v] * arity)})
-define void @k(ptr %out, {", ".join(f"ptr %in{i}" for i in range(arity))}, i64 %n) {{
-entry:
-  br label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-{loads}  %y = call {v} @{symbol}({operands})
-  %p = getelementptr {t}, ptr %out, i64 %i
-  store {v} %y, ptr %p, align 4
-  %next = add i64 %i, {lanes}
-  %more = icmp ult i64 %next, %n
-  br i1 %more, label %loop, label %done
-done:
-  ret void
-}}
-"""
-    machine, jit = target()
-    module = llvm.parse_assembly(text)
-    module.triple, module.data_layout = llvm.get_process_triple(), str(machine.target_data)
-    address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
-    builder = llvm.JITLibraryBuilder().add_object_img(machine.emit_object(module)).export_symbol("k")
-    tracker = builder.import_symbol(symbol, address).link(jit, f"libmvec_{symbol}")
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(tracker["k"])
-    return function, tracker
 
 
 def jax_times(python: str | None) -> dict[str, Any]:
