@@ -1,7 +1,7 @@
-"""Elementwise mathematics beside peers, one thread: `python -m benchmarks.vector_math [--rows all] [--python PEER=PATH]`.
+"""Elementwise mathematics beside peers: `python -m benchmarks.vector_math [--rows all] [--python PEER=PATH]`.
 
 Rows: gauss `exp(-(a-b)**2/2)*c + sin(d)`, exp, sigmoid, tanh, softplus, gelu with erf, and by `--rows` single
-functions or all; float32 and float64; 1e4 and 1e6 elements.  Every library runs in a process of its own, `--python`
+functions or all; float32 and float64; 1e4 and 1e6 elements; one thread.  Every library runs in a process of its own, `--python`
 names the interpreter of one that is installed elsewhere.  The processes take turns; a figure is the minimum of all
 turns, in microseconds per call, and each result is compared with NumPy's.  glibc's libmvec, of up to 4 units in the
 last place and without Python around it, is shown beside the peers but is not the best peer.
@@ -40,7 +40,7 @@ C_NAMES = {
     "arctanh": "atanh", "gammaln": "lgamma",
 }  # fmt: skip
 Case = tuple[str, str, int]
-ROUNDS, SECONDS = 3, 0.04
+ROUNDS, SECONDS = 6, 0.03
 ROOT_HALF = 0.7071067811865476
 
 

@@ -25,7 +25,7 @@ from tensordsl.codegen.code import (
     store,
     to_memory,
 )
-from tensordsl.codegen.math import EXPANSIONS, GUARDS, RARE, SLOW, parts, remainder
+from tensordsl.codegen.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 Env = dict[int, str]
+LONG_LANES = 8  # 512 bits of float64
 
 
 def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
@@ -106,9 +107,9 @@ def _definition(name: str, dtype: str, W: int, isa: str) -> tuple[str, dict[str,
     return _function(code, math_symbol(name, dtype, W), t, operands, result), code.declarations, code.functions
 
 
-def _function(code: Code, symbol: str, t: str, operands: list[str], result: str, attributes: str = "") -> str:
+def _function(code: Code, symbol: str, t: str, operands: list[str], result: str) -> str:
     params = ", ".join(f"{t} {x}" for x in operands)
-    head = f"define internal {t} @{symbol}({params}) noinline nounwind{attributes} {{"
+    head = f"define internal {t} @{symbol}({params}) noinline nounwind {{"
     return f"{head}\nentry:\n{code.text}\n  ret {t} {result}\n}}\n"
 
 
@@ -130,39 +131,17 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
 
 
 def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
-    """The symbol of the slow expansion; of `RARE` functions scalar code, called lane by lane: it is long and compiling
-    it is dear."""
-    body, symbol, t = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W), TYPES[dtype]
-    if W == 1 or name not in RARE:
+    """The symbol of the slow expansion; of `LONG` ones a function of few lanes, called for each part of the vector:
+    compiling it is dear."""
+    body, symbol, n = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W), LONG_LANES
+    if name not in LONG or W <= n:
         (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:
-        assert len(operands) == 1, name
-        scalar = _slow_function(code, name, dtype, 1, operands)
-        result = _lane_by_lane(body, scalar, t, W, operands[0])
+        part, t = _slow_function(code, name, dtype, n, operands), llvm_type(dtype, n)
+        result = _chunks(body, dtype, W, operands, lambda *x: body.call(part, t, *(f"{t} {v}" for v in x)), n)
     code.need(body)
-    # `optnone`: what runs once in a million calls is not worth the compiler's time.
-    attributes = " optnone" if name in RARE else ""
-    code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result, attributes)
+    code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result)
     return symbol
-
-
-def _lane_by_lane(code: Code, symbol: str, t: str, W: int, operand: str) -> str:
-    """A vector of the scalar function's results."""
-    loop, done = code.label("lane"), code.label("done")
-    i, after, rest, filled = code.tmp(), code.tmp(), code.tmp(), code.tmp()
-    v = f"<{W} x {t}>"
-    code.do(f"br label %{loop}")
-    code.place(loop)
-    code.do(f"{i} = phi i32 [ 0, %entry ], [ {after}, %{loop} ]")
-    code.do(f"{rest} = phi {v} [ zeroinitializer, %entry ], [ {filled}, %{loop} ]")
-    lane = code.op(f"extractelement {v} {operand}, i32 {i}")
-    value = code.call(symbol, t, f"{t} {lane}")
-    code.do(f"{filled} = insertelement {v} {rest}, {t} {value}, i32 {i}")
-    code.do(f"{after} = add i32 {i}, 1")
-    more = code.op(f"icmp ult i32 {after}, {W}")
-    code.do(f"br i1 {more}, label %{loop}, label %{done}")
-    code.place(done)
-    return filled
 
 
 def _fmod_body(code: Code, dtype: str, W: int) -> str:
@@ -394,9 +373,9 @@ def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[
 # Parts of floats and tables
 
 
-def _chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[..., str]) -> str:
-    """`call` on 512 bits at a time of vectors of such pieces; floats of `dtype` result."""
-    n = 64 // ITEMSIZE[dtype]
+def _chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[..., str], n: int = 0) -> str:
+    """`call` on `n` lanes (512 bits) at a time of vectors of such pieces; floats of `dtype` result."""
+    n = n or 64 // ITEMSIZE[dtype]
     if n == W:
         return call(*operands)
     results, kinds = [], [dtype] * len(operands)
@@ -465,11 +444,16 @@ def _lookup(code: Code, v: Val, index: str, W: int) -> str:
             code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
             for low, high in zip(registers[::2], registers[1::2], strict=True)
         ]
-        if len(halves) == 1:
-            return halves[0]
-        bit = code.op(f"and {i} {at}, {constant(2 * n, itype, n)}")
-        upper = code.op(f"icmp ne {i} {bit}, zeroinitializer")
-        return code.op(f"select {llvm_type('bool', n)} {upper}, {t} {halves[1]}, {t} {halves[0]}")
+        step = 2 * n
+        while len(halves) > 1:
+            bit = code.op(f"and {i} {at}, {constant(step, itype, n)}")
+            upper = code.op(f"icmp ne {i} {bit}, zeroinitializer")
+            halves = [
+                code.op(f"select {llvm_type('bool', n)} {upper}, {t} {high}, {t} {low}")
+                for low, high in zip(halves[::2], halves[1::2], strict=True)
+            ]
+            step *= 2
+        return halves[0]
 
     return _chunks(code, dtype, W, [as_float], call)
 

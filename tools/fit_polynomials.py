@@ -251,11 +251,12 @@ def main() -> None:
                 values = fit(f, low, high, degree, weight)
                 table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
         write(name, table)
-    mp.mp.prec = 1500
-    bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** 1248))
-    words = [(bits >> (1248 - 32 * (i + 1))) & 0xFFFFFFFF for i in range(39)]
-    print("\n# 2 / pi as a binary fraction in words of 32 bits, for the reduction of huge arguments.")
-    print("TWO_OVER_PI = (\n" + "".join(f"    0x{w:08X},\n" for w in words) + ")")
+    mp.mp.prec = 1800
+    total, step = 1700, 25
+    bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** total))
+    parts = [(bits >> (total - step * (i + 2))) % 2 ** (2 * step) / 2 ** (2 * step) for i in range(64)]
+    print("\n# The 50 bits of 2 / pi behind the first 25 i ones, as a fraction: for the reduction of huge arguments.")
+    print("TWO_OVER_PI = (\n" + "".join(f"    {part!r},\n" for part in parts) + ")")
 
 
 if __name__ == "__main__":

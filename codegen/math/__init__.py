@@ -26,7 +26,7 @@ EXPANSIONS: dict[str, Expansion] = {
 
 GUARDS: dict[str, Expansion] = {**trigonometric.GUARDS, **gamma.GUARDS, "pow": power.is_rare}
 SLOW: dict[str, Expansion] = {**trigonometric.SLOW_TIER, **gamma.SLOW_TIER, "pow": power.rare}
-RARE = frozenset(trigonometric.SLOW_TIER)  # those whose slow tier runs once in a million calls
+LONG = frozenset({**trigonometric.SLOW_TIER, **gamma.SLOW_TIER})  # slow tiers of hundreds of operations
 
 # Units in the last place.  For gammaln and digamma a unit is at least eps |x f'(x)|: near their zeros the
 # argument's own rounding changes more than that.

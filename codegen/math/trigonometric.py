@@ -1,7 +1,7 @@
 """sin, cos, tan for every argument.
 
 |x| < FAST: x = n pi/2 + r + tail with pi/2 in three parts (Cody and Waite); beyond it x is multiplied by the bits of
-2/pi that matter at its exponent (Payne and Hanek), in words of 32 bits.  Then the polynomials for |r| <= pi/4, and
+2/pi that matter at its exponent (Payne and Hanek), in parts of 50 bits.  Then the polynomials for |r| <= pi/4, and
 n mod 4.
 """
 
@@ -13,7 +13,8 @@ from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TAN, TWO_OVER_PI
 from tensordsl.codegen.math.parts import FORMATS, fast_two_sum, polynomial, round_by_magic, two_product, two_sum
 from tensordsl.codegen.scalar import Builder, Val
 
-FAST = {"float64": 2.0**27, "float32": 2.0**17}
+FAST = {"float64": 2.0**40, "float32": 2.0**17}
+STEP = 25  # bits of 2/pi from one part of the table to the next
 
 Reduced = tuple[Val, Val, Val]  # r, tail, n (an integer; its two low bits count)
 
@@ -31,79 +32,32 @@ def reduce_fast(b: Builder, x: Val) -> Reduced:
     return r, tail, bits
 
 
-def reduce_any(b: Builder, x: Val) -> Reduced:
-    """Of float64, finite, |x| >= 2^20.  x = m 2^e, m < 2^53: the fraction of m 2^e (2/pi) / 4 to 158 bits, exactly."""
-    u = "uint64"
-    bits = b.and_(b.bitcast(x, u), 0x7FFFFFFFFFFFFFFF)
-    e = b.sub(b.shr(bits, 52), 1075)
-    m = b.or_(b.and_(bits, (1 << 52) - 1), 1 << 52)
-    words = _window(b, b.maximum(b.bitcast(e, "int64"), -64))
-    product = _times_words(b, m, words)
-    # product[0] is the top word: two bits of quadrant, then the fraction
-    mask = (1 << 32) - 1
-    top, second = product[0], product[1]
-    quadrant = b.shr(top, 30)
-    fraction = b.and_(top, (1 << 30) - 1)
-    # the fraction in [0, 1) -> [-1/2, 1/2)
-    up = b.shr(fraction, 29)
-    quadrant = b.add(quadrant, up)
-    first = b.sub(
-        b.cast(b.bitcast(fraction, "int64"), "float64"), b.mul(b.cast(b.bitcast(up, "int64"), "float64"), 2.0**30)
-    )
-    parts = [b.mul(first, 2.0**-30)]
-    for i, word in enumerate([second, *product[2:]]):
-        parts.append(b.mul(b.cast(b.bitcast(b.and_(word, mask), "int64"), "float64"), 2.0 ** (-62 - 32 * i)))
-    high, low = _sum(b, parts)
-    r, error = two_product(b, high, b.const(PI_2["float64"][0], "float64"))
-    tail = b.add(error, b.fma(high, PI_2["float64"][1], b.mul(low, PI_2["float64"][0])))
-    r, tail = fast_two_sum(b, r, tail)
-    negative = b.lt(x, 0.0)
-    n = b.bitcast(quadrant, "int64")
-    return (
-        b.select(negative, b.neg(r), r),
-        b.select(negative, b.neg(tail), tail),
-        b.select(negative, b.neg(n), n),
-    )
+def reduce_any(b: Builder, x: Val, chunks: int = 4) -> Reduced:
+    """Of float64, finite, |x| >= 2^16.  x times the `chunks` parts of 2/pi that are no multiple of 4 and matter, by exact
+    products of which multiples of 4 are left out; the closest that a float64 comes to a multiple of pi/2 is 2^-61.
 
-
-WINDOW = 7  # words of 2/pi that are multiplied: 53 bits of m are shifted out at the top, 158 stay
-
-
-def _window(b: Builder, e: Val) -> list[Val]:
-    """The words of 2/pi that matter for m 2^e (2/pi), m an integer.
-
-    The bit at position p of 2/pi has weight 2^(e - 1 - p) in 2^e (2/pi).  The window begins at position e - 2, whose
-    weight is 2: what is before it, and what m times the window has above its top word, are multiples of 4.
+    Part i of `TWO_OVER_PI` holds the 2 STEP bits of 2/pi behind the first i STEP ones.
     """
-    u = "uint64"
-    start = b.bitcast(b.add(e, 64 - 2), u)  # positions count from 64 zero bits put in front
-    table: list[Val] = [b.const(w, u) for w in (0, 0, *TWO_OVER_PI)]
-    index, shift = b.shr(start, 5), b.and_(start, 31)
-    for k in (5, 4, 3, 2, 1, 0):  # a barrel shifter over the table: no memory
-        step = 1 << k
-        bit = b.ne(b.and_(b.shr(index, k), 1), 0)
-        keep = min(WINDOW + 1 + step - 1, len(table))
-        zero = b.const(0, u)
-        table = [b.select(bit, table[i + step] if i + step < len(table) else zero, table[i]) for i in range(keep)]
-    mask = (1 << 32) - 1
-    return [b.and_(b.or_(b.shl(table[i], shift), b.shr(table[i + 1], b.sub(32, shift))), mask) for i in range(WINDOW)]
+    t = x.type
+    i = b.maximum(b.floor(b.mul(b.sub(b.exponent(x), 55.0), 1.0 / STEP)), 0.0)
+    index = b.bitcast(b.add(i, FORMATS[t].magic), FORMATS[t].integer)
+    x = b.ldexp(x, b.mul(i, float(-STEP)))  # below 2^80
+    products = [two_product(b, x, b.lookup(TWO_OVER_PI, b.add(index, 2 * k))) for k in range(chunks)]
+    scaled = [[b.mul(v, 2.0 ** (-2 * STEP * k)) for v in pair] for k, pair in enumerate(products)]
+    first, second, third = (_without_multiples_of_4(b, v) for v in (*scaled[0], scaled[1][0]))
+    s, low1 = two_sum(b, first, second)
+    s, low2 = two_sum(b, s, third)
+    n, bits = round_by_magic(b, s, 1.0)
+    rest = [scaled[1][1], *(v for pair in scaled[2:] for v in pair)]
+    high, low = _sum(b, [b.sub(s, n), rest[1], rest[0], low1, low2, *rest[2:]])
+    r, error = two_product(b, high, b.const(PI_2[t][0], t))
+    tail = b.add(error, b.fma(high, PI_2[t][1], b.mul(low, PI_2[t][0])))
+    return *fast_two_sum(b, r, tail), bits
 
 
-def _times_words(b: Builder, m: Val, words: list[Val]) -> list[Val]:
-    """(m times the fraction of `words`) mod 1, as the same number of words; m has 53 bits in two words."""
-    mask = (1 << 32) - 1
-    m0, m1 = b.and_(m, mask), b.shr(m, 32)
-    zero = b.const(0, m.type)
-    result: list[Val] = []
-    carry = zero
-    for i in reversed(range(len(words))):
-        # words[i] m0 goes to word i and i - 1, words[i + 1] m1 to word i and i - 1
-        p = b.mul(words[i], m0)
-        q = b.mul(words[i + 1], m1) if i + 1 < len(words) else zero
-        low = b.add(b.add(b.and_(p, mask), b.and_(q, mask)), carry)
-        carry = b.add(b.add(b.shr(p, 32), b.shr(q, 32)), b.shr(low, 32))
-        result.append(b.and_(low, mask))
-    return result[::-1][:5]
+def _without_multiples_of_4(b: Builder, x: Val) -> Val:
+    """x mod 4, in [-2, 2]; exact."""
+    return b.fma(b.rint(b.mul(x, 0.25)), -4.0, x)
 
 
 def _sum(b: Builder, parts: list[Val]) -> tuple[Val, Val]:
@@ -185,7 +139,7 @@ def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val
     def expansion(b: Builder, x: Val) -> Val:
         wide = b.cast(x, "float64")
         finite = b.lt(b.abs(wide), float("inf"))
-        y = of(b, reduce_any(b, b.select(finite, wide, 1e10)))
+        y = of(b, reduce_any(b, b.select(finite, wide, 1e10), 4 if x.type == "float64" else 3))
         return b.cast(b.select(finite, y, float("nan")), x.type)
 
     return expansion
