@@ -24,8 +24,18 @@ EXPANSIONS: dict[str, Expansion] = {
     **trigonometric.FAST_TIER, **gamma.FAST_TIER, **inverse.EXPANSIONS, **special.EXPANSIONS,
 }  # fmt: skip
 
-GUARDS: dict[str, Expansion] = {**trigonometric.GUARDS, **gamma.GUARDS, "pow": power.is_rare}
-SLOW: dict[str, Expansion] = {**trigonometric.SLOW_TIER, **gamma.SLOW_TIER, "pow": power.rare}
+GUARDS: dict[str, Expansion] = {
+    **trigonometric.GUARDS,
+    **gamma.GUARDS,
+    "pow": power.is_rare,
+    "arctan2": inverse.arctan2_is_rare,
+}
+SLOW: dict[str, Expansion] = {
+    **trigonometric.SLOW_TIER,
+    **gamma.SLOW_TIER,
+    "pow": power.rare,
+    "arctan2": inverse.arctan2_anywhere,
+}
 LONG = frozenset({**trigonometric.SLOW_TIER, **gamma.SLOW_TIER})  # slow tiers of hundreds of operations
 
 # Units in the last place.  For gammaln and digamma a unit is at least eps |x f'(x)|: near their zeros the
@@ -36,7 +46,7 @@ ACCURACY: dict[str, dict[str, float]] = {
         ("exp", 1, 1), ("exp2", 1, 1), ("expm1", 1, 1), ("log", 1, 1), ("log2", 1, 1), ("log10", 1, 1),
         ("log1p", 1, 1), ("pow", 1, 1), ("sin", 1, 1), ("cos", 1, 1), ("tan", 2, 2), ("arcsin", 1, 1),
         ("arccos", 1, 1), ("arctan", 2, 2), ("arctan2", 2, 2), ("sinh", 2, 2), ("cosh", 1.5, 1.5), ("tanh", 2, 2),
-        ("arcsinh", 2, 2), ("arccosh", 1.5, 1.5), ("arctanh", 1.5, 1.5), ("cbrt", 1, 1), ("sigmoid", 2, 2),
+        ("arcsinh", 2, 2), ("arccosh", 2, 2), ("arctanh", 1.5, 1.5), ("cbrt", 1, 1), ("sigmoid", 2, 2),
         ("softplus", 2, 2), ("erf", 1.5, 1.5), ("erfc", 2, 2), ("gammaln", 2, 1), ("digamma", 2, 1), ("trigamma", 2, 1),
         ("log1mexp", 2, 2), ("erfinv", 2, 2), ("erfcx", 2, 2), ("gamma", 2, 1),
     )

@@ -80,7 +80,7 @@ def exp2(b: Builder, x: Val) -> Val:
 
 def expm1(b: Builder, x: Val) -> Val:
     t = x.type
-    high = {"float64": 709.8, "float32": 88.8}[t]
+    high = {"float64": 709.8, "float32": 88.8}[t]  # there the result overflows
     c = clamp(b, x, -SATURATED[t] - 5.0, high)
     r, tail, n = reduce_by_ln2(b, c)
     r, tail = fast_two_sum(b, r, tail)
@@ -92,20 +92,37 @@ def expm1(b: Builder, x: Val) -> Val:
     base, lost = fast_two_sum(b, s, b.const(-0.5, t))
     y, error = fast_two_sum(b, base, b.mul(s, r))
     result = b.mul(b.add(y, b.fma(s, rest, b.add(error, lost))), 2.0)
-    result = b.select(b.gt(x, high), float("inf"), result)
     return b.select(b.lt(b.abs(x), NEGLIGIBLE[t]), x, result)
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """|x| < 0.625: a polynomial; else 1 - 2 / (exp(2 |x|) + 1), where the quotient's errors count half or less."""
-    t = x.type
-    a = b.abs(x)
+    """float64: t / (t + 2) of t = expm1(2 |x|).  float32, below 0.625: a polynomial; else 1 - 2 / (exp(2 |x|) + 1),
+    where the quotient's errors count half or less."""
+    t, a = x.type, b.abs(x)
     limit = SATURATED[t] / 2 + 1.0
     c = b.mul(b.select(b.gt(a, limit), limit, a), 2.0)
+    if t == "float64":
+        return b.copysign(_tanh_of_half(b, c), x)
     large = b.sub(1.0, b.div(2.0, b.add(exp_moderate(b, c), 1.0)))
     z = b.mul(x, x)
     small = b.fma(b.mul(a, z), polynomial(b, z, TANH[t]), a)
     return b.copysign(b.select(b.ge(a, 0.625), large, small), x)  # small of nan
+
+
+def _tanh_of_half(b: Builder, c: Val) -> Val:
+    """tanh(c / 2) of float64 c in [0, 44], with the rounding errors of the divisor and the quotient."""
+    n, bits = round_by_magic(b, c, LOG2E[c.type][0])
+    high, low = LN2[c.type]
+    r = b.fma(n, -low, b.fma(n, -high, c))
+    m = b.fma(b.mul(r, r), polynomial(b, r, EXP[c.type]), r)
+    power = b.bitcast(b.shl(b.add(bits, 1023), 52), c.type)
+    base = b.sub(power, 1.0)
+    t = b.fma(power, m, base)
+    d = b.add(t, 2.0)
+    d_low = b.sub(t, b.sub(d, 2.0))
+    inverse = b.div(1.0, d)
+    q = b.mul(t, inverse)
+    return b.fma(b.sub(b.fma(b.neg(q), d, t), b.mul(q, d_low)), inverse, q)
 
 
 def exp_moderate(b: Builder, x: Val) -> Val:

@@ -1,30 +1,16 @@
-"""Inverse trigonometric and hyperbolic functions.
-
-float32 is computed in float64 where that is simpler than a second set of corrections: the result is then rounded once.
-"""
+"""Inverse trigonometric and hyperbolic functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math.coefficients import ASIN, ASINH, ATAN, LN2, PI, PI_2
+from tensordsl.codegen.math.coefficients import ASIN, ATAN, LN2, PI, PI_2
 from tensordsl.codegen.math.logarithm import log_of_sum_parts
-from tensordsl.codegen.math.parts import polynomial, two_product
+from tensordsl.codegen.math.parts import polynomial
 from tensordsl.codegen.scalar import Builder, Val
 
 LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it 1 + x is x, and sqrt(1 + x^2) too
 TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
-
-
-def in_float64(function: Callable[..., Val]) -> Callable[..., Val]:
-    """The same function for float32 too, computed in float64."""
-
-    def expansion(b: Builder, *x: Val) -> Val:
-        if x[0].type == "float64":
-            return function(b, *x)
-        return b.cast(function(b, *(b.cast(v, "float64") for v in x)), "float32")
-
-    return expansion
 
 
 def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val]:
@@ -55,15 +41,33 @@ def arctan(b: Builder, x: Val) -> Val:
     return b.select(b.eq(x, 0.0), x, b.copysign(y, x))
 
 
+# Between these, neither overflows a sum of two nor is subnormal what counts.
+USUAL = {"float64": (2.0**-960, 2.0**1000), "float32": (2.0**-90, 2.0**120)}
+
+
+def _larger(b: Builder, y: Val, x: Val) -> Val:
+    v, u = b.abs(y), b.abs(x)
+    return b.select(b.gt(v, u), v, u)
+
+
 def arctan2(b: Builder, y: Val, x: Val) -> Val:
-    """The angle of (x, y); both are scaled by a power of two where their sum may overflow or they are subnormal."""
+    """The angle of (x, y), the larger of them within `USUAL`."""
+    return _in_quadrant(b, y, x, *_arctan_of_ratio(b, b.abs(y), b.abs(x)))
+
+
+def arctan2_is_rare(b: Builder, y: Val, x: Val) -> Val:
+    tiny, big = USUAL[x.type]
+    m = _larger(b, y, x)
+    return b.not_(b.and_(b.gt(m, tiny), b.lt(m, big)))
+
+
+def arctan2_anywhere(b: Builder, y: Val, x: Val) -> Val:
+    """Both are scaled by a power of two where their sum may overflow or they are subnormal."""
     t, inf = x.type, float("inf")
     v, u = b.abs(y), b.abs(x)
-    big, tiny = {"float64": (2.0**1000, 2.0**-960), "float32": (2.0**120, 2.0**-90)}[t]
-    m = b.select(b.gt(v, u), v, u)
-    factor = b.select(
-        b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), b.const(1.0, t))
-    )
+    tiny, big = USUAL[t]
+    m, one = _larger(b, y, x), b.const(1.0, t)
+    factor = b.select(b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), one))
     both = b.and_(b.eq(v, inf), b.eq(u, inf))
     v = b.select(both, 1.0, b.mul(v, factor))
     u = b.select(both, 1.0, b.mul(u, factor))
@@ -72,13 +76,17 @@ def arctan2(b: Builder, y: Val, x: Val) -> Val:
     one_infinite = b.or_(b.eq(v, inf), b.eq(u, inf))
     head = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][0], t), b.const(0.0, t)), head)
     tail = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][1], t), b.const(0.0, t)), tail)
-    left = b.lt(b.copysign(b.const(1.0, t), x), 0.0)
-    p, p_low = PI[t]
+    return b.select(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), _in_quadrant(b, y, x, head, tail))
+
+
+def _in_quadrant(b: Builder, y: Val, x: Val, head: Val, tail: Val) -> Val:
+    """The angle of (x, y) from that of their absolute values in two parts."""
+    left = b.lt(b.copysign(b.const(1.0, x.type), x), 0.0)
+    p, p_low = PI[x.type]
     flipped = b.sub(p, head)
     error = b.sub(b.sub(p, flipped), head)
     turned = b.add(flipped, b.add(error, b.sub(p_low, tail)))
-    result = b.copysign(b.select(left, turned, b.add(head, tail)), y)
-    return b.select(b.or_(b.isnan(x), b.isnan(y)), b.add(x, y), result)
+    return b.copysign(b.select(left, turned, b.add(head, tail)), y)
 
 
 def _root_of_half_rest(b: Builder, a: Val) -> tuple[Val, Val, Val]:
@@ -127,58 +135,44 @@ def arccos(b: Builder, x: Val) -> Val:
 
 
 def arcsinh(b: Builder, x: Val) -> Val:
-    """|x| < 1/2: a polynomial; to LARGE: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
-    t = x.type
+    """To LARGE: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
     a = b.abs(x)
-    z = b.mul(x, x)
-    small = b.fma(b.mul(a, z), polynomial(b, z, ASINH[t]), a)
-    big = b.ge(a, LARGE[t])
+    big = b.ge(a, LARGE[x.type])
     c = b.select(big, 1.0, a)
     square = b.mul(c, c)
-    middle = b.add(c, b.div(square, b.add(b.sqrt(b.add(square, 1.0)), 1.0)))
-    large = b.add(
-        log_of_sum_parts(b, b.select(big, a, middle)), b.select(big, b.const(sum(LN2[t]), t), b.const(0.0, t))
-    )
-    large = b.select(b.lt(a, float("inf")), large, a)
-    return b.copysign(b.select(b.lt(a, 0.5), small, large), x)
+    more = b.div(square, b.add(b.sqrt(b.add(square, 1.0)), 1.0))
+    middle = b.add(c, more)
+    y = _log_or_of_double(b, big, a, middle, b.sub(more, b.sub(middle, c)))
+    return b.copysign(b.select(b.lt(a, float("inf")), y, a), x)
 
 
 def arccosh(b: Builder, x: Val) -> Val:
-    """To LARGE: log1p(d + sqrt(2 d + d^2)) with d = x - 1; beyond: log(x) + ln2.  Below 1: nan."""
-    t = x.type
-    big = b.ge(x, LARGE[t])
+    """To LARGE: log1p(d + sqrt(d^2 + 2 d)) with d = x - 1; beyond: log(x) + ln2.  Below 1: nan of the root."""
+    big = b.ge(x, LARGE[x.type])
     d = b.sub(b.select(big, 2.0, x), 1.0)
-    # 2 d + d^2 with its rounding error, and the root's: near 1 the root is the result
-    p, error = two_product(b, d, d)
-    s = b.add(b.mul(d, 2.0), p)
-    error = b.add(error, b.sub(p, b.sub(s, b.mul(d, 2.0))))
-    error = b.select(b.gt(d, 2.0), 0.0, error)
-    root = b.sqrt(s)
-    root_low = b.div(b.add(b.fma(b.neg(root), root, s), error), b.mul(b.select(b.eq(root, 0.0), 1.0, root), 2.0))
-    head = b.add(d, root)
-    first = b.gt(root, d)
-    low = b.sub(b.select(first, d, root), b.sub(head, b.select(first, root, d)))
-    low = b.select(big, 0.0, b.add(low, root_low))
-    y = log_of_sum_parts(b, b.select(big, x, head), low)
-    y = b.add(y, b.select(big, b.const(sum(LN2[t]), t), b.const(0.0, t)))
-    y = b.select(b.lt(x, float("inf")), y, x)
-    return b.select(b.lt(x, 1.0), float("nan"), y)
+    root = b.sqrt(b.fma(d, d, b.mul(d, 2.0)))
+    middle = b.add(root, d)
+    y = _log_or_of_double(b, big, x, middle, b.sub(d, b.sub(middle, root)))
+    y = b.select(b.lt(x, 1.0), float("nan"), y)
+    return b.select(b.lt(x, float("inf")), y, x)
+
+
+def _log_or_of_double(b: Builder, big: Val, x: Val, middle: Val, low: Val) -> Val:
+    """log(2 x) where x is big, else log1p(middle + low); `low` is negligible beside a big x."""
+    y = log_of_sum_parts(b, b.select(big, x, middle), low)
+    return b.add(y, b.select(big, b.const(sum(LN2[x.type]), x.type), b.const(0.0, x.type)))
 
 
 def arctanh(b: Builder, x: Val) -> Val:
     """log1p(2a / (1 - a)) / 2, a = |x|, with the quotient's rounding error; the sum 1 - a has none for a >= 1/2."""
     a = b.abs(x)
-    two_a = b.mul(a, 2.0)
     d = b.sub(1.0, a)
     d_low = b.sub(b.sub(1.0, d), a)
-    one = b.eq(a, 1.0)
-    safe = b.select(one, 1.0, d)
-    q = b.div(two_a, safe)
-    q_low = b.div(b.fma(b.neg(q), d_low, b.fma(b.neg(q), safe, two_a)), safe)
-    y = b.mul(log_of_sum_parts(b, q, q_low), 0.5)
-    y = b.select(one, float("inf"), y)
-    y = b.select(b.gt(a, 1.0), float("nan"), y)
-    return b.select(b.lt(a, 1 / LARGE[x.type]), x, b.copysign(y, x))
+    inverse = b.div(1.0, d)
+    two_a = b.mul(a, 2.0)
+    q = b.mul(two_a, inverse)
+    q_low = b.mul(b.fma(b.neg(q), d_low, b.fma(b.neg(q), d, two_a)), inverse)
+    return b.copysign(b.mul(log_of_sum_parts(b, q, q_low), 0.5), x)
 
 
 EXPANSIONS: dict[str, Callable[..., Val]] = {

@@ -38,17 +38,14 @@ def reduced(b: Builder, x: Val) -> tuple[Val, Val, Val]:
 
 def _plus_multiple(
     b: Builder, k: Val, index: Val, f: Val, rest: Val, unit: tuple[float, ...], heads: tuple[float, ...],
-    tails: tuple[float, ...], edge: Val | None = None,
+    tails: tuple[float, ...], factor: tuple[float, ...] = (1.0, 0.0),
 ) -> Val:  # fmt: skip
-    """k unit + (the table's entry) + f + rest; the sum of heads is 0 or not below f.
-
-    `edge` is the result where k is infinite or nan, if it is not k + f.
-    """
-    base = b.fma(k, unit[0], b.lookup(heads, index))
-    rest = b.add(rest, b.fma(k, unit[1], b.lookup(tails, index)))
-    head, error = fast_two_sum(b, base, f)
-    result = b.add(head, b.add(error, rest))
-    return b.select(b.lt(b.abs(k), INF), result, head if edge is None else edge)
+    """k unit + (the table's entry) + f factor + rest; the sum of heads is 0 or not below f.  Of infinite k: k + f."""
+    base, low = b.fma(k, unit[0], b.lookup(heads, index)), b.lookup(tails, index)
+    rest = b.add(rest, b.fma(k, unit[1], low) if unit[1] else low)
+    head = b.fma(f, factor[0], base)
+    error = b.fma(f, factor[0], b.sub(base, head))
+    return b.add(head, b.select(b.lt(b.abs(k), INF), b.add(error, rest), 0.0))
 
 
 def _rest(b: Builder, f: Val) -> Val:
@@ -63,49 +60,41 @@ def log(b: Builder, x: Val) -> Val:
 
 
 def log2(b: Builder, x: Val) -> Val:
-    t = x.type
+    t, factor = x.type, c.LOG2E[x.type]
     k, index, f = reduced(b, x)
-    head, rest = _times(b, f, _rest(b, f), c.LOG2E[t])
-    return _plus_multiple(b, k, index, head, rest, (1.0, 0.0), c.LOG2_HEADS[t], c.LOG2_TAILS[t])
+    rest = b.fma(b.mul(f, f), polynomial(b, f, c.LOG2[t]), b.mul(f, factor[1]))
+    return _plus_multiple(b, k, index, f, rest, (1.0, 0.0), c.LOG2_HEADS[t], c.LOG2_TAILS[t], factor)
 
 
 def log10(b: Builder, x: Val) -> Val:
-    t = x.type
+    t, factor = x.type, c.LOG10E[x.type]
     k, index, f = reduced(b, x)
-    head, rest = _times(b, f, _rest(b, f), c.LOG10E[t])
-    return _plus_multiple(b, k, index, head, rest, c.LOG10_2[t], c.LOG10_HEADS[t], c.LOG10_TAILS[t])
-
-
-def _times(b: Builder, head: Val, tail: Val, factor: tuple[float, ...]) -> tuple[Val, Val]:
-    high = b.const(factor[0], head.type)
-    p, error = two_product(b, head, high)
-    return p, b.fma(tail, high, b.fma(head, factor[1], error))
+    rest = b.fma(b.mul(f, f), polynomial(b, f, c.LOG10[t]), b.mul(f, factor[1]))
+    return _plus_multiple(b, k, index, f, rest, c.LOG10_2[t], c.LOG10_HEADS[t], c.LOG10_TAILS[t], factor)
 
 
 def log1p(b: Builder, x: Val) -> Val:
-    y = log_of_sum_parts(b, x)
-    return b.select(b.lt(b.abs(x), 2.0**-60), x, y)  # for the sign of zero, and subnormal numbers
+    return b.copysign(log_of_sum_parts(b, x), x)  # for the sign of zero
 
 
 def log_of_sum_parts(b: Builder, x: Val, low: Val | None = None) -> Val:
-    """log(1 + x + low): u = 1 + x, f = (u r - 1) + r 2^-k (the rounding error of u); all special values as log1p."""
+    """log(1 + x + low), special values as log1p.  The rounding error of 1 + x is exact where it is not negligible."""
     u = b.add(x, 1.0)
-    above = b.gt(x, 1.0)
-    error = b.sub(b.select(above, 1.0, x), b.sub(u, b.select(above, x, 1.0)))
+    error = b.sub(x, b.sub(u, 1.0))
     return log_of_two(b, u, error if low is None else b.add(error, low))
 
 
 def log_of_two(b: Builder, u: Val, error: Val) -> Val:
-    """log(u + error) for |error| of the order of an ulp of u."""
+    """log(u + error) for |error| of the order of an ulp of u: log(1 + f + e) with f = m r - 1, e = r 2^-k error."""
     t = u.type
     k, m = split(b, u)
     table = c.RECIPROCAL[t]
     index = table_index(b, m, len(table))
     r = b.lookup(table, index)
-    f, rest = fast_two_sum(b, b.fma(m, r, -1.0), b.mul(b.ldexp(error, b.neg(k)), r))
-    rest = b.add(_rest(b, f), rest)
-    edge = b.mul(k, m)  # nan for -inf; f is nan also for inf
-    return _plus_multiple(b, k, index, f, rest, c.LN2[t], c.LN_HEADS[t], c.LN_TAILS[t], edge)
+    f = b.fma(m, r, -1.0)
+    e = b.mul(b.ldexp(error, b.neg(k)), r)
+    rest = b.add(_rest(b, f), b.fma(b.neg(f), e, e))
+    return _plus_multiple(b, k, index, f, rest, c.LN2[t], c.LN_HEADS[t], c.LN_TAILS[t])
 
 
 def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:

@@ -71,12 +71,10 @@ def cbrt(b: Builder, x: Val) -> Val:
     at float64); t = v y^2 and a step of Newton's method with y^2 for 1/t^2."""
     t = x.type
     a = b.abs(x)
-    ok = b.and_(b.gt(a, 0.0), b.lt(a, float("inf")))
-    safe = b.select(ok, a, 1.0)
-    k = b.exponent(safe)
-    m = b.ldexp(safe, b.neg(k))
-    q = b.floor(b.mul(b.add(k, 0.25), 1.0 / 3.0))
-    j = b.sub(k, b.mul(q, 3.0))
+    k = b.exponent(a)  # infinite or nan of a zero, an infinity, a nan: they are their own roots
+    m = b.ldexp(a, b.neg(k))
+    q = b.floor(b.fma(k, 1.0 / 3.0, 0.1))
+    j = b.fma(q, -3.0, k)
     v = b.ldexp(m, j)
     # 2^(-j/3) as the parabola through its three values
     c1, c2 = 2.0 ** (-1 / 3), 2.0 ** (-2 / 3)
@@ -90,4 +88,4 @@ def cbrt(b: Builder, x: Val) -> Val:
     root = b.mul(v, square)
     rest = b.fma(b.neg(b.mul(root, root)), root, v)
     root = b.fma(b.mul(rest, square), 1 / 3, root)
-    return b.select(ok, b.copysign(b.ldexp(root, q), x), x)
+    return b.select(b.lt(b.abs(k), float("inf")), b.copysign(b.ldexp(root, q), x), x)

@@ -33,8 +33,8 @@ def reduce_fast(b: Builder, x: Val) -> Reduced:
 
 
 def reduce_any(b: Builder, x: Val, chunks: int = 4) -> Reduced:
-    """Of float64, finite, |x| >= 2^16.  x times the `chunks` parts of 2/pi that are no multiple of 4 and matter, by exact
-    products of which multiples of 4 are left out; the closest that a float64 comes to a multiple of pi/2 is 2^-61.
+    """Of float64, finite, |x| >= 2^16.  x times the `chunks` parts of 2/pi that matter, by exact products of which
+    multiples of 4 are left out; the closest that a float64 comes to a multiple of pi/2 is 2^-61.
 
     Part i of `TWO_OVER_PI` holds the 2 STEP bits of 2/pi behind the first i STEP ones.
     """
