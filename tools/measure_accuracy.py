@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
+import time
 import timeit
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,7 @@ place, over special values, random bit patterns, uniform and geometric arguments
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
 gammaln and digamma a unit is at least eps |x f'(x)|.
 
-`ns` is the time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and softplus
+`ns` is the processor time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and softplus
 as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
 thread (its call takes some microseconds of it), all in the same run; a dash: no such function.  Results depend neither
 on the number of lanes nor on the target: instructions that only some have (tables in registers, scaling by 2^n) are
@@ -64,7 +66,7 @@ takes 5 to 8 ns for each of its elements, on a machine with AVX-512.
 
 JAX_COUNT = 65536
 JAX_PROGRAM = """
-import json, os, sys, timeit
+import json, os, sys, time, timeit
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -82,7 +84,7 @@ for name, arity, low, high in json.loads(sys.argv[1]):
              for i in range(arity)]
         g = jax.jit(f)
         g(*x).block_until_ready()
-        result[name + dtype] = min(timeit.repeat(lambda: g(*x).block_until_ready(), number=5, repeat=12)) / 5
+        result[name + dtype] = min(timeit.repeat(lambda: g(*x).block_until_ready(), number=5, repeat=12, timer=time.process_time)) / 5
 print(json.dumps(result))
 """
 
@@ -114,30 +116,78 @@ def arguments(name: str, dtype: str) -> list[Any]:
     ]
 
 
-def nanoseconds(name: str, dtype: str) -> tuple[float, float | None, float | None]:
+def nanoseconds(name: str, dtype: str, avx512: bool = True) -> list[float | None]:
     """Ours, NumPy's, libmvec's."""
     x = arguments(name, dtype)
     out = np.empty(COUNT, dtype)
-    function = math_kernel(name, dtype, WIDTHS[dtype]).function
+    if avx512:
+        function = math_kernel(name, dtype, WIDTHS[dtype]).function
+    else:
+        function = math_kernel(name, dtype, WIDTHS[dtype] // 2, isa="", cpu="haswell").function
     pointers = [a.ctypes.data for a in (out, *x)]
     peer = OPERATIONS[name] if name in LONG_DOUBLE else None
-    glibc = libmvec_loop(name, dtype)
-    return (
-        best(lambda: function(*pointers, COUNT)),
-        best(lambda: peer(*x)) if peer else None,
-        best(lambda: glibc[0](*pointers, COUNT)) if glibc else None,
-    )
+    glibc = libmvec_loop(name, dtype, avx512)
+    calls = [
+        lambda: function(*pointers, COUNT),
+        (lambda: peer(*x)) if peer else None,
+        (lambda: glibc[0](*pointers, COUNT)) if glibc else None,
+    ]
+    rounds = [[best(call) if call else None for call in calls] for _ in range(5)]
+    return [min(column) if column[0] is not None else None for column in zip(*rounds, strict=True)]
 
 
 def best(function: Any) -> float:
-    return min(timeit.repeat(function, number=10, repeat=30)) / 10 / COUNT * 1e9
+    return min(timeit.repeat(function, number=10, repeat=6, timer=time.process_time)) / 10 / COUNT * 1e9
+
+
+AVX2 = """
+## AVX2
+
+The same functions compiled for AVX2 ({W64} lanes of float64, {W32} of float32) beside NumPy without its AVX-512 code and
+libmvec's functions of 256 bits, ns per element in one run.
+
+| function | float64 ns | NumPy | libmvec | float32 ns | NumPy | libmvec |
+|---|---|---|---|---|---|---|"""
+# NumPy's names of the groups beyond AVX2: of 2.4 and later, and before.
+WITHOUT_AVX512 = (
+    "X86_V4 AVX512_ICL AVX512_SPR",
+    "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
+)
+DISPATCHED = "X86_V4", "AVX512_SKX", "AVX512_ICL", "AVX512_SPR"
+
+
+def avx2_table() -> str:
+    """By a process of our own: NumPy chooses its code when it is imported."""
+    for names in WITHOUT_AVX512:
+        environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": names}
+        command = [sys.executable, "-W", "ignore", __file__, "--avx2-rows"]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+        if done.returncode == 0:
+            return AVX2.format(W64=WIDTHS["float64"] // 2, W32=WIDTHS["float32"] // 2) + "\n" + done.stdout.rstrip()
+    raise RuntimeError("NumPy could not be kept from AVX-512")
+
+
+def print_avx2_rows() -> None:
+    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[attr-defined]
+
+    beyond = [name for name in DISPATCHED if __cpu_features__.get(name)]
+    if beyond:
+        sys.exit(f"NumPy uses {beyond}")
+    for name in MATH:
+        times = [t for dtype in ("float64", "float32") for t in nanoseconds(name, dtype, avx512=False)]
+        print(f"| {name} | " + " | ".join(f"{t:.2f}" if t else "-" for t in times) + " |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--jax", help="an interpreter that has JAX")
+    parser.add_argument("--avx2-rows", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--exhaustive", type=Path, help="the table made by tools/exhaustive_float32.py")
     options = parser.parse_args()
+    if options.avx2_rows:
+        with np.errstate(all="ignore"):
+            print_avx2_rows()
+        return
     jax = jax_times(options.jax)
     with np.errstate(all="ignore"):
         versions = {"llvm": ".".join(map(str, llvm.llvm_version_info)), "numpy": np.__version__}
@@ -152,6 +202,7 @@ def main() -> None:
                 cells += [f"{ACCURACY[name][dtype]:g}", f"{error:.2f}", *(f"{t:.2f}" if t else "-" for t in times)]
             lines.append("| " + " | ".join(cells) + " |")
             print(lines[-1], file=sys.stderr, flush=True)
+    lines.append(avx2_table())
     if options.exhaustive:
         text = options.exhaustive.read_text()
         missing = [name for name in MATH if ARITY[name] == 1 and f"| {name} |" not in text]

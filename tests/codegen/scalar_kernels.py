@@ -18,13 +18,15 @@ _names = itertools.count()
 
 
 @cache
-def target() -> tuple[Any, Any]:
+def target(cpu: str = "") -> tuple[Any, Any]:
+    """(machine, jit) for this machine, or for a processor by name that it is compatible with."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    features = "" if cpu else llvm.get_host_cpu_features().flatten()
 
     def machine() -> Any:
         return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, reloc="pic", jit=True
+            cpu=cpu or llvm.get_host_cpu_name(), features=features, opt=2, reloc="pic", jit=True
         )
 
     return machine(), llvm.create_lljit_compiler(machine(), use_jit_link=False)
@@ -65,9 +67,9 @@ class Kernel:
     """A compiled DAG: call it with arrays of one length."""
 
     def __init__(
-        self, types: list[str], make: Callable[..., Val], W: int, inline: int = 4, isa: str | None = None
+        self, types: list[str], make: Callable[..., Val], W: int, inline: int = 4, isa: str | None = None, cpu: str = ""
     ) -> None:
-        machine, jit = target()
+        machine, jit = target(cpu)
         self.text, self.type = kernel_text(types, make, W, inline, isa)
         self.types, self.W = types, W
         module = llvm.parse_assembly(self.text)
@@ -92,5 +94,5 @@ class Kernel:
 
 
 @cache
-def math_kernel(name: str, dtype: str, W: int, inline: int = 4, isa: str | None = None) -> Kernel:
-    return Kernel([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, inline, isa)
+def math_kernel(name: str, dtype: str, W: int, inline: int = 4, isa: str | None = None, cpu: str = "") -> Kernel:
+    return Kernel([dtype] * ARITY[name], lambda b, *x: b.call(name, *x), W, inline, isa, cpu)
