@@ -21,8 +21,8 @@ class Code:
 
     `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
     `block` is the label of the block that is being written: the predecessor to name in a phi.
-    `isa` names what may be used of an instruction set: "avx512" (its own intrinsics), "half" (conversions of float16);
-    "" for neither, None for what this machine has.
+    `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "half" (conversions of
+    float16); "" for none, None for what this machine has.
     """
 
     def __init__(self, prefix: str = "v", inline: int = INLINE, isa: str | None = None) -> None:
@@ -92,7 +92,8 @@ class Code:
 def host_isa() -> str:
     from tensordsl.codegen.target import has_half, native_width
 
-    return " ".join(["avx512"] * (native_width() == 64) + ["half"] * has_half())
+    vectors = {64: ["avx512"], 32: ["avx2"]}.get(native_width(), [])
+    return " ".join(vectors + ["half"] * has_half())
 
 
 MANGLED = {

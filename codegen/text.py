@@ -423,31 +423,38 @@ def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
 
 
 def _lookup(code: Code, v: Val, index: str, W: int) -> str:
-    """An entry of a constant table per lane: AVX-512's permutation of two registers, or loads."""
+    """An entry of a constant table per lane: permutations of two registers (AVX-512) or one (AVX2), or loads."""
     dtype, size = v.type, len(v.attr)
     itype = v.args[0].type
-    if not _has_avx512(code, dtype, W):
+    two = _has_avx512(code, dtype, W)
+    if not two and not ("avx2" in code.isa and dtype == "float32" and W % 8 == 0):
         return _load_lanes(code, v, index, W)
-    n = 64 // ITEMSIZE[dtype]
+    n, bits = 64 // ITEMSIZE[dtype] if two else 8, 8 * ITEMSIZE[dtype]
     t, i = llvm_type(dtype, n), llvm_type(itype, n)
     registers = [
         f"<{', '.join(f'{TYPES[dtype]} {constant(x, dtype)}' for x in v.attr[k : k + n])}>" for k in range(0, size, n)
     ]
-    symbol = f"llvm.x86.avx512.vpermi2var.{'pd' if dtype == 'float64' else 'ps'}.512"
-    code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}, {t})")
+    symbol = f"llvm.x86.avx512.vpermi2var.{'pd' if dtype == 'float64' else 'ps'}.512" if two else "llvm.x86.avx2.permps"
+    code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}{f', {t}' if two else ''})")
     # An integer vector, split like one of floats.
     as_float = _bitcast(code, itype, dtype, [index], W)
 
     def call(piece: str) -> str:
         at = _bitcast(code, dtype, itype, [piece], n)
-        halves = [
-            code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
-            for low, high in zip(registers[::2], registers[1::2], strict=True)
-        ]
-        step = 2 * n
+        if two:
+            halves = [
+                code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
+                for low, high in zip(registers[::2], registers[1::2], strict=True)
+            ]
+        else:
+            halves = [code.call(symbol, t, f"{t} {register}", f"{i} {at}") for register in registers]
+        step = size // len(halves)
         while len(halves) > 1:
-            bit = code.op(f"and {i} {at}, {constant(step, itype, n)}")
-            upper = code.op(f"icmp ne {i} {bit}, zeroinitializer")
+            if two:
+                bit, test = code.op(f"and {i} {at}, {constant(step, itype, n)}"), "ne"
+            else:  # as a sign, which is what AVX2 blends by
+                bit, test = code.op(f"shl {i} {at}, {constant(bits - step.bit_length(), itype, n)}"), "slt"
+            upper = code.op(f"icmp {test} {i} {bit}, zeroinitializer")
             halves = [
                 code.op(f"select {llvm_type('bool', n)} {upper}, {t} {high}, {t} {low}")
                 for low, high in zip(halves[::2], halves[1::2], strict=True)
@@ -455,7 +462,7 @@ def _lookup(code: Code, v: Val, index: str, W: int) -> str:
             step *= 2
         return halves[0]
 
-    return _chunks(code, dtype, W, [as_float], call)
+    return _chunks(code, dtype, W, [as_float], call, n)
 
 
 def _load_lanes(code: Code, v: Val, index: str, W: int) -> str:

@@ -123,7 +123,7 @@ def nanoseconds(name: str, dtype: str, avx512: bool = True) -> list[float | None
     if avx512:
         function = math_kernel(name, dtype, WIDTHS[dtype]).function
     else:
-        function = math_kernel(name, dtype, WIDTHS[dtype] // 2, isa="", cpu="haswell").function
+        function = math_kernel(name, dtype, WIDTHS[dtype] // 2, isa="avx2", cpu="haswell").function
     pointers = [a.ctypes.data for a in (out, *x)]
     peer = OPERATIONS[name] if name in LONG_DOUBLE else None
     glibc = libmvec_loop(name, dtype, avx512)

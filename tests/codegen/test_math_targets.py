@@ -12,7 +12,7 @@ from tensordsl.codegen.scalar import ARITY, MATH
 
 # name -> (triple, cpu, features, bytes of a vector, instruction set of `Code`)
 TARGETS = {
-    "avx2": ("x86_64-unknown-linux-gnu", "haswell", "", 32, ""),
+    "avx2": ("x86_64-unknown-linux-gnu", "haswell", "", 32, "avx2"),
     "avx512": ("x86_64-unknown-linux-gnu", "skylake-avx512", "", 64, "avx512"),
     "neon": ("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, ""),
     "apple": ("aarch64-unknown-linux-gnu", "apple-m1", "", 16, ""),
