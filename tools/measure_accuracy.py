@@ -54,8 +54,8 @@ place, over special values, random bit patterns, uniform and geometric arguments
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
 gammaln and digamma a unit is at least eps |x f'(x)|.
 
-`ns` is the processor time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and softplus
-as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
+`ns` is the processor time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and
+softplus as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
 thread (its call takes some microseconds of it), all in the same run; a dash: no such function.  Results depend neither
 on the number of lanes nor on the target: instructions that only some have (tables in registers, scaling by 2^n) are
 replaced by sequences with the same results.  A vector with an argument of sin, cos or tan beyond 2^40 (float32: 2^17)
@@ -206,7 +206,7 @@ def main() -> None:
     if options.exhaustive:
         text = options.exhaustive.read_text()
         missing = [name for name in MATH if ARITY[name] == 1 and f"| {name} |" not in text]
-        lines.append(f"{EXHAUSTIVE}{text}\nNot run: {', '.join(missing) or 'none'}.")
+        lines.append(f"{EXHAUSTIVE}{text}\nNot run since their last change: {', '.join(missing) or 'none'}.")
     written = PAGE.with_suffix(".tmp")
     written.write_text("\n".join(lines) + "\n")
     written.replace(PAGE)

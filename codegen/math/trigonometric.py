@@ -114,11 +114,13 @@ def _cosine_of(b: Builder, reduced: Reduced) -> Val:
 
 
 def _tangent_of(b: Builder, reduced: Reduced) -> Val:
-    """tan(r), or -1/tan(r) where n is odd."""
+    """tan(r), or -1/tan(r) where n is odd, with the rounding error of tan(r): for |r| just above pi/4 that is large
+    beside the quotient's last place."""
     r, tail, n = reduced
     z = b.mul(r, r)
-    tangent = b.add(r, b.fma(b.mul(r, z), polynomial(b, z, TAN[r.type]), tail))
-    return b.select(_odd(b, n), b.div(-1.0, tangent), tangent)
+    tangent, low = fast_two_sum(b, r, b.fma(b.mul(r, z), polynomial(b, z, TAN[r.type]), tail))
+    q = b.div(-1.0, tangent)
+    return b.select(_odd(b, n), b.fma(b.mul(q, q), low, q), tangent)
 
 
 def _fast(of: Callable[[Builder, Reduced], Val], odd: bool) -> Callable[[Builder, Val], Val]:
