@@ -37,7 +37,7 @@ HEAD = object.__basicsize__  # a PyObject's head: 16 on a normal build
 # NumPy dtype names; the index is the code in host-call descriptors.
 DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32",
-    "float64",
+    "float64", "complex64", "complex128",
 )  # fmt: skip
 DTYPE_CODE = {name: code for code, name in enumerate(DTYPES)}
 

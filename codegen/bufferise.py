@@ -236,7 +236,7 @@ class Bufferiser:
         """Arena storage, or a stack slot for a 0-d value."""
         dims = tuple(map(self.find, dims))
         strides = contiguous(dims, ITEMSIZE[dtype])
-        if not dims:
+        if not dims and ITEMSIZE[dtype] <= 8:
             dst = self.fresh("s")
             self.entry.code.append(p.Slot(dst))
             return Ref(dst, (), (), dst)

@@ -99,6 +99,26 @@ def build_concatenate(b: Bufferiser, v: Value) -> None:
     b.finish(v, ref)
 
 
+def build_part(b: Bufferiser, v: Value) -> None:
+    b.view(v, _part(b, b.ref(v.operands[0]), v.attrs["k"], v.dtype))
+
+
+def _part(b: Bufferiser, ref: Ref, k: int, dtype: str) -> Ref:
+    """The view of the real (k = 0) or imaginary parts, which have this dtype."""
+    if not k:
+        return ref
+    ptr = b.fresh("p")
+    b.emit(p.Offset(ptr, ref.ptr, b.name(ITEMSIZE[dtype])))
+    return Ref(ptr, ref.dims, ref.strides, ref.base)
+
+
+def build_complex(b: Bufferiser, v: Value) -> None:
+    ref = b.destination(v, v.dtype, v.shape)
+    for k, part in enumerate(v.operands):
+        b.copy(b.ref(part), _part(b, ref, k, part.dtype), part.dtype)
+    b.finish(v, ref)
+
+
 def build_assert(b: Bufferiser, v: Value) -> None:
     x, *flags = v.operands
     for f in flags:
@@ -288,7 +308,7 @@ def _looked_at(v: Value) -> list[int]:
     return found
 
 
-VIEWS = ("subtensor", "reshape", "assert", "in_bounds")
+VIEWS = ("part", "subtensor", "reshape", "assert", "in_bounds")
 
 
 def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
@@ -320,5 +340,5 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
-    "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
+    "part": build_part, "complex": build_complex, "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
 }  # fmt: skip

@@ -10,10 +10,11 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
 from tensordsl.codegen.ir import toposort as toposort_values
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
-from tensordsl.types import TensorType
+from tensordsl.types import COMPLEX, TensorType
 
 
 @dataclass(slots=True)
@@ -60,7 +61,8 @@ class Lowering:
 
     def value(self, v: Variable) -> Value:
         if id(v) not in self.env and isinstance(v, Constant):
-            self.env[id(v)] = self.graph.const(v.data)
+            is_pair = v.type.dtype in COMPLEX
+            self.env[id(v)] = constant_pair(self, v.data) if is_pair else self.graph.const(v.data)
             self.keep_alive.append(v)
         return self.env[id(v)]
 
@@ -87,6 +89,8 @@ class Lowering:
 
     def apply(self, node: Apply) -> Sequence[Value]:
         meaning = node.op.meaning
+        if is_complex(node):
+            return lower_complex(self, node)
         if isinstance(meaning, Expand):
             built = meaning.build(*node.inputs, **node.attrs)
             return self.run([built] if isinstance(built, Variable) else built)
@@ -483,9 +487,11 @@ def lower(
 ) -> Lowered:
     """A function's graph as tensor IR."""
     low = Lowering()
+    sources: list[Value] = []
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):
-            low.env[id(v)] = low.source(kind, k, v.type)
+            sources.append(low.source(kind, k, v.type))
+            low.env[id(v)] = taken_apart(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
     nodes = toposort(roots)
     positions = {id(node): k for k, node in enumerate(nodes)}
@@ -500,5 +506,4 @@ def lower(
         for d, n in enumerate(shared[k].type.shape):
             if n is not None:
                 low.graph.extents.same(value.shape[d], n, f"the new value of {shared[k]}")
-    sources = [low.env[id(v)] for v in (*inputs, *shared)]
     return Lowered(low.graph, values[: len(outputs)], updated, nodes, low.hosts, sources)

@@ -29,7 +29,7 @@ UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 ITEMSIZE = {
-    "bool": 1, "float16": 2, "float32": 4, "float64": 8,
+    "bool": 1, "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
     **{f"{p}int{n}": n // 8 for p in ("", "u") for n in (8, 16, 32, 64)},
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Variable
-from tensordsl.types import FLOATS, TensorType
+from tensordsl.types import COMPLEX, FLOATS, TensorType
 
 Array = np.ndarray[Any, Any]
 
@@ -162,9 +162,9 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
     if isinstance(value, np.ndarray):
         return _from_array(_plain(value), type, bool(allow_downcast))
     if (
-        isinstance(value, float)
+        isinstance(value, float | complex)
         and not isinstance(value, np.generic)
-        and type.dtype in FLOATS
+        and (type.dtype in COMPLEX or (type.dtype in FLOATS and isinstance(value, float)))
         and allow_downcast is not False
     ):
         return np.asarray(value, dtype=type.dtype)
@@ -180,8 +180,8 @@ def _plain(array: Array) -> Array:
 
 def _from_array(array: Array, type: TensorType, allow_downcast: bool) -> Array:
     target = type.numpy_dtype
-    if array.dtype.kind not in "biuf":
-        # Objects, strings, complex numbers, dates: not even a downcast makes them what was asked for.
+    if array.dtype.kind not in ("biufc" if type.dtype in COMPLEX else "biuf"):
+        # Objects, strings, complex numbers for real ones, dates: not even a downcast makes them what was asked for.
         raise TypeError(
             f"{type} cannot store an array of dtype {array.dtype}; convert it first: value.astype({type.dtype!r})"
         )
@@ -203,7 +203,7 @@ def _from_object(value: Any, type: TensorType, allow_downcast: bool) -> Array:
         raise TypeError(f"{type} expects an array, got {_type_name(value)} that is none ({error})") from None
     if plain.size == 0 and not isinstance(value, np.generic):
         return np.zeros(plain.shape, dtype=type.dtype)
-    if plain.dtype.kind not in "biuf":
+    if plain.dtype.kind not in ("biufc" if type.dtype in COMPLEX else "biuf"):
         raise TypeError(f"{type} expects numbers, got {_type_name(value)}: {_short(value)}{_object_hint(value, plain)}")
     with np.errstate(all="ignore"):
         converted = plain.astype(type.numpy_dtype)
@@ -218,6 +218,8 @@ def _from_object(value: Any, type: TensorType, allow_downcast: bool) -> Array:
 
 def _survives(plain: Array, converted: Array) -> bool:
     """Whether converting back gives the same values (NaN as NaN)."""
+    if converted.dtype.kind == "c":
+        return bool(np.array_equal(plain, converted, equal_nan=plain.dtype.kind in "fc"))
     if plain.dtype.kind in "iu" and converted.dtype.kind in "iuf":
         # Converting back would hide that int64 -> uint64 or float64 wrapped: compare as Python's integers.
         limits = np.iinfo(converted.dtype) if converted.dtype.kind in "iu" else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.config import config
 from tensordsl.errors import RangeError
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, SIGNED, UNSIGNED
+from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE, SIGNED, UNSIGNED
 
 __all__ = [
     "accumulator", "dtype_name", "float_of", "float_of_all", "literal_dtype", "sum_dtype", "to_array", "true_div_dtype",
@@ -26,11 +26,11 @@ __all__ = [
 _FLOAT_OF = {
     **dict.fromkeys(("bool", "int8", "uint8", "int16", "uint16", "float32"), "float32"),
     **dict.fromkeys(("int32", "uint32", "int64", "uint64", "float64"), "float64"),
-    "float16": "float16",
-}
+    "float16": "float16", "complex64": "complex64", "complex128": "complex128",
+}  # fmt: skip
 _SUM = {"bool": "int64", **dict.fromkeys(SIGNED, "int64"), **dict.fromkeys(UNSIGNED, "uint64"),
-        **{t: t for t in FLOATS}}  # fmt: skip
-_NAMES = {np.dtype(t): t for t in DTYPES}  # np.dtype.name is slow
+        **{t: t for t in CONTINUOUS}}  # fmt: skip
+_NAMES = {np.dtype(t): t for t in ALL_DTYPES}  # np.dtype.name is slow
 _INT_RANGES = [(t, -(2 ** (n - 1)), 2 ** (n - 1) - 1) for t, n in zip(SIGNED, (8, 16, 32, 64), strict=True)]
 
 
@@ -74,7 +74,21 @@ def sum_dtype(dtype: str) -> str:
 
 def accumulator(dtype: str) -> str:
     """The dtype in which a sum or product whose result is `dtype` is accumulated."""
-    return {"float16": "float32", "float32": "float64"}.get(dtype, dtype)
+    return {"float16": "float32", "float32": "float64", "complex64": "complex128"}.get(dtype, dtype)
+
+
+def real_of(dtype: str) -> str:
+    """The dtype of the parts of a complex `dtype`, else `dtype`."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+def complex_of(dtype: str) -> str:
+    """The complex dtype whose parts have the float dtype of `dtype`.
+
+    >>> complex_of("float32"), complex_of("int64")
+    ('complex64', 'complex128')
+    """
+    return "complex64" if upcast(dtype, "complex64") == "complex64" else "complex128"
 
 
 def literal_dtype(value: bool | int | float) -> str:
@@ -120,7 +134,7 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
         data = np.array(value, order="C")
         if data.size == 0 and not hasattr(value, "dtype"):
             data = data.astype(config.floatX)
-    if dtype is not None and data.dtype.kind in "buifO":
+    if dtype is not None and data.dtype.kind in "buifcO":
         data = _checked_cast(data, dtype)
     if data.dtype not in _NAMES:
         data = _native(data, value)
@@ -135,16 +149,16 @@ def dtype_name(data: np.ndarray[Any, Any]) -> str:
 
 def _native(data: np.ndarray[Any, Any], value: Any) -> np.ndarray[Any, Any]:
     """The array in the machine's byte order, if its dtype is one of ours."""
-    if data.dtype.name not in DTYPES:
+    if data.dtype.name not in ALL_DTYPES:
         raise TypeError(
-            f"cannot make a tensor of {_describe(value)} (dtype {data.dtype}); supported dtypes: {', '.join(DTYPES)}"
+            f"cannot make a tensor of {_describe(value)} (dtype {data.dtype}); supported dtypes: {', '.join(ALL_DTYPES)}"
         )
     return data.astype(data.dtype.newbyteorder("="))
 
 
 def _checked_cast(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     """Cast, but refuse integers that the wanted integer dtype cannot hold."""
-    if dtype not in DTYPES:
+    if dtype not in ALL_DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
     try:
         with np.errstate(all="ignore"):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tensordsl.types import Dim, TensorType
+from tensordsl.types import COMPLEX, Dim, TensorType
 
 
 # -- one op = one row ------------------------------------------------------------------------------------------------
@@ -312,6 +312,9 @@ class OpShapeError(ValueError):
     """An op was applied to operands whose known shapes do not fit."""
 
 
+_COMPLEX = frozenset(COMPLEX)
+
+
 def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     """Apply `op` and check dtypes and static shapes now, in the user's own frame.
 
@@ -320,7 +323,12 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     for change in _OPERAND_HOOKS:
         inputs = change(op, inputs)
     try:
-        dtype = op.dtype(*(v.type.dtype for v in inputs), **attrs)
+        dtypes = tuple([v.type.dtype for v in inputs])
+        if not _COMPLEX.isdisjoint(dtypes):
+            from tensordsl.ops.complexes import check  # late: rows stand above the graph
+
+            check(op, dtypes, attrs)
+        dtype = op.dtype(*dtypes, **attrs)
         shape = op.shape(STATIC, *inputs, **attrs)
     except TypeError as error:
         raise OpTypeError(_mismatch(op, inputs, error)) from None
@@ -328,9 +336,9 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
         raise OpShapeError(_mismatch(op, inputs, error)) from None
     node = Apply(op, inputs, attrs, capture_origin())
     several = isinstance(dtype, tuple)
-    dtypes, shapes = (dtype, shape) if several else ((dtype,), (shape,))
+    types, shapes = (dtype, shape) if several else ((dtype,), (shape,))
     outputs = tuple(
-        TensorType(t, tuple(s)).make_variable(node, k) for k, (t, s) in enumerate(zip(dtypes, shapes, strict=True))
+        TensorType(t, tuple(s)).make_variable(node, k) for k, (t, s) in enumerate(zip(types, shapes, strict=True))
     )
     object.__setattr__(node, "outputs", outputs)
     for hook in _APPLY_HOOKS:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
-from tensordsl.types import DTYPES, TensorType
+from tensordsl.types import ALL_DTYPES, TensorType
 
 _LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
@@ -288,8 +288,8 @@ def _as_array(value: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(value, dtype="int64" if type(value) is int else None)
     except OverflowError:
         raise TypeError(f"shared: {value} does not fit into int64") from None
-    if array.dtype.name not in DTYPES:
-        raise TypeError(f"shared: unsupported dtype {array.dtype}; supported: {', '.join(DTYPES)}")
+    if array.dtype.name not in ALL_DTYPES:
+        raise TypeError(f"shared: unsupported dtype {array.dtype}; supported: {', '.join(ALL_DTYPES)}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

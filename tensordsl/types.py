@@ -16,7 +16,10 @@ SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
 FLOATS = ("float16", "float32", "float64")
-DTYPES = ("bool", *INTEGERS, *FLOATS)
+DTYPES = ("bool", *INTEGERS, *FLOATS)  # the real ones
+COMPLEX = ("complex64", "complex128")
+ALL_DTYPES = (*DTYPES, *COMPLEX)
+CONTINUOUS = (*FLOATS, *COMPLEX)
 DISCRETE = ("bool", *INTEGERS)
 
 MOST_AXES = 32  # what NumPy allowed before its version 2
@@ -34,8 +37,8 @@ def _dtype_name(dtype: Any) -> str:
         name = "" if isinstance(dtype, str) or dtype is None else np.dtype(dtype).name
     except (TypeError, ValueError):
         name = ""
-    if name not in DTYPES:
-        raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+    if name not in ALL_DTYPES:
+        raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
     return name
 
 
@@ -71,7 +74,7 @@ class TensorType:
         self, dtype: str, shape: Iterable[Dim] = (), name: str | None = None, *,
         broadcastable: Iterable[bool] | None = None,
     ) -> None:  # fmt: skip
-        if type(dtype) is not str or dtype not in DTYPES:  # NumPy's dtypes compare equal to their names
+        if type(dtype) is not str or dtype not in ALL_DTYPES:  # NumPy's dtypes compare equal to their names
             dtype = _dtype_name(dtype)
         if broadcastable is not None:
             shape = [bool(b) for b in broadcastable]

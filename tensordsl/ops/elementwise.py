@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import float_of, true_div_dtype, upcast, upcast_min8
+from tensordsl.casting import float_of, real_of, true_div_dtype, upcast, upcast_min8
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
 from tensordsl.ops.operands import as_variable, broadcast, named_dtype
 from tensordsl.ops.rows import PIECEWISE, arithmetic, like, row
 from tensordsl.ops.scalars import numpy_power, power
-from tensordsl.types import DISCRETE, DTYPES, FLOATS
+from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE
 
 
 def _chosen(condition: str, x: str, y: str) -> str:
@@ -46,7 +46,11 @@ def _power_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
 def _cast_gradient(g: Any, out: Any, x: Any, dtype: str) -> Sequence[Any]:
     if dtype in DISCRETE:
         return (second(x, like(0, g)),)
-    return (cast(g, x.type.dtype) if x.type.dtype in FLOATS else g,)
+    if dtype in COMPLEX and x.type.dtype not in COMPLEX:
+        from tensordsl.ops.complexes import real
+
+        g = real(g)
+    return (cast(g, x.type.dtype) if x.type.dtype in CONTINUOUS else g,)
 
 
 def _clip_gradient(g: Any, out: Any, x: Any, low: Any, high: Any) -> Sequence[Any]:
@@ -83,7 +87,8 @@ MOD = row(
 POW = row("pow", power, numpy_power, _power_gradient, dtype=upcast_min8, ulp=4, domain=(0.1, 4), symbol="**")
 NEG = row("neg", lambda b, x: b.neg(x), np.negative, lambda g, out, x: (-g,), dtype=arithmetic, symbol="-")
 ABS = row(
-    "abs", lambda b, x: x if x.type == "bool" else b.abs(x), np.abs, lambda g, out, x: (g * sgn(x),), print_name="abs_"
+    "abs", lambda b, x: x if x.type == "bool" else b.abs(x), np.abs, lambda g, out, x: (g * sgn(x),),
+    dtype=real_of, loop=lambda x: (x,), print_name="abs_",
 )
 SGN = row("sgn", lambda b, x: b.sign(x), np.sign, dtype=arithmetic, no_gradient=PIECEWISE)
 SQR = row("sqr", lambda b, x: _by_bits("and", "mul")(b, x, x), lambda x: x * x, lambda g, out, x: (g * x * 2,))
@@ -405,7 +410,7 @@ def cast(x: Any, dtype: str) -> Any:
     >>> cast([1.5, -2.5], "int32").eval()
     array([ 1, -2], dtype=int32)
     """
-    if type(dtype) is not str or dtype not in DTYPES:
+    if type(dtype) is not str or dtype not in ALL_DTYPES:
         if dtype is None:
             raise TypeError("cast: wants a dtype, got None")
         dtype = named_dtype(dtype, "cast")

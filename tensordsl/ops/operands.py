@@ -11,7 +11,7 @@ import numpy as np
 from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
-from tensordsl.types import DTYPES, MOST_AXES, TensorType
+from tensordsl.types import ALL_DTYPES, MOST_AXES, TensorType
 
 _constant_class: Any = None
 
@@ -182,7 +182,7 @@ def named_dtype(dtype: Any, what: str = "") -> str:
         name = str(np.dtype(dtype).name)
     except (TypeError, ValueError):
         name = ""
-    if name not in DTYPES:
+    if name not in ALL_DTYPES:
         start = f"{what}: " if what else ""
-        raise TypeError(f"{start}unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+        raise TypeError(f"{start}unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
     return name

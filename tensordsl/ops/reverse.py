@@ -13,7 +13,7 @@ from typing import Any
 
 from tensordsl.config import config
 from tensordsl.graph import Apply, Constant, Expand, Variable, apply, toposort
-from tensordsl.types import FLOATS
+from tensordsl.types import COMPLEX, CONTINUOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     guards, arriving = _common_guards(arriving, node.outputs)
     # An integer output moves in steps, whatever cotangent it has.
     is_flat = all(
-        not isinstance(g, Variable) or v.type.dtype not in FLOATS for g, v in zip(arriving, node.outputs, strict=True)
+        not isinstance(g, Variable) or v.type.dtype not in CONTINUOUS for g, v in zip(arriving, node.outputs, strict=True)
     )
     rule = _rule(node)
     if rule is None:
@@ -140,10 +140,23 @@ def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any
     if gradient is not None:
         several = len(node.outputs) > 1
         out: Any = node.outputs if several else node.outputs[0]
+        if any(v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)) and not several:
+            return lambda given, needed: _complex_gradient(node, given[0])
         return lambda given, needed: gradient(tuple(given) if several else given[0], out, *node.inputs, **node.attrs)
     if isinstance(op.meaning, Expand) and not op.no_gradient:
         return lambda given, needed: _through_expansion(node, given)
     return None
+
+
+def _complex_gradient(node: Apply, g: Any) -> Sequence[Any]:
+    """The cotangent of z is dC/dRe(z) + i dC/dIm(z), as in Theano: of an analytic f, conj(conj(g) f'(z))."""
+    from tensordsl.ops.complexes import NOT_ANALYTIC, conj
+
+    assert node.op.gradient is not None
+    if node.op.name in NOT_ANALYTIC:
+        return node.op.gradient(g, node.outputs[0], *node.inputs, **node.attrs)
+    parts = node.op.gradient(conj(g), node.outputs[0], *node.inputs, **node.attrs)
+    return [p if p is None else conj(p) for p in parts]
 
 
 def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
@@ -222,7 +235,7 @@ def _choose(guard: tuple[Variable, bool], value: Any, other: Any) -> Any:
 # -- the types of cotangents -----------------------------------------------------------------------------------------
 def cotangent_dtype(variable: Variable) -> str:
     """The dtype of a gradient: the variable's own if it is a float, else floatX."""
-    return variable.type.dtype if variable.type.dtype in FLOATS else str(config.floatX)
+    return variable.type.dtype if variable.type.dtype in CONTINUOUS else str(config.floatX)
 
 
 def conform(g: Any, like: Variable) -> Any:
@@ -241,6 +254,10 @@ def conform(g: Any, like: Variable) -> Any:
     if lead > 0:
         g = dimshuffle(g, tuple(range(lead, g.type.ndim)))
     dtype = cotangent_dtype(like)
+    if g.type.dtype in COMPLEX and dtype not in COMPLEX:
+        from tensordsl.ops.complexes import real
+
+        g = real(g)
     if g.type.dtype != dtype:
         g = cast(g, dtype)
     if g.type.ndim < like.type.ndim or any(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import accumulator, float_of, upcast
+from tensordsl.casting import accumulator, float_of, real_of, upcast
 from tensordsl.graph import Elementwise, Op
 from tensordsl.ops.operands import broadcast, constant
-from tensordsl.types import FLOATS
+from tensordsl.types import CONTINUOUS, FLOATS
 
 Gradient = Callable[..., Sequence[Any]]
 PIECEWISE = "piecewise constant: zero almost everywhere"
@@ -83,4 +83,4 @@ def float_loop(*dtypes: str) -> tuple[str, ...]:
 
 def like(value: float, g: Any) -> Any:
     """A constant in the dtype of a cotangent, so that it does not widen it."""
-    return constant(value, dtype=g.type.dtype if g.type.dtype in FLOATS else "float64")
+    return constant(value, dtype=real_of(g.type.dtype) if g.type.dtype in CONTINUOUS else "float64")

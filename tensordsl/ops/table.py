@@ -6,6 +6,7 @@ from tensordsl.graph import Op
 from tensordsl.ops import (
     arrange,
     comparisons,
+    complexes,
     control,
     creation,
     cumulative,
@@ -35,6 +36,7 @@ MODULES = (
     masks,
     arrange,
     cumulative,
+    complexes,
     sort,
     nnet,
     random_bits,

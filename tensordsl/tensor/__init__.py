@@ -55,6 +55,7 @@ from tensordsl.ops.comparisons import (
     or_,
     xor,
 )
+from tensordsl.ops.complexes import angle, complex, complex_from_polar, conj, imag, real
 from tensordsl.ops.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
 from tensordsl.ops.elementwise import (

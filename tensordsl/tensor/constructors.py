@@ -14,7 +14,8 @@ RANKS: dict[str, tuple[int | None, ...]] = {
     **{f"tensor{n}": (None,) * n for n in range(3, 8)},
 }  # fmt: skip
 PLURALS = {"matrix": "matrices", **{name: name + "s" for name in RANKS if name != "matrix"}}
-PREFIXES = {"": None, "b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64"}
+PREFIXES = {"": None, "b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64",
+            "c": "complex64", "z": "complex128"}  # fmt: skip
 
 
 MOST_VARIABLES = 100_000

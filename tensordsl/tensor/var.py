@@ -9,6 +9,7 @@ import numpy as np
 
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import (
+    complexes,
     arrange,
     comparisons,
     creation,
@@ -29,10 +30,10 @@ _UFUNCS = {
     "subtract": "sub", "multiply": "mul", "divide": "true_div", "true_divide": "true_div", "floor_divide": "int_div",
     "remainder": "mod", "power": "pow", "negative": "neg", "absolute": "abs_", "sign": "sgn", "square": "sqr",
     "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "bitwise_and": "and_",
-    "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "tensor_copy",
+    "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "conj",
 }  # fmt: skip
 
-_UFUNC_MODULES = (elementwise, comparisons, functions, linalg)
+_UFUNC_MODULES = (elementwise, comparisons, functions, linalg, complexes)
 _WITHOUT_TRUTH = frozenset(
     (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
 )
@@ -138,9 +139,9 @@ class TensorOperators:
     @property
     def mT(self) -> Any: return shapes.swapaxes(self, -1, -2)  # noqa: N802
     @property
-    def real(self) -> Any: return self
+    def real(self) -> Any: return complexes.real(self)
     @property
-    def imag(self) -> Any: return creation.zeros_like(self)
+    def imag(self) -> Any: return complexes.imag(self)
 
     # fmt: on
     # shapes
@@ -208,8 +209,8 @@ class TensorOperators:
     def copy(self, name: str | None = None) -> Any: return _named(elementwise.tensor_copy(self), name)
     def clip(self, a_min: Any, a_max: Any) -> Any: return elementwise.clip(self, a_min, a_max)
     def round(self, mode: str = "half_to_even") -> Any: return elementwise.round(self, mode)
-    def conj(self) -> Any: return self
-    def conjugate(self) -> Any: return self
+    def conj(self) -> Any: return complexes.conj(self)
+    def conjugate(self) -> Any: return complexes.conj(self)
     def __floor__(self) -> Any: return elementwise.floor(self)
     def __ceil__(self) -> Any: return elementwise.ceil(self)
     def __trunc__(self) -> Any: return elementwise.trunc(self)

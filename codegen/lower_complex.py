@@ -1,0 +1,93 @@
+"""Complex values in tensor IR: `complex(re, im)` of two real values; rows on them are rows on the parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensordsl.casting import real_of, upcast
+from tensordsl.codegen.ir import Value
+from tensordsl.graph import Apply, Variable, apply
+from tensordsl.ops import complexes
+from tensordsl.ops.operands import constant
+from tensordsl.types import COMPLEX, TensorType
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.lower import Lowering
+
+
+def is_complex(node: Apply) -> bool:
+    return any(v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs))
+
+
+def taken_apart(low: Lowering, v: Value) -> Value:
+    """A complex value in memory as the pair of its parts; a real value as it is."""
+    if v.dtype not in COMPLEX:
+        return v
+    re, im = (low.graph.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
+    return low.graph.make("complex", (re, im), v.dtype, v.shape)
+
+
+def constant_pair(low: Lowering, data: Any) -> Value:
+    re, im = (low.graph.const(np.array(part)) for part in (data.real, data.imag))
+    return low.graph.make("complex", (re, im), data.dtype.name, data.shape)
+
+
+def lower_complex(low: Lowering, node: Apply) -> list[Value]:
+    name, g = node.op.name, low.graph
+    operands = [low.value(v) for v in node.inputs]
+    if name == "complex":
+        part = real_of(node.outputs[0].type.dtype)
+        shape = node.op.shape(g.extents, *operands)
+        re, im = (g.broadcast_to(g.cast(v, part), shape) for v in operands)
+        return [g.make("complex", (re, im), node.outputs[0].type.dtype, shape)]
+    if name in ("real", "imag"):
+        return [operands[0].operands[name == "imag"]]
+    if name in complexes.BY_NUMPY:
+        return [taken_apart(low, v) for v in low.host(node, operands)]
+    if name == "shape_i":
+        return [g.extent(operands[0].shape[node.attrs["axis"]])]
+    if complexes.is_each(node.op):
+        parts = [_each(low, node, k) for k in (0, 1)]
+        return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
+    wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
+    pairs = [_pair(low, v, wide) for v in node.inputs]
+    if name == "switch" and node.inputs[0].type.dtype not in COMPLEX:
+        pairs[0] = node.inputs[0]
+    built = complexes.PARTS[name](*pairs) if name != "cast" else pairs[0]
+    if not isinstance(built, tuple):
+        return low.run([built])
+    dtype = node.outputs[0].type.dtype
+    if dtype not in COMPLEX:  # second(complex, real)
+        return low.run([built[0]])
+    re, im = (g.cast(v, real_of(dtype)) for v in low.run(built))
+    shape = g.broadcast((re, im))
+    return [g.make("complex", (g.broadcast_to(re, shape), g.broadcast_to(im, shape)), dtype, shape)]
+
+
+def _part(low: Lowering, v: Variable, k: int) -> Variable:
+    """A variable that stands for a part of a complex one."""
+    made = TensorType(real_of(v.type.dtype), v.type.shape)()
+    low.env[id(made)] = low.value(v).operands[k]
+    low.keep_alive.append(made)
+    return made
+
+
+def _pair(low: Lowering, v: Variable, dtype: str) -> tuple[Variable, Variable]:
+    from tensordsl.ops.elementwise import cast, second
+
+    if v.type.dtype in COMPLEX:
+        return cast(_part(low, v, 0), dtype), cast(_part(low, v, 1), dtype)
+    re = cast(v, dtype)
+    return re, second(re, constant(0, dtype=dtype))
+
+
+def _each(low: Lowering, node: Apply, k: int) -> Value:
+    """The row on the real or the imaginary parts of its data operands."""
+    data = complexes.EACH.get(node.op.name, 1)
+    real = real_of(node.outputs[0].type.dtype)
+    count = len(node.inputs) if data is None else data
+    pairs = [_pair(low, v, real)[k] for v in node.inputs[:count]]
+    attrs: dict[str, Any] = {n: real_of(a) if isinstance(a, str) else a for n, a in node.attrs.items()}
+    return low.run([apply(node.op, *pairs, *node.inputs[count:], **attrs)])[0]

@@ -1,0 +1,209 @@
+"""Complex numbers: rows that take them apart and make them, and what other rows mean on them.
+
+The compiler knows real tensors only.  A complex value is a pair of them: an argument's parts are two strided views of
+it, a result's are written side by side.  `PARTS` says what a row is in terms of its operands' parts, which become
+ordinary real rows, so that everything that is known of those (fusion, rules, targets) holds here too.  Functions of
+`BY_NUMPY` are steps of the host: NumPy's own results.  All other rows refuse complex operands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensordsl.casting import complex_of, real_of, upcast
+from tensordsl.graph import Kernel, Movement, Op, apply
+from tensordsl.ops.comparisons import and_, eq, ge, isinf, isnan, neq, or_
+from tensordsl.ops.elementwise import abs_, cast, maximum, minimum, second, sqrt, switch
+from tensordsl.ops.functions import arctan2, cos, exp, sin
+from tensordsl.ops.linalg import dot
+from tensordsl.ops.operands import as_variable, broadcast, constant
+from tensordsl.types import COMPLEX
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+def _of_complex(x: str) -> str:
+    if x not in COMPLEX:
+        raise TypeError(f"wants a complex operand, got {x}")
+    return real_of(x)
+
+
+def _pair(x: str, y: str) -> str:
+    if x in COMPLEX or y in COMPLEX:
+        raise TypeError(f"wants two real operands, got {x} and {y}")
+    return complex_of(upcast(x, y))
+
+
+def _numpy_complex(x: Any, y: Any) -> Any:
+    dtype = complex_of(upcast(str(x.dtype), str(y.dtype)))
+    result = np.empty(np.broadcast_shapes(x.shape, y.shape), dtype)
+    result.real, result.imag = x, y
+    return result
+
+
+REAL = Op(
+    "real", _of_complex, broadcast, lambda x: np.array(x.real), Kernel("real"),
+    lambda g, out, x: (complex(g, constant(0, dtype=g.type.dtype)),),
+)  # fmt: skip
+IMAG = Op(
+    "imag", _of_complex, broadcast, lambda x: np.array(x.imag), Kernel("imag"),
+    lambda g, out, x: (complex(constant(0, dtype=g.type.dtype), g),),
+)  # fmt: skip
+COMPLEX_OF = Op(
+    "complex", _pair, broadcast, _numpy_complex, Kernel("complex"), lambda g, out, x, y: (real(g), imag(g))
+)
+ROWS = (REAL, IMAG, COMPLEX_OF)
+
+
+# -- what rows mean on pairs (real part, imaginary part) ---------------------------------------------------------------
+Pair = tuple[Any, Any]
+
+
+def _mul(x: Pair, y: Pair) -> Pair:
+    return x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]
+
+
+def _div(x: Pair, y: Pair) -> Pair:
+    """Smith's algorithm (Algorithm 116, CACM 5, 1962), which NumPy has too."""
+    wide = ge(abs_(y[0]), abs_(y[1]))
+    large, small = switch(wide, y[0], y[1]), switch(wide, y[1], y[0])
+    ratio = small / large
+    scale = 1 / (large + small * ratio)
+    re = switch(wide, x[0] + x[1] * ratio, x[0] * ratio + x[1]) * scale
+    im = switch(wide, x[1] - x[0] * ratio, x[1] * ratio - x[0]) * scale
+    zero = and_(eq(y[0], 0), eq(y[1], 0))
+    return switch(zero, x[0] / abs_(y[0]), re), switch(zero, x[1] / abs_(y[0]), im)
+
+
+def _abs(x: Pair) -> Any:
+    """Without overflow in between; infinite if one part is, even if the other is nan (C99, hypot)."""
+    a, b = abs_(x[0]), abs_(x[1])
+    large, small = maximum(a, b), minimum(a, b)
+    ratio = small / large
+    size = switch(eq(large, 0), large, large * sqrt(ratio * ratio + 1))
+    return switch(or_(isinf(a), isinf(b)), constant(math.inf, dtype=a.type.dtype), size)
+
+
+def _exp(x: Pair) -> Pair:
+    """e^a (cos b + i sin b): in two halves, as e^a may overflow where the products do not."""
+    half = exp(x[0] * 0.5)
+    is_large, is_real = ge(x[0], 80), eq(x[1], 0)
+    size = exp(x[0])
+    re, im = (switch(is_large, half * f * half, size * f) for f in (cos(x[1]), sin(x[1])))
+    is_nothing = eq(x[0], -math.inf)
+    return (
+        switch(or_(is_real, is_nothing), size, re),
+        switch(is_real, x[1], switch(and_(is_nothing, isnan(im)), size, im)),
+    )
+
+
+PARTS: dict[str, Callable[..., Any]] = {
+    "add": lambda x, y: (x[0] + y[0], x[1] + y[1]), "sub": lambda x, y: (x[0] - y[0], x[1] - y[1]), "mul": _mul,
+    "neg": lambda x: (-x[0], -x[1]), "sqr": lambda x: _mul(x, x), "true_div": _div, "abs": _abs, "exp": _exp,
+    "reciprocal": lambda x: _div((second(x[0], constant(1, dtype=x[0].type.dtype)), x[1] * 0), x),
+    "identity": lambda x: x, "second": lambda x, y: (second(x[0], y[0]), second(x[0], y[1])),
+    "eq": lambda x, y: and_(eq(x[0], y[0]), eq(x[1], y[1])), "neq": lambda x, y: or_(neq(x[0], y[0]), neq(x[1], y[1])),
+    "isnan": lambda x: or_(isnan(x[0]), isnan(x[1])), "isinf": lambda x: or_(isinf(x[0]), isinf(x[1])),
+    "switch": lambda c, x, y: (switch(_truth(c), x[0], y[0]), switch(_truth(c), x[1], y[1])),
+    "dot": lambda x, y: (dot(x[0], y[0]) - dot(x[1], y[1]), dot(x[0], y[1]) + dot(x[1], y[0])),
+}  # fmt: skip
+# Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
+EACH: dict[str, int | None] = {
+    "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
+    "inc_take": 2, "concatenate": None, "assert": 1,
+}  # fmt: skip
+BY_NUMPY = frozenset(
+    "log log2 log10 log1p exp2 expm1 sqrt rsqrt pow sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh "
+    "arctanh sgn prod cumsum cumprod".split()
+)
+OTHERS = frozenset(("real", "imag", "shape_i", "cast"))
+# Rows whose gradient is not that of an analytic function.
+NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast"))
+
+
+def _truth(c: Any) -> Any:
+    return or_(neq(c[0], 0), neq(c[1], 0)) if isinstance(c, tuple) else c
+
+
+def is_each(op: Op) -> bool:
+    return isinstance(op.meaning, Movement) or op.name in EACH
+
+
+def check(op: Op, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> None:
+    """Raises TypeError where the row has no meaning for the complex operands among these."""
+    if not (op.name in PARTS or op.name in BY_NUMPY or op.name in OTHERS or is_each(op)):
+        raise TypeError(f"not defined for complex operands ({', '.join(dtypes)}); take real(), imag(), abs() or angle()")
+    wanted = attrs.get("dtype")
+    if isinstance(wanted, str) and wanted not in COMPLEX:
+        raise TypeError(
+            f"a complex value has no place in {wanted}: casting from complex to real is ambiguous, use real(), imag(), "
+            "abs() or angle()"
+        )
+
+
+# -- public functions ------------------------------------------------------------------------------------------------
+def complex(real: Any, imag: Any) -> Any:  # noqa: A001
+    """The complex numbers with these parts: complex64 of parts that fit float32, else complex128.
+
+    >>> complex([1.0, 2.0], 0.5).eval()
+    array([1.+0.5j, 2.+0.5j])
+    """
+    return apply(COMPLEX_OF, as_variable(real), as_variable(imag))
+
+
+def complex_from_polar(abs: Any, angle: Any) -> Any:  # noqa: A002
+    """The complex numbers of these absolute values and angles (in radians).
+
+    >>> complex_from_polar([2.0], 0.0).eval()
+    array([2.+0.j])
+    """
+    r, theta = as_variable(abs), as_variable(angle)
+    return complex(r * cos(theta), r * sin(theta))
+
+
+def real(x: Any) -> Any:
+    """The real part; x itself if it is real.
+
+    >>> real([1 + 2j, 3j]).eval()
+    array([1., 0.])
+    """
+    x = as_variable(x)
+    return apply(REAL, x) if x.type.dtype in COMPLEX else x
+
+
+def imag(x: Any) -> Any:
+    """The imaginary part; zeros if x is real.
+
+    >>> imag([1 + 2j, 3j]).eval()
+    array([2., 3.])
+    """
+    x = as_variable(x)
+    return apply(IMAG, x) if x.type.dtype in COMPLEX else second(x, constant(0, dtype=x.type.dtype))
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; x itself if it is real.
+
+    >>> conj([1 + 2j, 3]).eval()
+    array([1.-2.j, 3.-0.j])
+    """
+    x = as_variable(x)
+    return complex(real(x), -imag(x)) if x.type.dtype in COMPLEX else x
+
+
+def angle(x: Any) -> Any:
+    """The angle in radians, in [-pi, pi].
+
+    >>> angle([1j, 2 + 0j]).eval()
+    array([1.57079633, 0.        ])
+    """
+    x = as_variable(x)
+    return arctan2(imag(x), real(x))
+
+
+def to_dtype(x: Any, dtype: str) -> Any:
+    """The pair of a value cast to a complex dtype."""
+    return tuple(cast(v, real_of(dtype)) for v in x)
