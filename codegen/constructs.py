@@ -340,5 +340,6 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
-    "part": build_part, "complex": build_complex, "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
+    "part": build_part, "complex": build_complex,
+    "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
 }  # fmt: skip

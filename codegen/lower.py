@@ -10,8 +10,8 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
 from tensordsl.codegen.ir import toposort as toposort_values
+from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import COMPLEX, TensorType

@@ -10,6 +10,7 @@ from tensordsl.casting import real_of, upcast
 from tensordsl.codegen.ir import Value
 from tensordsl.graph import Apply, Variable, apply
 from tensordsl.ops import complexes
+from tensordsl.ops.elementwise import cast, second
 from tensordsl.ops.operands import constant
 from tensordsl.types import COMPLEX, TensorType
 
@@ -52,14 +53,17 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         parts = [_each(low, node, k) for k in (0, 1)]
         return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
-    pairs = [_pair(low, v, wide) for v in node.inputs]
-    if name == "switch" and node.inputs[0].type.dtype not in COMPLEX:
-        pairs[0] = node.inputs[0]
+    dtype = node.outputs[0].type.dtype
+    pairs: list[Any] = [_pair(low, v, wide) for v in node.inputs]
+    if name in ("switch", "second"):  # the first operand is no number; the others may all be real
+        first, *others = node.inputs
+        pairs[0] = _pair(low, first, real_of(first.type.dtype)) if first.type.dtype in COMPLEX else (first, first)
+        if dtype not in COMPLEX:
+            pairs[1:] = [(cast(v, dtype), cast(v, dtype)) for v in others]
     built = complexes.PARTS[name](*pairs) if name != "cast" else pairs[0]
     if not isinstance(built, tuple):
         return low.run([built])
-    dtype = node.outputs[0].type.dtype
-    if dtype not in COMPLEX:  # second(complex, real)
+    if dtype not in COMPLEX:
         return low.run([built[0]])
     re, im = (g.cast(v, real_of(dtype)) for v in low.run(built))
     shape = g.broadcast((re, im))
@@ -75,8 +79,6 @@ def _part(low: Lowering, v: Variable, k: int) -> Variable:
 
 
 def _pair(low: Lowering, v: Variable, dtype: str) -> tuple[Variable, Variable]:
-    from tensordsl.ops.elementwise import cast, second
-
     if v.type.dtype in COMPLEX:
         return cast(_part(low, v, 0), dtype), cast(_part(low, v, 1), dtype)
     re = cast(v, dtype)

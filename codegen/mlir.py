@@ -15,6 +15,7 @@ from tensordsl.codegen.mlir_constructs import CONSTRUCTS
 from tensordsl.codegen.mlir_groups import GroupWriter
 from tensordsl.codegen.mlir_writer import MlirError, Writer
 from tensordsl.codegen.regions import Step
+from tensordsl.types import COMPLEX
 
 
 def export(lowered: Lowered, name: str = "main", optimise: bool = True, checks: bool = False) -> str:
@@ -35,6 +36,8 @@ def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: 
     bodies: list[str] = []
     private: dict[str, str] = {}
     for name, lowered in functions.items():
+        if any(v.dtype in COMPLEX for v in lowered.graph.values):
+            raise MlirError("complex values have no MLIR form yet: export a function of their real and imaginary parts")
         if optimise:
             from tensordsl.codegen.pipeline import optimise_lowered  # late: the emitters for native code
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.config import config
 from tensordsl.errors import RangeError
-from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE, SIGNED, UNSIGNED
+from tensordsl.types import ALL_DTYPES, CONTINUOUS, DISCRETE, SIGNED, UNSIGNED
 
 __all__ = [
     "accumulator", "dtype_name", "float_of", "float_of_all", "literal_dtype", "sum_dtype", "to_array", "true_div_dtype",
@@ -125,7 +125,7 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     """`value` (literal, nested list, NumPy scalar or array) as a private read-only array of a supported dtype.
 
     With a `dtype`, integers must fit it.
-    Raises TypeError for what is no real number, OverflowError for integers beyond 64 bits.
+    Raises TypeError for what is no number, OverflowError for integers beyond 64 bits.
     """
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
         with np.errstate(over="ignore"):  # 1e300 is inf where floatX is float32
@@ -151,7 +151,8 @@ def _native(data: np.ndarray[Any, Any], value: Any) -> np.ndarray[Any, Any]:
     """The array in the machine's byte order, if its dtype is one of ours."""
     if data.dtype.name not in ALL_DTYPES:
         raise TypeError(
-            f"cannot make a tensor of {_describe(value)} (dtype {data.dtype}); supported dtypes: {', '.join(ALL_DTYPES)}"
+            f"cannot make a tensor of {_describe(value)} (dtype {data.dtype}); supported dtypes: "
+            f"{', '.join(ALL_DTYPES)}"
         )
     return data.astype(data.dtype.newbyteorder("="))
 
@@ -159,7 +160,9 @@ def _native(data: np.ndarray[Any, Any], value: Any) -> np.ndarray[Any, Any]:
 def _checked_cast(data: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     """Cast, but refuse integers that the wanted integer dtype cannot hold."""
     if dtype not in ALL_DTYPES:
-        raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(DTYPES)}")
+        raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
+    if data.dtype.kind == "c" and dtype not in COMPLEX:
+        raise TypeError(f"cannot make a {dtype} of the complex {_describe(data)}: take its real or imaginary part")
     try:
         with np.errstate(all="ignore"):
             result = data.astype(dtype)

@@ -229,6 +229,8 @@ def is_close(expected: Array, found: Array) -> bool:
     """Whether two results differ only by rounding."""
     if expected.shape != found.shape or expected.dtype != found.dtype:
         return False
+    if expected.dtype.kind == "c":
+        return is_close(expected.real, found.real) and is_close(expected.imag, found.imag)
     if expected.dtype.name not in FLOATS:
         return bool(np.array_equal(expected, found))
     relative, absolute = {"float16": (2e-2, 1e-2), "float32": (1e-3, 1e-5)}.get(expected.dtype.name, (1e-6, 1e-8))

@@ -26,6 +26,7 @@ from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
 from tensordsl.ops.stable import stable
 from tensordsl.ops.substitute import substitute
+from tensordsl.types import COMPLEX
 
 __all__ = [
     "DisconnectedInputError", "DisconnectedType", "GradientError", "Lop", "NullType", "NullTypeGradError", "Rop",
@@ -127,6 +128,8 @@ def grad(
             raise TypeError(f"the cost must be a variable, got {cost!r} of type {type(cost).__name__}")
         if cost.type.ndim != 0:
             raise TypeError(f"cost must be a scalar. It is {cost!r} of type {cost.type}; take its sum() or mean().")
+        if cost.type.dtype in COMPLEX:
+            raise TypeError(f"cost must be real, got {cost.type}: take its real(), imag() or abs()")
         if all(v is not cost for v, _ in seeds):
             (start,) = stable([cost], [*variables, *(v for v, _ in seeds), *_as_list(consider_constant)])
             seeds.append((start, ones_like(cost)))

@@ -325,9 +325,8 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     try:
         dtypes = tuple([v.type.dtype for v in inputs])
         if not _COMPLEX.isdisjoint(dtypes):
-            from tensordsl.ops.complexes import check  # late: rows stand above the graph
-
-            check(op, dtypes, attrs)
+            for check in _COMPLEX_HOOKS:
+                check(op, dtypes, attrs)
         dtype = op.dtype(*dtypes, **attrs)
         shape = op.shape(STATIC, *inputs, **attrs)
     except TypeError as error:
@@ -348,6 +347,8 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
 
 # Called with every new Apply; `tensordsl.testvalues` puts the computation of test values here while it is switched on.
 _APPLY_HOOKS: list[Callable[[Apply], None]] = []
+# Called with op, dtypes and attributes of every Apply to be that has complex operands (`tensordsl.ops.complexes`).
+_COMPLEX_HOOKS: list[Callable[[Op, tuple[str, ...], dict[str, Any]], None]] = []
 # Called with the op and operands of every Apply to be; gives the operands to use (`tensordsl.policies`).
 _OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import complex_of, real_of, upcast
-from tensordsl.graph import Kernel, Movement, Op, apply
+from tensordsl.graph import _COMPLEX_HOOKS, Kernel, Movement, Op, apply
 from tensordsl.ops.comparisons import and_, eq, ge, isinf, isnan, neq, or_
-from tensordsl.ops.elementwise import abs_, cast, maximum, minimum, second, sqrt, switch
+from tensordsl.ops.elementwise import abs_, maximum, minimum, second, sqrt, switch
 from tensordsl.ops.functions import arctan2, cos, exp, sin
-from tensordsl.ops.linalg import dot
+from tensordsl.ops.linalg import batched_dot, dot
 from tensordsl.ops.operands import as_variable, broadcast, constant
 from tensordsl.types import COMPLEX
 
@@ -52,9 +52,7 @@ IMAG = Op(
     "imag", _of_complex, broadcast, lambda x: np.array(x.imag), Kernel("imag"),
     lambda g, out, x: (complex(constant(0, dtype=g.type.dtype), g),),
 )  # fmt: skip
-COMPLEX_OF = Op(
-    "complex", _pair, broadcast, _numpy_complex, Kernel("complex"), lambda g, out, x, y: (real(g), imag(g))
-)
+COMPLEX_OF = Op("complex", _pair, broadcast, _numpy_complex, Kernel("complex"), lambda g, out, x, y: (real(g), imag(g)))
 ROWS = (REAL, IMAG, COMPLEX_OF)
 
 
@@ -108,6 +106,9 @@ PARTS: dict[str, Callable[..., Any]] = {
     "eq": lambda x, y: and_(eq(x[0], y[0]), eq(x[1], y[1])), "neq": lambda x, y: or_(neq(x[0], y[0]), neq(x[1], y[1])),
     "isnan": lambda x: or_(isnan(x[0]), isnan(x[1])), "isinf": lambda x: or_(isinf(x[0]), isinf(x[1])),
     "switch": lambda c, x, y: (switch(_truth(c), x[0], y[0]), switch(_truth(c), x[1], y[1])),
+    "batched_dot": lambda x, y: (
+        batched_dot(x[0], y[0]) - batched_dot(x[1], y[1]), batched_dot(x[0], y[1]) + batched_dot(x[1], y[0])
+    ),
     "dot": lambda x, y: (dot(x[0], y[0]) - dot(x[1], y[1]), dot(x[0], y[1]) + dot(x[1], y[0])),
 }  # fmt: skip
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
@@ -124,8 +125,8 @@ OTHERS = frozenset(("real", "imag", "shape_i", "cast"))
 NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast"))
 
 
-def _truth(c: Any) -> Any:
-    return or_(neq(c[0], 0), neq(c[1], 0)) if isinstance(c, tuple) else c
+def _truth(c: Pair) -> Any:
+    return or_(neq(c[0], 0), neq(c[1], 0))
 
 
 def is_each(op: Op) -> bool:
@@ -135,13 +136,18 @@ def is_each(op: Op) -> bool:
 def check(op: Op, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> None:
     """Raises TypeError where the row has no meaning for the complex operands among these."""
     if not (op.name in PARTS or op.name in BY_NUMPY or op.name in OTHERS or is_each(op)):
-        raise TypeError(f"not defined for complex operands ({', '.join(dtypes)}); take real(), imag(), abs() or angle()")
+        raise TypeError(
+            f"not defined for complex operands ({', '.join(dtypes)}); take real(), imag(), abs() or angle()"
+        )
     wanted = attrs.get("dtype")
     if isinstance(wanted, str) and wanted not in COMPLEX:
         raise TypeError(
             f"a complex value has no place in {wanted}: casting from complex to real is ambiguous, use real(), imag(), "
             "abs() or angle()"
         )
+
+
+_COMPLEX_HOOKS.append(check)
 
 
 # -- public functions ------------------------------------------------------------------------------------------------
@@ -202,8 +208,3 @@ def angle(x: Any) -> Any:
     """
     x = as_variable(x)
     return arctan2(imag(x), real(x))
-
-
-def to_dtype(x: Any, dtype: str) -> Any:
-    """The pair of a value cast to a complex dtype."""
-    return tuple(cast(v, real_of(dtype)) for v in x)

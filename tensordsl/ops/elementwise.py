@@ -87,8 +87,13 @@ MOD = row(
 POW = row("pow", power, numpy_power, _power_gradient, dtype=upcast_min8, ulp=4, domain=(0.1, 4), symbol="**")
 NEG = row("neg", lambda b, x: b.neg(x), np.negative, lambda g, out, x: (-g,), dtype=arithmetic, symbol="-")
 ABS = row(
-    "abs", lambda b, x: x if x.type == "bool" else b.abs(x), np.abs, lambda g, out, x: (g * sgn(x),),
-    dtype=real_of, loop=lambda x: (x,), print_name="abs_",
+    "abs",
+    lambda b, x: x if x.type == "bool" else b.abs(x),
+    np.abs,
+    lambda g, out, x: (g * sgn(x),),
+    dtype=real_of,
+    loop=lambda x: (x,),
+    print_name="abs_",
 )
 SGN = row("sgn", lambda b, x: b.sign(x), np.sign, dtype=arithmetic, no_gradient=PIECEWISE)
 SQR = row("sqr", lambda b, x: _by_bits("and", "mul")(b, x, x), lambda x: x * x, lambda g, out, x: (g * x * 2,))

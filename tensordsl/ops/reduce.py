@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import accumulator, float_of, sum_dtype
+from tensordsl.casting import accumulator, float_of, real_of, sum_dtype
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
 from tensordsl.ops.comparisons import eq
@@ -16,7 +16,7 @@ from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
 from tensordsl.ops.rows import PIECEWISE
 from tensordsl.ops.shape import dimshuffle, flatten, reshape, shape_i, shape_tuple
-from tensordsl.types import DISCRETE, FLOATS
+from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE
 
 Axes = tuple[int, ...]
 
@@ -247,7 +247,7 @@ def mean(
     # A sum of float16 overflows where the mean does not.
     total = sum(x, axis, "float32" if dtype == "float16" else dtype, keepdims, acc_dtype)
     axes = normalise_axes(axis, x.type.ndim, "mean")
-    result = total / cast(_count(x, axes), total.type.dtype if total.type.dtype in FLOATS else "float64")
+    result = total / cast(_count(x, axes), real_of(total.type.dtype) if total.type.dtype in CONTINUOUS else "float64")
     return cast(result, dtype) if dtype == "float16" else result
 
 
@@ -271,9 +271,18 @@ def var(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, cor
         return cast(var(cast(x, "float32"), axes, ddof, keepdims), "float16")
     centred = x - mean(x, axes, keepdims=True)
     if not ddof:
-        return mean(sqr(centred), axes, keepdims=keepdims)
-    total = sum(sqr(centred), axes, keepdims=keepdims)
+        return mean(_squares(centred), axes, keepdims=keepdims)
+    total = sum(_squares(centred), axes, keepdims=keepdims)
     return total / cast(_count(x, axes) - ddof, total.type.dtype)
+
+
+def _squares(x: Any) -> Any:
+    """|x|^2."""
+    if x.type.dtype not in COMPLEX:
+        return sqr(x)
+    from tensordsl.ops.complexes import imag, real
+
+    return sqr(real(x)) + sqr(imag(x))
 
 
 def std(input: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False, corrected: bool = False) -> Any:
@@ -312,7 +321,7 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if ord == 1:
         return sum(size, axis, keepdims=keepdims)
     if ord == 2:
-        return sqrt(sum(sqr(x), axis, keepdims=keepdims))
+        return sqrt(sum(_squares(x), axis, keepdims=keepdims))
     t = constant(1.0 / ord, dtype=float_of(x.type.dtype))
     return power(sum(power(size, ord), axis, keepdims=keepdims), t)
 

@@ -112,7 +112,8 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     guards, arriving = _common_guards(arriving, node.outputs)
     # An integer output moves in steps, whatever cotangent it has.
     is_flat = all(
-        not isinstance(g, Variable) or v.type.dtype not in CONTINUOUS for g, v in zip(arriving, node.outputs, strict=True)
+        not isinstance(g, Variable) or v.type.dtype not in CONTINUOUS
+        for g, v in zip(arriving, node.outputs, strict=True)
     )
     rule = _rule(node)
     if rule is None:

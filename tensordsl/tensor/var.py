@@ -9,9 +9,9 @@ import numpy as np
 
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import (
-    complexes,
     arrange,
     comparisons,
+    complexes,
     creation,
     cumulative,
     elementwise,
