@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tensordsl.codegen.ir import toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.mlir_constructs import CONSTRUCTS
 from tensordsl.codegen.mlir_groups import GroupWriter
@@ -36,7 +37,8 @@ def export_all(functions: Mapping[str, Lowered], optimise: bool = True, checks: 
     bodies: list[str] = []
     private: dict[str, str] = {}
     for name, lowered in functions.items():
-        if any(v.dtype in COMPLEX for v in lowered.graph.values):
+        used = toposort([*lowered.outputs, *(value for _, value in lowered.updates)])
+        if any(v.dtype in COMPLEX for v in (*lowered.sources, *used)):
             raise MlirError("complex values have no MLIR form yet: export a function of their real and imaginary parts")
         if optimise:
             from tensordsl.codegen.pipeline import optimise_lowered  # late: the emitters for native code

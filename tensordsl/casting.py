@@ -14,7 +14,7 @@ import numpy as np
 
 from tensordsl.config import config
 from tensordsl.errors import RangeError
-from tensordsl.types import ALL_DTYPES, CONTINUOUS, DISCRETE, SIGNED, UNSIGNED
+from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE, SIGNED, UNSIGNED
 
 __all__ = [
     "accumulator", "dtype_name", "float_of", "float_of_all", "literal_dtype", "sum_dtype", "to_array", "true_div_dtype",

@@ -41,6 +41,7 @@ TITLES = {
     "gamma": "The gamma function and its kin",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
+    "complexes": "Complex numbers",
     "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "random_bits": "Random bits", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
@@ -109,6 +110,9 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     },
     "grad_clip": lambda x: gradient.grad_clip(x, -1, 1),
     "grad_scale": lambda x: gradient.grad_scale(x, 2),
+    "real": lambda x: T.real(T.zvector()),
+    "imag": lambda x: T.imag(T.zvector()),
+    "complex": lambda x: T.complex(x, x),
 }
 OPERANDS = {
     "undefined_grad": ["x"],

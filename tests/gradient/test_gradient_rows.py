@@ -111,6 +111,7 @@ OTHERS: list[Case] = [
 ELSEWHERE = {
     "shape_i": "a length depends on no element",
     "for": "tests/gradient/test_loop_gradient.py", "ifelse": "tests/gradient/test_loop_gradient.py",
+    **dict.fromkeys(("real", "imag", "complex"), "tests/ops/test_complex.py"),
     "print": "tests/ops/test_control.py", "assert": "tests/ops/test_control.py",
     **dict.fromkeys(
         ("consider_constant", "zero_grad", "disconnected_grad", "grad_clip", "grad_scale"),

@@ -97,7 +97,7 @@ def test_dtypes_of_constants(value: Any, want: str) -> None:
 
 
 def test_what_is_no_tensor() -> None:
-    for wrong in ("text", None, object(), [None], 1j, np.zeros(2, "M8[s]"), {}, lambda: 0):
+    for wrong in ("text", None, object(), [None], np.zeros(2, "M8[s]"), {}, lambda: 0):
         with pytest.raises(TypeError, match="cannot make a tensor of"):
             T.as_tensor_variable(wrong)
     for large in (2**64, -(2**63) - 1):
@@ -105,8 +105,8 @@ def test_what_is_no_tensor() -> None:
             T.constant(large)
     with pytest.raises(OverflowError, match="does not fit int8"):
         T.constant(300, dtype="int8")
-    with pytest.raises(TypeError, match="unsupported dtype 'complex64'"):
-        T.constant(1, dtype="complex64")
+    with pytest.raises(TypeError, match="unsupported dtype 'complex256'"):
+        T.constant(1, dtype="complex256")
     with pytest.raises(TypeError, match="unsupported dtype"):
         T.scalar().astype("longdouble")
 
