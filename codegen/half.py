@@ -86,6 +86,9 @@ def rounded(code: Code, x: str, W: int) -> str:
     """The float32 nearest to x that is one of float16's values."""
     w = _Words(code, W)
     if "half" in code.isa:
+        if "avx" in code.isa:
+            # LLVM takes the sign of a float16 that was a float64 from that one, and would call a library to narrow it.
+            x = code.intrinsic("arithmetic.fence", "float32", W, x)
         return w.convert("fpext", w.convert("fptrunc", x, "float", "half"), "half", "float")
     bits = w.convert("bitcast", x, "float", "i32")
     size, sign = w.op("and", bits, 0x7FFFFFFF), w.op("and", bits, -0x80000000)

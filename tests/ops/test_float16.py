@@ -129,3 +129,14 @@ def test_gradients() -> None:
     point = [np.array([[0.5, -1.25], [2.0, 0.75]], "float16")]
     for f in (lambda a: T.tanh(a) * a, lambda a: T.sqr(a).sum(0), lambda a: a / (1 + T.sqr(a))):
         T.verify_grad(f, point, rng=np.random.default_rng(0))
+
+
+def test_the_sign_of_what_was_a_float64_needs_no_library() -> None:
+    x, z = T.fmatrix(), T.dvector()
+    f = tensordsl.function(
+        [x, z], [T.tanh(T.cast(T.sum(x), "float16")), T.tanh(T.cast(T.cast(z, "float32"), "float16"))]
+    )
+    value = np.linspace(-2, 2, 40)
+    total, elements = f(np.full((3, 3), -0.1, "float32"), value)
+    assert total == np.tanh(np.float16(np.float32(-0.9)))
+    np.testing.assert_array_equal(elements, np.tanh(value.astype("float32").astype("float16")))
