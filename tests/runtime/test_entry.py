@@ -279,11 +279,13 @@ def test_control_c_ends_a_loop():
 
 def test_control_c_ends_a_loop_without_the_gil_and_other_threads_go_on():
     f = programs.function(programs.LOOP_RELEASED)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
     timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
     timer.start()  # runs only because the loop does not hold the GIL
     with pytest.raises(KeyboardInterrupt):
         f(np.int64(1 << 50))
     timer.join()
+    signal.signal(signal.SIGINT, before)
     assert f(1000) == 1000
 
 
