@@ -242,11 +242,11 @@ def _candidates(merged: list[Fused], g: Fused) -> list[int]:
 def _walks_once(joined: Fused) -> bool:
     """No output needs an axis of its own: the joined group's points are those of its parts.
 
-    Without parallel axes each full reduction is a walk of its own, which outputs over the same axes join."""
+    An output over a part of the axes would be stored once for each point along the others: in the storage of what it
+    is computed from, that would compute it again and again.
+    """
     space = set(joined.group.extents)
     walks: list[Collection[str]] = [space, space & set(joined.group.parallel)]
-    if not joined.group.parallel:
-        walks += [v.axes | set(v.attr[1]) for v in walk(joined.group.roots) if v.op == "reduce"]
     return all(set(a for a in o.map if a) | o.value.axes in walks or _reduced(o, space) for o in joined.group.outs)
 
 

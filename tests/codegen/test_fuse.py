@@ -177,3 +177,22 @@ def test_a_loop_without_iterations_gives_back_storage_that_is_not_used_again() -
         value = np.array([1.0, 2, 4]) * 2 + max(steps, 0)
         want = np.sqrt(((value - value.mean()) ** 2).sum()) + np.exp(value).sum()
         np.testing.assert_allclose(f(steps, np.array([1.0, 2, 4])), want)
+
+
+def test_an_update_in_place_is_stored_once_beside_outputs_over_more_axes() -> None:
+    """Full sums, products with other vectors, and updates of one vector, in one function and in every choice of them."""
+    old, other = np.arange(17) % 5 - 2.0, np.array([2.0, -3, 5])
+    programs = [
+        (lambda s, t: s.sum(), old.sum()),
+        (lambda s, t: t.dimshuffle(0, "x") * s.dimshuffle("x", 0), np.outer(other, old)),
+        (lambda s, t: T.all(s), np.array(False)),
+        (lambda s, t: t.max(), np.array(5.0)),
+    ]
+    for chosen in range(1, 16):
+        parts = [p for k, p in enumerate(programs) if chosen >> k & 1]
+        s, t = tensordsl.shared(old.copy()), tensordsl.shared(other.copy())
+        results = call([], [p(s, t) for p, _ in parts], updates=[(s, s * s * 3), (t, t + t)])
+        for got, (_, want) in zip(results, parts, strict=True):
+            np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(s.get_value(), old * old * 3)
+        np.testing.assert_array_equal(t.get_value(), other * 2)
