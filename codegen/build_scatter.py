@@ -11,6 +11,7 @@ from tensordsl.codegen.bufferise import Bufferiser, Ref
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.patterns import number_of
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.ops.index import index_place
 
 
 def build_in_bounds(b: Bufferiser, v: Value) -> None:
@@ -52,7 +53,7 @@ def _is_zero(x: Value) -> bool:
 
 def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:
     axes = v.attrs["axes"]
-    at = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    at = index_place(axes)
     free = [d for d in range(v.rank) if d not in axes]
     y_strides = [0 if n == 1 else s for n, s in zip(y.dims, y.strides, strict=True)]
     block = _collapsed(

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
+from tensordsl.ops.index import index_place
 
 
 def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
@@ -17,7 +18,7 @@ def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     node.op.shape(g.extents, *operands, **node.attrs)  # y fits, as a constraint
     indices = [g.cast(i, "int64") for i in indices]
     common = g.broadcast(indices)
-    at = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    at = index_place(axes)
     y = _with_one_axis(g, g.cast(y, x.dtype), x.rank - len(axes), at, common)
     positions = [_positions(g, i, x.shape[d], d, common) for i, d in zip(indices, axes, strict=True)]
     return [g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=node.attrs["set"])]

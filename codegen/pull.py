@@ -24,6 +24,7 @@ from typing import Any
 from tensordsl.codegen.group import Buffer, Group, Out, region
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import HEAVY, Builder, Val, walk
+from tensordsl.ops.index import index_place
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
@@ -178,8 +179,7 @@ def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
 
 def place_taken(rank: int, taken: Sequence[int], index_rank: int, axes: Sequence[Any]) -> tuple[Axes, dict[int, Any]]:
     """The result's `axes` parted as NumPy does: those of the indices, and where the others of the array's axes went."""
-    adjacent = all(b == a + 1 for a, b in zip(taken, taken[1:], strict=False))
-    first = taken[0] if adjacent else 0
+    first = index_place(taken)
     rest = [*axes[:first], *axes[first + index_rank :]]
     free = [d for d in range(rank) if d not in taken]
     return tuple(axes[first : first + index_rank]), dict(zip(free, rest, strict=True))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.arguments import normalise
-from tensordsl.codegen.graph_key import graph_key
 from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, kernel_target, load_kernels
 from tensordsl.link import explained, site_of
@@ -91,13 +90,9 @@ def _compiled(
     spec: FunctionSpec, mode: Mode, device: Device
 ) -> tuple[DeviceProgram, list[str], list[tuple[str, float]], str]:
     """The program on the device, what it does on the host, the phases of the compiler, and where it came from."""
-    outputs, updates = list(spec.outputs), list(spec.updates)
-    graph = graph_key(spec.inputs, spec.shared, [*outputs, *(value for _, value in updates)])
-    if graph is None:
+    name = program_key(spec, mode, f"{kernel_target(device)},{config.fastmath}")
+    if name is None:
         return *_compile(spec, mode, device, None), "compiled"
-    targets = [spec.shared.index(target) for target, _ in updates]
-    form = f"{kernel_target(device)},{config.fastmath},{len(outputs)},{spec.form == 'one'},{targets}"
-    name = program_key(mode, form, graph)
     found: tuple[DeviceProgram, list[str], list[tuple[str, float]], str]
     key = id(device), name
     if key in _programs:

@@ -44,22 +44,15 @@ class _State:
 def compile_spec(spec: Any, mode: Any) -> Compiled:
     """The object code of a `tensordsl.spec.FunctionSpec`; of the mode only the choice of passes matters."""
     start = time.perf_counter()
-    _prepare()
-    outputs, updates = list(spec.outputs), list(spec.updates)
-    roots = [*outputs, *(value for _, value in updates)]
-    parts = graph_key(spec.inputs, spec.shared, roots)
-    single = spec.form == "one"
-    key = None
-    if parts is not None:
-        targets = [spec.shared.index(target) for target, _ in updates]
-        key = cache.key(_State.version, _choices(mode), f"{len(outputs)},{single},{targets}", *parts)
+    key = program_key(spec, mode)
+    if key is not None:
         found = _State.executables.get(key)
         if found is not None:
             return _report(Compiled(found, [], origin="process"), spec, start)
         blob = cache.get(key)
         if blob is not None:
             return _report(Compiled(_remember(key, Executable.from_bytes(blob)), [], origin="disk"), spec, start)
-    compiled = _compile(spec, outputs, updates, single, mode)
+    compiled = _compile(spec, mode)
     if key is not None:
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
@@ -67,12 +60,19 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
     return _report(compiled, spec, start)
 
 
-def _compile(spec: Any, outputs: list[Any], updates: list[Any], single: bool, mode: Any) -> Compiled:
+def _compile(spec: Any, mode: Any) -> Compiled:
     from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
     with _paused_collector():
         made = pipeline.compile_graph(
-            spec.name, spec.inputs, spec.shared, outputs, updates, single, mode=mode, kernel_object=_kernel_object
+            spec.name,
+            spec.inputs,
+            spec.shared,
+            spec.outputs,
+            spec.updates,
+            spec.form == "one",
+            mode=mode,
+            kernel_object=_kernel_object,
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants))
     phases = made.trace.phases if made.trace is not None else []
@@ -91,10 +91,15 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def program_key(mode: Any, form: str, graph: tuple[str | bytes, ...]) -> str:
-    """The key of a program by its graph's key."""
+def program_key(spec: Any, mode: Any, target: str = "") -> str | None:
+    """The key of a function's program for a target ("": this processor); None where its graph has none."""
     _prepare()
-    return cache.key(_State.version, _choices(mode), form, *graph)
+    graph = graph_key(spec.inputs, spec.shared, [*spec.outputs, *(value for _, value in spec.updates)])
+    if graph is None:
+        return None
+    updated = [spec.shared.index(variable) for variable, _ in spec.updates]
+    form = f"{len(spec.outputs)},{spec.form == 'one'},{updated}"
+    return cache.key(_State.version, _choices(mode), target, form, *graph)
 
 
 def kernel_code(text: str, target: str) -> str:

@@ -15,6 +15,7 @@ from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink import descends, push
 from tensordsl.codegen.pull import place_taken
+from tensordsl.ops.index import index_place
 
 Place = tuple[Any, ...]  # for each axis of a value: a `Taken`, an axis of the result, or None for length 1
 
@@ -34,7 +35,7 @@ def sink_gathers(ctx: Context, v: Value) -> Value | None:
     That holds where each axis of the indices is the positions of some axis of x.
     """
     x = v.operands[0]
-    if v.op != "take" or x.op not in ("map", "move") or not v.loops <= x.loops or not descends(ctx, x):
+    if x.op not in ("map", "move") or not v.loops <= x.loops or not descends(ctx, x):
         return None
     block, place = _places(ctx.graph, v)
     covered = {p.axis for p in place if isinstance(p, Taken)}
@@ -123,10 +124,9 @@ class _Gather:
         indices = [p.index for p in taken.values()]
         rank = max(i.rank for i in indices)
         block, axes = self.block[len(self.block) - rank :], tuple(taken)
-        adjacent = all(b == a + 1 for a, b in zip(axes, axes[1:], strict=False))
         free = [p for d, p in enumerate(place) if d not in taken]
         free_shape = [n for d, n in enumerate(u.shape) if d not in taken]
-        first = axes[0] if adjacent else 0
+        first = index_place(axes)
         indexed = self.g.broadcast(indices)
         shape = (*free_shape[:first], *indexed, *free_shape[first:])
         result = self.g.make("take", (u, *indices), u.dtype, shape, axes=axes)

@@ -11,6 +11,7 @@ from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.ops.comparisons import AND, EQ
 from tensordsl.ops.elementwise import ADD, SWITCH
+from tensordsl.ops.index import index_place
 
 COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
 
@@ -26,7 +27,7 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
     if not rows:
         return None
     row = rows[0]
-    first = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    first = index_place(axes)
     free = [d for d in range(x.rank) if d not in axes]
     value = g.move(
         y, [*free[:first], row, *free[first:]], [n if d in (*free, row) else 1 for d, n in enumerate(x.shape)]

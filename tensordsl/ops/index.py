@@ -129,12 +129,16 @@ def _check_fits(d: Dims, part: Sequence[Any], y: Sequence[Any]) -> None:
             d.same(n, m, "the value does not fit the part of x")
 
 
+def index_place(axes: Sequence[int]) -> int:
+    """NumPy's rule: the indices' axes stand where the indexed axes stood if those are neighbours, else in front."""
+    return axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+
+
 def take_axes(ndim: int, axes: tuple[int, ...], rank: int) -> list[Any]:
-    """What each axis of `take`'s result is: ("index", k) or ("axis", k).  NumPy's rule: the indices' axes stand where
-    the indexed axes stood if those are neighbours, else in front."""
+    """What each axis of `take`'s result is: ("index", k) or ("axis", k)."""
     indices = [("index", k) for k in range(rank)]
     rest = [("axis", k) for k in range(ndim) if k not in axes]
-    at = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    at = index_place(axes)
     return rest[:at] + indices + rest[at:]
 
 
