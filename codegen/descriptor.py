@@ -8,7 +8,7 @@ from typing import Any
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
-from tensordsl.codegen.group import Group, passes
+from tensordsl.codegen.group import Group
 from tensordsl.codegen.schedule import reach
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
@@ -117,7 +117,7 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     the lane axis or merged into it must have both.  `maps`: the operands' maps.
     """
     number, columns = {a: k for k, a in enumerate(group.extents)}, lane in group.parallel
-    locals_ = {p.local for p in passes(group) if p.local}
+    locals_ = {p.local for p in group.passes if p.local}
     pinned = _pinned(group, lane)
     outer = [a for a in group.parallel if a != lane]
     chains = [[*outer, lane] if columns else outer]

@@ -54,7 +54,7 @@ def _normal(terms: Iterable[Term]) -> Length:
         return 0
     if len(kept) == 1 and not kept[0][0]:
         return kept[0][1]
-    return Extent(tuple(sorted(kept, key=repr)))
+    return Extent(tuple(sorted(kept, key=repr) if len(kept) > 1 else kept))
 
 
 def _terms(a: Length) -> tuple[Term, ...]:
@@ -142,8 +142,7 @@ class Extents:
     """The algebra `Dims` over extents for one compile, with union-find over the constraints met.
 
     What is needed by code that always runs is checked at entry (`constraints`), and its lengths stand for each other
-    from
-    then on.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
+    afterwards.  While `conditional`, code is lowered that a call may leave out: its constraints are `assumed`, nothing
     follows from them, and each step that relies on one checks it.
     """
 
@@ -155,6 +154,7 @@ class Extents:
         self.node: int | None = None  # the user's application that is being lowered
         self._same: dict[Atom, Length] = {}
         self._whole: dict[Extent, Length] = {}
+        self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
         self._known: set[Any] = set()
 
     # the Dims protocol; `operand` is an IR value
@@ -220,6 +220,7 @@ class Extents:
     def _unify(self, a: Length, b: Length) -> None:
         """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a
         whole."""
+        self._found.clear()
         if (_known_when(a), isinstance(a, Extent)) < (_known_when(b), isinstance(b, Extent)):
             a, b = b, a
         pairs = [(a, b), (b, a)]
@@ -259,6 +260,12 @@ class Extents:
         """The representative of `a` under all constraints so far."""
         if not isinstance(a, Extent) or not (self._same or self._whole):
             return a
+        found = self._found.get(a)
+        if found is None:
+            found = self._found[a] = self._find(a)
+        return found
+
+    def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
@@ -270,9 +277,7 @@ class Extents:
                 return a
             if len(seen) > 10_000:  # odd constraints may make terms grow without end
                 return a
-        if isinstance(
-            a, Extent
-        ):  # a later constraint closed a circle (n = n * m, then m = 1): all of it are one length
+        if isinstance(a, Extent):  # a later constraint closed a circle (n = n * m, then m = 1): it is one length
             circle = list(seen)[seen[a] :]
             return min(circle, key=lambda e: (_known_when(e), len(e.terms), repr(e)))
         return a

@@ -21,7 +21,7 @@ from typing import Any
 
 from tensordsl.codegen.gpu_fastmath import FAST
 from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Kernel, Loop, evaluate
-from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers, passes
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 from tensordsl.codegen.schedule import reach
 
@@ -115,7 +115,7 @@ class _Emitter:
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
         self.code = GpuCode(fastmath=schedule.fastmath)
-        self.steps = passes(group)
+        self.steps = group.passes
         self.lane = schedule.lane
         has_local = any(p.local for p in self.steps)
         self.pattern = COLUMNS if self.lane in group.parallel else ROWS

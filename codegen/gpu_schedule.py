@@ -6,12 +6,13 @@ partial states of the tiles and the same reducer over those.  Neither kernel kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.gpu_kernels import THREADS, TILE_CELLS, GpuKernel, crosses, kernel, module_text
-from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers, passes
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, Val, walk
 from tensordsl.codegen.schedule import is_short, lane_axis, reach
 
@@ -45,7 +46,7 @@ def schedule(group: Group, fastmath: bool = False, lane: str = "") -> Schedule:
     known already."""
     if not group.extents:
         return Schedule("", (1,), fastmath=fastmath)
-    lane, steps = lane or lane_axis(group), passes(group)
+    lane, steps = lane or lane_axis(group), group.passes
     crossing = _crossing(group, steps)
     if crossing:
         return Schedule(crossing[0], (1,) * len(steps), STEPS, cross=crossing[1], fastmath=fastmath)
@@ -54,7 +55,7 @@ def schedule(group: Group, fastmath: bool = False, lane: str = "") -> Schedule:
     return Schedule(lane, (width,) * len(steps), STEPS, fastmath=fastmath)
 
 
-def _crossing(group: Group, steps: list[Pass]) -> tuple[str, str] | None:
+def _crossing(group: Group, steps: Sequence[Pass]) -> tuple[str, str] | None:
     """(lane, cross): outputs are adjacent along `lane`, some operands that vary along both axes along `cross`."""
     lasts = {o.map[-1] if o.map else 0 for o in group.outs}
     lane: Any = next(iter(lasts))
@@ -76,7 +77,7 @@ def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath:
     columns are not work enough for a GPU.  `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
     """
     name = name or group.name
-    possible = len([p for p in passes(group) if p.local]) == 1 and any(p.reduces for p in passes(group))
+    possible = len([p for p in group.passes if p.local]) == 1 and any(p.reduces for p in group.passes)
     assert possible or not two_stages, "a later pass needs the results of the first one"
     has_two = possible and two_stages is not False
     has_one = not has_two or (two_stages is None and bool(group.parallel))
@@ -94,7 +95,7 @@ def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath:
 
 def stages(group: Group) -> tuple[Group, Group]:
     """A reduction of one pass as two groups, with buffers of partial states in between."""
-    (step,) = (p for p in passes(group) if p.local)
+    (step,) = (p for p in group.passes if p.local)
     rows = group.parallel
     lengths = {a: group.extents[a] for a in rows}
     b, last, results = Builder(), Builder(), {}

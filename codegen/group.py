@@ -1,22 +1,22 @@
 """The fusion group: one description of a kernel from which CPU code, GPU code and MLIR text come.
 
 A group is a DAG of scalar values over named axes (`codegen.scalar`).  The ordered list of linalg-like generics is a
-view
-of it (`passes`): a reduction must be complete before its result is used, so cutting the DAG behind the reductions
-gives the generics in order.  No field of a group names a target; every choice of a target stands in `Schedule`.
+view of it (`Group.passes`): a reduction must be complete before its result is used, so cutting the DAG behind the
+reductions gives the generics in order.  No field of a group names a target; every choice of a target stands in
+`Schedule`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from tensordsl.codegen.scalar import Builder, Val, walk
 from tensordsl.ops.reducers import Reducer
 
-__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "levels", "passes", "region"]
+__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "levels", "region"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,6 +58,16 @@ class Out:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Pass:
+    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over
+    them."""
+
+    local: tuple[str, ...]
+    reduces: tuple[Val, ...]
+    outs: tuple[Out, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to
     a row."""
@@ -70,6 +80,29 @@ class Group:
     @property
     def roots(self) -> list[Val]:
         return [o.value for o in self.outs]
+
+    @cached_property
+    def levels(self) -> dict[int, int]:
+        return levels(self.roots)
+
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The group as an ordered list of generics; row-level stores (no local axis) come last in their level."""
+        level = self.levels
+        table: dict[Any, tuple[list[Val], list[Out]]] = {}
+
+        def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out]]:
+            mine = set(axes) - set(self.parallel)
+            local = tuple(a for a in self.extents if a in mine)
+            return table.setdefault((k, local), ([], []))
+
+        for v in walk(self.roots):
+            if v.op == "reduce":
+                slot(level[id(v)], v.axes | set(v.attr[1]))[0].append(v)
+        for o in self.outs:
+            slot(level[id(o.value)], (m for m in o.map if isinstance(m, str)))[1].append(o)
+        keys = sorted(table, key=lambda key: (key[0], not key[1]))
+        return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +118,6 @@ class Schedule:
     fastmath: bool = False  # approximate instructions (GPU)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Pass:
-    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over
-    them."""
-
-    local: tuple[str, ...]
-    reduces: tuple[Val, ...]
-    outs: tuple[Out, ...]
-
-
 def levels(roots: Iterable[Val]) -> dict[int, int]:
     """id(value) -> the pass it is computed in: one more than the last reduction it depends on."""
     level: dict[int, int] = {}
@@ -102,25 +125,6 @@ def levels(roots: Iterable[Val]) -> dict[int, int]:
         k = max((level[id(a)] for a in v.args), default=0)
         level[id(v)] = k + 1 if v.op == "result" else k
     return level
-
-
-def passes(group: Group) -> list[Pass]:
-    """The group as an ordered list of generics; row-level stores (no local axis) come last in their level."""
-    level = levels(group.roots)
-    table: dict[Any, tuple[list[Val], list[Out]]] = {}
-
-    def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out]]:
-        mine = set(axes) - set(group.parallel)
-        local = tuple(a for a in group.extents if a in mine)
-        return table.setdefault((k, local), ([], []))
-
-    for v in walk(group.roots):
-        if v.op == "reduce":
-            slot(level[id(v)], v.axes | set(v.attr[1]))[0].append(v)
-    for o in group.outs:
-        slot(level[id(o.value)], (m for m in o.map if isinstance(m, str)))[1].append(o)
-    keys = sorted(table, key=lambda key: (key[0], not key[1]))
-    return [Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys]
 
 
 def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:

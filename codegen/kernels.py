@@ -34,7 +34,7 @@ from tensordsl.codegen.descriptor import (
     parted_axes,
 )
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel
-from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, levels, passes
+from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
 from tensordsl.codegen.schedule import kept, narrow_index, pass_lane, pass_roots, reach
@@ -76,8 +76,8 @@ class _Planner:
         self.axes = tuple(group.extents)
         self.axis = {a: k for k, a in enumerate(self.axes)}
         self.columns = schedule.lane in group.parallel
-        self.level = levels(group.roots)
-        self.steps = passes(group)
+        self.level = group.levels
+        self.steps = group.passes
         self.local = frozenset(a for p in self.steps for a in p.local)
         self.operands: dict[tuple[int, Any], int] = {}
         self.buffers: list[tuple[Buffer, tuple[Any, ...]]] = []
@@ -173,7 +173,8 @@ class _Planner:
         return body
 
     def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
-        """[before all passes, one behind each point pass, behind all passes]."""
+        """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the
+        kernel behind the last one, if there is one that knows all it needs."""
         first, last = _Row(0), _Row(LAST_LEVEL)
         behind = [_Row(self.level_behind(p), p.reduces) for k, p in points]
         rows = [first, *behind, last]
@@ -187,6 +188,10 @@ class _Planner:
                     waits = self.read_later(o, points[at:]) or self.read_by_others(o)
                     home = rows[at] if level and not waits else last
                 home.outs.append(o)
+        final = rows[-2]
+        if final.level > 0 and all(self.level[id(o.value)] <= final.level for o in last.outs):
+            final.outs += last.outs
+            last.outs = []
         return rows
 
     def level_behind(self, p: Pass) -> int:

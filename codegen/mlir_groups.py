@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.codegen.group import Group, Out, passes, region
+from tensordsl.codegen.group import Group, Out, region
 from tensordsl.codegen.mlir_scalar import TYPE
 from tensordsl.codegen.mlir_writer import Scope, Writer
 from tensordsl.codegen.scalar import Val, walk
@@ -19,7 +19,7 @@ class GroupWriter:
         self.states: dict[int, list[tuple[str, str, str, list[str]]]] = {}  # reduce -> state tensors
 
     def run(self) -> None:
-        for p in passes(self.group):
+        for p in self.group.passes:
             for r in p.reduces:
                 self.reduce(r)
             for o in p.outs:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen.group import Group, Out, Pass, Schedule, levels, passes
+from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 
 SPLIT = 60
@@ -26,7 +26,7 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
     if not group.extents:
         return Schedule("", (1,), 1, (), SPLIT)
-    lane, steps = lane or lane_axis(group), passes(group)
+    lane, steps = lane or lane_axis(group), group.passes
     keep = tuple(v for v, _ in kept(group))
     widths = [_lanes(group, p, lane, keep, vector_bytes) for p in steps]
     if lane not in group.parallel:
@@ -43,7 +43,7 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
     Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other.
     None if there is no other axis, or its place is known to be worse."""
     lane = usual.lane
-    reduced = [a for p in passes(group) for a in p.local]
+    reduced = [a for p in group.passes for a in p.local]
     if not lane or not group.parallel or not reduced:
         return None
     if lane in group.parallel:
@@ -105,14 +105,14 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
     softmax: exp(x - max) is written to y by the pass that sums it, and the last pass divides y.  Only where no later
     pass reads an operand that may be the output's storage: one of its type at the same points.
     """
-    level, steps = levels(group.roots), [p for p in passes(group) if p.local]
+    level, steps = group.levels, [p for p in group.passes if p.local]
     local = {a for p in steps for a in p.local}
 
     def is_row(v: Val) -> bool:
         return not (v.axes & local)
 
     result: list[tuple[Val, Out]] = []
-    for last, p in enumerate(steps):
+    for last, p in list(enumerate(steps))[1:]:
         for o in p.outs:
             for first, v in _shared(steps[: last + 1], is_row):
                 entries = {m for m in o.map if isinstance(m, str)}
@@ -159,9 +159,14 @@ def narrow_index(reduce: Val, lane: str) -> bool:
 
 
 def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
-    """Native lanes of the widest type; twice that with dear functions or states of several values, four times for other
-    reductions: independent accumulators hide the latency of the adds."""
-    local = {a for q in passes(group) for a in q.local}
+    """Native lanes of the widest type, times the chains of operations that a pass must overlap.
+
+    A reduction needs several accumulators to hide the latency of its adds, the more the less there is beside them.  A
+    large body overlaps with the next one in the processor's window: more lanes than native double what LLVM has to
+    compile (a third of the time of a function with tanh) for at most a twentieth of speed, which only a function that
+    stands alone is given.
+    """
+    local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
     lane = pass_lane(p, along, columns) if p.local else ""
     values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
@@ -172,9 +177,15 @@ def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_byte
     types = ["int32" if t == "int64" and narrow else t for t in types]
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
-    light = sum(v.op not in LEAVES for v in values) <= 8
-    factor = 2 if heavy or (states > 1 and not narrow) else 4 if p.reduces and light else 1
+    dear = [v for v in values if v.op in HEAVY and v.op != "reduce"]
+    operations = sum(v.op not in LEAVES for v in values)
+    if dear:
+        narrower = any(ITEMSIZE[v.type] * native < vector_bytes for v in dear)
+        factor = 2 if operations == 1 or narrower else 1
+    elif not p.reduces or operations > 8:
+        factor = 1
+    else:
+        factor = 2 if operations > 2 or (states > 1 and not narrow) else 4
     return min(native * factor, MAX_LANES)
 
 

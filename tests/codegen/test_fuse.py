@@ -9,7 +9,6 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.group import passes
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
 from tensordsl.codegen.regions import plan_regions
@@ -143,7 +142,7 @@ def plan(inputs: list[Any], outputs: list[Any]) -> Any:
 
 def reducers(group: Any) -> list[str]:
     """The reducers of each pass; neighbouring passes without any are one."""
-    names = [" ".join(r.attr[0].name for r in part.reduces) for part in passes(group)]
+    names = [" ".join(r.attr[0].name for r in part.reduces) for part in group.passes]
     return [n for k, n in enumerate(names) if n or k == 0 or names[k - 1]]
 
 
