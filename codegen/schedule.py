@@ -159,13 +159,9 @@ def narrow_index(reduce: Val, lane: str) -> bool:
 
 
 def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
-    """Native lanes of the widest type, times the chains of operations that a pass must overlap.
-
-    A reduction needs several accumulators to hide the latency of its adds, the more the less there is beside them.  A
-    large body overlaps with the next one in the processor's window: more lanes than native double what LLVM has to
-    compile (a third of the time of a function with tanh) for at most a twentieth of speed, which only a function that
-    stands alone is given.
-    """
+    """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.  Next to
+    reductions more accumulators hide the latency of the adds: the fewer operations there are beside them, the more.
+    (Each doubling doubles what LLVM has to compile.)"""
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
     lane = pass_lane(p, along, columns) if p.local else ""
@@ -177,11 +173,10 @@ def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_byte
     types = ["int32" if t == "int64" and narrow else t for t in types]
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    dear = [v for v in values if v.op in HEAVY and v.op != "reduce"]
+    heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
     operations = sum(v.op not in LEAVES for v in values)
-    if dear:
-        narrower = any(ITEMSIZE[v.type] * native < vector_bytes for v in dear)
-        factor = 2 if operations == 1 or narrower else 1
+    if heavy:
+        factor = 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:
