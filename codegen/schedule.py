@@ -159,9 +159,9 @@ def narrow_index(reduce: Val, lane: str) -> bool:
 
 
 def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
-    """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.  Next to
-    reductions more accumulators hide the latency of the adds: the fewer operations there are beside them, the more.
-    (Each doubling doubles what LLVM has to compile.)"""
+    """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.
+    Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
+    Each doubling doubles what LLVM has to compile."""
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
     lane = pass_lane(p, along, columns) if p.local else ""
