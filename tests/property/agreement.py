@@ -108,7 +108,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
         return x
     error = rng.choice([-1.0, 0.0, 1.0], size=x.shape) * ulp * np.finfo(x.dtype).eps
     tiny = rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).smallest_subnormal
-    return (x * (1 + error.astype(x.dtype)) + np.where(x == 0, 0, tiny)).astype(x.dtype)
+    return np.where(x == 0, x, x * (1 + error.astype(x.dtype)) + tiny).astype(x.dtype)
 
 
 def reference(case: Case) -> tuple[list[Any], dict[Variable, Any]]:

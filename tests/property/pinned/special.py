@@ -423,3 +423,13 @@ def loop_that_stacks_logarithms(p: Program) -> None:
     t6 = op("neg", t4)
     p.output(t4, INEXACT)
     p.output(t6, INEXACT)
+
+
+def zero_that_max_takes(p: Program) -> None:
+    """A quotient by the zero that max takes of two, which NumPy leaves open."""
+    x0 = p.argument(TensorType("float16", (None, None, None)), array("float16", [[[-0.0], [0.0], [-1.0]], [[0.0], [-0.0], [-1.0]]]))
+    t0 = op("log1p", x0)
+    t1 = op("max", t0, axis=(1,))
+    t2 = op("dimshuffle", t1, order=(0, 'x', 1))
+    t3 = op("true_div", t0, t2)
+    p.output(t3, INEXACT)
