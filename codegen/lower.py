@@ -11,7 +11,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.ir import toposort as toposort_values
-from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, taken_apart
+from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, paired, parts, taken_apart
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import COMPLEX, TensorType
@@ -89,7 +89,7 @@ class Lowering:
 
     def apply(self, node: Apply) -> Sequence[Value]:
         meaning = node.op.meaning
-        if is_complex(node):
+        if is_complex(node) and not isinstance(meaning, Expand) and node.op.name not in ("for", "ifelse"):
             return lower_complex(self, node)
         if isinstance(meaning, Expand):
             built = meaning.build(*node.inputs, **node.attrs)
@@ -384,7 +384,7 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     g = low.graph
     body = node.attrs["body"]
     k = len(body.carried)
-    count, inits, invariants = operands[0], operands[1 : 1 + k], operands[1 + k :]
+    count, inits, invariants = operands[0], parts(operands[1 : 1 + k]), operands[1 + k :]
     loop = g.new_loop()
     inside = frozenset([loop.number])
     loop.index = g.make("index", (), "int64", (), loops=inside, loop_number=loop.number)
@@ -395,7 +395,7 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     outer, low.env = low.env, ChainMap({}, low.env)
     for variables, values in (
         ((body.index,), (loop.index,)),
-        (body.carried, loop.carried),
+        (body.carried, paired(g, body.carried, loop.carried)),
         (body.invariants, invariants),
     ):
         for variable, value in zip(variables, values, strict=True):
@@ -411,8 +411,8 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     results = low.run([*body.next, *body.stacked])
     extents.node = node_position
     low.env = outer  # another loop may share this body's variables, with parameters of its own
-    loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(results[:k], inits, strict=True))
-    loop.stacked = tuple(results[k:])
+    loop.next = tuple(g.cast(r, v.dtype) for r, v in zip(parts(results[:k]), inits, strict=True))
+    loop.stacked = tuple(parts(results[k:]))
     for new, old in zip(loop.next, inits, strict=True):
         for a, b in zip(new.shape, old.shape, strict=True):
             extents.same(a, b, "a carried value must keep its shape: lengths of an axis")
@@ -421,27 +421,34 @@ def lower_for(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     made = g.make("for", (count, *inits), "", (), loops=around, loop=loop, count=n)
     loop.count = count
     finals = [g.result(made, j, v.dtype, v.shape) for j, v in enumerate(inits)]
-    return finals + [g.result(made, k + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
+    stacked = [g.result(made, len(inits) + j, v.dtype, (n, *v.shape)) for j, v in enumerate(loop.stacked)]
+    return paired(g, node.outputs, finals + stacked)
 
 
 def lower_ifelse(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     condition, *values = operands
     g = low.graph
     k = len(values) // 2
-    then = [g.cast(v, o.type.dtype) for v, o in zip(values[:k], node.outputs, strict=True)]
-    orelse = [g.cast(v, o.type.dtype) for v, o in zip(values[k:], node.outputs, strict=True)]
+    then, orelse = (
+        parts([g.cast(v, o.type.dtype) for v, o in zip(branch, node.outputs, strict=True)])
+        for branch in (values[:k], values[k:])
+    )
     chosen = g.cast(condition, "bool")
     if chosen.op == "const":
-        return then if chosen.attrs["data"] else orelse
+        return paired(g, node.outputs, then if chosen.attrs["data"] else orelse)
     made = g.make("ifelse", (chosen, *then, *orelse), "", ())
-    results = []
+    results: list[Value] = []
+    shapes: dict[Any, list[Any]] = {}  # values whose branches have equal shapes have one shape
     for j, (a, b) in enumerate(zip(then, orelse, strict=True)):
-        shape = [
-            m if m == n else _assumed_length(g, a, b, d) or ex.atom("result", made.number, j, d)
-            for d, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
-        ]
+        shape = shapes.setdefault(
+            (a.shape, b.shape),
+            [
+                m if m == n else _assumed_length(g, a, b, d) or ex.atom("result", made.number, j, d)
+                for d, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
+            ],
+        )
         results.append(g.result(made, j, a.dtype, shape))
-    return results
+    return paired(g, node.outputs, results)
 
 
 def _assumed_length(g: Graph, then: Value, orelse: Value, axis: int) -> Any:

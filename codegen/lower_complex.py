@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tensordsl.casting import real_of, upcast
-from tensordsl.codegen.ir import Value
+from tensordsl.codegen.ir import Graph, Value
 from tensordsl.graph import Apply, Variable, apply
 from tensordsl.ops import complexes
 from tensordsl.ops.elementwise import cast, second
@@ -28,6 +29,23 @@ def taken_apart(low: Lowering, v: Value) -> Value:
         return v
     re, im = (low.graph.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
     return low.graph.make("complex", (re, im), v.dtype, v.shape)
+
+
+def parts(values: Sequence[Value]) -> list[Value]:
+    """Real values, in the place of each complex one its two parts."""
+    return [p for v in values for p in (v.operands if v.dtype in COMPLEX else (v,))]
+
+
+def paired(graph: Graph, variables: Sequence[Variable], values: Sequence[Value]) -> list[Value]:
+    """The values of `variables` from what `parts` made of them."""
+    rest = iter(values)
+    result = []
+    for v in variables:
+        value = next(rest)
+        if v.type.dtype in COMPLEX:
+            value = graph.make("complex", (value, next(rest)), v.type.dtype, value.shape)
+        result.append(value)
+    return result
 
 
 def constant_pair(low: Lowering, data: Any) -> Value:

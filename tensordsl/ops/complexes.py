@@ -114,15 +114,17 @@ PARTS: dict[str, Callable[..., Any]] = {
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
 EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
-    "inc_take": 2, "concatenate": None, "assert": 1,
+    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
 }  # fmt: skip
 BY_NUMPY = frozenset(
     "log log2 log10 log1p exp2 expm1 sqrt rsqrt pow sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh "
-    "arctanh sgn prod cumsum cumprod".split()
+    "arctanh sgn prod cumsum cumprod sort argsort searchsorted distinct distinct_count distinct_part print".split()
 )
-OTHERS = frozenset(("real", "imag", "shape_i", "cast"))
+OTHERS = frozenset(
+    "real imag shape_i cast for ifelse consider_constant zero_grad disconnected_grad undefined_grad grad_scale".split()
+)
 # Rows whose gradient is not that of an analytic function.
-NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast"))
+NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast", "ifelse"))
 
 
 def _truth(c: Pair) -> Any:

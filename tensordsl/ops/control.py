@@ -10,7 +10,7 @@ import numpy as np
 
 from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, Variable, apply, toposort
 from tensordsl.ops.operands import as_variable, shape_of_first
-from tensordsl.types import INTEGERS, TensorType
+from tensordsl.types import COMPLEX, INTEGERS, TensorType
 
 
 # -- the counted loop ------------------------------------------------------------------------------------------------
@@ -167,6 +167,8 @@ def _free_variables(results: Sequence[Variable], parameters: Sequence[Variable])
 
 # -- the branch ------------------------------------------------------------------------------------------------------
 def _branch_dtype(condition: str, *dtypes: str) -> tuple[str, ...]:
+    if condition in COMPLEX:
+        raise TypeError(f"the condition must be real, got {condition}")
     half = len(dtypes) // 2
     for k, (a, b) in enumerate(zip(dtypes[:half], dtypes[half:], strict=True)):
         if a != b:

@@ -9,7 +9,7 @@ from tensordsl.graph import Variable, apply, inputs_of
 from tensordsl.ops.control import FOR, LoopBody, loop_index, make_loop, parameter_like
 from tensordsl.ops.reverse import Undefined, add_cotangents, conform, cotangent_dtype, cotangents, zeros_like
 from tensordsl.ops.substitute import substitute
-from tensordsl.types import FLOATS
+from tensordsl.types import CONTINUOUS
 
 
 def loop_gradient(
@@ -65,14 +65,14 @@ def _body_cotangents(
         arriving.update(
             (k, parameter_like(body.results[k], cotangent_dtype(body.results[k])))
             for k in new
-            if _is_float(body.results[k])
+            if _is_continuous(body.results[k])
         )
         seeds = [(body.results[k], p) for k, p in sorted(arriving.items())]
         parts = dict(zip(wrt, cotangents(seeds, wrt, stop=body.parameters), strict=True))
         new = [
             k
             for k, v in enumerate(body.carried)
-            if k not in arriving and isinstance(parts[v], Variable) and _is_float(v)
+            if k not in arriving and isinstance(parts[v], Variable) and _is_continuous(v)
         ]
     return arriving, parts
 
@@ -107,5 +107,5 @@ def _run_backwards(
     return make_loop(n, step, parameters, initial, substitute(following, replacements))
 
 
-def _is_float(variable: Variable) -> bool:
-    return variable.type.dtype in FLOATS
+def _is_continuous(variable: Variable) -> bool:
+    return variable.type.dtype in CONTINUOUS

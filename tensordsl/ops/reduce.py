@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl.casting import accumulator, float_of, real_of, sum_dtype
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
-from tensordsl.ops.comparisons import eq
+from tensordsl.ops.comparisons import eq, neq
 from tensordsl.ops.elementwise import abs_, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
@@ -169,7 +169,7 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> any([[0, 0], [2, 0]], axis=1).eval()
     array([False,  True])
     """
-    return _reduce(ANY, x, axis, keepdims)
+    return _reduce(ANY, _real(x), axis, keepdims)
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -178,7 +178,13 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> all([[1, 0], [2, 3]], axis=1).eval()
     array([False,  True])
     """
-    return _reduce(ALL, x, axis, keepdims)
+    return _reduce(ALL, _real(x), axis, keepdims)
+
+
+def _real(x: Any) -> Any:
+    """x, or where it is not 0 if it is complex."""
+    x = as_variable(x)
+    return neq(x, 0) if x.type.dtype in COMPLEX else x
 
 
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
