@@ -9,10 +9,11 @@ import numpy as np
 
 from tensordsl.casting import real_of, upcast
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.graph import Apply, Variable, apply
+from tensordsl.graph import Apply, Constant, Reduction, Variable, apply
 from tensordsl.ops import complexes
 from tensordsl.ops.elementwise import cast, second
 from tensordsl.ops.operands import constant
+from tensordsl.ops.reducers import COMPLEX_PROD
 from tensordsl.types import COMPLEX, TensorType
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
     if complexes.is_each(node.op):
         parts = [_each(low, node, k) for k in (0, 1)]
         return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
+    if name == "prod":
+        return [_product(low, node, operands[0])]
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
+    if name in complexes.FUNCTIONS:  # complex64 without a loss in between
+        wide = "float64"
     dtype = node.outputs[0].type.dtype
     pairs: list[Any] = [_pair(low, v, wide) for v in node.inputs]
     if name in ("switch", "second"):  # the first operand is no number; the others may all be real
@@ -78,7 +83,11 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         pairs[0] = _pair(low, first, real_of(first.type.dtype)) if first.type.dtype in COMPLEX else (first, first)
         if dtype not in COMPLEX:
             pairs[1:] = [(cast(v, dtype), cast(v, dtype)) for v in others]
-    built = complexes.PARTS[name](*pairs) if name != "cast" else pairs[0]
+    n = _whole(node.inputs[1]) if name == "pow" else None
+    if name == "cast":
+        built = pairs[0]
+    else:
+        built = complexes.PARTS[name](*pairs) if n is None else complexes.whole_power(pairs[0], n)
     if not isinstance(built, tuple):
         return low.run([built])
     if dtype not in COMPLEX:
@@ -86,6 +95,24 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
     re, im = (g.cast(v, real_of(dtype)) for v in low.run(built))
     shape = g.broadcast((re, im))
     return [g.make("complex", (g.broadcast_to(re, shape), g.broadcast_to(im, shape)), dtype, shape)]
+
+
+def _whole(exponent: Variable) -> int | None:
+    """The exponent if it is a small whole number known now."""
+    if not isinstance(exponent, Constant) or exponent.data.size != 1:
+        return None
+    n = exponent.data.item()
+    return int(n.real) if abs(n) < 100 and n == int(n.real) else None
+
+
+def _product(low: Lowering, node: Apply, x: Value) -> Value:
+    dtype, wide = node.outputs[0].type.dtype, real_of(node.attrs["acc_dtype"])
+    operands = [low.graph.cast(p, wide) for p in taken_apart(low, x).operands]
+    meaning = Reduction(COMPLEX_PROD, lambda *t: t, (0, 1))
+    re, im = (
+        low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)
+    )
+    return low.graph.make("complex", (re, im), dtype, re.shape)
 
 
 def _part(low: Lowering, v: Variable, k: int) -> Variable:

@@ -8,19 +8,21 @@ ordinary real rows, so that everything that is known of those (fusion, rules, ta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from tensordsl.casting import complex_of, real_of, upcast
 from tensordsl.graph import _COMPLEX_HOOKS, Kernel, Movement, Op, apply
+from tensordsl.ops import complex_scalars
 from tensordsl.ops.comparisons import and_, eq, ge, isinf, isnan, neq, or_
-from tensordsl.ops.elementwise import abs_, maximum, minimum, second, sqrt, switch
-from tensordsl.ops.functions import arctan2, cos, exp, sin
+from tensordsl.ops.elementwise import abs_, second, switch
+from tensordsl.ops.functions import arctan2, cos, sin
 from tensordsl.ops.linalg import batched_dot, dot
 from tensordsl.ops.operands import as_variable, broadcast, constant
+from tensordsl.ops.rows import row
 from tensordsl.types import COMPLEX
 
 
@@ -76,31 +78,43 @@ def _div(x: Pair, y: Pair) -> Pair:
     return switch(zero, x[0] / abs_(y[0]), re), switch(zero, x[1] / abs_(y[0]), im)
 
 
-def _abs(x: Pair) -> Any:
-    """Without overflow in between; infinite if one part is, even if the other is nan (C99, hypot)."""
-    a, b = abs_(x[0]), abs_(x[1])
-    large, small = maximum(a, b), minimum(a, b)
-    ratio = small / large
-    size = switch(eq(large, 0), large, large * sqrt(ratio * ratio + 1))
-    return switch(or_(isinf(a), isinf(b)), constant(math.inf, dtype=a.type.dtype), size)
+# Rows on the parts of complex operands, one for each part of the result (`complex_scalars`).
+_NUMPY_NAMES = {"pow": "power", "sgn": "sign"}
+FUNCTIONS = "exp exp2 expm1 log log2 log10 log1p sqrt pow sin cos tan sinh cosh tanh sgn".split()
+SIZE = row("abs.re", complex_scalars.hypot, np.hypot, ulp=1)
 
 
-def _exp(x: Pair) -> Pair:
-    """e^a (cos b + i sin b): in two halves, as e^a may overflow where the products do not."""
-    half = exp(x[0] * 0.5)
-    is_large, is_real = ge(x[0], 80), eq(x[1], 0)
-    size = exp(x[0])
-    re, im = (switch(is_large, half * f * half, size * f) for f in (cos(x[1]), sin(x[1])))
-    is_nothing = eq(x[0], -math.inf)
-    return (
-        switch(or_(is_real, is_nothing), size, re),
-        switch(is_real, x[1], switch(and_(is_nothing, isnan(im)), size, im)),
-    )
+def _function(name: str) -> Callable[..., Pair]:
+    own = _NUMPY_NAMES.get(name, name)
+    scalar, numpy = getattr(complex_scalars, own), getattr(np, own)
+
+    def part(k: int) -> Op:
+        def oracle(*parts: Any) -> Any:
+            result = numpy(*map(_numpy_complex, parts[::2], parts[1::2]))
+            return (result.real, result.imag)[k]
+
+        return row(f"{name}.{('re', 'im')[k]}", lambda b, *x: scalar(b, *x)[k], oracle, ulp=8)
+
+    rows = part(0), part(1)
+    return lambda *pairs: (apply(rows[0], *chain(*pairs)), apply(rows[1], *chain(*pairs)))
+
+
+def whole_power(x: Pair, n: int) -> Pair:
+    """x^n by the binary digits of n, as NumPy has it below 100."""
+    square, found = x, None
+    for digit in reversed(bin(abs(n))[2:]):
+        if digit == "1":
+            found = square if found is None else _mul(found, square)
+        square = _mul(square, square)
+    one = second(x[0], constant(1, dtype=x[0].type.dtype)), second(x[0], constant(0, dtype=x[0].type.dtype))
+    if found is None:
+        return one
+    return _div(one, found) if n < 0 else found
 
 
 PARTS: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: (x[0] + y[0], x[1] + y[1]), "sub": lambda x, y: (x[0] - y[0], x[1] - y[1]), "mul": _mul,
-    "neg": lambda x: (-x[0], -x[1]), "sqr": lambda x: _mul(x, x), "true_div": _div, "abs": _abs, "exp": _exp,
+    "neg": lambda x: (-x[0], -x[1]), "sqr": lambda x: _mul(x, x), "true_div": _div, "abs": lambda x: apply(SIZE, *x),
     "reciprocal": lambda x: _div((second(x[0], constant(1, dtype=x[0].type.dtype)), x[1] * 0), x),
     "identity": lambda x: x, "second": lambda x, y: (second(x[0], y[0]), second(x[0], y[1])),
     "eq": lambda x, y: and_(eq(x[0], y[0]), eq(x[1], y[1])), "neq": lambda x, y: or_(neq(x[0], y[0]), neq(x[1], y[1])),
@@ -109,6 +123,7 @@ PARTS: dict[str, Callable[..., Any]] = {
     "batched_dot": lambda x, y: (
         batched_dot(x[0], y[0]) - batched_dot(x[1], y[1]), batched_dot(x[0], y[1]) + batched_dot(x[1], y[0])
     ),
+    "rsqrt": lambda x: PARTS["reciprocal"](PARTS["sqrt"](x)), **{name: _function(name) for name in FUNCTIONS},
     "dot": lambda x, y: (dot(x[0], y[0]) - dot(x[1], y[1]), dot(x[0], y[1]) + dot(x[1], y[0])),
 }  # fmt: skip
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
@@ -117,11 +132,12 @@ EACH: dict[str, int | None] = {
     "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
 }  # fmt: skip
 BY_NUMPY = frozenset(
-    "log log2 log10 log1p exp2 expm1 sqrt rsqrt pow sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh "
-    "arctanh sgn prod cumsum cumprod sort argsort searchsorted distinct distinct_count distinct_part print".split()
+    "arcsin arccos arctan arcsinh arccosh arctanh cumsum cumprod sort argsort searchsorted distinct distinct_count "
+    "distinct_part print".split()
 )
 OTHERS = frozenset(
-    "real imag shape_i cast for ifelse consider_constant zero_grad disconnected_grad undefined_grad grad_scale".split()
+    "prod real imag shape_i cast for ifelse consider_constant zero_grad disconnected_grad undefined_grad "
+    "grad_scale".split()
 )
 # Rows whose gradient is not that of an analytic function.
 NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast", "ifelse"))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tensordsl.ops.complex_scalars import times
 from tensordsl.types import FLOATS, SIGNED
 
 
@@ -104,6 +105,7 @@ MAX = _fold("max", "maximum", lowest)
 MIN = _fold("min", "minimum", highest)
 ANY = _fold("any", "or", lambda t: False)
 ALL = _fold("all", "and", lambda t: True)
+COMPLEX_PROD = Reducer("complex_prod", lambda t: t, lambda t: (1, 0), times, times)
 ARGMAX = _extremum("argmax", "gt", lowest)
 ARGMIN = _extremum("argmin", "lt", highest)
 REDUCERS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)

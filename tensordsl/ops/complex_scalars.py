@@ -1,0 +1,258 @@
+"""Functions of complex numbers as scalar computations on their parts, with the special values of C99's Annex G.
+
+Each takes a scalar builder and real values: the parts (x, y) of z = x + iy; it gives the two parts of the result.  The
+parts become rows of their own, and what both need is computed once where they are computed together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+INF, LN2 = math.inf, math.log(2)
+Pair = tuple[Any, Any]
+
+# dtype -> (least and greatest size whose square is in range, the power of two that brings others there, the argument
+# beyond which exp is taken in two halves, that beyond which tanh is 1)
+_RANGES = {
+    "float32": (2.0**-51, 2.0**62, 2.0**100, 80.0, 10.0),
+    "float64": (2.0**-459, 2.0**510, 2.0**600, 700.0, 22.0),
+}
+
+
+# -- sizes -----------------------------------------------------------------------------------------------------------
+def _scaled(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
+    """(p, q, s, is_infinite): p >= q are the sizes of x and y times s, whose squares are in range."""
+    low, high, factor, *_ = _RANGES[x.type]
+    x, y = b.abs(x), b.abs(y)
+    large, small = b.maximum(x, y), b.minimum(x, y)
+    s = b.select(b.gt(large, high), 1 / factor, b.select(b.lt(large, low), factor, b.const(1.0, x.type)))
+    return b.mul(large, s), b.mul(small, s), s, b.or_(b.eq(x, INF), b.eq(y, INF))
+
+
+def hypot(b: Any, x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2), corrected once (Borges: An improved algorithm for hypot(a, b), 2019); inf if a part is."""
+    p, q, s, is_infinite = _scaled(b, x, y)
+    h = b.sqrt(b.fma(p, p, b.mul(q, q)))
+    hh, pp = b.mul(h, h), b.mul(p, p)
+    error = b.add(b.fma(b.neg(q), q, b.sub(hh, pp)), b.sub(b.fma(h, h, b.neg(hh)), b.fma(p, p, b.neg(pp))))
+    h = b.select(b.eq(h, 0), h, b.sub(h, b.div(error, b.mul(h, 2.0))))
+    return b.select(is_infinite, INF, b.mul(h, b.div(1.0, s)))
+
+
+def log_hypot(b: Any, x: Any, y: Any) -> Any:
+    """log(sqrt(x^2 + y^2)); next to 1 from x^2 + y^2 - 1 in twice the precision."""
+    p, q, s, is_infinite = _scaled(b, x, y)
+    pp, qq = b.mul(p, p), b.mul(q, q)
+    square = b.add(pp, qq)
+    far = b.sub(b.mul(b.call("log", square), 0.5), b.call("log", s))
+    above = b.sub(pp, 1.0)  # pp - 1 and qq are added without error: Knuth's two-sum
+    total = b.add(above, qq)
+    other = b.sub(total, above)
+    error = b.add(b.sub(above, b.sub(total, other)), b.sub(qq, other))
+    error = b.add(error, b.sub(pp, b.add(above, 1.0)))
+    error = b.add(error, b.add(b.fma(p, p, b.neg(pp)), b.fma(q, q, b.neg(qq))))
+    near = b.mul(b.call("log1p", b.add(total, error)), 0.5)
+    is_near = b.and_(b.gt(square, 0.5), b.lt(square, 3.0))
+    return b.select(is_infinite, INF, b.select(is_near, near, far))
+
+
+def sign(b: Any, x: Any, y: Any) -> Pair:
+    """z / |z|; of numbers with one infinite part the sign of that part; 0 of 0."""
+    h = hypot(b, x, y)
+    is_x, is_y = (b.eq(b.abs(v), INF) for v in (x, y))
+
+    def part(v: Any, is_infinite: Any, other_is: Any) -> Any:
+        finite = b.select(b.eq(h, 0), 0.0, b.div(v, h))
+        alone = b.select(is_infinite, b.sign(v), b.const(0.0, v.type))
+        both = b.select(b.and_(is_infinite, other_is), math.nan, alone)
+        return b.select(b.eq(h, INF), both, finite)
+
+    return part(x, is_x, is_y), part(y, is_y, is_x)
+
+
+# -- exponentials and logarithms ---------------------------------------------------------------------------------------
+def _grown(b: Any, x: Any, factor: Any, value: Any, trig: Any) -> Any:
+    """value trig, where value is about factor e^|x| and may be infinite while the product is not."""
+    half = b.call("exp", b.mul(b.abs(x), 0.5))
+    is_large = b.gt(b.abs(x), _RANGES[x.type][3])
+    return b.select(is_large, b.mul(b.mul(b.mul(half, trig), factor), half), b.mul(value, trig))
+
+
+def exp(b: Any, x: Any, y: Any) -> Pair:
+    size, one = b.call("exp", x), b.const(1.0, x.type)
+    re, im = (b.select(b.lt(x, 0), b.mul(size, f), _grown(b, x, one, size, f)) for f in _cos_sin(b, y))
+    # e^-inf is 0 in all directions, and a real number has a real power
+    is_nothing, is_real = b.eq(x, -INF), b.eq(y, 0)
+    re = b.select(b.or_(is_real, b.and_(is_nothing, b.isnan(re))), size, re)
+    im = b.select(is_real, y, b.select(b.and_(is_nothing, b.isnan(im)), size, im))
+    return b.select(b.and_(b.eq(x, INF), b.isnan(re)), INF, re), im
+
+
+def _cos_sin(b: Any, y: Any) -> Pair:
+    return b.call("cos", y), b.call("sin", y)
+
+
+def exp2(b: Any, x: Any, y: Any) -> Pair:
+    return exp(b, b.mul(x, LN2), b.mul(y, LN2))
+
+
+def expm1(b: Any, x: Any, y: Any) -> Pair:
+    """exp(z) - 1 = expm1(x) cos y - 2 sin(y/2)^2 + i e^x sin y."""
+    half = b.call("sin", b.mul(y, 0.5))
+    re = b.sub(b.mul(b.call("expm1", x), b.call("cos", y)), b.mul(b.mul(half, half), 2.0))
+    return re, b.mul(b.call("exp", x), b.call("sin", y))
+
+
+def log(b: Any, x: Any, y: Any) -> Pair:
+    return log_hypot(b, x, y), b.arctan2(y, x)
+
+
+def _log_to(base: float) -> Any:
+    def function(b: Any, x: Any, y: Any) -> Pair:
+        re, im = log(b, x, y)
+        return b.mul(re, 1 / math.log(base)), b.mul(im, 1 / math.log(base))
+
+    return function
+
+
+log2, log10 = _log_to(2.0), _log_to(10.0)
+
+
+def log1p(b: Any, x: Any, y: Any) -> Pair:
+    """log(1 + z), where z is small from |1 + z|^2 - 1 = x (2 + x) + y^2."""
+    re, im = log(b, b.add(x, 1.0), y)
+    is_small = b.lt(b.maximum(b.abs(x), b.abs(y)), 0.5)
+    near = b.mul(b.call("log1p", b.fma(y, y, b.mul(x, b.add(x, 2.0)))), 0.5)
+    return b.select(is_small, near, re), im
+
+
+# -- powers ------------------------------------------------------------------------------------------------------------
+def sqrt(b: Any, x: Any, y: Any) -> Pair:
+    """The root in the right half plane: t = sqrt((|x| + |z|) / 2) and y / (2 t), at a scale where they are in range."""
+    low, high, factor, *_ = _RANGES[x.type]
+    size = b.maximum(b.abs(x), b.abs(y))
+    one = b.const(1.0, x.type)
+    s = b.select(b.gt(size, high), 1 / factor, b.select(b.lt(size, low), factor, one))
+    back = b.select(b.gt(size, high), math.sqrt(factor), b.select(b.lt(size, low), 1 / math.sqrt(factor), one))
+    u, v = b.mul(x, s), b.mul(y, s)
+    t = b.sqrt(b.mul(b.add(b.abs(u), hypot(b, u, v)), 0.5))
+    t = b.mul(t, back)
+    other = b.div(y, b.mul(t, 2.0))
+    is_right = b.or_(b.ge(x, 0), b.isnan(x))
+    re = b.select(is_right, t, b.abs(other))
+    im = b.select(is_right, other, b.copysign(t, y))
+    # infinite, real and no numbers
+    to_right, to_left = b.eq(x, INF), b.eq(x, -INF)
+    re = b.select(to_right, INF, b.select(b.and_(to_left, b.eq(y, y)), 0.0, re))
+    im = b.select(b.and_(to_right, b.eq(y, y)), b.copysign(b.const(0.0, x.type), y), im)
+    im = b.select(to_left, b.copysign(b.const(INF, x.type), y), im)
+    is_zero, is_up = b.and_(b.eq(x, 0), b.eq(y, 0)), b.eq(b.abs(y), INF)
+    return b.select(is_zero, 0.0, b.select(is_up, INF, re)), b.select(b.or_(is_zero, is_up), y, im)
+
+
+def times(b: Any, u: Pair, v: Pair) -> Pair:
+    return b.sub(b.mul(u[0], v[0]), b.mul(u[1], v[1])), b.add(b.mul(u[0], v[1]), b.mul(u[1], v[0]))
+
+
+def power(b: Any, x: Any, y: Any, n: Any, m: Any) -> Pair:
+    """z^w for w = n + im: exp(w log z); by products where w is a whole number below 100, as NumPy has it."""
+    re, im = exp(b, *times(b, (n, m), log(b, x, y)))
+    count = b.abs(n)
+    is_whole = b.and_(b.eq(m, 0), b.and_(b.lt(count, 100.0), b.eq(b.trunc(n), n)))
+    u, v = _whole_power(b, x, y, b.cast(b.select(is_whole, count, 0.0), "int64"))
+    p, q = _inverse(b, u, v)
+    is_negative = b.lt(n, 0)
+    re = b.select(is_whole, b.select(is_negative, p, u), re)
+    im = b.select(is_whole, b.select(is_negative, q, v), im)
+    at_zero = b.and_(b.eq(x, 0), b.eq(y, 0))
+    of_zero = b.select(b.gt(n, 0), b.const(0.0, x.type), math.nan)
+    is_one = b.and_(b.eq(n, 0), b.eq(m, 0))
+    re, im = b.select(at_zero, of_zero, re), b.select(at_zero, of_zero, im)
+    return b.select(is_one, 1.0, re), b.select(is_one, 0.0, im)
+
+
+def _whole_power(b: Any, x: Any, y: Any, count: Any) -> Pair:
+    """z^count for 0 <= count < 128, from its binary digits; the first factor is not multiplied by 1."""
+    square, found = (x, y), (b.const(1.0, x.type), b.const(0.0, x.type))
+    begun = b.const(False, "bool")
+    for k in range(7):
+        is_set = b.ne(b.and_(count, 1 << k), 0)
+        product = times(b, found, square)
+        new = (b.select(begun, p, q) for p, q in zip(product, square, strict=True))
+        re, im = (b.select(is_set, p, q) for p, q in zip(new, found, strict=True))
+        found, begun = (re, im), b.or_(begun, is_set)
+        square = times(b, square, square)
+    return found
+
+
+def _inverse(b: Any, x: Any, y: Any) -> Pair:
+    """1 / z by Smith's algorithm."""
+    is_wide = b.ge(b.abs(x), b.abs(y))
+    large, small = b.select(is_wide, x, y), b.select(is_wide, y, x)
+    ratio = b.div(small, large)
+    scale = b.div(1.0, b.add(large, b.mul(small, ratio)))
+    part = b.mul(ratio, scale)
+    return b.select(is_wide, scale, part), b.neg(b.select(is_wide, part, scale))
+
+
+# -- hyperbolic and trigonometric functions ----------------------------------------------------------------------------
+def _is_endless(b: Any, x: Any, y: Any) -> Any:
+    """Whether x is infinite and y no number or infinite."""
+    return b.and_(b.eq(b.abs(x), INF), b.isnan(b.sub(y, y)))
+
+
+def _half_sign(b: Any, x: Any) -> Any:
+    return b.copysign(b.const(0.5, x.type), x)
+
+
+def sinh(b: Any, x: Any, y: Any) -> Pair:
+    """sinh x cos y + i cosh x sin y."""
+    c, s = _cos_sin(b, y)
+    re = _grown(b, x, _half_sign(b, x), b.call("sinh", x), c)
+    im = _grown(b, x, b.const(0.5, x.type), b.call("cosh", x), s)
+    re = b.select(b.and_(b.or_(b.eq(x, 0), b.eq(b.abs(x), INF)), b.isnan(re)), x, re)
+    return re, b.select(b.eq(y, 0), y, im)
+
+
+def cosh(b: Any, x: Any, y: Any) -> Pair:
+    """cosh x cos y + i sinh x sin y."""
+    c, s = _cos_sin(b, y)
+    re = _grown(b, x, b.const(0.5, x.type), b.call("cosh", x), c)
+    im = _grown(b, x, _half_sign(b, x), b.call("sinh", x), s)
+    nothing = b.mul(b.copysign(b.const(1.0, x.type), x), b.copysign(b.const(0.0, x.type), y))
+    is_nothing = b.and_(b.or_(b.eq(y, 0), b.eq(x, 0)), b.isnan(im))
+    return b.select(_is_endless(b, x, y), INF, re), b.select(is_nothing, nothing, im)
+
+
+def tanh(b: Any, x: Any, y: Any) -> Pair:
+    """(sinh x cosh x + i sin y cos y) / (sinh^2 x + cos^2 y); +-1 + 4 i sin y cos y e^(-2 |x|) for large |x|."""
+    c, s = _cos_sin(b, y)
+    is_large = b.gt(b.abs(x), _RANGES[x.type][4])
+    u = b.select(is_large, 0.0, x)
+    sh, product = b.call("sinh", u), b.mul(s, c)
+    below = b.fma(sh, sh, b.mul(c, c))
+    one = b.copysign(b.const(1.0, x.type), x)
+    one = b.select(b.and_(b.isnan(c), b.lt(b.abs(x), INF)), c, one)
+    re = b.select(is_large, one, b.div(b.mul(sh, b.call("cosh", u)), below))
+    size = b.call("exp", b.mul(b.abs(x), -2.0))
+    im = b.select(is_large, b.mul(b.mul(product, 4.0), size), b.div(product, below))
+    im = b.select(b.or_(b.eq(y, 0), _is_endless(b, x, y)), b.copysign(b.const(0.0, x.type), y), im)
+    return b.select(b.eq(x, 0), x, re), im
+
+
+def sin(b: Any, x: Any, y: Any) -> Pair:
+    """-i sinh(iz)."""
+    re, im = sinh(b, b.neg(y), x)
+    return im, b.neg(re)
+
+
+def cos(b: Any, x: Any, y: Any) -> Pair:
+    """cosh(iz)."""
+    return cosh(b, b.neg(y), x)
+
+
+def tan(b: Any, x: Any, y: Any) -> Pair:
+    """-i tanh(iz)."""
+    re, im = tanh(b, b.neg(y), x)
+    return im, b.neg(re)
