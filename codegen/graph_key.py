@@ -15,12 +15,13 @@ from tensordsl.graph import Apply, Constant, Kernel, Variable, toposort
 from tensordsl.types import COMPLEX
 
 LARGE = 1 << 10  # bytes of a constant that is no part of the text
+_COMPLEX = frozenset(COMPLEX)
 HOSTS = frozenset(("print", "host"))  # kernels that call back into Python
 
 
 def _is_by_numpy(node: Apply) -> bool:
     """Whether the row calls back into Python for its complex operands."""
-    if all(v.type.dtype not in COMPLEX for v in node.inputs):
+    if _COMPLEX.isdisjoint([v.type.dtype for v in node.inputs]):
         return False
     from tensordsl.ops.complexes import BY_NUMPY  # late: most graphs are real
 
@@ -58,9 +59,9 @@ class _Writer:
                 data = np.asarray(v.data)
                 if data.nbytes > LARGE:
                     self.arrays.append(data.tobytes())
-                    self.parts.append(f"c{data.dtype}{data.shape}#{len(self.arrays)};")
+                    self.parts.append(f"c{v.type.dtype}{data.shape}#{len(self.arrays)};")
                 else:
-                    self.parts.append(f"c{data.dtype}{data.shape}{data.tobytes().hex()};")
+                    self.parts.append(f"c{v.type.dtype}{data.shape}{data.tobytes().hex()};")
             else:
                 self.parts.append(f"f{v.type.dtype}{v.type.shape};")
         return known

@@ -31,6 +31,7 @@ _FLOAT_OF = {
 _SUM = {"bool": "int64", **dict.fromkeys(SIGNED, "int64"), **dict.fromkeys(UNSIGNED, "uint64"),
         **{t: t for t in CONTINUOUS}}  # fmt: skip
 _NAMES = {np.dtype(t): t for t in ALL_DTYPES}  # np.dtype.name is slow
+_LARGEST = {t: float(np.finfo(t).max) for t in ("float16", "float32")}
 _INT_RANGES = [(t, -(2 ** (n - 1)), 2 ** (n - 1) - 1) for t, n in zip(SIGNED, (8, 16, 32, 64), strict=True)]
 
 
@@ -115,10 +116,9 @@ def literal_dtype(value: bool | int | float) -> str:
         return str(config.floatX)
     if config.floatX != "float64":
         return str(config.floatX)
-    if value != value:
+    if value != value or abs(value) == np.inf:
         return "float32"
-    with np.errstate(over="ignore"):
-        return "float32" if float(np.float32(value)) == value else "float64"
+    return "float32" if abs(value) <= _LARGEST["float32"] and float(np.float32(value)) == value else "float64"
 
 
 def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
@@ -128,8 +128,7 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     Raises TypeError for what is no number, OverflowError for integers beyond 64 bits.
     """
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        with np.errstate(over="ignore"):  # 1e300 is inf where floatX is float32
-            data = np.array(value, dtype=literal_dtype(value) if dtype is None else None)
+        data = _of_literal(value, literal_dtype(value) if dtype is None else None)
     else:
         data = np.array(value, order="C")
         if data.size == 0 and not hasattr(value, "dtype"):
@@ -140,6 +139,13 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
         data = _native(data, value)
     data.flags.writeable = False
     return data
+
+
+def _of_literal(value: Any, dtype: str | None) -> np.ndarray[Any, Any]:
+    if abs(value) <= _LARGEST["float16"]:
+        return np.array(value, dtype)
+    with np.errstate(over="ignore"):  # 1e300 is inf where floatX is float32
+        return np.array(value, dtype)
 
 
 def dtype_name(data: np.ndarray[Any, Any]) -> str:

@@ -336,9 +336,8 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     node = Apply(op, inputs, attrs, capture_origin())
     several = isinstance(dtype, tuple)
     types, shapes = (dtype, shape) if several else ((dtype,), (shape,))
-    outputs = tuple(
-        TensorType(t, tuple(s)).make_variable(node, k) for k, (t, s) in enumerate(zip(types, shapes, strict=True))
-    )
+    kinds = [TensorType(t, tuple(s)) for t, s in zip(types, shapes, strict=True)]
+    outputs = tuple([kind.make_variable(node, k) for k, kind in enumerate(kinds)])
     object.__setattr__(node, "outputs", outputs)
     for hook in _APPLY_HOOKS:
         hook(node)
@@ -381,27 +380,27 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
     blocked = {id(v) for v in stop}
     done: dict[int, Apply] = {}
     begun: set[int] = set()
-    stack: list[tuple[Apply, bool]] = []
-
-    def push(variables: Iterable[Variable]) -> None:
-        for v in variables:
-            if v.owner is not None and id(v.owner) not in done and id(v) not in blocked:
-                stack.append((v.owner, False))
-
-    push(reversed(outputs))
-    while stack:
-        node, ready = stack.pop()
-        if id(node) in done:
-            continue
-        if ready:
+    stack: list[Apply | None] = []  # behind a None: an application whose operands are done
+    below: Sequence[Variable] = outputs
+    while True:
+        for v in reversed(below):
+            owner = v.owner
+            if owner is not None and id(owner) not in done and id(v) not in blocked:
+                stack.append(owner)
+        below = ()
+        if not stack:
+            return list(done.values())
+        node = stack.pop()
+        if node is None:
+            node = stack.pop()
+            assert node is not None
             done[id(node)] = node
-            continue
-        if id(node) in begun:
-            raise ValueError(f"the graph has a cycle: {node.op.name} is computed from its own result")
-        begun.add(id(node))
-        stack.append((node, True))
-        push(reversed(node.inputs))
-    return list(done.values())
+        elif id(node) not in done:
+            if id(node) in begun:
+                raise ValueError(f"the graph has a cycle: {node.op.name} is computed from its own result")
+            begun.add(id(node))
+            stack += (node, None)
+            below = node.inputs
 
 
 def ancestors(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list[Variable]:

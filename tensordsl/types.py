@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,13 @@ def _dim(d: Any) -> Dim:
         return operator.index(d)
     except TypeError:
         raise TypeError(f"a shape consists of integers and None, got {d!r}") from None
+
+
+@cache
+def _variable_class() -> Any:
+    from tensordsl.tensor.var import TensorVariable  # late: the variable class stands above this floor
+
+    return TensorVariable
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -102,15 +110,13 @@ class TensorType:
 
     def __call__(self, name: str | None = None) -> Variable:
         """A fresh variable of this type, named `name`."""
-        from tensordsl.tensor.var import TensorVariable  # late: the variable class stands above this floor
-
-        return TensorVariable(self, name=name)
+        variable: Variable = _variable_class()(self, name=name)
+        return variable
 
     def make_variable(self, owner: Any, index: int) -> Variable:
         """The variable that stands for output `index` of the application `owner`."""
-        from tensordsl.tensor.var import TensorVariable  # late: see __call__
-
-        return TensorVariable(self, owner=owner, index=index)
+        variable: Variable = _variable_class()(self, owner=owner, index=index)
+        return variable
 
     def accepts(self, other: TensorType) -> bool:
         """Whether every value of type `other` is a value of this type."""

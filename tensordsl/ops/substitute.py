@@ -16,6 +16,8 @@ def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], cop
     inside them stay.  Loop bodies are closed, so a replacement reaches them through the operands of their loop.
     """
     outputs = list(outputs)
+    if not (replacements or copy):
+        return outputs
     new: dict[int, Variable] = {id(old): value for old, value in replacements.items()}
     for node in toposort(outputs, stop=replacements):
         operands = tuple(new.get(id(v), v) for v in node.inputs)
