@@ -118,6 +118,20 @@ SCATTER_ADD = {
 }  # fmt: skip
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
+# -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
+REAL = DTYPES[:12]
+LIBRARY_CALLS = {"cumsum": REAL, "cumprod": REAL, "true_positions": ("bool",), "repeated_positions": ("int64",)}
+POINTWISE = ("cumsum", "cumprod")  # these may overwrite what they read
+_TWIN = {"uint64": "int64"}  # dtypes with one code
+
+
+def library_symbol(function: str, dtype: str) -> str:
+    """The function of a program's `LibraryCall`."""
+    return f"{function}_{_TWIN.get(dtype, dtype)}"
+
+
+LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
+
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
 HELPERS = {
@@ -141,6 +155,8 @@ HELPERS = {
     "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
     **dict.fromkeys(SCATTERS, "void (ptr, ptr, i64, i64, i64)"),
+    # inputs, then outputs; lengths, then strides, of each; how many lengths the first input has
+    **dict.fromkeys(LIBRARY_SYMBOLS, "void (ptr, ptr, i64)"),
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
     "memset": "ptr (ptr, i32, i64)",  # to, byte, bytes
 }
@@ -185,5 +201,7 @@ LIBRARY = {
     "nest": ("run_nest",),
     "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,
+    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in REAL if t not in _TWIN},
+    "positions": ("true_positions_bool", "repeated_positions_int64"),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -23,6 +23,7 @@ from tensordsl.types import TensorType
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
+LIBRARY_WORK = 800  # ns per 1,000 elements of a running sum
 GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 
@@ -396,6 +397,8 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> str:
             total = ex.add(total, ex.mul(1000 // GEMM_RATE, product))
         elif isinstance(i, p.Scatter):
             total = ex.add(total, ex.mul(SCATTER_WORK, ex.product(b.lengths_of((i.count, *i.dims)))))
+        elif isinstance(i, p.LibraryCall):
+            total = ex.add(total, ex.mul(LIBRARY_WORK, ex.product(b.lengths_of(i.inputs[0][2]))))
         elif isinstance(i, p.For | p.If):
             return ""  # how often, only the run tells
     if isinstance(total, int) or not known_at_entry(total):

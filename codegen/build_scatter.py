@@ -56,7 +56,7 @@ def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Re
     at = index_place(axes)
     free = [d for d in range(v.rank) if d not in axes]
     y_strides = [0 if n == 1 else s for n, s in zip(y.dims, y.strides, strict=True)]
-    block = _collapsed(
+    block = collapsed(
         (x.dims[d], x.strides[d], s) for d, s in zip(free, (*y_strides[:at], *y_strides[at + 1 :]), strict=True)
     )
     dims, x_steps, y_steps = (tuple(map(b.name, part)) for part in zip(*block, strict=True)) if block else ((), (), ())
@@ -70,7 +70,7 @@ def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Re
     )  # fmt: skip
 
 
-def _collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
+def collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
     """(length, stride of x, stride of y) per axis, with axes that are walked alike as one."""
     result: list[tuple[Any, Any, Any]] = []
     for n, x, y in axes:

@@ -47,8 +47,13 @@ def libraries(program: Program) -> list[str]:
     of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
     calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
     calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
+    calls |= {_symbol(i) for i in walk_program(program.code) if isinstance(i, p.LibraryCall)}
     calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
     return sorted({of[name] for name in calls})
+
+
+def _symbol(i: p.LibraryCall) -> str:
+    return abi.library_symbol(i.function, i.inputs[0][1])
 
 
 def emit_program(program: Program, faults: bool = False) -> str:
@@ -430,6 +435,12 @@ class _Emitter:
         counts = f"i64 {len(i.positions)}, i64 {len(i.dims)}, i64 {+i.is_row}"
         self.put(f"call void {f}(ptr {bases}, ptr {words}, {counts})")
 
+    def library_call(self, i: p.LibraryCall) -> None:
+        v, f, operands = self.values, self.helper(_symbol(i)), i.inputs + i.outputs
+        bases = self.array("bases", "ptr", [v[o[0]] for o in operands])
+        words = self.array("strides", "i64", [v[n] for _, _, dims, strides in operands for n in (*dims, *strides)])
+        self.put(f"call void {f}(ptr {bases}, ptr {words}, i64 {len(i.inputs[0][2])})")
+
     def copy(self, i: p.Copy) -> None:
         v, f = self.values, self.helper("memcpy")
         same = self.op(f"icmp eq ptr {v[i.dst]}, {v[i.src]}")
@@ -581,6 +592,7 @@ EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
     p.NewOut: _Emitter.new_out, p.NewList: _Emitter.new_list, p.Prepare: _Emitter.prepare, p.Launch: _Emitter.launch,
     p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
     p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call,
+    p.LibraryCall: _Emitter.library_call,
     p.For: _Emitter.loop, p.If: _Emitter.branch, p.Pin: _Emitter.pin, p.ReleaseGil: _Emitter.release_gil,
     p.AcquireGil: _Emitter.acquire_gil, p.Commit: _Emitter.commit, p.Return: _Emitter.ret,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensordsl.codegen import extents as ex
+from tensordsl.codegen import mlir_library
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.mlir_scalar import TYPE
 from tensordsl.codegen.mlir_writer import MlirError, Scope, Writer, escaped, tensor_type
@@ -422,5 +423,6 @@ def _as(e: Writer, name: str, value: Value, like: Value) -> str:
 CONSTRUCTS: dict[str, Callable[[Writer, Value], None]] = {
     "dot": _dot, "reshape": _reshape, "subtensor": _subtensor, "inc_subtensor": _inc_subtensor,
     "in_bounds": _in_bounds, "inc_take": _scatter, "concatenate": _concatenate, "assert": _assert, "host": _host,
-    "for": _for, "ifelse": _ifelse,
+    "for": _for, "ifelse": _ifelse, "cumulate": mlir_library.cumulate, "true_positions": mlir_library.true_positions,
+    "repeated_positions": mlir_library.repeated_positions,
 }  # fmt: skip

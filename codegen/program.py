@@ -328,6 +328,21 @@ class HostCall(Instr):
     may_fail: ClassVar[bool] = True
 
 
+Operand = tuple[Name, str, tuple[Name, ...], tuple[Name, ...]]  # where, dtype, lengths, byte strides
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryCall(Instr):
+    """Run a function of the library (`abi.LIBRARY_CALLS`), on the dtype of its first input; it cannot fail.
+
+    An input may be what an output overwrites, if both are laid out alike and the function is in `abi.POINTWISE`.
+    """
+
+    function: str
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Operand, ...]
+
+
 # -- control ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class For(Instr):

@@ -56,6 +56,15 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.scatter_text import scatter_text
 
         return compile_object(scatter_text(native_width(), "half" if has_half() else ""))
+    if name.startswith("cumulate_"):
+        from tensordsl.codegen.code import host_isa
+        from tensordsl.codegen.cumulate_text import cumulate_text
+
+        return compile_object(cumulate_text(name.removeprefix("cumulate_"), native_width(), host_isa()))
+    if name == "positions":
+        from tensordsl.codegen.positions_text import positions_text
+
+        return compile_object(positions_text(native_width()))
     assert name == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 

@@ -138,6 +138,16 @@ def _inc_take(graph: Graph, v: Value) -> None:
     _check(y.rank == x.rank - len(positions) + 1, v, "one axis of y for the positions")
 
 
+def _cumulate(graph: Graph, v: Value) -> None:
+    _check(_same_shape(graph, v.operands[0].shape, v.shape), v, "the shape of the operand")
+    _check(0 <= v.attrs["axis"] < v.rank, v, "an axis of the operand")
+
+
+def _positions(graph: Graph, v: Value) -> None:
+    _check(v.rank == 1 and v.dtype == "int64", v, "a vector of int64")
+    _check(v.operands[0].dtype == ("bool" if v.op == "true_positions" else "int64"), v, "a mask, or counts")
+
+
 def _for(graph: Graph, v: Value) -> None:
     loop = v.attrs["loop"]
     _check(loop.number not in v.loops, v, "a loop varies with itself")
@@ -152,6 +162,7 @@ _RULES: dict[str, Callable[[Graph, Value], None]] = {
     "map": _map, "move": _move, "reduce": _reduce, "reshape": _same_dtype, "subtensor": _subtensor,
     "inc_subtensor": _subtensor, "dot": _dot, "concatenate": _concatenate, "take": _take,
     "in_bounds": _in_bounds, "inc_take": _inc_take,
+    "cumulate": _cumulate, "true_positions": _positions, "repeated_positions": _positions,
     "for": _for,
     "result": _result, "assert": _same_dtype,
 }  # fmt: skip

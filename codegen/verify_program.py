@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Instr, LaunchPlan, Name, Program, walk_program
 
@@ -64,6 +65,10 @@ def _host_ints(i: p.HostCall) -> Names:
     return tuple(d for _, _, dims in i.inputs + i.outputs for d in dims)
 
 
+def _library_ints(i: p.LibraryCall) -> Names:
+    return tuple(n for _, _, dims, strides in i.inputs + i.outputs for n in (*dims, *strides))
+
+
 EFFECTS: dict[type[Instr], Effects] = {
     p.Const: Effects(defines=_i64),
     p.Extent: Effects(defines=_i64),
@@ -96,6 +101,11 @@ EFFECTS: dict[type[Instr], Effects] = {
         ints=_host_ints,
         reads=lambda i: tuple(x for x, _, _ in i.inputs),
         writes=lambda i: tuple(x for x, _, _ in i.outputs),
+    ),
+    p.LibraryCall: Effects(
+        ints=_library_ints,
+        reads=lambda i: tuple(x[0] for x in i.inputs),
+        writes=lambda i: tuple(x[0] for x in i.outputs),
     ),
     p.For: Effects(ints=lambda i: (i.count,)),
     p.If: Effects(ints=lambda i: (i.cond,)),
@@ -238,11 +248,14 @@ class _Checker:
             return False
         if isinstance(i, p.Copy):
             return True
+        if isinstance(i, p.LibraryCall):
+            of = {name: {o[1:] for o in i.inputs + i.outputs if o[0] == name} for name in (source, target)}
+            return i.function in abi.POINTWISE and len(of[source]) == 1 and of[source] == of[target]
         if not isinstance(i, p.Launch):
             return False
         steps = self.program.plans[i.plan].strides
-        of = {name: {steps[k] for k, o in enumerate(i.operands) if o == name} for name in (source, target)}
-        return len(of[source]) == 1 and of[source] == of[target]
+        steps_of = {name: {steps[k] for k, o in enumerate(i.operands) if o == name} for name in (source, target)}
+        return len(steps_of[source]) == 1 and steps_of[source] == steps_of[target]
 
     # -- regions ----------------------------------------------------------------------------------------------------
     def region(
@@ -361,6 +374,12 @@ class _Checker:
         assert len(i.dims) == len(i.x_strides) == len(i.y_strides), f"{self.where(i)}: a block's strides, one per axis"
         assert i.dims or not i.is_row, f"{self.where(i)}: a row needs an axis"
 
+    def check_library(self, i: p.LibraryCall) -> None:
+        types = abi.LIBRARY_CALLS.get(i.function)
+        assert types and i.inputs and i.inputs[0][1] in types, f"{self.where(i)}: no such function of the library"
+        for name, _, dims, strides in i.inputs + i.outputs:
+            assert len(dims) == len(strides), f"{self.where(i)}: {len(strides)} strides for {len(dims)} axes of {name}"
+
     def check_host(self, i: p.HostCall) -> None:
         assert 0 <= i.host < self.program.n_hosts, f"{self.where(i)}: no such host function"
         self.without_late(i)
@@ -418,7 +437,7 @@ EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
     p.Arith: _Checker.check_op, p.Compare: _Checker.check_op, p.Check: _Checker.check_op,
     p.NewOut: _Checker.check_new_out, p.NewList: _Checker.check_new_list, p.Prepare: _Checker.check_prepare,
     p.Launch: _Checker.check_launch, p.Gemm: _Checker.check_gemm, p.Scatter: _Checker.check_scatter,
-    p.HostCall: _Checker.check_host,
+    p.HostCall: _Checker.check_host, p.LibraryCall: _Checker.check_library,
     p.For: _Checker.check_for, p.If: _Checker.check_if, p.Pin: _Checker.check_pin,
     p.ReleaseGil: _Checker.check_release, p.AcquireGil: _Checker.check_acquire, p.Commit: _Checker.check_commit,
     p.Return: _Checker.check_return,
@@ -488,6 +507,13 @@ def _show_host(i: p.HostCall) -> str:
     return f"({_join(map(value, i.outputs))}) = host{i.host}({_join(map(value, i.inputs))})"
 
 
+def _show_library(i: p.LibraryCall) -> str:
+    def value(o: p.Operand) -> str:
+        return f"{o[0]}: {o[1]}[{_join(o[2])}; {_join(o[3])}]"
+
+    return f"({_join(map(value, i.outputs))}) = {i.function}({_join(map(value, i.inputs))})"
+
+
 def _show_for(i: p.For) -> str:
     carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
     return f"for {i.index} in range({i.count}){carried}"
@@ -521,6 +547,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",
     p.Fill: lambda i: f"zero {i.bytes} bytes {i.dst}",
     p.HostCall: _show_host,
+    p.LibraryCall: _show_library,
     p.For: _show_for,
     p.If: lambda i: f"if {i.cond}" + "".join(f"; {dst} = {a} else {b}" for dst, a, b in i.results),
     p.Pin: lambda i: f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}",

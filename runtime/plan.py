@@ -195,6 +195,29 @@ COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 
 
+def _cumulate(ufunc: Any) -> Callable[..., None]:
+    def run(x: Any, y: Any) -> None:
+        with np.errstate(all="ignore"):
+            y[...] = ufunc.accumulate(x, 0, dtype=y.dtype)
+
+    return run
+
+
+def _true_positions(mask: Any, y: Any) -> None:
+    y[...] = np.flatnonzero(mask)
+
+
+def _repeated_positions(counts: Any, y: Any) -> None:
+    y[...] = np.repeat(np.arange(len(counts)), counts)
+
+
+# What the functions of `abi.LIBRARY_CALLS` write to their outputs, which follow their inputs.
+LIBRARY: dict[str, Callable[..., None]] = {
+    "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "true_positions": _true_positions,
+    "repeated_positions": _repeated_positions,
+}  # fmt: skip
+
+
 class Runner:
     """One run: names' values (integers; pointers are addresses), the objects and arena blocks it holds."""
 
@@ -382,6 +405,13 @@ class Runner:
             y = array_at(v[i.y] + k * v[i.y_step], i.dtype, dims, ys)
             x[...] = y if i.set else x | y if i.dtype == "bool" else x + y
 
+    def library_call(self, i: p.LibraryCall) -> None:
+        def view(operand: p.Operand) -> Any:
+            name, dtype, dims, strides = operand
+            return array_at(self.values[name], dtype, *([self.values[n] for n in part] for part in (dims, strides)))
+
+        LIBRARY[i.function](*map(view, i.inputs), *map(view, i.outputs))
+
     def copy(self, i: p.Copy) -> None:
         n = self.values[i.bytes]
         array_at(self.values[i.dst], "uint8", (n,))[...] = array_at(self.values[i.src], "uint8", (n,))
@@ -492,6 +522,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
     "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "If": Runner.branch, "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
     "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,

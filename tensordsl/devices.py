@@ -180,6 +180,8 @@ def _assembled(
 def _host_name(program: Any, instruction: Any) -> str:
     """What a warning and a profile call a step of the host."""
     name = type(instruction).__name__
+    if name == "LibraryCall":
+        return str(instruction.function)
     return str(program.sites[instruction.site]["text"]) if name == "HostCall" else name.lower()
 
 

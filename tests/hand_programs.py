@@ -245,6 +245,25 @@ def rows() -> Program:
     return w.program
 
 
+def running() -> Program:
+    """f(counts): y = each position as often as its count says; w' = the running sums of w, in place."""
+    w = Writer("running", ["int64"], 1, [("int64", 1)], 2)
+    w.sizes(1)
+    w.add(
+        p.Arith("n1", "sub", "n", "one"), p.Mul("last", "n1", "eight", w.site()), p.Check("eq", "s", "eight", w.site())
+    )
+    w.add(p.Arena((("a", "bytes"),), w.site()), library("cumsum", "int64", "x", "a", "n", "n"))
+    w.add(p.Offset("end", "a", "last"), p.LoadScalar("m", "end", "int64"), p.NewOut("y", 0, ("m",), 0, w.site()))
+    w.add(library("repeated_positions", "int64", "x", "y", "n", "m"), p.Prepare("p0", 0, ("n",), 1, w.site()))
+    w.add(library("cumsum", F, "w0", "p0", "n", "n"), updates(1, 1), p.Return((0,), -1))
+    return w.program
+
+
+def library(function: str, dtype: str, x: str, y: str, n: str, m: str) -> p.LibraryCall:
+    """Of one vector of n elements to another one of m."""
+    return p.LibraryCall(function, ((x, dtype, (n,), ("eight",)),), ((y, dtype, (m,), ("eight",)),))
+
+
 def spin() -> Program:
     """f(x): counts to 2^30 before it updates w; for tests of interrupts."""
     w = Writer("spin", [F], 1, [(F, 1)], 3)
@@ -304,6 +323,10 @@ def rows_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[An
     return [state[0]], [new]
 
 
+def running_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
+    return [np.repeat(np.arange(len(args[0])), args[0])], [np.cumsum(state[0])]
+
+
 def sine(x: Any) -> list[Any]:
     return [np.sin(x)]
 
@@ -315,6 +338,7 @@ CASES: dict[str, Case] = {
     "host": Case(host, host_expected, 1, hosts=[sine]),
     "indexed": Case(indexed, indexed_expected, 1, dtype="int64"),
     "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter"),
+    "running": Case(running, running_expected, 1, dtype="int64", library="cumulate_float64 cumulate_int64 positions"),
 }
 
 

@@ -29,8 +29,8 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 - **dtypes**: of the result, for operands of bool, int8, int64, float32 and float64 (*same*: as the operand;
   *refused*: a TypeError when the expression is built). Operands of several dtypes are promoted first, as in NumPy.
 - **meaning**: *elementwise*: one scalar computation at each point of the broadcast operands; *reduction*: a Reducer
-  over axes; *movement*: the same elements at other places; *expand*: written with other operations; *construct*: known
-  to the compiler by name.
+  over axes; *movement*: the same elements at other places; *expand*: written with other operations; *construct*: native
+  code that the compiler knows by name; *host*: a step of the host, in Python or NumPy.
 - **gradient**: *yes*, or why there is none.
 - **oracle**: what the native result is compared with; **ulp**: how far it may be from it, in units in the last place
   (0: every bit; sums and products of matrices depend on the order of additions).
@@ -185,7 +185,7 @@ def result_dtype(row: Op, dtype: str) -> str:
 
 def meaning(row: Op) -> str:
     if isinstance(row.meaning, Kernel):
-        return "construct"
+        return "host" if row.meaning.name in ("host", "print") else "construct"
     kinds = {Elementwise: "elementwise", Reduction: "reduction", Movement: "movement", Expand: "expand"}
     return kinds[type(row.meaning)]
 

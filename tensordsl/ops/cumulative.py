@@ -21,7 +21,7 @@ def _row(name: str, numpy: Callable[..., Any], gradient: Callable[..., Any]) -> 
         with np.errstate(all="ignore"):
             return numpy(x, axis=axis, dtype=sum_dtype(str(x.dtype)))
 
-    return Op(name, lambda x, axis: sum_dtype(x), shape_of_first, oracle, Kernel("host"), gradient)
+    return Op(name, lambda x, axis: sum_dtype(x), shape_of_first, oracle, Kernel("cumulate"), gradient)
 
 
 def _backwards(x: Any, axis: int) -> Any:
@@ -50,29 +50,34 @@ CUMPROD = _row("cumprod", np.cumprod, _cumprod_gradient)
 ROWS = (CUMSUM, CUMPROD)
 
 
-def _running(op: Op, x: Any, axis: int | None) -> Any:
+def _running(op: Op, x: Any, axis: int | None, dtype: str | None) -> Any:
     x = as_variable(x)
+    if dtype is not None:  # in 64 bits integers are the same, modulo the width
+        return cast(_running(op, cast(x, dtype), axis, None), dtype)
     if axis is None:
         return apply(op, x if x.type.ndim == 1 else flatten(x), axis=0)
     return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
 
 
-def cumsum(x: Any, axis: int | None = None) -> Any:
+def cumsum(x: Any, axis: int | None = None, dtype: str | None = None) -> Any:
     """The sums of all elements so far along an axis, by default of the flat tensor; integers in 64 bits, as `sum`.
+
+    dtype: of the result, and what x is cast to before.  Elements are added in their order, as NumPy does: every bit of
+    the result is NumPy's.
 
     >>> cumsum([1, 2, 3]).eval()
     array([1, 3, 6])
     """
-    return _running(CUMSUM, x, axis)
+    return _running(CUMSUM, x, axis, dtype)
 
 
-def cumprod(x: Any, axis: int | None = None) -> Any:
+def cumprod(x: Any, axis: int | None = None, dtype: str | None = None) -> Any:
     """The products of all elements so far; axis and dtypes as in `cumsum`.
 
     >>> cumprod([1.0, 2.0, 3.0]).eval()
     array([1., 2., 6.])
     """
-    return _running(CUMPROD, x, axis)
+    return _running(CUMPROD, x, axis, dtype)
 
 
 MOST_DIFFERENCES = 1000  # each is an operation

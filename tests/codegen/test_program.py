@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hand_programs import CASES, F, Writer, updates
+from hand_programs import CASES, F, Writer, library, updates
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import EMIT, emit_program, kernel_table, libraries
@@ -29,7 +29,7 @@ def test_good_programs_pass_and_compile(name: str) -> None:
         assert ("%inject" in text) == inject
         assert not re.findall(r"^declare (?!.*@llvm\.)", text, re.M), "an external symbol"
     assert kernel_table(program) == [s for plan in program.plans for s in plan.symbols]
-    assert libraries(program) == [CASES[name].library]
+    assert libraries(program) == CASES[name].library.split()
 
 
 def test_every_instruction_has_its_rows() -> None:
@@ -179,6 +179,19 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
         "a row needs an axis",
         lambda: then(p.Scatter(F, True, "a", "x", ("x",), ("n",), "n", "bytes", is_row=True)),
     ),
+    "library unprepared": ("w0 writes to shared 0 unprepared", lambda: then(library("cumsum", F, "a", "w0", "n", "n"))),
+    "library without a function": (
+        "no such function",
+        lambda: then(library("cumsum", "complex64", "a", "y", "n", "n")),
+    ),
+    "library without strides": (
+        "0 strides for 1 axes of a",
+        lambda: then(p.LibraryCall("cumsum", (("a", F, ("n",), ()),), (("y", F, ("n",), ("bytes",)),))),
+    ),
+    "library at other points": (
+        "w0 reads shared 0 at other points than p0 overwrites",
+        lambda: then(p.LibraryCall("cumsum", (("w0", F, ("n",), ("n",)),), (("p0", F, ("n",), ("bytes",)),))),
+    ),
     "other points": (
         "w0 reads shared 0 at other points than p0 overwrites",
         lambda: then(p.Gemm(F, "n", "n", "n", "w0", ("n", "n"), "x", ("n", "n"), "p0", "n")),
@@ -239,6 +252,9 @@ ACCEPTED: dict[str, Callable[[], Program]] = {
     "pinned host call": lambda: update(before=(PIN, HOST)),
     "pinned is never in place": lambda: update(before=(PIN,), after=(CHECK, p.Copy("y", "w0", "bytes"))),
     "copy of itself": lambda: then(p.Copy("p0", "w0", "bytes")),
+    "running sums of itself": lambda: edited(
+        update(), p.Copy("p0", "a", "bytes"), library("cumsum", F, "w0", "p0", "n", "n")
+    ),
     "same names in two regions": lambda: then(loop(p.Const("k", 1)), p.If("n", (p.Const("k", 1),), (p.Const("k", 2),))),
     "GIL released after the last allocation": lambda: update(p.ReleaseGil(), loop(CHECK), after=(p.AcquireGil(),)),
     "read at the points written": lambda: launch(

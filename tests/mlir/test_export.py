@@ -90,6 +90,18 @@ PROGRAMS: dict[str, Callable[[], tuple[Sequence[Any], Sequence[Any]]]] = {
             T.inc_subtensor((x > 0.5)[k], True),
         ],
     ),
+    "running sums and products": lambda: (
+        [x, k, A],
+        [
+            T.cumsum(A, 0),
+            T.cumsum(A),
+            T.cumprod(A, 1),
+            T.cumsum(T.cast(k, "int8")),
+            T.cumsum(A > 0, 1),
+            T.cumsum(x[:0]),
+        ],
+    ),
+    "positions": lambda: ([x, k, A], [A[A > 0], T.stack((A < 0.5).nonzero()), x[x > 9], T.repeat(k, abs(k))]),
     "jacobian": lambda: ([A, x, b], [jacobian(T.tanh(T.dot(A, x) + b), x)]),
     "hessian": lambda: ([x], [hessian(T.sum(x**3) * T.sum(x), x)]),
     "branch": lambda: ([c, x], [ifelse(c > 0, T.exp(x), x * 2), ifelse(c < 0, x[1:], x)]),

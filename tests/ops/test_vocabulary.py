@@ -24,6 +24,9 @@ def moved(x: Any) -> Any:
 ARRANGED: list[Case] = [
     ("cumsum", lambda a, b, v, i: T.cumsum(a), lambda a, b, v, i: np.cumsum(a)),
     ("cumsum axis", lambda a, b, v, i: a.cumsum(axis=1), lambda a, b, v, i: np.cumsum(a, 1)),
+    ("cumsum dtype", lambda a, b, v, i: T.cumsum(i * 100, dtype="int8"), lambda a, b, v, i: np.cumsum(i * 100, dtype="int8")),
+    ("cumprod dtype", lambda a, b, v, i: i.cumprod(dtype="float32"), lambda a, b, v, i: np.cumprod(i, dtype="float32")),
+    ("cumsum of bools", lambda a, b, v, i: T.cumsum(a > 0, 0, "bool"), lambda a, b, v, i: np.cumsum(a > 0, 0, dtype="bool")),
     ("cumsum ints", lambda a, b, v, i: T.extra_ops.cumsum(i.astype("int8")), lambda a, b, v, i: np.cumsum(i)),
     ("cumprod", lambda a, b, v, i: T.cumprod(b, -1), lambda a, b, v, i: np.cumprod(b, -1)),
     ("diff", lambda a, b, v, i: T.diff(b, 2, axis=1), lambda a, b, v, i: np.diff(b, 2, axis=1)),

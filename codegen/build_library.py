@@ -1,0 +1,46 @@
+"""Steps on whole buffers that the library has functions for, in program IR: running sums and products, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.bufferise import Bufferiser
+from tensordsl.codegen.build_scatter import collapsed
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.scalar import ITEMSIZE
+
+
+def build_cumulate(b: Bufferiser, v: Value) -> None:
+    (x,) = v.operands
+    source = b.ref(x)
+    is_heir = v.number in b.heirs and v.number not in b.targets
+    ref = source if is_heir else b.destination(v, v.dtype, v.shape)
+    axis = v.attrs["axis"]
+    layout = list(zip(ref.dims, source.strides, ref.strides, strict=True))
+    axes = [layout[axis], *collapsed(layout[:axis] + layout[axis + 1 :])]
+    dims, x_strides, y_strides = zip(*axes, strict=True)
+    inputs, outputs = (
+        (_operand(b, r.ptr, t, dims, s),) for r, t, s in ((source, x.dtype, x_strides), (ref, v.dtype, y_strides))
+    )
+    b.emit(p.LibraryCall(v.attrs["function"], inputs, outputs))
+    b.finish(v, ref)
+
+
+def build_positions(b: Bufferiser, v: Value) -> None:
+    """Where a mask is true, or each position as often as a count says; the mask's lengths must be those of `bounds`."""
+    for axis, (n, wanted, _, _) in zip(v.attrs["axes"], v.attrs["bounds"], strict=True):
+        text = f"boolean index did not match the indexed tensor: lengths of its axis {axis} and of the tensor's"
+        b.emit(p.Check("eq", b.name(n), b.name(wanted), b.site("index", b.node_of(v), text)))
+    x = v.operands[0]
+    source = b.packed(b.ref(x), x.dtype)
+    ref = b.destination(v, v.dtype, v.shape)
+    given = _operand(b, source.ptr, x.dtype, (ex.product(source.dims),), (ITEMSIZE[x.dtype],))
+    b.emit(p.LibraryCall(v.op, (given,), (_operand(b, ref.ptr, v.dtype, ref.dims, ref.strides),)))
+    b.finish(v, ref)
+
+
+def _operand(b: Bufferiser, ptr: str, dtype: str, dims: Sequence[Any], strides: Sequence[Any]) -> p.Operand:
+    return ptr, dtype, tuple(map(b.name, dims)), tuple(map(b.name, strides))

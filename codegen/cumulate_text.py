@@ -1,0 +1,178 @@
+"""LLVM text of the libraries `cumulate_*`: running sums and products along one axis, in NumPy's order.
+
+A running value depends on the one before it, so nothing is gained along the axis itself: vectors and independent chains
+of scalars run along the other axes.  float16 is added in float32 and rounded after each element, as NumPy does.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from tensordsl.casting import sum_dtype
+from tensordsl.codegen import half
+from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.code import Code, constant, llvm_type, load, memory_type, store
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
+
+CHAINS = (8, 4, 2, 1)  # scalars side by side
+VECTORS = (2, 1)
+WIDE, PANEL, UNROLL = 4, 128, 4  # vectors: of a row that goes through memory, at most at once, in one turn of the loop
+# x, y; length and steps of the axis; then of one other axis
+LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "i64 x_unit", "i64 y_unit")
+
+
+class Cumulate:
+    """The functions of one operation on one dtype."""
+
+    def __init__(self, function: str, dtype: str, vector_bytes: int, isa: str) -> None:
+        self.name, self.dtype, self.result, self.isa = f"{function}_{dtype}", dtype, sum_dtype(dtype), isa
+        self.lanes = vector_bytes // ITEMSIZE[self.result]
+        kind = "f" if self.result in FLOATS else ""
+        self.word = kind + ("add" if function == "cumsum" else "mul")
+        self.identity = (-0.0 if kind else 0) if function == "cumsum" else 1
+        self.numbers = count()
+        self.declarations: dict[str, str] = {}
+
+    def text(self) -> str:
+        parts = [self.block(k, 1) for k in CHAINS] + [self.block(k, self.lanes) for k in VECTORS]
+        parts += [self.panel(), self.plane(), self.walk(), self.entry()]
+        return "".join(parts)
+
+    # -- elements ------------------------------------------------------------------------------------------------------
+    def advance(self, f: Asm, state: str, source: str, target: str, W: int) -> str:
+        """The running value after one more element (or vector), which is stored."""
+        code = Code(prefix=f"a{next(self.numbers)}.", isa=self.isa)
+        x = self.widened(code, load(code, source, self.dtype, W), W)
+        value = code.op(f"{self.word} {llvm_type(self.result, W)} {state}, {x}")
+        if self.result == "float16":
+            value = half.rounded(code, value, W)
+        store(code, value, target, self.result, W)
+        f.lines += code.lines
+        self.declarations |= code.declarations
+        return value
+
+    def widened(self, code: Code, x: str, W: int) -> str:
+        if self.dtype == self.result:
+            return x
+        word = "sext" if self.dtype in SIGNED else "zext"
+        return code.op(f"{word} {llvm_type(self.dtype, W)} {x} to {llvm_type(self.result, W)}")
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+    def block(self, k: int, W: int) -> str:
+        """k chains of W elements side by side, from the first to the last element of the axis."""
+        f = Asm("void", self.block_name(k, W), LINE, internal=True)
+        kind, start = llvm_type(self.result, W), constant(self.identity, self.result, W)
+        x_unit, y_unit = ("%x_unit", "%y_unit") if W == 1 else (W * ITEMSIZE[t] for t in (self.dtype, self.result))
+        sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]
+        targets = [f.gep("%y", f.op(f"mul i64 {y_unit}, {j}")) for j in range(k)]
+        with f.loop("%n", *[(kind, start)] * k, ("i64", "0"), ("i64", "0")) as loop:
+            *states, x_at, y_at = loop.values
+            rows = zip(states, sources, targets, strict=True)
+            loop.next = [self.advance(f, s, f.gep(x, x_at), f.gep(y, y_at), W) for s, x, y in rows]
+            loop.next += [f.op(f"add i64 {x_at}, %x_step"), f.op(f"add i64 {y_at}, %y_step")]
+        f.ret()
+        return f.text
+
+    def block_name(self, k: int, W: int) -> str:
+        return f"{self.name}.{k}.{W}"
+
+    def panel(self) -> str:
+        """Rows of m adjacent elements, whole vectors, one after the other: the running values are the row above."""
+        f = Asm("void", f"{self.name}.panel", (*LINE[:5], "i64 m"), internal=True)
+        start = constant(self.identity, self.result, self.lanes)
+        with f.loop("%m", step=self.lanes) as column:
+            self.advance(f, start, *self.elements(f, "%x", "%y", column.index), self.lanes)
+        unrolled = f.op(f"and i64 %m, {-UNROLL * self.lanes}")
+        with f.loop("%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
+            x, y = f.gep(row.values[0], "%x_step"), f.gep(row.values[1], "%y_step")
+            row.next = [x, y]
+            for first, end, k in (("0", unrolled, UNROLL), (unrolled, "%m", 1)):
+                with f.loop(end, start=first, step=k * self.lanes) as column:
+                    for j in range(k):
+                        at = f.op(f"add i64 {column.index}, {j * self.lanes}")
+                        above = self.loaded(f, f.gep(row.values[1], at, memory_type(self.result)))
+                        self.advance(f, above, *self.elements(f, x, y, at), self.lanes)
+        f.ret()
+        return f.text
+
+    def elements(self, f: Asm, x: str, y: str, at: str) -> tuple[str, str]:
+        return f.gep(x, at, memory_type(self.dtype)), f.gep(y, at, memory_type(self.result))
+
+    def loaded(self, f: Asm, place: str) -> str:
+        """A vector of running values."""
+        code = Code(prefix=f"a{next(self.numbers)}.", isa=self.isa)
+        value = load(code, place, self.result, self.lanes)
+        f.lines += code.lines
+        return value
+
+    def plane(self) -> str:
+        """All lines along one other axis, of m elements: vectors where its elements are adjacent, then chains.
+
+        Wide rows go through memory one after the other, narrow ones are walked down with the running values in
+        registers.
+        """
+        f = Asm("void", f"{self.name}.plane", (*LINE, "i64 m"), internal=True)
+        adjacent = f.all(
+            f.compare("eq", "i64", "%x_unit", ITEMSIZE[self.dtype]),
+            f.compare("eq", "i64", "%y_unit", ITEMSIZE[self.result]),
+        )
+        most = f.op(f"select i1 {adjacent}, i64 %m, i64 0")
+        wide = f.op(f"select i1 {f.compare('sge', 'i64', most, WIDE * self.lanes)}, i64 {most}, i64 0")
+        done, room = f.op(f"and i64 {wide}, {-self.lanes}"), PANEL * self.lanes
+        with f.loop(done, step=room) as loop:
+            left = f.op(f"sub i64 {done}, {loop.index}")
+            size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
+            x, y = self.elements(f, "%x", "%y", loop.index)
+            f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *_given(LINE[2:5]), f"i64 {size}")
+        for k, W in (*((k, self.lanes) for k in VECTORS), *((k, 1) for k in CHAINS)):
+            left = f.op(f"sub i64 {'%m' if W == 1 else most}, {done}")
+            end = f.op(f"add i64 {done}, {f.op(f'and i64 {left}, {-k * W}')}")
+            with f.loop(end, start=done, step=k * W) as loop:
+                x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
+                f.call("void", "@" + self.block_name(k, W), f"ptr {x}", f"ptr {y}", *_given(LINE[2:]))
+            done = end
+        f.ret()
+        return f.text
+
+    def walk(self) -> str:
+        """The other axes from `level` on: those before the last one by one."""
+        axes = ("ptr dims", "ptr xs", "ptr ys", "i64 level", "i64 last")
+        f = Asm("void", f"{self.name}.walk", (*LINE[:5], *axes), internal=True)
+        m, x_unit, y_unit = (f.load("i64", f.gep(a, "%level", "i64")) for a in ("%dims", "%xs", "%ys"))
+        below = f.op("add i64 %level, 1")
+        with f.when(f.compare("slt", "i64", "%level", "%last")):
+            with f.loop(m) as loop:
+                x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
+                rest = ("ptr %dims", "ptr %xs", "ptr %ys", f"i64 {below}", "i64 %last")
+                f.call("void", f"@{self.name}.walk", f"ptr {x}", f"ptr {y}", *_given(LINE[2:5]), *rest)
+            f.ret()
+        f.call("void", f"@{self.name}.plane", *_given(LINE[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}")
+        f.ret()
+        return f.text
+
+    def entry(self) -> str:
+        """words: lengths and strides of x, then of y; the axis comes first."""
+        f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))
+        x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
+        xs = f.gep("%words", "%rank", "i64")
+        ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
+        line = (f"ptr {x}", f"ptr {y}", *(f"i64 {f.load('i64', a)}" for a in ("%words", xs, ys)))
+        last = f.op("sub i64 %rank, 1")
+        with f.when(f.compare("eq", "i64", last, 0)):
+            f.call("void", "@" + self.block_name(1, 1), *line, "i64 0", "i64 0")
+            f.ret()
+        f.call("void", f"@{self.name}.walk", *line, "ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1", f"i64 {last}")
+        f.ret()
+        return f.text
+
+
+def cumulate_text(dtype: str, vector_bytes: int = 64, isa: str = "") -> str:
+    """The module of a dtype, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
+    both = [Cumulate(f, dtype, vector_bytes, isa) for f in ("cumsum", "cumprod")]
+    bodies = [c.text() for c in both]
+    declarations = both[0].declarations | both[1].declarations
+    return "".join((*(d + "\n" for d in declarations.values()), *bodies, METADATA))
+
+
+def _given(params: tuple[str, ...]) -> list[str]:
+    return [f"{p.split()[0]} %{p.split()[1]}" for p in params]

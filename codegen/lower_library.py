@@ -1,0 +1,38 @@
+"""Steps that the library has functions for, as tensor IR: running sums and products, positions that data decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.codegen.ir import Graph, Value
+from tensordsl.ops.masks import check_mask_length
+
+
+def lower_cumulate(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+    """x is read in its own dtype: the library widens what it loads."""
+    (x,) = operands
+    dtype, axis = node.outputs[0].type.dtype, node.attrs["axis"]
+    if low.graph.extents.find(x.shape[axis]) == 1:
+        return [low.graph.cast(x, dtype)]
+    return [low.graph.make("cumulate", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
+
+
+def lower_positions(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+    """Operands: a mask or counts, how many positions there are, and what the mask's axes must measure."""
+    g: Graph = low.graph
+    x, total, *lengths = operands
+    e = g.extents
+    bounds, axes = [], []
+    for axis, length in enumerate(lengths):
+        n, wanted = e.find(x.shape[axis]), e.find(e.value(length))
+        if n == wanted:
+            continue
+        if isinstance(n, int) and isinstance(wanted, int):
+            check_mask_length(n, wanted, axis)
+        bounds.append((n, wanted, 1, True))
+        axes.append(axis)
+    loops = x.loops | total.loops
+    if bounds:  # what may fail stays inside of a loop that may run zero times
+        loops = loops.union(g.within, *(v.loops for v in lengths))
+    shape = node.op.shape(e, *operands)
+    return [g.make(node.op.name, (x, total), "int64", shape, loops=loops, bounds=tuple(bounds), axes=tuple(axes))]

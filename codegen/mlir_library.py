@@ -1,0 +1,119 @@
+"""What the library computes on whole buffers, as MLIR: loops that carry the tensor and what is known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.mlir_scalar import TYPE
+from tensordsl.codegen.mlir_writer import Scope, Writer
+from tensordsl.codegen.scalar import FLOATS
+
+Typed = tuple[str, str]  # a name and its type
+
+
+def loops(
+    e: Writer, lengths: Sequence[Any], carried: Sequence[Typed], body: Callable[[list[str], list[str]], Sequence[str]]
+) -> list[str]:
+    """`body(positions, carried values)` gives the next values, at each point in order; the final values."""
+    kinds, values = ", ".join(t for _, t in carried), [name for name, _ in carried]
+    zero, one, ends = e.index(0), e.index(1), [e.index(n) for n in lengths]
+    opened = []
+    for end in ends:
+        e.count += 1
+        number = e.count
+        opened.append(number)
+        names = [f"%c{number}_{k}" for k in range(len(carried))]
+        start = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+        many = f":{len(carried)}" if len(carried) > 1 else ""
+        bounds = f"%i{number} = {zero} to {end} step {one}"
+        e.put(f"%{number}{many} = scf.for {bounds} iter_args({start}) -> ({kinds}) {{")
+        e.indent += 1
+        e.scopes.append(Scope())
+        values = names
+    values = list(body([f"%i{number}" for number in opened], values))
+    for number in reversed(opened):
+        e.put(f"scf.yield {', '.join(values)} : {kinds}")
+        e.scopes.pop()
+        e.indent -= 1
+        e.put("}")
+        values = _results(number, carried)
+    return values
+
+
+def _results(number: int, carried: Sequence[Typed]) -> list[str]:
+    return [f"%{number}#{k}" for k in range(len(carried))] if len(carried) > 1 else [f"%{number}"]
+
+
+def cumulate(e: Writer, v: Value) -> None:
+    """Along each line of the axis: its running value goes with it."""
+    (x,), axis = v.operands, v.attrs["axis"]
+    source, kind = e.value(x), TYPE[v.dtype]
+    init, t = e.empty(v.shape, v.dtype)
+    product = v.attrs["function"] == "cumprod"
+    start = e.scalars.constant(1 if product else -0.0 if v.dtype in FLOATS else 0, v.dtype)
+    word = f"arith.{'mul' if product else 'add'}{'f' if v.dtype in FLOATS else 'i'}"
+
+    def line(outer: list[str], whole: list[str]) -> list[str]:
+        def step(inner: list[str], known: list[str]) -> list[str]:
+            at = ", ".join((*outer[:axis], *inner, *outer[axis:]))
+            item = e.scalars.cast(e.op(f"tensor.extract {source}[{at}] : {e.type_of(x)}"), x.dtype, v.dtype)
+            value = e.op(f"{word} {known[1]}, {item} : {kind}")
+            return [e.op(f"tensor.insert {value} into {known[0]}[{at}] : {t}"), value]
+
+        return loops(e, (v.shape[axis],), ((whole[0], t), (start, kind)), step)[:1]
+
+    others = [n for d, n in enumerate(v.shape) if d != axis]
+    e.index(v.shape[axis])
+    e.values[v.number] = loops(e, others, ((init, t),), line)[0]
+
+
+def true_positions(e: Writer, v: Value) -> None:
+    """A position of the flat mask is written where the next one goes, if the mask is true."""
+    mask = v.operands[0]
+    if e.checks:
+        for axis, (n, wanted, _, _) in zip(v.attrs["axes"], v.attrs["bounds"], strict=True):
+            holds = e.op(f"arith.cmpi eq, {e.index(n)}, {e.index(wanted)} : index")
+            e.put(f'cf.assert {holds}, "boolean index: lengths of its axis {axis} and of the tensor\'s"')
+    source, (init, t), one = e.value(mask), e.empty(v.shape, "int64"), e.index(1)
+
+    def step(at: list[str], known: list[str]) -> list[str]:
+        whole, done, flat = known
+        item = e.op(f"tensor.extract {source}[{', '.join(at)}] : {e.type_of(mask)}")
+        following = e.op(f"arith.addi {flat}, {one} : index")
+        e.count += 1
+        number, carried = e.count, ((whole, t), (done, "index"))
+        e.put(f"%{number}:2 = scf.if {item} -> ({t}, index) {{")
+        position = e.op(f"arith.index_cast {flat} : index to i64")
+        written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
+        e.put(f"scf.yield {written}, {e.op(f'arith.addi {done}, {one} : index')} : {t}, index")
+        e.put("} else {")
+        e.put(f"scf.yield {whole}, {done} : {t}, index")
+        e.put("}")
+        return [*_results(number, carried), following]
+
+    zero = e.index(0)
+    e.values[v.number] = loops(e, mask.shape, ((init, t), (zero, "index"), (zero, "index")), step)[0]
+
+
+def repeated_positions(e: Writer, v: Value) -> None:
+    counts = v.operands[0]
+    source, (init, t), one = e.value(counts), e.empty(v.shape, "int64"), e.index(1)
+
+    def several(at: list[str], known: list[str]) -> list[str]:
+        times = e.op(f"tensor.extract {source}[{at[0]}] : {e.type_of(counts)}")
+        end = e.op(f"arith.index_cast {times} : i64 to index")
+        position = e.op(f"arith.index_cast {at[0]} : index to i64")
+        e.count += 1
+        number = e.count
+        e.put(
+            f"%{number}:2 = scf.for %i{number} = {e.index(0)} to {end} step {one} "
+            f"iter_args(%w{number} = {known[0]}, %k{number} = {known[1]}) -> ({t}, index) {{"
+        )
+        written = e.op(f"tensor.insert {position} into %w{number}[%k{number}] : {t}")
+        e.put(f"scf.yield {written}, {e.op(f'arith.addi %k{number}, {one} : index')} : {t}, index")
+        e.put("}")
+        return [f"%{number}#0", f"%{number}#1"]
+
+    e.values[v.number] = loops(e, counts.shape, ((init, t), (e.index(0), "index")), several)[0]

@@ -1,0 +1,132 @@
+"""LLVM text of the library `positions`: where a mask is true, and each position as often as a count says.
+
+How many there are was computed before; never more are written, whatever becomes of the operand meanwhile.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.assembly import METADATA, Asm
+
+CHUNK, LANES = 64, 8  # bytes of a mask looked at together; positions compressed together
+FEW = 8  # true ones of a chunk, up to which they are taken one by one
+PARAMS = ("ptr bases", "ptr words", "i64 rank")
+INTRINSICS = """declare i64 @llvm.ctpop.i64(i64)
+declare i64 @llvm.cttz.i64(i64, i1)
+declare i8 @llvm.ctpop.i8(i8)
+declare i64 @llvm.smin.i64(i64, i64)
+declare <8 x i64> @llvm.experimental.vector.compress.v8i64(<8 x i64>, <8 x i1>, <8 x i64>)
+"""
+IOTA = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
+
+
+def positions_text(vector_bytes: int = 64) -> str:
+    """The whole module; vectors of 64 bytes can compress their elements."""
+    bodies = [_taken_one_by_one(), *([_compressed()] if vector_bytes == 64 else []), _true(vector_bytes), _repeated()]
+    return INTRINSICS + "".join(bodies) + METADATA
+
+
+def _taken_one_by_one() -> str:
+    """i64: how many are written after the positions of the set bits, which are `first` and those after it."""
+    f = Asm("i64", "taken", ("ptr out", "i64 done", "i64 count", "i64 bits", "i64 first"), internal=True)
+    room = f.op("sub i64 %count, %done")
+    many = f.call("i64", "@llvm.smin.i64", f"i64 {f.call('i64', '@llvm.ctpop.i64', 'i64 %bits')}", f"i64 {room}")
+    target = f.gep("%out", "%done", "i64")
+    with f.loop(many, ("i64", "%bits")) as loop:
+        bit = f.call("i64", "@llvm.cttz.i64", f"i64 {loop.values[0]}", "i1 true")
+        f.store("i64", f.op(f"add i64 %first, {bit}"), f.gep(target, loop.index, "i64"))
+        loop.next = [f.op(f"and i64 {loop.values[0]}, {f.op(f'sub i64 {loop.values[0]}, 1')}")]
+    f.ret("i64", f.op(f"add i64 %done, {many}"))
+    return f.text
+
+
+def _compressed() -> str:
+    """The same for a full chunk of room, in vectors."""
+    f = Asm("i64", "compressed", ("ptr out", "i64 done", "i64 bits", "i64 first"), internal=True)
+    vector, done, bits = f"<{LANES} x i64>", "%done", "%bits"
+    at = f.op(f"insertelement {vector} poison, i64 %first, i32 0")
+    at = f.op(f"shufflevector {vector} {at}, {vector} poison, <{LANES} x i32> zeroinitializer")
+    at = f.op(f"add {vector} {at}, {IOTA}")
+    for k in range(CHUNK // LANES):
+        byte = f.op(f"trunc i64 {bits} to i8")
+        mask = f.op(f"bitcast i8 {byte} to <{LANES} x i1>")
+        kept = f.call(
+            vector, "@llvm.experimental.vector.compress.v8i64", f"{vector} {at}", f"<{LANES} x i1> {mask}",
+            f"{vector} zeroinitializer",
+        )  # fmt: skip
+        f.do(f"store {vector} {kept}, ptr {f.gep('%out', done, 'i64')}, align 8")
+        found = f.call("i8", "@llvm.ctpop.i8", f"i8 {byte}")
+        done = f.op(f"add i64 {done}, {f.op(f'zext i8 {found} to i64')}")
+        if k < CHUNK // LANES - 1:
+            bits, at = f.op(f"lshr i64 {bits}, {LANES}"), f.op(f"add {vector} {at}, splat (i64 {LANES})")
+    f.ret("i64", done)
+    return f.text
+
+
+def _true(vector_bytes: int) -> str:
+    """bases: the mask, the positions; words: elements of the mask, their stride, how many positions, their stride."""
+    f = Asm("void", "true_positions_bool", PARAMS)
+    room = f.op(f"alloca <{CHUNK} x i8>, align {CHUNK}")
+    x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
+    n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
+    whole = f.op(f"and i64 {n}, {-CHUNK}")
+    with f.loop(whole, ("i64", "0"), step=CHUNK) as loop:
+        bits, done = _bits(f, f.gep(x, loop.index)), loop.values[0]
+        loop.next = [_chosen(f, y, done, many, bits, loop.index, vector_bytes)]
+    done = loop.values[0]
+    f.do(f"store <{CHUNK} x i8> zeroinitializer, ptr {room}")
+    with f.loop(n, start=whole) as loop:
+        f.store("i8", f.load("i8", x, loop.index), room, f.op(f"sub i64 {loop.index}, {whole}"))
+    done = f.call("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {_bits(f, room)}", f"i64 {whole}")
+    with f.loop(many, start=done) as loop:  # only of a mask that somebody changes
+        f.store("i64", 0, f.gep(y, loop.index, "i64"))
+    f.ret()
+    return f.text
+
+
+def _bits(f: Asm, place: str) -> str:
+    """Which elements of a chunk are true."""
+    chunk = f.op(f"load <{CHUNK} x i8>, ptr {place}, align 1")
+    return f.op(f"bitcast <{CHUNK} x i1> {f.op(f'icmp ne <{CHUNK} x i8> {chunk}, zeroinitializer')} to i{CHUNK}")
+
+
+def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, vector_bytes: int) -> str:
+    """How many are written after a chunk, by the way that is fit for it."""
+    one_by_one = ("i64", "@taken", f"ptr {y}", f"i64 {done}", f"i64 {many}", f"i64 {bits}", f"i64 {first}")
+    found = f.call("i64", "@llvm.ctpop.i64", f"i64 {bits}")
+    some, sparse, dense, end = (f.label(x) for x in ("some", "sparse", "dense", "end"))
+    before = f.block
+    f.branch(f.compare("eq", "i64", bits, 0), end, some)
+    f.place(some)
+    if vector_bytes == 64:
+        fits = f.compare("sle", "i64", f.op(f"add i64 {done}, {CHUNK}"), many)
+        f.branch(f.all(fits, f.compare("ugt", "i64", found, FEW)), dense, sparse)
+        f.place(dense)
+        after_dense = f.call("i64", "@compressed", f"ptr {y}", f"i64 {done}", f"i64 {bits}", f"i64 {first}")
+        f.jump(end)
+    f.place(sparse)
+    after = f.call(*one_by_one)
+    f.place(end)
+    ways = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
+    ways += [f"[ {after_dense}, %{dense} ]"] if vector_bytes == 64 else []
+    return f.op(f"phi i64 {', '.join(ways)}")
+
+
+def _repeated() -> str:
+    """bases: counts, positions; words as above."""
+    f = Asm("void", "repeated_positions_int64", PARAMS)
+    x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
+    n, many = f.load("i64", "%words"), f.load("i64", "%words", 16)
+    with f.loop(n, ("i64", "0")) as loop:
+        done = loop.values[0]
+        times = f.load("i64", f.gep(x, loop.index, "i64"))
+        left = f.op(f"sub i64 {many}, {done}")
+        times = f.call("i64", "@llvm.smin.i64", f"i64 {times}", f"i64 {left}")
+        target = f.gep(y, done, "i64")
+        with f.loop(times) as inner:
+            f.store("i64", loop.index, f.gep(target, inner.index, "i64"))
+        times = f.op(f"select i1 {f.compare('slt', 'i64', times, 0)}, i64 0, i64 {times}")
+        loop.next = [f.op(f"add i64 {done}, {times}")]
+    with f.loop(many, start=loop.values[0]) as rest:  # only of counts that somebody changes
+        f.store("i64", 0, f.gep(y, rest.index, "i64"))
+    f.ret()
+    return f.text

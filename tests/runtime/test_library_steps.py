@@ -1,0 +1,175 @@
+"""Running sums and products, and positions that data decide: compiled, bit by bit what NumPy gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.casting import sum_dtype
+from tensordsl.codegen import program as p
+from tensordsl.codegen.abi import REAL
+from tensordsl.codegen.cumulate_text import cumulate_text
+from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.positions_text import positions_text
+from tensordsl.codegen.target import compile_object
+from tensordsl.ops.control import loop_index, make_loop
+
+
+def values(rng: Any, dtype: str, *shape: int) -> Any:
+    size = int(np.prod(shape))
+    if dtype.startswith("float"):
+        made = rng.normal(size=size).astype(dtype)
+        if size > 20:
+            made[rng.integers(0, size, 3)], made[size // 2], made[-2:] = -0.0, 0.0, (np.inf, np.nan)
+        return made.reshape(shape)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    info = np.iinfo(dtype)
+    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+def assert_bits(got: Any, want: Any) -> None:
+    """Equal with the signs of zeros; one nan is like another."""
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+    if want.dtype.kind == "f":
+        np.testing.assert_array_equal(np.signbit(got) & ~np.isnan(got), np.signbit(want) & ~np.isnan(want))
+
+
+def layouts(x: Any) -> list[Any]:
+    return [
+        x, np.asfortranarray(x), np.repeat(x, 3, -1)[..., ::3], np.repeat(x, 2, 0)[::2], x[::-1], x[..., ::-1],
+        np.broadcast_to(x[:1], x.shape), np.broadcast_to(x[..., :1], x.shape),
+    ]  # fmt: skip
+
+
+def running(x: Any, axis: int) -> list[Any]:
+    with np.errstate(all="ignore"):
+        return [f(x, axis, dtype=sum_dtype(str(x.dtype))) for f in (np.cumsum, np.cumprod)]
+
+
+SHAPES = [(0,), (1,), (7,), (300,), (5, 7), (9, 64), (33, 150), (3, 0), (0, 3), (4, 5, 6), (3, 1, 70), (2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("dtype", REAL)
+def test_running_sums_and_products_of_every_dtype_shape_axis_and_layout(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for rank in (1, 2, 3, 4):
+        x = T.TensorType(dtype, (None,) * rank)()
+        for axis in range(rank):
+            f = tensordsl.function([x], [T.cumsum(x, axis), T.cumprod(x, axis)])
+            for shape in SHAPES:
+                for a in layouts(values(rng, dtype, *shape)) if len(shape) == rank else []:
+                    before = a.copy()
+                    for got, want in zip(f(a), running(a, axis), strict=True):
+                        assert_bits(got, want)
+                    assert a.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(2, 1100), (3, 1024), (5, 2500)])
+def test_rows_longer_than_a_panel(shape: tuple[int, ...]) -> None:
+    x = T.matrix("x")
+    a = values(np.random.default_rng(1), "float64", *shape)
+    assert_bits(tensordsl.function([x], T.cumsum(x, 0))(a), running(a, 0)[0])
+
+
+def kinds(inputs: list[Any], output: Any) -> list[str]:
+    """The instructions of a function."""
+    program = make_program("f", inputs, [], [output], [], True)[1]
+    return [type(i).__name__ for i in p.walk_program(program.code)]
+
+
+def test_what_feeds_them_is_computed_in_their_place() -> None:
+    x = T.matrix("x")
+    f = tensordsl.function([x], T.cumsum(T.exp(x), axis=0) * 2)
+    a = np.random.default_rng(2).random((6, 40))
+    np.testing.assert_allclose(f(a), 2 * np.cumsum(np.exp(a), 0), rtol=1e-14)
+    assert not {"Arena", "Copy", "HostCall"} & set(kinds([x], T.cumsum(T.exp(x), axis=0)))
+
+
+def test_an_update_runs_in_the_variables_own_storage() -> None:
+    s = tensordsl.shared(np.arange(6.0).reshape(2, 3))
+    place = s.get_value(borrow=True).ctypes.data
+    f = tensordsl.function([], [], updates=[(s, T.cumsum(s, axis=1))])
+    for want in ([[0, 1, 3], [3, 7, 12]], [[0, 1, 4], [3, 10, 22]]):
+        f()
+        assert s.get_value().tolist() == want
+    assert s.get_value(borrow=True).ctypes.data == place
+    old = tensordsl.function([], s * 1, updates=[(s, T.cumsum(s, axis=0))])
+    assert old().tolist() == [[0, 1, 4], [3, 10, 22]] and s.get_value().tolist() == [[0, 1, 4], [3, 11, 26]]
+    held = s.get_value(borrow=True)
+    f()
+    assert held.tolist() == [[0, 1, 4], [3, 11, 26]] and s.get_value().tolist() == [[0, 1, 5], [3, 14, 40]]
+
+
+def test_an_update_from_parts_of_the_variable_itself() -> None:
+    s = tensordsl.shared(np.arange(9.0).reshape(3, 3))
+    tensordsl.function([], [], updates=[(s, T.cumsum(s.T, axis=0))])()
+    np.testing.assert_array_equal(s.get_value(), np.cumsum(np.arange(9.0).reshape(3, 3).T, 0))
+    v = tensordsl.shared(np.arange(5.0))
+    tensordsl.function([], [], updates=[(v, T.cumsum(v[::-1]))])()
+    assert v.get_value().tolist() == [4, 7, 9, 10, 10]
+
+
+def test_inside_of_loops_and_branches() -> None:
+    n, x, c = T.lscalar("n"), T.vector("x"), T.lscalar("c")
+    s = T.vector("s")
+    (final,) = make_loop(n, loop_index(), [s], [x], [T.cumsum(s)])
+    f = tensordsl.function([n, x], final)
+    assert f(3, [1.0, 1, 1]).tolist() == [1, 4, 10] and f(0, [1.0, 2]).tolist() == [1, 2]
+    g = tensordsl.function([c, x], tensordsl.ifelse.ifelse(c, T.cumsum(x), x))
+    assert g(1, [1.0, 2]).tolist() == [1, 3] and g(0, [1.0, 2]).tolist() == [1, 2]
+
+
+# -- positions -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 63, 64, 65, 127, 128, 300, 1000])
+def test_positions_of_masks_of_every_density_and_layout(n: int) -> None:
+    rng = np.random.default_rng(n)
+    m, c = T.TensorType("bool", (None,))("m"), T.lvector("c")
+    f, g = tensordsl.function([m], m.nonzero()[0]), tensordsl.function([c], T.repeat(T.arange(c.shape[0]), c))
+    for share in (0, 0.01, 0.1, 0.5, 0.95, 1):
+        a = rng.random(n) < share
+        for mask in (a, a[::-1], np.repeat(a, 3)[::3], (rng.integers(1, 256, n, "uint8") * a).view(bool)):
+            np.testing.assert_array_equal(f(mask), np.flatnonzero(mask))
+    counts = rng.integers(0, 4, n)
+    np.testing.assert_array_equal(g(counts), np.repeat(np.arange(n), counts))
+
+
+def test_masks_in_updates_leave_the_state_when_they_do_not_fit() -> None:
+    s, m = tensordsl.shared(np.zeros(3)), T.TensorType("bool", (None,))("m")
+    y = T.vector("y")
+    f = tensordsl.function([m, y], [], updates=[(s, T.inc_subtensor(s[m], y))])
+    f([True, False, True], [1.0, 2.0])
+    assert s.get_value().tolist() == [1, 0, 2]
+    with pytest.raises(IndexError, match="its axis 0 has length 2, the axis of the tensor 3"):
+        f([True, False], [1.0])
+    with pytest.raises(ValueError):
+        f([True, False, True], [1.0, 2.0, 3.0])
+    assert s.get_value().tolist() == [1, 0, 2]
+
+
+def test_a_mask_of_a_branch_not_taken_is_not_checked() -> None:
+    x, m, c = T.vector("x"), T.TensorType("bool", (None,))("m"), T.lscalar("c")
+    f = tensordsl.function([x, m, c], tensordsl.ifelse.ifelse(c, x[m], x))
+    assert f([1.0, 2.0], [True], 0).tolist() == [1, 2]
+    assert f([1.0, 2.0], [False, True], 1).tolist() == [2]
+    with pytest.raises(IndexError):
+        f([1.0, 2.0], [True], 1)
+
+
+def test_counts_must_not_be_negative() -> None:
+    c = T.lvector("c")
+    f = tensordsl.function([c], T.repeat(c, c))
+    with pytest.raises(ValueError, match="negative"):
+        f([1, -1, 2])
+
+
+@pytest.mark.parametrize("vector_bytes", [16, 32, 64])
+def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
+    for dtype in ("bool", "int16", "float16", "float64"):
+        assert compile_object(cumulate_text(dtype, vector_bytes))
+    assert compile_object(positions_text(vector_bytes))
