@@ -29,11 +29,23 @@ def build_cumulate(b: Bufferiser, v: Value) -> None:
     b.finish(v, ref)
 
 
-def build_positions(b: Bufferiser, v: Value) -> None:
-    """Where a mask is true, or each position as often as a count says; the mask's lengths must be those of `bounds`."""
+def build_true(b: Bufferiser, v: Value) -> None:
+    """Where a mask is true; its lengths must be those of `bounds`."""
     for axis, (n, wanted, _, _) in zip(v.attrs["axes"], v.attrs["bounds"], strict=True):
         text = f"boolean index did not match the indexed tensor: lengths of its axis {axis} and of the tensor's"
         b.emit(p.Check("eq", b.name(n), b.name(wanted), b.site("index", b.node_of(v), text)))
+    _list_positions(b, v)
+
+
+def build_repeated(b: Bufferiser, v: Value) -> None:
+    """Each position as often as a count says."""
+    least = b.fresh("q")
+    b.emit(p.LoadScalar(least, b.ref(v.operands[2]).ptr, "int64"))
+    b.emit(p.Check("ge", least, b.name(0), b.site("check", b.node_of(v), "repeats may not contain negative values")))
+    _list_positions(b, v)
+
+
+def _list_positions(b: Bufferiser, v: Value) -> None:
     x = v.operands[0]
     source = b.packed(b.ref(x), x.dtype)
     ref = b.destination(v, v.dtype, v.shape)

@@ -17,8 +17,25 @@ def lower_cumulate(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     return [low.graph.make("cumulate", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
 
 
-def lower_positions(low: Any, node: Any, operands: list[Value]) -> list[Value]:
-    """Operands: a mask or counts, how many positions there are, and what the mask's axes must measure."""
+def lower_repeated(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+    """The program checks the least count."""
+    from tensordsl.ops.table import OPS  # late: the table imports every row
+
+    g: Graph = low.graph
+    counts, total = operands
+    least = g.reduce(OPS["min"].meaning, 0, (0,), [counts])
+    shape = node.op.shape(g.extents, *operands)
+    loops = _loops(g, operands)
+    return [g.make(node.op.name, (counts, total, least), "int64", shape, loops=loops)]
+
+
+def _loops(g: Graph, operands: list[Value]) -> frozenset[int]:
+    """Where a step that may fail belongs: it stays inside of a loop that may run zero times."""
+    return (g.within or frozenset()).union(*(v.loops for v in operands))
+
+
+def lower_true(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+    """Operands: a mask, how many positions there are, and what the mask's axes must measure."""
     g: Graph = low.graph
     x, total, *lengths = operands
     e = g.extents
@@ -31,8 +48,6 @@ def lower_positions(low: Any, node: Any, operands: list[Value]) -> list[Value]:
             check_mask_length(n, wanted, axis)
         bounds.append((n, wanted, 1, True))
         axes.append(axis)
-    loops = x.loops | total.loops
-    if bounds:  # what may fail stays inside of a loop that may run zero times
-        loops = loops.union(g.within, *(v.loops for v in lengths))
+    loops = _loops(g, operands) if bounds else None
     shape = node.op.shape(e, *operands)
     return [g.make(node.op.name, (x, total), "int64", shape, loops=loops, bounds=tuple(bounds), axes=tuple(axes))]

@@ -58,12 +58,12 @@ def _numpy_repeated(counts: Any, total: Any) -> Any:
 
 # true_positions(mask, count, n0, ...): where the flat mask is true; `count`: how often; the mask's axes must be n0, ...
 TRUE_POSITIONS = Op(
-    "true_positions", _true_dtype, _true_shape, _numpy_true, Kernel("positions"), no_gradient=INTEGER_VALUED
+    "true_positions", _true_dtype, _true_shape, _numpy_true, Kernel("true_positions"), no_gradient=INTEGER_VALUED
 )
 # repeated_positions(counts, total): k, counts[k] times, for every k; `total`: the sum of the counts.
 REPEATED_POSITIONS = Op(
     "repeated_positions", _repeated_dtype, lambda d, counts, total: (d.value(total),), _numpy_repeated,
-    Kernel("positions"), no_gradient=INTEGER_VALUED,
+    Kernel("repeated_positions"), no_gradient=INTEGER_VALUED,
 )  # fmt: skip
 # The distinct elements in increasing order; their number is an operand, as above.
 DISTINCT_COUNT = Op(
@@ -207,7 +207,6 @@ def repeated(counts: Any) -> Any:
     if counts.type.ndim != 1 or counts.type.dtype not in INTEGERS:
         raise OpTypeError(f"repeat: the counts must be integers, a scalar or a vector, got {counts.type}")
     counts = cast(counts, "int64")
-    counts = require(counts, all(ge(counts, 0)), "repeat: the counts must not be negative")
     return apply(REPEATED_POSITIONS, counts, sum(counts))
 
 
