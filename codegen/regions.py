@@ -187,13 +187,6 @@ def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
     """A loop or branch needs whatever the steps inside of it need from outside."""
     holder = {s.value.number: s for r in regions.values() for s in r.steps if s.value is not None}
     by_loop = {s.value.attrs["loop"].number: s for s in holder.values() if s.value is not None and s.value.op == "for"}
-    for c in sorted(regions, key=len, reverse=True):
-        if not c:
-            continue
-        outer = by_loop[c[-1][1]] if c[-1][0] == "for" else holder[c[-1][1]]
-        given = {n for s in regions[c].steps for n in s.gives}
-        for s in regions[c].steps:
-            outer.needs |= s.needs - given
     for s in holder.values():
         v = s.value
         if v is not None and v.op in ("for", "ifelse"):
@@ -201,6 +194,13 @@ def _nested_needs(regions: dict[Context, Region], homes: set[int]) -> None:
             inner = {n for c, r in regions.items() for t in r.steps for n in t.gives if _inside(c, v)}
             s.needs |= {n for o in uses for n in memory(o, homes)} - inner
             s.needs.discard(v.number)
+    for c in sorted(regions, key=len, reverse=True):
+        if not c:
+            continue
+        outer = by_loop[c[-1][1]] if c[-1][0] == "for" else holder[c[-1][1]]
+        given = {n for s in regions[c].steps for n in s.gives}
+        for s in regions[c].steps:
+            outer.needs |= s.needs - given
 
 
 def _inside(c: Context, v: Value) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "property"))
 
 import expressions  # noqa: E402
+from test_complex_native import ComplexMaker  # noqa: E402
 from test_vocabulary_native import WordMaker  # noqa: E402
 
 from tensordsl.codegen.pipeline import PIPELINE  # noqa: E402
@@ -27,10 +28,13 @@ MODES = [*(FAST_RUN.excluding(name) for name in OPTIONAL), FAST_COMPILE]
 
 
 def maker_of(seed: int) -> expressions.Maker:
-    """Three makers in turn: ordinary values, special values, and the wider vocabulary."""
+    """Three makers in turn, ordinary values, special values, and the wider vocabulary; every fourth complex numbers."""
     source = random.Random(seed)
-    kind = WordMaker if seed % 3 == 2 else expressions.Maker
-    maker = kind(lambda n: source.randrange(n), special=seed % 3 == 1 or seed % 6 == 5)
+    if seed % 4 == 3:
+        maker: expressions.Maker = ComplexMaker(source.randrange, special=seed % 8 == 7)
+    else:
+        kind = WordMaker if seed % 3 == 2 else expressions.Maker
+        maker = kind(source.randrange, special=seed % 3 == 1 or seed % 6 == 5)
     maker.rng = np.random.default_rng(seed)
     return maker
 

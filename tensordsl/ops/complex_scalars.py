@@ -161,7 +161,7 @@ def power(b: Any, x: Any, y: Any, n: Any, m: Any) -> Pair:
     count = b.abs(n)
     is_whole = b.and_(b.eq(m, 0), b.and_(b.lt(count, 100.0), b.eq(b.trunc(n), n)))
     u, v = _whole_power(b, x, y, b.cast(b.select(is_whole, count, 0.0), "int64"))
-    p, q = _inverse(b, u, v)
+    p, q = reciprocal(b, u, v)
     is_negative = b.lt(n, 0)
     re = b.select(is_whole, b.select(is_negative, p, u), re)
     im = b.select(is_whole, b.select(is_negative, q, v), im)
@@ -186,14 +186,14 @@ def _whole_power(b: Any, x: Any, y: Any, count: Any) -> Pair:
     return found
 
 
-def _inverse(b: Any, x: Any, y: Any) -> Pair:
+def reciprocal(b: Any, x: Any, y: Any) -> Pair:
     """1 / z by Smith's algorithm."""
     is_wide = b.ge(b.abs(x), b.abs(y))
     large, small = b.select(is_wide, x, y), b.select(is_wide, y, x)
     ratio = b.div(small, large)
-    scale = b.div(1.0, b.add(large, b.mul(small, ratio)))
-    part = b.mul(ratio, scale)
-    return b.select(is_wide, scale, part), b.neg(b.select(is_wide, part, scale))
+    below = b.add(large, b.mul(small, ratio))
+    one, other = b.div(1.0, below), b.div(ratio, below)
+    return b.select(is_wide, one, other), b.neg(b.select(is_wide, other, one))
 
 
 # -- hyperbolic and trigonometric functions ----------------------------------------------------------------------------

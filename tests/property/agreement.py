@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from drawn import EXACT, INEXACT, Case
-from growth import SIGNLESS
+from growth import ROUNDED, SIGNLESS
 from program_text import describe
 
 import tensordsl
 from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort
+from tensordsl.ops.complexes import FUNCTIONS
 from tensordsl.ops.evaluate import evaluate, evaluate_node
-from tensordsl.types import FLOATS
+from tensordsl.types import COMPLEX, CONTINUOUS
 
 PRODUCTS = ("dot", "batched_dot")
 UNDONE = frozenset("sqr exp".split())  # a stable form of what follows may not overflow where these do
@@ -34,19 +35,19 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
     known = dict(values)
     for node in toposort(results, stop=values):
         operands = [known[o] if o in known else _data(o) for o in node.inputs]
-        floating = bool(operands) and operands[0].dtype.kind == "f"
-        if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in FLOATS:
+        floating = bool(operands) and operands[0].dtype.kind in "fc"
+        if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in CONTINUOUS:
             made = evaluate_node(node, [shuffled(operands[0], node.attrs["axis"], rng)])
             if node.op.name == "sum":  # terms may cancel
                 size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
-                error = rng.choice([-2.0, 2.0], size=size.shape) * size * np.finfo(node.attrs["acc_dtype"]).eps
+                error = _directions(made[0], rng) * 2 * size * np.finfo(node.attrs["acc_dtype"]).eps
                 made = (np.asarray(made[0] + error).astype(made[0].dtype),)
         elif node.op.name in PRODUCTS and not all(np.all(np.isfinite(x)) for x in operands):
             made = (np.full_like(evaluate_node(node, operands)[0], _anything(rng)),)  # BLAS leaves out products with 0
         elif node.op.name in PRODUCTS and floating:  # terms may cancel
-            size = np.abs(operands[0].astype("float64")) @ np.abs(operands[1].astype("float64"))
+            size = np.abs(operands[0]).astype("float64") @ np.abs(operands[1]).astype("float64")
             (exact,) = evaluate_node(node, operands)
-            error = rng.choice([-1.0, 1.0], size=size.shape) * size * np.finfo(exact.dtype).eps
+            error = _directions(exact, rng) * size * np.finfo(exact.dtype).eps
             # where products overflow, a fused multiplication and addition may give something else
             made = (np.where(np.isfinite(size), exact + error, _anything(rng)).astype(exact.dtype),)
         elif node.op.name in ("gammaln", "digamma") and floating:
@@ -64,6 +65,16 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
 def _anything(rng: Any) -> float:
     """For each of three samples another value: nothing is asked of the result."""
     return (np.nan, 0.0, np.inf)[rng.bit_generator.seed_seq.entropy % 3]
+
+
+def _directions(x: Any, rng: Any) -> Any:
+    """1 or -1 for each element; for complex ones of x in both parts, upwards and downwards in the first two samples, so
+    that what lies on a cut is seen from both sides."""
+    seed = rng.bit_generator.seed_seq.entropy % 3
+    if x.dtype.kind != "c":
+        return rng.choice([-1.0, 1.0], size=x.shape)
+    re, im = (1, -1, rng.choice([-1, 1]))[seed] * rng.uniform(0.5, 1.5, size=(2, *x.shape))
+    return re + 1j * im
 
 
 def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:
@@ -95,12 +106,14 @@ def _rounded(x: Any, rng: Any) -> Any:
 
 
 def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: Any) -> Any:
-    if v.type.dtype not in FLOATS or isinstance(node.op.meaning, Movement) or not x.size:
+    if v.type.dtype not in CONTINUOUS or isinstance(node.op.meaning, Movement) or not x.size:
         return x
+    if any(o.dtype.kind == "c" for o in operands) or v.type.dtype in COMPLEX:
+        return _complex_with_error(node, operands, x, rng)
     if node.op.name in SIGNLESS:
         return np.where(x == 0, -x, x)
     if node.op.name == "logsoftmax":  # log(1 + small): the sum of exponentials is rounded
-        return (x + rng.choice([-2.0, 2.0], size=x.shape) * np.finfo(x.dtype).eps).astype(x.dtype)
+        return (x + rng.uniform(-2, 2, size=x.shape) * (1 + abs(x)) * np.finfo(x.dtype).eps).astype(x.dtype)
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x)
         x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max, x)
     ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
@@ -109,6 +122,24 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     error = rng.choice([-1.0, 0.0, 1.0], size=x.shape) * ulp * np.finfo(x.dtype).eps
     tiny = rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).smallest_subnormal
     return np.where(x == 0, x, x * (1 + error.astype(x.dtype)) + tiny).astype(x.dtype)
+
+
+def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) -> Any:
+    """An error of the number, not of each part; functions are open where an operand or they themselves are not finite,
+    as C leaves some of that open and NumPy's products may be rounded once or twice."""
+    if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
+        return x
+    if node.op.name in (*FUNCTIONS, *ROUNDED, "prod"):
+        is_finite = np.isfinite(x)
+        for o in operands if node.op.name in FUNCTIONS else ():
+            is_finite = is_finite & np.isfinite(o)
+        x = np.where(is_finite, x, _anything(rng))
+    if not node.op.ulp and node.op.name not in ROUNDED:
+        return x
+    size = np.abs(x) + (node.op.name == "log1p")  # NumPy's log1p is the logarithm of 1 + z, rounded
+    error = _directions(x, rng) * 4 * np.finfo(x.dtype).eps * size
+    tiny = _directions(x, rng) * np.finfo(x.dtype).smallest_subnormal
+    return np.where(size == 0, x, np.where(np.isfinite(x), x + error + tiny, x)).astype(x.dtype)
 
 
 def reference(case: Case) -> tuple[list[Any], dict[Variable, Any]]:
@@ -126,16 +157,20 @@ def compare(
 ) -> None:
     """Raise AssertionError where a result is neither the expected one nor explained by rounding."""
     variables = [v for n in toposort(case.results) for v in (*n.inputs, *n.outputs)]
-    coarse = max((np.finfo(v.type.dtype).eps for v in variables if v.type.dtype in FLOATS), default=0.0)
+    coarse = max((np.finfo(v.type.dtype).eps for v in variables if v.type.dtype in CONTINUOUS), default=0.0)
     for k, (want, have, level) in enumerate(zip(expected, got, levels, strict=True)):
         have, want = np.asarray(have), np.asarray(want)
         assert have.dtype == want.dtype and have.shape == want.shape, (
             f"result {k}: {have.dtype}{have.shape}, wanted {want.dtype}{want.shape}"
         )
-        if want.dtype.kind != "f":
+        if want.dtype.kind not in "fc":
             assert np.array_equal(have, want), f"result {k}: {have!r}, wanted {want!r}"
         elif level == EXACT:
-            same = (have == want) & (np.signbit(have) == np.signbit(want)) | (np.isnan(have) & np.isnan(want))
+            same = (
+                _is_same(have, want)
+                if want.dtype.kind == "f"
+                else _is_same(have.real, want.real) & _is_same(have.imag, want.imag)
+            )
             assert np.all(same), f"result {k} (exact): {_differences(same, have, want)}"
         else:
             others = [np.asarray(s[k]) for s in samples]
@@ -145,6 +180,10 @@ def compare(
             assert np.all(near), f"result {k}: {_differences(near, have, want)}, tolerance {tolerance[~near][:5]}"
 
 
+def _is_same(have: Any, want: Any) -> Any:
+    return (have == want) & (np.signbit(have) == np.signbit(want)) | (np.isnan(have) & np.isnan(want))
+
+
 def _differences(same: Any, have: Any, want: Any) -> str:
     return f"{have[~same][:5]!r}, wanted {want[~same][:5]!r} at {np.argwhere(~same)[:5].tolist()}"
 
@@ -152,7 +191,8 @@ def _differences(same: Any, have: Any, want: Any) -> str:
 def _near(want: Any, have: Any, samples: Sequence[Any], scale: float) -> tuple[Any, Any]:
     """Where `have` is `want` up to 40 times what the samples differ by (anything, where these are finite or not by
     chance), or up to `scale` of its size; and the tolerance."""
-    wanted, got = want.astype(np.float64), have.astype(np.float64)
+    wide = np.result_type(want.dtype, np.float64)
+    wanted, got = want.astype(wide), have.astype(wide)
     with np.errstate(all="ignore"):
         tolerance = np.full(want.shape, 4 * np.finfo(want.dtype).smallest_subnormal, np.float64)
         near = (have == want) | (np.isnan(have) & np.isnan(want))
@@ -160,7 +200,7 @@ def _near(want: Any, have: Any, samples: Sequence[Any], scale: float) -> tuple[A
             near |= np.isfinite(x) != np.isfinite(want)
             near |= ~np.isfinite(want) & (x != want) & ~(np.isnan(x) & np.isnan(want))
             both = np.isfinite(x) & np.isfinite(want)
-            tolerance = np.maximum(tolerance, 40 * np.where(both, np.abs(x.astype(np.float64) - wanted), 0))
+            tolerance = np.maximum(tolerance, 40 * np.where(both, np.abs(x.astype(wide) - wanted), 0))
         near |= np.abs(got - wanted) <= tolerance + np.where(np.isfinite(want), np.abs(wanted), 0) * scale
     return near, np.asarray(tolerance)
 

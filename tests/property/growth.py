@@ -15,15 +15,17 @@ from drawn import EXACT, INEXACT, SIGN, Case
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.casting import real_of
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Reduction, Variable, ancestors, toposort
 from tensordsl.ops.evaluate import evaluate_node
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
+from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE, DTYPES, FLOATS, TensorType
 
 LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)
 LARGEST = 6000  # elements of one value
 STEPWISE = frozenset(  # a rounding error of an operand may change the result by a whole step
     "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan".split()
 )
+ROUNDED = frozenset("sqrt mul sqr true_div reciprocal abs sgn".split())  # exact for real numbers, not for complex ones
 SIGNLESS = frozenset("maximum minimum clip max min relu".split())
 
 
@@ -33,6 +35,8 @@ class Unfit(Exception):
 
 class Growth:
     """Grows one function, or (nested) the body of a loop in it, by some of `operations`."""
+
+    dtypes: tuple[str, ...] = ("float64", "float64", "float32", "float64", "int64", "float32", *DTYPES)  # of sources
 
     def __init__(
         self,
@@ -72,6 +76,10 @@ class Growth:
     # -- sources
     def data(self, dtype: str, shape: tuple[int, ...]) -> Any:
         rng = self.rng
+        if dtype in COMPLEX:
+            result = np.empty(shape, dtype)
+            result.real, result.imag = (self.data(real_of(dtype), shape) for _ in range(2))
+            return result
         if dtype == "bool":
             return rng.integers(0, 2, shape).astype(bool)
         if dtype in DISCRETE:
@@ -88,7 +96,7 @@ class Growth:
             return np.asarray(x).astype(dtype)
 
     def type_and_shape(self) -> tuple[TensorType, tuple[int, ...]]:
-        dtype = self.choose(("float64", "float64", "float32", "float64", "int64", "float32", *DTYPES))
+        dtype = self.choose(self.dtypes)
         rank = self.choose((1, 2, 2, 0, 3, 1, 2, 4))
         shape, static = [], []
         for _ in range(rank):
@@ -178,7 +186,9 @@ class Growth:
 
     def level_of(self, node: Any, operands: Sequence[Any], level: int) -> int:
         name = node.op.name
-        floats = any(o.type.dtype in FLOATS for o in node.inputs)
+        floats = any(o.type.dtype in CONTINUOUS for o in node.inputs)
+        if name in ROUNDED and any(o.type.dtype in COMPLEX for o in node.inputs):
+            return INEXACT
         if level == INEXACT and floats:
             casts_to_discrete = name == "cast" and node.attrs["dtype"] in DISCRETE
             chooses = name == "switch" and self_level(self.level, node.inputs[0])
@@ -201,7 +211,7 @@ class Growth:
             return level
         if isinstance(meaning, Kernel):
             moves = meaning.name in ("reshape", "broadcast_to", "subtensor", "take", "concatenate", "ifelse", "shape_i")
-            makes_floats = floats or any(o.type.dtype in FLOATS for o in node.outputs)
+            makes_floats = floats or any(o.type.dtype in CONTINUOUS for o in node.outputs)
             return level if moves or not makes_floats else INEXACT
         assert isinstance(meaning, Expand)
         return INEXACT

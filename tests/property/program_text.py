@@ -18,7 +18,7 @@ from tensordsl.types import TensorType
 SPELT = 48  # elements; of more an array is packed
 WIDTH = 110  # of a line of packed elements
 LEVELS = {EXACT: "", SIGN: ", SIGN", INEXACT: ", INEXACT"}
-WORDS = {**vars(drawn), "inf": np.inf, "nan": np.nan}
+WORDS = {**vars(drawn), "inf": np.inf, "nan": np.nan, "infj": complex(0, np.inf), "nanj": complex(0, np.nan)}
 
 
 def describe(case: Case, levels: Mapping[Variable, int] | None = None, name: str = "found") -> str:

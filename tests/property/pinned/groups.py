@@ -192,3 +192,23 @@ def two_groups_with_a_length_between(p: Program) -> None:
     t17 = op("dimshuffle", x0, order=(0, 'x'))
     p.output(t16, INEXACT)
     p.output(t17)
+
+
+def loop_in_a_branch_carries_what_is_outside(p: Program) -> None:
+    """A loop that only one branch needs, and that carries a value which a step outside computes late."""
+    x0 = p.argument(TensorType("int64", ()), array("int64", 1))
+    s0 = p.shared(array("float32", [2.0, 3.0]), (False,))
+    t0 = op("sin", s0)
+    t1 = op("pow", t0, constant("int8", 3))
+    t2 = op("sum", t1, axis=(0,), dtype='float32', acc_dtype='float64')
+    def step0(i, a0, k0):
+        t3 = op("mul", i, constant("float32", 1.0))
+        return [k0], [t3, i]
+    step0 = body(step0, [TensorType("float32", (None,))], [TensorType("float32", (None,))])
+    t4, t5, t6 = op("for", x0, s0, t0, body=step0)
+    t7 = op("shape_i", t6, axis=0)
+    t8 = op("arange", constant("int64", 0), t7, constant("int64", 1), dtype='int64')
+    t9 = op("cast", t8, dtype='float64')
+    t10 = op("ifelse", x0, t9, t5)
+    p.output(t2, INEXACT)
+    p.output(t10, INEXACT)

@@ -405,3 +405,13 @@ def product_whose_terms_cancel(p: Program) -> None:
     p.output(x0)
     p.output(t1, INEXACT)
     p.output(x1)
+
+
+def differences_of_logarithms_of_probabilities(p: Program) -> None:
+    """Differences of neighbours, which are small, of logarithms of probabilities."""
+    x0 = p.argument(TensorType("float32", (None, None)), array("float32", [[2.892, 0.205, 0.654, 2.273], [1.648, 1.158, -0.758, -2.038], [0.752, -1.024, 1.654, 0.423], [-1.491, 0.535, 1.418, 0.355], [-1.565, 0.525, 0.714, 1.649], [1.444, -1.817, -0.996, 1.211]]))
+    t0 = op("logsoftmax", x0, axis=0)
+    t1 = op("subtensor", t0, index=(('slice', 1, None, None), ('slice', None, None, None)))
+    t2 = op("subtensor", t0, index=(('slice', None, -1, None), ('slice', None, None, None)))
+    t3 = op("sub", t1, t2)
+    p.output(t3, INEXACT)
