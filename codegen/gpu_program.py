@@ -35,7 +35,7 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
     strides = tuple(tuple((d,) for d in range(len(b.shape))) for b in operands)
     may_fail = any(v.op == "load" and v.args for v in walk(group.roots))
     return LaunchPlan(
-        (name,), "", (), operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others,
+        (name,), (), (), operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others,
         may_fail, 0, group=group,
     )  # fmt: skip
 

@@ -61,13 +61,16 @@ def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
 
 
 def module_text(plans: Iterable[LaunchPlan]) -> str:
-    """One LLVM module of all the plans' kernels, with what they share once."""
+    """One LLVM module of all the plans' kernels, with what they share once; equal kernels are one, with two names."""
     shared: dict[str, None] = {}
-    bodies = []
+    first: dict[str, str] = {}
+    definitions = []
     for p in plans:
         shared |= dict.fromkeys(sorted(p.declarations))
-        bodies.append(p.text)
-    return "\n".join([*sorted(shared), *bodies])
+        for symbol, text in zip(p.symbols, p.texts, strict=True):
+            same = first.setdefault(text.replace(f"@{symbol}(", "@(", 1), symbol)
+            definitions.append(text if same is symbol else f"@{symbol} = alias void (), ptr @{same}")
+    return "\n".join([*sorted(shared), *definitions])
 
 
 class _Planner:
@@ -518,7 +521,7 @@ class _Planner:
                 declarations |= table
         return LaunchPlan(
             symbols=tuple(k.name for k in self.kernels),
-            text="\n".join(k.text() for k in self.kernels),
+            texts=tuple(k.text() for k in self.kernels),
             descriptor=words,
             operands=tuple(b for b, _ in self.buffers),
             n_inputs=self.n_inputs,

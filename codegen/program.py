@@ -33,7 +33,7 @@ class LaunchPlan:
     """
 
     symbols: tuple[str, ...]
-    text: str  # definitions of the kernels, without shared declarations
+    texts: tuple[str, ...]  # their definitions, without shared declarations
     descriptor: tuple[int, ...]  # words for `run_nest`; kernels are numbered within `symbols`
     operands: tuple[Any, ...]  # codegen.group.Buffer
     n_inputs: int
