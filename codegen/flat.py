@@ -34,19 +34,16 @@ CHUNK = 16  # vectors that one lane adds up; sums of chunks are then added witho
 
 @dataclass(slots=True)
 class Entry:
-    """A pointer in P.  `number`: operand, area, integer or axis; `add`: area of a byte offset, or NO_AREA; `moves`: is
-    it another one for each row?"""
+    """A pointer in P.  `name`: in the text, the same in equal kernels of two groups; `number`: operand, area, integer or
+    axis; `add`: area of a byte offset, or NO_AREA; `moves`: is it another one for each row?"""
 
+    name: str
     kind: int
     number: int
     itemsize: int = 0
     flags: int = 0
     add: int = NO_AREA
     moves: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"%a.{self.kind}.{self.number}{f'.{self.add}' if self.add != NO_AREA else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,8 @@ class Kernel:
         self, kind: int, number: int, itemsize: int = 0, flags: int = 0, add: int = NO_AREA, moves: bool = True
     ) -> str:
         """The name of the pointer in P; the library points it to the first row's and the block's first lane."""
-        entry = self.entries.setdefault((kind, number, add), Entry(kind, number, itemsize, 0, add))
+        name = f"%a.{len(self.entries)}"
+        entry = self.entries.setdefault((kind, number, add), Entry(name, kind, number, itemsize, 0, add))
         entry.flags |= flags
         entry.moves |= moves and self.has_rows and kind in (VECTOR, SPLAT, INTERNAL)
         if add == NO_AREA:
