@@ -34,8 +34,8 @@ CHUNK = 16  # vectors that one lane adds up; sums of chunks are then added witho
 
 @dataclass(slots=True)
 class Entry:
-    """A pointer in P.  `name`: in the text, the same in equal kernels of two groups; `number`: operand, area, integer or
-    axis; `add`: area of a byte offset, or NO_AREA; `moves`: is it another one for each row?"""
+    """A pointer in P.  `name`: in the text, the same in equal kernels; `number`: operand, area, integer or axis; `add`:
+    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?"""
 
     name: str
     kind: int
