@@ -128,10 +128,10 @@ PARTS: dict[str, Callable[..., Any]] = {
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
 EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
-    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
+    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1, "cumsum": 1,
 }  # fmt: skip
 BY_NUMPY = frozenset(
-    "arcsin arccos arctan arcsinh arccosh arctanh cumsum cumprod sort argsort searchsorted distinct distinct_count "
+    "arcsin arccos arctan arcsinh arccosh arctanh cumprod sort argsort searchsorted distinct distinct_count "
     "distinct_part print".split()
 )
 OTHERS = frozenset(
