@@ -63,6 +63,13 @@ class Recorder:
     def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
         self._noted("launch", kernel, grid, block, arguments)
 
+    def has_products(self) -> bool:
+        result: bool = self.driver.has_products()
+        return result
+
+    def multiply(self, product: Any) -> None:
+        self._noted("multiply", product)
+
     def uploaded(self, address: int, number: int, array: np.ndarray) -> None:
         """Argument `number`, packed as `array`, has been copied to the device."""
         if array.nbytes:

@@ -81,6 +81,12 @@ class Driver(Protocol):
     def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
         """Start a kernel; each argument is a pointer or an i64."""
 
+    def has_products(self) -> bool:
+        """Whether there is a library of matrix products, and `config` allows it."""
+
+    def multiply(self, product: Any) -> None:
+        """Start a product (`cublas.Product`) by that library."""
+
     def synchronize(self) -> None:
         """Wait for the stream.  LaunchError or DeviceLostError for what went wrong in it."""
 

@@ -6,12 +6,14 @@ Unlike pycuda it has CUDA graphs.  The device's primary context is used, which c
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tensordsl.errors import DeviceError, MissingDriverLibraryError, NoDeviceError
+from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo, error_of
 
 LIBRARY = "libcuda.so.1"
@@ -48,7 +50,7 @@ def load_library() -> Any:
         raise MissingDriverLibraryError(f"NVIDIA's driver library cannot be loaded ({error}).") from error
 
 
-class CtypesDriver:
+class CtypesDriver(WithCublas):
     """See `driver.CapturingDriver`.  `library`: another one than the machine's, for tests."""
 
     language = "ptx"
@@ -114,10 +116,13 @@ class CtypesDriver:
         return result.value
 
     def _run(self, name: str, *arguments: Any, note: str = "") -> None:
+        self.within(partial(self._do, note=note), name, *arguments)
+
+    def within(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """A call in our context; the thread's own is current again afterwards."""
         self._do("cuCtxPushCurrent_v2", self._context)
         try:
-            self._do(name, *arguments, note=note)
+            return call(*arguments)
         finally:
             old = ctypes.c_uint64()
             self._functions["cuCtxPopCurrent_v2"](ctypes.addressof(old))

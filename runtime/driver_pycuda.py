@@ -18,6 +18,7 @@ from tensordsl.errors import (
     MissingDriverPackageError,
     NoDeviceError,
 )
+from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
 
 # What the driver's own words mean: pycuda's exceptions have no codes.
@@ -46,7 +47,7 @@ def load_pycuda() -> Any:
     return cuda
 
 
-class PycudaDriver:
+class PycudaDriver(WithCublas):
     """See `driver.Driver`.  `cuda`: another module than `pycuda.driver`, for tests."""
 
     language = "ptx"
@@ -92,6 +93,8 @@ class PycudaDriver:
             return self._checked(call, *arguments, **more)
         finally:
             self._cuda.Context.pop()
+
+    within = _run
 
     # -- memory
     def alloc(self, size: int) -> int:

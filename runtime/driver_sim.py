@@ -114,6 +114,12 @@ class SimDriver:
         module, name = kernel
         module.launch(name, grid, block, arguments, self.order)
 
+    def has_products(self) -> bool:
+        return False
+
+    def multiply(self, product: Any) -> None:
+        raise NotImplementedError("the simulator has no library of matrix products")
+
     def synchronize(self) -> None:
         pass
 

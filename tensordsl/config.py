@@ -101,6 +101,7 @@ _OPTIONS: tuple[Option, ...] = (
         ("FAST_RUN", "FAST_COMPILE", "DebugMode", "NanGuardMode", "REFERENCE", "Mode", "DEBUG_MODE"),
         "how functions are compiled if they name no mode",
     ),
+    Option("cublas", True, None, "matrix products on GPUs by NVIDIA's cuBLAS, where it is installed"),
     Option("fastmath", False, None, "functions of float32 on GPUs by approximate instructions"),
     Option("optimizer", "fast_run", ("fast_run", "fast_compile", "None"), "which passes the compiler runs"),
     Option("on_opt_error", "raise", ("raise", "warn", "ignore"), "when an optional pass of the compiler fails"),

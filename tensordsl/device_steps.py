@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.native import kernel_code
+from tensordsl.runtime.cublas import on_columns
 
 if TYPE_CHECKING:
     from tensordsl.codegen.gpu_launch import Launch
@@ -60,11 +61,16 @@ def _run(runner: DeviceRunner, key: Any, plan: Callable[[], tuple[dict[str, Any]
 
 
 def multiply(runner: DeviceRunner, i: Any) -> None:
-    """`program.Gemm`, by the kernels of `codegen.gpu_gemm`."""
+    """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`."""
     v, device = runner.values, runner.device
     m, n, k, ldc = (v[x] for x in (i.m, i.n, i.k, i.ldc))
     strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
     places = v[i.a], v[i.b], v[i.c]
+    if runner.driver.has_products():
+        known = on_columns(i.dtype, (m, n, k), places, strides[:2], strides[2:], ldc, i.alpha, i.beta)
+        if known is not None:
+            runner.driver.multiply(known)
+            return
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
         from tensordsl.codegen import gpu_gemm  # late: the compiler

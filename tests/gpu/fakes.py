@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from tensordsl.errors import DeviceMemoryError
+from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
+from tensordsl.runtime.cublas import WORKSPACE
 from tensordsl.runtime.device import use_driver
 from tensordsl.runtime.driver import Driver
 from tensordsl.runtime.driver_ctypes import FUNCTIONS
@@ -211,6 +213,66 @@ class FakeLibrary(_Core):
     def do_cuGraphLaunch(self, graph: int, stream: int) -> None:
         for work in self.kept[graph - 1]:
             work()
+
+
+class FakeCublas:
+    """libcublas.so: products of the memory of a stand-in for a driver, done now or recorded by it."""
+
+    def __init__(self, core: _Core) -> None:
+        self.core = core
+        self.version = 0
+        for name in CUBLAS:
+            setattr(self, name, self._function(name))
+
+    def _function(self, name: str) -> Any:
+        act = getattr(self, "do_" + name.removesuffix("_v2"))
+
+        def function(*arguments: Any) -> int:
+            assert len(arguments) == len(CUBLAS[name]), (name, arguments)
+            assert self.core.depth == 1, "outside of the context"
+            try:
+                self.core.note(name)
+                act(*arguments)
+            except Refusal as error:
+                return error.code
+            return 0
+
+        return function
+
+    def do_cublasCreate(self, place: int) -> None:
+        _put(place, 99)
+
+    def do_cublasSetStream(self, handle: int, stream: int) -> None:
+        assert (handle, stream) == (99, 55)
+
+    def do_cublasSetWorkspace(self, handle: int, address: int, size: int) -> None:
+        assert handle == 99 and size == WORKSPACE and address % 256 == 0
+
+    def do_cublasSgemm(self, *arguments: Any) -> None:
+        self._multiply(np.dtype("float32"), ctypes.c_float, *arguments)
+
+    def do_cublasDgemm(self, *arguments: Any) -> None:
+        self._multiply(np.dtype("float64"), ctypes.c_double, *arguments)
+
+    def _multiply(
+        self, dtype: Any, scalar: Any, handle: int, ta: int, tb: int, m: int, n: int, k: int, *rest: Any
+    ) -> None:
+        alpha, a, lda, b, ldb, beta, c, ldc = rest
+        factors = scalar.from_address(alpha).value, scalar.from_address(beta).value
+
+        def matrix(address: int, rows: int, columns: int, step: int) -> np.ndarray:
+            size = ((columns - 1) * step + rows) * dtype.itemsize
+            data = self.core.sim.view(address, size).view(dtype)
+            return np.lib.stride_tricks.as_strided(data, (rows, columns), (dtype.itemsize, step * dtype.itemsize))
+
+        def work() -> None:
+            x = matrix(a, *((k, m) if ta else (m, k)), lda)
+            y = matrix(b, *((n, k) if tb else (k, n)), ldb)
+            z = matrix(c, m, n, ldc)
+            product = factors[0] * ((x.T if ta else x) @ (y.T if tb else y))
+            z[...] = product + factors[1] * z if factors[1] else product
+
+        self.core.now(work)
 
 
 class FakePycuda(_Core):
