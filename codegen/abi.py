@@ -120,14 +120,16 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
 REAL = DTYPES[:12]
-LIBRARY_CALLS = {"cumsum": REAL, "cumprod": REAL, "true_positions": ("bool",), "repeated_positions": ("int64",)}
-POINTWISE = ("cumsum", "cumprod")  # these may overwrite what they read
-_TWIN = {"uint64": "int64"}  # dtypes with one code
+LIBRARY_CALLS = {
+    **dict.fromkeys(("cumsum", "cumprod", "sort", "argsort"), REAL),
+    "true_positions": ("bool",), "repeated_positions": ("int64",),
+}  # fmt: skip
+POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
 
 
 def library_symbol(function: str, dtype: str) -> str:
-    """The function of a program's `LibraryCall`."""
-    return f"{function}_{_TWIN.get(dtype, dtype)}"
+    """The function of a program's `LibraryCall`; sums and products of both 64-bit integers have one code."""
+    return f"{function}_{'int64' if dtype == 'uint64' and function.startswith('cum') else dtype}"
 
 
 LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRARY_CALLS.items() for t in types))
@@ -201,7 +203,8 @@ LIBRARY = {
     "nest": ("run_nest",),
     "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,
-    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in REAL if t not in _TWIN},
+    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in REAL if t != "uint64"},
+    **{f"sort_{t}": (f"sort_{t}", f"argsort_{t}") for t in REAL},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -264,8 +264,12 @@ class Bufferiser:
     def release(self, number: int) -> None:
         """The value's storage may be used again, if it is arena storage of its own."""
         ref = self.refs.get(number)
-        size = self.sizes.pop(ref.base, None) if ref is not None and number not in self.targets else None
-        if ref is not None and size is not None:
+        if ref is not None and number not in self.targets:
+            self.release_storage(ref)
+
+    def release_storage(self, ref: Ref) -> None:
+        size = self.sizes.pop(ref.base, None)
+        if size is not None:
             self.free.setdefault(size, []).append(ref.base)
 
     def destination(self, v: Value, dtype: str, shape: Sequence[Any]) -> Ref:

@@ -1,4 +1,4 @@
-"""Steps on whole buffers that the library has functions for, in program IR: running sums and products, positions."""
+"""Steps on whole buffers that the library has functions for, in program IR: running sums, sorting, positions."""
 
 from __future__ import annotations
 
@@ -11,21 +11,28 @@ from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.sort_text import room_per_element
+
+SORTS = ("sort", "argsort")
 
 
-def build_cumulate(b: Bufferiser, v: Value) -> None:
-    (x,) = v.operands
+def build_along(b: Bufferiser, v: Value) -> None:
+    """A function of the lines along one axis, with scratch for one line where it needs some."""
+    (x,), axis, function = v.operands, v.attrs["axis"], v.attrs["function"]
     source = b.ref(x)
     is_heir = v.number in b.heirs and v.number not in b.targets
     ref = source if is_heir else b.destination(v, v.dtype, v.shape)
-    axis = v.attrs["axis"]
     layout = list(zip(ref.dims, source.strides, ref.strides, strict=True))
     axes = [layout[axis], *collapsed(layout[:axis] + layout[axis + 1 :])]
     dims, x_strides, y_strides = zip(*axes, strict=True)
-    inputs, outputs = (
-        (_operand(b, r.ptr, t, dims, s),) for r, t, s in ((source, x.dtype, x_strides), (ref, v.dtype, y_strides))
-    )
-    b.emit(p.LibraryCall(v.attrs["function"], inputs, outputs))
+    outputs = [_operand(b, ref.ptr, v.dtype, dims, y_strides)]
+    scratch = None
+    if function in SORTS:
+        scratch = b.allocate((ex.mul(room_per_element(function, x.dtype), dims[0]),), "uint8")
+        outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims, scratch.strides))
+    b.emit(p.LibraryCall(function, (_operand(b, source.ptr, x.dtype, dims, x_strides),), tuple(outputs)))
+    if scratch is not None:
+        b.release_storage(scratch)
     b.finish(v, ref)
 
 

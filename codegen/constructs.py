@@ -13,7 +13,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
 from tensordsl.codegen.build_dot import build_dot
-from tensordsl.codegen.build_library import build_cumulate, build_repeated, build_true
+from tensordsl.codegen.build_library import build_along, build_repeated, build_true
 from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
@@ -277,7 +277,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
 
 
 # Which operand a construct begins with a copy of, or overwrites point by point: its storage may serve the result.
-BEGINS_WITH = {"inc_take": 0, "inc_subtensor": 0, "dot": 2, "cumulate": 0}
+BEGINS_WITH = {"inc_take": 0, "inc_subtensor": 0, "dot": 2, "along": 0}
 
 
 def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
@@ -344,6 +344,6 @@ CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
     "part": build_part, "complex": build_complex,
-    "cumulate": build_cumulate, "true_positions": build_true, "repeated_positions": build_repeated,
+    "along": build_along, "true_positions": build_true, "repeated_positions": build_repeated,
     "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
 }  # fmt: skip

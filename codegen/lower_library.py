@@ -1,4 +1,4 @@
-"""Steps that the library has functions for, as tensor IR: running sums and products, positions that data decide."""
+"""Steps that the library has functions for, as tensor IR: running sums, sorting, positions that data decide."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from tensordsl.codegen.ir import Graph, Value
 from tensordsl.ops.masks import check_mask_length
 
 
-def lower_cumulate(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+def lower_along(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     """x is read in its own dtype: the library widens what it loads."""
     (x,) = operands
     dtype, axis = node.outputs[0].type.dtype, node.attrs["axis"]
-    if low.graph.extents.find(x.shape[axis]) == 1:
-        return [low.graph.cast(x, dtype)]
-    return [low.graph.make("cumulate", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
+    return [low.graph.make("along", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
 
 
 def lower_repeated(low: Any, node: Any, operands: list[Value]) -> list[Value]:

@@ -46,7 +46,20 @@ def _results(number: int, carried: Sequence[Typed]) -> list[str]:
     return [f"%{number}#{k}" for k in range(len(carried))] if len(carried) > 1 else [f"%{number}"]
 
 
-def cumulate(e: Writer, v: Value) -> None:
+def along(e: Writer, v: Value) -> None:
+    """A running sum or product; sorting has no structured form, and is a call."""
+    if v.attrs["function"] in ("cumsum", "cumprod"):
+        _cumulate(e, v)
+        return
+    (x,) = v.operands
+    e.count += 1
+    name, number = f"host_{v.attrs['function']}_{v.number}", e.count
+    e.private[name] = f"func.func private @{name}({e.type_of(x)}) -> ({e.type_of(v)})"
+    e.put(f"%{number} = func.call @{name}({e.value(x)}) : ({e.type_of(x)}) -> ({e.type_of(v)})")
+    e.values[v.number] = f"%{number}"
+
+
+def _cumulate(e: Writer, v: Value) -> None:
     """Along each line of the axis: its running value goes with it."""
     (x,), axis = v.operands, v.attrs["axis"]
     source, kind = e.value(x), TYPE[v.dtype]

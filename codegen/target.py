@@ -61,6 +61,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.cumulate_text import cumulate_text
 
         return compile_object(cumulate_text(name.removeprefix("cumulate_"), native_width(), host_isa()))
+    if name.startswith("sort_"):
+        from tensordsl.codegen.sort_text import sort_text
+
+        return compile_object(sort_text(name.removeprefix("sort_"), native_width()))
     if name == "positions":
         from tensordsl.codegen.positions_text import positions_text
 

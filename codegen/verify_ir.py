@@ -138,7 +138,7 @@ def _inc_take(graph: Graph, v: Value) -> None:
     _check(y.rank == x.rank - len(positions) + 1, v, "one axis of y for the positions")
 
 
-def _cumulate(graph: Graph, v: Value) -> None:
+def _along(graph: Graph, v: Value) -> None:
     _check(_same_shape(graph, v.operands[0].shape, v.shape), v, "the shape of the operand")
     _check(0 <= v.attrs["axis"] < v.rank, v, "an axis of the operand")
 
@@ -162,7 +162,7 @@ _RULES: dict[str, Callable[[Graph, Value], None]] = {
     "map": _map, "move": _move, "reduce": _reduce, "reshape": _same_dtype, "subtensor": _subtensor,
     "inc_subtensor": _subtensor, "dot": _dot, "concatenate": _concatenate, "take": _take,
     "in_bounds": _in_bounds, "inc_take": _inc_take,
-    "cumulate": _cumulate, "true_positions": _positions, "repeated_positions": _positions,
+    "along": _along, "true_positions": _positions, "repeated_positions": _positions,
     "for": _for,
     "result": _result, "assert": _same_dtype,
 }  # fmt: skip

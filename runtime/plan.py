@@ -203,6 +203,14 @@ def _cumulate(ufunc: Any) -> Callable[..., None]:
     return run
 
 
+def _sort(x: Any, y: Any, room: Any) -> None:
+    y[...] = np.sort(x, 0, kind="stable")
+
+
+def _argsort(x: Any, y: Any, room: Any) -> None:
+    y[...] = np.argsort(x, 0, kind="stable")
+
+
 def _true_positions(mask: Any, y: Any) -> None:
     y[...] = np.flatnonzero(mask)
 
@@ -213,8 +221,8 @@ def _repeated_positions(counts: Any, y: Any) -> None:
 
 # What the functions of `abi.LIBRARY_CALLS` write to their outputs, which follow their inputs.
 LIBRARY: dict[str, Callable[..., None]] = {
-    "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "true_positions": _true_positions,
-    "repeated_positions": _repeated_positions,
+    "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "sort": _sort, "argsort": _argsort,
+    "true_positions": _true_positions, "repeated_positions": _repeated_positions,
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from tensordsl.types import FLOATS
 
 BIG = 1e10
 # The ops that make new floats; all others only move elements, whose sources are watched.
-WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_subtensor", "inc_take", "cumulate"))
+WATCHED = frozenset(("arg", "shared", "map", "reduce", "dot", "result", "inc_subtensor", "inc_take", "along"))
 
 
 def guard(lowered: Lowered, settings: Mapping[str, bool]) -> None:

@@ -21,7 +21,7 @@ def _row(name: str, numpy: Callable[..., Any], gradient: Callable[..., Any]) -> 
         with np.errstate(all="ignore"):
             return numpy(x, axis=axis, dtype=sum_dtype(str(x.dtype)))
 
-    return Op(name, lambda x, axis: sum_dtype(x), shape_of_first, oracle, Kernel("cumulate"), gradient)
+    return Op(name, lambda x, axis: sum_dtype(x), shape_of_first, oracle, Kernel("along"), gradient)
 
 
 def _backwards(x: Any, axis: int) -> Any:

@@ -1,6 +1,6 @@
 """Order: sorted tensors and the positions that sort them, the largest elements, medians, counts, sorted search.
 
-The order is NumPy's, with nan behind everything else; equal elements keep theirs.  The rows are steps of the host.
+The order is NumPy's, with nan behind everything else; equal elements keep theirs.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def _numpy_distinct(x: Any, count: Any, part: str) -> Any:
 
 
 SORT = Op(
-    "sort", lambda x, axis: x, shape_of_first, lambda x, axis: np.sort(x, axis, kind="stable"), Kernel("host"),
+    "sort", lambda x, axis: x, shape_of_first, lambda x, axis: np.sort(x, axis, kind="stable"), Kernel("along"),
     _sort_gradient,
 )  # fmt: skip
 ARGSORT = Op(
     "argsort", lambda x, axis: "int64", shape_of_first,
-    lambda x, axis: np.argsort(x, axis, kind="stable").astype("int64"), Kernel("host"), no_gradient=INTEGER_VALUED,
+    lambda x, axis: np.argsort(x, axis, kind="stable").astype("int64"), Kernel("along"), no_gradient=INTEGER_VALUED,
 )  # fmt: skip
 SEARCHSORTED = Op(
     "searchsorted", _search_dtype, _search_shape,

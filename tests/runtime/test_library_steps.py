@@ -1,4 +1,4 @@
-"""Running sums and products, and positions that data decide: compiled, bit by bit what NumPy gives."""
+"""Running sums and products, sorting, and positions that data decide: compiled, bit by bit what NumPy gives."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tensordsl.codegen.abi import REAL
 from tensordsl.codegen.cumulate_text import cumulate_text
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.positions_text import positions_text
+from tensordsl.codegen.sort_text import sort_text
 from tensordsl.codegen.target import compile_object
 from tensordsl.ops.control import loop_index, make_loop
 
@@ -125,6 +126,62 @@ def test_inside_of_loops_and_branches() -> None:
     assert g(1, [1.0, 2]).tolist() == [1, 3] and g(0, [1.0, 2]).tolist() == [1, 2]
 
 
+# -- sorting ---------------------------------------------------------------------------------------------------------
+def kinds_of_order(rng: Any, dtype: str, *shape: int) -> list[Any]:
+    """Random numbers, few different ones, sorted ones; floats with zeros of both signs and nans of both signs."""
+    a = values(rng, dtype, *shape)
+    made = [a, np.sort(a, 0)[::-1], np.sort(a, 0), (a % 3 if dtype != "bool" and not dtype.startswith("f") else a)]
+    if dtype.startswith("float"):
+        few = np.array([0.0, -0.0, np.nan, -np.nan, 1, np.inf, -np.inf], dtype)
+        made = [rng.normal(size=shape).astype(dtype), *made, rng.choice(few, shape)]
+    return made
+
+
+SIZES = [(0,), (1,), (2,), (7,), (8,), (9,), (16,), (17,), (33,), (300,), (7000,)]
+
+
+@pytest.mark.parametrize("dtype", REAL)
+def test_sorting_is_stable_for_every_dtype_shape_axis_and_layout(dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    for rank in (1, 2, 3):
+        x = T.TensorType(dtype, (None,) * rank)()
+        for axis in range(rank):
+            f = tensordsl.function([x], [T.sort(x, axis), T.argsort(x, axis)])
+            shapes = (
+                SIZES if rank == 1 else [s for s in ((5, 7), (30, 4), (3, 0), (0, 3), (2, 3, 40)) if len(s) == rank]
+            )
+            for shape in shapes:
+                for a in kinds_of_order(rng, dtype, *shape):
+                    for z in layouts(a) if a.size < 1000 else [a]:
+                        before = z.copy()
+                        order, positions = f(z)
+                        want = np.sort(z, axis, kind="stable")
+                        assert order.dtype == want.dtype and order.tobytes() == want.tobytes()
+                        np.testing.assert_array_equal(positions, np.argsort(z, axis, kind="stable"))
+                        assert z.tobytes() == before.tobytes()
+
+
+def test_many_elements_with_long_keys() -> None:
+    rng, x = np.random.default_rng(6), T.vector("x")
+    a = rng.normal(size=20_000)
+    f = tensordsl.function([x], [T.sort(x), T.argsort(x)])
+    for b in (a, a * 1e-300, np.round(a), np.where(a > 2, np.nan, a)):
+        for got, want in zip(f(b), (np.sort(b), np.argsort(b, kind="stable")), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_a_variable_is_sorted_in_its_own_storage() -> None:
+    for value in ([3.0, 1.0, 2.0], [3.0, np.nan, -0.0, 0.0]):
+        s = tensordsl.shared(np.array(value))
+        place = s.get_value(borrow=True).ctypes.data
+        tensordsl.function([], [], updates=[(s, T.sort(s))])()
+        assert s.get_value().tobytes() == np.sort(value, kind="stable").tobytes()
+        assert s.get_value(borrow=True).ctypes.data == place
+    i = tensordsl.shared(np.array([30, 10, 20]))
+    tensordsl.function([], [], updates=[(i, T.argsort(i))])()
+    assert i.get_value().tolist() == [1, 2, 0]
+
+
 # -- positions -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 63, 64, 65, 127, 128, 300, 1000])
 def test_positions_of_masks_of_every_density_and_layout(n: int) -> None:
@@ -172,4 +229,5 @@ def test_counts_must_not_be_negative() -> None:
 def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
     for dtype in ("bool", "int16", "float16", "float64"):
         assert compile_object(cumulate_text(dtype, vector_bytes))
+        assert compile_object(sort_text(dtype, vector_bytes))
     assert compile_object(positions_text(vector_bytes))

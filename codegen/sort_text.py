@@ -1,0 +1,220 @@
+"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end.
+
+A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
+equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensordsl.codegen import sort_core
+from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
+from tensordsl.codegen.sort_core import Core
+
+LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
+MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
+PAIR = 16  # bytes of a key and a position
+
+
+def room_per_element(function: str, dtype: str) -> int:
+    """Bytes of scratch that the library needs for each element of a line."""
+    is_plain = function == "sort" and dtype not in FLOATS
+    return 2 * (max(2, ITEMSIZE[dtype]) if is_plain else PAIR)
+
+
+def sort_text(dtype: str, vector_bytes: int = 64) -> str:
+    """The module of a dtype, for a machine with vectors of so many bytes."""
+    return _Sort(dtype, vector_bytes).text()
+
+
+class _Sort:
+    def __init__(self, dtype: str, vector_bytes: int) -> None:
+        self.dtype, self.is_float, self.is_signed = dtype, dtype in FLOATS, dtype in SIGNED
+        self.size = ITEMSIZE[dtype]
+        self.bits, self.width = 8 * self.size, 8 * max(2, self.size)  # in memory, of a key
+        self.sign = -1 << (self.bits - 1)
+        self.lanes = vector_bytes // (self.width // 8)
+
+    def text(self) -> str:
+        parts = [Core("plain", self.width).text(), Core("pairs", 128).text(), self.read(), self.write(), self.list()]
+        parts += [self.gather(), self.sort_line(), self.argsort_line()]
+        parts += [part(f) for f in (f"sort_{self.dtype}", f"argsort_{self.dtype}") for part in (_walk, _entry)]
+        return "".join(parts) + METADATA + sort_core.METADATA
+
+    # -- keys ----------------------------------------------------------------------------------------------------------
+    def typed(self, bits: int, W: int) -> str:
+        return f"i{bits}" if W == 1 else f"<{W} x i{bits}>"
+
+    def const(self, value: int, W: int, bits: int = 0) -> str:
+        return str(value) if W == 1 else f"splat (i{bits or self.bits} {value})"
+
+    def ordered(self, f: Asm, x: str, W: int) -> str:
+        """The key of what stands in memory: unsigned, in the order of the numbers."""
+        t = self.typed(self.bits, W)
+        if self.dtype == "bool":
+            return f.op(
+                f"zext {self.typed(1, W)} {f.op(f'icmp ne {t} {x}, {self.const(0, W)}')} to {self.typed(16, W)}"
+            )
+        if self.is_float:
+            flip = f.op(f"ashr {t} {x}, {self.const(self.bits - 1, W)}")
+            x = f.op(f"xor {t} {x}, {f.op(f'or {t} {flip}, {self.const(self.sign, W)}')}")
+        elif self.is_signed:
+            x = f.op(f"xor {t} {x}, {self.const(self.sign, W)}")
+        return x if self.bits == self.width else f.op(f"zext {t} {x} to {self.typed(self.width, W)}")
+
+    def number(self, f: Asm, key: str, W: int) -> str:
+        """What has the key."""
+        t = self.typed(self.bits, W)
+        if self.bits < self.width:
+            key = f.op(f"trunc {self.typed(self.width, W)} {key} to {t}")
+        if self.is_float:
+            low = f.op(f"xor {t} {f.op(f'ashr {t} {key}, {self.const(self.bits - 1, W)}')}, {self.const(-1, W)}")
+            return f.op(f"xor {t} {key}, {f.op(f'or {t} {low}, {self.const(self.sign, W)}')}")
+        return f.op(f"xor {t} {key}, {self.const(self.sign, W)}") if self.is_signed else key
+
+    def size_of(self, f: Asm, x: str, W: int) -> str:
+        return f.op(f"and {self.typed(self.bits, W)} {x}, {self.const(~self.sign, W)}")
+
+    def is_nan(self, f: Asm, x: str, W: int) -> str:
+        infinity = (1 << (self.bits - 1)) - (1 << MANTISSA[self.dtype])
+        return f.op(f"icmp ugt {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(infinity, W)}")
+
+    def is_special(self, f: Asm, x: str, W: int) -> str:
+        """Whether others may be equal to x that are not the same: it is nan or -0."""
+        minus_zero = f.op(f"icmp eq {self.typed(self.bits, W)} {x}, {self.const(self.sign, W)}")
+        return f.op(f"or {self.typed(1, W)} {self.is_nan(f, x, W)}, {minus_zero}")
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+    def each(self, f: Asm, step: str, size: int, body: Callable[[str, int, str], str]) -> str:
+        """`body(index, W, flag)` -> flag for the n elements: vectors where `step` says that they are adjacent."""
+        adjacent = f.compare("eq", "i64", step, size)
+        whole = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-self.lanes}')}, i64 0")
+        t = self.typed(1, self.lanes)
+        with f.loop(whole, (t, "zeroinitializer"), step=self.lanes) as loop:
+            loop.next = [body(loop.index, self.lanes, loop.values[0])]
+        flags = f.op(f"bitcast {t} {loop.values[0]} to i{self.lanes}")
+        with f.loop("%n", ("i1", f.op(f"icmp ne i{self.lanes} {flags}, 0")), start=whole) as loop:
+            loop.next = [body(loop.index, 1, loop.values[0])]
+        return loop.values[0]
+
+    def read(self) -> str:
+        """i1: whether there are special numbers; the keys of a line go to `room`."""
+        f = Asm("i1", "read", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
+            place = f.gep("%room", k, f"i{self.width}")
+            f.do(f"store {self.typed(self.width, W)} {self.ordered(f, x, W)}, ptr {place}, align {self.width // 8}")
+            return f.op(f"or {self.typed(1, W)} {flag}, {self.is_special(f, x, W)}") if self.is_float else flag
+
+        f.ret("i1", self.each(f, "%x_step", self.size, one))
+        return f.text
+
+    def loaded(self, f: Asm, place: str, W: int) -> str:
+        return f.op(f"load {self.typed(self.bits, W)}, ptr {place}, align {self.size}")
+
+    def write(self) -> str:
+        """The numbers of sorted keys to a line."""
+        f = Asm("void", "write", ("ptr keys", "i64 n", "ptr y", "i64 y_step"), internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            place = f.gep("%keys", k, f"i{self.width}")
+            key = f.op(f"load {self.typed(self.width, W)}, ptr {place}, align {self.width // 8}")
+            target = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            f.do(f"store {self.typed(self.bits, W)} {self.number(f, key, W)}, ptr {target}, align {self.size}")
+            return flag
+
+        self.each(f, "%y_step", self.size, one)
+        f.ret()
+        return f.text
+
+    def list(self) -> str:
+        """ptr: the sorted pairs of a line's keys and positions, somewhere in `room`; equal numbers have one key."""
+        f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
+        with f.loop("%n") as loop:
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")), 1)
+            key = self.ordered(f, x, 1)
+            if self.is_float:
+                zero = f.compare("eq", f"i{self.bits}", self.size_of(f, x, 1), 0)
+                key = f.op(f"select i1 {zero}, i{self.bits} {self.sign}, i{self.bits} {key}")
+                key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} -1, i{self.bits} {key}")
+            place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR}"))
+            f.store("i64", key if self.width == 64 else f.op(f"zext i{self.width} {key} to i64"), place)
+            f.store("i64", loop.index, place, 8)
+        other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
+        f.ret("ptr", f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}"))
+        return f.text
+
+    def gather(self) -> str:
+        """The numbers of a line in the order of sorted pairs, at `target`, and from there to y, which may be x."""
+        f = Asm("void", "gather", (*LINE[:5], "ptr pairs", "ptr target"), internal=True)
+        with f.loop("%n") as loop:
+            position = f.load("i64", f.gep("%pairs", f.op(f"mul i64 {loop.index}, {PAIR}")), 8)
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")), 1)
+            f.store(f"i{self.bits}", x, f.gep("%target", loop.index, f"i{self.bits}"))
+        with f.loop("%n") as loop:
+            x = f.load(f"i{self.bits}", f.gep("%target", loop.index, f"i{self.bits}"))
+            f.store(f"i{self.bits}", x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+        f.ret()
+        return f.text
+
+    def sort_line(self) -> str:
+        f = Asm("void", f"sort_{self.dtype}.line", LINE, internal=True)
+        line = ("ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        special = f.call("i1", "@read", *line)
+        if self.is_float:
+            with f.when(special):
+                pairs = f.call("ptr", "@list", *line)
+                other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
+                free = f.op(f"select i1 {f.compare('eq', 'ptr', pairs, '%room')}, ptr {other}, ptr %room")
+                whole = ("ptr %x", "ptr %y", "i64 %n", "i64 %x_step", "i64 %y_step")
+                f.call("void", "@gather", *whole, f"ptr {pairs}", f"ptr {free}")
+                f.ret()
+        other = f.gep("%room", "%n", f"i{self.width}")
+        keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
+        f.call("void", "@write", f"ptr {keys}", "i64 %n", "ptr %y", "i64 %y_step")
+        f.ret()
+        return f.text
+
+    def argsort_line(self) -> str:
+        f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
+        pairs = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        with f.loop("%n") as loop:
+            position = f.load("i64", f.gep(pairs, f.op(f"mul i64 {loop.index}, {PAIR}")), 8)
+            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+        f.ret()
+        return f.text
+
+
+def _walk(name: str) -> str:
+    """All lines, over the other axes from `level` on."""
+    axes = ("ptr dims", "ptr xs", "ptr ys", "i64 level", "i64 rank")
+    f = Asm("void", f"{name}.walk", (*LINE, *axes), internal=True)
+    same = ("i64 %n", "i64 %x_step", "i64 %y_step", "ptr %room")
+    with f.when(f.compare("sge", "i64", "%level", "%rank")):
+        f.call("void", f"@{name}.line", "ptr %x", "ptr %y", *same)
+        f.ret()
+    m, x_unit, y_unit = (f.load("i64", f.gep(a, "%level", "i64")) for a in ("%dims", "%xs", "%ys"))
+    below = f.op("add i64 %level, 1")
+    with f.loop(m) as loop:
+        x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
+        rest = ("ptr %dims", "ptr %xs", "ptr %ys", f"i64 {below}", "i64 %rank")
+        f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *same, *rest)
+    f.ret()
+    return f.text
+
+
+def _entry(name: str) -> str:
+    """bases: x, y, scratch; words: lengths and strides of x, then of y; the axis comes first."""
+    f = Asm("void", name, ("ptr bases", "ptr words", "i64 rank"))
+    x, y, room = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
+    xs = f.gep("%words", "%rank", "i64")
+    ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
+    n, x_step, y_step = (f.load("i64", a) for a in ("%words", xs, ys))
+    axes = ("ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1", "i64 %rank")
+    line = (f"ptr {x}", f"ptr {y}", f"i64 {n}", f"i64 {x_step}", f"i64 {y_step}", f"ptr {room}")
+    f.call("void", f"@{name}.walk", *line, *axes)
+    f.ret()
+    return f.text
