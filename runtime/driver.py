@@ -134,7 +134,7 @@ def error_of(code: int, what: str) -> DeviceError:
 def device_name(name: str) -> str:
     """`gpu` and `cuda` are the first GPU: `cuda0`.  Raises ValueError, TypeError for no string."""
     if not isinstance(name, str):
-        raise TypeError(f"a device is named by a string, got {name!r}")
+        raise TypeError(f'a device must be a string such as "cpu" or "cuda0", got {name!r}')
     stem = name.rstrip("0123456789")
     if name in ("cpu", "sim"):
         return name

@@ -130,7 +130,7 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
         data = _of_literal(value, literal_dtype(value) if dtype is None else None)
     else:
-        data = np.array(value, order="C")
+        data = _as_array(value)
         if data.size == 0 and not hasattr(value, "dtype"):
             data = data.astype(config.floatX)
     if dtype is not None and data.dtype.kind in "buifcO":
@@ -146,6 +146,13 @@ def _of_literal(value: Any, dtype: str | None) -> np.ndarray[Any, Any]:
         return np.array(value, dtype)
     with np.errstate(over="ignore"):  # 1e300 is inf where floatX is float32
         return np.array(value, dtype)
+
+
+def _as_array(value: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.array(value, order="C")
+    except ValueError as error:
+        raise ValueError(f"cannot make a tensor of {_describe(value)}: {error}") from None
 
 
 def dtype_name(data: np.ndarray[Any, Any]) -> str:

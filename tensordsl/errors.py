@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+
+def flag(value: Any, what: str) -> bool:
+    """The truth of what must be True, False or None."""
+    if value is not None and not hasattr(value, "__bool__") or hasattr(value, "shape") and value.shape != ():
+        raise TypeError(f"{what}: a flag must be True, False or None, got {value!r}")
+    return bool(value)
+
 
 class RangeError(ValueError, OverflowError):
     """A number does not fit the dtype that it must have."""

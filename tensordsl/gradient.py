@@ -147,7 +147,7 @@ def grad(
 
 
 def _check_option(name: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
@@ -163,7 +163,8 @@ def _as_list(value: Any) -> list[Any]:
     """None, one thing, or an iterable of things as a list."""
     if value is None:
         return []
-    return [value] if isinstance(value, Variable) or not isinstance(value, Iterable) else list(value)
+    is_one = isinstance(value, Variable) or not isinstance(value, Iterable) or np.ndim(value) == 0
+    return [value] if is_one else list(value)
 
 
 def _like_wrt(wrt: Any, results: list[Any]) -> Any:
@@ -208,6 +209,7 @@ def _report_disconnected(variable: Any, disconnected_inputs: str) -> None:
     )
     if variable.origin is not None:
         message += f"\nBacktrace when that variable is created:\n  {variable.origin}"
+    _check_option("disconnected_inputs", disconnected_inputs, ("raise", "warn", "ignore"))
     if disconnected_inputs == "warn":
         warnings.warn(message, stacklevel=4)
     elif disconnected_inputs == "raise":
@@ -285,24 +287,25 @@ def Rop(
     return _like_wrt(f, [next(replaced) if isinstance(g, Variable) else g for g in answer])
 
 
-def _paired(variables: Any, points: Any) -> list[tuple[Any, Any]]:
+def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tuple[Any, Any]]:
     """Variables, each with a point of its rank."""
     variables = _variables(variables)
     values = [as_variable(p) for p in (points if isinstance(points, list | tuple) else [points])]
     if len(variables) != len(values):
-        raise ValueError(f"eval_points: wanted {len(variables)} of them, got {len(values)}")
+        raise ValueError(f"{what}: wants as many as there are variables, {len(variables)}, got {len(values)}")
     for v, p in zip(variables, values, strict=True):
         if p.type.ndim != v.type.ndim:
-            raise ValueError(f"eval_points: the one for {v!r} must have {v.type.ndim} axes, it is {p.type}")
+            raise ValueError(f"{what}: wants {v.type.ndim} axes for {v!r}, got {p.type}")
     return list(zip(variables, values, strict=True))
 
 
 def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
     """The product of the Hessian of a scalar with vectors `p` of the shapes of `wrt`, without making the Hessian."""
-    variables = _variables(wrt)
-    points = [as_variable(v) for v in (p if isinstance(p, list | tuple) else [p])]
-    first = grad(cost, variables, **options)
-    along = [(g * disconnected_grad(v)).sum() for g, v in zip(first, points, strict=True)]
+    pairs = _paired(wrt, p, "p")
+    if not pairs:
+        raise ValueError("hessian_vector_product: wants a variable, wrt is empty")
+    first = grad(cost, [v for v, _ in pairs], **options)
+    along = [(g * disconnected_grad(point)).sum() for g, (_, point) in zip(first, pairs, strict=True)]
     total = along[0]
     for term in along[1:]:
         total = total + term
@@ -381,14 +384,22 @@ def undefined_grad(x: Any) -> Any:
 
 def grad_clip(x: Any, lower_bound: float, upper_bound: float) -> Any:
     """x, with its gradient clipped to [lower_bound, upper_bound]."""
-    if not lower_bound <= upper_bound:
+    lower, upper = _number(lower_bound, "grad_clip"), _number(upper_bound, "grad_clip")
+    if not lower <= upper:
         raise ValueError(f"grad_clip: the lower bound {lower_bound} is above the upper bound {upper_bound}")
-    return apply(GRAD_CLIP, as_variable(x), lower=float(lower_bound), upper=float(upper_bound))
+    return apply(GRAD_CLIP, as_variable(x), lower=lower, upper=upper)
 
 
 def grad_scale(x: Any, multiplier: float) -> Any:
     """x, with its gradient multiplied by a number."""
-    return apply(GRAD_SCALE, as_variable(x), multiplier=float(multiplier))
+    return apply(GRAD_SCALE, as_variable(x), multiplier=_number(multiplier, "grad_scale"))
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what}: wants a number, got {value!r}") from None
 
 
 def grad_undefined(op: Any, x_pos: int, x: Any, comment: str = "") -> Variable:
@@ -487,6 +498,8 @@ def verify_grad(
     """
     from tensordsl.types import FLOATS, TensorType
 
+    if not callable(fun) or not isinstance(pt, list | tuple):
+        raise TypeError(f"verify_grad: wants a function and a list of arrays, got {fun!r} and {pt!r}")
     points = [np.array(p) for p in pt]
     for k, p in enumerate(points):
         if p.dtype.name not in _STEP:

@@ -244,6 +244,14 @@ def capture_origin() -> Origin | None:
     return None
 
 
+def user_level() -> int:
+    """The `stacklevel` with which a warning, given by the caller of this, shows the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 class Variable:
     """A symbolic value.  `type`; `owner` (the Apply that makes it, or None), `index` among its outputs; `name` and
     `tag` are the user's to set.  Two variables are equal only if they are the same object."""
@@ -252,9 +260,9 @@ class Variable:
 
     def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
         if owner is not None and not isinstance(owner, Apply):
-            raise TypeError(f"a variable's owner is an Apply, got {owner!r}")
+            raise TypeError(f"{self.__class__.__name__}: the owner must be an Apply, got {owner!r}")
         if type.__class__ is not TensorType and not type.__class__.__name__.endswith("Type"):  # or a marker's
-            raise TypeError(f"a variable has a TensorType, got {type!r}")
+            raise TypeError(f"{self.__class__.__name__}: the type must be a TensorType, got {type!r}")
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
         self.origin: Origin | SavedOrigin | None = owner.origin if owner is not None else capture_origin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensordsl.errors import flag
 from tensordsl.graph import Variable
 
 
@@ -39,6 +40,8 @@ class In:
     ) -> None:
         if not isinstance(variable, Variable):
             raise TypeError(f"In: expected a variable, got {variable!r} of type {type(variable).__name__}")
+        for value_of_flag in (mutable, strict, allow_downcast, autoname, implicit, borrow):
+            flag(value_of_flag, "In")
         if mutable and borrow is False:
             raise ValueError("In: mutable=True means that the argument may be overwritten, so borrow cannot be False")
         if implicit and value is None:
@@ -61,7 +64,7 @@ class Out:
     __slots__ = ("variable", "borrow", "target")
 
     def __init__(self, variable: Variable, borrow: bool = False, target: str = "cpu") -> None:
-        if target not in ("cpu", "device"):
+        if not isinstance(target, str) or target not in ("cpu", "device"):
             raise ValueError(f'Out: target must be "cpu" or "device", got {target!r}')
         self.variable, self.borrow, self.target = variable, borrow, target
 

@@ -49,6 +49,9 @@ class Mode:
         if spelled not in OPTIMIZERS:
             raise ValueError(f'Invalid optimizer ("{spelled}") for Mode. Valid options are {tuple(OPTIMIZERS)}')
         object.__setattr__(self, "optimizer", OPTIMIZERS[spelled])
+        for part in (self.name, self.executor, self.linker):
+            if not isinstance(part, str | None):
+                raise TypeError(f"Mode: names, linkers and executors must be strings, got {part!r}")
         if not self.executor:
             object.__setattr__(self, "executor", "reference" if self.linker == "py" else "native")
         if not self.name:

@@ -53,4 +53,4 @@ def _report_float64(node: Apply) -> None:
         import pdb
 
         pdb.set_trace()
-    warnings.warn(text, stacklevel=5)
+    warnings.warn(text, stacklevel=graph.user_level())

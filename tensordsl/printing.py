@@ -123,6 +123,8 @@ def _joined(variables: Sequence[Variable], separator: str) -> Pieces:
 
 def pp(variable: Any, limit: int = PP_LIMIT) -> str:
     """The expression of `variable` (or of a function's outputs) on one line, cut after about `limit` characters."""
+    if not isinstance(limit, int):
+        raise TypeError(f"pp: limit must be an integer, got {limit!r}")
     spec = getattr(variable, "spec", None)
     if spec is not None:
         texts = [pp(output, limit) for output in spec.outputs]
@@ -138,6 +140,8 @@ def pp(variable: Any, limit: int = PP_LIMIT) -> str:
                 stack += reversed(_pieces(piece.owner, piece.index))
                 continue
             piece = variable_text(piece)
+        elif not isinstance(piece, str) or piece is variable:
+            raise TypeError(f"pp: wants a variable or a compiled function, got {variable!r}")
         written.append(piece)
         length += len(piece)
         if length > limit:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.errors import flag
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import random_bits as rb
 from tensordsl.ops.arrange import permute_row_elements
@@ -134,7 +135,9 @@ class RandomStreams:
         n = as_dim(a) if not a.type.ndim else as_dim(shape_i(a, 0))
         state, new = self._next()
         dims = as_dims(size, ndim)
-        found = _with_replacement(state, dims, n, p) if replace else _without_replacement(state, dims, n, p)
+        found = (
+            _with_replacement(state, dims, n, p) if flag(replace, "choice") else _without_replacement(state, dims, n, p)
+        )
         return _marked(take(a, found) if a.type.ndim else cast(found, dtype), state, new)
 
     def permutation(

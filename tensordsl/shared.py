@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.errors import flag
 from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType
@@ -266,7 +267,11 @@ def shared(
 
     if is_masked(value):
         raise TypeError("shared: masked arrays are not supported; use value.filled(...)")
+    for given in (borrow, strict, allow_downcast):
+        flag(given, "shared")
     array = _as_array(value)
+    if not isinstance(broadcastable, list | tuple | None):
+        raise TypeError(f"shared: broadcastable must be a list of booleans, got {broadcastable!r}")
     pattern = (False,) * array.ndim if broadcastable is None else tuple(bool(b) for b in broadcastable)
     if len(pattern) != array.ndim:
         raise TypeError(f"shared: broadcastable={pattern} is for {len(pattern)} axes, the value has {array.ndim}")

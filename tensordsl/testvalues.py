@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl import graph
 from tensordsl.arguments import convert
 from tensordsl.config import config
-from tensordsl.graph import Apply, Constant, Variable
+from tensordsl.graph import Apply, Constant, Variable, user_level
 from tensordsl.printing import variable_text
 from tensordsl.reports import node_text, same_class
 from tensordsl.shared import SharedVariable, TensorSharedVariable
@@ -71,7 +71,7 @@ def _report_missing(position: int, variable: Variable, node: Apply, setting: str
         raise ValueError(text)
     # What depends on a variable without test value has none either: said once is enough.
     if setting == "warn" and variable.owner is None and not isinstance(variable, SharedVariable):
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(text, stacklevel=user_level())
 
 
 def get_test_value(value: Any) -> Array:

@@ -50,7 +50,7 @@ def _dim(d: Any) -> Dim:
     try:
         return operator.index(d)
     except TypeError:
-        raise TypeError(f"a shape consists of integers and None, got {d!r}") from None
+        raise TypeError(f"TensorType: a shape must be of integers and None, got {d!r}") from None
 
 
 @cache

@@ -96,7 +96,7 @@ def test_a_type_takes_theanos_broadcast_pattern(make: Any) -> None:
     kind = make(T.TensorType)
     assert kind == T.TensorType("float64", (None, 1)) and kind.broadcastable == (False, True)
     assert hash(kind) == hash(T.TensorType(np.dtype("float64"), [None, np.int64(1)]))
-    with pytest.raises(TypeError, match="a shape consists of integers and None, got 'x'"):
+    with pytest.raises(TypeError, match="a shape must be of integers and None, got 'x'"):
         T.TensorType("float64", ("x",))
     for dtype in ("float8", None, object, 3):
         with pytest.raises(TypeError, match="unsupported dtype"):

@@ -224,8 +224,8 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     elses = [as_variable(v) for v in (else_branch if isinstance(else_branch, list | tuple) else [else_branch])]
     if len(thens) != len(elses):
         raise ValueError(
-            f"The number of values on the `then` branch should have the same number of variables as the `else` branch: "
-            f"(variables on `then` {len(thens)}, variables on `else` {len(elses)})"
+            "ifelse: The number of values on the `then` branch should have the same number of variables as the "
+            f"`else` branch: (variables on `then` {len(thens)}, variables on `else` {len(elses)})"
         )
     pairs = [_same_dtype(a, b) for a, b in zip(thens, elses, strict=True)]
     results = apply(IFELSE, condition, *(a for a, _ in pairs), *(b for _, b in pairs))

@@ -62,6 +62,8 @@ def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = No
 
 def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> Any:
     """`dimshuffle` to `new_order` of a tensor with this pattern of axes of length 1."""
+    if not isinstance(input_broadcastable, list | tuple):
+        raise TypeError(f"DimShuffle: wants a list of booleans, got {input_broadcastable!r}")
     pattern = tuple(map(bool, input_broadcastable))
 
     def function(x: Any) -> Any:

@@ -78,7 +78,7 @@ def bits(state: Any, shape: Any) -> Any:
     total: Any = as_dim(1)
     for n in dims:
         if (known_int(n) or 0) < 0:
-            raise ValueError(f"random numbers: a length must not be negative, got {known_int(n)}")
+            raise ValueError(f"random numbers: a length must be 0 or more, got {known_int(n)}")
         total = mul(total, n)
     index = reshape(arange(total, dtype="uint64"), dims, ndim=len(dims))
     return apply(PHILOX, index, state[1], state[0])

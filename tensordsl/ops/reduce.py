@@ -316,6 +316,8 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> norm([3.0, 4.0], 2).eval()
     array(5.)
     """
+    if not isinstance(ord, int | float | np.integer | np.floating):
+        raise TypeError(f"norm: ord must be a number, got {ord!r}")
     x = as_variable(x)
     size = abs_(x)
     if ord == 0:

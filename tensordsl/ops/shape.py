@@ -254,7 +254,7 @@ def as_dims(shape: Any, ndim: int | None = None) -> list[Any]:
     """
     if isinstance(shape, (int, np.integer)):
         return [int64(int(shape))]
-    if isinstance(shape, (tuple, list, np.ndarray)):
+    if isinstance(shape, (tuple, list)) or (isinstance(shape, np.ndarray) and shape.ndim):
         return [as_dim(n) for n in shape]
     shape = as_variable(shape)
     if shape.type.ndim == 0:

@@ -202,6 +202,7 @@ from tensordsl.ops.sort import (
 )
 from tensordsl.tensor import basic, extra_ops, nnet, opt, subtensor, xlogx
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
+from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
 
@@ -234,6 +235,7 @@ as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
+_name_functions(globals(), [name for name in globals() if not name.startswith("_")])
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
 integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensordsl.config import config
+from tensordsl.tensor.refusals import named
 from tensordsl.types import TensorType
 
 # rank name -> shape; a static 1 broadcasts
@@ -79,7 +80,7 @@ def _constructors() -> dict[str, Callable[..., Any]]:
             name, plural = prefix + rank, prefix + PLURALS[rank]
             made[name] = _constructor(rank, dtype, name)
             made[plural] = _plural(made[name], plural)
-    return made
+    return {name: named(function, name) for name, function in made.items()}
 
 
 CONSTRUCTORS = _constructors()

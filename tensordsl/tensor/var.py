@@ -24,6 +24,7 @@ from tensordsl.ops import (
 from tensordsl.ops import shape as shapes
 from tensordsl.ops import sort as order_of
 from tensordsl.ops.operands import as_variable
+from tensordsl.tensor.refusals import name_methods
 
 # NumPy's names for what `numpy.f(variable)` and `array + variable` mean, where they differ from ours.
 _UFUNCS = {
@@ -261,6 +262,9 @@ for _name in (
     "expm1", "floor", "log", "log10", "log1p", "log2", "rad2deg", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 ):  # fmt: skip
     setattr(TensorOperators, _name, _real_method(_name))
+
+
+name_methods(TensorOperators)
 
 
 def _named(variable: Any, name: str | None) -> Any:

@@ -284,7 +284,7 @@ def test_rop_of_several_functions_and_variables() -> None:
     at = {x: AT, y: AT**2 + 1}
     a, b = value(Rop([x * y, T.sum(y**2)], [x, y], [T.ones_like(x), x]), at)
     assert np.allclose(a, at[y] + AT * AT) and np.allclose(b, 2 * np.sum(at[y] * AT))
-    with pytest.raises(ValueError, match="wanted 2 of them, got 1"):
+    with pytest.raises(ValueError, match="wants as many as there are variables, 2, got 1"):
         Rop(x * y, [x, y], [x])
     with pytest.raises(DisconnectedInputError):
         Rop(x, y, y)

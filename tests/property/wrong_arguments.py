@@ -217,7 +217,7 @@ def call(pick: Callable[[int], int], run_one_in: int = 12, strict: bool = False)
         with np.errstate(all="ignore"), time_limit(SECONDS):
             result = function(*positional, **named)
     except REFUSALS as error:
-        is_good = is_clear(error, label) if strict else bool(str(error).strip())
+        is_good = is_clear(error, label, function) if strict else bool(str(error).strip())
         return "" if is_good else f"{text}\n  unclear {_where(error)}"
     except AttributeError as error:  # as in Theano: there is no option of that name
         return "" if "configuration option" in str(error) else f"{text}\n  {_where(error)}"
@@ -226,16 +226,21 @@ def call(pick: Callable[[int], int], run_one_in: int = 12, strict: bool = False)
     return _run(text, result, drawing) if pick(run_one_in) == 0 else ""
 
 
-def is_clear(error: BaseException, label: str) -> bool:
+def is_clear(error: BaseException, label: str, function: Any) -> bool:
     """Whether the message says more than Python's own for a mistake inside of us: it names the function or an op, or
     is one of ours about the argument."""
     text = str(error)
-    names = [label.rpartition(".")[2].strip("_").rstrip("_"), *(f"{name}:" for name in OPS)]
+    own = getattr(function, "__name__", label)
+    names = [label.rpartition(".")[2].strip("_").rstrip("_"), own, *(f"{name}:" for name in OPS)]
     return any(name in text for name in names) or bool(re.search(OURS, text))
 
 
-# Words of our own messages about an argument, which do not occur in those of Python and NumPy.
-OURS = "cannot make a tensor of|must be|wants|expects|Expected|unsupported dtype|does not fit|index must be integers"
+# Words of our own messages about an argument, which do not occur in those of Python and NumPy; and Python's about a call
+# as such, which name what was called.
+OURS = (
+    "cannot make a tensor of|Valid options are|fits no dtype|no operand of tensor operations|must be|wants|expects|Expected|unsupported dtype|does not fit|index must be integers|"
+    r"grad method was asked|\w\(\) (missing|takes|got an unexpected keyword|got multiple values)"
+)
 
 
 def _run(text: str, result: Any, drawing: Drawing) -> str:

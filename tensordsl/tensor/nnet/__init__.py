@@ -32,6 +32,7 @@ from tensordsl.ops.nnet import (
 )
 from tensordsl.ops.normalise import batch_normalization, batch_normalization_test, batch_normalization_train
 from tensordsl.tensor.nnet import bn, sigm
+from tensordsl.tensor.refusals import name_functions as _name_functions
 
 softmax_graph = softmax
 
@@ -45,3 +46,5 @@ __all__ = [
     "prepend_scalar_to_each_row", "relu", "selu", "sigm", "sigmoid", "sigmoid_binary_crossentropy", "softmax",
     "softmax_graph", "softmax_with_bias", "softplus", "softsign", "ultra_fast_sigmoid",
 ]  # fmt: skip
+
+_name_functions(globals(), __all__)
