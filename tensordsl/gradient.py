@@ -163,7 +163,7 @@ def _as_list(value: Any) -> list[Any]:
     """None, one thing, or an iterable of things as a list."""
     if value is None:
         return []
-    is_one = isinstance(value, Variable) or not isinstance(value, Iterable) or np.ndim(value) == 0
+    is_one = isinstance(value, Variable) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
     return [value] if is_one else list(value)
 
 
