@@ -135,8 +135,8 @@ def optimise(
     """
     on_error = on_error or config.on_opt_error
     roots = list(roots)
-    settle_leaves(Context(graph))
     frozen = frozen_values(graph)
+    settle_leaves(Context(graph), frozen)
     verify_ir(graph, roots)
     order = toposort(roots)
     for step in passes:

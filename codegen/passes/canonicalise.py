@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.patterns import fit, number_of
@@ -10,12 +12,13 @@ from tensordsl.types import FLOATS, INTEGERS, SIGNED
 LEAVES = frozenset(("arg", "shared", "carried", "index", "const", "extent", "iota"))
 
 
-def settle_leaves(ctx: Context) -> None:
-    """Give sources the representatives of their lengths; they keep their identity."""
+def settle_leaves(ctx: Context, frozen: Collection[int]) -> None:
+    """Give sources, and the values that no pass replaces, the representatives of their lengths; they keep their
+    identity."""
     if not ctx.graph.extents.constraints:
         return
     for v in ctx.graph.values:
-        if v.op in ("arg", "shared", "carried"):
+        if v.op in ("arg", "shared", "carried") or v.number in frozen:
             v.shape = ctx.find(v.shape)
 
 

@@ -273,3 +273,13 @@ def equal_branches(p: Program) -> None:
     p.output(t1)
     p.output(s0)
     p.output(t3)
+
+
+def counts_whose_number_is_known_late(p: Program) -> None:
+    """A length is the sum of a vector whose own length is said to be 1 after it was made."""
+    x0 = p.argument(TensorType("int64", (None, 1)), array("int64", [[2]]))
+    t0 = op("max", x0, axis=(1,))
+    t1 = op("specify_shape", t0, constant("int64", 1), axes=(0,))
+    t2 = op("sum", t1, axis=(0,), dtype='int64', acc_dtype='int64')
+    t3 = op("repeated_positions", t1, t2)
+    p.output(t3)
