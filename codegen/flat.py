@@ -5,7 +5,8 @@ nest library reads the entries to fill P.  By form:
 
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
-    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`
+    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`,
+             behind `alone` if the row is one chunk
     COLUMNS  for each vector: for each row: `before`, `body`; then `close`
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
@@ -23,13 +24,11 @@ from typing import Any
 from tensordsl.codegen.code import from_memory, memory_type
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
-from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, Val
+from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
-NO_POSITION = 2**31 - 1  # of no element, in a block
-CHUNK = 16  # vectors that one lane adds up; sums of chunks are then added without error
 
 
 @dataclass(slots=True)
@@ -55,12 +54,14 @@ class Phi:
 
 
 class Kernel:
-    """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row)."""
+    """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
+    `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
 
-    def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1) -> None:
-        self.name, self.form, self.width, self.lane, self.row = name, form, width, lane, row
+    def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1, clamps: bool = False) -> None:
+        self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.head, self.before, self.body, self.ends, self.masked, self.close, self.after = map(Code, "hsvelqt")
+        self.head, self.before, self.body, self.ends, self.alone = map(Code, "hsveo")
+        self.masked, self.close, self.after = map(Code, "lqt")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         if form != LANES:
@@ -165,8 +166,9 @@ class Kernel:
             )
         return self.lanes[id(v)]
 
-    def relative(self, clamped: bool) -> str:
+    def relative(self, clamped: bool = False) -> str:
         """The lanes' positions in the block, int64; clamped: dead lanes repeat the last live one's."""
+        clamped |= self.clamps
         key = "relative.clamped" if clamped else "relative"
         if key in self._once:
             return self._once[key]
@@ -225,94 +227,6 @@ class Kernel:
         return from_memory(self.body, value, dtype, W)
 
     # -- reductions
-    def part(
-        self, code: Code, reduce: Val, part: str, operands: Sequence[str], W: int, types: tuple[str, ...] | None = None
-    ) -> list[str]:
-        """A reducer's step, combine or finish in line."""
-        params, results = region(reduce.attr[0], part, types or reduce.type)
-        env = {id(p): x for p, x in zip(params, operands, strict=True)}
-        emit(code, results, env, W)
-        return [env[id(r)] for r in results]
-
-    def accumulate(self, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
-        """Step in registers from the identity, in a state of all lanes; then combine it into the total in scratch.
-        Without the second operand: a narrow position."""
-        reducer, types = reduce.attr[0], reduce.attr[0].state(reduce.type)
-        initial, stepped, step = reducer.identity(reduce.type), types, reduce.type
-        if len(operands) < len(reduce.args):
-            operands = [*operands, self.narrow_position()]
-            initial, stepped, step = (initial[0], NO_POSITION), (types[0], "int32"), (reduce.type[0], "int32")
-        W = self.width
-        start = [constant(k, t, W) for t, k in zip(stepped, initial, strict=True)]
-        names = [f"%r{number}.{k}" for k in range(len(types))]
-        following = self.part(self.body, reduce, "step", [*names, *operands], W, step)
-        kinds = [llvm_type(t, W) for t in stepped]
-        self.phis[:0] = [Phi(*row) for row in zip(names, kinds, start, following, strict=True)]
-        if self.form == COLUMNS:
-            pointers = [f"%s.{number}.{k}" for k in range(len(types))]
-            for p, a, t in zip(pointers, areas, types, strict=True):
-                base = self.pointer(INTERNAL, a, moves=False)
-                self.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {base}, i64 %i")
-            self.add_to_total(self.close, reduce, pointers, following, types)
-            return
-        state = self.over_chunks(number, reduce, step, kinds, start, following)
-        while W > 1:
-            state, W = self.halved(self.after, reduce, state, stepped, W, step), W // 2
-        if stepped != types:
-            state[1] = self.wide_position(state[1], reducer.identity(reduce.type)[1])
-        self.add_to_total(self.after, reduce, [self.pointer(INTERNAL, a) for a in areas], state, types, 1)
-
-    def over_chunks(
-        self, number: int, reduce: Val, step: tuple[str, ...], kinds: list[str], start: list[str], state: list[str]
-    ) -> list[str]:
-        """The state of all chunks of a row, from that of each.  Sums carry the errors of their additions along."""
-        mask, masked = self.live_mask(), [f"%m{number}.{k}" for k in range(len(kinds))]
-        for m, kind, x, i in zip(masked, kinds, state, start, strict=True):
-            lanes = llvm_type("bool", self.width)
-            self.masked.do(f"{m}.live = select {lanes} {mask}, {kind} {x}, {kind} {i}")
-        self.chosen += [Phi(m, kind, x, f"{m}.live") for m, kind, x in zip(masked, kinds, state, strict=True)]
-        totals = [f"%t{number}.{k}" for k in range(len(kinds))]
-        whole = [f"%u{number}.{k}" for k in range(len(kinds))]
-        if _loses_digits(reduce):
-            self.chunk, kind, error, rest = CHUNK, kinds[0], f"%t{number}.e", f"%u{number}.e"
-            total, missed = _two_sum(self.close, kind, totals[0], masked[0])
-            missed = self.close.op(f"fadd {kind} {error}, {missed}")
-            self.totals.append(Phi(error, kind, start[0], missed))
-            self.states.append(Phi(rest, kind, start[0], missed))
-            both = self.after.op(f"fadd {kind} {whole[0]}, {rest}")
-            lost = self.after.op(f"fcmp uno {kind} {rest}, {rest}")  # the total is infinite, or NaN itself
-            lanes = llvm_type("bool", self.width)
-            result = [self.after.op(f"select {lanes} {lost}, {kind} {whole[0]}, {kind} {both}")]
-            combined = [total]
-        else:
-            combined = self.part(self.close, reduce, "combine", [*totals, *masked], self.width, step)
-            result = whole
-        self.totals += [Phi(*row) for row in zip(totals, kinds, start, combined, strict=True)]
-        self.states += [Phi(*row) for row in zip(whole, kinds, state, combined, strict=True)]
-        return result
-
-    def add_to_total(
-        self, code: Code, reduce: Val, pointers: list[str], state: Sequence[str], types: tuple[str, ...], W: int = 0
-    ) -> None:
-        W = W or self.width
-        totals = [load(code, p, t, W) for p, t in zip(pointers, types, strict=True)]
-        combined = self.part(code, reduce, "combine", [*totals, *state], W)
-        for p, t, x in zip(pointers, types, combined, strict=True):
-            store(code, x, p, t, W)
-
-    def narrow_position(self) -> str:
-        """The lanes' positions in the block, int32."""
-        t, W = llvm_type("int32", self.width), self.width
-        start = splat(self.body, self.body.op("trunc i64 %i to i32"), "int32", W)
-        return self.body.op(f"add {t} {start}, <{', '.join(f'i32 {k}' for k in range(W))}>")
-
-    def wide_position(self, narrow: str, none: int) -> str:
-        """Behind the loop: a position along the lane axis from one in the block; of no element: `none`."""
-        code = self.after
-        lost = code.op(f"icmp eq i32 {narrow}, {NO_POSITION}")
-        wide = code.op(f"add i64 {code.op(f'sext i32 {narrow} to i64')}, {self.position(self.lane)}")
-        return code.op(f"select i1 {lost}, i64 {none}, i64 {wide}")
-
     def live_mask(self) -> str:
         """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self._once:
@@ -323,19 +237,6 @@ class Kernel:
             lane = code.op(f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}")
             self._once["live"] = code.op(f"icmp ult {t} {lane}, {splat(code, count, 'uint8', W)}")
         return self._once["live"]
-
-    def finished(self, reduce: Val, areas: Sequence[int]) -> list[str]:
-        """A row's reduction, from its state in scratch."""
-        code, types = self.before, reduce.attr[0].state(reduce.type)
-        state = [load(code, self.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
-        return self.part(code, reduce, "finish", state, 1)
-
-    def halved(
-        self, code: Code, reduce: Val, state: list[str], dtypes: Sequence[str], W: int, types: tuple[str, ...]
-    ) -> list[str]:
-        """The upper half of the lanes combined into the lower one."""
-        low, high = ([_half(code, x, t, W, k) for x, t in zip(state, dtypes, strict=True)] for k in (0, 1))
-        return self.part(code, reduce, "combine", [*low, *high], W // 2, types)
 
     # -- text
     def finish(self) -> None:
@@ -424,12 +325,15 @@ class Kernel:
             "  br i1 %more, label %loop, label %ends",
             "ends:",
             *self.ends.lines,
-            "  br i1 %single, label %after, label %close",
+            "  br i1 %single, label %alone, label %close",
+            "alone:",
+            *self.alone.lines,
+            "  br label %after",
             *self._close(),
             "  %again = icmp slt i64 %stop, %n",
             "  br i1 %again, label %chunk, label %after",
             "after:",
-            *_phi_lines(self.states, "ends", self.close.block),
+            *_phi_lines(self.states, "alone", self.close.block),
             *self.after.lines,
         ]
         return self._for_rows(lines, self.after.block)
@@ -473,36 +377,21 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        for code in (self.head, self.before, self.body, self.ends, self.masked, self.close, self.after):
+        for code in (self.head, self.before, self.body, self.ends, self.alone, self.masked, self.close, self.after):
             whole.need(code)
         return whole.declarations, whole.functions
 
 
+def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operands: Sequence[str], W: int) -> list[str]:
+    """A reducer's step, combine or finish of arguments of dtypes `types`."""
+    params, results = region(reducer, part, types)
+    env = {id(p): x for p, x in zip(params, operands, strict=True)}
+    emit(code, results, env, W)
+    return [env[id(r)] for r in results]
+
+
 def _phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
     return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
-
-
-def _loses_digits(reduce: Val) -> bool:
-    """Is it a sum of floats that were not float32 before: those have digits to spare in float64."""
-    value = reduce.args[0]
-    widened = value.op == "cast" and value.args[0].type == "float32"
-    return reduce.attr[0].name == "sum" and value.type in FLOATS and not widened
-
-
-def _two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
-    """a + b and what rounding took from it (Knuth's six operations)."""
-    total = code.op(f"fadd {kind} {a}, {b}")
-    part = code.op(f"fsub {kind} {total}, {a}")
-    rest = code.op(f"fsub {kind} {a}, {code.op(f'fsub {kind} {total}, {part}')}")
-    return total, code.op(f"fadd {kind} {rest}, {code.op(f'fsub {kind} {b}, {part}')}")
-
-
-def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:
-    t, H = llvm_type(dtype, W), W // 2
-    if H == 1:
-        return code.op(f"extractelement {t} {value}, i64 {k}")
-    lanes = ", ".join(f"i32 {k * H + q}" for q in range(H))
-    return code.op(f"shufflevector {t} {value}, {t} poison, <{H} x i32> <{lanes}>")
 
 
 def pattern(value: Any, dtype: str) -> int:

@@ -27,7 +27,7 @@ from tensordsl.codegen.gpu_schedule import GpuPlan, plan
 from tensordsl.codegen.gpu_text import GLOBAL, SHARED, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.ops.reducers import SUM
+from tensordsl.ops.reducers import ADD
 
 SIDE = 16  # rows of threads in a block, and columns
 SMALL = 64  # tiles of C below which the sum is sliced
@@ -179,7 +179,7 @@ def _thin(dtype: str, variant: str, alpha: float, beta: float) -> GpuPlan:
     matrix = Buffer("matrix", dtype, ("batch", "n", "k") if is_rows else ("batch", "k", "n"))
     vector, result = Buffer("vector", dtype, ("batch", "k")), Buffer("result", dtype, ("batch", "n"))
     entries = ("z", "i", "j") if is_rows else ("z", "j", "i")
-    (total,) = b.reduce(SUM, ("j",), b.mul(b.load(matrix, *entries), b.load(vector, "z", "j")))
+    (total,) = b.reduce(ADD, ("j",), b.mul(b.load(matrix, *entries), b.load(vector, "z", "j")))
     value = _scaled(b, dtype, total, lambda: b.load(result, "z", "i"), alpha, beta)
     lengths = {"z": "batch", "i": "n", "j": "k"}
     group = Group("thin", lengths, ("z", "i"), (Out(result, ("z", "i"), value),))
@@ -221,7 +221,7 @@ def _adding(dtype: str, alpha: float, beta: float) -> Group:
     """c[z, i, j] = alpha sum_s part[s, z, i, j] + beta c[z, i, j]."""
     b, lengths = Builder(), {"z": "batch", "i": "m", "j": "n"}
     part, c = Buffer("part", dtype, ("slices", *lengths.values())), Buffer("c", dtype, tuple(lengths.values()))
-    (total,) = b.reduce(SUM, ("s",), b.load(part, "s", *lengths))
+    (total,) = b.reduce(ADD, ("s",), b.load(part, "s", *lengths))
     value = _scaled(b, dtype, total, lambda: b.load(c, *lengths), alpha, beta)
     return Group("adding", {**lengths, "s": "slices"}, tuple(lengths), (Out(c, tuple(lengths), value),))
 

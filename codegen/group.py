@@ -45,7 +45,7 @@ def region(reducer: Reducer, part: str, types: tuple[str, ...]) -> tuple[tuple[V
     if part == "combine":
         t = params("t", state)
         return s + t, tuple(reducer.combine(b, s, t))
-    return s, tuple(reducer.finish(b, s))
+    return s, tuple(b.cast(v, t) for v, t in zip(reducer.finish(b, s), reducer.result(types), strict=True))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
+from tensordsl.codegen.accumulate import accumulate, finished, kept_state
 from tensordsl.codegen.descriptor import (
     Area,
     Blocks,
@@ -33,7 +34,7 @@ from tensordsl.codegen.descriptor import (
     layout,
     parted_axes,
 )
-from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel
+from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
@@ -92,6 +93,7 @@ class _Planner:
         self.results: dict[int, list[Val]] = {}
         self.rows: list[_Row] = []
         self.number = len(self.steps)  # the pass in work
+        self.clamps = False  # do its kernels' dead lanes count?
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         for v in reach(group.roots):
@@ -126,7 +128,7 @@ class _Planner:
 
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
-        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1)))
+        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
         return self.kernels[-1]
 
     def row_axis(self, p: Pass | None) -> str:
@@ -211,7 +213,7 @@ class _Planner:
         return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
 
     def state_areas(self, reduce: Val) -> list[int]:
-        sizes = [ITEMSIZE[t] for t in reduce.attr[0].state(reduce.type)]
+        sizes = [ITEMSIZE[t] for t, _ in kept_state(reduce, not self.columns)]
         return [self.area(0, size) if self.columns else self.area(size) for size in sizes]
 
     # -- point kernels
@@ -231,7 +233,9 @@ class _Planner:
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
+        self.clamps = any(r.attr[0].idempotent for r in p.reduces)
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
+        self.clamps = False
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         offsets = self.offsets
         body: list[Node] = [*offsets, *calls]
@@ -241,8 +245,8 @@ class _Planner:
             body = [Loop(self.axis[a], body)]
         fills = []
         for r in p.reduces:
-            types, identity = r.attr[0].state(r.type), r.attr[0].identity(r.type)
-            fills += [Fill(a, t, i) for a, t, i in zip(self.states[id(r)], types, identity, strict=True)]
+            state = kept_state(r, not self.columns)
+            fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=True)]
         return [*fills, *body]
 
     def stores(self, number: int, p: Pass) -> list[Out]:
@@ -264,7 +268,7 @@ class _Planner:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
-            kernel.accumulate(k, r, operands, self.states[id(r)])
+            accumulate(kernel, k, r, operands, self.states[id(r)])
         for v, o in [*keeps, *((o.value, o) for o in outs)]:
             kernel.store_vector(self.outputs[id(o)], v.type, kernel.lanes[id(v)])
 
@@ -331,7 +335,7 @@ class _Planner:
                 env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
             elif v.op == "result":
                 assert row is not None
-                self.bind_results(env, v.args[0], kernel.finished(v.args[0], self.states[id(v.args[0])]))
+                self.bind_results(env, v.args[0], finished(kernel, v.args[0], self.states[id(v.args[0])]))
         emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
@@ -448,7 +452,8 @@ class _Planner:
     def finish_columns(self, kernel: Kernel, reduce: Val) -> None:
         types = reduce.attr[0].state(reduce.type)
         state = [kernel.load_area(a, t) for a, t in zip(self.states[id(reduce)], types, strict=True)]
-        self.bind_results(kernel.lanes, reduce, kernel.part(kernel.body, reduce, "finish", state, kernel.width))
+        results = in_line(kernel.body, reduce.attr[0], "finish", reduce.type, state, kernel.width)
+        self.bind_results(kernel.lanes, reduce, results)
 
     def offset_area(self, v: Val) -> int:
         if not v.args:

@@ -158,6 +158,11 @@ def narrow_index(reduce: Val, lane: str) -> bool:
     return positional and reduce.args[1].op == "index" and reduce.args[1].attr == lane
 
 
+def is_narrow_sum(reduce: Val) -> bool:
+    """Is it a sum of float32, a few of which may be added in float32 before they go to the state in float64?"""
+    return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
+
+
 def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
@@ -168,7 +173,7 @@ def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_byte
     values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
-    types += [t for r in p.reduces for t in r.attr[0].state(r.type)]
+    types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
     types += [o.buffer.type for o in p.outs]
     types = ["int32" if t == "int64" and narrow else t for t in types]
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)

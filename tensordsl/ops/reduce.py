@@ -38,7 +38,8 @@ def _sum_row(name: str, reducer: Any, numpy: Callable[..., Any], gradient: Calla
             return np.asarray(numpy(x, axis=axis, dtype=acc_dtype)).astype(dtype)
 
     def loop(x: str, axis: Axes, dtype: str, acc_dtype: str) -> tuple[str, ...]:
-        return (acc_dtype,)
+        own = reducer is reducers.SUM and x == dtype == "float32" and acc_dtype == "float64"  # such a sum's own state
+        return (dtype if own else acc_dtype,)
 
     return Op(
         name,
@@ -107,8 +108,12 @@ def _sum_like(op: Op, x: Any, axis: Any, dtype: str | None, keepdims: bool, acc_
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, op.name)
     dtype = sum_dtype(x.type.dtype) if dtype is None else named_dtype(dtype, op.name)
-    acc_dtype = accumulator(dtype) if acc_dtype is None else named_dtype(acc_dtype, op.name)
-    result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
+    if acc_dtype is None:
+        result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=accumulator(dtype))
+    elif accumulator(dtype) == (acc_dtype := named_dtype(acc_dtype, op.name)) == "float64":
+        result = cast(apply(op, x, axis=axes, dtype=acc_dtype, acc_dtype=acc_dtype), dtype)
+    else:
+        result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
     return _expand(result, axes) if keepdims else result
 
 
@@ -124,7 +129,8 @@ def sum(
 ) -> Any:
     """The sum over `axis` (None: all, an int or a tuple).
 
-    Integers and bools are summed in 64 bits; float32 gives float32, accumulated in float64, float16 in float32.
+    Integers and bools are summed in 64 bits.  float32 gives float32: blocks of at most 64 elements are added in
+    float32, the blocks in float64; with `acc_dtype="float64"` all is added in float64.  float16 is summed as float32.
 
     >>> sum([[1, 2], [3, 4]], axis=1, keepdims=True).eval()
     array([[3],

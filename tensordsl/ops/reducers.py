@@ -20,7 +20,8 @@ class Reducer:
 
     The four parts are functions of a scalar builder.  All parallel forms (lanes, blocks, warps, stages) come from
     `combine`, which is associative and commutative up to rounding with `identity` as neutral element;
-    `step(s, x) = combine(s, lift(x))`, perhaps cheaper.  `state` gives dtypes from the dtypes of the arguments.
+    `step(s, x) = combine(s, lift(x))`, perhaps cheaper.  `state` gives dtypes from the dtypes of the arguments, and so
+    does `result_types`, to which what `finish` returns is cast.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Reducer:
     combine: Callable[[Any, tuple[Any, ...], tuple[Any, ...]], tuple[Any, ...]]
     finish: Callable[[Any, tuple[Any, ...]], tuple[Any, ...]] = lambda b, s: s
     result_types: Callable[[tuple[str, ...]], tuple[str, ...]] | None = None  # default: those of the state
+    idempotent: bool = False  # combine(s, s) = s, so that an element may be seen twice
 
     def result(self, types: tuple[str, ...]) -> tuple[str, ...]:
         return (self.result_types or self.state)(types)
@@ -59,13 +61,13 @@ def highest(dtype: str) -> Any:
     return (1 << (bits - 1 if dtype in SIGNED else bits)) - 1
 
 
-def _fold(name: str, operation: str, identity: Callable[[str], Any]) -> Reducer:
+def _fold(name: str, operation: str, identity: Callable[[str], Any], idempotent: bool = True) -> Reducer:
     """A reducer whose state is one value of the argument's dtype and whose step is its combine."""
 
     def step(b: Any, s: State, x: State) -> State:
         return (b.apply(operation, s[0], x[0]),)
 
-    return Reducer(name, lambda t: t[:1], lambda t: (identity(t[0]),), step, step)
+    return Reducer(name, lambda t: t[:1], lambda t: (identity(t[0]),), step, step, idempotent=idempotent)
 
 
 def _extremum(name: str, beats: str, weakest: Callable[[str], Any]) -> Reducer:
@@ -96,11 +98,24 @@ def _extremum(name: str, beats: str, weakest: Callable[[str], Any]) -> Reducer:
     def finish(b: Any, s: State) -> State:
         return s[0], b.select(b.eq(s[1], LAST), 0, s[1])
 
-    return Reducer(name, lambda t: t, lambda t: (weakest(t[0]), LAST), step, combine, finish)
+    return Reducer(name, lambda t: t, lambda t: (weakest(t[0]), LAST), step, combine, finish, idempotent=True)
 
 
-SUM = _fold("sum", "add", lambda t: 0)
-PROD = _fold("prod", "mul", lambda t: 1)
+def _sum() -> Reducer:
+    """float32 in a state of float64."""
+
+    def step(b: Any, s: State, x: State) -> State:
+        return (b.apply("add", s[0], b.cast(x[0], s[0].type)),)
+
+    def state(types: tuple[str, ...]) -> tuple[str, ...]:
+        return ("float64",) if types[0] == "float32" else types[:1]
+
+    return Reducer("sum", state, lambda t: (0,), step, step, result_types=lambda t: t[:1])
+
+
+SUM = _sum()
+ADD = _fold("add", "add", lambda t: 0, idempotent=False)  # the sum in its argument's dtype, for products
+PROD = _fold("prod", "mul", lambda t: 1, idempotent=False)
 MAX = _fold("max", "maximum", lowest)
 MIN = _fold("min", "minimum", highest)
 ANY = _fold("any", "or", lambda t: False)

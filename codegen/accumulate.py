@@ -1,0 +1,232 @@
+"""What a flat kernel does for a reduction: steps in registers, a row's chunks, its lanes, and the total in scratch.
+
+Reducers that may see an element twice (`Reducer.idempotent`) go through all of a row in one state.  Others have a state
+for each chunk, in which lanes that do not count become the identity, and add up those.  Sums of floats go to few lanes
+of float64 behind each chunk: of float32 they have digits to spare there, of float64 the errors of additions are carried
+along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
+from tensordsl.codegen.flat import COLUMNS, Kernel, Phi, in_line
+from tensordsl.codegen.nest_words import INTERNAL
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
+from tensordsl.codegen.schedule import is_narrow_sum
+from tensordsl.codegen.text import emit
+from tensordsl.ops.reducers import MAX, MIN
+
+CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
+WIDE = 8  # lanes in which sums of chunks are added
+NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
+
+
+def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
+    """Step from the identity, in a state of all lanes; then combine it into the total in scratch.  Without the second
+    operand it is the position along the lanes, of which the state has the vector's in the block."""
+    reducer, W, step = reduce.attr[0], k.width, reduce.type
+    types, identity = reducer.state(step), reducer.identity(step)
+    is_sum, is_narrow = is_float_sum(reduce), len(operands) < len(reduce.args)
+    if is_narrow:
+        operands = [*operands, splat(k.body, k.body.op("trunc i64 %i to i32"), "int32", W)]
+        identity, step = (identity[0], NO_POSITION), (step[0], "int32")
+    dtypes = step if is_sum else reducer.state(step)
+    kinds = [llvm_type(t, W) for t in dtypes]
+    start = [constant(x, t, W) for t, x in zip(dtypes, identity, strict=True)]
+    names, totals = ([f"%{p}{number}.{n}" for n in range(len(types))] for p in "rt")
+    if is_sum:
+        following = [_added(k, names[0], reduce.args[0], operands[0])]
+    else:
+        following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
+    on = reducer.idempotent and k.form != COLUMNS
+    k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
+    if k.form == COLUMNS:
+        _total_of_columns(k, number, reduce, following, areas)
+        return
+    if on:
+        k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
+        state = following
+    elif is_sum:
+        state = [_sum_over_chunks(k, number, dtypes[0], following[0], start[0])]
+    else:
+        state = _over_chunks(k, number, reduce, start, following)
+    if is_narrow:
+        state = _first_extremum(k, reduce, *state)
+    else:
+        state = _all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
+    _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
+
+
+def is_float_sum(reduce: Val) -> bool:
+    return bool(reduce.attr[0].name == "sum" and reduce.type[0] in FLOATS)
+
+
+def _added(k: Kernel, total: str, term: Val, value: str) -> str:
+    """A total and one more term; of a product the factors, where there is an instruction that rounds once."""
+    factors = [k.lanes.get(id(a)) for a in term.args] if term.op == "mul" else []
+    if factors and all(factors):
+        return k.body.intrinsic("fmuladd", term.type, k.width, *map(str, factors), total)
+    return k.body.op(f"fadd {llvm_type(term.type, k.width)} {total}, {value}")
+
+
+# -- chunks of a row
+def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: list[str]) -> list[str]:
+    """The state of all chunks of a row, from that of each."""
+    reducer = reduce.attr[0]
+    kinds = [llvm_type(t, k.width) for t in reducer.state(reduce.type)]
+    masked = _counted(k, number, kinds, start, state)
+    totals, whole = ([f"%{p}{number}.{n}" for n in range(len(kinds))] for p in "tu")
+    combined = in_line(k.close, reducer, "combine", reduce.type, [*totals, *masked], k.width)
+    k.totals += [Phi(*row) for row in zip(totals, kinds, start, combined, strict=True)]
+    k.states += [Phi(*row) for row in zip(whole, kinds, state, combined, strict=True)]
+    return whole
+
+
+def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str) -> str:
+    """The sum of all chunks of a row in few lanes of float64."""
+    (masked,) = _counted(k, number, [llvm_type(dtype, k.width)], [start], [state])
+    total, whole, lanes = f"%t{number}.0", f"%u{number}.0", min(k.width, WIDE)
+    kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
+    part, alone = _in_few_lanes(k.close, masked, dtype, k.width), _in_few_lanes(k.alone, state, dtype, k.width)
+    if dtype == "float32":
+        k.chunk = SHORT_CHUNK
+        added, result = k.close.op(f"fadd {kind} {total}, {part}"), whole
+    else:
+        k.chunk, error, rest = k.chunk or CHUNK, f"%t{number}.e", f"%u{number}.e"
+        added, missed = _two_sum(k.close, kind, total, part)
+        missed = k.close.op(f"fadd {kind} {error}, {missed}")
+        k.totals.append(Phi(error, kind, zero, missed))
+        k.states.append(Phi(rest, kind, zero, missed))
+        result = _with_rest(k.after, whole, rest, lanes)
+    k.totals.append(Phi(total, kind, zero, added))
+    k.states.append(Phi(whole, kind, alone, added))
+    return result
+
+
+def _counted(k: Kernel, number: int, kinds: list[str], start: list[str], state: list[str]) -> list[str]:
+    """A chunk's state, of lanes that count."""
+    mask, masked = k.live_mask(), [f"%m{number}.{n}" for n in range(len(kinds))]
+    for m, kind, x, i in zip(masked, kinds, state, start, strict=True):
+        k.masked.do(f"{m}.live = select {llvm_type('bool', k.width)} {mask}, {kind} {x}, {kind} {i}")
+    k.chosen += [Phi(m, kind, x, f"{m}.live") for m, kind, x in zip(masked, kinds, state, strict=True)]
+    return masked
+
+
+def _in_few_lanes(code: Code, value: str, dtype: str, W: int) -> str:
+    """A sum in `WIDE` lanes at most, in float64."""
+    while W > WIDE:
+        low, high = (_half(code, value, dtype, W, n) for n in (0, 1))
+        W //= 2
+        value = code.op(f"fadd {llvm_type(dtype, W)} {low}, {high}")
+    return _widened(code, value, W) if dtype == "float32" else value
+
+
+def _widened(code: Code, value: str, W: int) -> str:
+    return code.op(f"fpext {llvm_type('float32', W)} {value} to {llvm_type('float64', W)}")
+
+
+def _two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
+    """a + b and what rounding took from it (Knuth's six operations)."""
+    total = code.op(f"fadd {kind} {a}, {b}")
+    part = code.op(f"fsub {kind} {total}, {a}")
+    rest = code.op(f"fsub {kind} {a}, {code.op(f'fsub {kind} {total}, {part}')}")
+    return total, code.op(f"fadd {kind} {rest}, {code.op(f'fsub {kind} {b}, {part}')}")
+
+
+# -- lanes
+def _all_lanes(code: Code, reducer: Any, types: tuple[str, ...], state: Sequence[str], W: int) -> list[str]:
+    """One state of all lanes: again and again the upper half of them is combined into the lower one."""
+    state = list(state)
+    while W > 1:
+        low, high = ([_half(code, x, t, W, n) for x, t in zip(state, types, strict=True)] for n in (0, 1))
+        W //= 2
+        state = in_line(code, reducer, "combine", types, [*low, *high], W)
+    return state
+
+
+def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:
+    t, H = llvm_type(dtype, W), W // 2
+    if H == 1:
+        return code.op(f"extractelement {t} {value}, i64 {k}")
+    lanes = ", ".join(f"i32 {k * H + q}" for q in range(H))
+    return code.op(f"shufflevector {t} {value}, {t} poison, <{H} x i32> <{lanes}>")
+
+
+def _first_extremum(k: Kernel, reduce: Val, value: str, vector: str) -> list[str]:
+    """(value, position along the lane axis): the extremum of all lanes, and the first position where it stands."""
+    code, W, dtype = k.after, k.width, reduce.type[0]
+    position = code.op(f"add {llvm_type('int32', W)} {vector}, <{', '.join(f'i32 {n}' for n in range(W))}>")
+    (best,) = _all_lanes(code, MAX if reduce.attr[0].name == "argmax" else MIN, (dtype,), [value], W)
+    params, found = _where(dtype)
+    env = {id(p): x for p, x in zip(params, (value, splat(code, best, dtype, W), position), strict=True)}
+    emit(code, [found], env, W)
+    (first,) = _all_lanes(code, MIN, ("int32",), [env[id(found)]], W)
+    lost = code.op(f"icmp sge i32 {first}, {NO_POSITION}")
+    wide = code.op(f"add i64 {code.op(f'sext i32 {first} to i64')}, {k.position(k.lane)}")
+    none = reduce.attr[0].identity(reduce.type)[1]
+    return [best, code.op(f"select i1 {lost}, i64 {none}, i64 {wide}")]
+
+
+@cache
+def _where(dtype: str) -> tuple[tuple[Val, ...], Val]:
+    """(params, result): the position where the value is the extremum; NaN is one wherever it is."""
+    b = Builder()
+    value, best, position = b.param("value", dtype), b.param("best", dtype), b.param("position", "int32")
+    found = b.eq(value, best)
+    if dtype in FLOATS:
+        found = b.or_(found, b.isnan(value))
+    return (value, best, position), b.select(found, position, b.const(NO_POSITION, "int32"))
+
+
+# -- totals
+def kept_state(reduce: Val, is_row: bool) -> list[tuple[str, Any]]:
+    """(dtype, identity) of what scratch keeps of a reduction; of sums of float64 along rows also what was lost of it."""
+    types = reduce.attr[0].state(reduce.type)
+    state = list(zip(types, reduce.attr[0].identity(reduce.type), strict=True))
+    return [*state, ("float64", 0)] if is_row and _loses_digits(reduce) else state
+
+
+def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
+    """A row's reduction, from its state in scratch."""
+    code, types = k.before, [t for t, _ in kept_state(reduce, True)]
+    state = [load(code, k.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
+    if _loses_digits(reduce):
+        state = [_with_rest(code, *state, 1)]
+    return in_line(code, reduce.attr[0], "finish", reduce.type, state, 1)
+
+
+def _loses_digits(reduce: Val) -> bool:
+    return is_float_sum(reduce) and not is_narrow_sum(reduce)
+
+
+def _with_rest(code: Code, total: str, rest: str, W: int) -> str:
+    kind = llvm_type("float64", W)
+    both = code.op(f"fadd {kind} {total}, {rest}")
+    lost = code.op(f"fcmp uno {kind} {rest}, {rest}")  # the total is infinite, or NaN itself
+    return code.op(f"select {llvm_type('bool', W)} {lost}, {kind} {total}, {kind} {both}")
+
+
+def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], areas: Sequence[int]) -> None:
+    """Behind the rows, each lane's state into its own total."""
+    pointers = [f"%s.{number}.{n}" for n in range(len(areas))]
+    for p, a, t in zip(pointers, areas, reduce.attr[0].state(reduce.type), strict=True):
+        k.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
+    if is_narrow_sum(reduce):
+        state = [_widened(k.close, state[0], k.width)]
+    _add_to_total(k.close, reduce, pointers, state, k.width)
+
+
+def _add_to_total(code: Code, reduce: Val, pointers: list[str], state: Sequence[str], W: int) -> None:
+    types = [t for t, _ in kept_state(reduce, W == 1)]
+    old = [load(code, p, t, W) for p, t in zip(pointers, types, strict=True)]
+    if len(old) > len(state):
+        total, missed = _two_sum(code, "double", old[0], state[0])
+        new = [total, code.op(f"fadd double {old[1]}, {missed}")]
+    else:
+        new = in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
+    for p, t, x in zip(pointers, types, new, strict=True):
+        store(code, x, p, t, W)

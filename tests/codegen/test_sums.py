@@ -1,0 +1,104 @@
+"""The error of sums, never above NumPy's; extrema over lanes that repeat elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+
+N = 20_000_000
+RNG = np.random.default_rng(7)
+DATA = {
+    "equal": np.full(N, 0.1, "float32"),
+    "uniform": RNG.random(N, dtype="float32"),
+    "normal": RNG.standard_normal(N, dtype="float32"),
+    "spread": np.exp(RNG.standard_normal(N, dtype="float32") * 3),
+}
+
+
+def errors(got: Any, exact: Any) -> Any:
+    """In units in the last place of float32."""
+    return np.abs(got - exact) / np.spacing(np.abs(exact).astype("float32"))
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_large_sums_of_float32_err_less_than_numpys(name: str) -> None:
+    x = T.fvector()
+    total = tensordsl.function([x], x.sum())
+    a = DATA[name]
+    for part in (a, a[::2], a[3::-1], a[:1000], a[:77]):
+        exact = part.sum(dtype="float64")
+        assert errors(total(part), exact) <= max(errors(part.sum(), exact), 1)
+
+
+@pytest.mark.parametrize("shape", [(1000, 1000), (20_000, 100), (100, 20_000), (3, 77), (70, 64), (2, 4200), (1, 1)])
+def test_sums_over_an_axis_err_less_than_numpys(shape: tuple[int, int]) -> None:
+    x = T.fmatrix()
+    sums = tensordsl.function([x], [x.sum(0), x.sum(1), (x * x).sum(1)])
+    a = np.random.default_rng(1).random(shape, dtype="float32")
+    for layout in (a, a.T.copy().T, np.repeat(a, 2, axis=1)[:, ::2]):
+        for got, term, axis in zip(sums(layout), (a, a, a * a), (0, 1, 1), strict=True):
+            exact = term.sum(axis, dtype="float64")
+            assert errors(got, exact).max() <= max(errors(term.sum(axis), exact).max(), 2)
+
+
+def test_sums_of_no_elements_and_of_what_is_not_finite() -> None:
+    x = T.fmatrix()
+    sums = tensordsl.function([x], [x.sum(0), x.sum(1), x.sum()])
+    for a in (np.zeros((0, 5)), np.zeros((5, 0)), np.full((3, 700), -0.0)):
+        got = sums(a.astype("float32"))
+        for y, axis in zip(got, (0, 1, None), strict=True):
+            np.testing.assert_array_equal(y, a.sum(axis))
+    a = np.ones((4, 1500), "float32")
+    a[0, 700], a[1, 1499], a[2, 3], a[2, 900] = np.nan, np.inf, np.inf, -np.inf
+    np.testing.assert_array_equal(sums(a)[1], [np.nan, np.inf, np.nan, 1500])
+
+
+def test_an_accumulator_of_float64_that_is_asked_for_adds_every_element() -> None:
+    x = T.fvector()
+    a = np.array([1e8, 1, -1e8], "float32")
+    assert tensordsl.function([x], T.sum(x, acc_dtype="float64"))(a) == 1
+    assert T.sum(x, acc_dtype="float64").dtype == "float32"
+    assert tensordsl.function([x], T.sum(x, dtype="float64"))(a) == 1
+
+
+def test_sums_of_float64_in_packed_blocks_and_in_place() -> None:
+    x = T.vector()
+    total = tensordsl.function([x], x.sum())
+    a = np.full(2_000_000, 0.1)
+    for part in (a, a[::2], a[::-1]):
+        assert abs(total(part) - np.float64(0.1) * len(part)) <= 4 * np.spacing(0.1 * len(part))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool"])
+@pytest.mark.parametrize("n", [1, 5, 64, 65, 127, 300, 1000, 5000])
+def test_positions_of_extrema_with_ties_and_nan(dtype: str, n: int) -> None:
+    x = T.matrix(dtype=dtype)
+    f = tensordsl.function([x], [T.argmax(x, axis=1), T.argmin(x, axis=1), x.max(1), x.min(1)])
+    rng = np.random.default_rng(n)
+    a = rng.integers(0, 2 if dtype == "bool" else 9, (7, n)).astype(dtype)
+    if dtype.startswith("float"):
+        a[1] = -np.inf
+        a[2] = np.inf
+        a[3, rng.integers(0, n, 3)] = np.nan
+        a[4] = np.nan
+        a[5] = np.where(np.arange(n) % 2, 0.0, -0.0)
+    for layout in (a, np.repeat(a, 2, axis=1)[:, ::2], np.asfortranarray(a)):
+        for got, want in zip(f(layout), (a.argmax(1), a.argmin(1), a.max(1), a.min(1)), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_padded_lanes_repeat_the_position_of_the_last_element() -> None:
+    """An extremum of values that grow with their position: the lanes behind the last element must not count."""
+    x = T.vector()
+    k = T.arange(x.shape[0])
+    f = tensordsl.function([x], [T.max(x * k), T.argmax(x * k), T.min(x - k)])
+    for n in (1, 3, 17, 70, 300):
+        a = np.linspace(1, 2, 2 * n)[::2]
+        want = a * np.arange(n)
+        got = f(a)
+        assert (got[0], got[1], got[2]) == (want.max(), want.argmax(), (a - np.arange(n)).min())
