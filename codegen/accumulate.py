@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
-from tensordsl.codegen.flat import COLUMNS, Kernel, Phi, in_line
+from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, Phi, in_line
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
 from tensordsl.codegen.schedule import is_narrow_sum
@@ -58,7 +58,10 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         state = _first_extremum(k, reduce, *state)
     else:
         state = _all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
-    _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
+    if k.finishes:
+        _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
+    else:
+        _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
 
 
 def is_float_sum(reduce: Val) -> bool:
@@ -94,17 +97,16 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
     part, alone = _in_few_lanes(k.close, masked, dtype, k.width), _in_few_lanes(k.alone, state, dtype, k.width)
     if dtype == "float32":
         k.chunk = SHORT_CHUNK
-        added, result = k.close.op(f"fadd {kind} {total}, {part}"), whole
+        added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
     else:
-        k.chunk, error, rest = k.chunk or CHUNK, f"%t{number}.e", f"%u{number}.e"
+        k.chunk, error = k.chunk or CHUNK, f"%t{number}.e"
         added, missed = _two_sum(k.close, kind, total, part)
         missed = k.close.op(f"fadd {kind} {error}, {missed}")
         k.totals.append(Phi(error, kind, zero, missed))
-        k.states.append(Phi(rest, kind, zero, missed))
-        result = _with_rest(k.after, whole, rest, lanes)
+        added_up = _with_rest(k.summed, added, missed, lanes)
     k.totals.append(Phi(total, kind, zero, added))
-    k.states.append(Phi(whole, kind, alone, added))
-    return result
+    k.states.append(Phi(whole, kind, alone, added_up))
+    return whole
 
 
 def _counted(k: Kernel, number: int, kinds: list[str], start: list[str], state: list[str]) -> list[str]:
@@ -184,19 +186,33 @@ def _where(dtype: str) -> tuple[tuple[Val, ...], Val]:
 
 # -- totals
 def kept_state(reduce: Val, is_row: bool) -> list[tuple[str, Any]]:
-    """(dtype, identity) of what scratch keeps of a reduction; of sums of float64 along rows also what was lost of it."""
+    """(dtype, identity) of what scratch keeps of a reduction; of a row's sum of float64 also what was lost of it."""
     types = reduce.attr[0].state(reduce.type)
     state = list(zip(types, reduce.attr[0].identity(reduce.type), strict=True))
     return [*state, ("float64", 0)] if is_row and _loses_digits(reduce) else state
 
 
 def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
-    """A row's reduction, from its state in scratch."""
-    code, types = k.before, [t for t, _ in kept_state(reduce, True)]
-    state = [load(code, k.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
-    if _loses_digits(reduce):
-        state = [_with_rest(code, *state, 1)]
-    return in_line(code, reduce.attr[0], "finish", reduce.type, state, 1)
+    """A row's reduction, from its state in registers or in scratch."""
+    if id(reduce) in k.carried:
+        state = [c.name for c in k.carried[id(reduce)] if c.value]
+    else:
+        types = [t for t, _ in kept_state(reduce, True)]
+        state = [load(k.row_code, k.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
+        state = [_with_rest(k.row_code, *state, 1)] if _loses_digits(reduce) else state
+    return in_line(k.row_code, reduce.attr[0], "finish", reduce.type, state, 1)
+
+
+def _carry(k: Kernel, number: int, reduce: Val, places: list[str], state: list[str]) -> None:
+    kept = kept_state(reduce, True)
+    none = [constant(x, t) for t, x in kept]
+    here = [k.row_place(k.resume, p, t) for p, (t, _) in zip(places, kept, strict=True)]
+    resumed = _added_to_total(k.resume, reduce, here, state, 1)
+    values = [_with_rest(k.resume, *resumed, 1), ""] if _loses_digits(reduce) else resumed
+    first = [*state, *none[len(state) :]]
+    names = [f"%c{number}.{n}" for n in range(len(kept))]
+    rows = zip(names, (t for t, _ in kept), first, resumed, values, none, places, strict=True)
+    k.carried[id(reduce)] = [Carried(*row) for row in rows]
 
 
 def _loses_digits(reduce: Val) -> bool:
@@ -220,13 +236,16 @@ def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], are
     _add_to_total(k.close, reduce, pointers, state, k.width)
 
 
-def _add_to_total(code: Code, reduce: Val, pointers: list[str], state: Sequence[str], W: int) -> None:
+def _added_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> list[str]:
     types = [t for t, _ in kept_state(reduce, W == 1)]
-    old = [load(code, p, t, W) for p, t in zip(pointers, types, strict=True)]
-    if len(old) > len(state):
-        total, missed = _two_sum(code, "double", old[0], state[0])
-        new = [total, code.op(f"fadd double {old[1]}, {missed}")]
-    else:
-        new = in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
-    for p, t, x in zip(pointers, types, new, strict=True):
+    old = [load(code, p, t, W) for p, t in zip(places, types, strict=True)]
+    if len(old) == len(state):
+        return in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
+    total, missed = _two_sum(code, "double", old[0], state[0])
+    return [total, code.op(f"fadd double {old[1]}, {missed}")]
+
+
+def _add_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> None:
+    new = _added_to_total(code, reduce, places, state, W)
+    for p, (t, _), x in zip(places, kept_state(reduce, W == 1), new, strict=True):
         store(code, x, p, t, W)

@@ -263,4 +263,5 @@ def _again(node: Blocks, where: Layout) -> int:
         return nest.AS_BLOCK if again else 0
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
-    return again * nest.BY_KERNEL | (not grows) * nest.ANY_LENGTH | streams * nest.STREAMS
+    finishes = any(c.kernel.carried for c in inside)
+    return again * nest.BY_KERNEL | (not grows) * nest.ANY_LENGTH | streams * nest.STREAMS | finishes * nest.FINISHES

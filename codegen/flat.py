@@ -6,7 +6,9 @@ nest library reads the entries to fill P.  By form:
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
     LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`,
-             behind `alone` if the row is one chunk
+             behind `alone` if the row is one chunk.  Where a row is done by one kernel, k(P, n, live, rows, turn) also
+             finishes it: but for the row's first block (`turn` & 1) it goes on from the state in scratch (`resume`);
+             behind the last (`turn` & 2) comes `final`, else the state is saved.  A row of no elements has n = 0.
     COLUMNS  for each vector: for each row: `before`, `body`; then `close`
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
@@ -53,6 +55,20 @@ class Phi:
     next: str
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A part of a reduction's state from block to block, and of its value behind the last one ("": it has no part):
+    names behind the first block, behind another, and of no block."""
+
+    name: str
+    dtype: str
+    first: str
+    resumed: str
+    value: str
+    none: str
+    place: str
+
+
 class Kernel:
     """The text of one kernel; `width` lanes along the axis `lane`, its rows along the axis `row` (-1: one row).
     `clamps`: dead lanes, which repeat the last live one's elements, repeat its position too."""
@@ -61,9 +77,11 @@ class Kernel:
         self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
         self.head, self.before, self.body, self.ends, self.alone = map(Code, "hsveo")
-        self.masked, self.close, self.after = map(Code, "lqt")
+        self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
+        self.resume.block, self.final.block = "resume", "final"
+        self.row_code = self.before  # what scalars are computed in
         if form != LANES:
             self.body = self.before
         self.scalars: dict[int, str] = {}
@@ -73,6 +91,8 @@ class Kernel:
         self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
+        self.finishes = False  # is it one of those that do all of a row?
+        self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = False
         self._once: dict[str, str] = {}
 
@@ -124,7 +144,7 @@ class Kernel:
         if key not in self._once:
             at = self.head.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
             moves = self.has_rows and axis == self.row
-            self._once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
+            self._once[key] = self.row_code.op(f"add i64 {at}, %r") if moves else at
         return self._once[key]
 
     # -- memory
@@ -140,10 +160,10 @@ class Kernel:
 
     def store_row(self, area: int, dtype: str, value: str) -> None:
         """The row's own element, which does not vary along the lanes."""
-        store(self.before, value, self.pointer(INTERNAL, area), dtype)
+        store(self.row_code, value, self.pointer(INTERNAL, area), dtype)
 
     def load_scalar(self, pointer: str, dtype: str) -> str:
-        return load(self.before, pointer, dtype)
+        return load(self.row_code, pointer, dtype)
 
     def load_vector(self, operand: int, dtype: str, add: int = NO_AREA) -> str:
         pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add)
@@ -153,6 +173,15 @@ class Kernel:
         kind = VECTOR if self.loops else SPLAT
         pointer = self.pointer(kind, operand, ITEMSIZE[dtype], WRITE)
         store(self.body, value, self.lane_pointer(pointer, ITEMSIZE[dtype]), dtype, self.width)
+
+    def row_place(self, code: Code, pointer: str, dtype: str) -> str:
+        """The row's place in an area, from that of the first row."""
+        if not self.has_rows:
+            return pointer
+        return code.op(f"getelementptr i{8 * ITEMSIZE[dtype]}, ptr {pointer}, i64 %r")
+
+    def store_scalar(self, operand: int, dtype: str, value: str) -> None:
+        store(self.row_code, value, self.pointer(SPLAT, operand, ITEMSIZE[dtype], WRITE), dtype)
 
     # -- values
     def splat(self, v: Val) -> str:
@@ -249,6 +278,15 @@ class Kernel:
                 old = self.ends.op(f"load i64, ptr {pointer}, align 8")
                 self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
             self.totals[:0] = self._chunks()
+            if self.finishes:
+                self.head.do("%none = icmp eq i64 %n, 0")
+            if self.carried:
+                for name, test in (
+                    ("whole", "eq i64 %turn, 3"),
+                    ("first", "eq i64 %turn, 1"),
+                    ("last", "eq i64 %turn, 2"),
+                ):
+                    self.head.do(f"%is_{name} = icmp {test}")
             if self.states and self.close.block == "close":
                 self.close.block = "fold"
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
@@ -269,7 +307,7 @@ class Kernel:
         return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop), Phi("%first", "i64", "0", again)]
 
     def text(self) -> str:
-        rows = "" if self.form == SCALAR else ", i64 %rows"
+        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * self.finishes
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind {{", "entry:"]
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
@@ -311,9 +349,10 @@ class Kernel:
         ]
 
     def _lanes(self) -> list[str]:
+        behind = "final" if self.carried else "after"
         lines = [
             *self.before.lines,
-            "  br label %chunk",
+            f"  br i1 %none, label %{behind}, label %chunk" if self.finishes else "  br label %chunk",
             "chunk:",
             *_phi_lines(self.totals, self.before.block, self.close.block),
             "  br label %loop",
@@ -331,12 +370,48 @@ class Kernel:
             "  br label %after",
             *self._close(),
             "  %again = icmp slt i64 %stop, %n",
-            "  br i1 %again, label %chunk, label %after",
+            "  br i1 %again, label %chunk, label %summed",
+            "summed:",
+            *self.summed.lines,
+            "  br label %after",
             "after:",
-            *_phi_lines(self.states, "alone", self.close.block),
+            *_phi_lines(self.states, "alone", "summed"),
             *self.after.lines,
+            *(self._finish() if self.carried else ()),
         ]
-        return self._for_rows(lines, self.after.block)
+        return self._for_rows(lines, "next" if self.carried else self.after.block)
+
+    def _finish(self) -> list[str]:
+        every = [c for row in self.carried.values() for c in row]
+        save, resume = Code("w"), self.resume.block
+        for c in every:
+            store(save, f"{c.name}.kept", self.row_place(save, c.place, c.dtype), c.dtype)
+        kept = [Phi(f"{c.name}.kept", llvm_type(c.dtype), c.first, c.resumed) for c in every]
+        values = [Phi(f"{c.name}.last", llvm_type(c.dtype), c.first, c.value) for c in every if c.value]
+        return [
+            "  br i1 %is_whole, label %final, label %partly",
+            "partly:",
+            "  br i1 %is_first, label %joined, label %resume",
+            "resume:",
+            *self.resume.lines,
+            "  br label %joined",
+            "joined:",
+            *_phi_lines([*kept, *values], "partly", resume),
+            "  br i1 %is_last, label %final, label %save",
+            "save:",
+            *save.lines,
+            "  br label %next",
+            "final:",
+            *(
+                f"  {c.name} = phi {llvm_type(c.dtype)} [ {c.none}, %{self.before.block} ], "
+                f"[ {c.first}, %{self.after.block} ], [ {c.name}.last, %joined ]"
+                for c in every
+                if c.value
+            ),
+            *self.final.lines,
+            "  br label %next",
+            "next:",
+        ]
 
     def _close(self) -> list[str]:
         if not self.states:
@@ -345,8 +420,8 @@ class Kernel:
             "close:",
             "  %before = icmp ne i64 %first, 0",
             f"  %short = icmp ne i64 %live, {self.width}",
-            "  %partly = or i1 %before, %short",
-            "  br i1 %partly, label %masked, label %fold",
+            "  %some = or i1 %before, %short",
+            "  br i1 %some, label %masked, label %fold",
             "masked:",
             *self.masked.lines,
             "  br label %fold",
@@ -377,7 +452,8 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        for code in (self.head, self.before, self.body, self.ends, self.alone, self.masked, self.close, self.after):
+        codes = self.head, self.before, self.body, self.ends, self.alone, self.masked, self.close, self.summed
+        for code in (*codes, self.after, self.resume, self.final):
             whole.need(code)
         return whole.declarations, whole.functions
 

@@ -93,7 +93,8 @@ class _Planner:
         self.results: dict[int, list[Val]] = {}
         self.rows: list[_Row] = []
         self.number = len(self.steps)  # the pass in work
-        self.clamps = False  # do its kernels' dead lanes count?
+        self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
+        self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         for v in reach(group.roots):
@@ -129,6 +130,7 @@ class _Planner:
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
         self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
+        self.kernels[-1].finishes = self.finishes and form == LANES
         return self.kernels[-1]
 
     def row_axis(self, p: Pass | None) -> str:
@@ -234,9 +236,11 @@ class _Planner:
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
+        self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces)
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
-        self.clamps = False
         self.finish_point(calls[-1].kernel, p, outs, keeps)
+        if self.finishes:
+            self.finishers[id(p.reduces[0])] = calls[-1].kernel
         offsets = self.offsets
         body: list[Node] = [*offsets, *calls]
         if not self.columns:
@@ -244,9 +248,10 @@ class _Planner:
         for a in reversed([a for a in p.local if a != lane]):
             body = [Loop(self.axis[a], body)]
         fills = []
-        for r in p.reduces:
+        for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
             fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=True)]
+        self.clamps = self.finishes = False
         return [*fills, *body]
 
     def stores(self, number: int, p: Pass) -> list[Out]:
@@ -291,13 +296,15 @@ class _Planner:
                 kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
             row.nodes = [*self.offsets, *calls]
             return
-        kernel = self.kernel(ROW, row=self.row_axis(None))
+        finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None
+        kernel = finisher or self.kernel(ROW, row=self.row_axis(None))
+        kernel.row_code = kernel.final if finisher else kernel.before
         self.scalar_values(kernel, roots, row)
         for v in row.demands.values():
-            kernel.store_area(self.places[id(v)], v.type, kernel.scalars[id(v)])
+            kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
-            kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
-        row.nodes = [Call(kernel)]
+            kernel.store_scalar(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
+        row.nodes = [] if finisher else [Call(kernel)]
 
     def place(self, v: Val) -> int:
         """The area of a row-level value, which its home row kernel is asked to fill."""
@@ -336,7 +343,7 @@ class _Planner:
             elif v.op == "result":
                 assert row is not None
                 self.bind_results(env, v.args[0], finished(kernel, v.args[0], self.states[id(v.args[0])]))
-        emit(kernel.before, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
+        emit(kernel.row_code, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
         for v in self.results[id(reduce)]:
@@ -352,13 +359,13 @@ class _Planner:
         pointer = kernel.pointer(nest.SPLAT, operand, ITEMSIZE[v.type], nest.READ)
         if v.args:
             offset = self.scalar_offset(kernel, v)
-            pointer = kernel.before.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+            pointer = kernel.row_code.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
         return kernel.load_scalar(pointer, v.type)
 
     def scalar_offset(self, kernel: Kernel, v: Val) -> str:
         """Bytes to the element that the indices of an indexed load name; its indices are scalars, computed already."""
         buffer, entries = v.attr
-        total, code = "0", kernel.before
+        total, code = "0", kernel.row_code
         for d, m in enumerate(entries):
             if isinstance(m, tuple):
                 a = v.args[m[1]]

@@ -39,10 +39,12 @@ from tensordsl.codegen.nest_words import (
     CX_S,
     CX_SCRATCH,
     CX_TAIL,
+    CX_TURN,
     CX_TWICE,
     ENTRY,
     FILL,
     FILL_WORDS,
+    FINISHES,
     FLAG,
     INTEGER,
     INTERNAL,
@@ -137,27 +139,29 @@ def _blocks() -> str:
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
     in_place = c.test("eq", c.get("%cx", CX_PACKS), 0)
-    as_block, by_kernel, any_length, streams = (
-        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS)
+    as_block, by_kernel, any_length, streams, finishes = (
+        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS, FINISHES)
     )
     as_block, by_kernel = c.all(as_block, twice), c.all(by_kernel, twice, in_place)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
-    with c.when(c.test("sgt", extent, 0)):
+    with c.when(c.op(f"or i1 {c.test('sgt', extent, 0)}, {finishes}")):
         c.place(more)
         start = c.get(at, 0)
         left = c.arith("sub", extent, start)
-        tail = c.test("slt", left, width)
+        tail = c.all(c.test("slt", left, width), c.test("sgt", left, 0))
         whole = c.min(c.arith("and", left, vectors), block)
         whole = c.choose(c.all(by_kernel, c.test("sle", left, block)), left, whole)
         c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)
         c.put(c.choose(tail, left, width), "%cx", CX_LIVE)
         c.put(c.op(f"zext i1 {tail} to i64"), "%cx", CX_TAIL)
         c.put(start, positions, axis)
-        c.do(f"call void @execute({body})")
         step = c.choose(tail, left, whole)
         following = c.arith("add", start, step)
+        first, last = c.choose(c.test("eq", start, 0), 1, 0), c.choose(c.test("sge", following, extent), 2, 0)
+        c.put(c.arith("or", first, last), "%cx", CX_TURN)
+        c.do(f"call void @execute({body})")
         with c.when(c.test("slt", following, extent)):
             lacking = c.max(c.arith("sub", width, c.arith("sub", extent, following)), 0)
             back = c.choose(as_block, lacking, 0)
@@ -223,7 +227,8 @@ def _call() -> str:
         c.put(c.get(current, number), pointers, loop.index)
     count, live = _counts(c, words)
     kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get(words, 1), "ptr")
-    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {c.get('%cx', CX_ROWS)}")
+    rows, turn = (f"i64 {c.get('%cx', k)}" for k in (CX_ROWS, CX_TURN))
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", rows, turn)
     return c.end("i64", _behind(c, words, "%pc"))
 
 
@@ -240,7 +245,8 @@ def _call_packed() -> str:
     here = c.choose(rows, "%turn", 0)
     c.put(c.arith("add", c.get(position, 0), here), position, 0)
     kernel = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr")
-    c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1")
+    turn = f"i64 {c.get('%cx', CX_TURN)}"
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {count_live[0]}", f"i64 {count_live[1]}", "i64 1", turn)
     c.put(c.arith("sub", c.get(position, 0), here), position, 0)
     _move_areas(c, external, pointers, "sub")
     with c.loop(external) as loop:
@@ -282,7 +288,8 @@ def _operand_in(c: Function, entry: str, pointers: str, k: str, lane: str, row: 
     copied, stride = _is_copied(c, entry, lane)
     area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
     c.put(c.gep(c.choose(copied, area, address, "ptr"), less), pointers, k, "ptr")
-    with c.when(c.all(copied, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
+    is_read = c.all(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0), c.test("sgt", taken, 0))
+    with c.when(c.all(copied, is_read)):
         size = f"i64 {c.get(entry, 2)}"
         operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", size, f"i64 {taken}", f"i64 {count}"
         c.call("void", "@pack", *operands)

@@ -13,6 +13,7 @@ HEADER = 14  # WORK: ns per 1,000 points; OUTER, LANE: parallel axes that may be
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
+FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 # A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero);
 # of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, 0, 0, 0).
 # External kinds come first; the pointers of the others are set again only where rows are done one by one.
@@ -22,9 +23,9 @@ READ, WRITE = 1, 2
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS,
-) = range(16)  # fmt: skip
-CX_WORDS = 16
+    CX_ROWS, CX_PACKS, CX_TURN,
+) = range(17)  # fmt: skip
+CX_WORDS = 18
 
 
 class Function(Asm):
