@@ -199,7 +199,7 @@ def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
     else:
         types = [t for t, _ in kept_state(reduce, True)]
         state = [load(k.row_code, k.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
-        state = [_with_rest(k.row_code, *state, 1)] if _loses_digits(reduce) else state
+        state = [_with_rest(k.row_code, state[0], state[1], 1)] if _loses_digits(reduce) else state
     return in_line(k.row_code, reduce.attr[0], "finish", reduce.type, state, 1)
 
 
@@ -208,7 +208,7 @@ def _carry(k: Kernel, number: int, reduce: Val, places: list[str], state: list[s
     none = [constant(x, t) for t, x in kept]
     here = [k.row_place(k.resume, p, t) for p, (t, _) in zip(places, kept, strict=True)]
     resumed = _added_to_total(k.resume, reduce, here, state, 1)
-    values = [_with_rest(k.resume, *resumed, 1), ""] if _loses_digits(reduce) else resumed
+    values = [_with_rest(k.resume, resumed[0], resumed[1], 1), ""] if _loses_digits(reduce) else resumed
     first = [*state, *none[len(state) :]]
     names = [f"%c{number}.{n}" for n in range(len(kept))]
     rows = zip(names, (t for t, _ in kept), first, resumed, values, none, places, strict=True)

@@ -137,12 +137,14 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
-def parted_axes(group: Group, lane: str) -> tuple[int, int]:
-    """(the first parallel axis, the lane axis) by number, as far as launches over parts of them do the same: no kernel
-    reads positions along them, and no two parts write the same element."""
+def parted_axes(group: Group, lane: str, axes: Sequence[str]) -> tuple[int, int]:
+    """(the first of the axes, the lane axis) by number, as far as launches over parts of them do the same: no kernel
+    reads positions along them, and no two parts write the same element.  `axes`: parallel ones; all of a group of sums
+    over all axes."""
     numbers = {a: k for k, a in enumerate(group.extents)}
     read = {v.attr for v in reach(group.roots) if v.op == "index"}
-    free = [a for a in group.parallel if a not in read and all(a in o.map for o in group.outs)]
+    outs = [o for o in group.outs if group.parallel or any(isinstance(m, str) for m in o.map)]
+    free = [a for a in axes if a not in read and all(a in o.map for o in outs)]
     outer = [a for a in free if a != lane]
     return numbers[outer[0]] if outer else -1, numbers[lane] if lane in free else -1
 
@@ -165,13 +167,19 @@ def descriptor(
     sizes: tuple[int, int, int],
     numbers: dict[str, int],
     sharing: tuple[int, int, int],
+    sums: Sequence[Sequence[int]] = (),
+    behind: Sequence[Node] = (),
 ) -> tuple[int, ...]:
-    """Header, swaps, merges, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name -> its
-    number; `sharing`: work per 1,000 points, and the axes that may be parted."""
-    pairs = [*swaps, *merges]
+    """Header, swaps, merges, sums, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name ->
+    its number; `sharing`: work per 1,000 points, and the axes that may be parted; `sums`: the areas of each total, from
+    which `behind` goes on."""
+    pairs = [*swaps, *merges, *((where.offsets[a[0]], where.offsets[a[1]] if a[1:] else 0) for a in sums)]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
     _encode(tree, where, numbers, code)
+    finish = first + len(code)
+    _encode(behind, where, numbers, code)
+    tree = [*tree, *behind]
     every = calls(tree)
     header = [0] * nest.HEADER
     header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
@@ -179,6 +187,7 @@ def descriptor(
     header[nest.N_POINTERS] = 2 * sum(len(c.kernel.entries) for c in every)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.CODE], header[nest.END] = first, first + len(code)
+    header[nest.FINISH], header[nest.SUMS] = finish, len(sums)
     header[nest.WIDTH] = every[0].kernel.width
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if _is_direct(tree):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, finished, kept_state
+from tensordsl.codegen.accumulate import accumulate, finished, is_float_sum, kept_state
 from tensordsl.codegen.descriptor import (
     Area,
     Blocks,
@@ -154,11 +154,10 @@ class _Planner:
     def run(self) -> LaunchPlan:
         if not self.axes:
             return self.scalar_plan()
-        tree = self.tree()
-        return self.finish(tree)
+        return self.finish(*self.tree())
 
-    def tree(self) -> list[Node]:
-        """The loops around the kernels."""
+    def tree(self) -> tuple[list[Node], list[Node]]:
+        """The loops around the kernels, and what is behind them where all axes are reduced."""
         lane = self.schedule.lane
         points = [(k, p) for k, p in enumerate(self.steps) if p.local]
         rows = self.rows = self.row_kernels(points)
@@ -172,12 +171,22 @@ class _Planner:
         for nodes, row in zip(bodies, rows[1:-1], strict=True):
             body += [*nodes, *row.nodes]
         body += rows[-1].nodes
+        if self.sums:
+            behind = [*rows[1].nodes, *rows[2].nodes]
+            return body[: len(body) - len(behind)], behind
         outer = [a for a in self.group.parallel if a != lane]
         if self.columns:
             body = [Blocks(self.axis[lane], min(self.schedule.width), body)]
         for a in reversed(outer):
             body = [Loop(self.axis[a], body)]
-        return body
+        return body, []
+
+    @property
+    def sums(self) -> tuple[Val, ...]:
+        """The reductions of a group that is one pass of sums of floats over all axes."""
+        (p, *others) = [p for p in self.steps if p.local] or [Pass((), (), ())]
+        alone = not self.group.parallel and not others and all(map(is_float_sum, p.reduces))
+        return p.reduces if alone else ()
 
     def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
         """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the
@@ -236,7 +245,7 @@ class _Planner:
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
-        self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces)
+        self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         if self.finishes:
@@ -513,18 +522,20 @@ class _Planner:
         kernel.entries = dict(sorted(kernel.entries.items(), key=lambda e: (ORDER.index(e[0][0]), e[0][1])))
         return self.launch_plan(())
 
-    def finish(self, tree: Sequence[Node]) -> LaunchPlan:
+    def finish(self, tree: Sequence[Node], behind: Sequence[Node]) -> LaunchPlan:
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
         parallel = {self.axis[a] for a in self.group.parallel}
-        where = layout(tree, self.areas, self.schedule.block, width, parallel)
+        where = layout([*tree, *behind], self.areas, self.schedule.block, width, parallel)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        sharing = self.work(), *parted_axes(self.group, self.schedule.lane)
-        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing))
+        free = self.axes if self.sums else self.group.parallel
+        sharing = self.work(), *parted_axes(self.group, self.schedule.lane, free)
+        sums = [self.states[id(r)] for r in self.sums]
+        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
         declarations: dict[str, str] = {}

@@ -217,10 +217,11 @@ def _counts(c: Function, words: str) -> tuple[str, str]:
 
 def _call() -> str:
     c, words = _instruction("call")
-    with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
-        with c.loop(c.get("%cx", CX_ROWS)) as row:
-            c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
-        c.ret("i64", _behind(c, words, "%pc"))
+    with c.when(c.test("ne", c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL)), 0)):
+        with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
+            with c.loop(c.get("%cx", CX_ROWS)) as row:
+                c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
+            c.ret("i64", _behind(c, words, "%pc"))
     pointers, current = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get("%cx", CX_CUR, "ptr")
     with c.loop(c.get(words, 3)) as loop:
         number = c.get(entry_of(c, words, loop.index), 1)

@@ -39,6 +39,7 @@ from tensordsl.codegen.nest_words import (
     CX_WORDS,
     END,
     FAST,
+    FINISH,
     HEADER,
     INTEGER,
     N_AXES,
@@ -178,7 +179,7 @@ def _merge() -> str:
 
 
 def _general() -> str:
-    c = Function("i64", "general", [*_PARAMS, *_SPACE], internal=True)
+    c = Function("i64", "general", [*_PARAMS, *_SPACE, "i64 from", "i64 to", "ptr totals"], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
@@ -209,9 +210,12 @@ def _general() -> str:
     for k, number in ((CX_FLAG, 0), (CX_COUNT, 1), (CX_LIVE, 1), (CX_TAIL, 0), (CX_ROWS, 1), (CX_PACKS, 0)):
         c.put(number, context, k)
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
-    arguments = f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}"
-    c.call("void", "@resolve", *arguments)
-    c.call("void", "@execute", *arguments)
+    c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}")
+    with c.when(c.test("eq", "%from", c.get("%D", FINISH))):
+        c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 true")
+    c.call("void", "@execute", f"ptr {context}", "i64 %from", "i64 %to")
+    with c.when(c.test("ne", "%to", c.get("%D", END))):
+        c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 false")
     return c.end("i64", c.get(context, CX_FLAG))
 
 
@@ -275,7 +279,8 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 
 
 def _nest() -> str:
-    c = Function("i64", "nest", _PARAMS, internal=True)
+    """All of a launch; or of one of SUMS the part up to its totals, which are written, or the rest, from totals."""
+    c = Function("i64", "nest", [*_PARAMS, "i64 from", "i64 to", "ptr totals"], internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]
@@ -283,4 +288,4 @@ def _nest() -> str:
         done = c.call("i64", "@direct", *arguments)
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
-    return c.end("i64", c.call("i64", "@general", *arguments))
+    return c.end("i64", c.call("i64", "@general", *arguments, "i64 %from", "i64 %to", "ptr %totals"))

@@ -28,6 +28,9 @@ EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
     "softmax": ([x], T.nnet.softmax(x)),
     "positions": ([x], x + T.exp(T.arange(x.shape[0]).dimshuffle(0, "x") * -0.01)),
     "total": ([x, y], T.exp(x * y).sum()),
+    "totals": ([x, y], [T.exp(x), T.exp(x).sum(), (x * y).mean(), T.sqrt((y**2).sum())]),
+    "totals of float32": ([x, y], T.sum(T.cast(x, "float32") ** 2) * T.cast(y, "float32").sum()),
+    "total of taken": ([x, k], T.exp(x[k]).sum()),
     "taken": ([x, k], T.exp(x[k])),
 }  # fmt: skip
 SHAPES = [(1000, 257), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
@@ -63,7 +66,25 @@ def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
         for count in (2, 3):
             config.num_threads = count
             for _ in range(3):
-                np.testing.assert_array_equal(f(*given), alone)
+                for got, want in zip(listed(f(*given)), listed(alone), strict=True):
+                    np.testing.assert_array_equal(got, want)
+
+
+def listed(results: Any) -> list[Any]:
+    return results if isinstance(results, list) else [results]
+
+
+def test_totals_are_shared_out_and_right() -> None:
+    config.num_threads = 2
+    f = td.function([x, y], [T.exp(x * y).sum(), x.sum(), (x * y).sum()])
+    a, b = operands([x, y], (400, 500))
+    for given in ((a, b), (a.T, b.T), (a[::-1, ::2], b[::-1, ::2]), (np.asfortranarray(a), b)):
+        wanted = [np.exp(given[0] * given[1]).sum(), given[0].sum(), (given[0] * given[1]).sum()]
+        np.testing.assert_allclose(f(*given), wanted, rtol=1e-12)
+    a[399, 499] = np.inf
+    assert f(a, b)[1] == np.inf
+    a[0, 0] = -np.inf
+    assert np.isnan(f(a, b)[1])
 
 
 def test_threads_are_started_when_there_is_work() -> None:
