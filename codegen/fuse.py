@@ -261,13 +261,14 @@ def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
 
 
 def _computed_twice(groups: list[Fused]) -> list[Value]:
-    """R6: the outermost tensors that several groups compute, if heavy or large."""
+    """R6: the outermost tensors that several groups compute, if heavy, gathered or large."""
     homes: dict[int, int] = {}
     tensors: dict[int, Value] = {}
     for g in groups:
         weight: dict[int, int] = {}
         for s in walk(g.group.roots):
-            own = 0 if s.op in ("load", "const", "index", "extent", "param") else (LARGE if s.op in HEAVY else 1)
+            is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
+            own = LARGE if is_dear else 0 if s.op in ("load", "const", "index", "extent", "param") else 1
             weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
         for number, s in g.tensors.items():
             if weight.get(id(s), 0) >= LARGE:
