@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensordsl.errors import flag
+from tensordsl.errors import flag, pairs_of
 from tensordsl.graph import Constant, Variable, inputs_of
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.ops.substitute import substitute
@@ -32,7 +32,7 @@ def clone(
     outputs = list(output) if as_list else [output]
     wanted = replacement_map(replace, strict)
     if copy_inputs is not None:
-        share_inputs = bool(copy_inputs)
+        share_inputs = flag(copy_inputs, "clone")
     if not flag(share_inputs, "clone"):
         for v in inputs_of(outputs, stop=wanted):
             if v.owner is None and v not in wanted:
@@ -49,15 +49,10 @@ def clone_replace(output: Any, replace: Replacements = None, **options: Any) -> 
 def replacement_map(replace: Replacements, strict: bool = True) -> dict[Variable, Any]:
     """A checked dictionary of replacements; values that are no variables become constants."""
     result: dict[Variable, Any] = {}
-    if replace is None:
-        return result
-    pairs = list(replace.items()) if isinstance(replace, Mapping) else replace
-    if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
-        raise TypeError(f"replace: wants a dictionary, or pairs of a variable and its replacement, got {replace!r}")
-    for key, value in pairs:
+    for key, value in pairs_of(replace, "replace"):
         if not isinstance(key, Variable):
-            raise TypeError(f"cannot replace {key!r}: it is not a variable")
-        result[key] = _fitting(key, as_variable(value), strict)
+            raise TypeError(f"clone: cannot replace {key!r}: it is not a variable")
+        result[key] = _fitting(key, as_variable(value), flag(strict, "clone"))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -10,6 +11,17 @@ def flag(value: Any, what: str) -> bool:
     if value is not None and not hasattr(value, "__bool__") or hasattr(value, "shape") and value.shape != ():
         raise TypeError(f"{what}: a flag must be True, False or None, got {value!r}")
     return bool(value)
+
+
+def pairs_of(given: Any, what: str) -> list[tuple[Any, Any]]:
+    """The items of a dictionary, or of any iterable of pairs; None has none."""
+    if given is None:
+        return []
+    is_many = isinstance(given, Iterable) and not hasattr(given, "ndim")
+    items: list[Any] = list(given.items() if isinstance(given, Mapping) else given) if is_many else [given]
+    if not all(isinstance(item, list | tuple) and len(item) == 2 for item in items):
+        raise TypeError(f"{what}: wants a dictionary, or pairs of a variable and a value, got {given!r}")
+    return [(key, value) for key, value in items]
 
 
 class RangeError(ValueError, OverflowError):

@@ -198,6 +198,8 @@ def _output(given: Any) -> Out:
 def _pairs(given: Pairs, what: str) -> list[tuple[Any, Any]]:
     if given is None:
         return []
+    if not isinstance(given, Iterable) or hasattr(given, "ndim"):
+        raise TypeError(f"{what} must be a dict or a list of (variable, expression) pairs, got {given!r}")
     pairs = list(given.items() if isinstance(given, Mapping) else given)
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2:

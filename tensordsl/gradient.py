@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import RankError
+from tensordsl.errors import RankError, pairs_of
 from tensordsl.graph import Variable, apply
 from tensordsl.ops.control import (
     CONSIDER_CONSTANT,
@@ -122,7 +122,7 @@ def grad(
     _check_option("return_disconnected", return_disconnected, ("zero", "None", "disconnected"))
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)
-    seeds = [(v, _known_gradient(v, g)) for v, g in dict(known_grads or {}).items()]
+    seeds = [(v, _known_gradient(v, g)) for v, g in pairs_of(known_grads, "known_grads")]
     if cost is not None:
         if not isinstance(cost, Variable):
             raise TypeError(f"the cost must be a variable, got {cost!r} of type {type(cost).__name__}")

@@ -84,9 +84,10 @@ class TensorType:
     ) -> None:  # fmt: skip
         if type(dtype) is not str or dtype not in ALL_DTYPES:  # NumPy's dtypes compare equal to their names
             dtype = _dtype_name(dtype)
-        if broadcastable is not None:
-            shape = [bool(b) for b in broadcastable]
-        shape = tuple(shape)
+        given: Any = shape if broadcastable is None else broadcastable
+        if not isinstance(given, Iterable):
+            raise TypeError(f"TensorType: a shape must be a sequence of integers and None, got {given!r}")
+        shape = tuple(given) if broadcastable is None else tuple(map(bool, given))
         for d in shape:
             if d is not None and type(d) is not int:
                 shape = tuple(map(_dim, shape))

@@ -15,7 +15,7 @@ from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Va
 from tensordsl.ops.creation import arange, zeros_like
 from tensordsl.ops.elementwise import add, cast, clip, maximum, minimum, mod, switch
 from tensordsl.ops.masks import mask_of, mask_positions, required
-from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis
+from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis, whole_number
 from tensordsl.ops.reduce import sum as total
 from tensordsl.ops.reduce import sum_to
 from tensordsl.ops.shape import (
@@ -506,11 +506,11 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     one, two = (normalise_axis(k, x.type.ndim, "diagonal") for k in (axis1, axis2))
     if one == two:
         raise ValueError("diagonal: axis1 and axis2 must be different axes")
+    offset = whole_number(offset, "diagonal", "the offset")
     rest = [k for k in range(x.type.ndim) if k not in (one, two)]
-    moved = dimshuffle(x, (one, two, *rest))
     length = minimum(shape_i(x, one) + min(offset, 0), shape_i(x, two) - max(offset, 0))
     k = arange(maximum(length, 0))
-    found = getitem(moved, (k - min(offset, 0), k + max(offset, 0)))
+    found = getitem(dimshuffle(x, (one, two, *rest)), (k - min(offset, 0), k + max(offset, 0)))
     return dimshuffle(found, (*range(1, len(rest) + 1), 0))
 
 

@@ -142,7 +142,7 @@ def axis_count(n: Any, what: str) -> int:
     """n as a number of axes.  Raises ValueError if it is negative or more than a tensor can have."""
     count = whole_number(n, what, "a number of axes")
     if not 0 <= count <= MOST_AXES:
-        raise ValueError(f"{what}: a tensor has 0 to {MOST_AXES} axes, got {count}")
+        raise ValueError(f"{what}: a tensor has 0 to {MOST_AXES} axes, so the number must be one of these, got {count}")
     return count
 
 
