@@ -157,6 +157,8 @@ class Cumulate:
         xs = f.gep("%words", "%rank", "i64")
         ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
         line = (f"ptr {x}", f"ptr {y}", *(f"i64 {f.load('i64', a)}" for a in ("%words", xs, ys)))
+        with f.when(f.compare("eq", "i64", line[2].removeprefix("i64 "), 0)):  # a panel begins with the first row
+            f.ret()
         last = f.op("sub i64 %rank, 1")
         with f.when(f.compare("eq", "i64", last, 0)):
             f.call("void", "@" + self.block_name(1, 1), *line, "i64 0", "i64 0")
