@@ -117,8 +117,7 @@ def _exponent(x: Array) -> Array:
 
 
 def _significand(x: Array) -> Array:
-    m = np.frexp(x)[0]  # in [1/2, 1)
-    m = np.where(m < 0.75, m * 2, m)
+    m = np.frexp(x)[0] * 2
     return np.where((x == 0) | (x == np.inf), np.copysign(1, x), np.where(x < 0, np.nan, m))
 
 

@@ -563,7 +563,7 @@ OPERATIONS: dict[str, Row] = {
     "xor": _binary("", "xor", "xor", "xor"),
     "floordiv": _floordiv, "mod": _mod, "fmod": _fmod, "shl": _shift(True), "shr": _shift(False),
     "exponent": _part("getexp", parts.exponent), "ldexp": _part("scalef", parts.ldexp),
-    "significand": _part("getmant", parts.significand, "11"),  # 11: in [3/4, 3/2), nan of negative numbers
+    "significand": _part("getmant", parts.significand, "8"),  # 8: in [1, 2), nan of negative numbers
     "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
     **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": _cast, "bitcast": _bitcast,
 }  # fmt: skip

@@ -59,7 +59,7 @@ def split(value: Any, parts: int, bits: int, trim: int = 0) -> list[float]:
         keep = bits if i == parts - 1 else bits - trim
         e = mp.floor(mp.log(abs(value), 2))
         unit = mp.mpf(2) ** (e - keep + 1)
-        part = mp.nint(value / unit) * unit
+        part = (mp.floor if keep < bits else mp.nint)(value / unit) * unit
         out.append(float(part))
         value -= part
     return out
@@ -83,15 +83,13 @@ def log_pow_rest(f: Any) -> Any:
 
 
 def log_entries(count: int) -> list[float]:
-    """Reciprocals r of m in [3/4, 3/2) by the leading bits of m's significand, so that m r - 1 is exact, in [-w, 2 w),
-    w = 1 / (2 count); r is 1 around 1."""
+    """Reciprocals r of m in [1, 2) by m's leading bits, so that m r - 1 is exact, in [-w, 2 w), w = 1 / (2 count); r is
+    1 next to 1 and 1/2 next to 2."""
     w, result = 1 / (2 * count), []
     for i in range(count):
-        scale = 1.0 if i < count // 2 else 0.5
-        low, high = (1 + i / count) * scale, (1 + (i + 1) / count) * scale
-        unit = w if scale == 1.0 else 2 * w
-        best = min((j * unit for j in range(1, 4 * count)), key=lambda r: max(high * r - 1 - 2 * w, -w - low * r + 1))
-        best = 1.0 if i in (0, count - 1) else best
+        low, high = 1 + i / count, 1 + (i + 1) / count
+        best = min((j * w for j in range(1, 4 * count)), key=lambda r: max(high * r - 1 - 2 * w, -w - low * r + 1))
+        best = {0: 1.0, count - 1: 0.5}.get(i, best)
         assert -w <= low * best - 1 and high * best - 1 <= 2 * w, (i, best)
         result.append(best)
     return result
@@ -109,7 +107,7 @@ def tables() -> dict[str, dict[str, list[float]]]:
             heads, tails = {}, {}
             for t, unit in zip(counts, units, strict=False):
                 exact = [-mp.log(mp.mpf(r)) / divisor for r in log_entries(counts[t])]
-                heads[t] = [float(mp.nint(x * mp.mpf(2) ** unit) / mp.mpf(2) ** unit) for x in exact]
+                heads[t] = [float(mp.floor(x * mp.mpf(2) ** unit) / mp.mpf(2) ** unit) for x in exact]
                 rests = [float(x - mp.mpf(h)) for x, h in zip(exact, heads[t], strict=True)]
                 tails[t] = rests if t == "float64" else [to_float32(x) for x in rests]
             result[f"{name}{base}_HEADS"], result[f"{name}{base}_TAILS"] = heads, tails
@@ -185,9 +183,9 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
     return {
         "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 9, 4),
         "EXPM1": (at_zero(lambda r: (mp.expm1(r) - r - r * r / 2) / r**3, mp.mpf(1) / 6), -ln2, ln2, 9, 4),
-        "LOG": (at_zero(log_rest, -mp.mpf(1) / 2), -w16, 2 * w16, 9, 4),
-        "LOG2": (at_zero(lambda f: log_rest(f) / mp.log(2), -HALF / mp.log(2)), -w16, 2 * w16, 9, 4),
-        "LOG10": (at_zero(lambda f: log_rest(f) / mp.log(10), -HALF / mp.log(10)), -w16, 2 * w16, 9, 4),
+        "LN": (at_zero(log_rest, -mp.mpf(1) / 2), -w16, 2 * w16, 9, 3),
+        "LOG2": (at_zero(lambda f: log_rest(f) / mp.log(2), -HALF / mp.log(2)), -w16, 2 * w16, 9, 3),
+        "LOG10": (at_zero(lambda f: log_rest(f) / mp.log(10), -HALF / mp.log(10)), -w16, 2 * w16, 9, 3),
         "LOG_POW": (at_zero(log_pow_rest, mp.mpf(2) / 3), -w32, 2 * w32, 8, 3),
         "SIN": (by_root(lambda x: (mp.sin(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, quarter, 6, 3),
         "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),

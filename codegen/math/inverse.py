@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math.coefficients import ASIN, ATAN, LN2, PI, PI_2
-from tensordsl.codegen.math.logarithm import log_of_sum_parts
+from tensordsl.codegen.math.coefficients import ASIN, ATAN, PI, PI_2
+from tensordsl.codegen.math.logarithm import log_of_sum_parts, log_of_two
 from tensordsl.codegen.math.parts import polynomial
 from tensordsl.codegen.scalar import Builder, Val
 
-LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it 1 + x is x, and sqrt(1 + x^2) too
+LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it sqrt(1 + x^2) is x
 TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
 
 
@@ -135,32 +135,27 @@ def arccos(b: Builder, x: Val) -> Val:
 
 
 def arcsinh(b: Builder, x: Val) -> Val:
-    """To LARGE: log1p(a + a^2/(1 + sqrt(1 + a^2))); beyond: log(a) + ln2."""
+    """log(a + s), s = sqrt(1 + a^2); to about 2 with what s lacks, (1 + a^2 - s^2) / (2 s), where 1/(2 s) needs two
+    digits."""
     a = b.abs(x)
     big = b.ge(a, LARGE[x.type])
-    c = b.select(big, 1.0, a)
-    square = b.mul(c, c)
-    more = b.div(square, b.add(b.sqrt(b.add(square, 1.0)), 1.0))
-    middle = b.add(c, more)
-    y = _log_or_of_double(b, big, a, middle, b.sub(more, b.sub(middle, c)))
-    return b.copysign(b.select(b.lt(a, float("inf")), y, a), x)
+    s = b.sqrt(b.fma(a, a, 1.0))
+    more = b.sub(s, 1.0)
+    factor = b.fma(more, -0.36, 0.5)
+    lack = b.mul(b.fma(b.neg(more), b.add(s, 1.0), b.mul(a, a)), factor)
+    lack = b.select(b.gt(factor, 0.0), lack, 0.0)
+    s = b.select(big, 0.0, s)
+    u = b.add(s, a)
+    return b.copysign(log_of_two(b, u, b.add(b.sub(a, b.sub(u, s)), lack), big), x)
 
 
 def arccosh(b: Builder, x: Val) -> Val:
-    """To LARGE: log1p(d + sqrt(d^2 + 2 d)) with d = x - 1; beyond: log(x) + ln2.  Below 1: nan of the root."""
+    """log(x + sqrt(x^2 - 1)); below 1 the root is of a negative number."""
     big = b.ge(x, LARGE[x.type])
-    d = b.sub(b.select(big, 2.0, x), 1.0)
-    root = b.sqrt(b.fma(d, d, b.mul(d, 2.0)))
-    middle = b.add(root, d)
-    y = _log_or_of_double(b, big, x, middle, b.sub(d, b.sub(middle, root)))
-    y = b.select(b.lt(x, 1.0), float("nan"), y)
-    return b.select(b.lt(x, float("inf")), y, x)
-
-
-def _log_or_of_double(b: Builder, big: Val, x: Val, middle: Val, low: Val) -> Val:
-    """log(2 x) where x is big, else log1p(middle + low); `low` is negligible beside a big x."""
-    y = log_of_sum_parts(b, b.select(big, x, middle), low)
-    return b.add(y, b.select(big, b.const(sum(LN2[x.type]), x.type), b.const(0.0, x.type)))
+    d = b.sub(x, 1.0)
+    s = b.select(big, 0.0, b.sqrt(b.fma(d, b.abs(d), b.add(d, d))))
+    u = b.add(x, s)
+    return log_of_two(b, u, b.sub(s, b.sub(u, x)), big)
 
 
 def arctanh(b: Builder, x: Val) -> Val:

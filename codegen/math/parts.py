@@ -102,10 +102,7 @@ def significand(b: Builder, x: Val) -> Val:
     f, inf = FORMATS[x.type], float("inf")
     one = b.copysign(b.const(1.0, x.type), x)
     bits = b.bitcast(b.select(b.lt(x, f.tiny), b.mul(x, 2.0**f.scale_up), x), f.integer)
-    # Below 3/2 the exponent becomes that of 1, above that of 1/2.
-    rest = b.and_(bits, (1 << f.mantissa) - 1)
-    low = b.shr(rest, f.mantissa - 1)
-    m = b.bitcast(b.or_(rest, b.shl(b.sub(f.bias, low), f.mantissa)), x.type)
+    m = b.bitcast(b.or_(b.and_(bits, (1 << f.mantissa) - 1), f.bias << f.mantissa), x.type)
     m = b.select(b.or_(b.eq(x, 0.0), b.eq(x, inf)), one, m)
     return b.select(b.ge(x, 0.0), m, float("nan"))
 
