@@ -423,18 +423,25 @@ def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
 
 
 def _lookup(code: Code, v: Val, index: str, W: int) -> str:
-    """An entry of a constant table per lane: permutations of two registers (AVX-512) or one (AVX2), or loads."""
+    """An entry of a constant table per lane: permutations of registers, of two at once by AVX-512, or loads."""
     dtype, size = v.type, len(v.attr)
     itype = v.args[0].type
-    two = _has_avx512(code, dtype, W)
-    if not two and not ("avx2" in code.isa and dtype == "float32" and W % 8 == 0):
+    wide = _has_avx512(code, dtype, W)
+    if not wide and not ("avx2" in code.isa and dtype == "float32" and W % 8 == 0):
         return _load_lanes(code, v, index, W)
-    n, bits = 64 // ITEMSIZE[dtype] if two else 8, 8 * ITEMSIZE[dtype]
+    n, bits = 64 // ITEMSIZE[dtype] if wide else 8, 8 * ITEMSIZE[dtype]
+    two = wide and size > n
     t, i = llvm_type(dtype, n), llvm_type(itype, n)
+    entries = v.attr * max(1, n // size)
     registers = [
-        f"<{', '.join(f'{TYPES[dtype]} {constant(x, dtype)}' for x in v.attr[k : k + n])}>" for k in range(0, size, n)
+        f"<{', '.join(f'{TYPES[dtype]} {constant(x, dtype)}' for x in entries[k : k + n])}>"
+        for k in range(0, len(entries), n)
     ]
-    symbol = f"llvm.x86.avx512.vpermi2var.{'pd' if dtype == 'float64' else 'ps'}.512" if two else "llvm.x86.avx2.permps"
+    kind = "d" if dtype == "float64" else "s"
+    if two:
+        symbol = f"llvm.x86.avx512.vpermi2var.p{kind}.512"
+    else:
+        symbol = f"llvm.x86.avx512.permvar.{kind}f.512" if wide else "llvm.x86.avx2.permps"
     code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}{f', {t}' if two else ''})")
     # An integer vector, split like one of floats.
     as_float = _bitcast(code, itype, dtype, [index], W)
@@ -448,9 +455,9 @@ def _lookup(code: Code, v: Val, index: str, W: int) -> str:
             ]
         else:
             halves = [code.call(symbol, t, f"{t} {register}", f"{i} {at}") for register in registers]
-        step = size // len(halves)
+        step = len(entries) // len(halves)
         while len(halves) > 1:
-            if two:
+            if wide:
                 bit, test = code.op(f"and {i} {at}, {constant(step, itype, n)}"), "ne"
             else:  # as a sign, which is what AVX2 blends by
                 bit, test = code.op(f"shl {i} {at}, {constant(bits - step.bit_length(), itype, n)}"), "slt"

@@ -12,8 +12,9 @@ a polynomial in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mpmath as mp
@@ -114,6 +115,36 @@ def tables() -> dict[str, dict[str, list[float]]]:
     return result
 
 
+def nearly_float32(f: Callable[[Any], Any], low: Any, high: Any) -> tuple[float, float]:
+    """(c, y): float32s, c near the middle, with f(c) as near to y as it can be found."""
+    candidates = [to_float32((low + high) / 2 + (high - low) * i / 16000) for i in range(400)]
+    return min(((c, to_float32(f(c))) for c in candidates), key=lambda pair: abs(f(pair[0]) - pair[1]))
+
+
+def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int) -> list[tuple[float, ...]]:
+    """Columns for `parts.by_pieces`: centers c, values y, coefficients of (f(c + h) - y)/h; of f(x)/x - 1 in the first
+    piece."""
+    rows = []
+    for low, high in itertools.pairwise(ends):
+        c, y = nearly_float32(f, low, high) if rows else (0.0, 0.0)
+        slope = mp.diff(f, c) - (not rows)
+        rest = at_zero(lambda h, c=c, y=y: (f(c + h) - y) / h - (not c), slope)
+        coefficients = fit(rest, low - c, high - c, degree, lambda h, width=high - low: abs(h) + width / 50)
+        rows.append((c, y, *map(to_float32, coefficients)))
+    return list(zip(*rows, strict=True))
+
+
+def all_pieces() -> dict[str, dict[str, list[tuple[float, ...]]]]:
+    """erf: 8 pieces of one length, by their number; tanh: two between powers of 2, by the exponent and the next bit."""
+    erf_ends = [mp.mpf(0)] + [(i + HALF) * mp.mpf("0.53125") for i in range(8)]
+    powers = [mp.mpf(2) ** (i - 4) for i in range(8)]
+    tanh_ends = [mp.mpf(0), *(end for p in powers for end in (p * 3 / 2, 2 * p))][:16]
+    tanh = pieces(mp.tanh, tanh_ends, 5)
+    first = struct.unpack("<i", struct.pack("<f", 2.0**-4))[0] >> 22
+    rolled = [tuple((*column, column[-1])[(i - first) % 16] for i in range(16)) for column in tanh]
+    return {"ERF_PIECES": {"float32": pieces(mp.erf, erf_ends, 6)}, "TANH_PIECES": {"float32": rolled}}
+
+
 def scaled_erfc(x: Any) -> Any:
     return mp.exp(x * x) * mp.erfc(x) * (1 + 2 * x)
 
@@ -193,7 +224,6 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 6, 3),
         "TAN": (by_root(lambda x: (mp.tan(x) / x - 1) / x**2, mp.mpf(1) / 3), 0, quarter, 14, 6),
-        "TANH": (by_root(lambda x: (mp.tanh(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, mp.mpf("0.626") ** 2, None, 4),
         "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, 4),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
         "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
@@ -229,7 +259,7 @@ def constants() -> dict[str, dict[str, list[float]]]:
     }
 
 
-def write(name: str, table: dict[str, list[float]]) -> None:
+def write(name: str, table: Mapping[str, Sequence[object]]) -> None:
     print(f"\n{name} = {{")
     for dtype, values in table.items():
         print(f'    "{dtype}": (\n' + "".join(f"        {v!r},\n" for v in values) + "    ),")
@@ -238,7 +268,7 @@ def write(name: str, table: dict[str, list[float]]) -> None:
 
 def main() -> None:
     print('"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py."""')
-    print("\n# ruff: noqa: E501")
+    print("\n# ruff: noqa: E501\n# fmt: off")
     for name, constant in constants().items():
         write(name, constant)
     for name, table in tables().items():
@@ -251,6 +281,8 @@ def main() -> None:
                 values = fit(f, low, high, degree, weight)
                 table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
         write(name, table)
+    for name, columns in all_pieces().items():
+        write(name, columns)
     mp.mp.prec = 1800
     total, step = 1700, 25
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** total))

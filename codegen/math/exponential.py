@@ -6,10 +6,11 @@ bits of a magic number, so no conversion instruction is needed.
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH
+from tensordsl.codegen.math.coefficients import EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH_PIECES
 from tensordsl.codegen.math.logarithm import log1p, log_of_two
 from tensordsl.codegen.math.parts import (
     FORMATS,
+    by_pieces,
     clamp,
     fast_two_sum,
     polynomial,
@@ -24,7 +25,7 @@ LIMITS = {"float64": (-746.0, 710.0), "float32": (-105.0, 89.5)}
 EXP2_LIMITS = {"float64": (-1076.0, 1025.0), "float32": (-151.0, 129.0)}
 # Below these |x| expm1(x) and sinh(x) are x.
 NEGLIGIBLE = {"float64": 2.0**-54, "float32": 2.0**-25}
-# Beyond these |x| expm1(-|x|) is -1, beyond half of them tanh is 1.
+# Beyond these |x| expm1(-|x|) is -1.
 SATURATED = {"float64": 40.0, "float32": 18.0}
 
 
@@ -96,17 +97,15 @@ def expm1(b: Builder, x: Val) -> Val:
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """float64: t / (t + 2) of t = expm1(2 |x|).  float32, below 0.625: a polynomial; else 1 - 2 / (exp(2 |x|) + 1),
-    where the quotient's errors count half or less."""
+    """float64: t / (t + 2) of t = expm1(2 |x|).  float32: by pieces, two between powers of 2."""
     t, a = x.type, b.abs(x)
-    limit = SATURATED[t] / 2 + 1.0
-    c = b.mul(b.select(b.gt(a, limit), limit, a), 2.0)
+    limit = {"float64": 21.0, "float32": 9.05}[t]  # there it is 1
+    c = b.select(b.gt(a, limit), limit, a)
     if t == "float64":
-        return b.copysign(_tanh_of_half(b, c), x)
-    large = b.sub(1.0, b.div(2.0, b.add(exp_moderate(b, c), 1.0)))
-    z = b.mul(x, x)
-    small = b.fma(b.mul(a, z), polynomial(b, z, TANH[t]), a)
-    return b.copysign(b.select(b.ge(a, 0.625), large, small), x)  # small of nan
+        return b.copysign(_tanh_of_half(b, b.mul(c, 2.0)), x)
+    low = b.select(b.lt(c, 2.0**-4), 2.0**-4, c)
+    index = b.shr(b.bitcast(low, "int32"), 22)
+    return b.copysign(by_pieces(b, c, index, b.lt(c, 0.09375), TANH_PIECES[t]), x)
 
 
 def _tanh_of_half(b: Builder, c: Val) -> Val:

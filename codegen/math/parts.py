@@ -32,7 +32,7 @@ FORMATS = {
 }
 
 
-def polynomial(b: Builder, x: Val, coefficients: Sequence[float]) -> Val:
+def polynomial(b: Builder, x: Val, coefficients: Sequence[float | Val]) -> Val:
     """sum c_i x^i (lowest first): Horner's form in x^2 over pairs, half the chain at the price of one operation."""
     c = list(coefficients)
     pairs: list[Val | float] = [b.fma(c[i + 1], x, c[i]) for i in range(0, len(c) - 1, 2)] + c[len(c) & ~1 :]
@@ -41,6 +41,14 @@ def polynomial(b: Builder, x: Val, coefficients: Sequence[float]) -> Val:
     for pair in reversed(pairs[:-1]):
         result = b.fma(result, square, pair)
     return result if isinstance(result, Val) else b.const(result, x.type)
+
+
+def by_pieces(b: Builder, x: Val, index: Val, first: Val, columns: Sequence[Sequence[float]]) -> Val:
+    """y + h P(h), h = x - c, with c, y = f(c) and P's coefficients from tables; in the `first` piece, where c is 0,
+    x + x P(x)."""
+    center, value, *coefficients = (b.lookup(column, index) for column in columns)
+    h = b.sub(x, center)
+    return b.fma(h, polynomial(b, h, coefficients), b.select(first, x, value))
 
 
 def two_sum(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
