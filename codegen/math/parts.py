@@ -35,7 +35,7 @@ FORMATS = {
 def polynomial(b: Builder, x: Val, coefficients: Sequence[float | Val]) -> Val:
     """sum c_i x^i (lowest first): Horner's form in x^2 over pairs, half the chain at the price of one operation."""
     c = list(coefficients)
-    pairs: list[Val | float] = [b.fma(c[i + 1], x, c[i]) for i in range(0, len(c) - 1, 2)] + c[len(c) & ~1 :]
+    pairs: list[Val | float] = [*(b.fma(c[i + 1], x, c[i]) for i in range(0, len(c) - 1, 2)), *c[len(c) & ~1 :]]
     square = b.mul(x, x)
     result = pairs[-1]
     for pair in reversed(pairs[:-1]):
