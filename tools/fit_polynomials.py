@@ -49,6 +49,26 @@ def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[
     return result[:n]
 
 
+def fit_quotient(f: Callable[[Any], Any], a: Any, b: Any, degrees: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+    """N and D - 1 over z of the quotient N/D next to `f` on [a, b], by fits of N - f (D - 1) to f weighted with the last
+    D (H. Loeb's iteration)."""
+    count, n = 10 * (sum(degrees) + 1), degrees[0] + 1
+    nodes = [(a + b) / 2 + (b - a) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+    denominator: list[Any] = []
+    for _ in range(4):
+        matrix, right = mp.matrix(count, sum(degrees) + 1), mp.matrix(count, 1)
+        for i, z in enumerate(nodes):
+            y, w = f(z), 1 / (1 + sum(d * z ** (j + 1) for j, d in enumerate(denominator)))
+            for j in range(n):
+                matrix[i, j] = w * z**j
+            for j in range(degrees[1]):
+                matrix[i, n + j] = -w * y * z ** (j + 1)
+            right[i] = w * y
+        found = list(mp.qr_solve(matrix, right)[0])
+        numerator, denominator = found[:n], found[n:]
+    return numerator, denominator
+
+
 def to_float32(value: Any) -> float:
     return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
 
@@ -222,8 +242,8 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),
         "ATAN": (by_root(lambda x: (mp.atan(x) / x - 1) / x**2, -mp.mpf(1) / 3), 0, eighth, 10, 4),
         "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
-        "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf(1), 6, 3),
-        "TAN": (by_root(lambda x: (mp.tan(x) / x - 1) / x**2, mp.mpf(1) / 3), 0, quarter, 14, 6),
+        "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, HALF, 5, 2),
+        "COSH": (by_root(lambda x: (mp.cosh(x) - 1) / x**2, HALF), 0, HALF, 6, 3),
         "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, 4),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
         "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
@@ -241,6 +261,17 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "TRIGAMMA": (lambda u: mp.psi(1, u + 2), -1, HALF, 28, 15),
         "TRIGAMMA_FAR": (from_infinity(lambda z: z * z * (z * mp.psi(1, z + HALF) - 1), -mp.mpf(1) / 12), 0, mp.mpf(1) / 4, 18, 7),
     }  # fmt: skip
+
+
+def quotients() -> dict[str, dict[str, list[float]]]:
+    """(tan(r)/r - 1)/r^2 of z = r^2, where the denominator's first coefficient, 1, is left out"""
+    tables: dict[str, dict[str, list[float]]] = {"TAN_NUMERATOR": {}, "TAN_DENOMINATOR": {}}
+    for dtype, beyond, degrees in (("float64", "1.001", (3, 4)), ("float32", "1.007", (1, 2))):
+        high = (mp.pi / 4 * mp.mpf(beyond)) ** 2
+        parts = fit_quotient(by_root(lambda r: (mp.tan(r) / r - 1) / r**2, mp.mpf(1) / 3), 0, high, degrees)
+        for table, part in zip(tables.values(), parts, strict=True):
+            table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in part]
+    return tables
 
 
 def constants() -> dict[str, dict[str, list[float]]]:
@@ -280,6 +311,8 @@ def main() -> None:
             if degree is not None:
                 values = fit(f, low, high, degree, weight)
                 table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
+        write(name, table)
+    for name, table in quotients().items():
         write(name, table)
     for name, columns in all_pieces().items():
         write(name, columns)

@@ -6,7 +6,7 @@ bits of a magic number, so no conversion instruction is needed.
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH_PIECES
+from tensordsl.codegen.math.coefficients import COSH, EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH_PIECES
 from tensordsl.codegen.math.logarithm import log1p, log_of_two
 from tensordsl.codegen.math.parts import (
     FORMATS,
@@ -136,25 +136,37 @@ def exp_moderate(b: Builder, x: Val) -> Val:
 
 
 def sinh(b: Builder, x: Val) -> Val:
-    """|x| < 1: a polynomial; else (E - 1/E) / 2 with E = exp(|x|), halved before it overflows."""
-    a = b.abs(x)
-    z = b.mul(x, x)
-    small = b.fma(b.mul(a, z), polynomial(b, z, SINH[x.type]), a)
-    e = _half_exp(b, a)
-    large = b.sub(e, b.div(0.25, e))
-    return b.copysign(b.select(b.lt(a, 1.0), small, large), x)
+    """B cosh(r) + A sinh(r), which is sinh(r) where n is 0."""
+    up, down, sinh_r, cosh_rest = _hyperbolic(b, b.abs(x))
+    base = b.sub(up, down)
+    return b.copysign(b.add(base, b.fma(b.add(up, down), sinh_r, b.mul(base, cosh_rest))), x)
 
 
 def cosh(b: Builder, x: Val) -> Val:
-    e = _half_exp(b, b.abs(x))
-    return b.add(e, b.div(0.25, e))
+    """A cosh(r) + B sinh(r)"""
+    up, down, sinh_r, cosh_rest = _hyperbolic(b, b.abs(x))
+    rest = b.fma(b.add(up, down), cosh_rest, down)
+    return b.add(up, b.fma(b.sub(up, down), sinh_r, rest))
 
 
-def _half_exp(b: Builder, x: Val) -> Val:
-    """exp(x) / 2 for x >= 0, without overflow before it must."""
-    c = b.select(b.gt(x, LIMITS[x.type][1] + 1.0), LIMITS[x.type][1] + 1.0, x)
-    r, tail, n = reduce_by_ln2(b, c)
-    return b.ldexp(one_plus(b, r, reduced_rest(b, r, tail)), b.sub(n, 1.0))
+def _hyperbolic(b: Builder, a: Val) -> tuple[Val, Val, Val, Val]:
+    """(2^n/2, 2^-n/2, sinh(r), cosh(r) - 1): a = n ln2 + r with r in [-0.21, 0.49] or, where n would make 2^n/2
+    overflow, beyond.  A = (2^n + 2^-n)/2, B = (2^n - 2^-n)/2."""
+    t, f = a.type, FORMATS[a.type]
+    limit, last = LIMITS[t][1] + 1.0, f.magic + f.bias + 1
+    c = b.select(b.gt(a, limit), limit, a)
+    shifted = b.add(b.fma(c, LOG2E[t][0], -0.2), f.magic)
+    shifted = b.select(b.gt(shifted, last), last, shifted)
+    n = b.sub(shifted, f.magic)
+    high, low = LN2[t]
+    r = b.fma(n, -low, b.fma(n, -high, c))
+    z = b.mul(r, r)
+    half = (f.bias - 1) << f.mantissa
+    up = b.add(b.shl(b.bitcast(shifted, f.integer), f.mantissa), half)
+    down = b.sub(2 * half, up)
+    down = b.select(b.lt(down, 0), 0, down)
+    sinh_r = b.fma(b.mul(r, z), polynomial(b, z, SINH[t]), r)
+    return b.bitcast(up, t), b.bitcast(down, t), sinh_r, b.mul(z, polynomial(b, z, COSH[t]))
 
 
 def sigmoid(b: Builder, x: Val) -> Val:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tensordsl.codegen.math.coefficients import ASIN, ATAN, PI, PI_2
 from tensordsl.codegen.math.logarithm import log_of_sum_parts, log_of_two
-from tensordsl.codegen.math.parts import polynomial
+from tensordsl.codegen.math.parts import polynomial, reciprocal_of_double
 from tensordsl.codegen.scalar import Builder, Val
 
 LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it sqrt(1 + x^2) is x
@@ -36,9 +36,7 @@ def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val]:
 def arctan(b: Builder, x: Val) -> Val:
     a = b.abs(x)
     head, tail = _arctan_of_ratio(b, a, b.const(1.0, x.type))
-    y = b.add(head, tail)
-    y = b.select(b.eq(a, float("inf")), b.const(PI_2[x.type][0], x.type), y)
-    return b.select(b.eq(x, 0.0), x, b.copysign(y, x))
+    return b.copysign(b.add(head, tail), x)
 
 
 # Between these, neither overflows a sum of two nor is subnormal what counts.
@@ -90,11 +88,10 @@ def _in_quadrant(b: Builder, y: Val, x: Val, head: Val, tail: Val) -> Val:
 
 
 def _root_of_half_rest(b: Builder, a: Val) -> tuple[Val, Val, Val]:
-    """For a in [1/2, 1]: z = (1 - a)/2 (exact), s = sqrt(z) and what s lacks."""
+    """For a in [1/2, 1]: z = (1 - a)/2 (exact), s = sqrt(z) and what s lacks, (z - s^2) / (2 s) to a digit."""
     z = b.mul(b.sub(1.0, a), 0.5)
     s = b.sqrt(z)
-    lack = b.div(b.fma(b.neg(s), s, z), b.add(s, b.select(b.eq(s, 0.0), b.const(1.0, a.type), s)))
-    return z, s, lack
+    return z, s, b.mul(b.fma(b.neg(s), s, z), reciprocal_of_double(b, s))
 
 
 def arcsin(b: Builder, x: Val) -> Val:

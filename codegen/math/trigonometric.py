@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TAN, TWO_OVER_PI
+from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TAN_DENOMINATOR, TAN_NUMERATOR, TWO_OVER_PI
 from tensordsl.codegen.math.parts import FORMATS, fast_two_sum, polynomial, round_by_magic, two_product, two_sum
 from tensordsl.codegen.scalar import Builder, Val
 
@@ -27,9 +27,7 @@ def reduce_fast(b: Builder, x: Val) -> Reduced:
     w, error = two_product(b, n, b.const(p1, x.type))
     r1 = b.sub(r0, w)
     lost = b.sub(b.sub(r0, r1), w)
-    tail = b.fma(n, -p2, b.sub(lost, error))
-    r, tail = fast_two_sum(b, r1, tail)
-    return r, tail, bits
+    return r1, b.fma(n, -p2, b.sub(lost, error)), bits
 
 
 def reduce_any(b: Builder, x: Val, chunks: int = 4) -> Reduced:
@@ -114,13 +112,15 @@ def _cosine_of(b: Builder, reduced: Reduced) -> Val:
 
 
 def _tangent_of(b: Builder, reduced: Reduced) -> Val:
-    """tan(r), or -1/tan(r) where n is odd, with the rounding error of tan(r): for |r| just above pi/4 that is large
-    beside the quotient's last place."""
+    """tan(r) = r + E/D by polynomials E and D; where n is odd -1/tan(r) = -D/(r D + E), in which an error of D counts
+    as little as E.  The tail's factor is D/cos(r)^2, nearly."""
     r, tail, n = reduced
-    z = b.mul(r, r)
-    tangent, low = fast_two_sum(b, r, b.fma(b.mul(r, z), polynomial(b, z, TAN[r.type]), tail))
-    q = b.div(-1.0, tangent)
-    return b.select(_odd(b, n), b.fma(b.mul(q, q), low, q), tangent)
+    z, odd = b.mul(r, r), _odd(b, n)
+    tail = b.fma(b.mul(z, 0.75), tail, tail)
+    e = b.fma(b.mul(r, z), polynomial(b, z, TAN_NUMERATOR[r.type]), tail)
+    d = polynomial(b, z, (1.0, *TAN_DENOMINATOR[r.type]))
+    q = b.div(b.select(odd, b.neg(d), e), b.select(odd, b.fma(r, d, e), d))
+    return b.add(b.select(odd, 0.0, r), q)
 
 
 def _fast(of: Callable[[Builder, Reduced], Val], odd: bool) -> Callable[[Builder, Val], Val]:
