@@ -33,7 +33,6 @@ __all__ = [
 ]  # fmt: skip
 
 Env = dict[int, str]
-LONG_LANES = 8  # 512 bits of float64
 
 
 def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
@@ -133,7 +132,8 @@ def _two_tiers(code: Code, name: str, dtype: str, W: int, operands: list[str]) -
 def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str]) -> str:
     """The symbol of the slow expansion; of `LONG` ones a function of few lanes, called for each part of the vector:
     compiling it is dear."""
-    body, symbol, n = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W), LONG_LANES
+    body, symbol = Code(isa=code.isa), math_symbol(name + "_slow", dtype, W)
+    n = 8 if "avx512" in code.isa else 4  # a register of float64
     if name not in LONG or W <= n:
         (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:

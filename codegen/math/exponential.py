@@ -10,6 +10,7 @@ from tensordsl.codegen.math.coefficients import COSH, EXP, EXPM1, LN2, LN2_FULL,
 from tensordsl.codegen.math.logarithm import log1p, log_of_two
 from tensordsl.codegen.math.parts import (
     FORMATS,
+    add_to_exponent,
     by_pieces,
     clamp,
     fast_two_sum,
@@ -42,12 +43,6 @@ def reduce_by_ln2(b: Builder, x: Val) -> tuple[Val, Val, Val]:
     return b.fma(n, -high, x), b.mul(n, -low), n
 
 
-def one_plus(b: Builder, r: Val, rest: Val) -> Val:
-    """1 + r + rest with the rounding error of 1 + r."""
-    head, error = fast_two_sum(b, b.const(1.0, r.type), r)
-    return b.add(head, b.add(error, rest))
-
-
 def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val]:
     """(head, tail, n): exp(x + low) = (head + tail) 2^n for |low| far below |x|, head in [0.6, 1.5]."""
     r, tail, n = reduce_by_ln2(b, x)
@@ -58,9 +53,22 @@ def exp_parts(b: Builder, x: Val, low: Val | None = None) -> tuple[Val, Val, Val
 
 
 def exp_of_sum(b: Builder, x: Val, low: Val) -> Val:
-    """exp(x + low) for x within LIMITS."""
-    r, tail, n = reduce_by_ln2(b, x)
-    return b.ldexp(b.add(b.add(r, reduced_rest(b, r, b.add(tail, low))), 1.0), n)
+    """exp(x + low) for x within LIMITS, |low| < 0.1."""
+    n = round_to_multiple(b, b.add(x, low), LOG2E[x.type][0])
+    return b.ldexp(_exp_of_rest(b, x, low, n), n)
+
+
+def moderate_exp_of_sum(b: Builder, x: Val, low: Val) -> Val:
+    """The same where neither the result nor 2^n is subnormal or overflows."""
+    n, bits = round_by_magic(b, b.add(x, low), LOG2E[x.type][0])
+    return add_to_exponent(b, _exp_of_rest(b, x, low, n), bits)
+
+
+def _exp_of_rest(b: Builder, x: Val, low: Val, n: Val) -> Val:
+    """exp(x + low) / 2^n"""
+    ln2, rest = LN2[x.type]
+    r = b.fma(n, -ln2, x)
+    return b.add(b.add(r, reduced_rest(b, r, b.fma(n, -rest, low))), 1.0)
 
 
 def exp(b: Builder, x: Val) -> Val:
@@ -83,13 +91,15 @@ def expm1(b: Builder, x: Val) -> Val:
     t = x.type
     high = {"float64": 709.8, "float32": 88.8}[t]  # there the result overflows
     c = clamp(b, x, -SATURATED[t] - 5.0, high)
-    r, tail, n = reduce_by_ln2(b, c)
-    r, tail = fast_two_sum(b, r, tail)
+    n, bits = round_by_magic(b, c, LOG2E[t][0])
+    ln2, low = LN2[t]
+    r, tail = fast_two_sum(b, b.fma(n, -ln2, c), b.mul(n, -low))
     # exp(r + tail) - 1 - r as r (r/2) + small terms: an error of r^2/2 would show where 2^n is 2.
     cubic = b.mul(b.mul(r, r), r)
     rest = b.fma(r, b.mul(r, 0.5), b.fma(cubic, polynomial(b, r, EXPM1[t]), tail))
     # Half of everything, doubled at the end: 2^n itself may overflow.
-    s = b.ldexp(b.const(0.5, t), n)
+    f = FORMATS[t]
+    s = b.bitcast(b.add(b.shl(bits, f.mantissa), (f.bias - 1) << f.mantissa), t)
     base, lost = fast_two_sum(b, s, b.const(-0.5, t))
     y, error = fast_two_sum(b, base, b.mul(s, r))
     result = b.mul(b.add(y, b.fma(s, rest, b.add(error, lost))), 2.0)
@@ -125,14 +135,11 @@ def _tanh_of_half(b: Builder, c: Val) -> Val:
 
 
 def exp_moderate(b: Builder, x: Val) -> Val:
-    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows: n is added to the exponent's
-    bits."""
-    f = FORMATS[x.type]
+    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows."""
     n, bits = round_by_magic(b, x, LOG2E[x.type][0])
     high, low = LN2[x.type]
     r = b.fma(n, -low, b.fma(n, -high, x))
-    y = b.add(b.fma(b.mul(r, r), polynomial(b, r, EXP[x.type]), r), 1.0)
-    return b.bitcast(b.add(b.bitcast(y, f.integer), b.shl(bits, f.mantissa)), x.type)
+    return add_to_exponent(b, b.add(b.fma(b.mul(r, r), polynomial(b, r, EXP[x.type]), r), 1.0), bits)
 
 
 def sinh(b: Builder, x: Val) -> Val:

@@ -13,8 +13,9 @@ LARGE = {"float64": 2.0**60, "float32": 2.0**30}  # beyond it sqrt(1 + x^2) is x
 TAN_EIGHTH = 0.41421356237309503  # tan(pi/8)
 
 
-def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val]:
-    """(head, tail) of arctan(y / x) for y, x >= 0, not both 0 or infinite: one division in all three ranges.
+def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val, Val]:
+    """(head, tail, the divisor) of arctan(y / x) for y, x >= 0, not both 0 or infinite: one division in all three
+    ranges.
 
     y/x <= tan(pi/8): arctan(y/x);  up to tan(3 pi/8): pi/4 + arctan((y - x)/(y + x));  above: pi/2 - arctan(x/y).
     """
@@ -30,12 +31,12 @@ def _arctan_of_ratio(b: Builder, y: Val, x: Val) -> tuple[Val, Val]:
     tail = b.select(low, 0.0, b.select(high, b.const(PI_2[t][1], t), b.const(PI_2[t][1] / 2, t)))
     s = b.add(head, q)
     error = b.sub(q, b.sub(s, head))  # |head| > |q|, or head is 0
-    return s, b.add(error, b.add(rest, tail))
+    return s, b.add(error, b.add(rest, tail)), below
 
 
 def arctan(b: Builder, x: Val) -> Val:
     a = b.abs(x)
-    head, tail = _arctan_of_ratio(b, a, b.const(1.0, x.type))
+    head, tail, _ = _arctan_of_ratio(b, a, b.const(1.0, x.type))
     return b.copysign(b.add(head, tail), x)
 
 
@@ -43,20 +44,15 @@ def arctan(b: Builder, x: Val) -> Val:
 USUAL = {"float64": (2.0**-960, 2.0**1000), "float32": (2.0**-90, 2.0**120)}
 
 
-def _larger(b: Builder, y: Val, x: Val) -> Val:
-    v, u = b.abs(y), b.abs(x)
-    return b.select(b.gt(v, u), v, u)
-
-
 def arctan2(b: Builder, y: Val, x: Val) -> Val:
     """The angle of (x, y), the larger of them within `USUAL`."""
-    return _in_quadrant(b, y, x, *_arctan_of_ratio(b, b.abs(y), b.abs(x)))
+    return _in_quadrant(b, y, x, *_arctan_of_ratio(b, b.abs(y), b.abs(x))[:2])
 
 
 def arctan2_is_rare(b: Builder, y: Val, x: Val) -> Val:
     tiny, big = USUAL[x.type]
-    m = _larger(b, y, x)
-    return b.not_(b.and_(b.gt(m, tiny), b.lt(m, big)))
+    _, _, divisor = _arctan_of_ratio(b, b.abs(y), b.abs(x))
+    return b.not_(b.and_(b.gt(divisor, tiny), b.lt(divisor, big)))
 
 
 def arctan2_anywhere(b: Builder, y: Val, x: Val) -> Val:
@@ -64,13 +60,13 @@ def arctan2_anywhere(b: Builder, y: Val, x: Val) -> Val:
     t, inf = x.type, float("inf")
     v, u = b.abs(y), b.abs(x)
     tiny, big = USUAL[t]
-    m, one = _larger(b, y, x), b.const(1.0, t)
+    m, one = b.select(b.gt(v, u), v, u), b.const(1.0, t)
     factor = b.select(b.gt(m, big), b.const(2.0**-10, t), b.select(b.lt(m, tiny), b.const(1 / tiny, t), one))
     both = b.and_(b.eq(v, inf), b.eq(u, inf))
     v = b.select(both, 1.0, b.mul(v, factor))
     u = b.select(both, 1.0, b.mul(u, factor))
     u_or_one = b.select(b.and_(b.eq(v, 0.0), b.eq(u, 0.0)), 1.0, u)
-    head, tail = _arctan_of_ratio(b, v, u_or_one)
+    head, tail, _ = _arctan_of_ratio(b, v, u_or_one)
     one_infinite = b.or_(b.eq(v, inf), b.eq(u, inf))
     head = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][0], t), b.const(0.0, t)), head)
     tail = b.select(one_infinite, b.select(b.eq(v, inf), b.const(PI_2[t][1], t), b.const(0.0, t)), tail)

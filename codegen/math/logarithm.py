@@ -84,7 +84,8 @@ def log_of_two(b: Builder, u: Val, error: Val, doubled: Val | None = None) -> Va
 
 
 def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
-    """log(x) of positive x as head and tail, to 2^-64 (float32: 2^-34) of it."""
+    """log(x) of positive x as head and tail, to 2^-64 (float32: 2^-34) of it; float32's tail is up to 2^-10 of the
+    head."""
     t = x.type
     tables = "FINE_" if t == "float64" else ""
     k, index, f = reduced(b, x, tables)
@@ -97,4 +98,4 @@ def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
     e2 = b.sub(b.sub(s, head), p)
     cubic = b.mul(p, f)
     tail = b.add(b.add(e1, e2), b.fma(cubic, polynomial(b, f, c.LOG_POW[t]), b.sub(tail, p_low)))
-    return fast_two_sum(b, head, tail)
+    return fast_two_sum(b, head, tail) if t == "float64" else (head, tail)

@@ -95,6 +95,12 @@ def integer_of_magic(b: Builder, bits: Val, type: str) -> Val:
     return b.shr(b.shl(bits, f.field), f.field)
 
 
+def add_to_exponent(b: Builder, x: Val, bits: Val) -> Val:
+    """x 2^n, n in `magic` bits, of normal x with a normal result."""
+    f = FORMATS[x.type]
+    return b.bitcast(b.add(b.bitcast(x, f.integer), b.shl(bits, f.mantissa)), x.type)
+
+
 def power_of_two(b: Builder, n: Val, type: str) -> Val:
     """2^n for an integer n of a normal number."""
     f = FORMATS[type]

@@ -6,7 +6,7 @@ y log(x) with the logarithm as head and tail, then exp of head and tail.
 from __future__ import annotations
 
 from tensordsl.codegen.math.coefficients import RECIPROCAL_CBRT
-from tensordsl.codegen.math.exponential import LIMITS, exp_of_sum
+from tensordsl.codegen.math.exponential import LIMITS, exp_of_sum, moderate_exp_of_sum
 from tensordsl.codegen.math.logarithm import precise_log
 from tensordsl.codegen.math.parts import FORMATS, clamp, polynomial, two_product
 from tensordsl.codegen.scalar import Builder, Val
@@ -24,13 +24,13 @@ def _product(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:
 
 def pow_(b: Builder, x: Val, y: Val) -> Val:
     """For positive finite x where the result is neither large nor small; see `rare`."""
-    return exp_of_sum(b, *_product(b, x, y))
+    return moderate_exp_of_sum(b, *_product(b, x, y))
 
 
 def is_rare(b: Builder, x: Val, y: Val) -> Val:
+    """The logarithm of zeros, infinities and negative numbers is a nan here."""
     p, _ = _product(b, x, y)
-    usual = b.and_(b.lt(b.abs(p), MODERATE[x.type]), b.and_(b.gt(x, 0.0), b.lt(x, float("inf"))))
-    return b.not_(usual)
+    return b.not_(b.lt(b.abs(p), MODERATE[x.type]))
 
 
 def rare(b: Builder, x: Val, y: Val) -> Val:
@@ -72,7 +72,7 @@ def cbrt(b: Builder, x: Val) -> Val:
     t = x.type
     a = b.abs(x)
     k = b.exponent(a)  # infinite or nan of a zero, an infinity, a nan: they are their own roots
-    m = b.ldexp(a, b.neg(k))
+    m = b.significand(a)
     q = b.floor(b.fma(k, 1.0 / 3.0, 0.1))
     j = b.fma(q, -3.0, k)
     v = b.ldexp(m, j)
