@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tensordsl.codegen.extents import atoms
 from tensordsl.codegen.group import Buffer
-from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
+from tensordsl.codegen.ir import Graph, Value, dependencies
 from tensordsl.codegen.pull import FUSED, LARGE, Cut, Fused, ValueBuffer, attempt
 from tensordsl.codegen.scalar import HEAVY, walk
+from tensordsl.codegen.step_order import StepOrder
 
 SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
-MERGE_STEPS = 400  # beyond so many groups only neighbours in the list are tried for a merge
+MERGE_STEPS = 400  # groups further apart are not merged: time stays linear
+LARGE_REGION = 1000  # tensors
 MERGE_TENSORS = 200
 MERGE_OPERANDS = 24
 
@@ -63,14 +66,20 @@ class Fusion:
         needed = self._needed()
         for _ in range(8):
             groups = self._merge(self._form(needed))
-            again = _computed_twice(groups)
+            homes = Counter(n for g in groups for n in _dear(g))
+            again = _outermost(self.graph, groups, {n for n, count in homes.items() if count > 1})
             if not again:
                 break
-            for v in again:
-                self.cuts[v.number] = "R6"
-                self.leaves.add(v.number)
-                needed.setdefault(strip(v).number, strip(v))
+            self._cut_twice(again, needed)
         return groups
+
+    def _cut_twice(self, values: Iterable[Value], needed: dict[int, Value]) -> list[Value]:
+        """R6 for all of them; what gets groups of its own."""
+        for v in values:
+            self.cuts[v.number] = "R6"
+            self.leaves.add(v.number)
+            needed.setdefault(strip(v).number, strip(v))
+        return [strip(v) for v in values]
 
     def _needed(self) -> dict[int, Value]:
         """What must be in memory: the region's results, and operands of constructs."""
@@ -100,8 +109,13 @@ class Fusion:
         return needed
 
     def _form(self, needed: dict[int, Value]) -> list[Fused]:
-        """One group per needed value; a cut gives one more, before it."""
+        """One group per needed value; a cut gives one more, before it.
+
+        In a large region R6 does not wait until all are formed: the groups of a recurrence would compute all its steps.
+        """
         formed: dict[int, Fused] = {}
+        homes: Counter[int] = Counter()
+        computed = 0
         starts = sorted(needed.values(), key=lambda v: v.number)
         while starts:
             stack = starts[::-1]
@@ -126,10 +140,15 @@ class Fusion:
                     continue
                 formed[v.number] = fused
                 stack.pop()
+                computed += len(fused.tensors)
+                homes.update(dear := _dear(fused))
+                if computed > LARGE_REGION:
+                    twice = {n for n in dear if homes[n] > 1}
+                    stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
             # A group that computes what has got a buffer since is formed anew, to load it.
             starts = [f.values[0] for f in formed.values() if self._is_stale(f)]
             for v in starts:
-                del formed[v.number]
+                homes.subtract(_dear(formed.pop(v.number)))
         return list(formed.values())
 
     def _is_stale(self, f: Fused) -> bool:
@@ -141,60 +160,38 @@ class Fusion:
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
         merged: list[Fused] = []
+        home = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group
+        made = {g.values[0].number: g for g in groups}
+
+        def needs(step: int) -> list[int]:
+            found = self._group_needs(made[step]) if step in made else self._needs(self.graph.values[step])
+            return [home.get(v.number, v.number) for v in found]
+
+        order = StepOrder([*made, *(v.number for v in self.inside if v.op not in FUSED)], needs)
+        touched = _Touched()
         for g in _ordered(groups, self.inside):
-            for k in _candidates(merged, g):
-                h = merged[k]
-                if self._between(merged, k, g, self._group_needs(g)):
+            own = g.values[0].number
+            for k in touched.candidates(merged, g):
+                other = merged[k].values[0].number
+                if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or order.separated(other, own):
                     continue
                 try:
-                    joined = self.attempt([*h.values, *g.values])
+                    joined = self.attempt([*merged[k].values, *g.values])
                 except Cut:
                     continue
                 if _walks_once(joined) and not self._needs_own(joined):
                     merged[k] = joined
+                    order.merge(other, own)
+                    touched.add(k, joined)
                     break
             else:
+                touched.add(len(merged), g)
                 merged.append(g)
         return merged
 
-    def _between(self, merged: list[Fused], k: int, g: Fused, loads: Sequence[Value]) -> bool:
-        """Whether something that is not in h = merged[k] or g must run after h and before g, which has `loads`."""
-        h = {v.number for v in merged[k].values}
-        maker = {v.number: j for j, f in enumerate(merged) for v in f.values}
-        seen: set[int] = set()
-        # walk down from what g loads; h's own values may be used directly, but not through another step
-        stack = [(v, False) for v in loads]
-        while stack:
-            v, indirect = stack.pop()
-            if v.number in h:
-                if indirect:
-                    return True
-                continue
-            if v.number in seen:
-                continue
-            seen.add(v.number)
-            j = maker.get(v.number)
-            below = self._needs(v, merged[j] if j is not None else None)
-            stack.extend((o, True) for o in below)
-        # and h must not need g (it was formed before, but a merged h may load anything)
-        mine = {v.number for v in g.values}
-        seen.clear()
-        down = list(self._group_needs(merged[k]))
-        while down:
-            v = down.pop()
-            if v.number in mine:
-                return True
-            if v.number not in seen:
-                seen.add(v.number)
-                j = maker.get(v.number)
-                down.extend(self._needs(v, merged[j] if j is not None else None))
-        return False
-
-    def _needs(self, v: Value, home: Fused | None) -> list[Value]:
-        """What must run before v: what it, or the group that gives it, reads, and the integers that its lengths are
-        computed from."""
-        if home is not None:
-            return self._group_needs(home)
+    def _needs(self, v: Value) -> list[Value]:
+        """What must run before v, which no group gives: what it reads, and the integers that its lengths are computed
+        from."""
         return [*dependencies(v), *self._integers(v)]
 
     def _group_needs(self, f: Fused) -> list[Value]:
@@ -224,19 +221,31 @@ class Fusion:
         return self.integers[v.number]
 
 
-def _candidates(merged: list[Fused], g: Fused) -> list[int]:
-    """Groups worth joining with g: they share a load, or one loads what the other gives."""
-    mine = {v.number for v in g.loads} | {v.number for v in g.values}
-    found = []
-    for k in range(len(merged) - 1, max(-1, len(merged) - 1 - MERGE_STEPS), -1):
-        h = merged[k]
+class _Touched:
+    """Which of the merged groups load or give a value."""
+
+    def __init__(self) -> None:
+        self.by_value: dict[int, set[int]] = {}
+        self.scalars: list[int] = []  # groups without axes
+
+    def add(self, k: int, group: Fused) -> None:
+        if not group.group.extents and k not in self.scalars:
+            self.scalars.append(k)
+        for v in (*group.loads, *group.values):
+            self.by_value.setdefault(v.number, set()).add(k)
+
+    def candidates(self, merged: list[Fused], g: Fused) -> list[int]:
+        """Groups worth joining with g, the latest first: they share a load, or one loads what the other gives."""
+        mine = {v.number for v in g.loads} | {v.number for v in g.values}
+        found: set[int] = set().union(*(self.by_value.get(n, ()) for n in mine)) if g.group.extents else {*self.scalars}
+        return [k for k in sorted(found, reverse=True)[:MERGE_STEPS] if self._fits(merged[k], g, mine)]
+
+    def _fits(self, h: Fused, g: Fused, mine: set[int]) -> bool:
         size = len(h.tensors) + len(g.tensors)
         operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
         if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
-            continue
-        if not g.group.extents or mine & ({v.number for v in h.loads} | {v.number for v in h.values}):
-            found.append(k)
-    return found
+            return False
+        return not g.group.extents or bool(mine & {v.number for v in (*h.loads, *h.values)})
 
 
 def _walks_once(joined: Fused) -> bool:
@@ -260,31 +269,23 @@ def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
     return sorted(groups, key=lambda g: max(v.number for v in g.values))
 
 
-def _computed_twice(groups: list[Fused]) -> list[Value]:
-    """R6: the outermost tensors that several groups compute, if heavy, gathered or large."""
-    homes: dict[int, int] = {}
-    tensors: dict[int, Value] = {}
-    for g in groups:
-        weight: dict[int, int] = {}
-        for s in walk(g.group.roots):
-            is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
-            own = LARGE if is_dear else 0 if s.op in ("load", "const", "index", "extent", "param") else 1
-            weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
-        for number, s in g.tensors.items():
-            if weight.get(id(s), 0) >= LARGE:
-                homes[number] = homes.get(number, 0) + 1
-        for v in toposort(g.values):
-            if v.number in g.tensors:
-                tensors[v.number] = v
-    twice = {number for number, count in homes.items() if count > 1 and number in tensors}
-    if not twice:
-        return []
+def _dear(g: Fused) -> list[int]:
+    """The tensors that a group computes and that should not be computed twice: heavy, gathered or large ones."""
+    weight: dict[int, int] = {}
+    for s in walk(g.group.roots):
+        is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
+        own = LARGE if is_dear else 0 if s.op in ("load", "const", "index", "extent", "param") else 1
+        weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
+    return [number for number, s in g.tensors.items() if weight.get(id(s), 0) >= LARGE]
+
+
+def _outermost(graph: Graph, groups: Iterable[Fused], twice: Collection[int]) -> list[Value]:
+    """R6: of the tensors that are computed twice those that one of the groups needs for something that is not."""
     roots = {v.number for g in groups for v in g.values}
+    tensors = {number for g in groups for number in g.tensors}
     picked: dict[int, Value] = {}
-    for number, v in tensors.items():
-        if number in twice:
-            continue
-        for o in v.operands:
+    for number in sorted(tensors.difference(twice)):
+        for o in graph.values[number].operands:
             if o.number in twice:
                 picked[o.number] = o
             elif strip(o).number in twice:

@@ -9,8 +9,10 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen import fuse
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.pull import attempt
 from tensordsl.codegen.regions import plan_regions
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
@@ -195,3 +197,32 @@ def test_an_update_in_place_is_stored_once_beside_outputs_over_more_axes() -> No
             np.testing.assert_array_equal(got, want)
         np.testing.assert_array_equal(s.get_value(), old * old * 3)
         np.testing.assert_array_equal(t.get_value(), other * 2)
+
+
+def recurrence(steps: int) -> tuple[list[Any], list[Any]]:
+    """A network with a gated cell, unrolled, and its gradient."""
+    x, w, c = T.dmatrix(), T.dmatrix(), T.zeros((3, 4))
+    h = c
+    for _ in range(steps):
+        z = T.dot(h, w) + x
+        c = T.nnet.sigmoid(z) * c + T.tanh(z)
+        h = T.tanh(c)
+    return [x, w], tensordsl.grad(h.sum(), [x, w])
+
+
+def test_grouping_a_recurrence_is_linear_in_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step's cell is computed once: not by all groups behind it, on the way to a decision either."""
+    made = []
+
+    def counted(*args: Any) -> Any:
+        made.append(attempt(*args))
+        return made[-1]
+
+    monkeypatch.setattr(fuse, "attempt", counted)
+    work = {}
+    for steps in (50, 200):
+        made.clear()
+        groups = [s for s in plan(*recurrence(steps))[()].steps if s.fused]
+        work[steps] = sum(len(f.tensors) for f in made) - 1000
+        assert len(groups) < 5 * steps
+    assert work[200] < 6 * work[50]

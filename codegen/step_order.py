@@ -1,0 +1,89 @@
+"""An order in which each step follows what it needs, kept while steps are merged.
+
+Two steps may become one if no third has to run between them.  Both questions, that one and where the merged step
+stands, concern the steps between the two only (Pearce and Kelly's dynamic topological order, 2006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+
+class StepOrder:
+    """Steps are named by numbers; `needs` gives those that a step follows."""
+
+    def __init__(self, steps: Iterable[int], needs: Callable[[int], Iterable[int]]) -> None:
+        self._needs: dict[int, set[int]] = {}
+        self._users: dict[int, set[int]] = {}
+        self._rank: dict[int, int] = {}
+        self._at: list[int | None] = []  # a step, or nothing where one has gone into another
+        stack = [(s, False) for s in reversed(list(steps))]
+        while stack:
+            s, ready = stack.pop()
+            if ready:
+                self._rank[s] = len(self._at)
+                self._at.append(s)
+            elif s not in self._needs:
+                below = self._needs[s] = set(needs(s)) - {s}
+                self._users.setdefault(s, set())
+                for n in below:
+                    self._users.setdefault(n, set()).add(s)
+                stack.append((s, True))
+                stack.extend((n, False) for n in sorted(below, reverse=True) if n not in self._needs)
+
+    def distance(self, a: int, b: int) -> int:
+        return abs(self._rank[a] - self._rank[b])
+
+    def follows(self, later: int, earlier: int) -> bool:
+        """Whether `later` needs `earlier` itself."""
+        return earlier in self._needs[later]
+
+    def separated(self, a: int, b: int) -> bool:
+        """Whether a third step must run between the two."""
+        first, last = sorted((a, b), key=self._rank.__getitem__)
+        seen = {first}
+        stack = list(self._needs[last])
+        while stack:
+            s = stack.pop()
+            if s in seen or self._rank[s] < self._rank[first]:
+                continue
+            if first in self._needs[s]:
+                return True
+            seen.add(s)
+            stack.extend(self._needs[s])
+        return False
+
+    def merge(self, kept: int, gone: int) -> None:
+        """`gone` becomes a part of `kept`; they are not `separated`."""
+        first, last = sorted((kept, gone), key=self._rank.__getitem__)
+        start, end = self._rank[first], self._rank[last]
+        behind = {first}  # what must follow the merged step
+        before, after = [], []
+        for s in self._at[start + 1 : end]:
+            if s is None:
+                continue
+            if behind.isdisjoint(self._needs[s]):
+                before.append(s)
+            else:
+                behind.add(s)
+                after.append(s)
+        region: list[int | None] = [*before, kept, *after]
+        for at, s in enumerate(region, start):
+            assert s is not None
+            self._rank[s] = at
+        self._at[start : end + 1] = region + [None] * (end + 1 - start - len(region))
+        self._join(kept, gone)
+
+    def _join(self, kept: int, gone: int) -> None:
+        for n in self._needs.pop(gone):
+            self._users[n].discard(gone)
+            if n != kept:
+                self._users[n].add(kept)
+                self._needs[kept].add(n)
+        for u in self._users.pop(gone):
+            self._needs[u].discard(gone)
+            if u != kept:
+                self._needs[u].add(kept)
+                self._users[kept].add(u)
+        self._needs[kept].discard(gone)
+        del self._rank[gone]
