@@ -159,6 +159,21 @@ class FunctionMethods:
 
         return mlir_text(self.spec, self.mode, level, optimise, checks)
 
+    def memory_map(self) -> Any:
+        """The storages of a call as a tuple that prints as a table: name, kind ("arena", "stack", "output", "state"),
+        size in bytes as a text over the lengths of the inputs, the steps of the program between which it is in use, its
+        place in the arena, and the shared variable in whose own storage it may be.
+
+        >>> import tensordsl
+        >>> import tensordsl.tensor as T
+        >>> x = T.matrix("x")
+        >>> [s.bytes for s in tensordsl.function([x], T.exp(x)).memory_map()]
+        ['8 * x.shape[0] * x.shape[1]']
+        """
+        from tensordsl.native import memory_map  # late: it loads the run time
+
+        return memory_map(self.spec, self.mode)
+
     def to(self, device: str) -> Any:
         """The same function on another device ("cpu", "cuda", "sim"); the shared variables are the same.
 

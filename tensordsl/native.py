@@ -133,6 +133,21 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
     return to_mlir(lowered.graph, [*lowered.outputs, *(value for _, value in lowered.updates)])
 
 
+def memory_map(spec: Any, mode: Any) -> Any:
+    """The storages of a `tensordsl.spec.FunctionSpec`; see `tensordsl.link.FunctionMethods.memory_map`."""
+    from tensordsl.codegen import memory_map, pipeline  # late: the compiler
+
+    single = spec.form == "one"
+    _, program, _ = pipeline.make_program(
+        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, single, mode, spec.device != "cpu"
+    )
+    inputs, shared = (
+        [v.name or f"{what} {k}" for k, v in enumerate(variables)]
+        for what, variables in (("input", spec.inputs), ("shared", spec.shared))
+    )
+    return memory_map.memory_map(program, inputs, shared)
+
+
 def _kernel_object(text: str) -> bytes:
     """The object of a module of kernels, from the disk cache if it has one of the same text."""
     from tensordsl.codegen.target import compile_object  # late: the compiler
