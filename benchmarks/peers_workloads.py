@@ -16,8 +16,8 @@ from benchmarks.workloads import Data, Target, Workload, chain
 
 # What an adapter's namespace has to offer, beside operators, indexing and methods.
 NAMES = (
-    "abs", "argmax", "bincount", "dot", "erf", "exp", "inc_rows", "log", "log1p", "logsumexp", "max", "mean", "pick",
-    "set_rows", "sigmoid", "sin", "softmax", "sqrt", "sum", "tanh", "var",
+    "abs", "argmax", "argsort", "bincount", "cumsum", "dot", "erf", "exp", "inc_rows", "log", "log1p", "logsumexp",
+    "max", "mean", "pick", "set_rows", "sigmoid", "sin", "softmax", "sort", "sqrt", "sum", "tanh", "var",
 )  # fmt: skip
 
 Expression = Callable[..., Any]
@@ -302,6 +302,14 @@ CASES: list[Case] = [
     Case("m.set_rows.f4.10000x64x4096", unique_rows_data, lambda m, t, i, x: m.set_rows(t, i, x)),
     Case("n.schools.f8.8", schools_data, schools, "gradients", 3, schools_gradients),
     Case("n.hier_reg.f8.1e4", hierarchical_data, hierarchical, "gradients", 3, hierarchical_gradients),
+    *sized("o.cumsum", lambda m, x: m.cumsum(x, axis=0), 1, ("1e3", "1e6"), span=(-1.0, 1.0)),
+    *matrices("o.cumsum0", lambda m, x: m.cumsum(x, axis=0), MILLION),
+    *matrices("o.cumsum1", lambda m, x: m.cumsum(x, axis=1), MILLION),
+    *sized("o.select", lambda m, x: x[x > 0], 1, MEDIUM, types=("f8",), span=(-1.0, 1.0)),
+    *sized("o.positions", lambda m, x: (x > 0).nonzero()[0], 1, MEDIUM, types=("f8",), span=(-1.0, 1.0)),
+    *sized("o.sort", lambda m, x: m.sort(x), 1, ("1e2", "1e4", "1e6"), span=(-1.0, 1.0)),
+    *sized("o.argsort", lambda m, x: m.argsort(x), 1, ("1e2", "1e4", "1e6"), span=(-1.0, 1.0)),
+    Case("o.sort1.f8.10000x10", uniform("f8", (10_000, 10), low=-1.0), lambda m, x: m.sort(x)),
 ]
 
 BY_CASE = {case.name: case for case in CASES}

@@ -180,6 +180,72 @@ def set_rows(table, index, rows):
 
 
 @fast
+def running(x):
+    out, total = np.empty(x.shape, x.dtype), x.dtype.type(0)
+    for i in range(len(x)):
+        total += x[i]
+        out[i] = total
+    return out
+
+
+@fast
+def running0(x):
+    out = np.empty(x.shape, x.dtype)
+    out[0] = x[0]
+    for i in range(1, x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = out[i - 1, j] + x[i, j]
+    return out
+
+
+@fast
+def running1(x):
+    out = np.empty(x.shape, x.dtype)
+    for i in range(x.shape[0]):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += x[i, j]
+            out[i, j] = total
+    return out
+
+
+@fast
+def select(x):
+    out, count = np.empty(x.shape, x.dtype), 0
+    for i in range(len(x)):
+        out[count] = x[i]
+        count += x[i] > 0
+    return out[:count].copy()
+
+
+@fast
+def positions(x):
+    out, count = np.empty(len(x), np.int64), 0
+    for i in range(len(x)):
+        out[count] = i
+        count += x[i] > 0
+    return out[:count].copy()
+
+
+@fast
+def ordered(x):
+    return np.sort(x)
+
+
+@fast
+def order(x):
+    return np.argsort(x)
+
+
+@fast
+def ordered_rows(x):
+    out = np.empty(x.shape, x.dtype)
+    for i in range(x.shape[0]):
+        out[i] = np.sort(x[i])
+    return out
+
+
+@fast
 def schools(mean, log_spread, raw, y, error):
     mean, log_spread = mean[()], log_spread[()]
     spread = math.exp(log_spread)
@@ -214,7 +280,8 @@ FUNCTIONS = {
     "a.square0d": square, "b.axpb_out": axpb_out, "d.bcast": broadcast, "d.transp": transposed, "e.sum_all": sum_all,
     "e.sum0": sum0, "e.sum1": sum1, "e.meanvar": mean_variance, "e.dotlike": dot_like, "e.pdist": distances,
     "j.heat": heat, "m.embed": lookup, "m.inc_rows": inc_rows, "m.set_rows": set_rows, "n.schools": schools,
-    "n.hier_reg": hierarchical,
+    "n.hier_reg": hierarchical, "o.cumsum": running, "o.cumsum0": running0, "o.cumsum1": running1, "o.select": select,
+    "o.positions": positions, "o.sort": ordered, "o.argsort": order, "o.sort1": ordered_rows,
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ M = SimpleNamespace(
     **{name: getattr(torch, name) for name in peers_workloads.NAMES if hasattr(torch, name)}
     | {name: named(getattr(torch, name)) for name in ("sum", "mean", "argmax", "logsumexp")},
 )  # fmt: skip
+M.cumsum = lambda x, axis: torch.cumsum(x, dim=axis)
+M.sort = lambda x: torch.sort(x).values
 M.var = lambda x, axis: torch.var(x, dim=axis, correction=0)
 M.softmax = lambda x: torch.softmax(x, dim=1)
 M.dot = torch.matmul
