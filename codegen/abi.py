@@ -121,7 +121,7 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 # -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
 REAL = DTYPES[:12]
 LIBRARY_CALLS = {
-    **dict.fromkeys(("cumsum", "cumprod", "sort", "argsort"), REAL),
+    **dict.fromkeys(("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), REAL),
     "true_positions": ("bool",), "repeated_positions": ("int64",),
 }  # fmt: skip
 POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
@@ -204,7 +204,10 @@ LIBRARY = {
     "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,
     **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in REAL if t != "uint64"},
-    **{f"sort_{t}": (f"sort_{t}", f"argsort_{t}") for t in REAL},
+    **{
+        f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right"))
+        for t in REAL
+    },
     "positions": ("true_positions_bool", "repeated_positions_int64"),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

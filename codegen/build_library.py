@@ -36,6 +36,19 @@ def build_along(b: Bufferiser, v: Value) -> None:
     b.finish(v, ref)
 
 
+def build_search(b: Bufferiser, v: Value) -> None:
+    """The places of all elements of a tensor in a sorted vector."""
+    x, wanted = b.ref(v.operands[0]), b.packed(b.ref(v.operands[1]), v.operands[1].dtype)
+    ref = b.destination(v, v.dtype, v.shape)
+    dtype, many = v.operands[0].dtype, (ex.product(ref.dims),)
+    inputs = (
+        _operand(b, x.ptr, dtype, x.dims, x.strides),
+        _operand(b, wanted.ptr, dtype, many, (ITEMSIZE[dtype],)),
+    )
+    b.emit(p.LibraryCall(f"searchsorted_{v.attrs['side']}", inputs, (_operand(b, ref.ptr, v.dtype, many, (8,)),)))
+    b.finish(v, ref)
+
+
 def build_true(b: Bufferiser, v: Value) -> None:
     """Where a mask is true; its lengths must be those of `bounds`."""
     for axis, (n, wanted, _, _) in zip(v.attrs["axes"], v.attrs["bounds"], strict=True):

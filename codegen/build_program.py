@@ -23,7 +23,9 @@ from tensordsl.types import TensorType
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
-LIBRARY_WORK = {"sort": 10_000, "argsort": 20_000}  # ns per 1,000 elements
+LIBRARY_WORK = {  # ns per 1,000 elements of the result
+    "sort": 10_000, "argsort": 20_000, "searchsorted_left": 50_000, "searchsorted_right": 50_000,
+}  # fmt: skip
 RUNNING_WORK = 800  # of all other functions of the library
 GEMM_RATE = 20  # multiplications per ns, for the estimate
 
@@ -399,9 +401,8 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> str:
         elif isinstance(i, p.Scatter):
             total = ex.add(total, ex.mul(SCATTER_WORK, ex.product(b.lengths_of((i.count, *i.dims)))))
         elif isinstance(i, p.LibraryCall):
-            total = ex.add(
-                total, ex.mul(LIBRARY_WORK.get(i.function, RUNNING_WORK), ex.product(b.lengths_of(i.inputs[0][2])))
-            )
+            points = ex.product(b.lengths_of(i.outputs[0][2]))
+            total = ex.add(total, ex.mul(LIBRARY_WORK.get(i.function, RUNNING_WORK), points))
         elif isinstance(i, p.For | p.If):
             return ""  # how often, only the run tells
     if isinstance(total, int) or not known_at_entry(total):

@@ -13,7 +13,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
 from tensordsl.codegen.build_dot import build_dot
-from tensordsl.codegen.build_library import build_along, build_repeated, build_true
+from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
 from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
@@ -344,6 +344,7 @@ CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
     "part": build_part, "complex": build_complex,
-    "along": build_along, "true_positions": build_true, "repeated_positions": build_repeated,
+    "along": build_along, "searchsorted": build_search,
+    "true_positions": build_true, "repeated_positions": build_repeated,
     "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,
 }  # fmt: skip

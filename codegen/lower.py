@@ -13,7 +13,7 @@ from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.ir import toposort as toposort_values
 from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, paired, parts, taken_apart
 from tensordsl.codegen.lower_index import lower_inc_take
-from tensordsl.codegen.lower_library import lower_along, lower_repeated, lower_true
+from tensordsl.codegen.lower_library import lower_along, lower_repeated, lower_search, lower_true
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import COMPLEX, TensorType
 
@@ -484,7 +484,8 @@ KERNELS: dict[str, Callable[[Lowering, Apply, list[Value]], list[Value]]] = {
     "arange": lower_arange, "concatenate": lower_concatenate, "subtensor": lower_subtensor,
     "inc_subtensor": lower_inc_subtensor, "take": lower_take, "inc_take": lower_inc_take, "for": lower_for,
     "ifelse": lower_ifelse, "assert": lower_assert, "print": lower_host, "host": lower_host,
-    "along": lower_along, "true_positions": lower_true, "repeated_positions": lower_repeated,
+    "along": lower_along, "searchsorted": lower_search,
+    "true_positions": lower_true, "repeated_positions": lower_repeated,
 }  # fmt: skip
 
 

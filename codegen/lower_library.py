@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensordsl.casting import upcast
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.ops.masks import check_mask_length
 
@@ -13,6 +14,14 @@ def lower_along(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     (x,) = operands
     dtype, axis = node.outputs[0].type.dtype, node.attrs["axis"]
     return [low.graph.make("along", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
+
+
+def lower_search(low: Any, node: Any, operands: list[Value]) -> list[Value]:
+    """Both operands in their common dtype, as NumPy compares them."""
+    g: Graph = low.graph
+    dtype = upcast(*(o.dtype for o in operands))
+    x, v = (g.cast(o, dtype) for o in operands)
+    return [g.make("searchsorted", (x, v), "int64", v.shape, side=node.attrs["side"])]
 
 
 def lower_repeated(low: Any, node: Any, operands: list[Value]) -> list[Value]:

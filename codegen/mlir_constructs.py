@@ -423,6 +423,7 @@ def _as(e: Writer, name: str, value: Value, like: Value) -> str:
 CONSTRUCTS: dict[str, Callable[[Writer, Value], None]] = {
     "dot": _dot, "reshape": _reshape, "subtensor": _subtensor, "inc_subtensor": _inc_subtensor,
     "in_bounds": _in_bounds, "inc_take": _scatter, "concatenate": _concatenate, "assert": _assert, "host": _host,
-    "for": _for, "ifelse": _ifelse, "along": mlir_library.along, "true_positions": mlir_library.true_positions,
+    "for": _for, "ifelse": _ifelse, "along": mlir_library.along, "searchsorted": mlir_library.search,
+    "true_positions": mlir_library.true_positions,
     "repeated_positions": mlir_library.repeated_positions,
 }  # fmt: skip

@@ -51,12 +51,19 @@ def along(e: Writer, v: Value) -> None:
     if v.attrs["function"] in ("cumsum", "cumprod"):
         _cumulate(e, v)
         return
-    (x,) = v.operands
-    e.count += 1
-    name, number = f"host_{v.attrs['function']}_{v.number}", e.count
-    e.private[name] = f"func.func private @{name}({e.type_of(x)}) -> ({e.type_of(v)})"
-    e.put(f"%{number} = func.call @{name}({e.value(x)}) : ({e.type_of(x)}) -> ({e.type_of(v)})")
-    e.values[v.number] = f"%{number}"
+    call(e, v, v.attrs["function"])
+
+
+def search(e: Writer, v: Value) -> None:
+    call(e, v, f"searchsorted_{v.attrs['side']}")
+
+
+def call(e: Writer, v: Value, function: str) -> None:
+    """Of a function that whoever runs the module supplies."""
+    name = f"host_{function}_{v.number}"
+    values, types = ", ".join(map(e.value, v.operands)), ", ".join(map(e.type_of, v.operands))
+    e.private[name] = f"func.func private @{name}({types}) -> ({e.type_of(v)})"
+    e.values[v.number] = e.op(f"func.call @{name}({values}) : ({types}) -> ({e.type_of(v)})")
 
 
 def _cumulate(e: Writer, v: Value) -> None:

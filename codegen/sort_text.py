@@ -1,4 +1,5 @@
-"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end.
+"""LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
+and the search in what is sorted.
 
 A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
 equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all.
@@ -40,6 +41,7 @@ class _Sort:
     def text(self) -> str:
         parts = [Core("plain", self.width).text(), Core("pairs", 128).text(), self.read(), self.write(), self.list()]
         parts += [self.gather(), self.sort_line(), self.argsort_line()]
+        parts += [self.search("left"), self.search("right")]
         parts += [part(f) for f in (f"sort_{self.dtype}", f"argsort_{self.dtype}") for part in (_walk, _entry)]
         return "".join(parts) + METADATA + sort_core.METADATA
 
@@ -134,18 +136,52 @@ class _Sort:
         """ptr: the sorted pairs of a line's keys and positions, somewhere in `room`; equal numbers have one key."""
         f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
         with f.loop("%n") as loop:
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")), 1)
-            key = self.ordered(f, x, 1)
-            if self.is_float:
-                zero = f.compare("eq", f"i{self.bits}", self.size_of(f, x, 1), 0)
-                key = f.op(f"select i1 {zero}, i{self.bits} {self.sign}, i{self.bits} {key}")
-                key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} -1, i{self.bits} {key}")
+            key = self.one_key(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")))
             place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR}"))
-            f.store("i64", key if self.width == 64 else f.op(f"zext i{self.width} {key} to i64"), place)
+            f.store("i64", key, place)
             f.store("i64", loop.index, place, 8)
         other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
         f.ret("ptr", f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}"))
         return f.text
+
+    def search(self, side: str) -> str:
+        """bases: sorted numbers, numbers to look for, places; words: length and stride of each."""
+        f = Asm("void", f"searchsorted_{side}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
+        x, v, y = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
+        n, x_step, many, v_step = (f.load("i64", "%words", at) for at in (0, 8, 16, 24))
+        wanted = "ult" if side == "left" else "ule"
+        with f.loop(many) as loop:
+            key = self.one_key(f, f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")))
+            head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
+            f.jump(head)
+            f.place(head)
+            first = f.op(f"phi i64 [ 0, %{before} ], [ %{body}.first, %{body} ]")
+            left = f.op(f"phi i64 [ {n}, %{before} ], [ %{body}.left, %{body} ]")
+            f.branch(f.compare("sgt", "i64", left, 0), body, done)
+            f.place(body)
+            half = f.op(f"lshr i64 {left}, 1")
+            middle = f.op(f"add i64 {first}, {half}")
+            found = self.one_key(f, f.gep(x, f.op(f"mul i64 {middle}, {x_step}")))
+            before = f.compare(wanted, "i64", found, key)
+            after, rest = f.op(f"add i64 {middle}, 1"), f.op(f"sub i64 {f.op(f'sub i64 {left}, {half}')}, 1")
+            choose = f"!unpredictable !{sort_core.UNPREDICTABLE}"
+            f.do(f"%{body}.first = select i1 {before}, i64 {after}, i64 {first}, {choose}")
+            f.do(f"%{body}.left = select i1 {before}, i64 {rest}, i64 {half}, {choose}")
+            f.jump(head)
+            f.place(done)
+            f.store("i64", first, f.gep(y, loop.index, "i64"))
+        f.ret()
+        return f.text
+
+    def one_key(self, f: Asm, place: str) -> str:
+        """The key of a number in 64 bits; equal numbers have one."""
+        x = self.loaded(f, place, 1)
+        key = self.ordered(f, x, 1)
+        if self.is_float:
+            zero = f.compare("eq", f"i{self.bits}", self.size_of(f, x, 1), 0)
+            key = f.op(f"select i1 {zero}, i{self.bits} {self.sign}, i{self.bits} {key}")
+            key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} -1, i{self.bits} {key}")
+        return key if self.width == 64 else f.op(f"zext i{self.width} {key} to i64")
 
     def gather(self) -> str:
         """The numbers of a line in the order of sorted pairs, at `target`, and from there to y, which may be x."""

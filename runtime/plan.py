@@ -211,6 +211,13 @@ def _argsort(x: Any, y: Any, room: Any) -> None:
     y[...] = np.argsort(x, 0, kind="stable")
 
 
+def _search(side: Any) -> Callable[..., None]:
+    def run(x: Any, v: Any, y: Any) -> None:
+        y[...] = np.searchsorted(x, v, side)
+
+    return run
+
+
 def _true_positions(mask: Any, y: Any) -> None:
     y[...] = np.flatnonzero(mask)
 
@@ -222,6 +229,7 @@ def _repeated_positions(counts: Any, y: Any) -> None:
 # What the functions of `abi.LIBRARY_CALLS` write to their outputs, which follow their inputs.
 LIBRARY: dict[str, Callable[..., None]] = {
     "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "sort": _sort, "argsort": _argsort,
+    "searchsorted_left": _search("left"), "searchsorted_right": _search("right"),
     "true_positions": _true_positions, "repeated_positions": _repeated_positions,
 }  # fmt: skip
 

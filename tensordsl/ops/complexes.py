@@ -130,10 +130,7 @@ EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
     "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1, "cumsum": 1,
 }  # fmt: skip
-BY_NUMPY = frozenset(
-    "arcsin arccos arctan arcsinh arccosh arctanh cumprod sort argsort searchsorted distinct distinct_count "
-    "distinct_part print".split()
-)
+BY_NUMPY = frozenset("arcsin arccos arctan arcsinh arccosh arctanh cumprod sort argsort searchsorted print".split())
 OTHERS = frozenset(
     "prod real imag shape_i cast for ifelse consider_constant zero_grad disconnected_grad undefined_grad "
     "grad_scale".split()

@@ -65,16 +65,7 @@ REPEATED_POSITIONS = Op(
     "repeated_positions", _repeated_dtype, lambda d, counts, total: (d.value(total),), _numpy_repeated,
     Kernel("repeated_positions"), no_gradient=INTEGER_VALUED,
 )  # fmt: skip
-# The distinct elements in increasing order; their number is an operand, as above.
-DISTINCT_COUNT = Op(
-    "distinct_count", lambda x: "int64", lambda d, x: (), lambda x: np.asarray(np.unique(x).size), Kernel("host"),
-    no_gradient=INTEGER_VALUED,
-)  # fmt: skip
-DISTINCT = Op(
-    "distinct", lambda x, count: x, lambda d, x, count: (d.value(count),), lambda x, count: np.unique(x),
-    Kernel("host"), no_gradient="elements change places where they cross",
-)  # fmt: skip
-ROWS = (TRUE_POSITIONS, REPEATED_POSITIONS, DISTINCT_COUNT, DISTINCT)
+ROWS = (TRUE_POSITIONS, REPEATED_POSITIONS)
 
 
 def required(positions: Any, n: Any, message: str) -> Any:
@@ -208,13 +199,3 @@ def repeated(counts: Any) -> Any:
         raise OpTypeError(f"repeat: the counts must be integers, a scalar or a vector, got {counts.type}")
     counts = cast(counts, "int64")
     return apply(REPEATED_POSITIONS, counts, sum(counts))
-
-
-def unique(x: Any) -> Any:
-    """The distinct elements of x in increasing order, a vector; nans are one element.
-
-    >>> unique([3, 1, 3]).eval()
-    array([1, 3])
-    """
-    x = as_variable(x)
-    return apply(DISTINCT, x, apply(DISTINCT_COUNT, x))

@@ -16,10 +16,10 @@ from tensordsl.ops.elementwise import abs_, cast, clip, int_div, maximum, minimu
 from tensordsl.ops.functions import SIGMOID, exp, expm1, log, log1p, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
-from tensordsl.ops.masks import unique
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import argmax, max, sum
 from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
+from tensordsl.ops.sort import unique
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------

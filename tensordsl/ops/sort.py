@@ -12,24 +12,17 @@ import numpy as np
 
 from tensordsl.graph import Dims, Kernel, Op, OpTypeError, apply
 from tensordsl.ops.arrange import take_along_axis
-from tensordsl.ops.comparisons import and_, ge, gt, isnan, le, neq
+from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isnan, le, neq, or_
 from tensordsl.ops.control import require
-from tensordsl.ops.creation import zeros
-from tensordsl.ops.elementwise import abs_, cast, int_div, sgn, switch
-from tensordsl.ops.index import getitem, inc_subtensor
-from tensordsl.ops.masks import DISTINCT, DISTINCT_COUNT
-from tensordsl.ops.operands import (
-    as_variable,
-    constant,
-    known_int,
-    normalise_axes,
-    normalise_axis,
-    product,
-    shape_of_first,
-)
+from tensordsl.ops.creation import arange, zeros
+from tensordsl.ops.cumulative import cumsum, diff
+from tensordsl.ops.elementwise import abs_, cast, int_div, maximum, sgn, switch
+from tensordsl.ops.index import getitem, inc_subtensor, set_subtensor
+from tensordsl.ops.masks import mask_positions
+from tensordsl.ops.operands import as_variable, constant, known_int, normalise_axes, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import all, any, as_one_axis, max, mean
 from tensordsl.ops.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
-from tensordsl.types import FLOATS, INTEGERS
+from tensordsl.types import COMPLEX, FLOATS, INTEGERS
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------
@@ -48,15 +41,6 @@ def _search_shape(d: Dims, x: Any, v: Any, side: str) -> tuple[Any, ...]:
     return d.shape(v)
 
 
-def _distinct_shape(d: Dims, x: Any, count: Any, part: str) -> tuple[Any, ...]:
-    return (product(d, d.shape(x)),) if part == "inverse" else (d.value(count),)
-
-
-def _numpy_distinct(x: Any, count: Any, part: str) -> Any:
-    flags: Any = {f"return_{part}": True}
-    return np.unique(x, **flags)[1].astype("int64").reshape(-1)
-
-
 SORT = Op(
     "sort", lambda x, axis: x, shape_of_first, lambda x, axis: np.sort(x, axis, kind="stable"), Kernel("along"),
     _sort_gradient,
@@ -67,16 +51,10 @@ ARGSORT = Op(
 )  # fmt: skip
 SEARCHSORTED = Op(
     "searchsorted", _search_dtype, _search_shape,
-    lambda x, v, side: np.asarray(np.searchsorted(x, v, side)).astype("int64"), Kernel("host"),
+    lambda x, v, side: np.asarray(np.searchsorted(x, v, side)).astype("int64"), Kernel("searchsorted"),
     no_gradient=INTEGER_VALUED,
 )  # fmt: skip
-# Of the distinct elements, whose number is `count`, as `part` says: where each is first ("index"), which each element
-# of the flat x is ("inverse"), how often each is there ("counts").
-DISTINCT_PART = Op(
-    "distinct_part", lambda x, count, part: "int64", _distinct_shape, _numpy_distinct, Kernel("host"),
-    no_gradient=INTEGER_VALUED,
-)  # fmt: skip
-ROWS = (SORT, ARGSORT, SEARCHSORTED, DISTINCT_PART)
+ROWS = (SORT, ARGSORT, SEARCHSORTED)
 
 
 # -- public functions ------------------------------------------------------------------------------------------------
@@ -232,9 +210,29 @@ def unique(
     """
     if axis is not None:
         raise NotImplementedError("unique: `axis` is not supported, only the elements of the flat tensor")
-    x = as_variable(ar)
-    count = apply(DISTINCT_COUNT, x)
-    values = apply(DISTINCT, x, count)
-    flags = {"index": return_index, "inverse": return_inverse, "counts": return_counts}
-    parts = [apply(DISTINCT_PART, x, count, part=part) for part, wanted in flags.items() if wanted]
-    return (values, *parts) if parts else values
+    x = flatten(as_variable(ar))
+    if not (return_index or return_inverse or return_counts):
+        values = sort(x)
+        return getitem(values, (_differs_from_last(values),))
+    order = argsort(x)
+    values, n = getitem(x, (order,)), shape_i(x, 0)
+    is_new = _differs_from_last(values)
+    first = mask_positions(is_new)[0]
+    parts = [getitem(values, (first,))]
+    if return_index:
+        parts.append(getitem(order, (first,)))
+    if return_inverse:
+        parts.append(set_subtensor(getitem(zeros(as_dims(n), "int64"), (order,)), cumsum(is_new) - 1))
+    if return_counts:
+        parts.append(diff(concatenate([first, dimshuffle(n, ("x",))])))
+    return tuple(parts)
+
+
+def _differs_from_last(x: Any) -> Any:
+    """Where an element of a vector is the first, or not equal to the one before it; nans are equal."""
+    k = arange(shape_i(x, 0))
+    last = getitem(x, (maximum(k - 1, 0),))
+    differs = neq(x, last)
+    if x.type.dtype in FLOATS or x.type.dtype in COMPLEX:
+        differs = and_(differs, invert(and_(isnan(x), isnan(last))))
+    return or_(eq(k, 0), differs)

@@ -33,7 +33,8 @@ needs_upstream = pytest.mark.skipif(not AVAILABLE, reason=REASON)
 HOSTED = sorted(
     name
     for name, row in OPS.items()
-    if (isinstance(row.meaning, Kernel) and row.meaning.name in ("host", "print")) or name in ("sort", "argsort")
+    if (isinstance(row.meaning, Kernel) and row.meaning.name in ("host", "print"))
+    or name in ("sort", "argsort", "searchsorted")
 )
 ELEMENTWISE = [row for row in OPS.values() if isinstance(row.meaning, Elementwise)]
 REDUCTIONS = [row for row in OPS.values() if isinstance(row.meaning, Reduction)]

@@ -157,11 +157,6 @@ class WordMaker(Maker):
             except (Unfit, ValueError, TypeError, IndexError):
                 continue
 
-    def level_of(self, node: Any, operands: Any, level: int) -> int:
-        if node.op.name == "distinct" and level != EXACT:
-            raise Unfit
-        return super().level_of(node, operands, level)
-
 
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_random_functions_agree_with_the_oracles(source: Any, special: bool) -> None:

@@ -184,6 +184,27 @@ def test_a_variable_is_sorted_in_its_own_storage() -> None:
     assert i.get_value().tolist() == [1, 2, 0]
 
 
+@pytest.mark.parametrize("dtype", REAL)
+def test_searching_in_what_is_sorted(dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    x, v = T.TensorType(dtype, (None,))("x"), T.TensorType(dtype, (None, None))("v")
+    f = tensordsl.function([x, v], [T.searchsorted(x, v), T.searchsorted(x, v, side="right")])
+    for n in (0, 1, 2, 7, 100):
+        for a in kinds_of_order(rng, dtype, n):
+            a = np.sort(a)
+            sought = np.concatenate([rng.permutation(a)[: n // 2 * 2], values(rng, dtype, 4)]).reshape(2, -1)
+            for z in (a, np.repeat(a, 2)[::2]):
+                for w in (sought, sought.T, sought[:, ::-1]):
+                    for got, side in zip(f(z, w), ("left", "right"), strict=True):
+                        np.testing.assert_array_equal(got, np.searchsorted(a, w, side))
+
+
+def test_searching_across_dtypes() -> None:
+    x, v = T.lvector("x"), T.fvector("v")
+    a, b = np.array([1, 2, 2**53 + 1]), np.array([0.5, 2, 3, np.nan], "float32")
+    np.testing.assert_array_equal(tensordsl.function([x, v], T.searchsorted(x, v))(a, b), np.searchsorted(a, b))
+
+
 # -- positions -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 63, 64, 65, 127, 128, 300, 1000])
 def test_positions_of_masks_of_every_density_and_layout(n: int) -> None:
