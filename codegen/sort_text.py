@@ -16,6 +16,7 @@ from tensordsl.codegen.sort_core import Core
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
+TOGETHER = (4, 1)  # numbers that are searched side by side
 PAIR = 16  # bytes of a key and a position
 
 
@@ -145,31 +146,55 @@ class _Sort:
         return f.text
 
     def search(self, side: str) -> str:
-        """bases: sorted numbers, numbers to look for, places; words: length and stride of each."""
+        """bases: sorted numbers, numbers to look for, places; words: length and stride of each.
+
+        The steps of a search are the same for all numbers, so that several go side by side.
+        """
         f = Asm("void", f"searchsorted_{side}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
         x, v, y = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
         n, x_step, many, v_step = (f.load("i64", "%words", at) for at in (0, 8, 16, 24))
-        wanted = "ult" if side == "left" else "ule"
-        with f.loop(many) as loop:
-            key = self.one_key(f, f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")))
-            head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
-            f.jump(head)
-            f.place(head)
-            first = f.op(f"phi i64 [ 0, %{before} ], [ %{body}.first, %{body} ]")
-            left = f.op(f"phi i64 [ {n}, %{before} ], [ %{body}.left, %{body} ]")
-            f.branch(f.compare("sgt", "i64", left, 0), body, done)
-            f.place(body)
-            half = f.op(f"lshr i64 {left}, 1")
-            middle = f.op(f"add i64 {first}, {half}")
-            found = self.one_key(f, f.gep(x, f.op(f"mul i64 {middle}, {x_step}")))
-            before = f.compare(wanted, "i64", found, key)
-            after, rest = f.op(f"add i64 {middle}, 1"), f.op(f"sub i64 {f.op(f'sub i64 {left}, {half}')}, 1")
-            choose = f"!unpredictable !{sort_core.UNPREDICTABLE}"
-            f.do(f"%{body}.first = select i1 {before}, i64 {after}, i64 {first}, {choose}")
-            f.do(f"%{body}.left = select i1 {before}, i64 {rest}, i64 {half}, {choose}")
-            f.jump(head)
-            f.place(done)
-            f.store("i64", first, f.gep(y, loop.index, "i64"))
+        line = (f"ptr {x}", f"i64 {n}", f"i64 {x_step}")
+        done = "0"
+        for k in TOGETHER:
+            end = f.op(f"and i64 {many}, {-k}")
+            with f.loop(end, start=done, step=k) as loop:
+                source, target = f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")), f.gep(y, loop.index, "i64")
+                f.call("void", f"@{side}.{k}", *line, f"ptr {source}", f"i64 {v_step}", f"ptr {target}")
+            done = end
+        f.ret()
+        return "".join((*(self.together(side, k) for k in TOGETHER), f.text))
+
+    def together(self, side: str, k: int) -> str:
+        """The places of k numbers among the n at x: of all that may be, half are left after each step."""
+        params = ("ptr x", "i64 n", "i64 x_step", "ptr v", "i64 v_step", "ptr y")
+        f = Asm("void", f"{side}.{k}", params, internal=True)
+        keys = [self.one_key(f, f.gep("%v", f.op(f"mul i64 %v_step, {m}"))) for m in range(k)]
+        head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
+        f.jump(head)
+        f.place(head)
+        left, phis = f"%{head}.left", len(f.lines)
+        firsts = [f"%{head}.{m}" for m in range(k)]
+        f.branch(f.compare("sgt", "i64", left, 0), body, done)
+        f.place(body)
+        half = f.op(f"lshr i64 {f.op(f'add i64 {left}, 1')}, 1")
+        last = f.op(f"sub i64 {half}, 1")
+        following = []
+        for first, key in zip(firsts, keys, strict=True):
+            middle = f.op(f"mul i64 {f.op(f'add i64 {first}, {last}')}, %x_step")
+            found = self.one_key(f, f.gep("%x", middle))
+            before_it = f.compare("ult" if side == "left" else "ule", "i64", found, key)
+            step = f.op(f"select i1 {before_it}, i64 {half}, i64 0, !unpredictable !{sort_core.UNPREDICTABLE}")
+            following.append(f.op(f"add i64 {first}, {step}"))
+        f.jump(head)
+        rest = f"%{body}.rest"
+        f.lines.insert(-1, f"  {rest} = sub i64 {left}, {half}")
+        f.lines[phis:phis] = [
+            f"  {left} = phi i64 [ %n, %{before} ], [ {rest}, %{body} ]",
+            *(f"  {a} = phi i64 [ 0, %{before} ], [ {b}, %{body} ]" for a, b in zip(firsts, following, strict=True)),
+        ]
+        f.place(done)
+        for m, first in enumerate(firsts):
+            f.store("i64", first, f.gep("%y", 8 * m))
         f.ret()
         return f.text
 
