@@ -64,6 +64,6 @@ def _fitting(key: Variable, value: Any, strict: bool) -> Any:
         if key.type.accepts(widened.type) and (widened.data == value.data).all():
             return widened
     raise TypeError(
-        f"cannot replace {key!r} of type {key.type} by {value!r} of type {value.type}; make the types equal "
+        f"clone: cannot replace {key!r} of type {key.type} by {value!r} of type {value.type}; make the types equal "
         "(cast, patternbroadcast), or pass strict=False"
     )

@@ -254,6 +254,8 @@ def shared(
     >>> counter.type
     TensorType(int64, scalar)
     """
+    for given in (borrow, strict, allow_downcast):
+        flag(given, "shared")
     if isinstance(value, Variable):
         raise TypeError(
             "shared: the value must be an array or a number, not a symbolic variable; evaluate it first (x.eval()), "
@@ -267,8 +269,6 @@ def shared(
 
     if is_masked(value):
         raise TypeError("shared: masked arrays are not supported; use value.filled(...)")
-    for given in (borrow, strict, allow_downcast):
-        flag(given, "shared")
     array = _as_array(value)
     if not isinstance(broadcastable, list | tuple | None):
         raise TypeError(f"shared: broadcastable must be a list of booleans, got {broadcastable!r}")

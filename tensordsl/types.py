@@ -85,7 +85,7 @@ class TensorType:
         if type(dtype) is not str or dtype not in ALL_DTYPES:  # NumPy's dtypes compare equal to their names
             dtype = _dtype_name(dtype)
         given: Any = shape if broadcastable is None else broadcastable
-        if not isinstance(given, Iterable):
+        if not isinstance(given, Iterable) or getattr(given, "ndim", 1) != 1:
             raise TypeError(f"TensorType: a shape must be a sequence of integers and None, got {given!r}")
         shape = tuple(given) if broadcastable is None else tuple(map(bool, given))
         for d in shape:

@@ -33,6 +33,7 @@ from tensordsl.ops.shape import (
 from tensordsl.types import INTEGERS
 
 Index = tuple[tuple[Any, ...], ...]
+FARTHEST = 2**62  # no axis is that long
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -394,9 +395,9 @@ def _entry(item: Any, ints: list[Any]) -> tuple[Any, ...]:
 
 
 def _bound(value: Any, ints: list[Any]) -> Any:
-    """None, an int, or ("input", j) for a variable, which becomes operand j of the index."""
+    """None, an int (within what a length may be), or ("input", j) for a variable, operand j of the index then."""
     if isinstance(value, Constant) and value.type.ndim == 0 and value.type.dtype in INTEGERS:
-        return int(value.data)
+        value = int(value.data)
     if isinstance(value, Variable):
         if value.type.ndim or value.type.dtype not in INTEGERS:
             raise TypeError(f"index must be integers: {value!r} in a slice is {value.type}")
@@ -406,7 +407,7 @@ def _bound(value: Any, ints: list[Any]) -> Any:
         return None
     if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
         raise TypeError(f"index must be integers, got {value!r}")
-    return int(value.__index__())
+    return max(-FARTHEST, min(value.__index__(), FARTHEST))
 
 
 def _check_bounds(x: Any, index: Index) -> None:
@@ -508,8 +509,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         raise ValueError("diagonal: axis1 and axis2 must be different axes")
     offset = whole_number(offset, "diagonal", "the offset")
     rest = [k for k in range(x.type.ndim) if k not in (one, two)]
-    length = minimum(shape_i(x, one) + min(offset, 0), shape_i(x, two) - max(offset, 0))
-    k = arange(maximum(length, 0))
+    k = arange(maximum(minimum(shape_i(x, one) + min(offset, 0), shape_i(x, two) - max(offset, 0)), 0))
     found = getitem(dimshuffle(x, (one, two, *rest)), (k - min(offset, 0), k + max(offset, 0)))
     return dimshuffle(found, (*range(1, len(rest) + 1), 0))
 

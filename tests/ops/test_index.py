@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tensordsl
 import tensordsl.tensor as T
 from tensordsl.graph import OpShapeError, OpTypeError
 from tensordsl.ops.index import SUBTENSOR, TAKE, slice_length
@@ -245,3 +246,14 @@ def test_the_oracle_adds_to_rows_of_a_transposed_array(is_set: bool) -> None:
         want[i] = 5.0 if is_set else want[i] + 5.0
     (got,) = evaluate([expression], {x: values, k: places})
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("far", [2**62, 2**63 - 1, 2**63, 2**70])
+def test_bounds_beyond_every_length(far: int) -> None:
+    x, a = T.dvector("x"), np.arange(5.0)
+    parts = [slice(far), slice(-far, None), slice(far, None), slice(None, -far), slice(far, -far, -1)]
+    for got, part in zip(tensordsl.function([x], [x[p] for p in parts])(a), parts, strict=True):
+        np.testing.assert_array_equal(got, a[part])
+    for k in (far, -far):
+        with pytest.raises(IndexError):
+            tensordsl.function([x], x[k])(a)

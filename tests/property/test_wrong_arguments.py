@@ -56,5 +56,5 @@ def test_every_public_function_is_called() -> None:
 def test_wrong_arguments_are_refused_with_a_message(seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        text = wrong_arguments.call(random.Random(seed).randrange, run_one_in=100)
+        text = wrong_arguments.call(random.Random(seed).randrange, run_one_in=100, strict=True)
     assert not text, text
