@@ -27,8 +27,9 @@ def error(b: Builder, name: str, x: Val) -> Val:
     """|y - exact| in units of float32's last place at `exact`; infinite where special results differ."""
     y, exact = b.cast(b.call(name, x), "float64"), b.call(name, b.cast(x, "float64"))
     binade = b.bitcast(b.and_(b.bitcast(exact, "int64"), 0x7FF << 52), "float64")
-    unit = b.mul(b.maximum(binade, 2.0**-126), 2.0**-23)
-    result = b.div(b.abs(b.sub(y, exact)), unit)
+    binade = b.minimum(b.maximum(binade, 2.0**-126), 2.0**1000)
+    reciprocal = b.bitcast(b.sub(2046 << 52, b.bitcast(binade, "int64")), "float64")
+    result = b.mul(b.mul(b.abs(b.sub(y, exact)), 2.0**23), reciprocal)
     rounded = b.cast(b.cast(exact, "float32"), "float64")
     same = b.or_(b.eq(y, rounded), b.and_(b.isnan(y), b.isnan(exact)))  # nan, infinities, overflow
     special = b.select(same, b.const(0.0, "float64"), b.const(float("inf"), "float64"))
@@ -37,15 +38,17 @@ def error(b: Builder, name: str, x: Val) -> Val:
 
 def examine(name: str) -> tuple[float, float, int]:
     """(the largest error, where, arguments whose result is not the nearest float32)"""
-    kernel = Kernel(["float32"], lambda b, x: error(b, name, x), 16)
+    kernel = Kernel(["float32"], lambda b, x: error(b, name, x), 32)
+    bits, found = np.arange(CHUNK, dtype="uint32"), np.empty(CHUNK, "float32")
+    x, pointers = bits.view("float32"), (found.ctypes.data, bits.ctypes.data)
     worst, where, inexact = -1.0, 0.0, 0
-    for start in range(0, 1 << 32, CHUNK):
-        x = np.arange(start, start + CHUNK, dtype="uint32").view("float32")
-        found = kernel(x)
-        inexact += int((found > 0.5).sum())
+    for _ in range(0, 1 << 32, CHUNK):
+        kernel.function(*pointers, CHUNK)
+        inexact += int(np.count_nonzero(found > 0.5))
         at = int(found.argmax())
         if found[at] > worst:
             worst, where = float(found[at]), float(x[at])
+        bits += CHUNK
     return worst, where, inexact
 
 
