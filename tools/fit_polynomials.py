@@ -155,14 +155,18 @@ def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int) -> list[tuple[
 
 
 def all_pieces() -> dict[str, dict[str, list[tuple[float, ...]]]]:
-    """erf: 8 pieces of one length, by their number; tanh: two between powers of 2, by the exponent and the next bit."""
+    """erf: 8 pieces of one length, by their number; tanh: two between powers of 2, by the exponent and the next bit; 1/cbrt on [1, 2): 32
+    lines."""
     erf_ends = [mp.mpf(0)] + [(i + HALF) * mp.mpf("0.53125") for i in range(8)]
     powers = [mp.mpf(2) ** (i - 4) for i in range(8)]
     tanh_ends = [mp.mpf(0), *(end for p in powers for end in (p * 3 / 2, 2 * p))][:16]
     tanh = pieces(mp.tanh, tanh_ends, 5)
     first = struct.unpack("<i", struct.pack("<f", 2.0**-4))[0] >> 22
     rolled = [tuple((*column, column[-1])[(i - first) % 16] for i in range(16)) for column in tanh]
-    return {"ERF_PIECES": {"float32": pieces(mp.erf, erf_ends, 6)}, "TANH_PIECES": {"float32": rolled}}
+    lines = [fit(lambda m: 1 / mp.cbrt(m), 1 + mp.mpf(i) / 32, 1 + mp.mpf(i + 1) / 32, 1) for i in range(32)]
+    cbrt = [tuple(map(to_float32, column)) for column in zip(*lines, strict=True)]
+    columns = {"ERF_PIECES": pieces(mp.erf, erf_ends, 6), "TANH_PIECES": rolled, "CBRT_PIECES": cbrt}
+    return {name: {"float32": table} for name, table in columns.items()}
 
 
 def scaled_erfc(x: Any) -> Any:
@@ -244,7 +248,7 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "ASIN": (by_root(lambda x: (mp.asin(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, mp.mpf("0.2501"), 12, 5),
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, HALF, 5, 2),
         "COSH": (by_root(lambda x: (mp.cosh(x) - 1) / x**2, HALF), 0, HALF, 6, 3),
-        "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, 4),
+        "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, None),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
         "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
@@ -275,10 +279,11 @@ def quotients() -> dict[str, dict[str, list[float]]]:
 
 
 def constants() -> dict[str, dict[str, list[float]]]:
-    """Numbers as sums of floats.  LN2 has room for 11 (8) bits, so that n * LN2[0] is exact."""
+    """Numbers as sums of floats.  LN2 has room for 11 (8) bits, so that n * LN2[0] is exact; in PI_2_DOWN all are
+    positive."""
     table = {
         "LN2": (mp.log(2), 2, 11, 8), "LN2_FULL": (mp.log(2), 2, 0, 0), "PI_2": (mp.pi / 2, 3, 0, 0),
-        "PI": (mp.pi, 2, 0, 0),
+        "PI_2_DOWN": (mp.pi / 2, 3, 1, 1), "PI": (mp.pi, 2, 0, 0),
         "LOG2E": (1 / mp.log(2), 2, 0, 0), "DIGAMMA_ROOT": (ROOT, 2, 0, 0),
         "LOG10_2": (mp.log10(2), 2, 11, 8), "LOG10E": (1 / mp.log(10), 2, 0, 0),
         "HALF_LOG_2PI": (mp.log(2 * mp.pi) / 2, 2, 0, 0), "ROOT_2PI": (mp.sqrt(2 * mp.pi), 2, 0, 0),

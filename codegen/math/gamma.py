@@ -26,7 +26,7 @@ from tensordsl.codegen.math.coefficients import (
 from tensordsl.codegen.math.exponential import exp_parts
 from tensordsl.codegen.math.logarithm import log, precise_log
 from tensordsl.codegen.math.parts import fast_two_sum, polynomial, round_by_magic, two_product, two_sum
-from tensordsl.codegen.math.trigonometric import cosine_parts, sine_rest
+from tensordsl.codegen.math.trigonometric import cosine_parts, sine_lack
 from tensordsl.codegen.scalar import Builder, Val
 
 INF, NAN = float("inf"), float("nan")
@@ -48,8 +48,9 @@ def _sine_cosine_of_pi(b: Builder, x: Val) -> tuple[Pair, Pair]:
     n, _ = round_by_magic(b, fraction, 2.0)  # 0, 1 or 2
     r = b.sub(fraction, b.mul(n, 0.5))
     angle, error = two_product(b, r, b.const(PI["float64"][0], x.type))
-    tail = b.fma(r, PI["float64"][1], error)
-    s, c = fast_two_sum(b, angle, sine_rest(b, angle, tail)), fast_two_sum(b, *cosine_parts(b, angle, tail))
+    excess = b.neg(b.fma(r, PI["float64"][1], error))
+    s = fast_two_sum(b, angle, b.neg(sine_lack(b, angle, excess)))
+    c = fast_two_sum(b, *cosine_parts(b, angle, excess))
     odd, last = b.eq(n, 1.0), b.eq(n, 2.0)
     # n = 0: (s, c); 1: (c, -s); 2: (-s, -c)
     sin = [b.select(odd, v, b.select(last, b.neg(u), u)) for u, v in zip(s, c, strict=True)]

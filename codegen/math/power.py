@@ -5,7 +5,7 @@ y log(x) with the logarithm as head and tail, then exp of head and tail.
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import RECIPROCAL_CBRT
+from tensordsl.codegen.math.coefficients import CBRT_PIECES, RECIPROCAL_CBRT
 from tensordsl.codegen.math.exponential import LIMITS, exp_of_sum, moderate_exp_of_sum
 from tensordsl.codegen.math.logarithm import precise_log
 from tensordsl.codegen.math.parts import FORMATS, clamp, polynomial, two_product
@@ -66,24 +66,32 @@ def _special(b: Builder, x: Val, y: Val, power: Val) -> Val:
     return b.select(b.or_(b.eq(y, 0.0), b.eq(x, 1.0)), 1.0, power)
 
 
+def _parabola(b: Builder, j: Val, at1: float, at2: float) -> Val:
+    """1, at1, at2 for j = 0, 1, 2"""
+    second = (at2 - 2 * at1 + 1) / 2
+    return b.fma(b.fma(j, second, at1 - 1 - second), j, 1.0)
+
+
 def cbrt(b: Builder, x: Val) -> Val:
-    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): y near v^(-1/3), v = 2^j m, from a polynomial (and a step of third order
-    at float64); t = v y^2 and a step of Newton's method with y^2 for 1/t^2."""
+    """|x| = 8^q 2^j m, j in 0..2, m in [1, 2): y near v^(-1/3), v = 2^j m, from a polynomial and a step of third order,
+    at float32 from 32 lines; t = v y^2 and a step of Newton's method with y^2 for 1/t^2."""
     t = x.type
     a = b.abs(x)
     k = b.exponent(a)  # infinite or nan of a zero, an infinity, a nan: they are their own roots
     m = b.significand(a)
     q = b.floor(b.fma(k, 1.0 / 3.0, 0.1))
     j = b.fma(q, -3.0, k)
-    v = b.ldexp(m, j)
-    # 2^(-j/3) as the parabola through its three values
-    c1, c2 = 2.0 ** (-1 / 3), 2.0 ** (-2 / 3)
-    second = (c2 - 2 * c1 + 1) / 2
-    factor = b.fma(b.fma(j, second, c1 - 1 - second), j, 1.0)
-    y = b.mul(polynomial(b, m, RECIPROCAL_CBRT[t]), factor)
     if t == "float64":
+        v, factor = b.ldexp(m, j), _parabola(b, j, 2.0 ** (-1 / 3), 2.0 ** (-2 / 3))
+        y = b.mul(polynomial(b, m, RECIPROCAL_CBRT[t]), factor)
         h = b.fma(b.neg(b.mul(v, y)), b.mul(y, y), 1.0)
         y = b.fma(b.mul(y, h), b.fma(h, 2 / 9, 1 / 3), y)
+    else:
+        index = b.bitcast(b.add(j, FORMATS[t].magic), "int32")
+        v = b.mul(m, b.lookup([2.0**i for i in range(8)], index))
+        factor = b.lookup([2.0 ** (-i / 3) for i in range(8)], index)
+        value, slope = (b.lookup(column, b.shr(b.bitcast(m, "int32"), 18)) for column in CBRT_PIECES[t])
+        y = b.mul(b.fma(m, slope, value), factor)
     square = b.mul(y, y)
     root = b.mul(v, square)
     rest = b.fma(b.neg(b.mul(root, root)), root, v)

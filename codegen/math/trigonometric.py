@@ -1,6 +1,6 @@
 """sin, cos, tan for every argument.
 
-|x| < FAST: x = n pi/2 + r + tail with pi/2 in three parts (Cody and Waite); beyond it x is multiplied by the bits of
+|x| < FAST: x = n pi/2 + r - excess with pi/2 in three parts (Cody and Waite); beyond it x is multiplied by the bits of
 2/pi that matter at its exponent (Payne and Hanek), in parts of 50 bits.  Then the polynomials for |r| <= pi/4, and
 n mod 4.
 """
@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.math.coefficients import COS, PI_2, SIN, TAN_DENOMINATOR, TAN_NUMERATOR, TWO_OVER_PI
+from tensordsl.codegen.math.coefficients import COS, PI_2, PI_2_DOWN, SIN, TAN_DENOMINATOR, TAN_NUMERATOR, TWO_OVER_PI
 from tensordsl.codegen.math.parts import FORMATS, fast_two_sum, polynomial, round_by_magic, two_product, two_sum
 from tensordsl.codegen.scalar import Builder, Val
 
 FAST = {"float64": 2.0**40, "float32": 2.0**17}
 STEP = 25  # bits of 2/pi from one part of the table to the next
 
-Reduced = tuple[Val, Val, Val]  # r, tail, n (an integer; its two low bits count)
+Reduced = tuple[Val, Val, Val]  # r, excess, n (an integer; its two low bits count): x = n pi/2 + r - excess
 
 
 def reduce_fast(b: Builder, x: Val) -> Reduced:
-    """n p0 leaves an exact rest, n p1 is subtracted with its errors, n p2 goes to the tail."""
+    """n p0 leaves an exact rest, n p1 is subtracted with its errors, n p2 goes to the excess; that of -0.0 is 0.0."""
     n, bits = round_by_magic(b, x, {"float64": 0.6366197723675814, "float32": 0.6366197466850281}[x.type])
-    p0, p1, p2 = PI_2[x.type]
+    p0, p1, p2 = PI_2_DOWN[x.type]
     r0 = b.fma(n, -p0, x)
     w, error = two_product(b, n, b.const(p1, x.type))
     r1 = b.sub(r0, w)
     lost = b.sub(b.sub(r0, r1), w)
-    return r1, b.fma(n, -p2, b.sub(lost, error)), bits
+    return r1, b.fma(n, p2, b.sub(error, lost)), bits
 
 
 def reduce_any(b: Builder, x: Val, chunks: int = 4) -> Reduced:
@@ -50,7 +50,8 @@ def reduce_any(b: Builder, x: Val, chunks: int = 4) -> Reduced:
     high, low = _sum(b, [b.sub(s, n), rest[1], rest[0], low1, low2, *rest[2:]])
     r, error = two_product(b, high, b.const(PI_2[t][0], t))
     tail = b.add(error, b.fma(high, PI_2[t][1], b.mul(low, PI_2[t][0])))
-    return *fast_two_sum(b, r, tail), bits
+    r, tail = fast_two_sum(b, r, tail)
+    return r, b.neg(tail), bits
 
 
 def _without_multiples_of_4(b: Builder, x: Val) -> Val:
@@ -70,28 +71,20 @@ def _sum(b: Builder, parts: list[Val]) -> tuple[Val, Val]:
     return fast_two_sum(b, high, low)
 
 
-def sine_rest(b: Builder, r: Val, tail: Val) -> Val:
-    """sin(r + tail) - r"""
+def sine_lack(b: Builder, r: Val, excess: Val) -> Val:
+    """r - sin(r - excess)"""
     z = b.mul(r, r)
-    return b.fma(b.mul(r, z), polynomial(b, z, SIN[r.type]), tail)
+    return b.fma(b.mul(r, z), polynomial(b, z, [-c for c in SIN[r.type]]), excess)
 
 
-def cosine_parts(b: Builder, r: Val, tail: Val) -> tuple[Val, Val]:
-    """1 - r^2/2 rounded, and the rest of cos(r + tail)."""
+def cosine_parts(b: Builder, r: Val, excess: Val) -> tuple[Val, Val]:
+    """1 - r^2/2 rounded, and the rest of cos(r - excess)."""
     z = b.mul(r, r)
     h = b.mul(z, 0.5)
     w = b.sub(1.0, h)
     error = b.sub(b.sub(1.0, w), h)
-    rest = b.fma(b.neg(r), tail, b.mul(b.mul(z, z), polynomial(b, z, COS[r.type])))
+    rest = b.fma(r, excess, b.mul(b.mul(z, z), polynomial(b, z, COS[r.type])))
     return w, b.add(error, rest)
-
-
-def sine(b: Builder, r: Val, tail: Val) -> Val:
-    return b.add(r, sine_rest(b, r, tail))
-
-
-def cosine(b: Builder, r: Val, tail: Val) -> Val:
-    return b.add(*cosine_parts(b, r, tail))
 
 
 def _odd(b: Builder, n: Val) -> Val:
@@ -99,36 +92,32 @@ def _odd(b: Builder, n: Val) -> Val:
 
 
 def _sine_of(b: Builder, reduced: Reduced) -> Val:
-    r, tail, n = reduced
+    r, excess, n = reduced
     f = FORMATS[r.type]
-    y = b.select(_odd(b, n), cosine(b, r, tail), sine(b, r, tail))
+    y = b.select(_odd(b, n), b.add(*cosine_parts(b, r, excess)), b.sub(r, sine_lack(b, r, excess)))
     sign = b.shl(b.and_(n, 2), f.bits - 2)
     return b.bitcast(b.xor(b.bitcast(y, f.integer), sign), r.type)
 
 
 def _cosine_of(b: Builder, reduced: Reduced) -> Val:
-    r, tail, n = reduced
-    return _sine_of(b, (r, tail, b.add(n, 1)))
+    r, excess, n = reduced
+    return _sine_of(b, (r, excess, b.add(n, 1)))
 
 
 def _tangent_of(b: Builder, reduced: Reduced) -> Val:
     """tan(r) = r + E/D by polynomials E and D; where n is odd -1/tan(r) = -D/(r D + E), in which an error of D counts
-    as little as E.  The tail's factor is D/cos(r)^2, nearly."""
-    r, tail, n = reduced
+    as little as E.  The excess's factor is D/cos(r)^2, nearly."""
+    r, excess, n = reduced
     z, odd = b.mul(r, r), _odd(b, n)
-    tail = b.fma(b.mul(z, 0.75), tail, tail)
-    e = b.fma(b.mul(r, z), polynomial(b, z, TAN_NUMERATOR[r.type]), tail)
+    excess = b.fma(b.mul(z, 0.75), excess, excess)
+    e = b.fma(b.mul(r, z), polynomial(b, z, TAN_NUMERATOR[r.type]), b.neg(excess))
     d = polynomial(b, z, (1.0, *TAN_DENOMINATOR[r.type]))
     q = b.div(b.select(odd, b.neg(d), e), b.select(odd, b.fma(r, d, e), d))
     return b.add(b.select(odd, 0.0, r), q)
 
 
-def _fast(of: Callable[[Builder, Reduced], Val], odd: bool) -> Callable[[Builder, Val], Val]:
-    def expansion(b: Builder, x: Val) -> Val:
-        y = of(b, reduce_fast(b, x))
-        return b.select(b.eq(x, 0.0), x, y) if odd else y  # sin(-0.0) is -0.0
-
-    return expansion
+def _fast(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val]:
+    return lambda b, x: of(b, reduce_fast(b, x))
 
 
 def _guard(b: Builder, x: Val) -> Val:
@@ -147,7 +136,7 @@ def _slow(of: Callable[[Builder, Reduced], Val]) -> Callable[[Builder, Val], Val
     return expansion
 
 
-_ROWS = {"sin": (_sine_of, True), "cos": (_cosine_of, False), "tan": (_tangent_of, True)}
-FAST_TIER: dict[str, Callable[..., Val]] = {name: _fast(*row) for name, row in _ROWS.items()}
+_ROWS = {"sin": _sine_of, "cos": _cosine_of, "tan": _tangent_of}
+FAST_TIER: dict[str, Callable[..., Val]] = {name: _fast(of) for name, of in _ROWS.items()}
 GUARDS: dict[str, Callable[..., Val]] = dict.fromkeys(_ROWS, _guard)
-SLOW_TIER: dict[str, Callable[..., Val]] = {name: _slow(row[0]) for name, row in _ROWS.items()}
+SLOW_TIER: dict[str, Callable[..., Val]] = {name: _slow(of) for name, of in _ROWS.items()}
