@@ -2,7 +2,7 @@
 
 Rows: gauss `exp(-(a-b)**2/2)*c + sin(d)`, exp, sigmoid, tanh, softplus, gelu with erf, and by `--rows` single
 functions or all; float32 and float64; 1e4 and 1e6 elements.  Every library runs in a process of its own, on one core;
-`--python` names the interpreter of one that is installed elsewhere.  The processes take turns; a figure is the minimum
+`--python` names the interpreter of one that is installed elsewhere (tinygrad needs clang too).  The processes take turns; a figure is the minimum
 of all turns, in microseconds of processor time per call, and each result is compared with NumPy's.  glibc's libmvec, of
 up to 4 units in the last place and without Python around it, is shown beside the peers but is not the best peer.
 """
@@ -35,7 +35,7 @@ FUNCTIONS = (
     "trigamma", "gamma",
 )  # fmt: skip
 DTYPES, SIZES = ("float32", "float64"), (10_000, 1_000_000)
-PEERS = ("tensordsl", "numpy", "numexpr", "numba", "jax", "torch", "libmvec")
+PEERS = ("tensordsl", "numpy", "numexpr", "numba", "jax", "torch", "tinygrad", "libmvec")
 C_NAMES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "gammaln": "lgamma",
@@ -167,6 +167,32 @@ def for_torch(row: str, arrays: list[Any]) -> Callable[[], Any]:
     return lambda: rows[row](*tensors)
 
 
+def for_tinygrad(row: str, arrays: list[Any]) -> Callable[[], Any]:
+    os.environ |= {"DEV": "CPU", "THREADS": "0"}  # needs clang to compile
+    from tinygrad import Device, Tensor, TinyJit
+
+    class Functions:
+        """Methods as functions."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(Tensor, name)
+
+    if row in FUNCTIONS:
+        expression = getattr(Tensor, C_NAMES.get(row, row))
+    else:
+        expression = formulas(Functions(), Tensor.erf, Tensor.softplus, Tensor.sigmoid)[row]
+    function, tensors = TinyJit(lambda *x: expression(*x).realize()), [Tensor(a).realize() for a in arrays]
+    for _ in range(3):  # runs, captures, repeats
+        function(*tensors)
+
+    def call() -> Any:
+        result = function(*tensors)
+        Device[Device.DEFAULT].synchronize()
+        return result
+
+    return call
+
+
 def for_libmvec(row: str, arrays: list[Any]) -> Callable[[], Any]:
     from benchmarks.libmvec import libmvec_loop
 
@@ -184,7 +210,7 @@ def for_libmvec(row: str, arrays: list[Any]) -> Callable[[], Any]:
 
 BUILD = {
     "tensordsl": for_tensordsl, "numpy": for_numpy, "numexpr": for_numexpr, "numba": for_numba, "jax": for_jax,
-    "torch": for_torch, "libmvec": for_libmvec,
+    "torch": for_torch, "tinygrad": for_tinygrad, "libmvec": for_libmvec,
 }  # fmt: skip
 
 
@@ -202,7 +228,8 @@ def serve(peer: str) -> None:
                 arrays = operands(row, dtype, int(size))
                 call = BUILD[peer](row, arrays)
                 wanted = expected(row, arrays)
-                found = np.asarray(call())[: wanted.size]
+                result = call()
+                found = np.asarray(result.numpy() if hasattr(result, "numpy") else result)[: wanted.size]
                 difference = float(np.nanmax(np.abs(found - wanted) / (np.abs(wanted) + 1), initial=0.0))
                 calls[line] = call, difference
             call, difference = calls[line]
@@ -237,7 +264,10 @@ def measure(cases: list[Case], peers: list[str], pythons: dict[str, str]) -> dic
                 if "us" not in answer:
                     continue
                 tolerance = (1e-5 if case[1] == "float32" else 1e-11) * (1 if peer == "tensordsl" else 100)
-                assert answer["off"] < tolerance, (peer, case, answer)
+                if answer["off"] >= tolerance:
+                    assert peer != "tensordsl", (case, answer)
+                    print(f"{peer} is {answer['off']:.1e} off in {case}", file=sys.stderr)
+                    continue
                 key = (peer, *case)
                 best[key] = min(best.get(key, np.inf), answer["us"])
     for process in processes.values():
