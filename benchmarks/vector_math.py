@@ -2,9 +2,10 @@
 
 Rows: gauss `exp(-(a-b)**2/2)*c + sin(d)`, exp, sigmoid, tanh, softplus, gelu with erf, and by `--rows` single
 functions or all; float32 and float64; 1e4 and 1e6 elements.  Every library runs in a process of its own, on one core;
-`--python` names the interpreter of one that is installed elsewhere (tinygrad needs clang too).  The processes take turns; a figure is the minimum
-of all turns, in microseconds of processor time per call, and each result is compared with NumPy's.  glibc's libmvec, of
-up to 4 units in the last place and without Python around it, is shown beside the peers but is not the best peer.
+`--python` names the interpreter of one that is installed elsewhere (tinygrad needs clang, too).  The processes take
+turns; a figure is the minimum of all turns, in microseconds of processor time per call, and each result is compared
+with NumPy's.  glibc's libmvec, of up to 4 units in the last place and without Python around it, is shown beside the
+peers but is not the best peer.
 """
 
 from __future__ import annotations
