@@ -11,7 +11,7 @@ from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.sort_text import room_per_element
+from tensordsl.codegen.sort_text import SLACK, room_per_element
 
 SORTS = ("sort", "argsort")
 
@@ -28,7 +28,8 @@ def build_along(b: Bufferiser, v: Value) -> None:
     outputs = [_operand(b, ref.ptr, v.dtype, dims, y_strides)]
     scratch = None
     if function in SORTS:
-        scratch = b.allocate((ex.mul(room_per_element(function, x.dtype), dims[0]),), "uint8")
+        size = ex.add(ex.mul(room_per_element(function, x.dtype), dims[0]), SLACK)
+        scratch = b.allocate((size,), "uint8")
         outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims, scratch.strides))
     b.emit(p.LibraryCall(function, (_operand(b, source.ptr, x.dtype, dims, x_strides),), tuple(outputs)))
     if scratch is not None:

@@ -1,16 +1,19 @@
 """LLVM text of sorting n adjacent elements by their keys: what the libraries `sort_*` are made of.
 
-Blocks of 8 elements go where the number of smaller ones says; then runs are merged, whole pairs from both ends at once,
-so that no end has to be looked for, without a branch that depends on data (as in Peters' glidesort and van den Hoven's
+First runs are sorted in registers (`sort_block`); pairs of key and position, which have to keep their order, go where
+the number of smaller ones says, 8 at a time.  Then runs are merged, whole pairs of runs from both ends at once, so that
+no end has to be looked for, without a branch that depends on data (as in Peters' glidesort and van den Hoven's
 quadsort).  Many elements are sorted digit by digit, the last one first (LSD radix sort; Knuth, The Art of Computer
 Programming 3, 5.2.5).  All of it is stable.
 """
 
 from __future__ import annotations
 
+from tensordsl.codegen import sort_block
 from tensordsl.codegen.assembly import Asm
 
-BLOCK, MANY = 8, 6144  # elements that are sorted by their ranks; with long keys that are sorted by their digits
+BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
+MANY = {16: 250, 32: 1500, 64: 50_000, 128: 3000}  # elements of so many bits, sorted by their digits
 PAIRS = (2, 1)  # pairs of runs merged side by side
 DIGITS = 256
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
@@ -26,15 +29,26 @@ class Core:
     address of the result, a or b.
     """
 
-    def __init__(self, name: str, bits: int) -> None:
-        self.name, self.is_pair = name, bits == 128
+    def __init__(self, name: str, bits: int, vector_bytes: int = 0) -> None:
+        self.name, self.is_pair, self.bits = name, bits == 128, bits
         self.kind = "<2 x i64>" if self.is_pair else f"i{bits}"
         self.key_kind = "i64" if self.is_pair else self.kind
         self.size = bits // 8
+        self.lanes = vector_bytes // self.size
+        self.blocks = [] if self.is_pair else [r for r in (2, 4, 8) if r <= self.lanes and r * self.lanes <= WIDEST]
+        self.run = BLOCK if self.is_pair else self.blocks[-1] * self.lanes  # elements of the first sorted runs
 
     def text(self) -> str:
-        parts = [self.insert(), self.ranked(), *map(self.pairs, PAIRS), self.rest(), self.merged(), self.digit()]
-        return "".join((*parts, self.sort()))
+        if self.is_pair:
+            first = [self.ranked("runs"), self.insert("tail")]
+        else:
+            first = [self.ranked("few"), *(self.block(f"runs{r}", r) for r in self.blocks[:-1])]
+            first += [self.block("runs", self.blocks[-1]), self.tail()]
+        parts = [*map(self.pairs, PAIRS), self.rest(), self.merged(), self.digit(), self.sort()]
+        return "".join((*first, *parts))
+
+    def declarations(self) -> str:
+        return "" if self.is_pair else sort_block.declarations(self.bits, self.lanes)
 
     # -- elements ------------------------------------------------------------------------------------------------------
     def at(self, f: Asm, base: str, k: str | int) -> str:
@@ -67,9 +81,30 @@ class Core:
         return f.op(f"shl i64 {f.op(f'zext i1 {condition} to i64')}, {self.size.bit_length() - 1}")
 
     # -- short runs ----------------------------------------------------------------------------------------------------
-    def insert(self) -> str:
+    def block(self, name: str, registers: int) -> str:
+        return sort_block.block_text(f"{self.name}.{name}", self.bits, self.lanes, registers)
+
+    def tail(self) -> str:
+        """The n elements at a, fewer than a block, sorted to b among the largest numbers."""
+        f = Asm("void", f"{self.name}.tail", BOTH, internal=True)
+        room, result = (f.op(f"alloca [{max(self.run, BLOCK)} x {self.kind}], align 64") for _ in range(2))
+        with f.loop("%n") as loop:
+            self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
+        names = [(BLOCK, "few"), *((r * self.lanes, f"runs{r}") for r in self.blocks[:-1]), (self.run, "runs")]
+        for size, name in names:
+            with f.when(f.compare("sle", "i64", "%n", size)):
+                with f.loop(size, start="%n") as loop:
+                    f.store(self.kind, -1, self.at(f, room, loop.index))
+                f.call("void", f"@{self.name}.{name}", f"ptr {room}", f"ptr {result}")
+                with f.loop("%n") as loop:
+                    self.move(f, self.at(f, result, loop.index), self.at(f, "%b", loop.index))
+                f.ret()
+        f.ret()
+        return f.text
+
+    def insert(self, name: str) -> str:
         """The n elements at a, sorted to b one by one."""
-        f = Asm("void", f"{self.name}.insert", BOTH, internal=True)
+        f = Asm("void", f"{self.name}.{name}", BOTH, internal=True)
         with f.loop("%n") as loop:
             source = self.at(f, "%a", loop.index)
             key = self.key(f, source)
@@ -91,9 +126,9 @@ class Core:
         f.ret()
         return f.text
 
-    def ranked(self) -> str:
+    def ranked(self, name: str) -> str:
         """The BLOCK elements at a, each stored to b where the number of those before it says."""
-        f = Asm("void", f"{self.name}.ranked", BOTH[:2], internal=True)
+        f = Asm("void", f"{self.name}.{name}", BOTH[:2], internal=True)
         places = [self.at(f, "%a", k) for k in range(BLOCK)]
         keys = [self.key(f, place) for place in places]
         ranks = ["0"] * BLOCK
@@ -133,36 +168,38 @@ class Core:
         return f.text
 
     def rest(self) -> str:
-        """A run of n elements and one of m behind it, from a to b."""
+        """A run of n elements and one of m, not more, behind it, from a to b: m results from either end, then those
+        between."""
         f = Asm("void", f"{self.name}.rest", (*BOTH, "i64 m"), internal=True)
-        middle = self.at(f, "%a", "%n")
-        end, target_end = self.at(f, middle, "%m"), self.at(f, "%b", f.op("add i64 %n, %m"))
-        head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
-        f.jump(head)
-        f.place(head)
-        left = f.op(f"phi ptr [ %a, %{before} ], [ %{body}.left, %{body} ]")
-        right = f.op(f"phi ptr [ {middle}, %{before} ], [ %{body}.right, %{body} ]")
-        target = f.op(f"phi ptr [ %b, %{before} ], [ %{body}.target, %{body} ]")
-        both = f.all(f.compare("ne", "ptr", left, middle), f.compare("ne", "ptr", right, end))
-        f.branch(both, body, done)
-        f.place(body)
-        right_first = self.chosen(f, left, right, target)
-        step = self.bytes_if(f, right_first)
-        f.do(f"%{body}.left = getelementptr i8, ptr {left}, i64 {f.op(f'sub i64 {self.size}, {step}')}")
-        f.do(f"%{body}.right = getelementptr i8, ptr {right}, i64 {step}")
-        f.do(f"%{body}.target = getelementptr i8, ptr {target}, i64 {self.size}")
-        f.jump(head)
-        f.place(done)
-        only_right = f.compare("eq", "ptr", left, middle)
-        source = f.op(f"select i1 {only_right}, ptr {right}, ptr {left}")
-        size = f.op(f"sub i64 {f.op(f'ptrtoint ptr {target_end} to i64')}, {f.op(f'ptrtoint ptr {target} to i64')}")
-        with f.loop(f.op(f"sdiv exact i64 {size}, {self.size}")) as loop:
-            self.move(f, self.at(f, source, loop.index), self.at(f, target, loop.index))
+        middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
+        ends = self.at(f, middle, -1), self.at(f, "%a", f.op(f"sub i64 {total}, 1"))
+        last = self.at(f, "%b", f.op(f"sub i64 {total}, 1"))
+        with f.loop("%m", ("ptr", "%a"), ("ptr", middle), ("ptr", ends[0]), ("ptr", ends[1])) as loop:
+            left, right, low, high = loop.values
+            step = self.bytes_if(f, self.chosen(f, left, right, self.at(f, "%b", loop.index)))
+            target = self.at(f, last, f.op(f"sub i64 0, {loop.index}"))
+            back = self.bytes_if(f, self.chosen(f, low, high, target, last=True))
+            loop.next = [
+                f.gep(left, f.op(f"sub i64 {self.size}, {step}")), f.gep(right, step),
+                f.gep(low, f.op(f"sub i64 0, {back}")), f.gep(high, f.op(f"sub i64 {back}, {self.size}")),
+            ]  # fmt: skip
+        left, right, low, high = loop.values
+        ends = self.at(f, low, 1), self.at(f, high, 1)
+        target, count = self.at(f, "%b", "%m"), f.op("sub i64 %n, %m")
+        with f.loop(count, ("ptr", left), ("ptr", right)) as loop:
+            left, right = loop.values
+            no_left, some_right = f.compare("eq", "ptr", left, ends[0]), f.compare("ne", "ptr", right, ends[1])
+            is_less = self.less(f, self.key(f, right), self.key(f, left))
+            is_right = f.op(f"or i1 {no_left}, {f.op(f'and i1 {some_right}, {is_less}')}")
+            source = f.op(f"select i1 {is_right}, ptr {right}, ptr {left}, !unpredictable !{UNPREDICTABLE}")
+            self.move(f, source, self.at(f, target, loop.index))
+            step = self.bytes_if(f, is_right)
+            loop.next = [f.gep(left, f.op(f"sub i64 {self.size}, {step}")), f.gep(right, step)]
         f.ret()
         return f.text
 
     def merged(self) -> str:
-        """ptr: where the n elements at a, in sorted runs of BLOCK elements, are after all of them were merged."""
+        """ptr: where the n elements at a, in sorted runs of `run` elements, are after all of them were merged."""
         f = Asm("ptr", f"{self.name}.merged", BOTH, internal=True)
         head, body, done = f.label("head"), f.label("body"), f.label("done")
         f.jump(head)
@@ -190,7 +227,7 @@ class Core:
         latch = f.block
         f.jump(head)
         f.lines[phis:phis] = [
-            f"  {run} = phi i64 [ {BLOCK}, %entry ], [ {twice}, %{latch} ]",
+            f"  {run} = phi i64 [ {self.run}, %entry ], [ {twice}, %{latch} ]",
             f"  {source} = phi ptr [ %a, %entry ], [ {target}, %{latch} ]",
             f"  {target} = phi ptr [ %b, %entry ], [ {source}, %{latch} ]",
         ]
@@ -235,23 +272,29 @@ class Core:
         f = Asm("ptr", self.name, (*BOTH, "i64 bytes"), internal=True)
         with f.when(self.is_sorted(f)):
             f.ret("ptr", "%a")
-        few = f.op("mul i64 %bytes, 48")
-        few = f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {MANY}")
-        with f.when(f.compare("sge", "i64", "%n", few)):
+        with f.when(f.compare("sge", "i64", "%n", self.many(f))):
             with f.loop(f.op("shl i64 %bytes, 3"), ("ptr", "%a"), ("ptr", "%b"), step=8) as loop:
                 a, b = loop.values
                 moved = f.call("i64", f"@{self.name}.digit", f"ptr {a}", f"ptr {b}", "i64 %n", f"i64 {loop.index}")
                 is_moved = f.compare("ne", "i64", moved, 0)
                 loop.next = [f.op(f"select i1 {is_moved}, ptr {x}, ptr {y}") for x, y in ((b, a), (a, b))]
             f.ret("ptr", loop.values[0])
-        whole = f.op(f"and i64 %n, {-BLOCK}")
-        with f.loop(whole, step=BLOCK) as loop:
+        whole = f.op(f"and i64 %n, {-self.run}")
+        with f.loop(whole, step=self.run) as loop:
             x, y = self.at(f, "%a", loop.index), self.at(f, "%b", loop.index)
-            f.call("void", f"@{self.name}.ranked", f"ptr {x}", f"ptr {y}")
+            f.call("void", f"@{self.name}.runs", f"ptr {x}", f"ptr {y}")
         x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.op(f"sub i64 %n, {whole}")
-        f.call("void", f"@{self.name}.insert", f"ptr {x}", f"ptr {y}", f"i64 {left}")
+        with f.when(f.compare("sgt", "i64", left, 0)):
+            f.call("void", f"@{self.name}.tail", f"ptr {x}", f"ptr {y}", f"i64 {left}")
         f.ret("ptr", f.call("ptr", f"@{self.name}.merged", "ptr %b", "ptr %a", "i64 %n"))
         return f.text
+
+    def many(self, f: Asm) -> str:
+        """From how many elements on they are sorted by their digits."""
+        if not self.is_pair:
+            return str(MANY[self.bits])
+        few = f.op("mul i64 %bytes, 48")
+        return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {MANY[128]}")
 
     def is_sorted(self, f: Asm) -> str:
         """i1, by a look at the elements up to the first that is less than the one before it."""

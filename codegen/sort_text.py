@@ -17,6 +17,7 @@ from tensordsl.codegen.sort_core import Core
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
 TOGETHER = (4, 1)  # numbers that are searched side by side
+SLACK = 64  # bytes of scratch behind all elements, which are read but not used
 PAIR = 16  # bytes of a key and a position
 
 
@@ -37,10 +38,11 @@ class _Sort:
         self.size = ITEMSIZE[dtype]
         self.bits, self.width = 8 * self.size, 8 * max(2, self.size)  # in memory, of a key
         self.sign = -1 << (self.bits - 1)
-        self.lanes = vector_bytes // (self.width // 8)
+        self.vector_bytes, self.lanes = vector_bytes, vector_bytes // (self.width // 8)
 
     def text(self) -> str:
-        parts = [Core("plain", self.width).text(), Core("pairs", 128).text(), self.read(), self.write(), self.list()]
+        plain = Core("plain", self.width, self.vector_bytes)
+        parts = [plain.declarations(), plain.text(), Core("pairs", 128).text(), self.read(), self.write(), self.list()]
         parts += [self.gather(), self.sort_line(), self.argsort_line()]
         parts += [self.search("left"), self.search("right")]
         parts += [part(f) for f in (f"sort_{self.dtype}", f"argsort_{self.dtype}") for part in (_walk, _entry)]
