@@ -270,6 +270,9 @@ class Core:
     # -- the whole -----------------------------------------------------------------------------------------------------
     def sort(self) -> str:
         f = Asm("ptr", self.name, (*BOTH, "i64 bytes"), internal=True)
+        with f.when(f.compare("slt", "i64", "%n", self.run)):
+            f.call("void", f"@{self.name}.tail", *(f"{x.split()[0]} %{x.split()[1]}" for x in BOTH))
+            f.ret("ptr", "%b")
         with f.when(self.is_sorted(f)):
             f.ret("ptr", "%a")
         with f.when(f.compare("sge", "i64", "%n", self.many(f))):
