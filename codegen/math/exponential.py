@@ -94,14 +94,18 @@ def expm1(b: Builder, x: Val) -> Val:
     n, bits = round_by_magic(b, c, LOG2E[t][0])
     ln2, low = LN2[t]
     r, tail = fast_two_sum(b, b.fma(n, -ln2, c), b.mul(n, -low))
-    # exp(r + tail) - 1 - r as r (r/2) + small terms: an error of r^2/2 would show where 2^n is 2.
-    cubic = b.mul(b.mul(r, r), r)
-    rest = b.fma(r, b.mul(r, 0.5), b.fma(cubic, polynomial(b, r, EXPM1[t]), tail))
+    # exp(r + tail) - 1 - r; at float64 an error of r^2/2 would show too much where 2^n is 2.
+    square = b.mul(r, r)
+    if t == "float64":
+        rest = b.fma(r, b.mul(r, 0.5), b.fma(b.mul(square, r), polynomial(b, r, EXPM1[t]), tail))
+    else:
+        rest = b.fma(square, polynomial(b, r, (0.5, *EXPM1[t])), tail)
     # Half of everything, doubled at the end: 2^n itself may overflow.
     f = FORMATS[t]
     s = b.bitcast(b.add(b.shl(bits, f.mantissa), (f.bias - 1) << f.mantissa), t)
     base, lost = fast_two_sum(b, s, b.const(-0.5, t))
-    y, error = fast_two_sum(b, base, b.mul(s, r))
+    y = b.fma(s, r, base)
+    error = b.fma(s, r, b.sub(base, y))
     result = b.mul(b.add(y, b.fma(s, rest, b.add(error, lost))), 2.0)
     return b.select(b.lt(b.abs(x), NEGLIGIBLE[t]), x, result)
 
