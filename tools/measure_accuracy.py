@@ -31,7 +31,7 @@ from tensordsl.codegen.evaluate import OPERATIONS  # noqa: E402
 from tensordsl.codegen.math import ACCURACY  # noqa: E402
 from tensordsl.codegen.scalar import ARITY, MATH  # noqa: E402
 
-COUNT = 4096
+COUNT = 8192
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 WIDTHS = {"float64": 16, "float32": 32}
 DOMAINS = {
@@ -52,7 +52,8 @@ float32).
 `bound` is the contract (`ACCURACY` in `codegen/math`), `max` the largest error found, in units of the result's last
 place, over special values, random bit patterns, uniform and geometric arguments, judged by 80-bit or 120-bit
 arithmetic.  Special values (nan, infinities, zeros with their signs, overflow) are as C99 Annex F has them.  For
-gammaln and digamma a unit is at least eps |x f'(x)|.
+gammaln and digamma a unit is at least eps |x f'(x)|.  Which of -0 and 0 `maximum`, `minimum`, `max` and `min` take is
+open, as in NumPy.
 
 `ns` is the processor time per element over {count} elements in one thread; then that of NumPy's function (sigmoid and
 softplus as expressions), of glibc's libmvec in a loop like ours, and of JAX's jitted function over {jax_count} elements in one
