@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.errors import flag
-from tensordsl.graph import Constant, Variable
+from tensordsl.graph import Constant, apply
 from tensordsl.ops import random_bits as rb
+from tensordsl.ops import random_counts as rc
 from tensordsl.ops.arrange import permute_row_elements
 from tensordsl.ops.comparisons import eq, ge
 from tensordsl.ops.control import require
@@ -39,7 +40,7 @@ from tensordsl.types import INTEGERS
 
 __all__ = ["RandomStreams"]
 
-MOST_TRIALS = 1000  # of one binomial or multinomial number: each is drawn
+MOST_TRIALS = 1000  # of one binomial or multinomial number: up to so many each trial is drawn
 
 
 class RandomStreams:
@@ -101,11 +102,13 @@ class RandomStreams:
         self, size: Any = None, n: Any = 1, p: Any = 0.5, ndim: int | None = None, dtype: Any = "int64",
         nstreams: Any = None, prob: Any = None,
     ) -> Any:  # fmt: skip
-        """How many of n trials succeed, each with probability p; n is a number, known when the graph is built."""
-        p = as_variable(p if prob is None else prob)
+        """How many of n trials succeed, each with probability p; unknown and large n are steps of the host."""
+        p, n = as_variable(p if prob is None else prob), _integers(n, "binomial")
         trials = _trials(n, "binomial")
-        dims = _dims(size, ndim, p)
+        dims = _dims(size, ndim, n, p)
         state, new = self._next()
+        if trials is None:
+            return _marked(cast(apply(rc.BINOMIAL, rb.bits(state, dims), n, p), dtype), state, new)
         if trials == 1:
             return _marked(cast(rb.bernoulli(rb.bits(state, dims), p), dtype), state, new)
         hits = rb.bernoulli(rb.bits(state, [*dims, as_dim(trials)]), shape_padright(p))
@@ -153,19 +156,29 @@ class RandomStreams:
         nstreams: Any = None,
     ) -> Any:  # fmt: skip
         """How often each of the outcomes, along the last axis of `pvals`, comes out in n trials."""
-        pvals = as_variable(pvals)
+        pvals, n = as_variable(pvals), _integers(n, "multinomial")
         if not pvals.type.ndim:
             raise TypeError(f"multinomial: pvals must have an axis of outcomes, got {pvals.type}")
         trials = _trials(n, "multinomial")
         rows = shape_tuple(pvals)[:-1]
         dims = as_dims(rows if size is None else size, ndim)
         state, new = self._next()
+        if trials is None:
+            return _marked(cast(apply(rc.MULTINOMIAL, rb.bits(state, dims), n, pvals), dtype), state, new)
         u = rb.unit(rb.bits(state, [*dims, as_dim(trials), 1]), "float64")
         edges = cumsum(pvals, axis=pvals.type.ndim - 1)[..., :-1]
         edges = edges[..., None, :]
         outcome = total(ge(u, edges), axis=len(dims) + 1)
         hits = eq(shape_padright(outcome), arange(shape_i(pvals, pvals.type.ndim - 1)))
         return _marked(cast(total(hits, axis=len(dims)), dtype), state, new)
+
+    def poisson(
+        self, size: Any = None, lam: Any = 1.0, ndim: int | None = None, dtype: Any = "int64", nstreams: Any = None
+    ) -> Any:
+        """Numbers of events of which `lam` are expected; a step of the host."""
+        lam = as_variable(lam)
+        state, new = self._next()
+        return _marked(cast(apply(rc.POISSON, rb.bits(state, _dims(size, ndim, lam)), lam), dtype), state, new)
 
     def shuffle_row_elements(self, input: Any) -> Any:
         """`input` with the elements of each of its rows (along the last axis) in random order."""
@@ -202,11 +215,13 @@ def _dims(size: Any, ndim: int | None, *parameters: Any) -> list[Any]:
     return as_dims(shape_tuple(together))
 
 
-def _trials(n: Any, what: str) -> int:
-    known = n.data if isinstance(n, Constant) else n
-    if isinstance(known, Variable) or not 1 <= whole_number(known, what, "n") <= MOST_TRIALS:
-        raise NotImplementedError(f"{what}: n must be a known number from 1 to {MOST_TRIALS}, got {n!r}")
-    return int(known)
+def _trials(n: Any, what: str) -> int | None:
+    """n, if it is a known number of which each trial may be drawn."""
+    if not isinstance(n, Constant) or n.type.ndim:
+        return None
+    if n.data < 0:
+        raise ValueError(f"{what}: n must be 0 or more, got {n!r}")
+    return int(n.data) if 1 <= n.data <= MOST_TRIALS else None
 
 
 def _integers(x: Any, what: str) -> Any:

@@ -42,7 +42,7 @@ TITLES = {
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "random_bits": "Random bits", "control": "Loops, choices, effects, gradients",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "random_bits": "Random bits", "random_counts": "Random counts", "control": "Loops, choices, effects, gradients",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -59,7 +59,7 @@ SPELLINGS = {
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
-    "philox": "T.shared_randomstreams.RandomStreams", "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
+    **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
 
 # Symbols for `pp` that are no operators of variables: `==` compares objects, as for other Python objects.
@@ -90,6 +90,9 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "cumprod": T.cumprod,
     "sort": T.sort,
     "argsort": T.argsort,
+    "poisson": lambda x: T.shared_randomstreams.RandomStreams(1).poisson((2,), x[:2]),
+    "binomial": lambda x: T.shared_randomstreams.RandomStreams(1).binomial((2,), T.lscalar(), x[:2]),
+    "multinomial": lambda x: T.shared_randomstreams.RandomStreams(1).multinomial((), T.lscalar(), x[:2]),
     "searchsorted": lambda x: T.searchsorted(x, x),
     "mask_shape": lambda x: arrange.fitting_mask(x, T.matrix()[:, 0]),
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
@@ -114,6 +117,9 @@ OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
     "philox": ["index", "draw", "key"],
+    "poisson": ["words", "mean"],
+    "binomial": ["words", "n", "p"],
+    "multinomial": ["words", "n", "pvals"],
 }  # where no rule of the row names them
 DTYPE_NOTES = {"cast": "the one asked for", "arange": "the one asked for, int64", "for": "those of the loop's body"}
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")

@@ -18,6 +18,7 @@ from tensordsl.ops import (
     masks,
     nnet,
     random_bits,
+    random_counts,
     reduce,
     shape,
     sort,
@@ -40,6 +41,7 @@ MODULES = (
     sort,
     nnet,
     random_bits,
+    random_counts,
     control,
 )
 OPS: dict[str, Op] = {row.name: row for module in MODULES for row in module.ROWS}

@@ -160,8 +160,10 @@ def test_every_mode_draws_the_same(mode: str) -> None:
     ("wrong", "error", "text"),
     [
         (lambda s: s.uniform((2,), dtype="int32"), TypeError, "uniform: draws floats"),
-        (lambda s: s.binomial((2,), n=T.iscalar()), NotImplementedError, "binomial: n must be a known number"),
-        (lambda s: s.binomial((2,), n=0), NotImplementedError, "binomial: n must be a known number"),
+        (lambda s: s.binomial((2,), n=1.5), TypeError, "binomial: wants integers"),
+        (lambda s: s.binomial((2,), n=-1), ValueError, "binomial: n must be 0 or more"),
+        (lambda s: s.binomial((2,), n=5000, p=1.5).eval(), ValueError, "p within 0 and 1"),
+        (lambda s: s.poisson((2,), lam=-1.0).eval(), ValueError, "poisson: a mean must be 0 or more"),
         (lambda s: s.choice((2,), a=1.5), TypeError, "choice: `a` must be an integer or a vector"),
         (lambda s: s.random_integers((2,), low=0.5), TypeError, "random_integers: wants integers"),
         (lambda s: s.multinomial((2,), pvals=0.5), TypeError, "multinomial: pvals must have an axis"),
@@ -174,3 +176,47 @@ def test_every_mode_draws_the_same(mode: str) -> None:
 def test_wrong_arguments(wrong: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         wrong(RandomStreams(1))
+
+
+BINOMIALS = ((5, 0.3), (30, 0.9), (1000, 0.004), (2000, 0.5), (2000, 0.999), (10**6, 0.3))
+
+
+@pytest.mark.parametrize(
+    "law", [*(stats.poisson(m) for m in (0.3, 9.99, 10.0, 25.5, 300.0)), *(stats.binom(*b) for b in BINOMIALS)]
+)
+def test_counts_of_any_size(law: Any) -> None:
+    """Both ways of drawing them, in the means' neighbourhood of the change; n known when the function is called."""
+    s, n = MRG_RandomStreams(3), T.lscalar("n")
+    if law.dist.name == "poisson":
+        drawn = theano.function([], s.poisson((20_000,), law.args[0]))()
+    else:
+        drawn = theano.function([n], s.binomial((20_000,), n=n, p=law.args[1]))(law.args[0])
+    low, high = law.ppf([1e-3, 1 - 1e-3]).astype(int)
+    edges = np.unique(np.linspace(low, high, 40).astype(int))
+    wanted = np.diff(law.cdf(edges)) * len(drawn)
+    found = np.histogram(drawn, edges + 0.5)[0]
+    kept = wanted > 8
+    chi = ((found - wanted)[kept] ** 2 / wanted[kept]).sum()
+    assert stats.chi2.sf(chi, kept.sum() - 1) > 1e-3
+
+
+def test_counts_that_cannot_vary() -> None:
+    s, n = RandomStreams(4), T.lscalar("n")
+    draws = [
+        s.poisson((5,), 0.0), s.binomial((5,), n=n, p=0.5), s.binomial((5,), n=2000, p=1.0), s.binomial((0,), n=2000),
+        s.multinomial(n=n, pvals=np.array([[0.0, 1.0], [1.0, 0.0]])), s.multinomial((4,), n=5000, pvals=[0.1, 0.6, 0.3]).sum(axis=1),
+    ]  # fmt: skip
+    f = theano.function([n], draws)
+    got = f(0)
+    assert not got[0].any() and not got[1].any() and (got[2] == 2000).all() and got[3].shape == (0,)
+    assert f(7)[4].tolist() == [[0, 7], [7, 0]] and (got[5] == 5000).all()
+    assert all(v.dtype == "int64" for v in got)
+
+
+def test_counts_are_the_same_in_every_mode() -> None:
+    lam = np.array([[0.5], [20.0], [1e6]])
+    draws = [
+        theano.function([], RandomStreams(5).poisson((3, 4), lam), mode=mode)()
+        for mode in (None, "REFERENCE", "DebugMode")
+    ]
+    assert all((draw == draws[0]).all() for draw in draws) and draws[0].shape == (3, 4)

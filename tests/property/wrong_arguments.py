@@ -46,7 +46,17 @@ def functions() -> dict[str, Callable[..., Any]]:
             ours = getattr(value, "__module__", None) or ""
             if callable(value) and ours.startswith("tensordsl") and not _is_exception(value):
                 found.setdefault(id(value), (f"{prefix}.{name}", value))
-    for name in ("uniform", "normal", "binomial", "choice", "permutation", "multinomial", "random_integers", "shuffle"):
+    for name in (
+        "uniform",
+        "normal",
+        "binomial",
+        "choice",
+        "permutation",
+        "multinomial",
+        "random_integers",
+        "shuffle",
+        "poisson",
+    ):
         found[hash(name)] = f"RandomStreams.{name}", partial(_draw, name)
     for name in ("vector", "fmatrix", "row", "tensor3", "vectors"):
         found[id(CONSTRUCTORS[name])] = f"T.{name}", CONSTRUCTORS[name]
