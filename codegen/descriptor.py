@@ -14,7 +14,7 @@ from tensordsl.codegen.schedule import reach
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
 COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
-REREAD = 4096  # elements of rows that several passes read
+REREAD = 1 << 14  # bytes of rows that several passes read: half of a first-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,8 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
         most = COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
-        budget = REREAD if len(swept) > 1 else 0
+        sizes = [e.itemsize for k in swept for e in k.entries.values() if e.kind == nest.VECTOR]
+        budget = REREAD // max(sizes, default=8) if len(swept) > 1 else 0
         code += [nest.ROWS, node.axis, most, budget, swept[-1].lane if swept else node.axis, len(body), *body]
     else:
         code += [nest.LOOP, node.axis, len(body), *body]
