@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import BEGINS_WITH, VIEWS, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
+from tensordsl.codegen.nest_words import STREAMED
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -208,6 +210,18 @@ class _Function:
             tail.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
+        _mark_streamed(program, {i.dst for i in prepares})
+
+
+def _mark_streamed(program: p.Program, states: set[str]) -> None:
+    """Plans whose launches write nothing but new values of shared variables; their pages are there already."""
+    launches = [i for i in p.walk_program(program.code) if isinstance(i, p.Launch)]
+    others = {i.plan for i in launches if not states.issuperset(i.writes)}
+    for k in {i.plan for i in launches} - others:
+        words = program.plans[k].descriptor
+        if words:
+            words = (*words[:STREAMED], 1, *words[STREAMED + 1 :])
+            program.plans[k] = replace(program.plans[k], descriptor=words)
 
 
 def _layout(b: Bufferiser, v: Value, later: set[int]) -> list[Any]:

@@ -18,7 +18,7 @@ def _byte_mask(c: Function, live: str) -> str:
     return c.op(f"icmp ult <64 x i8> <{', '.join(f'i8 {k}' for k in range(64))}>, {splat}")
 
 
-def _pieces(c: Function, target: str, source: str, size: str) -> None:
+def pieces(c: Function, target: str, source: str, size: str) -> None:
     """Copy `size` bytes by pieces of 32, 16, 8, 4, 2 and 1 bytes."""
     offset = c.arith("and", size, -32)
     with c.loop(offset, step=32) as loop:
@@ -49,7 +49,7 @@ def _copy_in(vector_bytes: int) -> str:
     if vector_bytes < 64:
         with c.loop(total, step=64) as loop:
             c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
-        _pieces(c, "%to", "%from", live)
+        pieces(c, "%to", "%from", live)
         return c.end()
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
@@ -63,7 +63,7 @@ def _copy_in(vector_bytes: int) -> str:
 def _copy_out(vector_bytes: int) -> str:
     c = Function("void", "copy_out", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     if vector_bytes < 64:
-        _pieces(c, "%to", "%from", "%bytes")
+        pieces(c, "%to", "%from", "%bytes")
         return c.end()
     with c.loop("%bytes", step=64) as loop:
         mask = _byte_mask(c, c.arith("sub", "%bytes", loop.index))

@@ -80,11 +80,13 @@ def _part() -> str:
     with c.loop(operands) as loop:
         step = c.get(given["S"], c.arith("add", c.arith("mul", loop.index, axes), axis))
         c.put(c.arith("add", c.get(given["B"], loop.index), c.arith("mul", step, start)), bases, loop.index)
-    given |= {"B": bases, "E": extents}
     sums = c.get(given["D"], SUMS)
     code = c.get(given["D"], CODE), c.choose(c.test("ne", sums, 0), c.get(given["D"], FINISH), c.get(given["D"], END))
     totals = c.word(c.get("%job", J_TOTALS, "ptr"), c.arith("mul", "%k", c.arith("shl", sums, 1)))
-    rest = f"i64 {code[0]}", f"i64 {code[1]}", f"ptr {totals}"
+    with c.loop(axes, ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], c.get(given["E"], loop.index))]
+    rest = f"i64 {code[0]}", f"i64 {code[1]}", f"ptr {totals}", f"i64 {loop.values[0]}"
+    given |= {"B": bases, "E": extents}
     bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), *rest)
     c.do(f"%old = atomicrmw or ptr {c.word('%job', J_FLAG)}, i64 {bad} seq_cst")
     return c.end()
@@ -170,10 +172,9 @@ def _run_nest() -> str:
     with c.when(c.test("eq", sums, 0)):
         c.ret("i64", c.get(job, J_FLAG))
     c.call("void", "@add_parts", f"ptr {totals}", f"i64 {sums}", f"i64 {count}")
-    rest = f"i64 {c.get('%D', FINISH)}", f"i64 {c.get('%D', END)}", f"ptr {totals}"
+    rest = f"i64 {c.get('%D', FINISH)}", f"i64 {c.get('%D', END)}", f"ptr {totals}", "i64 0"
     bad = c.call("i64", "@nest", *given, *rest)
     c.ret("i64", c.arith("or", bad, c.get(job, J_FLAG)))
     c.place(alone)
-    return c.end(
-        "i64", c.call("i64", "@nest", *given, f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}", "ptr null")
-    )
+    code = (f"i64 {c.get('%D', k)}" for k in (CODE, END))
+    return c.end("i64", c.call("i64", "@nest", *given, *code, "ptr null", "i64 0"))

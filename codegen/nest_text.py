@@ -17,6 +17,7 @@ from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import PARAMS as _PARAMS
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
+from tensordsl.codegen.nest_streams import METADATA, stream_texts
 from tensordsl.codegen.nest_tiles import tile_texts
 from tensordsl.codegen.nest_words import (
     CODE,
@@ -58,13 +59,14 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 _SPACE = ["ptr P", "ptr scratch"]
+LONG = 1 << 20  # points from which results may be larger than the caches
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
     parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *step_texts()]
-    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
+    parts += [*stream_texts(), _may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "declare i64 @llvm.abs.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
     if vector_bytes >= 64:
@@ -72,12 +74,12 @@ def nest_text(vector_bytes: int = 64) -> str:
             "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"
             "declare void @llvm.masked.store.v64i8.p0(<64 x i8>, ptr, i32, <64 x i1>)\n"
         )
-    return declarations + "\n".join(parts)
+    return declarations + "\n".join(parts) + METADATA
 
 
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = Function("i64", "direct", [*_PARAMS, *_SPACE], internal=True)
+    c = Function("i64", "direct", [*_PARAMS, *_SPACE, "i64 points"], internal=True)
     words = c.word("%D", c.get("%D", FAST))
     lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
     wrong = c.cell(0)
@@ -93,6 +95,11 @@ def _direct() -> str:
     with c.when(c.test("ne", c.get(wrong, 0), 0)):
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, 1), "ptr")
+    points = c.max(n, "%points")
+    with c.when(c.test("sge", points, LONG)):
+        with c.when(c.call("i1", "@is_streamed", "ptr %D", "ptr %B", f"i64 {points}")):
+            c.call("void", "@streamed", *(f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)))
+            c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
     left = c.arith("sub", n, whole)
     with c.when(c.test("eq", c.choose(c.test("sgt", whole, 0), left, 1), 0)):
@@ -179,7 +186,7 @@ def _merge() -> str:
 
 
 def _general() -> str:
-    c = Function("i64", "general", [*_PARAMS, *_SPACE, "i64 from", "i64 to", "ptr totals"], internal=True)
+    c = Function("i64", "general", [*_PARAMS, *_SPACE, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
@@ -238,7 +245,7 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
         c.note(c.all(c.test("ne", loop.index, lane), longer), others)
     with c.when(c.test("eq", c.get(others, 0), 0)):
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
-        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables)
+        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 %points")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
 
@@ -279,13 +286,14 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 
 
 def _nest() -> str:
-    """All of a launch; or of one of SUMS the part up to its totals, which are written, or the rest, from totals."""
-    c = Function("i64", "nest", [*_PARAMS, "i64 from", "i64 to", "ptr totals"], internal=True)
+    """All of a launch; or of one of SUMS the part up to its totals, which are written, or the rest, from totals.
+    `points`: of the launch that this is a part of, or 0."""
+    c = Function("i64", "nest", [*_PARAMS, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]
     with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
-        done = c.call("i64", "@direct", *arguments)
+        done = c.call("i64", "@direct", *arguments, "i64 %points")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
-    return c.end("i64", c.call("i64", "@general", *arguments, "i64 %from", "i64 %to", "ptr %totals"))
+    return c.end("i64", c.call("i64", "@general", *arguments, "i64 %from", "i64 %to", "ptr %totals", "i64 %points"))

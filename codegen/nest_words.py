@@ -7,12 +7,13 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    FINISH, SUMS,
-) = range(16)  # fmt: skip
-HEADER = 16
+    FINISH, SUMS, STREAMED,
+) = range(17)  # fmt: skip
+HEADER = 17
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1: parallel ones or, of SUMS (their
 # number, over all axes), reduced ones.  From FINISH on the code goes by the totals.  In front of the code stand SUMS
-# pairs of scratch offsets: of a total, of what was lost of it or 0.
+# pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: results are new values of shared
+# variables, which are written past the caches if they are large.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7

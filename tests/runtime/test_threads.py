@@ -156,3 +156,22 @@ def test_one_thread_has_no_pool() -> None:
     assert peek(library.table() + abi.RT["threads"])
     config.num_threads = 1
     assert not peek(library.table() + abi.RT["threads"])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_new_values_larger_than_the_caches(threads: int) -> None:
+    """They are written past the caches, in blocks: every element once, also those behind the last block."""
+    n = (1 << 22) + 77
+    a = np.random.default_rng(0).random(n)
+    big, small = td.shared(np.zeros(n)), td.shared(np.zeros(n, np.int16))
+    step = td.function([v], [], updates=[(big, v * 2 + 1), (small, T.cast(v * 100, "int16"))])
+    in_place = td.function([v], [], updates=[(big, big * 0.5 + v)])
+    config.num_threads = threads
+    for k in (1, 2):
+        step(a * k)
+        np.testing.assert_array_equal(big.get_value(), a * k * 2 + 1)
+        np.testing.assert_array_equal(small.get_value(), (a * k * 100).astype(np.int16))
+    in_place(a)
+    np.testing.assert_array_equal(big.get_value(), (a * 4 + 1) * 0.5 + a)
+    in_place(a[::-1])
+    np.testing.assert_array_equal(big.get_value(), ((a * 4 + 1) * 0.5 + a) * 0.5 + a[::-1])

@@ -1,0 +1,107 @@
+"""Of the nest library: new values of shared variables that no cache keeps, written past the caches.
+
+A block is computed into scratch, which stays near, and goes from there to memory by non-temporal stores: so memory need
+not be read before it is written.  Blocks are short, since reading and writing should overlap.  (Fresh results gain
+nothing: the system has just filled their pages with zeros.)
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_copy import pieces
+from tensordsl.codegen.nest_words import (
+    BLOCKS_WORDS,
+    FAST,
+    N_AXES,
+    N_OPERANDS,
+    READ,
+    STREAMED,
+    VECTOR,
+    WIDTH,
+    WRITE,
+    Function,
+    entry_of,
+)  # fmt: skip
+
+LARGE = 1 << 25  # bytes of results that no cache keeps
+BLOCK = 128  # elements
+METADATA = "!0 = !{i32 1}\n"
+_PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch"]
+
+
+def stream_texts() -> list[str]:
+    return [_is_streamed(), _copy_past(), _streamed()]
+
+
+def _is_streamed() -> str:
+    """Are the results of `points` points larger than the caches, adjacent, and none of them an operand?"""
+    c = Function("i1", "is_streamed", ["ptr D", "ptr B", "i64 points"], internal=True)
+    with c.when(c.test("eq", c.get("%D", STREAMED), 0)):
+        c.ret("i1", "false")
+    words, wrong = c.word("%D", c.get("%D", FAST)), c.cell(0)
+    with c.loop(c.get(words, 3), ("i64", "0")) as loop:
+        entry = entry_of(c, words, loop.index)
+        written = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        both = c.test("eq", c.get(entry, 4), READ | WRITE)
+        c.note(c.all(written, c.op(f"or i1 {both}, {c.test('ne', c.get(entry, 0), VECTOR)}")), wrong)
+        loop.next = [c.arith("add", loop.values[0], c.choose(written, c.get(entry, 2), 0))]
+    large = c.test("sge", c.arith("mul", loop.values[0], "%points"), LARGE)
+    apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    return c.end("i1", c.all(c.all(large, apart), c.test("eq", c.get(wrong, 0), 0)))
+
+
+def _copy_past() -> str:
+    """Whole lines without reading them before; what is of a line at the ends as usual."""
+    c = Function("void", "copy_past", ["ptr to", "ptr from", "i64 bytes"], internal=True)
+    address = c.op("ptrtoint ptr %to to i64")
+    head = c.min(c.arith("and", c.arith("sub", 0, address), 63), "%bytes")
+    pieces(c, "%to", "%from", head)
+    lines = c.arith("and", c.arith("sub", "%bytes", head), -64)
+    end = c.arith("add", head, lines)
+    with c.loop(end, start=head, step=64) as loop:
+        line = c.op(f"load <8 x i64>, ptr {c.gep('%from', loop.index)}, align 1")
+        c.do(f"store <8 x i64> {line}, ptr {c.gep('%to', loop.index)}, align 64, !nontemporal !0")
+    pieces(c, c.gep("%to", end), c.gep("%from", end), c.arith("sub", "%bytes", end))
+    return c.end()
+
+
+def _streamed() -> str:
+    """As `direct`, block by block; it gets the rest."""
+    c = Function("void", "streamed", _PARAMS, internal=True)
+    fast, axes, width = c.get("%D", FAST), c.get("%D", N_AXES), c.get("%D", WIDTH)
+    words = c.word("%D", fast)
+    lane, external, every = (c.get(words, k) for k in (2, 3, 4))
+    kernel, n = c.get("%K", c.get(words, 1), "ptr"), c.get("%E", lane)
+    block = c.min(c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3), BLOCK)
+    done = c.arith("sub", n, c.arith("urem", n, block))
+    with c.loop(done, step=block) as at:
+        with c.loop(external) as loop:
+            address, area, size, is_out = _operand(c, words, loop.index, at.index)
+            c.put(c.choose(is_out, area, address, "ptr"), "%P", loop.index, "ptr")
+        with c.loop(every, start=external) as loop:
+            c.put(c.word("%I", c.get(entry_of(c, words, loop.index), 1)), "%P", loop.index, "ptr")
+        c.call("void", kernel, "ptr %P", f"i64 {block}", f"i64 {width}", "i64 1")
+        with c.loop(external) as loop:
+            address, area, size, is_out = _operand(c, words, loop.index, at.index)
+            with c.when(is_out):
+                c.call("void", "@copy_past", f"ptr {address}", f"ptr {area}", f"i64 {c.arith('mul', block, size)}")
+    c.do("fence seq_cst")  # non-temporal stores are in no order
+    bases, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.get("%D", N_OPERANDS), axes))
+    with c.loop(axes) as loop:
+        c.put(c.get("%E", loop.index), extents, loop.index)
+    c.put(c.arith("sub", n, done), extents, lane)
+    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), lane))
+        c.put(c.arith("add", c.get("%B", loop.index), c.arith("mul", step, done)), bases, loop.index)
+    tables = f"ptr {bases}", "ptr %S", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
+    c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 0")
+    return c.end()
+
+
+def _operand(c: Function, words: str, k: str, at: str) -> tuple[str, str, str, str]:
+    """(address at an element, scratch, element size, is it a result?) of an external operand, which may be a scalar."""
+    entry = entry_of(c, words, k)
+    size, vector = c.get(entry, 2), c.test("eq", c.get(entry, 0), VECTOR)
+    offset = c.choose(vector, c.arith("mul", at, size), 0)
+    address = c.gep(c.get("%B", c.get(entry, 1), "ptr"), offset)
+    is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+    return address, c.gep("%scratch", c.get(entry, 3)), size, is_out
