@@ -61,7 +61,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     if k.finishes:
         _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
     else:
-        _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
+        _add_to_total(k.after, reduce, _places(k, k.after, reduce, areas), state, 1)
 
 
 def is_float_sum(reduce: Val) -> bool:
@@ -198,9 +198,18 @@ def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
         state = [c.name for c in k.carried[id(reduce)] if c.value]
     else:
         types = [t for t, _ in kept_state(reduce, True)]
-        state = [load(k.row_code, k.pointer(INTERNAL, a), t) for a, t in zip(areas, types, strict=True)]
+        places = _places(k, k.row_code, reduce, areas)
+        state = [load(k.row_code, p, t) for p, t in zip(places, types, strict=True)]
         state = [_with_rest(k.row_code, state[0], state[1], 1)] if _loses_digits(reduce) else state
     return in_line(k.row_code, reduce.attr[0], "finish", reduce.type, state, 1)
+
+
+def _places(k: Kernel, code: Code, reduce: Val, areas: Sequence[int]) -> list[str]:
+    """Where the state is kept; what a sum has lost may stand in the same area."""
+    places = [k.pointer(INTERNAL, a) for a in areas]
+    if len(places) < len(kept_state(reduce, True)):
+        places.append(code.op(f"getelementptr i64, ptr {places[0]}, i64 1"))
+    return places
 
 
 def _carry(k: Kernel, number: int, reduce: Val, places: list[str], state: list[str]) -> None:

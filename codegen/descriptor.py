@@ -167,13 +167,14 @@ def descriptor(
     sizes: tuple[int, int, int],
     numbers: dict[str, int],
     sharing: tuple[int, int, int],
-    sums: Sequence[Sequence[int]] = (),
+    sums: Sequence[int] = (),
     behind: Sequence[Node] = (),
 ) -> tuple[int, ...]:
     """Header, swaps, merges, sums, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name ->
-    its number; `sharing`: work per 1,000 points, and the axes that may be parted; `sums`: the areas of each total, from
+    its number; `sharing`: work per 1,000 points, and the axes that may be parted; `sums`: the area of each total, from
     which `behind` goes on."""
-    pairs = [*swaps, *merges, *((where.offsets[a[0]], where.offsets[a[1]] if a[1:] else 0) for a in sums)]
+    totals = [(where.offsets[a], where.offsets[a] + 8 if where.areas[a].size > 8 else 0) for a in sums]
+    pairs = [*swaps, *merges, *totals]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
     _encode(tree, where, numbers, code)

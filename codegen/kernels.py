@@ -225,6 +225,8 @@ class _Planner:
 
     def state_areas(self, reduce: Val) -> list[int]:
         sizes = [ITEMSIZE[t] for t, _ in kept_state(reduce, not self.columns)]
+        if self.sums:
+            return [self.area(sum(sizes))]
         return [self.area(0, size) if self.columns else self.area(size) for size in sizes]
 
     # -- point kernels
@@ -259,7 +261,7 @@ class _Planner:
         fills = []
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
-            fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=True)]
+            fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=False)]
         self.clamps = self.finishes = False
         return [*fills, *body]
 
@@ -534,7 +536,7 @@ class _Planner:
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         free = self.axes if self.sums else self.group.parallel
         sharing = self.work(), *parted_axes(self.group, self.schedule.lane, free)
-        sums = [self.states[id(r)] for r in self.sums]
+        sums = [self.states[id(r)][0] for r in self.sums]
         return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
