@@ -174,6 +174,20 @@ def _like_wrt(wrt: Any, results: list[Any]) -> Any:
     return results[0] if isinstance(wrt, Variable) else results
 
 
+def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
+    """`outputs` as a list or a tuple; as they are if neither is asked for, the only one if they are a sequence of one.
+
+    >>> format_as(False, True, [1, 2]), format_as(True, False, 3), format_as(False, False, [4])
+    ((1, 2), [3], 4)
+    """
+    if use_list and use_tuple:
+        raise ValueError("format_as: wants a list or a tuple, not both")
+    several = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    if use_list or use_tuple:
+        return several if use_list else tuple(several)
+    return several[0] if len(several) == 1 else outputs
+
+
 def _known_gradient(variable: Any, g: Any) -> Any:
     if not isinstance(variable, Variable):
         raise TypeError(f"known_grads: expected a Variable, got {variable!r} of type {type(variable).__name__}")

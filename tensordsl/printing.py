@@ -258,6 +258,17 @@ def letters(number: int) -> str:
     return text
 
 
+class _TagGenerator:
+    """The letters of printed graphs, one after the other."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def get_tag(self) -> str:
+        self._count += 1
+        return letters(self._count - 1)
+
+
 def var_descriptor(obj: Variable) -> str:
     """One line that says how `obj` is computed."""
     return pp(obj)

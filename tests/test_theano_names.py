@@ -165,3 +165,10 @@ KEYWORDS = {
 def test_a_function_takes_theanos_keywords(name: str) -> None:
     have = list(inspect.signature(getattr(T, name)).parameters)
     assert have[: len(KEYWORDS[name].split())] == KEYWORDS[name].split()
+
+
+def test_small_names_of_gradients_and_printing() -> None:
+    assert theano.gradient.format_as(True, False, (1, 2)) == [1, 2]
+    assert theano.gradient.format_as(False, False, [3]) == 3
+    tags = theano.printing._TagGenerator()
+    assert [tags.get_tag() for _ in range(27)][::13] == ["A", "N", "BA"]

@@ -235,7 +235,7 @@ as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
-_name_functions(globals(), [name for name in globals() if not name.startswith("_")])
+_name_functions(globals(), [name for name in globals() if not name.startswith("_")], f"{__name__}.basic")
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
 integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)
