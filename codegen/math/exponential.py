@@ -147,23 +147,9 @@ def exp_moderate(b: Builder, x: Val) -> Val:
 
 
 def sinh(b: Builder, x: Val) -> Val:
-    """B cosh(r) + A sinh(r), which is sinh(r) where n is 0."""
-    up, down, sinh_r, cosh_rest = _hyperbolic(b, b.abs(x))
-    base = b.sub(up, down)
-    return b.copysign(b.add(base, b.fma(b.add(up, down), sinh_r, b.mul(base, cosh_rest))), x)
-
-
-def cosh(b: Builder, x: Val) -> Val:
-    """A cosh(r) + B sinh(r)"""
-    up, down, sinh_r, cosh_rest = _hyperbolic(b, b.abs(x))
-    rest = b.fma(b.add(up, down), cosh_rest, down)
-    return b.add(up, b.fma(b.sub(up, down), sinh_r, rest))
-
-
-def _hyperbolic(b: Builder, a: Val) -> tuple[Val, Val, Val, Val]:
-    """(2^n/2, 2^-n/2, sinh(r), cosh(r) - 1): a = n ln2 + r with r in [-0.21, 0.49] or, where n would make 2^n/2
-    overflow, beyond.  A = (2^n + 2^-n)/2, B = (2^n - 2^-n)/2."""
-    t, f = a.type, FORMATS[a.type]
+    """(2^n - 2^-n)/2 cosh(r) + (2^n + 2^-n)/2 sinh(r) of |x| = n ln2 + r, which is sinh(r) where n is 0: r is in
+    [-0.21, 0.49] or, where 2^n/2 would overflow with the next n, beyond."""
+    t, f, a = x.type, FORMATS[x.type], b.abs(x)
     limit, last = LIMITS[t][1] + 1.0, f.magic + f.bias + 1
     c = b.select(b.gt(a, limit), limit, a)
     shifted = b.add(b.fma(c, LOG2E[t][0], -0.2), f.magic)
@@ -171,13 +157,24 @@ def _hyperbolic(b: Builder, a: Val) -> tuple[Val, Val, Val, Val]:
     n = b.sub(shifted, f.magic)
     high, low = LN2[t]
     r = b.fma(n, -low, b.fma(n, -high, c))
-    z = b.mul(r, r)
     half = (f.bias - 1) << f.mantissa
     up = b.add(b.shl(b.bitcast(shifted, f.integer), f.mantissa), half)
     down = b.sub(2 * half, up)
-    down = b.select(b.lt(down, 0), 0, down)
+    down = b.bitcast(b.select(b.lt(down, 0), 0, down), t)
+    up, z = b.bitcast(up, t), b.mul(r, r)
+    base = b.sub(up, down)
     sinh_r = b.fma(b.mul(r, z), polynomial(b, z, SINH[t]), r)
-    return b.bitcast(up, t), b.bitcast(down, t), sinh_r, b.mul(z, polynomial(b, z, COSH[t]))
+    rest = b.fma(b.add(up, down), sinh_r, b.mul(base, b.mul(z, polynomial(b, z, COSH[t]))))
+    return b.copysign(b.add(base, rest), x)
+
+
+def cosh(b: Builder, x: Val) -> Val:
+    """E + 1/(4 E) with E = exp(|x|)/2, halved before it overflows."""
+    limit, a = LIMITS[x.type][1] + 1.0, b.abs(x)
+    r, tail, n = reduce_by_ln2(b, b.select(b.gt(a, limit), limit, a))
+    head, error = fast_two_sum(b, b.const(1.0, x.type), r)
+    e = b.ldexp(b.add(head, b.add(error, reduced_rest(b, r, tail))), b.sub(n, 1.0))
+    return b.add(e, b.div(0.25, e))
 
 
 def sigmoid(b: Builder, x: Val) -> Val:
