@@ -101,27 +101,32 @@ def floordiv(a: Length, b: Length) -> Length:
 
 def floordiv_sign(a: Length) -> Length:
     """1 where a < 0, else 0."""
-    return int(a < 0) if isinstance(a, int) else atom("negative", a)
+    if isinstance(a, int):
+        return int(a < 0)
+    return 0 if _never_negative(a) else atom("negative", a)
 
 
 def minimum(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
-    return a if a == b else atom("min", a, b)
+    for x, y in ((a, b), (b, a)):
+        if _never_negative(sub(y, x)):
+            return x
+    return atom("min", a, b)
 
 
 def maximum(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
     for x, y in ((a, b), (b, a)):
-        if isinstance(y, int) and y <= 0 and _is_length(x):
+        if _never_negative(sub(x, y)):
             return x
-    return a if a == b else atom("max", a, b)
+    return atom("max", a, b)
 
 
-def _is_length(a: Length) -> bool:
-    """Whether a sum of products of lengths of arrays, which is never negative."""
-    return isinstance(a, Extent) and all(c > 0 and all(x[0] in _LENGTHS for x in m) for m, c in a.terms)
+def _never_negative(a: Length) -> bool:
+    """Whether it is a sum of products of lengths of arrays, or 0.  Others may not be negative either."""
+    return all(c > 0 and all(x[0] in _LENGTHS for x in m) for m, c in _terms(a) if c)
 
 
 _LENGTHS = frozenset(("arg", "shared", "result"))
@@ -156,13 +161,14 @@ class Extents:
         self._whole: dict[Extent, Length] = {}
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
         self._known: set[Any] = set()
+        self._values: dict[int, Length] = {}  # of IR values, by number
 
     # the Dims protocol; `operand` is an IR value
     def shape(self, operand: Any) -> tuple[Length, ...]:
         return tuple(operand.shape)
 
     def value(self, operand: Any) -> Length:
-        return self.find(value_extent(operand))
+        return self.find(value_extent(operand, self._values))
 
     def add(self, a: Length, b: Length) -> Length:
         return add(a, b)
@@ -320,25 +326,49 @@ def atoms(a: Length) -> set[Atom]:
 
 
 _ARITHMETIC = {"add": add, "sub": sub, "mul": mul}
+MOST_TERMS, LARGEST_FACTOR = 400, 1 << 31  # of what a value is seen through for
 
 
-def value_extent(value: Any) -> Length:
-    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are seen through.
+def value_extent(value: Any, known: dict[int, Length]) -> Length:
+    """A 0-d integer IR value as an extent: constants, lengths and their sums and products are seen through; what gets
+    too large is an atom of its own.  `known`: what was found before, by the numbers of values."""
+    stack = [value]
+    while stack:
+        v = stack[-1]
+        parts = _parts(v)
+        waiting = [o for o in parts if o.number not in known]
+        if waiting and v.number not in known:
+            stack += waiting
+            continue
+        stack.pop()
+        if v.number not in known:
+            known[v.number] = _computed(v, [known[o.number] for o in parts])
+    return known[value.number]
 
-    Without recursion over long chains: past a depth of 40 the value is an atom of its own.
-    """
 
-    def go(v: Any, depth: int) -> Length:
-        if v.op == "const":
-            return int(v.attrs["data"])
-        if v.op == "extent":
-            return v.attrs["extent"]  # type: ignore[no-any-return]
-        if depth and v.op == "map" and v.dtype == "int64":
-            name = v.attrs["row"].name
-            if name in _ARITHMETIC and len(v.operands) == 2:
-                return _ARITHMETIC[name](go(v.operands[0], depth - 1), go(v.operands[1], depth - 1))
-            if name == "cast" and v.operands[0].dtype.startswith(("int", "uint", "bool")):
-                return go(v.operands[0], depth - 1)
-        return atom("value", v.number)
+def _parts(v: Any) -> tuple[Any, ...]:
+    """The operands that an integer is seen through for."""
+    if v.op == "map" and v.dtype == "int64":
+        name = v.attrs["row"].name
+        if name in _ARITHMETIC and len(v.operands) == 2:
+            return tuple(v.operands)
+        if name == "cast" and v.operands[0].dtype.startswith(("int", "uint", "bool")):
+            return tuple(v.operands)
+    return ()
 
-    return go(value, 40)
+
+def _computed(v: Any, parts: list[Length]) -> Length:
+    if v.op == "const":
+        return int(v.attrs["data"])
+    if v.op == "extent":
+        return v.attrs["extent"]  # type: ignore[no-any-return]
+    if len(parts) == 1:
+        return parts[0]
+    if parts:
+        sizes = [len(_terms(p)) for p in parts]
+        name = v.attrs["row"].name
+        if (sizes[0] * sizes[1] if name == "mul" else sum(sizes)) <= MOST_TERMS:
+            result = _ARITHMETIC[name](*parts)
+            if all(abs(c) < LARGEST_FACTOR for _, c in _terms(result)):
+                return result
+    return atom("value", v.number)

@@ -143,7 +143,7 @@ class Fusion:
                 computed += len(fused.tensors)
                 homes.update(dear := _dear(fused))
                 if computed > LARGE_REGION:
-                    twice = {n for n in dear if homes[n] > 1}
+                    twice = {n for n in dear if homes[n] > 1 and n not in self.leaves}
                     stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
             # A group that computes what has got a buffer since is formed anew, to load it.
             starts = [f.values[0] for f in formed.values() if self._is_stale(f)]

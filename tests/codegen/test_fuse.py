@@ -9,6 +9,7 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen import extents as ex
 from tensordsl.codegen import fuse
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
@@ -226,3 +227,29 @@ def test_grouping_a_recurrence_is_linear_in_its_steps(monkeypatch: pytest.Monkey
         work[steps] = sum(len(f.tensors) for f in made) - 1000
         assert len(groups) < 5 * steps
     assert work[200] < 6 * work[50]
+
+
+def test_long_sums_and_products_of_lengths() -> None:
+    """Lengths are seen through at any depth; what would not fit a word is a number of the call."""
+    x = T.vector()
+    n = x.shape[0]
+    for _ in range(62):  # 2**62 times the length
+        n = n + n
+    f = tensordsl.function([x], x[:n].sum())
+    assert f(np.ones(1)) == 1.0
+    n = sum((T.shape_padleft(x).shape[1] for _ in range(100)), T.constant(0))
+    assert tensordsl.function([x], T.zeros((n,)).shape[0])(np.ones(3)) == 300
+
+
+def test_parts_of_a_join_are_slices_without_checks() -> None:
+    parts = [T.vector() for _ in range(50)]
+    values = [np.arange(k % 4, dtype="float64") for k in range(50)]
+    f = tensordsl.function(parts, tensordsl.grad((T.concatenate(parts) ** 2).sum(), parts))
+    for got, value in zip(f(*values), values, strict=True):
+        np.testing.assert_array_equal(got, 2 * value)
+    region = plan(parts, tensordsl.grad((T.concatenate(parts) ** 2).sum(), parts))[()]
+    assert not any(a[0] in ("min", "max", "negative") for s in region.steps if s.fused for a in atoms_of(s.fused))
+
+
+def atoms_of(fused: Any) -> set[Any]:
+    return {a for v in (*fused.values, *fused.loads) for n in v.shape for a in ex.atoms(n)}
