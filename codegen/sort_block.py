@@ -1,6 +1,6 @@
-"""LLVM text of sorting a few hundred unsigned integers in vector registers: a bitonic network without branches.
+"""LLVM text of sorting and merging unsigned integers in vector registers: bitonic networks, no branches.
 
-Element e of a block stands in register e % R, lane e // R, so that most exchanges are between registers (Batcher,
+A block's element e stands in register e % R, lane e // R, so that most exchanges are between registers (Batcher,
 Sorting networks and their applications, 1968, in the form where each merge begins by comparing e with its mirror
 image).  The order of what is read does not matter; what is written is turned round by rounds of interleaving.
 """
@@ -13,12 +13,12 @@ from tensordsl.codegen.assembly import Asm
 def block_text(name: str, bits: int, lanes: int, registers: int) -> str:
     """`void name(ptr a, ptr b)`: the registers * lanes integers at a, sorted to b."""
     f = Asm("void", name, ("ptr a", "ptr b"), internal=True)
-    block = _Block(f, bits, lanes, registers)
+    vectors = Vectors(f, bits, lanes)
+    block = _Block(vectors, [vectors.load(f.gep("%a", k * vectors.size)) for k in range(registers)])
     block.sort()
     block.turn()
     for k, value in enumerate(block.values):
-        place = f.gep("%b", k * lanes * bits // 8)
-        f.do(f"store {block.kind} {value}, ptr {place}, align {bits // 8}")
+        vectors.store(value, f.gep("%b", k * vectors.size))
     f.ret()
     return f.text
 
@@ -28,16 +28,55 @@ def declarations(bits: int, lanes: int) -> str:
     return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in ("umin", "umax"))
 
 
+class Vectors:
+    """Operations on vectors of unsigned integers, in the function that is being written."""
+
+    def __init__(self, f: Asm, bits: int, lanes: int) -> None:
+        self.f, self.bits, self.lanes = f, bits, lanes
+        self.kind, self.size = f"<{lanes} x i{bits}>", lanes * bits // 8
+
+    def load(self, place: str) -> str:
+        return self.f.op(f"load {self.kind}, ptr {place}, align {self.bits // 8}")
+
+    def store(self, value: str, place: str) -> None:
+        self.f.do(f"store {self.kind} {value}, ptr {place}, align {self.bits // 8}")
+
+    def extremes(self, x: str, y: str) -> tuple[str, str]:
+        """(the lesser, the greater one) in each lane."""
+        operands, callee = (f"{self.kind} {x}", f"{self.kind} {y}"), f".v{self.lanes}i{self.bits}"
+        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in ("umin", "umax"))
+        return low, high
+
+    def shuffled(self, x: str, order: list[int], y: str = "poison") -> str:
+        lanes = ", ".join(f"i32 {k}" for k in order)
+        return self.f.op(f"shufflevector {self.kind} {x}, {self.kind} {y}, <{self.lanes} x i32> <{lanes}>")
+
+    def mirrored(self, x: str, mask: int) -> str:
+        """Lane k becomes lane k ^ mask."""
+        return self.shuffled(x, [k ^ mask for k in range(self.lanes)])
+
+    def chosen(self, low: str, high: str, bit: int) -> str:
+        """Of `low` the lanes without the bit, of `high` those with it."""
+        return self.shuffled(low, [k + self.lanes * bool(k & bit) for k in range(self.lanes)], high)
+
+    def merged(self, x: str, y: str) -> tuple[str, str]:
+        """(the lesser half, the greater half), sorted, of two sorted vectors."""
+        halves = list(self.extremes(x, self.mirrored(y, self.lanes - 1)))
+        bit = self.lanes // 2
+        while bit:
+            for h in (0, 1):
+                halves[h] = self.chosen(*self.extremes(halves[h], self.mirrored(halves[h], bit)), bit)
+            bit //= 2
+        return halves[0], halves[1]
+
+
 class _Block:
-    def __init__(self, f: Asm, bits: int, lanes: int, registers: int) -> None:
-        self.f, self.bits, self.lanes, self.registers = f, bits, lanes, registers
-        self.kind = f"<{lanes} x i{bits}>"
-        at = [f.gep("%a", k * lanes * bits // 8) for k in range(registers)]
-        self.values = [f.op(f"load {self.kind}, ptr {place}, align {bits // 8}") for place in at]
+    def __init__(self, vectors: Vectors, values: list[str]) -> None:
+        self.v, self.values, self.registers = vectors, values, len(values)
 
     def sort(self) -> None:
         size = 2
-        while size <= self.registers * self.lanes:
+        while size <= self.registers * self.v.lanes:
             self.exchange(size - 1)  # with the mirror image: all bits below `size` differ
             distance = size // 4
             while distance:
@@ -52,33 +91,21 @@ class _Block:
         if not lane:
             for r in range(self.registers):
                 if r < r ^ register:
-                    pair = old[r], old[r ^ register]
-                    self.values[r], self.values[r ^ register] = (self.extreme(m, *pair) for m in ("umin", "umax"))
+                    self.values[r], self.values[r ^ register] = self.v.extremes(old[r], old[r ^ register])
             return
-        top = 1 << (lane.bit_length() - 1)  # the bit that says which of the two lanes is the lower one
-        moved = [self.shuffled(v, [k ^ lane for k in range(self.lanes)]) for v in old]
+        bit = 1 << (lane.bit_length() - 1)  # says which of the two lanes is the lower one
+        moved = [self.v.mirrored(x, lane) for x in old]
         for r in range(self.registers):
-            pair = old[r], moved[r ^ register]
-            low, high = (self.extreme(m, *pair) for m in ("umin", "umax"))
-            self.values[r] = self.shuffled(low, [k + self.lanes * bool(k & top) for k in range(self.lanes)], high)
+            self.values[r] = self.v.chosen(*self.v.extremes(old[r], moved[r ^ register]), bit)
 
     def turn(self) -> None:
         """To the order of memory: each round moves one bit of the register's number below those of the lane."""
-        half = self.lanes // 2
-        bit = self.registers // 2
+        lanes, bit = self.v.lanes, self.registers // 2
         while bit:
             old = list(self.values)
             for r in range(self.registers):
                 if not r & bit:
                     for side in (0, 1):
-                        order = [side * half + k // 2 + self.lanes * (k % 2) for k in range(self.lanes)]
-                        self.values[r | bit * side] = self.shuffled(old[r], order, old[r | bit])
+                        order = [side * lanes // 2 + k // 2 + lanes * (k % 2) for k in range(lanes)]
+                        self.values[r | bit * side] = self.v.shuffled(old[r], order, old[r | bit])
             bit //= 2
-
-    def extreme(self, which: str, x: str, y: str) -> str:
-        callee = f"@llvm.{which}.v{self.lanes}i{self.bits}"
-        return self.f.call(self.kind, callee, f"{self.kind} {x}", f"{self.kind} {y}")
-
-    def shuffled(self, x: str, order: list[int], y: str = "poison") -> str:
-        lanes = ", ".join(f"i32 {k}" for k in order)
-        return self.f.op(f"shufflevector {self.kind} {x}, {self.kind} {y}, <{self.lanes} x i32> <{lanes}>")

@@ -1,10 +1,10 @@
 """LLVM text of sorting n adjacent elements by their keys: what the libraries `sort_*` are made of.
 
-First runs are sorted in registers (`sort_block`); pairs of key and position, which have to keep their order, go where
-the number of smaller ones says, 8 at a time.  Then runs are merged, whole pairs of runs from both ends at once, so that
-no end has to be looked for, without a branch that depends on data (as in Peters' glidesort and van den Hoven's
-quadsort).  Many elements are sorted digit by digit, the last one first (LSD radix sort; Knuth, The Art of Computer
-Programming 3, 5.2.5).  All of it is stable.
+Runs of plain numbers are sorted and merged in vector registers (`sort_block`).  Pairs of key and position, which have
+to keep their order, go where the number of smaller ones says, 8 at a time; then runs are merged, whole pairs of runs
+from both ends at once, so that no end has to be looked for, without a branch that depends on data (as in Peters'
+glidesort and van den Hoven's quadsort).  Many elements are sorted digit by digit, the last one first (LSD radix sort;
+Knuth, The Art of Computer Programming 3, 5.2.5).  All of it is stable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from tensordsl.codegen import sort_block
 from tensordsl.codegen.assembly import Asm
 
 BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
-MANY = {16: 250, 32: 1500, 64: 50_000, 128: 3000}  # elements of so many bits, sorted by their digits
+MANY = {1: 2000, 2: 20_000, 4: 60_000, 8: 100_000}  # numbers of so many bytes that are sorted by their digits
+MANY_PAIRS = 3000  # of 8 bytes
 PAIRS = (2, 1)  # pairs of runs merged side by side
 DIGITS = 256
 UNPREDICTABLE = 2  # the number of the metadata that keeps LLVM from making a branch of a choice
@@ -26,7 +27,7 @@ class Core:
     position.
 
     `@NAME(a, b, n, bytes)` sorts the n elements at a, with room for as many at b and keys below 256^bytes; it gives the
-    address of the result, a or b.
+    address of the result, a or b.  Behind both is room for one vector more.
     """
 
     def __init__(self, name: str, bits: int, vector_bytes: int = 0) -> None:
@@ -40,12 +41,11 @@ class Core:
 
     def text(self) -> str:
         if self.is_pair:
-            first = [self.ranked("runs"), self.insert("tail")]
+            parts = [self.ranked("runs"), self.insert("tail"), *map(self.pairs, PAIRS), self.rest()]
         else:
-            first = [self.ranked("few"), *(self.block(f"runs{r}", r) for r in self.blocks[:-1])]
-            first += [self.block("runs", self.blocks[-1]), self.tail()]
-        parts = [*map(self.pairs, PAIRS), self.rest(), self.merged(), self.digit(), self.sort()]
-        return "".join((*first, *parts))
+            parts = [self.ranked("few"), *(self.block(f"runs{r}", r) for r in self.blocks[:-1])]
+            parts += [self.block("runs", self.blocks[-1]), self.tail(), self.vectors()]
+        return "".join((*parts, self.merged(), self.digit(), self.sort()))
 
     def declarations(self) -> str:
         return "" if self.is_pair else sort_block.declarations(self.bits, self.lanes)
@@ -198,6 +198,36 @@ class Core:
         f.ret()
         return f.text
 
+    def vectors(self) -> str:
+        """The same in vectors, for plain numbers: n and m are whole ones, m may be 0.
+
+        Of the numbers that have been read the lesser half is next; the run whose next number is the lesser one is read.
+        """
+        f = Asm("void", f"{self.name}.rest", (*BOTH, "i64 m"), internal=True)
+        v, length = sort_block.Vectors(f, self.bits, self.lanes), self.size * self.lanes
+        middle, total = self.at(f, "%a", "%n"), f.op("add i64 %n, %m")
+        end, last = self.at(f, middle, "%m"), f.op(f"sub i64 {total}, {self.lanes}")
+        with f.when(f.compare("eq", "i64", "%m", 0)):
+            with f.loop("%n", step=self.lanes) as loop:
+                v.store(v.load(self.at(f, "%a", loop.index)), self.at(f, "%b", loop.index))
+            f.ret()
+        low, high = v.merged(v.load("%a"), v.load(middle))
+        v.store(low, "%b")
+        starts = (("ptr", f.gep("%a", length)), ("ptr", f.gep(middle, length)), (v.kind, high))
+        with f.loop(last, *starts, start=self.lanes, step=self.lanes) as loop:
+            left, right, held = loop.values
+            no_left, some_right = f.compare("eq", "ptr", left, middle), f.compare("ne", "ptr", right, end)
+            is_less = self.less(f, self.key(f, right), self.key(f, left))
+            is_right = f.op(f"or i1 {no_left}, {f.op(f'and i1 {some_right}, {is_less}')}")
+            source = f.op(f"select i1 {is_right}, ptr {right}, ptr {left}, !unpredictable !{UNPREDICTABLE}")
+            low, high = v.merged(held, v.load(source))
+            v.store(low, self.at(f, "%b", loop.index))
+            step = f.op(f"shl i64 {f.op(f'zext i1 {is_right} to i64')}, {length.bit_length() - 1}")
+            loop.next = [f.gep(left, f.op(f"sub i64 {length}, {step}")), f.gep(right, step), high]
+        v.store(loop.values[2], self.at(f, "%b", last))
+        f.ret()
+        return f.text
+
     def merged(self) -> str:
         """ptr: where the n elements at a, in sorted runs of `run` elements, are after all of them were merged."""
         f = Asm("ptr", f"{self.name}.merged", BOTH, internal=True)
@@ -210,7 +240,7 @@ class Core:
         f.place(body)
         twice = f.op(f"shl i64 {run}, 1")
         whole = "0"
-        for k in PAIRS:
+        for k in PAIRS if self.is_pair else ():
             length = f.op(f"mul i64 {twice}, {k}")
             left = f.op(f"sub i64 %n, {whole}")
             rest = f.op(f"srem i64 {left}, {length}")
@@ -219,11 +249,13 @@ class Core:
                 x, y = self.at(f, source, loop.index), self.at(f, target, loop.index)
                 f.call("void", f"@{self.name}.pairs{k}", f"ptr {x}", f"ptr {y}", f"i64 {run}")
             whole = end
-        left = f.op(f"sub i64 %n, {whole}")
-        first = f.op(f"select i1 {f.compare('slt', 'i64', left, run)}, i64 {left}, i64 {run}")
-        x, y = self.at(f, source, whole), self.at(f, target, whole)
-        second = f.op(f"sub i64 {left}, {first}")
-        f.call("void", f"@{self.name}.rest", f"ptr {x}", f"ptr {y}", f"i64 {first}", f"i64 {second}")
+        with f.loop("%n", start=whole, step=twice) as loop:  # of pairs: what is no whole pair of runs
+            left = f.op(f"sub i64 %n, {loop.index}")
+            first = f.op(f"select i1 {f.compare('slt', 'i64', left, run)}, i64 {left}, i64 {run}")
+            left = f.op(f"sub i64 {left}, {first}")
+            second = f.op(f"select i1 {f.compare('slt', 'i64', left, run)}, i64 {left}, i64 {run}")
+            x, y = self.at(f, source, loop.index), self.at(f, target, loop.index)
+            f.call("void", f"@{self.name}.rest", f"ptr {x}", f"ptr {y}", f"i64 {first}", f"i64 {second}")
         latch = f.block
         f.jump(head)
         f.lines[phis:phis] = [
@@ -282,22 +314,32 @@ class Core:
                 is_moved = f.compare("ne", "i64", moved, 0)
                 loop.next = [f.op(f"select i1 {is_moved}, ptr {x}, ptr {y}") for x, y in ((b, a), (a, b))]
             f.ret("ptr", loop.values[0])
-        whole = f.op(f"and i64 %n, {-self.run}")
+        n = "%n" if self.is_pair else self.padded(f)
+        whole = f.op(f"and i64 {n}, {-self.run}")
         with f.loop(whole, step=self.run) as loop:
             x, y = self.at(f, "%a", loop.index), self.at(f, "%b", loop.index)
             f.call("void", f"@{self.name}.runs", f"ptr {x}", f"ptr {y}")
-        x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.op(f"sub i64 %n, {whole}")
+        x, y, left = self.at(f, "%a", whole), self.at(f, "%b", whole), f.op(f"sub i64 {n}, {whole}")
         with f.when(f.compare("sgt", "i64", left, 0)):
             f.call("void", f"@{self.name}.tail", f"ptr {x}", f"ptr {y}", f"i64 {left}")
-        f.ret("ptr", f.call("ptr", f"@{self.name}.merged", "ptr %b", "ptr %a", "i64 %n"))
+        f.ret("ptr", f.call("ptr", f"@{self.name}.merged", "ptr %b", "ptr %a", f"i64 {n}"))
         return f.text
+
+    def padded(self, f: Asm) -> str:
+        """How many elements whole vectors hold; those behind the last one become the largest number."""
+        n = f.op(f"and i64 {f.op(f'add i64 %n, {self.lanes - 1}')}, {-self.lanes}")
+        with f.loop(n, start="%n") as loop:
+            f.store(self.kind, -1, self.at(f, "%a", loop.index))
+        return n
 
     def many(self, f: Asm) -> str:
         """From how many elements on they are sorted by their digits."""
-        if not self.is_pair:
-            return str(MANY[self.bits])
-        few = f.op("mul i64 %bytes, 48")
-        return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {MANY[128]}")
+        if self.is_pair:
+            few = f.op("mul i64 %bytes, 48")
+            return f.op(f"select i1 {f.compare('sle', 'i64', '%bytes', 4)}, i64 {few}, i64 {MANY_PAIRS}")
+        if self.bits > 16:
+            return str(MANY[self.bits // 8])
+        return f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 1)}, i64 {MANY[1]}, i64 {MANY[2]}")
 
     def is_sorted(self, f: Asm) -> str:
         """i1, by a look at the elements up to the first that is less than the one before it."""

@@ -17,7 +17,7 @@ from tensordsl.codegen.sort_core import Core
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
 TOGETHER = (4, 1)  # numbers that are searched side by side
-SLACK = 64  # bytes of scratch behind all elements, which are read but not used
+SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
 
 
@@ -235,7 +235,7 @@ class _Sort:
                 whole = ("ptr %x", "ptr %y", "i64 %n", "i64 %x_step", "i64 %y_step")
                 f.call("void", "@gather", *whole, f"ptr {pairs}", f"ptr {free}")
                 f.ret()
-        other = f.gep("%room", "%n", f"i{self.width}")
+        other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
         keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
         f.call("void", "@write", f"ptr {keys}", "i64 %n", "ptr %y", "i64 %y_step")
         f.ret()
