@@ -60,7 +60,9 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f"tensordsl.{name}")
-    raise AttributeError(f"module 'tensordsl' has no attribute {name!r}")
+    from tensordsl.missing import missing  # late: only errors need it
+
+    raise missing("tensordsl", name, (*globals(), *_NAMES, *_MODULES))
 
 
 def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:

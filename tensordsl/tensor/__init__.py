@@ -258,7 +258,9 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     module = _LATE.get(name)
     if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tensordsl.missing import missing  # late: only errors need it
+
+        raise missing(__name__, name, (*globals(), *_LATE))
     from importlib import import_module
 
     found = import_module(module)

@@ -1,0 +1,35 @@
+"""Names that a module does not have: what their errors say."""
+
+from __future__ import annotations
+
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+
+
+@pytest.mark.parametrize(
+    "module, name, words",
+    [
+        (
+            tensordsl,
+            "scan",
+            "not built yet; a Python loop of a fixed number of rounds builds the same graph (docs/porting",
+        ),
+        (T, "conv2d", "convolution and pooling are not built yet (docs/porting.md)"),
+        (T, "slinalg", "use NumPy before or after the call"),
+        (tensordsl, "functon", "did you mean 'function'?"),
+        (T, "logsumexpp", "did you mean 'logsumexp'?"),
+    ],
+)
+def test_what_to_do_instead(module: object, name: str, words: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, name)
+    assert str(caught.value).startswith(f"module {module.__name__!r} has no attribute {name!r}")  # type: ignore[attr-defined]
+    assert words in str(caught.value)
+
+
+def test_names_like_none_are_said_to_be_missing_only() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'xyzzy'$"):
+        T.xyzzy  # noqa: B018
+    assert not hasattr(T, "__wrapped__")
