@@ -40,7 +40,10 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
             made = evaluate_node(node, [shuffled(operands[0], node.attrs["axis"], rng)])
             if node.op.name == "sum":  # terms may cancel
                 size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
-                error = _directions(made[0], rng) * 2 * size * np.finfo(node.attrs["acc_dtype"]).eps
+                # blocks of float32 are added in float32, whatever their sums are added in
+                in_blocks = str(operands[0].dtype) == node.attrs["dtype"] == "float32"
+                eps = np.finfo("float32" if in_blocks else node.attrs["acc_dtype"]).eps
+                error = _directions(made[0], rng) * 2 * size * eps
                 made = (np.asarray(made[0] + error).astype(made[0].dtype),)
         elif node.op.name in PRODUCTS and not all(np.all(np.isfinite(x)) for x in operands):
             made = (np.full_like(evaluate_node(node, operands)[0], _anything(rng)),)  # BLAS leaves out products with 0
