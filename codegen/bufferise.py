@@ -265,11 +265,10 @@ class Bufferiser:
         """The value's storage may be used again, if it is arena storage of its own."""
         ref = self.refs.get(number)
         if ref is not None and number not in self.targets:
-            self.release_storage(ref)
+            self.reuse(ref)
 
-    def release_storage(self, ref: Ref) -> None:
-        size = self.sizes.pop(ref.base, None)
-        if size is not None:
+    def reuse(self, ref: Ref) -> None:
+        if (size := self.sizes.pop(ref.base, None)) is not None:
             self.free.setdefault(size, []).append(ref.base)
 
     def destination(self, v: Value, dtype: str, shape: Sequence[Any]) -> Ref:

@@ -33,7 +33,7 @@ def build_along(b: Bufferiser, v: Value) -> None:
         outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims, scratch.strides))
     b.emit(p.LibraryCall(function, (_operand(b, source.ptr, x.dtype, dims, x_strides),), tuple(outputs)))
     if scratch is not None:
-        b.release_storage(scratch)
+        b.reuse(scratch)
     b.finish(v, ref)
 
 
