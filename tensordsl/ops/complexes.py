@@ -100,7 +100,7 @@ def _function(name: str) -> Callable[..., Pair]:
 
 
 def whole_power(x: Pair, n: int) -> Pair:
-    """x^n by the binary digits of n, as NumPy has it below 100."""
+    """x^n by the binary digits of n, as NumPy has it below 100; powers of 0 are 0 without a sign, or nan."""
     square, found = x, None
     for digit in reversed(bin(abs(n))[2:]):
         if digit == "1":
@@ -109,7 +109,9 @@ def whole_power(x: Pair, n: int) -> Pair:
     one = second(x[0], constant(1, dtype=x[0].type.dtype)), second(x[0], constant(0, dtype=x[0].type.dtype))
     if found is None:
         return one
-    return _div(one, found) if n < 0 else found
+    re, im = _div(one, found) if n < 0 else found
+    is_zero, of_zero = and_(eq(x[0], 0), eq(x[1], 0)), constant(np.nan if n < 0 else 0, dtype=x[0].type.dtype)
+    return switch(is_zero, of_zero, re), switch(is_zero, of_zero, im)
 
 
 PARTS: dict[str, Callable[..., Any]] = {

@@ -88,6 +88,12 @@ def test_powers() -> None:
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(f(a, b), np.power(a, b), rtol=1e-13)
     np.testing.assert_array_equal(f([1j, 2, 0, 0], [2, 10, 0, 3 + 1j]), [-1, 1024, 1, 0])
+    zeros = np.array([0, -0.0, complex(-0.0, -0.0), complex(0, -0.0)])
+    for n in (-2, -1, 0, 1, 2, 3, 4):
+        with np.errstate(all="ignore"):
+            got, want = tensordsl.function([z], z**n)(zeros), np.power(zeros, n)
+        np.testing.assert_array_equal(got, want)
+        assert n < 0 or not (np.signbit(got.real) | np.signbit(got.imag)).any()
 
 
 def test_products_overflow_only_where_they_must() -> None:

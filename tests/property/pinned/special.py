@@ -433,3 +433,12 @@ def zero_that_max_takes(p: Program) -> None:
     t2 = op("dimshuffle", t1, order=(0, 'x', 1))
     t3 = op("true_div", t0, t2)
     p.output(t3, INEXACT)
+
+
+def power_of_a_signed_zero(p: Program) -> None:
+    """The side of a cut on which a power of a complex zero lies."""
+    x0 = p.argument(TensorType("complex64", ()), array("complex64", 0j))
+    t0 = op("neg", x0)
+    t1 = op("pow", t0, constant("int8", 3))
+    t2 = op("arccosh", t1)
+    p.output(t2, INEXACT)
