@@ -159,35 +159,40 @@ class Fusion:
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
-        merged: list[Fused] = []
-        home = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group
+        merged: list[Fused | None] = []
+        home_of = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group
         made = {g.values[0].number: g for g in groups}
 
         def needs(step: int) -> list[int]:
             found = self._group_needs(made[step]) if step in made else self._needs(self.graph.values[step])
-            return [home.get(v.number, v.number) for v in found]
+            return [home_of.get(v.number, v.number) for v in found]
 
         order = StepOrder([*made, *(v.number for v in self.inside if v.op not in FUSED)], needs)
         touched = _Touched()
         for g in _ordered(groups, self.inside):
-            own = g.values[0].number
-            for k in touched.candidates(merged, g):
-                other = merged[k].values[0].number
+            home = -1  # where the group went that g has joined
+            for k in touched.candidates(g):
+                h = merged[k]
+                if h is None or not _fit(h, g):
+                    continue
+                other, own = h.values[0].number, g.values[0].number
                 if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or order.separated(other, own):
                     continue
                 try:
-                    joined = self.attempt([*merged[k].values, *g.values])
+                    joined = self.attempt([*h.values, *g.values])
                 except Cut:
                     continue
                 if _walks_once(joined) and not self._needs_own(joined):
-                    merged[k] = joined
                     order.merge(other, own)
-                    touched.add(k, joined)
-                    break
-            else:
+                    if home >= 0:
+                        merged[home] = None
+                    g, home = joined, k
+                    merged[k] = g
+                    touched.add(k, g)
+            if home < 0:
                 touched.add(len(merged), g)
                 merged.append(g)
-        return merged
+        return [g for g in merged if g is not None]
 
     def _needs(self, v: Value) -> list[Value]:
         """What must run before v, which no group gives: what it reads, and the integers that its lengths are computed
@@ -234,18 +239,21 @@ class _Touched:
         for v in (*group.loads, *group.values):
             self.by_value.setdefault(v.number, set()).add(k)
 
-    def candidates(self, merged: list[Fused], g: Fused) -> list[int]:
-        """Groups worth joining with g, the latest first: they share a load, or one loads what the other gives."""
-        mine = {v.number for v in g.loads} | {v.number for v in g.values}
+    def candidates(self, g: Fused) -> list[int]:
+        """Groups that may be worth joining with g, the latest first."""
+        mine = (v.number for v in (*g.loads, *g.values))
         found: set[int] = set().union(*(self.by_value.get(n, ()) for n in mine)) if g.group.extents else {*self.scalars}
-        return [k for k in sorted(found, reverse=True)[:MERGE_STEPS] if self._fits(merged[k], g, mine)]
+        return sorted(found, reverse=True)[:MERGE_STEPS]
 
-    def _fits(self, h: Fused, g: Fused, mine: set[int]) -> bool:
-        size = len(h.tensors) + len(g.tensors)
-        operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
-        if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
-            return False
-        return not g.group.extents or bool(mine & {v.number for v in (*h.loads, *h.values)})
+
+def _fit(h: Fused, g: Fused) -> bool:
+    """Whether two groups together are not too large, and share a load, or one loads what the other gives."""
+    size = len(h.tensors) + len(g.tensors)
+    operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
+    if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
+        return False
+    mine = {v.number for v in (*g.loads, *g.values)}
+    return not g.group.extents or not mine.isdisjoint(v.number for v in (*h.loads, *h.values))
 
 
 def _walks_once(joined: Fused) -> bool:
