@@ -143,6 +143,8 @@ def as_markdown(run: Run, seconds: float) -> str:
     caption = (
         f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, 1 thread, "
         f"{facts['date'][:10]}; {versions}. Minimum (median) of interleaved rounds, every result checked against NumPy."
+        + " Processor time."
+        * run.plan.processor
     )
     return "\n".join([caption, "", *lines, *(["", *notes] if notes else [])]) + "\n"
 
