@@ -248,7 +248,7 @@ def is_clear(error: BaseException, label: str, function: Any) -> bool:
 # Words of our own messages about an argument, which do not occur in those of Python and NumPy; and Python's about a call
 # as such, which name what was called.
 OURS = "|".join((
-    "cannot make a tensor of", "cannot replace", "Cannot use a shared variable", "Valid options are", "fits no dtype",
+    "cannot make a tensor of", "cannot replace", "unknown device", "Cannot use a shared variable", "Valid options are", "fits no dtype",
     "no operand of tensor operations", "must be", "wants", "expects", "Expected", "unsupported dtype", "does not fit",
     "index must be integers", "grad method was asked",
     r"\w\(\) (missing|takes|got an unexpected keyword|got multiple values)",

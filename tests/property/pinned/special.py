@@ -442,3 +442,11 @@ def power_of_a_signed_zero(p: Program) -> None:
     t1 = op("pow", t0, constant("int8", 3))
     t2 = op("arccosh", t1)
     p.output(t2, INEXACT)
+
+
+def power_that_underflows_on_a_cut(p: Program) -> None:
+    """The side of a cut on which a power lies that underflows to zero."""
+    x0 = p.argument(TensorType("complex64", (None,)), array("complex64", packed("c-muNU|={T#t0-C8h~^I01$8jvj"), (2,)))
+    t0 = op("pow", x0, constant("int8", 3))
+    t1 = op("arccosh", t0)
+    p.output(t1, INEXACT)
