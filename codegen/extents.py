@@ -201,12 +201,11 @@ class Extents:
         return self.find(a)
 
     def broadcast(self, dims: Sequence[Length]) -> Length:
-        result: Length = 1
+        result: Length | None = None  # it may turn out to be 1 by a constraint, and does not broadcast then
         for d in dims:
-            if d == 1:
-                continue
-            result = d if result == 1 else self.same(result, d, "lengths of a shared axis")
-        return self.find(result)
+            if d != 1:
+                result = d if result is None else self.same(result, d, "lengths of a shared axis")
+        return 1 if result is None else self.find(result)
 
     # constraints
     def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:

@@ -253,3 +253,13 @@ def test_parts_of_a_join_are_slices_without_checks() -> None:
 
 def atoms_of(fused: Any) -> set[Any]:
     return {a for v in (*fused.values, *fused.loads) for n in v.shape for a in ex.atoms(n)}
+
+
+def test_a_length_that_must_be_1_does_not_broadcast() -> None:
+    s = tensordsl.shared(np.array([[3.0]]), broadcastable=(True, False))
+    x, y = T.vectors("x", "y")
+    f = tensordsl.function([x, y], T.switch(T.dot(s, s), x, y))
+    np.testing.assert_array_equal(f([1.0], [2.0]), [[1]])
+    for left, right in (([1.0], [2.0, 3.0]), ([1.0, 4.0], [2.0]), ([1.0, 4.0], [2.0, 3.0])):
+        with pytest.raises(ValueError):
+            f(left, right)
