@@ -137,7 +137,12 @@ def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) ->
         is_finite = np.isfinite(x)
         for o in operands if node.op.name in FUNCTIONS else ():
             is_finite = is_finite & np.isfinite(o)
-        x = np.where(is_finite, x, _anything(rng))
+        if node.op.name == "pow":  # an angle of which the rounding leaves no digit
+            with np.errstate(all="ignore"):
+                angle = np.abs(operands[1] * np.log(operands[0] + 0j))
+            is_finite = is_finite & ~((angle >= 1e6) & np.isfinite(angle))
+        anything = _anything(rng)
+        x = np.where(is_finite, x, complex(anything, anything) if x.dtype.kind == "c" else anything)
     if not node.op.ulp and node.op.name not in ROUNDED:
         return x
     size = np.abs(x) + (node.op.name == "log1p")  # NumPy's log1p is the logarithm of 1 + z, rounded
