@@ -5,12 +5,17 @@ Values are operand strings.  No pass promotes memory to registers, so loops carr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 LIKELY = "!prof !0"
 UNLIKELY = "!prof !1"
 METADATA = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
+
+
+def passed(params: Iterable[str]) -> list[str]:
+    """A function's own parameters ("type name") as operands."""
+    return [f"{kind} %{name}" for kind, name in map(str.split, params)]
 
 
 class Loop:
@@ -26,7 +31,7 @@ class Asm:
     """One function.  `params` are "type name"; parameter x is the value %x."""
 
     def __init__(self, result: str, name: str, params: Sequence[str], *, internal: bool = False) -> None:
-        typed = ", ".join(f"{p.split()[0]} %{p.split()[1]}" for p in params)
+        typed = ", ".join(passed(params))
         kind = "internal " if internal else ""
         end = "noinline nounwind" if internal else "nounwind"
         self.lines = [f"define {kind}{result} @{name}({typed}) {end} {{", "entry:"]

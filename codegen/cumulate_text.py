@@ -10,8 +10,9 @@ from itertools import count
 
 from tensordsl.casting import sum_dtype
 from tensordsl.codegen import half
-from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, constant, llvm_type, load, memory_type, store
+from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 
 CHAINS = (8, 4, 2, 1)  # scalars side by side
@@ -123,47 +124,36 @@ class Cumulate:
             left = f.op(f"sub i64 {done}, {loop.index}")
             size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
             x, y = self.elements(f, "%x", "%y", loop.index)
-            f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *_given(LINE[2:5]), f"i64 {size}")
+            f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE[2:5]), f"i64 {size}")
         for k, W in (*((k, self.lanes) for k in VECTORS), *((k, 1) for k in CHAINS)):
             left = f.op(f"sub i64 {'%m' if W == 1 else most}, {done}")
             end = f.op(f"add i64 {done}, {f.op(f'and i64 {left}, {-k * W}')}")
             with f.loop(end, start=done, step=k * W) as loop:
                 x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
-                f.call("void", "@" + self.block_name(k, W), f"ptr {x}", f"ptr {y}", *_given(LINE[2:]))
+                f.call("void", "@" + self.block_name(k, W), f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
             done = end
         f.ret()
         return f.text
 
     def walk(self) -> str:
-        """The other axes from `level` on: those before the last one by one."""
-        axes = ("ptr dims", "ptr xs", "ptr ys", "i64 level", "i64 last")
-        f = Asm("void", f"{self.name}.walk", (*LINE[:5], *axes), internal=True)
-        m, x_unit, y_unit = (f.load("i64", f.gep(a, "%level", "i64")) for a in ("%dims", "%xs", "%ys"))
-        below = f.op("add i64 %level, 1")
-        with f.when(f.compare("slt", "i64", "%level", "%last")):
-            with f.loop(m) as loop:
-                x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
-                rest = ("ptr %dims", "ptr %xs", "ptr %ys", f"i64 {below}", "i64 %last")
-                f.call("void", f"@{self.name}.walk", f"ptr {x}", f"ptr {y}", *_given(LINE[2:5]), *rest)
-            f.ret()
-        f.call("void", f"@{self.name}.plane", *_given(LINE[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}")
-        f.ret()
-        return f.text
+        """The other axes but the last one by one, and for each the plane with that one."""
+
+        def end(f: Asm) -> None:
+            m, x_unit, y_unit = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%dims", "%xs", "%ys"))
+            f.call("void", f"@{self.name}.plane", *passed(LINE[:5]), f"i64 {x_unit}", f"i64 {y_unit}", f"i64 {m}")
+
+        return walk_text(self.name, LINE[:5], end)
 
     def entry(self) -> str:
-        """words: lengths and strides of x, then of y; the axis comes first."""
         f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))
-        x, y = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8)
-        xs = f.gep("%words", "%rank", "i64")
-        ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
-        line = (f"ptr {x}", f"ptr {y}", *(f"i64 {f.load('i64', a)}" for a in ("%words", xs, ys)))
+        line, axes = given_lines(f)
         with f.when(f.compare("eq", "i64", line[2].removeprefix("i64 "), 0)):  # a panel begins with the first row
             f.ret()
         last = f.op("sub i64 %rank, 1")
         with f.when(f.compare("eq", "i64", last, 0)):
             f.call("void", "@" + self.block_name(1, 1), *line, "i64 0", "i64 0")
             f.ret()
-        f.call("void", f"@{self.name}.walk", *line, "ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1", f"i64 {last}")
+        f.call("void", f"@{self.name}.walk", *line, *axes, f"i64 {last}")
         f.ret()
         return f.text
 
@@ -174,7 +164,3 @@ def cumulate_text(dtype: str, vector_bytes: int = 64, isa: str = "") -> str:
     bodies = [c.text() for c in both]
     declarations = both[0].declarations | both[1].declarations
     return "".join((*(d + "\n" for d in declarations.values()), *bodies, METADATA))
-
-
-def _given(params: tuple[str, ...]) -> list[str]:
-    return [f"{p.split()[0]} %{p.split()[1]}" for p in params]

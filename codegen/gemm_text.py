@@ -18,7 +18,7 @@ Which way a product goes:
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
@@ -243,7 +243,7 @@ def _gemm(kind: str, dtype: str) -> str:
     adds, clears = f.op(f"fcmp oeq {kind} {beta}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
     with f.when(f.op(f"or i1 {adds}, {clears}")):
         _thin(f, kind, alpha, adds)
-    operands = [f"{p.split()[0]} %{p.split()[1]}" for p in (*SIZES, *STRIDED)]
+    operands = passed((*SIZES, *STRIDED))
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
     for name, scratch in (("gemv", ()), ("blas", ("ptr %scratch",))):
         with f.when(f.call("i1", f"@{name}_{kind}", *given, *scratch)):

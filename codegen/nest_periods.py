@@ -11,13 +11,15 @@ from tensordsl.codegen.nest_words import (
     BLOCKS_WORDS,
     FAST,
     N_AXES,
+    PARAMS,
+    SPACE,
     VECTOR,
     WIDTH,
     Function,
     entry_of,
+    put_integers,
 )  # fmt: skip
 
-_PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch"]
 SHORT = 4  # vectors
 
 
@@ -72,7 +74,7 @@ def _repeat() -> str:
 
 def _periodic() -> str:
     """1: all is done."""
-    c = Function("i64", "periodic", _PARAMS, internal=True)
+    c = Function("i64", "periodic", [*PARAMS, *SPACE], internal=True)
     fast = c.get("%D", FAST)
     words, width = c.word("%D", fast), c.get("%D", WIDTH)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
@@ -130,13 +132,12 @@ def _place(c: Function, words: str, axes: tuple[str, str, str, str], n: str, roo
         with c.when(repeats):
             given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
             c.call("void", "@repeat", *given)
-    with c.loop(every, start=external) as loop:
-        c.put(c.word("%I", c.get(entry_of(c, words, loop.index), 1)), "%P", loop.index, "ptr")
+    put_integers(c, words, external, every)
 
 
 def _overlapped() -> str:
     """How many of the rows, which are shorter than a vector, were done: all whose vector ends within the last row."""
-    c = Function("i64", "overlapped", [*_PARAMS, "i64 row"], internal=True)
+    c = Function("i64", "overlapped", [*PARAMS, *SPACE, "i64 row"], internal=True)
     words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
     n = c.get("%E", lane)

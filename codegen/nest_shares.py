@@ -8,6 +8,7 @@ added up in the order of the parts.
 from __future__ import annotations
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
     CODE,
     END,
@@ -19,12 +20,12 @@ from tensordsl.codegen.nest_words import (
     N_OPERANDS,
     N_SWAPS,
     OUTER,
+    PARAMS,
     SUMS,
     WORK,
     Function,
 )  # fmt: skip
 
-PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 WORTH = 60_000  # ns of estimated work from which threads are asked
 SHARE = 25_000  # ns of a part: a few per thread, since the system may take a thread's core away
 MOST = 32  # parts
@@ -150,7 +151,7 @@ def _all_parts() -> str:
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
     alone, ask, pooled, share = (c.label(k) for k in ("alone", "ask", "pooled", "share"))
-    given, sums = [f"ptr %{p[-1]}" for p in PARAMS], c.get("%D", SUMS)
+    given, sums = passed(PARAMS), c.get("%D", SUMS)
     place = c.op("alloca ptr, align 8")
     c.put("null", place, 0, "ptr")
     with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):

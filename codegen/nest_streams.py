@@ -13,19 +13,21 @@ from tensordsl.codegen.nest_words import (
     FAST,
     N_AXES,
     N_OPERANDS,
+    PARAMS,
     READ,
+    SPACE,
     STREAMED,
     VECTOR,
     WIDTH,
     WRITE,
     Function,
     entry_of,
+    put_integers,
 )  # fmt: skip
 
 LARGE = 1 << 25  # bytes of results that no cache keeps
 BLOCK = 128  # elements
 METADATA = "!0 = !{i32 1}\n"
-_PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch"]
 
 
 def stream_texts() -> list[str]:
@@ -66,19 +68,18 @@ def _copy_past() -> str:
 
 def _streamed() -> str:
     """As `direct`, block by block; it gets the rest."""
-    c = Function("void", "streamed", _PARAMS, internal=True)
+    c = Function("void", "streamed", [*PARAMS, *SPACE], internal=True)
     fast, axes, width = c.get("%D", FAST), c.get("%D", N_AXES), c.get("%D", WIDTH)
     words = c.word("%D", fast)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
     kernel, n = c.get("%K", c.get(words, 1), "ptr"), c.get("%E", lane)
     block = c.min(c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3), BLOCK)
     done = c.arith("sub", n, c.arith("urem", n, block))
+    put_integers(c, words, external, every)
     with c.loop(done, step=block) as at:
         with c.loop(external) as loop:
             address, area, size, is_out = _operand(c, words, loop.index, at.index)
             c.put(c.choose(is_out, area, address, "ptr"), "%P", loop.index, "ptr")
-        with c.loop(every, start=external) as loop:
-            c.put(c.word("%I", c.get(entry_of(c, words, loop.index), 1)), "%P", loop.index, "ptr")
         c.call("void", kernel, "ptr %P", f"i64 {block}", f"i64 {width}", "i64 1")
         with c.loop(external) as loop:
             address, area, size, is_out = _operand(c, words, loop.index, at.index)

@@ -12,9 +12,9 @@ and code (`nest_steps`).  Groups of one kernel have ways of their own: `direct`,
 
 from __future__ import annotations
 
+from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_periods import period_texts
-from tensordsl.codegen.nest_shares import PARAMS as _PARAMS
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
@@ -49,8 +49,10 @@ from tensordsl.codegen.nest_words import (
     N_OPERANDS,
     N_POINTERS,
     N_SWAPS,
+    PARAMS,
     READ,
     SCRATCH,
+    SPACE,
     VECTOR,
     WIDTH,
     WRITE,
@@ -58,7 +60,6 @@ from tensordsl.codegen.nest_words import (
     entry_of,
 )  # fmt: skip
 
-_SPACE = ["ptr P", "ptr scratch"]
 LONG = 1 << 20  # points from which results may be larger than the caches
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
@@ -79,7 +80,7 @@ def nest_text(vector_bytes: int = 64) -> str:
 
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = Function("i64", "direct", [*_PARAMS, *_SPACE, "i64 points"], internal=True)
+    c = Function("i64", "direct", [*PARAMS, *SPACE, "i64 points"], internal=True)
     words = c.word("%D", c.get("%D", FAST))
     lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
     wrong = c.cell(0)
@@ -98,7 +99,7 @@ def _direct() -> str:
     points = c.max(n, "%points")
     with c.when(c.test("sge", points, LONG)):
         with c.when(c.call("i1", "@is_streamed", "ptr %D", "ptr %B", f"i64 {points}")):
-            c.call("void", "@streamed", *(f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)))
+            c.call("void", "@streamed", *passed((*PARAMS, *SPACE)))
             c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
     left = c.arith("sub", n, whole)
@@ -186,7 +187,7 @@ def _merge() -> str:
 
 
 def _general() -> str:
-    c = Function("i64", "general", [*_PARAMS, *_SPACE, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
+    c = Function("i64", "general", [*PARAMS, *SPACE, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
@@ -288,10 +289,10 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 def _nest() -> str:
     """All of a launch; or of one of SUMS the part up to its totals, which are written, or the rest, from totals.
     `points`: of the launch that this is a part of, or 0."""
-    c = Function("i64", "nest", [*_PARAMS, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
+    c = Function("i64", "nest", [*PARAMS, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
-    arguments = [f"ptr %{p.split()[1]}" for p in (*_PARAMS, *_SPACE)]
+    arguments = passed((*PARAMS, *SPACE))
     with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
         done = c.call("i64", "@direct", *arguments, "i64 %points")
         with c.when(c.test("ne", done, 0)):

@@ -31,6 +31,9 @@ READ, WRITE = 1, 2
     CX_ROWS, CX_PACKS, CX_TURN,
 ) = range(17)  # fmt: skip
 CX_WORDS = 18
+# Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
+PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
+SPACE = ["ptr P", "ptr scratch"]
 
 
 class Function(Asm):
@@ -104,3 +107,9 @@ def splat(c: Function, value: str) -> str:
 def entry_of(c: Function, words: str, k: str) -> str:
     """The k-th operand of a CALL."""
     return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
+
+
+def put_integers(c: Function, words: str, external: str, every: str) -> None:
+    """What a CALL reads beside its external operands."""
+    with c.loop(every, start=external) as loop:
+        c.put(c.word("%I", c.get(entry_of(c, words, loop.index), 1)), "%P", loop.index, "ptr")

@@ -8,8 +8,9 @@ positions writes one part of the array.
 from __future__ import annotations
 
 from tensordsl.codegen import abi, half
-from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, memory_type
+from tensordsl.codegen.lines_text import walk_text
 from tensordsl.codegen.scalar import ITEMSIZE
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
@@ -30,7 +31,7 @@ def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
     for name in abi.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
-        bodies += [_elements(name, kind), _rows(name, kind, lanes), _walk(name, kind), _entry(name)]
+        bodies += [_elements(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
     return PREFETCH + "".join(bodies) + METADATA
 
 
@@ -148,26 +149,17 @@ def _rows(name: str, kind: str, lanes: int) -> str:
     return f.text
 
 
-def _walk(name: str, kind: str) -> str:
-    """The axes of the block from `level` on: those before `outer` one by one, then all positions."""
-    block = ("ptr dims", "ptr xs", "ptr ys", "i64 outer", "i64 is_row", "i64 level")
-    f = Asm("void", f"walk_{name}", (*PLACES, *block), internal=True)
-    given = [f"{p.split()[0]} %{p.split()[1]}" for p in PLACES]
-    with f.when(f.compare("slt", "i64", "%level", "%outer")):
-        n, xs, ys = (f.op(f"load i64, ptr {f.gep(a, '%level', 'i64')}") for a in ("%dims", "%xs", "%ys"))
-        below = f.op("add i64 %level, 1")
-        with f.loop(n) as loop:
-            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", xs), ("%y", ys)))
-            rest = ("ptr %dims", "ptr %xs", "ptr %ys", "i64 %outer", "i64 %is_row", f"i64 {below}")
-            f.call("void", f"@walk_{name}", f"ptr {x}", f"ptr {y}", *given[2:], *rest)
-        f.ret()
-    with f.when(f.compare("eq", "i64", "%is_row", 0)):
-        f.call("void", f"@elements_{name}", *given)
-        f.ret()
-    width, unit = (f.op(f"load i64, ptr {f.gep(a, '%outer', 'i64')}") for a in ("%dims", "%ys"))
-    f.call("void", f"@rows_{name}", *given, f"i64 {width}", f"i64 {unit}")
-    f.ret()
-    return f.text
+def _walk(name: str) -> str:
+    """The axes of the block that are not its row one by one, and for each all positions."""
+
+    def end(f: Asm) -> None:
+        with f.when(f.compare("eq", "i64", "%is_row", 0)):
+            f.call("void", f"@elements_{name}", *passed(PLACES))
+            f.ret()
+        width, unit = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%dims", "%ys"))
+        f.call("void", f"@rows_{name}", *passed(PLACES), f"i64 {width}", f"i64 {unit}")
+
+    return walk_text(name, (*PLACES, "i64 is_row"), end)
 
 
 def _entry(name: str) -> str:
@@ -181,9 +173,9 @@ def _entry(name: str) -> str:
     outer = f.op("sub i64 %rank, %is_row")
     with f.when(f.compare("sgt", "i64", count, 0)):
         f.call(
-            "void", f"@walk_{name}", f"ptr {x}", f"ptr {y}", f"ptr {positions}", f"ptr {steps}", "i64 %k",
-            f"i64 {count}", f"i64 {y_step}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", f"i64 {outer}", "i64 %is_row",
-            "i64 0",
+            "void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", f"ptr {positions}", f"ptr {steps}", "i64 %k",
+            f"i64 {count}", f"i64 {y_step}", "i64 %is_row", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0",
+            f"i64 {outer}",
         )  # fmt: skip
     f.ret()
     return f.text

@@ -10,7 +10,7 @@ Knuth, The Art of Computer Programming 3, 5.2.5).  All of it is stable.
 from __future__ import annotations
 
 from tensordsl.codegen import sort_block
-from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.assembly import Asm, passed
 
 BLOCK, WIDEST = 8, 128  # elements that are sorted by their ranks; at most in registers
 MANY = {1: 2000, 2: 20_000, 4: 60_000, 8: 100_000}  # numbers of so many bytes that are sorted by their digits
@@ -303,7 +303,7 @@ class Core:
     def sort(self) -> str:
         f = Asm("ptr", self.name, (*BOTH, "i64 bytes"), internal=True)
         with f.when(f.compare("slt", "i64", "%n", self.run)):
-            f.call("void", f"@{self.name}.tail", *(f"{x.split()[0]} %{x.split()[1]}" for x in BOTH))
+            f.call("void", f"@{self.name}.tail", *passed(BOTH))
             f.ret("ptr", "%b")
         with f.when(self.is_sorted(f)):
             f.ret("ptr", "%a")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen import sort_core
-from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.assembly import METADATA, Asm, passed
+from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.codegen.sort_core import Core
 
@@ -252,32 +253,19 @@ class _Sort:
 
 
 def _walk(name: str) -> str:
-    """All lines, over the other axes from `level` on."""
-    axes = ("ptr dims", "ptr xs", "ptr ys", "i64 level", "i64 rank")
-    f = Asm("void", f"{name}.walk", (*LINE, *axes), internal=True)
-    same = ("i64 %n", "i64 %x_step", "i64 %y_step", "ptr %room")
-    with f.when(f.compare("sge", "i64", "%level", "%rank")):
-        f.call("void", f"@{name}.line", "ptr %x", "ptr %y", *same)
-        f.ret()
-    m, x_unit, y_unit = (f.load("i64", f.gep(a, "%level", "i64")) for a in ("%dims", "%xs", "%ys"))
-    below = f.op("add i64 %level, 1")
-    with f.loop(m) as loop:
-        x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", x_unit), ("%y", y_unit)))
-        rest = ("ptr %dims", "ptr %xs", "ptr %ys", f"i64 {below}", "i64 %rank")
-        f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *same, *rest)
-    f.ret()
-    return f.text
+    """All lines, one by one."""
+
+    def end(f: Asm) -> None:
+        f.call("void", f"@{name}.line", *passed(LINE))
+
+    return walk_text(name, LINE, end)
 
 
 def _entry(name: str) -> str:
-    """bases: x, y, scratch; words: lengths and strides of x, then of y; the axis comes first."""
+    """Behind x and y there is scratch."""
     f = Asm("void", name, ("ptr bases", "ptr words", "i64 rank"))
-    x, y, room = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
-    xs = f.gep("%words", "%rank", "i64")
-    ys = f.gep(xs, f.op("mul i64 %rank, 2"), "i64")
-    n, x_step, y_step = (f.load("i64", a) for a in ("%words", xs, ys))
-    axes = ("ptr %words", f"ptr {xs}", f"ptr {ys}", "i64 1", "i64 %rank")
-    line = (f"ptr {x}", f"ptr {y}", f"i64 {n}", f"i64 {x_step}", f"i64 {y_step}", f"ptr {room}")
-    f.call("void", f"@{name}.walk", *line, *axes)
+    line, axes = given_lines(f)
+    room = f"ptr {f.load('ptr', '%bases', 16)}"
+    f.call("void", f"@{name}.walk", *line, room, *axes, "i64 %rank")
     f.ret()
     return f.text
