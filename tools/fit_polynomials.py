@@ -13,8 +13,10 @@ a polynomial in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
 from __future__ import annotations
 
 import itertools
+import json
 import struct
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import mpmath as mp
@@ -116,18 +118,18 @@ def log_entries(count: int) -> list[float]:
     return result
 
 
-def tables() -> dict[str, dict[str, list[float]]]:
-    """-log(r) in heads that k LN2[0] can be added to without an error, and tails; for three bases."""
-    result: dict[str, dict[str, list[float]]] = {}
+def tables() -> dict[str, Any]:
+    """The reciprocals r by their number, and -log(r) in heads that k LN2[0] can be added to without an error, and tails;
+    for three bases."""
+    result: dict[str, Any] = {"RECIPROCAL": {n: log_entries(n) for n in (16, 32)}}
     for name, counts in (("", {"float64": 16, "float32": 32}), ("FINE_", {"float64": 32})):
-        result[f"{name}RECIPROCAL"] = {t: log_entries(n) for t, n in counts.items()}
         bases = {"LN": (1, 42, 16), "LOG2": (mp.log(2), 42, 16), "LOG10": (mp.log(10), 43, 17)}
         for base, (divisor, *units) in bases.items():
             if name and base != "LN":
                 continue
             heads, tails = {}, {}
             for t, unit in zip(counts, units, strict=False):
-                exact = [-mp.log(mp.mpf(r)) / divisor for r in log_entries(counts[t])]
+                exact = [-mp.log(mp.mpf(r)) / divisor for r in result["RECIPROCAL"][counts[t]]]
                 heads[t] = [float(mp.floor(x * mp.mpf(2) ** unit) / mp.mpf(2) ** unit) for x in exact]
                 rests = [float(x - mp.mpf(h)) for x, h in zip(exact, heads[t], strict=True)]
                 tails[t] = rests if t == "float64" else [to_float32(x) for x in rests]
@@ -295,16 +297,23 @@ def constants() -> dict[str, dict[str, list[float]]]:
     }
 
 
-def write(name: str, table: Mapping[str, Sequence[object]]) -> None:
+def write(name: str, table: Mapping[str | int, Sequence[object]]) -> None:
     print(f"\n{name} = {{")
-    for dtype, values in table.items():
-        print(f'    "{dtype}": (\n' + "".join(f"        {v!r},\n" for v in values) + "    ),")
+    for key, values in table.items():
+        print(filled(f"    {json.dumps(key)}: ", values) + ",")
     print("}")
+
+
+def filled(start: str, values: Iterable[object]) -> str:
+    """`start` and a tuple, in lines that are not too long."""
+    return textwrap.fill(
+        f"({' '.join(f'{v!r},' for v in values)})", 119, initial_indent=start, subsequent_indent=" " * 8
+    )
 
 
 def main() -> None:
     print('"""Coefficients of our vector mathematics, lowest power first; made by tools/fit_polynomials.py."""')
-    print("\n# ruff: noqa: E501\n# fmt: off")
+    print("\n# fmt: off")
     for name, constant in constants().items():
         write(name, constant)
     for name, table in tables().items():
@@ -326,7 +335,7 @@ def main() -> None:
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** total))
     parts = [(bits >> (total - step * (i + 2))) % 2 ** (2 * step) / 2 ** (2 * step) for i in range(64)]
     print("\n# The 50 bits of 2 / pi behind the first 25 i ones, as a fraction: for the reduction of huge arguments.")
-    print("TWO_OVER_PI = (\n" + "".join(f"    {part!r},\n" for part in parts) + ")")
+    print(filled("TWO_OVER_PI = ", parts))
 
 
 if __name__ == "__main__":

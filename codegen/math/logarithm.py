@@ -22,10 +22,15 @@ def table_index(b: Builder, m: Val, entries: int) -> Val:
     return b.shr(b.bitcast(m, f.integer), f.mantissa - (entries.bit_length() - 1))
 
 
+def reciprocals(t: str, tables: str = "") -> tuple[float, ...]:
+    """The r whose logarithms the tables have."""
+    return c.RECIPROCAL[len(getattr(c, tables + "LN_HEADS")[t])]
+
+
 def reduced(b: Builder, x: Val, tables: str = "") -> tuple[Val, Val, Val]:
     """(k, index, f)"""
     m = b.significand(x)
-    r = getattr(c, tables + "RECIPROCAL")[x.type]
+    r = reciprocals(x.type, tables)
     index = table_index(b, m, len(r))
     return b.exponent(x), index, b.fma(m, b.lookup(r, index), -1.0)
 
@@ -76,7 +81,7 @@ def log_of_two(b: Builder, u: Val, error: Val, doubled: Val | None = None) -> Va
     f = m r - 1, e = r 2^-k error."""
     t = u.type
     k, index, f = reduced(b, u)
-    e = b.mul(b.ldexp(error, b.neg(k)), b.lookup(c.RECIPROCAL[t], index))
+    e = b.mul(b.ldexp(error, b.neg(k)), b.lookup(reciprocals(t), index))
     head, tail = multiple(b, k if doubled is None else b.select(doubled, b.add(k, 1.0), k), index)
     g = b.add(f, e)
     rest = b.add(f, b.fma(b.mul(g, g), polynomial(b, g, c.LN[t]), b.add(e, tail)))
