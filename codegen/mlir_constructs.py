@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import mlir_library
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.mlir_scalar import TYPE
-from tensordsl.codegen.mlir_writer import MlirError, Scope, Writer, escaped, tensor_type
+from tensordsl.codegen.mlir_writer import MlirError, Writer, choice, escaped, loops, tensor_type
 from tensordsl.codegen.pull import place_taken
 from tensordsl.codegen.scalar import FLOATS
 
@@ -265,36 +266,23 @@ def _scatter(e: Writer, v: Value) -> None:
     axes = [f"%s{v.number}_{d}" for d in range(x.rank - len(taken) + 1)]
     placed, free = place_taken(x.rank, taken, 1, axes)
     lengths = _scatter_lengths(e, x, indices, placed, free, axes)
-    zero, one = e.index(0), e.index(1)
     for n in x.shape:
         e.index(n)
     operands, t = [e.value(o) for o in (y, *indices)], e.type_of(x)
-    whole, outer = e.value(x), []
-    for d, a in enumerate(axes):
-        e.count += 1
-        outer.append(e.count)
-        e.put(
-            f"%{e.count} = scf.for {a} = {zero} to {lengths[d]} step {one} iter_args(%c{e.count} = {whole}) -> ({t}) {{"
-        )
-        whole = f"%c{e.count}"
-        e.indent += 1
-        e.scopes.append(Scope())
-    item = _item(e, y, operands[0], axes)
-    at = dict(free)
-    for d, i, name in zip(taken, indices, operands[1:], strict=True):
-        at[d] = e.op(f"arith.index_cast {_item(e, i, name, placed)} : i64 to index")
-    where = ", ".join(at[d] for d in range(x.rank))
-    if not v.attrs["set"]:
-        old = e.op(f"tensor.extract {whole}[{where}] : {t}")
-        item = e.op(f"{_addition(x.dtype)} {old}, {item} : {TYPE[x.dtype]}")
-    whole = e.op(f"tensor.insert {item} into {whole}[{where}] : {t}")
-    for number in reversed(outer):
-        e.put(f"scf.yield {whole} : {t}")
-        e.scopes.pop()
-        e.indent -= 1
-        e.put("}")
-        whole = f"%{number}"
-    e.values[v.number] = whole
+
+    def one(positions: list[str], known: list[str]) -> list[str]:
+        here = dict(zip(axes, positions, strict=True))
+        item = _item(e, y, operands[0], positions)
+        at = {d: here[a] for d, a in free.items()}
+        for d, i, name in zip(taken, indices, operands[1:], strict=True):
+            at[d] = e.op(f"arith.index_cast {_item(e, i, name, [here[a] for a in placed])} : i64 to index")
+        where = ", ".join(at[d] for d in range(x.rank))
+        if not v.attrs["set"]:
+            old = e.op(f"tensor.extract {known[0]}[{where}] : {t}")
+            item = e.op(f"{_addition(x.dtype)} {old}, {item} : {TYPE[x.dtype]}")
+        return [e.op(f"tensor.insert {item} into {known[0]}[{where}] : {t}")]
+
+    e.values[v.number] = loops(e, lengths, ((e.value(x), t),), one)[0]
 
 
 def _scatter_lengths(
@@ -324,45 +312,38 @@ def _for(e: Writer, v: Value) -> None:
         for i, p in zip(inits, loop.carried, strict=True)
     ]
     homes = {k: e.empty(r.shape, r.dtype) for k, r in stacked.items()}
-    count, zero, one = e.index(v.attrs["count"]), e.index(0), e.index(1)
-    e.count += 1
-    number = e.count
-    types = [t for _, t in starts] + [t for _, t in homes.values()]
-    names = [f"%c{number}_{k}" for k in range(len(types))]
-    init = ", ".join(f"{n} = {s}" for n, (s, _) in zip(names, [*starts, *homes.values()], strict=True))
-    many = f":{len(types)}" if len(types) > 1 else ""
-    bounds = f"%i{number} = {zero} to {count} step {one}"
-    e.put(f"%{number}{many} = scf.for {bounds} iter_args({init}) -> ({', '.join(types)}) {{")
-    e.indent += 1
-    e.scopes.append(Scope())
-    position = e.op(f"arith.index_cast %i{number} : index to i64")
-    e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
-    for param, name in zip(loop.carried, names, strict=False):
-        e.values[param.number] = name
-    wants = [*loop.next, *(loop.stacked[k] for k in homes)]
-    made = e.inside(("for", loop.number), wants)
-    done = [_as(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
-    for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], names[len(inits) :], strict=True):
-        item = loop.stacked[k]
-        lengths = [e.find(n) for n in item.shape]
-        if 0 in lengths:
-            done.append(whole)
-            continue
-        sizes = ", ".join(["1", *(str(n) if isinstance(n, int) else e.index(n) for n in lengths)])
-        offsets = ", ".join([f"%i{number}", *("0" for _ in lengths)])
-        strides = ", ".join("1" for _ in range(len(lengths) + 1))
-        text = f"tensor.insert_slice {piece} into {whole}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
-        done.append(e.op(text))
-    done = [_copied(e, n, t) if n in done[:k] else n for k, (n, t) in enumerate(zip(done, types, strict=True))]
-    e.put(f"scf.yield {', '.join(done)} : {', '.join(types)}")
-    e.scopes.pop()
-    e.indent -= 1
-    e.put("}")
+    carried = [*starts, *homes.values()]
+
+    def turn(at: list[str], known: list[str]) -> list[str]:
+        position = e.op(f"arith.index_cast {at[0]} : index to i64")
+        e.values[loop.index.number] = e.op(f"tensor.from_elements {position} : tensor<i64>")
+        for param, name in zip(loop.carried, known, strict=False):
+            e.values[param.number] = name
+        made = e.inside(("for", loop.number), [*loop.next, *(loop.stacked[k] for k in homes)])
+        done = [_as(e, n, v, p) for n, v, p in zip(made, loop.next, loop.carried, strict=False)]
+        for (k, (_, t)), piece, whole in zip(homes.items(), made[len(inits) :], known[len(inits) :], strict=True):
+            done.append(_stacked(e, loop.stacked[k], piece, whole, t, at[0]))
+        typed = zip(done, carried, strict=True)
+        return [_copied(e, n, t) if n in done[:k] else n for k, (n, (_, t)) in enumerate(typed)]
+
+    names = loops(e, [e.index(v.attrs["count"])], carried, turn)
     for r in e.results.get(v.number, []):
         k = r.attrs["k"]
         at = k if k < len(inits) else len(inits) + list(homes).index(k - len(inits))
-        name = f"%{number}#{at}" if many else f"%{number}"
-        e.values[r.number] = name if at >= len(inits) else _as(e, name, loop.carried[at], r)
+        e.values[r.number] = names[at] if at >= len(inits) else _as(e, names[at], loop.carried[at], r)
+
+
+def _stacked(e: Writer, item: Value, piece: str, whole: str, t: str, position: str) -> str:
+    """`whole` with `piece`, the value of `item`, at a position of its first axis."""
+    lengths = [e.find(n) for n in item.shape]
+    if 0 in lengths:
+        return whole
+    sizes = ", ".join(["1", *(str(n) if isinstance(n, int) else e.index(n) for n in lengths)])
+    offsets = ", ".join([position, *("0" for _ in lengths)])
+    strides = ", ".join("1" for _ in range(len(lengths) + 1))
+    return e.op(
+        f"tensor.insert_slice {piece} into {whole}[{offsets}] [{sizes}] [{strides}] : {e.type_of(item)} into {t}"
+    )
 
 
 def _copied(e: Writer, name: str, t: str) -> str:
@@ -374,7 +355,6 @@ def _copied(e: Writer, name: str, t: str) -> str:
 def _ifelse(e: Writer, v: Value) -> None:
     half = (len(v.operands) - 1) // 2
     results = e.results.get(v.number, [])
-    types = ", ".join(e.type_of(r) for r in results)
     condition = e.op(f"tensor.extract {e.value(v.operands[0])}[] : tensor<i1>")
     used = {r.attrs["k"]: r for r in results}
     for k in range(half):  # lengths that only the chosen branch tells, also of a result that nothing else is needed of
@@ -391,22 +371,14 @@ def _ifelse(e: Writer, v: Value) -> None:
                 e.scopes[-1].names["atom", ("result", number, k, d)] = chosen
     if not results:
         return
-    e.count += 1
-    number = e.count
-    many = f":{len(results)}" if len(results) > 1 else ""
-    e.put(f"%{number}{many} = scf.if {condition} -> ({types}) {{")
-    for side in (0, 1):
-        e.indent += 1
-        e.scopes.append(Scope())
-        wants = [v.operands[1 + side * half + r.attrs["k"]] for r in results]
-        names = e.inside(("if", v.number, side), wants)
-        names = [_as(e, n, w, r) for n, w, r in zip(names, wants, results, strict=True)]
-        e.put(f"scf.yield {', '.join(names)} : {types}")
-        e.scopes.pop()
-        e.indent -= 1
-        e.put("}" if side else "} else {")
-    for k, r in enumerate(results):
-        e.values[r.number] = f"%{number}#{k}" if many else f"%{number}"
+
+    def side(k: int) -> list[str]:
+        wants = [v.operands[1 + k * half + r.attrs["k"]] for r in results]
+        names = e.inside(("if", v.number, k), wants)
+        return [_as(e, n, w, r) for n, w, r in zip(names, wants, results, strict=True)]
+
+    names = choice(e, condition, [e.type_of(r) for r in results], [partial(side, k) for k in (0, 1)])
+    e.values.update((r.number, name) for r, name in zip(results, names, strict=True))
 
 
 def _as(e: Writer, name: str, value: Value, like: Value) -> str:

@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.mlir_scalar import TYPE
-from tensordsl.codegen.mlir_writer import Scope, Writer
+from tensordsl.codegen.mlir_writer import Writer, choice, loops
 from tensordsl.codegen.scalar import FLOATS
-
-Typed = tuple[str, str]  # a name and its type
-
-
-def loops(
-    e: Writer, lengths: Sequence[Any], carried: Sequence[Typed], body: Callable[[list[str], list[str]], Sequence[str]]
-) -> list[str]:
-    """`body(positions, carried values)` gives the next values, at each point in order; the final values."""
-    kinds, values = ", ".join(t for _, t in carried), [name for name, _ in carried]
-    zero, one, ends = e.index(0), e.index(1), [e.index(n) for n in lengths]
-    opened = []
-    for end in ends:
-        e.count += 1
-        number = e.count
-        opened.append(number)
-        names = [f"%c{number}_{k}" for k in range(len(carried))]
-        start = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
-        many = f":{len(carried)}" if len(carried) > 1 else ""
-        bounds = f"%i{number} = {zero} to {end} step {one}"
-        e.put(f"%{number}{many} = scf.for {bounds} iter_args({start}) -> ({kinds}) {{")
-        e.indent += 1
-        e.scopes.append(Scope())
-        values = names
-    values = list(body([f"%i{number}" for number in opened], values))
-    for number in reversed(opened):
-        e.put(f"scf.yield {', '.join(values)} : {kinds}")
-        e.scopes.pop()
-        e.indent -= 1
-        e.put("}")
-        values = _results(number, carried)
-    return values
-
-
-def _results(number: int, carried: Sequence[Typed]) -> list[str]:
-    return [f"%{number}#{k}" for k in range(len(carried))] if len(carried) > 1 else [f"%{number}"]
 
 
 def along(e: Writer, v: Value) -> None:
@@ -82,9 +44,9 @@ def _cumulate(e: Writer, v: Value) -> None:
             value = e.op(f"{word} {known[1]}, {item} : {kind}")
             return [e.op(f"tensor.insert {value} into {known[0]}[{at}] : {t}"), value]
 
-        return loops(e, (v.shape[axis],), ((whole[0], t), (start, kind)), step)[:1]
+        return loops(e, [e.index(v.shape[axis])], ((whole[0], t), (start, kind)), step)[:1]
 
-    others = [n for d, n in enumerate(v.shape) if d != axis]
+    others = [e.index(n) for d, n in enumerate(v.shape) if d != axis]
     e.index(v.shape[axis])
     e.values[v.number] = loops(e, others, ((init, t),), line)[0]
 
@@ -102,19 +64,16 @@ def true_positions(e: Writer, v: Value) -> None:
         whole, done, flat = known
         item = e.op(f"tensor.extract {source}[{', '.join(at)}] : {e.type_of(mask)}")
         following = e.op(f"arith.addi {flat}, {one} : index")
-        e.count += 1
-        number, carried = e.count, ((whole, t), (done, "index"))
-        e.put(f"%{number}:2 = scf.if {item} -> ({t}, index) {{")
-        position = e.op(f"arith.index_cast {flat} : index to i64")
-        written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
-        e.put(f"scf.yield {written}, {e.op(f'arith.addi {done}, {one} : index')} : {t}, index")
-        e.put("} else {")
-        e.put(f"scf.yield {whole}, {done} : {t}, index")
-        e.put("}")
-        return [*_results(number, carried), following]
 
-    zero = e.index(0)
-    e.values[v.number] = loops(e, mask.shape, ((init, t), (zero, "index"), (zero, "index")), step)[0]
+        def listed() -> list[str]:
+            position = e.op(f"arith.index_cast {flat} : index to i64")
+            written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
+            return [written, e.op(f"arith.addi {done}, {one} : index")]
+
+        return [*choice(e, item, (t, "index"), (listed, lambda: [whole, done])), following]
+
+    zero, ends = e.index(0), [e.index(n) for n in mask.shape]
+    e.values[v.number] = loops(e, ends, ((init, t), (zero, "index"), (zero, "index")), step)[0]
 
 
 def repeated_positions(e: Writer, v: Value) -> None:
@@ -125,15 +84,13 @@ def repeated_positions(e: Writer, v: Value) -> None:
         times = e.op(f"tensor.extract {source}[{at[0]}] : {e.type_of(counts)}")
         end = e.op(f"arith.index_cast {times} : i64 to index")
         position = e.op(f"arith.index_cast {at[0]} : index to i64")
-        e.count += 1
-        number = e.count
-        e.put(
-            f"%{number}:2 = scf.for %i{number} = {e.index(0)} to {end} step {one} "
-            f"iter_args(%w{number} = {known[0]}, %k{number} = {known[1]}) -> ({t}, index) {{"
-        )
-        written = e.op(f"tensor.insert {position} into %w{number}[%k{number}] : {t}")
-        e.put(f"scf.yield {written}, {e.op(f'arith.addi %k{number}, {one} : index')} : {t}, index")
-        e.put("}")
-        return [f"%{number}#0", f"%{number}#1"]
 
-    e.values[v.number] = loops(e, counts.shape, ((init, t), (e.index(0), "index")), several)[0]
+        def another(_: list[str], known: list[str]) -> list[str]:
+            whole, done = known
+            written = e.op(f"tensor.insert {position} into {whole}[{done}] : {t}")
+            return [written, e.op(f"arith.addi {done}, {one} : index")]
+
+        return loops(e, [end], tuple(zip(known, (t, "index"), strict=True)), another)
+
+    ends = [e.index(n) for n in counts.shape]
+    e.values[v.number] = loops(e, ends, ((init, t), (e.index(0), "index")), several)[0]

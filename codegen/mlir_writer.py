@@ -258,6 +258,16 @@ class Writer:
         return [f"%{number}"] if len(outs) == 1 else [f"%{number}#{k}" for k in range(len(outs))]
 
     # -- regions ------------------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """What follows is in a region of its own."""
+        self.indent += 1
+        self.scopes.append(Scope())
+
+    def close(self, values: Sequence[str], types: str) -> None:
+        self.put(f"scf.yield {', '.join(values)} : {types}")
+        self.scopes.pop()
+        self.indent -= 1
+
     def run(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if self.checks:
@@ -275,6 +285,54 @@ class Writer:
         names = [self.value(v) for v in wants]
         self.context = outer
         return names
+
+
+def loops(
+    e: Writer,
+    ends: Sequence[str],
+    carried: Sequence[tuple[str, str]],
+    body: Callable[[list[str], list[str]], Sequence[str]],
+) -> list[str]:
+    """Loops from 0 to the indices `ends`, one inside the other.  carried: (initial value, type); `body(positions,
+    carried values)` gives the next values, at each point in order; the final values."""
+    types, values = ", ".join(t for _, t in carried), [name for name, _ in carried]
+    zero, one = e.index(0), e.index(1)
+    opened: list[int] = []
+    for end in ends:
+        e.count += 1
+        number = e.count
+        opened.append(number)
+        names = [f"%c{number}_{k}" for k in range(len(carried))]
+        start = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+        many = f":{len(carried)}" if len(carried) > 1 else ""
+        bounds = f"%i{number} = {zero} to {end} step {one}"
+        e.put(f"%{number}{many} = scf.for {bounds} iter_args({start}) -> ({types}) {{")
+        e.open()
+        values = names
+    values = list(body([f"%i{number}" for number in opened], values))
+    for number in reversed(opened):
+        e.close(values, types)
+        e.put("}")
+        values = _results_of(number, len(carried))
+    return values
+
+
+def choice(e: Writer, condition: str, kinds: Sequence[str], sides: Sequence[Callable[[], Sequence[str]]]) -> list[str]:
+    """The values, of types `kinds`, that one of two sides gives: the first where the condition holds."""
+    types = ", ".join(kinds)
+    e.count += 1
+    number = e.count
+    many = f":{len(kinds)}" if len(kinds) > 1 else ""
+    e.put(f"%{number}{many} = scf.if {condition} -> ({types}) {{")
+    for side, last in zip(sides, ("} else {", "}"), strict=True):
+        e.open()
+        e.close(side(), types)
+        e.put(last)
+    return _results_of(number, len(kinds))
+
+
+def _results_of(number: int, count: int) -> list[str]:
+    return [f"%{number}#{k}" for k in range(count)] if count > 1 else [f"%{number}"]
 
 
 def tensor_type(dims: Any, dtype: str) -> str:
