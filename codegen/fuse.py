@@ -9,8 +9,8 @@ from typing import Any
 from tensordsl.codegen.extents import atoms
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies
-from tensordsl.codegen.pull import FUSED, LARGE, Cut, Fused, ValueBuffer, attempt
-from tensordsl.codegen.scalar import HEAVY, walk
+from tensordsl.codegen.pull import FUSED, Cut, Fused, ValueBuffer, attempt
+from tensordsl.codegen.scalar import walk
 from tensordsl.codegen.step_order import StepOrder
 
 SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
@@ -66,7 +66,7 @@ class Fusion:
         needed = self._needed()
         for _ in range(8):
             groups = self._merge(self._form(needed))
-            homes = Counter(n for g in groups for n in _dear(g))
+            homes = Counter(n for g in groups for n in g.dear)
             again = _outermost(self.graph, groups, {n for n, count in homes.items() if count > 1})
             if not again:
                 break
@@ -141,14 +141,14 @@ class Fusion:
                 formed[v.number] = fused
                 stack.pop()
                 computed += len(fused.tensors)
-                homes.update(dear := _dear(fused))
+                homes.update(fused.dear)
                 if computed > LARGE_REGION:
-                    twice = {n for n in dear if homes[n] > 1 and n not in self.leaves}
+                    twice = {n for n in fused.dear if homes[n] > 1 and n not in self.leaves}
                     stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
             # A group that computes what has got a buffer since is formed anew, to load it.
             starts = [f.values[0] for f in formed.values() if self._is_stale(f)]
             for v in starts:
-                homes.subtract(_dear(formed.pop(v.number)))
+                homes.subtract(formed.pop(v.number).dear)
         return list(formed.values())
 
     def _is_stale(self, f: Fused) -> bool:
@@ -275,16 +275,6 @@ def _reduced(out: Any, space: set[str]) -> bool:
 def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:
     """In the order of the values they give."""
     return sorted(groups, key=lambda g: max(v.number for v in g.values))
-
-
-def _dear(g: Fused) -> list[int]:
-    """The tensors that a group computes and that should not be computed twice: heavy, gathered or large ones."""
-    weight: dict[int, int] = {}
-    for s in walk(g.group.roots):
-        is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
-        own = LARGE if is_dear else 0 if s.op in ("load", "const", "index", "extent", "param") else 1
-        weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
-    return [number for number, s in g.tensors.items() if weight.get(id(s), 0) >= LARGE]
 
 
 def _outermost(graph: Graph, groups: Iterable[Fused], twice: Collection[int]) -> list[Value]:

@@ -113,6 +113,7 @@ class Schedule:
     width: tuple[int, ...]  # per pass: lanes of a vector (CPU), threads that share a row (GPU)
     block: int = 512  # elements per block: unit of packing, of temporaries in L1 and of partial states
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
+    keep_in: tuple[Out, ...] = ()  # the outputs that they are stored in until those are computed
     split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)

@@ -38,7 +38,7 @@ from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel,
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
-from tensordsl.codegen.schedule import kept, narrow_index, pass_lane, pass_roots, reach
+from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach
 from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -97,9 +97,9 @@ class _Planner:
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
+        self.sums = self.only_sums()
         for v in reach(group.roots):
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
-        for v in reach(group.roots):
             if v.op == "load":
                 self.operand(*v.attr)
             elif v.op == "result":
@@ -108,7 +108,7 @@ class _Planner:
         for o in group.outs:
             self.buffers.append((o.buffer, o.map))
         self.outputs = {id(o): self.n_inputs + k for k, o in enumerate(group.outs)}
-        self.kept = {id(v): (v, o) for v, o in kept(group) if any(v is k for k in schedule.keep)}
+        self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}
 
     # -- tables
     def operand(self, buffer: Buffer, entries: tuple[Any, ...]) -> int:
@@ -181,12 +181,11 @@ class _Planner:
             body = [Loop(self.axis[a], body)]
         return body, []
 
-    @property
-    def sums(self) -> tuple[Val, ...]:
+    def only_sums(self) -> tuple[Val, ...]:
         """The reductions of a group that is one pass of sums of floats over all axes."""
-        (p, *others) = [p for p in self.steps if p.local] or [Pass((), (), ())]
-        alone = not self.group.parallel and not others and all(map(is_float_sum, p.reduces))
-        return p.reduces if alone else ()
+        points = [p for p in self.steps if p.local]
+        alone = len(points) == 1 and not self.group.parallel and all(map(is_float_sum, points[0].reduces))
+        return points[0].reduces if alone else ()
 
     def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
         """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, region
 from tensordsl.codegen.ir import Value
-from tensordsl.codegen.scalar import HEAVY, Builder, Val, walk
+from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
@@ -246,7 +247,7 @@ MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
 
 
 # -- one group -------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
+@dataclass
 class Fused:
     """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
     computes."""
@@ -255,6 +256,16 @@ class Fused:
     values: list[Value]
     loads: list[Value]
     tensors: dict[int, Val]
+
+    @cached_property
+    def dear(self) -> list[int]:
+        """The tensors that should not be computed twice: heavy, gathered or large ones."""
+        weight: dict[int, int] = {}
+        for s in walk(self.group.roots):
+            is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
+            own = LARGE if is_dear else int(s.op not in LEAVES)
+            weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
+        return [number for number, s in self.tensors.items() if weight.get(id(s), 0) >= LARGE]
 
 
 def attempt(

@@ -25,17 +25,18 @@ REREAD_BLOCK = 256  # columns that several passes read: a strip of them should s
 def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedule:
     """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
     if not group.extents:
-        return Schedule("", (1,), 1, (), SPLIT)
+        return Schedule("", (1,), 1, split=SPLIT)
     lane, steps = lane or lane_axis(group), group.passes
-    keep = tuple(v for v, _ in kept(group))
-    widths = [_lanes(group, p, lane, keep, vector_bytes) for p in steps]
+    pairs = kept(group)
+    keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
+    widths = [_lanes(group, p, lane, vector_bytes) for p in steps]
     if lane not in group.parallel:
-        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, SPLIT)
+        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT)
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
         block = SUM_BLOCK
-    return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, SPLIT)
+    return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, keep_in, SPLIT)
 
 
 def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
@@ -163,7 +164,7 @@ def is_narrow_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
 
 
-def _lanes(group: Group, p: Pass, along: str, keep: tuple[Val, ...], vector_bytes: int) -> int:
+def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
     Each doubling doubles what LLVM has to compile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,6 @@ from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
 from tensordsl.types import ALL_DTYPES, MOST_AXES, TensorType
-
-_constant_class: Any = None
 
 
 def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
@@ -43,17 +42,19 @@ def _with_rank(variable: Any, ndim: int) -> Any:
     raise ValueError(f"wanted a tensor with {ndim} axes, got {variable!r} with {have}")
 
 
+@cache
+def _constant_class() -> Any:
+    from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
+
+    return TensorConstant
+
+
 def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: str | None = None) -> Any:
     """A constant.  Python numbers take the smallest dtype that holds them (`casting.literal_dtype`).
 
     >>> constant(2), constant([2, 2]), constant(1.1).dtype
     (TensorConstant{2}, TensorConstant{(2,) of 2}, 'float64')
     """
-    global _constant_class
-    if _constant_class is None:
-        from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
-
-        _constant_class = TensorConstant
     if isinstance(x, Constant):
         x = x.data
     data = to_array(_integers_of(x), dtype)
@@ -62,7 +63,7 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
-    return _constant_class(TensorType(dtype_name(data), data.shape), data, name)
+    return _constant_class()(TensorType(dtype_name(data), data.shape), data, name)
 
 
 def _integers_of(value: Any) -> Any:
