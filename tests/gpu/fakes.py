@@ -17,7 +17,7 @@ import pytest
 from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
 from tensordsl.runtime.cublas import WORKSPACE
-from tensordsl.runtime.device import use_driver
+from tensordsl.runtime.device import get_device, use_driver
 from tensordsl.runtime.driver import Driver
 from tensordsl.runtime.driver_ctypes import FUNCTIONS
 from tensordsl.runtime.driver_sim import SimDriver
@@ -35,6 +35,11 @@ def device(driver: Driver) -> Iterator[Driver]:
         yield driver
     finally:
         undo()
+
+
+def sim() -> Any:
+    """The driver of the device `sim`."""
+    return get_device("sim").driver
 
 
 def compiled_as_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
