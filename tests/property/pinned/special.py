@@ -450,3 +450,12 @@ def power_that_underflows_on_a_cut(p: Program) -> None:
     t0 = op("pow", x0, constant("int8", 3))
     t1 = op("arccosh", t0)
     p.output(t1, INEXACT)
+
+
+def logarithm_of_what_overflows(p: Program) -> None:
+    """log1p(expm1(x)) is x, also where expm1(x) overflows."""
+    x0 = p.argument(TensorType("int64", (None,)), array("int64", [579257272114372943, -3880168694417764794]))
+    t0 = op("mul", x0, x0)
+    t1 = op("expm1", t0)
+    t2 = op("log1p", t1)
+    p.output(t2, INEXACT)
