@@ -143,13 +143,14 @@ def architecture(capability: tuple[int, int]) -> str:
     """
     number = 10 * capability[0] + capability[1]
     known = sorted((int(target.removeprefix("sm_")) for target in TARGETS), reverse=True)
-    found = next((n for n in known if n <= number and _is_known_to_llvm(f"sm_{n}")), None)
+    found = next((n for n in known if n <= number and is_known_to_llvm(f"sm_{n}")), None)
     if found is None:
         raise DriverVersionError(f"The device is sm_{number}, and PTX is made for sm_{min(known)} or more.")
     return f"sm_{found}"
 
 
-def _is_known_to_llvm(target: str) -> bool:
+def is_known_to_llvm(target: str) -> bool:
+    """Whether the installed LLVM knows an architecture of `TARGETS`."""
     if target not in NEEDS_LLVM:
         return True
     import llvmlite.binding as llvm  # type: ignore[import-untyped]  # late: a warm start does without

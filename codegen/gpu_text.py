@@ -21,7 +21,7 @@ from tensordsl.codegen.text import emit
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
 WARP = 32
-BARRIER = "llvm.nvvm.barrier.cta.sync.aligned.all"
+BARRIER = "llvm.nvvm.barrier0"  # the name that LLVM 20 knows; later ones read it too
 SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"
 REGISTERS = "llvm.nvvm.read.ptx.sreg."
 IN_PLACE = 4  # mathematical functions expanded where they are used; a kernel with more of them calls all
@@ -74,8 +74,8 @@ class GpuCode(Code):
 
     def barrier(self) -> None:
         """All threads of the block."""
-        self.declarations.setdefault(BARRIER, f"declare void @{BARRIER}(i32)")
-        self.do(f"call void @{BARRIER}(i32 0)")
+        self.declarations.setdefault(BARRIER, f"declare void @{BARRIER}()")
+        self.do(f"call void @{BARRIER}()")
 
     def shuffle(self, value: str, dtype: str, mask: int) -> str:
         """The value of the warp's lane (own lane xor mask); all 32 lanes must call."""

@@ -29,7 +29,7 @@ INTRINSICS = frozenset(
     + [f"llvm.{name}.{t}" for name in ("smin", "smax", "umin", "umax") for t in _INTEGERS]
     + ["llvm.ctpop.i32"]
     + [f"llvm.nvvm.read.ptx.sreg.{name}.x" for name in ("tid", "ntid", "ctaid", "nctaid")]
-    + ["llvm.nvvm.barrier.cta.sync.aligned.all", "llvm.nvvm.shfl.sync.bfly.i32"]
+    + ["llvm.nvvm.barrier0", "llvm.nvvm.shfl.sync.bfly.i32"]
     + [f"llvm.nvvm.{name}" for name in INSTRUCTIONS]
 )
 _CALLED = re.compile(r"@(llvm\.[\w.]+)")

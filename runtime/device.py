@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,26 @@ from tensordsl.runtime.pool import Block, Pool
 STAGED = 1 << 24  # bytes: larger arrays are uploaded from where they are
 
 
+class Module:
+    """The kernels of a text that the driver takes, by name: on the device until nobody has them any more."""
+
+    __slots__ = ("device", "handle", "kernels", "__weakref__")
+
+    def __init__(self, device: Device, text: str, names: Sequence[str]) -> None:
+        self.device = device
+        self.kernels: dict[str, Any] = {}
+        if not names:
+            return
+        with device.lock:
+            device.bury()
+            self.handle = device.driver.load(text)
+            self.kernels = {name: device.driver.kernel(self.handle, name) for name in names}
+
+    def __del__(self) -> None:
+        if hasattr(self, "handle"):
+            self.device.retired.append(("unload", self.handle))
+
+
 class Device:
     """`lock` is held by whoever uses the driver: a call from its start to its end, but for its host steps."""
 
@@ -25,7 +46,8 @@ class Device:
         self.lock = threading.RLock()
         self.hoards: weakref.WeakSet[Any] = weakref.WeakSet()  # objects with `release()`: what they keep, they can miss
         self.pool = Pool(driver, self._release)
-        self.kernels: dict[Any, Any] = {}  # what has been loaded for all functions
+        self.modules: weakref.WeakValueDictionary[Any, Module] = weakref.WeakValueDictionary()  # for all functions
+        self.retired: deque[tuple[str, Any]] = deque()  # what has died: (the driver's method, what it is given)
         self._staging: dict[int, list[Bytes]] = {}
         self._lent: list[Bytes] = []
         self._process = os.getpid()
@@ -33,6 +55,16 @@ class Device:
     def _release(self) -> None:
         for hoard in list(self.hoards):
             hoard.release()
+
+    def bury(self) -> None:
+        """Give back modules and graphs that have died: not where they died, which can be any thread, in the middle of
+        anything."""
+        if not self.retired:
+            return
+        self.synchronize()  # a failed call may have left work
+        while self.retired:
+            method, thing = self.retired.popleft()
+            getattr(self.driver, method)(thing)
 
     def check(self) -> None:
         """DeviceLostError in a child of the process that opened the device: CUDA does not survive fork."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.codegen import abi
-from tensordsl.runtime.device import Device
+from tensordsl.runtime.device import Device, Module
 from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device_replay import KEPT, LONGEST, SEEN, PrivatePool, Recorder, Replay
 from tensordsl.runtime.device_state import DeviceStorage, commit, owner_of
@@ -40,23 +40,25 @@ class DeviceProgram:
     """A program made for a device.
 
     steps: per plan what gives its launches (`codegen.gpu_program.GpuStep`), or None: `kernels` has one of the host.
-    loaded: kernels on the device, by name.  touched(instruction): the pointers that it reads and those it writes.
-    constructs: by kind of instruction, what has kernels but is no plan.  is_fixed: what a call does depends on shapes
-    and addresses alone.
+    module: their kernels on the device; modules: others', by what they are.  touched(instruction): the pointers that it
+    reads and those it writes.  constructs: by kind of instruction, what has kernels but is no plan.  is_fixed: what a
+    call does depends on shapes and addresses alone.  on_host: what has no kernel, in words.
     """
 
     device: Device
     program: Program
     steps: list[Any]
     kernels: list[Any]
-    loaded: dict[str, Any]
+    module: Module
     touched: Callable[[Instr], tuple[Sequence[str], Sequence[str]]]
     hosts: Sequence[Callable[..., Any]] = ()
     constructs: Mapping[str, Callable[[DeviceRunner, Instr], None]] = field(default_factory=dict)
     n_scalars: int = 0
     may_fail: bool = False
     is_fixed: bool = False
+    on_host: list[str] = field(default_factory=list)
     constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
+    modules: dict[Any, Module] = field(default_factory=dict)
     launches: dict[Any, Any] = field(default_factory=dict)
     # shapes and addresses -> None: seen once; a recording; False: it is too long
     seen: dict[Any, Any] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def run_on_device(
     wait = WAIT
     while True:
         with made.device.lock:
+            made.device.bury()
             storages = state()
             owner = owner_of(storages)
             if not owner and made.is_fixed and inject < 0 and log is None:
@@ -304,7 +307,7 @@ class DeviceRunner(Runner):
         if launches is None:
             raise self.fail(abi.ERR_INDEX, i.site, ())
         for name, grid, block, arguments in launches:
-            self.driver.launch(self.made.loaded[name], grid, block, arguments)
+            self.driver.launch(self.made.module.kernels[name], grid, block, arguments)
 
     def remember(self, key: Any, value: Any) -> Any:
         if len(self.made.launches) >= REMEMBERED:

@@ -75,6 +75,9 @@ class Driver(Protocol):
     def load(self, text: str) -> Any:
         """The module of a text.  DriverVersionError if the driver does not know its version."""
 
+    def unload(self, module: Any) -> None:
+        """Give a module back; nothing in the stream uses its kernels any more, and nobody will."""
+
     def kernel(self, module: Any, name: str) -> Any:
         """A kernel of a module."""
 
@@ -99,6 +102,9 @@ class Driver(Protocol):
 
 class CapturingDriver(Driver, Protocol):
     """A driver that makes one launch of a sequence of them (CUDA graphs)."""
+
+    def has_graphs(self) -> bool:
+        """Whether it can, with this version of the driver."""
 
     def begin_capture(self) -> None:
         """What follows is recorded, not done."""

@@ -20,6 +20,7 @@ from tensordsl.errors import (
 )
 from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
+from tensordsl.runtime.driver_library import GRAPHS, Calls, WithGraphs, load_library
 
 # What the driver's own words mean: pycuda's exceptions have no codes.
 WORDS: tuple[tuple[str, type[DeviceError]], ...] = (
@@ -43,18 +44,44 @@ def load_pycuda() -> Any:
     except ImportError as error:
         if "libcuda" in str(error):
             raise MissingDriverLibraryError(f"pycuda finds no driver of NVIDIA ({error}).") from error
+        if "undefined symbol: cu" in str(error):
+            raise DriverVersionError(f"pycuda was built for a newer CUDA than the driver's ({error}).") from error
         raise MissingDriverPackageError(f"pycuda was built for another machine ({error}).") from error
     return cuda
 
 
-class PycudaDriver(WithCublas):
-    """See `driver.Driver`.  `cuda`: another module than `pycuda.driver`, for tests."""
+class _Module:
+    """A module with its kernels: pycuda unloads it with the last reference."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.kernels: list[_Kernel] = []
+
+    def clear(self) -> None:
+        for kernel in self.kernels:
+            kernel.function = None
+        self.module, self.kernels = None, []
+
+
+class _Kernel:
+    __slots__ = ("function", "is_prepared")
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.is_prepared = function, False
+
+
+class PycudaDriver(WithGraphs, WithCublas):
+    """See `driver.CapturingDriver`: pycuda has no CUDA graphs, which are NVIDIA's library's own.
+
+    `cuda`, `library`: others than `pycuda.driver` and the machine's, for tests.
+    """
 
     language = "ptx"
 
-    def __init__(self, ordinal: int = 0, cuda: Any = None) -> None:
+    def __init__(self, ordinal: int = 0, cuda: Any = None, library: Any = None) -> None:
         self.name = f"cuda{ordinal}"
         self._cuda = load_pycuda() if cuda is None else cuda
+        self.calls = Calls(load_library() if library is None else library, GRAPHS)
         self._error = self._cuda.Error
         self._checked(self._cuda.init)
         count = self._checked(self._cuda.Device.count)
@@ -70,7 +97,6 @@ class PycudaDriver(WithCublas):
         self._stream = self._run(self._cuda.Stream)
         self.stream = int(self._stream.handle)
         self._blocks: dict[int, Any] = {}
-        self._prepared: set[Any] = set()
 
     def _checked(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         try:
@@ -79,12 +105,12 @@ class PycudaDriver(WithCublas):
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> DeviceError:
-        text = str(error).lower()
+        text = str(error).rstrip(".") + "."
         if isinstance(error, self._cuda.MemoryError):
-            return DeviceMemoryError(f"{error}.")
+            return DeviceMemoryError(text)
         if isinstance(error, self._cuda.LaunchError):
-            return DeviceLostError(f"{error}.")
-        return next((kind for words, kind in WORDS if words in text), LaunchError)(f"{error}.")
+            return DeviceLostError(text)
+        return next((kind for words, kind in WORDS if words in text.lower()), LaunchError)(text)
 
     def _run(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """A call in our context; the thread's own is current again afterwards."""
@@ -135,18 +161,36 @@ class PycudaDriver(WithCublas):
         return int(free), int(total)
 
     # -- kernels
-    def load(self, text: str) -> Any:
-        return self._run(self._cuda.module_from_buffer, text.encode() + b"\0")
+    def load(self, text: str) -> _Module:
+        code = text.encode() + b"\0"
+        try:
+            return _Module(self._run(self._cuda.module_from_buffer, code))
+        except DeviceError as error:
+            error.args = (error.args[0] + self._log(code),)
+            raise
 
-    def kernel(self, module: Any, name: str) -> Any:
-        return self._run(module.get_function, name)
+    def _log(self, code: bytes) -> str:
+        """What the driver's assembler says of a text that it refuses."""
+        words: list[str] = []
+        try:
+            self._run(self._cuda.module_from_buffer, code, message_handler=lambda *said: words.append(said[-1]))
+        except (DeviceError, UnicodeDecodeError):  # a driver may leave the length of its log as it was
+            pass
+        return "".join(f"\n{text.strip()}" for text in words if text.strip())
 
-    def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
+    def unload(self, module: _Module) -> None:
+        self._run(module.clear)
+
+    def kernel(self, module: _Module, name: str) -> _Kernel:
+        module.kernels.append(_Kernel(self._run(module.module.get_function, name)))
+        return module.kernels[-1]
+
+    def launch(self, kernel: _Kernel, grid: int, block: int, arguments: Sequence[int]) -> None:
         # "q": pointers and i64 alike are 8 bytes, and strides may be negative
-        if kernel not in self._prepared:
-            self._run(kernel.prepare, "q" * len(arguments))
-            self._prepared.add(kernel)
-        self._run(kernel.prepared_async_call, (grid, 1), (block, 1, 1), self._stream, *arguments)
+        if not kernel.is_prepared:
+            self._run(kernel.function.prepare, "q" * len(arguments))
+            kernel.is_prepared = True
+        self._run(kernel.function.prepared_async_call, (grid, 1), (block, 1, 1), self._stream, *arguments)
 
     def synchronize(self) -> None:
         self._run(self._stream.synchronize)

@@ -37,6 +37,7 @@ class SimDriver:
         self._addresses: list[int] = []
         self._used = 0
         self._lent: dict[int, tuple[int, int]] = {}
+        self.modules: set[int] = set()  # ids of those loaded
 
     def alloc(self, size: int) -> int:
         if self._used + size > self.info.memory:
@@ -105,13 +106,21 @@ class SimDriver:
         self.view(address, len(value))[:] = np.frombuffer(value, np.uint8)
 
     def load(self, text: str) -> Simulator:
-        return Simulator(text)
+        module = Simulator(text)
+        self.modules.add(id(module))
+        return module
+
+    def unload(self, module: Simulator) -> None:
+        self.modules.remove(id(module))
+        module.close()
 
     def kernel(self, module: Simulator, name: str) -> tuple[Simulator, str]:
         return module, name
 
     def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
         module, name = kernel
+        if id(module) not in self.modules:
+            raise LaunchError(f"the kernel {name} is of a module that was unloaded.")
         module.launch(name, grid, block, arguments, self.order)
 
     def has_products(self) -> bool:

@@ -211,7 +211,7 @@ define i32 @sim.nvvm.read.ptx.sreg.tid.x() noinline {{
   %me = load volatile i32, ptr @sim_current
   ret i32 %me
 }}
-define void @sim.nvvm.barrier.cta.sync.aligned.all(i32 %number) noinline {{
+define void @sim.nvvm.barrier0() noinline {{
   call void @sim_wait(i32 {AT_BARRIER})
   ret void
 }}
@@ -304,6 +304,10 @@ class Simulator:
             for cells in self._shared:
                 cells[:] = POISON
             self._run_block(threads, greedy)
+
+    def close(self) -> None:
+        """Give the code back: nothing runs any more."""
+        self._engine.close()
 
     def _run_block(self, threads: np.ndarray, greedy: bool) -> None:
         state = self._state

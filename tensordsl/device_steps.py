@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.native import kernel_code
 from tensordsl.runtime.cublas import on_columns
+from tensordsl.runtime.device import Module
 
 if TYPE_CHECKING:
     from tensordsl.codegen.gpu_launch import Launch
@@ -31,19 +32,15 @@ def compiled_text(device: Device, text: str) -> str:
     return kernel_code(text, target) if target else text
 
 
-def load_kernels(device: Device, text: str, names: Sequence[str]) -> dict[str, Any]:
-    """The kernels of a module of `compiled_text` on the device, by name."""
-    with device.lock:
-        module = device.driver.load(text)
-        return {name: device.driver.kernel(module, name) for name in names}
-
-
-def _shared_kernels(device: Device, key: Any, text: str, kernels: Sequence[Any]) -> dict[str, Any]:
-    """Kernels that all functions use, loaded once per device."""
-    if key not in device.kernels:
-        device.kernels[key] = load_kernels(device, compiled_text(device, text), [k.name for k in kernels])
-    result: dict[str, Any] = device.kernels[key]
-    return result
+def _shared_kernels(runner: DeviceRunner, key: Any, text: str, kernels: Sequence[Any]) -> dict[str, Any]:
+    """Kernels that all functions use, loaded once per device; they stay as long as a function has them."""
+    device, own = runner.device, runner.made.modules
+    if key not in own:
+        found = device.modules.get(key)
+        if found is None:
+            found = device.modules[key] = Module(device, compiled_text(device, text), [k.name for k in kernels])
+        own[key] = found
+    return own[key].kernels
 
 
 def _run(runner: DeviceRunner, key: Any, plan: Callable[[], tuple[dict[str, Any], int, Launches]]) -> None:
@@ -82,7 +79,7 @@ def multiply(runner: DeviceRunner, i: Any) -> None:
         kernels += product.second.kernels if product.second is not None else []
         steps = strides[:2], strides[2:], (ldc, 1)
         a, b, c = (Operand(*o) for o in zip(places, ((m, k), (k, n), (m, n)), steps, strict=True))
-        loaded = _shared_kernels(device, (product.name, i.alpha, i.beta), product.text, kernels)
+        loaded = _shared_kernels(runner, (product.name, i.alpha, i.beta), product.text, kernels)
 
         def launches(scratch: int) -> Sequence[Launch]:
             return gpu_gemm.launches(product, choice, a, b, c, scratch, device.driver.info.multiprocessors)
@@ -115,7 +112,7 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
         x = operand(places[0], (*lengths, *dims), (*steps, *x_strides))
         y = operand(places[1], (count, *dims), (y_step, *y_strides))
         indices = [Operand(p, (count,), (1,)) for p in positions]
-        loaded = _shared_kernels(device, ("scatter", *form), made.text, (made.check, made.write))
+        loaded = _shared_kernels(runner, ("scatter", *form), made.text, (made.check, made.write))
 
         def launches(scratch: int) -> Sequence[Launch]:
             return gpu_scatter.launches(made, x, y, indices, places[2], device.driver.info.multiprocessors)[1:]

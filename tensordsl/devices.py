@@ -6,17 +6,18 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.config import config
-from tensordsl.device_steps import STEPS, compiled_text, kernel_target, load_kernels
+from tensordsl.device_steps import STEPS, compiled_text, kernel_target
 from tensordsl.link import explained, site_of
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
 from tensordsl.runtime import cache
-from tensordsl.runtime.device import Device, get_device
+from tensordsl.runtime.device import Device, Module, get_device
 from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dlpack, to_device
 from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
 from tensordsl.runtime.device_state import DeviceStorage
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["DeviceArray", "from_dlpack", "get_device", "link_device", "to_device"]
 
 Array = Any  # of the host or of a device
-IN_PROCESS = 256  # programs kept
 
-_programs: dict[Any, tuple[DeviceProgram, list[str]]] = {}
+_programs: WeakValueDictionary[Any, DeviceProgram] = WeakValueDictionary()  # those that functions have
 _warned: set[str] = set()
 
 
@@ -95,16 +95,15 @@ def _compiled(
         return *_compile(spec, mode, device, None), "compiled"
     found: tuple[DeviceProgram, list[str], list[tuple[str, float]], str]
     key = id(device), name
-    if key in _programs:
-        return *_programs[key], [], "process"
+    made = _programs.get(key)
+    if made is not None:
+        return made, made.on_host, [], "process"
     blob = cache.get(name)
     if blob is not None:
         found = *_stored(device, blob), [], "disk"
     else:
         found = *_compile(spec, mode, device, name), "compiled"
-    if len(_programs) >= IN_PROCESS:
-        _programs.pop(next(iter(_programs)))
-    _programs[key] = found[:2]
+    _programs[key] = found[0]
     return found
 
 
@@ -163,15 +162,15 @@ def _assembled(
     from tensordsl.codegen.verify_program import EFFECTS
 
     symbols = [k.name for step in steps if step is not None for k in step.kernels.kernels]
-    loaded = load_kernels(device, text, symbols) if symbols else {}
+    module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
     on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
     _warn(device, on_host)
     made = DeviceProgram(
-        device, program, steps, kernels, loaded, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
+        device, program, steps, kernels, module, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
         hosts, STEPS, names.count("Slot"), any(plan.may_fail for plan in program.plans),
-        not on_host and FIXED.issuperset(names),
+        not on_host and FIXED.issuperset(names), on_host,
     )  # fmt: skip
     device.hoards.add(made)
     return made, on_host

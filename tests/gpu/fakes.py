@@ -19,7 +19,7 @@ from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
 from tensordsl.runtime.cublas import WORKSPACE
 from tensordsl.runtime.device import get_device, use_driver
 from tensordsl.runtime.driver import Driver
-from tensordsl.runtime.driver_ctypes import FUNCTIONS
+from tensordsl.runtime.driver_library import FUNCTIONS
 from tensordsl.runtime.driver_sim import SimDriver
 from tensordsl.runtime.simulator import Simulator
 
@@ -46,6 +46,14 @@ def compiled_as_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
     import tensordsl.device_steps
 
     monkeypatch.setattr(tensordsl.device_steps, "kernel_code", lambda text, target: text)
+
+
+# What pycuda calls beside `FUNCTIONS`: name -> types of the parameters.
+_i, _p, _n, _u, _d = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_uint64
+PYCUDAS: dict[str, tuple[Any, ...]] = {
+    "cuDeviceComputeCapability": (_p, _p, _i), "cuCtxGetDevice": (_p,), "cuCtxSynchronize": (),
+    "cuDevicePrimaryCtxRelease_v2": (_i,), "cuMemHostAlloc": (_p, _n, _u), "cuFuncSetBlockShape": (_p, _i, _i, _i),
+}  # fmt: skip
 
 
 class Refusal(Exception):
@@ -99,22 +107,27 @@ class FakeLibrary(_Core):
 
     devices = 2
 
-    def __init__(self) -> None:
+    def __init__(self, core: _Core | None = None) -> None:
         super().__init__()
-        for name in FUNCTIONS:
-            setattr(self, name, self._function(name))
+        if core is not None:
+            self.__dict__ = core.__dict__  # one machine, two ways to it
+        self.problems: list[str] = []  # what `libcuda` could not raise
+        for name, types in {**FUNCTIONS, **PYCUDAS}.items():
+            setattr(self, name, self._function(name, len(types)))
 
-    def _function(self, name: str) -> Any:
+    def _function(self, name: str, n: int) -> Any:
         act = getattr(self, "do_" + name.removesuffix("_v2"), None)
 
         def function(*arguments: Any) -> int:
-            assert len(arguments) == len(FUNCTIONS[name]), (name, arguments)
+            assert len(arguments) == n, (name, arguments)
             try:
                 if name != "cuGetErrorString":
                     self.note(name)
                 if act is not None:
                     act(*arguments)
             except Refusal as error:
+                if (refused := getattr(self, f"refused_{name}", None)) is not None:
+                    refused(*arguments)
                 return error.code
             except DeviceMemoryError:
                 return 2
@@ -126,6 +139,13 @@ class FakeLibrary(_Core):
         text = ctypes.create_string_buffer(WORDS.get(code, b"some error"))
         self.kept.append(text)
         _put(place, ctypes.addressof(text))
+
+    def do_cuDeviceComputeCapability(self, major: int, minor: int, device: int) -> None:
+        _put(major, 8, ctypes.c_int)
+        _put(minor, 0, ctypes.c_int)
+
+    def do_cuCtxGetDevice(self, place: int) -> None:
+        _put(place, 0, ctypes.c_int)
 
     def do_cuDriverGetVersion(self, place: int) -> None:
         _put(place, 12040, ctypes.c_int)
@@ -168,6 +188,9 @@ class FakeLibrary(_Core):
         self.kept.append(room)
         _put(place, room.ctypes.data)
 
+    def do_cuMemHostAlloc(self, place: int, size: int, flags: int) -> None:
+        self.do_cuMemAllocHost(place, size)
+
     def do_cuMemGetInfo(self, free: int, total: int) -> None:
         for place, value in zip((free, total), self.sim.memory(), strict=True):
             _put(place, value)
@@ -194,15 +217,38 @@ class FakeLibrary(_Core):
         assert code.endswith(b"\0")
         _put(place, self.keep(Simulator(code[:-1].decode())))
 
+    def refused_cuModuleLoadDataEx(self, place: int, code: bytes, n: int, keys: int, values: int) -> None:
+        """The error log, as CUjit_option 5 and 6 want it."""
+        options = dict(
+            zip((ctypes.c_int * n).from_address(keys), (ctypes.c_uint64 * n).from_address(values), strict=False)
+        )
+        words = b"jit: cannot\0"
+        assert options[6] > len(words)
+        ctypes.memmove(options[5], words, len(words))
+        for k, key in enumerate((ctypes.c_int * n).from_address(keys)):
+            if key in (4, 6):  # how much was written
+                _put(values + 8 * k, len(words) - 1 if key == 6 else 0)
+
+    def do_cuModuleUnload(self, module: int) -> None:
+        self.kept[module - 1].close()
+        self.kept[module - 1] = None
+
     def do_cuModuleGetFunction(self, place: int, module: int, name: bytes) -> None:
         _put(place, self.keep((self.kept[module - 1], name.decode())))
 
     def do_cuLaunchKernel(self, kernel: int, *rest: Any) -> None:
         grid, gy, gz, block, by, bz, shared, stream, places, extra = rest
-        assert (gy, gz, by, bz, shared, extra) == (1, 1, 1, 1, 0, None)
+        assert (gy, gz, by, bz, shared) == (1, 1, 1, 1, 0) and stream == 55, rest
         module, name = self.kept[kernel - 1]
-        pointers = (ctypes.c_void_p * module.kernels[name]).from_address(places)
-        arguments = [ctypes.c_int64.from_address(p).value for p in pointers]
+        n = module.kernels[name]
+        if extra:  # CU_LAUNCH_PARAM_BUFFER_POINTER, _SIZE and _END
+            keys = (ctypes.c_uint64 * 5).from_address(extra)
+            size = ctypes.c_size_t.from_address(keys[3]).value
+            assert (keys[0], keys[2], keys[4], size) == (1, 2, 0, 8 * n), list(keys)
+            arguments = list((ctypes.c_int64 * n).from_address(keys[1]))
+        else:
+            pointers = (ctypes.c_void_p * n).from_address(places)
+            arguments = [ctypes.c_int64.from_address(p).value for p in pointers]
         self.now(lambda: module.launch(name, grid, block, arguments))
 
     def do_cuStreamBeginCapture(self, stream: int, mode: int) -> None:
@@ -281,7 +327,7 @@ class FakeCublas:
 
 
 class FakePycuda(_Core):
-    """The module `pycuda.driver`."""
+    """The module `pycuda.driver`; `library`: the driver's under it, for what pycuda lacks."""
 
     class Error(Exception):
         pass
@@ -297,6 +343,7 @@ class FakePycuda(_Core):
     def __init__(self) -> None:
         super().__init__()
         core = self
+        self.library = FakeLibrary(self)
         context = SimpleNamespace(push=lambda: core.push())
         self.Context = SimpleNamespace(pop=lambda: core.pop(), synchronize=self._call("context", lambda: None))
         device = SimpleNamespace(
@@ -318,12 +365,16 @@ class FakePycuda(_Core):
         )
         self.mem_alloc = self._call("mem_alloc", self._alloc)
         self.pagelocked_empty = self._call("pagelocked_empty", np.empty)
-        self.memcpy_htod_async = self._call("htod", lambda a, source, s: self.sim.upload(a, source))
-        self.memcpy_dtoh_async = self._call("dtoh", lambda target, a, s: self.sim.download(target, a))
-        self.memcpy_dtod_async = self._call("dtod", lambda t, a, n, s: self.sim.copy(t, a, n))
-        self.memset_d8_async = self._call("d8", lambda a, x, n, s: self.sim.fill(a, x, n))
-        self.memset_d16_async = self._call("d16", lambda a, x, n, s: self.sim.store(a, x.to_bytes(2, "little") * n))
-        self.memset_d32_async = self._call("d32", lambda a, x, n, s: self.sim.store(a, x.to_bytes(4, "little") * n))
+        self.memcpy_htod_async = self._call("htod", lambda a, source, s: self.now(lambda: self.sim.upload(a, source)))
+        self.memcpy_dtoh_async = self._call("dtoh", lambda target, a, s: self.now(lambda: self.sim.download(target, a)))
+        self.memcpy_dtod_async = self._call("dtod", lambda t, a, n, s: self.now(lambda: self.sim.copy(t, a, n)))
+        self.memset_d8_async = self._call("d8", lambda a, x, n, s: self.now(lambda: self.sim.fill(a, x, n)))
+        self.memset_d16_async = self._call(
+            "d16", lambda a, x, n, s: self.now(lambda: self.sim.store(a, x.to_bytes(2, "little") * n))
+        )
+        self.memset_d32_async = self._call(
+            "d32", lambda a, x, n, s: self.now(lambda: self.sim.store(a, x.to_bytes(4, "little") * n))
+        )
         self.mem_get_info = self._call("mem_get_info", self.sim.memory)
         self.module_from_buffer = self._call("load", self._load)
 
@@ -334,10 +385,10 @@ class FakePycuda(_Core):
         self.depth -= 1
 
     def _call(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **more: Any) -> Any:
             try:
                 self.note(name)
-                return act(*arguments)
+                return act(*arguments, **more)
             except Refusal as error:
                 kind = self.MemoryError if error.code == 2 else self.Error
                 raise kind(f"{name} failed: {WORDS[error.code].decode()}") from None
@@ -357,12 +408,12 @@ class FakePycuda(_Core):
 
         return Block()
 
-    def _load(self, code: bytes) -> Any:
+    def _load(self, code: bytes, message_handler: Callable[..., None] | None = None) -> Any:
         module = Simulator(code[:-1].decode())
 
         def get_function(name: str) -> Any:
             def launch(grid: Any, block: Any, stream: Any, *arguments: int) -> None:
-                module.launch(name, grid[0], block[0], arguments)
+                self.now(lambda: module.launch(name, grid[0], block[0], arguments))
 
             class Function:
                 prepare = staticmethod(self._call("prepare", lambda kinds: kinds))

@@ -22,7 +22,7 @@ def core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """The stand-in of a GPU that is `cuda0`, with cuBLAS."""
     compiled_as_llvm(monkeypatch)
     fake: Any = FakeLibrary() if request.param == "ctypes" else FakePycuda()
-    driver: Any = CtypesDriver(0, fake) if request.param == "ctypes" else PycudaDriver(0, fake)
+    driver: Any = CtypesDriver(0, fake) if request.param == "ctypes" else PycudaDriver(0, fake, fake.library)
     driver.library = FakeCublas(fake)
     with tensordsl.config.change_flags(cuda_driver=request.param), device(driver):
         yield fake

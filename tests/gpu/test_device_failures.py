@@ -223,3 +223,48 @@ def test_a_variable_of_both_is_unchanged_after_a_failure_of_any_driver_call() ->
                 driver.fails = -1
                 assert w.get_value().tolist() == v.get_value().tolist() == [k + is_done] * 2, injected
             assert injected > 5
+
+
+# -- what dies gives back what it had --------------------------------------------------------------------------------
+def test_functions_that_are_dropped_give_back_kernels_and_memory() -> None:
+    driver = SimDriver()
+    with device(driver):
+        x = T.vector("x")
+        data = np.ones(3000)
+
+        def used() -> tuple[int, int]:
+            gc.collect()
+            here = get_device("sim")
+            here.bury()
+            here.pool.trim()
+            return len(driver.modules), driver.memory()[1] - driver.memory()[0]
+
+        def make(k: int) -> None:
+            table = T.constant(np.arange(3000.0) + k)
+            f = tensordsl.function([x], [(x * k + table).sum(), T.dot(x, table)], device="sim")
+            for _ in range(3):  # the third is a recording
+                f(data)
+
+        make(0)
+        before = used()
+        for k in range(1, 40):
+            make(k)
+        assert used() == before == (0, before[1])
+        kept = tensordsl.function([x], x + 1, device="sim")
+        assert len(driver.modules) == 1 and (kept(data) == 2).all()
+
+
+def test_kernels_that_a_function_still_has_stay() -> None:
+    driver = SimDriver()
+    with device(driver):
+        a = T.matrix("a")
+        first = tensordsl.function([a], T.dot(a, a) + 1, device="sim")
+        second = tensordsl.function([a], T.dot(a, a) - 1, device="sim")
+        data = np.eye(4)
+        assert (first(data) == data + 1).all() and (second(data) == data - 1).all()
+        assert len(driver.modules) == 3, "one of products for both"
+        del first
+        gc.collect()
+        get_device("sim").bury()
+        assert len(driver.modules) == 2
+        assert (second(data) == data - 1).all()

@@ -15,7 +15,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.devices import get_device, to_device
-from tensordsl.runtime import driver_ctypes, driver_pycuda
+from tensordsl.runtime import driver_library, driver_pycuda
 from tensordsl.runtime.driver import Driver, device_name, error_of, open_driver
 from tensordsl.runtime.driver_ctypes import CtypesDriver
 from tensordsl.runtime.driver_pycuda import PycudaDriver
@@ -31,7 +31,7 @@ def fake_ctypes() -> tuple[Driver, Any]:
 
 def fake_pycuda() -> tuple[Driver, Any]:
     cuda = FakePycuda()
-    return PycudaDriver(0, cuda), cuda
+    return PycudaDriver(0, cuda, cuda.library), cuda
 
 
 def simulator() -> tuple[Driver, Any]:
@@ -124,13 +124,46 @@ def test_a_machine_without_pycuda_or_driver_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pycuda", None)
     with pytest.raises(errors.MissingDriverPackageError, match=r"pip install 'tensordsl\[gpu\]'.*cuda_driver=ctypes"):
         driver_pycuda.load_pycuda()
-    monkeypatch.setattr(driver_ctypes, "LIBRARY", "libnosuchcuda.so.1")
+    monkeypatch.setattr(driver_library, "LIBRARY", "libnosuchcuda.so.1")
     with pytest.raises(errors.MissingDriverLibraryError, match="cannot be loaded.*device=cpu"):
         open_driver("cuda0", "ctypes")
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("libcuda.so.1: cannot open shared object file: No such file or directory", errors.MissingDriverLibraryError),
+        ("_driver.so: undefined symbol: cuCtxCreate_v4", errors.DriverVersionError),
+        ("libstdc++.so.6: version `GLIBCXX_3.4.29' not found", errors.MissingDriverPackageError),
+    ],
+)
+def test_a_pycuda_that_does_not_load_says_why(monkeypatch: pytest.MonkeyPatch, words: str, kind: Any) -> None:
+    class Finder:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name.startswith("pycuda"):
+                raise ImportError(words)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(kind) as caught:
+        driver_pycuda.load_pycuda()
+    assert words in str(caught.value) and caught.value.advice in str(caught.value)
+
+
+def test_a_driver_without_graphs_repeats_the_calls_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled_as_llvm(monkeypatch)
+    library = FakeLibrary()
+    del library.cuGraphInstantiateWithFlags
+    driver = CtypesDriver(0, library)
+    assert not driver.has_graphs()
+    with tensordsl.config.change_flags(cuda_driver="ctypes"), device(driver):
+        x = T.fvector("x")
+        f = tensordsl.function([x], x * 2, device="cuda")
+        assert [f(np.full(3, k, "float32")).tolist() for k in range(5)] == [[2.0 * k] * 3 for k in range(5)]
+    assert "cuGraphLaunch" not in library.calls
+
+
 def test_a_function_for_a_missing_gpu_is_refused_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_ctypes, "LIBRARY", "libnosuchcuda.so.1")
+    monkeypatch.setattr(driver_library, "LIBRARY", "libnosuchcuda.so.1")
     x = T.vector("x")
     with tensordsl.config.change_flags(cuda_driver="ctypes"):
         with pytest.raises(errors.MissingDriverLibraryError):
@@ -142,7 +175,7 @@ def test_a_function_for_a_missing_gpu_is_refused_and_nothing_changes(monkeypatch
 @pytest.mark.parametrize("make", [CtypesDriver, PycudaDriver])
 def test_a_device_that_is_not_there(make: Any) -> None:
     with pytest.raises(errors.NoDeviceError, match="There is no cuda2: the driver sees 2 devices"):
-        make(2, FakeLibrary() if make is CtypesDriver else FakePycuda())
+        make(2, *((FakeLibrary(),) if make is CtypesDriver else (fake := FakePycuda(), fake.library)))
 
 
 def test_names_of_devices() -> None:
@@ -171,7 +204,7 @@ def test_functions_run_through_the_drivers_of_gpus(make: Callable[[], Any], monk
             expected = expected + data.sum(0)
             np.testing.assert_allclose(w.get_value(), expected, rtol=1e-5)
         assert isinstance(w.get_value(return_internal_type=True).__cuda_array_interface__, dict)
-    assert fake.depth == 0 and fake.calls.count("cuGraphLaunch") == (3 if package == "ctypes" else 0)
+    assert fake.depth == 0 and fake.calls.count("cuGraphLaunch") == 3
     fake.sim.check()
 
 

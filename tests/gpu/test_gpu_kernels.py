@@ -231,7 +231,7 @@ def test_transposed_copies_are_chosen_by_the_axes_that_lie_last() -> None:
 
 
 def test_the_barriers_of_tiles_are_needed() -> None:
-    call = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n"
+    call = "  call void @llvm.nvvm.barrier0()\n"
     rng = np.random.default_rng(10)
     shapes = {"x": (2, 70, 90), "y": (2, 90, 70), "z": (70, 90), "v": (70,)}
     arrays = {k: rng.standard_normal(s) for k, s in shapes.items()}
@@ -326,7 +326,7 @@ MUTATED = {"softmax": (20, 1100), "colsum": (40, 400), "softmax0": (50, 400), "a
 @pytest.mark.parametrize("name", MUTATED)
 def test_every_barrier_is_needed(name: str) -> None:
     text = runner(name, "float64").plan.text
-    call = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n"
+    call = "  call void @llvm.nvvm.barrier0()\n"
     assert not is_caught(name, text, MUTATED[name])
     pieces = text.split(call)
     assert len(pieces) > 2

@@ -11,11 +11,11 @@ HEAD = """
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.ntid.x()
-declare void @llvm.nvvm.barrier.cta.sync.aligned.all(i32)
+declare void @llvm.nvvm.barrier0()
 declare i32 @llvm.nvvm.shfl.sync.bfly.i32(i32, i32, i32, i32)
 @cells = internal addrspace(3) global [256 x i32] undef, align 16
 """
-BARRIER = "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n"
+BARRIER = "  call void @llvm.nvvm.barrier0()\n"
 # out[i] = i's mirror image in the block, through shared memory
 MIRROR = (
     HEAD

@@ -1,0 +1,124 @@
+"""NVIDIA's driver library by ctypes: its functions' types, how it is loaded, and CUDA graphs, which pycuda lacks."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tensordsl.errors import DeviceError, DriverVersionError, MissingDriverLibraryError
+from tensordsl.runtime.driver import error_of
+
+LIBRARY = "libcuda.so.1"
+RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
+
+_i, _p, _n, _u = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint
+_d = ctypes.c_uint64  # CUdeviceptr
+GRAPHS: dict[str, tuple[Any, ...]] = {
+    "cuStreamBeginCapture_v2": (_p, _i), "cuStreamEndCapture": (_p, _p),
+    "cuGraphInstantiateWithFlags": (_p, _p, ctypes.c_ulonglong), "cuGraphLaunch": (_p, _p), "cuGraphDestroy": (_p,),
+    "cuGraphExecDestroy": (_p,), "cuGetErrorString": (_i, _p),
+}  # fmt: skip
+# name -> types of the parameters; all give a CUresult
+FUNCTIONS: dict[str, tuple[Any, ...]] = {
+    "cuInit": (_u,), "cuDriverGetVersion": (_p,), "cuDeviceGetCount": (_p,), "cuDeviceGet": (_p, _i),
+    "cuDeviceGetName": (_p, _i, _i), "cuDeviceGetAttribute": (_p, _i, _i), "cuDeviceTotalMem_v2": (_p, _i),
+    "cuDevicePrimaryCtxRetain": (_p, _i), "cuCtxPushCurrent_v2": (_p,), "cuCtxPopCurrent_v2": (_p,),
+    "cuStreamCreate": (_p, _u), "cuStreamSynchronize": (_p,),
+    "cuMemAlloc_v2": (_p, _n), "cuMemFree_v2": (_d,), "cuMemAllocHost_v2": (_p, _n),
+    "cuMemGetInfo_v2": (_p, _p), "cuMemcpyHtoDAsync_v2": (_d, _p, _n, _p), "cuMemcpyDtoHAsync_v2": (_p, _d, _n, _p),
+    "cuMemcpyDtoDAsync_v2": (_d, _d, _n, _p), "cuMemsetD8Async": (_d, ctypes.c_ubyte, _n, _p),
+    "cuMemsetD16Async": (_d, ctypes.c_ushort, _n, _p), "cuMemsetD32Async": (_d, _u, _n, _p),
+    "cuModuleLoadDataEx": (_p, _p, _u, _p, _p), "cuModuleGetFunction": (_p, _p, ctypes.c_char_p),
+    "cuModuleUnload": (_p,), "cuLaunchKernel": (_p, _u, _u, _u, _u, _u, _u, _u, _p, _p, _p), **GRAPHS,
+}  # fmt: skip
+
+
+def load_library() -> Any:
+    """NVIDIA's driver library.  Raises MissingDriverLibraryError."""
+    try:
+        return ctypes.CDLL(LIBRARY)
+    except OSError as error:
+        raise MissingDriverLibraryError(f"NVIDIA's driver library cannot be loaded ({error}).") from error
+
+
+class Calls:
+    """Functions of the library by their names; `do` raises subclasses of DeviceError."""
+
+    def __init__(self, library: Any, wanted: dict[str, tuple[Any, ...]]) -> None:
+        self._functions = {name: _typed(library, name, types) for name, types in wanted.items()}
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether the library has all of them."""
+        return all(self._functions[name] is not None for name in names)
+
+    def code(self, name: str, *arguments: Any) -> int:
+        """What the function gives."""
+        function = self._functions[name]
+        if function is None:
+            raise DriverVersionError(f"NVIDIA's driver has no {name}.")
+        result: int = function(*arguments)
+        return result
+
+    def do(self, name: str, *arguments: Any, note: str = "") -> None:
+        code = self.code(name, *arguments)
+        if code:
+            raise error_of(code, f"{name} failed: {self._words(code)}{note}")
+
+    def _words(self, code: int) -> str:
+        text = ctypes.c_char_p()
+        function = self._functions["cuGetErrorString"]
+        if function is not None:
+            function(code, ctypes.addressof(text))
+        return (text.value or b"unknown error").decode().rstrip(".")
+
+
+def _typed(library: Any, name: str, types: tuple[Any, ...]) -> Any:
+    function = getattr(library, name, None)  # None: a driver that is older than the function
+    if function is not None:
+        function.argtypes, function.restype = types, _i
+    return function
+
+
+class WithGraphs:
+    """The part of a driver of NVIDIA's GPUs that makes one launch of a sequence (see `driver.CapturingDriver`).
+
+    `calls` has `GRAPHS`; `within` makes a call in the driver's context; `stream` is the handle of its stream.
+    """
+
+    calls: Calls
+    stream: int
+    within: Callable[..., Any]
+
+    def has_graphs(self) -> bool:
+        """Whether the driver is new enough (CUDA 11.4)."""
+        return self.calls.has(GRAPHS)
+
+    def _do(self, name: str, *arguments: Any) -> None:
+        self.within(self.calls.do, name, *arguments)
+
+    def begin_capture(self) -> None:
+        self._do("cuStreamBeginCapture_v2", self.stream, RELAXED)
+
+    def end_capture(self) -> int:
+        graph, made = ctypes.c_uint64(), ctypes.c_uint64()
+        self._do("cuStreamEndCapture", self.stream, ctypes.addressof(graph))
+        try:
+            self._do("cuGraphInstantiateWithFlags", ctypes.addressof(made), graph.value, 0)
+        finally:
+            self._do("cuGraphDestroy", graph.value)
+        return made.value
+
+    def abandon_capture(self) -> None:
+        graph = ctypes.c_uint64()
+        try:
+            self._do("cuStreamEndCapture", self.stream, ctypes.addressof(graph))
+        except DeviceError:
+            return  # the error that made it invalid has been raised already
+        self._do("cuGraphDestroy", graph.value)
+
+    def launch_graph(self, graph: int) -> None:
+        self._do("cuGraphLaunch", graph, self.stream)
+
+    def free_graph(self, graph: int) -> None:
+        self._do("cuGraphExecDestroy", graph)
