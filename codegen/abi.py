@@ -121,7 +121,8 @@ SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 # -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
 REAL = DTYPES[:12]
 LIBRARY_CALLS = {
-    **dict.fromkeys(("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), REAL),
+    **dict.fromkeys(("cumsum", "cumprod"), DTYPES),
+    **dict.fromkeys(("sort", "argsort", "searchsorted_left", "searchsorted_right"), REAL),
     "true_positions": ("bool",), "repeated_positions": ("int64",),
 }  # fmt: skip
 POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
@@ -203,7 +204,7 @@ LIBRARY = {
     "nest": ("run_nest",),
     "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,
-    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in REAL if t != "uint64"},
+    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in DTYPES if t != "uint64"},
     **{
         f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right"))
         for t in REAL

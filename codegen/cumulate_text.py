@@ -1,19 +1,21 @@
 """LLVM text of the libraries `cumulate_*`: running sums and products along one axis, in NumPy's order.
 
 A running value depends on the one before it, so nothing is gained along the axis itself: vectors and independent chains
-of scalars run along the other axes.  float16 is added in float32 and rounded after each element, as NumPy does.
+of scalars run along the other axes.  float16 is added in float32 and rounded after each element, as NumPy does.  A
+complex number is two lanes of its parts' dtype.
 """
 
 from __future__ import annotations
 
 from itertools import count
 
-from tensordsl.casting import sum_dtype
+from tensordsl.casting import real_of, sum_dtype
 from tensordsl.codegen import half
 from tensordsl.codegen.assembly import METADATA, Asm, passed
-from tensordsl.codegen.code import Code, constant, llvm_type, load, memory_type, store
+from tensordsl.codegen.code import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
+from tensordsl.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # scalars side by side
 VECTORS = (2, 1)
@@ -26,11 +28,13 @@ class Cumulate:
     """The functions of one operation on one dtype."""
 
     def __init__(self, function: str, dtype: str, vector_bytes: int, isa: str) -> None:
-        self.name, self.dtype, self.result, self.isa = f"{function}_{dtype}", dtype, sum_dtype(dtype), isa
-        self.lanes = vector_bytes // ITEMSIZE[self.result]
-        kind = "f" if self.result in FLOATS else ""
-        self.word = kind + ("add" if function == "cumsum" else "mul")
-        self.identity = (-0.0 if kind else 0) if function == "cumsum" else 1
+        self.name, self.isa = f"{function}_{dtype}", isa
+        self.parts = 2 if dtype in COMPLEX else 1
+        self.dtype, self.result = real_of(dtype), real_of(sum_dtype(dtype))  # of a part
+        self.x_size, self.y_size = (self.parts * ITEMSIZE[t] for t in (self.dtype, self.result))
+        self.lanes = vector_bytes // self.y_size  # elements of a vector
+        self.is_complex_product = self.parts == 2 and function == "cumprod"
+        self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 
@@ -40,11 +44,15 @@ class Cumulate:
         return "".join(parts)
 
     # -- elements ------------------------------------------------------------------------------------------------------
-    def advance(self, f: Asm, state: str, source: str, target: str, W: int) -> str:
-        """The running value after one more element (or vector), which is stored."""
+    def advance(self, f: Asm, state: str | None, source: str, target: str, many: int) -> str:
+        """The running values after one more of so many adjacent elements, which are stored; the first are x."""
+        W = many * self.parts
         code = Code(prefix=f"a{next(self.numbers)}.", isa=self.isa)
-        x = self.widened(code, load(code, source, self.dtype, W), W)
-        value = code.op(f"{self.word} {llvm_type(self.result, W)} {state}, {x}")
+        value = self.widened(code, load(code, source, self.dtype, W), W)
+        if state is not None and self.is_complex_product:
+            value = _complex_product(code, llvm_type(self.result, W), state, value, W)
+        elif state is not None:
+            value = code.op(f"{self.word} {llvm_type(self.result, W)} {state}, {value}")
         if self.result == "float16":
             value = half.rounded(code, value, W)
         store(code, value, target, self.result, W)
@@ -59,30 +67,31 @@ class Cumulate:
         return code.op(f"{word} {llvm_type(self.dtype, W)} {x} to {llvm_type(self.result, W)}")
 
     # -- lines ---------------------------------------------------------------------------------------------------------
-    def block(self, k: int, W: int) -> str:
-        """k chains of W elements side by side, from the first to the last element of the axis."""
-        f = Asm("void", self.block_name(k, W), LINE, internal=True)
-        kind, start = llvm_type(self.result, W), constant(self.identity, self.result, W)
-        x_unit, y_unit = ("%x_unit", "%y_unit") if W == 1 else (W * ITEMSIZE[t] for t in (self.dtype, self.result))
+    def block(self, k: int, many: int) -> str:
+        """k chains of `many` elements side by side, from the first to the last element of the axis, if it has any."""
+        f = Asm("void", self.block_name(k, many), LINE, internal=True)
+        kind = llvm_type(self.result, many * self.parts)
+        x_unit, y_unit = ("%x_unit", "%y_unit") if many == 1 else (many * size for size in (self.x_size, self.y_size))
         sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]
         targets = [f.gep("%y", f.op(f"mul i64 {y_unit}, {j}")) for j in range(k)]
-        with f.loop("%n", *[(kind, start)] * k, ("i64", "0"), ("i64", "0")) as loop:
+        start = [self.advance(f, None, x, y, many) for x, y in zip(sources, targets, strict=True)]
+        steps = (("i64", "%x_step"), ("i64", "%y_step"))
+        with f.loop("%n", *((kind, s) for s in start), *steps, start=1) as loop:
             *states, x_at, y_at = loop.values
             rows = zip(states, sources, targets, strict=True)
-            loop.next = [self.advance(f, s, f.gep(x, x_at), f.gep(y, y_at), W) for s, x, y in rows]
+            loop.next = [self.advance(f, s, f.gep(x, x_at), f.gep(y, y_at), many) for s, x, y in rows]
             loop.next += [f.op(f"add i64 {x_at}, %x_step"), f.op(f"add i64 {y_at}, %y_step")]
         f.ret()
         return f.text
 
-    def block_name(self, k: int, W: int) -> str:
-        return f"{self.name}.{k}.{W}"
+    def block_name(self, k: int, many: int) -> str:
+        return f"{self.name}.{k}.{many}"
 
     def panel(self) -> str:
         """Rows of m adjacent elements, whole vectors, one after the other: the running values are the row above."""
         f = Asm("void", f"{self.name}.panel", (*LINE[:5], "i64 m"), internal=True)
-        start = constant(self.identity, self.result, self.lanes)
         with f.loop("%m", step=self.lanes) as column:
-            self.advance(f, start, *self.elements(f, "%x", "%y", column.index), self.lanes)
+            self.advance(f, None, *self.elements(f, "%x", "%y", column.index), self.lanes)
         unrolled = f.op(f"and i64 %m, {-UNROLL * self.lanes}")
         with f.loop("%n", ("ptr", "%x"), ("ptr", "%y"), start=1) as row:
             x, y = f.gep(row.values[0], "%x_step"), f.gep(row.values[1], "%y_step")
@@ -91,18 +100,22 @@ class Cumulate:
                 with f.loop(end, start=first, step=k * self.lanes) as column:
                     for j in range(k):
                         at = f.op(f"add i64 {column.index}, {j * self.lanes}")
-                        above = self.loaded(f, f.gep(row.values[1], at, memory_type(self.result)))
+                        above = self.loaded(f, f.gep(row.values[1], at, self.in_memory(self.result)))
                         self.advance(f, above, *self.elements(f, x, y, at), self.lanes)
         f.ret()
         return f.text
 
     def elements(self, f: Asm, x: str, y: str, at: str) -> tuple[str, str]:
-        return f.gep(x, at, memory_type(self.dtype)), f.gep(y, at, memory_type(self.result))
+        return f.gep(x, at, self.in_memory(self.dtype)), f.gep(y, at, self.in_memory(self.result))
+
+    def in_memory(self, part: str) -> str:
+        """The type of an element, for addresses."""
+        return memory_type(part, self.parts)
 
     def loaded(self, f: Asm, place: str) -> str:
         """A vector of running values."""
         code = Code(prefix=f"a{next(self.numbers)}.", isa=self.isa)
-        value = load(code, place, self.result, self.lanes)
+        value = load(code, place, self.result, self.lanes * self.parts)
         f.lines += code.lines
         return value
 
@@ -114,8 +127,8 @@ class Cumulate:
         """
         f = Asm("void", f"{self.name}.plane", (*LINE, "i64 m"), internal=True)
         adjacent = f.all(
-            f.compare("eq", "i64", "%x_unit", ITEMSIZE[self.dtype]),
-            f.compare("eq", "i64", "%y_unit", ITEMSIZE[self.result]),
+            f.compare("eq", "i64", "%x_unit", self.x_size),
+            f.compare("eq", "i64", "%y_unit", self.y_size),
         )
         most = f.op(f"select i1 {adjacent}, i64 %m, i64 0")
         wide = f.op(f"select i1 {f.compare('sge', 'i64', most, WIDE * self.lanes)}, i64 {most}, i64 0")
@@ -147,7 +160,7 @@ class Cumulate:
     def entry(self) -> str:
         f = Asm("void", self.name, ("ptr bases", "ptr words", "i64 rank"))
         line, axes = given_lines(f)
-        with f.when(f.compare("eq", "i64", line[2].removeprefix("i64 "), 0)):  # a panel begins with the first row
+        with f.when(f.compare("eq", "i64", line[2].removeprefix("i64 "), 0)):  # lines begin with their first element
             f.ret()
         last = f.op("sub i64 %rank, 1")
         with f.when(f.compare("eq", "i64", last, 0)):
@@ -156,6 +169,20 @@ class Cumulate:
         f.call("void", f"@{self.name}.walk", *line, *axes, f"i64 {last}")
         f.ret()
         return f.text
+
+
+def _complex_product(code: Code, kind: str, x: str, y: str, W: int) -> str:
+    """(a + bi)(c + di) = (ac - bd) + (bc + ad)i of W lanes in pairs."""
+
+    def lanes(value: str, first: int, second: int) -> str:
+        order = ", ".join(f"i32 {k + n}" for k in range(0, W, 2) for n in (first, second))
+        return code.op(f"shufflevector {kind} {value}, {kind} poison, <{W} x i32> <{order}>")
+
+    straight = code.op(f"fmul {kind} {x}, {lanes(y, 0, 0)}")
+    crossed = code.op(f"fmul {kind} {lanes(x, 1, 0)}, {lanes(y, 1, 1)}")
+    less, more = (code.op(f"{word} {kind} {straight}, {crossed}") for word in ("fsub", "fadd"))
+    order = ", ".join(f"i32 {k if k % 2 == 0 else W + k}" for k in range(W))
+    return code.op(f"shufflevector {kind} {less}, {kind} {more}, <{W} x i32> <{order}>")
 
 
 def cumulate_text(dtype: str, vector_bytes: int = 64, isa: str = "") -> str:

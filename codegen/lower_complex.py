@@ -9,11 +9,12 @@ import numpy as np
 
 from tensordsl.casting import real_of, upcast
 from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.lower_library import lower_along
 from tensordsl.graph import Apply, Constant, Reduction, Variable, apply
 from tensordsl.ops import complexes
 from tensordsl.ops.elementwise import cast, second
 from tensordsl.ops.operands import constant
-from tensordsl.ops.reducers import COMPLEX_PROD
+from tensordsl.ops.reducers import COMPLEX_MAX, COMPLEX_MIN, COMPLEX_PROD
 from tensordsl.types import COMPLEX, TensorType
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         return [operands[0].operands[name == "imag"]]
     if name in complexes.BY_NUMPY:
         return [taken_apart(low, v) for v in low.host(node, operands)]
+    if name in ("cumsum", "cumprod"):
+        return [taken_apart(low, v) for v in lower_along(low, node, operands)]
     if name == "shape_i":
         return [g.extent(operands[0].shape[node.attrs["axis"]])]
     if complexes.is_each(node.op):
@@ -73,6 +76,8 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
     if name == "prod":
         return [_product(low, node, operands[0])]
+    if name in EXTREMA:
+        return [_extremum(low, node, operands[0])]
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
     if name in complexes.FUNCTIONS:  # complex64 without a loss in between
         wide = "float64"
@@ -113,6 +118,20 @@ def _product(low: Lowering, node: Apply, x: Value) -> Value:
         low.graph.cast(low.graph.reduce(meaning, k, node.attrs["axis"], operands), real_of(dtype)) for k in (0, 1)
     )
     return low.graph.make("complex", (re, im), dtype, re.shape)
+
+
+EXTREMA = {"max": COMPLEX_MAX, "min": COMPLEX_MIN, "argmax": COMPLEX_MAX, "argmin": COMPLEX_MIN}
+
+
+def _extremum(low: Lowering, node: Apply, x: Value) -> Value:
+    """The first extremum in row-major order: over one axis after the other, from the last one."""
+    g, meaning = low.graph, Reduction(EXTREMA[node.op.name], lambda *t: t, (0, 1, 2), with_index=True)
+    re, im = x.operands
+    for axis in sorted(node.attrs["axis"], reverse=True):
+        re, im, position = (g.reduce(meaning, k, (axis,), (re, im)) for k in meaning.results)
+    if node.op.name in ("argmax", "argmin"):
+        return position
+    return g.make("complex", (re, im), x.dtype, re.shape)
 
 
 def _part(low: Lowering, v: Variable, k: int) -> Variable:

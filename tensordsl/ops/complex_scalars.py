@@ -256,3 +256,88 @@ def tan(b: Any, x: Any, y: Any) -> Pair:
     """-i tanh(iz)."""
     re, im = tanh(b, b.neg(y), x)
     return im, b.neg(re)
+
+
+# -- their inverses ----------------------------------------------------------------------------------------------------
+FAR = 2.0**28  # from here on arcsin z is that of an infinite z, but for what rounding takes
+
+
+def _arcsin_parts(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """(p, q, v) for x and y without signs: arcsin z = atan(p / q) + iv, arccos z = atan(q / p) - iv.
+
+    After Hull, Fairgrieve and Tang: Implementing the complex arcsine and arccosine functions using exception handling
+    (ACM TOMS 23, 1997).  r and s are the distances from -1 and 1, a their mean; p = x, q^2 = (a + x)(a - x), and
+    v = arccosh a = log1p(a - 1 + sqrt((a - 1)(a + 1))), with a - x and a - 1 as sums of terms that are not negative.
+    """
+    above, below = b.add(x, 1.0), b.sub(1.0, x)
+    r, s = hypot(b, above, y), hypot(b, below, y)
+    a = b.mul(b.add(r, s), 0.5)
+    is_left, yy = b.le(x, 1.0), b.mul(y, y)
+    beyond = b.div(1.0, b.add(r, above))
+    other = b.add(s, b.abs(below))
+    both = b.add(beyond, b.div(1.0, other))  # times y^2 / 2: a - 1 if x < 1, a - x if x > 1
+    mixed = b.add(b.mul(yy, beyond), other)  # twice the other one, which may be too small
+    apart, more = b.mul(b.add(a, x), 0.5), b.mul(b.add(a, 1.0), 0.5)
+    q = b.select(is_left, b.sqrt(b.mul(apart, mixed)), b.mul(y, b.sqrt(b.mul(apart, both))))
+    is_inside = b.lt(x, 1.0)
+    root = b.select(is_inside, b.mul(y, b.sqrt(b.mul(more, both))), b.sqrt(b.mul(more, mixed)))
+    t = b.fma(b.select(is_inside, b.mul(yy, both), mixed), 0.5, root)
+    # far from 0: log(2 |z|), at a scale where |z| is in range
+    size = b.maximum(x, y)
+    is_far = b.or_(b.gt(size, FAR), b.or_(b.eq(x, INF), b.eq(y, INF)))
+    scale = b.select(b.gt(size, FAR * FAR), 1 / (FAR * FAR), b.const(1.0, x.type))
+    t = b.select(is_far, b.sub(b.mul(hypot(b, b.mul(x, scale), b.mul(y, scale)), 2.0), 1.0), t)
+    v = b.add(b.call("log1p", t), b.select(b.gt(size, FAR * FAR), 56 * LN2, b.const(0.0, x.type)))
+    return x, b.select(is_far, y, q), v
+
+
+def arcsin(b: Any, x: Any, y: Any) -> Pair:
+    p, q, v = _arcsin_parts(b, b.abs(x), b.abs(y))
+    return b.select(b.eq(x, 0), x, b.copysign(b.arctan2(p, q), x)), b.copysign(v, y)
+
+
+def arccos(b: Any, x: Any, y: Any) -> Pair:
+    p, q, v = _arcsin_parts(b, b.abs(x), b.abs(y))
+    return b.select(b.eq(x, 0), math.pi / 2, b.arctan2(q, b.copysign(p, x))), b.neg(b.copysign(v, y))
+
+
+def arcsinh(b: Any, x: Any, y: Any) -> Pair:
+    """i arcsin(-iz)."""
+    re, im = arcsin(b, y, x)
+    return im, re
+
+
+def arccosh(b: Any, x: Any, y: Any) -> Pair:
+    """The one of +-i arccos z in the right half plane."""
+    re, im = arccos(b, x, y)
+    return b.abs(im), b.copysign(re, y)
+
+
+def arctanh(b: Any, x: Any, y: Any) -> Pair:
+    """log1p(4 x / ((1 - x)^2 + y^2)) / 4 + i atan2(2 y, (1 - x)(1 + x) - y^2) / 2 (Kahan: Branch cuts for complex
+    elementary functions, 1987); next to +-1 log(2 / |y|) / 2, and 1 / z + i pi / 2 far from 0."""
+    low, high, factor, *_ = _RANGES[x.type]
+    u, v, half_pi = b.abs(x), b.abs(y), b.const(math.pi / 2, x.type)
+    is_far = b.or_(b.gt(u, high), b.gt(v, high))
+    is_pole = b.and_(b.eq(u, 1.0), b.lt(v, 2.0**-30))
+    above, below = b.add(u, 1.0), b.sub(1.0, u)
+    t = b.div(b.mul(u, 4.0), b.fma(below, below, b.mul(v, v)))
+    t = b.select(is_far, b.mul(reciprocal(b, u, v)[0], 4.0), t)
+    is_tiny = b.lt(v, low * low)
+    at_pole = b.sub(b.div(2.0, b.mul(v, b.select(is_tiny, factor, b.const(1.0, x.type)))), 1.0)
+    size = b.call("log1p", b.select(is_pole, at_pole, t))
+    rest = b.select(is_tiny, math.log(factor), b.const(0.0, x.type))
+    re = b.select(is_pole, b.mul(b.add(size, rest), 0.5), b.mul(size, 0.25))
+    is_endless = b.or_(b.eq(u, INF), b.eq(v, INF))
+    re = b.select(b.or_(is_endless, b.eq(u, 0)), 0.0, re)
+    across = b.sub(b.mul(below, above), b.mul(v, v))
+    im = b.select(is_far, half_pi, b.mul(b.arctan2(b.mul(v, 2.0), across), 0.5))
+    is_lost = b.or_(b.isnan(y), b.and_(b.isnan(x), b.lt(v, INF)))
+    im = b.select(b.and_(b.eq(v, 0), b.le(u, 1.0)), v, b.select(is_lost, math.nan, im))
+    return b.copysign(re, x), b.copysign(im, y)
+
+
+def arctan(b: Any, x: Any, y: Any) -> Pair:
+    """-i arctanh(iz)."""
+    re, im = arctanh(b, y, x)
+    return im, re

@@ -17,7 +17,7 @@ import numpy as np
 from tensordsl.casting import complex_of, real_of, upcast
 from tensordsl.graph import _COMPLEX_HOOKS, Kernel, Movement, Op, apply
 from tensordsl.ops import complex_scalars
-from tensordsl.ops.comparisons import and_, eq, ge, isinf, isnan, neq, or_
+from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isinf, isnan, neq, or_
 from tensordsl.ops.elementwise import abs_, second, switch
 from tensordsl.ops.functions import arctan2, cos, sin
 from tensordsl.ops.linalg import batched_dot, dot
@@ -78,9 +78,41 @@ def _div(x: Pair, y: Pair) -> Pair:
     return switch(zero, x[0] / abs_(y[0]), re), switch(zero, x[1] / abs_(y[0]), im)
 
 
+def _is_nan(x: Pair) -> Any:
+    return or_(isnan(x[0]), isnan(x[1]))
+
+
+def _after(x: Pair, y: Pair) -> Any:
+    """x > y as NumPy orders them: by real parts, equal ones by imaginary parts."""
+    sure = invert(or_(isnan(x[1]), isnan(y[1])))
+    return or_(and_(gt(x[0], y[0]), sure), and_(eq(x[0], y[0]), gt(x[1], y[1])))
+
+
+def _not_before(x: Pair, y: Pair) -> Any:
+    """x >= y."""
+    return or_(_after(x, y), and_(eq(x[0], y[0]), ge(x[1], y[1])))
+
+
+def _either(first: Any, x: Pair, y: Pair) -> Pair:
+    return switch(first, x[0], y[0]), switch(first, x[1], y[1])
+
+
+def _clip(x: Pair, low: Pair, high: Pair) -> Pair:
+    """As NumPy, whose order here does not look at whether imaginary parts are numbers."""
+
+    def after(u: Pair, v: Pair) -> Any:
+        return switch(eq(u[0], v[0]), gt(u[1], v[1]), gt(u[0], v[0]))
+
+    above = _either(or_(_is_nan(x), after(x, low)), x, low)
+    return _either(or_(_is_nan(above), after(high, above)), above, high)
+
+
 # Rows on the parts of complex operands, one for each part of the result (`complex_scalars`).
 _NUMPY_NAMES = {"pow": "power", "sgn": "sign"}
-FUNCTIONS = "exp exp2 expm1 log log2 log10 log1p sqrt pow sin cos tan sinh cosh tanh sgn reciprocal".split()
+FUNCTIONS = (
+    "exp exp2 expm1 log log2 log10 log1p sqrt pow sgn reciprocal "
+    "sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh"
+).split()
 SIZE = row("abs.re", complex_scalars.hypot, np.hypot, ulp=1)
 
 
@@ -119,8 +151,11 @@ PARTS: dict[str, Callable[..., Any]] = {
     "neg": lambda x: (-x[0], -x[1]), "sqr": lambda x: _mul(x, x), "true_div": _div, "abs": lambda x: apply(SIZE, *x),
     "identity": lambda x: x, "second": lambda x, y: (second(x[0], y[0]), second(x[0], y[1])),
     "eq": lambda x, y: and_(eq(x[0], y[0]), eq(x[1], y[1])), "neq": lambda x, y: or_(neq(x[0], y[0]), neq(x[1], y[1])),
-    "isnan": lambda x: or_(isnan(x[0]), isnan(x[1])), "isinf": lambda x: or_(isinf(x[0]), isinf(x[1])),
-    "switch": lambda c, x, y: (switch(_truth(c), x[0], y[0]), switch(_truth(c), x[1], y[1])),
+    "lt": lambda x, y: _after(y, x), "le": lambda x, y: _not_before(y, x), "gt": _after, "ge": _not_before,
+    "maximum": lambda x, y: _either(or_(_is_nan(x), _not_before(x, y)), x, y),
+    "minimum": lambda x, y: _either(or_(_is_nan(x), _not_before(y, x)), x, y), "clip": _clip,
+    "isnan": _is_nan, "isinf": lambda x: or_(isinf(x[0]), isinf(x[1])),
+    "switch": lambda c, x, y: _either(_truth(c), x, y),
     "batched_dot": lambda x, y: (
         batched_dot(x[0], y[0]) - batched_dot(x[1], y[1]), batched_dot(x[0], y[1]) + batched_dot(x[1], y[0])
     ),
@@ -130,15 +165,17 @@ PARTS: dict[str, Callable[..., Any]] = {
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
 EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
-    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1, "cumsum": 1,
+    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
 }  # fmt: skip
-BY_NUMPY = frozenset("arcsin arccos arctan arcsinh arccosh arctanh cumprod sort argsort searchsorted print".split())
+BY_NUMPY = frozenset("sort argsort searchsorted print".split())
 OTHERS = frozenset(
-    "prod real imag shape_i cast for ifelse consider_constant zero_grad disconnected_grad undefined_grad "
-    "grad_scale".split()
+    (
+        "prod max min argmax argmin cumsum cumprod real imag shape_i cast for ifelse "
+        "consider_constant zero_grad disconnected_grad undefined_grad grad_scale"
+    ).split()
 )
 # Rows whose gradient is not that of an analytic function.
-NOT_ANALYTIC = frozenset(("abs", "real", "imag", "complex", "cast", "ifelse"))
+NOT_ANALYTIC = frozenset(("abs", "sgn", "real", "imag", "complex", "cast", "ifelse"))
 
 
 def _truth(c: Pair) -> Any:

@@ -53,6 +53,16 @@ def _cast_gradient(g: Any, out: Any, x: Any, dtype: str) -> Sequence[Any]:
     return (cast(g, x.type.dtype) if x.type.dtype in CONTINUOUS else g,)
 
 
+def _sgn_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
+    """Nothing of real numbers; of z / |z| what turns it: is Im(conj(s) g) / |z| for s = z / |z|."""
+    if x.type.dtype not in COMPLEX:
+        return (second(x, like(0, g)),)
+    from tensordsl.ops.complexes import complex, conj, imag
+
+    turn = imag(conj(out) * g) / abs_(x)
+    return (out * complex(like(0, turn), turn),)
+
+
 def _clip_gradient(g: Any, out: Any, x: Any, low: Any, high: Any) -> Sequence[Any]:
     zero = like(0, g)
     below, above = lt(x, low), gt(x, high)
@@ -95,7 +105,7 @@ ABS = row(
     loop=lambda x: (x,),
     print_name="abs_",
 )
-SGN = row("sgn", lambda b, x: b.sign(x), np.sign, dtype=arithmetic, no_gradient=PIECEWISE)
+SGN = row("sgn", lambda b, x: b.sign(x), np.sign, _sgn_gradient, dtype=arithmetic)
 SQR = row("sqr", lambda b, x: _by_bits("and", "mul")(b, x, x), lambda x: x * x, lambda g, out, x: (g * x * 2,))
 SQRT = row(
     "sqrt", lambda b, x: b.sqrt(x), np.sqrt, lambda g, out, x: (g * 0.5 / out,), dtype=float_of, domain=(0.1, 100)
@@ -130,9 +140,7 @@ SWITCH = row(
     dtype=_chosen, loop=lambda c, x, y: ("bool", upcast(x, y), upcast(x, y)),
 )  # fmt: skip
 CLIP = row(
-    "clip", lambda b, x, low, high: b.minimum(b.maximum(x, low), high),
-    lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    _clip_gradient, dtype=upcast_min8,
+    "clip", lambda b, x, low, high: b.minimum(b.maximum(x, low), high), np.clip, _clip_gradient, dtype=upcast_min8,
 )  # fmt: skip
 SECOND = row(
     "second", lambda b, x, y: y, lambda x, y: np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape)),

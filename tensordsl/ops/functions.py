@@ -22,8 +22,15 @@ from tensordsl.ops.scalars import (
     scaled_erfc,
     vectorised,
 )
+from tensordsl.types import COMPLEX
 
 Unary = Callable[[Any], Any]
+
+
+def _arccosh_gradient(g: Any, out: Any, x: Any) -> tuple[Any]:
+    """The root of x^2 - 1 has the wrong sign in the left half of the complex plane."""
+    return (g / (sqrt(x - 1) * sqrt(x + 1) if x.type.dtype in COMPLEX else sqrt(sqr(x) - 1)),)
+
 
 _PER_LN2, _PER_LN10 = 1 / math.log(2), 1 / math.log(10)
 EXP = real_function("exp", np.exp, lambda g, out, x: (g * out,))
@@ -49,7 +56,7 @@ SINH = real_function("sinh", np.sinh, lambda g, out, x: (g * cosh(x),))
 COSH = real_function("cosh", np.cosh, lambda g, out, x: (g * sinh(x),))
 TANH = real_function("tanh", np.tanh, lambda g, out, x: (g * (1 - sqr(out)),))
 ARCSINH = real_function("arcsinh", np.arcsinh, lambda g, out, x: (g / sqrt(sqr(x) + 1),))
-ARCCOSH = real_function("arccosh", np.arccosh, lambda g, out, x: (g / sqrt(sqr(x) - 1),), domain=(1.1, 10))
+ARCCOSH = real_function("arccosh", np.arccosh, _arccosh_gradient, domain=(1.1, 10))
 ARCTANH = real_function("arctanh", np.arctanh, lambda g, out, x: (g / (1 - sqr(x)),), domain=(-0.9, 0.9))
 CBRT = real_function("cbrt", np.cbrt, lambda g, out, x: (g / (3 * sqr(out)),), domain=(0.1, 10))
 SIGMOID = real_function("sigmoid", numpy_sigmoid, lambda g, out, x: (g * out * (1 - out),))

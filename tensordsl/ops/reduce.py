@@ -59,7 +59,7 @@ def _extremum_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
         return (switch(eq(_expand(out, axis), x), g, constant(0, dtype=g.type.dtype)),)
 
     return Op(
-        name, lambda x, axis: x, _reduced_shape, lambda x, axis: np.asarray(numpy(x, axis=axis)),
+        name, lambda x, axis: x, _reduced_shape, lambda x, axis: np.asarray(numpy(np.asarray(x, order="C"), axis=axis)),
         Reduction(reducer, lambda x, axis: (x,)), gradient,
     )  # fmt: skip
 

@@ -101,6 +101,37 @@ def _extremum(name: str, beats: str, weakest: Callable[[str], Any]) -> Reducer:
     return Reducer(name, lambda t: t, lambda t: (weakest(t[0]), LAST), step, combine, finish, idempotent=True)
 
 
+def _complex_extremum(name: str, beats: str, weakest: float) -> Reducer:
+    """The extremum of complex numbers: state and results (real part, imaginary part, index).
+
+    NumPy's order: by real parts, equal ones by imaginary parts; a number with a NaN in it comes first.
+    """
+
+    def better(b: Any, s: State, x: State) -> Any:
+        """x beats s: greater (less), or the first NaN."""
+        ahead = b.or_(b.apply(beats, x[0], s[0]), b.and_(b.eq(x[0], s[0]), b.apply(beats, x[1], s[1])))
+        return b.and_(b.not_(is_nan(b, s)), b.or_(is_nan(b, x), ahead))
+
+    def is_nan(b: Any, s: State) -> Any:
+        return b.or_(b.isnan(s[0]), b.isnan(s[1]))
+
+    def taken(b: Any, take: Any, s: State, x: State) -> State:
+        return tuple(b.select(take, p, q) for p, q in zip(x, s, strict=True))
+
+    def step(b: Any, s: State, x: State) -> State:
+        return taken(b, better(b, s, x), s, x)
+
+    def combine(b: Any, s: State, t: State) -> State:
+        equal = b.and_(b.eq(s[0], t[0]), b.eq(s[1], t[1]))
+        same = b.or_(equal, b.and_(is_nan(b, s), is_nan(b, t)))
+        return taken(b, b.or_(better(b, s, t), b.and_(same, b.lt(t[2], s[2]))), s, t)
+
+    def finish(b: Any, s: State) -> State:
+        return s[0], s[1], b.select(b.eq(s[2], LAST), 0, s[2])
+
+    return Reducer(name, lambda t: t, lambda t: (weakest, weakest, LAST), step, combine, finish, idempotent=True)
+
+
 def _sum() -> Reducer:
     """float32 in a state of float64."""
 
@@ -123,4 +154,6 @@ ALL = _fold("all", "and", lambda t: True)
 COMPLEX_PROD = Reducer("complex_prod", lambda t: t, lambda t: (1, 0), times, times)
 ARGMAX = _extremum("argmax", "gt", lowest)
 ARGMIN = _extremum("argmin", "lt", highest)
+COMPLEX_MAX = _complex_extremum("complex_max", "gt", float("-inf"))
+COMPLEX_MIN = _complex_extremum("complex_min", "lt", float("inf"))
 REDUCERS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import mpmath as mp
@@ -21,6 +22,11 @@ EXACT: dict[str, tuple[Callable[[Any], Any], float]] = {
     "log1p": (lambda z: mp.log(1 + z), np.inf), "sqrt": (mp.sqrt, 4), "sin": (mp.sin, 4), "cos": (mp.cos, 4),
     "tan": (mp.tan, 8), "sinh": (mp.sinh, 4), "cosh": (mp.cosh, 4), "tanh": (mp.tanh, 8),
 }  # fmt: skip
+INVERSE = {
+    "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan,
+    "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh,
+}  # fmt: skip
+EXACT |= {name: (exact, 3) for name, exact in INVERSE.items()}
 
 
 def arguments() -> Any:
@@ -46,6 +52,46 @@ def test_is_exact(name: str, dtype: str) -> None:
             assert abs(mp.mpc(complex(y)) - want) <= max(4, min(limit, 8)) * eps * (abs(want) + abs(x) * 1e-3), x
             for p, q in ((y.real, want.real), (y.imag, want.imag)):
                 assert abs(mp.mpf(float(p)) - q) <= limit * float(np.spacing(np.asarray(abs(float(q)), p.dtype))), x
+
+
+def hard_arguments() -> Any:
+    """Next to the ends of the cuts, on the unit circle, and with parts of all sizes."""
+    rng = np.random.default_rng(2)
+
+    def parts(low: float, high: float) -> Any:
+        return rng.normal(size=40) * 10.0 ** rng.uniform(low, high, 40)
+
+    cases = [(1 + parts(-16, -1), parts(-18, 0)), (1 + parts(-16, -15), parts(-320, -100))]
+    cases += [(parts(*p), parts(*q)) for p, q in product([(-300, 300), (-1, 10), (-300, 0), (5, 11)], repeat=2)]
+    a = np.concatenate([x + 1j * y for x, y in cases])
+    return np.concatenate([a, 1j * a])
+
+
+@pytest.mark.parametrize("name", INVERSE)
+def test_inverse_functions_are_exact_everywhere(name: str) -> None:
+    a, z = hard_arguments(), T.zvector("z")
+    got = tensordsl.function([z], getattr(T, name)(z))(a)
+    with mp.workprec(2400):
+        for x, y in zip(a, got, strict=True):
+            want = INVERSE[name](mp.mpc(x.real, x.imag))
+            for p, q in ((y.real, want.real), (y.imag, want.imag)):
+                assert abs(mp.mpf(float(p)) - q) <= 3 * float(np.spacing(abs(float(q)))), x
+
+
+def test_both_sides_of_the_cuts() -> None:
+    """The sign of a zero says on which side of a cut a number lies."""
+    t = np.array([1.0, 1.5, 40.0, 1e20, 1e300, np.inf])
+    real = np.concatenate([[complex(s * x, y) for x in t] for s in (1, -1) for y in (0.0, -0.0)])
+    imaginary = np.array([complex(v.imag, v.real) for v in real])
+    z = T.zvector("z")
+    with np.errstate(all="ignore"):
+        for name in INVERSE:
+            f = tensordsl.function([z], getattr(T, name)(z))
+            for a in (real, imaginary, real + 0j):
+                got, want = f(a), getattr(np, name)(a)
+                for p, q in ((got.real, want.real), (got.imag, want.imag)):
+                    np.testing.assert_allclose(p, q, rtol=1e-15, err_msg=name)
+                    np.testing.assert_array_equal(np.signbit(p), np.signbit(q), err_msg=name)
 
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 2.5, np.inf, -np.inf, np.nan, 710.0, -710.0, 1e300, 5e-324, -1e160])

@@ -17,10 +17,11 @@ from tensordsl.types import COMPLEX, CONTINUOUS
 
 FUNCTIONS = (
     T.exp, T.log, T.sqrt, T.sin, T.cos, T.tan, T.sinh, T.cosh, T.tanh, T.log1p, T.expm1, T.exp2, T.log2, T.log10, T.sgn,
-    T.arcsin, T.arctan, T.arccosh, T.sqr, T.reciprocal, T.neg, T.round, T.isnan, T.isinf, T.isfinite, T.tensor_copy,
+    T.arcsin, T.arccos, T.arctan, T.arcsinh, T.arccosh, T.arctanh, T.sqr, T.reciprocal, T.neg, T.round, T.isnan, T.isinf, T.isfinite, T.tensor_copy,
 )  # fmt: skip
 PARTS = (T.real, T.imag, T.conj, T.angle, T.abs_, T.real, T.imag)
-BINARY = (T.add, T.sub, T.mul, T.true_div, T.pow, T.eq, T.neq, T.second, T.complex)
+ORDERED = (T.lt, T.le, T.gt, T.ge, T.maximum, T.minimum)
+BINARY = (T.add, T.sub, T.mul, T.true_div, T.pow, T.eq, T.neq, T.second, T.complex, *ORDERED)
 
 
 def complex_value(m: Growth) -> Any:
@@ -47,13 +48,20 @@ def whole_power(m: Growth) -> None:
 
 def reduced(m: Growth) -> None:
     x = complex_value(m)
-    f = m.choose((T.sum, T.mean, T.prod, T.any, T.all))
+    f = m.choose((T.sum, T.mean, T.prod, T.any, T.all, T.max, T.min))
     if f is T.prod and m.value[x].size > 100:
         raise Unfit
     m.grow(f(x, expressions.axes_of(m, x), keepdims=m.flag()))
 
 
-WORDS = (function, part, pair, whole_power, reduced)
+def position(m: Growth) -> None:
+    x = complex_value(m)
+    if not x.type.ndim:
+        raise Unfit
+    m.grow(m.choose((T.argmax, T.argmin))(x, axis=m.pick(x.type.ndim), keepdims=m.flag()))
+
+
+WORDS = (function, part, pair, whole_power, reduced, position)
 MORE = (
     masked,
     arranged,

@@ -20,6 +20,7 @@ from tensordsl.codegen.sort_text import SLACK, room_per_element, sort_text
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.runtime import elf, library
+from tensordsl.types import COMPLEX
 
 
 def values(rng: Any, dtype: str, *shape: int) -> Any:
@@ -71,6 +72,35 @@ def test_running_sums_and_products_of_every_dtype_shape_axis_and_layout(dtype: s
                     for got, want in zip(f(a), running(a, axis), strict=True):
                         assert_bits(got, want)
                     assert a.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_running_sums_and_products_of_complex_numbers(dtype: str) -> None:
+    """Sums bit by bit; NumPy's own products may round once or twice."""
+    rng = np.random.default_rng(3)
+    for rank in (1, 2, 3):
+        x = T.TensorType(dtype, (None,) * rank)()
+        for axis in range(rank):
+            sums, products = T.cumsum(x, axis), T.cumprod(x, axis)
+            assert not {"HostCall"} & set(kinds([x], sums + products))
+            f = tensordsl.function([x], [sums, products, T.cumprod(x / (1 + abs(x)), axis)])
+            for shape in SHAPES:
+                parts = rng.normal(size=(2, *shape)) * 0.7
+                a = (parts[0] + 1j * parts[1]).astype(dtype)
+                for b in layouts(a) if len(shape) == rank else []:
+                    got, want = f(b), [np.cumsum(b, axis), np.cumprod(b, axis), np.cumprod(b / (1 + abs(b)), axis)]
+                    np.testing.assert_array_equal(got[0], want[0])
+                    for g, w in zip(got[1:], want[1:], strict=True):
+                        assert g.dtype == w.dtype
+                        np.testing.assert_allclose(g, w, rtol=2e-4 if dtype == "complex64" else 1e-12, atol=1e-12)
+
+
+def test_a_running_product_begins_with_its_first_element() -> None:
+    """1 times an infinite number is none in complex arithmetic."""
+    x = T.zvector("x")
+    a = np.array([complex(np.inf, 0), 2, 1j])
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(tensordsl.function([x], T.cumprod(x))(a), np.cumprod(a))
 
 
 @pytest.mark.parametrize("shape", [(2, 1100), (3, 1024), (5, 2500)])
