@@ -16,7 +16,7 @@ Matrix = tuple[Ref, tuple[Any, ...], tuple[Any, ...]]  # where it is, byte strid
 
 
 def build_dot(b: Bufferiser, v: Value) -> None:
-    added = v.operands[2:]
+    added = v.operands[2:3] if "beta" in v.attrs else ()
     (a, a_strides, (m, k)), (c, c_strides, (inner, n)) = _matrices(b, v)
     b.agree(k, inner, "dot: lengths of the axis that is summed")
     scratch = scratch_of(b, v)
@@ -25,7 +25,8 @@ def build_dot(b: Bufferiser, v: Value) -> None:
     right = _elements(b, c_strides, (k, n), ITEMSIZE[v.dtype])
     sizes = b.name(m), b.name(n), b.name(k)
     factors = v.attrs.get("alpha", 1.0), v.attrs.get("beta", 0.0)
-    b.emit(p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch))
+    factor = b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
+    b.emit(p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch, factor))
     b.finish(v, ref)
 
 

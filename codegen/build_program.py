@@ -12,7 +12,7 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
 from tensordsl.codegen.build_dot import scratch_of
-from tensordsl.codegen.constructs import BEGINS_WITH, VIEWS, run_steps, slice_layout
+from tensordsl.codegen.constructs import VIEWS, begins_with, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.nest_words import STREAMED
@@ -24,6 +24,7 @@ from tensordsl.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
+KEEP_GIL = 4_000_000  # ns for which it is taken back to add products to state in place; Python's own turns are longer
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "argsort": 20_000, "searchsorted_left": 50_000, "searchsorted_right": 50_000,
@@ -66,6 +67,7 @@ class _Function:
         self.slots = 0
         self.late_storage = False
         self.late_at = 0  # where in the body the destructive steps begin
+        self.only_products = False  # whether nothing but products adds to state, and nothing writes to parts of it
         self.body = Scope()
         b.scopes.append(self.body)
 
@@ -152,7 +154,10 @@ class _Function:
         """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
         b = self.b
         is_direct = {k for k, _ in direct}
-        partly = {s.value.number for s in late if s.value is not None and s.value.op in WRITES}
+        values = [s.value for s in late if s.value is not None]
+        writes = [v for v in values if v.op in WRITES or (v.op == "dot" and "beta" in v.attrs)]
+        partly = {v.number for v in writes}
+        self.only_products = bool(writes) and all(v.op == "dot" for v in writes)
         copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
         commits = []
         targets = []
@@ -193,9 +198,15 @@ class _Function:
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
         held = has_loop or bool(program.n_hosts and program.shared)
         prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
-        partly = [i for i in prepares if i.late]
-        early, late = (body[: self.late_at], body[self.late_at :]) if partly else (body, [])
-        work = b.name(0) if held else "" if program.n_hosts or self.late_storage else _work(b, early)
+        early, late = body[: self.late_at], body[self.late_at :]
+        unpinned = bool(program.n_hosts) or self.late_storage
+        is_long = "" if held or unpinned or not self.only_products else self._is_long(late)
+        if is_long is None:
+            prepares = [replace(i, late=False) for i in prepares]
+        partly: list[p.Instr] = [replace(i, unless=is_long or None) for i in prepares if i.late]
+        if not partly:
+            early, late = body, []
+        work = b.name(0) if held else "" if unpinned else self._nanoseconds(early, late, is_long if partly else "")
         head = [*b.entry.code]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
@@ -205,12 +216,38 @@ class _Function:
             head.append(p.Pin(work, -1 if held else RELEASE_GIL, tuple(pins), site))
         head += [i for i in prepares if not i.late]
         tail: list[p.Instr] = []
-        if work and not program.n_hosts and not self.late_storage:
+        if work and not unpinned:
             head.append(p.ReleaseGil())
             tail.append(p.AcquireGil())
+            if partly and is_long:
+                partly.append(p.ReleaseGil(is_long))
+                late.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in prepares})
+
+    def _nanoseconds(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
+        """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at
+        entry."""
+        b, work = self.b, _work(self.b, early)
+        all_work = _work(b, [*early, *late]) if is_long else work
+        if work is None or isinstance(all_work, int) or not known_at_entry(all_work):
+            return ""
+        name = b.name(ex.floordiv(work, 1000))
+        if is_long:
+            b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, b.name(ex.floordiv(all_work, 1000)), name))
+            return dst
+        return name
+
+    def _is_long(self, late: list[p.Instr]) -> str | None:
+        """The name of whether the destructive steps would keep the GIL for too long; None: it is not known at entry."""
+        work = _work(self.b, late)
+        if work is None or not known_at_entry(work):
+            return None
+        b = self.b
+        operands = b.name(work), b.name(1000 * KEEP_GIL)
+        b.entry.code.append(p.Compare(dst := b.fresh("q"), "gt", *operands))
+        return dst
 
 
 def _mark_streamed(program: p.Program, states: set[str]) -> None:
@@ -343,13 +380,18 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
 
 
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
-    """Whether the step adds to the shared variable, or writes to parts of it, and reads it nowhere else."""
-    at = BEGINS_WITH.get(v.op, len(v.operands))
-    if at >= len(v.operands) or b.graph.extents.assumed:
+    """Whether the step adds to the shared variable, or writes to parts of it, and reads it nowhere else; or is a
+    product that does not read it."""
+    at = begins_with(v)
+    if (at is None and v.op != "dot") or b.graph.extents.assumed:
         return False
-    x, others = v.operands[at], [*v.operands[:at], *v.operands[at + 1 :]]
-    reads_itself = x.op != "shared" or x.attrs["index"] != k or k in map(base_shared, others)
-    return not reads_itself and all(known_at_entry(n) for o in others for n in map(b.find, _view_lengths(o)))
+    others = list(v.operands)
+    if at is not None:
+        x = others.pop(at)
+        if x.op != "shared" or x.attrs["index"] != k:
+            return False
+    known = all(known_at_entry(n) for o in others for n in map(b.find, _view_lengths(o)))
+    return known and k not in map(base_shared, others)
 
 
 def _view_lengths(v: Value) -> list[Any]:
@@ -402,8 +444,8 @@ def _reads(s: Step) -> set[int]:
     return {k for v in values if (k := base_shared(v)) is not None}
 
 
-def _work(b: Bufferiser, body: list[p.Instr]) -> str:
-    """The name of the estimated work in ns, "" if it can't be long or is not known at entry."""
+def _work(b: Bufferiser, body: list[p.Instr]) -> Any:
+    """The estimated work in ps; None if only the run can tell."""
     total: Any = 0
     for i in body:
         if isinstance(i, p.Launch):
@@ -418,7 +460,5 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> str:
             points = ex.product(b.lengths_of(i.outputs[0][2]))
             total = ex.add(total, ex.mul(LIBRARY_WORK.get(i.function, RUNNING_WORK), points))
         elif isinstance(i, p.For | p.If):
-            return ""  # how often, only the run tells
-    if isinstance(total, int) or not known_at_entry(total):
-        return ""
-    return b.name(ex.floordiv(total, 1000))
+            return None  # how often, only the run tells
+    return total

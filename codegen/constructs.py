@@ -280,15 +280,19 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
 BEGINS_WITH = {"inc_take": 0, "inc_subtensor": 0, "dot": 2, "along": 0}
 
 
+def begins_with(v: Value) -> int | None:
+    return None if v.op == "dot" and "beta" not in v.attrs else BEGINS_WITH.get(v.op)
+
+
 def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
     """A value that dies where a construct begins with it is computed in the construct's place, which then needs no
     copy."""
     owned = {n for s in steps if s.fused is not None or (s.value and s.value.op in BEGINS_WITH) for n in s.gives}
     for k, step in reversed(list(enumerate(steps))):
         v = step.value
-        if v is None or len(v.operands) <= BEGINS_WITH.get(v.op, len(v.operands)):
+        at = None if v is None else begins_with(v)
+        if v is None or at is None:
             continue
-        at = BEGINS_WITH[v.op]
         x, rest = v.operands[at], (*v.operands[:at], *v.operands[at + 1 :])
         others = [n for o in rest for n in (o.number, *_looked_at(o))]
         if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:

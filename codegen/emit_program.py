@@ -374,7 +374,10 @@ class _Emitter:
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
-        how = abi.PREPARE_FRESH if i.fresh else abi.PREPARE_LATE if i.late else abi.PREPARE_OWN
+        how: Operand = abi.PREPARE_FRESH if i.fresh else abi.PREPARE_LATE if i.late else abi.PREPARE_OWN
+        if i.unless is not None:
+            no = self.op(f"icmp ne i64 {self.values[i.unless]}, 0")
+            how = self.op(f"select i1 {no}, i64 {abi.PREPARE_OWN}, i64 {how}")
         call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
         self.define(i.dst, data := self.op(call))
         self.guard(self.op(f"icmp ne ptr {data}, null"))
@@ -424,8 +427,17 @@ class _Emitter:
         a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
         scratch = "null" if i.scratch is None else v[i.scratch]
         size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
-        scale = f"double {_double(i.alpha)}, double {_double(i.beta)}"
+        scale = f"double {self.factor(i)}, double {_double(i.beta)}"
         self.put(f"call void {f}(ptr %rt, {size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch})")
+
+    def factor(self, i: p.Gemm) -> str:
+        """alpha times the number in memory, which a double holds exactly."""
+        if i.factor is None:
+            return _double(i.alpha)
+        kind = "double" if i.dtype == "float64" else "float"
+        x = self.op(f"load {kind}, ptr {self.values[i.factor]}")
+        x = x if kind == "double" else self.op(f"fpext float {x} to double")
+        return x if i.alpha == 1 else self.op(f"fmul double {_double(i.alpha)}, {x}")
 
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
@@ -548,7 +560,16 @@ class _Emitter:
         self.place(go)
 
     def release_gil(self, i: p.ReleaseGil) -> None:
-        self.put(f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame)")
+        call = f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame)"
+        if i.when is None:
+            self.put(call)
+            return
+        release, go = self.label("release"), self.label("g")
+        self.put(f"br i1 {self.op(f'icmp ne i64 {self.values[i.when]}, 0')}, label %{release}, label %{go}")
+        self.place(release)
+        self.put(call)
+        self.put(f"br label %{go}")
+        self.place(go)
 
     def acquire_gil(self, i: p.AcquireGil) -> None:
         self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")

@@ -11,6 +11,7 @@ Which way a product goes:
     m or n = 1                            the BLAS's product of a matrix and a vector
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
+    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
     or no scratch
 """
@@ -27,6 +28,7 @@ THIN = 8  # the largest m, k (or n) of the tiles
 LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the BLAS
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
 INT_MAX = (1 << 31) - 1
+FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
@@ -40,7 +42,8 @@ def gemm_text(dtype: str, vector_bytes: int = 64) -> str:
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(kind), _triple_loop(kind)]
     bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype)]
-    return vector.declarations() + "".join(bodies) + METADATA
+    fabs = f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
+    return vector.declarations() + fabs + "".join(bodies) + METADATA
 
 
 # What the BLAS and its replacement need
@@ -237,18 +240,23 @@ def _gemm(kind: str, dtype: str) -> str:
     alpha, beta = ("%alpha", "%beta")
     if kind == "float":
         alpha, beta = (f.op(f"fptrunc double {x} to float") for x in (alpha, beta))
-    with f.when(f.compare("sle", "i64", "%k", 0)):
+    operands = passed((*SIZES, *STRIDED))
+    with f.when(f.compare("sle", "i64", "%k", 0)):  # a sum of nothing, times alpha
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
+        f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
     adds, clears = f.op(f"fcmp oeq {kind} {beta}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
     with f.when(f.op(f"or i1 {adds}, {clears}")):
         _thin(f, kind, alpha, adds)
-    operands = passed((*SIZES, *STRIDED))
+    size = f.op(f"call {kind} @llvm.fabs.f{8 * TYPES[dtype][1]}({kind} {alpha})")
+    tiny, huge = (f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True))
+    with f.when(f.op(f"or i1 {tiny}, {huge}")):
+        _without_blas(f, kind, operands, alpha, beta, "rows")
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
     for name, scratch in (("gemv", ()), ("blas", ("ptr %scratch",))):
         with f.when(f.call("i1", f"@{name}_{kind}", *given, *scratch)):
             f.ret()
-    _without_blas(f, kind, operands, alpha, beta)
+    _without_blas(f, kind, operands, alpha, beta, "blocked")
     return f.text
 
 
@@ -274,16 +282,22 @@ def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:
         f.ret()
 
 
-def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
+def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str, tiles: str) -> None:
+    """tiles: "blocked", or "rows", which add up all of k before alpha."""
+
+    def run(operands: list[str]) -> None:
+        if tiles == "rows":
+            f.call("void", f"@rows_{kind}", *operands[:8], *operands[9:], f"{kind} {alpha}", "i1 true")
+        else:
+            f.call("void", f"@blocked_{kind}", *operands, f"{kind} {alpha}")
+        f.ret()
+
     f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
     with f.when(f.compare("eq", "i64", "%csb", 1)):
-        f.call("void", f"@blocked_{kind}", *operands, f"{kind} {alpha}")
-        f.ret()
+        run(operands)
     with f.when(f.compare("ne", "ptr", "%scratch", "null")):
         strided = ("ptr %b", "i64 %k", "i64 %n", "i64 %rsb", "i64 %csb")
         f.call("void", f"@pack_{kind}", "ptr %scratch", *strided)
-        packed = [*operands[:6], "ptr %scratch", "i64 %n", "i64 1", *operands[9:]]
-        f.call("void", f"@blocked_{kind}", *packed, f"{kind} {alpha}")
-        f.ret()
+        run([*operands[:6], "ptr %scratch", "i64 %n", "i64 1", *operands[9:]])
     f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
     f.ret()

@@ -220,7 +220,7 @@ class Prepare(Instr):
     """dst (ptr) = where the new value of a shared variable goes: its own storage where nobody else can see it, it has
     these dims and `fresh` is false; else fresh or spare storage, held in objs[slot].
 
-    late: also where this call has pinned it; the GIL is then held up to the commit."""
+    late: also where this call has pinned it; the GIL is then held up to the commit.  unless: but not if this is 1."""
 
     dst: Name
     shared: int
@@ -229,6 +229,7 @@ class Prepare(Instr):
     site: int
     fresh: bool = False
     late: bool = False
+    unless: Name | None = None
     may_fail: ClassVar[bool] = True
 
 
@@ -254,6 +255,7 @@ class Launch(Instr):
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 
+    `factor`: address of a number by which alpha is multiplied, which may be any number, or None.
     `scratch`: a ptr to (m*k + k*n) items unless rows or columns of both are contiguous and do not overlap, else None.
     """
 
@@ -270,6 +272,7 @@ class Gemm(Instr):
     alpha: float = 1.0
     beta: float = 0.0
     scratch: Name | None = None
+    factor: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +386,9 @@ class Pin(Instr):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseGil(Instr):
-    """Only if pinned."""
+    """Only if pinned and, where a name is given, if that is 1."""
+
+    when: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

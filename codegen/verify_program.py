@@ -53,6 +53,10 @@ def _gemm_ints(i: p.Gemm) -> Names:
     return (i.m, i.n, i.k, *i.a_strides, *i.b_strides, i.ldc)
 
 
+def _gemm_reads(i: p.Gemm) -> Names:
+    return (i.a, i.b) if i.factor is None else (i.a, i.b, i.factor)
+
+
 def _gemm_writes(i: p.Gemm) -> Names:
     return (i.c,) if i.scratch is None else (i.c, i.scratch)
 
@@ -91,9 +95,9 @@ EFFECTS: dict[type[Instr], Effects] = {
     ),
     p.NewOut: Effects(ints=lambda i: i.dims, defines=_ptr),
     p.NewList: Effects(),
-    p.Prepare: Effects(ints=lambda i: i.dims, defines=_ptr),
+    p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
-    p.Gemm: Effects(ints=_gemm_ints, reads=lambda i: (i.a, i.b), writes=_gemm_writes),
+    p.Gemm: Effects(ints=_gemm_ints, reads=_gemm_reads, writes=_gemm_writes),
     p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
     p.Fill: Effects(ints=lambda i: (i.bytes,), writes=lambda i: (i.dst,)),
@@ -110,7 +114,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.For: Effects(ints=lambda i: (i.count,)),
     p.If: Effects(ints=lambda i: (i.cond,)),
     p.Pin: Effects(ints=lambda i: (i.work,)),
-    p.ReleaseGil: Effects(),
+    p.ReleaseGil: Effects(ints=lambda i: () if i.when is None else (i.when,)),
     p.AcquireGil: Effects(),
     p.Commit: Effects(),
     p.Return: Effects(),
@@ -398,13 +402,13 @@ class _Checker:
         )
         self.pinned = i.threshold < 0  # always, whatever the work
 
-    def without_late(self, i: Instr) -> None:
-        """Others could get hold of storage that was found to be this call's alone."""
-        late = next((q for q in self.prepared.values() if q.late), None)
+    def without_late(self, i: Instr, when: Name | None = None) -> None:
+        """Others could get hold of storage that was found to be this call's alone; `when` may have ruled that out."""
+        late = next((q for q in self.prepared.values() if q.late and (when is None or q.unless != when)), None)
         assert late is None, f"{self.where(i)}: lets others run after {line(late)}"
 
     def check_release(self, i: p.ReleaseGil) -> None:
-        self.without_late(i)
+        self.without_late(i, i.when)
         assert self.gil, f"{self.where(i)}: the GIL is released already"
         self.gil = False
 
@@ -489,7 +493,7 @@ def _show_launch(i: p.Launch) -> str:
 def _show_gemm(i: p.Gemm) -> str:
     old = f" + {i.beta} * {i.c}" if i.beta else ""
     a, b = f"{i.a}[{_join(i.a_strides)}]", f"{i.b}[{_join(i.b_strides)}]"
-    scale = f"{i.alpha} * " if i.alpha != 1 else ""
+    scale = (f"{i.alpha} * " if i.alpha != 1 else "") + (f"{i.factor}[] * " if i.factor else "")
     packed = f" scratch {i.scratch}" if i.scratch else ""
     return f"gemm {i.dtype} ({i.m}, {i.n}, {i.k}): {i.c}[{i.ldc}, 1] = {scale}{a} @ {b}{old}{packed}"
 
@@ -551,7 +555,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.For: _show_for,
     p.If: lambda i: f"if {i.cond}" + "".join(f"; {dst} = {a} else {b}" for dst, a, b in i.results),
     p.Pin: lambda i: f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}",
-    p.ReleaseGil: lambda i: "release the GIL",
+    p.ReleaseGil: lambda i: "release the GIL" + (f" if {i.when}" if i.when else ""),
     p.AcquireGil: lambda i: "acquire the GIL",
     p.Commit: lambda i: f"commit {_join(f'shared{s} = slot {k}' for s, k in i.updates)}",
     p.Return: lambda i: f"return slots {_join(i.slots)}" + (f" in list {i.list_slot}" if i.list_slot >= 0 else ""),

@@ -382,7 +382,8 @@ class Runner:
         if not self.pinned:
             self.wait_for([storage], i.site)
         pins = int(bool(self.pinned))
-        if not i.fresh and (i.late or not pins) and storage.is_exclusive(want, pins):
+        late = i.late and not (i.unless and self.values[i.unless])
+        if not i.fresh and (late or not pins) and storage.is_exclusive(want, pins):
             self.values[i.dst] = storage.array.ctypes.data
             return
         array = storage.take_spare(want)
@@ -408,7 +409,8 @@ class Runner:
         b = array_at(v[i.b], i.dtype, (k, n), [size * v[s] for s in i.b_strides])
         c = array_at(v[i.c], i.dtype, (m, n), (size * v[i.ldc], size))
         old = i.beta * c if i.beta else 0.0
-        c[...] = i.alpha * (a @ b) + old
+        alpha = i.alpha if i.factor is None else i.alpha * array_at(v[i.factor], i.dtype, ())
+        c[...] = alpha * (a @ b) + old
 
     def scatter(self, i: p.Scatter) -> None:
         v = self.values
@@ -491,7 +493,7 @@ class Runner:
             self.pinned.append(storage)
 
     def release_gil(self, i: p.ReleaseGil) -> None:
-        if self.pinned:
+        if self.pinned and (i.when is None or self.values[i.when]):
             self.released = True
             _gil.release()
 

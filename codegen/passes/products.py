@@ -1,12 +1,14 @@
 """Matrix products: factors, signs and sums go into one call; chains take the order with fewer multiplications.
 
-A `dot` with attributes alpha and beta and a third operand c is alpha x y + beta c, as BLAS computes it.  Rounding
-differs from that of the separate steps, by less than the sum itself is uncertain by.
+A `dot` with attributes alpha and beta and a third operand c is alpha x y + beta c, as BLAS computes it; if `scaled`,
+its last operand is a number by which alpha is multiplied.  Rounding differs from that of the separate steps, by less
+than the sum itself is uncertain by.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -143,24 +145,76 @@ def _is_cheaper(m: Any, k: Any, n: Any, p: Any) -> bool:
     return all(c > 0 and all(a[0] in ("arg", "shared") for a in monomial) for monomial, c in gain.terms)
 
 
-# -- updates -----------------------------------------------------------------------------------------------------------
-def accumulate_updates(graph: Graph, outputs: list[Value], updates: list[tuple[int, Value]]) -> list[tuple[int, Value]]:
-    """W + k (x y) as the new value of W, which the product can be added to in W's own storage.
+# -- results -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """alpha factor d, where d is the product; the factor is a number known at run time only, or there is none."""
 
-    Not beside updates of parts, which hold the GIL while they write."""
+    d: Value
+    alpha: float
+    factor: Value | None
+
+    def plus(self, g: Graph, like: Value, c: Value | None = None, sign: float = 1.0) -> Value:
+        """c + sign alpha factor d in place of `like`."""
+        operands = (*self.d.operands, *(o for o in (c, self.factor) if o is not None))
+        alpha = {"alpha": sign * self.alpha} if sign * self.alpha != 1 else {}
+        factors: dict[str, Any] = alpha | ({"beta": 1.0} if c else {}) | ({"scaled": True} if self.factor else {})
+        return g.make("dot", operands, like.dtype, like.shape, **factors)
+
+
+def finish_products(
+    graph: Graph, outputs: list[Value], updates: list[tuple[int, Value]], at_run_time: bool
+) -> tuple[list[Value], list[tuple[int, Value]]]:
+    """Products that are results of the function take a factor that is known at run time only (`at_run_time`), where
+    an elementwise user would have it for nothing; and W + k (x y) as the new value of W is a product which can be added
+    to in W's own storage.
+
+    Not added beside updates of parts, which hold the GIL while they write."""
     roots = [*outputs, *(v for _, v in updates)]
-    if any(v.op in ("inc_take", "inc_subtensor") for _, v in updates) or not any(v.op == "map" for _, v in updates):
-        return updates
+    if not any(v.op == "map" for v in roots):
+        return outputs, updates
     ctx = Context(graph, {}, count_users(roots, toposort(roots)))
-    return [(k, _accumulated(ctx, k, v) or v) for k, v in updates]
+    partly = any(v.op in ("inc_take", "inc_subtensor") for _, v in updates)
+
+    def finish(v: Value, own: int | None) -> Value:
+        if v.op != "map" or not ctx.is_sole(v):
+            return v
+        accumulated = None if own is None or partly else _accumulated(ctx, own, v, at_run_time)
+        if accumulated is None and at_run_time:
+            scaled = _peeled(ctx, v, v, at_run_time)
+            return scaled.plus(graph, v) if scaled and scaled.factor else v
+        return accumulated or v
+
+    return [finish(v, None) for v in outputs], [(k, finish(v, k)) for k, v in updates]
 
 
-def _accumulated(ctx: Context, k: int, v: Value) -> Value | None:
-    if v.op != "map" or v.attrs["row"].name not in ("add", "sub") or not ctx.is_sole(v):
+def _accumulated(ctx: Context, k: int, v: Value, at_run_time: bool) -> Value | None:
+    if v.attrs["row"].name not in ("add", "sub"):
         return None
     is_sum = v.attrs["row"].name == "add"
     for c, d in (v.operands, v.operands[::-1]) if is_sum else (v.operands,):
         own = c.op == "shared" and c.attrs["index"] == k and ctx.find(c.shape) == ctx.find(v.shape)
-        if own and is_product(ctx, d, v) and len(d.operands) == 2:
-            return product(ctx.graph, v, (*d.operands, c), d.attrs.get("alpha", 1.0) * (1 if is_sum else -1), 1.0)
+        scaled = _peeled(ctx, d, v, at_run_time) if own else None
+        if scaled:
+            return scaled.plus(ctx.graph, v, c, 1.0 if is_sum else -1.0)
     return None
+
+
+def _peeled(ctx: Context, v: Value, like: Value, at_run_time: bool) -> _Scaled | None:
+    """v as a product times a sign and at most one number known at run time."""
+    sign, factor = 1.0, None
+    while v.op == "map" and at_run_time and ctx.is_sole(v):
+        if v.attrs["row"].name == "neg":
+            sign, v = -sign, v.operands[0]
+            continue
+        numbers = [o for o in v.operands if o.rank == 0 and o.op not in ("const", "extent")]
+        if v.attrs["row"].name != "mul" or len(numbers) != 1 or factor is not None:
+            return None
+        (factor,) = numbers
+        v = v.operands[1] if v.operands[0] is factor else v.operands[0]
+    if not is_product(ctx, v, like) or len(v.operands) != 2:
+        return None
+    alpha = sign * v.attrs.get("alpha", 1.0)
+    if factor is not None and abs(alpha) != 1:
+        return None
+    return _Scaled(v, alpha, factor)

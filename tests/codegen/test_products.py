@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ U, V = T.dvector("u"), T.dvector("v")
 COLUMN, ROW = T.dcol("column"), T.drow("row")
 
 
-def program(inputs: list[Any], outputs: list[Any], updates: Any = (), shared: Any = ()) -> p.Program:
+def program(
+    inputs: list[Any], outputs: list[Any], updates: Any = (), shared: Any = (), at_run_time: bool = True
+) -> p.Program:
     shared = [*shared, *(s for s, _ in updates)]
     low = lower(inputs, shared, outputs, updates)
-    optimise_lowered(low)
+    optimise_lowered(low, run_time_factors=at_run_time)
     made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, 32)
     verify(made)
     return made
@@ -54,7 +57,6 @@ FOLDED: dict[str, Any] = {
     "three": ([A, B], T.dot(A, B) - 2 * T.dot(B, A) + T.dot(A, A), ((4, 4), (4, 4)), [(1, 0), (-2, 1), (1, 1)], 0),
     "with transposes": ([A, B], T.dot(A.T, B) - T.dot(B.T, A), ((4, 4), (4, 4)), [(1, 0), (-1, 1)], 0),
     "a factor from a factor": ([A, B], 0.1 * (0.3 * T.dot(A, B)), ((4, 3), (3, 5)), [(0.3, 0.0)], 1),
-    "a factor known at run time": ([A, B, U], U[0] * T.dot(A, B), ((4, 3), (3, 5), (1,)), [(1.0, 0.0)], 1),
     "no factor of 0": ([A, B], 0 * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
     "no huge factor": ([A, B], 1e30 * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
     "no infinite factor": ([A, B], np.inf * T.dot(A, B), ((4, 3), (3, 5)), [(1.0, 0.0)], 1),
@@ -162,6 +164,134 @@ def test_an_empty_sum_adds_nothing_and_nan_is_not_read_with_beta_0() -> None:
     for _ in range(2):
         f(np.ones((2, 5)), np.ones((2, 3)))
         assert (w.get_value() == 6).all()
+
+
+# -- factors known at run time -----------------------------------------------------------------------------------------
+NUMBER = T.dscalar("number")
+SCALED: dict[str, Any] = {  # expression, operands of the product beyond the matrices, launches of other kernels
+    "an input": (NUMBER * T.dot(A, B), 1, 0),
+    "a sign": (-(T.dot(A, B) * NUMBER), 1, 0),
+    "computed": (2 * NUMBER * T.dot(A, B), 1, 1),
+    "with an elementwise user": (T.exp(NUMBER * T.dot(A, B)), 0, 1),
+    "two factors": (NUMBER * T.dot(A, B) * T.sqrt(NUMBER), 0, 1),
+    "beside a known one": (NUMBER * (0.1 * T.dot(A, B)), 0, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_factors_known_at_run_time(name: str) -> None:
+    expression, factors, launches = SCALED[name]
+    made = program([A, B, NUMBER], [expression])
+    assert sum(i.factor is not None for i in gemms(made)) == factors and count(made, p.Launch) == launches
+    assert all(i.factor is None for i in gemms(program([A, B, NUMBER], [expression], at_run_time=False)))
+    values = (*matrices((4, 3), (3, 5)), 0.3)
+    got = tensordsl.function([A, B, NUMBER], expression)(*values)
+    want = tensordsl.function([A, B, NUMBER], expression, mode="REFERENCE")(*values)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+EXTREME = (0.0, -0.0, 1e-30, 1e30, 2.0**-25, 2.0**25, np.inf, -np.inf, np.nan, 0.3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 2), (3, 300, 20), (1, 40, 30), (40, 30, 1), (40, 20, 30), (3, 0, 2), (0, 3, 2)]
+)
+def test_factors_that_a_blas_would_treat_otherwise(dtype: str, shape: tuple[int, int, int]) -> None:
+    """0 times infinity is NaN; a huge factor must not make an operand overflow, nor a tiny one let it vanish."""
+    m, k, n = shape
+    x, y, number = T.matrix("x", dtype), T.matrix("y", dtype), T.scalar("number", dtype)
+    w = tensordsl.shared(np.zeros((m, n), dtype))
+    f = tensordsl.function([x, y, number], number * T.dot(x, y), updates=[(w, w - number * T.dot(x, y))])
+    a, b = (z.astype(dtype) for z in matrices((m, k), (k, n)))
+    operands = [(a, b), (np.asfortranarray(a), b), (a, np.asfortranarray(b)), (np.repeat(a, 2, 1)[:, ::2], b)]
+    if k > 1 and m:
+        special = a.copy()
+        special[0, 0], special[-1, -1] = np.inf, np.nan
+        operands.append((special, b))
+        operands.append((a * dtype_scale(dtype), b))
+    for left, right in operands:
+        for factor in np.array(EXTREME, dtype):
+            with np.errstate(all="ignore"):
+                product = (left.astype("longdouble") @ right.astype("longdouble")).astype(dtype)
+                want = factor * product
+                w.set_value(np.ones((m, n), dtype))
+                got = f(left, right, factor)
+                close = {"rtol": 1e-11 if dtype == "float64" else 2e-4, "equal_nan": True}
+                slack = np.abs(factor) * 1e-13 * (1 if dtype == "float64" else 1e7) * np.abs(left.max(initial=0))
+                slack = slack if np.isfinite(slack) else 0.0
+                np.testing.assert_allclose(got, want, atol=slack, **close)
+                np.testing.assert_allclose(w.get_value(), np.ones((m, n), dtype) - want, atol=slack, **close)
+
+
+def dtype_scale(dtype: str) -> Any:
+    """Numbers near the largest one, whose products with 1e30 overflow and with 1e-30 do not."""
+    return np.dtype(dtype).type(1e300 if dtype == "float64" else 1e30)
+
+
+def test_a_learning_rate_that_is_state_and_changes() -> None:
+    w, rate = weights(), tensordsl.shared(0.5)
+    updates = [(w, w - rate * T.dot(A.T, B)), (rate, rate / 2)]
+    made = program([A, B], [], updates)
+    (only,) = gemms(made)
+    assert only.factor is not None and only.beta == 1
+    f = tensordsl.function([A, B], [], updates=updates)
+    a, b = matrices((4, 5), (4, 3))
+    old = w.get_value()
+    f(a, b)
+    f(a, b)
+    np.testing.assert_allclose(w.get_value(), old - 0.75 * a.T @ b)
+    assert rate.get_value() == 0.125
+
+
+# -- long calls --------------------------------------------------------------------------------------------------------
+def test_a_long_call_adds_in_place_while_it_holds_the_gil() -> None:
+    w = tensordsl.shared(np.zeros((200, 150)))
+    f = tensordsl.function([A, B], T.exp(A).sum(), updates=[(w, w - 2 * T.dot(A.T, B))])
+    a, b = matrices((300, 200), (300, 150))
+    places = set()
+    for _ in range(3):
+        f(a, b)
+        places.add(w.get_value(borrow=True).ctypes.data)
+    assert len(places) == 1
+    np.testing.assert_allclose(w.get_value(), -6 * a.T @ b, rtol=1e-10, atol=1e-10)
+    held = w.get_value(borrow=True)
+    before = held.copy()
+    f(a, b)
+    np.testing.assert_array_equal(held, before)
+    np.testing.assert_allclose(w.get_value(), -8 * a.T @ b, rtol=1e-10, atol=1e-10)
+
+
+def test_a_product_that_takes_longer_lets_others_run_and_shows_no_half_of_it() -> None:
+    w = tensordsl.shared(np.zeros((600, 500)))
+    f = tensordsl.function([A, B], [], updates=[(w, w + T.dot(A.T, B))])
+    a, b = np.ones((1500, 600)), np.ones((1500, 500))
+    seen, stop = set(), threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            now = w.get_value()
+            assert now.min() == now.max()
+            seen.add(now[0, 0])
+
+    other = threading.Thread(target=look)
+    other.start()
+    for _ in range(5):
+        f(a, b)
+    stop.set()
+    other.join()
+    assert seen <= {1500.0 * k for k in range(6)} and (w.get_value() == 7500).all()
+
+
+def test_a_product_as_new_state_is_computed_there() -> None:
+    w, s = weights(), weights()
+    made = program([A, B], [], [(w, T.dot(A.T, B)), (s, s + T.dot(B.T, B)[:1])])
+    assert not count(made, p.Copy)
+    made = program([], [], [(w, T.dot(w, T.dot(w.T, w)))])
+    f = tensordsl.function([], [], updates=[(w, T.dot(w, T.dot(w.T, w)))])
+    old = w.get_value()
+    f()
+    np.testing.assert_allclose(w.get_value(), old @ old.T @ old)
 
 
 # -- storage -----------------------------------------------------------------------------------------------------------
