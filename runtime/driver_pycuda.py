@@ -161,22 +161,8 @@ class PycudaDriver(WithGraphs, WithCublas):
         return int(free), int(total)
 
     # -- kernels
-    def load(self, text: str) -> _Module:
-        code = text.encode() + b"\0"
-        try:
-            return _Module(self._run(self._cuda.module_from_buffer, code))
-        except DeviceError as error:
-            error.args = (error.args[0] + self._log(code),)
-            raise
-
-    def _log(self, code: bytes) -> str:
-        """What the driver's assembler says of a text that it refuses."""
-        words: list[str] = []
-        try:
-            self._run(self._cuda.module_from_buffer, code, message_handler=lambda *said: words.append(said[-1]))
-        except (DeviceError, UnicodeDecodeError):  # a driver may leave the length of its log as it was
-            pass
-        return "".join(f"\n{text.strip()}" for text in words if text.strip())
+    def load(self, text: str) -> _Module:  # an error of pycuda's has the assembler's words
+        return _Module(self._run(self._cuda.module_from_buffer, text.encode() + b"\0"))
 
     def unload(self, module: _Module) -> None:
         self._run(module.clear)

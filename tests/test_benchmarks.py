@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,16 @@ def test_the_gpus_benchmark_says_who_is_left_out_and_runs_on_the_simulator() -> 
     command = [sys.executable, "-m", "benchmarks.gpu", "--device", "sim", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "| matrix product, (64, 64) |" in done.stdout and "| workload | tensordsl |" in done.stdout
+    assert "| matrix product, (64, 64) |" in done.stdout and "| | tensordsl |" in done.stdout
+    assert "Measured on one simulator" in done.stdout and "| sums of columns, (64, 64) | " in done.stdout
+
+
+def test_the_gpus_benchmark_measures_compiling_without_a_gpu() -> None:
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cuda7", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "nothing is measured on it: there is no device cuda7" in done.stdout
+    assert re.search(r"Ten operations to PTX: [\d.]+ ms .*from the disk cache [\d.]+ ms", done.stdout)
 
 
 def test_a_wrong_result_is_found() -> None:

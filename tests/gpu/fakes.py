@@ -408,7 +408,7 @@ class FakePycuda(_Core):
 
         return Block()
 
-    def _load(self, code: bytes, message_handler: Callable[..., None] | None = None) -> Any:
+    def _load(self, code: bytes) -> Any:
         module = Simulator(code[:-1].decode())
 
         def get_function(name: str) -> Any:

@@ -9,12 +9,18 @@ from typing import Any
 import expressions
 import numpy as np
 import pytest
+import test_gpu_kernels
+import test_gpu_rows
+import test_programs
 from expressions import Maker
+from simulated import DeviceGroup
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
+from tensordsl.codegen.scalar import COMPUTED
 from tensordsl.devices import DeviceArray, from_dlpack, get_device, to_device
+from tensordsl.graph import Op
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore:device .* has no kernel")]
 
@@ -85,3 +91,72 @@ def test_torch_reads_and_gives_arrays_without_a_copy(gpu: Any) -> None:
     x = T.fmatrix("x")
     out = tensordsl.function([x], tensordsl.Out(x * 2, target="device"))(back)
     assert isinstance(out, DeviceArray) and out.get().tolist() == [[2.0] * 3] * 2
+
+
+# -- the suite of the simulator, on the card -------------------------------------------------------------------------
+@pytest.fixture
+def on_card(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs groups on the simulator runs them on the GPU."""
+    monkeypatch.setattr(DeviceGroup, "device", gpu, raising=False)
+    for module in (test_gpu_rows, test_gpu_kernels, test_programs):
+        monkeypatch.setattr(module, "SimulatedGroup", DeviceGroup)
+
+
+@pytest.mark.parametrize("row", test_gpu_rows.ELEMENTWISE.values(), ids=test_gpu_rows.ELEMENTWISE)
+def test_elementwise_rows(row: Op, on_card: None) -> None:
+    test_gpu_rows.test_elementwise_rows_are_their_oracles(row)
+
+
+@pytest.mark.parametrize("row", test_gpu_rows.REDUCTIONS.values(), ids=test_gpu_rows.REDUCTIONS)
+def test_reductions(row: Op, on_card: None) -> None:
+    test_gpu_rows.test_reductions_are_their_oracles(row)
+
+
+@pytest.mark.parametrize("dtype", COMPUTED)
+@pytest.mark.parametrize("name", test_gpu_kernels.REFERENCE)
+def test_cases(name: str, dtype: str, on_card: None) -> None:
+    test_gpu_kernels.runner.cache_clear()
+    test_gpu_kernels.test_case_agrees_with_numpy_in_every_thread_order(name, dtype)
+    test_gpu_kernels.runner.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_operands_that_cross(dtype: str, on_card: None) -> None:
+    test_gpu_kernels.test_operands_that_run_along_another_axis_go_through_shared_memory(dtype)
+
+
+# -- what goes wrong -------------------------------------------------------------------------------------------------
+def test_too_large_a_result_is_refused_and_the_device_lives(gpu: Any) -> None:
+    x, n, w = T.fvector("x"), T.lscalar("n"), tensordsl.shared(np.zeros(2, "float32"))
+    f = tensordsl.function([x, n], T.alloc(x[0], n), updates=[(w, w + 1)])
+    with pytest.raises(errors.DeviceMemoryError, match="bytes wanted"):
+        f([1.0], gpu.driver.info.memory)
+    assert w.get_value().tolist() == [0.0, 0.0] and f([2.0], 3).tolist() == [2.0] * 3
+    assert w.get_value().tolist() == [1.0, 1.0]
+
+
+def test_a_text_that_the_driver_refuses_is_an_error_with_its_log(gpu: Any) -> None:
+    with pytest.raises(errors.DeviceError) as caught:
+        gpu.driver.load(".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry f() { nonsense; }\n")
+    assert "ptxas" in str(caught.value) or "nonsense" in str(caught.value), "the assembler's words are shown"
+    assert to_device(np.arange(3.0), gpu).get().tolist() == [0.0, 1.0, 2.0]
+
+
+def test_functions_that_are_dropped_give_back_memory(gpu: Any) -> None:
+    import gc
+
+    def used() -> int:
+        gc.collect()
+        with gpu.lock:
+            gpu.bury()
+            gpu.pool.trim()
+        return int(gpu.pool.statistics().used)
+
+    x = T.fvector("x")
+    before = used()
+    for k in range(50):
+        f = tensordsl.function([x], T.exp(x * k).sum())
+        for _ in range(4):
+            f(np.ones(1 << 16, "float32"))
+        del f
+    assert used() == before and not gpu.retired
