@@ -95,8 +95,9 @@ FR_PINNED = 56  # 1: this call has locked its cells
 FR_POLLED = 64  # cycle counter at the last look for signals
 FR_ARGS = 72  # one source per argument
 
-ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(8)
+ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL, ERR_ABSENT = range(9)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
+# ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 
 # -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
@@ -212,3 +213,8 @@ LIBRARY = {
     "positions": ("true_positions_bool", "repeated_positions_int64"),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"
+
+
+def late_symbol(plan: int, kernel: int) -> str:
+    """The symbol of a kernel in a module of plans that a call required, by their places in the module."""
+    return f"k{plan}_{kernel}"

@@ -9,54 +9,23 @@ first destructive write.  Buffers that die are used again for the next one of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.choose import prefers
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
-from tensordsl.codegen.schedule import SHORT, other_schedule, schedule, widest_load
+from tensordsl.codegen.schedule import other_schedule, schedule
+from tensordsl.codegen.storage import ENTRY_ATOMS, Ref, Scope, contiguous, known_at_entry
 
-ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
-COMMON_SITES = {"overflow": "a size does not fit 63 bits", "memory": "temporary storage"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A tensor in memory: address, lengths and byte strides; `base` names the storage, for its lifetime."""
-
-    ptr: str
-    dims: tuple[Any, ...]
-    strides: tuple[Any, ...]
-    base: str = ""
-
-
-@dataclass(slots=True)
-class Scope:
-    """The instructions of one region, and the names that its polynomials have there."""
-
-    code: list[p.Instr] = field(default_factory=list)
-    names: dict[Any, str] = field(default_factory=dict)
-
-
-def known_at_entry(length: Any) -> bool:
-    """Whether a length depends on the sources alone."""
-    return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))
-
-
-def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:
-    """C-order byte strides."""
-    strides: list[Any] = []
-    step: Any = itemsize
-    for n in reversed(dims):
-        strides.append(step)
-        step = ex.mul(step, n)
-    return tuple(reversed(strides))
+COMMON_SITES = {
+    "overflow": "a size does not fit 63 bits", "memory": "temporary storage", "kernels": "kernels of these lengths",
+}  # fmt: skip
 
 
 class Bufferiser:
@@ -82,6 +51,7 @@ class Bufferiser:
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
         self.plans: dict[Any, int] = {}
+        self.choices: list[tuple[str, int, int]] = []  # for the program's Requires
         self.common: dict[str, int] = {}
         self.count = 0
 
@@ -302,8 +272,8 @@ class Bufferiser:
             return
         usual = schedule(group, vector_bytes=self.vector_bytes)
         other = None if self.device else other_schedule(group, usual, vector_bytes=self.vector_bytes)
-        prefers_other = self._prefers(group, usual, other, refs) if other else None
-        number = self._plan(group, usual)
+        prefers_other, early = prefers(self, group, usual, other, refs) if other else (None, False)
+        number = first = self._plan(group, usual)
         operands = [refs[id(b)] for b in self.program.plans[number].operands]
         site = 0
         if self.program.plans[number].may_fail:
@@ -317,6 +287,8 @@ class Bufferiser:
         operands = [refs[id(b)] for b in self.program.plans[number].operands]
         rows = self._launch(number, group, operands, site)
         self.emit(p.If(prefers_other, (rows,), (launch,)))
+        if early:
+            self.choices.append((prefers_other, number, first))
 
     def _plan(self, group: Group, chosen: Schedule) -> int:
         number = len(self.program.plans)
@@ -348,36 +320,6 @@ class Bufferiser:
         ints = tuple(self._int(i, operands) for i in plan.ints)
         writes = tuple(r.ptr for r in operands[plan.n_inputs :])
         return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
-
-    def _prefers(self, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
-        """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
-        elements are adjacent along the other; and the other is long."""
-        reasons = []
-        short = SHORT if usual.lane not in group.parallel else usual.width[0] - 1
-        if not isinstance(group.extents[usual.lane], int):
-            reasons.append(self._compared("le", group.extents[usual.lane], short))
-        load = widest_load(group, (usual.lane, other.lane))
-        if load is not None:
-            buffer, entries = load.attr
-            here, there = (refs[id(buffer)].strides[entries.index(s.lane)] for s in (usual, other))
-            size = ITEMSIZE[buffer.type]
-            if here != size:
-                reasons.append(self._both(self._compared("ne", here, size), self._compared("eq", there, size)))
-        if not reasons:
-            return None
-        reason = reasons[0]
-        for q in reasons[1:]:
-            self.emit(p.Arith(either := self.fresh("q"), "max", reason, q))
-            reason = either
-        return self._both(reason, self._compared("ge", group.extents[other.lane], 2 * other.width[0]))
-
-    def _compared(self, op: str, a: Any, b: Any) -> str:
-        self.emit(p.Compare(result := self.fresh("q"), op, self.name(a), self.name(b)))
-        return result
-
-    def _both(self, a: str, b: str) -> str:
-        self.emit(p.Arith(result := self.fresh("q"), "min", a, b))
-        return result
 
     def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
         total: Any = 0

@@ -7,10 +7,11 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.bufferise import Bufferiser, Ref
+from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_scatter import over
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.storage import Ref
 
 Matrix = tuple[Ref, tuple[Any, ...], tuple[Any, ...]]  # where it is, byte strides, lengths
 

@@ -10,7 +10,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.branches import share_branches
-from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, known_at_entry, relies_on
+from tensordsl.codegen.bufferise import Bufferiser, relies_on
 from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import VIEWS, begins_with, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
@@ -20,6 +20,7 @@ from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
+from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
@@ -207,7 +208,7 @@ class _Function:
         if not partly:
             early, late = body, []
         work = b.name(0) if held else "" if unpinned else self._nanoseconds(early, late, is_long if partly else "")
-        head = [*b.entry.code]
+        head = [*b.entry.code, *_requires(b)]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
         head += [i for i in self.storage if not isinstance(i, p.Prepare)]
@@ -248,6 +249,12 @@ class _Function:
         operands = b.name(work), b.name(1000 * KEEP_GIL)
         b.entry.code.append(p.Compare(dst := b.fresh("q"), "gt", *operands))
         return dst
+
+
+def _requires(b: Bufferiser) -> list[p.Instr]:
+    """Before anything else is done: the kernels of the schedules that this call chooses."""
+    parts = range(0, len(b.choices), p.CHOICES)
+    return [p.Require(tuple(b.choices[k : k + p.CHOICES]), k, b.common_site("kernels")) for k in parts]
 
 
 def _mark_streamed(program: p.Program, states: set[str]) -> None:

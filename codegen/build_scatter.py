@@ -7,10 +7,11 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.bufferise import Bufferiser, Ref
+from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.patterns import number_of
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.storage import Ref
 from tensordsl.ops.index import index_place
 
 

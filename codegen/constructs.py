@@ -11,7 +11,7 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.bufferise import Bufferiser, Ref, Scope, contiguous, run_group
+from tensordsl.codegen.bufferise import Bufferiser, run_group
 from tensordsl.codegen.build_dot import build_dot
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
 from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
@@ -19,6 +19,7 @@ from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.regions import Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.codegen.storage import Ref, Scope, contiguous
 
 
 def build_reshape(b: Bufferiser, v: Value) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.integers import DIVISION, OVERFLOW
-from tensordsl.codegen.program import Instr, Name, Program, walk_program
+from tensordsl.codegen.program import Instr, Name, Program
+from tensordsl.codegen.program_tables import constant_table, is_large, library_call_symbol
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
@@ -23,37 +24,6 @@ BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
-
-
-def kernel_table(program: Program) -> list[str]:
-    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on."""
-    return [symbol for plan in program.plans for symbol in plan.symbols]
-
-
-LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
-
-
-def constant_table(program: Program) -> list[bytes]:
-    """The constants whose addresses follow the kernels in `ctx.kern`, in order."""
-    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and _is_large(i)))
-
-
-def _is_large(i: p.Bytes) -> bool:
-    return len(i.data) > LITERAL
-
-
-def libraries(program: Program) -> list[str]:
-    """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
-    of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
-    calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
-    calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
-    calls |= {_symbol(i) for i in walk_program(program.code) if isinstance(i, p.LibraryCall)}
-    calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
-    return sorted({of[name] for name in calls})
-
-
-def _symbol(i: p.LibraryCall) -> str:
-    return abi.library_symbol(i.function, i.inputs[0][1])
 
 
 def emit_program(program: Program, faults: bool = False) -> str:
@@ -322,7 +292,7 @@ class _Emitter:
         self.define(i.dst, self.op(f"getelementptr i64, ptr %slots, i64 {k}"))
 
     def bytes(self, i: p.Bytes) -> None:
-        if _is_large(i):
+        if is_large(i):
             self.define(i.dst, self.load("ptr", "%kern", 8 * self.tabled[i.data]))
             return
         data = bytes(i.data) or b"\0"
@@ -422,6 +392,17 @@ class _Emitter:
         if flag is not None:
             self.guard_record(self.op(f"icmp eq i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)
 
+    def require(self, i: p.Require) -> None:
+        self.inject(i.site)
+        missing: Operand = 0
+        for k, (cond, plan, other) in enumerate(i.choices):
+            bit = self.op(f"icmp ne i64 {self.values[cond]}, 0")
+            at = self.op(f"select i1 {bit}, i64 {self.kernel_base[plan]}, i64 {self.kernel_base[other]}")
+            address = self.op(f"load ptr, ptr {self.op(f'getelementptr ptr, ptr %kern, i64 {at}')}")
+            number, absent = self.op(f"select i1 {bit}, i64 {1 << 2 * k}, i64 {2 << 2 * k}"), f"icmp eq ptr {address}, null"
+            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {self.op(absent)}, i64 {number}, i64 0')}")
+        self.guard_record(self.op(f"icmp eq i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
+
     def gemm(self, i: p.Gemm) -> None:
         v, f = self.values, self.helper("gemm_" + i.dtype)
         a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
@@ -448,7 +429,7 @@ class _Emitter:
         self.put(f"call void {f}(ptr {bases}, ptr {words}, {counts})")
 
     def library_call(self, i: p.LibraryCall) -> None:
-        v, f, operands = self.values, self.helper(_symbol(i)), i.inputs + i.outputs
+        v, f, operands = self.values, self.helper(library_call_symbol(i)), i.inputs + i.outputs
         bases = self.array("bases", "ptr", [v[o[0]] for o in operands])
         words = self.array("strides", "i64", [v[n] for _, _, dims, strides in operands for n in (*dims, *strides)])
         self.put(f"call void {f}(ptr {bases}, ptr {words}, i64 {len(i.inputs[0][2])})")
@@ -611,7 +592,7 @@ EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
     p.Offset: _Emitter.offset, p.Select: _Emitter.select, p.LoadScalar: _Emitter.load_scalar,
     p.StoreScalar: _Emitter.store_scalar, p.Slot: _Emitter.slot8, p.Bytes: _Emitter.bytes, p.Arena: _Emitter.arena,
     p.NewOut: _Emitter.new_out, p.NewList: _Emitter.new_list, p.Prepare: _Emitter.prepare, p.Launch: _Emitter.launch,
-    p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
+    p.Require: _Emitter.require, p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
     p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call,
     p.LibraryCall: _Emitter.library_call,
     p.For: _Emitter.loop, p.If: _Emitter.branch, p.Pin: _Emitter.pin, p.ReleaseGil: _Emitter.release_gil,

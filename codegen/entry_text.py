@@ -49,11 +49,12 @@ def _stub() -> str:
     f.ret("ptr", result)
     f.place(error)
     answer = f.call("ptr", "@raise_error", "ptr %self", f"ptr {ctx}", f"ptr {frame}", "ptr %args", f"i64 {count}")
-    busy = f.compare("eq", "i64", f.load("i64", frame, abi.FR_KIND), abi.ERR_BUSY)
-    f.branch(f.all(busy, f.compare("ne", "ptr", answer, "null")), retry, done := f.label("failed"))
+    kind = f.load("i64", frame, abi.FR_KIND)
+    again = f.op(f"or i1 {f.compare('eq', 'i64', kind, abi.ERR_BUSY)}, {f.compare('eq', 'i64', kind, abi.ERR_ABSENT)}")
+    f.branch(f.all(again, f.compare("ne", "ptr", answer, "null")), retry, done := f.label("failed"))
     f.place(done)
     f.ret("ptr", answer)
-    f.place(retry)  # on_error has waited; the arguments may have changed meanwhile
+    f.place(retry)  # on_error has waited or filled in kernels; the arguments may have changed meanwhile
     f.call("void", "@decref", f"ptr {rt}", f"ptr {answer}")
     f.jump(start)
     f.place(slow)

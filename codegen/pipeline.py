@@ -11,9 +11,9 @@ from typing import Any
 from tensordsl.codegen import rules, target
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
-from tensordsl.codegen.emit_program import constant_table, emit_program, kernel_table, libraries
+from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
-from tensordsl.codegen.kernels import module_text
+from tensordsl.codegen.kernels import late_part, module_text
 from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
@@ -26,6 +26,7 @@ from tensordsl.codegen.passes.scatter import scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import log_of_sums
 from tensordsl.codegen.program import Program
+from tensordsl.codegen.program_tables import constant_table, kernel_table, late_plans, late_table, libraries
 from tensordsl.codegen.verify_ir import verify_ir
 from tensordsl.codegen.verify_program import show as show_program
 from tensordsl.codegen.verify_program import verify
@@ -223,6 +224,7 @@ class Compiled:
     kernels: bytes
     host: bytes
     constants: list[bytes]
+    late: list[bytes]  # kernels that a call may require: see `kernels.late_part`
     hosts: list[Any]
     program: Program
     trace: Trace | None = None
@@ -258,7 +260,9 @@ def compile_graph(
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode)
-    text = module_text(program.plans) if program.plans else ""
+    late = late_plans(program)
+    now = [plan for k, plan in enumerate(program.plans) if k not in late]
+    text = module_text(now) if now else ""
     trace.text(5, "kernels", lambda: text)
     kernels = kernel_object(text) if text else b""
     trace.phase("kernels")
@@ -272,7 +276,9 @@ def compile_graph(
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
         "outputs": [list(o) for o in program.outputs],
         "kernels": kernel_table(program),
+        "late": late_table(program),
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    return Compiled(meta, kernels, host, constant_table(program), lowered.hosts, program, trace)
+    parts = [late_part(program.plans[k]) for k in late]
+    return Compiled(meta, kernels, host, constant_table(program), parts, lowered.hosts, program, trace)

@@ -97,6 +97,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.NewList: Effects(),
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
+    p.Require: Effects(ints=lambda i: tuple(cond for cond, _, _ in i.choices)),
     p.Gemm: Effects(ints=_gemm_ints, reads=_gemm_reads, writes=_gemm_writes),
     p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),
@@ -120,8 +121,9 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Return: Effects(),
 }
 
-NEEDS_GIL = (p.NewOut, p.NewList, p.Prepare, p.Pin, p.Commit, p.Return)  # arenas, polls and host calls do without
-TOP_LEVEL = (p.NewOut, p.NewList, p.Prepare, p.Pin, p.ReleaseGil, p.AcquireGil, p.Commit, p.Return)
+# Arenas, polls and host calls do without the GIL.
+NEEDS_GIL = (p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.Commit, p.Return)
+TOP_LEVEL = (p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.ReleaseGil, p.AcquireGil, p.Commit, p.Return)
 
 
 def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:
@@ -546,6 +548,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
         f" in slot {i.slot}"
     ),
     p.Launch: _show_launch,
+    p.Require: lambda i: f"require {_join(f'plan {a} if {cond} else {b}' for cond, a, b in i.choices)}",
     p.Gemm: _show_gemm,
     p.Scatter: _show_scatter,
     p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",

@@ -12,6 +12,7 @@ from tensordsl.codegen import abi
 from tensordsl.runtime import library
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
+from tensordsl.runtime.late import Compile
 from tensordsl.runtime.layout import address_of, api, function_address, immortalise, peek, poke
 from tensordsl.runtime.state import Cell, wait_for
 
@@ -44,17 +45,18 @@ def make_function(
     slow: Slow,
     on_error: OnError,
     hosts: Sequence[Callable[..., Any]] = (),
+    compile: Compile | None = None,
 ) -> Function:
     """A callable over native code.
 
     slow(strict, args, kwargs) gets every call that the native check refuses: it normalises the arguments, calls
     `strict(*args)` and returns its result; `strict` raises RuntimeError for arguments that are still not right.
     on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
-    cells happens here.  hosts: the callables of the program's host calls (`runtime.host`).
+    cells happens here.  hosts: the callables of the program's host calls (`runtime.host`); compile: see `runtime.late`.
     """
     kind = function_type()
     library.require(*executable.meta.get("libraries", ()))
-    context, keep = _context(executable, tuple(cells), on_error, hosts)
+    context, keep = _context(executable, tuple(cells), on_error, hosts, compile)
     strict = _instance(kind, keep, context, _refuse)
 
     def normalise(*args: Any, **kwargs: Any) -> Any:
@@ -64,7 +66,11 @@ def make_function(
 
 
 def _context(
-    executable: Executable, cells: tuple[Cell, ...], on_error: OnError, hosts: Sequence[Callable[..., Any]]
+    executable: Executable,
+    cells: tuple[Cell, ...],
+    on_error: OnError,
+    hosts: Sequence[Callable[..., Any]],
+    compile: Compile | None,
 ) -> tuple[int, tuple[Any, ...]]:
     """The address of a context, and what it points to.
 
@@ -73,7 +79,7 @@ def _context(
     """
     code, kernels, program = executable.load()
     args, outputs = executable.meta["args"], executable.meta["outputs"]
-    entry, host = _error_entry(cells, on_error), host_entry(hosts) if hosts else None
+    host = host_entry(hosts) if hosts else None
     sizes = (
         abi.CTX_SIZE, 8 * len(kernels), 8 * len(cells), abi.DESC_SIZE * len(args), abi.OUT_SIZE * len(outputs),
         8 * sum(len(shape) for _, shape in args),
@@ -81,6 +87,7 @@ def _context(
     words = bytearray(sum(sizes))
     start = address_of(words)
     _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
+    entry = _error_entry(cells, on_error, _supplier(executable, kernel_at, compile))
     for base, values in ((kernel_at, kernels), (cell_at, [cell.address for cell in cells])):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
@@ -116,11 +123,25 @@ def _fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int
         poke(extents + 8 * i, -1 if extent is None else extent)
 
 
-def _error_entry(cells: tuple[Cell, ...], on_error: OnError) -> Callable[..., Any]:
+def _supplier(executable: Executable, table: int, compile: Compile | None) -> Callable[[int, int], None]:
+    def supply(missing: int, first: int) -> None:
+        """Fill in the kernels of the plans that the bits name.  The last kernel of a plan comes first: a plan whose
+        first one is there is complete, for calls in other threads too."""
+        assert compile is not None, "make_function was given no compiler"
+        numbers = [2 * first + bit for bit in range(missing.bit_length()) if missing >> bit & 1]
+        for place, address in reversed(executable.supply(numbers, compile)):
+            poke(table + 8 * place, address)
+
+    return supply
+
+
+def _error_entry(cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[int, int], None]) -> Callable[..., Any]:
     def entry(frame: int, function: Function, *args: Any) -> Any:
         kind = peek(frame + abi.FR_KIND)
         if kind == abi.ERR_BUSY:
             return wait_for(cells)  # None: the stub calls again
+        if kind == abi.ERR_ABSENT:
+            return supply(peek(frame + abi.FR_A), peek(frame + abi.FR_B))
         values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
         return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
 

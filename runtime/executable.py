@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import elf
+from tensordsl.runtime.late import Compile, load_late
 
 
 @dataclass(slots=True)
@@ -17,34 +18,49 @@ class Executable:
 
     meta (JSON values): name; args: [[dtype, [extent or None]]]; outputs: [[dtype, rank]]; kernels: the symbols in the
     order of the table, where the addresses of `constants` follow them; libraries: those of `codegen.abi.LIBRARY` that
-    the program calls.  Other keys are the caller's.
+    the program calls.  late: where in the table the kernels of each plan in `late` stand, which have no symbols: they
+    are compiled when a call requires them.  Other keys are the caller's.
     """
 
     meta: Mapping[str, Any]
     kernels: bytes
     program: bytes
     constants: tuple[bytes, ...] = ()
+    late: tuple[bytes, ...] = ()
     _code: tuple[elf.Code, list[int], int] | None = field(default=None, repr=False)
 
     def load(self) -> tuple[elf.Code, list[int], int]:
-        """The mapping, the addresses of kernels and constants, the program's address.  Raises elf.LoadError."""
+        """The mapping, the addresses of kernels (0: absent) and constants, the program's address.  Raises
+        elf.LoadError."""
         if self._code is None:
-            wanted = list(self.meta["kernels"])
+            symbols = list(self.meta["kernels"])
+            wanted = [s for s in symbols if s is not None]
             objects: list[tuple[bytes, list[str]]] = [(self.kernels, wanted)] if wanted else []
             code, addresses = elf.load([*objects, (self.program, [abi.PROGRAM_SYMBOL])])
-            table = [*(addresses[0] if wanted else []), *map(_address, self.constants)]
+            found = iter(addresses[0])
+            table = [*(0 if s is None else next(found) for s in symbols), *map(_address, self.constants)]
             self._code = code, table, addresses[-1][0]
         return self._code
 
+    def supply(self, numbers: Sequence[int], compile: Compile) -> list[tuple[int, int]]:
+        """Have the plans of these numbers in `late`: (place in the table, address) of each of their kernels."""
+        table = self.load()[1]
+        supplied = []
+        for n, addresses in zip(numbers, load_late([self.late[n] for n in numbers], compile), strict=True):
+            supplied += list(enumerate(addresses, self.meta["late"][n]))
+        for place, address in supplied:
+            table[place] = address
+        return supplied
+
     def size(self) -> int:
         """Bytes of code and constants."""
-        return sum(map(len, (self.kernels, self.program, *self.constants)))
+        return sum(map(len, (self.kernels, self.program, *self.constants, *self.late)))
 
     def to_bytes(self) -> bytes:
         """For the disk cache."""
         import json
 
-        parts = self.kernels, self.program, *self.constants
+        parts = self.kernels, self.program, *self.constants, *self.late
         head = json.dumps([dict(self.meta), [len(part) for part in parts]]).encode()
         return b"".join((len(head).to_bytes(4, "little"), head, *parts))
 
@@ -59,8 +75,9 @@ class Executable:
         for size in sizes:
             parts.append(blob[start : start + size])
             start += size
-        kernels, program, *constants = parts
-        return Executable(meta, kernels, program, tuple(constants))
+        kernels, program, *rest = parts
+        constants = len(rest) - len(meta.get("late", ()))
+        return Executable(meta, kernels, program, tuple(rest[:constants]), tuple(rest[constants:]))
 
 
 def _address(data: bytes) -> int:

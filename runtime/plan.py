@@ -402,6 +402,9 @@ class Runner:
         if bad and self.program.plans[i.plan].may_fail:
             raise self.fail(abi.ERR_INDEX, i.site, ())
 
+    def require(self, i: p.Require) -> None:
+        """The plan runner is given all kernels."""
+
     def gemm(self, i: p.Gemm) -> None:
         v, size = self.values, np.dtype(i.dtype).itemsize
         m, n, k = v[i.m], v[i.n], v[i.k]
@@ -539,7 +542,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Require": Runner.require, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "If": Runner.branch, "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,

@@ -45,7 +45,7 @@ def link(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
 # -- native ----------------------------------------------------------------------------------------------------------
 def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
-    from tensordsl.native import compile_spec  # late: they load the run time
+    from tensordsl.native import compile_spec, late_object  # late: they load the run time
     from tensordsl.runtime.entry import make_function
 
     compiled = compile_spec(spec, mode)
@@ -66,7 +66,7 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
 
     cells = [shared.cell for shared in spec.shared]
     hosts = [explained(step, spec) for step in compiled.hosts]
-    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=hosts)
+    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=hosts, compile=late_object)
 
 
 def explained(step: Any, spec: FunctionSpec) -> Any:

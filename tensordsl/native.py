@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen.graph_key import graph_key
-from tensordsl.runtime import cache, library, threads
+from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable
 
 IN_PROCESS = 512  # executables kept
@@ -74,7 +74,7 @@ def _compile(spec: Any, mode: Any) -> Compiled:
             mode=mode,
             kernel_object=_kernel_object,
         )
-    executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants))
+    executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
     return Compiled(executable, made.hosts, made.program, phases=phases)
 
@@ -160,6 +160,21 @@ def _kernel_object(text: str) -> bytes:
     return blob
 
 
+def late_object(parts: Sequence[bytes]) -> bytes:
+    """The object of kernels that a call requires, from the disk cache if it has that of the same ones."""
+    start = time.perf_counter()
+    key = cache.key("late", cache.compiler_version(), *parts)
+    blob = cache.get(key)
+    if blob is None:
+        from tensordsl.codegen.kernels import late_text  # late: the compiler
+        from tensordsl.codegen.target import compile_object
+
+        blob = compile_object(late_text(parts), 2)
+        cache.put(key, blob)
+    _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
+    return blob
+
+
 def _remember(key: str, executable: Executable) -> Executable:
     if len(_State.executables) >= IN_PROCESS:
         _State.executables.pop(next(iter(_State.executables)))
@@ -170,6 +185,7 @@ def _remember(key: str, executable: Executable) -> Executable:
 def forget() -> None:
     """Drop the code that the process keeps; functions keep theirs, and the disk cache stays."""
     _State.executables.clear()
+    late.forget()
 
 
 def _choices(mode: Any) -> str:
@@ -203,9 +219,14 @@ def _library_object(name: str) -> bytes:
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:
     compiled.seconds = time.perf_counter() - start
+    _tell(f"{spec.name}: {compiled.origin} in {1e3 * compiled.seconds:.1f} ms")
+    return compiled
+
+
+def _tell(text: str) -> None:
+    """For `TENSORDSL_DEBUG`."""
     level = os.environ.get("TENSORDSL_DEBUG", "")
     if level and level != "0":
         import sys
 
-        print(f"tensordsl: {spec.name}: {compiled.origin} in {1e3 * compiled.seconds:.1f} ms", file=sys.stderr)
-    return compiled
+        print(f"tensordsl: {text}", file=sys.stderr)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import constant_table, emit_program, kernel_table, libraries
+from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import module_text, plan
 from tensordsl.codegen.program import LaunchPlan, Program
+from tensordsl.codegen.program_tables import constant_table, kernel_table, libraries
 from tensordsl.codegen.scalar import Builder
 from tensordsl.codegen.schedule import schedule
 from tensordsl.codegen.target import compile_object, native_width

@@ -10,8 +10,9 @@ import pytest
 from hand_programs import CASES, F, Writer, library, updates
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import EMIT, emit_program, kernel_table, libraries
+from tensordsl.codegen.emit_program import EMIT, emit_program
 from tensordsl.codegen.program import Program
+from tensordsl.codegen.program_tables import kernel_table, libraries
 from tensordsl.codegen.target import compile_object
 from tensordsl.codegen.verify_program import EFFECTS, SHOW, faults, show, verify
 from tensordsl.runtime.plan import RUN

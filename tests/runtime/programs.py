@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_program import constant_table, emit_program, libraries
+from tensordsl.codegen.emit_program import emit_program
+from tensordsl.codegen.program_tables import constant_table, libraries
 from tensordsl.codegen.target import compile_object
 from tensordsl.runtime.entry import Function, NativeError, make_function
 from tensordsl.runtime.executable import Executable

@@ -1,0 +1,69 @@
+"""Which of two schedules of a group a call runs: what the program compares at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tensordsl.codegen import program as p
+from tensordsl.codegen.group import Group, Schedule
+from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.schedule import SHORT, widest_load
+from tensordsl.codegen.storage import Ref, Scope, known_at_entry
+
+
+class Builder(Protocol):
+    """What is needed of a `bufferise.Bufferiser`."""
+
+    entry: Scope
+    scopes: list[Scope]
+
+    def find(self, length: Any) -> Any: ...
+    def name(self, length: Any) -> str: ...
+    def fresh(self, prefix: str = "t") -> str: ...
+    def emit(self, instruction: p.Instr) -> None: ...
+
+
+def prefers(
+    b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]
+) -> tuple[str | None, bool]:
+    """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
+    elements are adjacent along the other; and the other is long.  And whether it is known at entry."""
+    short = SHORT if usual.lane not in group.parallel else usual.width[0] - 1
+    here, there = (group.extents[s.lane] for s in (usual, other))
+    bounds = [] if isinstance(here, int) else [("le", here, short)]
+    load = widest_load(group, (usual.lane, other.lane))
+    steps: list[tuple[str, Any, Any]] = []
+    if load is not None:
+        buffer, entries = load.attr
+        size = ITEMSIZE[buffer.type]
+        step, turned = (refs[id(buffer)].strides[entries.index(s.lane)] for s in (usual, other))
+        steps = [("ne", step, size), ("eq", turned, size)] if step != size else []
+    if not bounds and not steps:
+        return None, False
+    long = ("ge", there, 2 * other.width[0])
+    early, scopes = all(known_at_entry(b.find(n)) for _, n, _ in (*bounds, *steps, long)), b.scopes
+    if early:
+        b.scopes = [b.entry]
+    reasons = [_compared(b, bounds), _compared(b, steps)]
+    reason = _joined(b, "max", [r for r in reasons if r])
+    result = _joined(b, "min", [reason, _compared(b, [long])])
+    b.scopes = scopes
+    return result, early
+
+
+def _compared(b: Builder, conditions: Sequence[tuple[str, Any, Any]]) -> str:
+    """1 if all of them hold; "" of none."""
+    names = []
+    for op, x, y in conditions:
+        b.emit(p.Compare(name := b.fresh("q"), op, b.name(x), b.name(y)))
+        names.append(name)
+    return _joined(b, "min", names) if names else ""
+
+
+def _joined(b: Builder, op: str, names: Sequence[str]) -> str:
+    result = names[0]
+    for name in names[1:]:
+        b.emit(p.Arith(joined := b.fresh("q"), op, result, name))
+        result = joined
+    return result

@@ -1,0 +1,54 @@
+"""What a program's run time is handed beside its code: kernels, constants, libraries, and plans compiled later."""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen import program as p
+from tensordsl.codegen.program import Program, walk_program
+from tensordsl.codegen.scatter_text import scatter_symbol
+
+LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
+
+
+def kernel_table(program: Program) -> list[str | None]:
+    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on; None: of a late plan."""
+    late = set(late_plans(program))
+    return [None if k in late else symbol for k, plan in enumerate(program.plans) for symbol in plan.symbols]
+
+
+def late_plans(program: Program) -> list[int]:
+    """The plans that are compiled when a call first requires them, in the order of the choices."""
+    requires = (i for i in program.code if isinstance(i, p.Require))
+    return [plan for i in requires for _, *plans in i.choices for plan in plans]
+
+
+def late_table(program: Program) -> list[int]:
+    """Where the kernels of each late plan stand in `ctx.kern`."""
+    starts, at = [], 0
+    for plan in program.plans:
+        starts.append(at)
+        at += len(plan.symbols)
+    return [starts[k] for k in late_plans(program)]
+
+
+def constant_table(program: Program) -> list[bytes]:
+    """The constants whose addresses follow the kernels in `ctx.kern`, in order."""
+    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i)))
+
+
+def is_large(i: p.Bytes) -> bool:
+    return len(i.data) > LITERAL
+
+
+def libraries(program: Program) -> list[str]:
+    """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
+    of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
+    calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
+    calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
+    calls |= {library_call_symbol(i) for i in walk_program(program.code) if isinstance(i, p.LibraryCall)}
+    calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
+    return sorted({of[name] for name in calls})
+
+
+def library_call_symbol(i: p.LibraryCall) -> str:
+    return abi.library_symbol(i.function, i.inputs[0][1])

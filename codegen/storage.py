@@ -1,0 +1,45 @@
+"""Where tensors are while a program is built: addresses, lengths and strides by name, and what is known at entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A tensor in memory: address, lengths and byte strides; `base` names the storage, for its lifetime."""
+
+    ptr: str
+    dims: tuple[Any, ...]
+    strides: tuple[Any, ...]
+    base: str = ""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The instructions of one region, and the names that its polynomials have there."""
+
+    code: list[p.Instr] = field(default_factory=list)
+    names: dict[Any, str] = field(default_factory=dict)
+
+
+def known_at_entry(length: Any) -> bool:
+    """Whether a length depends on the sources alone."""
+    return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))
+
+
+def contiguous(dims: Sequence[Any], itemsize: int) -> tuple[Any, ...]:
+    """C-order byte strides."""
+    strides: list[Any] = []
+    step: Any = itemsize
+    for n in reversed(dims):
+        strides.append(step)
+        step = ex.mul(step, n)
+    return tuple(reversed(strides))

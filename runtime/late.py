@@ -1,0 +1,50 @@
+"""Kernels that a call requires before they are compiled.
+
+They stay for the process's life, as the library does: a thread may be in them at any time, and functions with equal
+kernels share them.
+"""
+
+from __future__ import annotations
+
+import _thread
+import json
+import os
+from collections.abc import Callable, Sequence
+
+from tensordsl.codegen import abi
+from tensordsl.runtime import elf
+from tensordsl.runtime.layout import immortalise
+
+Compile = Callable[[Sequence[bytes]], bytes]  # of plans (`codegen.kernels.late_part`) the object
+
+
+class _State:
+    addresses: dict[bytes, list[int]] = {}  # of a plan's kernels
+    lock = _thread.allocate_lock()
+
+
+def load_late(parts: Sequence[bytes], compile: Compile) -> list[list[int]]:
+    """The addresses of the plans' kernels.  Raises what the compiler raises, or elf.LoadError."""
+    with _State.lock:
+        missing = [part for part in dict.fromkeys(parts) if part not in _State.addresses]
+        if missing:
+            counts = [len(json.loads(part)[1]) for part in missing]
+            wanted = [abi.late_symbol(k, j) for k, n in enumerate(counts) for j in range(n)]
+            code, [found] = elf.load([(compile(missing), wanted)])
+            immortalise(code)
+            for part, n in zip(missing, counts, strict=True):
+                _State.addresses[part], found = found[:n], found[n:]
+        return [_State.addresses[part] for part in parts]
+
+
+def forget() -> None:
+    """Load them anew for functions to come."""
+    _State.addresses.clear()
+
+
+def _after_fork() -> None:
+    _State.lock = _thread.allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
