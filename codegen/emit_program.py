@@ -399,8 +399,9 @@ class _Emitter:
             bit = self.op(f"icmp ne i64 {self.values[cond]}, 0")
             at = self.op(f"select i1 {bit}, i64 {self.kernel_base[plan]}, i64 {self.kernel_base[other]}")
             address = self.op(f"load ptr, ptr {self.op(f'getelementptr ptr, ptr %kern, i64 {at}')}")
-            number, absent = self.op(f"select i1 {bit}, i64 {1 << 2 * k}, i64 {2 << 2 * k}"), f"icmp eq ptr {address}, null"
-            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {self.op(absent)}, i64 {number}, i64 0')}")
+            number = self.op(f"select i1 {bit}, i64 {1 << 2 * k}, i64 {2 << 2 * k}")
+            absent = self.op(f"icmp eq ptr {address}, null")
+            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {absent}, i64 {number}, i64 0')}")
         self.guard_record(self.op(f"icmp eq i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
     def gemm(self, i: p.Gemm) -> None:
@@ -593,8 +594,7 @@ EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
     p.StoreScalar: _Emitter.store_scalar, p.Slot: _Emitter.slot8, p.Bytes: _Emitter.bytes, p.Arena: _Emitter.arena,
     p.NewOut: _Emitter.new_out, p.NewList: _Emitter.new_list, p.Prepare: _Emitter.prepare, p.Launch: _Emitter.launch,
     p.Require: _Emitter.require, p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
-    p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call,
-    p.LibraryCall: _Emitter.library_call,
+    p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call, p.LibraryCall: _Emitter.library_call,
     p.For: _Emitter.loop, p.If: _Emitter.branch, p.Pin: _Emitter.pin, p.ReleaseGil: _Emitter.release_gil,
     p.AcquireGil: _Emitter.acquire_gil, p.Commit: _Emitter.commit, p.Return: _Emitter.ret,
 }  # fmt: skip
