@@ -24,7 +24,7 @@ from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
-from tensordsl.codegen.passes.stabilise import log_of_sums
+from tensordsl.codegen.passes.stabilise import of_exponentials
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.program_tables import constant_table, kernel_table, late_plans, late_table, libraries
 from tensordsl.codegen.verify_ir import verify_ir
@@ -57,8 +57,8 @@ def simplify(ctx: Context, v: Value) -> Value | None:
 
 
 def stabilise(ctx: Context, v: Value) -> Value | None:
-    """The equations of `rules` that make results more accurate, and logarithms of sums of exponentials."""
-    return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or log_of_sums(ctx, v)
+    """The equations of `rules` that make results more accurate, and those of softmax and sums of exponentials."""
+    return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
 MAPS = frozenset(("map",))

@@ -116,10 +116,12 @@ def simplify() -> tuple[Rule, ...]:
 @cache
 def stabilise() -> tuple[Rule, ...]:
     """Equations of real numbers whose right side is the more accurate one in floating point."""
-    (x,) = floats("x")
-    return tuple(
-        Rule(name, left(x), right(x), loose=True, sole=name.startswith("1 - ")) for name, left, right in EQUATIONS
-    )
+    variables = floats("x", "y")
+    made = []
+    for name, left, right in EQUATIONS:
+        operands = variables[: left.__code__.co_argcount]
+        made.append(Rule(name, left(*operands), right(*operands), loose=True, sole=name.startswith("1 - ")))
+    return tuple(made)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Stable forms of functions that need more than one row: logarithms of softmax and of sums of exponentials."""
+"""Stable forms of functions that need more than one row: softmax, its logarithm, that of sums of exponentials."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.patterns import fit
 from tensordsl.ops.comparisons import LT
-from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH
+from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
 from tensordsl.ops.functions import EXP, LOG
 from tensordsl.ops.reduce import MAX
 from tensordsl.types import FLOATS
 
 
-def log_of_sums(ctx: Context, v: Value) -> Value | None:
-    """log(softmax(x)) and log(sum(exp(x))) without underflow or overflow."""
-    if v.op != "map" or v.attrs["row"] is not LOG:
+def of_exponentials(ctx: Context, v: Value) -> Value | None:
+    """exp(x) / sum(exp(x)), log(softmax(x)) and log(sum(exp(x))) without underflow or overflow."""
+    if v.op != "map":
+        return None
+    if v.attrs["row"] is TRUE_DIV:
+        return _softmax(ctx, v)
+    if v.attrs["row"] is not LOG:
         return None
     return _log_softmax(ctx, v) or _log_sum_exp(ctx, v)
 
@@ -47,10 +51,57 @@ def _centred(c: Value) -> bool:
     return m.op == "reduce" and m.attrs["reducer"].name == "max" and m.operands[0] is x
 
 
+def _summed_exp(s: Value) -> tuple[Value, list[Value]] | None:
+    """(sum(exp(x)), the moves and casts around it) if s is such a sum and x is not yet centred."""
+    total, chain = _strip(s)
+    if total.op != "reduce" or total.attrs["reducer"].name != "sum":
+        return None
+    e, casts = _strip(total.operands[0])
+    if not _is_row(e, EXP) or any(c.op == "move" for c in casts) or _centred(e.operands[0]):
+        return None
+    return total, chain
+
+
+def _centred_sum(ctx: Context, total: Value, chain: list[Value]) -> tuple[Value, Value]:
+    """(sum(exp(x - m)), m) for sum(exp(x)), where m = max(x), or 0 where that is no finite number; both moved."""
+    g = ctx.graph
+    (x,) = _strip(total.operands[0])[0].operands
+    axes = total.attrs["axes"]
+    largest = g.reduce(MAX.meaning, 0, axes, [x])
+    finite = g.map(LT, g.map(ABS, largest), g.const(math.inf, x.dtype))
+    m = g.map(SWITCH, finite, largest, g.const(0, x.dtype))
+    kept = [d for d in range(x.rank) if d not in axes]
+    wide = g.move(m, kept, [1 if d in axes else n for d, n in enumerate(x.shape)])
+    shifted = g.map(EXP, g.map(SUB, x, wide))
+    inner = g.cast(shifted, total.operands[0].dtype)
+    new = g.make("reduce", (inner,), total.dtype, total.shape, **total.attrs)
+    for c in reversed(chain):
+        if c.op == "move":
+            new, m = g.move(new, c.attrs["map"], c.shape), g.move(m, c.attrs["map"], c.shape)
+        else:
+            new = g.cast(new, c.dtype)
+    return new, m
+
+
+def _softmax(ctx: Context, v: Value) -> Value | None:
+    """exp(x) / sum(exp(x)) = exp(x - m) / sum(exp(x - m))."""
+    e, s = v.operands
+    found = _summed_exp(s) if _is_row(e, EXP) else None
+    if found is None or _strip(found[0].operands[0])[0] is not e:
+        return None
+    g = ctx.graph
+    total, m = _centred_sum(ctx, *found)
+    ctx.hit("exp(x) / sum(exp(x)) = softmax(x)")
+    return fit(g, g.map(TRUE_DIV, g.map(EXP, g.map(SUB, e.operands[0], m)), total), v)
+
+
 def _log_softmax(ctx: Context, v: Value) -> Value | None:
-    """log(exp(c) / sum(exp(c))) = c - log(sum(exp(c))) for c = x - max(x)."""
-    (quotient,) = v.operands
-    if not (quotient.op == "map" and quotient.attrs["row"].name == "true_div"):
+    """log(exp(c) / sum(exp(c))) = c - log(sum(exp(c))) for c = x - max(x), also of elements picked from it."""
+    quotient, chain = v.operands[0], []
+    while quotient.op in ("move", "take", "subtensor", "reshape"):
+        chain.append(quotient)
+        quotient = quotient.operands[0]
+    if not _is_row(quotient, TRUE_DIV):
         return None
     e, s = quotient.operands
     if not _is_row(e, EXP) or not _centred(e.operands[0]):
@@ -59,36 +110,21 @@ def _log_softmax(ctx: Context, v: Value) -> Value | None:
     if total.op != "reduce" or total.attrs["reducer"].name != "sum" or _strip(total.operands[0])[0] is not e:
         return None
     ctx.hit("log(softmax(x)) = logsoftmax(x)")
-    return fit(ctx.graph, ctx.graph.map(SUB, e.operands[0], ctx.graph.map(LOG, s)), v)
+    g = ctx.graph
+    new = fit(g, g.map(SUB, e.operands[0], g.map(LOG, s)), quotient)
+    for c in reversed(chain):
+        new = None if new is None else g.make(c.op, (new, *c.operands[1:]), c.dtype, c.shape, **c.attrs)
+    return new
 
 
 def _log_sum_exp(ctx: Context, v: Value) -> Value | None:
-    """log(sum(exp(x))) = m + log(sum(exp(x - m))), where m = max(x), or 0 where that is no finite number.
+    """log(sum(exp(x))) = m + log(sum(exp(x - m))).
 
     So -inf only gives -inf, one inf gives inf, a nan nan, no elements -inf: as the left side.
     """
-    g = ctx.graph
-    total, chain = _strip(v.operands[0])
-    if total.op != "reduce" or total.attrs["reducer"].name != "sum":
+    found = _summed_exp(v.operands[0])
+    if found is None:
         return None
-    e, casts = _strip(total.operands[0])
-    if not _is_row(e, EXP) or any(c.op == "move" for c in casts):
-        return None
-    (x,) = e.operands
-    if _centred(x):
-        return None
-    axes = total.attrs["axes"]
-    largest = g.reduce(MAX.meaning, 0, axes, [x])
-    finite = g.map(LT, g.map(ABS, largest), g.const(math.inf, x.dtype))
-    m = g.map(SWITCH, finite, largest, g.const(0, x.dtype))
-    kept = [d for d in range(x.rank) if d not in axes]
-    shifted = g.map(EXP, g.map(SUB, x, g.move(m, kept, x.shape)))
-    inner = g.cast(shifted, total.operands[0].dtype)
-    new = g.make("reduce", (inner,), total.dtype, total.shape, **total.attrs)
-    for c in reversed(chain):
-        if c.op == "move":
-            new, m = g.move(new, c.attrs["map"], c.shape), g.move(m, c.attrs["map"], c.shape)
-        else:
-            new = g.cast(new, c.dtype)
+    total, m = _centred_sum(ctx, *found)
     ctx.hit("log(sum(exp(x))) = max(x) + log(sum(exp(x - max(x))))")
-    return fit(g, g.map(ADD, m, g.map(LOG, new)), v)
+    return fit(ctx.graph, ctx.graph.map(ADD, m, ctx.graph.map(LOG, total)), v)

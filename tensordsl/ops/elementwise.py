@@ -15,6 +15,7 @@ from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
 from tensordsl.ops.operands import as_variable, broadcast, named_dtype
+from tensordsl.ops.reverse import where
 from tensordsl.ops.rows import PIECEWISE, arithmetic, like, row
 from tensordsl.ops.scalars import numpy_power, power
 from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE
@@ -64,15 +65,13 @@ def _sgn_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
 
 
 def _clip_gradient(g: Any, out: Any, x: Any, low: Any, high: Any) -> Sequence[Any]:
-    zero = like(0, g)
     below, above = lt(x, low), gt(x, high)
-    return switch(or_(below, above), zero, g), switch(below, g, zero), switch(above, g, zero)
+    return where(or_(below, above), g, False), where(below, g), where(above, g)
 
 
 def _choice(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
     """The gradient of maximum and minimum: to the operand that was chosen, to both where they are equal (as Theano)."""
-    zero = like(0, g)
-    return switch(eq(out, x), g, zero), switch(eq(out, y), g, zero)
+    return where(eq(out, x), g), where(eq(out, y), g)
 
 
 # -- rows: arithmetic ------------------------------------------------------------------------------------------------
@@ -136,7 +135,7 @@ MINIMUM = row(
 )
 SWITCH = row(
     "switch", lambda b, c, x, y: b.select(c, x, y), np.where,
-    lambda g, out, c, x, y: (None, switch(c, g, like(0, g)), switch(c, like(0, g), g)),
+    lambda g, out, c, x, y: (None, where(c, g), where(c, g, False)),
     dtype=_chosen, loop=lambda c, x, y: ("bool", upcast(x, y), upcast(x, y)),
 )  # fmt: skip
 CLIP = row(

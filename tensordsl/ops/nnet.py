@@ -12,14 +12,15 @@ from tensordsl.config import config
 from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
 from tensordsl.ops.comparisons import eq, gt, lt
 from tensordsl.ops.creation import arange
-from tensordsl.ops.elementwise import abs_, cast, clip, int_div, maximum, minimum, mod, sgn, switch
-from tensordsl.ops.functions import SIGMOID, exp, expm1, log, log1p, softplus
+from tensordsl.ops.elementwise import abs_, cast, clip, int_div, minimum, mod, sgn, switch
+from tensordsl.ops.functions import SIGMOID, exp, expm1, log, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import argmax, max, sum
 from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
 from tensordsl.ops.sort import unique
+from tensordsl.ops.stable import log_add_exp
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -283,9 +284,7 @@ def logaddexp(x: Any, y: Any) -> Any:
     >>> logaddexp(1000.0, 1000.0).eval().round(4)
     np.float32(1000.6932)
     """
-    x, y = as_variable(x), as_variable(y)
-    difference = switch(eq(x, y), 0.0, -abs_(x - y))
-    return maximum(x, y) + log1p(exp(difference))
+    return log_add_exp(as_variable(x), as_variable(y))
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:

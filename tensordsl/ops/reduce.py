@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl.casting import accumulator, float_of, real_of, sum_dtype
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
-from tensordsl.ops.comparisons import eq, neq
+from tensordsl.ops.comparisons import eq, lt, neq
 from tensordsl.ops.elementwise import abs_, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
@@ -346,14 +346,15 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> logsumexp([0.0, 0.0]).eval()
     array(0.69314718)
     """
-    from tensordsl.ops.comparisons import isinf
+    from tensordsl.ops.control import DISCONNECTED_GRAD
     from tensordsl.ops.functions import exp, log
 
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "logsumexp")
-    top = max(x, axes, keepdims=True)
+    # The result does not depend on what is subtracted, so neither does its gradient.
+    top = apply(DISCONNECTED_GRAD, max(x, axes, keepdims=True))
     # An infinite maximum would give inf - inf.
-    top = switch(isinf(top), constant(0, dtype=top.type.dtype), top)
+    top = switch(lt(abs_(top), np.inf), top, constant(0, dtype=top.type.dtype))
     result = log(sum(exp(x - top), axes, keepdims=True)) + top
     return result if keepdims else dimshuffle(result, tuple(k for k in range(x.type.ndim) if k not in axes))
 

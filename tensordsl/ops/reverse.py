@@ -2,17 +2,18 @@
 
 What a row need not care about is done here, in one place: broadcasting is undone, dtypes are restored, contributions
 are added up, and gradients that are zero, undefined or absent are told apart.  What flows into a branch stays there
-(`Guarded`): the gradient of a branch that was not taken is not computed, so that it can neither fail nor be NaN.
+(`Guarded`): the gradient of a branch that was not taken is not computed, so that it can neither fail nor be NaN; and
+where a choice by elements took the other side, what that side's derivative makes of a zero (0 / 0) is not looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tensordsl.config import config
-from tensordsl.graph import Apply, Constant, Expand, Variable, apply, toposort
+from tensordsl.graph import Apply, Constant, Elementwise, Expand, Variable, apply, toposort
 from tensordsl.types import COMPLEX, CONTINUOUS
 
 
@@ -29,17 +30,26 @@ class Undefined:
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
-    """A cotangent that is `value` where all guards hold, else zero.
+class Guard:
+    """A condition that must be true (or false): a scalar's, or if `is_pointwise` that of each element."""
 
-    guards   (condition, whether it must be true), the outermost first
+    condition: Variable
+    is_then: bool
+    is_pointwise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A cotangent that is `value` where all guards hold, the outermost first, else zero.
+
+    Guards of elements stay while the cotangent passes elementwise ops whose operand has the shape of their result.
     """
 
-    guards: tuple[tuple[Variable, bool], ...]
+    guards: tuple[Guard, ...]
     value: Any
 
 
-Guards = tuple[tuple[Variable, bool], ...]
+Guards = tuple[Guard, ...]
 Terms = dict[Guards, Any]  # contributions to one cotangent
 _DEEPEST = 64  # guards of one cotangent; more nested branches would cost time and memory that grow with the square
 ZERO = Zero()
@@ -75,7 +85,7 @@ def cotangents(
         parts = _parts(node, [_total(found.get(id(v)), v) for v in node.outputs], needed)
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
-                _add(found, operand, _conform_within(part, operand))
+                _add(found, operand, _conform_within(part, operand, node.outputs[0]))
     return [_unguarded(_total(found.get(id(v)), v), v) for v in wrt]
 
 
@@ -109,7 +119,7 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     for g in arriving:
         if isinstance(g, Undefined):
             return [g] * len(needed)
-    guards, arriving = _common_guards(arriving, node.outputs)
+    guards, arriving = _common_guards(node, arriving)
     # An integer output moves in steps, whatever cotangent it has.
     is_flat = all(
         not isinstance(g, Variable) or v.type.dtype not in CONTINUOUS
@@ -157,7 +167,7 @@ def _complex_gradient(node: Apply, g: Any) -> Sequence[Any]:
     if node.op.name in NOT_ANALYTIC:
         return node.op.gradient(g, node.outputs[0], *node.inputs, **node.attrs)
     parts = node.op.gradient(conj(g), node.outputs[0], *node.inputs, **node.attrs)
-    return [p if p is None else conj(p) for p in parts]
+    return [Guarded(p.guards, conj(p.value)) if isinstance(p, Guarded) else p if p is None else conj(p) for p in parts]
 
 
 def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
@@ -170,8 +180,15 @@ def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
 
 
 # -- cotangents inside branches --------------------------------------------------------------------------------------
-def _common_guards(arriving: Sequence[Cotangent], outputs: Sequence[Variable]) -> tuple[Guards, list[Cotangent]]:
+def where(condition: Any, g: Any, is_then: bool = True) -> Guarded:
+    """The cotangent that is `g` at the elements at which `condition` is true (or false), else zero."""
+    return Guarded((Guard(condition, is_then, is_pointwise=True),), g)
+
+
+def _common_guards(node: Apply, arriving: Sequence[Cotangent]) -> tuple[Guards, list[Cotangent]]:
     """The guards under which all cotangents of a node arrive, and the cotangents within them."""
+    if not isinstance(node.op.meaning, Elementwise):
+        arriving = [_settled(g, v) for g, v in zip(arriving, node.outputs, strict=True)]
     guarded = [g for g in arriving if isinstance(g, Guarded)]
     if not guarded:
         return (), list(arriving)
@@ -179,7 +196,7 @@ def _common_guards(arriving: Sequence[Cotangent], outputs: Sequence[Variable]) -
     same = all(g is None or (isinstance(g, Guarded) and g.guards == guards) for g in arriving)
     if same and len(guards) <= _DEEPEST:
         return guards, [g.value if isinstance(g, Guarded) else g for g in arriving]
-    return (), [_unguarded(g, v) for g, v in zip(arriving, outputs, strict=True)]
+    return (), [_unguarded(g, v) for g, v in zip(arriving, node.outputs, strict=True)]
 
 
 def _under(guards: Guards, part: Any) -> Any:
@@ -191,7 +208,10 @@ def _under(guards: Guards, part: Any) -> Any:
     return Guarded(guards, part)
 
 
-def _conform_within(part: Any, like: Variable) -> Any:
+def _conform_within(part: Any, like: Variable, out: Variable) -> Any:
+    """A cotangent that a node with the result `out` gives to its operand `like`, conformed to it."""
+    if isinstance(part, Guarded) and like.type.broadcastable != out.type.broadcastable:
+        part = _settled(part, out)
     if isinstance(part, Guarded):
         return Guarded(part.guards, conform(part.value, like))
     return conform(part, like) if isinstance(part, Variable) else part
@@ -207,12 +227,21 @@ def _total(terms: Terms | Zero | Undefined | None, like: Variable) -> Cotangent:
     terms = dict(terms)
     while len(terms) > 1:
         deepest = max(terms, key=len)
-        (condition, is_then), outer = deepest[-1], deepest[:-1]
-        value, other = terms.pop(deepest), terms.pop((*outer, (condition, not is_then)), None)
-        joined = _choose(deepest[-1], value, zeros_like(like) if other is None else other)
+        guard, outer = deepest[-1], deepest[:-1]
+        value = terms.pop(deepest)
+        joined = _choose(guard, value, terms.pop((*outer, replace(guard, is_then=not guard.is_then)), None), like)
         terms[outer] = add_cotangents(terms[outer], joined) if outer in terms else joined
     ((guards, value),) = terms.items()
     return Guarded(guards, value) if guards else value
+
+
+def _settled(g: Any, like: Variable) -> Any:
+    """`g` without guards of elements, and without those within them."""
+    if not isinstance(g, Guarded):
+        return g
+    first = next((k for k, guard in enumerate(g.guards) if guard.is_pointwise), len(g.guards))
+    value = _unguarded(Guarded(g.guards[first:], g.value), like)
+    return Guarded(g.guards[:first], value) if first else value
 
 
 def _unguarded(g: Any, like: Variable) -> Any:
@@ -221,16 +250,22 @@ def _unguarded(g: Any, like: Variable) -> Any:
         return g
     value = g.value
     for guard in reversed(g.guards):
-        value = _choose(guard, value, zeros_like(like))
+        value = _choose(guard, value, None, like)
     return value
 
 
-def _choose(guard: tuple[Variable, bool], value: Any, other: Any) -> Any:
-    """`value` where the guard holds, else `other`."""
+def _choose(guard: Guard, value: Any, other: Any, like: Variable) -> Any:
+    """`value` where the guard holds, else `other` (None: zeros), in the shape of `like`."""
     from tensordsl.ops.control import IFELSE
+    from tensordsl.ops.elementwise import switch
+    from tensordsl.ops.operands import constant
 
-    condition, is_then = guard
-    return apply(IFELSE, condition, *((value, other) if is_then else (other, value)))[0]
+    if guard.is_pointwise:
+        other = constant(0, dtype=value.type.dtype) if other is None else other
+        sides = (value, other) if guard.is_then else (other, value)
+        return conform(switch(guard.condition, *sides), like)
+    value, other = conform(value, like), zeros_like(like) if other is None else other
+    return apply(IFELSE, guard.condition, *((value, other) if guard.is_then else (other, value)))[0]
 
 
 # -- the types of cotangents -----------------------------------------------------------------------------------------

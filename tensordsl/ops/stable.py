@@ -11,13 +11,45 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from tensordsl.graph import Apply, Constant, Variable, apply, toposort, unwatched
-from tensordsl.ops.elementwise import abs_, reciprocal, sqr, sqrt  # fmt: skip
-from tensordsl.ops.functions import erf, erfc, exp, expm1, log, log1p, sigmoid, softplus, tanh  # fmt: skip
+import numpy as np
+
+from tensordsl.graph import Apply, Constant, apply, toposort, unwatched
+from tensordsl.ops.elementwise import abs_, maximum, reciprocal, sqr, sqrt, switch
+from tensordsl.ops.functions import (
+    erf,
+    erfc,
+    erfcx,
+    exp,
+    expm1,
+    log,
+    log1p,
+    sigmoid,
+    softplus,
+    tanh,
+)  # fmt: skip
 from tensordsl.ops.substitute import reapply
 from tensordsl.types import FLOATS, TensorType
 
-Side = Callable[[Any], Any]
+Side = Callable[..., Any]  # of as many variables as the equation has
+_Equation = tuple[Any, Sequence[Any], Side]  # the left side, its variables, the right side
+
+
+def _log_erfc(x: Any) -> Any:
+    """Right of 26 erfc(x) is less than any float64."""
+    return switch(x < 0.5, log1p(-erf(x)), log(erfcx(maximum(x, 0.5))) - sqr(x))
+
+
+def _log_half_erfc(x: Any) -> Any:
+    """The logarithm of a normal distribution's tail; the other tail is near 1."""
+    return switch(x < 0, log1p(erfc(-x) * -0.5), log(erfcx(maximum(x, 0)) * 0.5) - sqr(x))
+
+
+def log_add_exp(x: Any, y: Any) -> Any:
+    """By choices whose gradients add up to one where x = y, unlike those of a maximum and an absolute value."""
+    is_left = x > y
+    high, low = switch(is_left, x, y), switch(is_left, y, x)
+    return high + log1p(exp(low - switch(abs_(high) < np.inf, high, 0)))  # inf - inf would be nan
+
 
 EQUATIONS: tuple[tuple[str, Side, Side], ...] = (
     ("log(1 + x) = log1p(x)", lambda x: log(1 + x), log1p),
@@ -44,6 +76,10 @@ EQUATIONS: tuple[tuple[str, Side, Side], ...] = (
     ),
     ("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), erfc),
     ("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), erf),
+    ("log(erfc(x)) = log(erfcx(x)) - sqr(x)", lambda x: log(erfc(x)), _log_erfc),
+    ("log(erfc(x) * 0.5) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) * 0.5), _log_half_erfc),
+    ("log(erfc(x) / 2) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) / 2), _log_half_erfc),
+    ("log(exp(x) + exp(y)) = logaddexp(x, y)", lambda x, y: log(exp(x) + exp(y)), log_add_exp),
     ("sqrt(sqr(x)) = abs(x)", lambda x: sqrt(sqr(x)), abs_),
 )
 
@@ -75,17 +111,16 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
     return [new.get(id(v), v) for v in outputs]
 
 
-def _better(v: Any, table: dict[str, list[tuple[Any, Any, Side]]], blocked: set[int]) -> Any:
+def _better(v: Any, table: dict[str, list[_Equation]], blocked: set[int]) -> Any:
     """v by the equations, until none applies."""
     for _ in range(4):
         if v.owner is None:
             return v
-        if v.owner.op.name == "log":
-            v = _log_of_softmax(v, blocked)
-        for left, x, right in table.get(v.owner.op.name, ()):
+        v = _of_sums(v, blocked)
+        for left, variables, right in table.get(v.owner.op.name, ()):
             env: dict[int, Any] = {}
-            if _matches(left, v, x, env, blocked, True):
-                found = right(env[id(x)])
+            if _matches(left, v, variables, env, blocked, True):
+                found = right(*(env[id(x)] for x in variables))
                 if found.type == v.type:
                     v = found
                     break
@@ -94,20 +129,83 @@ def _better(v: Any, table: dict[str, list[tuple[Any, Any, Side]]], blocked: set[
     return v
 
 
-def _log_of_softmax(v: Any, blocked: set[int]) -> Any:
-    """log(softmax(x)) = logsoftmax(x): a probability that underflows has a gradient all the same."""
-    from tensordsl.ops.nnet import LOGSOFTMAX  # late: that table is made of this one's rows
+# -- softmax and logarithms of sums of exponentials ------------------------------------------------------------------
+def _of_sums(v: Any, blocked: set[int]) -> Any:
+    """log(softmax(x)) = logsoftmax(x), log(sum(exp(x))) = logsumexp(x), also where elements are picked before the
+    logarithm; exp(x) / sum(exp(x)) = softmax(x)."""
+    from tensordsl.ops.nnet import LOGSOFTMAX, SOFTMAX  # late: that table is made of this one's rows
+    from tensordsl.ops.reduce import logsumexp
 
-    inner = v.owner.inputs[0]
-    if inner.owner is None or inner.owner.op.name != "softmax" or id(inner) in blocked:
+    if v.owner.op.name == "true_div":
+        found = _softmax_of(v, blocked)
+        return v if found is None or _is_centred(found[0]) else apply(SOFTMAX, found[0], axis=found[1])
+    if v.owner.op.name != "log":
         return v
-    return apply(LOGSOFTMAX, inner.owner.inputs[0], **inner.owner.attrs)
+    y, moves = v.owner.inputs[0], []
+    while y.owner is not None and y.owner.op.name in _MOVES and id(y) not in blocked:
+        moves.append(y.owner)
+        y = y.owner.inputs[0]
+    if y.owner is None or id(y) in blocked:
+        return v
+    if (found := _softmax_of(y, blocked)) is not None:
+        result = apply(LOGSOFTMAX, found[0], axis=found[1])
+    elif (summed := _summed_exp(y, blocked)) is not None and not _is_centred(summed[0]):
+        result = logsumexp(*summed)
+    else:
+        return v
+    for node in reversed(moves):
+        (result,) = reapply(node, (result, *node.inputs[1:]))
+    return result if result.type == v.type else v
 
 
-def _matches(pattern: Any, v: Any, x: Any, env: dict[int, Any], blocked: set[int], is_root: bool) -> bool:
-    """Whether v has the pattern's form, at most a few levels deep; `env` gets what stands for x."""
-    if pattern is x:
-        return v.type.dtype in FLOATS and env.setdefault(id(x), v) is v
+def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:
+    """(x, axis) if v = softmax(x), or exp(x) / sum(exp(x)) along one axis."""
+    if v.owner is None or v.owner.op.name == "softmax":
+        return None if v.owner is None else (v.owner.inputs[0], v.owner.attrs["axis"])
+    if v.owner.op.name != "true_div":
+        return None
+    e, total = v.owner.inputs
+    rank, order = total.type.ndim, tuple(range(total.type.ndim))
+    if total.owner is not None and total.owner.op.name == "dimshuffle" and id(total) not in blocked:
+        order, total = total.owner.attrs["order"], total.owner.inputs[0]
+    found = None if id(total) in blocked else _summed_exp(total, blocked)
+    if found is None or len(found[1]) != 1 or e.owner is None or e.owner.op.name != "exp" or id(e) in blocked:
+        return None
+    x, (axis,) = found
+    kept = iter(range(x.type.ndim - 1))
+    wanted = tuple("x" if k == axis else next(kept) for k in range(x.type.ndim))
+    lead = x.type.ndim - rank
+    is_kept = order == wanted[lead:] and all(k == "x" for k in wanted[:lead])
+    return (x, axis) if is_kept and e.owner.inputs[0] is x else None
+
+
+def _summed_exp(v: Any, blocked: set[int]) -> tuple[Any, tuple[int, ...]] | None:
+    """(x, axes) if v = sum(exp(x)) over these axes, in x's own dtype."""
+    if v.owner is None or v.owner.op.name != "sum":
+        return None
+    (e,) = v.owner.inputs
+    if e.owner is None or e.owner.op.name != "exp" or id(e) in blocked or e.type.dtype != v.type.dtype:
+        return None
+    (x,) = e.owner.inputs
+    return (x, v.owner.attrs["axis"]) if x.type.dtype in FLOATS and x.type.dtype == v.type.dtype else None
+
+
+def _is_centred(x: Any) -> bool:
+    """Whether x = y - max(y), or less: such a form is stable."""
+    if x.owner is None or x.owner.op.name != "sub":
+        return False
+    y, m = x.owner.inputs
+    while m.owner is not None and m.owner.op.name in ("dimshuffle", "switch", "disconnected_grad"):
+        m = m.owner.inputs[1 if m.owner.op.name == "switch" else 0]
+    return m.owner is not None and m.owner.op.name == "max" and m.owner.inputs[0] is y
+
+
+def _matches(
+    pattern: Any, v: Any, variables: Sequence[Any], env: dict[int, Any], blocked: set[int], is_root: bool
+) -> bool:
+    """Whether v has the pattern's form, at most a few levels deep; `env` gets what stands for its variables."""
+    if any(pattern is x for x in variables):
+        return v.type.dtype in FLOATS and env.setdefault(id(pattern), v) is v
     if isinstance(pattern, Constant):
         return isinstance(v, Constant) and v.type.ndim == 0 and bool(v.data == pattern.data)
     if v.owner is None or v.owner.op is not pattern.owner.op or (id(v) in blocked and not is_root):
@@ -118,24 +216,25 @@ def _matches(pattern: Any, v: Any, x: Any, env: dict[int, Any], blocked: set[int
         orders.append([(pairs[0][0], pairs[1][1]), (pairs[1][0], pairs[0][1])])
     for order in orders:
         trial = dict(env)
-        if all(_matches(p, w, x, trial, blocked, False) for p, w in order):
+        if all(_matches(p, w, variables, trial, blocked, False) for p, w in order):
             env.update(trial)
             return True
     return False
 
 
 @cache
-def _by_root() -> dict[str, list[tuple[Any, Any, Side]]]:
-    """root op -> (left side, its x, right side)."""
-    table: dict[str, list[tuple[Any, Any, Side]]] = {}
+def _by_root() -> dict[str, list[_Equation]]:
+    """The equations by the name of the op at the left side's root."""
+    table: dict[str, list[_Equation]] = {}
     for name, left, right in EQUATIONS:
         if name not in _NOT_FOR_GRADIENTS:
-            x: Variable = TensorType("float64", ())("x")
+            variables = [TensorType("float64", ())(name) for name in left.__code__.co_varnames]
             with unwatched():
-                pattern = left(x)
+                pattern = left(*variables)
             owner: Apply = pattern.owner
-            table.setdefault(owner.op.name, []).append((pattern, x, right))
+            table.setdefault(owner.op.name, []).append((pattern, variables, right))
     return table
 
 
+_MOVES = frozenset(("dimshuffle", "reshape", "subtensor", "take"))
 _ROOTS = frozenset(("log", "log1p", "true_div", "reciprocal", "sub", "add"))

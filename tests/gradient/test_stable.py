@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 
 import tensordsl.tensor as T
 from tensordsl.function import function
-from tensordsl.gradient import grad
+from tensordsl.gradient import grad, hessian
 from tensordsl.ops.stable import EQUATIONS, stable
 
 FAR = np.array([-900.0, -40.0, 0.0, 40.0, 900.0])
@@ -48,5 +49,107 @@ def test_a_graph_without_such_forms_is_not_touched() -> None:
 
 @pytest.mark.parametrize(("name", "left", "right"), EQUATIONS, ids=[name for name, *_ in EQUATIONS])
 def test_the_right_side_has_the_left_sides_type(name: str, left, right) -> None:
-    x = T.fvector("x")
-    assert left(x).type == right(x).type
+    operands = T.fvectors("x", "y")[: left.__code__.co_argcount]
+    assert left(*operands).type == right(*operands).type
+
+
+# -- softmax and logarithms of sums of exponentials ------------------------------------------------------------------
+LOGITS = np.array([[0.0, 2000.0, -2000.0], [3.0, 1.0, 2.0]])
+LABELS = np.array([0, 2])
+
+
+def _softmax_of_logits() -> np.ndarray:
+    e = np.exp(LOGITS - LOGITS.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _by_hand(x):
+    e = T.exp(x)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _by_hand_with_dimshuffle(x):
+    return T.exp(x) / T.exp(x).sum(axis=1).dimshuffle(0, "x")
+
+
+def _centred_by_hand(x):
+    return _by_hand(x - x.max(axis=1, keepdims=True))
+
+
+SOFTMAXES = (T.nnet.softmax, _by_hand, _by_hand_with_dimshuffle, _centred_by_hand)
+LOSSES = {
+    "picked after the logarithm": lambda p, t: -T.log(p)[T.arange(t.shape[0]), t].sum(),
+    "picked before it": lambda p, t: -T.log(p[T.arange(t.shape[0]), t]).sum(),
+    "by rows": lambda p, t: -T.log(p[0][t[0]]) - T.log(p[1, :][t[1]]),
+    "crossentropy": lambda p, t: T.nnet.categorical_crossentropy(p, t).sum(),
+}
+
+
+@pytest.mark.parametrize("softmax", SOFTMAXES, ids=[f.__name__ for f in SOFTMAXES])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_of_labels_that_are_all_but_impossible_is_finite(loss: str, softmax) -> None:
+    x, t = T.matrix("x"), T.lvector("t")
+    cost = LOSSES[loss](softmax(x), t)
+    value, gradient = function([x, t], [cost, grad(cost, x)])(LOGITS, LABELS)
+    np.testing.assert_allclose(value, 2000 + np.log1p(np.exp(-1.0) + np.exp(1.0)), rtol=1e-14)
+    np.testing.assert_allclose(gradient, _softmax_of_logits() - np.eye(3)[LABELS], atol=1e-14)
+
+
+@pytest.mark.parametrize("softmax", SOFTMAXES, ids=[f.__name__ for f in SOFTMAXES])
+def test_softmax_by_hand_does_not_overflow(softmax) -> None:
+    x = T.matrix("x")
+    p = softmax(x)
+    value, gradient = function([x], [p, grad((p * np.arange(3)).sum(), x)])(LOGITS)
+    want = _softmax_of_logits()
+    np.testing.assert_allclose(value, want, rtol=1e-14)
+    np.testing.assert_allclose(gradient, want * (np.arange(3) - want @ np.arange(3)[:, None]), atol=1e-14)
+
+
+def test_softmax_by_hand_along_other_axes() -> None:
+    x, v = T.matrix("x"), T.vector("v")
+    columns, row = T.exp(x) / T.exp(x).sum(axis=0), T.exp(v) / T.sum(T.exp(v))
+    ours = function([x, v], [columns, row, grad(columns[0, 0], x), grad(row[0], v)])(LOGITS, LOGITS[0])
+    e = np.exp(LOGITS - LOGITS.max(axis=0))
+    np.testing.assert_allclose(ours[0], e / e.sum(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(ours[1], [0, 1, 0], atol=1e-14)
+    assert all(np.isfinite(g).all() for g in ours[2:])
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_the_gradient_of_a_log_sum_exp_is_softmax(axis: int | None, mode: str) -> None:
+    x = T.matrix("x")
+    cost = T.log(T.sum(T.exp(x), axis=axis)).sum()
+    with np.errstate(over="ignore"):  # of the reference's exp, which the gradient does not use
+        gradient = function([x], grad(cost, x), mode=mode)(LOGITS)
+    e = np.exp(LOGITS - LOGITS.max(axis=axis, keepdims=True))
+    np.testing.assert_allclose(gradient, e / e.sum(axis=axis, keepdims=True), rtol=1e-13)
+
+
+def test_the_hessian_of_a_log_sum_exp() -> None:
+    v = T.vector("v")
+    for f in (T.log(T.exp(v).sum()), T.logsumexp(v)):
+        got = function([v], hessian(f, v))(LOGITS[1])
+        p = _softmax_of_logits()[1]
+        np.testing.assert_allclose(got, np.diag(p) - np.outer(p, p), atol=1e-15)
+
+
+def test_the_tails_of_a_normal_distribution() -> None:
+    x = T.vector("x")
+    points = np.array([-40.0, -5.0, -1e-3, 0.0, 0.3, 5.0, 40.0])
+    for tail in (0.5 * T.erfc(-x / np.sqrt(2)), T.erfc(-x / np.sqrt(2)) / 2):
+        value, gradient = function([x], [T.log(tail), grad(T.log(tail).sum(), x)])(points)
+        np.testing.assert_allclose(value, scipy.special.log_ndtr(points), rtol=1e-13)
+        slope = np.exp(-(points**2) / 2 - scipy.special.log_ndtr(points)) / np.sqrt(2 * np.pi)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-12)
+    whole = function([x], T.log(T.erfc(x)))(points)
+    np.testing.assert_allclose(whole, np.log(2) + scipy.special.log_ndtr(-points * np.sqrt(2)), rtol=1e-13, atol=1e-16)
+
+
+def test_a_sum_of_two_exponentials() -> None:
+    x, y = T.vectors("x", "y")
+    cost = T.log(T.exp(x) + T.exp(y))
+    left, right = np.array([1000.0, -1000.0, 1.0, -np.inf]), np.array([1001.0, -1000.0, 2.0, -np.inf])
+    value, gradient = function([x, y], [cost, grad(cost.sum(), x)])(left, right)
+    np.testing.assert_allclose(value, np.logaddexp(left, right))
+    np.testing.assert_allclose(gradient[:3], [1 / (1 + np.e), 0.5, 1 / (1 + np.e)])
