@@ -7,7 +7,7 @@ axis of the group has.  There is one plan per group: how many threads share a ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tensordsl.codegen import gpu_launch
@@ -16,7 +16,7 @@ from tensordsl.codegen.gpu_schedule import GpuPlan
 from tensordsl.codegen.gpu_schedule import plan as plan_gpu
 from tensordsl.codegen.group import Buffer, Group, buffers
 from tensordsl.codegen.kernels import plan as plan_cpu
-from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.program import Check, LaunchPlan, LoadScalar, Program, walk_program
 from tensordsl.codegen.ptx import NEEDS_LLVM, TARGETS, check_intrinsics
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 from tensordsl.codegen.schedule import schedule
@@ -133,6 +133,36 @@ def host_step(plan: LaunchPlan, vector_bytes: int) -> HostStep:
     """The plan of a group for the CPU."""
     chosen = schedule(plan.group, vector_bytes=vector_bytes)
     return HostStep(plan, plan_cpu(plan.group, chosen, plan.symbols[0]))
+
+
+def late_numbers(program: Program) -> frozenset[str]:
+    """Numbers that a program reads from memory only to check that indices are in range.
+
+    What is done with such indices is safe without the check: positions of writes are clamped.  So a device need not
+    wait for them.  In loops and branches there are none: a number may be another one each time.
+    """
+    found = {i.dst for i in program.code if isinstance(i, LoadScalar) and i.dtype == "int64"}
+    for i in walk_program(program.code):
+        own = set()
+        if isinstance(i, LoadScalar):
+            own = {i.dst}
+        elif isinstance(i, Check) and program.sites[i.site]["kind"] == "index" and i.b not in found:
+            own = {i.a}
+        found -= _names(i) - own
+    return frozenset(found)
+
+
+def _names(instruction: Any) -> set[str]:
+    """Every text in an instruction but for its regions: all its names, and some words more."""
+    names: set[str] = set()
+    stack = [getattr(instruction, f.name) for f in fields(instruction) if f.name not in ("body", "then", "orelse")]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, str):
+            names.add(part)
+        elif isinstance(part, tuple):
+            stack.extend(part)
+    return names
 
 
 def architecture(capability: tuple[int, int]) -> str:

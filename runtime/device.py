@@ -18,6 +18,11 @@ from tensordsl.runtime.pool import Block, Pool
 STAGED = 1 << 24  # bytes: larger arrays are uploaded from where they are
 
 
+def bytes_of(array: np.ndarray) -> Bytes:
+    """The bytes of a C-contiguous array."""
+    return array.reshape(-1).view(np.uint8)
+
+
 class Module:
     """The kernels of a text that the driver takes, by name: on the device until nobody has them any more."""
 
@@ -75,7 +80,7 @@ class Device:
         """Copy a C-contiguous array to the device; the array may change afterwards."""
         if array.nbytes == 0:
             return
-        source = array.reshape(-1).view(np.uint8)
+        source = bytes_of(array)
         if array.nbytes > STAGED:
             self.driver.upload(address, source)
             self.driver.synchronize()
@@ -103,12 +108,32 @@ class Device:
         """A new C-contiguous array of what stands at an address, when all work before is done."""
         array = np.empty(shape, dtype)
         if array.nbytes:
-            self.driver.download(array.reshape(-1).view(np.uint8), address)
+            self.driver.download(bytes_of(array), address)
         return array
+
+    def fetched(self, wanted: Sequence[tuple[int, tuple[int, ...], Any]]) -> list[np.ndarray]:
+        """New arrays of what stands at addresses, (address, shape, dtype) each, when all work before is done: one wait
+        for all."""
+        arrays = [np.empty(shape, dtype) for _, shape, dtype in wanted]
+        staged = []
+        for array, (address, _, _) in zip(arrays, wanted, strict=True):
+            if 0 < array.nbytes <= STAGED:
+                staged.append((array, self.staged(array.nbytes)))
+                self.driver.fetch(staged[-1][1], address)
+            elif array.nbytes:
+                self.driver.download(bytes_of(array), address)
+        self.driver.synchronize()
+        for array, room in staged:
+            bytes_of(array)[:] = room
+        self._take_back()
+        return arrays
 
     def synchronize(self) -> None:
         """Wait for all work; staging memory is free again."""
         self.driver.synchronize()
+        self._take_back()
+
+    def _take_back(self) -> None:
         lent, self._lent = self._lent, []
         for whole in lent:
             self.unpinned(whole)

@@ -18,7 +18,16 @@ import numpy as np
 from tensordsl.codegen import abi
 from tensordsl.runtime.device import Device, Module
 from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
-from tensordsl.runtime.device_replay import KEPT, LONGEST, SEEN, PrivatePool, Recorder, Replay
+from tensordsl.runtime.device_replay import (
+    KEPT,
+    LONGEST,
+    SEEN,
+    Condition,
+    PrivatePool,
+    Recorder,
+    Replay,
+    first_broken,
+)
 from tensordsl.runtime.device_state import DeviceStorage, commit, owner_of
 from tensordsl.runtime.plan import LIMIT, RUN, Runner
 from tensordsl.runtime.pool import Block
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.program import Instr, Program
 
 Fail = Callable[[int, int, tuple[int, ...]], Exception]
-WORDS = 32  # launches that may fail between two looks at the flags
+WORDS = 32  # launches and checks that may fail between two looks at what they said
 REMEMBERED = 512  # launches whose arguments are kept
 SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H",
            "uint32": "I", "uint64": "Q"}  # fmt: skip
@@ -43,6 +52,7 @@ class DeviceProgram:
     module: their kernels on the device; modules: others', by what they are.  touched(instruction): the pointers that it
     reads and those it writes.  constructs: by kind of instruction, what has kernels but is no plan.  is_fixed: what a
     call does depends on shapes and addresses alone.  on_host: what has no kernel, in words.
+    late: numbers that nothing but checks of indices wants, which need not be known before the call has ended.
     """
 
     device: Device
@@ -54,6 +64,7 @@ class DeviceProgram:
     hosts: Sequence[Callable[..., Any]] = ()
     constructs: Mapping[str, Callable[[DeviceRunner, Instr], None]] = field(default_factory=dict)
     n_scalars: int = 0
+    late: frozenset[str] = frozenset()
     may_fail: bool = False
     is_fixed: bool = False
     on_host: list[str] = field(default_factory=list)
@@ -102,7 +113,7 @@ def _repeated(
     key = tuple([_place(a) for a in args]), tuple([(_place(s.array), _place(s.spare)) for s in storages])
     replay = made.seen.get(key)
     if replay:
-        outputs = replay.run(args, storages, lambda site: fail(abi.ERR_INDEX, site, ()))
+        outputs = replay.run(args, storages, fail)
         return outputs if made.program.code[-1].list_slot >= 0 else outputs[0]  # type: ignore[attr-defined]  # Return
     runner = DeviceRunner(
         made, args, storages, on_device, fail, -1, None, is_recorded=key in made.seen and replay is None
@@ -161,11 +172,12 @@ class DeviceRunner(Runner):
         self.live: dict[int, int] = {}
         self.owned: list[Block] = []  # what the call keeps to its end
         self.known: dict[int, np.ndarray] = {}  # arguments on the device that the host knows
-        self.pending: list[int] = []  # sites of launches whose flags nobody has looked at
-        # A word that stays 0, for launches that cannot fail; behind it one for each that can.
-        size = 8 * (1 + WORDS * made.may_fail)
+        self.pending: list[Condition] = []  # what nobody has looked at
+        # A word that stays 0, for launches that cannot fail; behind it one for each condition.
+        size = 8 * (1 + WORDS * (made.may_fail or bool(made.late)))
         self.flags = self.dummy = self.take(size).address
         self.driver.fill(self.flags, 0, size)
+        self.late: dict[str, int] = {}  # numbers that only checks want, by name: where they stand
         self.scalars = self.take(8 * max(made.n_scalars, 1)).address if made.n_scalars else 0
         self.n_scalars = 0
         self.is_done = self.has_looked = False
@@ -191,11 +203,8 @@ class DeviceRunner(Runner):
         if not pending:
             return None
         self.has_looked = True
-        words = self.device.download(self.flags + 8, (len(pending),), np.int64)
-        for site, word in zip(pending, words, strict=True):
-            if word:
-                return self.raised(abi.ERR_INDEX, site, ())
-        return None
+        broken = first_broken(self.device.download(self.flags + 8, (len(pending),), np.int64), pending)
+        return self.raised(*broken) if broken else None
 
     def check_flags(self) -> None:
         error = self.index_error()
@@ -223,12 +232,23 @@ class DeviceRunner(Runner):
 
     def load_scalar(self, i: p.LoadScalar) -> None:
         address = self.values[i.ptr]
+        if i.dst in self.made.late:
+            self.late[i.dst] = address
+            return
         known = self.known.get(address)
         if known is None or known.dtype != i.dtype:
             self.check_flags()
             known = self.device.download(address, (1,), i.dtype)
         value = int(known.reshape(-1)[0])
         self.values[i.dst] = value - (1 << 64) if value >= 1 << 63 else value
+
+    def check(self, i: p.Check) -> None:
+        """Of a number that is on the device: when the call has ended, before anything is committed."""
+        address = self.late.get(i.a)
+        if address is None:
+            super().check(i)
+        else:
+            self.driver.copy(self.condition(Condition(i.op, self.values[i.b], i.site, abi.ERR_CHECK)), address, 8)
 
     def store_scalar(self, i: p.StoreScalar) -> None:
         value = np.int64(self.values[i.value])
@@ -336,9 +356,13 @@ class DeviceRunner(Runner):
 
     def flag(self, i: p.Launch) -> int:
         """Where the launch says that an index was out of range."""
+        return self.condition(Condition("eq", 0, i.site, abi.ERR_INDEX))
+
+    def condition(self, condition: Condition) -> int:
+        """Where the word stands that it is about."""
         if len(self.pending) == WORDS:
             self.check_flags()
-        self.pending.append(i.site)
+        self.pending.append(condition)
         return self.flags + 8 * len(self.pending)
 
     def construct(self, i: Instr) -> None:
@@ -420,13 +444,19 @@ class DeviceRunner(Runner):
         outputs = [self.objs[slot] for slot in slots]
         if isinstance(self.driver, Recorder):
             self.recording = self.recorded(outputs, updates)
-        for slot, array, stays in zip(slots, outputs, self.on_device, strict=False):
-            if not stays:
-                self.objs[slot] = self.device.download(array.address, array.shape, array.dtype)
-            elif self.recording:
-                self.objs[slot] = array.copy()
-        self.check_flags()
-        self.device.synchronize()
+        if self.recording:
+            for slot, stays in zip(slots, self.on_device, strict=False):
+                self.objs[slot] = self.objs[slot].copy() if stays else self.objs[slot]
+        home = [(k, self.objs[k]) for k, stays in zip(slots, self.on_device, strict=False) if not stays]
+        conditions, self.pending = self.pending, []
+        *fetched, words = self.device.fetched(
+            [*((a.address, a.shape, a.dtype) for _, a in home), (self.flags + 8, (len(conditions),), np.int64)]
+        )
+        broken = first_broken(words, conditions)
+        if broken:
+            raise self.raised(*broken)
+        for (slot, _), array in zip(home, fetched, strict=True):
+            self.objs[slot] = array
 
     def recorded(self, outputs: Sequence[DeviceArray], updates: Sequence[tuple[int, DeviceArray]]) -> Replay | bool:
         if len(self.driver.calls) > LONGEST or self.has_looked:
@@ -445,9 +475,10 @@ class DeviceRunner(Runner):
         super().ret(i)
 
 
-_BY_HOST = ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Check", "Offset", "Select", "NewList", "For", "If")
+_BY_HOST = ("Const", "Extent", "Stride", "Arith", "Mul", "Compare", "Offset", "Select", "NewList", "For", "If")
 _OWN: dict[str, Callable[..., None]] = {
-    "Data": DeviceRunner.data, "LoadScalar": DeviceRunner.load_scalar, "StoreScalar": DeviceRunner.store_scalar,
+    "Data": DeviceRunner.data, "Check": DeviceRunner.check, "LoadScalar": DeviceRunner.load_scalar,
+    "StoreScalar": DeviceRunner.store_scalar,
     "Slot": DeviceRunner.slot, "Bytes": DeviceRunner.bytes, "Arena": DeviceRunner.arena, "NewOut": DeviceRunner.new_out,
     "Prepare": DeviceRunner.prepare, "Launch": DeviceRunner.launch, "Gemm": DeviceRunner.construct,
     "Scatter": DeviceRunner.construct, "Copy": DeviceRunner.copy, "Fill": DeviceRunner.fill, "Pin": DeviceRunner.pin,

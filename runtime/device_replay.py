@@ -12,19 +12,39 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensordsl.codegen import abi
 from tensordsl.errors import DeviceError
-from tensordsl.runtime.device import Device
+from tensordsl.runtime.device import STAGED, Device
 from tensordsl.runtime.device_array import DeviceArray
 from tensordsl.runtime.device_state import DeviceStorage, commit
 from tensordsl.runtime.driver import Bytes
+from tensordsl.runtime.plan import COMPARE
 from tensordsl.runtime.pool import Block, Pool
 
 KEPT, SEEN = 8, 64  # recordings of a program, and calls that may become one
 LONGEST = 5000  # calls of the driver in one
+
+
+class Condition(NamedTuple):
+    """What must hold for a call to be committed: `op` between a word of the device and `limit`; else there is an error
+    of `kind` at `site`."""
+
+    op: str
+    limit: int
+    site: int
+    kind: int  # codegen.abi ERR_*
+
+
+def first_broken(words: Any, conditions: Sequence[Condition]) -> tuple[int, int, tuple[int, ...]] | None:
+    """(kind, site, numbers) of the first condition that does not hold."""
+    for word, c in zip(words, conditions, strict=True):
+        if not COMPARE[c.op](int(word), c.limit):
+            return c.kind, c.site, () if c.kind == abi.ERR_INDEX else (int(word), c.limit)
+    return None
 
 
 class PrivatePool(Pool):
@@ -80,7 +100,7 @@ class Replay:
     """One recording.
 
     outputs: the call's, in order; on_device: whether each stays there; updates: (number of the shared variable, its new
-    value); flags: (address, sites) of launches that may find an index out of range.
+    value); flags: (address of their words, conditions) to be looked at before anything is committed.
     """
 
     def __init__(
@@ -91,25 +111,34 @@ class Replay:
         outputs: Sequence[DeviceArray],
         on_device: Sequence[bool],
         updates: Sequence[tuple[int, DeviceArray]],
-        flags: tuple[int, Sequence[int]],
+        flags: tuple[int, Sequence[Condition]],
     ) -> None:
         self.device, self.pool, self.outputs, self.on_device = device, pool, outputs, on_device
         self.updates, self.flags = updates, flags
         self.graph: Any = None
         self.staged: list[tuple[int, Bytes, np.ndarray]] = []  # argument, pinned memory, its part as an array
+        self.fetched: list[tuple[int, Bytes, np.ndarray]] = []  # output (behind them the words), and the same
         self.calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         for name, arguments in recorder.calls:
             if name == "upload":
                 address, number, array = arguments
-                whole = device.pinned(array.nbytes)
-                room = whole[: array.nbytes]
-                self.staged.append((number, whole, room.view(array.dtype).reshape(array.shape)))
-                arguments = address, room
+                arguments = address, self._pinned(self.staged, number, array.shape, array.dtype)
             self.calls.append((getattr(device.driver, name), arguments))
+        address, conditions = flags
+        words = address, (len(conditions),), np.dtype(np.int64)
+        for k, (address, shape, dtype) in enumerate([*((o.address, o.shape, o.dtype) for o in outputs), words]):
+            size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+            if 0 < size <= STAGED and (k == len(outputs) or not on_device[k]):
+                self.calls.append((device.driver.fetch, (self._pinned(self.fetched, k, shape, dtype), address)))
 
-    def run(
-        self, args: Sequence[Any], storages: Sequence[DeviceStorage], fail: Callable[[int], Exception]
-    ) -> list[Any]:
+    def _pinned(self, kept: list[tuple[int, Bytes, np.ndarray]], number: int, shape: Any, dtype: Any) -> Bytes:
+        """Bytes of pinned memory, which are kept as an array of this shape."""
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        whole = self.device.pinned(size)
+        kept.append((number, whole, whole[:size].view(dtype).reshape(shape)))
+        return whole[:size]
+
+    def run(self, args: Sequence[Any], storages: Sequence[DeviceStorage], fail: Callable[..., Exception]) -> list[Any]:
         """The outputs of a call with these arguments, of the shapes and at the addresses that were recorded."""
         for number, _, room in self.staged:
             np.copyto(room, args[number])
@@ -119,19 +148,19 @@ class Replay:
         else:
             for call, arguments in self.calls:
                 call(*arguments)
-        outputs: list[Any] = [self._output(o, stays) for o, stays in zip(self.outputs, self.on_device, strict=False)]
-        address, sites = self.flags
-        if sites:
-            words = self.device.download(address, (len(sites),), np.int64)
-            bad = [site for site, word in zip(sites, words, strict=True) if word]
-            if bad:
-                raise fail(bad[0])
+        staying = {k: o.copy() for k, o in enumerate(self.outputs) if self.on_device[k]}
         self.device.synchronize()
+        home = {k: room.copy() for k, _, room in self.fetched}
+        words = home.pop(len(self.outputs), ())
+        broken = first_broken(words, self.flags[1])
+        if broken:
+            raise fail(*broken)
+        outputs = [
+            staying[k] if k in staying else home[k] if k in home else self.device.download(o.address, o.shape, o.dtype)
+            for k, o in enumerate(self.outputs)
+        ]
         commit([(storages[k], array) for k, array in self.updates])
         return outputs
-
-    def _output(self, array: DeviceArray, stays: bool) -> Any:
-        return array.copy() if stays else self.device.download(array.address, array.shape, array.dtype)
 
     def _launch_graph(self) -> None:
         driver: Any = self.device.driver
@@ -149,7 +178,7 @@ class Replay:
     def __del__(self) -> None:
         if sys is None or sys.is_finalizing():  # the driver ends with the process
             return
-        for _, whole, _ in self.staged:
+        for _, whole, _ in (*self.staged, *self.fetched):
             self.device.unpinned(whole)
         if self.graph is not None:
             self.device.retired.append(("free_graph", self.graph))

@@ -1,7 +1,7 @@
 """What a device can do, as one small protocol, and who does it: pycuda, NVIDIA's library, or the simulator.
 
-All work goes to one stream in order.  `upload`, `copy`, `fill`, `store` and `launch` may return before it is done;
-`download` and `synchronize` return when everything before them is.  Nothing here is loaded before it is asked for.
+All work goes to one stream in order.  `upload`, `fetch`, `copy`, `fill`, `store` and `launch` may return before it is
+done; `download` and `synchronize` return when everything before them is.  Nothing is loaded before it is asked for.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class Driver(Protocol):
 
     def download(self, target: Bytes, address: int) -> None:
         """Copy from the device, and wait."""
+
+    def fetch(self, target: Bytes, address: int) -> None:
+        """Copy from the device to memory of `pinned`, which has it when the stream has come to it."""
 
     def copy(self, target: int, source: int, size: int) -> None:
         """Copy within the device."""

@@ -94,8 +94,11 @@ class CtypesDriver(WithGraphs, WithCublas):
     def upload(self, address: int, source: Bytes) -> None:
         self._run("cuMemcpyHtoDAsync_v2", address, source.ctypes.data, source.nbytes, self.stream)
 
-    def download(self, target: Bytes, address: int) -> None:
+    def fetch(self, target: Bytes, address: int) -> None:
         self._run("cuMemcpyDtoHAsync_v2", target.ctypes.data, address, target.nbytes, self.stream)
+
+    def download(self, target: Bytes, address: int) -> None:
+        self.fetch(target, address)
         self.synchronize()
 
     def copy(self, target: int, source: int, size: int) -> None:

@@ -140,8 +140,11 @@ class PycudaDriver(WithGraphs, WithCublas):
     def upload(self, address: int, source: Bytes) -> None:
         self._run(self._cuda.memcpy_htod_async, address, source, self._stream)
 
-    def download(self, target: Bytes, address: int) -> None:
+    def fetch(self, target: Bytes, address: int) -> None:
         self._run(self._cuda.memcpy_dtoh_async, target, address, self._stream)
+
+    def download(self, target: Bytes, address: int) -> None:
+        self.fetch(target, address)
         self.synchronize()
 
     def copy(self, target: int, source: int, size: int) -> None:

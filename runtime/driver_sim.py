@@ -96,6 +96,8 @@ class SimDriver:
     def download(self, target: Bytes, address: int) -> None:
         target[:] = self.view(address, target.nbytes)
 
+    fetch = download
+
     def copy(self, target: int, source: int, size: int) -> None:
         self.view(target, size)[:] = self.view(source, size)
 

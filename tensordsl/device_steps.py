@@ -96,6 +96,8 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
     names = i.lengths, i.steps, i.dims, i.x_strides, i.y_strides, i.positions
     lengths, steps, dims, x_strides, y_strides, positions = (tuple(v[x] for x in group) for group in names)
     places = v[i.x], v[i.y], runner.dummy
+    if 0 in lengths:
+        return  # positions are none, or out of range, which is an error when the call has ended
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
         from tensordsl.codegen import gpu_scatter  # late: the compiler

@@ -158,6 +158,7 @@ def _assembled(
     device: Device, program: Any, steps: list[Any], kernels: list[Any], text: str, hosts: Sequence[Any], refused: Any
 ) -> tuple[DeviceProgram, list[str]]:
     """The program with its kernels on the device; `refused`: groups that have none, in words."""
+    from tensordsl.codegen.gpu_program import late_numbers
     from tensordsl.codegen.program import walk_program
     from tensordsl.codegen.verify_program import EFFECTS
 
@@ -167,10 +168,12 @@ def _assembled(
     names = [type(i).__name__ for i in instructions]
     on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
     _warn(device, on_host)
+    late = late_numbers(program)
+    is_fixed = all(type(i).__name__ in FIXED or getattr(i, "dst", None) in late for i in instructions)
     made = DeviceProgram(
         device, program, steps, kernels, module, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
-        hosts, STEPS, names.count("Slot"), any(plan.may_fail for plan in program.plans),
-        not on_host and FIXED.issuperset(names), on_host,
+        hosts, STEPS, names.count("Slot"), late, any(plan.may_fail for plan in program.plans),
+        not on_host and is_fixed, on_host,
     )  # fmt: skip
     device.hoards.add(made)
     return made, on_host

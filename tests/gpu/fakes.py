@@ -427,7 +427,19 @@ class FakePycuda(_Core):
 class FaultyDriver(SimDriver):
     """The simulator, of which call number `fails` (from 0) raises `error`; `count` says how many there were."""
 
-    METHODS = ("alloc", "free", "pinned", "upload", "download", "copy", "fill", "store", "launch", "synchronize")
+    METHODS = (
+        "alloc",
+        "free",
+        "pinned",
+        "upload",
+        "fetch",
+        "download",
+        "copy",
+        "fill",
+        "store",
+        "launch",
+        "synchronize",
+    )
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)

@@ -237,6 +237,27 @@ def recordings() -> int:
     return sum(bool(replay) for made in devices._programs.values() for replay in made.seen.values())
 
 
+def test_writing_at_positions_is_recorded_and_checked_before_anything_is_committed() -> None:
+    s, i, g = tensordsl.shared(np.zeros((5, 2))), T.lvector("i"), T.dmatrix("g")
+    f = tensordsl.function([i, g], s.sum(), updates=[(s, T.inc_subtensor(s[i], g))])
+    expected = np.zeros((5, 2))
+    for k in range(12):
+        total = expected.sum()
+        if k % 3 == 2:
+            with pytest.raises(IndexError, match="index (5|-6) is out of bounds for axis 0 with size 5"):
+                f([0, 5 if k % 2 else -6, 1], np.ones((3, 2)))
+        else:
+            assert f([0, 4, -1], np.ones((3, 2))) == total
+            np.add.at(expected, [0, 4, -1], 1.0)
+        assert s.get_value().tolist() == expected.tolist(), k
+    assert recordings() > 0
+    s.set_value(np.zeros((0, 2)))
+    for _ in range(4):
+        assert f([], np.ones((0, 2))) == 0
+        with pytest.raises(IndexError):
+            f([0], np.ones((1, 2)))
+
+
 def test_calls_of_the_same_shapes_are_recorded_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two recordings take turns, for the old and the new storage of the state; anything else runs the program."""
     monkeypatch.setattr(devices, "_programs", {})
