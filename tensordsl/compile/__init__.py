@@ -22,10 +22,10 @@ from tensordsl.profiling import Profile as ProfileStats
 from tensordsl.shared import SharedVariable, shared
 
 # The modules of Theano's names; after the names above, which some of them share.
-from tensordsl.compile import debugmode, io, mode, monitormode, nanguardmode, profiling, sharedvalue  # isort: skip
+from tensordsl.compile import builders, debugmode, io, mode, monitormode, nanguardmode, profiling, sharedvalue  # isort: skip
 
 __all__ = [
     "FAST_COMPILE", "FAST_RUN", "REFERENCE", "DebugMode", "Function", "In", "Mode", "MonitorMode", "NanGuardMode",
     "OpFromGraph", "Out", "ProfileStats", "SharedVariable", "UnusedInputError", "debugmode", "function",
-    "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue",
+    "builders", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue",
 ]  # fmt: skip

@@ -249,9 +249,11 @@ _LATE = {
         "tensordsl.gradient",
     ),
     "shared": "tensordsl.shared",
+    "elemwise": "tensordsl.tensor.elemwise",
     "opt": "tensordsl.tensor.opt",
     "shared_randomstreams": "tensordsl.tensor.shared_randomstreams",
     "sharedvar": "tensordsl.tensor.sharedvar",
+    "type": "tensordsl.tensor.type",
 }
 
 

@@ -9,8 +9,10 @@ from tensordsl.ops.grids import fill_diagonal, fill_diagonal_offset
 from tensordsl.ops.masks import compress
 from tensordsl.ops.nnet import to_one_hot
 from tensordsl.ops.shape import squeeze
+from tensordsl.ops.sort import bincount, searchsorted, unique
 
 __all__ = [
-    "bartlett", "compress", "cpu_contiguous", "cumprod", "cumsum", "diff", "fill_diagonal", "fill_diagonal_offset",
-    "ravel_multi_index", "repeat", "squeeze", "to_one_hot", "unravel_index",
+    "bartlett", "bincount", "compress", "cpu_contiguous", "cumprod", "cumsum", "diff", "fill_diagonal",
+    "fill_diagonal_offset", "ravel_multi_index", "repeat", "searchsorted", "squeeze", "to_one_hot", "unique",
+    "unravel_index",
 ]  # fmt: skip

@@ -10,7 +10,11 @@ from typing import Any
 
 REFUSALS = (TypeError, ValueError, IndexError, NotImplementedError)
 _ANOTHER = re.compile(r"[\w.]+: ")  # the function that this one calls
-_ABOUT_ITSELF = ("__iter__", "__bool__", "__contains__", "__array_ufunc__")  # methods whose messages need no name
+# Methods whose messages need no name.
+_ABOUT_ITSELF = (
+    "__iter__", "__bool__", "__contains__", "__setitem__", "__array_ufunc__", "__array_function__",
+    "__int__", "__float__", "__complex__", "__index__",
+)  # fmt: skip
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -34,10 +34,25 @@ _UFUNCS = {
     "bitwise_or": "or_", "bitwise_xor": "xor", "logical_and": "and_", "logical_or": "or_", "conjugate": "conj",
 }  # fmt: skip
 
+# NumPy's functions that are no ufuncs and mean what ours of that name do.
+_FUNCTIONS = frozenset(
+    """all allclose amax amin any argmax argmin argsort atleast_1d atleast_2d bincount broadcast_to clip concatenate
+    cumprod cumsum diagonal dot expand_dims full_like imag isclose max mean median min moveaxis ndim nonzero ones_like
+    outer prod ptp real repeat reshape roll searchsorted shape size sort squeeze stack std sum swapaxes take
+    tensordot tile trace transpose tril triu unique var where zeros_like""".split()
+)
+
 _UFUNC_MODULES = (elementwise, comparisons, functions, linalg, complexes)
 _WITHOUT_TRUTH = frozenset(
     (comparisons.EQ, comparisons.NEQ, comparisons.LT, comparisons.LE, comparisons.GT, comparisons.GE)
 )
+
+
+def _no_value(variable: Any) -> Any:
+    raise TypeError(
+        f"{variable!r} is symbolic and has no value yet: compute it in a function or by x.eval(...); what Python must "
+        "know while the graph is built (the length of a loop, a shape) is a number of your own"
+    )
 
 
 class TensorOperators:
@@ -108,8 +123,17 @@ class TensorOperators:
             return iter(scalars)
         length = self.type.shape[0]
         if length is None:
-            raise ValueError(f"length not known: {self!r} ({self.type}); index it, or use scan to loop over it")
+            raise ValueError(
+                f"length not known: {self!r} ({self.type}); loop over indices (for k in range(10): x[k]), or "
+                "declare the length (shape=)"
+            )
         return iter([self[k] for k in range(length)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            f"{type(self).__name__!r} object does not support item assignment: T.set_subtensor(x[index], value) "
+            "makes a new variable; for state, updates=[(w, T.set_subtensor(w[index], value))]"
+        )
 
     def __contains__(self, item: Any) -> bool:
         raise TypeError(f"the elements of {self!r} are not known before run time; use T.any(T.eq(x, value))")
@@ -122,6 +146,23 @@ class TensorOperators:
         if method != "__call__" or keywords or function is None or ufunc.nout != 1:
             return NotImplemented
         return function(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        """`numpy.dot(x, y)` builds a graph; without this, NumPy would take variables for scalars and multiply them."""
+        import tensordsl.tensor as ours  # late: it imports this module
+
+        name = function.__name__
+        if function.__module__ != "numpy" or name not in _FUNCTIONS:
+            raise TypeError(
+                f"{function.__module__}.{name} does not take symbolic variables; look for a function in "
+                "tensordsl.tensor, or compute values first (x.eval(...))"
+            )
+        if name == "ndim":
+            return self.ndim
+        return getattr(ours, name)(*inputs, **keywords)
+
+    # numbers
+    __int__ = __float__ = __complex__ = __index__ = _no_value
 
     # fmt: off
     # properties

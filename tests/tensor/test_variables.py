@@ -15,6 +15,7 @@ from tensordsl.config import config
 from tensordsl.graph import OpShapeError, OpTypeError
 from tensordsl.reference import evaluate
 from tensordsl.tensor.constructors import PLURALS, PREFIXES, RANKS
+from tensordsl.tensor.var import _FUNCTIONS
 from tensordsl.types import TensorType
 
 
@@ -107,6 +108,33 @@ def test_numpy_functions_build_graphs() -> None:
         np.exp(x, out=np.zeros(2))
 
 
+def test_functions_of_numpy_that_are_no_ufuncs_build_graphs_too() -> None:
+    x, y = T.matrix("x"), T.matrix("y")
+    a, b = np.arange(6.0).reshape(2, 3) % 4, np.arange(12.0).reshape(3, 4)
+    pairs = [
+        (np.dot(x, y), a @ b), (np.dot(a, y), a @ b), (np.sum(x, axis=0), a.sum(0)), (np.mean(x), a.mean()),
+        (np.concatenate([x, a], axis=1), np.concatenate([a, a], axis=1)), (np.stack([x, x]), np.stack([a, a])),
+        (np.where(x > 1, x, 0), np.where(a > 1, a, 0)), (np.clip(x, 1, 2), a.clip(1, 2)), (np.max(x, axis=1), a.max(1)),
+        (np.sort(x, axis=1), np.sort(a, axis=1)), (np.reshape(x, (3, 2)), a.reshape(3, 2)), (np.shape(x), [2, 3]),
+        (np.zeros_like(x), 0 * a), (np.outer(x[0], y[0]), np.outer(a[0], b[0])), (np.cumsum(x, axis=1), a.cumsum(1)),
+    ]  # fmt: skip
+    for ours, want in pairs:
+        np.testing.assert_array_equal(evaluate(ours, {x: a, y: b}), want)
+    assert np.ndim(x) == 2
+    assert sorted(name for name in _FUNCTIONS - {"ndim"} if not callable(getattr(T, name, None))) == []
+    for f in (np.linalg.inv, np.kron, np.fft.fft, np.array_split):
+        operands = (x,) if f is np.linalg.inv else (x, 2)
+        with pytest.raises(TypeError, match=f"{f.__name__} does not take symbolic variables"):
+            f(*operands)
+
+
+@pytest.mark.parametrize("convert", [int, float, complex, range], ids=lambda f: f.__name__)
+def test_a_symbol_is_no_number_yet(convert: Any) -> None:
+    x = T.lscalar("x")
+    with pytest.raises(TypeError, match="x is symbolic and has no value yet"):
+        convert(x)
+
+
 def test_errors_stand_at_the_user_and_name_the_operands() -> None:
     with pytest.raises(OpTypeError, match=r"sub: not defined for bool.*\n.*operands: \(p: TensorType\(bool"):
         T.vector("p", dtype="bool") - T.vector(dtype="bool")
@@ -148,8 +176,10 @@ def test_iteration_and_length() -> None:
         iter(T.scalar())
     with pytest.raises(TypeError):
         len(x)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="does not support item assignment: T.set_subtensor"):
         x[0] = 1
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        x[0] += 1
     with pytest.raises(TypeError, match="not known before run time"):
         1 in x  # noqa: B015  the question itself is refused
     rows = list(T.tensor(shape=(2, 3)))
