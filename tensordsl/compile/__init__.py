@@ -26,6 +26,6 @@ from tensordsl.compile import builders, debugmode, io, mode, monitormode, nangua
 
 __all__ = [
     "FAST_COMPILE", "FAST_RUN", "REFERENCE", "DebugMode", "Function", "In", "Mode", "MonitorMode", "NanGuardMode",
-    "OpFromGraph", "Out", "ProfileStats", "SharedVariable", "UnusedInputError", "debugmode", "function",
-    "builders", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue",
+    "OpFromGraph", "Out", "ProfileStats", "SharedVariable", "UnusedInputError", "builders", "debugmode", "function",
+    "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue",
 ]  # fmt: skip
