@@ -415,7 +415,7 @@ class Bufferiser:
         self.scopes.append(body)
 
     # What a call may leave out checks its lengths when it runs: see `Extents`.
-    def agree(self, a: Any, b: Any, what: str = "lengths of a shared axis") -> None:
+    def agree(self, a: Any, b: Any, what: str = ex.SHARED_AXIS) -> None:
         """Check that two lengths are equal where that is only assumed."""
         extents = self.graph.extents
         if not extents.assumed:

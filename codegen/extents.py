@@ -19,6 +19,10 @@ from typing import Any
 Atom = tuple[Any, ...]
 Term = tuple[tuple[Atom, ...], int]
 
+SHARED_AXIS = (
+    "lengths of a shared axis differ (1 stretches only where the type says so: T.row, T.col, broadcastable=...)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -204,7 +208,7 @@ class Extents:
         result: Length | None = None  # it may turn out to be 1 by a constraint, and does not broadcast then
         for d in dims:
             if d != 1:
-                result = d if result is None else self.same(result, d, "lengths of a shared axis")
+                result = d if result is None else self.same(result, d, SHARED_AXIS)
         return 1 if result is None else self.find(result)
 
     # constraints

@@ -13,7 +13,7 @@ from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.ir import toposort as toposort_values
 from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_complex, paired, parts, taken_apart
 from tensordsl.codegen.lower_index import lower_inc_take
-from tensordsl.codegen.lower_library import lower_along, lower_repeated, lower_search, lower_true
+from tensordsl.codegen.lower_library import loops_of_step, lower_along, lower_repeated, lower_search, lower_true
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
 from tensordsl.types import COMPLEX, TensorType
 
@@ -108,12 +108,32 @@ class Lowering:
         return KERNELS[meaning.name](self, node, operands)
 
     def reduce(self, node: Apply, meaning: Reduction, operands: list[Value]) -> list[Value]:
+        operands = self.with_elements(node, meaning, operands)
         dtypes = [v.dtype for v in operands]
         loop = meaning.loop(*dtypes, **node.attrs)
         operands = [self.graph.cast(v, t) for v, t in zip(operands, loop, strict=True)]
         axes = node.attrs["axis"]
         results = [self.graph.reduce(meaning, k, axes, operands) for k in meaning.results]
         return [self.graph.cast(r, v.type.dtype) for r, v in zip(results, node.outputs, strict=True)]
+
+    def with_elements(self, node: Apply, meaning: Reduction, operands: list[Value]) -> list[Value]:
+        """The operands, where the call makes sure that there is an element if the row needs one (NumPy's rule: also
+        where there is no result)."""
+        if not meaning.needs_element or node.attrs.get("initial"):
+            return operands
+        (x,), axes, g = operands, node.attrs["axis"], self.graph
+        number = ex.product(x.shape[d] for d in axes)
+        if isinstance(number, int) and number > 0:
+            return operands
+        what = f"{node.op.name} of no elements: their number"
+        if not g.extents.conditional:
+            g.extents.require(number, 1, what, "ge")
+            return operands
+        from tensordsl.ops.table import OPS  # late: see lower_dot
+
+        flag = g.map(OPS["ge"], g.extent(number), g.extent(1))
+        attrs: dict[str, Any] = {"message": f"{node.op.name} of no elements", "kind": "check", "unique": True}
+        return [g.make("assert", (x, flag), x.dtype, x.shape, loops=loops_of_step(g, [x, flag]), **attrs)]
 
     def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
         """A step that calls the row's oracle; `more`: attributes of it."""

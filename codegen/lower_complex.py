@@ -77,7 +77,7 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
     if name == "prod":
         return [_product(low, node, operands[0])]
     if name in EXTREMA:
-        return [_extremum(low, node, operands[0])]
+        return [_extremum(low, node)]
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))
     if name in complexes.FUNCTIONS:  # complex64 without a loss in between
         wide = "float64"
@@ -123,15 +123,17 @@ def _product(low: Lowering, node: Apply, x: Value) -> Value:
 EXTREMA = {"max": COMPLEX_MAX, "min": COMPLEX_MIN, "argmax": COMPLEX_MAX, "argmin": COMPLEX_MIN}
 
 
-def _extremum(low: Lowering, node: Apply, x: Value) -> Value:
+def _extremum(low: Lowering, node: Apply) -> Value:
     """The first extremum in row-major order: over one axis after the other, from the last one."""
-    g, meaning = low.graph, Reduction(EXTREMA[node.op.name], lambda *t: t, (0, 1, 2), with_index=True)
-    re, im = x.operands
+    x, g = low.value(node.inputs[0]), low.graph
+    meaning = Reduction(EXTREMA[node.op.name], lambda *t: t, (0, 1, 2), with_index=True)
+    assert isinstance(node.op.meaning, Reduction)
+    pair = [low.with_elements(node, node.op.meaning, [part])[0] for part in x.operands]
     for axis in sorted(node.attrs["axis"], reverse=True):
-        re, im, position = (g.reduce(meaning, k, (axis,), (re, im)) for k in meaning.results)
+        *pair, position = (g.reduce(meaning, k, (axis,), pair) for k in meaning.results)
     if node.op.name in ("argmax", "argmin"):
         return position
-    return g.make("complex", (re, im), x.dtype, re.shape)
+    return g.make("complex", pair, x.dtype, pair[0].shape)
 
 
 def _part(low: Lowering, v: Variable, k: int) -> Variable:

@@ -32,11 +32,11 @@ def lower_repeated(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     counts, total = operands
     least = g.reduce(OPS["min"].meaning, 0, (0,), [counts])
     shape = node.op.shape(g.extents, *operands)
-    loops = _loops(g, operands)
+    loops = loops_of_step(g, operands)
     return [g.make(node.op.name, (counts, total, least), "int64", shape, loops=loops)]
 
 
-def _loops(g: Graph, operands: list[Value]) -> frozenset[int]:
+def loops_of_step(g: Graph, operands: list[Value]) -> frozenset[int]:
     """Where a step that may fail belongs: it stays inside of a loop that may run zero times."""
     return (g.within or frozenset()).union(*(v.loops for v in operands))
 
@@ -55,6 +55,6 @@ def lower_true(low: Any, node: Any, operands: list[Value]) -> list[Value]:
             check_mask_length(n, wanted, axis)
         bounds.append((n, wanted, 1, True))
         axes.append(axis)
-    loops = _loops(g, operands) if bounds else None
+    loops = loops_of_step(g, operands) if bounds else None
     shape = node.op.shape(e, *operands)
     return [g.make(node.op.name, (x, total), "int64", shape, loops=loops, bounds=tuple(bounds), axes=tuple(axes))]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensordsl.codegen import abi
+from tensordsl.errors import in_short
 from tensordsl.runtime import library
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
@@ -34,7 +36,7 @@ class NativeError(NamedTuple):
     values: tuple[int, int, int]
 
 
-Slow = Callable[[Function, tuple[Any, ...], Mapping[str, Any]], Any]
+Slow = Callable[..., Any]
 OnError = Callable[[NativeError, Function, tuple[Any, ...]], Any]
 
 
@@ -49,7 +51,7 @@ def make_function(
 ) -> Function:
     """A callable over native code.
 
-    slow(strict, args, kwargs) gets every call that the native check refuses: it normalises the arguments, calls
+    slow(strict, *args, **kwargs) gets every call that the native check refuses: it normalises the arguments, calls
     `strict(*args)` and returns its result; `strict` raises RuntimeError for arguments that are still not right.
     on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
     cells happens here.  hosts: the callables of the program's host calls (`runtime.host`); compile: see `runtime.late`.
@@ -59,10 +61,8 @@ def make_function(
     context, keep = _context(executable, tuple(cells), on_error, hosts, compile)
     strict = _instance(kind, keep, context, _refuse)
 
-    def normalise(*args: Any, **kwargs: Any) -> Any:
-        return slow(strict, args, kwargs)
-
-    return _instance(kind, (keep, strict, normalise), context, normalise)
+    bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
+    return _instance(kind, (keep, strict, bound), context, bound)
 
 
 def _context(
@@ -143,7 +143,10 @@ def _error_entry(cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[i
         if kind == abi.ERR_ABSENT:
             return supply(peek(frame + abi.FR_A), peek(frame + abi.FR_B))
         values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
-        return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
+        try:
+            return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
+        except Exception as error:
+            raise in_short(error) from error.__cause__
 
     return entry
 

@@ -110,7 +110,7 @@ _OPTIONS: tuple[Option, ...] = (
         "compute_test_value", "off", ("off", "ignore", "warn", "raise", "pdb"),
         "evaluate expressions while they are built, on `tag.test_value`; what to do where there is none",
     ),
-    Option("exception_verbosity", "low", ("low", "high"), "high: run-time errors show the graph and all operands"),
+    Option("exception_verbosity", "low", ("low", "high"), "high: errors show graph, operands and all frames"),
     Option("int_division", "floatX", ("floatX", "int", "raise"), "what `/` means for two integers"),
     Option("cast_policy", "custom", ("custom", "numpy+floatX"), "how Python numbers are given a dtype"),
     Option("profile", False, None, "measure every function, and print the profiles at exit"),

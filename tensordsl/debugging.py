@@ -169,7 +169,7 @@ def check_value(variable: Variable, array: Array, is_finite: bool) -> None:
         least, most = (array.min(), array.max()) if array.size else ("none", "none")
         finite = bool(np.isfinite(array).all()) if array.dtype.kind == "f" else True
     lines = [
-        "InvalidValueError",
+        f"{variable_text(variable)}: {hint}",
         f"        type(variable) = {variable.type}",
         f"        variable       = {variable_text(variable)}",
         f"        dtype(value)   = {array.dtype}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tensordsl.config import config
+
 
 def flag(value: Any, what: str) -> bool:
     """The truth of what must be True, False or None."""
@@ -22,6 +24,19 @@ def pairs_of(given: Any, what: str) -> list[tuple[Any, Any]]:
     if not all(isinstance(item, list | tuple) and len(item) == 2 for item in items):
         raise TypeError(f"{what}: wants a dictionary, or pairs of a variable and a value, got {given!r}")
     return [(key, value) for key, value in items]
+
+
+def in_short(error: Exception) -> Exception:
+    """`error` without the frames of this library that it has come through, so that what is printed is the user's lines
+    and the message.  exception_verbosity=high keeps them, and so does a function of the user's among them."""
+    trace = error.__traceback__
+    if config.exception_verbosity == "high":
+        return error
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in ("tensordsl", "numpy"):
+            return error
+        trace = trace.tb_next
+    return error.with_traceback(None)
 
 
 class RangeError(ValueError, OverflowError):

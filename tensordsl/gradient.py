@@ -96,7 +96,7 @@ def grad(
         Name the results "(dcost/dwrt)" where both have names.
     known_grads
         Gradients that are given, by variable: nothing is computed for them.
-    return_disconnected : {"zero", "None", "disconnected"}
+    return_disconnected : {"zero", "None", "disconnected"}, in any case
         What stands for the gradient of a disconnected variable.
     null_gradients : {"raise", "return"}
         What to do where the gradient passes through an op that has none.
@@ -119,6 +119,8 @@ def grad(
     TensorType(float64, scalar)
     """
     _check_option("disconnected_inputs", disconnected_inputs, ("raise", "warn", "ignore"))
+    if isinstance(return_disconnected, str):
+        return_disconnected = {"none": "None"}.get(return_disconnected.lower(), return_disconnected.lower())
     _check_option("return_disconnected", return_disconnected, ("zero", "None", "disconnected"))
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)

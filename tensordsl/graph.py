@@ -34,13 +34,15 @@ class Reduction:
     """Meaning: a Reducer over the axes `attrs["axis"]` (a tuple); output k is the reducer's result `results[k]`.
 
     The operands are first cast to `loop(*dtypes, **attrs)`.  with_index: the position along the (single) axis is a
-    second argument of the reducer.
+    second argument of the reducer.  needs_element: axes without an element are an error, unless the attribute `initial`
+    says that the reducer's identity counts as one.
     """
 
     reducer: Any
     loop: Callable[..., tuple[str, ...]]
     results: tuple[int, ...] = (0,)
     with_index: bool = False
+    needs_element: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.arguments import Parameter, convert, normalise
+from tensordsl.errors import in_short
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
@@ -55,8 +56,11 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
     has_states = any(parameter.is_state for parameter in spec.parameters)
 
-    def slow(strict: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return strict(*(args if has_states else normalise(spec.parameters, spec.name, args, kwargs)))
+    def slow(strict: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return strict(*(args if has_states else normalise(spec.parameters, spec.name, args, kwargs)))
+        except Exception as error:
+            raise in_short(error) from error.__cause__
 
     def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
         from tensordsl import debugging  # late: only for errors
@@ -249,6 +253,12 @@ class Function(FunctionMethods):
         self.trust_input = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._call(args, kwargs)
+        except Exception as error:
+            raise in_short(error) from error.__cause__
+
+    def _call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         spec = self.spec
         if spec.device != "cpu":
             from tensordsl.devices import bound  # late: most functions run on the CPU

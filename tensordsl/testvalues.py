@@ -43,7 +43,7 @@ def _compute_test_values(node: Apply) -> None:
 
             pdb.post_mortem(error.__traceback__)
         shapes = ", ".join(f"{variable_text(v)}: shape {value_of(v, values).shape}" for v in node.inputs)
-        raise same_class(error, f"{error}\n  in {node_text(node)} on the test values of {shapes}") from error
+        raise same_class(error, f"{error}\n  in {node_text(node)} on the test values of {shapes}") from None
     for variable, result in zip(node.outputs, results, strict=True):
         variable.tag.test_value = result
     return None

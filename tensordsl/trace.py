@@ -55,7 +55,7 @@ def trace(
         try:
             results = compute_silently(node, values) if is_silent else compute(node, values)
         except Exception as error:
-            raise report(error, spec, node, operands) from error
+            raise report(error, spec, node, operands) from None
         values.update(zip(node.outputs, results, strict=True))
         if after is not None:
             after(index, node, operands, results)

@@ -17,7 +17,7 @@ from tensordsl.ops.functions import SIGMOID, exp, expm1, log, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
 from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_axis, shape_of_first
-from tensordsl.ops.reduce import argmax, max, sum
+from tensordsl.ops.reduce import argmax, bound, max, sum
 from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
 from tensordsl.ops.sort import unique
 from tensordsl.ops.stable import log_add_exp
@@ -30,13 +30,13 @@ def _float_dtype(x: str, axis: int) -> str:
 
 def _build_softmax(x: Any, axis: int) -> Any:
     x = cast(x, float_of(x.type.dtype))
-    e = exp(x - max(x, axis, keepdims=True))
+    e = exp(x - bound(x, axis))
     return e / sum(e, axis, keepdims=True)
 
 
 def _build_logsoftmax(x: Any, axis: int) -> Any:
     x = cast(x, float_of(x.type.dtype))
-    centred = x - max(x, axis, keepdims=True)
+    centred = x - bound(x, axis)
     return centred - log(sum(exp(centred), axis, keepdims=True))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import accumulator, float_of, real_of, sum_dtype
+from tensordsl.casting import accumulator, float_of, real_of, sum_dtype, upcast
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
 from tensordsl.ops.comparisons import eq, lt, neq
@@ -52,22 +52,27 @@ def _sum_row(name: str, reducer: Any, numpy: Callable[..., Any], gradient: Calla
     )
 
 
-def _extremum_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
-    def gradient(g: Any, out: Any, x: Any, axis: Axes) -> Sequence[Any]:
+def _extremum_row(name: str, reducer: Any, numpy: Callable[..., Any], identity: Callable[[str], Any]) -> Op:
+    def oracle(x: Any, axis: Axes, initial: bool = False) -> Any:
+        given = {"initial": identity(str(x.dtype))} if initial else {}
+        return np.asarray(numpy(np.asarray(x, order="C"), axis=axis, **given))
+
+    def gradient(g: Any, out: Any, x: Any, axis: Axes, **attrs: Any) -> Sequence[Any]:
         """To every element that equals the extremum (as Theano)."""
         g = _expand(g, axis)
         return (switch(eq(_expand(out, axis), x), g, constant(0, dtype=g.type.dtype)),)
 
     return Op(
-        name, lambda x, axis: x, _reduced_shape, lambda x, axis: np.asarray(numpy(np.asarray(x, order="C"), axis=axis)),
-        Reduction(reducer, lambda x, axis: (x,)), gradient,
+        name, lambda x, axis, **attrs: x, _reduced_shape, oracle,
+        Reduction(reducer, lambda x, axis, **attrs: (x,), needs_element=True), gradient,
     )  # fmt: skip
 
 
 def _position_row(name: str, reducer: Any, numpy: Callable[..., Any]) -> Op:
     return Op(
         name, lambda x, axis: "int64", _reduced_shape, lambda x, axis: np.asarray(numpy(x, axis=axis[0])),
-        Reduction(reducer, lambda x, axis: (x,), results=(1,), with_index=True), no_gradient=PIECEWISE,
+        Reduction(reducer, lambda x, axis: (x,), results=(1,), with_index=True, needs_element=True),
+        no_gradient=PIECEWISE,
     )  # fmt: skip
 
 
@@ -94,8 +99,8 @@ def _prod_gradient(g: Any, out: Any, x: Any, axis: Axes, **attrs: Any) -> Sequen
 
 SUM = _sum_row("sum", reducers.SUM, np.sum, _sum_gradient, ulp=32, print_name="Sum")
 PROD = _sum_row("prod", reducers.PROD, np.prod, _prod_gradient, ulp=32, domain=(-2, 2), print_name="Prod")
-MAX = _extremum_row("max", reducers.MAX, np.max)
-MIN = _extremum_row("min", reducers.MIN, np.min)
+MAX = _extremum_row("max", reducers.MAX, np.max, reducers.lowest)
+MIN = _extremum_row("min", reducers.MIN, np.min, reducers.highest)
 ARGMAX = _position_row("argmax", reducers.ARGMAX, np.argmax)
 ARGMIN = _position_row("argmin", reducers.ARGMIN, np.argmin)
 ANY = _logical_row("any", reducers.ANY, np.any)
@@ -108,19 +113,31 @@ def _sum_like(op: Op, x: Any, axis: Any, dtype: str | None, keepdims: bool, acc_
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, op.name)
     dtype = sum_dtype(x.type.dtype) if dtype is None else named_dtype(dtype, op.name)
+    if acc_dtype is not None:
+        acc_dtype = _wide_enough(named_dtype(acc_dtype, op.name), x.type.dtype)
     if acc_dtype is None:
         result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=accumulator(dtype))
-    elif accumulator(dtype) == (acc_dtype := named_dtype(acc_dtype, op.name)) == "float64":
+    elif accumulator(dtype) == acc_dtype == "float64":
         result = cast(apply(op, x, axis=axes, dtype=acc_dtype, acc_dtype=acc_dtype), dtype)
     else:
         result = apply(op, x, axis=axes, dtype=dtype, acc_dtype=acc_dtype)
     return _expand(result, axes) if keepdims else result
 
 
-def _reduce(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+def _wide_enough(acc_dtype: str, dtype: str) -> str:
+    """The dtype to accumulate in, if it holds the elements (as Theano: any float holds integers)."""
+    if upcast(dtype, acc_dtype) != acc_dtype and not (acc_dtype in CONTINUOUS and dtype in DISCRETE):
+        raise TypeError(
+            f"acc_dtype {acc_dtype} cannot hold the elements, which are {dtype}: precision would be lost; cast them "
+            "first, or leave acc_dtype out"
+        )
+    return acc_dtype
+
+
+def _reduce(op: Op, x: Any, axis: Any, keepdims: bool, **attrs: Any) -> Any:
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, op.name)
-    result = apply(op, x, axis=axes)
+    result = apply(op, x, axis=axes, **attrs)
     return _expand(result, axes) if keepdims else result
 
 
@@ -152,7 +169,7 @@ def prod(
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest element over `axis`; nan if there is one.
+    """The largest element over `axis`; nan if there is one, and an error if there is no element.
 
     >>> max([[3, 9], [7, 1]], axis=0).eval()
     array([7, 9])
@@ -160,8 +177,13 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _reduce(MAX, x, axis, keepdims)
 
 
+def bound(x: Any, axis: Any) -> Any:
+    """The largest element over `axis`, which stays with length 1; the least number where there is none."""
+    return _reduce(MAX, x, axis, keepdims=True, initial=True)
+
+
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest element over `axis`; nan if there is one.
+    """The smallest element over `axis`; nan if there is one, and an error if there is no element.
 
     >>> min([[3, 9], [7, 1]], axis=0).eval()
     array([3, 1])
@@ -194,7 +216,8 @@ def _real(x: Any) -> Any:
 
 
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The position of the first largest element (the first nan, if any) along `axis`; of the flat tensor by default.
+    """The position of the first largest element (the first nan, if any) along `axis`, by default of the flat tensor; an
+    error if there is no element.
 
     >>> argmax([[3, 9], [7, 1]], axis=1).eval()
     array([1, 0])
@@ -352,7 +375,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "logsumexp")
     # The result does not depend on what is subtracted, so neither does its gradient.
-    top = apply(DISCONNECTED_GRAD, max(x, axes, keepdims=True))
+    top = apply(DISCONNECTED_GRAD, bound(x, axes))
     # An infinite maximum would give inf - inf.
     top = switch(lt(abs_(top), np.inf), top, constant(0, dtype=top.type.dtype))
     result = log(sum(exp(x - top), axes, keepdims=True)) + top

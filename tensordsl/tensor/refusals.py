@@ -8,6 +8,8 @@ from functools import wraps
 from inspect import isfunction
 from typing import Any
 
+from tensordsl.errors import in_short
+
 REFUSALS = (TypeError, ValueError, IndexError, NotImplementedError)
 _ANOTHER = re.compile(r"[\w.]+: ")  # the function that this one calls
 # Methods whose messages need no name.
@@ -31,7 +33,7 @@ def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             is_said = name in text or "\n  operands: " in text or (another and name.startswith("__"))
             if not is_said:
                 error.args = (f"{name}: {text[another.end() :] if another else text}", *error.args[1:])
-            raise
+            raise in_short(error) from error.__cause__
 
     return call
 

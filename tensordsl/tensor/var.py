@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.errors import in_short
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import (
     arrange,
@@ -332,7 +333,10 @@ class TensorVariable(TensorOperators, Variable):
         """
         from tensordsl.function import evaluate  # late: the compiler stands above
 
-        return evaluate(self, inputs_to_values)
+        try:
+            return evaluate(self, inputs_to_values)
+        except Exception as error:
+            raise in_short(error) from error.__cause__
 
 
 class TensorConstant(TensorOperators, Constant):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def test_a_mistake_is_explained_in_the_same_words_by_compiled_and_reference_code
 ) -> None:
     with theano.config.change_flags(mode=mode, device=device):
         assert text_of(mistake) == STORED[mistake.__name__]
+
+
+@pytest.mark.parametrize("mistake", mistakes.MISTAKES, ids=lambda m: m.__name__)
+def test_what_a_program_prints_when_it_fails_is_short(mistake: mistakes.Mistake) -> None:
+    """The traceback with its message, from the user's line on."""
+    with pytest.raises(Exception) as caught:
+        mistake()
+    trace = caught.value.__traceback__
+    assert trace is not None
+    printed = "".join(traceback.format_exception(caught.value.with_traceback(trace.tb_next))).splitlines()
+    assert len(printed) <= LONGEST, "\n".join(printed)
 
 
 def test_every_text_belongs_to_a_mistake() -> None:

@@ -144,8 +144,10 @@ def test_what_stands_for_a_disconnected_gradient(x: Any) -> None:
     options = {"disconnected_inputs": "ignore"}
     assert grad(cost, [other], return_disconnected="None", **options) == [None]
     assert grad(cost, other, return_disconnected="disconnected", **options).type == DisconnectedType()
+    assert grad(cost, [other], return_disconnected="none", **options) == [None]  # Theano minds no case
+    assert grad(cost, other, return_disconnected="Disconnected", **options).type == DisconnectedType()
     with pytest.raises(ValueError, match="return_disconnected must be one of"):
-        grad(cost, other, return_disconnected="none")
+        grad(cost, other, return_disconnected="nothing")
 
 
 def test_an_undefined_gradient_is_refused_or_returned(x: Any) -> None:

@@ -35,7 +35,7 @@ def function(program: p.Program, cells: Sequence[Cell] = (), hosts: Sequence[Cal
     """The slow path converts and counts its calls in `slow_calls`; errors are ValueError(site, kind, values)."""
     calls: list[int] = []
 
-    def slow(strict: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def slow(strict: Function, *args: Any, **kwargs: Any) -> Any:
         calls.append(1)
         values = [*args, *kwargs.values()]
         if len(values) != len(program.args):

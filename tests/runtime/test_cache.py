@@ -214,7 +214,7 @@ if cold:
     import programs
     cache.put({KEY!r}, programs.executable(programs.NOTHING).to_bytes())
 x = np.ones(5)
-f = entry.make_function(Executable.from_bytes(cache.get({KEY!r})), (), slow=None, on_error=None)
+f = entry.make_function(Executable.from_bytes(cache.get({KEY!r})), (), slow=print, on_error=print)
 assert f(x, x, x).shape == (5,)
 assert cold or "llvmlite" not in sys.modules
 """

@@ -125,6 +125,19 @@ def test_the_tables_are_total() -> None:
         assert casting.accumulator(t) == {"float16": "float32", "float32": "float64"}.get(t, t)
 
 
+def test_what_a_sum_is_accumulated_in_must_hold_the_elements() -> None:
+    """Theano's rule: a float holds every integer, else promotion decides."""
+    for t in DTYPES:
+        for acc in DTYPES:
+            is_wide = casting.upcast(t, acc) == acc or (acc in FLOATS and t not in FLOATS)
+            for function in (T.sum, T.prod):
+                if is_wide:
+                    assert function(T.vector(dtype=t), acc_dtype=acc).dtype == casting.sum_dtype(t)
+                else:
+                    with pytest.raises(TypeError, match="precision would be lost"):
+                        function(T.vector(dtype=t), acc_dtype=acc)
+
+
 @pytest.mark.parametrize("op", [operator.lt, operator.le, operator.gt, operator.ge, T.eq, T.neq])
 def test_comparisons_are_bool(op: Any) -> None:
     assert op(T.fvector(), T.lvector()).dtype == "bool"
