@@ -143,7 +143,7 @@ HELPERS = {
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
     "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, PREPARE_* -> data
     "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
-    "save_thread": "void (ptr, ptr)",  # ctx, frame: releases the GIL if the call is pinned
+    "save_thread": "void (ptr, ptr, i64)",  # ctx, frame, when: releases the GIL if the call is pinned, unless when = 0
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
     "commit": "void (ptr, i64, ptr)",  # ctx, shared, slot: swaps if *slot is not NULL
     "release": "void (ptr, ptr, ptr, i64)",  # ctx, frame, objs, n
@@ -173,9 +173,10 @@ _CPYTHON = (
 _LIBC = ("aligned_alloc", "free")
 _DATA = (
     "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
-    "gemv_float32", "dead_ctx", "dead_slow", "threads",
+    "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads",
 )  # fmt: skip
-# blas_int: bytes of an integer of the BLAS, 0: none.  dead: for cleared Functions.  threads: the pool, or NULL.
+# blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
+# dead: for cleared Functions.  threads: the pool, or NULL.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets

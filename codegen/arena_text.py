@@ -8,7 +8,7 @@ from tensordsl.codegen.entry_text import record, table
 
 
 def arena_text() -> str:
-    return _take_arena() + _give_block() + _free_arena()
+    return block_text() + _take_arena() + _free_arena()
 
 
 def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
@@ -18,20 +18,22 @@ def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
     return [f.gep(first, 8 * i) for i in range(abi.POOL_SLOTS)]
 
 
-def _take_arena() -> str:
-    f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
-    rt, bad = table(f), f.label("bad")
+def block_text() -> str:
+    """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those asked for."""
+    return _take_block() + _give_block()
+
+
+def _take_block() -> str:
+    """ptr: a block, null if there is no memory; aligned to 64 bytes."""
+    f = Asm("ptr", "take_block", ("ptr rt", "i64 bytes"), internal=True)
     small, large, use, allocate = (f.label(x) for x in ("small", "large", "use", "allocate"))
-    ok = f.label("ok")
-    f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
-    f.place(ok)
     less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << abi.POOL_FIRST) - 1}")  # at least the first class
     less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << abi.POOL_FIRST) - 1}, i64 {less}")
     number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
     f.branch(f.compare("sle", "i64", number, abi.POOL_LAST), small, large)
     f.place(small)
     sources = []  # the blocks that may be in use: (block, label, class)
-    for slot in _pool_slots(f, rt, number):
+    for slot in _pool_slots(f, "%rt", number):
         block, following = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst"), f.label("try")
         sources.append((block, f.block, number))
         f.branch(f.not_null(block), use, following)
@@ -45,13 +47,27 @@ def _take_arena() -> str:
     size = f.op(f"phi i64 [ {power}, %{before_allocate} ], [ {rounded}, %{large} ]")
     kind = f.op(f"phi i64 [ {number}, %{before_allocate} ], [ -1, %{large} ]")
     total = f.op(f"add i64 {size}, {abi.BLOCK_HEAD}")
-    new = f.call("ptr", f.load("ptr", rt, abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}")
+    new, bad = f.call("ptr", f.load("ptr", "%rt", abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}"), f.label("bad")
     sources.append((new, f.block, kind))
     f.branch(f.not_null(new), use, bad)
+    f.place(bad)
+    f.ret("ptr", "null")
     f.place(use)
     block = f.op("phi ptr " + ", ".join(f"[ {b}, %{label} ]" for b, label, _ in sources))
     kind = f.op("phi i64 " + ", ".join(f"[ {k}, %{label} ]" for _, label, k in sources))
     f.store("i64", kind, block, abi.BLOCK_CLASS)
+    f.ret("ptr", block)
+    return f.text
+
+
+def _take_arena() -> str:
+    f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
+    ok, got, bad = f.label("ok"), f.label("got"), f.label("bad")
+    f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
+    f.place(ok)
+    block = f.call("ptr", "@take_block", f"ptr {table(f)}", "i64 %bytes")
+    f.branch(f.not_null(block), got, bad)
+    f.place(got)
     f.store("ptr", f.load("ptr", "%frame", abi.FR_ARENA), block, abi.BLOCK_NEXT)
     f.store("ptr", block, "%frame", abi.FR_ARENA)
     f.ret("ptr", f.gep(block, abi.BLOCK_HEAD))

@@ -418,7 +418,7 @@ class _Emitter:
             return _double(i.alpha)
         kind = "double" if i.dtype == "float64" else "float"
         x = self.op(f"load {kind}, ptr {self.values[i.factor]}")
-        x = x if kind == "double" else self.op(f"fpext float {x} to double")
+        x = self.op(f"fpext float {x} to double") if kind == "float" else x
         return x if i.alpha == 1 else self.op(f"fmul double {_double(i.alpha)}, {x}")
 
     def scatter(self, i: p.Scatter) -> None:
@@ -542,16 +542,8 @@ class _Emitter:
         self.place(go)
 
     def release_gil(self, i: p.ReleaseGil) -> None:
-        call = f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame)"
-        if i.when is None:
-            self.put(call)
-            return
-        release, go = self.label("release"), self.label("g")
-        self.put(f"br i1 {self.op(f'icmp ne i64 {self.values[i.when]}, 0')}, label %{release}, label %{go}")
-        self.place(release)
-        self.put(call)
-        self.put(f"br label %{go}")
-        self.place(go)
+        when = 1 if i.when is None else self.values[i.when]
+        self.put(f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame, i64 {when})")
 
     def acquire_gil(self, i: p.AcquireGil) -> None:
         self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")

@@ -9,9 +9,11 @@ Which way a product goes:
     m, n <= 8, k contiguous in A and B    tiles of dot products                      (beta = 0 or 1)
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
+    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
+    m > 3 and the BLAS has 1 or 2         panels of our own, on machines for which they are compiled (`gemm_panels`)
+    threads, or the product is not large
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
-    alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
     or no scratch
 """
@@ -20,12 +22,15 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
+from tensordsl.codegen.gemm_panels import panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
 THIN = 8  # the largest m, k (or n) of the tiles
-LARGE = 1 << 20  # elements of a matrix whose product with a vector is left to the BLAS
+LARGE = 1 << 20  # multiplications that are left to several threads of the BLAS, or to its product with a vector
+FEW_ROWS = 3  # of which panels would read B slower than a BLAS does
+FEW_THREADS = 2  # of the BLAS that are no faster than panels
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
 INT_MAX = (1 << 31) - 1
 FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
@@ -35,15 +40,18 @@ STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c"
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch")
 
 
-def gemm_text(dtype: str, vector_bytes: int = 64) -> str:
-    """The module of one dtype, for a machine with vectors of so many bytes."""
+def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
+    """The module of one dtype, for a machine with vectors of so many bytes; panels: with products of our own for all
+    sizes (`gemm_panels`)."""
     kind, size = TYPES[dtype]
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(kind), _triple_loop(kind)]
-    bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype)]
-    fabs = f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
-    return vector.declarations() + fabs + "".join(bodies) + METADATA
+    bodies += panel_texts(vector) if panels else []
+    bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype, panels)]
+    declared = "declare i64 @llvm.ctlz.i64(i64, i1)\n" if panels else ""
+    declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
+    return vector.declarations() + declared + "".join(bodies) + METADATA
 
 
 # What the BLAS and its replacement need
@@ -231,7 +239,7 @@ def _blas(kind: str, dtype: str) -> str:
     return f.text
 
 
-def _gemm(kind: str, dtype: str) -> str:
+def _gemm(kind: str, dtype: str, panels: bool) -> str:
     """The entry: empty products, thin ones, the BLAS, the fallbacks."""
     f = Asm("void", f"gemm_{dtype}", PARAMS)
     empty = f.op(f"or i1 {f.compare('sle', 'i64', '%m', 0)}, {f.compare('sle', 'i64', '%n', 0)}")
@@ -253,11 +261,34 @@ def _gemm(kind: str, dtype: str) -> str:
     with f.when(f.op(f"or i1 {tiny}, {huge}")):
         _without_blas(f, kind, operands, alpha, beta, "rows")
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
-    for name, scratch in (("gemv", ()), ("blas", ("ptr %scratch",))):
-        with f.when(f.call("i1", f"@{name}_{kind}", *given, *scratch)):
-            f.ret()
+    with f.when(f.call("i1", f"@gemv_{kind}", *given)):
+        f.ret()
+    if panels:
+        size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
+        few = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), FEW_THREADS)
+        fit = f.all(
+            f.op(f"or i1 {few}, {f.compare('sle', 'i64', size, LARGE)}"), f.compare("sgt", "i64", "%m", FEW_ROWS)
+        )
+        with f.when(fit):
+            _ours(f, kind, operands, alpha, beta)
+    with f.when(f.call("i1", f"@blas_{kind}", *given, "ptr %scratch")):
+        f.ret()
     _without_blas(f, kind, operands, alpha, beta, "blocked")
     return f.text
+
+
+def _ours(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
+    """Return if panels did it."""
+    clears = f.op(f"fcmp oeq {kind} {beta}, 0.0")
+    with f.when(f.op(f"fcmp one {kind} {f.op(f'select i1 {clears}, {kind} 1.0, {kind} {beta}')}, 1.0")):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
+    add = f.op(f"xor i1 {clears}, true")
+    with f.when(f.call("i1", f"@panels_{kind}", "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")):
+        f.ret()
+    with f.when(clears):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} 0.0")
+    f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
+    f.ret()
 
 
 def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:

@@ -238,8 +238,8 @@ def _drop_all(f: Asm, *objects: str) -> None:
 
 
 def _save_thread() -> str:
-    f = Asm("void", "save_thread", ("ptr ctx", "ptr frame"))
-    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):
+    f = Asm("void", "save_thread", ("ptr ctx", "ptr frame", "i64 when"))
+    with f.when(f.compare("ne", "i64", f.op(f"and i64 {f.load('i64', '%frame', abi.FR_PINNED)}, %when"), 0)):
         _save(f)
     f.ret()
     return f.text

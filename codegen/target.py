@@ -32,6 +32,13 @@ def native_width() -> int:
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
+def has_panels() -> bool:
+    """Whether our own large matrix products are known to be faster here than one thread of the BLAS: on AMD's cores
+    with AVX-512, OpenBLAS reaches half of what they can do."""
+    name = str(_target()[0].get_host_cpu_name())
+    return name.startswith("znver") and native_width() == 64
+
+
 def has_half() -> bool:
     """Whether this machine has instructions that convert float16."""
     llvm, triple, *_ = _target()
@@ -47,7 +54,7 @@ def library_objects(name: str) -> bytes:
     if name.startswith("gemm_"):
         from tensordsl.codegen.gemm_text import gemm_text
 
-        return compile_object(gemm_text(name.removeprefix("gemm_"), native_width()))
+        return compile_object(gemm_text(name.removeprefix("gemm_"), native_width(), has_panels()))
     if name == "threads":
         from tensordsl.codegen.thread_text import thread_text
 

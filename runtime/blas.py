@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any, NamedTuple
 
 from tensordsl.runtime.layout import multiarray
@@ -17,17 +18,22 @@ NAMES = (
     ("cblas_{}gemm$NEWLAPACK", 4),
     ("cblas_{}gemm", 4),
 )
+THREADS = (
+    "scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads64_",
+    "openblas_get_num_threads", "MKL_Get_Max_Threads",
+)  # fmt: skip
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
 
 class Blas(NamedTuple):
-    """Addresses of cblas gemm and gemv; `int_size` is 4 or 8, 0 if there is none."""
+    """Addresses of cblas gemm and gemv; `int_size` is 4 or 8, 0 if there is none; `threads` that it uses."""
 
     int_size: int
     float64: int
     float32: int
     gemv64: int = 0  # 0: only products of matrices
     gemv32: int = 0
+    threads: int = 1
 
 
 def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
@@ -40,8 +46,16 @@ def find_blas(handle: ctypes.CDLL | None = None) -> Blas:
             continue
         if all(_works(f, kind) for f, kind in zip(functions, (ctypes.c_double, ctypes.c_float), strict=True)):
             double, single = map(_address, functions)
-            return Blas(size, double, single, *_gemv(handle, pattern.replace("gemm", "gemv")))
+            return Blas(size, double, single, *_gemv(handle, pattern.replace("gemm", "gemv")), _threads(handle))
     return Blas(0, 0, 0)
+
+
+def _threads(handle: ctypes.CDLL) -> int:
+    """Threads of the BLAS now; as many as the machine has where it can't be asked."""
+    for name in THREADS:
+        if hasattr(handle, name):
+            return max(1, int(getattr(handle, name)()))
+    return os.cpu_count() or 1
 
 
 def _address(function: Any) -> int:

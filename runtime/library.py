@@ -82,7 +82,7 @@ def _load(name: str) -> None:
     immortalise(code)
     if name.startswith("gemm_"):
         blas = find_blas()
-        entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32")
+        entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
     for found, address in zip(wanted, addresses, strict=True):

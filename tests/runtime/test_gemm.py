@@ -5,18 +5,38 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.gemm_text import gemm_text
-from tensordsl.codegen.target import compile_object
+from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.runtime import blas, elf, library, memory
 
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)
 SIZES = (0, 1, 2, 3, 4, 5, 8, 9, 17, 65)
+
+
+@cache
+def built(dtype: str, width: int, panels: bool) -> tuple[object, int]:
+    """A build of the library of its own: its code, and the address of the product."""
+    name = f"gemm_{dtype}"
+    library.require(name)
+    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width, panels)), [name])])
+    return code, address
+
+
+@pytest.fixture(autouse=True, params=["panels", "blas"])
+def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs with products by panels of our own, and without."""
+    panels = request.param == "panels"
+    if panels and native_width() < 64:
+        pytest.skip("panels need 32 registers of 64 bytes")
+    for dtype in ("float64", "float32"):
+        monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, native_width(), panels)[1])
 
 
 def gemm(a, b, c, alpha=1.0, beta=0.0, scratch=True, table=None):
@@ -159,15 +179,11 @@ def test_no_blas_in_a_library_without_one():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_narrower_vectors(dtype, width, monkeypatch):
     """The texts for machines with 16- and 32-byte vectors."""
-    name = f"gemm_{dtype}"
-    library.require(name)
-    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width)), [name])])
-    monkeypatch.setitem(library._State.symbols, name, address)
+    monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, width, False)[1])
     rng = np.random.default_rng(5)
     for m, n, k in ((4, 13, 2), (5, 3, 21), (1, 7, 3), (9, 1, 30), (3, 18, 7)):
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype))
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype).T)
-    assert len(code)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -190,3 +206,56 @@ def test_small_products_scale_and_add(dtype):
             for alpha in (1.0, -0.1, 0.0):
                 for beta in (0.0, 1.0, -1.0):
                     check(a, second, alpha=alpha, beta=beta)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "m, n, k",
+    [(9, 9, 9), (8, 24, 16), (13, 100, 31), (65, 47, 257), (130, 66, 300), (50, 530, 20), (49, 1020, 9), (1, 31, 40)],
+)
+def test_sizes_about_those_of_tiles_panels_and_blocks(dtype, m, n, k):
+    rng = np.random.default_rng(8)
+    for _, a in layouts(rng, m, k, dtype):
+        for _, b in layouts(rng, k, n, dtype):
+            check(a, b)
+            check(a, b, alpha=-0.5, beta=1.0)
+    check(a, b, alpha=2.0, beta=0.25)
+
+
+def test_nothing_outside_of_the_operands_is_read():
+    """Operands that end where memory ends."""
+    page = mmap.PAGESIZE
+    space = mmap.mmap(-1, 64 * page)
+    memory_of = np.frombuffer(space, np.uint8)
+    libc = ctypes.CDLL(None, use_errno=True)
+    last = memory_of.ctypes.data + 63 * page
+    assert libc.mprotect(P(last), page, 0) == 0
+    try:
+        rng = np.random.default_rng(9)
+        for dtype in ("float64", "float32"):
+            for m, n, k in ((9, 25, 11), (50, 31, 17), (12, 13, 9), (64, 9, 33)):
+                for shapes in (((m, k), (k, n)), ((m, k), (n, k)), ((k, m), (k, n))):
+                    for which in (0, 1):
+                        ends = [rng.standard_normal(s).astype(dtype) for s in shapes]
+                        size = ends[which].nbytes
+                        at_end = memory_of[63 * page - size : 63 * page].view(dtype).reshape(shapes[which])
+                        at_end[...] = ends[which]
+                        ends[which] = at_end
+                        a = ends[0] if shapes[0] == (m, k) else ends[0].T
+                        check(a, ends[1] if shapes[1] == (k, n) else ends[1].T)
+    finally:
+        libc.mprotect(P(last), page, 3)
+
+
+def test_without_memory_for_panels():
+    """The plain loop does what has no room to pack its operands."""
+    library.require("gemm_float64")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    refuse = ctypes.CFUNCTYPE(P, I, I)(lambda alignment, size: None)
+    copy[abi.RT["aligned_alloc"] // 8] = ctypes.cast(refuse, P).value
+    pool = (ctypes.c_char * abi.POOL_SIZE)()
+    copy[abi.RT["pool"] // 8] = ctypes.addressof(pool)
+    rng = np.random.default_rng(10)
+    a, b = rng.standard_normal((60, 20)), rng.standard_normal((20, 30))
+    for alpha, beta in ((1.0, 0.0), (0.5, 1.0), (2.0, 0.5)):
+        check(a, b, alpha=alpha, beta=beta, table=ctypes.addressof(copy))
