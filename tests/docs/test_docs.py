@@ -22,7 +22,7 @@ import tensordsl
 import tensordsl.tensor as T
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXCERPTS = {"adding-a-pass.md", "adding-a-rule.md"}  # their blocks are excerpts of the library, no programs
 PROGRAMS = [page for page in PAGES if page.name not in EXCERPTS]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -44,6 +44,11 @@ def python_blocks(text: str) -> list[tuple[int, str, str]]:
         )
         found.append((text[: fence.start()].count("\n") + 2, fence[2], shown))
     return found
+
+
+def test_every_example_is_listed() -> None:
+    text = (ROOT / "examples" / "README.md").read_text()
+    assert [path.name for path in sorted((ROOT / "examples").glob("*.py")) if f"]({path.name})" not in text] == []
 
 
 def run(page: Path, line: int, program: str, namespace: dict[str, Any]) -> str:
