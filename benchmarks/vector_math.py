@@ -4,8 +4,8 @@ Rows: gauss `exp(-(a-b)**2/2)*c + sin(d)`, exp, sigmoid, tanh, softplus, gelu wi
 functions or all; float32 and float64; 1e4 and 1e6 elements.  Every library runs in a process of its own, on one core;
 `--python` names the interpreter of one that is installed elsewhere (tinygrad needs clang, too).  The processes take
 turns; a figure is the minimum of all turns, in microseconds of processor time per call, and each result is compared
-with NumPy's.  glibc's libmvec, of up to 4 units in the last place and without Python around it, is shown beside the
-peers but is not the best peer.
+with NumPy's.  Peer `c` is a loop in C of one call (`benchmarks/c_kernels.py`); it is left out where there is no
+compiler.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.c_kernels import NAMES as C_NAMES
+
 ROWS = ("gauss", "exp", "sigmoid", "tanh", "softplus", "gelu")
 # Where single functions' operands are drawn from, if not from a normal distribution.
 DOMAINS = {
@@ -36,11 +38,7 @@ FUNCTIONS = (
     "trigamma", "gamma",
 )  # fmt: skip
 DTYPES, SIZES = ("float32", "float64"), (10_000, 1_000_000)
-PEERS = ("tensordsl", "numpy", "numexpr", "numba", "jax", "torch", "tinygrad", "libmvec")
-C_NAMES = {
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "gammaln": "lgamma",
-}  # fmt: skip
+PEERS = ("tensordsl", "numpy", "numexpr", "numba", "jax", "torch", "tinygrad", "c")
 Case = tuple[str, str, int]
 ROUNDS, SECONDS = 6, 0.03
 ROOT_HALF = 0.7071067811865476
@@ -194,24 +192,15 @@ def for_tinygrad(row: str, arrays: list[Any]) -> Callable[[], Any]:
     return call
 
 
-def for_libmvec(row: str, arrays: list[Any]) -> Callable[[], Any]:
-    from benchmarks.libmvec import libmvec_loop
+def for_c(row: str, arrays: list[Any]) -> Callable[[], Any]:
+    from benchmarks.c_kernels import c_kernel
 
-    size = arrays[0].size // 16 * 16
-    out = np.empty_like(arrays[0])
-    function = libmvec_loop(row, str(out.dtype))[0]
-    pointers = [a.ctypes.data for a in (out, *arrays)]
-
-    def call() -> Any:
-        function(*pointers, size)
-        return out
-
-    return call
+    return c_kernel(row, arrays)
 
 
 BUILD = {
     "tensordsl": for_tensordsl, "numpy": for_numpy, "numexpr": for_numexpr, "numba": for_numba, "jax": for_jax,
-    "torch": for_torch, "tinygrad": for_tinygrad, "libmvec": for_libmvec,
+    "torch": for_torch, "tinygrad": for_tinygrad, "c": for_c,
 }  # fmt: skip
 
 
@@ -283,7 +272,7 @@ def table(cases: list[Case], best: dict[tuple[str, str, str, int], float], peers
     ratios = []
     for case in cases:
         found = {peer: best[(peer, *case)] for peer in peers if (peer, *case) in best}
-        others = [us for peer, us in found.items() if peer not in ("tensordsl", "libmvec")]
+        others = [us for peer, us in found.items() if peer != "tensordsl"]
         ratio = found["tensordsl"] / min(others) if others and "tensordsl" in found else None
         ratios += [ratio] if ratio else []
         cells = [f"{found[peer]:.4g}" if peer in found else "-" for peer in peers]

@@ -264,10 +264,10 @@ class Builder:
         return self.apply("ldexp", x, n)
 
     def lookup(self, table: Sequence[float], index: Val) -> Val:
-        """table[index mod its length], of 16, 32 or 64 float64 or 8, 16 or 32 float32; `index` is an integer of the
+        """table[index mod its length], of 8, 16, 32 or 64 float64 or 8, 16 or 32 float32; `index` is an integer of the
         floats' width."""
         type = {"int64": "float64", "int32": "float32"}[index.type]
-        assert len(table) in {"float64": (16, 32, 64), "float32": (8, 16, 32)}[type]
+        assert len(table) in {"float64": (8, 16, 32, 64), "float32": (8, 16, 32)}[type]
         return self.make("lookup", type, (index,), tuple(table))
 
     def cast(self, x: Val, type: str) -> Val:

@@ -7,7 +7,8 @@ expansions in `codegen.math` add the leading terms apart, so that rounding the c
 Sources of the forms: P. Tang, "Table-driven implementation of the exponential function" (1989) for exp's reduction; the
 (f - s(f - R)) form of log, K. C. Ng, fdlibm (1993); W. Cody and W. Waite, "Software manual for the elementary
 functions" (1980) for trigonometric reduction; M. Payne and R. Hanek (1983) for huge arguments; erfc as exp(-x^2) times
-a polynomial in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981).
+a polynomial in (x - k)/(x + k), M. Shepherd and J. Laframboise (1981); pieces around points where the function is
+nearly a float, S. Gal, "Computing elementary functions: a new approach for achieving high accuracy" (1986).
 """
 
 from __future__ import annotations
@@ -51,6 +52,20 @@ def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[
     return result[:n]
 
 
+def fit_float32(
+    f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[Any], Any] | None = None
+) -> list[float]:
+    """Each coefficient is rounded before those of higher powers are fitted, which make up for that."""
+    found: list[float] = []
+    for j in range(degree + 1):
+
+        def rest(x: Any, j: int = j) -> Any:
+            return (f(x) - sum(c * x**i for i, c in enumerate(found))) / x**j
+
+        found.append(to_float32(fit(rest, a, b, degree - j, lambda x, j=j: (weight(x) if weight else 1) * x**j)[0]))
+    return found
+
+
 def fit_quotient(f: Callable[[Any], Any], a: Any, b: Any, degrees: tuple[int, int]) -> tuple[list[Any], list[Any]]:
     """N and D - 1 over z of the quotient N/D next to `f` on [a, b], by fits of N - f (D - 1) to f weighted with the last
     D (H. Loeb's iteration)."""
@@ -73,6 +88,9 @@ def fit_quotient(f: Callable[[Any], Any], a: Any, b: Any, degrees: tuple[int, in
 
 def to_float32(value: Any) -> float:
     return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
+
+
+ROUND: dict[str, Callable[[Any], float]] = {"float64": float, "float32": to_float32}
 
 
 def split(value: Any, parts: int, bits: int, trim: int = 0) -> list[float]:
@@ -137,29 +155,41 @@ def tables() -> dict[str, Any]:
     return result
 
 
-def nearly_float32(f: Callable[[Any], Any], low: Any, high: Any) -> tuple[float, float]:
-    """(c, y): float32s, c near the middle, with f(c) as near to y as it can be found."""
-    candidates = [to_float32((low + high) / 2 + (high - low) * i / 16000) for i in range(400)]
-    return min(((c, to_float32(f(c))) for c in candidates), key=lambda pair: abs(f(pair[0]) - pair[1]))
+def roots_of_2() -> dict[str, dict[str, list[float]]]:
+    """2^(i/8) rounded, and what is missing in the logarithm."""
+    heads = [float(mp.mpf(2) ** (mp.mpf(i) / 8)) for i in range(8)]
+    tails = [float(mp.log(2) * i / 8 - mp.log(head)) for i, head in enumerate(heads)]
+    return {"ROOT_HEADS": {"float64": heads}, "ROOT_TAILS": {"float64": tails}}
 
 
-def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int) -> list[tuple[float, ...]]:
+def nearly_exact(f: Callable[[Any], Any], low: Any, high: Any, dtype: str) -> tuple[float, float]:
+    """(c, y): floats, c near the middle, with f(c) as near to y as it can be found."""
+    candidates = [ROUND[dtype]((low + high) / 2 + (high - low) * i / 16000) for i in range(400)]
+    found = [(c, ROUND[dtype](f(c)), f(c)) for c in candidates]
+    return min(found, key=lambda row: abs(row[2] - row[1]))[:2]
+
+
+def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int, dtype: str = "float32") -> list[tuple[float, ...]]:
     """Columns for `parts.by_pieces`: centers c, values y, coefficients of (f(c + h) - y)/h; of f(x)/x - 1 in the first
     piece."""
     rows = []
     for low, high in itertools.pairwise(ends):
-        c, y = nearly_float32(f, low, high) if rows else (0.0, 0.0)
+        c, y = nearly_exact(f, low, high, dtype) if rows else (0.0, 0.0)
         slope = mp.diff(f, c) - (not rows)
         rest = at_zero(lambda h, c=c, y=y: (f(c + h) - y) / h - (not c), slope)
         coefficients = fit(rest, low - c, high - c, degree, lambda h, width=high - low: abs(h) + width / 50)
-        rows.append((c, y, *map(to_float32, coefficients)))
+        rows.append((c, y, *map(ROUND[dtype], coefficients)))
     return list(zip(*rows, strict=True))
 
 
+def erf_pieces(length: str, count: int, degree: int, dtype: str) -> list[tuple[float, ...]]:
+    """By their number; the first is three quarters as long, so that no value is twice the least result around it."""
+    ends = [mp.mpf(0)] + [(i + mp.mpf("0.75")) * mp.mpf(length) for i in range(count)]
+    return pieces(mp.erf, ends, degree, dtype)
+
+
 def all_pieces() -> dict[str, dict[str, list[tuple[float, ...]]]]:
-    """erf: 8 pieces of one length, by their number; tanh: two between powers of 2, by the exponent and the next bit; 1/cbrt on [1, 2): 32
-    lines."""
-    erf_ends = [mp.mpf(0)] + [(i + HALF) * mp.mpf("0.53125") for i in range(8)]
+    """tanh: two between powers of 2, by the exponent and the next bit; 1/cbrt on [1, 2): 32 lines."""
     powers = [mp.mpf(2) ** (i - 4) for i in range(8)]
     tanh_ends = [mp.mpf(0), *(end for p in powers for end in (p * 3 / 2, 2 * p))][:16]
     tanh = pieces(mp.tanh, tanh_ends, 5)
@@ -167,8 +197,11 @@ def all_pieces() -> dict[str, dict[str, list[tuple[float, ...]]]]:
     rolled = [tuple((*column, column[-1])[(i - first) % 16] for i in range(16)) for column in tanh]
     lines = [fit(lambda m: 1 / mp.cbrt(m), 1 + mp.mpf(i) / 32, 1 + mp.mpf(i + 1) / 32, 1) for i in range(32)]
     cbrt = [tuple(map(to_float32, column)) for column in zip(*lines, strict=True)]
-    columns = {"ERF_PIECES": pieces(mp.erf, erf_ends, 6), "TANH_PIECES": rolled, "CBRT_PIECES": cbrt}
-    return {name: {"float32": table} for name, table in columns.items()}
+    erf = {
+        "float64": erf_pieces("0.37890625", 16, 12, "float64"),
+        "float32": erf_pieces("0.51171875", 8, 6, "float32"),
+    }
+    return {"ERF_PIECES": erf, "TANH_PIECES": {"float32": rolled}, "CBRT_PIECES": {"float32": cbrt}}
 
 
 def scaled_erfc(x: Any) -> Any:
@@ -239,10 +272,12 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
     eighth = mp.tan(pi / 8) ** 2 * mp.mpf("1.001")
     return {
         "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 9, 4),
+        "EXP_NARROW": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2 / 8, ln2 / 8, 6, None),
         "EXPM1": (at_zero(lambda r: (mp.expm1(r) - r - r * r / 2) / r**3, mp.mpf(1) / 6), -ln2, ln2, 9, 4),
         "LN": (at_zero(log_rest, -mp.mpf(1) / 2), -w16, 2 * w16, 9, 3),
         "LOG2": (at_zero(lambda f: log_rest(f) / mp.log(2), -HALF / mp.log(2)), -w16, 2 * w16, 9, 3),
         "LOG10": (at_zero(lambda f: log_rest(f) / mp.log(10), -HALF / mp.log(10)), -w16, 2 * w16, 9, 3),
+        "LOG1P": (at_zero(log_rest, -mp.mpf(1) / 2), 0, 1, None, 9, lambda x: x * x / mp.log1p(x) if x else x),
         "LOG_POW": (at_zero(log_pow_rest, mp.mpf(2) / 3), -w32, 2 * w32, 8, 3),
         "SIN": (by_root(lambda x: (mp.sin(x) / x - 1) / x**2, -mp.mpf(1) / 6), 0, quarter, 6, 3),
         "COS": (by_root(lambda x: (mp.cos(x) - 1 + x * x / 2) / x**4, mp.mpf(1) / 24), 0, quarter, 5, 2),
@@ -252,7 +287,6 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "COSH": (by_root(lambda x: (mp.cosh(x) - 1) / x**2, HALF), 0, HALF, 6, 3),
         "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, None),
         "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
-        "LOG_ERFC": (lambda x: -mp.log(mp.erfc(x)), 1, (6, 4), 18, 7, mp.erfc),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
         "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), -mp.mpf("0.6"), mp.mpf("0.6"), 19, 9),
         "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),
@@ -276,7 +310,7 @@ def quotients() -> dict[str, dict[str, list[float]]]:
         high = (mp.pi / 4 * mp.mpf(beyond)) ** 2
         parts = fit_quotient(by_root(lambda r: (mp.tan(r) / r - 1) / r**2, mp.mpf(1) / 3), 0, high, degrees)
         for table, part in zip(tables.values(), parts, strict=True):
-            table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in part]
+            table[dtype] = list(map(ROUND[dtype], part))
     return tables
 
 
@@ -316,15 +350,15 @@ def main() -> None:
     print("\n# fmt: off")
     for name, constant in constants().items():
         write(name, constant)
-    for name, table in tables().items():
+    for name, table in (tables() | roots_of_2()).items():
         write(name, table)
     for name, (f, low, highs, *degrees) in polynomials().items():
         table, weight = {}, degrees.pop() if len(degrees) == 3 else None
         highs = highs if isinstance(highs, tuple) else (highs, highs)
         for dtype, degree, high in zip(("float64", "float32"), degrees, highs, strict=True):
             if degree is not None:
-                values = fit(f, low, high, degree, weight)
-                table[dtype] = [float(c) if dtype == "float64" else to_float32(c) for c in values]
+                by = fit_float32 if dtype == "float32" else fit
+                table[dtype] = list(map(float, by(f, low, high, degree, weight)))
         write(name, table)
     for name, table in quotients().items():
         write(name, table)

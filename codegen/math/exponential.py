@@ -6,8 +6,20 @@ bits of a magic number, so no conversion instruction is needed.
 
 from __future__ import annotations
 
-from tensordsl.codegen.math.coefficients import COSH, EXP, EXPM1, LN2, LN2_FULL, LOG2E, SINH, TANH_PIECES
-from tensordsl.codegen.math.logarithm import log1p, log_of_two
+from tensordsl.codegen.math.coefficients import (
+    COSH,
+    EXP,
+    EXP_NARROW,
+    EXPM1,
+    LN2,
+    LN2_FULL,
+    LOG2E,
+    ROOT_HEADS,
+    ROOT_TAILS,
+    SINH,
+    TANH_PIECES,
+)
+from tensordsl.codegen.math.logarithm import log1p_up_to_1, log_of_two
 from tensordsl.codegen.math.parts import (
     FORMATS,
     add_to_exponent,
@@ -77,6 +89,16 @@ def exp(b: Builder, x: Val) -> Val:
     return b.ldexp(b.add(b.add(r, reduced_rest(b, r, tail)), 1.0), n)
 
 
+def _exp_of_negative(b: Builder, x: Val) -> Val:
+    """exp(x) of x <= 0, to 1.2 ulp or so."""
+    lowest = LIMITS[x.type][0]
+    x = b.select(b.lt(x, lowest), lowest, x)
+    n = round_to_multiple(b, x, LOG2E[x.type][0])
+    high, low = LN2[x.type]
+    r = b.fma(n, -low, b.fma(n, -high, x))
+    return b.ldexp(b.add(b.fma(b.mul(r, r), polynomial(b, r, EXP[x.type]), r), 1.0), n)
+
+
 def exp2(b: Builder, x: Val) -> Val:
     x = clamp(b, x, *EXP2_LIMITS[x.type])
     n = b.rint(x)
@@ -111,39 +133,38 @@ def expm1(b: Builder, x: Val) -> Val:
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """float64: t / (t + 2) of t = expm1(2 |x|).  float32: by pieces, two between powers of 2."""
+    """float64: of t = expm1(2 |x|).  float32: by pieces, two between powers of 2."""
     t, a = x.type, b.abs(x)
     limit = {"float64": 21.0, "float32": 9.05}[t]  # there it is 1
     c = b.select(b.gt(a, limit), limit, a)
     if t == "float64":
-        return b.copysign(_tanh_of_half(b, b.mul(c, 2.0)), x)
+        return b.copysign(_tanh_of_expm1(b, _expm1_of_double(b, c)), x)
     low = b.select(b.lt(c, 2.0**-4), 2.0**-4, c)
     index = b.shr(b.bitcast(low, "int32"), 22)
     return b.copysign(by_pieces(b, c, index, b.lt(c, 0.09375), TANH_PIECES[t]), x)
 
 
-def _tanh_of_half(b: Builder, c: Val) -> Val:
-    """tanh(c / 2) of float64 c in [0, 44], with the rounding errors of the divisor and the quotient."""
-    n, bits = round_by_magic(b, c, LOG2E[c.type][0])
-    high, low = LN2[c.type]
-    r = b.fma(n, -low, b.fma(n, -high, c))
-    m = b.fma(b.mul(r, r), polynomial(b, r, EXP[c.type]), r)
-    power = b.bitcast(b.shl(b.add(bits, 1023), 52), c.type)
-    base = b.sub(power, 1.0)
-    t = b.fma(power, m, base)
-    d = b.add(t, 2.0)
-    d_low = b.sub(t, b.sub(d, 2.0))
-    inverse = b.div(1.0, d)
-    q = b.mul(t, inverse)
-    return b.fma(b.sub(b.fma(b.neg(q), d, t), b.mul(q, d_low)), inverse, q)
+def _expm1_of_double(b: Builder, x: Val) -> Val:
+    """exp(2 x) - 1 of float64 x in [0, 22], to 1 ulp or so: 2 x = n ln2/8 + 2 r, and 2^(n/8) by tables of it and of
+    what its rounding takes from the logarithm."""
+    t = x.type
+    n, bits = round_by_magic(b, x, 16 * LOG2E[t][0])
+    high, low = LN2[t]
+    head, tail = b.fma(n, -high / 16, x), b.fma(n, -low / 8, b.lookup(ROOT_TAILS[t], bits))
+    r = b.fma(tail, 0.5, head)
+    of_half = [v * 2.0 ** (i + 2) for i, v in enumerate(EXP_NARROW[t])]
+    m = b.add(b.add(head, head), b.fma(b.mul(r, r), polynomial(b, r, of_half), tail))
+    root = b.bitcast(b.lookup(ROOT_HEADS[t], bits), "int64")
+    power = b.bitcast(b.add(root, b.shl(b.shr(bits, 3), 52)), t)
+    return b.fma(power, m, b.sub(power, 1.0))
 
 
-def exp_moderate(b: Builder, x: Val) -> Val:
-    """exp(x) to 1.5 ulp or so, where neither it nor 2^n is subnormal or overflows."""
-    n, bits = round_by_magic(b, x, LOG2E[x.type][0])
-    high, low = LN2[x.type]
-    r = b.fma(n, -low, b.fma(n, -high, x))
-    return add_to_exponent(b, b.add(b.fma(b.mul(r, r), polynomial(b, r, EXP[x.type]), r), 1.0), bits)
+def _tanh_of_expm1(b: Builder, t: Val) -> Val:
+    """t / (t + 2) = h - h t / (t + 2) with h = t/2 or, where t is above 2, 1 - 2 / (t + 2): the roundings of divisor
+    and quotient count half or less."""
+    numerator = b.select(b.gt(t, 2.0), 2.0, t)
+    h = b.mul(numerator, 0.5)
+    return b.fma(b.neg(h), b.div(numerator, b.add(t, 2.0)), h)
 
 
 def sinh(b: Builder, x: Val) -> Val:
@@ -178,20 +199,18 @@ def cosh(b: Builder, x: Val) -> Val:
 
 
 def sigmoid(b: Builder, x: Val) -> Val:
-    """1 / (1 + exp(-x)) as E / (1 + E) or 1 / (1 + E) with E = exp(-|x|) <= 1: right also where it is subnormal."""
-    e = exp(b, b.neg(b.abs(x)))
-    one = b.const(1.0, x.type)
-    negative = b.lt(x, 0.0)
-    d, d_low = fast_two_sum(b, one, e)
-    q = b.div(b.select(negative, e, one), d)
-    # minus q d_low / d, where 1/d is q for x >= 0 and 1 - q else
-    return b.fma(b.mul(q, b.neg(d_low)), b.select(negative, b.sub(1.0, q), q), q)
+    """1 / (1 + exp(-x)): with E = exp(-|x|) and t = E / (1 + E), 1 - t or, for x < 0, E - E t, where neither the
+    divisor's rounding nor the quotient's counts where E is small."""
+    e = _exp_of_negative(b, b.neg(b.abs(x)))
+    t = b.div(e, b.add(e, 1.0))
+    first = b.select(b.lt(x, 0.0), e, 1.0)
+    return b.fma(b.neg(first), t, first)
 
 
 def softplus(b: Builder, x: Val) -> Val:
-    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))"""
-    rest = log1p(b, exp(b, b.neg(b.abs(x))))
-    return b.add(b.select(b.lt(x, 0.0), 0.0, x), rest)
+    """log(1 + exp(x)) = max(x, 0) + log(1 + E), E = exp(-|x|)"""
+    e = _exp_of_negative(b, b.neg(b.abs(x)))
+    return b.add(b.select(b.lt(x, 0.0), 0.0, x), log1p_up_to_1(b, e))
 
 
 def log1mexp(b: Builder, x: Val) -> Val:

@@ -88,6 +88,22 @@ def log_of_two(b: Builder, u: Val, error: Val, doubled: Val | None = None) -> Va
     return b.select(b.lt(b.abs(k), INF), b.add(head, rest), b.add(head, f))
 
 
+def log1p_up_to_1(b: Builder, x: Val) -> Val:
+    """log(1 + x) of x in [0, 1].  float32: a polynomial.  float64: as log(d + low) of d = 1 + x, below 2."""
+    t = x.type
+    if t == "float32":
+        return b.fma(b.mul(x, x), polynomial(b, x, c.LOG1P[t]), x)
+    d, below_2 = b.add(x, 1.0), 2.0 - 2.0**-52
+    d = b.select(b.gt(d, below_2), below_2, d)
+    low = b.sub(x, b.sub(d, 1.0))
+    r = reciprocals(t)
+    index = table_index(b, d, len(r))
+    f, e = b.fma(d, b.lookup(r, index), -1.0), b.mul(low, b.lookup(r, index))
+    g = b.add(f, e)
+    tail = b.add(e, b.lookup(c.LN_TAILS[t], index))
+    return b.add(b.lookup(c.LN_HEADS[t], index), b.add(f, b.fma(b.mul(g, g), polynomial(b, g, c.LN[t]), tail)))
+
+
 def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
     """log(x) of positive x as head and tail, to 2^-64 (float32: 2^-34) of it; float32's tail is up to 2^-10 of the
     head."""

@@ -12,16 +12,15 @@ from tensordsl.codegen.math.coefficients import (
     ERFINV_FAR,
     ERFINV_MIDDLE,
     ERFINV_NEAR,
-    LOG_ERFC,
     PER_ROOT_PI,
 )
-from tensordsl.codegen.math.exponential import LIMITS, exp_moderate, exp_of_sum, exp_parts
+from tensordsl.codegen.math.exponential import LIMITS, exp_of_sum, exp_parts
 from tensordsl.codegen.math.logarithm import log
 from tensordsl.codegen.math.parts import FORMATS, by_pieces, fast_two_sum, polynomial, two_product
 from tensordsl.codegen.scalar import Builder, Val
 
-ERF_LIMIT = {"float64": 6.0, "float32": 3.96}  # beyond it erf is 1
-ERF_PIECE = 0.53125  # the length of a piece
+ERF_LIMIT = {"float64": 5.95, "float32": 3.96}  # beyond it erf is 1
+ERF_PIECE = {"float64": 0.37890625, "float32": 0.51171875}  # the length of a piece
 ERFC_LIMIT = {"float64": 28.0, "float32": 10.5}  # beyond it erfc is 0
 
 
@@ -62,21 +61,12 @@ def erfc(b: Builder, x: Val) -> Val:
 
 
 def erf(b: Builder, x: Val) -> Val:
-    """float32: by pieces.  float64, below 1: x + x ERF(x^2); beyond: 1 - exp(-LOG_ERFC(|x|)), where the exponential's
-    errors count a sixth or less (N. Juffa's form)."""
-    t = x.type
-    a = b.abs(x)
-    limit = ERF_LIMIT[t]
+    """By pieces of one length, the first three quarters of it; beyond the last it is 1."""
+    t, a = x.type, b.abs(x)
+    limit, piece, f = ERF_LIMIT[t], ERF_PIECE[t], FORMATS[t]
     c = b.select(b.gt(a, limit), limit, a)
-    if t == "float32":
-        magic = FORMATS[t].magic
-        shifted = b.fma(c, 1 / ERF_PIECE, magic)
-        y = by_pieces(b, c, b.bitcast(shifted, "int32"), b.eq(shifted, magic), ERF_PIECES[t])
-        return b.copysign(y, x)
-    z = b.mul(x, x)
-    near = b.fma(polynomial(b, z, ERF[t]), a, a)
-    far = b.sub(1.0, exp_moderate(b, b.neg(polynomial(b, c, LOG_ERFC[t]))))
-    return b.copysign(b.select(b.ge(a, 1.0), far, near), x)  # near of nan
+    shifted = b.fma(b.sub(c, piece / 4), 1 / piece, f.magic)
+    return b.copysign(by_pieces(b, c, b.bitcast(shifted, f.integer), b.eq(shifted, f.magic), ERF_PIECES[t]), x)
 
 
 def erfcx(b: Builder, x: Val) -> Val:
