@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from benchmarks import vector_math  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,3 +99,12 @@ def test_a_target_is_met_missed_or_unknown() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[True, False, True, False, False] None"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("row", ["gauss", "gelu", "softplus", "pow", "arctan2"])
+def test_a_row_of_the_vector_mathematics_in_c_is_the_row(row: str) -> None:
+    for dtype in vector_math.DTYPES:
+        arrays = vector_math.operands(row, dtype, 1000)
+        got, wanted = vector_math.for_c(row, arrays)(), vector_math.expected(row, arrays)
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)

@@ -1,6 +1,7 @@
 """Compares every function of one float32 argument with float64 at all 2^32 arguments; prints a table of the results.
 
 Run as `python tools/exhaustive_float32.py [function ...] > table.md` (half a minute each; progress goes to stderr).
+Monotonic functions are also searched for neighbouring arguments whose results are in the wrong order.
 The judge is our own float64 function, which `tests/codegen/test_math.py` and `tools/measure_accuracy.py` check against
 long double and mpmath: it errs by a few 2^-29 of an ulp of float32.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,9 @@ from tensordsl.codegen.scalar import ARITY, MATH, Builder, Val  # noqa: E402
 
 CHUNK = 1 << 16  # what the caches hold
 FUNCTIONS = [name for name in MATH if ARITY[name] == 1]
+RISING = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "arcsin", "arctan", "sinh", "tanh", "arcsinh", "arccosh",
+          "arctanh", "cbrt", "sigmoid", "softplus", "erf", "erfinv")  # fmt: skip
+FALLING = ("arccos", "erfc", "log1mexp", "erfcx")
 
 
 def error(b: Builder, name: str, x: Val) -> Val:
@@ -36,32 +41,56 @@ def error(b: Builder, name: str, x: Val) -> Val:
     return b.cast(b.select(b.lt(result, float("inf")), result, special), "float32")
 
 
-def examine(name: str) -> tuple[float, float, int]:
-    """(the largest error, where, arguments whose result is not the nearest float32)"""
-    kernel = Kernel(["float32"], lambda b, x: error(b, name, x), 32)
+def step_back(b: Builder, name: str, x: Val) -> Val:
+    """By how many floats the results at x and at its neighbour are in the wrong order; 0 where one is a nan."""
+
+    def place(y: Val) -> Val:  # the order of floats as that of integers
+        bits = b.bitcast(y, "int32")
+        return b.cast(b.select(b.lt(bits, 0), b.sub(-(1 << 31), bits), bits), "int64")
+
+    y = b.call(name, x)
+    neighbour = b.call(name, b.bitcast(b.add(b.bitcast(x, "int32"), 1), "float32"))  # farther from 0
+    back = b.cast(b.sub(place(y), place(neighbour)), "float32")
+    rising = b.lt(b.bitcast(x, "int32"), 0) if name in FALLING else b.ge(b.bitcast(x, "int32"), 0)
+    back = b.select(rising, back, b.neg(back))
+    return b.select(b.or_(b.isnan(y), b.isnan(neighbour)), 0.0, back)
+
+
+def examine(name: str, make: Callable[[Builder, str, Val], Val]) -> tuple[float, float, int]:
+    """(the largest value, where, arguments with a value above a half)"""
+    kernel = Kernel(["float32"], lambda b, x: make(b, name, x), 32)
     bits, found = np.arange(CHUNK, dtype="uint32"), np.empty(CHUNK, "float32")
     x, pointers = bits.view("float32"), (found.ctypes.data, bits.ctypes.data)
-    worst, where, inexact = -1.0, 0.0, 0
+    worst, where, above = -1.0, 0.0, 0
     for _ in range(0, 1 << 32, CHUNK):
         kernel.function(*pointers, CHUNK)
-        inexact += int(np.count_nonzero(found > 0.5))
+        above += int(np.count_nonzero(found > 0.5))
         at = int(found.argmax())
         if found[at] > worst:
             worst, where = float(found[at]), float(x[at])
         bits += CHUNK
-    return worst, where, inexact
+    return worst, where, above
+
+
+def steps_back(name: str) -> str:
+    """Of a monotonic function: how many neighbours' results are in the wrong order, and by how many floats at most."""
+    if name not in RISING + FALLING:
+        return "-"
+    worst, _, count = examine(name, step_back)
+    return f"{count}, by {worst:.0f}" if count else "none"
 
 
 def main() -> int:
     names, bad = sys.argv[1:] or FUNCTIONS, 0
-    print("| function | bound | largest error | at | not the nearest |\n|---|---|---|---|---|")
+    print("| function | bound | largest error | at | not the nearest | steps back |\n|---|---|---|---|---|---|")
     with np.errstate(all="ignore"):
         for i, name in enumerate(names):
             start = time.monotonic()
-            worst, where, inexact = examine(name)
+            worst, where, inexact = examine(name, error)
             bound = ACCURACY[name]["float32"]
             bad += worst > bound
-            print(f"| {name} | {bound:g} | {worst:.3f} | {where!r} | {inexact / 2**32:.2%} |", flush=True)
+            cells = [name, f"{bound:g}", f"{worst:.3f}", repr(where), f"{inexact / 2**32:.2%}", steps_back(name)]
+            print(f"| {' | '.join(cells)} |", flush=True)
             print(f"{i + 1}/{len(names)} {name} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return int(bad > 0)
 

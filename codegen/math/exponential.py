@@ -133,19 +133,22 @@ def expm1(b: Builder, x: Val) -> Val:
 
 
 def tanh(b: Builder, x: Val) -> Val:
-    """float64: of t = expm1(2 |x|).  float32: by pieces, two between powers of 2."""
+    """float64: u / (1 + u), u = (exp(2 |x|) - 1)/2, as h - h h' with h = min(u, 1), h' = h / (1 + u): the roundings of
+    divisor and quotient count half or less.  float32: by pieces, two between powers of 2."""
     t, a = x.type, b.abs(x)
     limit = {"float64": 21.0, "float32": 9.05}[t]  # there it is 1
     c = b.select(b.gt(a, limit), limit, a)
     if t == "float64":
-        return b.copysign(_tanh_of_expm1(b, _expm1_of_double(b, c)), x)
+        u = _half_expm1_of_double(b, c)
+        h = b.select(b.gt(u, 1.0), 1.0, u)
+        return b.copysign(b.fma(b.neg(h), b.div(h, b.add(u, 1.0)), h), x)
     low = b.select(b.lt(c, 2.0**-4), 2.0**-4, c)
     index = b.shr(b.bitcast(low, "int32"), 22)
     return b.copysign(by_pieces(b, c, index, b.lt(c, 0.09375), TANH_PIECES[t]), x)
 
 
-def _expm1_of_double(b: Builder, x: Val) -> Val:
-    """exp(2 x) - 1 of float64 x in [0, 22], to 1 ulp or so: 2 x = n ln2/8 + 2 r, and 2^(n/8) by tables of it and of
+def _half_expm1_of_double(b: Builder, x: Val) -> Val:
+    """(exp(2 x) - 1)/2 of float64 x in [0, 22], to 1 ulp or so: 2 x = n ln2/8 + 2 r, and 2^(n/8) by tables of it and of
     what its rounding takes from the logarithm."""
     t = x.type
     n, bits = round_by_magic(b, x, 16 * LOG2E[t][0])
@@ -154,17 +157,9 @@ def _expm1_of_double(b: Builder, x: Val) -> Val:
     r = b.fma(tail, 0.5, head)
     of_half = [v * 2.0 ** (i + 2) for i, v in enumerate(EXP_NARROW[t])]
     m = b.add(b.add(head, head), b.fma(b.mul(r, r), polynomial(b, r, of_half), tail))
-    root = b.bitcast(b.lookup(ROOT_HEADS[t], bits), "int64")
-    power = b.bitcast(b.add(root, b.shl(b.shr(bits, 3), 52)), t)
-    return b.fma(power, m, b.sub(power, 1.0))
-
-
-def _tanh_of_expm1(b: Builder, t: Val) -> Val:
-    """t / (t + 2) = h - h t / (t + 2) with h = t/2 or, where t is above 2, 1 - 2 / (t + 2): the roundings of divisor
-    and quotient count half or less."""
-    numerator = b.select(b.gt(t, 2.0), 2.0, t)
-    h = b.mul(numerator, 0.5)
-    return b.fma(b.neg(h), b.div(numerator, b.add(t, 2.0)), h)
+    half_root = b.bitcast(b.lookup([v / 2 for v in ROOT_HEADS[t]], bits), "int64")
+    half_power = b.bitcast(b.add(half_root, b.shl(b.shr(bits, 3), 52)), t)
+    return b.fma(half_power, m, b.sub(half_power, 0.5))
 
 
 def sinh(b: Builder, x: Val) -> Val:
