@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from tensordsl.codegen.extents import atoms
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies
+from tensordsl.codegen.pieces import Piece, pieces
 from tensordsl.codegen.pull import FUSED, Cut, Fused, ValueBuffer, attempt
 from tensordsl.codegen.scalar import walk
 from tensordsl.codegen.step_order import StepOrder
 
+COMPUTED = FUSED - {"extent", "iota"}
 SOURCES = frozenset(("arg", "shared", "const", "index", "carried", "result", "undefined"))
 MERGE_STEPS = 400  # groups further apart are not merged: time stays linear
 LARGE_REGION = 1000  # tensors
@@ -44,6 +47,7 @@ class Fusion:
         self.buffers: dict[int, ValueBuffer] = {}
         self.integers: dict[int, list[Value]] = {}
         self.group_needs: dict[int, tuple[Fused, list[Value]]] = {}
+        self.pieces: dict[int, Piece] = {}  # by their members
 
     def buffer(self, v: Value) -> ValueBuffer:
         if v.number not in self.buffers:
@@ -64,6 +68,7 @@ class Fusion:
     def plan(self) -> list[Fused]:
         """The groups, in an order in which each follows what it loads."""
         needed = self._needed()
+        self._part(needed)
         for _ in range(8):
             groups = self._merge(self._form(needed))
             homes = Counter(n for g in groups for n in g.dear)
@@ -84,14 +89,7 @@ class Fusion:
     def _needed(self) -> dict[int, Value]:
         """What must be in memory: the region's results, and operands of constructs."""
         needed: dict[int, Value] = {}
-
-        def need(v: Value) -> None:
-            base = strip(v)
-            self.leaves.add(v.number)
-            self.leaves.add(base.number)
-            if base.op in FUSED and base.number in self.members:
-                needed.setdefault(base.number, base)
-
+        need = partial(self._need, needed=needed)
         for v in self.inside:
             if v.op not in FUSED and v.op not in SOURCES:
                 for o in v.operands:
@@ -108,12 +106,44 @@ class Fusion:
                 need(v)
         return needed
 
+    def _part(self, needed: dict[int, Value]) -> None:
+        """R7 for large computations."""
+        made = pieces(self.inside, needed.keys() | self.leaves, self._needs, self.graph.extents.find)
+        self.pieces = {v.number: piece for piece in made for v in piece.members}
+        for piece in made:
+            for v in piece.roots:
+                if v.number not in needed:
+                    self.cuts[v.number] = "R7"
+                self.leaves.add(v.number)
+                needed.setdefault(v.number, v)
+            for v in piece.members:  # a piece loads what is no map of its space
+                for o in v.operands:
+                    if o.op in COMPUTED and o.number in self.members and o.number not in self.pieces:
+                        self.cuts.setdefault(o.number, "R7")
+                        self._need(o, needed)
+
+    def _roots(self, v: Value) -> list[Value]:
+        """The values of v's group: those of its piece, or itself."""
+        piece = self.pieces.get(v.number)
+        if piece is None:
+            return [v]
+        if v not in piece.roots:
+            piece.roots.append(v)
+        return piece.roots
+
+    def _need(self, v: Value, needed: dict[int, Value]) -> None:
+        base = strip(v)
+        self.leaves.add(v.number)
+        self.leaves.add(base.number)
+        if base.op in FUSED and base.number in self.members:
+            needed.setdefault(base.number, base)
+
     def _form(self, needed: dict[int, Value]) -> list[Fused]:
-        """One group per needed value; a cut gives one more, before it.
+        """One group per needed value or piece; a cut gives one more, before it.
 
         In a large region R6 does not wait until all are formed: the groups of a recurrence would compute all its steps.
         """
-        formed: dict[int, Fused] = {}
+        formed: dict[int, Fused] = {}  # by the first of its values
         homes: Counter[int] = Counter()
         computed = 0
         starts = sorted(needed.values(), key=lambda v: v.number)
@@ -121,13 +151,17 @@ class Fusion:
             stack = starts[::-1]
             while stack:
                 v = stack[-1]
-                if v.number in formed:
-                    stack.pop()
-                    continue
+                roots = self._roots(v)
+                first = roots[0].number
+                if first in formed:
+                    if len(formed[first].values) == len(roots):
+                        stack.pop()
+                        continue
+                    homes.subtract(formed.pop(first).dear)  # its piece has got another root since
                 try:
-                    fused = self.attempt([v])
+                    fused = self.attempt(roots)
                 except Cut as cut:
-                    assert cut.value is not v, f"{cut.rule} cuts the group's own value {v}"
+                    assert cut.value not in roots, f"{cut.rule} cuts the group's own value {cut.value}"
                     assert cut.value.number not in self.leaves, (
                         f"{cut.rule} cuts {cut.value}, which has a buffer, out of {v}"
                     )
@@ -138,7 +172,7 @@ class Fusion:
                         needed.setdefault(base.number, base)
                         stack.append(base)
                     continue
-                formed[v.number] = fused
+                formed[first] = fused
                 stack.pop()
                 computed += len(fused.tensors)
                 homes.update(fused.dear)
@@ -152,9 +186,9 @@ class Fusion:
         return list(formed.values())
 
     def _is_stale(self, f: Fused) -> bool:
-        own = f.values[0].number
+        own = {v.number for v in f.values}
         return any(
-            n != own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors
+            n not in own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors
         )
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:

@@ -13,6 +13,7 @@ these join?" is a question about axis sets.  Each cut gives a tensor a buffer an
     R4 one place     the source of an indexed load is a buffer
     R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
     R6 once          what two groups would compute and is heavy or large is cut
+    R7 in pieces     what leaves a piece of a large elementwise computation with several results (`codegen.pieces`)
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+"""R7: groups of large computations with several results are formed in linear work, store little, and compute the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as theano
+import tensordsl.tensor as T
+from tensordsl import native
+from tensordsl.codegen import fuse, pieces
+from tensordsl.codegen.pull import Fused
+
+
+class Work:
+    """What `fuse` does: groups that it attempts, tensors that it pulls for them, and what comes out."""
+
+    def __init__(self) -> None:
+        self.attempts = self.pulled = 0
+        self.groups: list[Fused] = []
+
+    def stored(self) -> int:
+        return sum(len(g.values) for g in self.groups)
+
+    def computed(self) -> int:
+        return sum(len(g.tensors) for g in self.groups)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    seen = Work()
+    attempt, plan = fuse.Fusion.attempt, fuse.Fusion.plan
+
+    def counted(self: Any, values: Any) -> Fused:
+        made = attempt(self, values)
+        seen.attempts += 1
+        seen.pulled += len(made.tensors)
+        return made
+
+    def planned(self: Any) -> list[Fused]:
+        groups = plan(self)
+        seen.groups += groups
+        return groups
+
+    monkeypatch.setattr(fuse.Fusion, "attempt", counted)
+    monkeypatch.setattr(fuse.Fusion, "plan", planned)
+    key = native.program_key
+    monkeypatch.setattr(native, "program_key", lambda *args: key(*args) and None)  # compiled whatever the caches have
+    return seen
+
+
+def lorenz(state: Any, steps: int) -> Any:
+    x, y, z = state
+    for _ in range(steps):
+        x, y, z = x + 0.1 * (y - x), y + 0.01 * (x * (28 - z) - y), z + 0.01 * (x * y - 8 / 3 * z)
+    return x, y, z
+
+
+def gradients(make: Any, steps: int) -> Any:
+    state = [make() for _ in range(3)]
+    results = lorenz(state, steps)
+    return theano.function(state, [*results, *T.grad(results[0].sum(), state)])
+
+
+@pytest.mark.parametrize("make", [T.dscalar, T.dvector])
+def test_a_recurrence_with_its_gradient_takes_linear_work(work: Work, make: Any) -> None:
+    counts = []
+    for steps in (40, 80):
+        work.__init__()  # type: ignore[misc]
+        gradients(make, steps)
+        counts.append((work.attempts, work.pulled, work.computed(), work.stored()))
+    for few, many in zip(*counts, strict=True):
+        assert many <= 2.2 * few
+    assert work.pulled <= 1.5 * work.computed()  # hardly a group is formed twice
+    assert work.stored() <= 5 * 80  # a few values per step
+
+
+@pytest.mark.parametrize("shape", [(), (7,)])
+def test_results_are_those_of_numpy(shape: tuple[int, ...]) -> None:
+    f = gradients(T.dscalar if shape == () else T.dvector, 40)
+    start = np.random.default_rng(0).normal(size=(3, *shape))
+    got = f(*start)
+    for value, want in zip(got[:3], lorenz(start, 40), strict=True):
+        np.testing.assert_allclose(value, want, rtol=1e-10)
+    step = 1e-6
+    for k, gradient in enumerate(got[3:]):
+        up, down = start.copy(), start.copy()
+        up[k] += step
+        down[k] -= step
+        want = (lorenz(up, 40)[0] - lorenz(down, 40)[0]) / (2 * step)
+        np.testing.assert_allclose(gradient, want, rtol=1e-4, atol=1e-6)
+
+
+def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between two maps of a component belongs to it, so no piece waits for itself."""
+    monkeypatch.setattr(pieces, "PIECE", 4)
+    x = T.dmatrix("x")
+    y, sums = x, []
+    for k in range(6):
+        y = T.tanh(y * 1.1 + k) - y.mean(1, keepdims=True) + y.sum()
+        sums.append((y * y).sum(0))
+    f = theano.function([x], [y, *sums, T.grad(sums[-1].sum(), x)])
+    assert any(len(g.values) > 1 for g in work.groups)
+    value = np.random.default_rng(0).normal(size=(3, 5))
+    want, expected = value, []
+    for k in range(6):
+        want = np.tanh(want * 1.1 + k) - want.mean(1, keepdims=True) + want.sum()
+        expected.append((want * want).sum(0))
+    for got, right in zip(f(value)[:-1], [want, *expected], strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-9)
+
+
+def test_one_result_stays_one_group(work: Work) -> None:
+    x = T.dvector("x")
+    y = x
+    for k in range(400):
+        y = T.tanh(y) if k % 3 == 0 else y * 1.01 if k % 3 == 1 else y + 0.1
+    theano.function([x], y)
+    assert Counter(len(g.values) for g in work.groups) == {1: 1}
