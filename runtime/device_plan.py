@@ -481,7 +481,8 @@ _OWN: dict[str, Callable[..., None]] = {
     "StoreScalar": DeviceRunner.store_scalar,
     "Slot": DeviceRunner.slot, "Bytes": DeviceRunner.bytes, "Arena": DeviceRunner.arena, "NewOut": DeviceRunner.new_out,
     "Prepare": DeviceRunner.prepare, "Launch": DeviceRunner.launch, "Gemm": DeviceRunner.construct,
-    "Scatter": DeviceRunner.construct, "Copy": DeviceRunner.copy, "Fill": DeviceRunner.fill, "Pin": DeviceRunner.pin,
+    "Scatter": DeviceRunner.construct, "LibraryCall": DeviceRunner.construct, "Copy": DeviceRunner.copy,
+    "Fill": DeviceRunner.fill, "Pin": DeviceRunner.pin,
     "ReleaseGil": DeviceRunner.pin, "AcquireGil": DeviceRunner.pin, "Commit": DeviceRunner.commit,
     "Return": DeviceRunner.ret,
 }  # fmt: skip

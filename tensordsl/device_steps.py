@@ -125,4 +125,38 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
     _run(runner, key, plan)
 
 
-STEPS: dict[str, Callable[[DeviceRunner, Any], None]] = {"Gemm": multiply, "Scatter": scatter}
+def library(runner: DeviceRunner, i: Any) -> None:
+    """`program.LibraryCall`, by the kernels of `codegen.gpu_library`, or a step of the host."""
+    if not has_kernels(i):
+        runner.on_host(i)
+        return
+    v, device = runner.values, runner.device
+    described = [
+        (v[name], dtype, tuple(v[n] for n in dims), tuple(v[s] for s in strides))
+        for name, dtype, dims, strides in (*i.inputs, *i.outputs)
+    ]
+
+    def plan() -> tuple[dict[str, Any], int, Launches]:
+        from tensordsl.codegen import gpu_library  # late: the compiler
+        from tensordsl.codegen.gpu_launch import Operand
+        from tensordsl.codegen.scalar import ITEMSIZE
+
+        operands = [Operand(a, dims, tuple(s // ITEMSIZE[t] for s in strides)) for a, t, dims, strides in described]
+        dtypes = [t for _, t, _, _ in described]
+        made, scratch, launches = gpu_library.library_steps(
+            i.function, dtypes, operands, device.driver.info.multiprocessors
+        )
+        key = i.function, dtypes[0], dtypes[1], len(operands[0].shape)
+        return _shared_kernels(runner, key, made.text, made.parts), scratch, launches
+
+    _run(runner, ("library", i.function, *described), plan)
+
+
+def has_kernels(i: Any) -> bool:
+    """Whether a `program.LibraryCall` runs on the device."""
+    from tensordsl.codegen.gpu_library import has_kernels  # late: the compiler
+
+    return has_kernels(i.function, i.inputs[0][1])
+
+
+STEPS: dict[str, Callable[[DeviceRunner, Any], None]] = {"Gemm": multiply, "Scatter": scatter, "LibraryCall": library}

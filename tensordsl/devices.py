@@ -12,7 +12,7 @@ import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.config import config
-from tensordsl.device_steps import STEPS, compiled_text, kernel_target
+from tensordsl.device_steps import STEPS, compiled_text, has_kernels, kernel_target
 from tensordsl.link import explained, site_of
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
@@ -166,7 +166,7 @@ def _assembled(
     module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
+    on_host = [*refused, *(_host_name(program, i) for i in instructions if not _is_on_device(i))]
     _warn(device, on_host)
     late = late_numbers(program)
     is_fixed = all(type(i).__name__ in FIXED or getattr(i, "dst", None) in late for i in instructions)
@@ -177,6 +177,11 @@ def _assembled(
     )  # fmt: skip
     device.hoards.add(made)
     return made, on_host
+
+
+def _is_on_device(instruction: Any) -> bool:
+    name = type(instruction).__name__
+    return name in ON_DEVICE and (name != "LibraryCall" or has_kernels(instruction))
 
 
 def _host_name(program: Any, instruction: Any) -> str:

@@ -10,6 +10,7 @@ import expressions
 import numpy as np
 import pytest
 import test_gpu_kernels
+import test_gpu_library
 import test_gpu_rows
 import test_programs
 from expressions import Maker
@@ -123,6 +124,17 @@ def test_cases(name: str, dtype: str, on_card: None) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
 def test_operands_that_cross(dtype: str, on_card: None) -> None:
     test_gpu_kernels.test_operands_that_run_along_another_axis_go_through_shared_memory(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint64", "bool"])
+def test_sorting_and_running_sums(dtype: str) -> None:
+    test_gpu_library.test_sorting_is_stable_and_numpys(dtype, None)
+    test_gpu_library.test_running_sums_and_products(dtype, None)
+
+
+def test_masks_repeats_and_places() -> None:
+    test_gpu_library.test_masks_repeats_and_places(None)
+    test_gpu_library.test_products_do_not_overflow_in_parts(None)
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------

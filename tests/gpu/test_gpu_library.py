@@ -1,0 +1,203 @@
+"""Sorting, running sums and positions on devices: NumPy's results in three orders of threads, and their PTX."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_ptx import ASSEMBLED, assemble, needs_ptxas
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl import devices
+from tensordsl.codegen import abi, gpu_scan, gpu_sort, ptx
+from tensordsl.codegen.gpu_kernels import module_text
+from tensordsl.codegen.gpu_launch import Launch, Operand
+from tensordsl.devices import get_device
+from tensordsl.runtime.simulator import ORDERS, Simulator
+
+pytestmark = [pytest.mark.usefixtures("on_sim"), pytest.mark.filterwarnings("error:device .* has no kernel")]
+SHAPES = [(0, 3), (3, 0), (1, 1), (5, 7), (2, 1500), (40, 2), (1, 5000)]
+BARRIER = "  call void @llvm.nvvm.barrier0()\n"
+
+
+@pytest.fixture(params=ORDERS[:3])
+def order(request: pytest.FixtureRequest) -> Iterator[None]:
+    driver = get_device("sim").driver
+    driver.order = request.param
+    yield
+    driver.order = ORDERS[0]
+    driver.check()
+
+
+def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    a = (np.random.default_rng(1).standard_normal(shape) * 5).astype(dtype)
+    if dtype.startswith("float") and a.size > 3:
+        a.ravel()[::7], a.ravel()[3::5], a.ravel()[4::5] = np.nan, -0.0, 0.0
+    return a
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint64", "bool"])
+def test_sorting_is_stable_and_numpys(dtype: str, order: None) -> None:
+    x = T.matrix("x", dtype=dtype)
+    f = tensordsl.function([x], [T.sort(x), T.sort(x, axis=0), T.argsort(x), T.argsort(x[::-1, ::-1], axis=0)])
+    for shape in SHAPES:
+        a = numbers(shape, dtype)
+        want = np.sort(a, 1), np.sort(a, 0), np.argsort(a, 1, kind="stable")
+        want += (np.argsort(a[::-1, ::-1], 0, kind="stable"),)
+        for got, wanted in zip(f(a), want, strict=True):
+            np.testing.assert_array_equal(got, wanted, err_msg=f"{dtype} {shape}")
+
+
+def test_zeros_keep_their_order_and_signs(order: None) -> None:
+    x = T.dvector("x")
+    a = np.array([0.0, -0.0, np.nan, 0.0, -0.0, -1.0] * 400)
+    assert tensordsl.function([x], T.sort(x))(a).tobytes() == np.sort(a, kind="stable").tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint64", "bool"])
+def test_running_sums_and_products(dtype: str, order: None) -> None:
+    x = T.matrix("x", dtype=dtype)
+    f = tensordsl.function(
+        [x], [T.cumsum(x, axis=0), T.cumsum(x, axis=1), T.cumprod(x, axis=1), T.cumsum(x[::-1, ::2])]
+    )
+    tolerance = {"float32": 1e-4, "float64": 1e-11}.get(dtype, 0.0)
+    for shape in SHAPES:
+        a = (
+            np.random.default_rng(2).integers(-1, 3, shape).astype(dtype)
+            if dtype != "float32"
+            else numbers(shape, dtype)
+        )
+        a = np.nan_to_num(a)
+        with np.errstate(all="ignore"):
+            want = np.cumsum(a, 0), np.cumsum(a, 1), np.cumprod(a, 1), np.cumsum(a[::-1, ::2])
+        for k, (got, wanted) in enumerate(zip(f(a), want, strict=True)):
+            bound = tolerance * (1.0 + float(np.abs(wanted).max(initial=0))) if k != 2 else 0.0
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=bound, err_msg=f"{dtype} {shape} {k}")
+
+
+def test_products_do_not_overflow_in_parts(order: None) -> None:
+    x = T.dvector("x")
+    a = np.concatenate([np.full(300, 1e-3), np.full(300, 1e3), [0.0], np.full(400, 1e5)])
+    np.testing.assert_array_equal(tensordsl.function([x], T.cumprod(x))(a), np.cumprod(a))
+
+
+def test_masks_repeats_and_places(order: None) -> None:
+    x, v, m, k = T.dvector("x"), T.dmatrix("v"), T.vector("m", dtype="bool"), T.lvector("k")
+    outputs = [T.searchsorted(x, v), T.searchsorted(x, v, side="right"), x[m], m.nonzero()[0]]
+    f, g = tensordsl.function([x, v, m], outputs), tensordsl.function([x, k], T.repeat(x, k, axis=0))
+    rng = np.random.default_rng(3)
+    for n in (0, 1, 5, 300, 9001):
+        a, b = rng.standard_normal(n), rng.standard_normal((3, 7))
+        a[::3], b[0], b[1, 1] = 0.5, 0.5, np.nan
+        a, mask, counts = np.sort(a), a > 0.3, rng.integers(0, 4, n)
+        want = np.searchsorted(a, b), np.searchsorted(a, b, "right"), a[mask], np.flatnonzero(mask)
+        for got, wanted in zip(f(a, b, mask), want, strict=True):
+            np.testing.assert_array_equal(got, wanted, err_msg=str(n))
+        np.testing.assert_array_equal(g(a, counts), np.repeat(a, counts))
+
+
+def test_state_is_sorted_in_recorded_calls(order: None) -> None:
+    x, y = T.dvector("x"), tensordsl.shared(np.zeros(2000))
+    f = tensordsl.function([x], y.cumsum(), updates=[(y, T.sort(y + x))])
+    expected = np.zeros(2000)
+    for k in range(8):
+        a = np.random.default_rng(k).standard_normal(2000)
+        np.testing.assert_allclose(f(a), np.cumsum(expected), rtol=1e-9, atol=1e-9)
+        expected = np.sort(expected + a)
+        np.testing.assert_array_equal(y.get_value(), expected)
+    assert any(any(made.seen.values()) for made in devices._programs.values())
+
+
+def test_complex_ones_are_steps_of_the_host_and_say_so() -> None:
+    z = T.vector("z", dtype="complex128")
+    devices._warned.clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        f = tensordsl.function([z], T.cumprod(z))
+    assert any("no kernel" in str(w.message) for w in caught)
+    np.testing.assert_allclose(f(np.array([1j, 2, 3])), np.cumprod([1j, 2, 3]))
+
+
+# -- kernels ---------------------------------------------------------------------------------------------------------
+def every_kernel() -> list[Any]:
+    kernels: list[Any] = []
+    for function, dtypes in abi.LIBRARY_CALLS.items():
+        for dtype in (t for t in dtypes if not t.startswith("complex")):
+            if function.startswith("searchsorted"):
+                kernels += gpu_sort.searching(function, dtype).parts
+            elif function in ("sort", "argsort"):
+                kernels += gpu_sort.sort(function, dtype, 1).parts
+            elif dtype != "float16" and dtype != "bool" or not function.startswith("cum"):
+                result = "int64" if function.endswith("positions") else dtype
+                kernels += gpu_scan.scan(function, dtype, result, 1).parts
+    return kernels
+
+
+@needs_ptxas
+@pytest.mark.parametrize("target", ASSEMBLED)
+def test_they_assemble_without_spills(target: str, tmp_path: Path) -> None:
+    kernels = every_kernel()
+    registers = assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)
+    assert len(registers) == len(kernels)
+
+
+def started(simulator: Simulator, step: Launch, name: str) -> None:
+    simulator.launch(step.kernel.name, step.grid, step.block, step.arguments, name)
+
+
+def _sorted(simulator: Simulator, name: str) -> bool:
+    """Two lines, one block."""
+    made = gpu_sort.sort("sort", "int32", 1)
+    a = np.random.default_rng(0).integers(0, 99, (2, 700)).astype("int32")
+    out = np.zeros_like(a)
+    x, y = (Operand(b.ctypes.data, (700, 2), (1, 700)) for b in (a, out))
+    (step,) = gpu_sort.launches(made, x, y, 0, multiprocessors=0)
+    started(simulator, step, name)
+    return bool((out == np.sort(a)).all())
+
+
+def _summed(simulator: Simulator, name: str) -> bool:
+    """One line of 300 parts, one block."""
+    made = gpu_scan.scan("cumsum", "int64", "int64", 0)
+    a, totals = np.arange(300 * 512), np.arange(300 * 512).reshape(300, 512).sum(axis=1)
+    out = np.zeros_like(a)
+    x, y = (Operand(b.ctypes.data, b.shape, (1,)) for b in (a, out))
+    choice = gpu_scan.Choice(("segment",), 300, 512, 0)
+    for step in gpu_scan.launches(made, choice, x, y, totals.ctypes.data, multiprocessors=0):
+        started(simulator, step, name)
+    return bool((out == a.cumsum()).all())
+
+
+def _multiplied(simulator: Simulator, name: str) -> bool:
+    made = gpu_scan.scan("cumprod", "float64", "float64", 1)
+    a = np.random.default_rng(0).standard_normal((2, 600))
+    out = np.zeros_like(a)
+    x, y = (Operand(b.ctypes.data, (600, 2), (1, 600)) for b in (a, out))
+    choice = gpu_scan.choose("cumprod", "float64", x)
+    for step in gpu_scan.launches(made, choice, x, y, 0, multiprocessors=0):
+        started(simulator, step, name)
+    return bool((out == a.cumprod(axis=1)).all())
+
+
+@pytest.mark.parametrize(
+    ("text", "is_right"),
+    [
+        (lambda: gpu_sort.sort("sort", "int32", 1).block, _sorted),
+        (lambda: gpu_scan.scan("cumsum", "int64", "int64", 0).kernels["segment"], _summed),
+        (lambda: gpu_scan.scan("cumprod", "float64", "float64", 1).kernels["ordered"], _multiplied),
+    ],
+)
+def test_every_barrier_is_needed(text: Callable[[], Any], is_right: Callable[[Simulator, str], bool]) -> None:
+    kernel = text()
+    pieces = kernel.text.split(BARRIER)
+    whole = module_text([kernel])
+    assert all(is_right(Simulator(whole), name) for name in ORDERS)
+    for k in range(1, len(pieces)):
+        less = whole.replace(kernel.text, BARRIER.join(pieces[:k]) + BARRIER.join(pieces[k:]))
+        assert less != whole
+        assert not all(is_right(Simulator(less), name) for name in ORDERS), f"barrier {k} of {kernel.name}"
