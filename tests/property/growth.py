@@ -189,13 +189,14 @@ class Growth:
         floats = any(o.type.dtype in CONTINUOUS for o in node.inputs)
         if name in ROUNDED and any(o.type.dtype in COMPLEX for o in node.inputs):
             return INEXACT
+        to = node.attrs.get("acc_dtype", node.attrs.get("dtype")) if floats else None
         if level == INEXACT and floats:
-            casts_to_discrete = name == "cast" and node.attrs["dtype"] in DISCRETE
+            casts_to_discrete = to in DISCRETE
             chooses = name == "switch" and self_level(self.level, node.inputs[0])
             if name in STEPWISE or casts_to_discrete or chooses:
                 raise Unfit
-        if name == "cast" and floats and node.attrs["dtype"] in DISCRETE and node.attrs["dtype"] != "bool":
-            info = np.iinfo(node.attrs["dtype"])
+        if to in DISCRETE and to != "bool":
+            info = np.iinfo(to)
             with np.errstate(all="ignore"):
                 if not np.all((operands[0] > float(info.min) - 0.5) & (operands[0] < float(info.max) * 0.999)):
                     raise Unfit

@@ -459,3 +459,14 @@ def logarithm_of_what_overflows(p: Program) -> None:
     t1 = op("expm1", t0)
     t2 = op("log1p", t1)
     p.output(t2, INEXACT)
+
+
+def softmax_of_what_overflows(p: Program) -> None:
+    """exp(x) / sum(exp(x)) where exp(x) overflows."""
+    x0 = p.argument(TensorType("float64", (None,)), array("float64", [800.0, 800.0, 800.0, 1.0, -750.0]))
+    t0 = op("exp", x0)
+    t1 = op("sum", t0, axis=(0,), dtype='float64', acc_dtype='float64')
+    t2 = op("dimshuffle", t1, order=('x',))
+    t3 = op("true_div", t0, t2)
+    t4 = op("pow", t3, constant("int8", 3))
+    p.output(t4, INEXACT)
