@@ -21,7 +21,7 @@ from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
 from tensordsl.codegen.schedule import other_schedule, schedule
-from tensordsl.codegen.storage import ENTRY_ATOMS, Ref, Scope, contiguous, known_at_entry
+from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
     "overflow": "a size does not fit 63 bits", "memory": "temporary storage", "kernels": "kernels of these lengths",
@@ -92,8 +92,14 @@ class Bufferiser:
         return dst
 
     def _sum(self, length: ex.Extent, scope: Scope) -> str:
-        total = ""
-        for monomial, coefficient in length.terms:
+        total, terms = "", length.terms
+        if len(terms) >= LONG_SUM:
+            known = continued(length, scope.sums)
+            if known is not None:
+                total, given = scope.names[known], set(known.terms)
+                terms = tuple(t for t in terms if t not in given)
+            scope.sums = [*scope.sums[-3:], length]
+        for monomial, coefficient in terms:
             factors = [self._atom(a, scope) for a in monomial]
             if coefficient not in (1, -1) or not factors:
                 factors.append(self.name(abs(coefficient) if total and coefficient < 0 else coefficient))
@@ -451,12 +457,10 @@ class Bufferiser:
             if c is not None:
                 self.check_here(c)
 
-    def lengths_of(self, names: Sequence[str]) -> list[Any]:
+    def lengths(self) -> dict[str, Any]:
         """The polynomials behind names."""
-        table = {
-            n: length for scope in self.scopes for length, n in scope.names.items() if not isinstance(length, tuple)
-        }
-        return [table[n] for n in names]
+        names = (pair for scope in self.scopes for pair in scope.names.items())
+        return {n: length for length, n in names if not isinstance(length, tuple)}
 
     def check_pending(self) -> None:
         """Check what has become checkable: constraints all of whose integers have been computed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -453,19 +453,21 @@ def _reads(s: Step) -> set[int]:
 
 def _work(b: Bufferiser, body: list[p.Instr]) -> Any:
     """The estimated work in ps; None if only the run can tell."""
-    total: Any = 0
+    length = b.lengths()
+    work: list[Any] = []
+
+    def add(price: int, names: Iterable[str]) -> None:
+        work.append(ex.mul(price, ex.product(length[n] for n in names)))
+
     for i in body:
         if isinstance(i, p.Launch):
-            plan = b.program.plans[i.plan]
-            total = ex.add(total, ex.mul(plan.work, ex.product(b.lengths_of(i.extents))))
+            add(b.program.plans[i.plan].work, i.extents)
         elif isinstance(i, p.Gemm):
-            product = ex.product(b.lengths_of((i.m, i.n, i.k)))
-            total = ex.add(total, ex.mul(1000 // GEMM_RATE, product))
+            add(1000 // GEMM_RATE, (i.m, i.n, i.k))
         elif isinstance(i, p.Scatter):
-            total = ex.add(total, ex.mul(SCATTER_WORK, ex.product(b.lengths_of((i.count, *i.dims)))))
+            add(SCATTER_WORK, (i.count, *i.dims))
         elif isinstance(i, p.LibraryCall):
-            points = ex.product(b.lengths_of(i.outputs[0][2]))
-            total = ex.add(total, ex.mul(LIBRARY_WORK.get(i.function, RUNNING_WORK), points))
+            add(LIBRARY_WORK.get(i.function, RUNNING_WORK), i.outputs[0][2])
         elif isinstance(i, p.For | p.If):
             return None  # how often, only the run tells
-    return total
+    return ex.total(work)

@@ -71,6 +71,11 @@ def add(a: Length, b: Length) -> Length:
     return _normal((*_terms(a), *_terms(b)))
 
 
+def total(lengths: Iterable[Length]) -> Length:
+    """Their sum, in order once."""
+    return _normal(t for a in lengths for t in _terms(a))
+
+
 def sub(a: Length, b: Length) -> Length:
     return add(a, mul(b, -1))
 

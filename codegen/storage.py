@@ -9,6 +9,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 
+LONG_SUM = 4  # terms
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
 
 
@@ -28,6 +29,13 @@ class Scope:
 
     code: list[p.Instr] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
+    sums: list[ex.Extent] = field(default_factory=list)  # the latest long ones that have names
+
+
+def continued(length: ex.Extent, sums: list[ex.Extent]) -> ex.Extent | None:
+    """The latest of these sums that `length` goes on from: offsets in a join of many parts are such sums."""
+    terms = set(length.terms)
+    return next((s for s in reversed(sums) if terms.issuperset(s.terms)), None)
 
 
 def known_at_entry(length: Any) -> bool:

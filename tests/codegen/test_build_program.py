@@ -118,3 +118,20 @@ def test_checks_of_what_always_runs_come_first() -> None:
     y = T.dvector("y")
     names = kinds(program([X, y], [T.exp(X + y)]))
     assert names.index("Check") < names.index("NewOut") < names.index("Launch")
+
+
+def test_the_offsets_of_a_join_go_on_from_each_other() -> None:
+    def instructions(parts: int) -> int:
+        inputs = [T.dvector(f"x{k}") for k in range(parts)]
+        return len(list(p.walk_program(program(inputs, [T.concatenate(inputs)]).code)))
+
+    assert instructions(80) <= 2.1 * instructions(40)
+
+
+def test_a_long_sum_of_lengths_is_right_wherever_it_goes_on_from() -> None:
+    inputs = [T.dvector(f"x{k}") for k in range(7)]
+    f = tensordsl.function(inputs, [T.concatenate(inputs), T.concatenate(inputs[1:]), T.concatenate(inputs[::-1])])
+    values = [np.arange(k + 1.0) for k in range(7)]
+    wanted = (np.concatenate(values), np.concatenate(values[1:]), np.concatenate(values[::-1]))
+    for got, want in zip(f(*values), wanted, strict=True):
+        np.testing.assert_array_equal(got, want)
