@@ -163,7 +163,7 @@ class DeviceRunner(Runner):
     ) -> None:
         super().__init__(made.program, [], storages, made.kernels, made.hosts, inject, log, self.failed)  # type: ignore[arg-type]
         self.made, self.device = made, made.device
-        self.driver: Any = Recorder(made.device.driver) if is_recorded else made.device.driver
+        self.driver: Any = Recorder(made.device.driver, self.start_of) if is_recorded else made.device.driver
         self.pool: Any = PrivatePool(made.device.pool) if is_recorded else made.device.pool
         self.recording: Replay | bool = False
         self.given = [_Given(a) for a in args]
@@ -188,6 +188,15 @@ class DeviceRunner(Runner):
             return super().run()
         finally:  # now, not when the collector comes: the runner is part of cycles
             self.owned, self.blocks, self.given, self.objs, self.hosts = [], [], [], [], ()
+
+    def code(self, code: Sequence[Instr]) -> None:
+        if not isinstance(self.driver, Recorder):
+            super().code(code)
+            return
+        for i in code:  # what an instruction takes of the pool in its course is scratch that it writes
+            reads, writes = ({self.values[n] for n in names if n in self.values} for names in self.made.touched(i))
+            self.driver.scope, self.pool.taken = (reads, writes), writes
+            self.table[type(i).__name__](self, i)
 
     def take(self, size: int) -> Block:
         block: Block = self.pool.take(size)
@@ -363,7 +372,10 @@ class DeviceRunner(Runner):
         if len(self.pending) == WORDS:
             self.check_flags()
         self.pending.append(condition)
-        return self.flags + 8 * len(self.pending)
+        word = self.flags + 8 * len(self.pending)
+        if isinstance(self.driver, Recorder):
+            self.driver.scope[1].add(word)
+        return word
 
     def construct(self, i: Instr) -> None:
         self.made.constructs[type(i).__name__](self, i)

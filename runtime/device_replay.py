@@ -11,7 +11,8 @@ The new values of shared variables are written to their spare storage, so that t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from tensordsl.errors import DeviceError
 from tensordsl.runtime.device import STAGED, Device
 from tensordsl.runtime.device_array import DeviceArray
 from tensordsl.runtime.device_state import DeviceStorage, commit
+from tensordsl.runtime.device_streams import Call, placed, start
 from tensordsl.runtime.driver import Bytes
 from tensordsl.runtime.plan import COMPARE
 from tensordsl.runtime.pool import Block, Pool
@@ -54,6 +56,12 @@ class PrivatePool(Pool):
         super().__init__(parent.driver)
         self.parent = parent
         self.blocks: list[Block] = []
+        self.taken: set[int] = set()  # gets the addresses of what is taken
+
+    def take(self, size: int) -> Block:
+        block = super().take(size)
+        self.taken.add(block.address)
+        return block
 
     def _allocate(self, room: int) -> int:
         self.blocks.append(self.parent.take(room))
@@ -61,39 +69,50 @@ class PrivatePool(Pool):
 
 
 class Recorder:
-    """A driver that notes what it is asked to do; `calls`: (method, arguments)."""
+    """A driver that notes what it is asked to do.
 
-    def __init__(self, driver: Any) -> None:
-        self.driver, self.info = driver, driver.info
-        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+    start_of(address): where the storage begins that it lies in.  `scope`: what launches and products may read, and what
+    they may write, for now.
+    """
 
-    def _noted(self, name: str, *arguments: Any) -> None:
+    def __init__(self, driver: Any, start_of: Callable[[int], int]) -> None:
+        self.driver, self.info, self.start_of = driver, driver.info, start_of
+        self.calls: list[Call] = []
+        self.scope: tuple[set[int], set[int]] = set(), set()
+
+    def _noted(self, name: str, *arguments: Any, reads: Iterable[int] = (), writes: Iterable[int] = ()) -> None:
         getattr(self.driver, name)(*arguments)
-        self.calls.append((name, arguments))
+        self._note(name, arguments, reads, writes)
+
+    def _note(self, name: str, arguments: tuple[Any, ...], reads: Iterable[int], writes: Iterable[int]) -> None:
+        starts = [frozenset(map(self.start_of, some)) for some in (reads, writes)]
+        self.calls.append(Call(name, arguments, *starts))
 
     def copy(self, target: int, source: int, size: int) -> None:
-        self._noted("copy", target, source, size)
+        self._noted("copy", target, source, size, reads=[source], writes=[target])
 
     def fill(self, address: int, value: int, size: int) -> None:
-        self._noted("fill", address, value, size)
+        self._noted("fill", address, value, size, writes=[address])
 
     def store(self, address: int, value: bytes) -> None:
-        self._noted("store", address, value)
+        self._noted("store", address, value, writes=[address])
 
     def launch(self, kernel: Any, grid: int, block: int, arguments: Sequence[int]) -> None:
-        self._noted("launch", kernel, grid, block, arguments)
+        reads, writes = self.scope
+        self._noted("launch", kernel, grid, block, arguments, reads=reads, writes=writes)
 
     def has_products(self) -> bool:
         result: bool = self.driver.has_products()
         return result
 
     def multiply(self, product: Any) -> None:
-        self._noted("multiply", product)
+        reads, writes = self.scope
+        self._noted("multiply", product, reads=reads, writes=writes)
 
     def uploaded(self, address: int, number: int, array: np.ndarray) -> None:
         """Argument `number`, packed as `array`, has been copied to the device."""
         if array.nbytes:
-            self.calls.append(("upload", (address, number, array)))
+            self._note("upload", (address, number, array), (), [address])
 
 
 class Replay:
@@ -118,18 +137,22 @@ class Replay:
         self.graph: Any = None
         self.staged: list[tuple[int, Bytes, np.ndarray]] = []  # argument, pinned memory, its part as an array
         self.fetched: list[tuple[int, Bytes, np.ndarray]] = []  # output (behind them the words), and the same
-        self.calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        for name, arguments in recorder.calls:
-            if name == "upload":
-                address, number, array = arguments
-                arguments = address, self._pinned(self.staged, number, array.shape, array.dtype)
-            self.calls.append((getattr(device.driver, name), arguments))
+        self.calls: list[Call] = []
+        for call in recorder.calls:
+            if call.name == "upload":
+                address, number, array = call.arguments
+                call = replace(call, arguments=(address, self._pinned(self.staged, number, array.shape, array.dtype)))
+            self.calls.append(call)
         address, conditions = flags
+        said = frozenset(address + 8 * k for k in range(len(conditions)))
         words = address, (len(conditions),), np.dtype(np.int64)
         for k, (address, shape, dtype) in enumerate([*((o.address, o.shape, o.dtype) for o in outputs), words]):
             size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
             if 0 < size <= STAGED and (k == len(outputs) or not on_device[k]):
-                self.calls.append((device.driver.fetch, (self._pinned(self.fetched, k, shape, dtype), address)))
+                reads = said if k == len(outputs) else frozenset([recorder.start_of(address)])
+                arguments = self._pinned(self.fetched, k, shape, dtype), address
+                self.calls.append(Call("fetch", arguments, reads, frozenset()))
+        self.places = placed(self.calls[1:])
 
     def _pinned(self, kept: list[tuple[int, Bytes, np.ndarray]], number: int, shape: Any, dtype: Any) -> Bytes:
         """Bytes of pinned memory, which are kept as an array of this shape."""
@@ -143,11 +166,13 @@ class Replay:
         for number, _, room in self.staged:
             np.copyto(room, args[number])
         driver: Any = self.device.driver
-        if hasattr(driver, "has_graphs") and driver.has_graphs():
+        if not hasattr(driver, "has_graphs"):
+            self.start()
+        elif driver.has_graphs():
             self._launch_graph()
         else:
-            for call, arguments in self.calls:
-                call(*arguments)
+            for call in self.calls:
+                getattr(driver, call.name)(*call.arguments)
         staying = {k: o.copy() for k, o in enumerate(self.outputs) if self.on_device[k]}
         self.device.synchronize()
         home = {k: room.copy() for k, _, room in self.fetched}
@@ -162,13 +187,18 @@ class Replay:
         commit([(storages[k], array) for k, array in self.updates])
         return outputs
 
+    def start(self) -> None:
+        """The calls in lanes; the first one, which clears the words of the conditions, comes before all others."""
+        first, *rest = self.calls
+        getattr(self.device.driver, first.name)(*first.arguments)
+        start(self.device.driver, rest, self.places)
+
     def _launch_graph(self) -> None:
         driver: Any = self.device.driver
         if self.graph is None:
             driver.begin_capture()
             try:
-                for call, arguments in self.calls:
-                    call(*arguments)
+                self.start()
             except DeviceError:
                 driver.abandon_capture()
                 raise

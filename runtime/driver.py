@@ -103,7 +103,29 @@ class Driver(Protocol):
         """(free, all) bytes of the device."""
 
 
-class CapturingDriver(Driver, Protocol):
+class LanesDriver(Driver, Protocol):
+    """A driver that does several things at a time: between `fork` and `join`, in lanes beside the stream."""
+
+    def fork(self, lanes: int) -> None:
+        """From now on calls go to lanes, which begin when all work before is done; lane 0 is the stream."""
+
+    def enter(self, lane: int) -> None:
+        """The lane of the next calls."""
+
+    def signal(self) -> Any:
+        """An event that comes when the lane has done all so far."""
+
+    def wait(self, event: Any) -> None:
+        """What the lane gets from now on waits for an event."""
+
+    def join(self) -> None:
+        """What the stream gets from now on waits for all lanes."""
+
+    def leave(self) -> None:
+        """After an error behind `fork`: calls go to the stream again."""
+
+
+class CapturingDriver(LanesDriver, Protocol):
     """A driver that makes one launch of a sequence of them (CUDA graphs)."""
 
     def has_graphs(self) -> bool:

@@ -15,10 +15,9 @@ import numpy as np
 from tensordsl.errors import NoDeviceError
 from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
-from tensordsl.runtime.driver_library import FUNCTIONS, Calls, WithGraphs, load_library
+from tensordsl.runtime.driver_library import FUNCTIONS, NON_BLOCKING, Calls, WithGraphs, load_library
 
 MAJOR, MINOR, MULTIPROCESSORS = 75, 76, 16  # CUdevice_attribute
-NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 ERROR_LOG, ERROR_LOG_SIZE, LOG = 5, 6, 8192  # CUjit_option; bytes
 
 _i, _p, _n = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
@@ -31,6 +30,7 @@ class CtypesDriver(WithGraphs, WithCublas):
 
     def __init__(self, ordinal: int = 0, library: Any = None) -> None:
         self.name = f"cuda{ordinal}"
+        super().__init__()
         self.calls = Calls(load_library() if library is None else library, FUNCTIONS)
         self.calls.do("cuInit", 0)
         count = self._number("cuDeviceGetCount")
@@ -39,7 +39,7 @@ class CtypesDriver(WithGraphs, WithCublas):
         self._device = self._number("cuDeviceGet", ordinal)
         self._context = self._pointer("cuDevicePrimaryCtxRetain", self._device)
         self.info = self._info()
-        self.stream = self._pointer("cuStreamCreate", NON_BLOCKING)
+        self.stream = self._used = self.new_stream()
 
     def _info(self) -> DeviceInfo:
         name, device = ctypes.create_string_buffer(256), self._device
@@ -79,6 +79,12 @@ class CtypesDriver(WithGraphs, WithCublas):
             old = ctypes.c_uint64()
             self.calls.code("cuCtxPopCurrent_v2", ctypes.addressof(old))  # not over the call's own error
 
+    def new_stream(self) -> int:
+        return self._pointer("cuStreamCreate", NON_BLOCKING)
+
+    def use_stream(self, stream: int) -> None:
+        self._used = stream
+
     # -- memory
     def alloc(self, size: int) -> int:
         return self._pointer("cuMemAlloc_v2", size)
@@ -92,25 +98,25 @@ class CtypesDriver(WithGraphs, WithCublas):
         return result
 
     def upload(self, address: int, source: Bytes) -> None:
-        self._run("cuMemcpyHtoDAsync_v2", address, source.ctypes.data, source.nbytes, self.stream)
+        self._run("cuMemcpyHtoDAsync_v2", address, source.ctypes.data, source.nbytes, self._used)
 
     def fetch(self, target: Bytes, address: int) -> None:
-        self._run("cuMemcpyDtoHAsync_v2", target.ctypes.data, address, target.nbytes, self.stream)
+        self._run("cuMemcpyDtoHAsync_v2", target.ctypes.data, address, target.nbytes, self._used)
 
     def download(self, target: Bytes, address: int) -> None:
         self.fetch(target, address)
         self.synchronize()
 
     def copy(self, target: int, source: int, size: int) -> None:
-        self._run("cuMemcpyDtoDAsync_v2", target, source, size, self.stream)
+        self._run("cuMemcpyDtoDAsync_v2", target, source, size, self._used)
 
     def fill(self, address: int, value: int, size: int) -> None:
-        self._run("cuMemsetD8Async", address, value, size, self.stream)
+        self._run("cuMemsetD8Async", address, value, size, self._used)
 
     def store(self, address: int, value: bytes) -> None:
         name = {1: "cuMemsetD8Async", 2: "cuMemsetD16Async"}.get(len(value), "cuMemsetD32Async")
         for k in range(0, len(value), 4):
-            self._run(name, address + k, int.from_bytes(value[k : k + 4], "little"), 1, self.stream)
+            self._run(name, address + k, int.from_bytes(value[k : k + 4], "little"), 1, self._used)
 
     def memory(self) -> tuple[int, int]:
         free, total = _n(), _n()
@@ -140,7 +146,7 @@ class CtypesDriver(WithGraphs, WithCublas):
         first = ctypes.addressof(words)
         places = (_p * n)(*range(first, first + 8 * n, 8))
         self._run(
-            "cuLaunchKernel", kernel, grid, 1, 1, block, 1, 1, 0, self.stream, ctypes.addressof(places), None,
+            "cuLaunchKernel", kernel, grid, 1, 1, block, 1, 1, 0, self._used, ctypes.addressof(places), None,
             note=f" (grid {grid}, block {block}, {n} arguments)",
         )  # fmt: skip
 

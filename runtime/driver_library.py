@@ -11,13 +11,16 @@ from tensordsl.runtime.driver import error_of
 
 LIBRARY = "libcuda.so.1"
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
+NO_TIMES = 2  # CU_EVENT_DISABLE_TIMING
 
 _i, _p, _n, _u = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint
 _d = ctypes.c_uint64  # CUdeviceptr
 GRAPHS: dict[str, tuple[Any, ...]] = {
     "cuStreamBeginCapture_v2": (_p, _i), "cuStreamEndCapture": (_p, _p),
     "cuGraphInstantiateWithFlags": (_p, _p, ctypes.c_ulonglong), "cuGraphLaunch": (_p, _p), "cuGraphDestroy": (_p,),
-    "cuGraphExecDestroy": (_p,), "cuGetErrorString": (_i, _p),
+    "cuGraphExecDestroy": (_p,), "cuEventCreate": (_p, _u), "cuEventRecord": (_p, _p),
+    "cuEventDestroy_v2": (_p,), "cuStreamWaitEvent": (_p, _p, _u), "cuGetErrorString": (_i, _p),
 }  # fmt: skip
 # name -> types of the parameters; all give a CUresult
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
@@ -83,16 +86,78 @@ def _typed(library: Any, name: str, types: tuple[Any, ...]) -> Any:
 class WithGraphs:
     """The part of a driver of NVIDIA's GPUs that makes one launch of a sequence (see `driver.CapturingDriver`).
 
-    `calls` has `GRAPHS`; `within` makes a call in the driver's context; `stream` is the handle of its stream.
+    `calls` has `GRAPHS`; `within` makes a call in the driver's context; `stream` is the handle of its stream;
+    `new_stream` makes another one, `use_stream` makes one that which the driver's calls go to.
     """
 
     calls: Calls
     stream: int
     within: Callable[..., Any]
+    new_stream: Callable[[], int]
+    use_stream: Callable[[int], None]
+
+    def __init__(self) -> None:
+        self._lanes: list[int] = []  # streams
+        self._lane, self._forked = 0, 1
+        self._events: list[int] = []
 
     def has_graphs(self) -> bool:
         """Whether the driver is new enough (CUDA 11.4)."""
         return self.calls.has(GRAPHS)
+
+    # -- lanes: streams of their own, which captured become branches of the graph
+    def fork(self, lanes: int) -> None:
+        while len(self._lanes) < lanes - 1:
+            self._lanes.append(self.new_stream())
+        self._lane, self._forked, self._events = 0, lanes, []
+        begin = self.signal() if lanes > 1 else None
+        for lane in range(1, lanes):
+            self.enter(lane)
+            self.wait(begin)
+        self.enter(0)
+
+    def enter(self, lane: int) -> None:
+        self._lane = lane
+        self.use_stream(self._lanes[lane - 1] if lane else self.stream)
+
+    def _current(self) -> int:
+        return self._lanes[self._lane - 1] if self._lane else self.stream
+
+    def signal(self) -> int:
+        event = self._made("cuEventCreate", NO_TIMES)
+        self._events.append(event)
+        self._do("cuEventRecord", event, self._current())
+        return event
+
+    def wait(self, event: Any) -> None:
+        self._do("cuStreamWaitEvent", self._current(), event, 0)
+
+    def join(self) -> None:
+        ends = []
+        for lane in range(1, self._forked):
+            self.enter(lane)
+            ends.append(self.signal())
+        self.enter(0)
+        for event in ends:
+            self.wait(event)
+        self._free_events()
+
+    def leave(self) -> None:
+        self.enter(0)
+        try:
+            self._free_events()
+        except DeviceError:
+            pass  # the device is lost: the error before has said so
+
+    def _free_events(self) -> None:
+        events, self._events = self._events, []
+        for event in events:
+            self._do("cuEventDestroy_v2", event)  # it goes when it has come
+
+    def _made(self, name: str, *arguments: Any) -> int:
+        result = ctypes.c_uint64()
+        self._do(name, ctypes.addressof(result), *arguments)
+        return result.value
 
     def _do(self, name: str, *arguments: Any) -> None:
         self.within(self.calls.do, name, *arguments)
@@ -101,13 +166,12 @@ class WithGraphs:
         self._do("cuStreamBeginCapture_v2", self.stream, RELAXED)
 
     def end_capture(self) -> int:
-        graph, made = ctypes.c_uint64(), ctypes.c_uint64()
+        graph = ctypes.c_uint64()
         self._do("cuStreamEndCapture", self.stream, ctypes.addressof(graph))
         try:
-            self._do("cuGraphInstantiateWithFlags", ctypes.addressof(made), graph.value, 0)
+            return self._made("cuGraphInstantiateWithFlags", graph.value, 0)
         finally:
             self._do("cuGraphDestroy", graph.value)
-        return made.value
 
     def abandon_capture(self) -> None:
         graph = ctypes.c_uint64()

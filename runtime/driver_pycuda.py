@@ -20,7 +20,7 @@ from tensordsl.errors import (
 )
 from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
-from tensordsl.runtime.driver_library import GRAPHS, Calls, WithGraphs, load_library
+from tensordsl.runtime.driver_library import GRAPHS, NON_BLOCKING, Calls, WithGraphs, load_library
 
 # What the driver's own words mean: pycuda's exceptions have no codes.
 WORDS: tuple[tuple[str, type[DeviceError]], ...] = (
@@ -81,6 +81,7 @@ class PycudaDriver(WithGraphs, WithCublas):
     def __init__(self, ordinal: int = 0, cuda: Any = None, library: Any = None) -> None:
         self.name = f"cuda{ordinal}"
         self._cuda = load_pycuda() if cuda is None else cuda
+        super().__init__()
         self.calls = Calls(load_library() if library is None else library, GRAPHS)
         self._error = self._cuda.Error
         self._checked(self._cuda.init)
@@ -94,8 +95,9 @@ class PycudaDriver(WithGraphs, WithCublas):
                 self._cuda.device_attribute.MULTIPROCESSOR_COUNT
             ), device.total_memory(), self._cuda.get_driver_version(),
         )  # fmt: skip
-        self._stream = self._run(self._cuda.Stream)
-        self.stream = int(self._stream.handle)
+        self._streams: dict[int, Any] = {}  # pycuda's, by their handles: it makes none of a handle
+        self.stream = self.new_stream()
+        self.use_stream(self.stream)
         self._blocks: dict[int, Any] = {}
 
     def _checked(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
@@ -122,6 +124,14 @@ class PycudaDriver(WithGraphs, WithCublas):
 
     within = _run
 
+    def new_stream(self) -> int:
+        stream = self._run(self._cuda.Stream, NON_BLOCKING)
+        self._streams[int(stream.handle)] = stream
+        return int(stream.handle)
+
+    def use_stream(self, stream: int) -> None:
+        self._used = self._streams[stream]
+
     # -- memory
     def alloc(self, size: int) -> int:
         block = self._run(self._cuda.mem_alloc, size)
@@ -138,26 +148,26 @@ class PycudaDriver(WithGraphs, WithCublas):
         return result
 
     def upload(self, address: int, source: Bytes) -> None:
-        self._run(self._cuda.memcpy_htod_async, address, source, self._stream)
+        self._run(self._cuda.memcpy_htod_async, address, source, self._used)
 
     def fetch(self, target: Bytes, address: int) -> None:
-        self._run(self._cuda.memcpy_dtoh_async, target, address, self._stream)
+        self._run(self._cuda.memcpy_dtoh_async, target, address, self._used)
 
     def download(self, target: Bytes, address: int) -> None:
         self.fetch(target, address)
         self.synchronize()
 
     def copy(self, target: int, source: int, size: int) -> None:
-        self._run(self._cuda.memcpy_dtod_async, target, source, size, self._stream)
+        self._run(self._cuda.memcpy_dtod_async, target, source, size, self._used)
 
     def fill(self, address: int, value: int, size: int) -> None:
-        self._run(self._cuda.memset_d8_async, address, value, size, self._stream)
+        self._run(self._cuda.memset_d8_async, address, value, size, self._used)
 
     def store(self, address: int, value: bytes) -> None:
         name = {1: "memset_d8_async", 2: "memset_d16_async"}.get(len(value), "memset_d32_async")
         for k in range(0, len(value), 4):
             word = int.from_bytes(value[k : k + 4], "little")
-            self._run(getattr(self._cuda, name), address + k, word, 1, self._stream)
+            self._run(getattr(self._cuda, name), address + k, word, 1, self._used)
 
     def memory(self) -> tuple[int, int]:
         free, total = self._run(self._cuda.mem_get_info)
@@ -179,10 +189,10 @@ class PycudaDriver(WithGraphs, WithCublas):
         if not kernel.is_prepared:
             self._run(kernel.function.prepare, "q" * len(arguments))
             kernel.is_prepared = True
-        self._run(kernel.function.prepared_async_call, (grid, 1), (block, 1, 1), self._stream, *arguments)
+        self._run(kernel.function.prepared_async_call, (grid, 1), (block, 1, 1), self._used, *arguments)
 
     def synchronize(self) -> None:
-        self._run(self._stream.synchronize)
+        self._run(self._streams[self.stream].synchronize)
 
     def wait_for(self, stream: int) -> None:
         self._run(self._cuda.Context.synchronize)  # pycuda makes no stream of a handle

@@ -11,7 +11,8 @@ import os
 import platform
 import weakref
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from tensordsl.runtime.driver import Bytes, DeviceInfo
 from tensordsl.runtime.simulator import CANARY, GUARD, ORDERS, POISON, SimulationError, Simulator
 
 MEMORY = 1 << 32
+
+
+def _put(room: np.ndarray, value: Any) -> None:
+    room[...] = value
 
 
 class SimDriver:
@@ -38,6 +43,8 @@ class SimDriver:
         self._used = 0
         self._lent: dict[int, tuple[int, int]] = {}
         self.modules: set[int] = set()  # ids of those loaded
+        self._lanes: list[deque[Callable[[], bool]]] = []  # work between `fork` and `join`: each says if it is done
+        self._lane = 0
 
     def alloc(self, size: int) -> int:
         if self._used + size > self.info.memory:
@@ -91,21 +98,22 @@ class SimDriver:
         return np.empty(size, np.uint8)
 
     def upload(self, address: int, source: Bytes) -> None:
-        self.view(address, source.nbytes)[:] = source
+        self._do(lambda: _put(self.view(address, source.nbytes), source))
 
     def download(self, target: Bytes, address: int) -> None:
         target[:] = self.view(address, target.nbytes)
 
-    fetch = download
+    def fetch(self, target: Bytes, address: int) -> None:
+        self._do(lambda: _put(target, self.view(address, target.nbytes)))
 
     def copy(self, target: int, source: int, size: int) -> None:
-        self.view(target, size)[:] = self.view(source, size)
+        self._do(lambda: _put(self.view(target, size), self.view(source, size)))
 
     def fill(self, address: int, value: int, size: int) -> None:
-        self.view(address, size)[:] = value
+        self._do(lambda: _put(self.view(address, size), value))
 
     def store(self, address: int, value: bytes) -> None:
-        self.view(address, len(value))[:] = np.frombuffer(value, np.uint8)
+        self._do(lambda: _put(self.view(address, len(value)), np.frombuffer(value, np.uint8)))
 
     def load(self, text: str) -> Simulator:
         module = Simulator(text)
@@ -123,7 +131,49 @@ class SimDriver:
         module, name = kernel
         if id(module) not in self.modules:
             raise LaunchError(f"the kernel {name} is of a module that was unloaded.")
-        module.launch(name, grid, block, arguments, self.order)
+        self._do(lambda: module.launch(name, grid, block, arguments, self.order))
+
+    # -- lanes: their work is done at `join`, one lane as far as it goes, then the next that can go on
+    def fork(self, lanes: int) -> None:
+        self._lanes, self._lane = [deque() for _ in range(lanes)], 0
+
+    def enter(self, lane: int) -> None:
+        self._lane = lane
+
+    def signal(self) -> list[bool]:
+        event: list[bool] = []
+        self._do(lambda: event.append(True))
+        return event
+
+    def wait(self, event: list[bool]) -> None:
+        self._lanes[self._lane].append(lambda: bool(event))
+
+    def join(self) -> None:
+        lanes, self._lanes = self._lanes, []
+        rng = np.random.default_rng(len(lanes))
+        while any(lanes):
+            order = {"forward": range(len(lanes)), "shuffled": rng.permutation(len(lanes))}
+            before = sum(map(len, lanes))
+            for k in order.get(self.order, range(len(lanes) - 1, -1, -1)):
+                while lanes[k] and lanes[k][0]():
+                    lanes[k].popleft()
+            if sum(map(len, lanes)) == before:
+                raise SimulationError("lanes wait for events that never come")
+
+    def leave(self) -> None:
+        self._lanes, self._lane = [], 0
+
+    def _do(self, work: Callable[[], Any]) -> None:
+        """Now, or in a lane."""
+        if not self._lanes:
+            work()
+            return
+
+        def done() -> bool:
+            work()
+            return True
+
+        self._lanes[self._lane].append(done)
 
     def has_products(self) -> bool:
         return False

@@ -71,6 +71,7 @@ class _Core:
         self.kept: list[Any] = []  # objects by their handle - 1
         self.recording: list[Callable[[], None]] | None = None
         self.depth = 0
+        self.streams = 0
 
     def refuse(self, n: int, code: int) -> None:
         self.countdown, self.code = n, code
@@ -175,7 +176,21 @@ class FakeLibrary(_Core):
         self.depth -= 1
 
     def do_cuStreamCreate(self, place: int, flags: int) -> None:
-        _put(place, 55)
+        assert flags == 1, "not blocked by the default stream"
+        self.streams += 1
+        _put(place, 54 + self.streams)
+
+    def do_cuEventCreate(self, place: int, flags: int) -> None:
+        _put(place, self.keep("event"))
+
+    def do_cuEventRecord(self, event: int, stream: int) -> None:
+        assert self.kept[event - 1] == "event" and 55 <= stream < 55 + self.streams
+
+    def do_cuStreamWaitEvent(self, stream: int, event: int, flags: int) -> None:
+        assert self.kept[event - 1] == "event" and 55 <= stream < 55 + self.streams
+
+    def do_cuEventDestroy(self, event: int) -> None:
+        self.kept[event - 1] = None
 
     def do_cuMemAlloc(self, place: int, size: int) -> None:
         _put(place, self.sim.alloc(size))
@@ -238,7 +253,7 @@ class FakeLibrary(_Core):
 
     def do_cuLaunchKernel(self, kernel: int, *rest: Any) -> None:
         grid, gy, gz, block, by, bz, shared, stream, places, extra = rest
-        assert (gy, gz, by, bz, shared) == (1, 1, 1, 1, 0) and stream == 55, rest
+        assert (gy, gz, by, bz, shared) == (1, 1, 1, 1, 0) and 55 <= stream < 55 + self.streams, rest
         module, name = self.kept[kernel - 1]
         n = module.kernels[name]
         if extra:  # CU_LAUNCH_PARAM_BUFFER_POINTER, _SIZE and _END
@@ -360,9 +375,7 @@ class FakePycuda(_Core):
         self.Device = Device
         self.init = self._call("init", lambda: None)
         self.get_driver_version = lambda: 13000
-        self.Stream = self._call(
-            "Stream", lambda: SimpleNamespace(handle=55, synchronize=self._call("synchronize", lambda: None))
-        )
+        self.Stream = self._call("Stream", self._stream)
         self.mem_alloc = self._call("mem_alloc", self._alloc)
         self.pagelocked_empty = self._call("pagelocked_empty", np.empty)
         self.memcpy_htod_async = self._call("htod", lambda a, source, s: self.now(lambda: self.sim.upload(a, source)))
@@ -377,6 +390,11 @@ class FakePycuda(_Core):
         )
         self.mem_get_info = self._call("mem_get_info", self.sim.memory)
         self.module_from_buffer = self._call("load", self._load)
+
+    def _stream(self, flags: int) -> Any:
+        assert flags == 1, "not blocked by the default stream"
+        self.streams += 1
+        return SimpleNamespace(handle=54 + self.streams, synchronize=self._call("synchronize", lambda: None))
 
     def push(self) -> None:
         self.depth += 1

@@ -1,0 +1,91 @@
+"""Which calls of a recording may run at the same time: its calls in lanes (streams), and what each has to wait for.
+
+A call waits for those before it that wrote what it reads or writes, and for those that read what it writes.  Storages
+are told apart by where they begin.  Arguments go up, and results come home, while kernels that do not need them run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LANES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a driver; reads, writes: where the storages begin that it touches."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    reads: frozenset[int]
+    writes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call runs: its lane, the numbers of calls in other lanes to be waited for first, and whether one of
+    another lane waits for it."""
+
+    lane: int
+    waits: tuple[int, ...]
+    is_awaited: bool
+
+
+def placed(calls: Sequence[Call], lanes: int = LANES) -> list[Place]:
+    """Lanes of the calls, which are in an order that is right.
+
+    A call goes behind one that it waits for, if that is the last of its lane, else to the lane that has had none for
+    the longest time.  Products stay in lane 0: their library has one workspace.
+    """
+    chosen: list[int] = []
+    waits: list[tuple[int, ...]] = []
+    last = [-1] * lanes  # calls of the lanes
+    seen = [[-1] * lanes for _ in range(lanes)]  # seen[a][b]: up to which call of lane b what a does comes later
+    for number, before in enumerate(_dependencies(calls)):
+        behind = [lane for lane in range(lanes) if last[lane] in before]
+        lane = max(behind, key=lambda k: last[k]) if behind else min(range(lanes), key=lambda k: last[k])
+        lane = 0 if calls[number].name == "multiply" else lane
+        others: list[int] = []
+        for k in sorted(before, reverse=True):
+            other = chosen[k]
+            if other != lane and seen[lane][other] < k:
+                others.append(k)
+                seen[lane][other] = k
+        chosen.append(lane)
+        waits.append(tuple(reversed(others)))
+        last[lane] = number
+    awaited = {k for some in waits for k in some}
+    return [Place(lane, some, k in awaited) for k, (lane, some) in enumerate(zip(chosen, waits, strict=True))]
+
+
+def _dependencies(calls: Sequence[Call]) -> Iterable[set[int]]:
+    writer: dict[int, int] = {}
+    readers: dict[int, list[int]] = {}
+    for number, call in enumerate(calls):
+        before = {writer[s] for s in call.reads | call.writes if s in writer}
+        for s in call.writes:
+            before.update(readers.pop(s, ()))
+            writer[s] = number
+        for s in call.reads - call.writes:
+            readers.setdefault(s, []).append(number)
+        yield before
+
+
+def start(driver: Any, calls: Sequence[Call], places: Sequence[Place]) -> None:
+    """Give the calls to a driver that has lanes."""
+    events: dict[int, Any] = {}
+    try:
+        driver.fork(1 + max((p.lane for p in places), default=0))
+        for number, (call, place) in enumerate(zip(calls, places, strict=True)):
+            driver.enter(place.lane)
+            for k in place.waits:
+                driver.wait(events[k])
+            getattr(driver, call.name)(*call.arguments)
+            if place.is_awaited:
+                events[number] = driver.signal()
+        driver.join()
+    except BaseException:
+        driver.leave()
+        raise
