@@ -55,7 +55,8 @@ def trace(
         try:
             results = compute_silently(node, values) if is_silent else compute(node, values)
         except Exception as error:
-            raise report(error, spec, node, operands) from None
+            is_users = "printer" in node.attrs  # the error of a function of his, whose frames he wants to see
+            raise report(error, spec, node, operands) from (error if is_users else None)
         values.update(zip(node.outputs, results, strict=True))
         if after is not None:
             after(index, node, operands, results)

@@ -255,7 +255,10 @@ def _first_dtype(x: str, *others: str, **attrs: Any) -> str:
     return x
 
 
-def _print_oracle(x: Any, message: str, attrs_names: tuple[str, ...]) -> Any:
+def _print_oracle(x: Any, message: str, attrs_names: tuple[str, ...], printer: Any = None) -> Any:
+    if printer is not None:
+        printer.global_fn(printer, np.asarray(x))
+        return x
     for name in attrs_names:
         value = getattr(np.asarray(x), name)
         print(message, name, "=", value() if callable(value) else value)
@@ -291,7 +294,7 @@ def _require_oracle(x: Any, condition: Any, message: str, kind: str) -> Any:
 
 PRINT = Op(
     "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print"),
-    lambda g, out, x, message, attrs_names: (g,), effect=True, print_name="Print",
+    lambda g, out, x, **attrs: (g,), effect=True, print_name="Print",
 )  # fmt: skip
 ASSERT = Op(
     "assert", _first_dtype, _assert_shape, _assert_oracle, Kernel("assert"),
@@ -315,15 +318,17 @@ class Print:
 
     message  printed before each attribute
     attrs    names of attributes or methods without arguments of the array, "__str__" for its contents
+    global_fn  is called with this object and the array, and does what it likes instead of printing
     """
 
-    def __init__(self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: None = None) -> None:
-        if global_fn is not None:
-            raise TypeError("Print: global_fn is not supported, use attrs")
-        self.message, self.attrs = message, tuple(attrs)
+    def __init__(self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: Any = None) -> None:
+        if global_fn is not None and not callable(global_fn):
+            raise TypeError(f"Print: global_fn must be a function of this object and the array, got {global_fn!r}")
+        self.message, self.attrs, self.global_fn = message, tuple(attrs), global_fn
 
     def __call__(self, x: Any) -> Any:
-        return apply(PRINT, as_variable(x), message=self.message, attrs_names=self.attrs)
+        own: dict[str, Any] = {} if self.global_fn is None else {"printer": self}
+        return apply(PRINT, as_variable(x), message=self.message, attrs_names=self.attrs, **own)
 
 
 class Assert:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -327,6 +328,31 @@ def test_print_shows_attributes_and_methods(capsys: pytest.CaptureFixture[str]) 
     x = T.vector("x")
     theano.function([x], theano.printing.Print("x is", attrs=("shape", "sum", "__str__"))(x) * 2)([1, 2])
     assert capsys.readouterr().out == "x is shape = (2,)\nx is sum = 3.0\nx is __str__ = [1. 2.]\n"
+
+
+@pytest.mark.parametrize("mode", [None, "FAST_COMPILE", "REFERENCE", "DebugMode"])
+def test_print_hands_values_to_a_function(mode: Any) -> None:
+    seen: list[Any] = []
+    printer = theano.printing.Print("x is", global_fn=lambda op, value: seen.append((op.message, value.tolist())))
+    x = T.vector("x")
+    f = theano.function([x], [printer(x) * 2], mode=mode)
+    assert f([1, 2])[0].tolist() == [2, 4] and seen == [("x is", [1, 2])]
+    with pytest.raises(TypeError, match="global_fn must be a function"):
+        theano.printing.Print(global_fn="print")
+
+
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+def test_an_error_of_a_users_function_shows_where_it_was_raised(mode: Any) -> None:
+    def show(op: Any, value: Any) -> None:
+        raise ZeroDivisionError("of my own")
+
+    x = T.vector("x")
+    f = theano.function([x], theano.printing.Print(global_fn=show)(x) * 2, mode=mode)
+    with pytest.raises(ZeroDivisionError, match="of my own") as caught:
+        f([1])
+    error = caught.value
+    text = "".join(traceback.format_exception(error))
+    assert 'raise ZeroDivisionError("of my own")' in text
 
 
 @pytest.mark.parametrize("setting", ["off", "ignore", "warn", "raise", "pdb"])
