@@ -349,7 +349,9 @@ def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
     if isinstance(no_default_updates, bool):
         return no_default_updates, set()
     if not isinstance(no_default_updates, list | tuple | set):
-        raise TypeError("no_default_updates should be either a boolean or a list of shared variables")
+        raise TypeError(
+            f"no_default_updates should be either a boolean or a list of shared variables, got {no_default_updates!r}"
+        )
     return False, set(no_default_updates)
 
 

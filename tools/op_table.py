@@ -38,7 +38,7 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
-    "gamma": "The gamma function and its kin",
+    "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers",
@@ -98,6 +98,8 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "require": lambda x: control.require(x, T.lscalar(), "wrong"),
     "specify_shape": lambda x: T.specify_shape(x, (3,)),
     "polygamma": lambda x: T.polygamma(2, x),
+    "gammainc": lambda x: T.gammainc(x, x),
+    "gammaincc": lambda x: T.gammaincc(x, x),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),

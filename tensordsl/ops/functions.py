@@ -13,8 +13,10 @@ from tensordsl.graph import Op, apply
 from tensordsl.ops.elementwise import cast, floor, sqr, sqrt
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.ops.rows import PIECEWISE, like, real_function, row
+from tensordsl.ops.scalars import erfcinv as erfcinv_scalar
 from tensordsl.ops.scalars import (
     inverse_erf,
+    inverse_erfc,
     next_after,
     numpy_log1mexp,
     numpy_sigmoid,
@@ -72,6 +74,11 @@ ERFINV = real_function(
     "erfinv", vectorised(inverse_erf), lambda g, out, x: (g * exp(sqr(out)) * like(math.sqrt(math.pi) / 2, g),),
     ulp=16, domain=(-0.9, 0.9),
 )  # fmt: skip
+ERFCINV = row(
+    "erfcinv", erfcinv_scalar, vectorised(inverse_erfc),
+    lambda g, out, x: (g * exp(sqr(out)) * like(-math.sqrt(math.pi) / 2, g),), dtype=float_of, wide=True, ulp=16,
+    domain=(0.01, 1.99),
+)  # fmt: skip
 ERFCX = real_function(
     "erfcx", vectorised(scaled_erfc), lambda g, out, x: (g * (x * out * 2 - like(_TWO_PER_ROOT_PI, g)),), ulp=16,
     domain=(-3, 3),
@@ -87,7 +94,7 @@ NEXTAFTER = row("nextafter", next_after, np.nextafter, dtype=float_of_all, widen
 
 ROWS = (
     EXP, EXP2, EXPM1, LOG, LOG2, LOG10, LOG1P, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, SINH, COSH, TANH,
-    ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, ERFINV, ERFCX, LOG1MEXP, RSQRT,
+    ARCSINH, ARCCOSH, ARCTANH, CBRT, SIGMOID, SOFTPLUS, ERF, ERFC, ERFINV, ERFCINV, ERFCX, LOG1MEXP, RSQRT,
     NEXTAFTER,
 )  # fmt: skip
 
@@ -132,6 +139,7 @@ softplus: Unary = unary(SOFTPLUS, "log(1 + exp(x)), without overflow.")
 erf: Unary = unary(ERF, "The error function.")
 erfc: Unary = unary(ERFC, "1 - erf(x), accurate where that is small.")
 erfinv: Unary = unary(ERFINV, "The inverse of erf; nan beyond -1 and 1.")
+erfcinv: Unary = unary(ERFCINV, "The inverse of erfc; nan below 0 and beyond 2.")
 erfcx: Unary = unary(ERFCX, "exp(x ** 2) * erfc(x).")
 log1mexp: Unary = unary(LOG1MEXP, "log(1 - exp(x)) for x <= 0, accurate near 0.")
 rsqrt: Unary = unary(RSQRT, "1 / sqrt(x).")

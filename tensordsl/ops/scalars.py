@@ -117,6 +117,33 @@ def inverse_erf(x: float) -> float:
     return math.copysign(y, x)
 
 
+def erfcinv(b: Any, x: Any) -> Any:
+    """y with erfc(y) = x.  For t = min(x, 2 - x) below 1/10 by Newton's method on log(erfc(y)) = log(erfcx(y)) - y^2
+    from the first terms of the asymptotic series: each of four steps doubles its two digits."""
+    t = b.minimum(x, b.sub(2.0, x))
+    log_t = b.call("log", b.minimum(t, 0.1))
+    y = b.sqrt(b.sub(b.neg(log_t), b.mul(b.call("log", b.mul(log_t, -math.pi)), 0.5)))
+    for _ in range(4):
+        e = b.call("erfcx", y)
+        miss = b.sub(b.sub(b.call("log", e), b.mul(y, y)), log_t)
+        y = b.fma(b.mul(miss, math.sqrt(math.pi) / 2), e, y)
+    y = b.select(b.eq(t, 0), math.inf, y)
+    return b.select(b.lt(t, 0.1), b.copysign(y, b.sub(1.0, x)), b.call("erfinv", b.sub(1.0, x)))
+
+
+def inverse_erfc(x: float) -> float:
+    """By bisection where erfc is steep; the inverse of erf elsewhere."""
+    if not 0 < x < 2:
+        return math.inf if x == 0 else -math.inf if x == 2 else math.nan
+    if 0.1 < x < 1.9:
+        return inverse_erf(1 - x)
+    low, high, t = 0.0, 30.0, min(x, 2 - x)
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if math.erfc(middle) > t else (low, middle)
+    return math.copysign(low, 1 - x)
+
+
 def scaled_erfc(x: float) -> float:
     if x < 25:
         return math.exp(x * x) * math.erfc(x) if x > -26.6 else math.inf

@@ -104,6 +104,7 @@ from tensordsl.ops.functions import (
     deg2rad,
     erf,
     erfc,
+    erfcinv,
     erfcx,
     erfinv,
     exp,
@@ -126,6 +127,7 @@ from tensordsl.ops.functions import (
     tanh,
 )
 from tensordsl.ops.gamma import gamma, gammaln, polygamma, psi, tri_gamma
+from tensordsl.ops.gamma_incomplete import gammainc, gammaincc
 from tensordsl.ops.grids import (
     allclose,
     alloc_diag,

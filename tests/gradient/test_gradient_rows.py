@@ -105,6 +105,8 @@ OTHERS: list[Case] = [
     ("logsoftmax", lambda x: T.nnet.logsoftmax(x), ((2, 3),)),
     ("clip", lambda x, low, high: T.clip(2 * x, -1 - T.sqr(low), 1 + T.sqr(high)), ((2, 3), (3,), ())),
     ("polygamma", lambda x: T.polygamma(2, T.sqr(x) + 1), ((3,),)),
+    ("gammainc", lambda x: T.gammainc(2.5, T.sqr(x) + 1), ((3,),)),
+    ("gammaincc", lambda x: T.gammaincc(2.5, T.sqr(x) + 1), ((3,),)),
     ("logsumexp", lambda x: T.logsumexp(x, axis=1), ((2, 3),)),
 ]
 # Rows whose gradient is checked elsewhere, or says nothing about numbers.

@@ -74,6 +74,8 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "softmax": lambda: T.nnet.softmax(A),
     "logsoftmax": lambda: T.nnet.logsoftmax(A),
     "polygamma": lambda: T.polygamma(2, x),
+    "gammainc": lambda: T.gammainc(abs(x) + 0.5, abs(x)),
+    "gammaincc": lambda: T.gammaincc(abs(x) + 0.5, abs(x)),
     "complex": lambda: abs(T.complex(x, x)),
     "real": lambda: T.real(T.exp(T.complex(x, x))),
     "imag": lambda: T.imag(T.complex(A, x) * T.complex(x, A)),

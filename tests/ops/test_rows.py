@@ -24,7 +24,7 @@ FLOAT_OF = {
     "float16": "float16",
 }
 BOOLEAN = {"eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf"}
-FLOATING = {"sqrt", "rsqrt", "nextafter", "reciprocal", "floor", "ceil", "trunc", "round", *MATH} - {"pow"}
+FLOATING = {"sqrt", "rsqrt", "nextafter", "reciprocal", "floor", "ceil", "trunc", "round", "erfcinv", *MATH} - {"pow"}
 WITHOUT_BOOL = {"sub", "neg", "sgn"}
 INTEGRAL = {"and_", "or_", "xor", "invert"}
 AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
@@ -224,6 +224,7 @@ def test_the_oracle_is_numpy(name: str) -> None:
     [
         ("erf", "erf"),
         ("erfc", "erfc"),
+        ("erfcinv", "erfcinv"),
         ("gammaln", "gammaln"),
         ("digamma", "psi"),
         ("trigamma", "polygamma"),
