@@ -42,7 +42,9 @@ def test_of_two(dtype: str, mode: str | None) -> None:
     f = tensordsl.function([x, y], [ours(x, y) for ours, _ in PAIRS.values()], mode=mode)
     a, b = NUMBERS[:, None].astype(dtype), NUMBERS[None].astype(dtype)
     for got, (_, judge) in zip(f(a.repeat(len(NUMBERS), 1), b), PAIRS.values(), strict=True):
-        same(got, judge(a, b))
+        with np.errstate(all="ignore"):
+            want = judge(a, b)
+        same(got, want)
 
 
 @pytest.mark.parametrize("mode", [None, "REFERENCE"])

@@ -88,7 +88,9 @@ def test_running_sums_and_products_of_complex_numbers(dtype: str) -> None:
                 parts = rng.normal(size=(2, *shape)) * 0.7
                 a = (parts[0] + 1j * parts[1]).astype(dtype)
                 for b in layouts(a) if len(shape) == rank else []:
-                    got, want = f(b), [np.cumsum(b, axis), np.cumprod(b, axis), np.cumprod(b / (1 + abs(b)), axis)]
+                    with np.errstate(all="ignore"):
+                        want = [np.cumsum(b, axis), np.cumprod(b, axis), np.cumprod(b / (1 + abs(b)), axis)]
+                    got = f(b)
                     np.testing.assert_array_equal(got[0], want[0])
                     for g, w in zip(got[1:], want[1:], strict=True):
                         assert g.dtype == w.dtype
