@@ -68,6 +68,8 @@ class _Core:
         self.sim = SimDriver()
         self.calls: list[str] = []
         self.countdown, self.code = -1, 0
+        self.lost = 0  # the code that every call gives from now on
+        self.capability = 8, 0
         self.kept: list[Any] = []  # objects by their handle - 1
         self.recording: list[Callable[[], None]] | None = None
         self.depth = 0
@@ -78,6 +80,8 @@ class _Core:
 
     def note(self, name: str) -> None:
         self.calls.append(name)
+        if self.lost and name not in ("cuCtxPushCurrent_v2", "cuCtxPopCurrent_v2"):
+            raise Refusal(self.lost)
         if self.countdown == 0:
             self.countdown = -1
             raise Refusal(self.code)
@@ -142,8 +146,8 @@ class FakeLibrary(_Core):
         _put(place, ctypes.addressof(text))
 
     def do_cuDeviceComputeCapability(self, major: int, minor: int, device: int) -> None:
-        _put(major, 8, ctypes.c_int)
-        _put(minor, 0, ctypes.c_int)
+        _put(major, self.capability[0], ctypes.c_int)
+        _put(minor, self.capability[1], ctypes.c_int)
 
     def do_cuCtxGetDevice(self, place: int) -> None:
         _put(place, 0, ctypes.c_int)
@@ -161,7 +165,7 @@ class FakeLibrary(_Core):
         ctypes.memmove(place, b"Fake GPU\0", 9)
 
     def do_cuDeviceGetAttribute(self, place: int, what: int, device: int) -> None:
-        _put(place, {75: 8, 76: 0, 16: 4}[what], ctypes.c_int)
+        _put(place, {75: self.capability[0], 76: self.capability[1], 16: 4}[what], ctypes.c_int)
 
     def do_cuDeviceTotalMem(self, place: int, device: int) -> None:
         _put(place, 1 << 32)
