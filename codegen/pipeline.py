@@ -22,7 +22,7 @@ from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
-from tensordsl.codegen.passes.scatter import scatter_to_choice
+from tensordsl.codegen.passes.scatter import merge_writes, scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
 from tensordsl.codegen.program import Program
@@ -92,6 +92,10 @@ PIPELINE = (
         reason="after the rules, which look for the user's formulas; before slices, which move into choices",
     ),
     Pass(
+        "merge_writes", merge_writes, ops=frozenset(("inc_take", "map")), needs_users=True,
+        reason="after the writes that are none; before slices, which move into what is written",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -107,7 +111,8 @@ MUST_PRECEDE = (
     ("simplify", "stabilise"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
-    ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "sink_slices"), ("sink_slices", "sink_gathers"),
+    ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
+    ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"),
 )  # fmt: skip
 
 

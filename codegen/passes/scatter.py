@@ -1,16 +1,26 @@
-"""Writes at one position of each row become a choice at every point, which joins the group around it.
+"""Writes at integer positions: those at one position of each row become a choice at every point, those to a shared
+variable become one write.
 
     zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
 
 The gradient of cross-entropy with integer targets is such a write: no zeros are stored, and nothing is scattered.
+
+    s[i] += g, then s[j] += h    is    s[i, j] += (g, h)
+    s - rate * (zeros[i] += g)   is    s[i] += -(rate * g)
+
+The gradient of a table of which a batch uses some rows changes these rows alone, in the table's own storage.
 """
 
 from __future__ import annotations
 
+from functools import reduce
+
+from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.patterns import number_of
 from tensordsl.ops.comparisons import AND, EQ
-from tensordsl.ops.elementwise import ADD, SWITCH
+from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
 from tensordsl.ops.index import index_place
 
 COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
@@ -53,3 +63,95 @@ def _hit(ctx: Context, x: Value, axis: int, positions: Value, row: int) -> Value
     own = g.move(g.iota(x.shape[axis]), [axis], [n if d == axis else 1 for d, n in enumerate(x.shape)])
     wanted = g.move(positions, [row], [n if d == row else 1 for d, n in enumerate(x.shape)])
     return g.map(EQ, own, wanted)
+
+
+# -- writes to shared variables --------------------------------------------------------------------------------------
+def merge_writes(ctx: Context, v: Value) -> Value | None:
+    """One write to parts of a shared variable for several after each other, or for the sum with what was written to
+    zeros.  In their order, so that of repeated positions the last one wins, or all are added."""
+    if v.op == "inc_take":
+        x, writes = _writes(ctx, v)
+        if x.op != "shared" or len(writes) < 2:
+            return None
+        ctx.hit("x[i] += y, then x[j] += z: x[i, j] += (y, z)")
+        return _written(ctx, x, writes, v.attrs["set"])
+    if v.attrs["row"] is ADD:
+        pairs = [v.operands, v.operands[::-1]]
+    elif v.attrs["row"] is SUB:
+        pairs = [v.operands]
+    else:
+        return None
+    for x, part in pairs:
+        if x.op == "shared" and not v.loops and ctx.find(x.shape) == ctx.find(part.shape) == ctx.find(v.shape):
+            new = _added(ctx, x, part, v.attrs["row"] is SUB)
+            if new is not None:
+                ctx.hit("x + a * (zeros[i] += y): x[i] += a * y")
+                return new
+    return None
+
+
+def _added(ctx: Context, x: Value, part: Value, is_less: bool) -> Value | None:
+    """x + part (or less part), where part is what was written to zeros, times given numbers."""
+    factors: list[Value] = []
+    while part.op == "map" and ctx.is_sole(part):
+        row, numbers = part.attrs["row"], [o for o in part.operands if _is_given(o)]
+        rest = [o for o in part.operands if not _is_given(o)]
+        if row is NEG:
+            is_less = not is_less
+        elif row is MUL and len(numbers) == len(rest) == 1:
+            factors += numbers
+        else:
+            return None
+        (part,) = rest
+    if part.op != "inc_take" or part.attrs["set"] or part.dtype != x.dtype or not ctx.is_sole(part):
+        return None
+    base, writes = _writes(ctx, part)
+    if number_of(base) != 0:
+        return None
+    g, scaled = ctx.graph, []
+    for w in writes:
+        y = w.operands[1]
+        for factor in reversed(factors):
+            while factor.op == "move":
+                (factor,) = factor.operands
+            y = g.map(MUL, y, factor)
+        scaled.append((w, g.map(NEG, y) if is_less else y))
+    if any(y.dtype != x.dtype for _, y in scaled):
+        return None
+    return _written(ctx, x, [w for w, _ in scaled], False, [y for _, y in scaled])
+
+
+def _is_given(v: Value) -> bool:
+    """Whether v is one number that was given, not computed: an infinite one would reach all of the zeros."""
+    while v.op == "move":
+        (v,) = v.operands
+    return v.op in ("arg", "shared", "const") and v.rank == 0
+
+
+def _writes(ctx: Context, v: Value) -> tuple[Value, list[Value]]:
+    """(what is written to, the writes in their order) for writes of one kind, of which nothing else needs any."""
+    found = [v]
+    x = v.operands[0]
+    while x.op == "inc_take" and ctx.is_sole(x) and x.attrs == v.attrs and x.loops == v.loops:
+        found.append(x)
+        x = x.operands[0]
+    return x, found[::-1]
+
+
+def _written(ctx: Context, x: Value, writes: list[Value], is_set: bool, values: list[Value] | None = None) -> Value:
+    """x with all writes done as one; `values` instead of what they wrote."""
+    g, axes = ctx.graph, writes[0].attrs["axes"]
+    at = index_place(axes)
+    free = [n for d, n in enumerate(x.shape) if d not in axes]
+    values = values or [w.operands[1] for w in writes]
+    if len(writes) == 1:
+        return g.make("inc_take", (x, *values, *writes[0].operands[2:]), x.dtype, x.shape, axes=axes, set=is_set)
+    counts = [w.operands[2].shape[0] for w in writes]
+    total = reduce(ex.add, counts)
+    wide = [g.broadcast_to(y, (*free[:at], n, *free[at:])) for y, n in zip(values, counts, strict=True)]
+    y = g.make("concatenate", wide, x.dtype, (*free[:at], total, *free[at:]), axis=at)
+    positions = [
+        g.make("concatenate", column, "int64", (total,), axis=0)
+        for column in zip(*(w.operands[2:] for w in writes), strict=True)
+    ]
+    return g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=is_set)

@@ -145,3 +145,74 @@ def test_rows_under_a_mask_or_found_at_run_time() -> None:
     m = np.array([1.0, -1, 1, 0, 0, 1])
     f(m)
     np.testing.assert_array_equal(s.get_value(), added(old, m > 0, [1.0, 2.0]))
+
+
+# -- several writes, and sums with what was written to zeros ----------------------------------------------------------
+L = T.lvector("l")
+Z = T.matrix("z")
+RATE = T.scalar("rate")
+SEVERAL: dict[str, Callable[[Any], Any]] = {
+    "added twice": lambda s: T.inc_subtensor(T.inc_subtensor(s[I], Y)[J], Z),
+    "added three times": lambda s: T.inc_subtensor(T.inc_subtensor(T.inc_subtensor(s[I], Y)[J], Z)[L], 2.0),
+    "set twice": lambda s: T.set_subtensor(T.set_subtensor(s[I], Y)[J], Z),
+    "set, then added": lambda s: T.inc_subtensor(T.set_subtensor(s[I], Y)[J], Z),
+    "columns": lambda s: T.inc_subtensor(T.inc_subtensor(s[:, I % 4], RATE)[:, J % 4], 3.0),
+    "points": lambda s: T.inc_subtensor(T.inc_subtensor(s[I, I % 4], Y[:, 0])[J, J % 4], Z[:, 1]),
+    "of other ranks": lambda s: T.inc_subtensor(T.inc_subtensor(s[I], Y)[T.stack([J, J])], Z[None]),
+    "a gradient": lambda s: s - RATE * T.grad((s[I] * Y).sum(), s),
+    "a sum of gradients": lambda s: s - RATE * T.grad((s[I] * Y).sum() + (s[J] * Z).sum(), s),
+    "a gradient with signs": lambda s: -(-0.5 * T.grad((s[I] * Y).sum(), s)) + s,
+    "less the negative": lambda s: s - (-T.grad((s[I] * Y).sum(), s)) * 2,
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_writes_and_gradients_of_rows_change_these_rows_only(name: str) -> None:
+    s = table()
+    new = SEVERAL[name](s)
+    symbols, ignore = [I, J, L, Y, Z, RATE], {"on_unused_input": "ignore"}
+    f = tensordsl.function(symbols, [], updates=[(s, new)], **ignore)
+    oracle = tensordsl.function(symbols, new, mode="REFERENCE", **ignore)
+    random = np.random.default_rng(0)
+    at = place(s)
+    for indices in (([3, -1, 3], [3, 4], [4, 4, -1, 3]), ([], [0, -50], [1]), ([49], [], [])):
+        values = [np.array(k, dtype="int64") for k in indices]
+        values += [random.integers(-8, 8, (len(k), 4)).astype(float) for k in indices[:2]]
+        want = oracle(*values, 0.25)
+        f(*values, 0.25)
+        np.testing.assert_array_equal(s.get_value(), want)
+        assert place(s) == at
+    if name != "set, then added":
+        taken = [line for line in str(f.memory_map()).splitlines() if " arena " in line]
+        assert not any("shared 0.shape[0]" in line for line in taken), "a whole table is stored"
+
+
+@pytest.mark.parametrize("name", ["added twice", "a sum of gradients"])
+def test_several_writes_of_which_one_fails_change_nothing(name: str) -> None:
+    s = table()
+    f = tensordsl.function([I, J, Y, Z, RATE], [], updates=[(s, SEVERAL[name](s))], on_unused_input="ignore")
+    old = s.get_value()
+    for i, j in (([0], [50]), ([-51], [0])):
+        with pytest.raises(IndexError, match="out of bounds"):
+            f(i, j, np.ones((1, 4)), np.ones((1, 4)), 1.0)
+        np.testing.assert_array_equal(s.get_value(), old)
+
+
+def test_a_write_that_somebody_else_reads_stays() -> None:
+    s = table()
+    first = T.inc_subtensor(s[I], 1.0)
+    f = tensordsl.function([I, J], first.sum(axis=1), updates=[(s, T.inc_subtensor(first[J], 1.0))])
+    old = s.get_value()
+    np.testing.assert_array_equal(f([1, 1], [2]), added(old, [1, 1], 1.0).sum(axis=1))
+    np.testing.assert_array_equal(s.get_value(), added(added(old, [1, 1], 1.0), [2], 1.0))
+
+
+def test_a_gradient_that_is_also_a_result_is_whole() -> None:
+    s = table()
+    g = T.grad((s[I] * 2).sum(), s)
+    f = tensordsl.function([I], [g, g.sum()], updates=[(s, s - 0.5 * g)])
+    old = s.get_value()
+    whole, total = f([4, 4])
+    np.testing.assert_array_equal(whole, added(0 * old, [4, 4], 2.0))
+    assert total == 16
+    np.testing.assert_array_equal(s.get_value(), added(old, [4, 4], -1.0))
