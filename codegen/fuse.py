@@ -11,7 +11,7 @@ from tensordsl.codegen.extents import atoms
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies
 from tensordsl.codegen.pieces import Piece, pieces
-from tensordsl.codegen.pull import FUSED, Cut, Fused, ValueBuffer, attempt
+from tensordsl.codegen.pull import FEW_LEVELS, FUSED, Cut, Fused, ValueBuffer, attempt, levels
 from tensordsl.codegen.scalar import walk
 from tensordsl.codegen.step_order import StepOrder
 
@@ -216,7 +216,7 @@ class Fusion:
                     joined = self.attempt([*h.values, *g.values])
                 except Cut:
                     continue
-                if _walks_once(joined) and not self._needs_own(joined):
+                if _walks_once(joined) and not _walks_again(joined, h, g) and not self._needs_own(joined):
                     order.merge(other, own)
                     if home >= 0:
                         merged[home] = None
@@ -299,6 +299,11 @@ def _walks_once(joined: Fused) -> bool:
     space = set(joined.group.extents)
     walks: list[Collection[str]] = [space, space & set(joined.group.parallel)]
     return all(set(a for a in o.map if a) | o.value.axes in walks or _reduced(o, space) for o in joined.group.outs)
+
+
+def _walks_again(joined: Fused, *parts: Fused) -> bool:
+    """Whether reductions of one part would wait for those of another: see R8."""
+    return levels(joined) > max(FEW_LEVELS, *map(levels, parts))
 
 
 def _reduced(out: Any, space: set[str]) -> bool:

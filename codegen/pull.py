@@ -14,6 +14,8 @@ these join?" is a question about axis sets.  Each cut gives a tensor a buffer an
     R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
     R6 once          what two groups would compute and is heavy or large is cut
     R7 in pieces     what leaves a piece of a large elementwise computation with several results (`codegen.pieces`)
+    R8 few levels    where more than LEVELS reductions follow each other, an argument is cut: each of them is a walk
+                     that computes all before it again
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
+LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
 Axes = tuple[Any, ...]
 
@@ -296,6 +299,11 @@ def attempt(
     return Fused(group, list(values), [b.value for b in loads.values()], tensors)
 
 
+def levels(f: Fused) -> int:
+    """How many reductions follow each other."""
+    return max(f.group.levels.values(), default=0)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class ValueBuffer(Buffer):
     """The buffer of an IR value."""
@@ -309,10 +317,12 @@ def _check(
     """The rules; gives the group's parallel axes."""
     heavy: dict[int, bool] = {}
     below: dict[int, frozenset[frozenset[str]]] = {}  # axes of the reductions that a scalar depends on
+    level: dict[int, int] = {}  # how many of them follow each other
     for s in scalars:
         heavy[id(s)] = s.op in HEAVY or any(heavy[id(a)] for a in s.args)
         under = frozenset().union(*(below[id(a)] for a in s.args)) if s.args else frozenset()
         below[id(s)] = under | {s.axes} if s.op == "reduce" else under
+        level[id(s)] = max((level[id(a)] for a in s.args), default=0) + (s.op == "reduce")
     own = {id(s) for _, s in pulled}
     own |= {id(s.args[0]) for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
@@ -327,6 +337,9 @@ def _check(
         under = frozenset().union(*(below[id(a)] for a in s.args))
         if any(axes != s.axes for axes in under):
             raise Cut(_argument(pull, [a for a in s.args if below[id(a)]]), "R3")
+    if max((level[id(s)] for s in reduces), default=0) > LEVELS:
+        late = next(s for s in reduces if level[id(s)] == FEW_LEVELS + 1)
+        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     for s in scalars:
         if s.op == "result" and id(s) in tensor:

@@ -1,4 +1,4 @@
-"""R7: groups of large computations with several results are formed in linear work, store little, and compute the same."""
+"""R7 and R8: groups of large computations are formed in linear work, store little, and compute the same."""
 
 from __future__ import annotations
 
@@ -120,3 +120,25 @@ def test_one_result_stays_one_group(work: Work) -> None:
         y = T.tanh(y) if k % 3 == 0 else y * 1.01 if k % 3 == 1 else y + 0.1
     theano.function([x], y)
     assert Counter(len(g.values) for g in work.groups) == {1: 1}
+
+
+def residual(y: Any, tanh: Any, steps: int) -> Any:
+    for _ in range(steps):
+        centred = y - y.mean(1, keepdims=True)
+        y = y + tanh(centred / (1 + (centred * centred).mean(1, keepdims=True)))
+    return y
+
+
+def test_a_chain_of_normalisations_computes_nothing_again_and_again(work: Work) -> None:
+    """A group with n reductions that follow each other walks n times, and computes in each walk all before it."""
+    x = T.dmatrix("x")
+    f = theano.function([x], residual(x, T.tanh, 12))
+    assert sorted(max(g.group.levels.values()) for g in work.groups) == [2] * 10 + [4]
+    value = np.random.default_rng(0).normal(size=(9, 20))
+    np.testing.assert_allclose(f(value), residual(value, np.tanh, 12), rtol=1e-12)
+
+
+def test_a_few_reductions_that_follow_each_other_are_one_group(work: Work) -> None:
+    x = T.dmatrix("x")
+    theano.function([x], residual(x, T.tanh, 2))
+    assert [max(g.group.levels.values()) for g in work.groups] == [4]
