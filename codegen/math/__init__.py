@@ -52,6 +52,12 @@ ACCURACY: dict[str, dict[str, float]] = {
     )
 }  # fmt: skip
 
+# Of float32: the results of neighbouring arguments are never in the wrong order, as tools/exhaustive_float32.py finds.
+MONOTONIC = (
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "arcsin", "arccos", "arctan", "sinh", "tanh", "arcsinh",
+    "arccosh", "arctanh", "erf", "log1mexp",
+)  # fmt: skip
+
 
 def complete(b: Builder, name: str, *operands: Val) -> Val:
     """The function right everywhere, without a branch: for targets that do not branch on a guard."""
