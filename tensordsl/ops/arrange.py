@@ -8,6 +8,8 @@ from typing import Any
 
 from tensordsl.casting import upcast
 from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
+from tensordsl.ops.comparisons import ge
+from tensordsl.ops.control import require
 from tensordsl.ops.creation import arange
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
 from tensordsl.ops.index import getitem, set_subtensor
@@ -302,6 +304,11 @@ def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[Any]:
     sizes = as_dims(splits_size, n_splits)
     if len(sizes) != n_splits:
         raise ValueError(f"split: {n_splits} parts, but {len(sizes)} lengths")
+    for n in sizes:
+        if not isinstance(n, Constant):
+            x = require(x, ge(n, 0), "split: a length must not be negative")
+        elif n.data < 0:
+            raise ValueError(f"split: a length must not be negative, got {int(n.data)}")
     total: Any = sizes[0] if sizes else int64(0)
     for n in sizes[1:]:
         total = total + n

@@ -421,7 +421,9 @@ def addbroadcast(x: Any, *axes: int) -> Any:
             raise OpShapeError(f"addbroadcast: axis {k} of {x.type} has length {x.type.shape[k]}, not 1")
     if all(x.type.shape[k] == 1 for k in axes):
         return x
-    return reshape(x, tuple(1 if k in axes else n for k, n in enumerate(shape_tuple(x))))
+    from tensordsl.ops.arrange import specify_shape
+
+    return specify_shape(x, [1 if k in axes else None for k in range(x.type.ndim)])
 
 
 def unbroadcast(x: Any, *axes: int) -> Any:

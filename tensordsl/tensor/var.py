@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -322,6 +323,26 @@ class TensorVariable(TensorOperators, Variable):
     """A symbolic tensor.  Its type says dtype and rank; its value exists when a compiled function runs."""
 
     __slots__ = ()
+
+    def clone(self) -> Any:
+        """A variable of the same type, name and tag that is computed from nothing.
+
+        >>> from tensordsl.tensor import scalar
+        >>> (scalar("x") + 1).clone().owner is None
+        True
+        """
+        made = self.type(self.name)
+        made.tag = copy(self.tag)
+        return made
+
+    def get_parents(self) -> list[Any]:
+        """The application that makes it, in a list; an empty list if there is none.
+
+        >>> from tensordsl.tensor import scalar
+        >>> scalar("x").get_parents()
+        []
+        """
+        return [] if self.owner is None else [self.owner]
 
     def eval(self, inputs_to_values: Any = None) -> Any:
         """The value for the given {variable: value}; the compiled function is kept for the next call.

@@ -146,6 +146,8 @@ def test_squeeze_and_patterns_of_broadcasting() -> None:
         T.addbroadcast(T.tensor(shape=(3,)), 0)
     with pytest.raises(ValueError):
         evaluate(T.addbroadcast(m, 0), {m: array((2, 3))})
+    with pytest.raises(ValueError, match="axis 0 has length 2, not 1"):
+        T.addbroadcast(m, 0).eval({m: array((2, 3))})
 
 
 # -- shapes as values ------------------------------------------------------------------------------------------------

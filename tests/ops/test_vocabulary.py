@@ -148,6 +148,7 @@ def test_products() -> None:
     ("wrong", "error", "text"),
     [
         (lambda x: T.split(x, [1], 2), ValueError, "2 parts, but 1 lengths"),
+        (lambda x: T.split(x, [6, -1], 2), ValueError, "must not be negative, got -1"),
         (lambda x: T.moveaxis(x, (0, 0), (1, 0)), ValueError, "different axes"),
         (lambda x: T.specify_shape(x, (3,)), ValueError, "1 lengths for a tensor with 2 axes"),
         (lambda x: T.roll(x, 1, axis=2), ValueError, "axis 2 is out of bounds"),
@@ -174,6 +175,7 @@ def test_lengths_that_disagree_at_run_time() -> None:
         (T.repeat(x, n), np.zeros(3), [1, 2]),
         (T.specify_shape(x, (4,)), np.zeros(3), [1]),
         (T.concatenate(T.split(x, n, 2)), np.zeros(3), [1, 1]),
+        (T.concatenate(T.split(x, n, 2)), np.zeros(3), [5, -2]),
         (T.repeat(x, n), np.zeros(2), [1, -1]),
     ):
         f = tensordsl.function([x, n], expression, on_unused_input="ignore")

@@ -208,6 +208,15 @@ def test_variables_print_their_name_type_or_maker() -> None:
     assert repr(x) == "x" and repr(T.vector()) == "<TensorType(float64, vector)>"
 
 
+def test_a_clone_has_type_name_and_tag_but_no_maker() -> None:
+    y = T.matrix("x") + 1
+    y.name, y.tag.note = "y", "kept"
+    z = y.clone()
+    assert z is not y and (z.type, z.name, z.tag.note, z.owner) == (y.type, "y", "kept", None)
+    z.tag.note = "its own"
+    assert y.tag.note == "kept" and y.get_parents() == [y.owner] and z.get_parents() == []
+
+
 # -- methods ---------------------------------------------------------------------------------------------------------
 METHODS: list[tuple[str, tuple[Any, ...]]] = [
     ("sum", ()), ("sum", (0,)), ("prod", (1,)), ("mean", (0,)), ("var", ()), ("std", (1,)), ("max", (0,)), ("min", ()),
