@@ -155,7 +155,7 @@ def _kernel_object(text: str) -> bytes:
     key = cache.key("kernels", cache.compiler_version(), text)
     blob = cache.get(key)
     if blob is None:
-        blob = compile_object(text, 2)
+        blob = compile_object(text, 1)
         cache.put(key, blob)
     return blob
 
@@ -169,7 +169,7 @@ def late_object(parts: Sequence[bytes]) -> bytes:
         from tensordsl.codegen.kernels import late_text  # late: the compiler
         from tensordsl.codegen.target import compile_object
 
-        blob = compile_object(late_text(parts), 2)
+        blob = compile_object(late_text(parts), 1)
         cache.put(key, blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
     return blob
