@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import apply
-from tensordsl.ops.operands import as_variable
-from tensordsl.ops.rows import PIECEWISE, always_bool, bitwise, compared, float_loop, row
+from tensordsl.ops.operands import as_variable, constant
+from tensordsl.ops.rows import PIECEWISE, always_bool, bitwise, compared, float_loop, row, shifted
+from tensordsl.types import INTEGERS
 
 # -- rows: comparisons and logic -------------------------------------------------------------------------------------
 EQ = row(
@@ -73,10 +74,16 @@ XOR = row(
     commutative=True,
     symbol="^",
 )
+LEFT_SHIFT = row(
+    "left_shift", lambda b, x, y: b.shl(x, y), np.left_shift, dtype=shifted, no_gradient=PIECEWISE, symbol="<<"
+)
+RIGHT_SHIFT = row(
+    "right_shift", lambda b, x, y: b.shr(x, y), np.right_shift, dtype=shifted, no_gradient=PIECEWISE, symbol=">>"
+)
 INVERT = row("invert", lambda b, x: b.not_(x), np.invert, dtype=bitwise, no_gradient=PIECEWISE, symbol="~")
 
 
-ROWS = (EQ, NEQ, LT, LE, GT, GE, ISNAN, ISINF, AND, OR, XOR, INVERT)
+ROWS = (EQ, NEQ, LT, LE, GT, GE, ISNAN, ISINF, AND, OR, XOR, LEFT_SHIFT, RIGHT_SHIFT, INVERT)
 
 
 def eq(x: Any, y: Any) -> Any:
@@ -186,6 +193,33 @@ def xor(x: Any, y: Any) -> Any:
     array([5, 6])
     """
     return apply(XOR, as_variable(x), as_variable(y))
+
+
+def left_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved up by y places, 0 if that is past its width.
+
+    A count that is a Python integer does not widen x, as in NumPy.
+
+    >>> left_shift([1, 5], 2).eval()
+    array([ 4, 20])
+    """
+    return apply(LEFT_SHIFT, *_count_like(as_variable(x), y))
+
+
+def right_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved down by y places; signed integers keep their sign.
+
+    >>> right_shift([20, -20], 2).eval()
+    array([ 5, -5])
+    """
+    return apply(RIGHT_SHIFT, *_count_like(as_variable(x), y))
+
+
+def _count_like(x: Any, count: Any) -> tuple[Any, Any]:
+    """x and the count of its shift, which takes x's dtype if it is a Python integer of at most 127."""
+    if isinstance(count, int) and 0 <= count <= 127 and x.type.dtype in INTEGERS and not isinstance(count, bool):
+        return x, constant(count, dtype=x.type.dtype)
+    return x, as_variable(count)
 
 
 def invert(x: Any) -> Any:

@@ -68,6 +68,13 @@ def bitwise(*dtypes: str) -> str:
     return result
 
 
+def shifted(*dtypes: str) -> str:
+    result = bitwise(*dtypes)
+    if result == "bool":
+        raise TypeError("shifts want integers, got bools; cast one of them")
+    return result
+
+
 def always_bool(*dtypes: str) -> str:
     return "bool"
 

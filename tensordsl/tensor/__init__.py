@@ -50,9 +50,11 @@ from tensordsl.ops.comparisons import (
     isneginf,
     isposinf,
     le,
+    left_shift,
     lt,
     neq,
     or_,
+    right_shift,
     xor,
 )
 from tensordsl.ops.complexes import angle, complex, complex_from_polar, conj, imag, real
@@ -216,6 +218,7 @@ square = sqr
 where = switch
 floor_div = int_div
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 logical_and, logical_or, logical_not = and_, or_, invert
 less, less_equal, greater, greater_equal, equal, not_equal = lt, le, gt, ge, eq, neq
 digamma = psi

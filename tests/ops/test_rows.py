@@ -25,8 +25,8 @@ FLOAT_OF = {
 }
 BOOLEAN = {"eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf"}
 FLOATING = {"sqrt", "rsqrt", "nextafter", "reciprocal", "floor", "ceil", "trunc", "round", "erfcinv", *MATH} - {"pow"}
-WITHOUT_BOOL = {"sub", "neg", "sgn"}
-INTEGRAL = {"and_", "or_", "xor", "invert"}
+WITHOUT_BOOL = {"sub", "neg", "sgn", "left_shift", "right_shift"}
+INTEGRAL = {"and_", "or_", "xor", "left_shift", "right_shift", "invert"}
 AT_LEAST_INT8 = {"int_div", "mod", "pow", "clip"}
 
 # Rows without an oracle of their own, each with its judge.

@@ -33,7 +33,7 @@ UNARY = (
 CHEAP = (T.neg, T.abs_, T.sqr, T.tanh, T.exp, T.sigmoid, T.sin, T.log1p)
 BINARY = (
     T.add, T.sub, T.mul, T.true_div, T.int_div, T.mod, T.pow, T.eq, T.neq, T.lt, T.le, T.gt, T.ge, T.and_, T.or_,
-    T.xor, T.maximum, T.minimum, T.second, T.arctan2,
+    T.xor, T.left_shift, T.right_shift, T.maximum, T.minimum, T.second, T.arctan2,
 )  # fmt: skip
 PLAIN = (T.add, T.sub, T.mul, T.maximum)
 

@@ -23,7 +23,7 @@ from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE, DTYPES, FLOATS, Tenso
 LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)
 LARGEST = 6000  # elements of one value
 STEPWISE = frozenset(  # a rounding error of an operand may change the result by a whole step
-    "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan".split()
+    "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan left_shift right_shift".split()
 )
 ROUNDED = frozenset("sqrt mul sqr true_div reciprocal abs sgn".split())  # exact for real numbers, not for complex ones
 SIGNLESS = frozenset("maximum minimum clip max min relu".split())

@@ -108,6 +108,26 @@ def test_numpy_functions_build_graphs() -> None:
         np.exp(x, out=np.zeros(2))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint32", "int64", "uint64"])
+def test_shifts_are_numpys(dtype: str) -> None:
+    x, n = T.vector("x", dtype=dtype), T.vector("n", dtype=dtype)
+    bits = 8 * np.dtype(dtype).itemsize
+    a = np.array([1, 5, -5, -1, 2**62 + 3, 7, 7], "int64").astype(dtype)
+    counts = np.array([0, 1, 2, bits - 1, bits // 2, bits, 3], dtype)
+    for mode in ("FAST_RUN", "REFERENCE"):
+        f = tensordsl.function([x, n], [x << n, x >> n, x << 3, x >> 3, np.right_shift(x, 1)], mode=mode)
+        want = [a << counts, a >> counts, a << 3, a >> 3, a >> 1]
+        for ours, theirs in zip(f(a, counts), want, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+            assert ours.dtype == dtype  # also where the count is a Python integer
+    if dtype != "uint64":  # which goes with int8 into float64, as in NumPy
+        assert evaluate(1 << x[:2] % 4, {x: a}).tolist() == [2, 2]
+    with pytest.raises(TypeError, match="integers"):
+        T.vector() >> 1
+    with pytest.raises(TypeError, match="bools"):
+        T.vector(dtype="bool") << True
+
+
 def test_functions_of_numpy_that_are_no_ufuncs_build_graphs_too() -> None:
     x, y = T.matrix("x"), T.matrix("y")
     a, b = np.arange(6.0).reshape(2, 3) % 4, np.arange(12.0).reshape(3, 4)
@@ -240,8 +260,8 @@ def test_methods_are_numpys(method: str, arguments: tuple[Any, ...]) -> None:
 # What Theano's `_tensor_py_operators` has, and NumPy users write on an array.
 OPERATORS = """
     __abs__ __add__ __and__ __ceil__ __contains__ __divmod__ __floor__ __floordiv__ __ge__ __getitem__ __gt__ __invert__
-    __iter__ __le__ __lt__ __matmul__ __mod__ __mul__ __neg__ __or__ __pos__ __pow__ __radd__ __rand__ __rdivmod__
-    __rfloordiv__ __rmatmul__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__ __rtruediv__ __rxor__ __sub__ __truediv__
+    __iter__ __le__ __lshift__ __lt__ __matmul__ __mod__ __mul__ __neg__ __or__ __pos__ __pow__ __radd__ __rand__ __rdivmod__
+    __rfloordiv__ __rlshift__ __rmatmul__ __rmod__ __rmul__ __ror__ __rpow__ __rrshift__ __rshift__ __rsub__ __rtruediv__ __rxor__ __sub__ __truediv__
     __trunc__ __xor__ T all any arccos arccosh arcsin arcsinh arctan arctanh argmax argmin argsort astype broadcastable
     ceil choose clip compress conj conjugate copy cos cosh cumprod cumsum deg2rad diagonal dimshuffle dot dtype exp exp2
     expm1 fill flatten floor imag inc log log10 log1p log2 max mean min mT ndim nonzero nonzero_values norm ones_like
