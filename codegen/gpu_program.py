@@ -11,9 +11,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tensordsl.codegen import gpu_launch
-from tensordsl.codegen.gpu_launch import Operand
+from tensordsl.codegen.gpu_kernels import GpuKernel
+from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_schedule import GpuPlan
 from tensordsl.codegen.gpu_schedule import plan as plan_gpu
+from tensordsl.codegen.gpu_turn import Turn, turns
 from tensordsl.codegen.group import Buffer, Group, buffers
 from tensordsl.codegen.kernels import plan as plan_cpu
 from tensordsl.codegen.program import Check, LaunchPlan, LoadScalar, Program, walk_program
@@ -42,10 +44,15 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GpuStep:
-    """A plan of a program with its kernels."""
+    """A plan of a program with its kernels.  turns: inputs that are copied first where their strides want it."""
 
     plan: LaunchPlan
     kernels: GpuPlan
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def all_kernels(self) -> list[GpuKernel]:
+        return [*self.kernels.kernels, *(k for t in self.turns for k in t.copy.kernels)]
 
     def lengths(self, extents: Sequence[int], ints: Sequence[int]) -> dict[Any, int]:
         """Every length of the group by its symbol."""
@@ -53,11 +60,18 @@ class GpuStep:
         known |= {e: n for (_, e), n in zip(self.plan.ints, ints, strict=True)}
         return known
 
-    def temporaries(self, lengths: dict[Any, int]) -> list[int]:
-        """Bytes of the buffers between the kernels; completes `lengths`."""
+    def temporaries(self, lengths: dict[Any, int], strides: Sequence[Sequence[int]]) -> list[int]:
+        """Bytes of the buffers between the kernels; completes `lengths`.  `strides` in bytes."""
         operands = {b: Operand(0, self._shape(b, lengths), ()) for b in self.plan.operands}
         lengths.update(gpu_launch.extents(self.kernels, operands, lengths))
-        return [self._size(b, lengths) for b in self.kernels.temporaries]
+        sizes = [self._size(b, lengths) for b in self.kernels.temporaries]
+        turned = [self.plan.operands[t.operand] for t in self.turns]
+        wanted = [self._is_turned(t, lengths, strides) for t in self.turns]
+        return sizes + [self._size(b, lengths) if w else 0 for b, w in zip(turned, wanted, strict=True)]
+
+    def _is_turned(self, turn: Turn, lengths: dict[Any, int], strides: Sequence[Sequence[int]]) -> bool:
+        b = self.plan.operands[turn.operand]
+        return turn.is_wanted(self._shape(b, lengths), [s // ITEMSIZE[b.type] for s in strides[turn.operand]])
 
     def launches(
         self,
@@ -75,7 +89,13 @@ class GpuStep:
         for b, address, steps in zip(self.plan.operands, addresses, strides, strict=True):
             shape = self._shape(b, lengths)
             operands[b] = Operand(address, shape, tuple(s // ITEMSIZE[b.type] for s in steps))
-        for b, address in zip(self.kernels.temporaries, temporaries, strict=True):
+        before: list[Launch] = []
+        for t, room in zip(self.turns, temporaries[len(self.kernels.temporaries) :], strict=True):
+            if self._is_turned(t, lengths, strides):
+                b = self.plan.operands[t.operand]
+                copies, operands[b] = t.launches(operands[b], room, multiprocessors)
+                before += copies
+        for b, address in zip(self.kernels.temporaries, temporaries, strict=False):
             shape = self._shape(b, lengths)
             steps, step = [], 1
             for n in reversed(shape):
@@ -83,7 +103,7 @@ class GpuStep:
                 step *= n
             operands[b] = Operand(address, shape, tuple(reversed(steps)))
         made = gpu_launch.launches(self.kernels, operands, lengths, status, multiprocessors=multiprocessors)
-        return [(i.kernel.name, i.grid, i.block, i.arguments) for i in made]
+        return [(i.kernel.name, i.grid, i.block, i.arguments) for i in (*before, *made)]
 
     def _shape(self, b: Buffer, lengths: dict[Any, int]) -> tuple[int, ...]:
         return tuple(n if isinstance(n, int) else lengths[n] for n in b.shape)
@@ -99,7 +119,7 @@ def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
     """The kernels of a plan (`fastmath`: see `gpu_fastmath`).  Raises ValueError for an operation that GPUs lack."""
     kernels = plan_gpu(plan.group, plan.symbols[0], fastmath=fastmath)
     check_intrinsics(kernels.text)
-    return GpuStep(plan, kernels)
+    return GpuStep(plan, kernels, turns(plan.group, kernels, plan.operands, plan.n_inputs))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

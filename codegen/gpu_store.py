@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen.gpu_program import GpuStep
+from tensordsl.codegen.gpu_schedule import GpuPlan
 from tensordsl.codegen.group import Buffer, Group, Out, Reducer
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.scalar import Val, walk
@@ -25,11 +26,17 @@ def to_bytes(program: Program, steps: Sequence[GpuStep], text: str) -> bytes | N
     plans = [replace(plan, group=None) for plan in program.plans]
     bare = []
     for plan, step in zip(plans, steps, strict=True):
-        kernels = tuple(replace(k, text="", declarations=frozenset(), functions={}) for k in step.kernels.kernels)
-        bare.append(GpuStep(plan, replace(step.kernels, kernels=kernels, text="")))
+        turns = tuple(replace(turn, copy=_bare(turn.copy)) for turn in step.turns)
+        bare.append(GpuStep(plan, _bare(step.kernels), turns))
     out = io.BytesIO()
     _Pickler(out, pickle.HIGHEST_PROTOCOL).dump((replace(program, plans=plans), bare, text))
     return out.getvalue() if out.tell() <= LIMIT else None
+
+
+def _bare(plan: GpuPlan) -> GpuPlan:
+    """A plan without its texts."""
+    kernels = tuple(replace(k, text="", declarations=frozenset(), functions={}) for k in plan.kernels)
+    return replace(plan, kernels=kernels, text="")
 
 
 def from_bytes(blob: bytes) -> tuple[Program, list[GpuStep], str]:

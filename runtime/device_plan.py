@@ -347,7 +347,7 @@ class DeviceRunner(Runner):
     def arrange(self, step: Any, addresses: Sequence[int], strides: Any, lengths: Any, words: Any) -> Any:
         """(lengths by symbol, bytes of temporaries, inputs to be copied because an output overlaps them)."""
         symbols = step.lengths(lengths, words)
-        sizes = step.temporaries(symbols)
+        sizes = step.temporaries(symbols, strides)
         spans = []
         for b, address, steps in zip(step.plan.operands, addresses, strides, strict=True):
             shape = tuple(n if isinstance(n, int) else symbols[n] for n in b.shape)

@@ -109,7 +109,8 @@ class WithGraphs:
     def fork(self, lanes: int) -> None:
         while len(self._lanes) < lanes - 1:
             self._lanes.append(self.new_stream())
-        self._lane, self._forked, self._events = 0, lanes, []
+        self._free_events()
+        self._lane, self._forked = 0, lanes
         begin = self.signal() if lanes > 1 else None
         for lane in range(1, lanes):
             self.enter(lane)
@@ -140,19 +141,15 @@ class WithGraphs:
         self.enter(0)
         for event in ends:
             self.wait(event)
-        self._free_events()
 
     def leave(self) -> None:
         self.enter(0)
-        try:
-            self._free_events()
-        except DeviceError:
-            pass  # the device is lost: the error before has said so
 
     def _free_events(self) -> None:
+        """Not while they are recorded: they may be nodes of a graph that is being captured."""
         events, self._events = self._events, []
         for event in events:
-            self._do("cuEventDestroy_v2", event)  # it goes when it has come
+            self._do("cuEventDestroy_v2", event)
 
     def _made(self, name: str, *arguments: Any) -> int:
         result = ctypes.c_uint64()
@@ -172,6 +169,7 @@ class WithGraphs:
             return self._made("cuGraphInstantiateWithFlags", graph.value, 0)
         finally:
             self._do("cuGraphDestroy", graph.value)
+            self._free_events()
 
     def abandon_capture(self) -> None:
         graph = ctypes.c_uint64()

@@ -136,7 +136,7 @@ def _compile(
             refused.append(f"{plan.group.name}: {error}")
         steps.append(step)
         kernels.append(kernel)
-    modules = [k for step in steps if step is not None for k in step.kernels.kernels]
+    modules = [k for step in steps if step is not None for k in step.all_kernels]
     source = module_text(modules) if modules else ""
     trace.text(5, "kernels", lambda: source)
     trace.phase("kernels")
@@ -162,7 +162,7 @@ def _assembled(
     from tensordsl.codegen.program import walk_program
     from tensordsl.codegen.verify_program import EFFECTS
 
-    symbols = [k.name for step in steps if step is not None for k in step.kernels.kernels]
+    symbols = [k.name for step in steps if step is not None for k in step.all_kernels]
     module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
