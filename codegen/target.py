@@ -14,7 +14,7 @@ from typing import Any
 
 
 def compile_object(text: str, opt: int = 2) -> bytes:
-    """The object file of a module.  `opt` is 0, 1 or 2.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
+    """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
     llvm, triple, layout, machines = _target()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = triple, layout
