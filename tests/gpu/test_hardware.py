@@ -49,7 +49,7 @@ def test_random_functions_agree_with_the_oracles() -> None:
         source = random.Random(seed)
         maker = Maker(lambda n, source=source: source.randrange(n), bool(seed % 2))
         maker.rng = np.random.default_rng(seed)
-        expressions.check(maker.make(), maker.level)
+        expressions.check(maker.make(), maker.level, turns=5)
 
 
 def test_a_layer_trains_as_on_the_cpu_through_recorded_calls() -> None:
