@@ -1,6 +1,7 @@
 """Hand-written C loops as a peer: compiled at run time by the machine's own compiler, where there is one.
 
-`-ffast-math` lets GCC take glibc's libmvec, of up to 4 units in the last place, for the functions that it has.
+`-ffast-math` lets GCC take glibc's libmvec, of up to 4 units in the last place, for the functions that it has. Only the
+compiler may see it: linked with it, a library would make the whole process, NumPy too, take subnormal numbers for 0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffast-math", "-fPIC")
 NAMES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "gammaln": "lgamma", "gamma": "tgamma",
@@ -55,11 +56,12 @@ def c_kernel(row: str, arrays: list[Any]) -> Callable[[], Any]:
     if compiler is None:
         raise NotImplementedError("no C compiler")
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "kernel.so")
+        made, path = os.path.join(folder, "kernel.o"), os.path.join(folder, "kernel.so")
         subprocess.run(
-            [compiler, *FLAGS, "-x", "c", "-", "-o", path, "-lmvec", "-lm"],
+            [compiler, *FLAGS, "-c", "-x", "c", "-", "-o", made],
             input=source(row, len(arrays), str(arrays[0].dtype)), text=True, check=True, capture_output=True,
         )  # fmt: skip
+        subprocess.run([compiler, "-shared", made, "-o", path, "-lmvec", "-lm"], check=True, capture_output=True)
         kernel = ctypes.CDLL(path).kernel
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in arrays]
     size = ctypes.c_long(arrays[0].size)

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import vector_math  # noqa: E402
+from benchmarks.c_kernels import c_kernel  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -108,3 +109,13 @@ def test_a_row_of_the_vector_mathematics_in_c_is_the_row(row: str) -> None:
         arrays = vector_math.operands(row, dtype, 1000)
         got, wanted = vector_math.for_c(row, arrays)(), vector_math.expected(row, arrays)
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_c_kernel_leaves_subnormal_numbers_to_the_process() -> None:
+    least = np.array([5e-324])
+    try:
+        kernel = c_kernel("exp", [np.zeros(4)])
+    except NotImplementedError:
+        pytest.skip("no C compiler")
+    assert kernel().tolist() == [1.0] * 4
+    assert (least * 2).tobytes() == np.array([1e-323]).tobytes()
