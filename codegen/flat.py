@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import from_memory, memory_type
+from tensordsl.codegen.copies import defined, is_straight, renamed
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
@@ -92,6 +93,7 @@ class Kernel:
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
+        self.beside = 1  # vectors of COLUMNS that go side by side, as far as they reach
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = False
         self._once: dict[str, str] = {}
@@ -431,10 +433,12 @@ class Kernel:
         ]
 
     def _columns(self) -> list[str]:
+        wide = self.beside > 1 and is_straight(self.before.lines, self.close.lines)
+        first = ("%wide", "narrow") if wide else ("0", "entry")
         return [
-            "  br label %vector",
+            *(self._side_by_side() if wide else ["  br label %vector"]),
             "vector:",
-            *_phi_lines([Phi("%i", "i64", "0", "%i.next")], "entry", self.close.block),
+            *_phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
             "  br label %row",
             "row:",
             *_phi_lines([*self._row_phis(), *self.phis], "vector", self.before.block),
@@ -447,6 +451,41 @@ class Kernel:
             "  %more = icmp slt i64 %i.next, %n",
             "  br i1 %more, label %vector, label %done",
             "done:",
+        ]
+
+    def _side_by_side(self) -> list[str]:
+        """Several vectors of a row after each other: so few bytes as one has of each row are no stream to the memory."""
+        span, ahead = self.beside * self.width, [(p.next, p.next + ".w") for p in self._row_phis()]
+        rows = dict(ahead) | {p.name: p.name + ".w" for p in self._row_phis()} | {"%r.more": "%r.more.w"}
+        phis, bodies, closes = [], [], []
+        for k in range(self.beside):
+            own = {*defined(self.before.lines), *defined(self.close.lines), *(p.name for p in self.phis)}
+            names = rows | {x: f"{x}.w{k}" for x in own} | {"%i": f"%i.w{k}"}
+            phis += [Phi(names[p.name], p.type, p.initial, names.get(p.next, p.next)) for p in self.phis]
+            bodies += renamed(self.before.lines, names)
+            closes += renamed(self.close.lines, names)
+        return [
+            f"  %wide = and i64 %n, {-span}",
+            "  %any.w = icmp ne i64 %wide, 0",
+            "  br i1 %any.w, label %vectors, label %narrow",
+            "vectors:",
+            *_phi_lines([Phi("%i.w0", "i64", "0", "%i.w")], "entry", "closes"),
+            *(f"  %i.w{k} = add i64 %i.w0, {k * self.width}" for k in range(1, self.beside)),
+            "  br label %across",
+            "across:",
+            *renamed(_phi_lines(self._row_phis(), "vectors", "across"), rows),
+            *_phi_lines(phis, "vectors", "across"),
+            *bodies,
+            *renamed(self._next_row(), rows),
+            "  br i1 %r.more.w, label %across, label %closes",
+            "closes:",
+            *closes,
+            f"  %i.w = add i64 %i.w0, {span}",
+            "  %more.w = icmp slt i64 %i.w, %wide",
+            "  br i1 %more.w, label %vectors, label %narrow",
+            "narrow:",
+            "  %rest = icmp slt i64 %wide, %n",
+            "  br i1 %rest, label %vector, label %done",
         ]
 
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:

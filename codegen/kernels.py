@@ -276,6 +276,8 @@ class _Planner:
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
+        if form == COLUMNS:
+            calls[-1].kernel.beside = self.schedule.beside[number]
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = calls[-1].kernel

@@ -119,6 +119,10 @@ def _rows() -> str:
     extent = c.get(extents, axis)
     fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
     size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
+    with c.when(c.test("sgt", extent, size)):
+        with c.when(c.call("i1", "@at_once", body)):
+            c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}")
+            c.ret("i64", end)
     with c.loop(extent, step=size) as loop:
         left = c.arith("sub", extent, loop.index)
         c.put(c.min(left, size), "%cx", CX_ROWS)

@@ -19,6 +19,7 @@ from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
 from tensordsl.codegen.nest_tiles import tile_texts
+from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_words import (
     CODE,
     CX_COUNT,
@@ -66,7 +67,7 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
-    parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *step_texts()]
+    parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *turn_texts(), *step_texts()]
     parts += [*stream_texts(), _may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "declare i64 @llvm.abs.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"

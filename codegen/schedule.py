@@ -36,7 +36,9 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
         block = SUM_BLOCK
-    return Schedule(lane, (min(widths),) * len(widths), max(block, *widths), keep, keep_in, SPLIT)
+    width = min(widths)
+    beside = tuple(w // width for w in widths)
+    return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
 
 
 def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
@@ -171,7 +173,11 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     local = {a for q in group.passes for a in q.local}
     columns = along in group.parallel
     lane = pass_lane(p, along, columns) if p.local else ""
-    values = reach(pass_roots(p), lambda v: bool(local) and bool(p.local) and not (v.axes & local))
+
+    def is_row(v: Val) -> bool:
+        return bool(local) and bool(p.local) and not (v.axes & local)
+
+    values = reach(pass_roots(p), is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
     types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
@@ -180,7 +186,7 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
-    operations = sum(v.op not in LEAVES for v in values)
+    operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if heavy:
         factor = 2
     elif not p.reduces or operations > 8:

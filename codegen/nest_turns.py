@@ -1,0 +1,137 @@
+"""Of the nest library: rows whose kernels take all of a row at once, in many turns of a few.
+
+What a turn repeats is nothing but calls: there is no interpreter between them, and pointers move in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tensordsl.codegen.nest_words import (
+    ANY_LENGTH,
+    BLOCKS,
+    BLOCKS_WORDS,
+    BY_KERNEL,
+    CALL,
+    CALL_WORDS,
+    CX_COUNT,
+    CX_CUR,
+    CX_D,
+    CX_E,
+    CX_K,
+    CX_LIVE,
+    CX_P,
+    CX_PACKS,
+    CX_POS,
+    CX_TAIL,
+    CX_TWICE,
+    ENTRY,
+    STREAMS,
+    Function,
+    entry_of,
+)  # fmt: skip
+
+WHOLE = 3  # turn: a row's first block and its last
+CODE = ["ptr cx", "i64 first", "i64 end"]
+
+
+def turn_texts() -> list[str]:
+    return [_at_once(), _start(), _turn(), _turns()]
+
+
+@contextmanager
+def _walk(c: Function) -> Iterator[tuple[str, str]]:
+    """(words, pc's cell) of each instruction from `first` to `end`; the body moves the pc."""
+    descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
+    head, body, done = c.label("head"), c.label("body"), c.label("done")
+    c.place(head)
+    pc = c.get(at, 0)
+    c.branch(c.test("slt", pc, "%end"), body, done)
+    c.place(body)
+    yield c.word(descriptor, pc), at
+    c.jump(head)
+    c.place(done)
+
+
+def _behind(c: Function, words: str, at: str) -> None:
+    size = c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)
+    c.put(c.arith("add", c.get(at, 0), size), at, 0)
+
+
+def _at_once() -> str:
+    """Is there nothing but calls, and blocks that are all of a row, read and written in place?"""
+    c = Function("i1", "at_once", CODE, internal=True)
+    wrong, extents = c.cell(c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL))), c.get("%cx", CX_E, "ptr")
+    twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
+    with _walk(c) as (words, at):
+        operation = c.get(words, 0)
+        is_call, is_block = c.test("eq", operation, CALL), c.test("eq", operation, BLOCKS)
+        with c.when(is_call):
+            _behind(c, words, at)
+        with c.when(is_block):
+            extent, width, block, flags = c.get(extents, c.get(words, 1)), *(c.get(words, k) for k in (2, 3, 4))
+            whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
+            again = c.all(twice, c.test("ne", c.arith("and", flags, BY_KERNEL), 0))
+            fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, STREAMS), 0))
+            long = c.op(f"or i1 {fits}, {c.test('ne', c.arith('and', flags, ANY_LENGTH), 0)}")
+            all_lanes = c.op(f"or i1 {whole}, {again}")
+            c.note(c.op(f"xor i1 {c.all(c.test('sge', extent, width), long, all_lanes)}, true"), wrong)
+            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
+        other = c.op(f"xor i1 {c.op(f'or i1 {is_call}, {is_block}')}, true")
+        c.note(other, wrong)
+        with c.when(other):
+            c.put("%end", at, 0)
+    return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
+
+
+def _start() -> str:
+    """Pointers of the first row."""
+    c = Function("void", "start_turns", CODE, internal=True)
+    current = c.get("%cx", CX_CUR, "ptr")
+    with _walk(c) as (words, at):
+        is_call = c.test("eq", c.get(words, 0), CALL)
+        with c.when(is_call):
+            pointers = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5))
+            with c.loop(c.get(words, 3)) as loop:
+                c.put(c.get(current, c.get(entry_of(c, words, loop.index), 1)), pointers, loop.index)
+            _behind(c, words, at)
+        with c.when(c.op(f"xor i1 {is_call}, true")):
+            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
+    return c.end()
+
+
+def _turn() -> str:
+    """All calls for some rows; then their pointers are those of the rows that follow."""
+    c = Function("void", "turn", [*CODE, "i64 rows"], internal=True)
+    count, live = c.cell(c.get("%cx", CX_COUNT)), c.cell(c.get("%cx", CX_LIVE))
+    extents, kernels = c.get("%cx", CX_E, "ptr"), c.get("%cx", CX_K, "ptr")
+    with _walk(c) as (words, at):
+        is_call = c.test("eq", c.get(words, 0), CALL)
+        with c.when(is_call):
+            pointers, every = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get(words, 4)
+            counted = c.test("sge", c.get(words, 2), 0)
+            n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
+            kernel = c.get(kernels, c.get(words, 1), "ptr")
+            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", f"i64 {WHOLE}")
+            steps = c.word(pointers, every)
+            with c.loop(c.get(words, 3)) as loop:
+                moved = c.arith("mul", c.get(steps, loop.index), "%rows")
+                c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
+            _behind(c, words, at)
+        with c.when(c.op(f"xor i1 {is_call}, true")):
+            c.put(c.get(extents, c.get(words, 1)), count, 0)
+            c.put(c.get(words, 2), live, 0)
+            c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
+    return c.end()
+
+
+def _turns() -> str:
+    c = Function("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent"], internal=True)
+    positions, code = c.get("%cx", CX_POS, "ptr"), "ptr %cx, i64 %first, i64 %end"
+    c.call("void", "@start_turns", code)
+    with c.loop("%extent", step="%size") as loop:
+        c.put(loop.index, positions, "%axis")
+        rows = c.min(c.arith("sub", "%extent", loop.index), "%size")
+        c.call("void", "@turn", code, f"i64 {rows}")
+    return c.end()
