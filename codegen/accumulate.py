@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any
 
 from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
-from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, Phi, in_line
+from tensordsl.codegen.copies import Phi
+from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
 from tensordsl.codegen.schedule import is_narrow_sum

@@ -13,7 +13,7 @@ from tensordsl.codegen.schedule import reach
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
-COLUMN_ROWS = 32  # of a reduction along them: as many streams of memory
+COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
 REREAD = 3 << 13  # bytes of rows that several passes read: they should stay in a first-level cache
 
 

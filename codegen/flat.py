@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import from_memory, memory_type
-from tensordsl.codegen.copies import defined, is_straight, renamed
+from tensordsl.codegen.copies import Phi, columns_side_by_side, is_straight, phi_lines, rows_together
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
@@ -46,14 +46,6 @@ class Entry:
     flags: int = 0
     add: int = NO_AREA
     moves: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Phi:
-    name: str
-    type: str
-    initial: str
-    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +85,8 @@ class Kernel:
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
-        self.beside = 1  # vectors of COLUMNS that go side by side, as far as they reach
+        self.beside = 1  # vectors of COLUMNS, rows of LANES, that are done together
+        self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = False
         self._once: dict[str, str] = {}
@@ -324,25 +317,28 @@ class Kernel:
     def _rows(self) -> list[str]:
         return self._for_rows(self.before.lines, self.before.block)
 
-    def _for_rows(self, lines: Sequence[str], last: str) -> list[str]:
-        """`lines`, which end in the block `last`, once per row."""
+    def _for_rows(self, lines: Sequence[str], last: str, first: Sequence[str] = ()) -> list[str]:
+        """`lines`, which end in the block `last`, once per row; behind `first`, which did some rows."""
         if not self.has_rows:
             return list(lines)
+        phis = self.row_phis()
+        if first:
+            phis = [Phi(p.name, p.type, f"{p.name}.s", p.next) for p in phis]
         return [
-            "  br label %row",
+            *(first or ["  br label %row"]),
             "row:",
-            *_phi_lines(self._row_phis(), "entry", last),
+            *phi_lines(phis, "single.q" if first else "entry", last),
             *lines,
-            *self._next_row(),
+            *self.next_row(),
             "  br i1 %r.more, label %row, label %done",
             "done:",
         ]
 
-    def _row_phis(self) -> list[Phi]:
+    def row_phis(self) -> list[Phi]:
         moving = [e.name for e in self.entries.values() if e.moves]
         return [Phi("%r", "i64", "0", "%r.next"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
 
-    def _next_row(self) -> list[str]:
+    def next_row(self) -> list[str]:
         moving = [e.name for e in self.entries.values() if e.moves]
         return [
             *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
@@ -356,10 +352,10 @@ class Kernel:
             *self.before.lines,
             f"  br i1 %none, label %{behind}, label %chunk" if self.finishes else "  br label %chunk",
             "chunk:",
-            *_phi_lines(self.totals, self.before.block, self.close.block),
+            *phi_lines(self.totals, self.before.block, self.close.block),
             "  br label %loop",
             "loop:",
-            *_phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
+            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
             *self.body.lines,
             f"  %i.next = add i64 %i, {self.width}",
             "  %more = icmp slt i64 %i.next, %stop",
@@ -377,11 +373,16 @@ class Kernel:
             *self.summed.lines,
             "  br label %after",
             "after:",
-            *_phi_lines(self.states, "alone", "summed"),
+            *phi_lines(self.states, "alone", "summed"),
             *self.after.lines,
             *(self._finish() if self.carried else ()),
         ]
-        return self._for_rows(lines, "next" if self.carried else self.after.block)
+        straight = is_straight(
+            *(c.lines for c in (self.before, self.body, self.ends, self.alone, self.after, self.final))
+        )
+        together = self.beside > 1 and self.has_rows and bool(self.carried) and straight
+        first = rows_together(self) if together else ()
+        return self._for_rows(lines, "next" if self.carried else self.after.block, first)
 
     def _finish(self) -> list[str]:
         every = [c for row in self.carried.values() for c in row]
@@ -398,7 +399,7 @@ class Kernel:
             *self.resume.lines,
             "  br label %joined",
             "joined:",
-            *_phi_lines([*kept, *values], "partly", resume),
+            *phi_lines([*kept, *values], "partly", resume),
             "  br i1 %is_last, label %final, label %save",
             "save:",
             *save.lines,
@@ -428,7 +429,7 @@ class Kernel:
             *self.masked.lines,
             "  br label %fold",
             "fold:",
-            *_phi_lines(self.chosen, "close", "masked"),
+            *phi_lines(self.chosen, "close", "masked"),
             *self.close.lines,
         ]
 
@@ -436,14 +437,14 @@ class Kernel:
         wide = self.beside > 1 and is_straight(self.before.lines, self.close.lines)
         first = ("%wide", "narrow") if wide else ("0", "entry")
         return [
-            *(self._side_by_side() if wide else ["  br label %vector"]),
+            *(columns_side_by_side(self) if wide else ["  br label %vector"]),
             "vector:",
-            *_phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
+            *phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
             "  br label %row",
             "row:",
-            *_phi_lines([*self._row_phis(), *self.phis], "vector", self.before.block),
+            *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
             *self.before.lines,
-            *self._next_row(),
+            *self.next_row(),
             "  br i1 %r.more, label %row, label %close",
             "close:",
             *self.close.lines,
@@ -451,41 +452,6 @@ class Kernel:
             "  %more = icmp slt i64 %i.next, %n",
             "  br i1 %more, label %vector, label %done",
             "done:",
-        ]
-
-    def _side_by_side(self) -> list[str]:
-        """Several vectors of a row after each other: so few bytes as one has of each row are no stream to the memory."""
-        span, ahead = self.beside * self.width, [(p.next, p.next + ".w") for p in self._row_phis()]
-        rows = dict(ahead) | {p.name: p.name + ".w" for p in self._row_phis()} | {"%r.more": "%r.more.w"}
-        phis, bodies, closes = [], [], []
-        for k in range(self.beside):
-            own = {*defined(self.before.lines), *defined(self.close.lines), *(p.name for p in self.phis)}
-            names = rows | {x: f"{x}.w{k}" for x in own} | {"%i": f"%i.w{k}"}
-            phis += [Phi(names[p.name], p.type, p.initial, names.get(p.next, p.next)) for p in self.phis]
-            bodies += renamed(self.before.lines, names)
-            closes += renamed(self.close.lines, names)
-        return [
-            f"  %wide = and i64 %n, {-span}",
-            "  %any.w = icmp ne i64 %wide, 0",
-            "  br i1 %any.w, label %vectors, label %narrow",
-            "vectors:",
-            *_phi_lines([Phi("%i.w0", "i64", "0", "%i.w")], "entry", "closes"),
-            *(f"  %i.w{k} = add i64 %i.w0, {k * self.width}" for k in range(1, self.beside)),
-            "  br label %across",
-            "across:",
-            *renamed(_phi_lines(self._row_phis(), "vectors", "across"), rows),
-            *_phi_lines(phis, "vectors", "across"),
-            *bodies,
-            *renamed(self._next_row(), rows),
-            "  br i1 %r.more.w, label %across, label %closes",
-            "closes:",
-            *closes,
-            f"  %i.w = add i64 %i.w0, {span}",
-            "  %more.w = icmp slt i64 %i.w, %wide",
-            "  br i1 %more.w, label %vectors, label %narrow",
-            "narrow:",
-            "  %rest = icmp slt i64 %wide, %n",
-            "  br i1 %rest, label %vector, label %done",
         ]
 
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
@@ -503,10 +469,6 @@ def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operand
     env = {id(p): x for p, x in zip(params, operands, strict=True)}
     emit(code, results, env, W)
     return [env[id(r)] for r in results]
-
-
-def _phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
-    return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
 
 
 def pattern(value: Any, dtype: str) -> int:

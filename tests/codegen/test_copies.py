@@ -1,0 +1,77 @@
+"""Kernels that do several vectors or rows together: what they give does not depend on how many fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+
+DTYPES = ["float64", "float32", "int32"]
+
+
+def data(dtype: str, *shape: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(-9, 9, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [1, 7, 16, 63, 64, 65, 96, 130, 300, 1000])
+def test_sums_of_columns(dtype: str, columns: int) -> None:
+    x = T.tensor(dtype, (False, False))
+    f = tensordsl.function([x], [x.sum(0), x.max(0), (x * x).sum(0), x.argmin(0)])
+    for rows in (1, 2, 15, 16, 17, 40):
+        a = data(dtype, rows, columns)
+        for layout in (a, a.T.copy().T, np.repeat(a, 2, axis=1)[:, ::2], a[::-1]):
+            wanted = layout.sum(0, dtype=dtype), layout.max(0), (layout * layout).sum(0, dtype=dtype), layout.argmin(0)
+            for got, expected in zip(f(layout), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected)
+
+
+def pairs(dtype: str) -> Any:
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    left, right = x[:, None, :], y[None, :, :]
+    return tensordsl.function(
+        [x, y],
+        [((left - right) ** 2).sum(2), T.maximum(left, right).min(2), (left * right).argmax(2), (left + right).mean(2)],
+    )
+
+
+def expected_pairs(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    left, right = a[:, None, :], b[None, :, :]
+    return [
+        ((left - right) ** 2).sum(2, dtype=a.dtype),
+        np.maximum(left, right).min(2),
+        (left * right).argmax(2),
+        (left + right).mean(2, dtype="float64"),
+    ]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", [1, 8, 16, 32, 63, 64, 65, 128, 512, 520, 1024])
+def test_rows_that_share_an_operand(dtype: str, length: int) -> None:
+    f = pairs(dtype)
+    for rows, others in ((1, 1), (1, 9), (5, 1), (3, 4), (2, 7), (2, 66)):
+        a, b = data(dtype, rows, length), data(dtype, others, length)[::-1]
+        for first, second in ((a, b), (a[:, ::-1], b), (np.asfortranarray(a), b[:1].repeat(others, axis=0))):
+            for got, expected in zip(f(first, second), expected_pairs(first, second), strict=True):
+                np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rows_that_share_an_operand_follow_numpys_rules_for_what_is_not_finite(dtype: str) -> None:
+    f, a, b = pairs(dtype), data(dtype, 3, 64), data(dtype, 9, 64)
+    a[0, 5], a[1, 7], b[3, 9], b[8, 63] = np.nan, np.inf, -np.inf, np.nan
+    for got, expected in zip(f(a, b), expected_pairs(a, b), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_sums_of_rows_done_together_are_those_of_rows_done_alone() -> None:
+    x, y = T.fmatrix(), T.fmatrix()
+    f = tensordsl.function([x, y], ((x[:, None, :] - y[None, :, :]) ** 2).sum(2))
+    random = np.random.default_rng(0)
+    a, b = (random.normal(size=(n, 192)).astype("float32") for n in (5, 7))
+    alone = np.concatenate([f(a, b[n : n + 1]) for n in range(7)], axis=1)
+    np.testing.assert_array_equal(f(a, b), alone)
