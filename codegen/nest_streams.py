@@ -26,7 +26,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 LARGE = 1 << 25  # bytes of results that no cache keeps
-BLOCK = 128  # elements
+BLOCK = 512  # bytes of a result
 METADATA = "!0 = !{i32 1}\n"
 
 
@@ -56,13 +56,16 @@ def _copy_past() -> str:
     c = Function("void", "copy_past", ["ptr to", "ptr from", "i64 bytes"], internal=True)
     address = c.op("ptrtoint ptr %to to i64")
     head = c.min(c.arith("and", c.arith("sub", 0, address), 63), "%bytes")
-    pieces(c, "%to", "%from", head)
+    with c.when(c.test("ne", head, 0)):
+        pieces(c, "%to", "%from", head)
     lines = c.arith("and", c.arith("sub", "%bytes", head), -64)
     end = c.arith("add", head, lines)
     with c.loop(end, start=head, step=64) as loop:
         line = c.op(f"load <8 x i64>, ptr {c.gep('%from', loop.index)}, align 1")
         c.do(f"store <8 x i64> {line}, ptr {c.gep('%to', loop.index)}, align 64, !nontemporal !0")
-    pieces(c, c.gep("%to", end), c.gep("%from", end), c.arith("sub", "%bytes", end))
+    rest = c.arith("sub", "%bytes", end)
+    with c.when(c.test("ne", rest, 0)):
+        pieces(c, c.gep("%to", end), c.gep("%from", end), rest)
     return c.end()
 
 
@@ -73,10 +76,12 @@ def _streamed() -> str:
     words = c.word("%D", fast)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
     kernel, n = c.get("%K", c.get(words, 1), "ptr"), c.get("%E", lane)
-    block = c.min(c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3), BLOCK)
-    done = c.arith("sub", n, c.arith("urem", n, block))
+    most = c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3)
     put_integers(c, words, external, every)
-    with c.loop(done, step=block) as at:
+    first, size = _first_line(c, words, external, kernel, width)
+    block = c.max(c.min(most, c.arith("udiv", BLOCK, size)), width)
+    done = c.arith("sub", n, c.arith("urem", c.arith("sub", n, first), block))
+    with c.loop(done, start=first, step=block) as at:
         with c.loop(external) as loop:
             address, area, size, is_out = _operand(c, words, loop.index, at.index)
             c.put(c.choose(is_out, area, address, "ptr"), "%P", loop.index, "ptr")
@@ -96,6 +101,24 @@ def _streamed() -> str:
     tables = f"ptr {bases}", "ptr %S", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
     c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 0")
     return c.end()
+
+
+def _first_line(c: Function, words: str, external: str, kernel: str, width: str) -> tuple[str, str]:
+    """Elements before a result's first whole line, which are computed as usual, and the size of one; of several results
+    the last one's."""
+    with c.loop(external, ("i64", "0"), ("i64", "1")) as loop:
+        address, _, size, is_out = _operand(c, words, loop.index, "0")
+        c.put(address, "%P", loop.index, "ptr")
+        lacking = c.arith("and", c.arith("sub", 0, c.op(f"ptrtoint ptr {address} to i64")), 63)
+        first, one = loop.values
+        loop.next = [c.choose(is_out, c.arith("udiv", lacking, size), first), c.choose(is_out, size, one)]
+    first, one = loop.values
+    with c.when(c.test("ne", first, 0)), c.loop(first, step=width) as at:
+        c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", "i64 1")
+        with c.loop(external) as loop:
+            address, _, _, _ = _operand(c, words, loop.index, c.arith("add", at.index, width))
+            c.put(address, "%P", loop.index, "ptr")
+    return first, one
 
 
 def _operand(c: Function, words: str, k: str, at: str) -> tuple[str, str, str, str]:

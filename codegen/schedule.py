@@ -37,7 +37,7 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
         block = SUM_BLOCK
     width = min(widths)
-    beside = tuple(w // width for w in widths)
+    beside = tuple(w // width if w // width > 2 else 1 for w in widths)  # of few operations
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
 
 
