@@ -79,11 +79,16 @@ def _pack_near(size: int, stride: int) -> str:
     lanes = 64 // size
     kind, span = f"<{lanes} x i{8 * size}>", lanes * max(stride, 1)
     mask = ", ".join(f"i32 {lanes - 1 - k if stride < 0 else k * stride}" for k in range(lanes))
+    # The next block is asked for while this one is packed: operands take turns, which nobody follows.
     # A vector of every second element ends behind an element that is not ours: it may not be there.
     whole = c.max(c.arith("and", c.arith("sub", "%count", 1 if stride > 1 else 0), -lanes), 0)
+    ahead = c.arith("mul", "%count", stride * size)
     with c.loop(whole, step=lanes) as loop:
         first = loop.index if stride > 0 else c.arith("add", loop.index, lanes - 1)
         source = c.gep("%from", c.arith("mul", first, stride * size))
+        for line in range(0, span * size, 64):
+            place = c.gep(source, c.arith("add", ahead, line))
+            c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
         value = c.op(f"load <{span} x i{8 * size}>, ptr {source}, align {size}")
         value = c.op(
             f"shufflevector <{span} x i{8 * size}> {value}, <{span} x i{8 * size}> poison, <{lanes} x i32> <{mask}>"

@@ -65,7 +65,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
-STREAM = 256  # elements packed at once, where only speed matters: memory goes on while the kernel computes
+STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
 

@@ -37,13 +37,18 @@ def tile_texts() -> list[str]:
 
 
 def _transpose(size: int) -> str:
-    """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes."""
+    """to[c, r] = from[r, c] for whole squares; rows of both are contiguous, their distances are in bytes.  What stands
+    behind the rows of `from` is asked for: it is the next tile's, and so many short streams are followed by nobody."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 columns"]
     c = Function("void", f"transpose{size}", params, internal=True)
     kind = f"<{SIDE} x i{8 * size}>"
     with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=SIDE) as k:
         source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
         target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
+        ahead = c.gep(source, c.arith("mul", "%columns", size))
+        for q in range(SIDE):
+            place = c.gep(ahead, c.arith("mul", "%from_row", q))
+            c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
         rows = [c.op(f"load {kind}, ptr {c.gep(source, c.arith('mul', '%from_row', q))}, align 1") for q in range(SIDE)]
         for q, row in enumerate(_turned(c, kind, rows)):
             c.do(f"store {kind} {row}, ptr {c.gep(target, c.arith('mul', '%to_row', q))}, align 1")
