@@ -19,7 +19,7 @@ elements.  Where a row is one chunk of whole vectors there is nothing to add up 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat,
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
+ROWS_TOGETHER = 4
 
 
 @dataclass(slots=True)
@@ -115,6 +116,11 @@ class Kernel:
             offset = load(self.before, self.pointer(INTERNAL, add), "int64")
             self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
         return self._once[key]
+
+    def together(self, shared: Iterable[tuple[int, int]]) -> None:
+        """Some rows at once, if there are operands (number, element size) that they share."""
+        self.shared = {self.pointer(VECTOR, number, itemsize) for number, itemsize in shared}
+        self.beside = ROWS_TOGETHER if self.shared else 1
 
     def lane_pointer(self, pointer: str, itemsize: int) -> str:
         """In the loop: the address of the current vector."""

@@ -40,12 +40,10 @@ from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel,
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
-from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach
+from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach, shared_loads
 from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
-TOGETHER = 4  # operations per element, at most, of rows that are done together
-ROWS_TOGETHER = 4
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
 
 
@@ -281,7 +279,8 @@ class _Planner:
         if form == COLUMNS:
             calls[-1].kernel.beside = self.schedule.beside[number]
         elif self.finishes and not outs and not keeps:
-            self.share_operands(calls[-1].kernel, roots, lane, self.row_axis(p))
+            shared = shared_loads(roots, self.is_row, self.row_axis(p))
+            calls[-1].kernel.together((self.operand(*v.attr), ITEMSIZE[v.type]) for v in shared)
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = calls[-1].kernel
@@ -297,17 +296,6 @@ class _Planner:
             fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=False)]
         self.clamps = self.finishes = False
         return [*fills, *body]
-
-    def share_operands(self, kernel: Kernel, roots: Sequence[Val], lane: str, row: str) -> None:
-        """Of few operations, where rows share an operand: rows are done together, and it is loaded once."""
-        values = [v for v in reach(roots, self.is_row) if not self.is_row(v)]
-        loads = [v for v in values if v.op == "load"]
-        if not row or sum(v.op not in LEAVES for v in values) > TOGETHER or any(v.args for v in loads):
-            return
-        still = [v for v in loads if row not in v.attr[1]]
-        if still and len(still) < len(loads):
-            kernel.beside = ROWS_TOGETHER
-            kernel.shared = {kernel.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]) for v in still}
 
     def stores(self, number: int, p: Pass) -> list[Out]:
         """The outputs that this pass stores: its own, unless a later pass reads what may be their storage."""

@@ -19,6 +19,7 @@ ROW_BLOCK = 4096
 SHORT = 32
 COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
+TOGETHER = 4  # operations per element, at most, of rows that are done together
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
@@ -152,6 +153,16 @@ def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int,
 def pass_lane(p: Pass, lane: str, columns: bool) -> str:
     """The axis that the lanes of a pass with local axes run along."""
     return lane if columns or lane in p.local else p.local[-1]
+
+
+def shared_loads(roots: list[Val], is_row: Callable[[Val], bool], row: str) -> list[Val]:
+    """The operands of a pass of few operations that its rows, along the axis `row`, have in common; none if they have
+    all, or some are read at indices."""
+    values = [v for v in reach(roots, is_row) if not is_row(v)]
+    loads = [v for v in values if v.op == "load"]
+    still = [v for v in loads if row not in v.attr[1]]
+    dear = sum(v.op not in LEAVES for v in values) > TOGETHER
+    return [] if not row or dear or len(still) == len(loads) or any(v.args for v in loads) else still
 
 
 def narrow_index(reduce: Val, lane: str) -> bool:
