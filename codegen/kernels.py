@@ -267,27 +267,24 @@ class _Planner:
     def point_nodes(self, number: int, p: Pass) -> list[Node]:
         """Fills, loops and calls of a pass."""
         self.number = number
-        lane, width = self.lane_of(p), self.schedule.width[number]
-        width = min(self.schedule.width) if self.columns else width
-        outs = [o for o in self.stores(number, p)]
+        lane = self.lane_of(p)
+        width = min(self.schedule.width) if self.columns else self.schedule.width[number]
+        outs = self.stores(number, p)
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
-        if form == COLUMNS:
-            calls[-1].kernel.beside = self.schedule.beside[number]
-        elif self.finishes and not outs and not keeps:
+        calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
+        if self.finishes and not outs and not keeps:
             shared = shared_loads(roots, self.is_row, self.row_axis(p))
             calls[-1].kernel.together((self.operand(*v.attr), ITEMSIZE[v.type]) for v in shared)
         self.finish_point(calls[-1].kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = calls[-1].kernel
-        offsets = self.offsets
-        body: list[Node] = [*offsets, *calls]
-        if not self.columns:
-            body = [*offsets, Blocks(self.axis[lane], width, list(calls))]
+        blocks = calls if self.columns else [Blocks(self.axis[lane], width, calls)]
+        body: list[Node] = [*self.offsets, *blocks]
         for a in reversed([a for a in p.local if a != lane]):
             body = [Loop(self.axis[a], body)]
         fills = []
