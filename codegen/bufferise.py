@@ -339,7 +339,7 @@ class Bufferiser:
     def _check_sources(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
         """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
         points = ex.product(group.extents.values())
-        for v in walk(group.roots):
+        for v in group.scalars:
             if v.op != "load":
                 continue
             buffer, entries = v.attr

@@ -9,7 +9,6 @@ from typing import Any
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
-from tensordsl.codegen.schedule import reach
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
@@ -142,7 +141,7 @@ def parted_axes(group: Group, lane: str, axes: Sequence[str]) -> tuple[int, int]
     reads positions along them, and no two parts write the same element.  `axes`: parallel ones; all of a group of sums
     over all axes."""
     numbers = {a: k for k, a in enumerate(group.extents)}
-    read = {v.attr for v in reach(group.roots) if v.op == "index"}
+    read = {v.attr for v in group.scalars if v.op == "index"}
     outs = [o for o in group.outs if group.parallel or any(isinstance(m, str) for m in o.map)]
     free = [a for a in axes if a not in read and all(a in o.map for o in outs)]
     outer = [a for a in free if a != lane]
@@ -151,7 +150,7 @@ def parted_axes(group: Group, lane: str, axes: Sequence[str]) -> tuple[int, int]
 
 def _pinned(group: Group, lane: str) -> set[str]:
     pinned = set()
-    for v in reach(group.roots):
+    for v in group.scalars:
         if v.op == "index":
             pinned.add(v.attr)
         elif v.op == "load" and lane in v.attr[1] and any(lane in a.axes for a in v.args):

@@ -29,6 +29,13 @@ class Extent:
     """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant."""
 
     terms: tuple[Term, ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.terms))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __repr__(self) -> str:
         return " + ".join("*".join([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)]) for m, c in self.terms)

@@ -297,9 +297,12 @@ class Kernel:
         vectors as may be; behind the last of them, the row's last whole vector."""
         size, head, code = self.chunk * self.width, self.head, self.close
         whole = head.op(f"and i64 %n, {-self.width}")
+        if not self.states:
+            again = head.op(f"sub i64 %n, {self.width}")
+            return [Phi("%start", "i64", "0", again), Phi("%stop", "i64", whole, "%n")]
         first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
         one, full = head.op(f"icmp eq i64 %n, {first}"), head.op(f"icmp eq i64 %live, {self.width}")
-        head.do(f"%single = and i1 {one}, {full if self.states else one}")
+        head.do(f"%single = and i1 {one}, {full}")
         start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
         more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
         is_last = code.op(f"icmp eq i64 %stop, {whole}")
@@ -368,16 +371,7 @@ class Kernel:
             "  br i1 %more, label %loop, label %ends",
             "ends:",
             *self.ends.lines,
-            "  br i1 %single, label %alone, label %close",
-            "alone:",
-            *self.alone.lines,
-            "  br label %after",
             *self._close(),
-            "  %again = icmp slt i64 %stop, %n",
-            "  br i1 %again, label %chunk, label %summed",
-            "summed:",
-            *self.summed.lines,
-            "  br label %after",
             "after:",
             *phi_lines(self.states, "alone", "summed"),
             *self.after.lines,
@@ -423,9 +417,14 @@ class Kernel:
         ]
 
     def _close(self) -> list[str]:
+        again = "  %again = icmp slt i64 %stop, %n"
         if not self.states:
-            return ["close:", *self.close.lines]
+            return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
         return [
+            "  br i1 %single, label %alone, label %close",
+            "alone:",
+            *self.alone.lines,
+            "  br label %after",
             "close:",
             "  %before = icmp ne i64 %first, 0",
             f"  %short = icmp ne i64 %live, {self.width}",
@@ -437,6 +436,11 @@ class Kernel:
             "fold:",
             *phi_lines(self.chosen, "close", "masked"),
             *self.close.lines,
+            again,
+            "  br i1 %again, label %chunk, label %summed",
+            "summed:",
+            *self.summed.lines,
+            "  br label %after",
         ]
 
     def _columns(self) -> list[str]:

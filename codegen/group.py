@@ -82,8 +82,13 @@ class Group:
         return [o.value for o in self.outs]
 
     @cached_property
+    def scalars(self) -> list[Val]:
+        """All values, operands first."""
+        return walk(self.roots)
+
+    @cached_property
     def levels(self) -> dict[int, int]:
-        return levels(self.roots)
+        return levels(self.scalars)
 
     @cached_property
     def passes(self) -> tuple[Pass, ...]:
@@ -96,7 +101,7 @@ class Group:
             local = tuple(a for a in self.extents if a in mine)
             return table.setdefault((k, local), ([], []))
 
-        for v in walk(self.roots):
+        for v in self.scalars:
             if v.op == "reduce":
                 slot(level[id(v)], v.axes | set(v.attr[1]))[0].append(v)
         for o in self.outs:
@@ -120,10 +125,11 @@ class Schedule:
     fastmath: bool = False  # approximate instructions (GPU)
 
 
-def levels(roots: Iterable[Val]) -> dict[int, int]:
-    """id(value) -> the pass it is computed in: one more than the last reduction it depends on."""
+def levels(values: Iterable[Val]) -> dict[int, int]:
+    """Of values that stand after their operands.  id(value) -> the pass it is computed in: one more than the last
+    reduction it depends on."""
     level: dict[int, int] = {}
-    for v in walk(roots):
+    for v in values:
         k = max((level[id(a)] for a in v.args), default=0)
         level[id(v)] = k + 1 if v.op == "result" else k
     return level
@@ -132,7 +138,7 @@ def levels(roots: Iterable[Val]) -> dict[int, int]:
 def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
     """(inputs in order of first use, outputs): the calling convention of every target."""
     ins: dict[int, Buffer] = {}
-    for v in walk(group.roots):
+    for v in group.scalars:
         if v.op == "load":
             ins.setdefault(id(v.attr[0]), v.attr[0])
     return list(ins.values()), [o.buffer for o in group.outs]

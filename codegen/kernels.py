@@ -126,7 +126,7 @@ class _Planner:
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.sums = self.only_sums()
-        for v in reach(group.roots):
+        for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
             if v.op == "load":
                 self.operand(*v.attr)
@@ -594,7 +594,7 @@ class _Planner:
     def work(self) -> int:
         """Nanoseconds per 1,000 points, by a rough price per operation."""
         price = 0.0
-        for v in reach(self.group.roots):
+        for v in self.group.scalars:
             size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
             price += size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)
         return int(price) + 100

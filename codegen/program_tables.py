@@ -22,13 +22,13 @@ def late_plans(program: Program) -> list[int]:
     return [plan for i in requires for _, *plans in i.choices for plan in plans]
 
 
-def late_table(program: Program) -> list[int]:
-    """Where the kernels of each late plan stand in `ctx.kern`."""
-    starts, at = [], 0
+def late_table(program: Program) -> list[tuple[int, int]]:
+    """Where the kernels of each late plan stand in `ctx.kern`, and how many they are."""
+    ranges, at = [], 0
     for plan in program.plans:
-        starts.append(at)
+        ranges.append((at, len(plan.symbols)))
         at += len(plan.symbols)
-    return [starts[k] for k in late_plans(program)]
+    return [ranges[k] for k in late_plans(program)]
 
 
 def constant_table(program: Program) -> list[bytes]:

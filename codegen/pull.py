@@ -265,7 +265,7 @@ class Fused:
     def dear(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         weight: dict[int, int] = {}
-        for s in walk(self.group.roots):
+        for s in self.group.scalars:
             is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
             own = LARGE if is_dear else int(s.op not in LEAVES)
             weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))

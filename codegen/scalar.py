@@ -297,16 +297,21 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None) -> list[Val]
     """
     order: dict[int, Val] = {}
     found, last = ((), "") if known is None else (known, "result")
-    stack: list[tuple[Val, bool]] = [(v, False) for v in reversed(list(roots))]
+    stack = list(roots)[::-1]
     while stack:
-        v, ready = stack.pop()
-        if id(v) in order or id(v) in found:
+        v = stack[-1]
+        key = id(v)
+        if key in order or key in found:
+            stack.pop()
             continue
-        if ready or v.op == last:
-            order[id(v)] = v
-        else:
-            stack.append((v, True))
-            stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+        waits = len(stack)
+        if v.args and v.op != last:
+            for a in v.args[::-1]:
+                if id(a) not in order and id(a) not in found:
+                    stack.append(a)
+        if len(stack) == waits:
+            order[key] = v
+            stack.pop()
     return list(order.values())
 
 

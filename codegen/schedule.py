@@ -58,7 +58,7 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     """A load of the highest rank among those along both axes, at no indices."""
-    loads = [v for v in reach(group.roots) if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]
+    loads = [v for v in group.scalars if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]
     return max(loads, key=lambda v: len(v.attr[1]), default=None)
 
 
@@ -67,7 +67,7 @@ def lane_axis(group: Group, short: Collection[str] = ()) -> str:
     small length is taken only if there is no other: a packed block along a long axis beats many short rows by far."""
     order = list(group.extents)
     count = dict.fromkeys(order, 0)
-    loads = [v.attr[1] for v in reach(group.roots) if v.op == "load"]
+    loads = [v.attr[1] for v in group.scalars if v.op == "load"]
     maps = [*loads, *(o.map for o in group.outs)]
     for entries in maps:
         if entries and isinstance(entries[-1], str):
@@ -86,16 +86,24 @@ def is_short(group: Group, axis: str) -> bool:
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
     """`scalar.walk`, but not below values where `stop` holds."""
     order: dict[int, Val] = {}
-    stack = [(v, False) for v in reversed(list(roots))]
+    stopped: dict[int, bool] = {}
+    stack = list(roots)[::-1]
     while stack:
-        v, ready = stack.pop()
-        if id(v) in order:
+        v = stack[-1]
+        key = id(v)
+        if key in order:
+            stack.pop()
             continue
-        if ready or stop(v):
-            order[id(v)] = v
-            continue
-        stack.append((v, True))
-        stack.extend((a, False) for a in reversed(v.args) if id(a) not in order)
+        if key not in stopped:
+            stopped[key] = stop(v)
+        waits = len(stack)
+        if v.args and not stopped[key]:
+            for a in v.args[::-1]:
+                if id(a) not in order:
+                    stack.append(a)
+        if len(stack) == waits:
+            order[key] = v
+            stack.pop()
     return list(order.values())
 
 

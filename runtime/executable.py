@@ -18,8 +18,8 @@ class Executable:
 
     meta (JSON values): name; args: [[dtype, [extent or None]]]; outputs: [[dtype, rank]]; kernels: the symbols in the
     order of the table, where the addresses of `constants` follow them; libraries: those of `codegen.abi.LIBRARY` that
-    the program calls.  late: where in the table the kernels of each plan in `late` stand, which have no symbols: they
-    are compiled when a call requires them.  Other keys are the caller's.
+    the program calls.  late: [place in the table, number] of the kernels of each plan in `late`, which have no symbols:
+    they are compiled when a call requires them.  Other keys are the caller's.
     """
 
     meta: Mapping[str, Any]
@@ -45,9 +45,9 @@ class Executable:
     def supply(self, numbers: Sequence[int], compile: Compile) -> list[tuple[int, int]]:
         """Have the plans of these numbers in `late`: (place in the table, address) of each of their kernels."""
         table = self.load()[1]
-        supplied = []
-        for n, addresses in zip(numbers, load_late([self.late[n] for n in numbers], compile), strict=True):
-            supplied += list(enumerate(addresses, self.meta["late"][n]))
+        places = [self.meta["late"][n] for n in numbers]
+        found = load_late([self.late[n] for n in numbers], [count for _, count in places], compile)
+        supplied = [pair for (at, _), addresses in zip(places, found, strict=True) for pair in enumerate(addresses, at)]
         for place, address in supplied:
             table[place] = address
         return supplied

@@ -7,7 +7,6 @@ kernels share them.
 from __future__ import annotations
 
 import _thread
-import json
 import os
 from collections.abc import Callable, Sequence
 
@@ -23,16 +22,15 @@ class _State:
     lock = _thread.allocate_lock()
 
 
-def load_late(parts: Sequence[bytes], compile: Compile) -> list[list[int]]:
-    """The addresses of the plans' kernels.  Raises what the compiler raises, or elf.LoadError."""
+def load_late(parts: Sequence[bytes], counts: Sequence[int], compile: Compile) -> list[list[int]]:
+    """The addresses of the plans' kernels, `counts` of each.  Raises what the compiler raises, or elf.LoadError."""
     with _State.lock:
-        missing = [part for part in dict.fromkeys(parts) if part not in _State.addresses]
+        missing = {p: n for p, n in zip(parts, counts, strict=True) if p not in _State.addresses}
         if missing:
-            counts = [len(json.loads(part)[1]) for part in missing]
-            wanted = [abi.late_symbol(k, j) for k, n in enumerate(counts) for j in range(n)]
-            code, [found] = elf.load([(compile(missing), wanted)])
+            wanted = [abi.late_symbol(k, j) for k, n in enumerate(missing.values()) for j in range(n)]
+            code, [found] = elf.load([(compile(list(missing)), wanted)])
             immortalise(code)
-            for part, n in zip(missing, counts, strict=True):
+            for part, n in missing.items():
                 _State.addresses[part], found = found[:n], found[n:]
         return [_State.addresses[part] for part in parts]
 
