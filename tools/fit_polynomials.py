@@ -286,7 +286,7 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
         "SINH": (by_root(lambda x: (mp.sinh(x) / x - 1) / x**2, mp.mpf(1) / 6), 0, HALF, 5, 2),
         "COSH": (by_root(lambda x: (mp.cosh(x) - 1) / x**2, HALF), 0, HALF, 6, 3),
         "RECIPROCAL_CBRT": (lambda m: 1 / mp.cbrt(m), 1, 2, 6, None),
-        "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, 1, 12, 6),
+        "ERF": (by_root(lambda x: mp.erf(x) / x - 1, 2 / mp.sqrt(pi) - 1), 0, (mp.mpf("0.141"), mp.mpf("0.563")), 7, 5),
         "ERFC": (lambda t: scaled_erfc(4 * (1 + t) / (1 - t)), -1, mp.mpf("0.76"), 22, 11),
         "ERFCX": (at_zero(lambda x: (mp.exp(x * x) * mp.erfc(x) - 1) / x, -2 / mp.sqrt(pi)), -mp.mpf("0.6"), mp.mpf("0.6"), 19, 9),
         "ERFINV_NEAR": (lambda v: inverse_erf_by_log(v + 3) - 1, -3, 3, 24, 11),

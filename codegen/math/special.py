@@ -22,6 +22,7 @@ from tensordsl.codegen.scalar import Builder, Val
 ERF_LIMIT = {"float64": 5.95, "float32": 3.96}  # beyond it erf is 1
 ERF_PIECE = {"float64": 0.37890625, "float32": 0.51171875}  # the length of a piece
 ERFC_LIMIT = {"float64": 28.0, "float32": 10.5}  # beyond it erfc is 0
+ERFC_NEAR = {"float64": 0.375, "float32": 0.75}  # up to it the polynomial of erf is used
 
 
 def _scaled_erfc(b: Builder, a: Val) -> tuple[Val, Val]:
@@ -49,15 +50,14 @@ def _erfc_positive(b: Builder, a: Val) -> Val:
 
 
 def erfc(b: Builder, x: Val) -> Val:
-    """erfc(-a) = 2 - erfc(a); below 1 from erf's polynomial."""
+    """erfc(-a) = 2 - erfc(a); near 0 from erf's polynomial."""
     a = b.abs(x)
     limit = ERFC_LIMIT[x.type]
     far = _erfc_positive(b, b.select(b.gt(a, limit), limit, a))
     far = b.select(b.lt(x, 0.0), b.sub(2.0, far), far)
     z = b.mul(x, x)
-    z = b.select(b.lt(z, 1.0), z, 1.0)
     near = b.fma(b.neg(x), polynomial(b, z, ERF[x.type]), b.sub(1.0, x))
-    return b.select(b.lt(a, 0.75), near, far)
+    return b.select(b.lt(a, ERFC_NEAR[x.type]), near, far)
 
 
 def erf(b: Builder, x: Val) -> Val:
