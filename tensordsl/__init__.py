@@ -72,6 +72,17 @@ def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:
     return np.asarray(a, dtype=config.floatX if dtype == "floatX" else dtype, order=order)
 
 
+class _MissingModules:
+    """Asked last, for modules that nobody has found: `from tensordsl.tensor import slinalg` says what to do instead."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        if name.startswith("tensordsl."):
+            from tensordsl.missing import refuse_module  # late: only errors need it
+
+            refuse_module(name)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
@@ -87,6 +98,7 @@ def _follow(option: str, module: str, function: str) -> None:
     on_change(option, notify)
 
 
+sys.meta_path.append(_MissingModules)
 _follow("compute_test_value", "tensordsl.testvalues", "use_test_values")
 _follow("warn_float64", "tensordsl.policies", "use_float64_warnings")
 _follow("cast_policy", "tensordsl.policies", "use_cast_policy")

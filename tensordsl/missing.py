@@ -15,7 +15,22 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("as_op", "COp"), _OPERATIONS),
+    **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
 }
+
+
+def refuse_module(name: str) -> None:
+    """Raise for a module of Theano's that is not here.
+
+    >>> refuse_module("tensordsl.sparse")
+    Traceback (most recent call last):
+        ...
+    ImportError: there is no module tensordsl.sparse: neither built nor planned yet (docs/porting.md)
+    """
+    instead = next((INSTEAD[part] for part in name.split(".") if part in INSTEAD), None)
+    if instead is not None:
+        # Not ModuleNotFoundError, which `from package import module` answers with another message.
+        raise ImportError(f"there is no module {name}: {instead} (docs/porting.md)", name=name)
 
 
 def missing(module: str, name: str, known: Iterable[str]) -> AttributeError:

@@ -33,3 +33,19 @@ def test_names_like_none_are_said_to_be_missing_only() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'xyzzy'$"):
         T.xyzzy  # noqa: B018
     assert not hasattr(T, "__wrapped__")
+
+
+@pytest.mark.parametrize(
+    "statement, words",
+    [
+        ("from tensordsl.tensor import slinalg", "use NumPy before or after the call"),
+        ("import tensordsl.tensor.signal.pool", "convolution and pooling are not built yet"),
+        ("from tensordsl.tensor.signal import downsample", "convolution and pooling are not built yet"),
+        ("from tensordsl.tensor.nnet import conv2d", "convolution and pooling are not built yet"),
+        ("import tensordsl.sandbox.cuda", "config.device"),
+        ("import tensordsl.xyzzy", None),
+    ],
+)
+def test_a_module_that_is_not_here(statement: str, words: str | None) -> None:
+    with pytest.raises(ImportError, match=words or "No module named"):
+        exec(statement)
