@@ -362,7 +362,10 @@ def _first_conflict(
     for s in late:
         waits = s.value is not None and s.value.op == "dot" and not given.isdisjoint(s.needs)
         if waits or not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
-            return next(c for c in candidates if giver[c[1].number] is s or _depends(s, giver[c[1].number], late))
+            needed = _needed(s, late)
+            return next(
+                c for c in candidates if giver[c[1].number] is s or needed.intersection(giver[c[1].number].gives)
+            )
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
         own = giver[v.number]
@@ -371,12 +374,13 @@ def _first_conflict(
     return None
 
 
-def _depends(s: Step, on: Step, late: list[Step]) -> bool:
+def _needed(s: Step, late: list[Step]) -> set[int]:
+    """What a step needs of `late`, and what that needs of it."""
     needed = set(s.needs)
     for t in reversed(late):
-        if needed & set(t.gives):
+        if not needed.isdisjoint(t.gives):
             needed |= t.needs
-    return bool(needed & set(on.gives))
+    return needed
 
 
 def _is_safe(fused: Fused, b: Bufferiser) -> bool:
