@@ -321,11 +321,14 @@ def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
     if not pairs:
         raise ValueError("hessian_vector_product: wants a variable, wrt is empty")
     first = grad(cost, [v for v, _ in pairs], **options)
-    along = [(g * disconnected_grad(point)).sum() for g, (_, point) in zip(first, pairs, strict=True)]
+    # The vectors are put in at the end: here they do not depend on `wrt`, but the result depends on them.
+    vectors = {point.type(): point for _, point in pairs}
+    along = [(g * v).sum() for g, v in zip(first, vectors, strict=True)]
     total = along[0]
     for term in along[1:]:
         total = total + term
-    return grad(total, wrt, disconnected_inputs="ignore")
+    products = grad(total, [v for v, _ in pairs], disconnected_inputs="ignore")
+    return _like_wrt(wrt, substitute(products, vectors))
 
 
 # -- Jacobians and Hessians ------------------------------------------------------------------------------------------
