@@ -143,10 +143,12 @@ class _RowTexts:
         """May rows go together: whole ones of one chunk, of which none moves what all should share?"""
         k = self.kernel
         shared = [f"{name}.step" for name in sorted(k.shared)]
+        whole = [f"  %vectors.q = and i64 %n, {-k.width}", "  %even.q = icmp eq i64 %n, %vectors.q"]
         return [
+            *([] if k.states else whole),
             f"  %several.q = and i64 %rows, {-k.beside}",
             "  %enough.q = icmp ne i64 %several.q, 0",
-            "  %short.whole.q = and i1 %single, %is_whole",
+            f"  %short.whole.q = and i1 {'%single' if k.states else '%even.q'}, %is_whole",
             "  %full.q = xor i1 %none, true",
             "  %fit.q = and i1 %short.whole.q, %full.q",
             "  %fit.0 = and i1 %fit.q, %enough.q",
