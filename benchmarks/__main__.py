@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.harness import PEERS, QUICK, Plan, benchmark
-from benchmarks.report import as_json, as_markdown
+from benchmarks.history import compare_last, keep
+from benchmarks.report import as_json, as_markdown, as_summary
 from benchmarks.suites import BY_NAME, SUITES
 
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+END = "<!-- benchmarks: end -->"
 
 
 def parse() -> argparse.Namespace:
@@ -31,10 +32,13 @@ def parse() -> argparse.Namespace:
         metavar="PEER=PATH",
         help="interpreter of another environment, for a peer that can't be installed beside tensordsl",
     )
+    parser.add_argument("--history", type=Path, metavar="DIR", help="keep the run in DIR and compare it with the last")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write the plots of the suite `plots` as SVG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds and the machine's facts")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write the table, in README.md between its markers"
     )
+    parser.add_argument("--summary", action="store_true", help="the table has a row per group, and those behind")
     arguments = parser.parse_args()
     arguments.peers = arguments.peers.split(",")
     for start in arguments.only:
@@ -47,14 +51,15 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def write_table(path: Path, table: str) -> None:
-    """Write the table as a file of its own, or between the two markers of a document that has them."""
+def write_table(path: Path, table: str, suite: str = "foundation") -> None:
+    """Write the table as a file of its own, or between the suite's two markers of a document that has them."""
+    begin = "<!-- benchmarks: begin -->" if suite == "foundation" else f"<!-- benchmarks: begin {suite} -->"
     text = path.read_text() if path.exists() else ""
-    if BEGIN not in text or END not in text:
+    before, found, after = text.partition(begin)
+    if not found or END not in after:
         path.write_text(table)
         return
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
+    path.write_text(f"{before}{begin}\n{table}{END}{after.split(END, 1)[1]}")
 
 
 def main() -> int:
@@ -63,12 +68,20 @@ def main() -> int:
     pythons = dict(pair.split("=", 1) for pair in arguments.python)
     plan = replace(QUICK if arguments.quick else Plan(), processor=arguments.processor_time)
     run, seconds = benchmark(plan, arguments.peers, arguments.only, pythons, arguments.suite)
-    table = as_markdown(run, seconds)
+    table = (as_summary if arguments.summary else as_markdown)(run, seconds)
+    facts = as_json(run, seconds)
     print(table)
     if arguments.json:
-        arguments.json.write_text(json.dumps(as_json(run, seconds), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(facts, indent=1) + "\n")
     if arguments.markdown:
-        write_table(arguments.markdown, table)
+        write_table(arguments.markdown, table, arguments.suite)
+    if arguments.history:
+        keep(arguments.history, facts)
+        print(compare_last(arguments.history))
+    if arguments.plots:
+        from benchmarks.plots import plot  # late: an extra
+
+        plot(facts, arguments.plots)
     wrong = [r for r in run.results if r.error and (r.peer == "tensordsl" or r.error.startswith("wrong result"))]
     ours_is_missing = "tensordsl" in arguments.peers and "tensordsl" in run.missing
     return 1 if wrong or ours_is_missing else 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workloads import Data, Target, Workload, chain
+from benchmarks.workloads import Data, Target, Workload, chain, tutorial_data
 
 # What an adapter's namespace has to offer, beside operators, indexing and methods.
 NAMES = (
@@ -106,6 +106,10 @@ def heat(m: Any, u: Any) -> Any:
     return middle + 0.1 * (u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4 * middle)
 
 
+def layer(m: Any, x: Any, w: Any, b: Any) -> Any:
+    return m.tanh(m.dot(x, w) + b)
+
+
 def chain_of(length: int) -> Expression:
     return lambda m, x: chain(x, length, m.tanh)
 
@@ -129,6 +133,21 @@ def mlp_gradients(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
     delta /= len(y)
     inner = delta @ w2.T * (1 - hidden * hidden)
     return cost, x.T @ inner, inner.sum(0), hidden.T @ delta, delta.sum(0)
+
+
+def tiny_mlp(m: Any, w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
+    """The tutorial's network of 2, 4 and 1 neurons; y holds 0 and 1."""
+    out = m.sigmoid(m.dot(w2, m.sigmoid(m.dot(w1, x) + b1)) + b2)
+    return m.mean((out - y) ** 2)
+
+
+def tiny_mlp_gradients(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
+    hidden = 1 / (1 + np.exp(-(w1 @ x + b1)))
+    out = 1 / (1 + np.exp(-(w2 @ hidden + b2)))
+    outer = 2 * (out - y) / y.size * out * (1 - out)
+    inner = w2.T @ outer * hidden * (1 - hidden)
+    sums = (d.sum(1, keepdims=True) for d in (inner, outer))
+    return np.mean((out - y) ** 2), inner @ x.T, next(sums), outer @ hidden.T, next(sums)
 
 
 def logistic(m: Any, w: Any, x: Any, y: Any) -> Any:
@@ -213,6 +232,11 @@ def mlp_data() -> Data:
     return w1, np.zeros(512, f4), w2, np.zeros(10, f4), x, y
 
 
+def tiny_mlp_data() -> Data:
+    points, labels, w1, w2 = tutorial_data()
+    return w1, np.ones((4, 1)), w2, np.ones((1, 1)), points, labels[None, :]
+
+
 def logistic_data() -> Data:
     random = np.random.default_rng(0)
     x = random.normal(size=(100_000, 50))
@@ -291,6 +315,7 @@ CASES: list[Case] = [
     *(Case(f"e.pdist.{t}.512x512x64", uniform(t, (512, 64), (512, 64)), distances) for t in TYPES),
     *sized("f.black_scholes", black_scholes, 3, ("1e6",), span=(0.5, 2.0)),
     Case("g.mlp.f4.128x784x512x10", mlp_data, mlp, "training", 4, mlp_gradients),
+    Case("g.tiny_mlp.f8.1000", tiny_mlp_data, tiny_mlp, "training", 4, tiny_mlp_gradients),
     Case("h.logreg.f8.100000x50", logistic_data, logistic, "gradients", 1, logistic_gradient),
     *matrices("j.heat", heat, (1024, 1024)),
     Case("l.dyn_ew.f8.50", lengths("f8", 1), lambda m, x: m.exp(-x * x) * x + 1, "each"),
@@ -312,8 +337,21 @@ CASES: list[Case] = [
     Case("o.sort1.f8.10000x10", uniform("f8", (10_000, 10), low=-1.0), lambda m, x: m.sort(x)),
 ]
 
+# Time against size: elementwise work, mathematics, sums, products.
+SIZED: list[Case] = [
+    *sized("t.axpb", axpb, 3, ("1e1", "1e2", "1e3", "1e4", "1e5", "1e6"), types=("f8",)),
+    *sized("t.tanh", lambda m, x: m.tanh(x), 1, ("1e1", "1e2", "1e3", "1e4", "1e5", "1e6"), types=("f8",)),
+    *sized("t.sum", lambda m, x: m.sum(x), 1, ("1e1", "1e2", "1e3", "1e4", "1e5", "1e6"), types=("f8",)),
+    *(
+        Case(f"t.layer.f4.{n}", uniform("f4", (n, n), (n, n), (n,), low=-1.0), layer)
+        for n in (4, 8, 16, 32, 64, 128, 256, 512)
+    ),
+]
+CASES += SIZED
+
 BY_CASE = {case.name: case for case in CASES}
-WORKLOADS = tuple(
+ALL = tuple(
     Workload(case.name, "call", case.name, case.make, {"": Target(ratio_to_best=1.0)}, rtol=RTOL[case.dtype])
     for case in CASES
 )
+WORKLOADS = tuple(workload for workload in ALL if not workload.name.startswith("t."))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.harness import PEERS, Result, Run
+from benchmarks.harness import PEERS, ROOT, Result, Run
 from benchmarks.suites import BY_NAME
 from benchmarks.workloads import Target
 
@@ -31,6 +33,15 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
     }
+
+
+def commit() -> str:
+    """The commit that was measured, with a mark where files differ from it; "" outside of a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def best(run: Run) -> Minima:
@@ -83,6 +94,9 @@ def as_json(run: Run, seconds: float) -> dict[str, Any]:
         )
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "processor_time": run.plan.processor,
+        "triad": {str(size): speed for size, speed in run.triad.items()},
         "machine": machine(),
         "threads": 1,
         "versions": {name: facts["versions"] for name, facts in run.peers.items()},
@@ -136,17 +150,51 @@ def as_markdown(run: Run, seconds: float) -> str:
     for workload, state in dict.fromkeys((result.workload, result.state) for result in run.results):
         row = {name: found.get((workload, state, name)) for name in names}
         lines.append(f"| {' | '.join(cells(workload, state, row, minima))} |")
-    about = facts["machine"]
-    versions = ", ".join(" with ".join(" ".join(part) for part in used.items()) for used in facts["versions"].values())
     notes = [f"- {name} was not measured: {reason}" for name, reason in run.missing.items()]
     notes += [f"- {r.workload} {r.state} on {r.peer}: {r.error}" for r in run.results if r.error]
-    caption = (
+    return "\n".join([caption(facts), "", *lines, *(["", *notes] if notes else [])]) + "\n"
+
+
+def caption(facts: dict[str, Any]) -> str:
+    about = facts["machine"]
+    versions = ", ".join(" with ".join(" ".join(part) for part in used.items()) for used in facts["versions"].values())
+    text = (
         f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, 1 thread, "
         f"{facts['date'][:10]}; {versions}. Minimum (median) of interleaved rounds, every result checked against NumPy."
-        + " Processor time."
-        * run.plan.processor
     )
-    return "\n".join([caption, "", *lines, *(["", *notes] if notes else [])]) + "\n"
+    speeds = [f"{speed / 1e9:.0f} GB/s of {quantity_of_bytes(int(size))}" for size, speed in facts["triad"].items()]
+    text += " Processor time." * facts["processor_time"]
+    return text + (f" Triad in the same run: {', '.join(speeds)}." if speeds else "")
+
+
+def quantity_of_bytes(size: int) -> str:
+    return f"{size / 1e6:.3g} MB"
+
+
+def as_summary(run: Run, seconds: float) -> str:
+    """Per group of workloads: how many, the geometric mean of our time over that of the best other, the worst of them;
+    then every workload in which another is faster."""
+    minima = best(run)
+    others: dict[str, tuple[float, str]] = {}
+    for (workload, _, peer), least in minima.items():
+        if peer != OURS and least is not None and BY_NAME[workload].kind == "call":
+            others[workload] = min(others.get(workload, (math.inf, "")), (least, peer))
+    ratios = {w: ours / others[w][0] for (w, _, peer), ours in minima.items() if peer == OURS and ours and w in others}
+    lines = ["| group | workloads | ours / best other, geometric mean | worst |", "| --- | --- | --- | --- |"]
+    groups: dict[str, list[str]] = {}
+    for workload in ratios:
+        groups.setdefault(workload.split(".")[0], []).append(workload)
+    for name, members in [*groups.items(), *([("all", list(ratios))] if ratios else [])]:
+        mean = math.exp(sum(math.log(ratios[w]) for w in members) / len(members))
+        worst = max(members, key=ratios.__getitem__)
+        lines.append(f"| {name} | {len(members)} | {mean:.2f} | {worst}: {ratios[worst]:.2f} |")
+    behind = sorted((w for w in ratios if ratios[w] > 1), key=ratios.__getitem__, reverse=True)
+    lines += ["", "| another is faster | ours | best other | ours / best other |", "| --- | --- | --- | --- |"]
+    for w in behind:
+        least, peer = others[w]
+        row = (w, quantity(ratios[w] * least, "call"), f"{peer} {quantity(least, 'call')}", f"{ratios[w]:.2f}")
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join([caption(as_json(run, seconds)), "", *lines]) + "\n"
 
 
 def cells(workload: str, state: str, row: dict[str, Result | None], minima: Minima) -> list[str]:

@@ -117,12 +117,20 @@ def memory(peer: ModuleType, workload: str) -> dict[str, Any]:
     return {"value": max(growth, arena or 0, 0) / large.nbytes, "arena_bytes": arena, "result": flat(value)[:1000]}
 
 
+def triad(peer: ModuleType, processor: bool = False) -> dict[str, Any]:
+    """The machine's bandwidth, whatever the peer: bytes touched -> bytes per second."""
+    from benchmarks.triad import bandwidth
+
+    return {"bandwidth": bandwidth(time.process_time if processor else time.perf_counter)}
+
+
 COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     "probe": probe,
     "check": check,
     "time": measure,
     "compile": compile_once,
     "memory": memory,
+    "triad": triad,
 }
 
 

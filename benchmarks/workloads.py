@@ -81,6 +81,7 @@ def chain(x: Any, length: int, tanh: Callable[[Any], Any]) -> Any:
 
 # An operand of the memory workload: large enough that the allocator returns it to the system.
 MEMORY_LENGTH = 4_000_000
+NODES = {f"nodes-{length}": length for length in (3, 10, 30, 100, 300, 1000)}  # of the plot of compile time
 CHAINS = {"compile-chain-1000": 1_000, "compile-chain-10000": 10_000, "compile-chain-50000": 50_000}
 
 
@@ -102,7 +103,7 @@ def builders(
         "compile-train": training_step,
         "train-step": training_step,
         "memory-chain": compile_chain(9),
-        **{name: compile_chain(length) for name, length in CHAINS.items() if length <= longest},
+        **{name: compile_chain(length) for name, length in (CHAINS | NODES).items() if length <= longest},
     }
 
 
@@ -150,4 +151,8 @@ WORKLOADS = (
         vectors(1, 16),
         {"": Target(0.1)},
     ),
+)
+
+NODE_WORKLOADS = tuple(
+    Workload(name, "compile", f"chain of {length} operations", vectors(1, 1000)) for name, length in NODES.items()
 )

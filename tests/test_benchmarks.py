@@ -119,3 +119,52 @@ def test_a_c_kernel_leaves_subnormal_numbers_to_the_process() -> None:
         pytest.skip("no C compiler")
     assert kernel().tolist() == [1.0] * 4
     assert (least * 2).tobytes() == np.array([1e-323]).tobytes()
+
+
+def test_runs_are_kept_and_the_last_two_compared(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("--quick", "--peers", "numpy,tensordsl", "--only", "call-vector", "--history", str(tmp_path))
+        assert done.returncode == 0, done.stderr
+    program = (
+        "import sys; from pathlib import Path; from benchmarks.history import comparison, keep\n"
+        "def facts(date, ours, other=2.0):\n"
+        "    rows = [{'workload': 'a', 'state': '', 'peer': p, 'minimum': m}"
+        " for p, m in (('tensordsl', ours), ('numpy', other))]\n"
+        "    return {'date': date, 'commit': 'c', 'machine': {'cpu': 'x'}, 'results': rows}\n"
+        "print([comparison(facts('1', 1.0), f).split()[-1] for f in (facts('2', 1.5), facts('2', 1.5, 3.0))])\n"
+        "print(len(list(Path(sys.argv[1]).glob('*.json'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["['slower', '1.00']", "2"]
+
+
+def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
+    program = (
+        "from benchmarks.harness import Plan, Result, Run; from benchmarks.report import as_summary\n"
+        "names = ('b.axpb.f8.1e3', 'b.axpb.f8.1e4')\n"
+        "results = [Result(w, '', p, [t]) for w, ours, best in zip(names, (1.0, 4.0), (2.0, 2.0))"
+        " for p, t in (('numpy', best), ('tensordsl', ours))]\n"
+        "print(as_summary(Run(Plan(), {}, results=results), 1.0))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| b | 2 | 1.00 | b.axpb.f8.1e4: 2.00 |" in done.stdout
+    assert "| b.axpb.f8.1e4 | 4 s | numpy 2 s | 2.00 |" in done.stdout and "| b.axpb.f8.1e3 |" not in done.stdout
+
+
+def test_plots_of_a_run(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rows = [
+        {"workload": w, "state": s, "peer": "tensordsl", "minimum": t}
+        for w, s, t in (("t.axpb.f8.1e1", "", 1e-7), ("t.axpb.f8.1e2", "", 2e-7), ("nodes-3", "cold", 1e-2),
+                        ("b.axpb.f8.1e3", "", 1e-6), ("b.axpb.f8.1e4", "", 2e-6))
+    ]  # fmt: skip
+    (tmp_path / "facts.json").write_text(json.dumps({"results": rows, "triad": {"24000": 1e11, "240000": 1e11}}))
+    program = (
+        "import json, sys; from pathlib import Path; from benchmarks.plots import plot\n"
+        "d = Path(sys.argv[1]); print(sum(p.stat().st_size > 1000 for p in plot(json.loads((d / 'facts.json')"
+        ".read_text()), d)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "3", done.stderr

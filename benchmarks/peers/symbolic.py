@@ -131,7 +131,9 @@ def typed_case(language: Language, case: Case, data: Data) -> Call:
 
 
 def training_case(language: Language, case: Case, data: Data) -> Call:
-    params, symbols = [language.shared(value, None) for value in data[: case.by]], symbols_of(language, data)[case.by :]
+    shapes = [tuple(1 if n == 1 else None for n in value.shape) for value in data[: case.by]]
+    params = [language.shared(value, shape) for value, shape in zip(data, shapes, strict=False)]
+    symbols, number = symbols_of(language, data)[case.by :], TYPES[case.dtype].type
     cost = case.function(language.m, *params, *symbols)
-    f = language.function(symbols, cost, updates=momentum(language, cost, params, np.float32(0.9), np.float32(0.01)))
+    f = language.function(symbols, cost, updates=momentum(language, cost, params, number(0.9), number(0.01)))
     return Call("f(*rest)", {"f": f, "rest": data[case.by :]})
