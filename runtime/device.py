@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import weakref
@@ -58,6 +59,7 @@ class Device:
         self._process = os.getpid()
 
     def _release(self) -> None:
+        gc.collect()  # arrays in cycles
         for hoard in list(self.hoards):
             hoard.release()
 
@@ -149,6 +151,7 @@ class Device:
 
 
 _devices: dict[tuple[str, str], Device] = {}
+_found: dict[tuple[str, str], Device] = {}  # the same by what was asked for: name, config.cuda_driver
 _lock = threading.Lock()
 
 
@@ -156,14 +159,17 @@ def get_device(name: str) -> Device:
     """The device of a name (cuda, gpu, cuda1, sim), opened at its first use.  Raises DeviceError, ValueError."""
     from tensordsl.config import config
 
-    name = device_name(name)
-    if name == "cpu":
-        raise ValueError("the CPU is no device of the driver")
-    key = name, config.cuda_driver if name != "sim" else ""
-    with _lock:
-        if key not in _devices:
-            _devices[key] = Device(open_driver(*key))
-    device = _devices[key]
+    said = name, config.cuda_driver
+    device = _found.get(said)
+    if device is None:
+        name = device_name(name)
+        if name == "cpu":
+            raise ValueError("the CPU is no device of the driver")
+        key = name, config.cuda_driver if name != "sim" else ""
+        with _lock:
+            if key not in _devices:
+                _devices[key] = Device(open_driver(*key))
+            device = _found[said] = _devices[key]
     device.check()
     return device
 
@@ -175,8 +181,10 @@ def use_driver(driver: Driver) -> Callable[[], None]:
     key = driver.name, config.cuda_driver if driver.name != "sim" else ""
     before = _devices.get(key)
     _devices[key] = Device(driver)
+    _found.clear()
 
     def undo() -> None:
+        _found.clear()
         if before is None:
             _devices.pop(key, None)
         else:

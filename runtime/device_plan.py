@@ -119,9 +119,10 @@ def _repeated(
         made, args, storages, on_device, fail, -1, None, is_recorded=key in made.seen and replay is None
     )
     result = runner.run()
-    if len(made.seen) >= SEEN or (runner.recording and sum(map(bool, made.seen.values())) >= KEPT):
+    recording, runner.recording = runner.recording, False
+    if len(made.seen) >= SEEN or (recording and sum(map(bool, made.seen.values())) >= KEPT):
         made.seen.clear()
-    made.seen[key] = runner.recording if key in made.seen else None
+    made.seen[key] = recording if key in made.seen else None
     return result
 
 
@@ -188,6 +189,7 @@ class DeviceRunner(Runner):
             return super().run()
         finally:  # now, not when the collector comes: the runner is part of cycles
             self.owned, self.blocks, self.given, self.objs, self.hosts = [], [], [], [], ()
+            self.fail, self.driver, self.pool = self.raised, self.device.driver, self.device.pool
 
     def code(self, code: Sequence[Instr]) -> None:
         if not isinstance(self.driver, Recorder):

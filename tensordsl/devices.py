@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from tensordsl.arguments import normalise
+from tensordsl.arguments import Parameter, normalise
 from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, has_kernels, kernel_target
 from tensordsl.link import explained, site_of
@@ -22,6 +22,7 @@ from tensordsl.runtime.device_array import DeviceArray, from_cuda_array, from_dl
 from tensordsl.runtime.device_plan import FIXED, ON_DEVICE, DeviceProgram, run_on_device
 from tensordsl.runtime.device_state import DeviceStorage
 from tensordsl.spec import FunctionSpec
+from tensordsl.types import COMPLEX, DTYPES
 
 if TYPE_CHECKING:
     from tensordsl.profiling import Profile
@@ -32,6 +33,7 @@ Array = Any  # of the host or of a device
 
 _programs: WeakValueDictionary[Any, DeviceProgram] = WeakValueDictionary()  # those that functions have
 _warned: set[str] = set()
+_DTYPES = {name: np.dtype(name) for name in (*DTYPES, *COMPLEX)}
 
 
 class _Failure(Exception):
@@ -235,6 +237,10 @@ def _warn(device: Device, on_host: Sequence[str]) -> None:
 # -- arguments -------------------------------------------------------------------------------------------------------
 def bound(spec: FunctionSpec, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Array]:
     """The arguments of a call as exact arrays; those on the device already stay there."""
+    if not kwargs and len(args) == len(spec.parameters):
+        device = get_device(spec.device)
+        if all(type(a) is DeviceArray and _is_exact(a, p, device) for a, p in zip(args, spec.parameters, strict=True)):
+            return list(args)
     given = [_on_device(a, spec.device) for a in (*args, *kwargs.values())]
     if not any(isinstance(a, DeviceArray) for a in given):
         return list(normalise(spec.parameters, name, args, kwargs))
@@ -257,6 +263,21 @@ def bound(spec: FunctionSpec, name: str, args: tuple[Any, ...], kwargs: Mapping[
         kwargs = dict(zip(kwargs, values[len(args) :], strict=True))
         return list(normalise(spec.parameters, name, tuple(values[: len(args)]), kwargs))
     return [standing.get(id(x), x) for x in exact]
+
+
+def _is_exact(value: DeviceArray, parameter: Parameter, device: Device) -> bool:
+    """Whether an array may be used as it is."""
+    wanted, shape = parameter.variable.type, value.shape
+    item = value.dtype.itemsize
+    return (
+        value.device is device
+        and not parameter.implicit
+        and value.dtype == _DTYPES[wanted.dtype]
+        and len(shape) == wanted.ndim
+        and all(n is None or n == m for n, m in zip(wanted.shape, shape, strict=True))
+        and not any(s % item for s in value.strides)
+        and value.address % item == 0
+    )
 
 
 def _on_device(value: Any, name: str) -> Any:

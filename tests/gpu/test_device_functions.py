@@ -361,6 +361,19 @@ def test_device_arrays_are_arguments_of_any_function() -> None:
     assert w.get_value().tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "int8"])
+def test_exact_arrays_of_the_device_are_taken_as_they_are_and_others_refused_as_ever(dtype: str) -> None:
+    x = T.TensorType(dtype, (None, 2))("x")
+    f = tensordsl.function([x], x + x)
+    a = np.arange(6).reshape(3, 2).astype(dtype)
+    assert (f(to_device(a, "sim")) == a + a).all() and (f(a) == a + a).all()
+    for wrong, words in ((a[:, :1], "Wrong length"), (a[0], "Wrong number of dimensions")):
+        with pytest.raises(TypeError, match=words):
+            f(to_device(wrong, "sim"))
+    with pytest.raises(TypeError):
+        f(to_device(a, "sim"), to_device(a, "sim"))
+
+
 def test_dlpack_hands_arrays_out_and_takes_them_in_without_a_copy() -> None:
     x = to_device(np.arange(6, dtype="int32").reshape(2, 3), "sim")
     view = np.from_dlpack(x)
