@@ -118,7 +118,8 @@ def report(device: str, is_quick: bool) -> list[str]:
     head = (
         f"Measured on one {info.name} (sm_{major}{minor}, {info.multiprocessors} multiprocessors, "
         f"{info.memory / 2**30:.0f} GiB, CUDA {info.version // 1000}.{info.version % 1000 // 10} of the driver, "
-        f"cuda_driver={config.cuda_driver}) by `python -m benchmarks.gpu --device {device}`; times of a call with its wait, float32."
+        f"cuda_driver={config.cuda_driver}) by `python -m benchmarks.gpu --device {device}`; times of a call with its "
+        "wait, float32."
     )
     tables = table(present, is_quick, notes)
     own = gpu_own.bandwidth_table(device, is_quick)
