@@ -118,13 +118,18 @@ def _log_softmax(ctx: Context, v: Value) -> Value | None:
 
 
 def _log_sum_exp(ctx: Context, v: Value) -> Value | None:
-    """log(sum(exp(x))) = m + log(sum(exp(x - m))).
+    """log(sum(exp(x))) = m + log(sum(exp(x - m))), also of a mean, which is such a sum by a number.
 
     So -inf only gives -inf, one inf gives inf, a nan nan, no elements -inf: as the left side.
     """
-    found = _summed_exp(v.operands[0])
+    s, by = v.operands[0], None
+    if _is_row(s, TRUE_DIV):
+        s, by = s.operands
+    found = _summed_exp(s)
     if found is None:
         return None
     total, m = _centred_sum(ctx, *found)
+    if by is not None:
+        total = ctx.graph.map(TRUE_DIV, total, by)
     ctx.hit("log(sum(exp(x))) = max(x) + log(sum(exp(x - max(x))))")
     return fit(ctx.graph, ctx.graph.map(ADD, m, ctx.graph.map(LOG, total)), v)

@@ -151,11 +151,23 @@ def _of_sums(v: Any, blocked: set[int]) -> Any:
         result = apply(LOGSOFTMAX, found[0], axis=found[1])
     elif (summed := _summed_exp(y, blocked)) is not None and not _is_centred(summed[0]):
         result = logsumexp(*summed)
+    elif (mean := _log_of_mean(y, blocked)) is not None:
+        result = mean
     else:
         return v
     for node in reversed(moves):
         (result,) = reapply(node, (result, *node.inputs[1:]))
     return result if result.type == v.type else v
+
+
+def _log_of_mean(v: Any, blocked: set[int]) -> Any:
+    """log(sum(exp(x)) / n) = logsumexp(x) - log(n), None if v is no such quotient."""
+    if v.owner.op.name != "true_div":
+        return None
+    total, n = v.owner.inputs
+    plain = log(total)
+    better = _of_sums(plain, blocked)
+    return None if better is plain else better - log(n)
 
 
 def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:

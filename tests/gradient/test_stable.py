@@ -126,6 +126,18 @@ def test_the_gradient_of_a_log_sum_exp_is_softmax(axis: int | None, mode: str) -
     np.testing.assert_allclose(gradient, e / e.sum(axis=axis, keepdims=True), rtol=1e-13)
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_the_logarithm_of_a_mean_of_exponentials(axis: int | None, keepdims: bool) -> None:
+    x = T.matrix("x")
+    cost = T.log(T.mean(T.exp(x), axis=axis, keepdims=keepdims))
+    value, gradient = function([x], [cost, grad(cost.sum(), x)])(LOGITS)
+    count = LOGITS.size if axis is None else LOGITS.shape[axis]
+    total = scipy.special.logsumexp(LOGITS, axis=axis, keepdims=keepdims)
+    np.testing.assert_allclose(value, total - np.log(count), rtol=1e-14)
+    np.testing.assert_allclose(gradient, scipy.special.softmax(LOGITS, axis=axis), rtol=1e-13)
+
+
 def test_the_hessian_of_a_log_sum_exp() -> None:
     v = T.vector("v")
     for f in (T.log(T.exp(v).sum()), T.logsumexp(v)):
