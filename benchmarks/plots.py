@@ -51,6 +51,7 @@ def draw(axis: Any, found: Series) -> None:
         axis.plot(*zip(*points, strict=True), color=COLOURS[peer], label=peer, **style)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.minorticks_off()
     axis.grid(alpha=0.25)
 
 
