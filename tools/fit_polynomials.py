@@ -140,7 +140,7 @@ def tables() -> dict[str, Any]:
     """The reciprocals r by their number, and -log(r) in heads that k LN2[0] can be added to without an error, and tails;
     for three bases."""
     result: dict[str, Any] = {"RECIPROCAL": {n: log_entries(n) for n in (16, 32)}}
-    for name, counts in (("", {"float64": 16, "float32": 32}), ("FINE_", {"float64": 32})):
+    for name, counts in (("", {"float64": 16, "float32": 16}), ("FINE_", {"float64": 32, "float32": 32})):
         bases = {"LN": (1, 42, 16), "LOG2": (mp.log(2), 42, 16), "LOG10": (mp.log(10), 43, 17)}
         for base, (divisor, *units) in bases.items():
             if name and base != "LN":

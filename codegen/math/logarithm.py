@@ -1,10 +1,10 @@
 """log, log2, log10, log1p, and the logarithm in two parts that pow and gammaln need.
 
-x = 2^k m with m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below 1/16
-(float32: 1/32), and the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an
-error.  Around 1, r is 1 (1/2 below 1) and the heads' sum 0: there f alone decides; elsewhere the sum is at least 4/3 of
-log(1 + f) in size, so that the latter's rounding counts little (P. Tang, "Table-driven implementation of the logarithm
-function", 1990; the choice of r is ours).
+x = 2^k m with m in [1, 2).  The leading bits of m choose r from a table, so that f = m r - 1 is exact and below 1/16,
+and the logarithm is k log 2 - log r + log(1 + f), the first two in heads that are added without an error.  Around 1, r
+is 1 (1/2 below 1) and the heads' sum 0: there f alone decides; elsewhere the sum is at least 4/3 of log(1 + f) in size,
+so that the latter's rounding counts little (P. Tang, "Table-driven implementation of the logarithm function", 1990; the
+choice of r is ours).
 """
 
 from __future__ import annotations
@@ -108,9 +108,8 @@ def precise_log(b: Builder, x: Val) -> tuple[Val, Val]:
     """log(x) of positive x as head and tail, to 2^-64 (float32: 2^-34) of it; float32's tail is up to 2^-10 of the
     head."""
     t = x.type
-    tables = "FINE_" if t == "float64" else ""
-    k, index, f = reduced(b, x, tables)
-    base, tail = multiple(b, k, index, "LN", tables)
+    k, index, f = reduced(b, x, "FINE_")
+    base, tail = multiple(b, k, index, "LN", "FINE_")
     # f - f^2/2 with its errors, f^3 (1/3 ...) rounded
     half = b.mul(f, 0.5)
     p, p_low = two_product(b, half, f)
