@@ -68,10 +68,11 @@ class Layout:
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
 
-    def entry(self, e: Entry, packed: int, row: int) -> tuple[int, ...]:
+    def entry(self, e: Entry, packed: int, row: int, many: bool) -> tuple[int, ...]:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
         if e.kind != nest.INTERNAL:
-            return e.kind, e.number, e.itemsize, packed if e.kind == nest.VECTOR else 0, e.flags, add
+            flags = e.flags | nest.MANY * (many and e.kind == nest.VECTOR)
+            return e.kind, e.number, e.itemsize, packed if e.kind == nest.VECTOR else 0, flags, add
         area = self.areas[e.number]
         return e.kind, self.offsets[e.number], area.size if area.every or row in self.parallel else 0, 0, 0, 0
 
@@ -89,7 +90,10 @@ def calls(tree: Sequence[Node]) -> list[Call]:
 
 def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, parallel: Collection[int]) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
-    packs = [[e.itemsize for e in c.kernel.entries.values() if e.kind == nest.VECTOR] for c in calls(tree)]
+    packs = [
+        [e.itemsize * _packed_rows(c.kernel) for e in c.kernel.entries.values() if e.kind == nest.VECTOR]
+        for c in calls(tree)
+    ]
     most = max(map(sum, packs), default=0)
     each = most + sum(a.per_element for a in areas)
     while block > width and each * block > SCRATCH_LIMIT:
@@ -102,6 +106,13 @@ def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, 
     result.packed = at
     result.size = at + max((sum(_aligned(s * result.block) for s in p) for p in packs), default=0) + 64
     return result
+
+
+def _packed_rows(kernel: Kernel) -> int:
+    """Rows that are packed at once: of reductions along them, which only read."""
+    entries = kernel.entries.values()
+    alone = kernel.form != COLUMNS or any(e.flags & nest.WRITE or e.add != NO_AREA for e in entries)
+    return 1 if alone else nest.PACKED_ROWS
 
 
 def _aligned(size: int) -> int:
@@ -237,10 +248,10 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             lane = kernel.lane if kernel.loops else -1
             code += [nest.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row]
             where.pointers += 2 * len(entries)
-            packed = where.packed
+            packed, rows = where.packed, _packed_rows(kernel)
             for e in entries:
-                code += where.entry(e, packed, row)
-                packed += _aligned(e.itemsize * where.block) if e.kind == nest.VECTOR else 0
+                code += where.entry(e, packed, row, rows > 1)
+                packed += _aligned(e.itemsize * rows * where.block) if e.kind == nest.VECTOR else 0
         else:
             _encode_body(node, where, numbers, code, row)
 

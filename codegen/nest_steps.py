@@ -50,8 +50,10 @@ from tensordsl.codegen.nest_words import (
     INTERNAL,
     LOOP,
     LOOP_WORDS,
+    MANY,
     N_AXES,
     N_OPERANDS,
+    PACKED_ROWS,
     POSITION,
     READ,
     ROWS,
@@ -70,7 +72,18 @@ _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", RO
 
 
 def step_texts() -> list[str]:
-    return [_loop(), _rows(), _blocks(), _fill(), _packs(), _call(), _call_packed(), _execute(), _resolve()]
+    return [
+        _loop(),
+        _rows(),
+        _blocks(),
+        _fill(),
+        _packs(),
+        _call(),
+        _call_packed(),
+        _call_together(),
+        _execute(),
+        _resolve(),
+    ]
 
 
 def _advance(c: Function, axis: str, steps: str) -> None:
@@ -223,7 +236,8 @@ def _call() -> str:
     c, words = _instruction("call")
     with c.when(c.test("ne", c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL)), 0)):
         with c.when(c.test("ne", c.call("i64", "@packs", "ptr %cx", f"ptr {words}"), 0)):
-            with c.loop(c.get("%cx", CX_ROWS)) as row:
+            done = c.call("i64", "@call_together", "ptr %cx", f"ptr {words}")
+            with c.loop(c.get("%cx", CX_ROWS), start=done) as row:
                 c.call("void", "@call_packed", "ptr %cx", f"ptr {words}", f"i64 {row.index}")
             c.ret("i64", _behind(c, words, "%pc"))
     pointers, current = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get("%cx", CX_CUR, "ptr")
@@ -265,12 +279,59 @@ def _call_packed() -> str:
     return c.end()
 
 
-def _move_areas(c: Function, external: str, pointers: str, sign: str) -> None:
+def _call_together() -> str:
+    """A CALL for as many rows as can be packed at once, by transposing them where elements are adjacent along the rows'
+    axis; their number."""
+    c = Function("i64", "call_together", ["ptr cx", "ptr words"], internal=True)
+    lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
+    rows, axes, found = c.get("%cx", CX_ROWS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES), c.cell(0)
+    strides = c.get("%cx", CX_S, "ptr")
+
+    def along(entry: str) -> str:
+        return c.get(strides, c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(row, 0)))
+
+    with c.loop(external) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        many = c.test("ne", c.arith("and", c.get(entry, 4), MANY), 0)
+        fits = c.all(many, c.test("eq", along(entry), c.get(entry, 2)))
+        c.note(c.all(_is_copied(c, entry, lane)[0], c.op(f"xor i1 {fits}, true")), found)
+    tail, alone = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", row, 0)
+    c.note(c.op(f"or i1 {c.op(f'or i1 {tail}, {alone}')}, {c.test('slt', rows, 2)}"), found)
+    with c.when(c.test("ne", c.get(found, 0), 0)):
+        c.ret("i64", 0)
+    pointers, (count, live) = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
+    steps, position = c.word(pointers, c.get("%words", 4)), c.word(c.get("%cx", CX_POS, "ptr"), row)
+    kernel, turn = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr"), f"i64 {c.get('%cx', CX_TURN)}"
+    first = c.get(position, 0)
+    with c.loop(rows, step=PACKED_ROWS) as at:
+        some = c.min(c.arith("sub", rows, at.index), PACKED_ROWS)
+        with c.loop(external) as loop:
+            entry = entry_of(c, "%words", loop.index)
+            copied, stride = _is_copied(c, entry, lane)
+            size, unit, base = c.get(entry, 2), along(entry), c.get("%cx", CX_CUR, "ptr")
+            address = c.gep(c.get(base, c.get(entry, 1), "ptr"), c.arith("mul", unit, at.index))
+            area, pitch = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), c.arith("mul", size, count)
+            c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
+            c.put(c.choose(copied, pitch, unit), steps, loop.index)
+            with c.when(copied):
+                given = f"ptr {area}", f"i64 {pitch}", f"ptr {address}", f"i64 {stride}", f"i64 {size}"
+                c.call("void", "@transposed", *given, f"i64 {count}", f"i64 {some}")
+        _move_areas(c, external, pointers, "add", at.index)
+        c.put(c.arith("add", first, at.index), position, 0)
+        c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", turn)
+        _move_areas(c, external, pointers, "sub", at.index)
+    c.put(first, position, 0)
+    with c.loop(external) as loop:
+        c.put(along(entry_of(c, "%words", loop.index)), steps, loop.index)
+    return c.end("i64", rows)
+
+
+def _move_areas(c: Function, external: str, pointers: str, sign: str, turn: str = "%turn") -> None:
     """Point to the row's place in scratch areas, from that of the first row; or back."""
     with c.loop(c.get("%words", 4), start=external) as loop:
         entry = entry_of(c, "%words", loop.index)
         with c.when(c.test("eq", c.get(entry, 0), INTERNAL)):
-            offset = c.arith("mul", "%turn", c.get(entry, 2))
+            offset = c.arith("mul", turn, c.get(entry, 2))
             c.put(c.arith(sign, c.get(pointers, loop.index), offset), pointers, loop.index)
 
 

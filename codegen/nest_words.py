@@ -24,7 +24,8 @@ FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no ele
 # External kinds come first; the pointers of the others are set again only where rows are done one by one.
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
-READ, WRITE = 1, 2
+READ, WRITE, MANY = 1, 2, 4  # flags; MANY: scratch has places for `PACKED_ROWS` rows of it
+PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,

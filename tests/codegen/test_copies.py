@@ -75,3 +75,17 @@ def test_sums_of_rows_done_together_are_those_of_rows_done_alone() -> None:
     a, b = (random.normal(size=(n, 192)).astype("float32") for n in (5, 7))
     alone = np.concatenate([f(a, b[n : n + 1]) for n in range(7)], axis=1)
     np.testing.assert_array_equal(f(a, b), alone)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
+@pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 16, 20, 31])
+def test_short_rows_are_transposed_in_scratch(dtype: str, length: int) -> None:
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    f = tensordsl.function([x, y], [x.sum(1), (x * y).sum(1), (x - y).max(1), x.argmax(1)])
+    for rows in (40, 257, 300, 1111):
+        a, b = data(dtype, rows, length), data(dtype, rows, length + 1)[:, 1:]
+        for first, second in ((a, b), (b, np.asfortranarray(a)), (a[::-1], b), (a[:, ::-1], b)):
+            product, less = first * second, first - second
+            wanted = first.sum(1), product.sum(1), less.max(1), first.argmax(1)
+            for got, expected in zip(f(first, second), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected)
