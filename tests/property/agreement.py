@@ -38,6 +38,9 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         floating = bool(operands) and operands[0].dtype.kind in "fc"
         if node.op.name in ("sum", "prod") and floating and node.attrs["acc_dtype"] in CONTINUOUS:
             made = evaluate_node(node, [shuffled(operands[0], node.attrs["axis"], rng)])
+            if node.op.name == "prod":
+                is_open = _product_is_open(operands[0], node.attrs["axis"], node.attrs["acc_dtype"])
+                made = (np.where(is_open, _anything(rng), made[0]).astype(made[0].dtype),)
             if node.op.name == "sum":  # terms may cancel
                 size = np.sum(np.abs(operands[0]), axis=node.attrs["axis"], dtype="float64")
                 # blocks of float32 are added in float32, whatever their sums are added in
@@ -78,6 +81,14 @@ def _directions(x: Any, rng: Any) -> Any:
         return rng.choice([-1.0, 1.0], size=x.shape)
     re, im = (1, -1, rng.choice([-1, 1]))[seed] * rng.uniform(0.5, 1.5, size=(2, *x.shape))
     return re + 1j * im
+
+
+def _product_is_open(x: Any, axes: Sequence[int], dtype: str) -> Any:
+    """Where factors overflow in some order and not in another, or underflow."""
+    powers = np.log2(np.abs(x), dtype="float64")
+    up, down = (np.sum(part, axis=axes) for part in (np.maximum(powers, 0), np.minimum(powers, 0)))
+    info = np.finfo(dtype)
+    return (up >= info.maxexp - 1) & np.isfinite(up) & (down < 0) | (down <= info.minexp) & (up > 0)
 
 
 def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:

@@ -470,3 +470,10 @@ def softmax_of_what_overflows(p: Program) -> None:
     t3 = op("true_div", t0, t2)
     t4 = op("pow", t3, constant("int8", 3))
     p.output(t4, INEXACT)
+
+
+def product_whose_factors_overflow(p: Program) -> None:
+    """A product of factors that overflow in some orders and not in NumPy's."""
+    x0 = p.argument(TensorType("complex128", (None,)), array("complex128", [1j, 1e+200j, 1e-200j, 1e+200j]))
+    t0 = op("prod", x0, axis=(0,), dtype='complex128', acc_dtype='complex128')
+    p.output(t0, INEXACT)
