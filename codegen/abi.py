@@ -120,10 +120,10 @@ SCATTER_ADD = {
 SCATTERS = tuple(dict.fromkeys((*SCATTER_SET.values(), *SCATTER_ADD.values())))
 
 # -- other steps on whole buffers: what a program's `LibraryCall` may name, with the dtypes of its first input --------
-REAL = DTYPES[:12]
 LIBRARY_CALLS = {
-    **dict.fromkeys(("cumsum", "cumprod"), DTYPES),
-    **dict.fromkeys(("sort", "argsort", "searchsorted_left", "searchsorted_right"), REAL),
+    **dict.fromkeys(
+        ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
+    ),
     "true_positions": ("bool",), "repeated_positions": ("int64",),
 }  # fmt: skip
 POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
@@ -209,7 +209,7 @@ LIBRARY = {
     **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in DTYPES if t != "uint64"},
     **{
         f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right"))
-        for t in REAL
+        for t in DTYPES
     },
     "positions": ("true_positions_bool", "repeated_positions_int64"),
 }  # fmt: skip

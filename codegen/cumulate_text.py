@@ -32,7 +32,7 @@ class Cumulate:
         self.parts = 2 if dtype in COMPLEX else 1
         self.dtype, self.result = real_of(dtype), real_of(sum_dtype(dtype))  # of a part
         self.x_size, self.y_size = (self.parts * ITEMSIZE[t] for t in (self.dtype, self.result))
-        self.lanes = vector_bytes // self.y_size  # elements of a vector
+        self.lanes = max(2, vector_bytes // self.y_size)  # elements of a vector; alone they have other steps
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
         self.numbers = count()

@@ -12,20 +12,9 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Apply, Constant, Kernel, Variable, toposort
-from tensordsl.types import COMPLEX
 
 LARGE = 1 << 10  # bytes of a constant that is no part of the text
-_COMPLEX = frozenset(COMPLEX)
 HOSTS = frozenset(("print", "host"))  # kernels that call back into Python
-
-
-def _is_by_numpy(node: Apply) -> bool:
-    """Whether the row calls back into Python for its complex operands."""
-    if _COMPLEX.isdisjoint([v.type.dtype for v in node.inputs]):
-        return False
-    from tensordsl.ops.complexes import BY_NUMPY  # late: most graphs are real
-
-    return node.op.name in BY_NUMPY
 
 
 def graph_key(
@@ -75,7 +64,7 @@ class _Writer:
 
     def apply(self, node: Apply) -> bool:
         meaning = node.op.meaning
-        if (isinstance(meaning, Kernel) and meaning.name in HOSTS) or _is_by_numpy(node):
+        if isinstance(meaning, Kernel) and meaning.name in HOSTS:
             return False
         operands = ",".join([str(self.reference(v)) for v in node.inputs])
         attrs = []

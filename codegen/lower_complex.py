@@ -9,7 +9,7 @@ import numpy as np
 
 from tensordsl.casting import real_of, upcast
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.codegen.lower_library import lower_along
+from tensordsl.codegen.lower_library import lower_along, lower_search
 from tensordsl.graph import Apply, Constant, Reduction, Variable, apply
 from tensordsl.ops import complexes
 from tensordsl.ops.elementwise import cast, second
@@ -65,9 +65,11 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         return [g.make("complex", (re, im), node.outputs[0].type.dtype, shape)]
     if name in ("real", "imag"):
         return [operands[0].operands[name == "imag"]]
-    if name in complexes.BY_NUMPY:
+    if name == "print":
         return [taken_apart(low, v) for v in low.host(node, operands)]
-    if name in ("cumsum", "cumprod"):
+    if name == "searchsorted":
+        return lower_search(low, node, [_of_dtype(g, v, upcast(*(o.dtype for o in operands))) for v in operands])
+    if name in ("cumsum", "cumprod", "sort", "argsort"):
         return [taken_apart(low, v) for v in lower_along(low, node, operands)]
     if name == "shape_i":
         return [g.extent(operands[0].shape[node.attrs["axis"]])]
@@ -134,6 +136,13 @@ def _extremum(low: Lowering, node: Apply) -> Value:
     if node.op.name in ("argmax", "argmin"):
         return position
     return g.make("complex", pair, x.dtype, pair[0].shape)
+
+
+def _of_dtype(g: Graph, v: Value, dtype: str) -> Value:
+    """A value in memory as one of a complex dtype."""
+    part = real_of(dtype)
+    re, im = v.operands if v.dtype in COMPLEX else (v, g.broadcast_to(g.const(np.zeros((), part)), v.shape))
+    return g.make("complex", (g.cast(re, part), g.cast(im, part)), dtype, v.shape)
 
 
 def _part(low: Lowering, v: Variable, k: int) -> Variable:

@@ -2,29 +2,33 @@
 and the search in what is sorted.
 
 A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
-equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all.
+equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all; so are
+complex numbers, by the key of their real and of their imaginary parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensordsl.casting import real_of
 from tensordsl.codegen import sort_core
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.codegen.sort_core import Core
+from tensordsl.types import COMPLEX
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
 TOGETHER = (4, 1)  # numbers that are searched side by side
 SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
+NAN = -1  # its key, the greatest; that of no other number is next to it
 
 
 def room_per_element(function: str, dtype: str) -> int:
     """Bytes of scratch that the library needs for each element of a line."""
-    is_plain = function == "sort" and dtype not in FLOATS
+    is_plain = function == "sort" and dtype not in (*FLOATS, *COMPLEX)
     return 2 * (max(2, ITEMSIZE[dtype]) if is_plain else PAIR)
 
 
@@ -35,16 +39,19 @@ def sort_text(dtype: str, vector_bytes: int = 64) -> str:
 
 class _Sort:
     def __init__(self, dtype: str, vector_bytes: int) -> None:
-        self.dtype, self.is_float, self.is_signed = dtype, dtype in FLOATS, dtype in SIGNED
-        self.size = ITEMSIZE[dtype]
+        self.dtype, self.parts = dtype, 2 if dtype in COMPLEX else 1
+        self.part = real_of(dtype) if self.parts == 2 else dtype
+        self.is_float, self.is_signed = self.part in FLOATS, dtype in SIGNED
+        self.size = ITEMSIZE[self.part]
         self.bits, self.width = 8 * self.size, 8 * max(2, self.size)  # in memory, of a key
         self.sign = -1 << (self.bits - 1)
         self.vector_bytes, self.lanes = vector_bytes, vector_bytes // (self.width // 8)
 
     def text(self) -> str:
-        plain = Core("plain", self.width, self.vector_bytes)
-        parts = [plain.declarations(), plain.text(), Core("pairs", 128).text(), self.read(), self.write(), self.list()]
-        parts += [self.gather(), self.sort_line(), self.argsort_line()]
+        parts = [Core("pairs", 128).text(), self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
+        if self.parts == 1:
+            plain = Core("plain", self.width, self.vector_bytes)
+            parts += [plain.declarations(), plain.text(), self.read(), self.write()]
         parts += [self.search("left"), self.search("right")]
         parts += [part(f) for f in (f"sort_{self.dtype}", f"argsort_{self.dtype}") for part in (_walk, _entry)]
         return "".join(parts) + METADATA + sort_core.METADATA
@@ -59,7 +66,7 @@ class _Sort:
     def ordered(self, f: Asm, x: str, W: int) -> str:
         """The key of what stands in memory: unsigned, in the order of the numbers."""
         t = self.typed(self.bits, W)
-        if self.dtype == "bool":
+        if self.part == "bool":
             return f.op(
                 f"zext {self.typed(1, W)} {f.op(f'icmp ne {t} {x}, {self.const(0, W)}')} to {self.typed(16, W)}"
             )
@@ -84,7 +91,7 @@ class _Sort:
         return f.op(f"and {self.typed(self.bits, W)} {x}, {self.const(~self.sign, W)}")
 
     def is_nan(self, f: Asm, x: str, W: int) -> str:
-        infinity = (1 << (self.bits - 1)) - (1 << MANTISSA[self.dtype])
+        infinity = (1 << (self.bits - 1)) - (1 << MANTISSA[self.part])
         return f.op(f"icmp ugt {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(infinity, W)}")
 
     def is_special(self, f: Asm, x: str, W: int) -> str:
@@ -121,6 +128,9 @@ class _Sort:
     def loaded(self, f: Asm, place: str, W: int) -> str:
         return f.op(f"load {self.typed(self.bits, W)}, ptr {place}, align {self.size}")
 
+    def stored(self, f: Asm, x: str, place: str, W: int) -> None:
+        f.do(f"store {self.typed(self.bits, W)} {x}, ptr {place}, align {self.size}")
+
     def write(self) -> str:
         """The numbers of sorted keys to a line."""
         f = Asm("void", "write", ("ptr keys", "i64 n", "ptr y", "i64 y_step"), internal=True)
@@ -129,23 +139,28 @@ class _Sort:
             place = f.gep("%keys", k, f"i{self.width}")
             key = f.op(f"load {self.typed(self.width, W)}, ptr {place}, align {self.width // 8}")
             target = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
-            f.do(f"store {self.typed(self.bits, W)} {self.number(f, key, W)}, ptr {target}, align {self.size}")
+            self.stored(f, self.number(f, key, W), target, W)
             return flag
 
         self.each(f, "%y_step", self.size, one)
         f.ret()
         return f.text
 
-    def list(self) -> str:
-        """ptr: the sorted pairs of a line's keys and positions, somewhere in `room`; equal numbers have one key."""
+    def listing(self) -> str:
+        """ptr: the sorted pairs of a line's keys and positions, somewhere in `room`; equal numbers have one key.  Of
+        several keys the last one is sorted first."""
         f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
-        with f.loop("%n") as loop:
-            key = self.one_key(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")))
-            place = f.gep("%room", f.op(f"mul i64 {loop.index}, {PAIR}"))
-            f.store("i64", key, place)
-            f.store("i64", loop.index, place, 8)
-        other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
-        f.ret("ptr", f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}"))
+        other, pairs = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
+        for k in reversed(range(self.key_count)):
+            with f.loop("%n") as loop:
+                at = f.op(f"mul i64 {loop.index}, {PAIR}")
+                position = f.load("i64", f.gep(pairs, at), 8) if pairs else loop.index
+                key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
+                f.store("i64", key, f.gep("%room", at))
+                f.store("i64", position, f.gep("%room", at), 8)
+            size = self.size * self.parts // self.key_count
+            pairs = f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {size}")
+        f.ret("ptr", pairs)
         return f.text
 
     def search(self, side: str) -> str:
@@ -171,7 +186,7 @@ class _Sort:
         """The places of k numbers among the n at x: of all that may be, half are left after each step."""
         params = ("ptr x", "i64 n", "i64 x_step", "ptr v", "i64 v_step", "ptr y")
         f = Asm("void", f"{side}.{k}", params, internal=True)
-        keys = [self.one_key(f, f.gep("%v", f.op(f"mul i64 %v_step, {m}"))) for m in range(k)]
+        keys = [self.keys(f, f.gep("%v", f.op(f"mul i64 %v_step, {m}"))) for m in range(k)]
         head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
         f.jump(head)
         f.place(head)
@@ -184,8 +199,11 @@ class _Sort:
         following = []
         for first, key in zip(firsts, keys, strict=True):
             middle = f.op(f"mul i64 {f.op(f'add i64 {first}, {last}')}, %x_step")
-            found = self.one_key(f, f.gep("%x", middle))
-            before_it = f.compare("ult" if side == "left" else "ule", "i64", found, key)
+            found = self.keys(f, f.gep("%x", middle))
+            before_it = f.compare("ult" if side == "left" else "ule", "i64", found[-1], key[-1])
+            for x, y in zip(found[-2::-1], key[-2::-1], strict=True):
+                tie = f.op(f"and i1 {f.compare('eq', 'i64', x, y)}, {before_it}")
+                before_it = f.op(f"or i1 {f.compare('ult', 'i64', x, y)}, {tie}")
             step = f.op(f"select i1 {before_it}, i64 {half}, i64 0, !unpredictable !{sort_core.UNPREDICTABLE}")
             following.append(f.op(f"add i64 {first}, {step}"))
         f.jump(head)
@@ -201,33 +219,55 @@ class _Sort:
         f.ret()
         return f.text
 
+    @property
+    def key_count(self) -> int:
+        return 2 if self.parts * self.size > 8 else 1
+
+    def keys(self, f: Asm, place: str) -> list[str]:
+        """The keys of 64 bits of what stands there, the first one first; equal numbers have the same ones.
+
+        NumPy's order of complex numbers: by real parts, then by imaginary ones; but those whose imaginary part alone is
+        nan are behind the others without one.
+        """
+        if self.parts == 1:
+            return [self.one_key(f, place)]
+        re, im = self.one_key(f, place), self.one_key(f, f.gep(place, self.size))
+        nan = NAN if self.bits == 64 else NAN % (1 << self.bits)
+        is_last = f.op(f"and i1 {f.compare('eq', 'i64', im, nan)}, {f.compare('ne', 'i64', re, nan)}")
+        first = f.op(f"select i1 {is_last}, i64 {nan - 1}, i64 {re}")
+        second = f.op(f"select i1 {is_last}, i64 {re}, i64 {im}")
+        if self.key_count == 2:
+            return [first, second]
+        return [f.op(f"or i64 {f.op(f'shl i64 {first}, {self.bits}')}, {second}")]
+
     def one_key(self, f: Asm, place: str) -> str:
-        """The key of a number in 64 bits; equal numbers have one."""
+        """The key of a real number in 64 bits; equal numbers have one."""
         x = self.loaded(f, place, 1)
         key = self.ordered(f, x, 1)
         if self.is_float:
             zero = f.compare("eq", f"i{self.bits}", self.size_of(f, x, 1), 0)
             key = f.op(f"select i1 {zero}, i{self.bits} {self.sign}, i{self.bits} {key}")
-            key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} -1, i{self.bits} {key}")
+            key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} {NAN}, i{self.bits} {key}")
         return key if self.width == 64 else f.op(f"zext i{self.width} {key} to i64")
 
     def gather(self) -> str:
         """The numbers of a line in the order of sorted pairs, at `target`, and from there to y, which may be x."""
         f = Asm("void", "gather", (*LINE[:5], "ptr pairs", "ptr target"), internal=True)
+        kind = self.typed(self.bits, self.parts)
         with f.loop("%n") as loop:
             position = f.load("i64", f.gep("%pairs", f.op(f"mul i64 {loop.index}, {PAIR}")), 8)
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")), 1)
-            f.store(f"i{self.bits}", x, f.gep("%target", loop.index, f"i{self.bits}"))
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")), self.parts)
+            self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
         with f.loop("%n") as loop:
-            x = f.load(f"i{self.bits}", f.gep("%target", loop.index, f"i{self.bits}"))
-            f.store(f"i{self.bits}", x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+            x = self.loaded(f, f.gep("%target", loop.index, kind), self.parts)
+            self.stored(f, x, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")), self.parts)
         f.ret()
         return f.text
 
     def sort_line(self) -> str:
         f = Asm("void", f"sort_{self.dtype}.line", LINE, internal=True)
         line = ("ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        special = f.call("i1", "@read", *line)
+        special = f.call("i1", "@read", *line) if self.parts == 1 else "true"
         if self.is_float:
             with f.when(special):
                 pairs = f.call("ptr", "@list", *line)
@@ -236,6 +276,9 @@ class _Sort:
                 whole = ("ptr %x", "ptr %y", "i64 %n", "i64 %x_step", "i64 %y_step")
                 f.call("void", "@gather", *whole, f"ptr {pairs}", f"ptr {free}")
                 f.ret()
+        if self.parts == 2:
+            f.ret()
+            return f.text
         other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
         keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
         f.call("void", "@write", f"ptr {keys}", "i64 %n", "ptr %y", "i64 %y_step")

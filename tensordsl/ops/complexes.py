@@ -2,8 +2,8 @@
 
 The compiler knows real tensors only.  A complex value is a pair of them: an argument's parts are two strided views of
 it, a result's are written side by side.  `PARTS` says what a row is in terms of its operands' parts, which become
-ordinary real rows, so that everything that is known of those (fusion, rules, targets) holds here too.  Functions of
-`BY_NUMPY` are steps of the host: NumPy's own results.  All other rows refuse complex operands.
+ordinary real rows, so that everything that is known of those (fusion, rules, targets) holds here too.  Sorting and
+running sums read both parts from memory.  All other rows refuse complex operands.
 """
 
 from __future__ import annotations
@@ -167,10 +167,9 @@ EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
     "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
 }  # fmt: skip
-BY_NUMPY = frozenset("sort argsort searchsorted print".split())
 OTHERS = frozenset(
     (
-        "prod max min argmax argmin cumsum cumprod real imag shape_i cast for ifelse "
+        "prod max min argmax argmin cumsum cumprod sort argsort searchsorted print real imag shape_i cast for ifelse "
         "consider_constant zero_grad disconnected_grad undefined_grad grad_scale"
     ).split()
 )
@@ -188,7 +187,7 @@ def is_each(op: Op) -> bool:
 
 def check(op: Op, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> None:
     """Raises TypeError where the row has no meaning for the complex operands among these."""
-    if not (op.name in PARTS or op.name in BY_NUMPY or op.name in OTHERS or is_each(op)):
+    if not (op.name in PARTS or op.name in OTHERS or is_each(op)):
         raise TypeError(
             f"not defined for complex operands ({', '.join(dtypes)}); take real(), imag(), abs() or angle()"
         )

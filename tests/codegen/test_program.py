@@ -183,7 +183,7 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
     "library unprepared": ("w0 writes to shared 0 unprepared", lambda: then(library("cumsum", F, "a", "w0", "n", "n"))),
     "library without a function": (
         "no such function",
-        lambda: then(library("sort", "complex64", "a", "y", "n", "n")),
+        lambda: then(library("true_positions", "complex64", "a", "y", "n", "n")),
     ),
     "library without strides": (
         "0 strides for 1 axes of a",

@@ -10,9 +10,9 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.casting import sum_dtype
+from tensordsl.casting import real_of, sum_dtype
 from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import REAL
+from tensordsl.codegen.abi import DTYPES
 from tensordsl.codegen.cumulate_text import cumulate_text
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.positions_text import positions_text
@@ -22,6 +22,8 @@ from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.runtime import elf, library
 from tensordsl.types import COMPLEX
 
+REAL = [t for t in DTYPES if t not in COMPLEX]
+
 
 def values(rng: Any, dtype: str, *shape: int) -> Any:
     size = int(np.prod(shape))
@@ -30,6 +32,10 @@ def values(rng: Any, dtype: str, *shape: int) -> Any:
         if size > 20:
             made[rng.integers(0, size, 3)], made[size // 2], made[-2:] = -0.0, 0.0, (np.inf, np.nan)
         return made.reshape(shape)
+    if dtype.startswith("complex"):
+        made = np.empty(shape, dtype)
+        made.real, made.imag = (np.round(values(rng, real_of(dtype), *shape)) for _ in range(2))
+        return made
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     info = np.iinfo(dtype)
@@ -164,7 +170,11 @@ def test_inside_of_loops_and_branches() -> None:
 def kinds_of_order(rng: Any, dtype: str, *shape: int) -> list[Any]:
     """Random numbers, few different ones, sorted ones; floats with zeros of both signs and nans of both signs."""
     a = values(rng, dtype, *shape)
-    made = [a, np.sort(a, 0)[::-1], np.sort(a, 0), (a % 3 if dtype != "bool" and not dtype.startswith("f") else a)]
+    made = [a, np.sort(a, 0)[::-1], np.sort(a, 0), (a % 3 if "int" in dtype else a)]
+    if dtype in COMPLEX:
+        few = np.array([0.0, -0.0, np.nan, -np.nan, 1, np.inf, -np.inf])
+        pairs = np.array([complex(re, im) for re in few for im in few], dtype)
+        made = [*made, rng.choice(pairs, shape)]
     if dtype.startswith("float"):
         few = np.array([0.0, -0.0, np.nan, -np.nan, 1, np.inf, -np.inf], dtype)
         made = [rng.normal(size=shape).astype(dtype), *made, rng.choice(few, shape)]
@@ -174,7 +184,7 @@ def kinds_of_order(rng: Any, dtype: str, *shape: int) -> list[Any]:
 SIZES = [(0,), (1,), (2,), (7,), (8,), (9,), (16,), (17,), (33,), (300,), (7000,)]
 
 
-@pytest.mark.parametrize("dtype", REAL)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_sorting_is_stable_for_every_dtype_shape_axis_and_layout(dtype: str) -> None:
     rng = np.random.default_rng(5)
     for rank in (1, 2, 3):
@@ -205,7 +215,7 @@ def test_many_elements_go_by_their_digits(dtype: str) -> None:
             np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "int8", "uint32"])
+@pytest.mark.parametrize("dtype", ["float64", "int8", "uint32", "complex64", "complex128"])
 @pytest.mark.parametrize("vector_bytes", [16, 32, native_width()])
 def test_sorting_stays_in_its_scratch(dtype: str, vector_bytes: int) -> None:
     names = f"sort_{dtype}", f"argsort_{dtype}"
@@ -238,7 +248,7 @@ def test_a_variable_is_sorted_in_its_own_storage() -> None:
     assert i.get_value().tolist() == [1, 2, 0]
 
 
-@pytest.mark.parametrize("dtype", REAL)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_searching_in_what_is_sorted(dtype: str) -> None:
     rng = np.random.default_rng(7)
     x, v = T.TensorType(dtype, (None,))("x"), T.TensorType(dtype, (None, None))("v")
@@ -251,6 +261,16 @@ def test_searching_in_what_is_sorted(dtype: str) -> None:
                 for w in (sought, sought.T, sought[:, ::-1]):
                     for got, side in zip(f(z, w), ("left", "right"), strict=True):
                         np.testing.assert_array_equal(got, np.searchsorted(a, w, side))
+
+
+def test_searching_complex_numbers_across_dtypes() -> None:
+    x, z, i = T.dvector("x"), T.cvector("z"), T.lvector("i")
+    a, b, n = np.array([-1.0, 0.1, 2.0]), np.array([0.1 + 1j, 0.1 - 1j, 2, 3], "complex64"), np.arange(4)
+    f = tensordsl.function([x, z, i], [T.searchsorted(x, z), T.searchsorted(T.sort(z), x), T.searchsorted(i, z)])
+    assert "HostCall" not in kinds([x, z], T.searchsorted(T.sort(z), x))
+    want = np.searchsorted(a, b), np.searchsorted(np.sort(b), a), np.searchsorted(n, b)
+    for got, wanted in zip(f(a, b, n), want, strict=True):
+        np.testing.assert_array_equal(got, wanted)
 
 
 def test_searching_across_dtypes() -> None:
@@ -304,7 +324,7 @@ def test_counts_must_not_be_negative() -> None:
 
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
 def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
-    for dtype in ("bool", "int16", "float16", "float64"):
+    for dtype in ("bool", "int16", "float16", "float64", "complex64", "complex128"):
         assert compile_object(cumulate_text(dtype, vector_bytes))
         assert compile_object(sort_text(dtype, vector_bytes))
     assert compile_object(positions_text(vector_bytes))
