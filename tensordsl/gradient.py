@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.config import config
 from tensordsl.errors import RankError, pairs_of
-from tensordsl.graph import Variable, apply
+from tensordsl.graph import Variable, apply, has_hooks
 from tensordsl.ops.control import (
     CONSIDER_CONSTANT,
     DISCONNECTED_GRAD,
@@ -23,7 +24,7 @@ from tensordsl.ops.control import (
     parameter_like,
 )
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
+from tensordsl.ops.reverse import Known, Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
 from tensordsl.ops.stable import stable
 from tensordsl.ops.substitute import substitute
 from tensordsl.types import COMPLEX
@@ -125,6 +126,7 @@ def grad(
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)
     seeds = [(v, _known_gradient(v, g)) for v, g in pairs_of(known_grads, "known_grads")]
+    known = None
     if cost is not None:
         if not isinstance(cost, Variable):
             raise TypeError(f"the cost must be a variable, got {cost!r} of type {type(cost).__name__}")
@@ -133,11 +135,11 @@ def grad(
         if cost.type.dtype in COMPLEX:
             raise TypeError(f"cost must be real, got {cost.type}: take its real(), imag() or abs()")
         if all(v is not cost for v, _ in seeds):
-            (start,) = stable([cost], [*variables, *(v for v, _ in seeds), *_as_list(consider_constant)])
-            seeds.append((start, ones_like(cost)))
+            start, known = _start(cost, [*variables, *(v for v, _ in seeds), *_as_list(consider_constant)], not seeds)
+            seeds.append((start, ones_like(cost) if known is None else known.recall(ones_like, cost)))
     elif not seeds:
         raise ValueError("grad: give a cost, or where to start in known_grads")
-    results = cotangents(seeds, variables, constant=_as_list(consider_constant), are_final=True)
+    results = cotangents(seeds, variables, constant=_as_list(consider_constant), are_final=True, known=known)
     name = cost.name if add_names and cost is not None else None
     return _like_wrt(
         wrt,
@@ -146,6 +148,27 @@ def grad(
             for g, v in zip(results, variables, strict=True)
         ],
     )
+
+
+def _start(cost: Any, opaque: list[Any], is_alone: bool) -> tuple[Any, Known | None]:
+    """What to differentiate instead of the cost, and what earlier gradients have built if that is the cost itself."""
+    known = _known(cost) if is_alone and not has_hooks() else None
+    if known is not None and known.is_stable:
+        return cost, known
+    (start,) = stable([cost], opaque)
+    if known is not None and start is cost:
+        known.is_stable = all(v.owner is None for v in opaque)  # `stable` looks through no others
+        return start, known
+    return start, None
+
+
+def _known(cost: Any) -> Known:
+    settings = config.floatX, config.int_division, config.cast_policy
+    known = cost.__dict__.get("_known_cotangents")
+    if known is None or known.settings != settings:
+        known = cost.__dict__["_known_cotangents"] = Known(settings)
+    result: Known = known
+    return result
 
 
 def _check_option(name: str, value: str, allowed: Sequence[str]) -> None:

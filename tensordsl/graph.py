@@ -234,14 +234,18 @@ class SavedOrigin:
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # The sub-packages are also reached through the folders beside the package in a source checkout.
 _OURS = (_PACKAGE, *(os.path.realpath(_PACKAGE + name) + os.sep for name in ("codegen", "runtime")))
+_OUR_FILES: set[str] = set()  # those that were met
 
 
 def capture_origin() -> Origin | None:
     """The innermost frame outside this library."""
     frame = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_OURS):
-            return Origin(frame.f_code, frame.f_lasti)
+        code = frame.f_code
+        if code.co_filename not in _OUR_FILES:
+            if not code.co_filename.startswith(_OURS):
+                return Origin(code, frame.f_lasti)
+            _OUR_FILES.add(code.co_filename)
         frame = frame.f_back  # type: ignore[assignment]  # typeshed has no Optional loop variable here
     return None
 
@@ -360,6 +364,11 @@ _APPLY_HOOKS: list[Callable[[Apply], None]] = []
 _COMPLEX_HOOKS: list[Callable[[Op, tuple[str, ...], dict[str, Any]], None]] = []
 # Called with the op and operands of every Apply to be; gives the operands to use (`tensordsl.policies`).
 _OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
+
+
+def has_hooks() -> bool:
+    """Whether somebody is told of new applications, or chooses their operands."""
+    return bool(_APPLY_HOOKS or _OPERAND_HOOKS)
 
 
 class unwatched:

@@ -53,6 +53,7 @@ Guards = tuple[Guard, ...]
 Terms = dict[Guards, Any]  # contributions to one cotangent
 _DEEPEST = 64  # guards of one cotangent; more nested branches would cost time and memory that grow with the square
 ZERO = Zero()
+_COMPLEX = frozenset(COMPLEX)
 Cotangent = Variable | Guarded | Zero | Undefined | None  # None: disconnected
 
 
@@ -63,33 +64,82 @@ def cotangents(
     constant: Iterable[Variable] = (),
     stop: Iterable[Variable] = (),
     are_final: bool = False,
+    known: Known | None = None,
 ) -> list[Any]:
     """The cotangent of each of `wrt` from those of the seeds: sum over seeds (y, g) of (dy/dw) transposed times g.
 
     constant   variables through which nothing flows
     stop       variables whose makers are not looked at
     are_final  a seed's cotangent is complete: nothing is added to it
+    known      what was built before from the same seeds
     """
+    known = Known() if known is None else known
     seeds = list(seeds)
     outputs = [y for y, _ in seeds]
-    order = toposort(outputs, stop)
+    order = known.order = known.order or toposort(outputs, stop)
     wanted = _between(order, wrt)
     closed = {id(v) for v in constant} | ({id(v) for v in outputs} if are_final else set())
     found: dict[int, Terms | Zero | Undefined] = {}
     for y, g in seeds:
-        _add(found, y, conform(g, y))
+        _add(found, y, conform(g, y), known)
     for node in reversed(order):
-        if not any(id(v) in wanted for v in node.outputs):
+        if wanted.isdisjoint(map(id, node.outputs)):
             continue
         needed = [id(v) in wanted and id(v) not in closed for v in node.inputs]
-        parts = _parts(node, [_total(found.get(id(v)), v) for v in node.outputs], needed)
+        if not any(needed):
+            continue
+        arriving = [_total(found.get(id(v)), v) for v in node.outputs]
+        parts = known.parts(node, arriving, needed)
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
-                _add(found, operand, _conform_within(part, operand, node.outputs[0]))
-    return [_unguarded(_total(found.get(id(v)), v), v) for v in wrt]
+                _add(found, operand, known.recall(_conform_within, part, operand, node.outputs[0]), known)
+    results = [_unguarded(_total(found.get(id(v)), v), v) for v in wrt]
+    known.release(results)
+    return results
 
 
-def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: Any) -> None:
+class Known:
+    """What gradients of one cost have built so far: that by one variable after the other builds what they share once.
+
+    What a user has got is not used again: he may name it, replace it, or differentiate by it.
+    """
+
+    __slots__ = ("settings", "order", "is_stable", "_made")
+    # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
+    _ANEW = frozenset(("for", "OpFromGraph"))
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings = settings
+        self.order: list[Apply] = []  # toposort of the seeds
+        self.is_stable = False  # `stable` has nothing to replace in the cost, whatever it may look through
+        # by the ids of the operands: the operands, which keep these ids theirs, and what was made of them
+        self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
+
+    def recall(self, make: Callable[..., Any], *operands: Any) -> Any:
+        """make(*operands); for one number and kind of operands always the same `make`."""
+        key = tuple(map(id, operands))
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = operands, make(*operands)
+        return found[1]
+
+    def parts(self, node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -> Sequence[Cotangent]:
+        if node.op.name in self._ANEW or any(isinstance(g, Guarded) for g in arriving):
+            return _parts(node, arriving, needed)
+        made: Sequence[Cotangent] = self.recall(lambda *_: _parts(node, arriving, needed), node, *arriving)
+        return made
+
+    def release(self, given: Sequence[Any]) -> None:
+        """Forget how these were made."""
+        ids = {id(v) for v in given if isinstance(v, Variable)}
+        self._made = {
+            key: (operands, made)
+            for key, (operands, made) in self._made.items()
+            if ids.isdisjoint(map(id, made) if isinstance(made, list | tuple) else (id(made),))
+        }
+
+
+def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: Any, known: Known) -> None:
     """Add a contribution to the cotangent of a variable; those under different guards are kept apart."""
     old = found.get(id(variable))
     if isinstance(part, Undefined):
@@ -99,7 +149,7 @@ def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: A
     elif not isinstance(old, Undefined):
         guards, value = (part.guards, part.value) if isinstance(part, Guarded) else ((), part)
         terms = old if isinstance(old, dict) else {}
-        terms[guards] = add_cotangents(terms[guards], value) if guards in terms else value
+        terms[guards] = known.recall(add_cotangents, terms[guards], value) if guards in terms else value
         found[id(variable)] = terms
 
 
@@ -107,14 +157,14 @@ def _between(order: Sequence[Apply], wrt: Sequence[Variable]) -> set[int]:
     """The variables that depend on any of `wrt`."""
     wanted = {id(v) for v in wrt}
     for node in order:
-        if any(id(v) in wanted for v in node.inputs):
-            wanted.update(id(v) for v in node.outputs)
+        if not wanted.isdisjoint(map(id, node.inputs)):
+            wanted.update(map(id, node.outputs))
     return wanted
 
 
 def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -> Sequence[Cotangent]:
     """The cotangents of a node's operands, from those of its outputs."""
-    if all(g is None for g in arriving) or not any(needed):
+    if all(g is None for g in arriving):
         return [None] * len(needed)
     for g in arriving:
         if isinstance(g, Undefined):
@@ -151,7 +201,7 @@ def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any
     if gradient is not None:
         several = len(node.outputs) > 1
         out: Any = node.outputs if several else node.outputs[0]
-        if any(v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)) and not several:
+        if not several and not _COMPLEX.isdisjoint([v.type.dtype for v in (*node.inputs, *node.outputs)]):
             return lambda given, needed: _complex_gradient(node, given[0])
         return lambda given, needed: gradient(tuple(given) if several else given[0], out, *node.inputs, **node.attrs)
     if isinstance(op.meaning, Expand) and not op.no_gradient:
