@@ -39,6 +39,7 @@ class Bufferiser:
         self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
+        self.closed: list[tuple[Any, str]] = []  # names of branches and loops that are complete
         self.refs: dict[int, Ref] = {}
         self.targets: dict[int, list[Callable[[], Ref]]] = {}
         self.results: dict[int, list[Value]] = {}
@@ -62,6 +63,12 @@ class Bufferiser:
 
     def emit(self, instruction: p.Instr) -> None:
         self.scopes[-1].code.append(instruction)
+
+    def close_scope(self) -> tuple[p.Instr, ...]:
+        """The code of the innermost region, which is complete."""
+        scope = self.scopes.pop()
+        self.closed.extend(scope.names.items())
+        return tuple(scope.code)
 
     def site(self, kind: str, node: int | None, text: str) -> int:
         number = len(self.program.sites) + 1
@@ -405,8 +412,7 @@ class Bufferiser:
         target = Ref(dst, ref.dims, want, dst)
         self.scopes.append(Scope())
         self.copy(ref, target, dtype)
-        inner = self.scopes.pop()
-        self.emit(p.If(flag, (), tuple(inner.code)))
+        self.emit(p.If(flag, (), self.close_scope()))
         self.emit(p.Select(out, flag, ref.ptr, dst, "ptr"))
         return Ref(out, ref.dims, want, dst)
 
@@ -459,7 +465,7 @@ class Bufferiser:
 
     def lengths(self) -> dict[str, Any]:
         """The polynomials behind names."""
-        names = (pair for scope in self.scopes for pair in scope.names.items())
+        names = (*self.closed, *(pair for scope in self.scopes for pair in scope.names.items()))
         return {n: length for length, n in names if not isinstance(length, tuple)}
 
     def check_pending(self) -> None:

@@ -232,8 +232,10 @@ class _Function:
         entry."""
         b, work = self.b, _work(self.b, early)
         all_work = _work(b, [*early, *late]) if is_long else work
-        if work is None or isinstance(all_work, int) or not known_at_entry(all_work):
+        if work is None or not known_at_entry(all_work):
             return ""
+        if isinstance(all_work, int) and all_work <= 1000 * RELEASE_GIL:
+            return ""  # never long enough
         name = b.name(ex.floordiv(work, 1000))
         if is_long:
             b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, b.name(ex.floordiv(all_work, 1000)), name))
@@ -455,8 +457,8 @@ def _reads(s: Step) -> set[int]:
     return {k for v in values if (k := base_shared(v)) is not None}
 
 
-def _work(b: Bufferiser, body: list[p.Instr]) -> Any:
-    """The estimated work in ps; None if only the run can tell."""
+def _work(b: Bufferiser, body: Sequence[p.Instr]) -> Any:
+    """The estimated work in ps, that of the longer branch where there are two; None if only the run can tell."""
     length = b.lengths()
     work: list[Any] = []
 
@@ -472,6 +474,11 @@ def _work(b: Bufferiser, body: list[p.Instr]) -> Any:
             add(SCATTER_WORK, (i.count, *i.dims))
         elif isinstance(i, p.LibraryCall):
             add(LIBRARY_WORK.get(i.function, RUNNING_WORK), i.outputs[0][2])
-        elif isinstance(i, p.For | p.If):
+        elif isinstance(i, p.If):
+            then, orelse = _work(b, i.then), _work(b, i.orelse)
+            if then is None or orelse is None:
+                return None
+            work.append(ex.maximum(then, orelse))
+        elif isinstance(i, p.For):
             return None  # how often, only the run tells
     return ex.total(work)

@@ -177,7 +177,7 @@ def build_for(b: Bufferiser, v: Value) -> None:
         wants.append((new, Ref(free, one.dims, strides)))
     wants += [(loop.stacked[k], _at_index(b, home, index)) for k, home in homes.items()]
     run_region(b, (*b.context, ("for", loop.number)), wants)
-    body = tuple(b.scopes.pop().code)
+    body = b.close_scope()
     kinds = ("ptr",) * len(carried)
     b.emit(p.For(index, count, tuple(carried), kinds, body, b.site("loop", b.node_of(v), "for")))
     for r in results_of(b, v):
@@ -225,7 +225,7 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
         wants = [(v.operands[1 + side * half + k], homes[k]) for k in used]
         wants = [(o, home) for o, home in wants if o.op != "undefined"]
         run_region(b, (*b.context, ("if", v.number, side)), wants)
-        branches.append(tuple(b.scopes.pop().code))
+        branches.append(b.close_scope())
     then, orelse = branches
     b.emit(p.If(condition, then, orelse))
     for k, r in used.items():

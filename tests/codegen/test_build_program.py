@@ -135,3 +135,32 @@ def test_a_long_sum_of_lengths_is_right_wherever_it_goes_on_from() -> None:
     wanted = (np.concatenate(values), np.concatenate(values[1:]), np.concatenate(values[::-1]))
     for got, want in zip(f(*values), wanted, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+STATIC, SHORT = T.TensorType("float64", (300, 200))("static"), T.TensorType("float64", (8,))("short")
+M, N = T.dmatrix("m"), T.dmatrix("n")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "releases"),
+    [
+        ([M.sum(axis=0)], True),  # two schedules
+        ([T.nnet.softmax(M * 2), T.exp(M).sum(axis=1)], True),
+        ([ifelse(C, T.exp(M + N), T.sin(M))], True),
+        ([ifelse(C, T.exp(M).sum(axis=0), M[0])], True),
+        ([T.exp(STATIC)], True),
+        ([ifelse(C, T.exp(STATIC), T.tanh(STATIC) + 1)], True),
+        ([T.exp(SHORT)], False),
+        ([ifelse(C, T.exp(SHORT), T.tanh(SHORT) + 1)], False),
+    ],
+)
+def test_long_calls_release_the_gil(outputs: list[Any], releases: bool) -> None:
+    names = kinds(program([C, M, N, STATIC, SHORT], outputs))
+    assert [n in names for n in ("Pin", "ReleaseGil", "AcquireGil")] == [releases] * 3
+
+
+def test_the_work_of_branches_is_that_of_the_longer() -> None:
+    made = program([C, M, N], [ifelse(C, T.exp(M).sum(), T.tanh(N).sum())])
+    (pin,) = [i for i in made.code if isinstance(i, p.Pin)]
+    works = [i for i in made.code if isinstance(i, p.Arith) and i.op == "max"]
+    assert pin.work and len(works) == 1

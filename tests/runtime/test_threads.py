@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
 from tensordsl.codegen import abi
+from tensordsl.ifelse import ifelse
 from tensordsl.runtime import library, threads
 from tensordsl.runtime.layout import peek
 
@@ -132,6 +135,41 @@ def test_concurrent_callers() -> None:
     for caller in callers:
         caller.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["columns", "softmax", "branches", "static"])
+def test_other_threads_go_on_during_a_long_call(name: str) -> None:
+    """They get no turns of Python's own in the meantime."""
+    static = T.TensorType("float64", (1000, 500))("static")
+    given = np.random.default_rng(3).normal(size=(1000, 500))
+    inputs, expression = {
+        "columns": ([x], T.exp(x).sum(axis=0)), "softmax": ([x], T.nnet.softmax(x)),
+        "branches": ([x], ifelse(x[0, 0] > 9, x + 1, T.exp(T.sin(x)))), "static": ([static], T.exp(static)),
+    }[name]  # fmt: skip
+    f = td.function(inputs, expression)
+    f(given)
+    started, turns, ends, interval = threading.Event(), [0], [False], sys.getswitchinterval()
+
+    def count() -> None:
+        started.set()
+        while not ends[0]:
+            time.sleep(1e-5)  # waits without the GIL
+            turns[0] += 1
+
+    other = threading.Thread(target=count)
+    other.start()
+    started.wait()
+    sys.setswitchinterval(1000)
+    try:
+        before, calls = turns[0], 0
+        while turns[0] == before and calls < 1000:
+            f(given)
+            calls += 1
+        assert turns[0] > before
+    finally:
+        sys.setswitchinterval(interval)
+        ends[0] = True
+        other.join()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
