@@ -55,7 +55,9 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
             (exact,) = evaluate_node(node, operands)
             error = _directions(exact, rng) * size * np.finfo(exact.dtype).eps
             # where products overflow, a fused multiplication and addition may give something else
-            made = (np.where(np.isfinite(size), exact + error, _anything(rng)).astype(exact.dtype),)
+            zero = (0.0, -0.0, 0.0)[rng.bit_generator.seed_seq.entropy % 3]  # the sign: whether a sum begins with 0
+            rounded = np.where(exact + error == 0, zero, exact + error)
+            made = (np.where(np.isfinite(size), rounded, _anything(rng)).astype(exact.dtype),)
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
@@ -134,7 +136,8 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
         return x
     directions = [-1.0, 0.0, 1.0] if ulp == 1 else [-1.0, 1.0]  # functions: none of the samples may leave one out
-    error = rng.choice(directions, size=x.shape) * ulp * np.finfo(x.dtype).eps
+    # of different sizes, so that the errors of two values do not cancel in their difference
+    error = rng.choice(directions, size=x.shape) * rng.uniform(0.5, 1.5, size=x.shape) * ulp * np.finfo(x.dtype).eps
     tiny = rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).smallest_subnormal
     return np.where(x == 0, x, x * (1 + error.astype(x.dtype)) + tiny).astype(x.dtype)
 

@@ -415,3 +415,12 @@ def differences_of_logarithms_of_probabilities(p: Program) -> None:
     t2 = op("subtensor", t0, index=(('slice', None, -1, None), ('slice', None, None, None)))
     t3 = op("sub", t1, t2)
     p.output(t3, INEXACT)
+
+
+def sign_of_a_zero_product(p: Program) -> None:
+    """The sign of a zero of a matrix product depends on whether its sum begins with 0."""
+    x0 = p.argument(TensorType("float64", (1, None)), array("float64", [[2.0, 0.0, 2.0, -2.0, -2.0, 0.0, -1.0, -3.0]]))
+    t0 = op("dimshuffle", x0, order=(1, 0))
+    t1 = op("dot", t0, x0)
+    t2 = op("digamma", t1)
+    p.output(t2, INEXACT)
