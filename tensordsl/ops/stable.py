@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, apply, toposort, unwatched
+from tensordsl.graph import Constant, apply, toposort, unwatched
 from tensordsl.ops.elementwise import abs_, maximum, reciprocal, sqr, sqrt, switch
 from tensordsl.ops.functions import (
     erf,
@@ -51,37 +51,49 @@ def log_add_exp(x: Any, y: Any) -> Any:
     return high + log1p(exp(low - switch(abs_(high) < np.inf, high, 0)))  # inf - inf would be nan
 
 
-EQUATIONS: tuple[tuple[str, Side, Side], ...] = (
-    ("log(1 + x) = log1p(x)", lambda x: log(1 + x), log1p),
-    ("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
-    ("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, expm1),
-    ("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),
-    ("1 - exp(x) = -expm1(x)", lambda x: 1 - exp(x), lambda x: -expm1(x)),
-    ("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: x),
-    ("log1p(expm1(x)) = x", lambda x: log1p(expm1(x)), lambda x: x),
-    ("log1p(exp(x)) = softplus(x)", lambda x: log1p(exp(x)), softplus),
-    ("log(sigmoid(x)) = -softplus(-x)", lambda x: log(sigmoid(x)), lambda x: -softplus(-x)),
-    ("log(1 - sigmoid(x)) = -softplus(x)", lambda x: log(1 - sigmoid(x)), lambda x: -softplus(x)),
-    ("log1p(-sigmoid(x)) = -softplus(x)", lambda x: log1p(-sigmoid(x)), lambda x: -softplus(x)),
-    ("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
-    ("1 / (1 + exp(-x)) = sigmoid(x)", lambda x: 1 / (1 + exp(-x)), sigmoid),
-    ("1 / (1 + exp(x)) = sigmoid(-x)", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x)),
-    ("reciprocal(1 + exp(-x)) = sigmoid(x)", lambda x: reciprocal(1 + exp(-x)), sigmoid),
-    ("reciprocal(1 + exp(x)) = sigmoid(-x)", lambda x: reciprocal(1 + exp(x)), lambda x: sigmoid(-x)),
-    ("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), sigmoid),
-    (
-        "(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)",
-        lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
-        tanh,
+# By the op at the left side's root; of one root the first that fits is applied.
+_BY_ROOT: dict[str, tuple[tuple[str, Side, Side], ...]] = {
+    "log": (
+        ("log(1 + x) = log1p(x)", lambda x: log(1 + x), log1p),
+        ("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
+        ("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: x),
+        ("log(sigmoid(x)) = -softplus(-x)", lambda x: log(sigmoid(x)), lambda x: -softplus(-x)),
+        ("log(1 - sigmoid(x)) = -softplus(x)", lambda x: log(1 - sigmoid(x)), lambda x: -softplus(x)),
+        ("log(erfc(x)) = log(erfcx(x)) - sqr(x)", lambda x: log(erfc(x)), _log_erfc),
+        ("log(erfc(x) * 0.5) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) * 0.5), _log_half_erfc),
+        ("log(erfc(x) / 2) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) / 2), _log_half_erfc),
+        ("log(exp(x) + exp(y)) = logaddexp(x, y)", lambda x, y: log(exp(x) + exp(y)), log_add_exp),
     ),
-    ("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), erfc),
-    ("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), erf),
-    ("log(erfc(x)) = log(erfcx(x)) - sqr(x)", lambda x: log(erfc(x)), _log_erfc),
-    ("log(erfc(x) * 0.5) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) * 0.5), _log_half_erfc),
-    ("log(erfc(x) / 2) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) / 2), _log_half_erfc),
-    ("log(exp(x) + exp(y)) = logaddexp(x, y)", lambda x, y: log(exp(x) + exp(y)), log_add_exp),
-    ("sqrt(sqr(x)) = abs(x)", lambda x: sqrt(sqr(x)), abs_),
-)
+    "sub": (
+        ("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, expm1),
+        ("1 - exp(x) = -expm1(x)", lambda x: 1 - exp(x), lambda x: -expm1(x)),
+        ("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
+        ("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), erfc),
+        ("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), erf),
+    ),
+    "add": (("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),),
+    "log1p": (
+        ("log1p(expm1(x)) = x", lambda x: log1p(expm1(x)), lambda x: x),
+        ("log1p(exp(x)) = softplus(x)", lambda x: log1p(exp(x)), softplus),
+        ("log1p(-sigmoid(x)) = -softplus(x)", lambda x: log1p(-sigmoid(x)), lambda x: -softplus(x)),
+    ),
+    "true_div": (
+        ("1 / (1 + exp(-x)) = sigmoid(x)", lambda x: 1 / (1 + exp(-x)), sigmoid),
+        ("1 / (1 + exp(x)) = sigmoid(-x)", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x)),
+        ("exp(x) / (1 + exp(x)) = sigmoid(x)", lambda x: exp(x) / (1 + exp(x)), sigmoid),
+        (
+            "(exp(x) - exp(-x)) / (exp(x) + exp(-x)) = tanh(x)",
+            lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
+            tanh,
+        ),
+    ),
+    "reciprocal": (
+        ("reciprocal(1 + exp(-x)) = sigmoid(x)", lambda x: reciprocal(1 + exp(-x)), sigmoid),
+        ("reciprocal(1 + exp(x)) = sigmoid(-x)", lambda x: reciprocal(1 + exp(x)), lambda x: sigmoid(-x)),
+    ),
+    "sqrt": (("sqrt(sqr(x)) = abs(x)", lambda x: sqrt(sqr(x)), abs_),),
+}
+EQUATIONS = tuple(equation for equations in _BY_ROOT.values() for equation in equations)
 
 # sqrt(sqr(x)) has another derivative at 0 than |x|, and the sums below are stable without their partner.
 _NOT_FOR_GRADIENTS = frozenset(("sqrt(sqr(x)) = abs(x)", "1 - sigmoid(x) = sigmoid(-x)"))
@@ -93,7 +105,6 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
     Where there is nothing to replace the variables are returned as they are.
     """
     blocked = {id(v) for v in opaque}
-    table = _by_root()
     nodes = toposort(outputs)
     if not any(node.op.name in _ROOTS for node in nodes):
         return list(outputs)
@@ -105,19 +116,19 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
         if changed:
             new.update((id(old), v) for old, v in zip(node.outputs, fresh, strict=True))
         if len(fresh) == 1 and id(node.outputs[0]) not in blocked:
-            better = _better(fresh[0], table, blocked)
+            better = _better(fresh[0], blocked)
             if better is not fresh[0]:
                 new[id(node.outputs[0])] = better
     return [new.get(id(v), v) for v in outputs]
 
 
-def _better(v: Any, table: dict[str, list[_Equation]], blocked: set[int]) -> Any:
+def _better(v: Any, blocked: set[int]) -> Any:
     """v by the equations, until none applies."""
     for _ in range(4):
         if v.owner is None:
             return v
         v = _of_sums(v, blocked)
-        for left, variables, right in table.get(v.owner.op.name, ()):
+        for left, variables, right in _patterns(v.owner.op.name):
             env: dict[int, Any] = {}
             if _matches(left, v, variables, env, blocked, True):
                 found = right(*(env[id(x)] for x in variables))
@@ -235,18 +246,16 @@ def _matches(
 
 
 @cache
-def _by_root() -> dict[str, list[_Equation]]:
-    """The equations by the name of the op at the left side's root."""
-    table: dict[str, list[_Equation]] = {}
-    for name, left, right in EQUATIONS:
+def _patterns(root: str) -> Sequence[_Equation]:
+    """The equations whose left side has this op at its root."""
+    patterns = []
+    for name, left, right in _BY_ROOT.get(root, ()):
         if name not in _NOT_FOR_GRADIENTS:
             variables = [TensorType("float64", ())(name) for name in left.__code__.co_varnames]
             with unwatched():
-                pattern = left(*variables)
-            owner: Apply = pattern.owner
-            table.setdefault(owner.op.name, []).append((pattern, variables, right))
-    return table
+                patterns.append((left(*variables), variables, right))
+    return patterns
 
 
 _MOVES = frozenset(("dimshuffle", "reshape", "subtensor", "take"))
-_ROOTS = frozenset(("log", "log1p", "true_div", "reciprocal", "sub", "add"))
+_ROOTS = frozenset(_BY_ROOT) - {"sqrt"}

@@ -9,7 +9,7 @@ import scipy.special
 import tensordsl.tensor as T
 from tensordsl.function import function
 from tensordsl.gradient import grad, hessian
-from tensordsl.ops.stable import EQUATIONS, stable
+from tensordsl.ops.stable import _BY_ROOT, EQUATIONS, stable
 
 FAR = np.array([-900.0, -40.0, 0.0, 40.0, 900.0])
 
@@ -165,3 +165,10 @@ def test_a_sum_of_two_exponentials() -> None:
     value, gradient = function([x, y], [cost, grad(cost.sum(), x)])(left, right)
     np.testing.assert_allclose(value, np.logaddexp(left, right))
     np.testing.assert_allclose(gradient[:3], [1 / (1 + np.e), 0.5, 1 / (1 + np.e)])
+
+
+def test_equations_stand_under_their_root() -> None:
+    for root, equations in _BY_ROOT.items():
+        for name, left, _ in equations:
+            variables = [T.scalar() for _ in range(left.__code__.co_argcount)]
+            assert left(*variables).owner.op.name == root, name
