@@ -14,6 +14,8 @@ Which way a product goes:
     threads, or the product is not large
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
+    the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
+    than `WAKES` multiplications          run, a thread that must be waited for costs a thousand times the product
     no BLAS, its integers too short,      blocks of the first kind of tiles; the plain triple loop where they don't fit
     or no scratch
 """
@@ -29,6 +31,9 @@ TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
 THIN = 8  # the largest m, k (or n) of the tiles
 LARGE = 1 << 20  # multiplications that are left to several threads of the BLAS, or to its product with a vector
+WAKES = 1 << 22  # multiplications that are worth waking the threads of the BLAS for
+ALONE, VECTOR_ALONE = 1 << 18, 9000  # for which OpenBLAS wakes none: of matrices, and of a matrix and a vector
+LEAST_K = 64  # of a piece: C is read and written once for each
 FEW_ROWS = 3  # of which panels would read B slower than a BLAS does
 FEW_THREADS = 2  # of the BLAS that are no faster than panels
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
@@ -50,6 +55,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
     bodies += panel_texts(vector) if panels else []
     bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype, panels)]
     declared = "declare i64 @llvm.ctlz.i64(i64, i1)\n" if panels else ""
+    declared += "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
     return vector.declarations() + declared + "".join(bodies) + METADATA
 
@@ -159,6 +165,18 @@ def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str
     ]
 
 
+def _piece(f: Asm, length: str, some: str, able: str) -> str:
+    """How much of a length one call of the BLAS does: `some`, if it can be parted and would wake threads in vain."""
+    threads = f.load("i64", "%rt", abi.RT["blas_threads"])
+    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
+    parted = f.all(f.compare("sgt", "i64", threads, 1), f.compare("slt", "i64", size, WAKES), able)
+    return f.op(f"select i1 {parted}, i64 {some}, i64 {length}")
+
+
+def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
+    return f.op(f"call i64 @llvm.smin.i64(i64 {piece}, i64 {f.op(f'sub i64 {length}, {index}')})")
+
+
 def _gemv(kind: str, dtype: str) -> str:
     """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = beta C is done first:
     a BLAS may read what beta = 0 says not to."""
@@ -192,11 +210,22 @@ def _gemv(kind: str, dtype: str) -> str:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} %beta")
     beta = f.op(f"select i1 {clear}, {kind} 1.0, {kind} %beta")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
-    sizes = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
-    f.call(
-        "void", gemv, f"i32 {ROW_MAJOR}", f"i32 {flag}", *(f"i64 {s}" for s in sizes), f"{kind} %alpha",
-        f"ptr {matrix}", f"i64 {lead}", f"ptr {vector}", f"i64 {step}", f"{kind} {beta}", "ptr %c", f"i64 {out}",
-    )  # fmt: skip
+    rows, columns = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
+    some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_ALONE}, {columns}')}, i64 1)")
+    piece = _piece(f, rows, some, "true")
+    with f.loop(rows, step=piece) as i:
+        here = _at_most(f, piece, rows, i.index)
+        first = f.op(f"or i1 {plain}, {f.compare('eq', 'i64', i.index, 0)}")
+        along_x, along_y = (
+            f.op(f"select i1 {plain}, i64 {x}, i64 {y}")
+            for x, y in (("0", f.op(f"mul i64 {i.index}, {step}")), (f.op(f"mul i64 {i.index}, {out}"), "0"))
+        )
+        f.call(
+            "void", gemv, f"i32 {ROW_MAJOR}", f"i32 {flag}", f"i64 {here}", f"i64 {columns}", f"{kind} %alpha",
+            f"ptr {element(f, kind, matrix, i.index, lead)}", f"i64 {lead}", f"ptr {f.gep(vector, along_x, kind)}",
+            f"i64 {step}", f"{kind} {f.op(f'select i1 {first}, {kind} {beta}, {kind} 1.0')}",
+            f"ptr {f.gep('%c', along_y, kind)}", f"i64 {out}",
+        )  # fmt: skip
     f.ret("i1", "true")
     f.place(refuse)
     f.ret("i1", "false")
@@ -229,10 +258,21 @@ def _blas(kind: str, dtype: str) -> str:
     run = f.label("run")
     f.branch(fits, run, refuse)
     f.place(run)
-    f.call(
-        "void", gemm, f"i32 {ROW_MAJOR}", f"i32 {ta}", f"i32 {tb}", "i64 %m", "i64 %n", "i64 %k", f"{kind} %alpha",
-        f"ptr {a}", f"i64 {lda}", f"ptr {b}", f"i64 {ldb}", f"{kind} %beta", "ptr %c", f"i64 {ldc}",
-    )  # fmt: skip
+    some = f.op(f"sdiv i64 {ALONE}, {f.op('mul i64 %m, %n')}")
+    piece = _piece(f, "%k", some, f.compare("sge", "i64", some, LEAST_K))
+    with f.loop("%k", step=piece) as p:
+        first = f.compare("eq", "i64", p.index, 0)
+        steps = []
+        for flag, plain, turned in ((ta, "1", lda), (tb, ldb, "1")):
+            is_plain = f.compare("eq", "i32", flag, NO_TRANS)
+            steps.append(f.op(f"select i1 {is_plain}, i64 {plain}, i64 {turned}"))
+        f.call(
+            "void", gemm, f"i32 {ROW_MAJOR}", f"i32 {ta}", f"i32 {tb}", "i64 %m", "i64 %n",
+            f"i64 {_at_most(f, piece, '%k', p.index)}", f"{kind} %alpha",
+            f"ptr {element(f, kind, a, p.index, steps[0])}", f"i64 {lda}",
+            f"ptr {element(f, kind, b, p.index, steps[1])}", f"i64 {ldb}",
+            f"{kind} {f.op(f'select i1 {first}, {kind} %beta, {kind} 1.0')}", "ptr %c", f"i64 {ldc}",
+        )  # fmt: skip
     f.ret("i1", "true")
     f.place(refuse)
     f.ret("i1", "false")

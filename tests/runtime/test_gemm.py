@@ -259,3 +259,43 @@ def test_without_memory_for_panels():
     a, b = rng.standard_normal((60, 20)), rng.standard_normal((20, 30))
     for alpha, beta in ((1.0, 0.0), (0.5, 1.0), (2.0, 0.5)):
         check(a, b, alpha=alpha, beta=beta, table=ctypes.addressof(copy))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "m, n, k", [(1, 700, 300), (300, 1, 700), (1, 9500, 3), (3, 700, 301), (40, 40, 333), (1, 2100, 2100)]
+)
+def test_products_in_pieces_that_wake_no_threads_of_the_blas(dtype, m, n, k):
+    rng = np.random.default_rng(3)
+    library.require(f"gemm_{dtype}")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT["blas_threads"] // 8] = 8
+    for name, a in layouts(rng, m, k, dtype):
+        for other, b in layouts(rng, k, n, dtype):
+            if name == other or "C" in (name, other):
+                for beta in (0.0, 1.0, 0.5):
+                    check(a, b, alpha=-0.5, beta=beta, table=ctypes.addressof(copy))
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize(
+    "m, n, k, entry, alone",
+    [
+        (1, 700, 700, "gemv_float64", 1 << 14), (1100, 1, 1100, "gemv_float64", 1 << 14),
+        (3, 700, 700, "cblas_float64", 1 << 18), (1, 2100, 2100, "gemv_float64", 1 << 23),
+    ],
+)  # fmt: skip
+def test_threads_of_the_blas_are_woken_for_large_products_only(m, n, k, entry, alone, threads):
+    a, b, c, sizes = np.ones((m, k)), np.ones((k, n)), np.zeros((m, n)), []
+
+    @ctypes.CFUNCTYPE(None, *[ctypes.c_int] * (3 if "cblas" in entry else 2), I, I, I)
+    def record(*given):
+        sizes.append(np.prod(given[3:] if "cblas" in entry else given[2:4]))
+
+    library.require("gemm_float64")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT[entry] // 8] = ctypes.cast(record, ctypes.c_void_p).value
+    copy[abi.RT["blas_threads"] // 8] = threads
+    gemm(a, b, c, table=ctypes.addressof(copy))
+    assert sum(sizes) == m * n * k
+    assert max(sizes) <= alone if threads > 1 else len(sizes) == 1
