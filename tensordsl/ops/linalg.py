@@ -109,6 +109,21 @@ def outer(x: Any, y: Any) -> Any:
     return mul(dimshuffle(x, (0, "x")), dimshuffle(y, ("x", 0)))
 
 
+def kron(a: Any, b: Any) -> Any:
+    """The Kronecker product, as `numpy.kron`: b in the place of each element of a, multiplied by it.
+
+    >>> kron([1, 10], [[1, 2]]).eval()
+    array([[ 1,  2, 10, 20]])
+    """
+    x, y = as_variable(a), as_variable(b)
+    rank = max(x.type.ndim, y.type.ndim)
+    x, y = (shape_padleft(v, rank - v.type.ndim) for v in (x, y))
+    wide = mul(*(dimshuffle(v, [n for k in range(rank) for n in order(k)]) for v, order in (
+        (x, lambda k: (k, "x")), (y, lambda k: ("x", k)),
+    )))  # fmt: skip
+    return reshape(wide, [_product_of([shape_i(x, k), shape_i(y, k)]) for k in range(rank)], ndim=rank)
+
+
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Sum of products over the named axes, as `numpy.tensordot`.
 

@@ -60,6 +60,7 @@ from tensordsl.ops.comparisons import (
 from tensordsl.ops.complexes import angle, complex, complex_from_polar, conj, imag, real
 from tensordsl.ops.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
+from tensordsl.ops.einsum import einsum
 from tensordsl.ops.elementwise import (
     abs_,
     add,
@@ -151,7 +152,7 @@ from tensordsl.ops.grids import (
 )
 from tensordsl.ops.index import choose, diagonal, inc_subtensor, set_subtensor, take, trace
 from tensordsl.ops.kinds import DimShuffle, Elemwise, Rebroadcast, hashtype
-from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, matmul, outer, tensordot
+from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
 from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
