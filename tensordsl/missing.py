@@ -14,6 +14,7 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
+    "inplace": "updates work in place wherever nobody can see it; write x + y for add_inplace(x, y)",
     **dict.fromkeys(("as_op", "COp"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
 }

@@ -156,6 +156,7 @@ from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matm
 from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
 from tensordsl.ops.nnet import logaddexp, to_one_hot
 from tensordsl.ops.operands import constant
+from tensordsl.ops.pad import pad
 from tensordsl.ops.reduce import (
     all,
     any,

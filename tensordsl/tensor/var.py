@@ -40,7 +40,7 @@ _UFUNCS = {
 _FUNCTIONS = frozenset(
     """all allclose amax amin any argmax argmin argsort atleast_1d atleast_2d bincount broadcast_to clip
     concatenate cumprod cumsum diagonal dot einsum expand_dims full_like imag isclose kron max mean median min
-    moveaxis ndim nonzero ones_like outer prod ptp real repeat reshape roll searchsorted shape size sort squeeze
+    moveaxis ndim nonzero ones_like outer pad prod ptp real repeat reshape roll searchsorted shape size sort squeeze
     stack std sum swapaxes take tensordot tile trace transpose tril triu unique var where zeros_like""".split()
 )
 

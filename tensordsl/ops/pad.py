@@ -1,0 +1,96 @@
+"""Tensors with more elements around them: `numpy.pad`, written with indexing and joining."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Variable
+from tensordsl.ops.comparisons import and_, eq, ge, gt, lt, or_
+from tensordsl.ops.control import require
+from tensordsl.ops.creation import arange
+from tensordsl.ops.elementwise import cast, maximum, mod, switch
+from tensordsl.ops.elementwise import clip as clipped
+from tensordsl.ops.index import getitem
+from tensordsl.ops.operands import as_variable, known_int
+from tensordsl.ops.shape import as_dim, broadcast_to, concatenate, shape_i, shape_tuple
+
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """x with more elements before and behind those of each axis, as `numpy.pad`.
+
+    pad_width: a number, a pair (before, behind), or a pair for each axis; the numbers may be symbolic.
+    mode: "constant"; the last element again ("edge"); mirrored at it ("reflect") or behind it ("symmetric"); or from
+    the other end ("wrap").  constant_values: one, a pair, or a pair for each axis; in the dtype of x.
+
+    >>> pad([1, 2, 3], (2, 1)).eval()
+    array([0, 0, 1, 2, 3, 0])
+    >>> pad([1, 2, 3], 2, mode="reflect").eval()
+    array([3, 2, 1, 2, 3, 2, 1])
+    """
+    if mode not in MODES:
+        raise ValueError(f"pad: unknown mode {mode!r}; use one of {', '.join(map(repr, MODES))}")
+    x = as_variable(x)
+    widths = _pairs(pad_width, x.type.ndim, "pad_width")
+    values = _pairs(constant_values, x.type.ndim, "constant_values")
+    for axis, (pair, constants) in enumerate(zip(widths, values, strict=True)):
+        before, behind = (_width(n) for n in pair)
+        if known_int(before) == known_int(behind) == 0:
+            continue
+        if mode == "constant":
+            x = _joined(x, axis, (before, behind), constants)
+        else:
+            x = getitem(x, (slice(None),) * axis + (_positions(shape_i(x, axis), before, behind, mode),))
+    return x
+
+
+def _pairs(given: Any, ndim: int, what: str) -> list[tuple[Any, Any]]:
+    """(before, behind) for each axis."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    if isinstance(given, Variable) and given.type.ndim:
+        raise TypeError(f"pad: {what} is a number, a pair or a pair for each axis; tensors have to be taken apart")
+    rows = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not any(isinstance(row, (list, tuple)) for row in rows):
+        rows = [rows]
+    pairs = [tuple(row) if isinstance(row, (list, tuple)) else (row,) for row in rows]
+    if len(pairs) not in (1, ndim) or not all(len(p) in (1, 2) for p in pairs):
+        raise ValueError(f"pad: {what} is a number, a pair or a pair for each of {ndim} axes, got {given!r}")
+    return [(p[0], p[-1]) for p in pairs] * (1 if len(pairs) == ndim else ndim)
+
+
+def _width(n: Any) -> Any:
+    n = as_dim(n)
+    known = known_int(n)
+    if known is None:
+        return require(n, ge(n, 0), "pad: a width must not be negative")
+    if known < 0:
+        raise ValueError(f"pad: a width must not be negative, got {known}")
+    return n
+
+
+def _joined(x: Any, axis: int, widths: tuple[Any, Any], constants: tuple[Any, Any]) -> Any:
+    shape = shape_tuple(x)
+    before, behind = (
+        broadcast_to(cast(as_variable(c), x.type.dtype), (*shape[:axis], n, *shape[axis + 1 :]))
+        for n, c in zip(widths, constants, strict=True)
+    )
+    return concatenate([before, x, behind], axis)
+
+
+def _positions(n: Any, before: Any, behind: Any, mode: str) -> Any:
+    """Where on an axis of length n the elements of the padded one are."""
+    n = as_dim(n)
+    is_possible = or_(gt(n, 0), and_(eq(before, 0), eq(behind, 0)))
+    n = require(n, is_possible, f"pad: an axis without elements has none for mode {mode!r}")
+    at = arange(0 - before, n + behind)
+    if mode == "edge":
+        return clipped(at, 0, n - 1)
+    if mode == "wrap":
+        return mod(at, n)
+    period = 2 * n if mode == "symmetric" else maximum(2 * n - 2, 1)
+    at = mod(at, period)
+    return switch(lt(at, n), at, period - at - (1 if mode == "symmetric" else 0))
