@@ -7,7 +7,8 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,17 @@ class Device:
         self._staging: dict[int, list[Bytes]] = {}
         self._lent: list[Bytes] = []
         self._process = os.getpid()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The lock, and the driver ready for many calls."""
+        with self.lock:
+            is_first = self.driver.hold()
+            try:
+                yield
+            finally:
+                if is_first:
+                    self.driver.let_go()
 
     def _release(self) -> None:
         gc.collect()  # arrays in cycles

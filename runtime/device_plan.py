@@ -95,7 +95,7 @@ def run_on_device(
     """
     wait = WAIT
     while True:
-        with made.device.lock:
+        with made.device.held():
             made.device.bury()
             storages = state()
             owner = owner_of(storages)
@@ -434,14 +434,17 @@ class DeviceRunner(Runner):
         self.on_host(i)
 
     def unlocked(self, host: Callable[..., Any]) -> Callable[..., Any]:
-        """A host step that does not keep other threads from the device."""
+        """A host step that does not keep other threads from the device, nor this one from a current one of its own."""
 
         def call(*arrays: Any) -> Any:
+            driver: Any = self.device.driver
+            driver.let_go()
             self.device.lock.release()
             try:
                 return host(*arrays)
             finally:
                 self.device.lock.acquire()
+                driver.hold()
 
         return call
 

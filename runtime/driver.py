@@ -48,6 +48,13 @@ class Driver(Protocol):
     info: DeviceInfo
     stream: int  # its handle, for other libraries; 0: none
 
+    def hold(self) -> bool:
+        """Be ready for many calls of this thread, which has the device's lock; False if it holds the driver already.
+        Other libraries may find another current device in this thread until `let_go`."""
+
+    def let_go(self) -> None:
+        """The end of it; does nothing if the thread does not hold the driver."""
+
     def alloc(self, size: int) -> int:
         """A block of memory at a multiple of 256.  DeviceMemoryError if there is none."""
 

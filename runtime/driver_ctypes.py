@@ -6,7 +6,7 @@ The device's primary context is used, which cupy, torch and jax share.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from tensordsl.errors import NoDeviceError
 from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
-from tensordsl.runtime.driver_library import FUNCTIONS, NON_BLOCKING, Calls, WithGraphs, load_library
+from tensordsl.runtime.driver_library import FUNCTIONS, NON_BLOCKING, Calls, WithContext, WithGraphs, load_library
 
 MAJOR, MINOR, MULTIPROCESSORS = 75, 76, 16  # CUdevice_attribute
 ERROR_LOG, ERROR_LOG_SIZE, LOG = 5, 6, 8192  # CUjit_option; bytes
@@ -23,7 +23,7 @@ ERROR_LOG, ERROR_LOG_SIZE, LOG = 5, 6, 8192  # CUjit_option; bytes
 _i, _p, _n = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
 
 
-class CtypesDriver(WithGraphs, WithCublas):
+class CtypesDriver(WithContext, WithGraphs, WithCublas):
     """See `driver.CapturingDriver`.  `library`: another one than the machine's, for tests."""
 
     language = "ptx"
@@ -70,14 +70,12 @@ class CtypesDriver(WithGraphs, WithCublas):
     def _run(self, name: str, *arguments: Any, note: str = "") -> None:
         self.within(partial(self.calls.do, note=note), name, *arguments)
 
-    def within(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """A call in our context; the thread's own is current again afterwards."""
+    def _push(self) -> None:
         self.calls.do("cuCtxPushCurrent_v2", self._context)
-        try:
-            return call(*arguments)
-        finally:
-            old = ctypes.c_uint64()
-            self.calls.code("cuCtxPopCurrent_v2", ctypes.addressof(old))  # not over the call's own error
+
+    def _pop(self) -> None:
+        old = ctypes.c_uint64()
+        self.calls.code("cuCtxPopCurrent_v2", ctypes.addressof(old))  # not over the call's own error
 
     def new_stream(self) -> int:
         return self._pointer("cuStreamCreate", NON_BLOCKING)

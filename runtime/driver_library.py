@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -81,6 +82,38 @@ def _typed(library: Any, name: str, types: tuple[Any, ...]) -> Any:
     if function is not None:
         function.argtypes, function.restype = types, _i
     return function
+
+
+class WithContext:
+    """The part of a driver of NVIDIA's GPUs that makes its context the thread's: for one call of the driver, or from
+    `hold` to `let_go`.  `_push` raises subclasses of DeviceError; `_pop` does not raise them: it comes after a commit.
+    """
+
+    _push: Callable[[], None]
+    _pop: Callable[[], None]
+    _holder = 0  # the thread that holds it: set and cleared under the device's lock
+
+    def hold(self) -> bool:
+        if self._holder == threading.get_ident():
+            return False
+        self._push()
+        self._holder = threading.get_ident()
+        return True
+
+    def let_go(self) -> None:
+        if self._holder == threading.get_ident():
+            self._holder = 0
+            self._pop()
+
+    def within(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """A call in our context; the thread's own is current again afterwards, or when it has let go."""
+        if self._holder == threading.get_ident():
+            return call(*arguments)
+        self._push()
+        try:
+            return call(*arguments)
+        finally:
+            self._pop()
 
 
 class WithGraphs:

@@ -1,11 +1,13 @@
 """The driver through pycuda (documen.tician.de/pycuda), the default for GPUs.
 
-The device's primary context is used, which cupy, torch and jax share; it is current only while we call the driver.
+The device's primary context is used, which cupy, torch and jax share; it is current only while we call the driver,
+or a function is called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tensordsl.errors import (
@@ -20,7 +22,7 @@ from tensordsl.errors import (
 )
 from tensordsl.runtime.cublas import WithCublas
 from tensordsl.runtime.driver import Bytes, DeviceInfo
-from tensordsl.runtime.driver_library import GRAPHS, NON_BLOCKING, Calls, WithGraphs, load_library
+from tensordsl.runtime.driver_library import GRAPHS, NON_BLOCKING, Calls, WithContext, WithGraphs, load_library
 
 # What the driver's own words mean: pycuda's exceptions have no codes.
 WORDS: tuple[tuple[str, type[DeviceError]], ...] = (
@@ -70,7 +72,7 @@ class _Kernel:
         self.function, self.is_prepared = function, False
 
 
-class PycudaDriver(WithGraphs, WithCublas):
+class PycudaDriver(WithContext, WithGraphs, WithCublas):
     """See `driver.CapturingDriver`: pycuda has no CUDA graphs, which are NVIDIA's library's own.
 
     `cuda`, `library`: others than `pycuda.driver` and the machine's, for tests.
@@ -100,9 +102,9 @@ class PycudaDriver(WithGraphs, WithCublas):
         self.use_stream(self.stream)
         self._blocks: dict[int, Any] = {}
 
-    def _checked(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+    def _checked(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return call(*arguments, **more)
+            return call(*arguments)
         except self._error as error:
             raise self._translated(error) from error
 
@@ -114,15 +116,15 @@ class PycudaDriver(WithGraphs, WithCublas):
             return DeviceLostError(text)
         return next((kind for words, kind in WORDS if words in text.lower()), LaunchError)(text)
 
-    def _run(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-        """A call in our context; the thread's own is current again afterwards."""
-        self._checked(self._context.push)
-        try:
-            return self._checked(call, *arguments, **more)
-        finally:
-            self._cuda.Context.pop()
+    def _run(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return self.within(self._checked, call, *arguments)
 
-    within = _run
+    def _push(self) -> None:
+        self._checked(self._context.push)
+
+    def _pop(self) -> None:
+        with suppress(self._error):  # not over the call's own error
+            self._cuda.Context.pop()
 
     def new_stream(self) -> int:
         stream = self._run(self._cuda.Stream, NON_BLOCKING)

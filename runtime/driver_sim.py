@@ -46,6 +46,12 @@ class SimDriver:
         self._lanes: list[deque[Callable[[], bool]]] = []  # work between `fork` and `join`: each says if it is done
         self._lane = 0
 
+    def hold(self) -> bool:
+        return True
+
+    def let_go(self) -> None:
+        pass
+
     def alloc(self, size: int) -> int:
         if self._used + size > self.info.memory:
             raise DeviceMemoryError(f"The simulated device has no {size} bytes left.")

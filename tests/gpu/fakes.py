@@ -72,7 +72,7 @@ class _Core:
         self.capability = 8, 0
         self.kept: list[Any] = []  # objects by their handle - 1
         self.recording: list[Callable[[], None]] | None = None
-        self.depth = 0
+        self.depth, self.pushes = 0, 0
         self.streams = 0
 
     def refuse(self, n: int, code: int) -> None:
@@ -175,6 +175,7 @@ class FakeLibrary(_Core):
 
     def do_cuCtxPushCurrent(self, context: int) -> None:
         self.depth += 1
+        self.pushes += 1
 
     def do_cuCtxPopCurrent(self, place: int) -> None:
         self.depth -= 1
@@ -402,6 +403,7 @@ class FakePycuda(_Core):
 
     def push(self) -> None:
         self.depth += 1
+        self.pushes += 1
 
     def pop(self) -> None:
         self.depth -= 1
