@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tensordsl
 import tensordsl.tensor as T
 from tensordsl.graph import OpShapeError, OpTypeError
 from tensordsl.ops import reduce
@@ -359,6 +360,14 @@ def test_dot_promotes_and_refuses() -> None:
         T.dot(T.tensor(shape=(3, 4)), T.tensor(shape=(5, 6)))
     with pytest.raises(OpShapeError, match="axis 1 of x has length 3"):
         T.tensordot(T.tensor(shape=(2, 3)), T.tensor(shape=(4, 2)), [[1], [0]])
+
+
+@pytest.mark.parametrize("product", (T.tensordot, T.batched_tensordot))
+def test_products_over_two_axes_compare_each_length(product: Any) -> None:
+    x, y = T.tensor3(), T.tensor3()
+    f = tensordsl.function([x, y], product(x, y, [[1, 2], [1, 2]]))
+    with pytest.raises(ValueError, match="axis 1 has length 3, not 2"):
+        f(np.ones((5, 2, 3)), np.ones((5, 3, 2)))
 
 
 def test_other_products() -> None:
