@@ -171,6 +171,8 @@ def get_device(name: str) -> Device:
     """The device of a name (cuda, gpu, cuda1, sim), opened at its first use.  Raises DeviceError, ValueError."""
     from tensordsl.config import config
 
+    if not isinstance(name, str):
+        raise TypeError(f"a device's name must be a text, got one of type {type(name).__name__}")
     said = name, config.cuda_driver
     device = _found.get(said)
     if device is None:

@@ -82,6 +82,8 @@ def function(
     """
     origin = capture_origin()
     chosen = get_mode(mode)
+    if not isinstance(name, str | None):
+        raise TypeError(f"function: name must be a text, got one of type {type(name).__name__}")
     if name is None and origin is not None:
         name = f"{origin.file.replace(chr(92), '/').rpartition('/')[2]}:{origin.line}"
     parameters = _parameters(inputs, allow_input_downcast)
@@ -350,7 +352,8 @@ def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
         return no_default_updates, set()
     if not isinstance(no_default_updates, list | tuple | set):
         raise TypeError(
-            f"no_default_updates should be either a boolean or a list of shared variables, got {no_default_updates!r}"
+            "no_default_updates should be either a boolean or a list of shared variables, got one of type "
+            f"{type(no_default_updates).__name__}"
         )
     return False, set(no_default_updates)
 

@@ -125,6 +125,8 @@ def pp(variable: Any, limit: int = PP_LIMIT) -> str:
     """The expression of `variable` (or of a function's outputs) on one line, cut after about `limit` characters."""
     if not isinstance(limit, int):
         raise TypeError(f"pp: limit must be an integer, got {limit!r}")
+    if limit > 10 * PP_LIMIT:
+        raise ValueError(f"pp: limit must not be above {10 * PP_LIMIT}, got {limit}")
     spec = getattr(variable, "spec", None)
     if spec is not None:
         texts = [pp(output, limit) for output in spec.outputs]

@@ -6,6 +6,7 @@ import random
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 import wrong_arguments
 from hypothesis import given, settings
@@ -34,6 +35,21 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "values of options by number": (lambda: tensordsl.change_flags({1: 2}), TypeError, "change_flags: wants dictionaries"),
     "start that is no dictionary": (
         lambda: tensordsl.gradient.subgraph_grad([T.vector()], [T.vector()], start=3), TypeError, "must be a dictionary",
+    ),
+    "a number to consider constant": (
+        lambda: T.grad(T.scalar(), T.iscalar(), consider_constant=2), TypeError, "consider_constant: wants variables",
+    ),
+    "details that are an array": (
+        lambda: tensordsl.gradient.subgraph_grad([T.vector()], [T.vector()], cost=T.scalar(), details=np.zeros(2)),
+        TypeError, "details must be True or False",
+    ),
+    "a device that is a list": (lambda: tensordsl.function([], device=[1]), TypeError, "a device's name must be a text"),
+    "a name that is a list": (lambda: tensordsl.function([], name=[1]), TypeError, "function: name must be a text"),
+    "an endless text of a cyclic graph": (
+        lambda: tensordsl.printing.pp(wrong_arguments.cyclic(), 2**63), ValueError, "pp: limit must not be above",
+    ),
+    "an array of updates to leave out": (
+        lambda: tensordsl.function([], no_default_updates=np.zeros((2, 2))), TypeError, "got one of type ndarray",
     ),
 }  # fmt: skip
 
