@@ -352,7 +352,7 @@ def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:
         return no_default_updates, set()
     if not isinstance(no_default_updates, list | tuple | set):
         raise TypeError(
-            "no_default_updates should be either a boolean or a list of shared variables, got one of type "
+            "function: no_default_updates should be either a boolean or a list of shared variables, got one of type "
             f"{type(no_default_updates).__name__}"
         )
     return False, set(no_default_updates)

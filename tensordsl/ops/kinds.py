@@ -64,7 +64,9 @@ def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = No
 
 def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> Any:
     """`dimshuffle` to `new_order` of a tensor with this pattern of axes of length 1."""
-    if not isinstance(input_broadcastable, list | tuple) or any(np.ndim(b) for b in input_broadcastable):
+    if not isinstance(input_broadcastable, list | tuple) or not all(
+        isinstance(b, int | np.bool_) for b in input_broadcastable
+    ):
         raise TypeError(f"DimShuffle: wants a list of booleans, got {input_broadcastable!r}")
     pattern = tuple(map(bool, input_broadcastable))
 

@@ -36,6 +36,9 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "start that is no dictionary": (
         lambda: tensordsl.gradient.subgraph_grad([T.vector()], [T.vector()], start=3), TypeError, "must be a dictionary",
     ),
+    "a ragged list for a pattern of broadcasting": (
+        lambda: T.DimShuffle([["wrap"], np.int8(1)], 1), TypeError, "DimShuffle: wants a list of booleans",
+    ),
     "a number to consider constant": (
         lambda: T.grad(T.scalar(), T.iscalar(), consider_constant=2), TypeError, "consider_constant: wants variables",
     ),
@@ -49,7 +52,7 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: tensordsl.printing.pp(wrong_arguments.cyclic(), 2**63), ValueError, "pp: limit must not be above",
     ),
     "an array of updates to leave out": (
-        lambda: tensordsl.function([], no_default_updates=np.zeros((2, 2))), TypeError, "got one of type ndarray",
+        lambda: tensordsl.function([], no_default_updates=np.zeros((2, 2))), TypeError, "function: no_default_updates should be",
     ),
 }  # fmt: skip
 
