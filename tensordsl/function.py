@@ -404,7 +404,7 @@ def _missing(position: int, variable: Variable, results: list[Variable]) -> str:
 
 def _report_unused(position: int, variable: Variable, on_unused: str | None) -> None:
     action = config.on_unused_input if on_unused is None else on_unused
-    if action not in ("raise", "warn", "ignore"):
+    if not isinstance(action, str) or action not in ("raise", "warn", "ignore"):
         raise ValueError(
             f"Invalid value (\"{action}\") for keyword on_unused_input. Valid options are ('raise', 'warn', 'ignore')"
         )

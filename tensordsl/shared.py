@@ -279,7 +279,7 @@ def shared(
         raise TypeError(f"shared: an axis that broadcasts has length 1; broadcastable={pattern}, shape {array.shape}")
     tensor_type = TensorType(array.dtype.name, tuple(1 if b else None for b in pattern))
     variable = TensorSharedVariable(tensor_type, stored(array, value, borrow), name, strict, allow_downcast)
-    if target != "cpu":
+    if not isinstance(target, str) or target != "cpu":
         from tensordsl.runtime.device import get_device  # late: it loads the run time
 
         variable.on_device(get_device(target))

@@ -47,6 +47,12 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError, "details must be True or False",
     ),
     "a device that is a list": (lambda: tensordsl.function([], device=[1]), TypeError, "a device's name must be a text"),
+    "a target that is an array": (
+        lambda: tensordsl.shared(1.0, target=np.zeros(3)), TypeError, "a device's name must be a text",
+    ),
+    "what to do about unused inputs is an array": (
+        lambda: tensordsl.function([T.scalar()], on_unused_input=np.zeros(0)), ValueError, "keyword on_unused_input",
+    ),
     "a name that is a list": (lambda: tensordsl.function([], name=[1]), TypeError, "function: name must be a text"),
     "an endless text of a cyclic graph": (
         lambda: tensordsl.printing.pp(wrong_arguments.cyclic(), 2**63), ValueError, "pp: limit must not be above",
