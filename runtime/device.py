@@ -171,12 +171,10 @@ def get_device(name: str) -> Device:
     """The device of a name (cuda, gpu, cuda1, sim), opened at its first use.  Raises DeviceError, ValueError."""
     from tensordsl.config import config
 
-    if not isinstance(name, str):
-        raise TypeError(f"a device's name must be a text, got one of type {type(name).__name__}")
+    name = device_name(name)
     said = name, config.cuda_driver
     device = _found.get(said)
     if device is None:
-        name = device_name(name)
         if name == "cpu":
             raise ValueError("the CPU is no device of the driver")
         key = name, config.cuda_driver if name != "sim" else ""

@@ -116,7 +116,7 @@ def function(
 
 
 def _profile(given: Any, name: str) -> Any:
-    if not given and (given is not None or not config.profile):
+    if isinstance(given, str | int | None) and not given and (given is not None or not config.profile):
         return None
     from tensordsl.profiling import profile_of  # late: few functions are measured
 

@@ -125,7 +125,7 @@ def grad(
     _check_option("return_disconnected", return_disconnected, ("zero", "None", "disconnected"))
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)
-    seeds = [(v, _known_gradient(v, g)) for v, g in pairs_of(known_grads, "known_grads")]
+    seeds = [(v, _known_gradient("known_grads", v, g)) for v, g in pairs_of(known_grads, "known_grads")]
     known = None
     if cost is not None:
         if not isinstance(cost, Variable):
@@ -221,14 +221,12 @@ def format_as(use_list: bool, use_tuple: bool, outputs: Any) -> Any:
     return several[0] if len(several) == 1 else outputs
 
 
-def _known_gradient(variable: Any, g: Any) -> Any:
+def _known_gradient(what: str, variable: Any, g: Any) -> Any:
     if not isinstance(variable, Variable):
-        raise TypeError(f"known_grads: expected a Variable, got {variable!r} of type {type(variable).__name__}")
+        raise TypeError(f"{what}: expected a Variable, got {variable!r} of type {type(variable).__name__}")
     g = as_variable(g)
     if g.type.ndim != variable.type.ndim:
-        raise TypeError(
-            f"known_grads: the gradient of {variable!r} must have {variable.type.ndim} axes, it is {g.type}"
-        )
+        raise TypeError(f"{what}: the gradient of {variable!r} must have {variable.type.ndim} axes, it is {g.type}")
     return g
 
 
@@ -288,7 +286,8 @@ def subgraph_grad(
     wrt, end = _variables(wrt), _variables(end)
     wanted = [*wrt, *end]
     parts = []
-    for seeds in (list((start or {}).items()), [] if cost is None else [(cost, ones_like(cost))]):
+    given = [(v, _known_gradient("subgraph_grad: start", v, g)) for v, g in (start or {}).items()]
+    for seeds in (given, [] if cost is None else [(cost, ones_like(cost))]):
         found = cotangents(seeds, wanted, stop=end)
         parts.append([g if isinstance(g, Variable) else zeros_like(v) for g, v in zip(found, wanted, strict=True)])
     both = [parts[0], parts[1]] if start and cost is not None else [parts[0 if start else 1]]

@@ -33,6 +33,10 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "a row on numbers": (lambda: tensordsl.scalar.add(1, 2), TypeError, "add: the operands of a row are variables"),
     "values of options by number": (lambda: tensordsl.change_flags({1: 2}), TypeError, "change_flags: wants dictionaries"),
+    "start with a number": (
+        lambda: tensordsl.gradient.subgraph_grad("", [T.vector()], start={T.vector(): 1}), TypeError, "start: the gradient",
+    ),
+    "a profile that is an array": (lambda: tensordsl.function([], profile=np.zeros((3, 0))), TypeError, "profile"),
     "start that is no dictionary": (
         lambda: tensordsl.gradient.subgraph_grad([T.vector()], [T.vector()], start=3), TypeError, "must be a dictionary",
     ),
@@ -46,9 +50,9 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: tensordsl.gradient.subgraph_grad([T.vector()], [T.vector()], cost=T.scalar(), details=np.zeros(2)),
         TypeError, "details must be True or False",
     ),
-    "a device that is a list": (lambda: tensordsl.function([], device=[1]), TypeError, "a device's name must be a text"),
+    "a device that is a list": (lambda: tensordsl.function([], device=[1]), TypeError, "a device must be a string"),
     "a target that is an array": (
-        lambda: tensordsl.shared(1.0, target=np.zeros(3)), TypeError, "a device's name must be a text",
+        lambda: tensordsl.shared(1.0, target=np.zeros(3)), TypeError, "a device must be a string",
     ),
     "what to do about unused inputs is an array": (
         lambda: tensordsl.function([T.scalar()], on_unused_input=np.zeros(0)), ValueError, "keyword on_unused_input",
