@@ -135,11 +135,11 @@ def grad(
         if cost.type.dtype in COMPLEX:
             raise TypeError(f"cost must be real, got {cost.type}: take its real(), imag() or abs()")
         if all(v is not cost for v, _ in seeds):
-            start, known = _start(cost, [*variables, *(v for v, _ in seeds), *_constants(consider_constant)], not seeds)
+            start, known = _start(cost, [*variables, *(v for v, _ in seeds), *_variables(consider_constant)], not seeds)
             seeds.append((start, ones_like(cost) if known is None else known.recall(ones_like, cost)))
     elif not seeds:
         raise ValueError("grad: give a cost, or where to start in known_grads")
-    results = cotangents(seeds, variables, constant=_constants(consider_constant), are_final=True, known=known)
+    results = cotangents(seeds, variables, constant=_variables(consider_constant), are_final=True, known=known)
     name = cost.name if add_names and cost is not None else None
     return _like_wrt(
         wrt,
@@ -182,14 +182,6 @@ def _variables(wrt: Any) -> list[Any]:
         if not isinstance(v, Variable):
             raise TypeError(f"Expected Variable, got {v!r} of type {type(v).__name__}")
     return variables
-
-
-def _constants(given: Any) -> list[Any]:
-    constants = _as_list(given)
-    for v in constants:
-        if not isinstance(v, Variable):
-            raise TypeError(f"consider_constant: wants variables, got one of type {type(v).__name__}")
-    return constants
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -307,7 +299,7 @@ def Lop(
     """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt."""
     seeds = _paired(f, eval_points)
     variables = _variables(wrt)
-    results = cotangents(seeds, variables, constant=_constants(consider_constant))
+    results = cotangents(seeds, variables, constant=_variables(consider_constant))
     return _like_wrt(
         wrt, [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(results, variables, strict=True)]
     )
@@ -387,7 +379,7 @@ def jacobian(
 
     n, i = shape_i(expression, 0), loop_index()
     one_hot = cast(eq(arange(n), i), cotangent_dtype(expression))
-    found = cotangents([(expression, one_hot)], variables, constant=_constants(consider_constant))
+    found = cotangents([(expression, one_hot)], variables, constant=_variables(consider_constant))
     rows = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
     return _like_wrt(wrt, list(make_loop(n, i, (), (), (), rows)))
 
