@@ -163,7 +163,6 @@ class Device:
 
 
 _devices: dict[tuple[str, str], Device] = {}
-_found: dict[tuple[str, str], Device] = {}  # the same by what was asked for: name, config.cuda_driver
 _lock = threading.Lock()
 
 
@@ -172,16 +171,13 @@ def get_device(name: str) -> Device:
     from tensordsl.config import config
 
     name = device_name(name)
-    said = name, config.cuda_driver
-    device = _found.get(said)
-    if device is None:
-        if name == "cpu":
-            raise ValueError("the CPU is no device of the driver")
-        key = name, config.cuda_driver if name != "sim" else ""
-        with _lock:
-            if key not in _devices:
-                _devices[key] = Device(open_driver(*key))
-            device = _found[said] = _devices[key]
+    if name == "cpu":
+        raise ValueError("the CPU is no device of the driver")
+    key = name, config.cuda_driver if name != "sim" else ""
+    with _lock:
+        if key not in _devices:
+            _devices[key] = Device(open_driver(*key))
+        device = _devices[key]
     device.check()
     return device
 
@@ -193,10 +189,8 @@ def use_driver(driver: Driver) -> Callable[[], None]:
     key = driver.name, config.cuda_driver if driver.name != "sim" else ""
     before = _devices.get(key)
     _devices[key] = Device(driver)
-    _found.clear()
 
     def undo() -> None:
-        _found.clear()
         if before is None:
             _devices.pop(key, None)
         else:

@@ -12,7 +12,7 @@ from tensordsl.graph import OpTypeError
 from tensordsl.ops.arrange import specify_shape
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.index import diagonal
-from tensordsl.ops.linalg import batched_tensordot, tensordot
+from tensordsl.ops.linalg import batched_tensordot, tensordot, with_lengths_of
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reduce import sum
 from tensordsl.ops.shape import dimshuffle, reshape, shape_i
@@ -129,8 +129,7 @@ def _product(left: Term, right: Term, kept: Collection[str]) -> Term:
     """The product of two terms, summed over what is not to be kept."""
     (x, of_x), (y, of_y) = _summed(left, {*kept, *right[1]}), _summed(right, {*kept, *left[1]})
     both = [k for k in of_x if k in of_y]
-    if len(both) > 1:  # lengths that differ may have the same product
-        y = specify_shape(y, [shape_i(x, of_x.index(k)) if k in both else None for k in of_y])
+    y = with_lengths_of(x, [of_x.index(k) for k in both], y, [of_y.index(k) for k in both])
     alike, contracted = [k for k in both if k in kept], [k for k in both if k not in kept]
     free_x, free_y = ([k for k in labels if k not in both] for labels in (of_x, of_y))
     labels = [*alike, *free_x, *free_y]

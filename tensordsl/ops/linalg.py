@@ -135,7 +135,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """
     x, y = as_variable(a), as_variable(b)
     of_x, of_y = _contracted(x, y, axes)
-    y = _with_lengths_of(x, of_x, y, of_y)
+    y = with_lengths_of(x, of_x, y, of_y)
     free_x = [k for k in range(x.type.ndim) if k not in of_x]
     free_y = [k for k in range(y.type.ndim) if k not in of_y]
     dims = [shape_i(x, k) for k in free_x] + [shape_i(y, k) for k in free_y]
@@ -172,7 +172,7 @@ def _contracted(x: Any, y: Any, axes: Any) -> tuple[list[int], list[int]]:
     return of_x, of_y
 
 
-def _with_lengths_of(x: Any, of_x: list[int], y: Any, of_y: list[int]) -> Any:
+def with_lengths_of(x: Any, of_x: list[int], y: Any, of_y: list[int]) -> Any:
     """y, whose axes must be as long as those of x: of several, lengths that differ may have the same product."""
     if len(of_x) < 2:
         return y
@@ -230,7 +230,7 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     of_y = [normalise_axis(a, y.type.ndim, "batched_tensordot") for a in of_y]
     if len(of_x) != len(of_y) or 0 in of_x or 0 in of_y:
         raise OpTypeError(f"batched_tensordot: wants as many axes of x as of y, none of them 0, got {of_x} and {of_y}")
-    y = _with_lengths_of(x, of_x, y, of_y)
+    y = with_lengths_of(x, of_x, y, of_y)
     free_x = [k for k in range(1, x.type.ndim) if k not in of_x]
     free_y = [k for k in range(1, y.type.ndim) if k not in of_y]
     n, length = shape_i(x, 0), _product_of([shape_i(x, k) for k in of_x])
