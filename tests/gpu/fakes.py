@@ -19,7 +19,9 @@ from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
 from tensordsl.runtime.cublas import WORKSPACE
 from tensordsl.runtime.device import get_device, use_driver
 from tensordsl.runtime.driver import Driver
+from tensordsl.runtime.driver_ctypes import CtypesDriver
 from tensordsl.runtime.driver_library import FUNCTIONS
+from tensordsl.runtime.driver_pycuda import PycudaDriver
 from tensordsl.runtime.driver_sim import SimDriver
 from tensordsl.runtime.simulator import Simulator
 
@@ -480,3 +482,11 @@ class FaultyDriver(SimDriver):
             return method(*arguments)
 
         return call
+
+
+def with_cublas(kind: str) -> tuple[Any, Any]:
+    """(a stand-in of a GPU's library, the driver of `config.cuda_driver=kind` over it), with cuBLAS."""
+    fake: Any = FakeLibrary() if kind == "ctypes" else FakePycuda()
+    driver: Any = CtypesDriver(0, fake) if kind == "ctypes" else PycudaDriver(0, fake, fake.library)
+    driver.library = FakeCublas(fake)
+    return fake, driver

@@ -7,23 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeCublas, FakeLibrary, FakePycuda, compiled_as_llvm, device
+from fakes import compiled_as_llvm, device, with_cublas
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
 from tensordsl.runtime.cublas import Product, on_columns
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_pycuda import PycudaDriver
 
 
 @pytest.fixture(params=["ctypes", "pycuda"])
 def core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The stand-in of a GPU that is `cuda0`, with cuBLAS."""
     compiled_as_llvm(monkeypatch)
-    fake: Any = FakeLibrary() if request.param == "ctypes" else FakePycuda()
-    driver: Any = CtypesDriver(0, fake) if request.param == "ctypes" else PycudaDriver(0, fake, fake.library)
-    driver.library = FakeCublas(fake)
+    fake, driver = with_cublas(request.param)
     with tensordsl.config.change_flags(cuda_driver=request.param), device(driver):
         yield fake
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeCublas, FakeLibrary, FakePycuda, Refusal, compiled_as_llvm, device
+from fakes import FakeLibrary, Refusal, compiled_as_llvm, device, with_cublas
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
-from tensordsl.runtime.driver_ctypes import CtypesDriver
-from tensordsl.runtime.driver_pycuda import PycudaDriver
 
 CONTEXT = ("cuCtxPushCurrent_v2", "cuCtxPopCurrent_v2")
 
@@ -24,9 +22,7 @@ CONTEXT = ("cuCtxPushCurrent_v2", "cuCtxPopCurrent_v2")
 def core(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The stand-in of a GPU that is `cuda0`; `depths`: how often the context was pushed, at each call of the driver."""
     compiled_as_llvm(monkeypatch)
-    fake: Any = FakeLibrary() if request.param == "ctypes" else FakePycuda()
-    driver: Any = CtypesDriver(0, fake) if request.param == "ctypes" else PycudaDriver(0, fake, fake.library)
-    driver.library = FakeCublas(fake)
+    fake, driver = with_cublas(request.param)
     note, fake.depths, fake.driver = fake.note, [], driver
 
     def noted(name: str) -> None:
