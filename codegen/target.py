@@ -10,7 +10,11 @@ from __future__ import annotations
 import os
 import platform
 from _thread import allocate_lock
+from functools import cache
 from typing import Any
+
+from tensordsl.config import config
+from tensordsl.processor import LEVELS
 
 
 def compile_object(text: str, opt: int = 2) -> bytes:
@@ -28,22 +32,22 @@ def llvm_version() -> str:
 
 
 def native_width() -> int:
-    """Bytes of a vector register of this machine."""
-    features = _target()[0].get_host_cpu_features()
+    """Bytes of a vector register of the processor that code is compiled for."""
+    _, features = _processor()
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
 def has_panels() -> bool:
     """Whether our own large matrix products are known to be faster here than one thread of the BLAS: on AMD's cores
     with AVX-512, OpenBLAS reaches half of what they can do."""
-    name = str(_target()[0].get_host_cpu_name())
+    name, _ = _processor()
     return name.startswith("znver") and native_width() == 64
 
 
 def has_half() -> bool:
-    """Whether this machine has instructions that convert float16."""
-    llvm, triple, *_ = _target()
-    return triple.startswith(("aarch64", "arm64")) or bool(llvm.get_host_cpu_features().get("f16c"))
+    """Whether there are instructions that convert float16."""
+    _, triple, *_ = _target()
+    return triple.startswith(("aarch64", "arm64")) or bool(_processor()[1].get("f16c"))
 
 
 def library_objects(name: str) -> bytes:
@@ -106,8 +110,18 @@ def _target() -> tuple[Any, str, str, dict[int, Any]]:
     return result
 
 
-def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
+@cache
+def _processor() -> tuple[str, dict[str, bool]]:
+    """LLVM's name of the processor that code is compiled for, and whether it has this or that."""
     import llvmlite.binding as llvm  # type: ignore[import-untyped]
+
+    if config.cpu != "native":
+        return config.cpu, dict.fromkeys(LEVELS[config.cpu], True)
+    return str(llvm.get_host_cpu_name()), dict(llvm.get_host_cpu_features())
+
+
+def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
+    import llvmlite.binding as llvm
 
     try:  # needed up to llvmlite 0.44, an error afterwards
         llvm.initialize()
@@ -117,9 +131,10 @@ def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
     llvm.initialize_native_asmprinter()
     triple = llvm.get_process_triple()
     target = llvm.Target.from_triple(triple)
+    cpu, features = _processor()
     options = {
-        "cpu": llvm.get_host_cpu_name(),
-        "features": llvm.get_host_cpu_features().flatten(),
+        "cpu": cpu,
+        "features": ",".join(("+" if is_there else "-") + name for name, is_there in sorted(features.items())),
         "reloc": "pic",
         "codemodel": "small",
         "jit": True,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from tensordsl import processor
 from tensordsl.codegen.abi import ABI_VERSION, HEAD
 
 MAGIC = b"TDSLC\x00\x00\x01"
@@ -55,9 +56,9 @@ def blake2b(data: bytes = b"", **options: Any) -> Any:
 
 
 def key(*parts: str | bytes) -> str:
-    """A file name for what is determined by the parts, this machine's processor and our layouts."""
+    """A file name for what is determined by the parts, the processor that code is for and our layouts."""
     if _State.salt is None:
-        _State.salt = blake2b(repr((ABI_VERSION, HEAD)).encode() + cpu_identity(), digest_size=32).digest()
+        _State.salt = blake2b(repr((ABI_VERSION, HEAD)).encode() + processor.identity(), digest_size=32).digest()
     digest = blake2b(digest_size=20, key=_State.salt)
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -77,22 +78,6 @@ def sources_version(directories: Iterable[str | os.PathLike[str]]) -> str:
                     status = os.stat(os.path.join(folder, name))
                     found.append((os.path.relpath(folder, top), name, status.st_size, status.st_mtime_ns))
     return str(blake2b(repr(found).encode(), digest_size=16).hexdigest())
-
-
-def cpu_identity() -> bytes:
-    """Bytes that differ between processors with different instructions; needs no compiler."""
-    wanted = (b"vendor_id", b"cpu family", b"model", b"flags", b"Features", b"CPU part", b"CPU implementer")
-    try:
-        with open("/proc/cpuinfo", "rb") as file:
-            first = file.read(16384).split(b"\n\n")[0]
-        lines = [line for line in first.split(b"\n") if line.startswith(wanted)]
-        if lines:
-            return b"\n".join(lines)
-    except OSError:
-        pass
-    import platform
-
-    return repr((platform.machine(), platform.processor(), platform.platform())).encode()
 
 
 def compiler_version() -> str:

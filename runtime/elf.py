@@ -1,6 +1,7 @@
-"""Loads object files without a linker: ELF64 x86-64 relocatables without external symbols, into one private mapping.
+"""Loads object files without a linker: ELF64 x86-64 relocatables that need no library, into one private mapping.
 
-The mapping is writable while it is filled and executable afterwards, never both.
+The mapping is writable while it is filled and executable afterwards, never both.  Processors without fused multiply-add
+call that of the mathematics library, which is correct and slow: the only external symbols that are known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import mmap
 import struct
 from collections.abc import Sequence
 
-from tensordsl.runtime.layout import libc
+from tensordsl.runtime.layout import function_address, libc
 
 SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
@@ -20,6 +21,9 @@ WRITE, ALLOC = 1, 2
 X86_64 = 62
 # relocation type -> (struct format, relative to the place)
 RELOCATIONS = {1: ("<Q", False), 2: ("<i", True), 4: ("<i", True), 24: ("<q", True)}
+
+EXTERNAL = ("fma", "fmaf")
+STUB = b"\xff\x25\x02\0\0\0\0\0"  # jmp to the address in the word behind
 
 _mprotect = libc.mprotect
 _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -66,9 +70,12 @@ class _Object:
         symtab = next(s for s in self.sections if s[1] == SYMTAB)
         self.strings = self.sections[symtab[6]][4]
         self.symbols = list(SYMBOL.iter_unpack(data[symtab[4] : symtab[4] + symtab[5]]))
-        for name, _, _, section, _, _ in self.symbols:
+        self.stubs: dict[int, tuple[int, int]] = {}  # external symbol -> its stub's place, its address
+        for i, (name, _, _, section, _, _) in enumerate(self.symbols):
             if section == 0 and name:
-                raise LoadError(f"external symbol {self._string(self.strings, name)}")
+                self.end = -(-self.end // 16) * 16
+                self.stubs[i] = self.end, _external(self._string(self.strings, name))
+                self.end += len(STUB) + 8
 
     def _string(self, table: int, offset: int) -> str:
         return self.data[table + offset : self.data.index(b"\0", table + offset)].decode()
@@ -84,6 +91,8 @@ class _Object:
         for i, place in self.place.items():
             offset, length = self.sections[i][4:6]
             ctypes.memmove(base + place, self.data[offset : offset + length], length)
+        for place, address in self.stubs.values():
+            ctypes.memmove(base + place, STUB + struct.pack("<Q", address), len(STUB) + 8)
 
     def relocate(self, base: int) -> None:
         for _, kind, _, _, offset, length, _, target, _, _ in self.sections:
@@ -93,17 +102,27 @@ class _Object:
                 self._relocate(base, target, where, info, addend)
 
     def _relocate(self, base: int, target: int, where: int, info: int, addend: int) -> None:
-        _, _, _, section, value, _ = self.symbols[info >> 32]
-        row = RELOCATIONS.get(info & 0xFFFFFFFF)
-        if row is None or section not in self.place:
-            raise LoadError(f"relocation of type {info & 0xFFFFFFFF} to section {section}")
+        symbol, kind = info >> 32, info & 0xFFFFFFFF
+        _, _, _, section, value, _ = self.symbols[symbol]
+        row = RELOCATIONS.get(kind)
+        if row is None or section not in self.place and symbol not in self.stubs:
+            raise LoadError(f"relocation of type {kind} to section {section}")
+        goal = self.stubs[symbol][0] if symbol in self.stubs else self.place[section] + value
         layout, relative = row
         if where + struct.calcsize(layout) > self.sections[target][5]:
             raise LoadError("relocation past the end of its section")
         place = base + self.place[target] + where
-        result = base + self.place[section] + value + addend - (place if relative else 0)
+        result = base + goal + addend - (place if relative else 0)
         packed = struct.pack(layout, result)
         ctypes.memmove(place, packed, len(packed))
+
+
+def _external(name: str) -> int:
+    """The address of a function of the mathematics library."""
+    if name not in EXTERNAL:
+        raise LoadError(f"external symbol {name}")
+    library = libc if hasattr(libc, name) else ctypes.CDLL("libm.so.6")
+    return function_address(library, name)
 
 
 def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[list[int]]]:

@@ -118,6 +118,10 @@ _OPTIONS: tuple[Option, ...] = (
     Option("allow_gc", True, None, "accepted: a call keeps no intermediate storage"),
     Option("cxx", "", None, "accepted: no C++ compiler is used"),
     Option("num_threads", 1, None, "most threads that one call may use", least=1),
+    Option(
+        "cpu", "native", ("native", "x86-64-v2", "x86-64-v3", "x86-64-v4"),
+        "least processor that functions are compiled for; native: this machine's. To be set before the first function",
+    ),
     Option("compiledir", _cache_directory(), None, "directory of the compiler's disk cache"),
 )  # fmt: skip
 # Theano's warnings of bugs that it once had: accepted, because programs set them.
@@ -138,15 +142,30 @@ class Config:
     def __init__(self) -> None:
         # Straight into the instance: reading an option is a plain attribute access.
         self.__dict__.update({name: option.default for name, option in OPTIONS.items()})
+        self.__dict__["_fixed"] = {}  # option -> why it cannot change any more
 
     def __setattr__(self, name: str, value: Any) -> None:
+        value = self.checked(name, value)
+        self.__dict__[name] = value
+        for notify in _LISTENERS.get(name, ()):
+            notify(value)
+
+    def checked(self, name: str, value: Any) -> Any:
+        """`value` as the option's type.  Raises AttributeError for unknown options, ValueError for refused values."""
         option = OPTIONS.get(name)
         if option is None:
             raise self._unknown(name)
         value = option.convert(value)
-        self.__dict__[name] = value
-        for notify in _LISTENERS.get(name, ()):
-            notify(value)
+        if name in self._fixed and value != getattr(self, name):
+            raise ValueError(
+                f"config.{name} cannot change from {getattr(self, name)!r} to {value!r}: {self._fixed[name]}; "
+                f"set it at the program's start or in TENSORDSL_FLAGS"
+            )
+        return value
+
+    def fix(self, name: str, reason: str) -> None:
+        """Let an option have its value for the process's life."""
+        self._fixed[name] = reason
 
     def __getattr__(self, name: str) -> Any:  # only for names that are no options
         if any(option.startswith(f"{name}.") for option in OPTIONS):
@@ -214,9 +233,7 @@ class change_flags:
             self.flags.update({name.replace("__", "."): value for name, value in more.items()})
         self._kept: list[dict[str, Any]] = []  # a stack: one object may be entered again while it is active
         for name, value in self.flags.items():
-            if name not in OPTIONS:
-                raise Config._unknown(name)
-            OPTIONS[name].convert(value)
+            config.checked(name, value)
 
     def __enter__(self) -> change_flags:
         self._kept.append({name: getattr(config, name) for name in self.flags})

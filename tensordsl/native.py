@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensordsl import processor
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable
@@ -204,6 +205,7 @@ def _prepare() -> None:
         _State.directory = config.compiledir
         cache.set_directory(config.compiledir or None)
     if not _State.version:
+        processor.settle()
         package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
         _State.version = cache.sources_version(folders) + cache.compiler_version()

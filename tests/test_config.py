@@ -80,6 +80,18 @@ def test_change_flags_ends_with_an_error_and_begins_with_none() -> None:
     assert (config.floatX, config.num_threads) == ("float64", 1)
 
 
+def test_a_fixed_option_keeps_its_value() -> None:
+    done = fresh(
+        "config.fix('cpu', 'it is late'); config.cpu = 'native'\n"
+        "for change in (lambda: setattr(config, 'cpu', 'x86-64-v3'), lambda: config.change_flags(floatX='float32', cpu='x86-64-v3')):\n"
+        "    try: change()\n"
+        "    except ValueError as error: print(error)\n"
+        "print(config.cpu, config.floatX)",
+    )
+    refusal = "config.cpu cannot change from 'native' to 'x86-64-v3': it is late; set it at the program's start or in TENSORDSL_FLAGS"
+    assert done.stdout.splitlines() == [refusal, refusal, "native float64"]
+
+
 def test_None_as_optimizer_is_a_name() -> None:
     with change_flags(optimizer=None):
         assert config.optimizer == "None"

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tensordsl import processor
 from tensordsl.codegen import target
 from tensordsl.runtime import cache, library
 
@@ -145,7 +146,7 @@ def test_keys_depend_on_every_part_and_where_it_ends():
 def test_keys_depend_on_the_processor(monkeypatch):
     before = cache.key("a")
     monkeypatch.setattr(cache._State, "salt", None)
-    monkeypatch.setattr(cache, "cpu_identity", lambda: b"another")
+    monkeypatch.setattr(processor, "identity", lambda: b"another")
     assert cache.key("a") != before
 
 
