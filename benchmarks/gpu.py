@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import gpu_own
+from benchmarks import gpu_idle, gpu_own
 from benchmarks.gpu_peers import NETWORKS, PEERS, WORKLOADS, Call, Peer, data_of, first_cost
 
 ROUNDS, CALLS = 20, 20
@@ -107,7 +107,7 @@ def report(device: str, is_quick: bool) -> list[str]:
     """The page's lines; without the device: what can be said all the same."""
     present, absent = peers_on(device)
     notes = [f"{name} is left out: {why}" for name, why in absent.items()]
-    lines = [gpu_own.compile_row(is_quick)]
+    lines = [gpu_own.compile_row(is_quick), *gpu_idle.call_rows(is_quick)]
     if "tensordsl" not in present:
         return [*notes, f"nothing is measured on it: there is no device {device}", *lines]
     from tensordsl.config import config

@@ -71,10 +71,12 @@ CTX_SIZE = 96
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------
 DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_INT = 0, 8, 12, 16, 24, 32, 40
-DESC_SIZE = 48
+DESC_DEVICE, DESC_SIZE = 48, 56
 # STATIC: ptr to i64[ndim], -1 = any extent, or NULL.  SCALAR: NumPy's scalar type of a 0-d argument, PYTHON: `float`
 # for a 0-d float64 argument; else NULL.  INT: what becomes of a Python int; the value then stands in the source itself.
 INT_REFUSE, INT_KEEP, INT_FLOAT = 0, 1, 2  # to Python; int64; float64 if |i| <= 2^53
+# DEVICE: the type of arrays on a device, for functions of devices.  Such a source's DATA is the object, its DIMS are
+# the context's address, and its DATA is not the address of its DIMS (where a Python int would stand).
 OUT_DESCR, OUT_NDIM, OUT_SIZE = 0, 8, 16
 
 # -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` ----------------------
@@ -96,8 +98,36 @@ FR_POLLED = 64  # cycle counter at the last look for signals
 FR_ARGS = 72  # one source per argument
 
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL, ERR_ABSENT = range(9)
+ERR_UNRECORDED, ERR_DEVICE = 9, 10
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
+# ERR_UNRECORDED: no recording of a device's function fits, Python makes the call.  ERR_DEVICE: A: what the driver
+# said, B: the number of its function (`DRIVER_CALLS`).
+
+# -- a device's function: its context's KERN is a table, its PROGRAM the library's `replay` ----------------------------
+DRIVER_CALLS = ("cuCtxPushCurrent_v2", "cuGraphLaunch", "cuStreamSynchronize", "cuCtxPopCurrent_v2")
+# What is borrowed: the lock's methods, singletons, types.  TB_LOOK: ptr to a word that says that Python has to look;
+# TB_EQUAL, TB_CLEAR: functions of CPython; TB_CALLS: the driver's; TB_PLACE, TB_WEAK: offsets in a device's array,
+# TB_ARRAY to TB_LEFT: in a variable's storage; TB_LIST: 1 if outputs are a list; TB_RECORDS: ptrs to recordings.
+(
+    TB_ACQUIRE, TB_RELEASE, TB_FALSE, TB_TRUE, TB_NONE, TB_ZERO, TB_LOOK, TB_EQUAL, TB_CLEAR, TB_CALLS, TB_CONTEXT,
+    TB_STREAM, TB_PLACE, TB_WEAK, TB_ARRAY, TB_SPARE, TB_MIRROR, TB_LOCK, TB_SHOWN, TB_LEFT, TB_LIST, TB_N_OUTS,
+    TB_COUNT, TB_RECORDS,
+) = (8 * i for i in (*range(10), *range(13, 27)))  # fmt: skip
+RECORDINGS = 12  # of one function
+TB_SIZE = TB_RECORDS + 8 * RECORDINGS
+# A recording: the graph; ptrs to arguments, variables, updates, outputs, words; numbers of variables, updates, words.
+RC_GRAPH, RC_ARGS, RC_STATES, RC_UPDATES, RC_OUTS, RC_WORDS, RC_LIMITS, RC_N_STATES, RC_N_UPDATES, RC_N_WORDS = (
+    8 * i for i in range(10)
+)
+RC_SIZE = 80
+AR_PLACE, AR_DIMS, AR_NDIM, AR_ITEM, AR_ROOM, AR_BYTES, AR_SIZE = (
+    8 * i for i in range(7)
+)  # PLACE: NULL for the host's
+ST_STORAGE, ST_ARRAY, ST_SPARE, ST_SIZE = 0, 8, 16, 24
+UP_STORAGE, UP_ARRAY, UP_SIZE = 0, 8, 16
+OU_OBJECT, OU_DIMS, OU_ROOM, OU_BYTES, OU_SIZE = 0, 8, 16, 24, 32  # OBJECT: what stays on the device, else NULL
+LM_LEAST, LM_MOST, LM_SIZE = 0, 8, 16  # of a word
 
 # -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
@@ -212,6 +242,7 @@ LIBRARY = {
         for t in DTYPES
     },
     "positions": ("true_positions_bool", "repeated_positions_int64"),
+    "replay": ("replay",),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"
 

@@ -21,8 +21,8 @@ def native_text() -> str:
         "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        _incref(), _decref(), _new_array(), _new_out(), _new_list(), _exclusive(), _prepare(), _bytes(), _swap_in(),
-        _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(), 
+        incref_text(), decref_text(), new_array_text(), _new_out(), _new_list(), _exclusive(), _prepare(), _bytes(),
+        _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
         arena_text(), _host_call(), _poll(), _cell_set(), entry_text(),
     )  # fmt: skip
     return declarations + "".join(parts) + METADATA
@@ -31,7 +31,7 @@ def native_text() -> str:
 # Reference counts: 32 bits are read and written on every version; negative means immortal.
 
 
-def _incref() -> str:
+def incref_text() -> str:
     f = Asm("void", "incref", ("ptr obj",), internal=True)
     count = f.load("i32", "%obj", abi.OB_REFCNT)
     with f.when(f.compare("sge", "i32", count, 0)):
@@ -40,7 +40,7 @@ def _incref() -> str:
     return f.text
 
 
-def _decref() -> str:
+def decref_text() -> str:
     f = Asm("void", "decref", ("ptr rt", "ptr obj"), internal=True)
     count = f.load("i32", "%obj", abi.OB_REFCNT)
     with f.when(f.compare("sge", "i32", count, 0)):
@@ -55,7 +55,7 @@ def _decref() -> str:
 # New objects
 
 
-def _new_array() -> str:
+def new_array_text() -> str:
     """PyArray_NewFromDescr, which steals the reference to the dtype; NULL: exception set."""
     f = Asm("ptr", "new_array", ("ptr rt", "ptr descr", "i32 ndim", "ptr dims"), internal=True)
     f.call("void", "@incref", "ptr %descr")

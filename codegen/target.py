@@ -81,6 +81,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.positions_text import positions_text
 
         return compile_object(positions_text(native_width()))
+    if name == "replay":
+        from tensordsl.codegen.replay_text import replay_text
+
+        return compile_object(replay_text())
     assert name == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 

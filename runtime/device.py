@@ -42,7 +42,7 @@ class Module:
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
-            self.device.retired.append(("unload", self.handle))
+            self.device.retire("unload", self.handle)
 
 
 class Device:
@@ -55,9 +55,11 @@ class Device:
         self.pool = Pool(driver, self._release)
         self.modules: weakref.WeakValueDictionary[Any, Module] = weakref.WeakValueDictionary()  # for all functions
         self.retired: deque[tuple[str, Any]] = deque()  # what has died: (the driver's method, what it is given)
+        self.look = np.zeros((), np.int64)  # not 0: a call has to look what has died, or whether we are a fork
         self._staging: dict[int, list[Bytes]] = {}
         self._lent: list[Bytes] = []
         self._process = os.getpid()
+        _opened.add(self)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -75,12 +77,18 @@ class Device:
         for hoard in list(self.hoards):
             hoard.release()
 
+    def retire(self, method: str, thing: Any) -> None:
+        """Have the driver's method called with what has died, by `bury`.  Any thread may call this, at any time."""
+        self.retired.append((method, thing))
+        self.look[...] = 1
+
     def bury(self) -> None:
         """Give back modules and graphs that have died: not where they died, which can be any thread, in the middle of
         anything."""
         if not self.retired:
             return
         self.synchronize()  # a failed call may have left work
+        self.look[...] = os.getpid() != self._process
         while self.retired:
             method, thing = self.retired.popleft()
             getattr(self.driver, method)(thing)
@@ -162,6 +170,7 @@ class Device:
         return f"<device {self.name}: {self.driver.info.name}>"
 
 
+_opened: weakref.WeakSet[Device] = weakref.WeakSet()
 _devices: dict[tuple[str, str], Device] = {}
 _lock = threading.Lock()
 
@@ -198,5 +207,14 @@ def use_driver(driver: Driver) -> Callable[[], None]:
 
     return undo
 
+
+def _after_fork() -> None:
+    """In the child every call has to look."""
+    for device in list(_opened):
+        device.look[...] = 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 __all__ = ["Device", "DeviceError", "get_device", "use_driver"]

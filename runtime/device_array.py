@@ -31,10 +31,11 @@ class DeviceArray:
     It has `shape`, `dtype`, `ndim`, `size`, `nbytes`, `strides` (bytes) and `device`; `np.asarray(x)` and `x.get()`
     copy it to the host.  CUDA's array interface and DLPack hand it to cupy, torch, jax and numba without a copy (on the
     simulator, whose memory is the host's, DLPack hands it to NumPy).  Functions take it as an argument where it is on
-    their device and has the input's dtype.  `owner` is what keeps the memory alive.
+    their device and has the input's dtype.  `owner` is what keeps the memory alive; `place` is all that a recorded call
+    depends on.
     """
 
-    __slots__ = ("device", "address", "shape", "dtype", "strides", "owner", "__weakref__")
+    __slots__ = ("device", "address", "shape", "dtype", "strides", "owner", "place", "__weakref__")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class DeviceArray:
         self.device, self.address, self.shape, self.dtype = device, address, tuple(shape), np.dtype(dtype)
         self.owner = owner
         self.strides = contiguous_strides(self.shape, self.dtype.itemsize) if strides is None else tuple(strides)
+        self.place = self.device, self.dtype, self.address, self.shape, self.strides
 
     @property
     def ndim(self) -> int:

@@ -20,6 +20,7 @@ from tensordsl.runtime.device import Device, Module
 from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device_replay import (
     KEPT,
+    LENDERS,
     LONGEST,
     SEEN,
     Condition,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.program import Instr, Program
 
 Fail = Callable[[int, int, tuple[int, ...]], Exception]
+Repeated = Callable[[Replay, Sequence[Any], Sequence[DeviceStorage]], None]
 WORDS = 32  # launches and checks that may fail between two looks at what they said
 REMEMBERED = 512  # launches whose arguments are kept
 SCALARS = {"bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H",
@@ -71,12 +73,14 @@ class DeviceProgram:
     constants: dict[int, Block] = field(default_factory=dict)  # id(instruction) -> its bytes on the device
     modules: dict[Any, Module] = field(default_factory=dict)
     launches: dict[Any, Any] = field(default_factory=dict)
-    # shapes and addresses -> None: seen once; a recording; False: it is too long
+    # shapes and addresses -> None: seen once; its recordings; False: it is too long for one
     seen: dict[Any, Any] = field(default_factory=dict)
+    pool: PrivatePool | None = None  # of the recordings
 
     def release(self) -> None:
         """What may be missed when memory is short."""
         self.seen.clear()
+        self.pool = None
 
 
 def run_on_device(
@@ -87,11 +91,13 @@ def run_on_device(
     fail: Fail,
     inject: int = -1,
     log: list[Any] | None = None,
+    repeated: Repeated | None = None,
 ) -> tuple[Any, Sequence[DeviceStorage]]:
     """The outputs of one call: arrays of the host, or `DeviceArray`s where `on_device` says so; and its state.
 
     args: any-strided arrays of exactly the program's dtypes.  state(): the storage of the shared variables, once the
-    call has the device.  fail: as in `plan.run`.
+    call has the device.  fail: as in `plan.run`.  repeated: gets a recording that is about to be repeated, arguments
+    and state.
     """
     wait = WAIT
     while True:
@@ -100,29 +106,43 @@ def run_on_device(
             storages = state()
             owner = owner_of(storages)
             if not owner and made.is_fixed and inject < 0 and log is None:
-                return _repeated(made, args, storages, on_device, fail), storages
+                return _repeated(made, args, storages, on_device, fail, repeated), storages
             if not owner:
                 return DeviceRunner(made, args, storages, on_device, fail, inject, log).run(), storages
         wait = wait_once(owner, wait)
 
 
 def _repeated(
-    made: DeviceProgram, args: Sequence[Any], storages: Sequence[DeviceStorage], on_device: Sequence[bool], fail: Fail
+    made: DeviceProgram,
+    args: Sequence[Any],
+    storages: Sequence[DeviceStorage],
+    on_device: Sequence[bool],
+    fail: Fail,
+    repeated: Repeated | None,
 ) -> Any:
     """A call of a program whose work is fixed: done, recorded at the second time, repeated from the third on."""
-    key = tuple([_place(a) for a in args]), tuple([(_place(s.array), _place(s.spare)) for s in storages])
-    replay = made.seen.get(key)
-    if replay:
+    key = (
+        tuple([_place(a) for a in args]),
+        tuple([(_place(s.array), _place(s.spare)) for s in storages]),
+        tuple(on_device),
+    )
+    recordings = made.seen.get(key)
+    replay = next((r for r in recordings or () if r.is_free()), None)
+    if replay is not None:
+        if repeated is not None:
+            repeated(replay, args, storages)
         outputs = replay.run(args, storages, fail)
         return outputs if made.program.code[-1].list_slot >= 0 else outputs[0]  # type: ignore[attr-defined]  # Return
     runner = DeviceRunner(
-        made, args, storages, on_device, fail, -1, None, is_recorded=key in made.seen and replay is None
-    )
+        made, args, storages, on_device, fail, -1, None, key in made.seen and recordings is not False,
+        lends=len(recordings or ()) < LENDERS,
+    )  # fmt: skip
     result = runner.run()
     recording, runner.recording = runner.recording, False
     if len(made.seen) >= SEEN or (recording and sum(map(bool, made.seen.values())) >= KEPT):
-        made.seen.clear()
-    made.seen[key] = recording if key in made.seen else None
+        made.release()
+    found = made.seen.get(key)
+    made.seen[key] = ([*(found or ()), recording] if recording else recording) if key in made.seen else None
     return result
 
 
@@ -161,12 +181,16 @@ class DeviceRunner(Runner):
         inject: int = -1,
         log: list[Any] | None = None,
         is_recorded: bool = False,
+        lends: bool = False,
     ) -> None:
         super().__init__(made.program, [], storages, made.kernels, made.hosts, inject, log, self.failed)  # type: ignore[arg-type]
         self.made, self.device = made, made.device
         self.driver: Any = Recorder(made.device.driver, self.start_of) if is_recorded else made.device.driver
-        self.pool: Any = PrivatePool(made.device.pool) if is_recorded else made.device.pool
+        if is_recorded and made.pool is None:
+            made.pool = PrivatePool(made.device.pool)
+        self.pool: Any = made.pool if is_recorded else made.device.pool
         self.recording: Replay | bool = False
+        self.lends = lends
         self.given = [_Given(a) for a in args]
         self.on_device, self.raised = on_device, fail
         self.table = TABLE
@@ -295,7 +319,10 @@ class DeviceRunner(Runner):
 
     def new_out(self, i: p.NewOut) -> None:
         dtype, shape = np.dtype(self.program.outputs[i.output][0]), tuple(self.values[d] for d in i.dims)
-        block = self.pool.take(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
+        pool = (
+            self.device.pool if self.on_device[i.output] else self.pool
+        )  # of what stays others may be the last owners
+        block = pool.take(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
         self.place(i.dst, i.slot, DeviceArray(self.device, block.address, shape, dtype, block))
 
     def prepare(self, i: p.Prepare) -> None:
@@ -461,9 +488,9 @@ class DeviceRunner(Runner):
         outputs = [self.objs[slot] for slot in slots]
         if isinstance(self.driver, Recorder):
             self.recording = self.recorded(outputs, updates)
-        if self.recording:
-            for slot, stays in zip(slots, self.on_device, strict=False):
-                self.objs[slot] = self.objs[slot].copy() if stays else self.objs[slot]
+        if isinstance(self.recording, Replay):
+            for k, (slot, stays) in enumerate(zip(slots, self.on_device, strict=False)):
+                self.objs[slot] = self.recording.left(k) if stays else self.objs[slot]
         home = [(k, self.objs[k]) for k, stays in zip(slots, self.on_device, strict=False) if not stays]
         conditions, self.pending = self.pending, []
         *fetched, words = self.device.fetched(
@@ -479,7 +506,7 @@ class DeviceRunner(Runner):
         if len(self.driver.calls) > LONGEST or self.has_looked:
             return False
         flags = self.flags + 8, tuple(self.pending)
-        return Replay(self.device, self.driver, self.pool, outputs, self.on_device, updates, flags)
+        return Replay(self.device, self.driver, self.pool, outputs, self.on_device, updates, flags, self.lends)
 
     def commit(self, i: p.Commit) -> None:
         updates = [(k, self.objs[slot]) for k, slot in i.updates]

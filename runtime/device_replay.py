@@ -5,11 +5,14 @@ step) makes the same calls of the driver whenever shapes and addresses are the s
 its storage is then kept, arguments go through staging memory of its own, and the next one only repeats it.  A driver
 that can make one launch of many (CUDA graphs) is given the whole sequence.
 
-The new values of shared variables are written to their spare storage, so that two recordings take turns.
+The new values of shared variables are written to their spare storage, so that two recordings take turns.  So do two
+that leave outputs on the device: an output is handed out as it is, and its recording rests until nobody holds it any
+more.  Where both are held, a third one's outputs are copied.
 """
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,10 +27,12 @@ from tensordsl.runtime.device_array import DeviceArray
 from tensordsl.runtime.device_state import DeviceStorage, commit
 from tensordsl.runtime.device_streams import Call, placed, start
 from tensordsl.runtime.driver import Bytes
+from tensordsl.runtime.layout import peek
 from tensordsl.runtime.plan import COMPARE
 from tensordsl.runtime.pool import Block, Pool
 
-KEPT, SEEN = 8, 64  # recordings of a program, and calls that may become one
+KEPT, SEEN = 8, 64  # places and lengths that a program has recordings of, and calls that may become one
+LENDERS = 2  # recordings of a call that hand out their outputs
 LONGEST = 5000  # calls of the driver in one
 
 
@@ -50,7 +55,8 @@ def first_broken(words: Any, conditions: Sequence[Condition]) -> tuple[int, int,
 
 
 class PrivatePool(Pool):
-    """Memory that belongs to one recording: blocks go back to it, and to the device's pool when it is gone."""
+    """Memory that belongs to the recordings of one program, which never run at the same time: blocks go back to it, and
+    to the device's pool when it is gone."""
 
     def __init__(self, parent: Pool) -> None:
         super().__init__(parent.driver)
@@ -119,7 +125,8 @@ class Replay:
     """One recording.
 
     outputs: the call's, in order; on_device: whether each stays there; updates: (number of the shared variable, its new
-    value); flags: (address of their words, conditions) to be looked at before anything is committed.
+    value); flags: (address of their words, conditions) to be looked at before anything is committed; lends: whether
+    outputs that stay are handed out, not copied.
     """
 
     def __init__(
@@ -131,9 +138,13 @@ class Replay:
         on_device: Sequence[bool],
         updates: Sequence[tuple[int, DeviceArray]],
         flags: tuple[int, Sequence[Condition]],
+        lends: bool = False,
     ) -> None:
         self.device, self.pool, self.outputs, self.on_device = device, pool, outputs, on_device
         self.updates, self.flags = updates, flags
+        staying = [id(o) for k, o in enumerate(outputs) if on_device[k]]
+        is_single = len({*staying, *(id(array) for _, array in updates)}) == len(staying) + len(updates)
+        self._lent = staying if lends and is_single else []
         self.graph: Any = None
         self.staged: list[tuple[int, Bytes, np.ndarray]] = []  # argument, pinned memory, its part as an array
         self.fetched: list[tuple[int, Bytes, np.ndarray]] = []  # output (behind them the words), and the same
@@ -161,6 +172,20 @@ class Replay:
         kept.append((number, whole, whole[:size].view(dtype).reshape(shape)))
         return whole[:size]
 
+    def is_lent(self, number: int) -> bool:
+        """Whether an output is handed out as it is."""
+        return id(self.outputs[number]) in self._lent
+
+    def is_free(self) -> bool:
+        """Whether nobody holds an output that was handed out: the recording's own is the only reference."""
+        weak = DeviceArray.__weakrefoffset__
+        return all(peek(o + abi.OB_REFCNT, ctypes.c_int32) == 1 and not peek(o + weak) for o in self._lent)
+
+    def left(self, number: int) -> DeviceArray:
+        """An output that stays on the device, for the caller."""
+        output = self.outputs[number]
+        return output if self.is_lent(number) else output.copy()
+
     def run(self, args: Sequence[Any], storages: Sequence[DeviceStorage], fail: Callable[..., Exception]) -> list[Any]:
         """The outputs of a call with these arguments, of the shapes and at the addresses that were recorded."""
         for number, _, room in self.staged:
@@ -169,11 +194,12 @@ class Replay:
         if not hasattr(driver, "has_graphs"):
             self.start()
         elif driver.has_graphs():
-            self._launch_graph()
+            self.capture()
+            driver.launch_graph(self.graph)
         else:
             for call in self.calls:
                 getattr(driver, call.name)(*call.arguments)
-        staying = {k: o.copy() for k, o in enumerate(self.outputs) if self.on_device[k]}
+        staying = {k: self.left(k) for k in range(len(self.outputs)) if self.on_device[k]}
         self.device.synchronize()
         home = {k: room.copy() for k, _, room in self.fetched}
         words = home.pop(len(self.outputs), ())
@@ -193,17 +219,18 @@ class Replay:
         getattr(self.device.driver, first.name)(*first.arguments)
         start(self.device.driver, rest, self.places)
 
-    def _launch_graph(self) -> None:
+    def capture(self) -> None:
+        """Have a graph, where the driver has them."""
         driver: Any = self.device.driver
-        if self.graph is None:
-            driver.begin_capture()
-            try:
-                self.start()
-            except DeviceError:
-                driver.abandon_capture()
-                raise
-            self.graph = driver.end_capture()
-        driver.launch_graph(self.graph)
+        if self.graph is not None or not hasattr(driver, "has_graphs") or not driver.has_graphs():
+            return
+        driver.begin_capture()
+        try:
+            self.start()
+        except DeviceError:
+            driver.abandon_capture()
+            raise
+        self.graph = driver.end_capture()
 
     def __del__(self) -> None:
         if sys is None or sys.is_finalizing():  # the driver ends with the process
@@ -211,4 +238,4 @@ class Replay:
         for _, whole, _ in (*self.staged, *self.fetched):
             self.device.unpinned(whole)
         if self.graph is not None:
-            self.device.retired.append(("free_graph", self.graph))
+            self.device.retire("free_graph", self.graph)

@@ -18,7 +18,7 @@ class DeviceStorage:
     A call never writes to `array`: new values go elsewhere, and `commit` exchanges references.
     """
 
-    __slots__ = ("array", "spare", "mirror", "lock", "is_shown", "is_copy", "__weakref__")
+    __slots__ = ("array", "spare", "mirror", "lock", "is_shown", "is_copy", "is_left", "__weakref__")
 
     def __init__(self, array: DeviceArray) -> None:
         self.array = array
@@ -26,6 +26,7 @@ class DeviceStorage:
         self.mirror: np.ndarray | None = None
         self.lock = 0
         self.is_copy = False  # the variable lives with the CPU's functions, which get back what a call makes of this
+        self.is_left = False  # the variable lives elsewhere from now on
         self.is_shown = False  # somebody may hold `array`: nothing is ever written there
         array.device.hoards.add(self)
 

@@ -133,10 +133,18 @@ class LanesDriver(Driver, Protocol):
 
 
 class CapturingDriver(LanesDriver, Protocol):
-    """A driver that makes one launch of a sequence of them (CUDA graphs)."""
+    """A driver that makes one launch of a sequence of them (CUDA graphs).
+
+    `calls` knows where the functions of `codegen.abi.DRIVER_CALLS` are, with which native code launches one.
+    """
+
+    calls: Any
 
     def has_graphs(self) -> bool:
         """Whether it can, with this version of the driver."""
+
+    def context(self) -> int:
+        """The handle of the context that those functions want to be current."""
 
     def begin_capture(self) -> None:
         """What follows is recorded, not done."""

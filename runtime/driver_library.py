@@ -22,13 +22,13 @@ GRAPHS: dict[str, tuple[Any, ...]] = {
     "cuGraphInstantiateWithFlags": (_p, _p, ctypes.c_ulonglong), "cuGraphLaunch": (_p, _p), "cuGraphDestroy": (_p,),
     "cuGraphExecDestroy": (_p,), "cuEventCreate": (_p, _u), "cuEventRecord": (_p, _p),
     "cuEventDestroy_v2": (_p,), "cuStreamWaitEvent": (_p, _p, _u), "cuGetErrorString": (_i, _p),
+    "cuCtxPushCurrent_v2": (_p,), "cuCtxPopCurrent_v2": (_p,), "cuCtxGetCurrent": (_p,), "cuStreamSynchronize": (_p,),
 }  # fmt: skip
 # name -> types of the parameters; all give a CUresult
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "cuInit": (_u,), "cuDriverGetVersion": (_p,), "cuDeviceGetCount": (_p,), "cuDeviceGet": (_p, _i),
     "cuDeviceGetName": (_p, _i, _i), "cuDeviceGetAttribute": (_p, _i, _i), "cuDeviceTotalMem_v2": (_p, _i),
-    "cuDevicePrimaryCtxRetain": (_p, _i), "cuCtxPushCurrent_v2": (_p,), "cuCtxPopCurrent_v2": (_p,),
-    "cuStreamCreate": (_p, _u), "cuStreamSynchronize": (_p,),
+    "cuDevicePrimaryCtxRetain": (_p, _i), "cuStreamCreate": (_p, _u),
     "cuMemAlloc_v2": (_p, _n), "cuMemFree_v2": (_d,), "cuMemAllocHost_v2": (_p, _n),
     "cuMemGetInfo_v2": (_p, _p), "cuMemcpyHtoDAsync_v2": (_d, _p, _n, _p), "cuMemcpyDtoHAsync_v2": (_p, _d, _n, _p),
     "cuMemcpyDtoDAsync_v2": (_d, _d, _n, _p), "cuMemsetD8Async": (_d, ctypes.c_ubyte, _n, _p),
@@ -67,7 +67,15 @@ class Calls:
     def do(self, name: str, *arguments: Any, note: str = "") -> None:
         code = self.code(name, *arguments)
         if code:
-            raise error_of(code, f"{name} failed: {self._words(code)}{note}")
+            raise self.error(name, code, note)
+
+    def error(self, name: str, code: int, note: str = "") -> DeviceError:
+        """The exception for what a function gave."""
+        return error_of(code, f"{name} failed: {self._words(code)}{note}")
+
+    def address(self, name: str) -> int:
+        """Where a function is, for native code."""
+        return ctypes.cast(self._functions[name], ctypes.c_void_p).value or 0
 
     def _words(self, code: int) -> str:
         text = ctypes.c_char_p()
@@ -211,6 +219,10 @@ class WithGraphs:
         except DeviceError:
             return  # the error that made it invalid has been raised already
         self._do("cuGraphDestroy", graph.value)
+
+    def context(self) -> int:
+        """The handle of the driver's context."""
+        return self._made("cuCtxGetCurrent")
 
     def launch_graph(self, graph: int) -> None:
         self._do("cuGraphLaunch", graph, self.stream)

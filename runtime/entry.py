@@ -59,10 +59,10 @@ def make_function(
     kind = function_type()
     library.require(*executable.meta.get("libraries", ()))
     context, keep = _context(executable, tuple(cells), on_error, hosts, compile)
-    strict = _instance(kind, keep, context, _refuse)
+    strict = new_function(kind, keep, context, _refuse)
 
     bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
-    return _instance(kind, (keep, strict, bound), context, bound)
+    return new_function(kind, (keep, strict, bound), context, bound)
 
 
 def _context(
@@ -92,7 +92,7 @@ def _context(
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
     for i, (dtype, shape) in enumerate(args):
-        _fill_argument(desc_at + abi.DESC_SIZE * i, dtype, shape, extent_at)
+        fill_argument(desc_at + abi.DESC_SIZE * i, dtype, shape, extent_at)
         extent_at += 8 * len(shape)
     for i, (dtype, ndim) in enumerate(outputs):
         poke(out_at + abi.OUT_SIZE * i + abi.OUT_DESCR, id(np.dtype(dtype)))
@@ -107,7 +107,7 @@ def _context(
     return start, (words, code, executable, entry, host, tuple(cell.words for cell in cells))
 
 
-def _fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int) -> None:
+def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int) -> None:
     """Write an argument's descriptor; its wanted extents go to `extents` if one is fixed."""
     dtype = np.dtype(name)
     poke(at + abi.DESC_DESCR, id(dtype))
@@ -235,7 +235,7 @@ def _dead_context() -> None:
     library.set_entry("dead_slow", id(_cleared))
 
 
-def _instance(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:
+def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:
     """A new object of the type: it owns `owner`, which keeps context and slow path alive."""
     function = _allocate(kind, 0)
     at = id(function)

@@ -13,7 +13,7 @@ import numpy as np
 from tensordsl.arguments import Parameter, normalise
 from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, has_kernels, kernel_target
-from tensordsl.link import explained, site_of
+from tensordsl.link import Function, explained, site_of, with_methods
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
 from tensordsl.runtime import cache
@@ -46,6 +46,13 @@ class _Failure(Exception):
 
 def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Callable[[list[Array]], list[Array]]:
     """`spec` on its device, called with exact arrays.  Raises DeviceError."""
+    return _linked(spec, mode, profile)[0]
+
+
+def _linked(
+    spec: FunctionSpec, mode: Mode, profile: Profile | None = None
+) -> tuple[Callable[[list[Array]], list[Array]], DeviceProgram, list[Any]]:
+    """What runs `spec`, its program, and a list for who wants to know of the recordings that are repeated."""
     device = get_device(spec.device)
     start = time.perf_counter()
     made, on_host, phases, origin = _compiled(spec, mode, device)
@@ -58,12 +65,14 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
     def state() -> list[DeviceStorage]:
         return [shared.on_device(device) for shared in spec.shared]
 
+    told: list[Any] = []
+
     def run(arrays: list[Array]) -> list[Array]:
         device.check()
         for shared in updated:
             shared.wait_until_free()
         try:
-            values, storages = run_on_device(made, arrays, state, stays, _Failure)
+            values, storages = run_on_device(made, arrays, state, stays, _Failure, repeated=told[0] if told else None)
         except _Failure as error:
             failure = error
         else:
@@ -73,7 +82,24 @@ def link_device(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
             return [values] if spec.form == "one" else list(values)
         raise _explained(failure, made.program.sites, spec, arrays)
 
-    return run
+    return run, made, told
+
+
+def device_function(spec: FunctionSpec, mode: Mode) -> Any:
+    """What a user calls: native code where a GPU's driver can repeat the whole call, around it a `link.Function`."""
+    run, made, told = _linked(spec, mode)
+    function = Function(spec, mode, run)
+    driver: Any = made.device.driver
+    is_plain = spec.form in ("one", "list") and not any(p.is_state or p.implicit for p in spec.parameters)
+    if not (is_plain and made.is_fixed and hasattr(driver, "has_graphs") and driver.has_graphs()):
+        return function
+    from tensordsl.runtime.device_entry import make_device_function  # late: few functions are for GPUs
+
+    program = made.program
+    is_list = program.code[-1].list_slot >= 0  # type: ignore[attr-defined]  # a program ends with Return
+    native, recordings = make_device_function(made.device, program.args, program.outputs, is_list, function.__call__)
+    told.append(recordings.add)
+    return with_methods(native, spec, mode)
 
 
 def _explained(

@@ -29,7 +29,11 @@ def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any
     """The callable that `tensordsl.function` returns."""
     if profile is not None:
         return Function(spec, mode, profile.timed(link(spec, mode, profile)), profile)
-    if mode.executor == "native" and spec.device == "cpu":
+    if mode.executor == "native" and spec.device != "cpu":
+        from tensordsl.devices import device_function  # late: most functions run on the CPU
+
+        return device_function(spec, mode)
+    if mode.executor == "native":
         return native_function(spec, mode)
     return Function(spec, mode, link(spec, mode))
 
@@ -119,15 +123,19 @@ def native_function(spec: FunctionSpec, mode: Mode) -> Any:
     """The native callable itself where it does all that a call needs, else a Python one around it."""
     if spec.form not in ("one", "list") or any(p.is_state or p.implicit for p in spec.parameters):
         return Function(spec, mode, link_native(spec, mode))
-    compiled = compile_native(spec, mode)
-    kind = type(compiled)
+    return with_methods(compile_native(spec, mode), spec, mode)
+
+
+def with_methods(native: Any, spec: FunctionSpec, mode: Mode) -> Any:
+    """A native callable with all that can be asked of a function."""
+    kind = type(native)
     if not hasattr(kind, "maker"):
         for name, method in FunctionMethods.__dict__.items():
             if callable(method) or isinstance(method, property):
                 setattr(kind, name, method)
-    compiled.spec, compiled.mode, compiled.name, compiled.trust_input = spec, mode, spec.name, False
-    compiled.profile = None
-    return compiled
+    native.spec, native.mode, native.name, native.trust_input = spec, mode, spec.name, False
+    native.profile = None
+    return native
 
 
 # -- what users hold -------------------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
                 if self._cell is None and self._device is device:
                     self._cell = Cell(np.require(self.storage, requirements="W"))
                     self._array = self._device = None
+                    if device is not None:
+                        device.is_left = True
         return self._cell
 
     def on_device(self, device: Any) -> Any:
@@ -77,6 +79,8 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
                 storage.is_copy = self._cell is not None
                 if not storage.is_copy:
                     self._device, self._array = storage, None
+                    if found is not None:
+                        found.is_left = True
             return storage
 
     def wait_until_free(self) -> None:

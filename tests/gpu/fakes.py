@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tensordsl.codegen.abi import DRIVER_CALLS
 from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.cublas import FUNCTIONS as CUBLAS
 from tensordsl.runtime.cublas import WORKSPACE
@@ -120,7 +121,21 @@ class FakeLibrary(_Core):
             self.__dict__ = core.__dict__  # one machine, two ways to it
         self.problems: list[str] = []  # what `libcuda` could not raise
         for name, types in {**FUNCTIONS, **PYCUDAS}.items():
-            setattr(self, name, self._function(name, len(types)))
+            function = self._function(name, len(types))
+            setattr(self, name, self._native(name, function, types) if name in DRIVER_CALLS else function)
+
+    def _native(self, name: str, function: Any, types: tuple[Any, ...]) -> Any:
+        """The same as machine code, for callers that are no Python."""
+
+        def call(*arguments: Any) -> int:
+            try:
+                code: int = function(*[a or 0 for a in arguments])
+            except Exception as error:  # ctypes would print it and go on
+                self.problems.append(f"{name}{arguments}: {error!r}")
+                return 1
+            return code
+
+        return ctypes.CFUNCTYPE(_i, *types)(call)
 
     def _function(self, name: str, n: int) -> Any:
         act = getattr(self, "do_" + name.removesuffix("_v2"), None)
@@ -176,11 +191,15 @@ class FakeLibrary(_Core):
         _put(place, 77)
 
     def do_cuCtxPushCurrent(self, context: int) -> None:
+        assert context == 77
         self.depth += 1
         self.pushes += 1
 
     def do_cuCtxPopCurrent(self, place: int) -> None:
         self.depth -= 1
+
+    def do_cuCtxGetCurrent(self, place: int) -> None:
+        _put(place, 77)
 
     def do_cuStreamCreate(self, place: int, flags: int) -> None:
         assert flags == 1, "not blocked by the default stream"
@@ -284,6 +303,7 @@ class FakeLibrary(_Core):
         _put(place, graph)
 
     def do_cuGraphLaunch(self, graph: int, stream: int) -> None:
+        assert self.depth and stream == 55
         for work in self.kept[graph - 1]:
             work()
 

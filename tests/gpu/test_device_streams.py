@@ -76,7 +76,8 @@ def agree(found: Any, want: Any) -> bool:
 
 
 def recordings(driver: SimDriver) -> list[Any]:
-    return [r for made in devices._programs.values() for r in made.seen.values() if r and r.device.driver is driver]
+    found = [r for made in devices._programs.values() for some in made.seen.values() for r in some or ()]
+    return [r for r in found if r.device.driver is driver]
 
 
 @pytest.mark.parametrize("order", ORDERS[:3])
