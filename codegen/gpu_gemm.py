@@ -85,7 +85,7 @@ def gemm_kernel(
 
     float32 or float64; C must not overlap A or B.  Where beta is 0, C is not read.
     """
-    return _Tiled(dtype, name, alpha, beta, tile or TILES[dtype][0]).kernel()
+    return Tiled(dtype, name, alpha, beta, tile or TILES[dtype][0]).kernel()
 
 
 def choose(
@@ -236,7 +236,7 @@ class _Side:
     """
 
     def __init__(
-        self, c: GpuCode, e: _Tiled, pointer: str, first: str, limit: str, low: str, outer: str, inner: str
+        self, c: GpuCode, e: Tiled, pointer: str, first: str, limit: str, low: str, outer: str, inner: str
     ) -> None:
         tile, self.c, self.e, self.pointer = e.tile, c, e, pointer
         self.count = tile.size * tile.depth // THREADS
@@ -302,7 +302,9 @@ class _Side:
         return values
 
 
-class _Tiled:
+class Tiled:
+    """The tiled kernel's text."""
+
     def __init__(self, dtype: str, name: str, alpha: float, beta: float, tile: Tile) -> None:
         self.dtype, self.name, self.alpha, self.beta, self.tile = dtype, name, alpha, beta, tile
         self.type = llvm_type(dtype)
@@ -323,12 +325,13 @@ class _Tiled:
         offset = c.arith("add", c.arith("mul", batch, p["c_batch"]), c.arith("mul", slice, p["c_slice"]))
         self._store(totals, self._moved(p["c"], offset), row, column, p)
         c.do("ret void")
-        kinds = [f"ptr{GLOBAL} noalias readonly %a", f"ptr{GLOBAL} noalias readonly %b", f"ptr{GLOBAL} noalias %c"]
-        head = (
-            f"define ptx_kernel void @{self.name}({', '.join([*kinds, *(f'i64 %{i}' for i in INTEGERS)])}) nounwind {{"
-        )
+        head = f"define ptx_kernel void @{self.name}({', '.join(self._params())}) nounwind {{"
         text = "".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n"
         return Kernel(self.name, text, frozenset(c.declarations.values()), c.functions, self.tile.resident)
+
+    def _params(self) -> list[str]:
+        kinds = [f"ptr{GLOBAL} noalias readonly %a", f"ptr{GLOBAL} noalias readonly %b", f"ptr{GLOBAL} noalias %c"]
+        return [*kinds, *(f"i64 %{i}" for i in INTEGERS)]
 
     def _place(self, p: dict[str, str]) -> tuple[str, str, str, str]:
         """(batch, slice, first row, first column) of this block; its threads are SIDE by SIDE."""
@@ -385,6 +388,10 @@ class _Tiled:
                 c.when(both, lambda place=place, total=totals[i * per + j]: self._write(place, total))  # type: ignore[misc]
 
     def _write(self, place: str, total: str) -> None:
+        self.code.store(self._scaled(place, total), place, self.dtype)
+
+    def _scaled(self, place: str, total: str) -> str:
+        """alpha total + beta C."""
         c, t = self.code, self.type
         if self.alpha != 1:
             total = c.op(f"fmul {t} {total}, {constant(self.alpha, self.dtype)}")
@@ -392,4 +399,4 @@ class _Tiled:
             old = c.load(place, self.dtype)
             old = old if self.beta == 1 else c.op(f"fmul {t} {old}, {constant(self.beta, self.dtype)}")
             total = c.op(f"fadd {t} {total}, {old}")
-        c.store(total, place, self.dtype)
+        return total

@@ -48,7 +48,7 @@ class GpuKernel(Kernel):
 
 def kernel(group: Group, schedule: Schedule, name: str, tile: str = "") -> GpuKernel:
     """The kernel of a group.  With a `tile` axis, the one pass covers `tile` (a parameter) positions from there on."""
-    return _Emitter(group, schedule, name, tile).run()
+    return Emitter(group, schedule, name, tile).run()
 
 
 def module_text(kernels: Sequence[Kernel]) -> str:
@@ -111,7 +111,9 @@ def _values(p: Pass) -> list[Val]:
     return reach(roots, lambda v: v.op == "result")
 
 
-class _Emitter:
+class Emitter:
+    """A kernel's text, part by part."""
+
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
         self.code = GpuCode(fastmath=schedule.fastmath)
@@ -145,6 +147,11 @@ class _Emitter:
         {FLAT: self._flat, CROSSED: self._crossed, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
         c = self.code
         c.do("ret void")
+        head = f"define ptx_kernel void @{self.name}({', '.join(self.kinds())}) nounwind {{"
+        return self.made("".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n")
+
+    def kinds(self) -> list[str]:
+        """The parameters, for a head."""
         kinds = []
         for key, p in self.params.items():
             if key[0] == "pointer":
@@ -153,12 +160,13 @@ class _Emitter:
                 kinds.append(f"ptr{GLOBAL}{'' if number in self.updated else ' noalias'}{reads} {p}")
             else:
                 kinds.append(f"ptr{GLOBAL} noalias {p}" if key == ("status",) else f"i64 {p}")
-        head = f"define ptx_kernel void @{self.name}({', '.join(kinds)}) nounwind {{"
-        text = "".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n"
-        declared, pattern = frozenset(c.declarations.values()), self.pattern
+        return kinds
+
+    def made(self, text: str) -> GpuKernel:
+        declared, pattern = frozenset(self.code.declarations.values()), self.pattern
         return GpuKernel(
-            self.name, text, declared, c.functions, 1, self.group, self.schedule, pattern, self.tile, self.vector,
-            self.buffers, tuple(self.params),
+            self.name, text, declared, self.code.functions, 1, self.group, self.schedule, pattern, self.tile,
+            self.vector, self.buffers, tuple(self.params),
         )  # fmt: skip
 
     def is_fast(self, v: Val) -> bool:

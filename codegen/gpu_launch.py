@@ -40,6 +40,14 @@ class Launch:
     arguments: tuple[int, ...]
 
 
+def span(o: Operand, item: int) -> tuple[int, int]:
+    """(first, behind the last) address of an operand's elements."""
+    if 0 in o.shape:
+        return o.address, o.address
+    reach = [(n - 1) * s * item for n, s in zip(o.shape, o.strides, strict=True)]
+    return o.address + sum(min(r, 0) for r in reach), o.address + sum(max(r, 0) for r in reach) + item
+
+
 def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
     """Strides of C order, in elements."""
     strides, step = [], 1
@@ -156,6 +164,15 @@ def _launch(
     grid = max(1, min(blocks, multiprocessors * (2048 // block)))
     arguments = tuple(_argument(k, p, used, axes, lengths, values, status) for p in k.params)
     return Launch(k, grid, block, arguments)
+
+
+def point_arguments(
+    k: GpuKernel, operands: Mapping[Buffer, Operand], lengths: Mapping[Any, int], status: int
+) -> tuple[int, ...]:
+    """What a kernel takes whose points another one hands out."""
+    used = [operands[b] for b in k.buffers]
+    axes = {a: _length(e, lengths) for a, e in k.group.extents.items()}
+    return tuple(_argument(k, p, used, axes, lengths, {}, status) for p in k.params)
 
 
 def _argument(

@@ -85,10 +85,7 @@ class GpuStep:
         """The launches, in order; `strides` in bytes.  None: an index has nothing to point to."""  # fmt: skip
         if gpu_launch.reads_nothing(self.kernels, lengths):
             return None
-        operands = {}
-        for b, address, steps in zip(self.plan.operands, addresses, strides, strict=True):
-            shape = self._shape(b, lengths)
-            operands[b] = Operand(address, shape, tuple(s // ITEMSIZE[b.type] for s in steps))
+        operands = self.operands(addresses, strides, lengths)
         before: list[Launch] = []
         for t, room in zip(self.turns, temporaries[len(self.kernels.temporaries) :], strict=True):
             if self._is_turned(t, lengths, strides):
@@ -104,6 +101,15 @@ class GpuStep:
             operands[b] = Operand(address, shape, tuple(reversed(steps)))
         made = gpu_launch.launches(self.kernels, operands, lengths, status, multiprocessors=multiprocessors)
         return [(i.kernel.name, i.grid, i.block, i.arguments) for i in (*before, *made)]
+
+    def operands(
+        self, addresses: Sequence[int], strides: Sequence[Sequence[int]], lengths: dict[Any, int]
+    ) -> dict[Buffer, Operand]:
+        """The plan's operands; `strides` in bytes."""
+        return {
+            b: Operand(address, self._shape(b, lengths), tuple(s // ITEMSIZE[b.type] for s in steps))
+            for b, address, steps in zip(self.plan.operands, addresses, strides, strict=True)
+        }
 
     def _shape(self, b: Buffer, lengths: dict[Any, int]) -> tuple[int, ...]:
         return tuple(n if isinstance(n, int) else lengths[n] for n in b.shape)
@@ -168,11 +174,11 @@ def late_numbers(program: Program) -> frozenset[str]:
             own = {i.dst}
         elif isinstance(i, Check) and program.sites[i.site]["kind"] == "index" and i.b not in found:
             own = {i.a}
-        found -= _names(i) - own
+        found -= names_of(i) - own
     return frozenset(found)
 
 
-def _names(instruction: Any) -> set[str]:
+def names_of(instruction: Any) -> set[str]:
     """Every text in an instruction but for its regions: all its names, and some words more."""
     names: set[str] = set()
     stack = [getattr(instruction, f.name) for f in fields(instruction) if f.name not in ("body", "then", "orelse")]

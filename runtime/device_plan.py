@@ -64,7 +64,7 @@ class DeviceProgram:
     module: Module
     touched: Callable[[Instr], tuple[Sequence[str], Sequence[str]]]
     hosts: Sequence[Callable[..., Any]] = ()
-    constructs: Mapping[str, Callable[[DeviceRunner, Instr], None]] = field(default_factory=dict)
+    constructs: Mapping[str, Callable[[DeviceRunner, Instr], Any]] = field(default_factory=dict)
     n_scalars: int = 0
     late: frozenset[str] = frozenset()
     may_fail: bool = False
@@ -76,6 +76,7 @@ class DeviceProgram:
     # shapes and addresses -> None: seen once; its recordings; False: it is too long for one
     seen: dict[Any, Any] = field(default_factory=dict)
     pool: PrivatePool | None = None  # of the recordings
+    epilogues: dict[int, Any] = field(default_factory=dict)  # id of a product or launch -> `gpu_epilogue.Epilogue`
 
     def release(self) -> None:
         """What may be missed when memory is short."""
@@ -206,6 +207,7 @@ class DeviceRunner(Runner):
         self.scalars = self.take(8 * max(made.n_scalars, 1)).address if made.n_scalars else 0
         self.n_scalars = 0
         self.is_done = self.has_looked = False
+        self.deferred: Any = None  # a product that its epilogue may compute
         self.hosts = [self.unlocked(host) for host in made.hosts]
 
     def run(self) -> Any:
@@ -340,15 +342,11 @@ class DeviceRunner(Runner):
         if step is None:
             self.on_host(i)
             return
-        v = self.values
-        addresses = [v[o] for o in i.operands]
-        strides = tuple([tuple([0 if s is None else v[s] for s in row]) for row in i.strides])
-        lengths, words = tuple([v[e] for e in i.extents]), tuple([v[x] for x in i.ints])
+        product, self.deferred = self.deferred, None
+        if product is not None and self.made.constructs["Epilogue"](self, product):
+            return
+        addresses, strides, lengths, words, found = self.arranged(i)
         flag = self.flag(i) if step.plan.may_fail else self.dummy
-        key = i.plan, *addresses, strides, lengths, words
-        found = self.made.launches.get(key)
-        if found is None:
-            found = self.remember(key, self.arrange(step, addresses, strides, lengths, words))
         symbols, sizes, overlaps = found
         rooms = [self.pool.take(size) for size in (*sizes, *(size for _, _, size in overlaps))]
         for (k, first, size), room in zip(overlaps, rooms[len(sizes) :], strict=True):
@@ -366,6 +364,18 @@ class DeviceRunner(Runner):
             raise self.fail(abi.ERR_INDEX, i.site, ())
         for name, grid, block, arguments in launches:
             self.driver.launch(self.made.module.kernels[name], grid, block, arguments)
+
+    def arranged(self, i: p.Launch) -> tuple[list[int], Any, Any, Any, Any]:
+        """Addresses, byte strides, lengths and numbers of a launch, and what `arrange` says of them."""
+        v, step = self.values, self.made.steps[i.plan]
+        addresses = [v[o] for o in i.operands]
+        strides = tuple([tuple([0 if s is None else v[s] for s in row]) for row in i.strides])
+        lengths, words = tuple([v[e] for e in i.extents]), tuple([v[x] for x in i.ints])
+        key = i.plan, *addresses, strides, lengths, words
+        found = self.made.launches.get(key)
+        if found is None:
+            found = self.remember(key, self.arrange(step, addresses, strides, lengths, words))
+        return addresses, strides, lengths, words, found
 
     def remember(self, key: Any, value: Any) -> Any:
         if len(self.made.launches) >= REMEMBERED:

@@ -58,27 +58,52 @@ def _run(runner: DeviceRunner, key: Any, plan: Callable[[], tuple[dict[str, Any]
 
 
 def multiply(runner: DeviceRunner, i: Any) -> None:
-    """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`."""
-    v, device = runner.values, runner.device
-    m, n, k, ldc = (v[x] for x in (i.m, i.n, i.k, i.ldc))
-    strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
-    places = v[i.a], v[i.b], v[i.c]
+    """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`: if what
+    follows can be their epilogue, later."""
+    places, strides, (m, n, k, ldc) = _product(runner, i)
     if runner.driver.has_products():
         known = on_columns(i.dtype, (m, n, k), places, strides[:2], strides[2:], ldc, i.alpha, i.beta)
         if known is not None:
             runner.driver.multiply(known)
             return
+    if id(i) in runner.made.epilogues:
+        from tensordsl.codegen import gpu_gemm  # late: the compiler
+
+        if gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:]).variant.startswith("tiled"):
+            runner.deferred = i
+            return
+    _multiply(runner, i)
+
+
+def _product(runner: DeviceRunner, i: Any) -> tuple[tuple[int, int, int], tuple[int, ...], tuple[int, int, int, int]]:
+    """Addresses of A, B and C; strides of A and B in elements; m, n, k, and elements from row to row of C."""
+    v = runner.values
+    strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
+    return (v[i.a], v[i.b], v[i.c]), strides, (v[i.m], v[i.n], v[i.k], v[i.ldc])
+
+
+def _matrices(places: Sequence[int], strides: Sequence[int], sizes: Sequence[int]) -> tuple[Any, ...]:
+    """A, B and C as operands."""
+    from tensordsl.codegen.gpu_launch import Operand  # late: the compiler
+
+    m, n, k, ldc = sizes
+    steps = strides[:2], strides[2:], (ldc, 1)
+    return tuple(Operand(a, o, tuple(s)) for a, o, s in zip(places, ((m, k), (k, n), (m, n)), steps, strict=True))
+
+
+def _multiply(runner: DeviceRunner, i: Any) -> None:
+    places, strides, sizes = _product(runner, i)
+    m, n, k, _ = sizes
+    device = runner.device
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
         from tensordsl.codegen import gpu_gemm  # late: the compiler
-        from tensordsl.codegen.gpu_launch import Operand
 
         choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:])
         product = gpu_gemm.product(i.dtype, choice.variant, i.alpha, i.beta)
         kernels = [product.kernel] if product.kernel is not None else []
         kernels += product.second.kernels if product.second is not None else []
-        steps = strides[:2], strides[2:], (ldc, 1)
-        a, b, c = (Operand(*o) for o in zip(places, ((m, k), (k, n), (m, n)), steps, strict=True))
+        a, b, c = _matrices(places, strides, sizes)
         loaded = _shared_kernels(runner, (product.name, i.alpha, i.beta), product.text, kernels)
 
         def launches(scratch: int) -> Sequence[Launch]:
@@ -86,7 +111,56 @@ def multiply(runner: DeviceRunner, i: Any) -> None:
 
         return loaded, choice.scratch, launches
 
-    _run(runner, ("gemm", i.dtype, m, n, k, ldc, strides, i.alpha, i.beta, places), plan)
+    _run(runner, ("gemm", i.dtype, sizes, strides, i.alpha, i.beta, places), plan)
+
+
+def epilogue(runner: DeviceRunner, i: Any) -> bool:
+    """The product `i`, which has been deferred, in one kernel with the launch behind it; else alone, and False."""
+    e = runner.made.epilogues[id(i)]
+    step = runner.made.steps[e.launch.plan]
+    places, strides, sizes = _product(runner, i)
+    addresses, steps, *described, (symbols, _, overlaps) = runner.arranged(e.launch)
+    a, b, c = _matrices(places, strides, sizes)
+    if overlaps or not _is_fit(e, step, (a, b, c), addresses, steps, symbols):
+        _multiply(runner, i)
+        return False
+
+    def plan() -> tuple[dict[str, Any], int, Launches]:
+        from tensordsl.codegen import gpu_epilogue, gpu_gemm  # late: the compiler
+
+        m, n, k, _ = sizes
+        variant = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:]).variant
+        made = gpu_epilogue.fused(step, e, variant)
+        loaded = _shared_kernels(runner, ("epilogue", made.product.text), made.product.text, [made.product.kernel])
+        operands = step.operands(addresses, steps, symbols)
+
+        def launches(scratch: int) -> Sequence[Launch]:
+            return gpu_epilogue.fused_launch(made, a, b, c, operands, symbols, runner.dummy)
+
+        return loaded, 0, launches
+
+    _run(runner, ("epilogue", e.launch.plan, id(i), places, strides, sizes, *addresses, steps, *described), plan)
+    return True
+
+
+def _is_fit(e: Any, step: Any, matrices: Sequence[Any], addresses: Any, steps: Any, symbols: Any) -> bool:
+    """Whether the launch reads C as the product writes it, and writes to neither A nor B."""
+    from tensordsl.codegen.gpu_launch import span  # late: the compiler
+    from tensordsl.codegen.scalar import ITEMSIZE
+
+    operands = step.operands(addresses, steps, symbols)
+    *factors, c = matrices
+    read = operands[step.plan.operands[e.read]]
+    if (read.address, read.shape) != (c.address, c.shape) or any(
+        s != t for s, t, n in zip(read.strides, c.strides, c.shape, strict=True) if n > 1
+    ):
+        return False
+    numbers = range(step.plan.n_inputs, len(step.plan.operands))
+    outs = [(operands[step.plan.operands[k]], ITEMSIZE[step.plan.operands[k].type]) for k in numbers]
+    read_spans = [span(o, ITEMSIZE[e.gemm.dtype]) for o in factors]
+    return not any(
+        first < end and begin < last for first, last in read_spans for begin, end in (span(*o) for o in outs)
+    )
 
 
 def scatter(runner: DeviceRunner, i: Any) -> None:
@@ -159,4 +233,6 @@ def has_kernels(i: Any) -> bool:
     return has_kernels(i.function, i.inputs[0][1])
 
 
-STEPS: dict[str, Callable[[DeviceRunner, Any], None]] = {"Gemm": multiply, "Scatter": scatter, "LibraryCall": library}
+STEPS: dict[str, Callable[[DeviceRunner, Any], Any]] = {
+    "Gemm": multiply, "Scatter": scatter, "LibraryCall": library, "Epilogue": epilogue,
+}  # fmt: skip

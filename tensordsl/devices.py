@@ -186,6 +186,7 @@ def _assembled(
     device: Device, program: Any, steps: list[Any], kernels: list[Any], text: str, hosts: Sequence[Any], refused: Any
 ) -> tuple[DeviceProgram, list[str]]:
     """The program with its kernels on the device; `refused`: groups that have none, in words."""
+    from tensordsl.codegen.gpu_epilogue import epilogues
     from tensordsl.codegen.gpu_program import late_numbers
     from tensordsl.codegen.program import walk_program
     from tensordsl.codegen.verify_program import EFFECTS
@@ -197,11 +198,19 @@ def _assembled(
     on_host = [*refused, *(_host_name(program, i) for i in instructions if not _is_on_device(i))]
     _warn(device, on_host)
     late = late_numbers(program)
+    pairs = epilogues(program, steps)
     is_fixed = all(type(i).__name__ in FIXED or getattr(i, "dst", None) in late for i in instructions)
+    found = {id(i): e for e in pairs for i in (e.gemm, e.launch)}
+
+    def touched(i: Any) -> tuple[list[str], list[str]]:
+        parts = [found[id(i)].gemm, i] if id(i) in found else [i]  # an epilogue's product may be computed with it
+        effects = [(EFFECTS[type(x)].reads(x), EFFECTS[type(x)].writes(x)) for x in parts]
+        return [name for r, _ in effects for name in r], [name for _, w in effects for name in w]
+
     made = DeviceProgram(
-        device, program, steps, kernels, module, lambda i: (EFFECTS[type(i)].reads(i), EFFECTS[type(i)].writes(i)),
+        device, program, steps, kernels, module, touched,
         hosts, STEPS, names.count("Slot"), late, any(plan.may_fail for plan in program.plans),
-        not on_host and is_fixed, on_host,
+        not on_host and is_fixed, on_host, epilogues=found,
     )  # fmt: skip
     device.hoards.add(made)
     return made, on_host
