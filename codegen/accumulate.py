@@ -82,9 +82,11 @@ def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: l
     """The state of all chunks of a row, from that of each."""
     reducer = reduce.attr[0]
     kinds = [llvm_type(t, k.width) for t in reducer.state(reduce.type)]
-    masked = _counted(k, number, kinds, start, state)
+    counted = [f"%m{number}.{n}" for n in range(len(kinds))]
+    for row in zip(counted, kinds, state, start, strict=True):
+        k.chosen.append(Phi(*row[:3], _live(k, *row[1:])))
     totals, whole = ([f"%{p}{number}.{n}" for n in range(len(kinds))] for p in "tu")
-    combined = in_line(k.close, reducer, "combine", reduce.type, [*totals, *masked], k.width)
+    combined = in_line(k.close, reducer, "combine", reduce.type, [*totals, *counted], k.width)
     k.totals += [Phi(*row) for row in zip(totals, kinds, start, combined, strict=True)]
     k.states += [Phi(*row) for row in zip(whole, kinds, state, combined, strict=True)]
     return whole
@@ -92,10 +94,11 @@ def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: l
 
 def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str) -> str:
     """The sum of all chunks of a row in few lanes of float64."""
-    (masked,) = _counted(k, number, [llvm_type(dtype, k.width)], [start], [state])
-    total, whole, lanes = f"%t{number}.0", f"%u{number}.0", min(k.width, WIDE)
+    total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
     kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
-    part, alone = _in_few_lanes(k.close, masked, dtype, k.width), _in_few_lanes(k.alone, state, dtype, k.width)
+    every = _in_few_lanes(k.ends, state, dtype, k.width)
+    live = _in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
+    k.chosen.append(Phi(part, kind, every, live))
     if dtype == "float32":
         k.chunk = SHORT_CHUNK
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
@@ -106,17 +109,13 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
         k.totals.append(Phi(error, kind, zero, missed))
         added_up = _with_rest(k.summed, added, missed, lanes)
     k.totals.append(Phi(total, kind, zero, added))
-    k.states.append(Phi(whole, kind, alone, added_up))
+    k.states.append(Phi(whole, kind, every, added_up))
     return whole
 
 
-def _counted(k: Kernel, number: int, kinds: list[str], start: list[str], state: list[str]) -> list[str]:
-    """A chunk's state, of lanes that count."""
-    mask, masked = k.live_mask(), [f"%m{number}.{n}" for n in range(len(kinds))]
-    for m, kind, x, i in zip(masked, kinds, state, start, strict=True):
-        k.masked.do(f"{m}.live = select {llvm_type('bool', k.width)} {mask}, {kind} {x}, {kind} {i}")
-    k.chosen += [Phi(m, kind, x, f"{m}.live") for m, kind, x in zip(masked, kinds, state, strict=True)]
-    return masked
+def _live(k: Kernel, kind: str, state: str, start: str) -> str:
+    """A part of a chunk's state in the lanes that count."""
+    return k.masked.op(f"select {llvm_type('bool', k.width)} {k.live_mask()}, {kind} {state}, {kind} {start}")
 
 
 def _in_few_lanes(code: Code, value: str, dtype: str, W: int) -> str:

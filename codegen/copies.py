@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
 
+ONE = "[1 x i64]"
 _NAME = re.compile(r"%[\w.]+")
 
 
@@ -19,6 +20,22 @@ class Phi:
     type: str
     initial: str
     next: str
+
+
+def index_phi(name: str, start: str, following: str) -> Phi:
+    """The position of a loop over vectors as an array of one element.  LLVM keeps it in a register all the same, but
+    takes it for no induction variable: it spends no time on finding addresses other than those that are written."""
+    return Phi(f"{name}.in", ONE, start, following)
+
+
+def index_of(name: str) -> str:
+    """Of `index_phi`, behind all phis."""
+    return f"  {name} = extractvalue {ONE} {name}.in, 0"
+
+
+def as_index(name: str, value: str) -> str:
+    """A start or following value of `index_phi`."""
+    return f"  {name} = insertvalue {ONE} poison, i64 {value}, 0"
 
 
 def phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
@@ -84,14 +101,16 @@ def rows_together(k: Kernel) -> list[str]:
         *texts.all_of(k.before.lines, copies),
         "  br label %inner.q",
         "inner.q:",
-        *phi_lines([Phi("%i.q", "i64", "0", "%i.q.next")], "some.q", "inner.q"),
+        *phi_lines([index_phi("%i.q", "zeroinitializer", "%i.q.out")], "some.q", "inner.q"),
         *phi_lines([q for names in copies for q in _renamed_phis(k.phis, names)], "some.q", "inner.q"),
+        index_of("%i.q"),
         *texts.all_of(k.body.lines, copies),
         f"  %i.q.next = add i64 %i.q, {k.width}",
+        as_index("%i.q.out", "%i.q.next"),
         "  %more.q = icmp slt i64 %i.q.next, %n",
         "  br i1 %more.q, label %inner.q, label %found.q",
         "found.q:",
-        *texts.all_of([*k.ends.lines, *k.alone.lines], copies),
+        *texts.all_of(k.ends.lines, copies),
         *texts.all_of(k.after.lines, copies),
         *texts.all_of(k.final.lines, copies),
         *_following(moving, last, {p.name: f"{p.name}.q" for p in moving}),
@@ -112,7 +131,7 @@ class _RowTexts:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = k = kernel
-        parts = (k.before, k.body, k.ends, k.alone, k.after, k.final)
+        parts = (k.before, k.body, k.ends, k.after, k.final)
         lines = [line for code in parts for line in code.lines]
         self.own = {*_defined(lines), *(p.name for p in k.phis)}
         known = {*_defined(k.head.lines), *k.shared, "%i", *(e.name for e in k.entries.values() if not e.moves)}

@@ -5,10 +5,10 @@ nest library reads the entries to fill P.  By form:
 
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
-    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`,
-             behind `alone` if the row is one chunk.  Where a row is done by one kernel, k(P, n, live, rows, turn) also
-             finishes it: but for the row's first block (`turn` & 1) it goes on from the state in scratch (`resume`);
-             behind the last (`turn` & 2) comes `final`, else the state is saved.  A row of no elements has n = 0.
+    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`.
+             Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
+             blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
+             it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0.
     COLUMNS  for each vector: for each row: `before`, `body`; then `close`
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
@@ -24,7 +24,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import from_memory, memory_type
-from tensordsl.codegen.copies import Phi, columns_side_by_side, is_straight, phi_lines, rows_together
+from tensordsl.codegen.copies import (
+    Phi,
+    as_index,
+    columns_side_by_side,
+    index_of,
+    index_phi,
+    is_straight,
+    phi_lines,
+    rows_together,
+)
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
@@ -70,11 +79,11 @@ class Kernel:
     def __init__(self, name: str, form: int, width: int, lane: int = -1, row: int = -1, clamps: bool = False) -> None:
         self.name, self.form, self.width, self.lane, self.row, self.clamps = name, form, width, lane, row, clamps
         self.entries: dict[tuple[int, int, int], Entry] = {}
-        self.head, self.before, self.body, self.ends, self.alone = map(Code, "hsveo")
+        self.head, self.before, self.body, self.ends = map(Code, "hsve")
         self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
-        self.resume.block, self.final.block = "resume", "final"
+        self.resume.block, self.final.block = "partly", "final"
         self.row_code = self.before  # what scalars are computed in
         if form != LANES:
             self.body = self.before
@@ -362,52 +371,44 @@ class Kernel:
             f"  br i1 %none, label %{behind}, label %chunk" if self.finishes else "  br label %chunk",
             "chunk:",
             *phi_lines(self.totals, self.before.block, self.close.block),
+            as_index("%start.out", "%start"),
             "  br label %loop",
             "loop:",
-            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
+            *phi_lines([index_phi("%i", "%start.out", "%i.out"), *self.phis], "chunk", self.body.block),
+            index_of("%i"),
             *self.body.lines,
             f"  %i.next = add i64 %i, {self.width}",
+            as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %stop",
             "  br i1 %more, label %loop, label %ends",
             "ends:",
             *self.ends.lines,
             *self._close(),
             "after:",
-            *phi_lines(self.states, "alone", "summed"),
+            *phi_lines(self.states, "ends", "summed"),
             *self.after.lines,
             *(self._finish() if self.carried else ()),
         ]
-        straight = is_straight(
-            *(c.lines for c in (self.before, self.body, self.ends, self.alone, self.after, self.final))
-        )
+        straight = is_straight(*(c.lines for c in (self.before, self.body, self.ends, self.after, self.final)))
         together = self.beside > 1 and self.has_rows and bool(self.carried) and straight
         first = rows_together(self) if together else ()
         return self._for_rows(lines, "next" if self.carried else self.after.block, first)
 
     def _finish(self) -> list[str]:
-        every = [c for row in self.carried.values() for c in row]
-        save, resume = Code("w"), self.resume.block
+        every, save = [c for row in self.carried.values() for c in row], Code("w")
         for c in every:
-            store(save, f"{c.name}.kept", self.row_place(save, c.place, c.dtype), c.dtype)
-        kept = [Phi(f"{c.name}.kept", llvm_type(c.dtype), c.first, c.resumed) for c in every]
-        values = [Phi(f"{c.name}.last", llvm_type(c.dtype), c.first, c.value) for c in every if c.value]
+            kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
+            store(save, kept, self.row_place(save, c.place, c.dtype), c.dtype)
         return [
             "  br i1 %is_whole, label %final, label %partly",
             "partly:",
-            "  br i1 %is_first, label %joined, label %resume",
-            "resume:",
             *self.resume.lines,
-            "  br label %joined",
-            "joined:",
-            *phi_lines([*kept, *values], "partly", resume),
-            "  br i1 %is_last, label %final, label %save",
-            "save:",
             *save.lines,
-            "  br label %next",
+            "  br i1 %is_last, label %final, label %next",
             "final:",
             *(
                 f"  {c.name} = phi {llvm_type(c.dtype)} [ {c.none}, %{self.before.block} ], "
-                f"[ {c.first}, %{self.after.block} ], [ {c.name}.last, %joined ]"
+                f"[ {c.first}, %{self.after.block} ], [ {c.value}, %{self.resume.block} ]"
                 for c in every
                 if c.value
             ),
@@ -421,10 +422,7 @@ class Kernel:
         if not self.states:
             return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
         return [
-            "  br i1 %single, label %alone, label %close",
-            "alone:",
-            *self.alone.lines,
-            "  br label %after",
+            "  br i1 %single, label %after, label %close",
             "close:",
             "  %before = icmp ne i64 %first, 0",
             f"  %short = icmp ne i64 %live, {self.width}",
@@ -467,7 +465,7 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        codes = self.head, self.before, self.body, self.ends, self.alone, self.masked, self.close, self.summed
+        codes = self.head, self.before, self.body, self.ends, self.masked, self.close, self.summed
         for code in (*codes, self.after, self.resume, self.final):
             whole.need(code)
         return whole.declarations, whole.functions
