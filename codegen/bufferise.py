@@ -114,9 +114,7 @@ class Bufferiser:
                 factors.append(self.name(-1))
             term = factors[0]
             for f in factors[1:]:
-                dst = self.fresh("m")
-                scope.code.append(p.Mul(dst, term, f, self.common_site("overflow")))
-                term = dst
+                term = self._product(term, f, scope)
             if not total:
                 total = term
                 continue
@@ -124,6 +122,16 @@ class Bufferiser:
             scope.code.append(p.Arith(dst, "sub" if coefficient < 0 else "add", total, term))
             total = dst
         return total
+
+    def _product(self, a: str, b: str, scope: Scope) -> str:
+        """The product of two names; terms of several sums may start with it."""
+        key = ("product", a, b)
+        for s in (scope,) if scope is self.entry else reversed(self.scopes):
+            if key in s.names:
+                return s.names[key]
+        dst = scope.names[key] = self.fresh("m")
+        scope.code.append(p.Mul(dst, a, b, self.common_site("overflow")))
+        return dst
 
     def common_site(self, kind: str) -> int:
         """The one site of all size computations, or of all temporary storage."""

@@ -141,12 +141,16 @@ class _Emitter:
 
     def guard_record(self, ok: str, site: int, kind: int, values: Sequence[Operand] = ()) -> None:
         """Go on if `ok` holds; else write the error record and fail."""
+        self.guard(ok, self.record(site, kind, values))
+
+    def record(self, site: int, kind: int, values: Sequence[Operand]) -> str:
+        """The block that writes the error record and fails."""
         self.count += 1
         n = self.count
         lines = [f"e{n}:\nstore i64 {site}, ptr %frame\nstore i64 {kind}, ptr %fr.kind"]
         lines += [f"store i64 {v}, ptr %fr.{x}" for v, x in zip(values, "ab", strict=False)]
         self.errors.append("\n".join(lines) + "\nbr label %fail")
-        self.guard(ok, f"e{n}")
+        return f"e{n}"
 
     def inject(self, site: int) -> None:
         """Count an instruction that may fail."""
@@ -250,8 +254,9 @@ class _Emitter:
         a, b = self.values[i.a], self.values[i.b]
         pair = self.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {a}, i64 {b})")
         self.define(i.dst, self.op(f"extractvalue {{i64, i1}} {pair}, 0"))
-        over = self.op(f"extractvalue {{i64, i1}} {pair}, 1")
-        self.guard_record(self.op(f"xor i1 {over}, true"), i.site, abi.ERR_OVERFLOW, (a, b))
+        over, go = self.op(f"extractvalue {{i64, i1}} {pair}, 1"), self.label("g")
+        self.put(f"br i1 {over}, label %{self.record(i.site, abi.ERR_OVERFLOW, (a, b))}, label %{go}")
+        self.place(go)
 
     def compare(self, i: p.Compare) -> None:
         bit = self.op(f"icmp {SIGNED_OPS[i.op]} i64 {self.values[i.a]}, {self.values[i.b]}")
