@@ -1,30 +1,24 @@
-"""Large matrix products by panels, in registers: C in tiles of 8 rows and 3 vectors, B packed into panels that fit the
-caches, as GotoBLAS does (K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
+"""Large matrix products by panels, in registers: C in tiles of 8 rows and 3 vectors, of panels of B and strips of A, as
+GotoBLAS does (K. Goto and R. van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
 
 For machines with 32 registers of 64 bytes.  Per step of k a tile loads 3 vectors of a panel of B and broadcasts 8
-elements of A, which is read where it is, for 24 multiplications and additions.  Loops, from the outermost: columns that
-share packed panels, blocks of k, blocks of rows, panels (each stays in the first-level cache), tiles.
+elements of A for 24 multiplications and additions.  `gemm_shares` has the loops around them.
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.abi import BLOCK_HEAD
-from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import Asm
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, over_vectors
+from tensordsl.codegen.gemm_tiles import Vector, element, over_vectors
 
 ROWS = (8, 4, 2, 1)
 WIDE = 3  # vectors of a tile
-BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 20  # packed: bytes of panels at most
-PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
-
-STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
+AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
 
 
 def panel_texts(v: Vector) -> list[str]:
-    """`panels_<type>`: C (if add) + alpha A B for any strides of A and B; i1: whether there was memory for it."""
+    """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
     tiles = [_tile(v, rows, wide) for rows in ROWS for wide in range(1, WIDE + 1)]
-    return [block_text(), *tiles, _pack(v), _block(v), _driver(v)]
+    return [*tiles, _pack_panel(v), _pack_strips(v), _block(v)]
 
 
 def _tile(v: Vector, rows: int, wide: int) -> str:
@@ -35,9 +29,16 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
     masks = [""] * (wide - 1) + [v.mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
+    ahead = f.op(f"mul i64 {step_b}, {AHEAD}")
     state = [(v.type, "zeroinitializer")] * (rows * wide)
+    for r in range(rows):
+        c = element(f, v.kind, "%c", str(r), "%ldc")
+        for j in range(wide):
+            _prefetch(f, f.gep(c, j * v.lanes * size), 1)
     with f.loop("%k", ("i64", "0"), ("ptr", "%b"), *state) as loop:
         at, b, *sums = loop.values
+        for j in range(wide):
+            _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
         loaded = [v.load(f, f.gep(b, j * v.lanes * size), m) for j, m in enumerate(masks)]
         made = []
         for r in range(rows):
@@ -59,7 +60,11 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
     return f.text
 
 
-def _pack(v: Vector) -> str:
+def _prefetch(f: Asm, address: str, writes: int) -> None:
+    f.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 {writes}, i32 3, i32 1)")
+
+
+def _pack_panel(v: Vector) -> str:
     """to[k, width] = the first `live` columns of B; what is beyond them is not read.
 
     Adjacent rows are copied by vectors, adjacent columns turned in squares of vectors."""
@@ -79,23 +84,62 @@ def _pack(v: Vector) -> str:
     squares = f.op(f"select i1 {turned}, i64 {f.op(f'and i64 %live, {-v.lanes}')}, i64 0")
     with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
         start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
-        rows = [v.load(f, element(f, v.kind, start, str(r), "%csb")) for r in range(v.lanes)]
         to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
-        for r, x in enumerate(_turned(f, v, rows)):
-            v.store(f, x, element(f, v.kind, to, str(r), "%width"))
+        _turn(f, v, start, "%csb", to, "%width")
     done = f.op(f"select i1 {f.compare('sgt', 'i64', squares, 0)}, i64 {whole}, i64 0")
     with f.loop("%live") as j:
         first = f.op(f"select i1 {f.compare('slt', 'i64', j.index, squares)}, i64 {done}, i64 0")
         column, to = element(f, v.kind, "%b", j.index, "%csb"), f.gep("%to", j.index, v.kind)
-        with f.loop("%k", start=first) as p:
-            x = f.load(v.kind, element(f, v.kind, column, p.index, "%rsb"))
-            f.store(v.kind, x, element(f, v.kind, to, p.index, "%width"))
+        _copy_column(f, v, first, column, "%rsb", to, "%width")
     f.ret()
     return f.text
 
 
-def _turned(f: Asm, v: Vector, rows: list[str]) -> list[str]:
-    """The transpose of a square of vectors: as often as lanes can be halved, row i is interleaved with row i + half."""
+def _pack_strips(v: Vector) -> str:
+    """Strips of A: to[i k:] holds rows i to i + r of A as [k, r], for each r of ROWS as often as it fits."""
+    f = Asm("void", f"pack_strips_{v.kind}", ("ptr to", "i64 m", "i64 k", "ptr a", "i64 rsa", "i64 csa"), internal=True)
+    square = Vector(v.kind, ROWS[0])
+    eights, whole = f.op(f"and i64 %m, {-ROWS[0]}"), f.op(f"and i64 %k, {-ROWS[0]}")
+    adjacent, turned = f.compare("eq", "i64", "%rsa", 1), f.compare("eq", "i64", "%csa", 1)
+    copied = f.op(f"select i1 {adjacent}, i64 {eights}, i64 0")
+    with f.loop(copied, step=ROWS[0]) as i:
+        a, to = f.gep("%a", i.index, v.kind), element(f, v.kind, "%to", i.index, "%k")
+        with f.loop("%k") as p:
+            x = square.load(f, element(f, v.kind, a, p.index, "%csa"))
+            square.store(f, x, element(f, v.kind, to, p.index, str(ROWS[0])))
+    squares = f.op(f"select i1 {f.op(f'xor i1 {adjacent}, true')}, i64 {eights}, i64 0")
+    done = f.op(f"select i1 {turned}, i64 {whole}, i64 0")
+    with f.loop(squares, step=ROWS[0]) as i:
+        a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
+        with f.loop(done, step=ROWS[0]) as p:
+            start = f.gep(a, p.index, v.kind)
+            _turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(ROWS[0])), str(ROWS[0]))
+        _strip(f, v, a, to, ROWS[0], done)
+    for rows in ROWS[1:]:
+        with f.when(f.compare("ne", "i64", f.op(f"and i64 %m, {rows}"), 0)):
+            above = f.op(f"and i64 %m, {-2 * rows}")
+            _strip(f, v, element(f, v.kind, "%a", above, "%rsa"), element(f, v.kind, "%to", above, "%k"), rows, "0")
+    f.ret()
+    return f.text
+
+
+def _strip(f: Asm, v: Vector, a: str, to: str, rows: int, start: str) -> None:
+    with f.loop(str(rows)) as r:
+        row = element(f, v.kind, a, r.index, "%rsa")
+        _copy_column(f, v, start, row, "%csa", f.gep(to, r.index, v.kind), str(rows))
+
+
+def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str, width: str) -> None:
+    """to[p width] = source[p step] for p from `start` to k."""
+    with f.loop("%k", start=start) as p:
+        x = f.load(v.kind, element(f, v.kind, source, p.index, step))
+        f.store(v.kind, x, element(f, v.kind, to, p.index, width))
+
+
+def _turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+    """A square of vectors, `row` elements apart, is stored transposed, `width` elements apart: as often as lanes can be
+    halved, row i is interleaved with row i + half."""
+    rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]
     half, n = len(rows) // 2, v.lanes
     interleaved = [lane for i in range(n) for lane in (i, n + i)]
     for _ in range(n.bit_length() - 1):
@@ -105,26 +149,17 @@ def _turned(f: Asm, v: Vector, rows: list[str]) -> list[str]:
                 mask = ", ".join(f"i32 {lane}" for lane in lanes)
                 made.append(f.op(f"shufflevector {v.type} {x}, {v.type} {y}, <{n} x i32> <{mask}>"))
         rows = made
-    return rows
-
-
-def _least(f: Asm, x: str, y: str | int) -> str:
-    return f.op(f"select i1 {f.compare('slt', 'i64', x, y)}, i64 {x}, i64 {y}")
-
-
-def _columns(f: Asm, v: Vector, left: str) -> tuple[str, str, str]:
-    """(vectors of the next tile, its columns, lanes of its last vector): of 4 vectors two tiles take 2 each."""
-    vectors = f.op(f"sdiv i64 {f.op(f'add i64 {left}, {v.lanes - 1}')}, {v.lanes}")
-    wide = f.op(f"select i1 {f.compare('eq', 'i64', vectors, 4)}, i64 2, i64 {_least(f, vectors, WIDE)}")
-    columns = _least(f, left, f.op(f"mul i64 {wide}, {v.lanes}"))
-    before = f.op(f"mul i64 {f.op(f'sub i64 {wide}, 1')}, {v.lanes}")
-    return wide, columns, f.op(f"sub i64 {columns}, {before}")
+    for r, x in enumerate(rows):
+        v.store(f, x, element(f, v.kind, to, str(r), width))
 
 
 def _block(v: Vector) -> str:
-    """C (if add) + alpha A B for one panel of B: a tile after the other down the rows."""
+    """C (if add) + alpha A B for one panel of B: a tile after the other down the rows.  A is strided, or in strips."""
     params = ("i64 m", "i64 wide", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
-    f = Asm("void", f"block_{v.kind}", (*params, "i64 live", f"{v.kind} alpha", "i1 add"), internal=True)
+    given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", "i1 strided")
+    f = Asm("void", f"block_{v.kind}", given, internal=True)
+    down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
+    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in ROWS}
     cases = {wide: f.label(f"wide{wide}") for wide in range(1, WIDE + 1)}
     f.do(f"switch i64 %wide, label %{cases[WIDE]} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
     f.closed = True
@@ -134,86 +169,12 @@ def _block(v: Vector) -> str:
         for rows in ROWS:
             end = f.op(f"and i64 %m, {-rows}")
             with f.loop(end, start=start, step=rows) as i:
-                a, c = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%c", i.index, "%ldc")
+                a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
                 f.call(
-                    "void", f"@tile_{v.kind}_{rows}_{wide}", "i64 %k", f"ptr {a}", "i64 %rsa", "i64 %csa", "ptr %b",
-                    "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live", f"{v.kind} %alpha", "i1 %add",
+                    "void", f"@tile_{v.kind}_{rows}_{wide}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
+                    f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
+                    f"{v.kind} %alpha", "i1 %add",
                 )  # fmt: skip
             start = end
         f.ret()
     return f.text
-
-
-def _driver(v: Vector) -> str:
-    params = ("ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add")
-    f = Asm("i1", f"panels_{v.kind}", params, internal=True)
-    size, most = v.align, PACKED // (BLOCK_K * v.align) // (WIDE * v.lanes) * WIDE * v.lanes
-    size_of_b = f.op(f"mul i64 {f.op('mul i64 %k, %n')}, {size}")
-    pays = f.all(f.compare("sge", "i64", "%m", PACK_ROWS), f.compare("sgt", "i64", size_of_b, PACK_BYTES))
-    packs = f.op(f"or i1 {f.compare('ne', 'i64', '%csb', 1)}, {pays}")
-    take, go = f.label("take"), f.label("go")
-    before = f.block
-    f.branch(packs, take, go)
-    f.place(take)
-    width = f.op(f"add i64 {_least(f, '%n', most)}, {v.lanes - 1}")
-    width = f.op(f"and i64 {width}, {-v.lanes}")
-    count = f.op(f"mul i64 {width}, {_least(f, '%k', BLOCK_K)}")
-    taken = f.call("ptr", "@take_block", "ptr %rt", f"i64 {f.op(f'mul i64 {count}, {size}')}")
-    with f.when(f.is_null(taken)):
-        f.ret("i1", "false")
-    room, end = f.gep(taken, BLOCK_HEAD), f.block
-    f.place(go)
-    block = f.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
-    panels = f.op(f"phi ptr [ null, %{before} ], [ {room}, %{end} ]")
-    with f.loop("%n", step=most) as jc, f.loop("%k", step=BLOCK_K) as pc:
-        columns = _least(f, f.op(f"sub i64 %n, {jc.index}"), most)
-        k = _least(f, f.op(f"sub i64 %k, {pc.index}"), BLOCK_K)
-        a = element(f, v.kind, "%a", pc.index, "%csa")
-        b = element(f, v.kind, element(f, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
-        c = f.gep("%c", jc.index, v.kind)
-        add = f.op(f"or i1 %add, {f.compare('sgt', 'i64', pc.index, 0)}")
-        with f.loop("%m", step=BLOCK_M) as ic:
-            m = _least(f, f.op(f"sub i64 %m, {ic.index}"), BLOCK_M)
-            rows = element(f, v.kind, a, ic.index, "%rsa"), element(f, v.kind, c, ic.index, "%ldc")
-            fills = f.all(packs, f.compare("eq", "i64", ic.index, 0))
-            _panels(f, v, (m, columns, k), rows, b, panels, (packs, fills), add)
-    with f.when(packs):
-        f.call("void", "@give_block", "ptr %rt", f"ptr {block}")
-    f.ret("i1", "true")
-    return f.text
-
-
-def _panels(
-    f: Asm, v: Vector, sizes: tuple[str, str, str], rows: tuple[str, str], b: str, panels: str,
-    packing: tuple[str, str], add: str,
-) -> None:  # fmt: skip
-    """One block of rows over all panels; the first one packs them."""
-    (m, columns, k), (a, c), (packs, fills) = sizes, rows, packing
-    head, body, done, before = f.label("head"), f.label("body"), f.label("exit"), f.block
-    j, following = f"%j{head.split('.')[1]}", f"%next{head.split('.')[1]}"
-    f.jump(head)
-    f.place(head)
-    at = len(f.lines)
-    f.branch(f.compare("slt", "i64", j, columns), body, done)
-    f.place(body)
-    wide, some, live = _columns(f, v, f.op(f"sub i64 {columns}, {j}"))
-    width = f.op(f"mul i64 {wide}, {v.lanes}")
-    source = element(f, v.kind, b, j, "%csb")
-    panel = f.op(f"getelementptr {v.kind}, ptr {panels}, i64 {f.op(f'mul i64 {j}, {k}')}")
-    with f.when(fills):
-        f.call(
-            "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}", "i64 %rsb",
-            "i64 %csb", f"i64 {some}",
-        )  # fmt: skip
-    used = f.op(f"select i1 {packs}, ptr {panel}, ptr {source}")
-    step = f.op(f"select i1 {packs}, i64 {width}, i64 %rsb")
-    f.call(
-        "void", f"@block_{v.kind}", f"i64 {m}", f"i64 {wide}", f"i64 {k}", f"ptr {a}", "i64 %rsa", "i64 %csa",
-        f"ptr {used}", f"i64 {step}", f"ptr {f.gep(c, j, v.kind)}", "i64 %ldc", f"i64 {live}",
-        f"{v.kind} %alpha", f"i1 {add}",
-    )  # fmt: skip
-    f.do(f"{following} = add i64 {j}, {some}")
-    last = f.block
-    f.jump(head)
-    f.lines.insert(at, f"  {j} = phi i64 [ 0, %{before} ], [ {following}, %{last} ]")
-    f.place(done)

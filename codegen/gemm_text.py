@@ -10,8 +10,9 @@ Which way a product goes:
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
-    m > 3 and the BLAS has 1 or 2         panels of our own, on machines for which they are compiled (`gemm_panels`)
-    threads, or the product is not large
+    m > 3 and the BLAS has no more        panels of our own, on machines for which they are compiled (`gemm_shares`)
+    threads than we, or 2, or the
+    product is not large
     else                                  the BLAS, with its transposition flags; an operand without a unit stride is
                                           packed into `scratch` first
     the BLAS with several threads, less   by the BLAS in pieces for which it wakes no thread: where other processes
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
-from tensordsl.codegen.gemm_panels import panel_texts
+from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
@@ -35,7 +36,7 @@ WAKES = 1 << 22  # multiplications that are worth waking the threads of the BLAS
 ALONE, VECTOR_ALONE = 1 << 18, 9000  # for which OpenBLAS wakes none: of matrices, and of a matrix and a vector
 LEAST_K = 64  # of a piece: C is read and written once for each
 FEW_ROWS = 3  # of which panels would read B slower than a BLAS does
-FEW_THREADS = 2  # of the BLAS that are no faster than panels
+FEW_THREADS = 2  # of the BLAS, of which one more than ours gains less than it costs where other processes run
 BLOCK_K, BLOCK_N = 256, 64  # of the fallback: a block of B stays in the second-level cache
 INT_MAX = (1 << 31) - 1
 FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
@@ -47,14 +48,16 @@ PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratc
 
 def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
     """The module of one dtype, for a machine with vectors of so many bytes; panels: with products of our own for all
-    sizes (`gemm_panels`)."""
+    sizes (`gemm_shares`)."""
     kind, size = TYPES[dtype]
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(kind), _triple_loop(kind)]
-    bodies += panel_texts(vector) if panels else []
+    bodies += share_texts(vector) if panels else []
     bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype, panels)]
-    declared = "declare i64 @llvm.ctlz.i64(i64, i1)\n" if panels else ""
+    declared = (
+        "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n" if panels else ""
+    )
     declared += "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
     return vector.declarations() + declared + "".join(bodies) + METADATA
@@ -304,31 +307,36 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
-        size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
-        few = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), FEW_THREADS)
-        fit = f.all(
-            f.op(f"or i1 {few}, {f.compare('sle', 'i64', size, LARGE)}"), f.compare("sgt", "i64", "%m", FEW_ROWS)
-        )
-        with f.when(fit):
-            _ours(f, kind, operands, alpha, beta)
+        with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
+            _by_panels(f, kind, operands, alpha, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, "ptr %scratch")):
         f.ret()
     _without_blas(f, kind, operands, alpha, beta, "blocked")
     return f.text
 
 
-def _ours(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
-    """Return if panels did it."""
+def _by_panels(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
+    """Return if panels are no slower than the BLAS."""
+    run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
+    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
+    f.branch(f.compare("sle", "i64", size, LARGE), run, large)
+    f.place(large)
+    threads = f.load("i64", "%rt", abi.RT["blas_threads"])
+    f.branch(f.compare("sle", "i64", threads, FEW_THREADS), run, many)
+    f.place(many)
+    pool = f.load("ptr", "%rt", abi.RT["threads"])
+    f.branch(f.not_null(pool), ask, done)
+    f.place(ask)
+    ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
+    f.branch(f.compare("sle", "i64", threads, ours), run, done)
+    f.place(run)
     clears = f.op(f"fcmp oeq {kind} {beta}, 0.0")
     with f.when(f.op(f"fcmp one {kind} {f.op(f'select i1 {clears}, {kind} 1.0, {kind} {beta}')}, 1.0")):
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
     add = f.op(f"xor i1 {clears}, true")
-    with f.when(f.call("i1", f"@panels_{kind}", "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")):
-        f.ret()
-    with f.when(clears):
-        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} 0.0")
-    f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
+    f.call("void", f"@shared_{kind}", "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     f.ret()
+    f.place(done)
 
 
 def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from tensordsl.codegen import abi
 from tensordsl.codegen.gemm_text import gemm_text
 from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import blas, elf, library, memory
+from tensordsl.runtime import blas, elf, library, memory, threads
 
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)
@@ -211,8 +211,11 @@ def test_small_products_scale_and_add(dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(
     "m, n, k",
-    [(9, 9, 9), (8, 24, 16), (13, 100, 31), (65, 47, 257), (130, 66, 300), (50, 530, 20), (49, 1020, 9), (1, 31, 40)],
-)
+    [
+        (9, 9, 9), (8, 24, 16), (13, 100, 31), (65, 47, 257), (130, 66, 300), (50, 530, 20), (49, 1020, 9), (1, 31, 40),
+        (79, 97, 270), (15, 783, 35),
+    ],
+)  # fmt: skip
 def test_sizes_about_those_of_tiles_panels_and_blocks(dtype, m, n, k):
     rng = np.random.default_rng(8)
     for _, a in layouts(rng, m, k, dtype):
@@ -299,3 +302,61 @@ def test_threads_of_the_blas_are_woken_for_large_products_only(m, n, k, entry, a
     gemm(a, b, c, table=ctypes.addressof(copy))
     assert sum(sizes) == m * n * k
     assert max(sizes) <= alone if threads > 1 else len(sizes) == 1
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    yield threads.set_threads
+    threads.set_threads(1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "m, n, k",
+    [
+        (260, 130, 130), (128, 400, 100), (16, 1000, 300), (3000, 15, 100), (385, 193, 70), (33, 1700, 80),
+        (4, 1040, 1030), (1031, 41, 110), (50, 60, 1500), (161, 163, 165), (9, 400000, 2),
+    ],
+)  # fmt: skip
+def test_threads_share_a_product_and_do_not_change_it(dtype, m, n, k, set_threads):
+    rng = np.random.default_rng(11)
+    for a, b in (((m, k), (k, n)), ((k, m), (k, n)), ((m, k), (n, k)), ((k, m), (n, k))):
+        x, y = (rng.standard_normal(s).astype(dtype) for s in (a, b))
+        x, y = x if a == (m, k) else x.T, y if b == (k, n) else y.T
+        for alpha, beta in ((1.0, 0.0), (-0.5, 1.0), (2.0, 0.25)):
+            got = []
+            for count in (1, 2, 3, 7):
+                set_threads(count)
+                c = np.full((m, n), 3.0, dtype)
+                gemm(x, y, c, alpha=alpha, beta=beta)
+                got.append(c)
+            exact = alpha * (x.astype("float64") @ y.astype("float64")) + beta * 3.0
+            assert close(got[0], exact, k, dtype)
+            assert all(np.array_equal(got[0], c) for c in got[1:])
+
+
+@pytest.mark.parametrize("count, by_blas", [(1, True), (7, True), (8, False), (9, False)])
+def test_a_large_product_goes_to_whoever_has_more_threads(count, by_blas, set_threads, request):
+    calls = []
+
+    @ctypes.CFUNCTYPE(None, *[ctypes.c_int] * 3, I, I, I)
+    def record(*given):
+        calls.append(given)
+
+    set_threads(count)
+    library.require("gemm_float64")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT["cblas_float64"] // 8] = ctypes.cast(record, P).value
+    copy[abi.RT["blas_threads"] // 8] = 8
+    gemm(np.ones((200, 200)), np.ones((200, 200)), np.zeros((200, 200)), table=ctypes.addressof(copy))
+    panels = request.node.callspec.params["build"] == "panels"
+    assert bool(calls) == (by_blas or not panels)
+
+
+def test_a_product_of_panels_stays_in_its_rows(set_threads):
+    """Parts of C, with columns behind its rows that belong to somebody else."""
+    set_threads(3)
+    rng = np.random.default_rng(12)
+    for m, n, k in ((129, 401, 100), (700, 33, 200)):
+        check(rng.standard_normal((m, k)), rng.standard_normal((k, n)))
+        check(rng.standard_normal((k, m)).T, rng.standard_normal((n, k)).T, alpha=2.0, beta=1.0)

@@ -1,0 +1,210 @@
+"""Large matrix products: the loops around panels, and their parts for threads.
+
+The loops, from the outermost: columns that share packed panels, blocks of k, blocks of rows, panels (each stays in the
+first-level cache), tiles.  Where the process has threads (`thread_text`), parts of C are products of their own, which
+pack what they need themselves.  An element of C is the same sum in the same order whichever part it belongs to, so
+results do not depend on who does what.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.arena_text import block_text
+from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
+from tensordsl.codegen.nest_words import Function
+
+BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
+PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
+STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
+WORTH = 1 << 22  # multiplications from which threads are asked
+PER_THREAD = 4  # parts, at least: the system may take a thread's core away
+
+STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
+OPERANDS = (*SIZES, *STRIDED)
+BROAD = 8  # vectors of a part's row
+LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
+# Words of a job: the table, the operands, alpha and the flag; rows and panels of a part; parts of a row of parts.
+J_TABLE, J_ALPHA, J_ADD, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 6 + len(OPERANDS))
+
+
+def _params(v: Vector) -> list[str]:
+    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add"]
+
+
+def share_texts(v: Vector) -> list[str]:
+    """`shared_<type>`: C (if add) + alpha A B for any strides of A and B, by the process's threads where that pays."""
+    return [block_text(), *panel_texts(v), _strips(v), _product(v), _by_panels(v), _part(v), _shared(v)]
+
+
+def _quotient(c: Function, x: str, y: str | int) -> str:
+    """x / y, rounded up."""
+    return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
+
+
+def _count(c: Function, v: Vector, columns: str) -> str:
+    """How many panels."""
+    return _quotient(c, columns, WIDE * v.lanes)
+
+
+def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str, str, str]:
+    """(first column, vectors, columns, lanes of the last vector) of a panel: the last 4 vectors are two panels of 2."""
+    vectors, last = _quotient(c, columns, v.lanes), c.arith("sub", _count(c, v, columns), 1)
+    single = c.test("eq", c.arith("srem", vectors, WIDE), 1)
+    two = c.all(single, c.test("sge", c.arith("add", panel, 1), last), c.test("sgt", last, 0))
+    back = c.op(f"zext i1 {c.all(two, c.test('eq', panel, last))} to i64")
+    start = c.arith("sub", c.arith("mul", panel, WIDE), back)
+    wide = c.choose(two, 2, c.min(c.arith("sub", vectors, start), WIDE))
+    first = c.arith("mul", start, v.lanes)
+    some = c.min(c.arith("sub", columns, first), c.arith("mul", wide, v.lanes))
+    return first, wide, some, c.arith("sub", some, c.arith("mul", c.arith("sub", wide, 1), v.lanes))
+
+
+def _strips(v: Vector) -> str:
+    """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
+    params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
+    c = Function("ptr", f"strips_{v.kind}", params, internal=True)
+    with c.when(c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))):
+        c.ret("ptr", "null")
+    bytes_ = c.arith("mul", c.arith("mul", "%m", "%k"), v.align)
+    block = c.call("ptr", "@take_block", "ptr %rt", f"i64 {bytes_}")
+    with c.when(c.not_null(block)):
+        to = c.gep(block, abi.BLOCK_HEAD)
+        c.call("void", f"@pack_strips_{v.kind}", f"ptr {to}", "i64 %m", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa")
+    return c.end("ptr", block)
+
+
+def _product(v: Vector) -> str:
+    """i1: whether there was memory for panels; if not, nothing is done."""
+    c = Function("i1", f"product_{v.kind}", _params(v), internal=True)
+    most = PACKED // (BLOCK_K * v.align) // (WIDE * v.lanes) * WIDE * v.lanes
+    packs, block = _panel_block(c, v, most)
+    panels = c.gep(block, abi.BLOCK_HEAD)
+    with c.loop("%n", step=most) as jc, c.loop("%k", step=BLOCK_K) as pc, c.loop("%m", step=BLOCK_M) as ic:
+        columns = c.min(c.arith("sub", "%n", jc.index), most)
+        k = c.min(c.arith("sub", "%k", pc.index), BLOCK_K)
+        m = c.min(c.arith("sub", "%m", ic.index), BLOCK_M)
+        a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
+        b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
+        below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
+        add = c.op(f"or i1 %add, {c.test('sgt', pc.index, 0)}")
+        fills = c.all(packs, c.test("eq", ic.index, 0))
+        sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
+        strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
+        strided = c.is_null(strips)
+        rows = c.choose(strided, a, c.gep(strips, abi.BLOCK_HEAD), "ptr"), below
+        _panels(c, v, (m, columns, k), rows, b, panels, (packs, fills, strided), add)
+        with c.when(c.not_null(strips)):
+            c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
+    with c.when(packs):
+        c.call("void", "@give_block", "ptr %rt", f"ptr {block}")
+    return c.end("i1", "true")
+
+
+def _panels(
+    c: Function, v: Vector, sizes: tuple[str, str, str], rows: tuple[str, str], b: str, panels: str,
+    packing: tuple[str, str, str], add: str,
+) -> None:  # fmt: skip
+    """One block of rows over all panels; the first one packs them."""
+    (m, columns, k), (a, below), (packs, fills, strided) = sizes, rows, packing
+    with c.loop(_count(c, v, columns)) as loop:
+        first, wide, some, live = _columns(c, v, columns, loop.index)
+        width = c.arith("mul", wide, v.lanes)
+        source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
+        with c.when(fills):
+            c.call(
+                "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
+                "i64 %rsb", "i64 %csb", f"i64 {some}",
+            )  # fmt: skip
+        used, step = c.choose(packs, panel, source, "ptr"), c.choose(packs, width, "%rsb")
+        c.call(
+            "void", f"@block_{v.kind}", f"i64 {m}", f"i64 {wide}", f"i64 {k}", f"ptr {a}", "i64 %rsa", "i64 %csa",
+            f"ptr {used}", f"i64 {step}", f"ptr {c.gep(below, first, v.kind)}", "i64 %ldc", f"i64 {live}",
+            f"{v.kind} %alpha", f"i1 {add}", f"i1 {strided}",
+        )  # fmt: skip
+
+
+def _panel_block(c: Function, v: Vector, most: int) -> tuple[str, str]:
+    """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
+    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
+    pays = c.all(c.test("sge", "%m", PACK_ROWS), c.test("sgt", bytes_of_b, PACK_BYTES))
+    packs = c.op(f"or i1 {c.test('ne', '%csb', 1)}, {pays}")
+    take, go = c.label("take"), c.label("go")
+    before = c.block
+    c.branch(packs, take, go)
+    c.place(take)
+    width = c.arith("and", c.arith("add", c.min("%n", most), v.lanes - 1), -v.lanes)
+    count = c.arith("mul", width, c.min("%k", BLOCK_K))
+    taken = c.call("ptr", "@take_block", "ptr %rt", f"i64 {c.arith('mul', count, v.align)}")
+    with c.when(c.is_null(taken)):
+        c.ret("i1", "false")
+    end = c.block
+    c.place(go)
+    return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
+
+
+def _by_panels(v: Vector) -> str:
+    """The product; what lacks memory is done by the plain loop."""
+    c = Function("void", f"by_panels_{v.kind}", _params(v), internal=True)
+    with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
+        c.ret()
+    with c.when(c.op("xor i1 %add, true")):
+        c.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} 0.0")
+    c.call("void", f"@triple_loop_{v.kind}", *passed(OPERANDS), f"{v.kind} %alpha")
+    return c.end()
+
+
+def _part(v: Vector) -> str:
+    """A part of a job: rows by panels of C."""
+    c = Function("void", f"part_{v.kind}", ["ptr job", "i64 part"], internal=True)
+    given = {}
+    for word, param in enumerate(OPERANDS, J_TABLE + 1):
+        kind, name = param.split()
+        given[name] = c.get("%job", word, kind)
+    across, rows, width = (c.get("%job", word) for word in (J_ACROSS, J_ROWS, J_COLUMNS))
+    above = c.arith("mul", c.arith("sdiv", "%part", across), rows)
+    left = c.arith("mul", c.arith("srem", "%part", across), width)
+    given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
+    given["b"] = element(c, v.kind, given["b"], left, given["csb"])
+    given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
+    given["m"] = c.min(c.arith("sub", given["m"], above), rows)
+    given["n"] = c.min(c.arith("sub", given["n"], left), width)
+    operands = [f"{kind} {given[name]}" for kind, name in map(str.split, OPERANDS)]
+    alpha, add = f"{v.kind} {c.get('%job', J_ALPHA, v.kind)}", f"i1 {c.test('ne', c.get('%job', J_ADD), 0)}"
+    c.call("void", f"@by_panels_{v.kind}", f"ptr {c.get('%job', J_TABLE, 'ptr')}", *operands, alpha, add)
+    return c.end()
+
+
+def _shared(v: Vector) -> str:
+    """Parts are whole panels of some or of all rows."""
+    c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
+    pool = c.load("ptr", "%rt", abi.RT["threads"])
+    worth = c.test("sge", c.arith("mul", c.arith("mul", "%m", "%n"), "%k"), WORTH)
+    share, alone = c.label("share"), c.label("alone")
+    c.branch(c.all(c.not_null(pool), worth), share, alone)
+    c.place(alone)
+    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)))
+    c.ret()
+    c.place(share)
+    job = c.op(f"alloca i64, i64 {J_ACROSS + 1}, align 8")
+    for word, param in enumerate(("ptr rt", *OPERANDS), J_TABLE):
+        kind, name = param.split()
+        c.put("%" + name, job, word, kind)
+    c.put("%alpha", job, J_ALPHA, v.kind)
+    c.put(c.op("zext i1 %add to i64"), job, J_ADD)
+    threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
+    wanted, vectors = c.arith("mul", threads, PER_THREAD), _quotient(c, "%n", v.lanes)
+    by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
+    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, BROAD), wanted))
+    columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
+    across = _quotient(c, "%n", columns)
+    down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))
+    rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), ROWS[0]), ROWS[0])
+    rows = c.max(rows, LEAST_ROWS)
+    for word, value in ((J_ROWS, rows), (J_COLUMNS, columns), (J_ACROSS, across)):
+        c.put(value, job, word)
+    parts = c.arith("mul", across, _quotient(c, "%m", rows))
+    parallel = c.load("ptr", pool, abi.TH["parallel_for"])
+    c.call("void", parallel, f"ptr {pool}", f"ptr @part_{v.kind}", f"ptr {job}", f"i64 {parts}")
+    return c.end()
