@@ -1,4 +1,4 @@
-"""The functions of a program's `LibraryCall` on a GPU: which have kernels, and their launches."""
+"""The functions of a program's `LibraryCall` on a GPU: their kernels and launches."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from tensordsl.codegen import gpu_scan, gpu_sort
 from tensordsl.codegen.gpu_launch import Launch, Operand
 
 Steps = tuple[Any, int, Callable[[int], list[Launch]]]  # what has `text`, bytes of scratch, (address of it) -> launches
-
-
-def has_kernels(function: str, dtype: str) -> bool:
-    """All functions of `abi.LIBRARY_CALLS`, but for complex numbers."""
-    return not dtype.startswith("complex")
 
 
 def library_steps(function: str, dtypes: Sequence[str], operands: Sequence[Operand], multiprocessors: int) -> Steps:

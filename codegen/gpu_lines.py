@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tensordsl.casting import real_of
+from tensordsl.codegen.code import llvm_type
 from tensordsl.codegen.gpu_kernels import THREADS
 from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_text import GLOBAL, Env, GpuCode, Kernel, Loop, evaluate
-from tensordsl.codegen.scalar import FLOATS, Builder, Val
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
+from tensordsl.types import COMPLEX
 
 BLOCKS = 8  # per multiprocessor
 
@@ -49,6 +52,46 @@ class LineCode(GpuCode):
             totals = [t if x == "0" else self.arith("add", x, t) for x, t in zip(totals, terms, strict=True)]
         return totals
 
+    # -- complex numbers: one value of two lanes, aligned as their parts are
+    def at(self, pointer: str, dtype: str, index: str, space: str = GLOBAL) -> str:
+        if dtype not in COMPLEX:
+            return super().at(pointer, dtype, index, space)
+        return self.op(f"getelementptr {value_type(dtype)}, ptr{space} {pointer}, i64 {index}")
+
+    def load(self, pointer: str, dtype: str, space: str = GLOBAL) -> str:
+        if dtype not in COMPLEX:
+            return super().load(pointer, dtype, space)
+        return self.op(f"load {value_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[dtype] // 2}")
+
+    def store(self, value: str, pointer: str, dtype: str, space: str = GLOBAL) -> None:
+        if dtype not in COMPLEX:
+            return super().store(value, pointer, dtype, space)
+        self.do(f"store {value_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype] // 2}")
+
+    def cells(self, name: str, dtype: str, count: int) -> str:
+        if dtype not in COMPLEX:
+            return super().cells(name, dtype, count)
+        symbol = f"@{name}_shared{len(self.shared)}"
+        kind = f"[{count} x {value_type(dtype)}]"
+        self.shared.append(f"{symbol} = internal addrspace(3) global {kind} undef, align 16\n")
+        return symbol
+
+    def shuffle(self, value: str, dtype: str, mask: int) -> str:
+        if dtype not in COMPLEX:
+            return super().shuffle(value, dtype, mask)
+        real = real_of(dtype)
+        return self.pair(dtype, *(super(LineCode, self).shuffle(x, real, mask) for x in self.parts(value, dtype)))
+
+    def parts(self, value: str, dtype: str) -> tuple[str, str]:
+        """The real and the imaginary part."""
+        re, im = (self.op(f"extractelement {value_type(dtype)} {value}, i32 {k}") for k in (0, 1))
+        return re, im
+
+    def pair(self, dtype: str, re: str, im: str) -> str:
+        kind, part = value_type(dtype), llvm_type(real_of(dtype))
+        first = self.op(f"insertelement {kind} poison, {part} {re}, i32 0")
+        return self.op(f"insertelement {kind} {first}, {part} {im}, i32 1")
+
     def element(self, pointer: str, dtype: str, offset: str, at: str, step: str = "1") -> str:
         """The address of an element of a line."""
         moved = at if step == "1" else self.arith("mul", at, step)
@@ -63,6 +106,11 @@ class LineCode(GpuCode):
         return LineKernel(self.name, text, declared, self.functions, 1, (*self.pointers, *self.numbers))
 
 
+def value_type(dtype: str) -> str:
+    """LLVM's type of one value."""
+    return f"<2 x {llvm_type(real_of(dtype))}>" if dtype in COMPLEX else llvm_type(dtype)
+
+
 def scalar(c: GpuCode, make: Callable[..., Val], types: Sequence[str], *operands: str) -> str:
     """make(builder, values) of operands of these dtypes."""
     b = Builder()
@@ -73,8 +121,11 @@ def scalar(c: GpuCode, make: Callable[..., Val], types: Sequence[str], *operands
     return env[id(value)]
 
 
-def is_less(c: GpuCode, dtype: str, x: str, y: str) -> str:
+def is_less(c: LineCode, dtype: str, x: str, y: str) -> str:
     """NumPy's order: NaN is behind all numbers."""
+    if dtype in COMPLEX:
+        real = real_of(dtype)
+        return scalar(c, _complex_less, (real,) * 4, *c.parts(x, dtype), *c.parts(y, dtype))
 
     def make(b: Builder, x: Val, y: Val) -> Val:
         x, y = b.wide(x), b.wide(y)
@@ -84,8 +135,19 @@ def is_less(c: GpuCode, dtype: str, x: str, y: str) -> str:
     return scalar(c, make, (dtype, dtype), x, y)
 
 
+def _complex_less(b: Builder, x: Val, x_imag: Val, y: Val, y_imag: Val) -> Val:
+    """By real parts, then by imaginary ones; behind all others those of which a part is NaN: first the imaginary, then
+    the real, then both."""
+    x_bad, y_bad, nan_x, nan_y = (b.ne(v, v) for v in (x_imag, y_imag, x, y))
+    only_y = b.and_(y_bad, b.eq(x_imag, x_imag))
+    less = b.and_(b.lt(x, y), b.or_(b.eq(x_imag, x_imag), y_bad))
+    more = b.and_(b.lt(y, x), only_y)
+    same = b.and_(b.or_(b.eq(x, y), b.and_(nan_x, nan_y)), b.or_(b.lt(x_imag, y_imag), only_y))
+    return b.or_(b.or_(less, more), b.or_(same, b.and_(nan_y, b.eq(x, x))))
+
+
 def search(
-    c: GpuCode, dtype: str, load: Callable[[str], str], n: str, value: str, is_right: str, steps: str
+    c: LineCode, dtype: str, load: Callable[[str], str], n: str, value: str, is_right: str, steps: str
 ) -> str:  # fmt: skip
     """How many of n sorted elements stand before the value: those less than it, and its equals if the i1 `is_right`.
 

@@ -1,8 +1,8 @@
 """Running sums and products on the GPU, and what is made of running counts: positions of masks, repeated positions.
 
     line      many lines whose neighbours are adjacent: a thread walks along a line, in NumPy's order
-    ordered   products of floats, of which no part may overflow alone, and float16, which rounds each sum: a block walks
-              along a line, and one thread of it computes, in NumPy's order
+    ordered   products of floats and of complex numbers, of which no part may overflow alone, and float16, which rounds
+              each sum: a block walks along a line, and one thread of it computes, in NumPy's order
     segment   otherwise: a block walks along a part of a line, 256 elements at a time, which meet by shuffles and in
               shared memory; where a line has several parts, a first kernel has summed each of them
 
@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from tensordsl.casting import real_of
 from tensordsl.codegen.code import constant, llvm_type
 from tensordsl.codegen.gpu_kernels import THREADS, module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand
-from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar
+from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar, value_type
 from tensordsl.codegen.gpu_text import SHARED, WARP, Loop
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
+from tensordsl.types import COMPLEX
 
 WARPS = THREADS // WARP
 MANY_LINES = 1024  # lines that are worth a thread each
@@ -92,7 +94,7 @@ def launches(
 
 
 def _is_ordered(function: str, result: str) -> bool:
-    return result == "float16" or (function == "cumprod" and result in FLOATS)
+    return result == "float16" or (function == "cumprod" and result in (*FLOATS, *COMPLEX))
 
 
 def _product(lengths: Sequence[int]) -> int:
@@ -106,21 +108,44 @@ class _Scan:
     def __init__(self, function: str, dtype: str, result: str, rank: int, name: str) -> None:
         self.function, self.dtype, self.result = function, dtype, result
         self.code = LineCode(name, ("x", "y", "totals"), rank)
-        self.type = llvm_type(result)
+        self.type = value_type(result)
         # adding -0.0 changes nothing, 0.0 the sign of a zero
-        number: Any = 1 if function == "cumprod" else -0.0 if result in FLOATS else 0
-        self.identity = constant(number, result)
+        number: Any = 1 if function == "cumprod" else 0 if result not in (*FLOATS, *COMPLEX) else -0.0
+        self.identity = constant(number, real_of(result))
+        if result in COMPLEX:  # a product begins with the first number: 1 times infinity would be NaN
+            part = f"{llvm_type(real_of(result))} {self.identity}"
+            self.identity = f"<{part}, {part}>"
 
     def together(self, x: str, y: str) -> str:
+        if self.result in COMPLEX:
+            return self._complex(x, y)
+
         def make(b: Builder, x: Val, y: Val) -> Val:
             combine = b.mul if self.function == "cumprod" else b.add
             return b.cast(combine(b.wide(x), b.wide(y)), self.result)
 
         return scalar(self.code, make, (self.result, self.result), x, y)
 
+    def _complex(self, x: str, y: str) -> str:
+        c = self.code
+        if self.function == "cumsum":
+            return c.op(f"fadd {self.type} {x}, {y}")
+        (a, b), (p, q), t = c.parts(x, self.result), c.parts(y, self.result), llvm_type(real_of(self.result))
+        ap, bq, aq, bp = (c.op(f"fmul {t} {u}, {v}") for u, v in ((a, p), (b, q), (a, q), (b, p)))
+        return c.pair(self.result, c.op(f"fsub {t} {ap}, {bq}"), c.op(f"fadd {t} {aq}, {bp}"))
+
+    def following(self, total: str, own: str, at: str) -> str:
+        """The total behind the element at a position."""
+        c, result = self.code, self.together(total, own)
+        if not (self.function == "cumprod" and self.result in COMPLEX):
+            return result
+        return c.op(f"select i1 {c.test('eq', at, 0)}, {self.type} {own}, {self.type} {result}")
+
     def element(self, offset: str, at: str) -> str:
         c = self.code
         value = c.load(c.element("x", self.dtype, offset, at, c.param("x_step")), self.dtype)
+        if self.dtype in COMPLEX:
+            return value
         return scalar(c, lambda b, v: b.cast(v, self.result), (self.dtype,), value)
 
     def store(self, offset: str, at: str, value: str, own: str) -> None:
@@ -141,7 +166,7 @@ class _Scan:
         x, y = c.offsets(lines.index, "x", "y")
         loop = Loop(c, "0", c.param("n"), [(self.type, self.identity)])
         own = self.element(x, loop.index)
-        total = self.together(loop.values[0], own)
+        total = self.following(loop.values[0], own, loop.index)
         self.store(y, loop.index, total, own)
         loop.end(1, [total])
         lines.end(c.arith("mul", c.blocks, THREADS))
@@ -159,9 +184,9 @@ class _Scan:
         def get(k: str) -> str:
             return c.load(c.at(cells, self.result, k, SHARED), self.result, SHARED)
 
-        def walk(count: str) -> None:
+        def walk(first: str, count: str) -> None:
             loop = Loop(c, "0", count, [(self.type, get(one_more))])
-            total = self.together(loop.values[0], get(loop.index))
+            total = self.following(loop.values[0], get(loop.index), c.arith("add", first, loop.index))
             put(total, loop.index)
             loop.end(1, [total])
             put(loop.values[0], one_more)
@@ -174,7 +199,7 @@ class _Scan:
         live = c.test("slt", at, c.param("n"))
         c.when(live, lambda: put(self.element(x, at), c.tid))
         c.barrier()
-        c.when(is_first, lambda: walk(c.min(rest, THREADS)))
+        c.when(is_first, lambda: walk(tile.index, c.min(rest, THREADS)))
         c.barrier()
         c.when(live, lambda: self.store(y, at, get(c.tid), ""))  # the next tile's cell is written by the same thread
         tile.end(THREADS)

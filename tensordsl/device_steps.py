@@ -200,10 +200,7 @@ def scatter(runner: DeviceRunner, i: Any) -> None:
 
 
 def library(runner: DeviceRunner, i: Any) -> None:
-    """`program.LibraryCall`, by the kernels of `codegen.gpu_library`, or a step of the host."""
-    if not has_kernels(i):
-        runner.on_host(i)
-        return
+    """`program.LibraryCall`, by the kernels of `codegen.gpu_library`."""
     v, device = runner.values, runner.device
     described = [
         (v[name], dtype, tuple(v[n] for n in dims), tuple(v[s] for s in strides))
@@ -224,13 +221,6 @@ def library(runner: DeviceRunner, i: Any) -> None:
         return _shared_kernels(runner, key, made.text, made.parts), scratch, launches
 
     _run(runner, ("library", i.function, *described), plan)
-
-
-def has_kernels(i: Any) -> bool:
-    """Whether a `program.LibraryCall` runs on the device."""
-    from tensordsl.codegen.gpu_library import has_kernels  # late: the compiler
-
-    return has_kernels(i.function, i.inputs[0][1])
 
 
 STEPS: dict[str, Callable[[DeviceRunner, Any], Any]] = {

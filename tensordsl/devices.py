@@ -12,7 +12,7 @@ import numpy as np
 
 from tensordsl.arguments import Parameter, normalise
 from tensordsl.config import config
-from tensordsl.device_steps import STEPS, compiled_text, has_kernels, kernel_target
+from tensordsl.device_steps import STEPS, compiled_text, kernel_target
 from tensordsl.link import Function, explained, site_of, with_methods
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
@@ -195,7 +195,7 @@ def _assembled(
     module = Module(device, text, symbols)
     instructions = list(walk_program(program.code))
     names = [type(i).__name__ for i in instructions]
-    on_host = [*refused, *(_host_name(program, i) for i in instructions if not _is_on_device(i))]
+    on_host = [*refused, *(_host_name(program, i) for i in instructions if type(i).__name__ not in ON_DEVICE)]
     _warn(device, on_host)
     late = late_numbers(program)
     pairs = epilogues(program, steps)
@@ -216,16 +216,9 @@ def _assembled(
     return made, on_host
 
 
-def _is_on_device(instruction: Any) -> bool:
-    name = type(instruction).__name__
-    return name in ON_DEVICE and (name != "LibraryCall" or has_kernels(instruction))
-
-
 def _host_name(program: Any, instruction: Any) -> str:
     """What a warning and a profile call a step of the host."""
     name = type(instruction).__name__
-    if name == "LibraryCall":
-        return str(instruction.function)
     return str(program.sites[instruction.site]["text"]) if name == "HostCall" else name.lower()
 
 

@@ -12,6 +12,7 @@ from fakes import compiled_as_llvm, device, with_cublas
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl import errors
+from tensordsl.devices import get_device
 from tensordsl.runtime.cublas import Product, on_columns
 
 
@@ -79,6 +80,39 @@ def test_recorded_calls_multiply_again(core: Any) -> None:
         expected -= 0.1 * a.T @ a
     np.testing.assert_allclose(w.get_value(), expected, rtol=1e-9, atol=1e-9)
     assert products(core) >= 4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_are_added_to_what_the_result_holds(core: Any, dtype: str) -> None:
+    """beta = 1, as columns and within wider rows, which stay as they are."""
+    rng, device = np.random.default_rng(5), get_device("cuda")
+    m, n, k, wide = 70, 90, 80, 95
+    a, b, c = (rng.normal(size=s).astype(dtype) for s in ((m, k), (k, n), (m, wide)))
+    held = [device.block_of(x) for x in (a, b, c)]
+    places = tuple(block.address for block in held)
+    with device.held():
+        assert device.driver.has_products()
+        known = on_columns(dtype, (m, n, k), places, (k, 1), (n, 1), wide, -0.5, 1.0)
+        assert known is not None and known.beta == 1
+        device.driver.multiply(known)
+    got = device.download(places[2], c.shape, dtype)
+    want = c.copy()
+    want[:, :n] += -0.5 * a @ b
+    np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-4)
+    np.testing.assert_array_equal(got[:, n:], c[:, n:])
+
+
+def test_an_update_is_added_by_the_library(core: Any) -> None:
+    w, x = tensordsl.shared(np.eye(70) * 3), T.matrix("x")
+    f = tensordsl.function([x], updates=[(w, w - 0.5 * T.dot(x.T, x))], device="cuda")
+    seen: list[Product] = []
+    multiply = get_device("cuda").driver.multiply
+    get_device("cuda").driver.multiply = lambda product: (seen.append(product), multiply(product))[1]
+    a = np.random.default_rng(6).normal(size=(80, 70))
+    for _ in range(2):
+        f(a)
+    np.testing.assert_allclose(w.get_value(), np.eye(70) * 3 - a.T @ a, rtol=1e-11, atol=1e-11)
+    assert {(p.alpha, p.beta) for p in seen} == {(-0.5, 1.0)}
 
 
 def refuse(core: Any, part: str, code: int) -> None:

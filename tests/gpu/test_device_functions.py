@@ -488,11 +488,3 @@ def test_threads_take_turns() -> None:
     for t in workers:
         t.join()
     assert not failures and w.get_value().tolist() == [80.0] * 100
-
-
-def test_complex_numbers_are_sorted_in_a_step_of_the_host() -> None:
-    z = T.zvector("z")
-    f = tensordsl.function([z], [T.sort(z), T.argsort(z), T.searchsorted(T.sort(z), z)])
-    a = np.array([1 + 2j, 1 + 1j, np.nan, complex(1, np.nan), 1 + 2j, -1])
-    for got, want in zip(f(a), (np.sort(a), np.argsort(a, kind="stable"), np.searchsorted(np.sort(a), a)), strict=True):
-        np.testing.assert_array_equal(got, want)

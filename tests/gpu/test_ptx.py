@@ -18,7 +18,7 @@ from tensordsl.codegen.gpu_kernels import GpuKernel, module_text
 from tensordsl.codegen.gpu_program import is_known_to_llvm
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.scalar import ARITY, COMPUTED, MATH, Builder
+from tensordsl.codegen.scalar import ARITY, COMPUTED, DTYPES, MATH, Builder
 
 ASSEMBLED = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 TARGETS = [target for target in ptx.TARGETS if is_known_to_llvm(target)]
@@ -91,14 +91,16 @@ def test_matrix_products_assemble_without_spills(target: str, tmp_path: Path) ->
 
 
 @needs_ptxas
-def test_scattering_assembles_without_spills(tmp_path: Path) -> None:
-    kinds = [("float64", 2, (0,), 1, False), ("bool", 3, (0, 2), 2, True), ("int8", 4, (1, 2), 3, False)]
+@pytest.mark.parametrize("target", ASSEMBLED)
+def test_scattering_assembles_without_spills(target: str, tmp_path: Path) -> None:
+    kinds = [(t, 2, (0,), 1, is_set) for t in DTYPES for is_set in (False, True)]
+    kinds += [("bool", 3, (0, 2), 2, True), ("int8", 4, (1, 2), 3, False), ("float32", 3, (0, 1, 2), 1, False)]
     made = [
         gpu_scatter.scatter(t, rank, axes, ("int64",) * len(axes), n, is_set, f"scatter{k}")
         for k, (t, rank, axes, n, is_set) in enumerate(kinds)
     ]
     kernels = [k for m in made for k in (m.check, m.write)]
-    assert len(assemble(ptx.compile_text(module_text(kernels), "sm_90"), "sm_90", tmp_path)) == 6
+    assert len(assemble(ptx.compile_text(module_text(kernels), target), target, tmp_path)) == 2 * len(kinds)
 
 
 def function_group(name: str, dtype: str, copies: int = 1) -> Group:
