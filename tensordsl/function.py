@@ -424,6 +424,8 @@ def _report_unused(position: int, variable: Variable, on_unused: str | None) -> 
 
 def evaluate(variable: Variable, inputs_to_values: Mapping[Variable, Any] | None = None) -> Array:
     """`variable.eval({x: value, ...})`: its value; the function is kept for the next time."""
+    if not isinstance(inputs_to_values, Mapping | None):
+        raise TypeError(f"eval takes a dict of variables and their values, got {inputs_to_values!r}")
     values = dict(inputs_to_values or {})
     for key in values:
         if not isinstance(key, Variable):

@@ -334,6 +334,8 @@ def copy(
     spec: FunctionSpec, mode: Mode, swap: Mapping[Any, Any], delete_updates: bool, name: str | None, profile: Any = None
 ) -> Any:
     """See `FunctionMethods.copy`.  Raises ValueError, TypeError."""
+    if not isinstance(swap, Mapping):
+        raise TypeError(f"copy: swap takes a dict of shared variables and those in their places, got {swap!r}")
     for old, new in swap.items():
         if old not in spec.shared:
             raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")

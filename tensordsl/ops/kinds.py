@@ -41,6 +41,9 @@ class OpKind:
     def __repr__(self) -> str:
         return f"<kind of ops {self.__name__}>"
 
+    def __reduce__(self) -> str:
+        return self.__name__
+
 
 def _one(name: str, row: Op, function: Callable[..., Any] | None = None) -> OpKind:
     """The kind of a single row; its ops take any arguments of construction, such as a name, which mean nothing here."""

@@ -80,7 +80,10 @@ def _constructors() -> dict[str, Callable[..., Any]]:
             name, plural = prefix + rank, prefix + PLURALS[rank]
             made[name] = _constructor(rank, dtype, name)
             made[plural] = _plural(made[name], plural)
-    return {name: named(function, name) for name, function in made.items()}
+    result = {name: named(function, name) for name, function in made.items()}
+    for function in result.values():
+        function.__module__ = "tensordsl.tensor"  # where pickles look for them
+    return result
 
 
 CONSTRUCTORS = _constructors()

@@ -236,6 +236,8 @@ def test_a_copy_can_swap_shared_variables_and_drop_updates() -> None:
     assert float(a.get_value()) == 1.0
     with pytest.raises(ValueError, match="no shared variable of the function"):
         f.copy(swap={b: a})
+    with pytest.raises(TypeError, match="copy: swap takes a dict"):
+        f.copy(swap=[a, b])
     with pytest.raises(TypeError, match="swapped"):
         f.copy(swap={a: theano.shared(np.zeros(2))})
 

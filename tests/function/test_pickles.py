@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl.graph import toposort
+from tensordsl.ops.kinds import OpKind
 
 
 def again(value: Any) -> Any:
@@ -35,6 +37,15 @@ def test_an_expression_keeps_types_names_tags_and_lines(remade: Any) -> None:
     assert [node.op for node in toposort([other_y])] == [node.op for node in toposort([y])]
     assert other_x is not x and other_x.name == "x"
     np.testing.assert_array_equal(other_y.eval({other_x: np.ones((2, 3))}), y.eval({x: np.ones((2, 3))}))
+
+
+@pytest.mark.parametrize("module", [theano, T, T.nnet, theano.gradient, theano.printing], ids=lambda m: m.__name__)
+def test_public_functions_are_stored_by_name(module: Any) -> None:
+    """Networks keep `T.tanh`, `T.ivector` or `T.nnet.Softmax` as attributes."""
+    for name in dir(module):
+        value = getattr(module, name)
+        if isinstance(value, type | FunctionType | OpKind) and not name.startswith("_"):
+            assert again(value) is value is copy.deepcopy(value), name
 
 
 def test_one_variable_in_two_places_stays_one() -> None:
