@@ -467,7 +467,8 @@ def _work(b: Bufferiser, body: Sequence[p.Instr]) -> Any:
 
     for i in body:
         if isinstance(i, p.Launch):
-            add(b.program.plans[i.plan].work, i.extents)
+            for price, axes in b.program.plans[i.plan].work:
+                add(price, [i.extents[k] for k in axes])
         elif isinstance(i, p.Gemm):
             add(1000 // GEMM_RATE, (i.m, i.n, i.k))
         elif isinstance(i, p.Scatter):

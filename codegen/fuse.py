@@ -161,16 +161,8 @@ class Fusion:
                 try:
                     fused = self.attempt(roots)
                 except Cut as cut:
-                    assert cut.value not in roots, f"{cut.rule} cuts the group's own value {cut.value}"
-                    assert cut.value.number not in self.leaves, (
-                        f"{cut.rule} cuts {cut.value}, which has a buffer, out of {v}"
-                    )
-                    self.cuts[cut.value.number] = cut.rule
-                    base = strip(cut.value)
-                    self.leaves.update((cut.value.number, base.number))
-                    if base.op in FUSED and base.number in self.members:
-                        needed.setdefault(base.number, base)
-                        stack.append(base)
+                    for value in cut.values:
+                        stack += self._cut(value, cut.rule, roots, needed)
                     continue
                 formed[first] = fused
                 stack.pop()
@@ -184,6 +176,18 @@ class Fusion:
             for v in starts:
                 homes.subtract(formed.pop(v.number).dear)
         return list(formed.values())
+
+    def _cut(self, value: Value, rule: str, roots: Sequence[Value], needed: dict[int, Value]) -> list[Value]:
+        """Give it a buffer; what gets a group of its own for that."""
+        assert value not in roots, f"{rule} cuts the group's own value {value}"
+        assert value.number not in self.leaves, f"{rule} cuts {value}, which has a buffer, out of {roots[0]}"
+        self.cuts[value.number] = rule
+        base = strip(value)
+        self.leaves.update((value.number, base.number))
+        if base.op not in FUSED or base.number not in self.members:
+            return []
+        needed.setdefault(base.number, base)
+        return [base]
 
     def _is_stale(self, f: Fused) -> bool:
         own = {v.number for v in f.values}

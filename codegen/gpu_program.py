@@ -38,7 +38,7 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
     may_fail = any(v.op == "load" and v.args for v in walk(group.roots))
     return LaunchPlan(
         (name,), (), (), operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others,
-        may_fail, 0, group=group,
+        may_fail, (), group=group,
     )  # fmt: skip
 
 

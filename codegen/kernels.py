@@ -39,8 +39,8 @@ from tensordsl.codegen.descriptor import (
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
-from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
-from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach, shared_loads
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach, shared_loads, work
 from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -564,7 +564,7 @@ class _Planner:
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         free = self.axes if self.sums else self.group.parallel
-        sharing = self.work(), *parted_axes(self.group, self.schedule.lane, free)
+        sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane, free)
         sums = [self.states[id(r)][0] for r in self.sums]
         return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind))
 
@@ -587,14 +587,6 @@ class _Planner:
             ),
             ints=tuple(self.ints),
             may_fail=any(k.fails for k in self.kernels),
-            work=self.work(),
+            work=work(self.group),
             declarations=frozenset(declarations.values()),
         )
-
-    def work(self) -> int:
-        """Nanoseconds per 1,000 points, by a rough price per operation."""
-        price = 0.0
-        for v in self.group.scalars:
-            size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
-            price += size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)
-        return int(price) + 100

@@ -42,7 +42,7 @@ class LaunchPlan:
     strides: tuple[tuple[tuple[int, ...], ...], ...]
     ints: tuple[tuple[Any, ...], ...]
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
-    work: int  # estimated ns per 1,000 points, for the decision to release the GIL
+    work: tuple[tuple[int, tuple[int, ...]], ...]  # estimated: see `codegen.schedule.work`
     declarations: frozenset[str] = frozenset()
     group: Any = None  # of a device's plan (`codegen.gpu_program`): what the kernels are made from
 

@@ -1,9 +1,8 @@
 """From row ops on tensors to fusion groups: pull outputs through the graph, and cut where the result is not legal.
 
 `Pull.at(t, axes)` is the scalar of tensor t at the named axes: elementwise rows pull their operands there, a move
-permutes
-or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and "may
-these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
+permutes or drops axes, a reduction adds its local axes, a leaf becomes a load.  So fusion is substitution of axes, and
+"may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
     R2 no re-doing   a heavy value with fewer axes than its user that is not a row scalar
@@ -16,6 +15,8 @@ these join?" is a question about axis sets.  Each cut gives a tensor a buffer an
     R7 in pieces     what leaves a piece of a large elementwise computation with several results (`codegen.pieces`)
     R8 few levels    where more than LEVELS reductions follow each other, an argument is cut: each of them is a walk
                      that computes all before it again
+    R9 few spaces    reductions to scalars walk one space, those to rows at most ROW_SPACES; the others are cut at their
+                     results: what walks different axes gains nothing in one group, whose tables grow with its axes
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ from tensordsl.ops.index import index_place
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
 LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
+ROW_SPACES = 4
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
 Axes = tuple[Any, ...]
 
 
 class Cut(Exception):
-    """`value` needs a buffer, because of `rule`."""
+    """`values` need buffers, because of `rule`."""
 
-    def __init__(self, value: Value, rule: str) -> None:
+    def __init__(self, value: Value, rule: str, *others: Value) -> None:
         super().__init__(f"{value}: {rule}")
-        self.value, self.rule = value, rule
+        self.values, self.rule = (value, *others), rule
 
 
 class _Recording(Builder):
@@ -341,6 +343,10 @@ def _check(
         late = next(s for s in reduces if level[id(s)] == FEW_LEVELS + 1)
         raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
+    far = _beyond(reduces, ROW_SPACES if parallel else 1)
+    if far:
+        cut = list(dict.fromkeys(tensor[id(s)] for s in scalars if s.op == "result" and id(s.args[0]) in far))
+        raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
     for s in scalars:
         if s.op == "result" and id(s) in tensor:
             if s.args[0].axes != parallel and id(s) not in own:
@@ -359,6 +365,22 @@ def _check(
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel
+
+
+def _beyond(reduces: Sequence[Val], most: int) -> set[int]:
+    """The ids of the reductions, the first ones, that walk other axes than the last `most` spaces."""
+    kept: list[frozenset[str]] = []
+    far: set[int] = set()
+    for s in reversed(reduces):
+        space = s.axes | frozenset(s.attr[1])
+        if any(space <= k for k in kept):
+            continue
+        kept = [k for k in kept if not k < space]
+        if len(kept) < most:
+            kept.append(space)
+        else:
+            far.add(id(s))
+    return far
 
 
 def _uses(s: Val, root: Val) -> bool:

@@ -159,6 +159,15 @@ def test_long_calls_release_the_gil(outputs: list[Any], releases: bool) -> None:
     assert [n in names for n in ("Pin", "ReleaseGil", "AcquireGil")] == [releases] * 3
 
 
+def test_what_walks_different_axes_is_estimated_as_a_sum() -> None:
+    """As a product, the work of sums over rows of several large matrices would not fit 63 bits."""
+    a, b, c = (np.broadcast_to(1.0, (1, 10**7 + k)) for k in range(3))
+    xs = [T.dmatrix() for _ in range(3)]
+    s = tensordsl.shared(np.zeros(1))
+    f = tensordsl.function(xs, s + sum(x.sum(axis=1) for x in xs))
+    np.testing.assert_array_equal(f(a, b, c), [3 * 10**7 + 3])
+
+
 def test_the_work_of_branches_is_that_of_the_longer() -> None:
     made = program([C, M, N], [ifelse(C, T.exp(M).sum(), T.tanh(N).sum())])
     (pin,) = [i for i in made.code if isinstance(i, p.Pin)]

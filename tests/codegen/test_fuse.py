@@ -99,6 +99,7 @@ def test_equal_dtypes_that_are_different_objects_are_one() -> None:
 
 # -- groups of user-level programs -------------------------------------------------------------------------------------
 X, Y, V, B = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("b")
+SIX = [T.dmatrix() for _ in range(6)]
 ROWS, K = T.lvector("rows"), T.lvector("k")
 CENTRED = X - X.mean(axis=1, keepdims=True)
 
@@ -133,6 +134,11 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R4 one place": ([V, K], [T.exp(V)[K]], [[""], [""]], {"R4"}),
     "R5 no barrier": ([V], [V / V.sum()], [["sum", ""], [""]], {"R5"}),
     "R6 once": ([X], [T.exp(X).sum(axis=0), T.exp(X).sum(axis=1)], [["sum", ""], ["sum", ""]], {"R6"}),
+    "R9 few spaces": ([X, Y], [X.sum() + Y.sum() * X.max()], [["sum max", ""], ["sum", ""]], {"R9"}),
+    "R9 few spaces of rows": (
+        [V, *SIX], [V + sum(m.sum(axis=1) for m in SIX)],
+        [["sum", "sum", "sum", "sum", ""], ["sum", ""], ["sum", ""]], {"R9"},
+    ),
     "constructs_in_between": ([X, Y], [T.tanh(T.dot(T.exp(X), Y))], [[""], ["dot"], [""]], set()),
 }  # fmt: skip
 
@@ -156,6 +162,14 @@ def test_groups_of(name: str) -> None:
     got = [reducers(s.fused.group) if s.fused else [s.value.op] for s in region.steps]
     assert sorted(got) == sorted(want)
     assert set(region.cuts.values()) == cuts
+
+
+def test_the_groups_of_many_sums_grow_with_their_number() -> None:
+    """Weight decay: the sum over the parameters of the sums of their squares."""
+    for count in (10, 20):
+        xs = [T.dmatrix() for _ in range(count)]
+        steps = plan(xs, [sum((x**2).sum() for x in xs)])[()].steps
+        assert len(steps) == count and max(len(s.fused.group.extents) for s in steps) == 2
 
 
 def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
