@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Atom = tuple[Any, ...]
@@ -56,6 +57,12 @@ def atom(*parts: Any) -> Extent:
     return Extent((((parts,), 1),))
 
 
+@lru_cache(1 << 14)
+def _text(part: tuple[Any, ...]) -> str:
+    """The repr of an atom or of a product of atoms, by which they are sorted."""
+    return repr(part)
+
+
 def _normal(terms: Iterable[Term]) -> Length:
     total: dict[tuple[Atom, ...], int] = {}
     for monomial, coefficient in terms:
@@ -65,7 +72,7 @@ def _normal(terms: Iterable[Term]) -> Length:
         return 0
     if len(kept) == 1 and not kept[0][0]:
         return kept[0][1]
-    return Extent(tuple(sorted(kept, key=repr) if len(kept) > 1 else kept))
+    return Extent(tuple(sorted(kept, key=lambda term: _text(term[0])) if len(kept) > 1 else kept))
 
 
 def _terms(a: Length) -> tuple[Term, ...]:
@@ -94,7 +101,7 @@ def mul(a: Length, b: Length) -> Length:
         return b
     if b == 1:
         return a
-    return _normal((tuple(sorted((*m, *n), key=repr)), c * d) for m, c in _terms(a) for n, d in _terms(b))
+    return _normal((tuple(sorted((*m, *n), key=_text)), c * d) for m, c in _terms(a) for n, d in _terms(b))
 
 
 def product(lengths: Iterable[Length]) -> Length:

@@ -64,7 +64,10 @@ def arithmetic(*dtypes: str) -> str:
 def bitwise(*dtypes: str) -> str:
     result = upcast(*dtypes)
     if result in FLOATS:
-        raise TypeError(f"bitwise operations want integers or bools, got {', '.join(dtypes)}")
+        got = ", ".join(dtypes)
+        if not any(dtype in FLOATS for dtype in dtypes):
+            raise TypeError(f"bitwise operations of {got}: no integer dtype holds them all; cast one, x.astype('int64')")
+        raise TypeError(f"bitwise operations want integers or bools, got {got}")
     return result
 
 

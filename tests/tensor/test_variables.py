@@ -78,6 +78,8 @@ def test_bitwise_operators(op: Any) -> None:
     a = np.array([5, 6], "int32")
     np.testing.assert_array_equal(evaluate(op(x, 3), {x: a}), op(a, 3))
     np.testing.assert_array_equal(evaluate(op(3, x), {x: a}), op(3, a))
+    with pytest.raises(OpTypeError, match="of uint64, int8: no integer dtype holds them all; cast one"):
+        op(T.vector(dtype="uint64"), 3)
     with pytest.raises(OpTypeError, match="bitwise operations want integers or bools"):
         op(T.vector(), 1)
 
