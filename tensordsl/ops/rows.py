@@ -66,7 +66,7 @@ def bitwise(*dtypes: str) -> str:
     if result in FLOATS:
         got = ", ".join(dtypes)
         if not any(dtype in FLOATS for dtype in dtypes):
-            raise TypeError(f"bitwise operations of {got}: no integer dtype holds them all; cast one, x.astype('int64')")
+            raise TypeError(f"bitwise operations of {got}: no integer dtype holds them all; cast one")
         raise TypeError(f"bitwise operations want integers or bools, got {got}")
     return result
 
