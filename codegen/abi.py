@@ -47,6 +47,7 @@ FN_VECTORCALL, FN_DICT, FN_WEAK, FN_CTX, FN_SLOW, FN_OWNER, FN_SIZE = (HEAD + 8 
 # -- PyObject, PyArrayObject, PyListObject (the run time checks NumPy's at import) ------------------------------------
 OB_REFCNT, OB_TYPE = HEAD - 16, HEAD - 8  # i32 at OB_REFCNT: negative means immortal
 ND_DATA, ND_NDIM, ND_DIMS, ND_STRIDES, ND_BASE, ND_DESCR, ND_FLAGS, ND_WEAK = (HEAD + 8 * i for i in range(8))
+ND_HANDLER = HEAD + 72  # of the data's memory: a capsule
 C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
 SCALAR_VALUE = HEAD  # the value in a float object and in NumPy's numeric scalars
 LIST_ITEMS = HEAD + 8  # PyObject** of a list
@@ -77,7 +78,7 @@ DESC_DEVICE, DESC_SIZE = 48, 56
 INT_REFUSE, INT_KEEP, INT_FLOAT = 0, 1, 2  # to Python; int64; float64 if |i| <= 2^53
 # DEVICE: the type of arrays on a device, for functions of devices.  Such a source's DATA is the object, its DIMS are
 # the context's address, and its DATA is not the address of its DIMS (where a Python int would stand).
-OUT_DESCR, OUT_NDIM, OUT_SIZE = 0, 8, 16
+OUT_DESCR, OUT_NDIM, OUT_ITEMSIZE, OUT_SIZE = 0, 8, 16, 24
 
 # -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` ----------------------
 CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_SIZE = 24, 32, 40, 48, 56  # a source precedes
@@ -199,14 +200,17 @@ _CPYTHON = (
     "PyObject_Vectorcall", "_Py_Dealloc", "PyLong_FromVoidPtr", "PyList_New", "PyEval_SaveThread",
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
     "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow",
+    "PyTraceMalloc_Track",
 )  # fmt: skip
-_LIBC = ("aligned_alloc", "free")
+_LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
 _DATA = (
     "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
-    "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads",
+    "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
+    "huge_pages",
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
-# dead: for cleared Functions.  threads: the pool, or NULL.
+# dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
+# huge_pages: 1 where NumPy asks for them.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
@@ -225,11 +229,12 @@ TH = {name: 768 + 8 * i for i, name in enumerate(_THREAD_CALLS)}
 TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
+DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
 LIBRARY = {
     "native": (
         "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
-        "cell_set",
+        "cell_set", *DATA_FUNCTIONS,
     ),
     "gemm_float64": ("gemm_float64",),
     "gemm_float32": ("gemm_float32",),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
+from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.entry_text import entry_text, record, table
 
@@ -21,8 +22,8 @@ def native_text() -> str:
         "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        incref_text(), decref_text(), new_array_text(), _new_out(), _new_list(), _exclusive(), _prepare(), _bytes(),
-        _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
+        incref_text(), decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
+        _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
         arena_text(), _host_call(), _poll(), _cell_set(), entry_text(),
     )  # fmt: skip
     return declarations + "".join(parts) + METADATA
@@ -72,8 +73,9 @@ def _new_out() -> str:
     f = Asm("ptr", "new_out", ("ptr ctx", "ptr frame", "i64 site", "i64 output", "ptr dims", "ptr slot"))
     out = f.gep(f.load("ptr", "%ctx", abi.CTX_OUTS), f.op(f"mul i64 %output, {abi.OUT_SIZE}"))
     descr, ndim = f.load("ptr", out, abi.OUT_DESCR), f.load("i32", out, abi.OUT_NDIM)
-    array = f.call("ptr", "@new_array", f"ptr {table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
-    _return_array(f, array)
+    itemsize = f.load("i64", out, abi.OUT_ITEMSIZE)
+    given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims"
+    _return_array(f, f.call("ptr", "@new_result", *given))
     return f.text
 
 
@@ -144,8 +146,9 @@ def _prepare() -> str:
         f.store("ptr", spare, "%slot")
         f.ret("ptr", f.load("ptr", spare, abi.ND_DATA))
     descr, ndim = f.load("ptr", array, abi.ND_DESCR), f.load("i32", array, abi.ND_NDIM)
-    new = f.call("ptr", "@new_array", f"ptr {table(f)}", f"ptr {descr}", f"i32 {ndim}", "ptr %dims")
-    _return_array(f, new)
+    itemsize = f.load("i64", cell, abi.CELL_ITEMSIZE)
+    given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims"
+    _return_array(f, f.call("ptr", "@new_result", *given))
     return f.text
 
 

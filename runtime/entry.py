@@ -11,7 +11,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.errors import in_short
-from tensordsl.runtime import library
+from tensordsl.runtime import library, memory
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
 from tensordsl.runtime.late import Compile
@@ -97,6 +97,7 @@ def _context(
     for i, (dtype, ndim) in enumerate(outputs):
         poke(out_at + abi.OUT_SIZE * i + abi.OUT_DESCR, id(np.dtype(dtype)))
         poke(out_at + abi.OUT_SIZE * i + abi.OUT_NDIM, ndim, ctypes.c_int32)
+        poke(out_at + abi.OUT_SIZE * i + abi.OUT_ITEMSIZE, np.dtype(dtype).itemsize)
     for offset, value in (
         (abi.CTX_RT, library.table()), (abi.CTX_KERN, kernel_at), (abi.CTX_CELLS, cell_at), (abi.CTX_DESC, desc_at),
         (abi.CTX_OUTS, out_at), (abi.CTX_PROGRAM, program), (abi.CTX_ON_ERROR, id(entry)),
@@ -204,6 +205,8 @@ def function_type() -> type:
 
 def _make_type() -> None:
     _dead_context()
+    functions = [library.symbol(name) for name in abi.DATA_FUNCTIONS]
+    library.set_entry("np_handler", memory.data_handler(library.table(), functions))
     members = (_Member * 4)(
         _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
         _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),

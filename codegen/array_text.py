@@ -1,0 +1,133 @@
+"""LLVM text of new arrays, whose data start on a cache line, and of what NumPy calls to free and resize them.
+
+Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
+data belong to the array like any other: `runtime.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
+before the data stands the address of malloc's block.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import UNLIKELY, Asm
+
+LINE = 64
+ROOM = LINE + 8  # bytes more than the data's: malloc's addresses are multiples of 16
+DOMAIN = 389047  # NumPy's in tracemalloc
+HUGE, PAGE, MADV_HUGEPAGE = 1 << 22, 4096, 14  # as NumPy asks for huge pages
+MOST = 1 << 47  # bytes beyond which every allocator fails
+
+
+def array_text() -> str:
+    return _new_result() + _take_data() + _data_malloc() + _data_calloc() + _data_realloc() + _data_free()
+
+
+def _new_result() -> str:
+    """ptr: a new array; NULL: exception set.  One without data, or one that is too large, is left to NumPy."""
+    f = Asm("ptr", "new_result", ("ptr rt", "ptr descr", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
+    handler, usual, own, made, failed = (f.load("ptr", "%rt", abi.RT["np_handler"]), *map(f.label, "uomf"))
+    data = f.call("ptr", "@take_data", "ptr %rt", f"ptr {handler}", "i64 %itemsize", "i32 %ndim", "ptr %dims")
+    f.branch(f.is_null(data), usual, own)
+    f.place(usual)
+    f.ret("ptr", f.call("ptr", "@new_array", "ptr %rt", "ptr %descr", "i32 %ndim", "ptr %dims"))
+    f.place(own)
+    f.call("void", "@incref", "ptr %descr")
+    kind, new = f.load("ptr", "%rt", abi.RT["np_type"]), f.load("ptr", "%rt", abi.RT["np_new"])
+    flags = abi.C_CONTIGUOUS | abi.ALIGNED | abi.WRITEABLE
+    given = f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr null", f"ptr {data}", f"i32 {flags}", "ptr null"
+    array = f.call("ptr", new, *given)
+    f.branch(f.not_null(array), made, failed)
+    f.place(made)
+    f.store("i32", f.op(f"or i32 {f.load('i32', array, abi.ND_FLAGS)}, {abi.OWNDATA}"), array, abi.ND_FLAGS)
+    f.call("void", "@incref", f"ptr {handler}")
+    f.store("ptr", handler, array, abi.ND_HANDLER)
+    f.ret("ptr", array)
+    f.place(failed)
+    f.call("void", "@data_free", "ptr %rt", f"ptr {data}", "i64 0")
+    f.ret("ptr", "null")
+    return f.text
+
+
+def _take_data() -> str:
+    """The data of an array; NULL if there is no handler or no memory, or the array is empty or too large."""
+    f = Asm("ptr", "take_data", ("ptr rt", "ptr handler", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
+    none, some, small, huge, done = (f.label(x) for x in ("none", "some", "small", "huge", "done"))
+    f.branch(f.is_null("%handler"), none, some)
+    f.place(none)
+    f.ret("ptr", "null")
+    f.place(some)
+    with f.loop(f.op("zext i32 %ndim to i64"), ("i64", "%itemsize")) as loop:
+        extent = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
+        product = f.op(f"mul i64 {loop.values[0]}, {extent}")  # of two numbers below 2^47: 0 if it is none
+        fits = f.all(f.compare("ult", "i64", extent, MOST), f.compare("ult", "i64", loop.values[0], MOST))
+        pair = f.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {loop.values[0]}, i64 {extent})")
+        over = f.op(f"extractvalue {{i64, i1}} {pair}, 1")
+        fits = f.all(fits, f.op(f"xor i1 {over}, true"))
+        loop.next = [f.op(f"select i1 {fits}, i64 {product}, i64 0")]
+    size = loop.values[0]
+    f.branch(f.all(f.compare("sgt", "i64", size, 0), f.compare("slt", "i64", size, MOST)), small, none)
+    f.place(small)
+    data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
+    with f.when(f.is_null(data), UNLIKELY):
+        f.ret("ptr", "null")
+    has_huge = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT["huge_pages"]), 0)
+    f.branch(f.all(f.compare("sge", "i64", size, HUGE), has_huge), huge, done, UNLIKELY)
+    f.place(huge)
+    address = f.op(f"ptrtoint ptr {data} to i64")
+    lacking = f.op(f"and i64 {f.op(f'sub i64 0, {address}')}, {PAGE - 1}")
+    whole, advise = f.op(f"sub i64 {size}, {lacking}"), f.load("ptr", "%rt", abi.RT["madvise"])
+    f.call("i32", advise, f"ptr {f.gep(data, lacking)}", f"i64 {whole}", f"i32 {MADV_HUGEPAGE}")
+    f.place(done)
+    track = f.load("ptr", "%rt", abi.RT["PyTraceMalloc_Track"])
+    f.call("i32", track, f"i32 {DOMAIN}", f"ptr {data}", f"i64 {size}")
+    f.ret("ptr", data)
+    return f.text
+
+
+def _data_malloc() -> str:
+    f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
+    block = f.call("ptr", f.load("ptr", "%rt", abi.RT["malloc"]), f"i64 {f.op(f'add i64 %size, {ROOM}')}")
+    with f.when(f.is_null(block), UNLIKELY):
+        f.ret("ptr", "null")
+    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {ROOM}")
+    data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-LINE}')} to ptr")
+    f.store("ptr", block, data, -8)
+    f.ret("ptr", data)
+    return f.text
+
+
+def _data_calloc() -> str:
+    f = Asm("ptr", "data_calloc", ("ptr rt", "i64 count", "i64 size"))
+    pair = f.op("call {i64, i1} @llvm.smul.with.overflow.i64(i64 %count, i64 %size)")
+    with f.when(f.op(f"extractvalue {{i64, i1}} {pair}, 1"), UNLIKELY):
+        f.ret("ptr", "null")
+    size = f.op(f"extractvalue {{i64, i1}} {pair}, 0")
+    data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
+    with f.when(f.not_null(data)):
+        f.call("ptr", f.load("ptr", "%rt", abi.RT["memset"]), f"ptr {data}", "i32 0", f"i64 {size}")
+    f.ret("ptr", data)
+    return f.text
+
+
+def _data_realloc() -> str:
+    """The data keep their distance from the block, and may lose their line."""
+    f = Asm("ptr", "data_realloc", ("ptr rt", "ptr data", "i64 size"))
+    with f.when(f.is_null("%data"), UNLIKELY):
+        f.ret("ptr", f.call("ptr", "@data_malloc", "ptr %rt", "i64 %size"))
+    block = f.load("ptr", "%data", -8)
+    distance = f.op(f"sub i64 {f.op('ptrtoint ptr %data to i64')}, {f.op(f'ptrtoint ptr {block} to i64')}")
+    realloc = f.load("ptr", "%rt", abi.RT["realloc"])
+    new = f.call("ptr", realloc, f"ptr {block}", f"i64 {f.op(f'add i64 %size, {ROOM}')}")
+    with f.when(f.is_null(new), UNLIKELY):
+        f.ret("ptr", "null")
+    data = f.gep(new, distance)
+    f.store("ptr", new, data, -8)
+    f.ret("ptr", data)
+    return f.text
+
+
+def _data_free() -> str:
+    f = Asm("void", "data_free", ("ptr rt", "ptr data", "i64 size"))
+    with f.when(f.not_null("%data")):
+        f.call("void", f.load("ptr", "%rt", abi.RT["free"]), f"ptr {f.load('ptr', '%data', -8)}")
+    f.ret()
+    return f.text
