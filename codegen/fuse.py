@@ -68,6 +68,7 @@ class Fusion:
     def plan(self) -> list[Fused]:
         """The groups, in an order in which each follows what it loads."""
         needed = self._needed()
+        asked = set(needed)
         self._part(needed)
         for _ in range(8):
             groups = self._merge(self._form(needed))
@@ -76,6 +77,24 @@ class Fusion:
             if not again:
                 break
             self._cut_twice(again, needed)
+        return self._without_unread(groups, asked)
+
+    def _without_unread(self, groups: list[Fused], asked: set[int]) -> list[Fused]:
+        """The groups without outputs that R6 asked for, so that several groups load them, if these have been joined."""
+        read = asked.union(*({n.number, strip(n).number} for g in groups for n in self._group_needs(g)))
+        for k, g in enumerate(groups):
+            unread = {v.number for v in g.values if self.cuts.get(v.number) == "R6" and v.number not in read}
+            rest = [v for v in g.values if v.number not in unread]
+            if not unread or not rest:
+                continue
+            self.leaves -= unread
+            try:
+                groups[k] = self.attempt(rest)
+            except Cut:
+                self.leaves |= unread
+                continue
+            for number in unread:
+                del self.cuts[number]
         return groups
 
     def _cut_twice(self, values: Iterable[Value], needed: dict[int, Value]) -> list[Value]:

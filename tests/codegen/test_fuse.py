@@ -179,6 +179,14 @@ def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
     assert len(heavy.steps) == 2
 
 
+def test_what_only_one_group_reads_in_the_end_is_not_stored() -> None:
+    region = plan([V, B], [T.exp(V) + B, T.exp(V) * B])[()]
+    assert len(region.steps) == 1 and len(region.steps[0].fused.values) == 2 and not region.cuts
+    f, v, b = tensordsl.function([V, B], [T.exp(V) + B, T.exp(V) * B]), np.linspace(-2, 2, 37), np.arange(37.0)
+    for got, want in zip(f(v, b), (np.exp(v) + b, np.exp(v) * b), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-15)
+
+
 def test_outputs_over_one_space_share_a_group() -> None:
     (step,) = plan([X], [X.sum(axis=1), T.exp(X).sum(axis=1)])[()].steps
     assert len(step.fused.values) == 2 and step.fused.group.parallel == tuple(step.fused.group.extents)[:1]
