@@ -21,8 +21,10 @@ class Code:
 
     `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
     `block` is the label of the block that is being written: the predecessor to name in a phi.
-    `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "half" (conversions of
-    float16); "" for none, None for what this machine has.
+    `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "halves" (half
+    registers where loops are bound by memory), "half" (conversions of float16); "" for none, None for what this machine
+    has.
+    `vector_bytes`: bytes of a vector register.
     """
 
     def __init__(self, prefix: str = "v", inline: int = INLINE, isa: str | None = None) -> None:
@@ -32,6 +34,7 @@ class Code:
         self.inline = inline
         self.block = "entry"
         self.isa = host_isa() if isa is None else isa
+        self.vector_bytes = 64 if "avx512" in self.isa else 32 if "avx2" in self.isa else 16
         self._prefix = prefix
         self._count = 0
 
@@ -90,10 +93,10 @@ class Code:
 
 @cache
 def host_isa() -> str:
-    from tensordsl.codegen.target import has_half, native_width
+    from tensordsl.codegen.target import has_half, native_width, prefers_halves
 
     vectors = {64: ["avx512"], 32: ["avx2"]}.get(native_width(), [])
-    return " ".join(vectors + ["half"] * has_half())
+    return " ".join(vectors + ["halves"] * prefers_halves() + ["half"] * has_half())
 
 
 MANGLED = {
@@ -163,13 +166,19 @@ def to_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:
     return half.narrowed(code, value, W) if dtype == "float16" else value
 
 
-def store(
-    code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None, suffix: str = ""
-) -> None:
-    """Store W adjacent elements; `suffix` is metadata such as `, !nontemporal !0`."""
-    align = align or ITEMSIZE[dtype]
-    value = to_memory(code, value, dtype, W)
-    code.do(f"store {memory_type(dtype, W)} {value}, ptr {pointer}, align {align}{suffix}")
+def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> None:
+    """Store W adjacent elements, register by register: LLVM stores the end of a longer vector first, and lines that are
+    written from their end take twice the time on Intel's cores where the vectors straddle them."""
+    align, size = align or ITEMSIZE[dtype], ITEMSIZE[dtype]
+    value, t, n = to_memory(code, value, dtype, W), memory_type(dtype, W), code.vector_bytes // size
+    if W <= n:
+        code.do(f"store {t} {value}, ptr {pointer}, align {align}")
+        return
+    for k in range(0, W, n):
+        lanes = ", ".join(f"i32 {k + i}" for i in range(n))
+        piece = code.op(f"shufflevector {t} {value}, {t} poison, <{n} x i32> <{lanes}>")
+        place = code.op(f"getelementptr i8, ptr {pointer}, i64 {k * size}") if k else pointer
+        code.do(f"store {memory_type(dtype, n)} {piece}, ptr {place}, align {align}")
 
 
 def splat(code: Code, value: str, dtype: str, W: int) -> str:

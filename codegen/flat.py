@@ -41,6 +41,7 @@ from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat,
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
+HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 ROWS_TOGETHER = 4
 
 
@@ -89,6 +90,7 @@ class Kernel:
             self.body = self.before
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
+        self.halves = False  # in half registers?
         self.phis: list[Phi] = []  # of the loop around the body
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
@@ -125,6 +127,12 @@ class Kernel:
             offset = load(self.before, self.pointer(INTERNAL, add), "int64")
             self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
         return self._once[key]
+
+    def use_halves(self) -> None:
+        """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
+        self.halves = "halves" in self.body.isa
+        if self.halves:
+            self.body.vector_bytes //= 2
 
     def together(self, shared: Iterable[tuple[int, int]]) -> None:
         """Some rows at once, if there are operands (number, element size) that they share."""
@@ -321,7 +329,8 @@ class Kernel:
 
     def text(self) -> str:
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * self.finishes
-        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind {{", "entry:"]
+        halves = HALVES if self.halves and not self.takes_whole() else ""
+        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{", "entry:"]
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
             lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
@@ -461,6 +470,11 @@ class Kernel:
             "  br i1 %more, label %vector, label %done",
             "done:",
         ]
+
+    def takes_whole(self) -> bool:
+        """Does it call what takes whole registers?"""
+        declarations, functions = self.needs()
+        return bool(functions) or any("avx512" in name for name in declarations)
 
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""

@@ -40,7 +40,7 @@ from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel,
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
-from tensordsl.codegen.schedule import narrow_index, pass_lane, pass_roots, reach, shared_loads, work
+from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, work
 from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
@@ -451,6 +451,8 @@ class _Planner:
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel))
         kernel = self.kernel(form, width, lane, rows)
+        if parts == 1 and form == LANES and is_light(operations, len(self.buffers)):
+            kernel.use_halves()
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)
         return [*result, Call(kernel)]

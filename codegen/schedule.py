@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
+from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
 
@@ -20,6 +21,7 @@ SHORT = 32
 COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, of rows that are done together
+LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
 
@@ -81,6 +83,11 @@ def lane_axis(group: Group, short: Collection[str] = ()) -> str:
 def is_short(group: Group, axis: str) -> bool:
     extent = group.extents[axis]
     return isinstance(extent, int) and extent <= SHORT
+
+
+def is_light(operations: Collection[Val], operands: int) -> bool:
+    """Is a loop bound by its loads and stores?"""
+    return len(operations) <= LIGHT * operands and not any(v.op in HEAVY for v in operations)
 
 
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
@@ -186,7 +193,8 @@ def is_narrow_sum(reduce: Val) -> bool:
 
 
 def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
-    """Native lanes of the widest type; twice that with dear functions: their long chains of operations overlap.
+    """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
+    twice that with many, which are calls: each does more.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
     Each doubling doubles what LLVM has to compile."""
     local = {a for q in group.passes for a in q.local}
@@ -204,10 +212,10 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     types = ["int32" if t == "int64" and narrow else t for t in types]
     native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    heavy = any(v.op in HEAVY and v.op != "reduce" for v in values)
+    heavy = sum(v.op in HEAVY and v.op != "reduce" for v in values)
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if heavy:
-        factor = 2
+        factor = 2 if heavy <= INLINE else 4
     elif not p.reduces or operations > 8:
         factor = 1
     else:

@@ -43,6 +43,13 @@ def has_panels() -> bool:
     return native_width() == 64
 
 
+def prefers_halves() -> bool:
+    """Whether loops that load and store more than they compute are faster with half registers: with AVX-512 but on AMD's
+    cores.  On Intel's, vectors of 64 bytes that straddle lines take a quarter longer from the second cache on."""
+    name, _ = _processor()
+    return native_width() == 64 and not name.startswith("znver")
+
+
 def has_half() -> bool:
     """Whether there are instructions that convert float16."""
     _, triple, *_ = _target()

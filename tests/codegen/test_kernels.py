@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
+from tensordsl.codegen import code
+from tensordsl.codegen.flat import HALVES
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import module_text, plan
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.target import native_width
 from tensordsl.ops.reducers import MAX, SUM
 
 Arrays = dict[str, np.ndarray]
@@ -274,6 +277,38 @@ def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None
     assert len(lines) == len(set(lines)) and text.count("define void @k0_0(") == 1
 
 
+@pytest.mark.parametrize("isa", ["avx512", "avx512 halves"])
+def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that(
+    isa: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    group = cases.multiply_add("float32")
+    text = "".join(plan(group, schedule(group), "k").texts)
+    halves = HALVES in text
+    assert halves == ("halves" in isa) == ("store <8 x float>" in text)
+    dear = cases.matrix_chain("float64")
+    assert all(HALVES not in t for t in plan(dear, schedule(dear), "k").texts)
+    if native_width() < 64:
+        return
+    run, rng = Runner(group), np.random.default_rng(3)
+    for n in (0, 1, 7, 8, 15, 16, 17, 31, 33, 1000, 1001):
+        x, y, z = (rng.random(n).astype(np.float32) for _ in range(3))
+        o, intact = framed((n,), "float32")
+        assert run({"x": x, "y": y, "z": z, "o": o}) == 0
+        intact()
+        np.testing.assert_array_equal(o, x * y + z)
+
+
+def test_vectors_of_several_registers_are_stored_in_order() -> None:
+    body = code.Code(isa="avx512")
+    code.store(body, "%x", "%p", "float64", 16)
+    assert [line.split(",")[0].split("<")[1] for line in body.lines if "store" in line] == [
+        "8 x double> %v1",
+        "8 x double> %v2",
+    ]
+    assert "i32 0, i32 1" in body.lines[0] and "i64 64" in body.lines[3]
+
+
 def test_softmax_computes_each_exponential_once() -> None:
     for name in ("softmax", "softmax0"):
         group = getattr(cases, name)("float64")
@@ -288,6 +323,26 @@ def test_schedules_follow_the_axis_of_stride_one() -> None:
     assert schedule(cases.multiply_add("float32")).width == (16,)
     assert schedule(cases.multiply_add("float32"), vector_bytes=32).width == (8,)
     assert schedule(cases.total("float64")).width[0] == 32
+
+
+def test_many_functions_have_more_lanes() -> None:
+    def chain(length: int) -> Group:
+        b = Builder()
+        x = b.load(Buffer("x", "float64", ("n",)), "i")
+        for _ in range(length):
+            x = b.call("tanh", x)
+        return Group("chain", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), x),))
+
+    assert [schedule(chain(k)).width for k in (1, 4, 5, 30)] == [(16,), (16,), (32,), (32,)]
+    run, rng = Runner(chain(5)), np.random.default_rng(0)
+    for n in (0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000):
+        x = rng.normal(size=n)
+        y, intact = framed((n,), "float64")
+        assert run({"x": x, "y": y}) == 0
+        intact()
+        for _ in range(5):
+            x = np.tanh(x)
+        np.testing.assert_allclose(y, x, rtol=1e-14)
 
 
 def test_lanes_do_not_run_along_a_short_axis_beside_a_long_one() -> None:
