@@ -128,9 +128,9 @@ class Kernel:
             self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
         return self._once[key]
 
-    def use_halves(self) -> None:
+    def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
-        self.halves = "halves" in self.body.isa
+        self.halves = is_light and self.form == LANES and "halves" in self.body.isa
         if self.halves:
             self.body.vector_bytes //= 2
 
@@ -259,6 +259,22 @@ class Kernel:
             self.phis.append(Phi("%flag", "i64", "0", "%flag"))
         last = self.phis[-1]
         self.phis[-1] = Phi(last.name, last.type, last.initial, code.op(f"or i64 {last.next}, {bit}"))
+
+    def scaled(self, index: str, step: str, itemsize: int) -> str:
+        """index * step, in bytes.  Most often elements are adjacent: products of int64 take as long as the gather."""
+        W, code, t = self.width, self.body, f"<{self.width} x i64>"
+        every = splat(self.before, step, "int64", W)
+        if self.form != LANES:
+            return code.op(f"mul {t} {index}, {every}")
+        near = self.head.op(f"icmp eq i64 {step}, {itemsize}")
+        close = code.op(f"shl {t} {index}, {constant(itemsize.bit_length() - 1, 'int64', W)}")
+        far, done, before = code.label("far"), code.label("scaled"), code.block
+        code.do(f"br i1 {near}, label %{done}, label %{far}")
+        code.place(far)
+        product = code.op(f"mul {t} {index}, {every}")
+        code.do(f"br label %{done}")
+        code.place(done)
+        return code.op(f"phi {t} [ {close}, %{before} ], [ {product}, %{far} ]")
 
     def gather(self, operand: int, dtype: str, offset: str) -> str:
         """One element per lane at byte offsets from the operand's current address."""

@@ -41,7 +41,7 @@ from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, work
-from tensordsl.codegen.text import emit, splat
+from tensordsl.codegen.text import emit
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
@@ -451,8 +451,7 @@ class _Planner:
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel))
         kernel = self.kernel(form, width, lane, rows)
-        if parts == 1 and form == LANES and is_light(operations, len(self.buffers)):
-            kernel.use_halves()
+        kernel.use_halves(parts == 1 and is_light(operations, len(self.buffers)))
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)
         return [*result, Call(kernel)]
@@ -529,8 +528,7 @@ class _Planner:
             return kernel.lane_index(self.axis[lane], gathers)
         assert v.op == "load", v.op
         buffer, entries = v.attr
-        operand, code, W = self.operand(buffer, entries), kernel.body, kernel.width
-        t, total = f"<{W} x i64>", "zeroinitializer"
+        operand, code, W, total = self.operand(buffer, entries), kernel.body, kernel.width, "zeroinitializer"
         for d, m in enumerate(entries):
             if isinstance(m, tuple):
                 a = v.args[m[1]]
@@ -540,8 +538,8 @@ class _Planner:
                 index = kernel.relative(True)
             else:
                 continue
-            step = splat(kernel.before, self.integer(kernel, "stride", operand, d), "int64", W)
-            total = code.op(f"add {t} {total}, {code.op(f'mul {t} {index}, {step}')}")
+            step = kernel.scaled(index, self.integer(kernel, "stride", operand, d), ITEMSIZE[v.type])
+            total = code.op(f"add <{W} x i64> {total}, {step}")
         return kernel.gather(operand, v.type, total)
 
     # -- results

@@ -66,6 +66,18 @@ def test_an_index_out_of_range_is_an_error_wherever_the_gather_went(name: str, b
         f(x, b, np.array([0, 1, bad, 0, 0, 0]))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
+def test_elements_at_any_distance_are_gathered(dtype: str) -> None:
+    x, k, y = T.TensorType(dtype, (None,))("x"), T.lvector(), T.TensorType(dtype, (None,))("y")
+    f = tensordsl.function([x, k, y], x[k] + y)
+    rng = np.random.default_rng(5)
+    whole = rng.integers(-50, 50, 200).astype(dtype)
+    for operand in (whole, whole[::2], whole[::-1], whole[3::-3], np.broadcast_to(whole[7], 90), whole[:1]):
+        for n in (0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 129, 1000):
+            index, beside = rng.integers(-len(operand), len(operand), n), rng.integers(0, 9, n).astype(dtype)
+            np.testing.assert_array_equal(f(operand, index, beside), operand[index] + beside)
+
+
 def test_fewer_and_more_targets_than_rows() -> None:
     f = tensordsl.function([X, B, K], CASES["cross-entropy"][0](X, B, K), on_unused_input="ignore")
     for n in (0, 1, 5):
