@@ -27,7 +27,8 @@ def build_dot(b: Bufferiser, v: Value) -> None:
     sizes = b.name(m), b.name(n), b.name(k)
     factors = v.attrs.get("alpha", 1.0), v.attrs.get("beta", 0.0)
     factor = b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
-    b.emit(p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch, factor))
+    decay = b.ref(v.operands[3]).ptr if "decays" in v.attrs else None
+    b.emit(p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch, factor, decay))
     b.finish(v, ref)
 
 

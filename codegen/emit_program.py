@@ -414,17 +414,20 @@ class _Emitter:
         a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
         scratch = "null" if i.scratch is None else v[i.scratch]
         size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
-        scale = f"double {self.factor(i)}, double {_double(i.beta)}"
+        alpha, beta = self.number(i, i.factor, i.alpha), self.number(i, i.decay, i.beta)
+        if i.decay:  # a 0 of the call is -0, which multiplies
+            beta = self.op(f"select i1 {self.op(f'fcmp oeq double {beta}, 0.0')}, double -0.0, double {beta}")
+        scale = f"double {alpha}, double {beta}"
         self.put(f"call void {f}(ptr %rt, {size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch})")
 
-    def factor(self, i: p.Gemm) -> str:
-        """alpha times the number in memory, which a double holds exactly."""
-        if i.factor is None:
-            return _double(i.alpha)
+    def number(self, i: p.Gemm, name: Name | None, times: float) -> str:
+        """A number in memory, which a double holds exactly, times one that is known."""
+        if name is None:
+            return _double(times)
         kind = "double" if i.dtype == "float64" else "float"
-        x = self.op(f"load {kind}, ptr {self.values[i.factor]}")
+        x = self.op(f"load {kind}, ptr {self.values[name]}")
         x = self.op(f"fpext float {x} to double") if kind == "float" else x
-        return x if i.alpha == 1 else self.op(f"fmul double {_double(i.alpha)}, {x}")
+        return x if times == 1 else self.op(f"fmul double {_double(times)}, {x}")
 
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))

@@ -2,11 +2,13 @@
 
     C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
 
+A beta of other than 0 or 1 is applied to C first: as in separate steps, -0 multiplies too.
+
 Which way a product goes:
 
-    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled      (beta = 0 or 1)
+    m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
     k <= 4, n >= 8, the same              the same, for any m
-    m, n <= 8, k contiguous in A and B    tiles of dot products                      (beta = 0 or 1)
+    m, n <= 8, k contiguous in A and B    tiles of dot products
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
@@ -23,10 +25,12 @@ Which way a product goes:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.gemm_shares import share_texts
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, tile_texts
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, over_vectors, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -52,7 +56,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
     kind, size = TYPES[dtype]
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector)
-    bodies += [_pack(kind), _scale(kind), _triple_loop(kind)]
+    bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += share_texts(vector) if panels else []
     bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype, panels)]
     declared = (
@@ -79,24 +83,35 @@ def _pack(kind: str) -> str:
     return f.text
 
 
-def _scale(kind: str) -> str:
-    """C = beta C; beta = 0 does not read C."""
+def _scale(v: Vector) -> str:
+    """C = beta C; a beta of 0 does not read C, one of -0 multiplies."""
+    kind = v.kind
     f = Asm("void", f"scale_{kind}", ("i64 m", "i64 n", "ptr c", "i64 ldc", f"{kind} beta"), internal=True)
-    zero = f.op(f"fcmp oeq {kind} %beta, 0.0")
-    with f.loop("%m") as i:
-        row = element(f, kind, "%c", i.index, "%ldc")
-        with f.loop("%n") as j:
-            at = f.gep(row, j.index, kind)
-            clear, keep, done = f.label("clear"), f.label("keep"), f.label("next")
-            f.branch(zero, clear, keep)
-            f.place(clear)
-            f.store(kind, "0.0", at)
-            f.jump(done)
-            f.place(keep)
-            f.store(kind, f.op(f"fmul {kind} %beta, {f.load(kind, at)}"), at)
-            f.place(done)
-    f.ret()
+    beta, whole = v.splat(f, "%beta"), f.compare("eq", "i64", "%n", "%ldc")
+    m = f.op(f"select i1 {whole}, i64 1, i64 %m")
+    n = f.op(f"select i1 {whole}, i64 {f.op('mul i64 %m, %n')}, i64 %n")
+
+    def rows(value: Callable[[str, str], str]) -> None:
+        with f.loop(m) as i:
+            row = element(f, kind, "%c", i.index, "%ldc")
+
+            def store(j: str, mask: str) -> None:
+                place = f.gep(row, j, kind)
+                v.store(f, value(place, mask), place, mask)
+
+            over_vectors(f, v, n, store)
+        f.ret()
+
+    with f.when(_is_zero(f, kind, "%beta")):
+        rows(lambda place, mask: "zeroinitializer")
+    rows(lambda place, mask: f.op(f"fmul {v.type} {beta}, {v.load(f, place, mask)}"))
     return f.text
+
+
+def _is_zero(f: Asm, kind: str, x: str) -> str:
+    """Whether it is +0."""
+    bits = "i64" if kind == "double" else "i32"
+    return f.compare("eq", bits, f.op(f"bitcast {kind} {x} to {bits}"), 0)
 
 
 def _triple_loop(kind: str) -> str:
@@ -181,9 +196,9 @@ def _at_most(f: Asm, piece: str, length: str, index: str) -> str:
 
 
 def _gemv(kind: str, dtype: str) -> str:
-    """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = beta C is done first:
-    a BLAS may read what beta = 0 says not to."""
-    params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta")
+    """i1: has the BLAS multiplied the one matrix by the other, which is a row or a column?  C = 0 is done first: a BLAS
+    may read what beta = 0 says not to."""
+    params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add")
     f = Asm("i1", f"gemv_{kind}", params, internal=True)
     refuse, able, run = f.label("refuse"), f.label("able"), f.label("run")
     gemv, size = f.load("ptr", "%rt", abi.RT[f"gemv_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
@@ -208,17 +223,13 @@ def _gemv(kind: str, dtype: str) -> str:
     possible = f.all(f.op(f"or i1 {plain}, {turned}"), f.compare("sge", "i64", step, 1), fits)
     f.branch(possible, run, refuse)
     f.place(run)
-    clear = f.op(f"fcmp oeq {kind} %beta, 0.0")
-    with f.when(clear):
-        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} %beta")
-    beta = f.op(f"select i1 {clear}, {kind} 1.0, {kind} %beta")
+    _clear(f, kind, "%add")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
     rows, columns = (f.op(f"select i1 {plain}, i64 {x}, i64 {y}") for x, y in ((count, "%k"), ("%k", count)))
     some = f.op(f"call i64 @llvm.smax.i64(i64 {f.op(f'sdiv i64 {VECTOR_ALONE}, {columns}')}, i64 1)")
     piece = _piece(f, rows, some, "true")
     with f.loop(rows, step=piece) as i:
         here = _at_most(f, piece, rows, i.index)
-        first = f.op(f"or i1 {plain}, {f.compare('eq', 'i64', i.index, 0)}")
         along_x, along_y = (
             f.op(f"select i1 {plain}, i64 {x}, i64 {y}")
             for x, y in (("0", f.op(f"mul i64 {i.index}, {step}")), (f.op(f"mul i64 {i.index}, {out}"), "0"))
@@ -226,8 +237,7 @@ def _gemv(kind: str, dtype: str) -> str:
         f.call(
             "void", gemv, f"i32 {ROW_MAJOR}", f"i32 {flag}", f"i64 {here}", f"i64 {columns}", f"{kind} %alpha",
             f"ptr {element(f, kind, matrix, i.index, lead)}", f"i64 {lead}", f"ptr {f.gep(vector, along_x, kind)}",
-            f"i64 {step}", f"{kind} {f.op(f'select i1 {first}, {kind} {beta}, {kind} 1.0')}",
-            f"ptr {f.gep('%c', along_y, kind)}", f"i64 {out}",
+            f"i64 {step}", f"{kind} 1.0", f"ptr {f.gep('%c', along_y, kind)}", f"i64 {out}",
         )  # fmt: skip
     f.ret("i1", "true")
     f.place(refuse)
@@ -237,7 +247,7 @@ def _gemv(kind: str, dtype: str) -> str:
 
 def _blas(kind: str, dtype: str) -> str:
     """i1: has the BLAS done it?  Not if there is none, a number is too large for it, or packing lacks scratch."""
-    params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "ptr scratch")
+    params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add", "ptr scratch")
     f = Asm("i1", f"blas_{kind}", params, internal=True)
     gemm, size = f.load("ptr", "%rt", abi.RT[f"cblas_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
     refuse, able = f.label("refuse"), f.label("able")
@@ -264,7 +274,7 @@ def _blas(kind: str, dtype: str) -> str:
     some = f.op(f"sdiv i64 {ALONE}, {f.op('mul i64 %m, %n')}")
     piece = _piece(f, "%k", some, f.compare("sge", "i64", some, LEAST_K))
     with f.loop("%k", step=piece) as p:
-        first = f.compare("eq", "i64", p.index, 0)
+        adds = f.op(f"or i1 %add, {f.compare('sgt', 'i64', p.index, 0)}")
         steps = []
         for flag, plain, turned in ((ta, "1", lda), (tb, ldb, "1")):
             is_plain = f.compare("eq", "i32", flag, NO_TRANS)
@@ -274,7 +284,7 @@ def _blas(kind: str, dtype: str) -> str:
             f"i64 {_at_most(f, piece, '%k', p.index)}", f"{kind} %alpha",
             f"ptr {element(f, kind, a, p.index, steps[0])}", f"i64 {lda}",
             f"ptr {element(f, kind, b, p.index, steps[1])}", f"i64 {ldb}",
-            f"{kind} {f.op(f'select i1 {first}, {kind} %beta, {kind} 1.0')}", "ptr %c", f"i64 {ldc}",
+            f"{kind} {f.op(f'select i1 {adds}, {kind} 1.0, {kind} 0.0')}", "ptr %c", f"i64 {ldc}",
         )  # fmt: skip
     f.ret("i1", "true")
     f.place(refuse)
@@ -296,26 +306,27 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
         f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
-    adds, clears = f.op(f"fcmp oeq {kind} {beta}, 1.0"), f.op(f"fcmp oeq {kind} {beta}, 0.0")
-    with f.when(f.op(f"or i1 {adds}, {clears}")):
-        _thin(f, kind, alpha, adds)
+    add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+    with f.when(f.all(add, f.op(f"fcmp une {kind} {beta}, 1.0"))):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
+    _thin(f, kind, alpha, add)
     size = f.op(f"call {kind} @llvm.fabs.f{8 * TYPES[dtype][1]}({kind} {alpha})")
     tiny, huge = (f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True))
     with f.when(f.op(f"or i1 {tiny}, {huge}")):
-        _without_blas(f, kind, operands, alpha, beta, "rows")
-    given = ("ptr %rt", *operands, f"{kind} {alpha}", f"{kind} {beta}")
+        _without_blas(f, kind, operands, alpha, add, "rows")
+    given = ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
-            _by_panels(f, kind, operands, alpha, beta)
+            _by_panels(f, kind, given)
     with f.when(f.call("i1", f"@blas_{kind}", *given, "ptr %scratch")):
         f.ret()
-    _without_blas(f, kind, operands, alpha, beta, "blocked")
+    _without_blas(f, kind, operands, alpha, add, "blocked")
     return f.text
 
 
-def _by_panels(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) -> None:
+def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
     """Return if panels are no slower than the BLAS."""
     run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
@@ -330,18 +341,20 @@ def _by_panels(f: Asm, kind: str, operands: list[str], alpha: str, beta: str) ->
     ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
     f.branch(f.compare("sle", "i64", threads, ours), run, done)
     f.place(run)
-    clears = f.op(f"fcmp oeq {kind} {beta}, 0.0")
-    with f.when(f.op(f"fcmp one {kind} {f.op(f'select i1 {clears}, {kind} 1.0, {kind} {beta}')}, 1.0")):
-        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
-    add = f.op(f"xor i1 {clears}, true")
-    f.call("void", f"@shared_{kind}", "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
+    f.call("void", f"@shared_{kind}", *given)
     f.ret()
     f.place(done)
 
 
-def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:
-    """beta = 1 (`adds`) or 0: return if a tile fits."""
-    how = (f"{kind} {alpha}", f"i1 {adds}")
+def _clear(f: Asm, kind: str, add: str) -> None:
+    """C = 0, if it is not to be added to."""
+    with f.when(f.op(f"xor i1 {add}, true")):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} 0.0")
+
+
+def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
+    """Return if a tile fits."""
+    how = (f"{kind} {alpha}", f"i1 {add}")
     few = f.compare("sle", "i64", "%m", THIN)
     adjacent = f.op(f"or i1 {f.compare('eq', 'i64', '%csb', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
     flat = f.all(f.compare("sle", "i64", "%k", FLAT), f.compare("sge", "i64", "%n", THIN))
@@ -361,7 +374,7 @@ def _thin(f: Asm, kind: str, alpha: str, adds: str) -> None:
         f.ret()
 
 
-def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str, tiles: str) -> None:
+def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, tiles: str) -> None:
     """tiles: "blocked", or "rows", which add up all of k before alpha."""
 
     def run(operands: list[str]) -> None:
@@ -371,7 +384,7 @@ def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, beta: str,
             f.call("void", f"@blocked_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
 
-    f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
+    _clear(f, kind, add)
     with f.when(f.compare("eq", "i64", "%csb", 1)):
         run(operands)
     with f.when(f.compare("ne", "ptr", "%scratch", "null")):

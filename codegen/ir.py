@@ -7,8 +7,10 @@
     move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
     reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
     take(axes)               x indexed at `axes` by integer operands that broadcast against each other
-    dot(alpha, beta, scaled) alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out;
-                             scaled: the last operand is a number by which alpha is multiplied
+    dot(alpha, beta, scaled, decays)
+                             alpha x y, or alpha x y + beta c with a third operand c; alpha is 1 where it is left out;
+                             scaled: the last operand is a number by which alpha is multiplied; decays: the fourth is
+                             beta, which is 1 in the attributes
     in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
     inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see `lower_index`)
     undefined                what a branch gives that is never read

@@ -272,7 +272,8 @@ CHOICES = 31  # two bits each of an i64
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 
-    `factor`: address of a number by which alpha is multiplied, which may be any number, or None.
+    `factor`: address of a number by which alpha is multiplied, which may be any number, or None.  `decay`: of one by
+    which c is multiplied, as in a step of its own, or None.
     `scratch`: a ptr to (m*k + k*n) items unless rows or columns of both are contiguous and do not overlap, else None.
     """
 
@@ -290,6 +291,7 @@ class Gemm(Instr):
     beta: float = 0.0
     scratch: Name | None = None
     factor: Name | None = None
+    decay: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ def _dot(graph: Graph, v: Value) -> None:
     _check(all(o.dtype == v.dtype and o.rank in (1, 2) for o in (x, y)), v, "vectors or matrices of one dtype")
     if "scaled" in v.attrs:
         _check(len(added) > 0 and added[-1].dtype == v.dtype and added.pop().rank == 0, v, "a number as its factor")
+    if "decays" in v.attrs:
+        _check(len(added) == 2 and added[-1].dtype == v.dtype and added.pop().rank == 0, v, "a number as its beta")
     _check(all(c.dtype == v.dtype and _same_shape(graph, c.shape, v.shape) for c in added), v, "a sum of one type")
     _check(bool(added) == ("beta" in v.attrs), v, "a factor for what the product is added to")
 

@@ -54,7 +54,7 @@ def _gemm_ints(i: p.Gemm) -> Names:
 
 
 def _gemm_reads(i: p.Gemm) -> Names:
-    return (i.a, i.b) if i.factor is None else (i.a, i.b, i.factor)
+    return (i.a, i.b, *(x for x in (i.factor, i.decay) if x is not None))
 
 
 def _gemm_writes(i: p.Gemm) -> Names:
@@ -372,6 +372,7 @@ class _Checker:
 
     def check_gemm(self, i: p.Gemm) -> None:
         assert i.dtype in ("float32", "float64"), f"{self.where(i)}: dtype {i.dtype}"
+        assert i.decay is None or i.beta == 1, f"{self.where(i)}: two factors of c"
 
     def check_scatter(self, i: p.Scatter) -> None:
         assert i.positions and len(i.positions) == len(i.steps), (
@@ -493,7 +494,7 @@ def _show_launch(i: p.Launch) -> str:
 
 
 def _show_gemm(i: p.Gemm) -> str:
-    old = f" + {i.beta} * {i.c}" if i.beta else ""
+    old = f" + {i.beta if i.decay is None else f'{i.decay}[]'} * {i.c}" if i.beta else ""
     a, b = f"{i.a}[{_join(i.a_strides)}]", f"{i.b}[{_join(i.b_strides)}]"
     scale = (f"{i.alpha} * " if i.alpha != 1 else "") + (f"{i.factor}[] * " if i.factor else "")
     packed = f" scratch {i.scratch}" if i.scratch else ""

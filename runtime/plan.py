@@ -411,7 +411,8 @@ class Runner:
         a = array_at(v[i.a], i.dtype, (m, k), [size * v[s] for s in i.a_strides])
         b = array_at(v[i.b], i.dtype, (k, n), [size * v[s] for s in i.b_strides])
         c = array_at(v[i.c], i.dtype, (m, n), (size * v[i.ldc], size))
-        old = i.beta * c if i.beta else 0.0
+        beta = i.beta if i.decay is None else array_at(v[i.decay], i.dtype, ())
+        old = beta * c if i.beta else 0.0
         alpha = i.alpha if i.factor is None else i.alpha * array_at(v[i.factor], i.dtype, ())
         c[...] = alpha * (a @ b) + old
 

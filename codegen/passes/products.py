@@ -1,8 +1,8 @@
 """Matrix products: factors, signs and sums go into one call; chains take the order with fewer multiplications.
 
 A `dot` with attributes alpha and beta and a third operand c is alpha x y + beta c, as BLAS computes it; if `scaled`,
-its last operand is a number by which alpha is multiplied.  Rounding differs from that of the separate steps, by less
-than the sum itself is uncertain by.
+its last operand is a number by which alpha is multiplied; if `decays`, its fourth is beta.  Rounding differs from that
+of the separate steps, by less than the sum itself is uncertain by.
 """
 
 from __future__ import annotations
@@ -154,20 +154,32 @@ class _Scaled:
     alpha: float
     factor: Value | None
 
-    def plus(self, g: Graph, like: Value, c: Value | None = None, sign: float = 1.0) -> Value:
+    def plus(self, g: Graph, like: Value, c: _Kept | None = None, sign: float = 1.0) -> Value:
         """c + sign alpha factor d in place of `like`."""
-        operands = (*self.d.operands, *(o for o in (c, self.factor) if o is not None))
-        alpha = {"alpha": sign * self.alpha} if sign * self.alpha != 1 else {}
-        factors: dict[str, Any] = alpha | ({"beta": 1.0} if c else {}) | ({"scaled": True} if self.factor else {})
+        kept = (c.value, c.factor) if c else ()
+        operands = (*self.d.operands, *(o for o in (*kept, self.factor) if o is not None))
+        factors: dict[str, Any] = {"alpha": sign * self.alpha} if sign * self.alpha != 1 else {}
+        factors |= {"scaled": True} if self.factor else {}
+        factors |= {"beta": c.beta} if c else {}
+        factors |= {"decays": True} if c and c.factor else {}
         return g.make("dot", operands, like.dtype, like.shape, **factors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """beta factor value; the factor is a number known at run time only, or there is none."""
+
+    value: Value
+    beta: float = 1.0
+    factor: Value | None = None
 
 
 def finish_products(
     graph: Graph, outputs: list[Value], updates: list[tuple[int, Value]], at_run_time: bool
 ) -> tuple[list[Value], list[tuple[int, Value]]]:
     """Products that are results of the function take a factor that is known at run time only (`at_run_time`), where
-    an elementwise user would have it for nothing; and W + k (x y) as the new value of W is a product which can be added
-    to in W's own storage.
+    an elementwise user would have it for nothing; and W + k (x y) and b W + k (x y) as the new value of W are products
+    which can be added to in W's own storage.
 
     Not added beside updates of parts, which hold the GIL while they write."""
     roots = [*outputs, *(v for _, v in updates)]
@@ -193,10 +205,29 @@ def _accumulated(ctx: Context, k: int, v: Value, at_run_time: bool) -> Value | N
         return None
     is_sum = v.attrs["row"].name == "add"
     for c, d in (v.operands, v.operands[::-1]) if is_sum else (v.operands,):
-        own = c.op == "shared" and c.attrs["index"] == k and ctx.find(c.shape) == ctx.find(v.shape)
-        scaled = _peeled(ctx, d, v, at_run_time) if own else None
+        kept = _kept(ctx, k, c, v, at_run_time)
+        scaled = _peeled(ctx, d, v, at_run_time) if kept else None
         if scaled:
-            return scaled.plus(ctx.graph, v, c, 1.0 if is_sum else -1.0)
+            return scaled.plus(ctx.graph, v, kept, 1.0 if is_sum else -1.0)
+    return None
+
+
+def _kept(ctx: Context, k: int, v: Value, like: Value, at_run_time: bool) -> _Kept | None:
+    """v as the shared variable that it becomes the new value of, times at most one number."""
+
+    def is_own(x: Value) -> bool:
+        return x.op == "shared" and x.attrs["index"] == k and ctx.find(x.shape) == ctx.find(like.shape)
+
+    if is_own(v):
+        return _Kept(v)
+    if v.op != "map" or v.attrs["row"].name != "mul" or not ctx.is_sole(v):
+        return None
+    for c, other in (v.operands, v.operands[::-1]):
+        number = number_of(other)
+        if is_own(c) and isinstance(number, float) and number != 0 and math.isfinite(number):
+            return _Kept(c, number)
+        if is_own(c) and at_run_time and other.rank == 0 and other.op not in ("const", "extent"):
+            return _Kept(c, factor=other)
     return None
 
 

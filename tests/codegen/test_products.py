@@ -244,6 +244,72 @@ def test_a_learning_rate_that_is_state_and_changes() -> None:
     assert rate.get_value() == 0.125
 
 
+RATE, DECAY = T.dscalar("rate"), T.dscalar("decay")
+DECAYED: dict[str, Any] = {  # the update of w, whether its one product takes beta from memory, launches of other kernels
+    "an input": (lambda w: DECAY * w - T.dot(A.T, B), True, 0),
+    "weight decay": (lambda w: w * (1 - RATE * DECAY) - RATE * T.dot(A.T, B), True, 1),
+    "added": (lambda w: T.dot(A.T, B) * RATE + w * DECAY, True, 0),
+    "momentum": (lambda w: 0.9 * w - 0.1 * T.dot(A.T, B), False, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECAYED)
+def test_a_decay_is_part_of_the_product(name: str) -> None:
+    new, from_memory, launches = DECAYED[name]
+    w = weights()
+    updates = [(w, new(w))]
+    made = program([A, B, RATE, DECAY], [], updates)
+    (only,) = gemms(made)
+    assert (only.decay is not None) == from_memory and count(made, p.Launch) == launches
+    (plain,) = gemms(program([A, B, RATE, DECAY], [], updates, at_run_time=False))
+    assert plain.decay is None and plain.beta == (0 if from_memory else only.beta)
+    f = tensordsl.function([A, B, RATE, DECAY], [], updates=updates, on_unused_input="ignore")
+    a, b = matrices((4, 5), (4, 3))
+    old = w.get_value()
+    reference = tensordsl.function(
+        [A, B, RATE, DECAY], new(w), on_unused_input="ignore", mode="REFERENCE"
+    )(a, b, 0.3, 0.7)  # fmt: skip
+    f(a, b, 0.3, 0.7)
+    assert not np.array_equal(old, w.get_value())
+    np.testing.assert_allclose(w.get_value(), reference, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        lambda w: T.exp(w) * DECAY - T.dot(A.T, B),  # not the variable itself
+        lambda w: w * DECAY * RATE - T.dot(A.T, B),  # two numbers
+        lambda w: T.dot(A.T, B) - w * DECAY,  # its negative
+        lambda w: w * V - T.dot(A.T, B),  # not a number
+    ],
+)
+def test_what_is_no_decay(new: Any) -> None:
+    w = weights()
+    assert all(i.beta == 0 for i in gemms(program([A, B, RATE, DECAY, V], [], [(w, new(w))])))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 2), (3, 300, 20), (1, 40, 30), (40, 30, 1), (40, 20, 30), (3, 0, 2), (0, 3, 2), (130, 70, 60)]
+)
+def test_a_decay_multiplies_whatever_it_is(dtype: str, shape: tuple[int, int, int]) -> None:
+    """0 times infinity is NaN, in the old value too."""
+    m, k, n = shape
+    x, y, number = T.matrix("x", dtype), T.matrix("y", dtype), T.scalar("number", dtype)
+    w = tensordsl.shared(np.zeros((m, n), dtype))
+    f = tensordsl.function([x, y, number], [], updates=[(w, w * number - T.dot(x, y))])
+    a, b, old = (z.astype(dtype) for z in matrices((m, k), (k, n), (m, n)))
+    special = old.copy()
+    special.flat[:1], special.flat[-1:] = np.inf, np.nan
+    for start in (old, special):
+        for factor in np.array((*EXTREME, 1.0), dtype):
+            with np.errstate(all="ignore"):
+                want = factor * start - a @ b
+            w.set_value(start)
+            f(a, b, factor)
+            np.testing.assert_allclose(w.get_value(), want, rtol=2e-4 if dtype == "float32" else 1e-11, atol=1e-4)
+
+
 # -- long calls --------------------------------------------------------------------------------------------------------
 def test_a_long_call_adds_in_place_while_it_holds_the_gil() -> None:
     w = tensordsl.shared(np.zeros((200, 150)))
