@@ -172,6 +172,15 @@ def test_the_groups_of_many_sums_grow_with_their_number() -> None:
         assert len(steps) == count and max(len(s.fused.group.extents) for s in steps) == 2
 
 
+def test_groups_that_share_a_scalar_alone_are_not_tried_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients clipped by their norm: all updates load one number, none gains from another."""
+    xs, tried = [T.dmatrix() for _ in range(20)], []
+    monkeypatch.setattr(fuse, "attempt", lambda values, *others: (tried.append(values), attempt(values, *others))[1])
+    norm = T.sqrt(sum((x**2).sum() for x in xs))
+    steps = plan(xs, [x / norm for x in xs])[()].steps
+    assert len(tried) < 2 * len(steps)
+
+
 def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
     cheap = plan([V], [(V + 1).dimshuffle(0, "x") + (V + 1)])[()]
     assert len(cheap.steps) == 1 and not cheap.cuts
