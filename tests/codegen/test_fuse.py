@@ -178,7 +178,7 @@ def test_groups_that_share_a_scalar_alone_are_not_tried_together(monkeypatch: py
     monkeypatch.setattr(fuse, "attempt", lambda values, *others: (tried.append(values), attempt(values, *others))[1])
     norm = T.sqrt(sum((x**2).sum() for x in xs))
     steps = plan(xs, [x / norm for x in xs])[()].steps
-    assert len(tried) < 2 * len(steps)
+    assert len(tried) < 3 * len(steps)
 
 
 def test_what_is_cheap_is_computed_again_and_what_is_heavy_is_not() -> None:
