@@ -147,6 +147,7 @@ def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) ->
     as C leaves some of that open and NumPy's products may be rounded once or twice."""
     if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
         return x
+    magnified: Any = 1.0  # by how much more than a few units a function's rounding is
     if node.op.name in (*FUNCTIONS, *ROUNDED, "prod"):
         is_finite = np.isfinite(x)
         for o in operands if node.op.name in FUNCTIONS else ():
@@ -155,12 +156,13 @@ def _complex_with_error(node: Any, operands: Sequence[Any], x: Any, rng: Any) ->
             with np.errstate(all="ignore"):
                 angle = np.abs(operands[1] * np.log(operands[0] + 0j))
             is_finite = is_finite & ~((angle >= 1e6) & np.isfinite(angle))
+            magnified = np.where(np.isfinite(angle), np.maximum(1, angle / 2), 1)  # NumPy rounds the exponent
         anything = _anything(rng)
         x = np.where(is_finite, x, complex(anything, anything) if x.dtype.kind == "c" else anything)
     if not node.op.ulp and node.op.name not in ROUNDED:
         return x
     size = np.abs(x) + (node.op.name == "log1p")  # NumPy's log1p is the logarithm of 1 + z, rounded
-    error = _directions(x, rng) * 4 * np.finfo(x.dtype).eps * size
+    error = _directions(x, rng) * 4 * np.finfo(x.dtype).eps * size * magnified
     tiny = _directions(x, rng) * np.finfo(x.dtype).smallest_subnormal
     kept = (size == 0) & all(np.any(o == 0) for o in operands)  # else a zero has come by underflow, on whichever side
     return np.where(kept, x, np.where(np.isfinite(x), x + error + tiny, x)).astype(x.dtype)

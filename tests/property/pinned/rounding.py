@@ -424,3 +424,27 @@ def sign_of_a_zero_product(p: Program) -> None:
     t1 = op("dot", t0, x0)
     t2 = op("digamma", t1)
     p.output(t2, INEXACT)
+
+
+def power_of_the_least_number(p: Program) -> None:
+    """A complex power whose exponent is so large that NumPy's rounding of it is seen."""
+    s0 = p.shared(array("complex128", packed(
+        "c-o74^sq$v`N#e5-$WG8bUnKNRnG#;NIT7A(JoiD|Ms#tY?{oRR&?#BJp&kgsE@q)bWLo>UHi{BdX=krnH*S!{!4K=e}>9Guov3$OFrPpV|!^f"
+        "Jy*u}NB4hyx=8J<@iY7LXFZ}PO?b2ayy@b3`C<$Qp2adOzG(SvzwN_AJu5!`*)R7xJoojQH~V*FaZ4}0$#OvR$8E*lDX;9aG9{E5zdyCFU!K1A"
+        ";>=I>_1bH0OCDf!IG50NDN^sJebw<--GwUu_Qz&^zT;o_b3fbj3kUO${M`R6ef^<16F=F{DP`!ed17A200q0)j@n&Y&F*k&|A!k-#lAq@&CtML"
+        "J2Bx&#6xEQMRSAG"
+    ), (17,)), (False,))
+    s1 = p.shared(array("complex128", packed(
+        "c-obiF^<(h42GR<P6FZtD<t5J#36u=1JEKmG9?8K{T6VNOvO2Zv=vp#?H()bo0;d&_N+*gH+f0M{{8#69g)Xlk?Z5wE<ZA^pY>X@UZyJUd-jum"
+        "{W$5fnCF+NeFxs#_DLE0X8nHdo9f^1KVN=$^Wyj8`hLCqzv}f4JDVMCzjj|+C)~&XMQ-1HdH(FvuN(N2Z$HboS9dpGFY7`a^>dQ7{XGs<`$2mc"
+        "$L<gAqn`(G9@n+qcHQk)*Ax9kJjtKt7jf>_D{=OD5FG};&0K%|<Kx}?KW{ZJEj~If7B~Gr?LW@oW8>`^yg@t<@;*0v+dlK>>9@&G@~HZ8;d{Fu"
+        "XKf$vXI{7GOdJu<J$NqWiO)Ow!}wD7T7F73{wdrU|G{(Sa}d`pz+L?Nsek0>j{KDD^M^Q%`rzkVg6>d1Qs*D*3-V>1^F##s({;tibDVwtx44=5"
+        "A-><-KUL&e1|KSQ&&RRtOZ=j`+j)?EU3To$_%eSAa77;w>FWb;wEtzUugr&rlc_gbfP?t;Ez&{i3U%TNcjX7|VB8$Noj#Xp(3fn!PK`WATuQIA"
+        "Q$8Oj<W<KRe5`Z65B&9h_XhvPkAnp9UV}nh{kk#wLLbjm1HM+@&-6sx2F^iTYSh>Cv*Hu$lBo;TuPgMEee6LV2YF=b^r!>SuYgyZkLPg;>Ui_3"
+        "Ec1RV2RvNa--ms3P)8SkPUw2P`2A(1bDQ7yIsKzs4>+e-T$g!&p8fs19VM6tvVVTaD{W_#|7U-$xZ;!6&Farh#y`$M(1jHAdnxKe%e+4|I$r%b"
+        "bMVCHhwVRju#U?A@xS=<DfN91`(^ZZHJIarJbtRaIl6^8WBwhW^M4KIqo7W5UNpKK^i@%RZ1(B6`1705{SxsisGpd>1pG4J8=^j_MBf#Be6MuX"
+        "%~Q$$017}(G5"
+    ), (17, 17)), (False, False))
+    t0 = op("pow", s1, s0)
+    p.output(t0, INEXACT)
+    p.output(s1)
