@@ -12,6 +12,7 @@ from tensordsl.codegen import rules, target
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program
+from tensordsl.codegen.foresee import foreseen_plans
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.kernels import late_part, module_text
 from tensordsl.codegen.lower import Lowered, lower
@@ -261,12 +262,13 @@ def make_program(
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
-    kernel_object: Callable[[str], bytes] = target.compile_object,
+    kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
 ) -> Compiled:  # fmt: skip
-    """The object code of a function.  single: it returns its only output itself, not a list."""
+    """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
+    shared variables have now, if known."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode)
-    late = late_plans(program)
-    now = [plan for k, plan in enumerate(program.plans) if k not in late]
+    late, soon = late_plans(program), foreseen_plans(program, shapes)
+    now = [plan for k, plan in enumerate(program.plans) if k in soon or k not in late]
     text = module_text(now) if now else ""
     trace.text(5, "kernels", lambda: text)
     kernels = kernel_object(text) if text else b""
@@ -280,7 +282,7 @@ def compile_graph(
         "name": name,
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
         "outputs": [list(o) for o in program.outputs],
-        "kernels": kernel_table(program),
+        "kernels": kernel_table(program, soon),
         "late": late_table(program),
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Program, walk_program
@@ -10,9 +12,10 @@ from tensordsl.codegen.scatter_text import scatter_symbol
 LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
 
 
-def kernel_table(program: Program) -> list[str | None]:
-    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on; None: of a late plan."""
-    late = set(late_plans(program))
+def kernel_table(program: Program, soon: Collection[int] = ()) -> list[str | None]:
+    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on; None: of a late plan that
+    is not in `soon`."""
+    late = set(late_plans(program)).difference(soon)
     return [None if k in late else symbol for k, plan in enumerate(program.plans) for symbol in plan.symbols]
 
 

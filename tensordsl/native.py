@@ -74,6 +74,7 @@ def _compile(spec: Any, mode: Any) -> Compiled:
             spec.form == "one",
             mode=mode,
             kernel_object=_kernel_object,
+            shapes=[variable.storage.shape for variable in spec.shared],
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
