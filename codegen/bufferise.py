@@ -9,12 +9,13 @@ first destructive write.  Buffers that die are used again for the next one of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.choose import prefers
-from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers
+from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers, structure
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused
@@ -26,6 +27,15 @@ from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Ref, Scope, contigu
 COMMON_SITES = {
     "overflow": "a size does not fit 63 bits", "memory": "temporary storage", "kernels": "kernels of these lengths",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The schedules of a group, and its plans by the axis of their lanes, with the buffers of their operands."""
+
+    usual: Schedule
+    other: Schedule | None
+    plans: dict[str, tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
 class Bufferiser:
@@ -52,6 +62,7 @@ class Bufferiser:
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
         self.plans: dict[Any, int] = {}
+        self.planned: dict[Any, Planned] = {}  # by the structure of groups
         self.choices: list[tuple[str, int, int]] = []  # for the program's Requires
         self.common: dict[str, int] = {}
         self.count = 0
@@ -291,25 +302,40 @@ class Bufferiser:
         if group.name == "copy":
             self._launch_copy(group, refs)
             return
-        usual = schedule(group, vector_bytes=self.vector_bytes)
-        other = None if self.device else other_schedule(group, usual, vector_bytes=self.vector_bytes)
+        key, mine = (None, []) if self.device else structure(group)
+        planned = self.planned.get(key) or self._planned(group)
+        if key is not None:
+            self.planned[key] = planned
+        usual, other = planned.usual, planned.other
         prefers_other, early = prefers(self, group, usual, other, refs) if other else (None, False)
-        number = first = self._plan(group, usual)
-        operands = [refs[id(b)] for b in self.program.plans[number].operands]
+        first, operands = self._plan_like(planned, usual, group, mine, refs)
         site = 0
-        if self.program.plans[number].may_fail:
+        if self.program.plans[first].may_fail:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
-        launch = self._launch(number, group, operands, site)
+        launch = self._launch(first, group, operands, site)
         if other is None or prefers_other is None:
             self.emit(launch)
             return
-        number = self._plan(group, other)
-        operands = [refs[id(b)] for b in self.program.plans[number].operands]
+        number, operands = self._plan_like(planned, other, group, mine, refs)
         rows = self._launch(number, group, operands, site)
         self.emit(p.If(prefers_other, (rows,), (launch,)))
         if early:
             self.choices.append((prefers_other, number, first))
+
+    def _planned(self, group: Group) -> Planned:
+        usual = schedule(group, vector_bytes=self.vector_bytes)
+        return Planned(usual, None if self.device else other_schedule(group, usual, vector_bytes=self.vector_bytes))
+
+    def _plan_like(
+        self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
+    ) -> tuple[int, list[Ref]]:
+        """The plan of the group, or of an earlier one of its structure, and its operands."""
+        if chosen.lane not in planned.plans:
+            planned.plans[chosen.lane] = self._plan(group, chosen), mine
+        number, theirs = planned.plans[chosen.lane]
+        same = {id(b): refs[id(c)] for b, c in zip(theirs, mine, strict=True)} or refs
+        return number, [same[id(b)] for b in self.program.plans[number].operands]
 
     def _plan(self, group: Group, chosen: Schedule) -> int:
         number = len(self.program.plans)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from tensordsl.codegen.scalar import Builder, Val, walk
+from tensordsl.codegen.scalar import Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "levels", "region"]
@@ -142,3 +142,37 @@ def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
         if v.op == "load":
             ins.setdefault(id(v.attr[0]), v.attr[0])
     return list(ins.values()), [o.buffer for o in group.outs]
+
+
+def structure(group: Group) -> tuple[Any, list[Buffer]]:
+    """(key, buffers): groups of equal keys have equal plans, whose operands correspond as their buffers do.  The key
+    is None where a plan names lengths of its own group."""
+    numbers: dict[int, int] = {}
+    lengths: dict[Any, int] = {}
+    names: dict[str, int] = {}
+    known: dict[int, Buffer] = {}
+    places: dict[int, int] = {}
+
+    def length(n: Any) -> Any:
+        return n if isinstance(n, int) else (lengths.setdefault(n, len(lengths)),)
+
+    def operand(b: Buffer, entries: Any) -> tuple[Any, ...]:
+        known.setdefault(id(b), b)
+        return (
+            places.setdefault(id(b), len(places)),
+            names.setdefault(b.name, len(names)),
+            b.type,
+            entries,
+            tuple(map(length, b.shape)),
+        )
+
+    rows = []
+    for v in group.scalars:
+        numbers[id(v)] = len(numbers)
+        if v.op == "extent" or (v.op == "load" and v.args):
+            return None, []
+        attr = operand(*v.attr) if v.op == "load" else attr_key(v.attr)
+        rows.append((v.op, v.type, tuple(numbers[id(a)] for a in v.args), attr))
+    outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)
+    axes = tuple((a, length(n)) for a, n in group.extents.items())
+    return (tuple(rows), outs, axes, group.parallel), list(known.values())

@@ -80,7 +80,7 @@ class Builder:
         self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None
     ) -> Val:
         args = tuple(args)
-        key = (op, type, tuple(map(id, args)), _attr_key(attr))
+        key = (op, type, tuple(map(id, args)), attr_key(attr))
         if key not in self._memo:
             if axes is None:
                 axes = frozenset().union(*(a.axes for a in args))
@@ -315,7 +315,7 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None) -> list[Val]
     return list(order.values())
 
 
-def _attr_key(attr: Any) -> Any:
+def attr_key(attr: Any) -> Any:
     """Constants by their bits: -0.0 is not 0.0, nan is nan, True is not 1."""
     if isinstance(attr, float):
         return "float", struct.pack("d", attr)
