@@ -15,7 +15,7 @@ on the lengths only.  So results do not depend on the tile, the card, or timing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -146,6 +146,8 @@ def launches(
         return _thin_launches(made.second, choice.variant, a, b, c, scratch, multiprocessors)
     assert made.tile is not None
     size = made.tile.size
+    if not k:
+        a, b = replace(a, address=c.address), replace(b, address=c.address)  # one element is read, and not used
     target, step = c, 0
     if choice.slices > 1:
         target, step = Operand(scratch, (batch, m, n), (m * n, n, 1)), batch * m * n

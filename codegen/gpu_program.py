@@ -19,7 +19,7 @@ from tensordsl.codegen.gpu_turn import Turn, turns
 from tensordsl.codegen.group import Buffer, Group, buffers
 from tensordsl.codegen.kernels import plan as plan_cpu
 from tensordsl.codegen.program import Check, LaunchPlan, LoadScalar, Program, walk_program
-from tensordsl.codegen.ptx import NEEDS_LLVM, TARGETS, check_intrinsics
+from tensordsl.codegen.ptx import NEEDS_LLVM, TARGETS, check_intrinsics, check_parameters
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 from tensordsl.codegen.schedule import schedule
 from tensordsl.errors import DriverVersionError
@@ -122,9 +122,10 @@ class GpuStep:
 
 
 def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
-    """The kernels of a plan (`fastmath`: see `gpu_fastmath`).  Raises ValueError for an operation that GPUs lack."""
+    """The kernels of a plan (`fastmath`: see `gpu_fastmath`).  Raises ValueError for what GPUs lack."""
     kernels = plan_gpu(plan.group, plan.symbols[0], fastmath=fastmath)
     check_intrinsics(kernels.text)
+    check_parameters(kernels.text)
     return GpuStep(plan, kernels, turns(plan.group, kernels, plan.operands, plan.n_inputs))
 
 

@@ -32,6 +32,9 @@ INTRINSICS = frozenset(
     + ["llvm.nvvm.barrier0", "llvm.nvvm.shfl.sync.bfly.i32"]
     + [f"llvm.nvvm.{name}" for name in INSTRUCTIONS]
 )
+PARAMETERS, MANY_PARAMETERS, MANY_VERSION = 512, 4095, 81
+"""How many 8-byte parameters a kernel may have; with a PTX version (of CUDA 12.1), so many."""
+_KERNEL = re.compile(r"^define ptx_kernel void @\w+\((.*)\)[^()]*\{$", re.MULTILINE)
 _CALLED = re.compile(r"@(llvm\.[\w.]+)")
 
 
@@ -48,7 +51,9 @@ def compile_text(text: str, target: str = "sm_80") -> str:
     if target not in TARGETS:
         raise ValueError(f"unknown GPU architecture {target!r}: there are {', '.join(TARGETS)}")
     check_intrinsics(text)
-    llvm, machine, layout = _machine(target)  # no pass manager: texts are emitted as they should run
+    check_parameters(text)
+    version = max(TARGETS[target], MANY_VERSION) if parameters(text) > PARAMETERS else TARGETS[target]
+    llvm, machine, layout = _machine(target, version)  # no pass manager: texts are emitted as they should run
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = TRIPLE, layout
     result: str = machine.emit_assembly(module)
@@ -64,13 +69,25 @@ def check_intrinsics(text: str) -> None:
         raise ValueError("no GPU instruction for frem")
 
 
-_machines: dict[str, tuple[Any, Any, str]] = {}
+def parameters(text: str) -> int:
+    """The most parameters that a kernel of the text has."""
+    return max((params.count(",") + 1 for params in _KERNEL.findall(text)), default=0)
+
+
+def check_parameters(text: str) -> None:
+    """Raises ValueError for a kernel with more parameters than a GPU takes."""
+    if parameters(text) > MANY_PARAMETERS:
+        raise ValueError(f"a kernel of {parameters(text)} parameters; GPUs take {MANY_PARAMETERS}")
+
+
+_machines: dict[tuple[str, int], tuple[Any, Any, str]] = {}
 _lock = allocate_lock()
 
 
-def _machine(target: str) -> tuple[Any, Any, str]:
+def _machine(target: str, version: int) -> tuple[Any, Any, str]:
     with _lock:
-        if target not in _machines:
+        key = target, version
+        if key not in _machines:
             import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
             if llvm.llvm_version_info[0] < NEEDS_LLVM.get(target, 20):
@@ -78,8 +95,6 @@ def _machine(target: str) -> tuple[Any, Any, str]:
             if not _machines:
                 llvm.initialize_all_targets()
                 llvm.initialize_all_asmprinters()
-            made = llvm.Target.from_triple(TRIPLE).create_target_machine(
-                cpu=target, features=f"+ptx{TARGETS[target]}", opt=3
-            )
-            _machines[target] = llvm, made, str(made.target_data)
-        return _machines[target]
+            made = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=target, features=f"+ptx{version}", opt=3)
+            _machines[key] = llvm, made, str(made.target_data)
+        return _machines[key]

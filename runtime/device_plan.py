@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.codegen import abi
+from tensordsl.errors import DeviceMemoryError
 from tensordsl.runtime.device import Device, Module
 from tensordsl.runtime.device_array import DeviceArray, contiguous_strides
 from tensordsl.runtime.device_replay import (
     KEPT,
     LENDERS,
-    LONGEST,
     SEEN,
     Condition,
     PrivatePool,
@@ -513,10 +513,13 @@ class DeviceRunner(Runner):
             self.objs[slot] = array
 
     def recorded(self, outputs: Sequence[DeviceArray], updates: Sequence[tuple[int, DeviceArray]]) -> Replay | bool:
-        if len(self.driver.calls) > LONGEST or self.has_looked:
+        if self.has_looked or not self.driver.is_short():
             return False
         flags = self.flags + 8, tuple(self.pending)
-        return Replay(self.device, self.driver, self.pool, outputs, self.on_device, updates, flags, self.lends)
+        try:
+            return Replay(self.device, self.driver, self.pool, outputs, self.on_device, updates, flags, self.lends)
+        except DeviceMemoryError:  # no pinned memory is left: the call needs none of this
+            return False
 
     def commit(self, i: p.Commit) -> None:
         updates = [(k, self.objs[slot]) for k, slot in i.updates]

@@ -34,6 +34,7 @@ from tensordsl.runtime.pool import Block, Pool
 KEPT, SEEN = 8, 64  # places and lengths that a program has recordings of, and calls that may become one
 LENDERS = 2  # recordings of a call that hand out their outputs
 LONGEST = 5000  # calls of the driver in one
+LARGEST = 1 << 26  # bytes of the host's arguments in one: they get pinned memory of their own
 
 
 class Condition(NamedTuple):
@@ -114,6 +115,11 @@ class Recorder:
     def multiply(self, product: Any) -> None:
         reads, writes = self.scope
         self._noted("multiply", product, reads=reads, writes=writes)
+
+    def is_short(self) -> bool:
+        """Whether it is worth to be kept."""
+        uploads = sum(call.arguments[2].nbytes for call in self.calls if call.name == "upload")
+        return len(self.calls) <= LONGEST and uploads <= LARGEST
 
     def uploaded(self, address: int, number: int, array: np.ndarray) -> None:
         """Argument `number`, packed as `array`, has been copied to the device."""

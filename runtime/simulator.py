@@ -1,10 +1,10 @@
 """Runs the LLVM text of GPU kernels on the CPU: a judge for kernels where there is no GPU.
 
 Each thread of a block is a fibre (of our own, for x86-64).  At a barrier or a shuffle it hands control back to a
-scheduler: a warp goes on when all its live threads have come, a block likewise.  The order in which ready threads run
-is the caller's choice, so a kernel that lacks a barrier gives another result in some order; `greedy`, where one warp
-runs until it waits, catches those after the read side.  Shared memory starts as NaN, device arrays stand between
-canaries.  What it cannot show: weak memory order, alignment faults, reads out of bounds of plain memory, speed.
+scheduler: a warp goes on when all its threads have come, a block when all live ones have.  The order in which ready
+threads run is the caller's choice, so a kernel that lacks a barrier gives another result in some order; `greedy`, where
+one warp runs until it waits, catches those after the read side.  Shared memory starts as NaN, device arrays stand
+between canaries.  What it cannot show: weak memory order, alignment faults, reads out of bounds of plain memory, speed.
 
 Kernels are text because this layer knows nothing of groups: `define ptx_kernel void @name(...)` with pointers of
 address space 1 and i64 as parameters, and the few machine intrinsics below.  One launch at a time.
@@ -24,6 +24,7 @@ WARP, MAX_THREADS = 32, 1024
 READY, AT_BARRIER, AT_SHUFFLE, DONE = range(4)
 ORDERS = ("forward", "shuffled", "greedy", "reverse", "greedy forward")
 STACK = 1 << 16  # bytes per fibre
+MAX_PARAMETERS = 4096  # of a kernel: more than a GPU takes
 POISON = 0xFF  # NaN as floats, -1 as integers
 CANARY = 256  # bytes on each side of an array: the alignment of device memory
 GUARD = 0xFE  # their value: huge as floats, and not what a NaN from elsewhere would write
@@ -43,7 +44,7 @@ _MACHINE = f"""
 @sim_state = global [{MAX_THREADS} x i32] zeroinitializer
 @sim_turn = global [{MAX_THREADS} x i32] zeroinitializer
 @sim_mail = global [{2 * MAX_THREADS} x i32] zeroinitializer
-@sim_arguments = global [128 x i64] zeroinitializer
+@sim_arguments = global [{MAX_PARAMETERS} x i64] zeroinitializer
 @sim_entry = global ptr null
 @sim_stacks = global ptr null
 @sim_home = global ptr null
@@ -152,7 +153,8 @@ end:
   %result = zext i1 %stuck to i32
   ret i32 %result
 }}
-; Have all of the threads ended or come to `why`?  If so, and some wait there, they are ready.
+; Have all of the threads ended or come to `why`?  If so, and some wait there, they are ready.  At a shuffle none of the
+; warp may have ended: what is read of such a lane is undefined.
 define internal i1 @sim_release(i32 %first, i32 %count, i32 %why) noinline {{
 entry:
   br label %look
@@ -165,7 +167,9 @@ look:
   %state = load i32, ptr %at
   %here = icmp eq i32 %state, %why
   %over = icmp eq i32 %state, {DONE}
-  %fine = or i1 %here, %over
+  %lenient = icmp ne i32 %why, {AT_SHUFFLE}
+  %allowed = and i1 %over, %lenient
+  %fine = or i1 %here, %allowed
   %all.next = and i1 %all, %fine
   %some.next = or i1 %some, %here
   %k.next = add i32 %k, 1
@@ -271,7 +275,7 @@ define float @sim.nvvm.div.full(float %x, float %y) {
 """
 _REGISTERS = ("ntid.x", "ctaid.x", "nctaid.x")
 _KERNEL = re.compile(r"^define ptx_kernel void @(\w+)\((.*)\)[^()]*\{$", re.MULTILINE)
-_SHARED = re.compile(r"^@(\w+) = internal addrspace\(3\) global \[(\d+) x (\w+)\]", re.MULTILINE)
+_SHARED = re.compile(r"^@(\w+) = internal addrspace\(3\) global \[(\d+) x (?:<2 x (\w+)>|(\w+))\]", re.MULTILINE)
 _BYTES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 
 
@@ -285,9 +289,10 @@ class Simulator:
         self._run = self._function("sim_run", ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, ctypes.c_bool)
         self._state = self._array("sim_state", ctypes.c_int32, MAX_THREADS)
         self._geometry = self._array("sim_geometry", ctypes.c_int32, 3)
-        self._arguments = self._array("sim_arguments", ctypes.c_int64, 128)
+        self._arguments = self._array("sim_arguments", ctypes.c_int64, MAX_PARAMETERS)
         self._shared = [
-            self._array(name, ctypes.c_uint8, int(count) * _BYTES[kind]) for name, count, kind in _SHARED.findall(text)
+            self._array(name, ctypes.c_uint8, int(count) * (2 * _BYTES[pair] if pair else _BYTES[kind]))
+            for name, count, pair, kind in _SHARED.findall(text)
         ]
         self._array("sim_stacks", ctypes.c_uint64, 1)[0] = -(-_stacks().ctypes.data // 64) * 64
 

@@ -39,8 +39,8 @@ needs_ptxas = pytest.mark.skipif(
 )
 
 
-def assemble(text: str, target: str, folder: Path) -> dict[str, int]:
-    """Registers of each kernel; an AssertionError for errors, spills and stack frames."""
+def assemble(text: str, target: str, folder: Path, may_spill: bool = False) -> dict[str, int]:
+    """Registers of each kernel; an AssertionError for errors, and unless they may be for spills and stack frames."""
     source = folder / f"{target}.ptx"
     source.write_text(text)
     command = [str(ptxas()), "-v", "-arch", target, str(source), "-o", str(folder / f"{target}.cubin")]
@@ -50,7 +50,8 @@ def assemble(text: str, target: str, folder: Path) -> dict[str, int]:
     registers = {}
     for entry in entries:
         name = entry.split("'")[0]
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in entry, entry[:400]
+        is_clean = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in entry
+        assert may_spill or is_clean, entry[:400]
         used = re.search(r"Used (\d+) registers", entry)
         assert used is not None
         registers[name] = int(used[1])
