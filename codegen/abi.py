@@ -155,6 +155,7 @@ LIBRARY_CALLS = {
     **dict.fromkeys(
         ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
     ),
+    "argsort_part": tuple(t for t in DTYPES if not t.startswith("complex")),
     "true_positions": ("bool",), "repeated_positions": ("int64",),
 }  # fmt: skip
 POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
@@ -246,6 +247,7 @@ LIBRARY = {
         f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right"))
         for t in DTYPES
     },
+    **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
     "replay": ("replay",),
 }  # fmt: skip

@@ -11,14 +11,16 @@ from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.sort_text import SLACK, room_per_element
+from tensordsl.codegen.select_text import FEW
+from tensordsl.codegen.sort_text import PAIR, SLACK, room_per_element
+from tensordsl.codegen.storage import Ref
 
 SORTS = ("sort", "argsort")
 
 
 def build_along(b: Bufferiser, v: Value) -> None:
     """A function of the lines along one axis, with scratch for one line where it needs some."""
-    (x,), axis, function = v.operands, v.attrs["axis"], v.attrs["function"]
+    x, axis, function = v.operands[0], v.attrs["axis"], v.attrs["function"]
     source = b.ref(x)
     is_heir = v.number in b.heirs and v.number not in b.targets
     ref = source if is_heir else b.destination(v, v.dtype, v.shape)
@@ -27,14 +29,29 @@ def build_along(b: Bufferiser, v: Value) -> None:
     dims, x_strides, y_strides = zip(*axes, strict=True)
     outputs = [_operand(b, ref.ptr, v.dtype, dims, y_strides)]
     scratch = None
-    if function in SORTS:
+    if "part" in v.attrs and not b.device:
+        function, scratch = "argsort_part", _scratch_of_part(b, v, dims[0])
+    elif function in SORTS:
         size = ex.add(ex.mul(room_per_element(function, x.dtype), dims[0]), SLACK)
         scratch = b.allocate((size,), "uint8")
+    if scratch is not None:
         outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims, scratch.strides))
     b.emit(p.LibraryCall(function, (_operand(b, source.ptr, x.dtype, dims, x_strides),), tuple(outputs)))
     if scratch is not None:
         b.reuse(scratch)
     b.finish(v, ref)
+
+
+def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> Ref:
+    """Scratch for finding the places (first, how many) of lines of a length; it begins with them."""
+    first, count = map(b.find, v.attrs["part"])
+    best = ex.minimum(ex.add(first, count), ex.sub(length, first))
+    most = ex.minimum(length, ex.add(best, ex.maximum(best, FEW)))
+    scratch = b.allocate((ex.add(ex.mul(2 * PAIR, most), SLACK),), "uint8")
+    b.emit(p.StoreScalar(scratch.ptr, b.name(first), "int64"))
+    b.emit(p.Offset(behind := b.fresh("p"), scratch.ptr, b.name(8)))
+    b.emit(p.StoreScalar(behind, b.name(count), "int64"))
+    return scratch
 
 
 def build_search(b: Bufferiser, v: Value) -> None:

@@ -29,9 +29,9 @@ def prefers(
 ) -> tuple[str | None, bool]:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
     elements are adjacent along the other; and the other is long.  And whether it is known at entry."""
-    short = SHORT if usual.lane not in group.parallel else usual.width[0] - 1
+    short = max(SHORT, usual.width[0] - 1) if usual.lane not in group.parallel else usual.width[0] - 1
     here, there = (group.extents[s.lane] for s in (usual, other))
-    bounds = [] if isinstance(here, int) else [("le", here, short)]
+    bounds = [("le", here, short)] if not isinstance(here, int) or SHORT < here <= short else []
     load = widest_load(group, (usual.lane, other.lane))
     steps: list[tuple[str, Any, Any]] = []
     if load is not None:

@@ -23,7 +23,8 @@ def search(e: Writer, v: Value) -> None:
 def call(e: Writer, v: Value, function: str) -> None:
     """Of a function that whoever runs the module supplies."""
     name = f"host_{function}_{v.number}"
-    values, types = ", ".join(map(e.value, v.operands)), ", ".join(map(e.type_of, v.operands))
+    operands = v.operands[:1] if v.op == "along" else v.operands
+    values, types = ", ".join(map(e.value, operands)), ", ".join(map(e.type_of, operands))
     e.private[name] = f"func.func private @{name}({types}) -> ({e.type_of(v)})"
     e.values[v.number] = e.op(f"func.call @{name}({values}) : ({types}) -> ({e.type_of(v)})")
 

@@ -21,6 +21,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
+from tensordsl.codegen.passes.order import part_of_order
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import merge_writes, scatter_to_choice
@@ -97,6 +98,10 @@ PIPELINE = (
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
+        "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
+        reason="after canonicalise, which makes one slice of several",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -113,7 +118,7 @@ MUST_PRECEDE = (
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
-    ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"),
+    ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
 )  # fmt: skip
 
 

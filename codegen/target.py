@@ -83,6 +83,10 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.sort_text import sort_text
 
         return compile_object(sort_text(name.removeprefix("sort_"), native_width()))
+    if name.startswith("select_"):
+        from tensordsl.codegen.select_text import select_text
+
+        return compile_object(select_text(name.removeprefix("select_"), native_width()))
     if name == "positions":
         from tensordsl.codegen.positions_text import positions_text
 

@@ -130,7 +130,7 @@ def topk_and_argtopk(
         raise ValueError(f"topk: kth is {known}, it must not be 0 and the axis has {'?' if length is None else length}")
     message = "topk: kth must not be 0, nor larger than the length of the axis"
     k = require(k, and_(neq(k, 0), le(abs_(k), n)), message)
-    start = (n - abs_(k)) * cast(gt(k, 0), "int64")
+    start = n - k if known is not None and known > 0 else 0 if known else (n - k) * cast(gt(k, 0), "int64")
     before = (slice(None),) * axis
     chosen = getitem(argsort(x, axis), (*before, slice(start, start + abs_(k))))
     chosen = getitem(chosen, (*before, slice(None, None, -sgn(k) if known is None else -1 if known > 0 else 1)))

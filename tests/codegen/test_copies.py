@@ -78,7 +78,7 @@ def test_sums_of_rows_done_together_are_those_of_rows_done_alone() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
-@pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 16, 20, 31])
+@pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 16, 20, 31, 33, 47, 63])
 def test_short_rows_are_transposed_in_scratch(dtype: str, length: int) -> None:
     x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
     f = tensordsl.function([x, y], [x.sum(1), (x * y).sum(1), (x - y).max(1), x.argmax(1)])

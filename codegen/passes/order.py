@@ -1,0 +1,52 @@
+"""Of an order of which only some places are looked at, as the ten largest, only these are found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.passes.context import Context
+from tensordsl.types import COMPLEX
+
+
+def part_of_order(ctx: Context, v: Value) -> Value | None:
+    """argsort(x)[a:b], or argsort(x)[::-1][a:b]: the other places are left unwritten, where nobody looks at them."""
+    slices = _slices(ctx, v)
+    order = slices[-1].operands[0]
+    if order.op != "along" or order.attrs["function"] != "argsort" or "part" in order.attrs or not ctx.is_sole(order):
+        return None
+    x, axis = order.operands[0], order.attrs["axis"]
+    if x.dtype in COMPLEX or any(s.attrs["checks"] or not s.loops <= order.loops for s in slices):
+        return None
+    places = _places(slices, axis)
+    if places is None or places[1] == order.shape[axis]:
+        return None
+    ctx.hit("argsort(x)[a:b] = part of argsort(x)")
+    ints = [i for s in slices for i in s.operands[1:]]
+    part = tuple(map(ctx.graph.extents.find, places))
+    result = ctx.graph.make("along", (x, *ints), order.dtype, order.shape, **order.attrs, part=part)
+    for s in reversed(slices):
+        result = ctx.graph.make("subtensor", (result, *s.operands[1:]), s.dtype, s.shape, loops=s.loops, **s.attrs)
+    return result
+
+
+def _slices(ctx: Context, v: Value) -> list[Value]:
+    """A slice, the one that it is a slice of, and so on, as far as they keep all axes and have no other users."""
+    slices = [v]
+    while (x := slices[-1].operands[0]).op == "subtensor" and ctx.is_sole(x) and all(b[3] for b in x.attrs["bounds"]):
+        slices.append(x)
+    return slices
+
+
+def _places(slices: list[Value], axis: int) -> tuple[Any, Any] | None:
+    """(the first, how many) along the axis; None if they are not next to each other."""
+    start: Any = 0
+    length: Any = None
+    step = 1
+    for s in reversed(slices):
+        first, length, by, _ = s.attrs["bounds"][axis]
+        if by not in (1, -1):
+            return None
+        start, step = ex.add(start, ex.mul(step, first)), step * by
+    return (start if step == 1 else ex.sub(ex.add(start, 1), length)), length

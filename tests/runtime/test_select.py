@@ -1,0 +1,105 @@
+"""Some places of an order, as the largest ten: the same that `argsort` of NumPy has there, in scratch of a known size."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import pytest
+from test_library_steps import REAL, kinds_of_order, layouts
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import program as p
+from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.select_text import FEW, select_text
+from tensordsl.codegen.sort_text import PAIR, SLACK
+from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.codegen.verify_program import walk_program
+from tensordsl.ops.control import loop_index, make_loop
+from tensordsl.runtime import elf
+
+SHAPES = [(0,), (1,), (7,), (33,), (64,), (300,), (2000,), (5, 7), (40, 30), (3, 0), (2, 50, 3)]
+SLICES = [
+    slice(0, 1), slice(0, 5), slice(-1, None), slice(-5, None), slice(3, 6), slice(-40, -2), slice(None, 2, -1),
+    slice(-2, None, -1), slice(5, 5),
+]  # fmt: skip
+
+
+def functions_called(variables: list[Any], outputs: list[Any]) -> list[str]:
+    _, program, _ = make_program("f", variables, [], outputs, [], False)
+    return [i.function for i in walk_program(program.code) if isinstance(i, p.LibraryCall)]
+
+
+@pytest.mark.parametrize("dtype", REAL)
+def test_places_of_every_dtype_shape_axis_and_layout(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for rank in (1, 2, 3):
+        x = T.TensorType(dtype, (None,) * rank)()
+        for axis in range(rank):
+            index = [(*[slice(None)] * axis, s) for s in SLICES]
+            parts = [T.argsort(x, axis)[i] for i in index]
+            assert functions_called([x], parts) == ["argsort"]  # one order, which several look at
+            each = [tensordsl.function([x], part) for part in parts]
+            for shape in (s for s in SHAPES if len(s) == rank):
+                for a in kinds_of_order(rng, dtype, *shape):
+                    for z in layouts(a) if a.size < 40 else [a]:
+                        order, before = np.argsort(z, axis, kind="stable"), z.copy()
+                        for f, i in zip(each, index, strict=True):
+                            np.testing.assert_array_equal(f(z), order[i])
+                        assert z.tobytes() == before.tobytes()
+
+
+def test_only_the_wanted_places_are_found() -> None:
+    x, k, z = T.vector("x"), T.lscalar("k"), T.zvector("z")
+    for part in (T.topk(x, 3), T.topk(x, -3), T.argtopk(x, k), T.argsort(x)[:k], T.argsort(x)[::-1][:3]):
+        assert functions_called([x, k], [part]) == ["argsort_part"]
+    assert functions_called([z], [T.argsort(z)[:3]]) == ["argsort"]
+    assert functions_called([x], [T.argsort(x), T.argsort(x)[:3]]) == ["argsort"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("best", [1, 2, FEW, FEW + 1, 10 * FEW, 2000, 3000])
+def test_the_best_come_late_or_early(dtype: str, best: int) -> None:
+    rng, x = np.random.default_rng(1), T.TensorType(dtype, (None,))("x")
+    f = tensordsl.function([x], [T.argtopk(x, best), T.topk(x, best), T.argtopk(x, -best), T.topk(x, -best)])
+    up = np.arange(3001).astype(dtype)
+    for a in (up, up[::-1], up // 100, -(up // 100), rng.permutation(up), np.zeros_like(up)):
+        order = np.argsort(a, kind="stable")
+        most, least = order[::-1][:best], order[:best]
+        for got, want in zip(f(a), (most, a[most], least, a[least]), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_inside_of_loops() -> None:
+    n, s, x, k = T.lscalar("n"), T.vector("s"), T.vector("x"), T.lscalar("k")
+    (final,) = make_loop(n, loop_index(), [s], [x], [s + T.sum(s[T.argsort(s)[:k]])])
+    f = tensordsl.function([n, x, k], final)
+    a = np.array([3.0, 1, 2])
+    assert f(2, a, 2).tolist() == [15, 13, 14] and f(0, a, 2).tolist() == [3, 1, 2] and f(2, a, 0).tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int8", "uint32", "bool"])
+@pytest.mark.parametrize("vector_bytes", [16, 32, native_width()])
+def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int) -> None:
+    name = f"argsort_part_{dtype}"
+    code, [[address]] = elf.load([(compile_object(select_text(dtype, vector_bytes)), (name,))])
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
+    rng = np.random.default_rng(2)
+    for n in (1, 7, 33, 64, 65, 500):
+        for first, count in ((0, 0), (0, 1), (n - 1, 1), (n // 2, n // 3), (0, n), (n // 3, 1)):
+            best = min(first + count, n - first)
+            size = 2 * PAIR * min(n, best + max(best, FEW)) + SLACK
+            for x in kinds_of_order(rng, dtype, n):
+                x, room = np.ascontiguousarray(x), np.full(size + 256, 0xA5, np.uint8)
+                room[:16].view("int64")[:] = first, count
+                y = np.full(n, -1)
+                bases = (ctypes.c_void_p * 3)(*(v.ctypes.data for v in (x, y, room)))
+                words = (ctypes.c_int64 * 4)(n, x.itemsize, n, y.itemsize)
+                function(ctypes.addressof(bases), ctypes.addressof(words), 1)
+                want = np.full(n, -1)
+                want[first : first + count] = np.argsort(x, kind="stable")[first : first + count]
+                np.testing.assert_array_equal(y, want)
+                assert (room[size:] == 0xA5).all()
+    assert code is not None
