@@ -305,10 +305,14 @@ CASES: list[Case] = [
     Case("d.transp.f8.2048x1024", transposed("f8", 2048, 1024), lambda m, a, b: a * b + b),
     *(case for shape in (MILLION, (4000, 2500)) for case in matrices("e.sum_all", lambda m, x: m.sum(x), shape)),
     *(case for s in (MILLION, (4000, 2500)) for case in matrices("e.sum0", lambda m, x: m.sum(x, axis=0), s)),
-    *(case for s in (MILLION, (4000, 2500)) for case in matrices("e.sum1", lambda m, x: m.sum(x, axis=1), s)),
-    *matrices("e.meanvar", mean_variance, MILLION),
+    *(
+        case
+        for s in (MILLION, (4000, 2500), (10_000, 20), (10_000, 40))
+        for case in matrices("e.sum1", lambda m, x: m.sum(x, axis=1), s)
+    ),
+    *(case for s in (MILLION, (10_000, 100)) for case in matrices("e.meanvar", mean_variance, s)),
     *matrices("e.lse1", lambda m, x: m.logsumexp(x, axis=1), MILLION),
-    *matrices("e.softmax1", lambda m, x: m.softmax(x), MILLION),
+    *(case for s in (MILLION, (10_000, 32)) for case in matrices("e.softmax1", lambda m, x: m.softmax(x), s)),
     *matrices("e.argmax1", lambda m, x: m.argmax(x, axis=1), MILLION),
     *matrices("e.mapred", mapped_sum, MILLION, 3),
     *sized("e.dotlike", lambda m, a, b: m.sum(a * b), 2, ("1e6",), types=("f8",)),

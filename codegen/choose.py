@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.group import Group, Schedule
-from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import SHORT, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
+
+SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 
 class Builder(Protocol):
@@ -29,7 +31,7 @@ def prefers(
 ) -> tuple[str | None, bool]:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
     elements are adjacent along the other; and the other is long.  And whether it is known at entry."""
-    short = max(SHORT, usual.width[0] - 1) if usual.lane not in group.parallel else usual.width[0] - 1
+    short = _short(group, usual)
     here, there = (group.extents[s.lane] for s in (usual, other))
     bounds = [("le", here, short)] if not isinstance(here, int) or SHORT < here <= short else []
     load = widest_load(group, (usual.lane, other.lane))
@@ -50,6 +52,17 @@ def prefers(
     result = _joined(b, "min", [reason, _compared(b, [long])])
     b.scopes = scopes
     return result, early
+
+
+def _short(group: Group, usual: Schedule) -> int:
+    """The length of the usual lanes' axis up to which the other way is better.  Blocks are transposed there, which
+    costs less than what is left of a vector; twice where results along the axis go back."""
+    if usual.lane in group.parallel:
+        return usual.width[0] - 1
+    if any(usual.lane in o.map for o in group.outs):
+        return SHORT
+    is_heavy = any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    return max(usual.width[0], SHORT_IF_HEAVY * is_heavy) - 1
 
 
 def _compared(b: Builder, conditions: Sequence[tuple[str, Any, Any]]) -> str:

@@ -47,6 +47,23 @@ def is_straight(*texts: Sequence[str]) -> bool:
     return not any(line.endswith(":") for lines in texts for line in lines)
 
 
+def masked_tail(k: Kernel) -> list[str]:
+    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are."""
+    names = {x: f"{x}.k" for x in _defined(k.body.lines)} | {"%i": "%i.k"} | {p.name: p.next for p in k.phis}
+    return [
+        "whole:",
+        "  br i1 %has.k, label %tail, label %ends",
+        "tail:",
+        *_renamed(k.body.lines, names),
+        *(
+            f"  {p.next} = select <{k.width} x i1> %mask.k, {p.type} {names.get(old, old)}, {p.type} {old}"
+            for p in k.ended
+            for old in [p.initial]
+        ),
+        "  br label %ends",
+    ]
+
+
 def columns_side_by_side(k: Kernel) -> list[str]:
     """Several vectors of a row after each other, as far as they reach: so few bytes as one has of each row are no
     stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""
@@ -147,6 +164,7 @@ class _RowTexts:
         row = {x: f"{x}.q{n}" for x in self.own - self.same} | {x: f"{x}.q0" for x in self.same}
         row |= {p.name: f"{p.name}.0" if p.name in k.shared else f"{p.name}.q{n}" for p in k.row_phis()}
         row |= {"%i": "%i.q"} | {p.name: p.initial for p in k.totals}
+        row |= {p.name: row.get(p.initial, p.initial) for p in k.ended}
         for name, value in [(p.name, p.initial) for p in k.states]:
             row[name] = row.get(value, value)
         for carried in (c for parts in k.carried.values() for c in parts):
@@ -164,10 +182,11 @@ class _RowTexts:
         shared = [f"{name}.step" for name in sorted(k.shared)]
         whole = [f"  %vectors.q = and i64 %n, {-k.width}", "  %even.q = icmp eq i64 %n, %vectors.q"]
         return [
-            *([] if k.states else whole),
+            *(whole if k.repeats or not k.states else []),
             f"  %several.q = and i64 %rows, {-k.beside}",
             "  %enough.q = icmp ne i64 %several.q, 0",
-            f"  %short.whole.q = and i1 {'%single' if k.states else '%even.q'}, %is_whole",
+            *(["  %one.q = and i1 %single, %even.q"] if k.repeats else []),
+            f"  %short.whole.q = and i1 {'%one.q' if k.repeats else '%single' if k.states else '%even.q'}, %is_whole",
             "  %full.q = xor i1 %none, true",
             "  %fit.q = and i1 %short.whole.q, %full.q",
             "  %fit.0 = and i1 %fit.q, %enough.q",

@@ -5,8 +5,7 @@ The loops are one ordered tree for both modes:
     rows     outer axes { per pass: fill states; sequential axes { blocks of the lane axis { kernels } }; row kernel }
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
-The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once,
-and scratch has places for each.
+The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once.
 
 A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and
 stores; a row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level
@@ -311,6 +310,7 @@ class _Planner:
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
+        kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])

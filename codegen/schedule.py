@@ -17,7 +17,7 @@ from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
 SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes
 ROW_BLOCK = 4096
-SHORT = 32
+SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
 COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, of rows that are done together
@@ -34,6 +34,8 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
     widths = [_lanes(group, p, lane, vector_bytes) for p in steps]
     if lane not in group.parallel:
+        least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
+        widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
         return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT)
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK

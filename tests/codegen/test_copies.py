@@ -77,6 +77,37 @@ def test_sums_of_rows_done_together_are_those_of_rows_done_alone() -> None:
     np.testing.assert_array_equal(f(a, b), alone)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "int8", "float16"])
+def test_rows_end_with_their_last_vector_again(dtype: str) -> None:
+    """Elements are added once, whatever the length and the first row's alignment; at most a few vectors and many."""
+    x = T.tensor(dtype, (False, False))
+    outs = [x.sum(1), (x * x).sum(1), x.max(1) + x.sum(1), x.argmax(1) + x.sum(1), x - x.sum(1, keepdims=True)]
+    f = tensordsl.function([x], outs)
+    for length in [*range(1, 140), 255, 256, 257, 300, 511, 512, 513, 527, 600, 1025]:
+        for rows in (1, 5, 64, 70) if length < 40 or length > 250 else (3,):
+            a = (data(dtype, rows, length + 1) % 5).astype(dtype)[:, 1:]
+            total = a.sum(1, dtype=outs[0].dtype)
+            wanted = (
+                total, (a * a).sum(1, dtype=outs[1].dtype), a.max(1) + total, a.argmax(1) + total,
+                a - total[:, None],
+            )  # fmt: skip
+            for got, expected in zip(f(a), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected)
+
+
+def test_what_is_not_finite_counts_once_in_the_last_vector() -> None:
+    x = T.fmatrix()
+    f = tensordsl.function([x], [x.sum(1), (x * x).sum(1), x.mean(1), x.prod(1)])
+    for length in (17, 63, 65, 100, 129, 250):
+        for place in range(length):
+            for value in (np.inf, -np.inf, np.nan, -0.0, 3.0):
+                a = np.ones((2, length), "float32")
+                a[1, place] = value
+                wanted = a.sum(1), (a * a).sum(1), a.mean(1), a.prod(1)
+                for got, expected in zip(f(a), wanted, strict=True):
+                    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 16, 20, 31, 33, 47, 63])
 def test_short_rows_are_transposed_in_scratch(dtype: str, length: int) -> None:
