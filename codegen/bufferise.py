@@ -9,7 +9,7 @@ first destructive write.  Buffers that die are used again for the next one of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
@@ -18,11 +18,11 @@ from tensordsl.codegen.choose import prefers
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers, structure
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
-from tensordsl.codegen.pull import Fused
+from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import Context, Region
-from tensordsl.codegen.scalar import ITEMSIZE, Builder, walk
+from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.codegen.schedule import other_schedule, schedule
-from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Ref, Scope, contiguous, continued, known_at_entry
+from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
     "overflow": "a size does not fit 63 bits", "memory": "temporary storage", "kernels": "kernels of these lengths",
@@ -58,6 +58,8 @@ class Bufferiser:
         self.free: dict[Any, list[str]] = {}
         self.heirs: set[int] = set()  # values that are computed in the storage of what they begin with
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
+        self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
+        self.late: set[int] = set()  # values that are computed after something was destroyed
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
         self.node: int | None = None  # the user's application behind the step that is being built
@@ -297,8 +299,8 @@ class Bufferiser:
             self.copy(ref, target(), v.dtype)
 
     # -- launches --------------------------------------------------------------------------------------------------
-    def launch(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
-        """Run a group; refs: id(buffer) -> where it is."""
+    def launch(self, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> None:
+        """Run a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
         if group.name == "copy":
             self._launch_copy(group, refs)
             return
@@ -313,14 +315,14 @@ class Bufferiser:
         if self.program.plans[first].may_fail:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
-        launch = self._launch(first, group, operands, site)
+        launch = self._launch(first, group, operands, site, block)
         if other is None or prefers_other is None:
             self.emit(launch)
             return
         number, operands = self._plan_like(planned, other, group, mine, refs)
-        rows = self._launch(number, group, operands, site)
+        rows = self._launch(number, group, operands, site, block)
         self.emit(p.If(prefers_other, (rows,), (launch,)))
-        if early:
+        if early and (prefers_other, number, first) not in self.choices:
             self.choices.append((prefers_other, number, first))
 
     def _planned(self, group: Group) -> Planned:
@@ -357,16 +359,39 @@ class Bufferiser:
         operands = [refs[id(out.value.attr[0])], refs[id(out.buffer)]]
         self.emit(self._launch(self.plans[key], group, operands, 0))
 
-    def _launch(self, number: int, group: Group, operands: Sequence[Ref], site: int) -> p.Launch:
+    def _launch(
+        self, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None
+    ) -> p.Launch:
         plan = self.program.plans[number]
+        if block is not None:
+            operands = self._shifted_operands(block, plan, operands)
         strides = tuple(
             tuple(self._stride(r, dims) for dims in per_axis)
             for r, per_axis in zip(operands, plan.strides, strict=True)
         )
-        extents = tuple(self.name(e) for e in group.extents.values()) if plan.axes else ()
+        lengths = group.extents.items() if plan.axes else ()
+        extents = tuple(block.here if block and block.axis == a else self.name(e) for a, e in lengths)
         ints = tuple(self._int(i, operands) for i in plan.ints)
         writes = tuple(r.ptr for r in operands[plan.n_inputs :])
         return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
+
+    def _shifted_operands(self, block: Block, plan: p.LaunchPlan, operands: Sequence[Ref]) -> list[Ref]:
+        at, result = plan.axes.index(block.axis), []
+        for buffer, r, per_axis in zip(plan.operands, operands, plan.strides, strict=True):
+            dims = per_axis[at] or (d for k, d in block.by_position.items() if k == id(buffer))
+            result.append(replace(r, ptr=self.shifted(block, r, ex.total(r.strides[d] for d in dims))))
+        return result
+
+    def shifted(self, block: Block, ref: Ref, step: Any) -> str:
+        """The address of the block's first row, where each row is `step` bytes after the one before."""
+        if step == 0 or ref.ptr in block.local:
+            return ref.ptr
+        names, key = self.scopes[-1].names, ("shifted", ref.ptr, step)
+        if key not in names:
+            offset, names[key] = self.fresh("m"), self.fresh("p")
+            self.emit(p.Mul(offset, block.first, self.name(step), self.common_site("overflow")))
+            self.emit(p.Offset(names[key], ref.ptr, offset))
+        return names[key]
 
     def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
         total: Any = 0
@@ -565,22 +590,3 @@ def any_copy(group: Group) -> Group:
 
     value = Builder().load(buffer("x", entries), *entries)
     return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
-
-
-def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:
-    """The lengths that a group relies on without their being known to be equal: each axis has one length, whatever is
-    loaded along it."""
-    if not assumed:
-        return []
-    pairs: dict[tuple[Any, Any], None] = {}
-    extents = fused.group.extents
-    for v in walk(fused.group.roots):
-        if v.op == "load":
-            for n, a in zip(v.attr[0].shape, v.attr[1], strict=True):
-                if isinstance(a, str) and find(n) != find(extents[a]):
-                    pairs[extents[a], n] = None
-    for o in fused.group.outs:
-        for n, a in zip(o.buffer.shape, o.map, strict=True):
-            if isinstance(a, str) and find(n) != find(extents[a]):
-                pairs[extents[a], n] = None
-    return list(pairs)

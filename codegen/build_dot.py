@@ -18,12 +18,12 @@ Matrix = tuple[Ref, tuple[Any, ...], tuple[Any, ...]]  # where it is, byte strid
 
 def build_dot(b: Bufferiser, v: Value) -> None:
     added = v.operands[2:3] if "beta" in v.attrs else ()
-    (a, a_strides, (m, k)), (c, c_strides, (inner, n)) = _matrices(b, v)
+    (a, a_strides, (m, k)), (c, c_strides, (inner, n)) = matrices(b, v)
     b.agree(k, inner, "dot: lengths of the axis that is summed")
     scratch = scratch_of(b, v)
     ref = over(b, v, added[0]) if added else b.destination(v, v.dtype, v.shape)
-    left = _elements(b, a_strides, (m, k), ITEMSIZE[v.dtype])
-    right = _elements(b, c_strides, (k, n), ITEMSIZE[v.dtype])
+    left = elements(b, a_strides, (m, k), ITEMSIZE[v.dtype])
+    right = elements(b, c_strides, (k, n), ITEMSIZE[v.dtype])
     sizes = b.name(m), b.name(n), b.name(k)
     factors = v.attrs.get("alpha", 1.0), v.attrs.get("beta", 0.0)
     factor = b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
@@ -35,20 +35,24 @@ def build_dot(b: Bufferiser, v: Value) -> None:
 def scratch_of(b: Bufferiser, v: Value) -> str | None:
     """Room to pack the operands of a product, taken when first asked for: it may fail."""
     if v.number not in b.scratch:
-        operands = [(strides, lengths) for _, strides, lengths in _matrices(b, v)]
-        b.scratch[v.number] = _scratch(b, operands, ITEMSIZE[v.dtype])
+        operands = [(strides, lengths) for _, strides, lengths in matrices(b, v)]
+        b.scratch[v.number] = room_to_pack(b, operands, ITEMSIZE[v.dtype])
     return b.scratch[v.number]
 
 
-def _matrices(b: Bufferiser, v: Value) -> tuple[Matrix, Matrix]:
+def matrices(b: Bufferiser, v: Value) -> tuple[Matrix, Matrix]:
     x, y = v.operands[:2]
-    a, c = b.ref(x), b.ref(y)
-    left = (a, a.strides, a.dims) if x.rank == 2 else (a, (0, *a.strides), (1, *a.dims))
-    right = (c, c.strides, c.dims) if y.rank == 2 else (c, (*c.strides, 0), (*c.dims, 1))
-    return left, right
+    return as_matrix(b.ref(x), 0), as_matrix(b.ref(y), 1)
 
 
-def _elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int) -> tuple[str, str]:
+def as_matrix(ref: Ref, side: int) -> Matrix:
+    """A product's left operand (side 0) or right one: a vector is a row, or a column."""
+    if len(ref.dims) == 2:
+        return ref, ref.strides, ref.dims
+    return (ref, (0, *ref.strides), (1, *ref.dims)) if side == 0 else (ref, (*ref.strides, 0), (*ref.dims, 1))
+
+
+def elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int) -> tuple[str, str]:
     """Strides in elements.  That of an axis of length 1 is never used; BLAS wants a sensible one all the same."""
     rows, columns = (ex.floordiv(s, item) for s in strides)
     return b.name(1 if lengths[0] == 1 and rows == 0 else rows), b.name(
@@ -56,7 +60,7 @@ def _elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], ite
     )
 
 
-def _scratch(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
+def room_to_pack(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
     """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
     arguments."""
     readable = _both(b, "min", *(_is_readable(b, strides, lengths, item) for strides, lengths in operands))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.blocks import in_blocks
 from tensordsl.codegen.branches import share_branches
-from tensordsl.codegen.bufferise import Bufferiser, relies_on
+from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_dot import scratch_of
-from tensordsl.codegen.constructs import VIEWS, begins_with, run_steps, slice_layout
+from tensordsl.codegen.constructs import begins_with, run_steps, slice_layout
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.nest_words import STREAMED
-from tensordsl.codegen.pull import Fused
-from tensordsl.codegen.regions import Context, Region, Step, integer_values, memory, plan_regions
+from tensordsl.codegen.pull import Fused, relies_on
+from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
@@ -57,7 +58,10 @@ def build_program(
     for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
         if v.op == "result":
             b.results.setdefault(v.operands[0].number, []).append(v)
-    _Function(b, outputs, updates).run(regions[()].steps, single)
+    steps = regions[()].steps
+    if not device:
+        steps = in_blocks(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
+    _Function(b, outputs, updates).run(steps, single)
     return program, regions
 
 
@@ -80,6 +84,7 @@ class _Function:
         direct = direct_updates(steps, self.outputs, self.updates, b)
         output_slots, copies = self._outputs(given)
         early, late = _split(steps, {v.number for _, v in direct})
+        b.late = {n for s in late for n in s.gives}
         pins = [self._slot() for _ in b.program.shared]
         list_slot = -1
         if not single:
@@ -92,16 +97,15 @@ class _Function:
             | {n for v in self.outputs for n in memory(v, b.homes)}
             | {n for _, v in self.updates for n in memory(v, b.homes)},
         )
-        later = {n for s in late for n in s.gives}
         for v, target in copies:
-            if not later & set(memory(v, b.homes)):
+            if not b.late & set(memory(v, b.homes)):
                 b.copy(b.ref(v), target(), v.dtype)
                 continue
-            for s in (*_layout(b, v, later), *target().dims, *target().strides):
+            for s in (*_layout(b, v, b.late), *target().dims, *target().strides):
                 b.name(s)  # before anything is destroyed
         commits = self._updates(direct, late)
         for v, target in copies:
-            if later & set(memory(v, b.homes)):
+            if b.late & set(memory(v, b.homes)):
                 b.copy(b.ref(v), target(), v.dtype)
         self._finish(output_slots, commits, list_slot, pins)
 
@@ -171,16 +175,15 @@ class _Function:
             targets.append((k, v, target))
         for _, _, target in targets:
             target()
-        later = {n for s in late for n in s.gives}
         for k, v, target in targets:
             if k not in is_direct:  # lengths and strides of the copy, before anything is destroyed
                 b.name(ex.mul(ITEMSIZE[v.dtype], ex.product(target().dims)))
-                for s in (*_layout(b, v, later), *target().strides):
+                for s in (*_layout(b, v, b.late), *target().strides):
                     b.name(s)
         for s in late:
             for n in partial_layout(b, s):
                 b.name(n)
-            if s.value is not None and s.value.op == "dot":
+            if s.value is not None and s.value.op == "dot" and s.value.number not in b.products:
                 scratch_of(b, s.value)
         self.late_at = len(self.body.code)
         run_steps(b, late)
@@ -329,7 +332,7 @@ def direct_updates(
     measures = _measures(outputs, b)
     for k, v in updates:
         step = giver.get(v.number)
-        if step is None or v.number in taken or v.number in seen:
+        if step is None or step.chain is not None or v.number in taken or v.number in seen:
             continue
         if not measures.isdisjoint(step.gives):
             continue  # an output's length or a check waits for this step
@@ -453,13 +456,14 @@ def _shared_reads(steps: list[Step], b: Bufferiser) -> dict[int, set[int]]:
 
 
 def _reads(s: Step) -> set[int]:
-    values = s.fused.loads if s.fused is not None else (s.value.operands if s.value is not None else ())
-    return {k for v in values if (k := base_shared(v)) is not None}
+    return {k for v in s.reads if (k := base_shared(v)) is not None}
 
 
-def _work(b: Bufferiser, body: Sequence[p.Instr]) -> Any:
-    """The estimated work in ps, that of the longer branch where there are two; None if only the run can tell."""
-    length = b.lengths()
+def _work(b: Bufferiser, body: Sequence[p.Instr], rows: Mapping[str, Any] | None = None) -> Any:
+    """The estimated work in ps, that of the longer branch where there are two; None if only the run can tell.
+
+    rows: lengths of the blocks around `body`, all of them together."""
+    length = {**b.lengths(), **(rows or {})}
     work: list[Any] = []
 
     def add(price: int, names: Iterable[str]) -> None:
@@ -476,10 +480,15 @@ def _work(b: Bufferiser, body: Sequence[p.Instr]) -> Any:
         elif isinstance(i, p.LibraryCall):
             add(LIBRARY_WORK.get(i.function, RUNNING_WORK), i.outputs[0][2])
         elif isinstance(i, p.If):
-            then, orelse = _work(b, i.then), _work(b, i.orelse)
+            then, orelse = _work(b, i.then, rows), _work(b, i.orelse, rows)
             if then is None or orelse is None:
                 return None
             work.append(ex.maximum(then, orelse))
+        elif isinstance(i, p.Blocks):
+            inner = _work(b, i.body, {i.here: length[i.count]})
+            if inner is None:
+                return None
+            work.append(inner)
         elif isinstance(i, p.For):
             return None  # how often, only the run tells
     return ex.total(work)

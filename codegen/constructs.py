@@ -12,12 +12,12 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, run_group
-from tensordsl.codegen.build_dot import build_dot
+from tensordsl.codegen.build_blocks import build_product, run_chain
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
 from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
-from tensordsl.codegen.regions import Context, Region, Step, memory
+from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.codegen.storage import Ref, Scope, contiguous
 
@@ -267,6 +267,8 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
     for k, step in enumerate(steps):
         if step.fused is not None:
             run_group(b, step.fused)
+        elif step.chain is not None:
+            run_chain(b, step.chain)
         else:
             assert step.value is not None
             b.node = b.node_of(step.value)
@@ -316,9 +318,6 @@ def _looked_at(v: Value) -> list[int]:
     return found
 
 
-VIEWS = ("part", "subtensor", "reshape", "assert", "in_bounds")
-
-
 def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[int]) -> dict[int, list[int]]:
     """step -> numbers of the values given by these steps whose storage nothing needs after it."""
     owners: dict[int, frozenset[int]] = {}  # value -> the values whose storage it may lie in
@@ -346,7 +345,7 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 
 
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
-    "dot": build_dot, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
+    "dot": build_product, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
     "part": build_part, "complex": build_complex,
     "along": build_along, "searchsorted": build_search,

@@ -13,6 +13,7 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
+from tensordsl.codegen.emit_control import blocks, branch, loop
 from tensordsl.codegen.integers import DIVISION, OVERFLOW
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import constant_table, is_large, library_call_symbol
@@ -32,10 +33,10 @@ def emit_program(program: Program, faults: bool = False) -> str:
     With `faults` every instruction that may fail also fails when `ctx.inject` is its ordinal in
     `verify_program.faults`; a loop then fails at its back edge.
     """
-    return _Emitter(program, faults).module()
+    return Emitter(program, faults).module()
 
 
-class _Emitter:
+class Emitter:
     """The text under construction.  `head` ends in the entry block's setup, `lines` is what follows."""
 
     def __init__(self, program: Program, faults: bool) -> None:
@@ -236,6 +237,9 @@ class _Emitter:
     def data(self, i: p.Data) -> None:
         base, offset = self.source(i.src)
         self.define(i.dst, self.load("ptr", base, offset + abi.SRC_DATA))
+
+    def blas_threads(self, i: p.BlasThreads) -> None:
+        self.define(i.dst, self.load("i64", "%rt", abi.RT["blas_threads"]))
 
     def arith(self, i: p.Arith) -> None:
         a, b = self.values[i.a], self.values[i.b]
@@ -470,73 +474,6 @@ class _Emitter:
         bad = self.op(f"call i64 {f}({head}, i64 {n_in}, ptr %hosts, i64 {n_out}, ptr {outs})")
         self.guard(self.op(f"icmp eq i64 {bad}, 0"))
 
-    # -- control ------------------------------------------------------------------------------------------------------
-    def forget(self) -> None:
-        """Control flow meets: nothing is known of the shared arrays."""
-        for known in self.written.values():
-            known.clear()
-
-    def region(self, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
-        """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
-        mark = len(self.undo)
-        self.opened.append(None)
-        self.forget()
-        self.code(code)
-        self.forget()
-        block = self.opened.pop()
-        if block is not None:
-            self.put(f"call void {self.helper('free_arena')}(ptr %ctx, ptr %frame, ptr {block})")
-        result = [self.values[name] for name in out]
-        while len(self.undo) > mark:
-            table, key = self.undo.pop()
-            del table[key]
-        return result
-
-    def loop(self, i: p.For) -> None:
-        ordinal, count = self.ordinal, self.values[i.count]
-        self.ordinal += 1
-        head, body, done = self.label("head"), self.label("body"), self.label("done")
-        before = self.block
-        self.put(f"br label %{head}")
-        self.place(head)
-        index, carried = self.tmp(), [self.tmp() for _ in i.carried]
-        phis = len(self.lines)
-        self.put("")  # filled below: the values of the back edge are not known yet
-        self.put(f"br i1 {self.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
-        self.place(body)
-        inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
-        self.values.update(inner)
-        initial = [self.values[a] for _, a, _ in i.carried]
-        ends = self.region(i.body, [b for _, _, b in i.carried])
-        for name, _ in inner:
-            del self.values[name]
-        if self.faults:
-            self.guard_injected(ordinal, i.site)
-        bad = self.op(f"call i64 {self.helper('poll')}(ptr %ctx, ptr %frame, i64 {i.site})")
-        self.guard(self.op(f"icmp eq i64 {bad}, 0"))
-        after = self.op(f"add i64 {index}, 1")
-        latch = self.block
-        self.put(f"br label %{head}")
-        rows = [(index, "i64", 0, after), *zip(carried, i.kinds, initial, ends, strict=True)]
-        self.lines[phis] = "\n".join(f"{x} = phi {k} [{a}, %{before}], [{b}, %{latch}]" for x, k, a, b in rows)
-        self.place(done)
-        for (name, _, _), value in zip(i.carried, carried, strict=True):
-            self.define(name, value)
-
-    def branch(self, i: p.If) -> None:
-        then, other, join = self.label("then"), self.label("else"), self.label("join")
-        self.put(f"br i1 {self.op(f'icmp ne i64 {self.values[i.cond]}, 0')}, label %{then}, label %{other}")
-        ends = []
-        for label, code, column in ((then, i.then, 1), (other, i.orelse, 2)):
-            self.place(label)
-            values = self.region(code, [r[column] for r in i.results])
-            ends.append((self.block, values))
-            self.put(f"br label %{join}")
-        self.place(join)
-        (b0, v0), (b1, v1) = ends
-        for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
-            self.define(dst, self.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))
-
     # -- state --------------------------------------------------------------------------------------------------------
     def pin(self, i: p.Pin) -> None:
         self.inject(i.site)
@@ -587,14 +524,15 @@ def _double(x: float) -> str:
     return "0x" + pack(">d", x).hex().upper()
 
 
-EMIT: dict[type[Instr], Callable[[_Emitter, Any], None]] = {
-    p.Const: _Emitter.const, p.Extent: _Emitter.extent, p.Stride: _Emitter.stride, p.Data: _Emitter.data,
-    p.Arith: _Emitter.arith, p.Mul: _Emitter.mul, p.Compare: _Emitter.compare, p.Check: _Emitter.check,
-    p.Offset: _Emitter.offset, p.Select: _Emitter.select, p.LoadScalar: _Emitter.load_scalar,
-    p.StoreScalar: _Emitter.store_scalar, p.Slot: _Emitter.slot8, p.Bytes: _Emitter.bytes, p.Arena: _Emitter.arena,
-    p.NewOut: _Emitter.new_out, p.NewList: _Emitter.new_list, p.Prepare: _Emitter.prepare, p.Launch: _Emitter.launch,
-    p.Require: _Emitter.require, p.Gemm: _Emitter.gemm, p.Scatter: _Emitter.scatter,
-    p.Copy: _Emitter.copy, p.Fill: _Emitter.fill, p.HostCall: _Emitter.host_call, p.LibraryCall: _Emitter.library_call,
-    p.For: _Emitter.loop, p.If: _Emitter.branch, p.Pin: _Emitter.pin, p.ReleaseGil: _Emitter.release_gil,
-    p.AcquireGil: _Emitter.acquire_gil, p.Commit: _Emitter.commit, p.Return: _Emitter.ret,
+EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
+    p.Const: Emitter.const, p.Extent: Emitter.extent, p.Stride: Emitter.stride, p.Data: Emitter.data,
+    p.BlasThreads: Emitter.blas_threads,
+    p.Arith: Emitter.arith, p.Mul: Emitter.mul, p.Compare: Emitter.compare, p.Check: Emitter.check,
+    p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
+    p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
+    p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
+    p.Require: Emitter.require, p.Gemm: Emitter.gemm, p.Scatter: Emitter.scatter,
+    p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
+    p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
+    p.AcquireGil: Emitter.acquire_gil, p.Commit: Emitter.commit, p.Return: Emitter.ret,
 }  # fmt: skip

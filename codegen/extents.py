@@ -5,6 +5,7 @@ An extent is an int or an `Extent`: a sum of products of atoms with integer coef
     ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
     ("value", n)                              the 0-d integer IR value number n
     ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
+    ("rows", count, length, narrow, itemsize) rows of a block of a matrix (`codegen.build_blocks`)
     ("result", n, k, axis)                    length of result k of the control op number n
 
 Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.verify_program import RELATION, SYMBOL
+from tensordsl.codegen.show_program import RELATION, SYMBOL
 
 ALIGNMENT = 64
 
@@ -70,9 +70,14 @@ class _Walk:
                 for name, a, b in i.carried:
                     self.bases[name] = self.bases.get(a, set()) | self.bases.get(b, set())
                 mine |= self.region(i.body) & known  # in use from turn to turn
+            elif isinstance(i, p.Blocks):
+                mine |= self.region(i.body)
             elif isinstance(i, p.If):
                 mine |= self.region(i.then) | self.region(i.orelse)
+                condition = self.integers.get(i.cond, i.cond)
                 for dst, a, b in i.results:
+                    x, y = (self.integers.get(name, name) for name in (a, b))
+                    self.integers[dst] = f"({x} if {condition} else {y})"
                     self.bases[dst] = self.bases.get(a, set()) | self.bases.get(b, set())
             for b in mine:
                 s = self.storages[b]
@@ -119,10 +124,13 @@ class _Walk:
             kind, number = i.src
             name = self.names[kind][number] if kind in self.names else f"{kind} {number}"
             self.integers[i.dst] = f"{name}.{'shape' if isinstance(i, p.Extent) else 'strides'}[{i.axis}]"
+        elif isinstance(i, p.BlasThreads):
+            self.integers[i.dst] = "blas_threads"
         elif isinstance(i, p.Mul):
             self.integers[i.dst] = _product([self.integers.get(x, x) for x in (i.a, i.b)])
         elif isinstance(i, p.Arith):
             a, b = (self.integers.get(x, x) for x in (i.a, i.b))
+            b = f"({b})" if " * " in b and i.op in ("floordiv", "mod") else b
             self.integers[i.dst] = f"({a} {SYMBOL[i.op]} {b})" if i.op in SYMBOL else f"{i.op}({a}, {b})"
         elif isinstance(i, p.Compare):
             a, b = (self.integers.get(x, x) for x in (i.a, i.b))

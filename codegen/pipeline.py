@@ -29,8 +29,8 @@ from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.program_tables import constant_table, kernel_table, late_plans, late_table, libraries
+from tensordsl.codegen.show_program import show as show_program
 from tensordsl.codegen.verify_ir import verify_ir
-from tensordsl.codegen.verify_program import show as show_program
 from tensordsl.codegen.verify_program import verify
 from tensordsl.config import config
 from tensordsl.graph import Variable

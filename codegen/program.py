@@ -86,6 +86,13 @@ class Data(Instr):
 
 
 @dataclass(frozen=True, slots=True)
+class BlasThreads(Instr):
+    """dst = how many threads the BLAS has."""
+
+    dst: Name
+
+
+@dataclass(frozen=True, slots=True)
 class Arith(Instr):
     """dst = a op b on i64: add sub floordiv mod min max; total: division by 0 gives 0."""
 
@@ -391,6 +398,19 @@ class If(Instr):
     kinds: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Blocks(Instr):
+    """for first in range(0, count, step): body, on `here` rows, step or what is left of them; once where count is 0.
+
+    A product and what follows it, while its rows are in the cache.  Not interrupted: nothing of it changes state."""
+
+    first: Name
+    here: Name
+    count: Name
+    step: Name  # at least 1
+    body: tuple[Instr, ...]
+
+
 # -- state ------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Pin(Instr):
@@ -452,8 +472,13 @@ def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
     while stack:
         i = stack.pop()
         yield i
-        if isinstance(i, For):
+        if isinstance(i, For | Blocks):
             stack.extend(reversed(i.body))
         elif isinstance(i, If):
             stack.extend(reversed(i.orelse))
             stack.extend(reversed(i.then))
+
+
+def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:
+    """Whether an instruction has an ordinal for fault injection: regions count apart from what they contain."""
+    return plans[i.plan].may_fail if isinstance(i, Launch) else i.may_fail

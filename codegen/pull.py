@@ -393,3 +393,22 @@ def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
         if id(a) in pull.b.made_for:
             return pull.b.made_for[id(a)]
     raise AssertionError("a reduction of nothing depends on a reduction")
+
+
+def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:
+    """The lengths that a group relies on without their being known to be equal: each axis has one length, whatever is
+    loaded along it."""
+    if not assumed:
+        return []
+    pairs: dict[tuple[Any, Any], None] = {}
+    extents = fused.group.extents
+    for v in walk(fused.group.roots):
+        if v.op == "load":
+            for n, a in zip(v.attr[0].shape, v.attr[1], strict=True):
+                if isinstance(a, str) and find(n) != find(extents[a]):
+                    pairs[extents[a], n] = None
+    for o in fused.group.outs:
+        for n, a in zip(o.buffer.shape, o.map, strict=True):
+            if isinstance(a, str) and find(n) != find(extents[a]):
+                pairs[extents[a], n] = None
+    return list(pairs)

@@ -19,20 +19,30 @@ from tensordsl.codegen.ir import Graph, Value, toposort
 from tensordsl.codegen.pull import FUSED, Fused
 
 Context = tuple[tuple[Any, ...], ...]
+VIEWS = ("part", "subtensor", "reshape", "assert", "in_bounds")  # constructs whose result is their operand's memory
 
 
 @dataclass(slots=True)
 class Step:
-    """One thing to do: compute a group, or one construct.  `gives` and `needs` are numbers of values in memory."""
+    """One thing to do: compute a group, one construct, or a chain of both.  `gives` and `needs` are numbers of values
+    in memory."""
 
     fused: Fused | None
     value: Value | None
     gives: tuple[int, ...]
     needs: set[int] = field(default_factory=set)
+    chain: Any = None  # of `codegen.blocks`; then fused and value are None
 
     @property
     def key(self) -> int:
         return max(self.gives)
+
+    @property
+    def reads(self) -> Sequence[Value]:
+        """What it reads itself, without its inner regions."""
+        if self.value is not None:
+            return self.value.operands
+        return (self.fused or self.chain).loads
 
 
 @dataclass(slots=True)
@@ -140,14 +150,16 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     return regions
 
 
+def group_step(graph: Graph, g: Fused, homes: Collection[int]) -> Step:
+    needs = {n for v in g.loads for n in memory(v, homes)}
+    lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
+    extents = [v.attr for o in g.group.roots for v in _extent_values(o)]
+    needs |= _lengths_need(graph, [*lengths, *extents])
+    return Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values})
+
+
 def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: set[int]) -> list[Step]:
-    steps = []
-    for g in groups:
-        needs = {n for v in g.loads for n in memory(v, homes)}
-        lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
-        extents = [v.attr for o in g.group.roots for v in _extent_values(o)]
-        needs |= _lengths_need(graph, [*lengths, *extents])
-        steps.append(Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values}))
+    steps = [group_step(graph, g, homes) for g in groups]
     for v in inside:
         if v.op in FUSED or v.op in SOURCES:
             continue

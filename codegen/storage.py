@@ -10,7 +10,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 
 LONG_SUM = 4  # terms
-ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative"))
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative", "rows"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,20 @@ class Ref:
     dims: tuple[Any, ...]
     strides: tuple[Any, ...]
     base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The turn of a loop over blocks of rows: the names of its first row and of how many there are, how many at most,
+    the axis of a group that runs along them, the addresses of storage for the rows of one block, and the axes of
+    buffers that are read along the rows by position: id(buffer) -> axis."""
+
+    first: str
+    here: str
+    step: Any
+    axis: str
+    local: frozenset[str]
+    by_position: dict[int, int]
 
 
 @dataclass(slots=True)

@@ -305,6 +305,9 @@ class Runner:
     def data(self, i: p.Data) -> None:
         self.values[i.dst] = self.source(i.src).ctypes.data
 
+    def blas_threads(self, i: p.BlasThreads) -> None:
+        self.values[i.dst] = 1
+
     def arith(self, i: p.Arith) -> None:
         self.values[i.dst] = ARITH[i.op](self.values[i.a], self.values[i.b])
 
@@ -478,6 +481,14 @@ class Runner:
             if self.inject >= 0 and self.ordinals.get(id(i)) == self.inject:
                 raise self.fail(abi.ERR_INJECTED, i.site, ())
 
+    def in_blocks(self, i: p.Blocks) -> None:
+        v, mark = self.values, len(self.blocks)
+        count, step = v[i.count], v[i.step]
+        for first in range(0, max(count, 1), step):
+            v[i.first], v[i.here] = first, min(step, count - first)
+            self.code(i.body)
+            self.close(mark)
+
     def branch(self, i: p.If) -> None:
         v, mark, first = self.values, len(self.blocks), bool(self.values[i.cond])
         self.code(i.then if first else i.orelse)
@@ -545,13 +556,14 @@ def show_log(log: list[tuple[Instr, float]], line: Callable[[Instr], str] = repr
 
 RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Const": Runner.const, "Extent": Runner.extent, "Stride": Runner.stride, "Data": Runner.data,
-    "Arith": Runner.arith, "Mul": Runner.mul, "Compare": Runner.compare, "Check": Runner.check,
-    "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
+    "BlasThreads": Runner.blas_threads, "Arith": Runner.arith, "Mul": Runner.mul, "Compare": Runner.compare,
+    "Check": Runner.check, "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
     "Require": Runner.require, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
-    "For": Runner.loop, "If": Runner.branch, "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
+    "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,
+    "Pin": Runner.pin, "ReleaseGil": Runner.release_gil,
     "AcquireGil": Runner.acquire_gil, "Commit": Runner.commit, "Return": Runner.ret,
 }  # fmt: skip

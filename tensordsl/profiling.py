@@ -12,7 +12,7 @@ from typing import Any, TextIO
 Run = Callable[[list[Any]], list[Any]]
 
 # Instructions of a program that do the work; all others are bookkeeping on scalars.
-WORK = ("Launch", "Gemm", "Copy", "Fill", "LibraryCall", "HostCall", "For", "If")
+WORK = ("Launch", "Gemm", "Copy", "Fill", "LibraryCall", "HostCall", "For", "Blocks", "If")
 
 
 @dataclass(slots=True)

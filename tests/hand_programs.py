@@ -260,6 +260,21 @@ def running() -> Program:
     return w.program
 
 
+def blocks() -> Program:
+    """f(x): y = x / 2 + w in blocks of 5, each through an arena; w' = y."""
+    w = Writer("blocks", [F], 1, [(F, 1)], 2)
+    w.sizes(1)
+    w.add(p.Check("eq", "s", "eight", w.site()), p.NewOut("y", 0, ("n",), 0, w.site()), p.Const("five", 5))
+    body: list[p.Instr] = [
+        p.Mul("at", "first", "eight", w.site()), *(p.Offset(q + "b", q, "at") for q in ("x", "w0", "y")),
+        p.Mul("size", "here", "eight", w.site()), p.Arena((("part", "size"),), w.site()),
+        p.Copy("part", "xb", "size"), w.launch("halve_add", {"n": "here"}, a="part", x="w0b", y="yb"),
+    ]  # fmt: skip
+    w.add(p.Blocks("first", "here", "n", "five", tuple(body)), p.Check("le", "n", "bytes", w.site()))
+    w.add(p.Prepare("p0", 0, ("n",), 1, w.site()), p.Copy("p0", "y", "bytes"), updates(1, 1), p.Return((0,), -1))
+    return w.program
+
+
 def library(function: str, dtype: str, x: str, y: str, n: str, m: str) -> p.LibraryCall:
     """Of one vector of n elements to another one of m."""
     return p.LibraryCall(function, ((x, dtype, (n,), ("eight",)),), ((y, dtype, (m,), ("eight",)),))
@@ -314,6 +329,11 @@ def host_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[An
     return [y], [y]
 
 
+def blocks_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
+    y = args[0] * 0.5 + state[0]
+    return [y], [y]
+
+
 def indexed_expected(args: list[Any], state: list[Any]) -> tuple[list[Any], list[Any]]:
     return [state[0][args[0]]], [state[0]]
 
@@ -336,6 +356,7 @@ CASES: dict[str, Case] = {
     "in_place": Case(in_place, momentum_expected, 2),
     "fresh": Case(fresh, momentum_expected, 2),
     "loop": Case(loop, loop_expected, 1),
+    "blocks": Case(blocks, blocks_expected, 1),
     "host": Case(host, host_expected, 1, hosts=[sine]),
     "indexed": Case(indexed, indexed_expected, 1, dtype="int64"),
     "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter"),

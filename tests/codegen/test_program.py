@@ -13,8 +13,9 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import EMIT, emit_program
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.program_tables import kernel_table, libraries
+from tensordsl.codegen.show_program import SHOW, show
 from tensordsl.codegen.target import compile_object
-from tensordsl.codegen.verify_program import EFFECTS, SHOW, faults, show, verify
+from tensordsl.codegen.verify_program import EFFECTS, faults, verify
 from tensordsl.runtime.plan import RUN
 
 INSTRUCTIONS = {c for c in vars(p).values() if isinstance(c, type) and issubclass(c, p.Instr)} - {p.Instr}
@@ -147,6 +148,18 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
         "overwrites shared 0 in a loop",
         lambda: then(loop(p.Fill("u", "bytes"), carried=(("u", "a", "v"), ("v", "p0", "u")), kinds=("ptr", "ptr"))),
     ),
+    "destroyed in blocks": (
+        "overwrites shared 0 in a loop",
+        lambda: then(p.Blocks("f", "h", "n", "n", (p.Fill("p0", "bytes"),))),
+    ),
+    "a block's rows outside": (
+        "h is not defined here",
+        lambda: then(p.Blocks("f", "h", "n", "n", ()), p.Check("eq", "h", "n", 9)),
+    ),
+    "late, in blocks": (
+        "may fail after state was destroyed",
+        lambda: late(p.Blocks("f", "h", "n", "n", (CHECK,))),
+    ),
     "fails while it destroys": ("may fail while it overwrites shared 0", lambda: then(INDEXED)),
     "dead read": ("w0 reads shared 0, overwritten in place by copy", lambda: late(p.Copy("y", "w0", "bytes"))),
     "dead read by an offset": (
@@ -250,6 +263,8 @@ def test_bad_programs_are_refused_with_the_reason(name: str) -> None:
 ACCEPTED: dict[str, Callable[[], Program]] = {
     "plain": lambda: update(),
     "fails before": lambda: then(CHECK, loop(CHECK), p.If("n", (CHECK,), ())),
+    "fails in blocks": lambda: then(p.Blocks("f", "h", "n", "n", (CHECK, p.Check("le", "f", "h", 9)))),
+    "blocks that cannot fail, after": lambda: late(p.Blocks("f", "h", "n", "n", (p.Arith("k", "add", "f", "h"),))),
     "pinned host call": lambda: update(before=(PIN, HOST)),
     "pinned is never in place": lambda: update(before=(PIN,), after=(CHECK, p.Copy("y", "w0", "bytes"))),
     "copy of itself": lambda: then(p.Copy("p0", "w0", "bytes")),
@@ -283,6 +298,7 @@ def test_programs_print_one_instruction_a_line() -> None:
     text = show(CASES["loop"].make())
     assert "!     | | arena deep: bytes bytes  (site 6)" in text
     assert "      | else" in text
+    assert "      for first in range(0, n, five), here rows" in show(CASES["blocks"].make())
 
 
 def long(n: int) -> Program:

@@ -17,7 +17,7 @@ def bytes_of(text: str, **arrays: Any) -> int:
     def aligned(n: int) -> int:
         return -(-n // 64) * 64
 
-    return int(eval(text, {"aligned": aligned, "min": min, "max": max, **arrays}))
+    return int(eval(text, {"aligned": aligned, "min": min, "max": max, "blas_threads": 1, **arrays}))
 
 
 def test_sizes_and_offsets_of_a_training_step() -> None:

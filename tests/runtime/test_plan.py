@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Program
-from tensordsl.codegen.verify_program import line, verify
+from tensordsl.codegen.show_program import line
+from tensordsl.codegen.verify_program import verify
 from tensordsl.runtime import plan
 from tensordsl.runtime.state import Cell
 
@@ -99,6 +100,33 @@ def test_the_log_has_every_instruction_executed() -> None:
     names = [type(i).__name__ for i, _ in log]
     assert names.count("If") == 11 and names.count("Launch") == 12 and names[-1] == "Return"
     assert sum(1 for row in plan.show_log(log, line).splitlines() if "launch" in row) == 2
+
+
+def turns() -> Program:
+    """f([count, step]): a number made of the first row and the rows of each block, in order."""
+    w = Writer("turns", ["int64"], 0, [("int64", 0)], 1)
+    w.add(p.Data("x", ("arg", 0)), p.Const("eight", 8), p.Const("much", 1009), p.Const("some", 31), p.Const("one", 1))
+    w.add(p.Offset("x1", "x", "eight"), p.LoadScalar("count", "x", "int64"), p.LoadScalar("step", "x1", "int64"))
+    w.add(p.Slot("total"), p.StoreScalar("total", "one", "int64"))
+    body: list[p.Instr] = [
+        p.LoadScalar("old", "total", "int64"), p.Mul("a", "old", "much", w.site()), p.Mul("b", "first", "some", w.site()),
+        p.Arith("c", "add", "a", "b"), p.Arith("d", "add", "c", "here"), p.Arith("e", "mod", "d", "prime"),
+        p.StoreScalar("total", "e", "int64"),
+    ]  # fmt: skip
+    w.add(p.Const("prime", 1_000_000_007), p.Blocks("first", "here", "count", "step", tuple(body)))
+    w.add(p.NewOut("y", 0, (), 0, w.site()), p.Copy("y", "total", "eight"), p.Return((0,), -1))
+    return w.program
+
+
+def test_blocks_of_every_number_of_rows() -> None:
+    program = turns()
+    f = native(program)
+    for count, step in itertools.product(range(14), range(1, 16)):
+        want = 1
+        for first in range(0, max(count, 1), step):
+            want = (want * 1009 + first * 31 + min(step, count - first)) % 1_000_000_007
+        x = np.array([count, step])
+        assert f(x) == plan.run(program, [x]) == want, (count, step)
 
 
 def copying(extra: str) -> Program:
