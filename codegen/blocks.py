@@ -68,12 +68,13 @@ def in_blocks(
     new = {n for v in updates for n in memory(v, homes)}
     kept = new.union(*(memory(v, homes) for v in outputs))
     replaced: dict[int, list[Step]] = {}  # position -> what stands there instead
+    taken: set[int] = set()  # products that chains compute: no chain computes one of another
     groups = [k for k, s in enumerate(steps) if s.fused is not None]
     for k in (*groups, *dots.values()):
         for chain in _chains(graph, steps, dots, steps[k]):
-            at = dots[chain.first.number]
+            at, computed = dots[chain.first.number], {chain.first.number, *(v.number for v, _ in chain.products)}
             rows = [chain.first, *(chain.by_rows.values if chain.by_rows is not None else ())]
-            if at in replaced or any(chain.first.number in t.needs for t in steps[at + 1 : k]):
+            if taken & computed or any(chain.first.number in t.needs for t in steps[at + 1 : k]):
                 continue
             if any(v.number in new for v in rows):  # it may be better computed in the place of the old value
                 continue
@@ -81,6 +82,7 @@ def in_blocks(
             needs = (steps[at].needs | steps[k].needs) - set(gives)
             used = kept.union(*(_needs_of(t, chain) for j, t in enumerate(steps) if j not in (at, k)))
             inner = {v.number for v in rows} & set(gives) - used - _needed_by(chain.rest, homes)
+            taken |= computed
             replaced[at] = []
             replaced[k] = [Step(None, None, gives, needs, replace(chain, inner=frozenset(inner)))]
             break
@@ -206,6 +208,8 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
     now = [o.buffer.value for o in fused.group.outs if not is_late(o.value)]  # type: ignore[attr-defined]
     late = [v for v in fused.values if v not in now]
     stored = [*now, *(v for v in inner if v not in now and v not in fused.loads)]
+    if not stored:  # what is summed is the product itself
+        return None
     known = {o.buffer.value.number: o.buffer for o in fused.group.outs}  # type: ignore[attr-defined]
     known |= {s.attr[0].value.number: s.attr[0] for s in fused.group.scalars if s.op == "load"}
     find = graph.extents.find

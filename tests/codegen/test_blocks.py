@@ -382,6 +382,29 @@ def test_several_chains_in_one_function() -> None:
         np.testing.assert_allclose(f(x, y, w), x.T @ np.tanh(x @ w) + y.T @ np.tanh(y @ w), atol=1e-14)
 
 
+def test_a_product_that_one_chain_computes_begins_no_other() -> None:
+    X, W = T.dmatrix("X"), T.dmatrix("W")
+    v = X
+    for _ in range(3):
+        v = T.tanh(T.dot(T.tanh(T.dot(v, W)), W.T))
+    f = tensordsl.function([X, W], v)
+    for rows, hidden in itertools.product((1, 5), (1, 4, 9)):
+        x, w = (np.linspace(-1, 1, k * 3).reshape(shape) for k, shape in ((rows, (rows, 3)), (hidden, (3, hidden))))
+        want = x
+        for _ in range(3):
+            want = np.tanh(np.tanh(want @ w) @ w.T)
+        np.testing.assert_allclose(f(x, w), want, atol=1e-14)
+
+
+def test_a_product_of_which_only_a_sum_is_wanted_beside_the_second_product() -> None:
+    X, W = T.dmatrix("X"), T.dmatrix("W")
+    product = T.dot(X, W)
+    f = tensordsl.function([X, W], [product.min(axis=0), T.dot(X.T, product)])
+    for rows in LENGTHS[1:]:
+        x, w = np.linspace(-1, 1, 3 * rows).reshape(rows, 3), np.linspace(-1, 2, 6).reshape(3, 2)
+        agree(f(x, w), [(x @ w).min(axis=0), x.T @ (x @ w)], "float64")
+
+
 # -- what nobody thought of ----------------------------------------------------------------------------------------------
 def drawn(seed: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """(inputs, outputs, shared variables, updates) of a random model of the rows of X."""

@@ -212,3 +212,22 @@ def loop_in_a_branch_carries_what_is_outside(p: Program) -> None:
     t10 = op("ifelse", x0, t9, t5)
     p.output(t2, INEXACT)
     p.output(t10, INEXACT)
+
+
+def rows_of_a_product_and_a_minimum_of_it(p: Program) -> None:
+    """A minimum over the rows of a product, which a later product also reads."""
+    x0 = p.argument(TensorType("float32", (None, None)), array("float32", [[1.0233098]]))
+    t0 = op("dot", x0, x0)
+    t1 = op("second", t0, constant("float32", 1.0))
+    t2 = op("min", t0, axis=(0,))
+    t3 = op("dimshuffle", t2, order=('x', 0))
+    t4 = op("mul", t0, t3)
+    t5 = op("maximum", t4, t1)
+    t6 = op("dimshuffle", t5, order=(1, 0))
+    t7 = op("dimshuffle", t4, order=(1, 0))
+    t8 = op("dimshuffle", t0, order=(1, 0))
+    t9 = op("dot", t7, t8)
+    t10 = op("dimshuffle", t9, order=(1, 0))
+    t11 = op("dot", t6, t10)
+    p.output(t1, INEXACT)
+    p.output(t11, INEXACT)
