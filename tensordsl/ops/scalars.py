@@ -80,7 +80,8 @@ def _product(b: Any, x: Any, n: int) -> Any:
 def numpy_power(x: Any, y: Any) -> Any:
     if x.dtype.kind not in "iu":
         # A full array of exponents: for one exponent NumPy takes shortcuts with other results for -0.0 and -inf.
-        return np.power(x, np.array(np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape))))
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        return np.power(np.atleast_1d(x), np.array(np.broadcast_to(y, shape or (1,)))).reshape(shape)
     inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y % 2 == 1, -1, 1), 0)) if x.dtype.kind == "i" else 0
     return np.where(y < 0, np.asarray(inverse).astype(x.dtype), np.power(x, np.where(y < 0, 0, y)))
 

@@ -268,6 +268,15 @@ def test_an_exponent_that_a_cast_changes_is_not_taken_for_known() -> None:
     np.testing.assert_array_equal(evaluate_scalars([value], lambda v: x)[0], x ** np.uint8(44))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_roots_of_infinity_and_of_zero_are_those_of_a_power_in_every_rank(dtype: str) -> None:
+    """NumPy takes the square root where there is one exponent: nan of -inf, and -0 of -0."""
+    x, half = np.array([-np.inf, -0.0], dtype), np.array(0.5, dtype)
+    assert OPS["pow"].oracle is not None
+    for got in (OPS["pow"].oracle(x, half), np.stack([OPS["pow"].oracle(v, half) for v in x])):
+        assert got.dtype == dtype and got.tolist() == [np.inf, 0.0] and not np.signbit(got).any()
+
+
 def test_integers_to_negative_powers_are_truncated_reciprocals() -> None:
     assert OPS["pow"].oracle is not None
     got = OPS["pow"].oracle(np.array([-2, -1, 0, 1, 2]), np.array([-1]))
