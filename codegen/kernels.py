@@ -451,7 +451,7 @@ class _Planner:
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel))
         kernel = self.kernel(form, width, lane, rows)
-        kernel.use_halves(parts == 1 and is_light(operations, len(self.buffers)))
+        kernel.use_halves(parts == 1 and is_light(operations, [b.type for b, _ in self.buffers]))
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)
         return [*result, Call(kernel)]

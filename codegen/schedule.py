@@ -6,7 +6,7 @@ along it.  The lane axis should be the one with stride 1 in most operands: a wro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ SHORT = 27  # elements of an axis along which lanes run only if there is no othe
 COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, of rows that are done together
+PLAIN = frozenset(("float32", "float64"))
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
@@ -87,9 +88,13 @@ def is_short(group: Group, axis: str) -> bool:
     return isinstance(extent, int) and extent <= SHORT
 
 
-def is_light(operations: Collection[Val], operands: int) -> bool:
-    """Is a loop bound by its loads and stores?"""
-    return len(operations) <= LIGHT * operands and not any(v.op in HEAVY for v in operations)
+def is_light(operations: Collection[Val], operands: Sequence[str]) -> bool:
+    """Is a loop over operands of these dtypes bound by its loads and stores, with nothing but float arithmetic in it?
+
+    Of integers LLVM first makes instructions for whole registers and then cannot always part them: it ends the process.
+    """
+    is_short = len(operations) <= LIGHT * len(operands) and not any(v.op in HEAVY for v in operations)
+    return is_short and PLAIN.issuperset(operands) and PLAIN.issuperset(v.type for v in operations if v.type != "bool")
 
 
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:

@@ -16,6 +16,10 @@ from typing import Any
 from tensordsl.config import config
 from tensordsl.processor import LEVELS
 
+# Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
+# than a register, and ends the process where it has to part one.
+UNUSED = frozenset(("avx512ifma", "avxifma"))
+
 
 def compile_object(text: str, opt: int = 2) -> bytes:
     """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
@@ -146,6 +150,7 @@ def _make_target() -> tuple[Any, str, str, dict[int, Any]]:
     triple = llvm.get_process_triple()
     target = llvm.Target.from_triple(triple)
     cpu, features = _processor()
+    features = features | dict.fromkeys(UNUSED & features.keys(), False)
     options = {
         "cpu": cpu,
         "features": ",".join(("+" if is_there else "-") + name for name, is_there in sorted(features.items())),

@@ -283,3 +283,14 @@ def counts_whose_number_is_known_late(p: Program) -> None:
     t2 = op("sum", t1, axis=(0,), dtype='int64', acc_dtype='int64')
     t3 = op("repeated_positions", t1, t2)
     p.output(t3)
+
+
+def product_of_small_integers(p: Program) -> None:
+    """A product of integers that are known to be small, in vectors longer than a register: LLVM ended the process."""
+    x0 = p.argument(TensorType("uint32", (3,)), array("uint32", [2, 1, 0]))
+    t0 = op("clip", x0, constant("int8", -1), constant("int8", 2))
+    t1 = op("mul", t0, constant("int8", 3))
+    t2 = op("dimshuffle", t1, order=(0, 'x'))
+    t3 = op("dimshuffle", t1, order=('x', 0))
+    t4 = op("mul", t2, t3)
+    p.output(t4)
