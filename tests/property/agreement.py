@@ -57,7 +57,7 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
             # where products overflow, a fused multiplication and addition may give something else
             zero = (0.0, -0.0, 0.0)[rng.bit_generator.seed_seq.entropy % 3]  # the sign: whether a sum begins with 0
             rounded = np.where(exact + error == 0, zero, exact + error)
-            made = (np.where(np.isfinite(size), rounded, _anything(rng)).astype(exact.dtype),)
+            made = (np.where(size <= np.finfo(exact.dtype).max, rounded, _anything(rng)).astype(exact.dtype),)
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
