@@ -57,10 +57,9 @@ def _take_data() -> str:
     f.place(some)
     with f.loop(f.op("zext i32 %ndim to i64"), ("i64", "%itemsize")) as loop:
         extent = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
-        product = f.op(f"mul i64 {loop.values[0]}, {extent}")  # of two numbers below 2^47: 0 if it is none
         fits = f.all(f.compare("ult", "i64", extent, MOST), f.compare("ult", "i64", loop.values[0], MOST))
         pair = f.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {loop.values[0]}, i64 {extent})")
-        over = f.op(f"extractvalue {{i64, i1}} {pair}, 1")
+        product, over = (f.op(f"extractvalue {{i64, i1}} {pair}, {k}") for k in (0, 1))
         fits = f.all(fits, f.op(f"xor i1 {over}, true"))
         loop.next = [f.op(f"select i1 {fits}, i64 {product}, i64 0")]
     size = loop.values[0]
