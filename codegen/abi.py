@@ -136,10 +136,11 @@ HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
 CALL_HOST, CALL_N_IN, CALL_IN, CALL_N_OUT, CALL_OUT, CALL_SIZE = 0, 8, 16, 24, 32, 40
 
 # -- arena block: a 64-byte head before the storage -------------------------------------------------------------------
-BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 64
+BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a large block
 # The pool: per class SLOTS pointers to free blocks, exchanged atomically (no lock: safe without the GIL, over fork).
-# Blocks of class c hold BLOCK_HEAD + 2**c bytes; class -1: larger than any class, never kept.
+# Blocks of class c hold BLOCK_HEAD + 2**c bytes; class -1: larger than any class.
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
+KEPT_SLOTS = 4  # of large blocks, of arenas and of arrays
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
 # -- scattering: a symbol for each operation and machine type ---------------------------------------------------------
@@ -207,11 +208,11 @@ _LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
 _DATA = (
     "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
     "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages",
+    "huge_pages", "kept", "kept_bytes",
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
-# huge_pages: 1 where NumPy asks for them.
+# huge_pages: 1 where NumPy asks for them.  kept: slots of large blocks; kept_bytes: the most that one may have.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets

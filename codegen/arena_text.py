@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.entry_text import record, table
+from tensordsl.codegen.large_text import large_text
 
 
 def arena_text() -> str:
@@ -20,13 +21,13 @@ def _pool_slots(f: Asm, rt: str, number: str) -> list[str]:
 
 def block_text() -> str:
     """`take_block` and `give_block`: blocks of the pool, of BLOCK_HEAD bytes and at least those asked for."""
-    return _take_block() + _give_block()
+    return large_text() + _take_block() + _give_block()
 
 
 def _take_block() -> str:
     """ptr: a block, null if there is no memory; aligned to 64 bytes."""
     f = Asm("ptr", "take_block", ("ptr rt", "i64 bytes"), internal=True)
-    small, large, use, allocate = (f.label(x) for x in ("small", "large", "use", "allocate"))
+    small, large, use = (f.label(x) for x in ("small", "large", "use"))
     less = f.op(f"or i64 {f.op('sub i64 %bytes, 1')}, {(1 << abi.POOL_FIRST) - 1}")  # at least the first class
     less = f.op(f"select i1 {f.compare('eq', 'i64', '%bytes', 0)}, i64 {(1 << abi.POOL_FIRST) - 1}, i64 {less}")
     number = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {less}', 'i1 false')}")
@@ -38,17 +39,13 @@ def _take_block() -> str:
         sources.append((block, f.block, number))
         f.branch(f.not_null(block), use, following)
         f.place(following)
-    power = f.op(f"shl i64 1, {number}")
-    before_allocate = f.block
-    f.jump(allocate)
-    f.place(large)
-    rounded = f.op(f"and i64 {f.op('add i64 %bytes, 63')}, -64")
-    f.place(allocate)
-    size = f.op(f"phi i64 [ {power}, %{before_allocate} ], [ {rounded}, %{large} ]")
-    kind = f.op(f"phi i64 [ {number}, %{before_allocate} ], [ -1, %{large} ]")
-    total = f.op(f"add i64 {size}, {abi.BLOCK_HEAD}")
+    total = f.op(f"add i64 {f.op(f'shl i64 1, {number}')}, {abi.BLOCK_HEAD}")
     new, bad = f.call("ptr", f.load("ptr", "%rt", abi.RT["aligned_alloc"]), "i64 64", f"i64 {total}"), f.label("bad")
-    sources.append((new, f.block, kind))
+    sources.append((new, f.block, number))
+    f.branch(f.not_null(new), use, bad)
+    f.place(large)
+    new = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %bytes, {abi.BLOCK_HEAD}')}")
+    sources.append((new, f.block, "-1"))
     f.branch(f.not_null(new), use, bad)
     f.place(bad)
     f.ret("ptr", "null")
@@ -85,7 +82,9 @@ def _give_block() -> str:
             pair = f.op(f"cmpxchg ptr {slot}, ptr null, ptr %block seq_cst monotonic")
             with f.when(f.op(f"extractvalue {{ptr, i1}} {pair}, 1")):
                 f.ret()
-    f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %block")
+        f.call("void", f.load("ptr", "%rt", abi.RT["free"]), "ptr %block")
+        f.ret()
+    f.call("void", "@give_large", "ptr %rt", "ptr %block")
     f.ret()
     return f.text
 

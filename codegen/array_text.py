@@ -2,18 +2,19 @@
 
 Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
 data belong to the array like any other: `runtime.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
-before the data stands the address of malloc's block.
+before the data stands the address of the block, whose first word says how many bytes a large one has (`large_text`).
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
+from tensordsl.codegen.large_text import LARGE, MADV_HUGEPAGE, PAGE
 
 LINE = 64
-ROOM = LINE + 8  # bytes more than the data's: malloc's addresses are multiples of 16
+ROOM = LINE + 16  # bytes more than the data's: malloc's addresses are multiples of 16
 DOMAIN = 389047  # NumPy's in tracemalloc
-HUGE, PAGE, MADV_HUGEPAGE = 1 << 22, 4096, 14  # as NumPy asks for huge pages
+HUGE = 1 << 22  # bytes from which NumPy asks for huge pages
 MOST = 1 << 47  # bytes beyond which every allocator fails
 
 
@@ -69,7 +70,8 @@ def _take_data() -> str:
     with f.when(f.is_null(data), UNLIKELY):
         f.ret("ptr", "null")
     has_huge = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT["huge_pages"]), 0)
-    f.branch(f.all(f.compare("sge", "i64", size, HUGE), has_huge), huge, done, UNLIKELY)
+    fits = f.all(f.compare("sge", "i64", size, HUGE), f.compare("slt", "i64", size, LARGE - ROOM))
+    f.branch(f.all(fits, has_huge), huge, done, UNLIKELY)
     f.place(huge)
     address = f.op(f"ptrtoint ptr {data} to i64")
     lacking = f.op(f"and i64 {f.op(f'sub i64 0, {address}')}, {PAGE - 1}")
@@ -84,9 +86,22 @@ def _take_data() -> str:
 
 def _data_malloc() -> str:
     f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
-    block = f.call("ptr", f.load("ptr", "%rt", abi.RT["malloc"]), f"i64 {f.op(f'add i64 %size, {ROOM}')}")
-    with f.when(f.is_null(block), UNLIKELY):
-        f.ret("ptr", "null")
+    large, small, known, none, some = map(f.label, "lsknm")
+    bytes = f.op(f"add i64 %size, {ROOM}")
+    f.branch(f.compare("sge", "i64", bytes, LARGE), large, small, UNLIKELY)
+    f.place(large)
+    first = f.call("ptr", "@take_large", "ptr %rt", f"i64 {bytes}")
+    f.branch(f.is_null(first), none, some, UNLIKELY)
+    f.place(small)
+    second = f.call("ptr", f.load("ptr", "%rt", abi.RT["malloc"]), f"i64 {bytes}")
+    f.branch(f.is_null(second), none, known, UNLIKELY)
+    f.place(known)
+    f.store("i64", bytes, second)
+    f.jump(some)
+    f.place(none)
+    f.ret("ptr", "null")
+    f.place(some)
+    block = f.op(f"phi ptr [ {first}, %{large} ], [ {second}, %{known} ]")
     address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {ROOM}")
     data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-LINE}')} to ptr")
     f.store("ptr", block, data, -8)
@@ -114,10 +129,11 @@ def _data_realloc() -> str:
         f.ret("ptr", f.call("ptr", "@data_malloc", "ptr %rt", "i64 %size"))
     block = f.load("ptr", "%data", -8)
     distance = f.op(f"sub i64 {f.op('ptrtoint ptr %data to i64')}, {f.op(f'ptrtoint ptr {block} to i64')}")
-    realloc = f.load("ptr", "%rt", abi.RT["realloc"])
-    new = f.call("ptr", realloc, f"ptr {block}", f"i64 {f.op(f'add i64 %size, {ROOM}')}")
+    realloc, bytes = f.load("ptr", "%rt", abi.RT["realloc"]), f.op(f"add i64 %size, {ROOM}")
+    new = f.call("ptr", realloc, f"ptr {block}", f"i64 {bytes}")
     with f.when(f.is_null(new), UNLIKELY):
         f.ret("ptr", "null")
+    f.store("i64", bytes, new)
     data = f.gep(new, distance)
     f.store("ptr", new, data, -8)
     f.ret("ptr", data)
@@ -127,6 +143,10 @@ def _data_realloc() -> str:
 def _data_free() -> str:
     f = Asm("void", "data_free", ("ptr rt", "ptr data", "i64 size"))
     with f.when(f.not_null("%data")):
-        f.call("void", f.load("ptr", "%rt", abi.RT["free"]), f"ptr {f.load('ptr', '%data', -8)}")
+        block = f.load("ptr", "%data", -8)
+        with f.when(f.compare("sge", "i64", f.load("i64", block), LARGE), UNLIKELY):
+            f.call("void", "@give_large", "ptr %rt", f"ptr {block}")
+            f.ret()
+        f.call("void", f.load("ptr", "%rt", abi.RT["free"]), f"ptr {block}")
     f.ret()
     return f.text

@@ -228,7 +228,7 @@ class _Function:
                 late.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
-        _mark_streamed(program, {i.dst for i in prepares})
+        _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, p.NewOut | p.Prepare)})
 
     def _nanoseconds(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at
@@ -262,10 +262,10 @@ def _requires(b: Bufferiser) -> list[p.Instr]:
     return [p.Require(tuple(b.choices[k : k + p.CHOICES]), k, b.common_site("kernels")) for k in parts]
 
 
-def _mark_streamed(program: p.Program, states: set[str]) -> None:
-    """Plans whose launches write nothing but new values of shared variables; their pages are there already."""
+def _mark_streamed(program: p.Program, results: set[str]) -> None:
+    """Plans whose launches write nothing but results and new values of shared variables."""
     launches = [i for i in p.walk_program(program.code) if isinstance(i, p.Launch)]
-    others = {i.plan for i in launches if not states.issuperset(i.writes)}
+    others = {i.plan for i in launches if not results.issuperset(i.writes)}
     for k in {i.plan for i in launches} - others:
         words = program.plans[k].descriptor
         if words:

@@ -1,8 +1,7 @@
-"""Of the nest library: new values of shared variables that no cache keeps, written past the caches.
+"""Of the nest library: results and new values of shared variables that no cache keeps, written past the caches.
 
 A block is computed into scratch, which stays near, and goes from there to memory by non-temporal stores: so memory need
-not be read before it is written.  Blocks are short, since reading and writing should overlap.  (Fresh results gain
-nothing: the system has just filled their pages with zeros.)
+not be read before it is written.  Blocks are short, since reading and writing should overlap.
 """
 
 from __future__ import annotations

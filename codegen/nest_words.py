@@ -12,8 +12,8 @@ from tensordsl.codegen.assembly import Asm
 HEADER = 17
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1: parallel ones or, of SUMS (their
 # number, over all axes), reduced ones.  From FINISH on the code goes by the totals.  In front of the code stand SUMS
-# pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: results are new values of shared
-# variables, which are written past the caches if they are large.
+# pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: it writes nothing but what a
+# call gives, which goes past the caches if it is large.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7

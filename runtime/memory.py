@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +24,9 @@ from tensordsl.runtime.layout import (
 Table = ctypes.c_void_p * len(abi.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (abi.POOL_SIZE // 8))()
+_large = (ctypes.c_int64 * abi.KEPT_SLOTS)()
 immortalise(_pool)
+immortalise(_large)
 _NAME = b"mem_handler"  # the capsule keeps its address
 _free = libc.free
 _free.argtypes = [ctypes.c_void_p]
@@ -41,6 +45,8 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[abi.RT["np_new"] // 8] = numpy_api()[94]  # PyArray_NewFromDescr
     table[abi.RT["pool"] // 8] = ctypes.addressof(_pool)
     table[abi.RT["huge_pages"] // 8] = _has_huge_pages()
+    table[abi.RT["kept"] // 8] = ctypes.addressof(_large)
+    table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.KEPT_SLOTS
     return table
 
 
@@ -80,19 +86,31 @@ def _has_huge_pages() -> int:
     return int(old)
 
 
-def _kept() -> list[tuple[int, int]]:
-    """(slot's address, block) of the free blocks that the pool holds."""
-    start = ctypes.addressof(_pool)
-    return [(start + 8 * i, block) for i, block in enumerate(_pool) if block]
+def _most_kept() -> int:
+    """Bytes of large blocks that may be kept: an eighth of the memory, where the system may take them back."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(memory, *(n for n in limits if n != resource.RLIM_INFINITY), memory) // 8
+
+
+def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:
+    """(slot's address, block) of the free blocks that are in slots."""
+    start = ctypes.addressof(slots)
+    return [(start + 8 * i, block) for i, block in enumerate(slots) if block]
 
 
 def retained_bytes() -> int:
-    """Bytes of free blocks that the pool keeps for the next call."""
-    return sum(abi.BLOCK_HEAD + (1 << peek(block + abi.BLOCK_CLASS)) for _, block in _kept())
+    """Bytes of free blocks that are kept for the next call."""
+    small = (abi.BLOCK_HEAD + (1 << peek(block + abi.BLOCK_CLASS)) for _, block in _kept(_pool))
+    return sum((*small, *(peek(block + abi.BLOCK_BYTES) for _, block in _kept(_large))))
 
 
 def trim() -> None:
-    """Give the pool's free blocks back to the system.  Only while no call runs without the GIL."""
-    for slot, block in _kept():
+    """Give the free blocks back to the system.  Only while no call runs without the GIL."""
+    for slot, block in _kept(_pool) + _kept(_large):
         poke(slot, 0)
         _free(block)

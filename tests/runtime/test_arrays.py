@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 import tensordsl.tensor as T
 from tensordsl import function, shared
 from tensordsl.codegen import abi
-from tensordsl.runtime import library
+from tensordsl.runtime import library, memory
 
 SHAPES = [(), (1,), (7,), (8,), (1000,), (100_003,), (600_000,), (3, 4), (1, 5), (5, 1), (2, 3, 4)]
 EMPTY = [(0,), (0, 3), (3, 0), (2, 0, 4)]
@@ -86,6 +88,108 @@ def test_memory_is_traced_and_given_back(handler: str) -> None:
     del result
     assert tracemalloc.get_traced_memory()[0] - before < 10_000
     tracemalloc.stop()
+
+
+LARGE = 5 << 20  # elements of results whose memory is kept
+
+
+@pytest.fixture
+def kept() -> Iterator[int]:
+    """The most bytes that a kept block may have."""
+    plus_one(1)
+    table = library._State.table
+    if not table[abi.RT["np_handler"] // 8] or not table[abi.RT["kept_bytes"] // 8]:
+        pytest.skip("large blocks are not kept here")
+    memory.trim()
+    yield table[abi.RT["kept_bytes"] // 8]
+    memory.trim()
+
+
+def test_the_memory_of_large_results_is_used_again(kept: int) -> None:
+    add, x = plus_one(1), np.arange(float(LARGE))
+    first = add(x)
+    place, view = first.ctypes.data, first[5:7]
+    del first
+    assert memory.retained_bytes() == 0  # the view reads it
+    second = add(x)
+    assert second.ctypes.data != place and view.tolist() == [6, 7]
+    del view
+    assert memory.retained_bytes() > 8 * LARGE
+    third = add(x[: LARGE - LARGE // 8])
+    assert third.ctypes.data == place and memory.retained_bytes() == 0
+    assert (third == x[: len(third)] + 1).all() and (second == x + 1).all()
+    del second
+    assert add(x[: LARGE // 2 + LARGE // 4]).ctypes.data not in (place, third.ctypes.data)  # too loose
+    assert memory.retained_bytes() > 8 * LARGE
+
+
+def test_only_a_few_large_blocks_are_kept(kept: int) -> None:
+    add, x = plus_one(1), np.zeros(LARGE)
+    results = [add(x) for _ in range(abi.KEPT_SLOTS + 2)]
+    one = 8 * LARGE
+    results.clear()
+    assert abi.KEPT_SLOTS * one < memory.retained_bytes() < abi.KEPT_SLOTS * (one + 1000)
+    table = library._State.table
+    memory.trim()
+    table[abi.RT["kept_bytes"] // 8] = one - 1
+    add(x)
+    table[abi.RT["kept_bytes"] // 8] = kept
+    assert memory.retained_bytes() == 0
+
+
+def test_large_results_are_resized_before_their_memory_is_used_again(kept: int) -> None:
+    add, x = plus_one(1), np.arange(float(LARGE))
+    for new in (LARGE + 1, 2 * LARGE, LARGE - 1000, 1000, LARGE // 5 * 4):
+        result = add(x)
+        result.resize(new, refcheck=False)
+        both = min(new, LARGE)
+        assert (result[:both] == x[:both] + 1).all() and not result[both:].any()
+        del result
+        for _ in range(2):
+            assert (add(x) == x + 1).all()
+    grown = add(np.zeros(10))
+    grown.resize(LARGE, refcheck=False)
+    del grown
+    again = add(x)
+    assert again.ctypes.data % 64 == 0 and (again == x + 1).all()
+
+
+def test_threads_share_what_is_kept(kept: int) -> None:
+    add = plus_one(1)
+    wrong: list[int] = []
+
+    def run(k: int) -> None:
+        x = np.full(LARGE, float(k))
+        for _ in range(10):
+            if (add(x) != k + 1).any():
+                wrong.append(k)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_kept_memory_is_given_up_where_there_is_no_more(kept: int) -> None:
+    text = f"""
+import resource, numpy as np, tensordsl.tensor as T
+from tensordsl import function
+from tensordsl.runtime import memory
+x = T.dvector()
+add, a = function([x], x + 1), np.zeros({LARGE})
+results = [add(a) for _ in range(4)]
+results.clear()
+held = memory.retained_bytes()
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20),) * 2)
+n = T.lscalar()
+result = function([n], T.ones(n))(3 * {LARGE})
+assert held > 0 and memory.retained_bytes() == 0 and (result == 1).all()
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_references_to_the_handler_balance() -> None:
