@@ -488,11 +488,9 @@ def _assumed_length(g: Graph, then: Value, orelse: Value, axis: int) -> Any:
 
 
 def lower_assert(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-    x, *conditions = operands
-    g = low.graph
-    flags = [g.cast(c, "bool") for c in conditions]
+    x, g = operands[0], low.graph
     kind, message = node.attrs.get("kind", "assert"), node.attrs["message"]
-    return [g.make("assert", (x, *flags), x.dtype, x.shape, message=message, kind=kind, unique=True)]
+    return [g.make("assert", tuple(operands), x.dtype, x.shape, message=message, kind=kind, unique=True)]
 
 
 def lower_host(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:

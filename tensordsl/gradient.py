@@ -341,6 +341,8 @@ def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tupl
 
 def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
     """The product of the Hessian of a scalar with vectors `p` of the shapes of `wrt`, without making the Hessian."""
+    if not isinstance(cost, Variable):
+        raise TypeError(f"hessian_vector_product: the cost must be a variable, got {cost!r}")
     pairs = _paired(wrt, p, "p")
     if not pairs:
         raise ValueError("hessian_vector_product: wants a variable, wrt is empty")

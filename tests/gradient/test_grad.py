@@ -298,6 +298,8 @@ def test_hessian_vector_product_agrees_with_the_hessian() -> None:
     full, product = value([hessian(cost, x), hessian_vector_product(cost, x, v)], {x: AT, v: AT + 3})
     assert np.allclose(product, full @ (AT + 3))
     assert np.allclose(value(hessian_vector_product(T.sum(x**3), x, x), {x: AT}), 6 * AT * AT)
+    with pytest.raises(TypeError, match="hessian_vector_product: the cost must be a variable, got None"):
+        hessian_vector_product(None, x, v)
     # the product can be differentiated again, also through the vector
     again = grad(T.sum(hessian_vector_product(T.sum(x**4), x, v * x)), [x, v])
     for found, wanted in zip(value(again, {x: AT, v: AT + 3}), (36 * AT**2 * (AT + 3), 12 * AT**3), strict=True):

@@ -156,6 +156,15 @@ def test_assert_raises_its_message_when_a_condition_is_false() -> None:
         Assert()(x, x > 0)
 
 
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE", "REFERENCE"])
+def test_conditions_of_any_dtype_are_true_where_they_are_not_zero(mode: str) -> None:
+    x, c = T.dvector("x"), T.zscalar("c")
+    f = function([x, c], Assert()(x, np.nan, c, 7), mode=mode)
+    assert f([1.0, 2.0], 1j).tolist() == [1, 2]
+    with pytest.raises(AssertionError):
+        f([1.0, 2.0], 0j)
+
+
 def test_effects_let_gradients_through() -> None:
     x = T.dvector("x")
     cost = T.sum(Assert()(Print("")(x), T.all(x > 0)) ** 2)
