@@ -221,3 +221,27 @@ def test_new_values_larger_than_the_caches(threads: int) -> None:
     td.function([w], [], updates=[(narrow, w * 2), (flags, w > 0.5)])(short)
     np.testing.assert_array_equal(narrow.get_value(), short * 2)
     np.testing.assert_array_equal(flags.get_value(), short > 0.5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(3, 1_500_001), (1_500_001, 3), (2100, 2101)])
+def test_results_larger_than_the_caches(shape: tuple[int, int], threads: int) -> None:
+    """Of several dtypes, along rows and columns, over operands in another order."""
+    m, row, column = T.dmatrix(), T.drow(), T.dcol()
+    outputs = [
+        m * 2 + row,
+        (m + column) * row,
+        T.cast(m * 100, "int8"),
+        m > column,
+        T.cast(m, "float32") * np.float32(3),
+    ]
+    f, one = td.function([m, row, column], outputs), td.function([m, row], T.complex(m, m * row))
+    config.num_threads = threads
+    a = np.random.default_rng(0).random(shape)
+    r, c = a[:1] + 1, a[:, :1] - 1
+    for x in (a, np.ascontiguousarray(a.T).T, a[::-1, ::-1]):
+        wanted = [x * 2 + r, (x + c) * r, (x * 100).astype("int8"), x > c, x.astype("float32") * np.float32(3)]
+        for got, w in zip(f(x, r, c), wanted, strict=True):
+            assert got.dtype == w.dtype
+            np.testing.assert_allclose(got, w, rtol=1e-15)
+        np.testing.assert_allclose(one(x, r), x + 1j * (x * r), rtol=1e-15)
