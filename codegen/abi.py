@@ -156,10 +156,10 @@ LIBRARY_CALLS = {
     **dict.fromkeys(
         ("cumsum", "cumprod", "sort", "argsort", "searchsorted_left", "searchsorted_right"), DTYPES
     ),
-    "argsort_part": tuple(t for t in DTYPES if not t.startswith("complex")),
+    **dict.fromkeys(("sort_part", "argsort_part"), tuple(t for t in DTYPES if not t.startswith("complex"))),
     "true_positions": ("bool",), "repeated_positions": ("int64",),
 }  # fmt: skip
-POINTWISE = ("cumsum", "cumprod", "sort", "argsort")  # these may overwrite what they read, line by line
+POINTWISE = ("cumsum", "cumprod", "sort", "sort_part", "argsort")  # these may overwrite what they read, line by line
 
 
 def library_symbol(function: str, dtype: str) -> str:
@@ -245,7 +245,11 @@ LIBRARY = {
     "scatter": SCATTERS,
     **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in DTYPES if t != "uint64"},
     **{
-        f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right"))
+        f"sort_{t}": tuple(
+            f"{f}_{t}"
+            for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right", "sort_part")
+            if t in LIBRARY_CALLS[f]
+        )
         for t in DTYPES
     },
     **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},

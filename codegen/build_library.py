@@ -12,7 +12,7 @@ from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.select_text import FEW
-from tensordsl.codegen.sort_text import PAIR, SLACK, room_per_element
+from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element
 from tensordsl.codegen.storage import Ref
 
 SORTS = ("sort", "argsort")
@@ -30,7 +30,8 @@ def build_along(b: Bufferiser, v: Value) -> None:
     outputs = [_operand(b, ref.ptr, v.dtype, dims, y_strides)]
     scratch = None
     if "part" in v.attrs and not b.device:
-        function, scratch = "argsort_part", _scratch_of_part(b, v, dims[0])
+        scratch = _scratch_of_part(b, v, dims[0])
+        function += "_part"
     elif function in SORTS:
         size = ex.add(ex.mul(room_per_element(function, x.dtype), dims[0]), SLACK)
         scratch = b.allocate((size,), "uint8")
@@ -45,9 +46,11 @@ def build_along(b: Bufferiser, v: Value) -> None:
 def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> Ref:
     """Scratch for finding the places (first, how many) of lines of a length; it begins with them."""
     first, count = map(b.find, v.attrs["part"])
-    best = ex.minimum(ex.add(first, count), ex.sub(length, first))
-    most = ex.minimum(length, ex.add(best, ex.maximum(best, FEW)))
-    scratch = b.allocate((ex.add(ex.mul(2 * PAIR, most), SLACK),), "uint8")
+    size = ex.mul(room_per_element("sort", v.dtype), length)
+    if v.attrs["function"] == "argsort":
+        best = ex.minimum(ex.add(first, count), ex.sub(length, first))
+        size = ex.mul(2 * PAIR, ex.minimum(length, ex.add(best, ex.maximum(best, FEW))))
+    scratch = b.allocate((ex.add(size, SLACK + PLACES),), "uint8")
     b.emit(p.StoreScalar(scratch.ptr, b.name(first), "int64"))
     b.emit(p.Offset(behind := b.fresh("p"), scratch.ptr, b.name(8)))
     b.emit(p.StoreScalar(behind, b.name(count), "int64"))

@@ -14,8 +14,8 @@
     in_bounds(bounds)        its first operand, positions, after a check of their least and greatest index
     inc_take(axes, set)      x set or added to at vectors of positions; y has one axis for them (see `lower_index`)
     undefined                what a branch gives that is never read
-    along(function, axis)    cumsum cumprod sort argsort of the library; x is read in its own dtype.  Of an argsort
-                             with `part` only so many places from a first one on are wanted
+    along(function, axis)    cumsum cumprod sort argsort of the library; x is read in its own dtype.  Of a sort or
+                             argsort with `part` only so many places from a first one on are wanted
     searchsorted(side)      places of the second operand's elements in the first, a sorted vector
     true_positions repeated_positions                           int64 positions, as many as the second operand says
     reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own

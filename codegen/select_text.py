@@ -13,11 +13,9 @@ from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
-from tensordsl.codegen.sort_text import PAIR
+from tensordsl.codegen.sort_text import PAIR, PLACES, WANTED
 
-LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room", "i64 first", "i64 count")
 FEW = 16  # candidates beside the best, at least
-PLACES = 16  # bytes of scratch in which the program gives the first place and how many
 APART = 64  # bytes behind what is sorted
 COUNT, LIMIT, PAIRS, OTHER, MOST, BEST = range(0, 48, 8)  # of what is known along the way
 ENDS = ("least", "greatest")
@@ -33,7 +31,7 @@ class _Select(Keys):
         parts = [Core("pairs", 128).text(), self.cut()]
         parts += [part(end) for end in ENDS for part in (self.offer, self.look, self.found)]
         name = f"argsort_part_{self.dtype}"
-        parts += [self.line(name), walk_text(name, LINE, lambda f: _each_line(f, name)), _entry(name)]
+        parts += [self.line(name), walk_text(name, WANTED, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
         return declarations + "".join(parts) + METADATA + sort_core.METADATA
@@ -151,7 +149,7 @@ class _Select(Keys):
 
     def line(self, name: str) -> str:
         """The wanted places of y, from the end that is nearer to them."""
-        f = Asm("void", f"{name}.line", LINE, internal=True)
+        f = Asm("void", f"{name}.line", WANTED, internal=True)
         stop, left = f.op("add i64 %first, %count"), f.op("sub i64 %n, %first")
         is_near = f.compare("sle", "i64", stop, left)
         yes, no = f.label("least"), f.label("greatest")
@@ -169,7 +167,7 @@ class _Select(Keys):
 
 
 def _each_line(f: Asm, name: str) -> None:
-    f.call("void", f"@{name}.line", *passed(LINE))
+    f.call("void", f"@{name}.line", *passed(WANTED))
 
 
 def _entry(name: str) -> str:

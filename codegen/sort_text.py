@@ -3,7 +3,8 @@ and the search in what is sorted.
 
 A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
 equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all; so are
-complex numbers, by the key of their real and of their imaginary parts.
+complex numbers, by the key of their real and of their imaginary parts.  Where few places of the order are wanted, the
+line is narrowed to what may be there.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from collections.abc import Callable
 from tensordsl.codegen import sort_core
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
+from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
 from tensordsl.types import COMPLEX
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
+WANTED = (*LINE, "i64 first", "i64 count")
+PLACES = 16  # bytes of scratch in which a program gives the first place and how many
 TOGETHER = (4, 1)  # numbers that are searched side by side
 SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
@@ -40,9 +44,10 @@ class _Sort(Keys):
         parts = [Core("pairs", 128).text(), self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
         if self.parts == 1:
             plain = Core("plain", self.width, self.vector_bytes)
-            parts += [plain.declarations(), plain.text(), self.read(), self.write()]
+            parts += [plain.declarations(), plain.text(), self.read(), self.write(), narrow_text(self)]
         parts += [self.search("left"), self.search("right")]
-        parts += [part(f) for f in (f"sort_{self.dtype}", f"argsort_{self.dtype}") for part in (_walk, _entry)]
+        parts += [self.walked("sort", WANTED), self.walked("argsort", LINE)]
+        parts += map(self.entry, ("sort", "sort_part", "argsort"))
         return "".join(parts) + METADATA + sort_core.METADATA
 
     # -- lines ---------------------------------------------------------------------------------------------------------
@@ -177,25 +182,38 @@ class _Sort(Keys):
         return f.text
 
     def sort_line(self) -> str:
-        f = Asm("void", f"sort_{self.dtype}.line", LINE, internal=True)
+        """The wanted places of y."""
+        f = Asm("void", f"sort_{self.dtype}.line", WANTED, internal=True)
         line = ("ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        special = f.call("i1", "@read", *line) if self.parts == 1 else "true"
-        if self.is_float:
-            with f.when(special):
-                pairs = f.call("ptr", "@list", *line)
-                other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
-                free = f.op(f"select i1 {f.compare('eq', 'ptr', pairs, '%room')}, ptr {other}, ptr %room")
-                whole = ("ptr %x", "ptr %y", "i64 %n", "i64 %x_step", "i64 %y_step")
-                f.call("void", "@gather", *whole, f"ptr {pairs}", f"ptr {free}")
-                f.ret()
+        target = f.gep("%y", f.op("mul i64 %first, %y_step"))
         if self.parts == 2:
-            f.ret()
+            self.by_pairs(f, line, target)
             return f.text
         other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
+        places = ("i64 %first", "i64 %count")
+        some = f.call("ptr", "@narrow.numbers", *line, f"ptr {other}", *places)
+        given = (f"ptr {target}", "i64 %y_step")
+        with f.when(f.not_null(some)):
+            f.call("void", "@write", f"ptr {some}", "i64 %count", *given)
+            f.ret()
+        special = f.call("i1", "@read", *line)
+        if self.is_float:
+            with f.when(special):
+                self.by_pairs(f, line, target)
         keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
-        f.call("void", "@write", f"ptr {keys}", "i64 %n", "ptr %y", "i64 %y_step")
+        keys = f.gep(keys, "%first", f"i{self.width}")
+        f.call("void", "@write", f"ptr {keys}", "i64 %count", *given)
         f.ret()
         return f.text
+
+    def by_pairs(self, f: Asm, line: tuple[str, ...], target: str) -> None:
+        pairs = f.call("ptr", "@list", *line)
+        other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
+        free = f.op(f"select i1 {f.compare('eq', 'ptr', pairs, '%room')}, ptr {other}, ptr %room")
+        wanted = f.gep(pairs, f.op(f"mul i64 %first, {PAIR}"))
+        steps = ("i64 %count", "i64 %x_step", "i64 %y_step")
+        f.call("void", "@gather", "ptr %x", f"ptr {target}", *steps, f"ptr {wanted}", f"ptr {free}")
+        f.ret()
 
     def argsort_line(self) -> str:
         f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
@@ -206,21 +224,25 @@ class _Sort(Keys):
         f.ret()
         return f.text
 
+    def walked(self, function: str, params: tuple[str, ...]) -> str:
+        """All lines, one by one."""
+        name = f"{function}_{self.dtype}"
 
-def _walk(name: str) -> str:
-    """All lines, one by one."""
+        def end(f: Asm) -> None:
+            f.call("void", f"@{name}.line", *passed(params))
 
-    def end(f: Asm) -> None:
-        f.call("void", f"@{name}.line", *passed(LINE))
+        return walk_text(name, params, end)
 
-    return walk_text(name, LINE, end)
-
-
-def _entry(name: str) -> str:
-    """Behind x and y there is scratch."""
-    f = Asm("void", name, ("ptr bases", "ptr words", "i64 rank"))
-    line, axes = given_lines(f)
-    room = f"ptr {f.load('ptr', '%bases', 16)}"
-    f.call("void", f"@{name}.walk", *line, room, *axes, "i64 %rank")
-    f.ret()
-    return f.text
+    def entry(self, function: str) -> str:
+        """Behind x and y there is scratch; of a part, it begins with the places."""
+        f = Asm("void", f"{function}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
+        line, axes = given_lines(f)
+        room = f.load("ptr", "%bases", 16)
+        given = [f"ptr {room}"]
+        if function == "sort":
+            given += ["i64 0", line[2]]
+        elif function == "sort_part":
+            given = [f"ptr {f.gep(room, PLACES)}", *(f"i64 {f.load('i64', room, at)}" for at in (0, 8))]
+        f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes, "i64 %rank")
+        f.ret()
+        return f.text

@@ -145,7 +145,7 @@ def _inc_take(graph: Graph, v: Value) -> None:
 def _along(graph: Graph, v: Value) -> None:
     _check(_same_shape(graph, v.operands[0].shape, v.shape), v, "the shape of the operand")
     _check(0 <= v.attrs["axis"] < v.rank, v, "an axis of the operand")
-    _check("part" not in v.attrs or v.attrs["function"] == "argsort", v, "an order, if it is a part of one")
+    _check("part" not in v.attrs or v.attrs["function"] in ("sort", "argsort"), v, "an order, if it is a part of one")
 
 
 def _positions(graph: Graph, v: Value) -> None:

@@ -211,9 +211,12 @@ def _argsort(x: Any, y: Any, room: Any) -> None:
     y[...] = np.argsort(x, 0, kind="stable")
 
 
-def _argsort_part(x: Any, y: Any, room: Any) -> None:
-    first, count = room[:16].view("int64")
-    y[first : first + count] = np.argsort(x, 0, kind="stable")[first : first + count]
+def _part_of(order: Callable[..., Any]) -> Callable[..., None]:
+    def run(x: Any, y: Any, room: Any) -> None:
+        first, count = room[:16].view("int64")
+        y[first : first + count] = order(x, 0, kind="stable")[first : first + count]
+
+    return run
 
 
 def _search(side: Any) -> Callable[..., None]:
@@ -234,7 +237,7 @@ def _repeated_positions(counts: Any, y: Any) -> None:
 # What the functions of `abi.LIBRARY_CALLS` write to their outputs, which follow their inputs.
 LIBRARY: dict[str, Callable[..., None]] = {
     "cumsum": _cumulate(np.add), "cumprod": _cumulate(np.multiply), "sort": _sort, "argsort": _argsort,
-    "argsort_part": _argsort_part,
+    "sort_part": _part_of(np.sort), "argsort_part": _part_of(np.argsort),
     "searchsorted_left": _search("left"), "searchsorted_right": _search("right"),
     "true_positions": _true_positions, "repeated_positions": _repeated_positions,
 }  # fmt: skip

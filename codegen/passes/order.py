@@ -11,10 +11,12 @@ from tensordsl.types import COMPLEX
 
 
 def part_of_order(ctx: Context, v: Value) -> Value | None:
-    """argsort(x)[a:b], or argsort(x)[::-1][a:b]: the other places are left unwritten, where nobody looks at them."""
+    """sort(x)[a:b], or sort(x)[::-1][a:b], or of argsort: the other places are left unwritten, where nobody looks."""
     slices = _slices(ctx, v)
     order = slices[-1].operands[0]
-    if order.op != "along" or order.attrs["function"] != "argsort" or "part" in order.attrs or not ctx.is_sole(order):
+    if order.op != "along" or order.attrs["function"] not in ("sort", "argsort") or "part" in order.attrs:
+        return None
+    if not ctx.is_sole(order):
         return None
     x, axis = order.operands[0], order.attrs["axis"]
     if x.dtype in COMPLEX or any(s.attrs["checks"] or not s.loops <= order.loops for s in slices):
@@ -22,7 +24,7 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
     places = _places(slices, axis)
     if places is None or places[1] == order.shape[axis]:
         return None
-    ctx.hit("argsort(x)[a:b] = part of argsort(x)")
+    ctx.hit(f"{order.attrs['function']}(x)[a:b] = part of it")
     ints = [i for s in slices for i in s.operands[1:]]
     part = tuple(map(ctx.graph.extents.find, places))
     result = ctx.graph.make("along", (x, *ints), order.dtype, order.shape, **order.attrs, part=part)

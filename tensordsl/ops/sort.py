@@ -20,7 +20,7 @@ from tensordsl.ops.elementwise import abs_, cast, int_div, maximum, sgn, switch
 from tensordsl.ops.index import getitem, inc_subtensor, set_subtensor
 from tensordsl.ops.masks import mask_positions
 from tensordsl.ops.operands import as_variable, known_int, normalise_axes, normalise_axis, shape_of_first
-from tensordsl.ops.reduce import all, as_one_axis, max, mean, sum
+from tensordsl.ops.reduce import all, any, as_one_axis, max, mean
 from tensordsl.ops.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
 from tensordsl.types import CONTINUOUS, INTEGERS
 
@@ -149,11 +149,9 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     line = as_one_axis(x, axes)
     n = shape_i(line, len(kept))
     middle = slice(int_div(n - 1, 2), int_div(n, 2) + 1)
-    in_order = sort(line)
-    result = mean(getitem(in_order, (..., middle)), axis=len(kept))
+    result = mean(getitem(sort(line), (..., middle)), axis=len(kept))
     if x.type.dtype in CONTINUOUS:
-        last = sum(getitem(in_order, (..., slice(-1, None))), axis=len(kept))  # nothing of no elements
-        result = switch(isnan(last), cast(last, result.type.dtype), result)
+        result = switch(any(isnan(line), axis=len(kept)), np.array(np.nan, result.type.dtype), result)
     if not keepdims:
         return result
     return dimshuffle(result, tuple("x" if k in axes else kept.index(k) for k in range(x.type.ndim)))

@@ -1,4 +1,5 @@
-"""Some places of an order, as the largest ten: the same that `argsort` of NumPy has there, in scratch of a known size."""
+"""Some places of an order, as the largest ten or the middle one: the same that `sort` and `argsort` of NumPy have there,
+in scratch of a known size."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from test_library_steps import REAL, kinds_of_order, layouts
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import program as p
+from tensordsl.codegen.narrow_text import LEAST, MANY
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.select_text import FEW, select_text
-from tensordsl.codegen.sort_text import PAIR, SLACK
+from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element, sort_text
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.codegen.verify_program import walk_program
 from tensordsl.ops.control import loop_index, make_loop
@@ -25,6 +27,8 @@ SLICES = [
     slice(0, 1), slice(0, 5), slice(-1, None), slice(-5, None), slice(3, 6), slice(-40, -2), slice(None, 2, -1),
     slice(-2, None, -1), slice(5, 5),
 ]  # fmt: skip
+
+PARTS = {"sort": (sort_text, np.sort), "argsort": (select_text, np.argsort)}
 
 
 def functions_called(variables: list[Any], outputs: list[Any]) -> list[str]:
@@ -42,12 +46,15 @@ def test_places_of_every_dtype_shape_axis_and_layout(dtype: str) -> None:
             parts = [T.argsort(x, axis)[i] for i in index]
             assert functions_called([x], parts) == ["argsort"]  # one order, which several look at
             each = [tensordsl.function([x], part) for part in parts]
+            values = [tensordsl.function([x], T.sort(x, axis)[i]) for i in index]
             for shape in (s for s in SHAPES if len(s) == rank):
                 for a in kinds_of_order(rng, dtype, *shape):
                     for z in layouts(a) if a.size < 40 else [a]:
                         order, before = np.argsort(z, axis, kind="stable"), z.copy()
-                        for f, i in zip(each, index, strict=True):
+                        in_order = np.sort(z, axis, kind="stable")
+                        for f, g, i in zip(each, values, index, strict=True):
                             np.testing.assert_array_equal(f(z), order[i])
+                            assert g(z).tobytes() == in_order[i].tobytes()
                         assert z.tobytes() == before.tobytes()
 
 
@@ -55,6 +62,8 @@ def test_only_the_wanted_places_are_found() -> None:
     x, k, z = T.vector("x"), T.lscalar("k"), T.zvector("z")
     for part in (T.topk(x, 3), T.topk(x, -3), T.argtopk(x, k), T.argsort(x)[:k], T.argsort(x)[::-1][:3]):
         assert functions_called([x, k], [part]) == ["argsort_part"]
+    for part in (T.sort(x)[k], T.sort(x)[::-1][:k], T.sort(x)[-3:], T.median(x)):
+        assert functions_called([x, k], [part]) == ["sort_part"]
     assert functions_called([z], [T.argsort(z)[:3]]) == ["argsort"]
     assert functions_called([x], [T.argsort(x), T.argsort(x)[:3]]) == ["argsort"]
 
@@ -72,6 +81,46 @@ def test_the_best_come_late_or_early(dtype: str, best: int) -> None:
             np.testing.assert_array_equal(got, want)
 
 
+def lines_to_narrow(rng: Any, n: int, dtype: str) -> list[Any]:
+    """Numbers in and out of order, few and many equal ones, and with some that have to be told from their equals."""
+    up = np.arange(n).astype(dtype)
+    made = [up, up[::-1], rng.permutation(up), up % 2, up // 7, np.zeros_like(up), np.minimum(up, up[::-1])]
+    made += [
+        np.where(up == up[n // 2], up[-1:], up[:1]),
+        rng.permutation(up) * (up % 8),
+        np.repeat(rng.permutation(up), 2)[::2],
+    ]
+    if dtype.startswith("float"):
+        made += [rng.normal(size=n).astype(dtype) for _ in range(2)]
+        made[-1][-1] = -0.0
+        for at, special in ((0, np.nan), (-1, -np.nan), (n // 2, np.inf), (n // 3, -0.0)):
+            made.append(rng.normal(size=n).astype(dtype))
+            made[-1][at] = special
+        made.append(rng.choice(np.array([0.0, -0.0, np.nan, 1], dtype), n))
+    return [a.astype(dtype) for a in made]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint32", "int16", "int8", "bool"])
+def test_lines_are_narrowed_to_the_wanted_places(dtype: str) -> None:
+    rng, x, k, m = np.random.default_rng(4), T.TensorType(dtype, (None,))("x"), T.lscalar("k"), T.lscalar("m")
+    f = tensordsl.function([x, k, m], T.sort(x)[k : k + m])
+    for n in (LEAST - 1, LEAST, 517, 2000, MANY - 1, MANY, 50_003):
+        for a in lines_to_narrow(rng, n, dtype):
+            want, before = np.sort(a, kind="stable"), a.copy()
+            for first, count in ((0, 1), (n - 1, 1), (n // 2, 1), (n // 3, 40), (n // 5, n // 8), (n // 5, n // 8 + 1)):
+                assert f(a, first, count).tobytes() == want[first : first + count].tobytes()
+            assert a.tobytes() == before.tobytes()
+
+
+def test_a_part_of_an_order_in_place() -> None:
+    """What is sorted has no other reader, and is overwritten."""
+    x, a = T.matrix("x"), np.random.default_rng(5).normal(size=(5, 3000))
+    for b in (a, np.where(a > 3, -0.0, a), np.where(a > 3, np.nan, a)):
+        for axis in range(2):
+            got = tensordsl.function([x], T.median(T.exp(x) - 1, axis))(b)
+            np.testing.assert_allclose(got, np.median(np.exp(b) - 1, axis), rtol=1e-12, atol=1e-15)
+
+
 def test_inside_of_loops() -> None:
     n, s, x, k = T.lscalar("n"), T.vector("s"), T.vector("x"), T.lscalar("k")
     (final,) = make_loop(n, loop_index(), [s], [x], [s + T.sum(s[T.argsort(s)[:k]])])
@@ -80,26 +129,31 @@ def test_inside_of_loops() -> None:
     assert f(2, a, 2).tolist() == [15, 13, 14] and f(0, a, 2).tolist() == [3, 1, 2] and f(2, a, 0).tolist() == [3, 1, 2]
 
 
+@pytest.mark.parametrize("function", ["sort", "argsort"])
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int8", "uint32", "bool"])
 @pytest.mark.parametrize("vector_bytes", [16, 32, native_width()])
-def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int) -> None:
-    name = f"argsort_part_{dtype}"
-    code, [[address]] = elf.load([(compile_object(select_text(dtype, vector_bytes)), (name,))])
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
+def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int, function: str) -> None:
+    name, text, order = f"{function}_part_{dtype}", *PARTS[function]
+    code, [[address]] = elf.load([(compile_object(text(dtype, vector_bytes)), (name,))])
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
     rng = np.random.default_rng(2)
-    for n in (1, 7, 33, 64, 65, 500):
+    for n in (1, 7, 33, 64, 65, 500, 700, 17_000):
         for first, count in ((0, 0), (0, 1), (n - 1, 1), (n // 2, n // 3), (0, n), (n // 3, 1)):
             best = min(first + count, n - first)
-            size = 2 * PAIR * min(n, best + max(best, FEW)) + SLACK
+            elements = 2 * PAIR * min(n, best + max(best, FEW))
+            if function == "sort":
+                elements = n * room_per_element("sort", dtype)
+            size = elements + SLACK + PLACES
             for x in kinds_of_order(rng, dtype, n):
+                want = order(x, kind="stable")
                 x, room = np.ascontiguousarray(x), np.full(size + 256, 0xA5, np.uint8)
                 room[:16].view("int64")[:] = first, count
-                y = np.full(n, -1)
+                y = np.ones(n, want.dtype)
                 bases = (ctypes.c_void_p * 3)(*(v.ctypes.data for v in (x, y, room)))
                 words = (ctypes.c_int64 * 4)(n, x.itemsize, n, y.itemsize)
-                function(ctypes.addressof(bases), ctypes.addressof(words), 1)
-                want = np.full(n, -1)
-                want[first : first + count] = np.argsort(x, kind="stable")[first : first + count]
-                np.testing.assert_array_equal(y, want)
-                assert (room[size:] == 0xA5).all()
+                call(ctypes.addressof(bases), ctypes.addressof(words), 1)
+                places = slice(first, first + count)
+                assert y[places].tobytes() == want[places].tobytes()
+                y[places] = 1
+                assert (y == 1).all() and (room[size:] == 0xA5).all()
     assert code is not None
