@@ -89,11 +89,15 @@ def _concatenate_shape(d: Dims, *operands: Any, axis: int) -> tuple[Any, ...]:
     shapes = [d.shape(x) for x in operands]
     if len(set(map(len, shapes))) != 1:
         raise ValueError(f"wants operands with one number of axes, got {', '.join(str(len(s)) for s in shapes)}")
-    result = list(shapes[0])
-    for shape in shapes[1:]:
-        for k, n in enumerate(shape):
-            result[k] = d.add(result[k], n) if k == axis else d.same(result[k], n, f"the lengths of axis {k} differ")
-    return tuple(result)
+    while len(shapes) > 1:  # sums of pairs: one after the other, sums of many lengths would be copied for each
+        pairs = zip(shapes[::2], shapes[1::2], strict=False)
+        shapes = [*(_joined(d, a, b, axis) for a, b in pairs), *shapes[len(shapes) // 2 * 2 :]]
+    return shapes[0]
+
+
+def _joined(d: Dims, a: Sequence[Any], b: Sequence[Any], axis: int) -> tuple[Any, ...]:
+    pairs = enumerate(zip(a, b, strict=True))
+    return tuple(d.add(m, n) if k == axis else d.same(m, n, f"the lengths of axis {k} differ") for k, (m, n) in pairs)
 
 
 def _concatenate_gradient(g: Any, out: Any, *operands: Any, axis: int) -> Sequence[Any]:

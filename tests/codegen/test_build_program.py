@@ -9,6 +9,7 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen import extents
 from tensordsl.codegen import program as p
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.lower import lower
@@ -120,12 +121,29 @@ def test_checks_of_what_always_runs_come_first() -> None:
     assert names.index("Check") < names.index("NewOut") < names.index("Launch")
 
 
-def test_the_offsets_of_a_join_go_on_from_each_other() -> None:
-    def instructions(parts: int) -> int:
-        inputs = [T.dvector(f"x{k}") for k in range(parts)]
-        return len(list(p.walk_program(program(inputs, [T.concatenate(inputs)]).code)))
+@pytest.mark.parametrize("is_sliced", [False, True])
+def test_a_join_takes_work_linear_in_its_parts(is_sliced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = 0
 
-    assert instructions(80) <= 2.1 * instructions(40)
+    def counted(given: Any) -> Any:
+        nonlocal terms
+        given = tuple(given)
+        terms += len(given)
+        return normal(given)
+
+    normal = extents._normal
+    monkeypatch.setattr(extents, "_normal", counted)
+
+    def work(parts: int) -> tuple[int, int]:
+        nonlocal terms
+        terms, inputs = 0, [T.dvector(f"x{k}") for k in range(parts)]
+        stops = [T.lscalar(f"k{k}") for k in range(parts)] if is_sliced else []
+        operands = [x[:k] for x, k in zip(inputs, stops, strict=False)] or inputs
+        made = program([*inputs, *stops], [T.concatenate(operands)])
+        return len(list(p.walk_program(made.code))), terms
+
+    (few, few_terms), (many, many_terms) = work(100), work(200)
+    assert many <= 2.05 * few and many_terms <= 2.3 * few_terms
 
 
 def test_a_long_sum_of_lengths_is_right_wherever_it_goes_on_from() -> None:
