@@ -65,7 +65,6 @@ class Bufferiser:
         self.node: int | None = None  # the user's application behind the step that is being built
         self.plans: dict[Any, int] = {}
         self.planned: dict[Any, Planned] = {}  # by the structure of groups
-        self.choices: list[tuple[str, int, int]] = []  # for the program's Requires
         self.common: dict[str, int] = {}
         self.count = 0
 
@@ -309,7 +308,7 @@ class Bufferiser:
         if key is not None:
             self.planned[key] = planned
         usual, other = planned.usual, planned.other
-        prefers_other, early = prefers(self, group, usual, other, refs) if other else (None, False)
+        prefers_other = prefers(self, group, usual, other, refs) if other else None
         first, operands = self._plan_like(planned, usual, group, mine, refs)
         site = 0
         if self.program.plans[first].may_fail:
@@ -322,8 +321,6 @@ class Bufferiser:
         number, operands = self._plan_like(planned, other, group, mine, refs)
         rows = self._launch(number, group, operands, site, block)
         self.emit(p.If(prefers_other, (rows,), (launch,)))
-        if early and (prefers_other, number, first) not in self.choices:
-            self.choices.append((prefers_other, number, first))
 
     def _planned(self, group: Group) -> Planned:
         usual = schedule(group, vector_bytes=self.vector_bytes)

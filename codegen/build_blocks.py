@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from tensordsl.codegen.blocks import Chain, extents_of, origin, rows_by_position
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_dot import as_matrix, build_dot, elements, room_to_pack
 from tensordsl.codegen.build_scatter import over
-from tensordsl.codegen.group import Buffer, Group, Out, buffers, structure
+from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
@@ -32,12 +31,8 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
     block = _block(b, chain, step, refs)
     first = _Product(b, block, chain.first, ROWS if chain.side == 0 else COLUMNS, refs, pays)
     sums = [_Product(b, block, v, SUMMED, refs, pays) for v, _ in chain.products]
-    before = len(b.program.plans)
     orelse = _step_by_step(b, chain, first, sums, refs)
-    between = len(b.program.plans)
     b.emit(p.If(pays, _in_blocks(b, chain, block, first, sums, refs), orelse))
-    if between == before + 1 and _has_plans_of_its_own(chain):
-        _choose(b, pays, range(between, len(b.program.plans)), before)
     for v in chain.values:
         if v.number not in chain.inner:
             b.finish(v, refs[v.number])
@@ -85,19 +80,6 @@ def _in_blocks(
     b.emit(p.Blocks(block.first, block.here, b.name(rows), b.name(block.step), body))
     _launch(b, chain.rest, refs)
     return b.close_scope()
-
-
-def _has_plans_of_its_own(chain: Chain) -> bool:
-    """Whether the two forms have different plans, which no other group can have."""
-    parts = [f for f in (chain.whole, chain.by_rows, chain.rest) if f is not None]
-    return chain.by_rows is not chain.whole and all(structure(f.group)[0] is None for f in parts)
-
-
-def _choose(b: Bufferiser, pays: str, plans: Iterable[int], other: int) -> None:
-    """Where blocks are worthwhile these plans are launched, else the other one: have only those compiled."""
-    for plan in plans:
-        if not any({plan, other} & {*of} for cond, *of in b.choices if cond != pays):
-            b.choices.append((pays, plan, other))
 
 
 def _launch(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:

@@ -19,6 +19,7 @@ from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.nest_words import STREAMED
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
+from tensordsl.codegen.require import requires
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
@@ -212,7 +213,8 @@ class _Function:
         if not partly:
             early, late = body, []
         work = b.name(0) if held else "" if unpinned else self._nanoseconds(early, late, is_long if partly else "")
-        head = [*b.entry.code, *_requires(b)]
+        required = [] if b.device else requires(b, body)
+        head = [*b.entry.code, *required]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
         head += [i for i in self.storage if not isinstance(i, p.Prepare)]
@@ -255,12 +257,6 @@ class _Function:
         operands = b.name(work), b.name(1000 * KEEP_GIL)
         b.entry.code.append(p.Compare(dst := b.fresh("q"), "gt", *operands))
         return dst
-
-
-def _requires(b: Bufferiser) -> list[p.Instr]:
-    """Before anything else is done: the kernels of the schedules that this call chooses."""
-    parts = range(0, len(b.choices), p.CHOICES)
-    return [p.Require(tuple(b.choices[k : k + p.CHOICES]), k, b.common_site("kernels")) for k in parts]
 
 
 def _mark_streamed(program: p.Program, results: set[str]) -> None:

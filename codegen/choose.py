@@ -26,11 +26,9 @@ class Builder(Protocol):
     def emit(self, instruction: p.Instr) -> None: ...
 
 
-def prefers(
-    b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]
-) -> tuple[str | None, bool]:
+def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
-    elements are adjacent along the other; and the other is long.  And whether it is known at entry."""
+    elements are adjacent along the other; and the other is long.  Known at entry where that can be."""
     short = _short(group, usual)
     here, there = (group.extents[s.lane] for s in (usual, other))
     bounds = [("le", here, short)] if not isinstance(here, int) or SHORT < here <= short else []
@@ -42,16 +40,16 @@ def prefers(
         step, turned = (refs[id(buffer)].strides[entries.index(s.lane)] for s in (usual, other))
         steps = [("ne", step, size), ("eq", turned, size)] if step != size else []
     if not bounds and not steps:
-        return None, False
+        return None
     long = ("ge", there, 2 * other.width[0])
-    early, scopes = all(known_at_entry(b.find(n)) for _, n, _ in (*bounds, *steps, long)), b.scopes
-    if early:
+    scopes = b.scopes
+    if all(known_at_entry(b.find(n)) for _, n, _ in (*bounds, *steps, long)):
         b.scopes = [b.entry]
     reasons = [_compared(b, bounds), _compared(b, steps)]
     reason = _joined(b, "max", [r for r in reasons if r])
     result = _joined(b, "min", [reason, _compared(b, [long])])
     b.scopes = scopes
-    return result, early
+    return result
 
 
 def _short(group: Group, usual: Schedule) -> int:

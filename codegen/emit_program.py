@@ -404,13 +404,11 @@ class Emitter:
     def require(self, i: p.Require) -> None:
         self.inject(i.site)
         missing: Operand = 0
-        for k, (cond, plan, other) in enumerate(i.choices):
-            bit = self.op(f"icmp ne i64 {self.values[cond]}, 0")
-            at = self.op(f"select i1 {bit}, i64 {self.kernel_base[plan]}, i64 {self.kernel_base[other]}")
-            address = self.op(f"load ptr, ptr {self.op(f'getelementptr ptr, ptr %kern, i64 {at}')}")
-            number = self.op(f"select i1 {bit}, i64 {1 << 2 * k}, i64 {2 << 2 * k}")
-            absent = self.op(f"icmp eq ptr {address}, null")
-            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {absent}, i64 {number}, i64 0')}")
+        for k, (cond, plan) in enumerate(i.choices):
+            absent = self.op(f"icmp eq ptr {self.load('ptr', '%kern', 8 * self.kernel_base[plan])}, null")
+            wanted = self.op(f"icmp ne i64 {self.values[cond]}, 0")
+            both = self.op(f"and i1 {absent}, {wanted}")
+            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {both}, i64 {1 << k}, i64 0')}")
         self.guard_record(self.op(f"icmp eq i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
     def gemm(self, i: p.Gemm) -> None:

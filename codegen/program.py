@@ -260,19 +260,19 @@ class Launch(Instr):
 
 @dataclass(frozen=True, slots=True)
 class Require(Instr):
-    """Have the kernels that this call will launch: of each (condition, plan, other) the plan's if the condition is not
-    0, else the other's.  Where some are absent the call stops, the run time compiles them, and the call is made again.
+    """Have the kernels that this call will launch: of each (condition, plan) the plan's if the condition is not 0.
+    Where some are absent the call stops, the run time compiles them, and the call is made again.
 
     `first`: how many choices the Requires before it have.
     """
 
-    choices: tuple[tuple[Name, int, int], ...]  # at most CHOICES
+    choices: tuple[tuple[Name, int], ...]  # at most CHOICES
     first: int
     site: int
     may_fail: ClassVar[bool] = True
 
 
-CHOICES = 31  # two bits each of an i64
+CHOICES = 62  # a bit each of an i64
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def kernel_table(program: Program, soon: Collection[int] = ()) -> list[str | Non
 def late_plans(program: Program) -> list[int]:
     """The plans that are compiled when a call first requires them, in the order of the choices."""
     requires = (i for i in program.code if isinstance(i, p.Require))
-    return [plan for i in requires for _, *plans in i.choices for plan in plans]
+    return [plan for i in requires for _, plan in i.choices]
 
 
 def late_table(program: Program) -> list[tuple[int, int]]:

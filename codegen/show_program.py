@@ -90,7 +90,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
         f" in slot {i.slot}"
     ),
     p.Launch: _show_launch,
-    p.Require: lambda i: f"require {_join(f'plan {a} if {cond} else {b}' for cond, a, b in i.choices)}",
+    p.Require: lambda i: f"require {_join(f'plan {plan} if {cond}' for cond, plan in i.choices)}",
     p.Gemm: _show_gemm,
     p.Scatter: _show_scatter,
     p.Copy: lambda i: f"copy {i.bytes} bytes {i.dst} = {i.src}",

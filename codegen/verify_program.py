@@ -99,7 +99,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.NewList: Effects(),
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
-    p.Require: Effects(ints=lambda i: tuple(cond for cond, _, _ in i.choices)),
+    p.Require: Effects(ints=lambda i: tuple(cond for cond, _ in i.choices)),
     p.Gemm: Effects(ints=_gemm_ints, reads=_gemm_reads, writes=_gemm_writes),
     p.Scatter: Effects(ints=_scatter_ints, reads=lambda i: (i.x, i.y, *i.positions), writes=lambda i: (i.x,)),
     p.Copy: Effects(ints=lambda i: (i.bytes,), reads=lambda i: (i.src,), writes=lambda i: (i.dst,)),

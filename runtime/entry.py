@@ -129,7 +129,7 @@ def _supplier(executable: Executable, table: int, compile: Compile | None) -> Ca
         """Fill in the kernels of the plans that the bits name.  The last kernel of a plan comes first: a plan whose
         first one is there is complete, for calls in other threads too."""
         assert compile is not None, "make_function was given no compiler"
-        numbers = [2 * first + bit for bit in range(missing.bit_length()) if missing >> bit & 1]
+        numbers = [first + bit for bit in range(missing.bit_length()) if missing >> bit & 1]
         for place, address in reversed(executable.supply(numbers, compile)):
             poke(table + 8 * place, address)
 

@@ -18,9 +18,10 @@ ARG, SHARED = ("arg", 0), ("shared", 0)
 
 def choices(*code: Any) -> set[int]:
     """Of a program that requires plan 1 if `x` is not 0, else plan 2; its shared variable is (4, 100)."""
-    require = p.Require((("x", 1, 2),), 0, 1)
+    require = p.Require((("x", 1), ("not x", 2)), 0, 1)
+    opposite = p.Compare("not x", "eq", "x", "c0")
     const = [p.Const("c0", 0), p.Const("c32", 32), p.Extent("a", ARG, 0), p.Extent("s", SHARED, 0)]
-    program = p.Program("f", [], [], [], code=[*const, *code, require, p.Const("x", 0)])
+    program = p.Program("f", [], [], [], code=[*const, *code, opposite, require, p.Const("x", 0)])
     return foreseen_plans(program, [(4, 100)])
 
 
@@ -48,6 +49,32 @@ def test_one_condition_may_decide_for_several() -> None:
     assert choices(short, yes, p.Arith("x", "min", "q", "r")) == set()
 
 
+def test_products_and_sums_of_known_lengths_are_known() -> None:
+    other, sizes = p.Extent("t", SHARED, 1), [p.Mul("m", "s", "t", 1), p.Arith("n", "add", "m", "s")]
+    for op, limit, plan in (
+        ("gt", 404, 2),
+        ("ge", 404, 1),
+        ("lt", 404, 2),
+        ("eq", 404, 1),
+        ("ne", 404, 2),
+        ("gt", 403, 1),
+    ):
+        assert choices(other, *sizes, p.Const("c", limit), p.Compare("x", op, "n", "c")) == {plan}
+
+
+def test_the_result_of_a_branch_is_known_if_the_condition_or_both_results_are() -> None:
+    yes, no = p.Compare("t", "ge", "s", "c0"), p.Compare("f", "lt", "s", "c0")
+
+    def branch(cond: str, then: str, orelse: str) -> p.Instr:
+        return p.If(cond, (yes,), (no,), (("x", then, orelse),), ("i64",))
+
+    assert choices(branch("c0", "f", "t")) == {1}
+    assert choices(branch("c0", "t", "f")) == {2}
+    assert choices(branch("c32", "t", "f")) == {1}
+    assert choices(branch("a", "t", "f")) == set()
+    assert choices(branch("a", "t", "t")) == {1}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_other_lengths_than_those_foreseen_get_their_kernels(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     required: list[int] = []
@@ -64,3 +91,33 @@ def test_other_lengths_than_those_foreseen_get_their_kernels(dtype: str, monkeyp
         np.testing.assert_allclose(f(), expected, rtol=1e-6)
         assert number or not required
     assert required
+
+
+@pytest.mark.parametrize(("sizes", "count"), [((3, 4, 2), 0), ((3, 100, 3000), 1)])
+def test_weights_say_whether_products_may_go_in_blocks(
+    sizes: tuple[int, int, int], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network whose matrices are shared variables: small ones never, of large ones the call decides."""
+    required: list[int] = []
+    late_object = native.late_object
+    monkeypatch.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    monkeypatch.setattr(native.cache, "get", lambda key: None)
+    native.forget()
+    rng = np.random.default_rng(0)
+    out = x = T.dmatrix("x")
+    y = T.dvector("y")
+    weights = [td.shared(rng.normal(size=shape) / shape[1]) for shape in zip(sizes[1:], sizes[:-1], strict=True)]
+    for w in weights:
+        out = T.tanh(T.dot(w, out))
+    cost = ((out - y) ** 2).sum()
+    f = td.function([x, y], cost, updates=[(w, w - 0.5 * T.grad(cost, w)) for w in weights])
+    points, labels = rng.normal(size=(sizes[0], 40)), rng.normal(size=40)
+    first, second = (w.get_value() for w in weights)
+    hidden = np.tanh(first @ points)
+    result = np.tanh(second @ hidden)
+    np.testing.assert_allclose(f(points, labels), ((result - labels) ** 2).sum())
+    slope = 2 * (result - labels) * (1 - result**2)
+    np.testing.assert_allclose(weights[1].get_value(), second - 0.5 * slope @ hidden.T, atol=1e-12)
+    back = (second.T @ slope) * (1 - hidden**2)
+    np.testing.assert_allclose(weights[0].get_value(), first - 0.5 * back @ points.T, atol=1e-12)
+    assert len(required) == count

@@ -1,0 +1,97 @@
+"""A call requires the plans that it launches under conditions known at its entry; others are always there."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from tensordsl.codegen import program as p
+from tensordsl.codegen.require import requires
+from tensordsl.codegen.storage import Scope
+
+CONDITIONS = "xyz"
+
+
+class Builder:
+    def __init__(self) -> None:
+        self.entry = Scope([p.Extent(name, ("arg", 0), k) for k, name in enumerate(CONDITIONS)])
+        self.count = 0
+
+    def name(self, length: int) -> str:
+        self.entry.code.append(p.Const(name := self.fresh("c"), length))
+        return name
+
+    def fresh(self, prefix: str = "t") -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def common_site(self, kind: str) -> int:
+        return 1
+
+
+def launch(plan: int) -> p.Instr:
+    return p.Launch(plan, (), (), (), (), (), 0)
+
+
+def when(cond: str, then: Any, orelse: Any = ()) -> p.Instr:
+    return p.If(cond, tuple(then), tuple(orelse))
+
+
+def required(*body: p.Instr) -> dict[int, list[bool]]:
+    """Of each late plan whether it is required, for all values of the conditions in turn."""
+    b = Builder()
+    choices = [c for i in requires(b, body) for c in i.choices]  # type: ignore[attr-defined]  # Requires
+    result: dict[int, list[bool]] = {plan: [] for _, plan in choices}
+    for values in product((0, 1), repeat=len(CONDITIONS)):
+        known = dict(zip(CONDITIONS, values, strict=True))
+        for i in b.entry.code:
+            if isinstance(i, p.Const):
+                known[i.dst] = i.value
+            elif isinstance(i, p.Compare):
+                known[i.dst] = int(known[i.a] == known[i.b])
+            elif isinstance(i, p.Arith):
+                known[i.dst] = {"min": min, "max": max}[i.op](known[i.a], known[i.b])
+        for name, plan in choices:
+            result[plan].append(bool(known[name]))
+    return result
+
+
+def table(condition: Any) -> list[bool]:
+    return [bool(condition(*values)) for values in product((0, 1), repeat=len(CONDITIONS))]
+
+
+def test_a_plan_is_required_where_it_is_launched() -> None:
+    assert required(launch(0), when("x", [launch(1)], [launch(2)])) == {
+        1: table(lambda x, y, z: x),
+        2: table(lambda x, y, z: not x),
+    }
+
+
+def test_conditions_around_each_other_hold_together() -> None:
+    inner = when("y", [when("z", [launch(1)])], [p.Blocks("i", "h", "x", "x", (launch(2),))])
+    assert required(when("x", [], [inner])) == {
+        1: table(lambda x, y, z: not x and y and z),
+        2: table(lambda x, y, z: not x and not y),
+    }
+
+
+def test_of_several_launches_any_counts() -> None:
+    assert required(when("x", [launch(1)]), when("y", [], [launch(1)])) == {1: table(lambda x, y, z: x or not y)}
+    assert required(when("x", [launch(1), when("y", [launch(1)])])) == {1: table(lambda x, y, z: x)}
+
+
+def test_a_plan_that_every_call_launches_is_not_late() -> None:
+    assert not required(when("x", [launch(1)], [launch(1)]))
+    assert not required(when("x", [launch(1)]), launch(1))
+    assert not required(when("x", [when("y", [launch(1)], [launch(1)])], [launch(1)]))
+
+
+def test_conditions_that_are_computed_later_do_not_count() -> None:
+    assert not required(p.Compare("late", "eq", "x", "y"), when("late", [launch(1)], [launch(2)]))
+    assert required(when("late", [when("x", [launch(1)])])) == {1: table(lambda x, y, z: x)}
+
+
+def test_one_check_holds_so_many() -> None:
+    b, count = Builder(), p.CHOICES + 3
+    first, second = requires(b, [when("x", map(launch, range(count)))])
+    assert (len(first.choices), len(second.choices), second.first) == (p.CHOICES, 3, p.CHOICES)  # type: ignore[attr-defined]
