@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen import program as p
+from tensordsl.codegen.emit_failures import settle
 from tensordsl.codegen.program import Instr, Name
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _forget(e: Emitter) -> None:
-    """Control flow meets: nothing is known of the shared arrays."""
+    """A loop begins or ends: nothing is known of the shared arrays."""
     for known in e.written.values():
         known.clear()
 
@@ -22,9 +23,8 @@ def _region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Oper
     """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
     mark = len(e.undo)
     e.opened.append(None)
-    _forget(e)
     e.code(code)
-    _forget(e)
+    settle(e)
     block = e.opened.pop()
     if block is not None:
         e.put(f"call void {e.helper('free_arena')}(ptr %ctx, ptr %frame, ptr {block})")
@@ -37,6 +37,7 @@ def _region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Oper
 
 def loop(e: Emitter, i: p.For) -> None:
     ordinal, count = e.ordinal, e.values[i.count]
+    initial = [e.values[a] for _, a, _ in i.carried]
     e.ordinal += 1
     head, body, done = e.label("head"), e.label("body"), e.label("done")
     before = e.block
@@ -47,10 +48,11 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put("")  # filled below: the values of the back edge are not known yet
     e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
     e.place(body)
+    _forget(e)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
-    initial = [e.values[a] for _, a, _ in i.carried]
     ends = _region(e, i.body, [b for _, _, b in i.carried])
+    _forget(e)
     for name, _ in inner:
         del e.values[name]
     if e.faults:
@@ -69,15 +71,20 @@ def loop(e: Emitter, i: p.For) -> None:
 
 def branch(e: Emitter, i: p.If) -> None:
     then, other, join = e.label("then"), e.label("else"), e.label("join")
-    e.put(f"br i1 {e.op(f'icmp ne i64 {e.values[i.cond]}, 0')}, label %{then}, label %{other}")
+    if i.then and type(i.then[0]) is p.Launch and i.orelse and type(i.orelse[0]) is p.Launch:
+        e.launch_arrays(i.then[0])  # most of what the other side's launch wants is the same
+    before = e.written
+    e.put(f"br i1 {e.bit(i.cond)}, label %{then}, label %{other}")
     ends = []
     for label, code, column in ((then, i.then, 1), (other, i.orelse, 2)):
         e.place(label)
+        e.written = {name: dict(known) for name, known in before.items()}
         values = _region(e, code, [r[column] for r in i.results])
-        ends.append((e.block, values))
+        ends.append((e.block, values, e.written))
         e.put(f"br label %{join}")
     e.place(join)
-    (b0, v0), (b1, v1) = ends
+    (b0, v0, w0), (b1, v1, w1) = ends
+    e.written = {name: dict(w0[name].items() & w1[name].items()) for name in before}
     for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
         e.define(dst, e.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))
 
@@ -95,7 +102,9 @@ def blocks(e: Emitter, i: p.Blocks) -> None:
     here = e.op(f"select i1 {e.op(f'icmp slt i64 {left}, {step}')}, i64 {left}, i64 {step}")
     inner = ((i.first, first), (i.here, here))
     e.values.update(inner)
+    _forget(e)
     _region(e, i.body, ())
+    _forget(e)
     for name, _ in inner:
         del e.values[name]
     after = e.op(f"add i64 {first}, {step}")

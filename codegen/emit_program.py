@@ -2,7 +2,7 @@
 
 `codegen.abi` says what the program may assume and call.  The text is linear in the program: names map to LLVM operands
 (constants stay literals), and the arrays that launches, host calls and allocations pass by address are one each, as
-large as the largest needs.  One block fails for all; an instruction's own failure writes its record on the way there.
+large as the largest needs.  One block fails for all; on the way there a record is written (`codegen.emit_failures`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_control import blocks, branch, loop
+from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import constant_table, is_large, library_call_symbol
@@ -21,10 +22,12 @@ from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
 HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
+FEW_SLOTS = 8  # cleared by a store each
 BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 
 
 def emit_program(program: Program, faults: bool = False) -> str:
@@ -36,6 +39,16 @@ def emit_program(program: Program, faults: bool = False) -> str:
     return Emitter(program, faults).module()
 
 
+class Values(dict[Name, Operand]):
+    """The operands of names.  What is 0 or 1 is an i1 in `bits`, and widened where an i64 is asked for."""
+
+    def __init__(self, op: Callable[[str], str]) -> None:
+        self.op, self.bits = op, dict[Name, str]()
+
+    def __missing__(self, name: Name) -> Operand:
+        return self.op(f"zext i1 {self.bits[name]} to i64")
+
+
 class Emitter:
     """The text under construction.  `head` ends in the entry block's setup, `lines` is what follows."""
 
@@ -44,8 +57,9 @@ class Emitter:
         self.lines: list[str] = []
         self.put = self.lines.append
         self.errors: list[str] = []
-        self.values: dict[Name, Operand] = {}
-        self.count = 0
+        self.waiting: list[Failure] = []
+        self.values = Values(self.op)
+        self.count = self.labels = 0
         self.ordinal = 0
         self.block, self.block_start = "entry", 0
         self.helpers: dict[str, str] = {}
@@ -67,12 +81,12 @@ class Emitter:
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
+        """The next value's name: numbers, in the order of the text, are read faster than words."""
         self.count += 1
-        return f"%t{self.count}"
+        return f"%{self.count - 1}"
 
     def op(self, right: str) -> str:
-        self.count += 1
-        name = f"%t{self.count}"
+        name = self.tmp()
         self.put(f"{name} = {right}")
         return name
 
@@ -80,6 +94,15 @@ class Emitter:
         self.values[name] = value
         if self.opened:
             self.undo.append((self.values, name))
+
+    def define_bit(self, name: Name, bit: str) -> None:
+        self.values.bits[name] = bit
+        if self.opened:
+            self.undo.append((self.values.bits, name))
+
+    def bit(self, name: Name) -> str:
+        """Whether a value is not 0."""
+        return self.values.bits.get(name) or self.op(f"icmp ne i64 {self.values[name]}, 0")
 
     def load(self, kind: str, base: str, offset: int) -> str:
         return self.op(f"load {kind}, ptr {self.at(base, offset)}")
@@ -98,9 +121,8 @@ class Emitter:
                 continue
             known[k] = value
             if k:
+                put(f"%{n} = getelementptr i64, ptr {base}, i64 {k}\nstore {kind} {value}, ptr %{n}")
                 n += 1
-                put(f"%t{n} = getelementptr i64, ptr {base}, i64 {k}")
-                put(f"store {kind} {value}, ptr %t{n}")
             else:
                 put(f"store {kind} {value}, ptr {base}")
         self.count = n
@@ -127,8 +149,8 @@ class Emitter:
         return self.op(f"getelementptr ptr, ptr %objs, i64 {k}")
 
     def label(self, hint: str) -> str:
-        self.count += 1
-        return f"{hint}{self.count}"
+        self.labels += 1
+        return f"{hint}{self.labels}"
 
     def place(self, label: str) -> None:
         self.put(label + ":")
@@ -140,19 +162,6 @@ class Emitter:
         self.put(f"br i1 {ok}, label %{go}, label %{bad}")
         self.place(go)
 
-    def guard_record(self, ok: str, site: int, kind: int, values: Sequence[Operand] = ()) -> None:
-        """Go on if `ok` holds; else write the error record and fail."""
-        self.guard(ok, self.record(site, kind, values))
-
-    def record(self, site: int, kind: int, values: Sequence[Operand]) -> str:
-        """The block that writes the error record and fails."""
-        self.count += 1
-        n = self.count
-        lines = [f"e{n}:\nstore i64 {site}, ptr %frame\nstore i64 {kind}, ptr %fr.kind"]
-        lines += [f"store i64 {v}, ptr %fr.{x}" for v, x in zip(values, "ab", strict=False)]
-        self.errors.append("\n".join(lines) + "\nbr label %fail")
-        return f"e{n}"
-
     def inject(self, site: int) -> None:
         """Count an instruction that may fail."""
         ordinal = self.ordinal
@@ -161,12 +170,15 @@ class Emitter:
             self.guard_injected(ordinal, site)
 
     def guard_injected(self, ordinal: int, site: int) -> None:
-        self.guard_record(self.op(f"icmp ne i64 %inject, {ordinal}"), site, abi.ERR_INJECTED)
+        fail_if(self, self.op(f"icmp eq i64 %inject, {ordinal}"), site, abi.ERR_INJECTED)
+        settle(self)
 
     # -- the module -------------------------------------------------------------------------------------------------
     def code(self, code: Sequence[Instr]) -> None:
         table, lines = EMIT, self.lines
         for i in code:
+            if self.waiting and type(i) not in HARMLESS:
+                settle(self)
             table[type(i)](self, i)
             if len(lines) - self.block_start > BLOCK and type(i) is not p.Return:
                 label = self.label("g")
@@ -177,6 +189,8 @@ class Emitter:
         self.code(self.program.code)
         n = self.program.n_slots
         fail = self.helper("fail")
+        if n > FEW_SLOTS:
+            self.helper("memset")
         end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
         parts = [OVERFLOW, DIVISION if self.divides else "", *(g + "\n" for g in self.globals), self.entry()]
         return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
@@ -188,7 +202,10 @@ class Emitter:
         lines += [f"%{name} = alloca i64, i64 {size}, align 16" for name, size in self.sizes.items() if size]
 
         def load(name: str, base: str, offset: int, kind: str = "ptr") -> None:
-            lines.append(f"{name}.p = getelementptr i8, ptr {base}, i64 {offset}\n{name} = load {kind}, ptr {name}.p")
+            at = f"{name}.p" if offset else base
+            if offset:
+                lines.append(f"{at} = getelementptr i8, ptr {base}, i64 {offset}")
+            lines.append(f"{name} = load {kind}, ptr {at}")
 
         for name, offset in (("kind", abi.FR_KIND), ("a", abi.FR_A), ("b", abi.FR_B)):
             lines.append(f"%fr.{name} = getelementptr i8, ptr %frame, i64 {offset}")
@@ -203,8 +220,10 @@ class Emitter:
             load(f"%cell{k}", "%cells", 8 * k)
         if self.faults:
             load("%inject", "%ctx", abi.CTX_INJECT, "i64")
-        for k in range(n):
-            lines.append(f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}")
+        if n > FEW_SLOTS:
+            lines.append(f"%cleared = call ptr %rt.memset(ptr %objs, i32 0, i64 {8 * n})")
+        else:
+            lines += [f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}" for k in range(n)]
         return "\n".join(lines) + "\n"
 
     # -- integers and addresses ---------------------------------------------------------------------------------------
@@ -242,6 +261,10 @@ class Emitter:
         self.define(i.dst, self.load("i64", "%rt", abi.RT["blas_threads"]))
 
     def arith(self, i: p.Arith) -> None:
+        bits = self.values.bits
+        if i.op in ("min", "max") and i.a in bits and i.b in bits:
+            self.define_bit(i.dst, self.op(f"{'and' if i.op == 'min' else 'or'} i1 {bits[i.a]}, {bits[i.b]}"))
+            return
         a, b = self.values[i.a], self.values[i.b]
         if i.op in ("add", "sub"):
             result = self.op(f"{i.op} i64 {a}, {b}")
@@ -258,25 +281,22 @@ class Emitter:
         a, b = self.values[i.a], self.values[i.b]
         pair = self.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {a}, i64 {b})")
         self.define(i.dst, self.op(f"extractvalue {{i64, i1}} {pair}, 0"))
-        over, go = self.op(f"extractvalue {{i64, i1}} {pair}, 1"), self.label("g")
-        self.put(f"br i1 {over}, label %{self.record(i.site, abi.ERR_OVERFLOW, (a, b))}, label %{go}")
-        self.place(go)
+        fail_if(self, self.op(f"extractvalue {{i64, i1}} {pair}, 1"), i.site, abi.ERR_OVERFLOW)
 
     def compare(self, i: p.Compare) -> None:
-        bit = self.op(f"icmp {SIGNED_OPS[i.op]} i64 {self.values[i.a]}, {self.values[i.b]}")
-        self.define(i.dst, self.op(f"zext i1 {bit} to i64"))
+        a, b = self.values[i.a], self.values[i.b]
+        self.define_bit(i.dst, self.op(f"icmp {SIGNED_OPS[i.op]} i64 {a}, {b}"))
 
     def check(self, i: p.Check) -> None:
         self.inject(i.site)
         a, b = self.values[i.a], self.values[i.b]
-        self.guard_record(self.op(f"icmp {SIGNED_OPS[i.op]} i64 {a}, {b}"), i.site, abi.ERR_CHECK, (a, b))
+        fail_if(self, self.op(f"icmp {SIGNED_OPS[OPPOSITE[i.op]]} i64 {a}, {b}"), i.site, abi.ERR_CHECK, (a, b))
 
     def offset(self, i: p.Offset) -> None:
         self.define(i.dst, self.op(f"getelementptr i8, ptr {self.values[i.base]}, i64 {self.values[i.bytes]}"))
 
     def select(self, i: p.Select) -> None:
-        bit = self.op(f"icmp ne i64 {self.values[i.cond]}, 0")
-        a, b = self.values[i.a], self.values[i.b]
+        bit, a, b = self.bit(i.cond), self.values[i.a], self.values[i.b]
         self.define(i.dst, self.op(f"select i1 {bit}, {i.kind} {a}, {i.kind} {b}"))
 
     def load_scalar(self, i: p.LoadScalar) -> None:
@@ -287,10 +307,9 @@ class Emitter:
         self.define(i.dst, value)
 
     def store_scalar(self, i: p.StoreScalar) -> None:
-        kind, value = MEMORY[i.dtype], self.values[i.value]
-        if i.dtype == "bool":
-            value = self.op(f"zext i1 {self.op(f'icmp ne i64 {value}, 0')} to i8")
-        elif kind != "i64":
+        kind = MEMORY[i.dtype]
+        value = self.op(f"zext i1 {self.bit(i.value)} to i8") if i.dtype == "bool" else self.values[i.value]
+        if kind != "i64" and i.dtype != "bool":
             value = self.op(f"trunc i64 {value} to {kind}")
         self.put(f"store {kind} {value}, ptr {self.values[i.ptr]}")
 
@@ -310,10 +329,12 @@ class Emitter:
     def arena(self, i: p.Arena) -> None:
         self.inject(i.site)
         total: Operand = 0
-        offsets = []
-        for _, size in i.items:
+        offsets: list[Operand] = []
+        known: dict[Operand, Operand] = {}
+        for _, name in i.items:
             offsets.append(total)
-            n = self.rounded(self.values[size])
+            size = self.values[name]
+            n = known[size] = known[size] if size in known else self.rounded(size)
             if isinstance(total, int) and isinstance(n, int):
                 total += n
             else:
@@ -355,61 +376,63 @@ class Emitter:
         f, dims, slot = self.helper("prepare"), self.dims(i.dims), self.slot(i.slot)
         how: Operand = abi.PREPARE_FRESH if i.fresh else abi.PREPARE_LATE if i.late else abi.PREPARE_OWN
         if i.unless is not None:
-            no = self.op(f"icmp ne i64 {self.values[i.unless]}, 0")
-            how = self.op(f"select i1 {no}, i64 {abi.PREPARE_OWN}, i64 {how}")
+            how = self.op(f"select i1 {self.bit(i.unless)}, i64 {abi.PREPARE_OWN}, i64 {how}")
         call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
         self.define(i.dst, data := self.op(call))
         self.guard(self.op(f"icmp ne ptr {data}, null"))
 
     # -- work ---------------------------------------------------------------------------------------------------------
-    def launch(self, i: p.Launch) -> None:
+    def launch_arrays(self, i: p.Launch) -> None:
+        """What a launch passes by address."""
         plan, v = self.program.plans[i.plan], self.values
+        self.array("ints", "i64", [v[x] for x in i.ints])
+        if not plan.descriptor:  # integers and the flag are pointed at
+            words = range(len(i.ints) + plan.may_fail)
+            self.array("bases", "ptr", [*(v[o] for o in i.operands), *(self.at("%ints", 8 * k) for k in words)])
+            return
+        self.array("bases", "ptr", [v[o] for o in i.operands])
+        self.array("strides", "i64", [0 if s is None else v[s] for row in i.strides for s in row])
+        self.array("spans", "i64", [v[e] for e in i.extents])
+
+    def launch(self, i: p.Launch) -> None:
+        plan = self.program.plans[i.plan]
         if plan.may_fail:
             self.inject(i.site)
-        operands = [v[o] for o in i.operands]
-        ints = self.array("ints", "i64", [v[x] for x in i.ints])
+        self.launch_arrays(i)
         if not plan.descriptor:
-            self.launch_direct(i, plan, operands, len(i.ints))
+            self.launch_direct(i, plan)
             return
-        bases = self.array("bases", "ptr", operands)
-        strides = self.array("strides", "i64", [0 if s is None else v[s] for row in i.strides for s in row])
-        spans = self.array("spans", "i64", [v[e] for e in i.extents])
         words = plan.descriptor
         desc = self.constant(words, lambda: f"[{len(words)} x i64] [{', '.join(f'i64 {w}' for w in words)}]")
         kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.kernel_base[i.plan]}")
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
         f = self.helper("run_nest")
-        args = f"ptr %rt, ptr {kern}, ptr {desc}, ptr {bases}, ptr {strides}, ptr {spans}, ptr {ints}"
+        args = f"ptr %rt, ptr {kern}, ptr {desc}, ptr %bases, ptr %strides, ptr %spans, ptr %ints"
         bad = self.op(f"call i64 {f}({args})")
         if plan.may_fail:
-            self.guard_record(self.op(f"icmp eq i64 {bad}, 0"), i.site, abi.ERR_INDEX)
+            fail_if(self, self.op(f"icmp ne i64 {bad}, 0"), i.site, abi.ERR_INDEX)
 
-    def launch_direct(self, i: p.Launch, plan: p.LaunchPlan, operands: list[Operand], n: int) -> None:
-        """A plan without axes: one point, no nest.  Integers and the flag are passed by address."""
-        pointers = [*operands]
-        for k in range(n + plan.may_fail):
-            pointers.append(self.at("%ints", 8 * k))
-        flag = pointers[-1] if plan.may_fail else None
+    def launch_direct(self, i: p.Launch, plan: p.LaunchPlan) -> None:
+        """A plan without axes: one point, no nest."""
+        n, flag = len(i.ints), self.at("%ints", 8 * len(i.ints)) if plan.may_fail else ""
         if plan.may_fail:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
             self.put(f"store i64 0, ptr {flag}")
             self.written["ints"].pop(n, None)
-        bases = self.array("bases", "ptr", pointers)
         kernel = self.load("ptr", "%kern", 8 * self.kernel_base[i.plan])
-        self.put(f"call void {kernel}(ptr {bases}, i64 1, i64 1)")
-        if flag is not None:
-            self.guard_record(self.op(f"icmp eq i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)
+        self.put(f"call void {kernel}(ptr %bases, i64 1, i64 1)")
+        if plan.may_fail:
+            fail_if(self, self.op(f"icmp ne i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)
 
     def require(self, i: p.Require) -> None:
         self.inject(i.site)
         missing: Operand = 0
         for k, (cond, plan) in enumerate(i.choices):
             absent = self.op(f"icmp eq ptr {self.load('ptr', '%kern', 8 * self.kernel_base[plan])}, null")
-            wanted = self.op(f"icmp ne i64 {self.values[cond]}, 0")
-            both = self.op(f"and i1 {absent}, {wanted}")
+            both = self.op(f"and i1 {absent}, {self.bit(cond)}")
             missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {both}, i64 {1 << k}, i64 0')}")
-        self.guard_record(self.op(f"icmp eq i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
+        fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
     def gemm(self, i: p.Gemm) -> None:
         v, f = self.values, self.helper("gemm_" + i.dtype)

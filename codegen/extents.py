@@ -294,6 +294,13 @@ class Extents:
             found = self._found[a] = self._find(a)
         return found
 
+    def _shorten(self, way: Iterable[Extent], end: Length) -> None:
+        """What stands for each length of a way that has been gone stands for it at once: the next goes no long way."""
+        for e in way:
+            own = _single_atom(e)
+            if own is not None and own in self._same:
+                self._same[own] = end
+
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
         while isinstance(a, Extent) and a not in seen:
@@ -303,6 +310,7 @@ class Extents:
             elif any(x in self._same for m, _ in a.terms for x in m):
                 a = _substitute(a, self._same)
             else:
+                self._shorten(seen, a)
                 return a
             if len(seen) > 10_000:  # odd constraints may make terms grow without end
                 return a

@@ -317,7 +317,7 @@ class Runner:
     def mul(self, i: p.Mul) -> None:
         a, b = self.values[i.a], self.values[i.b]
         if _wrap(a * b) != a * b:
-            raise self.fail(abi.ERR_OVERFLOW, i.site, (a, b))
+            raise self.fail(abi.ERR_OVERFLOW, i.site, ())
         self.values[i.dst] = a * b
 
     def compare(self, i: p.Compare) -> None:

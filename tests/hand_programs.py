@@ -387,7 +387,7 @@ def raise_error(error: Any, function: Any, args: Any) -> Any:
     from tensordsl.codegen import abi
     from tensordsl.runtime.faults import error as make
 
-    raise make(error.kind, error.site, error.values[: 2 if error.kind in (abi.ERR_CHECK, abi.ERR_OVERFLOW) else 0])
+    raise make(error.kind, error.site, error.values[: 2 if error.kind == abi.ERR_CHECK else 0])
 
 
 def native(program: Program, cells: Sequence[Any] = (), hosts: Sequence[Any] = ()) -> Any:

@@ -322,6 +322,30 @@ def test_the_text_is_linear_in_the_program() -> None:
     assert sizes[2] <= sizes[0] + 1.05 * step * 1900 and step < 600
 
 
+def test_straight_code_branches_once_for_all_that_may_fail() -> None:
+    w = Writer("sizes", [F], 0, [(F, 1)], 1)
+    w.sizes()
+    for k in range(20):
+        w.add(p.Mul(f"m{k}", "n", "n", 1), p.Check("le", "n", f"m{k}", w.site()))
+    w.add(p.NewOut("y", 0, ("n",), 0, w.site()), p.Fill("y", "bytes"), p.Return((0,), -1))
+    verify(w.program)
+    text = emit_program(w.program)
+    assert compile_object(text, 0) and len(re.findall("br i1 .* label %e", text)) == 2  # at most 32 at once
+
+
+def test_two_launches_of_one_choice_share_what_they_pass() -> None:
+    def choice(*launches: p.Instr) -> int:
+        w = Writer("choice", [F], 0, [(F, 1)], 1)
+        w.sizes()
+        w.add(p.Compare("q", "le", "n", "bytes"), p.NewOut("y", 0, ("n",), 0, w.site()))
+        one, other = w.launch("halve_add", a="x", x="x", y="y"), w.launch("halve_add", a="x", x="x", y="y")
+        w.add(p.If("q", (one, *launches), (other,)), p.Return((0,), -1))
+        return emit_program(w.program).count("store")
+
+    assert choice() == choice(p.Fill("y", "n"))
+    assert choice() <= 12
+
+
 def test_fifty_thousand_instructions_pass_without_recursion() -> None:
     program = long(37_500)
     assert len(program.code) > 50_000

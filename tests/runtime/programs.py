@@ -113,6 +113,19 @@ CORNERS = make(
     ],
 )  # fmt: skip
 
+# f(x, y): nothing, and many reasons to fail at once
+REASONS = make(
+    "reasons", [vector()] * 2, [(F, 0)],
+    [
+        p.Extent("n", ("arg", 0), 0), p.Extent("m", ("arg", 1), 0), p.Const("three", 3), p.Const("huge", 1 << 62),
+        p.Check("lt", "n", "three", 1), p.Mul("a", "n", "huge", 2), p.Mul("b", "m", "huge", 2),
+        p.Check("eq", "n", "m", 3), p.Compare("few", "le", "m", "n"), p.Compare("some", "gt", "m", "huge"),
+        p.Arith("either", "max", "few", "some"), p.Check("ne", "either", "three", 4), p.Check("ge", "n", "either", 5),
+        p.NewOut("out", 0, (), 0, 6), p.StoreScalar("out", "either", "int64"), p.Return((0,), -1),
+    ],
+)  # fmt: skip
+
+
 # f(x): a vector of three elements
 STATIC = make(
     "static", [vector(3)], [(F, 1)],

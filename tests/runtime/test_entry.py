@@ -16,7 +16,7 @@ import pytest
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.scalar import DTYPES
-from tensordsl.runtime import elf, entry, library, memory
+from tensordsl.runtime import elf, entry, library, memory, plan
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.layout import peek
 from tensordsl.runtime.state import Cell
@@ -149,6 +149,26 @@ def test_a_failed_call_reports_and_leaks_nothing():
     gc.collect()
     assert memory.retained_bytes() == retained and sys.getrefcount(x) == before[0]
     assert len(gc.get_objects()) < before[1] + 500
+
+
+@pytest.mark.parametrize("n", range(5))
+@pytest.mark.parametrize("m", range(5))
+def test_of_many_failures_the_first_is_reported(n, m):
+    """Straight-line code asks for all of them at once; the plan runner stops at the first."""
+    operands = np.ones(n), np.ones(m)
+    try:
+        plan.run(programs.REASONS, operands, fail=lambda kind, site, values: ValueError(site, kind, values))
+        expected = ()
+    except ValueError as error:
+        expected = error.args
+    try:
+        programs.function(programs.REASONS)(*operands)
+        got = ()
+    except ValueError as error:
+        got = error.args
+    assert got[:2] == expected[:2] and (not got or got[1] == abi.ERR_OVERFLOW or got[2][:2] == expected[2])
+    site = 1 if n >= 3 else 2 if n == 2 or m >= 2 else 3 if n != m else 5 if n == 0 else 0
+    assert expected[:1] == ((site,) if site else ())
 
 
 def test_an_output_too_large_is_a_python_error():
