@@ -30,11 +30,12 @@ from tensordsl.ops.creation import arange
 from tensordsl.ops.cumulative import cumsum
 from tensordsl.ops.elementwise import add, cast, maximum, minimum, mul
 from tensordsl.ops.functions import log
-from tensordsl.ops.index import set_subtensor, take
+from tensordsl.ops.index import take
 from tensordsl.ops.operands import as_variable, constant, whole_number
 from tensordsl.ops.reduce import sum as total
 from tensordsl.ops.shape import as_dim, as_dims, reshape, shape_i, shape_padright, shape_tuple
 from tensordsl.ops.sort import argsort, searchsorted
+from tensordsl.ops.write import set_subtensor
 from tensordsl.shared import TensorSharedVariable, shared
 from tensordsl.types import INTEGERS
 

@@ -12,7 +12,7 @@ from tensordsl.ops.comparisons import ge
 from tensordsl.ops.control import require
 from tensordsl.ops.creation import arange
 from tensordsl.ops.elementwise import cast, int_div, mod, mul
-from tensordsl.ops.index import getitem, set_subtensor
+from tensordsl.ops.index import getitem
 from tensordsl.ops.masks import check_mask_length, repeated, required
 from tensordsl.ops.operands import as_variable, axis_count, int64, normalise_axes, normalise_axis
 from tensordsl.ops.shape import (
@@ -30,6 +30,7 @@ from tensordsl.ops.shape import (
     stack,
     swapaxes,
 )
+from tensordsl.ops.write import set_subtensor
 from tensordsl.types import INTEGERS
 
 

@@ -13,14 +13,12 @@ import numpy as np
 
 from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
 from tensordsl.ops.creation import arange, zeros_like
-from tensordsl.ops.elementwise import add, cast, clip, maximum, minimum, mod, switch
-from tensordsl.ops.masks import mask_of, mask_positions, required
+from tensordsl.ops.elementwise import cast, clip, maximum, minimum, mod
+from tensordsl.ops.masks import mask_positions, required
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis, whole_number
 from tensordsl.ops.reduce import sum as total
 from tensordsl.ops.reduce import sum_to
 from tensordsl.ops.shape import (
-    DIMSHUFFLE,
-    addbroadcast,
     broadcast_to,
     dimshuffle,
     shape_i,
@@ -227,6 +225,8 @@ def _numpy_inc_take(x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: b
 
 # -- gradients -------------------------------------------------------------------------------------------------------
 def _subtensor_gradient(g: Any, out: Any, x: Any, *ints: Any, index: Index) -> Sequence[Any]:
+    if index == whole_index(x):
+        return (g,)
     zeros = zeros_like(x, g.type.dtype)
     return apply(INC_SUBTENSOR, zeros, g, *ints, index=index, set=False), *(None for _ in ints)
 
@@ -277,9 +277,11 @@ def getitem(x: Any, index: Any) -> Any:
         return scalar
     if any(isinstance(i, Variable) and i.type.ndim for i in items):
         part = _by_arrays(x, items)
+    elif None in items and all(i is None or i == slice(None) for i in items):
+        part = _newaxes(x, items)
     else:
         part = _newaxes(_basic(x, [i for i in items if i is not None]), items)
-    if part.owner.inputs[0] is not x:
+    if None in items or part.owner.inputs[0] is not x:
         part.tag.indexed = x  # for set_subtensor: where the nodes of this indexing begin
     return part
 
@@ -384,6 +386,10 @@ def _basic(x: Any, items: list[Any]) -> Any:
     index = tuple(_entry(i, ints) for i in items)
     _check_bounds(x, index)
     return apply(SUBTENSOR, x, *ints, index=index)
+
+
+def whole_index(x: Any) -> Index:
+    return (("slice", None, None, None),) * x.type.ndim  # type: ignore[no-any-return]
 
 
 def _entry(item: Any, ints: list[Any]) -> tuple[Any, ...]:
@@ -522,79 +528,3 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """
     found = diagonal(a, offset, axis1, axis2)
     return total(found, axis=found.type.ndim - 1)
-
-
-# -- writing ---------------------------------------------------------------------------------------------------------
-def set_subtensor(x: Any, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Any:
-    """A copy of x in which `part`, an expression `x[...]`, is y.  The arguments `inplace` and on are without effect.
-
-    >>> x = as_variable([1.0, 2.0, 3.0])
-    >>> set_subtensor(x[1:], 0.0)
-    inc_subtensor.0
-    """
-    return _update(x, y, True)
-
-
-def inc_subtensor(
-    x: Any, y: Any, inplace: bool = False, set_instead_of_inc: bool = False, tolerate_inplace_aliasing: bool = False
-) -> Any:
-    """A copy of x with y added to `part`, an expression `x[...]`; repeated integer indices add up.
-
-    >>> inc_subtensor(as_variable([1.0, 2.0, 3.0])[1:], 10.0).eval()
-    array([ 1., 12., 13.])
-    """
-    return _update(x, y, set_instead_of_inc)
-
-
-def _update(part: Any, y: Any, set: bool) -> Any:
-    """Write through the nodes that one `x[...]` consists of (see `getitem`), back to x."""
-    y = as_variable(y)
-    part = as_variable(part)
-    dtype = part.type.dtype
-    if part.owner is None or part.owner.op not in (SUBTENSOR, TAKE, DIMSHUFFLE):
-        raise TypeError(f"set_subtensor and inc_subtensor want an expression x[...] as first argument, got {part!r}")
-    if y.type.dtype != dtype and np.promote_types(dtype, y.type.dtype) != dtype:
-        raise TypeError(f"cannot write {y.type.dtype} into a part of a {dtype} tensor: cast the value to {dtype} first")
-    if y.type.ndim > part.type.ndim:
-        raise OpShapeError(f"set_subtensor: a value with {y.type.ndim} axes does not fit {part!r}: {part.type}")
-    y = cast(y, dtype)
-    base = getattr(part.tag, "indexed", part.owner.inputs[0])
-    mask = _mask_of(part, base) if not y.type.ndim else None
-    if mask is not None:
-        return switch(mask, y if set else add(base, y), base)
-    while part is not base:
-        node = part.owner
-        x = node.inputs[0]
-        if node.op is DIMSHUFFLE:
-            y = _unshuffle(y, part, x, node.attrs["order"])
-        else:
-            op = INC_SUBTENSOR if node.op is SUBTENSOR else INC_TAKE
-            # After the innermost node y is the whole new value of its operand: set it.
-            y, set = apply(op, x, y, *node.inputs[1:], **node.attrs, set=set), True
-        part = x
-    return y
-
-
-def _unshuffle(y: Any, part: Any, x: Any, order: tuple[Any, ...]) -> Any:
-    """The value for x that makes y the value of its dimshuffle `part`."""
-    y = shape_padleft(y, part.type.ndim - y.type.ndim) if y.type.ndim < part.type.ndim else y
-    new = [k for k, axis in enumerate(order) if axis == "x" and y.type.shape[k] != 1]
-    y = addbroadcast(y, *new) if new else y
-    return dimshuffle(y, tuple(order.index(k) if k in order else "x" for k in range(x.type.ndim)))
-
-
-def _mask_of(part: Any, base: Any) -> Any:
-    """The mask if `part` is base[mask] (or base[mask.nonzero()]), with axes of length 1 behind it as base needs."""
-    node = part.owner
-    axes = node.attrs.get("axes", ())
-    if node.op is not TAKE or node.inputs[0] is not base or axes != tuple(range(len(axes))):
-        return None
-    mask = mask_of(node.inputs[1:])
-    if mask is None:
-        return None
-    if any(n == 1 and m != 1 for n, m in zip(mask.type.shape, base.type.shape, strict=False)):
-        return None  # a mask of length 1 would broadcast
-    from tensordsl.ops.arrange import fitting_mask  # late: it stands above
-
-    mask = fitting_mask(mask, base)
-    return shape_padright(mask, base.type.ndim - mask.type.ndim)

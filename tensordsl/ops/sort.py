@@ -17,11 +17,12 @@ from tensordsl.ops.control import require
 from tensordsl.ops.creation import arange, zeros
 from tensordsl.ops.cumulative import cumsum, diff
 from tensordsl.ops.elementwise import abs_, cast, int_div, maximum, sgn, switch
-from tensordsl.ops.index import getitem, inc_subtensor, set_subtensor
+from tensordsl.ops.index import getitem
 from tensordsl.ops.masks import mask_positions
 from tensordsl.ops.operands import as_variable, known_int, normalise_axes, normalise_axis, shape_of_first
 from tensordsl.ops.reduce import all, any, as_one_axis, max, mean
 from tensordsl.ops.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
+from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.types import CONTINUOUS, INTEGERS
 
 

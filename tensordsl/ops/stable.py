@@ -27,6 +27,7 @@ from tensordsl.ops.functions import (
     softplus,
     tanh,
 )  # fmt: skip
+from tensordsl.ops.shifts import with_constant_shift
 from tensordsl.ops.substitute import reapply
 from tensordsl.types import FLOATS, TensorType
 
@@ -127,7 +128,7 @@ def _better(v: Any, blocked: set[int]) -> Any:
     for _ in range(4):
         if v.owner is None:
             return v
-        v = _of_sums(v, blocked)
+        v = with_constant_shift(_of_sums(v, blocked), blocked)
         for left, variables, right in _patterns(v.owner.op.name):
             env: dict[int, Any] = {}
             if _matches(left, v, variables, env, blocked, True):

@@ -150,7 +150,7 @@ from tensordsl.ops.grids import (
     triu,
     xlogy,
 )
-from tensordsl.ops.index import choose, diagonal, inc_subtensor, set_subtensor, take, trace
+from tensordsl.ops.index import choose, diagonal, take, trace
 from tensordsl.ops.kinds import DimShuffle, Elemwise, Rebroadcast, hashtype
 from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
 from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
@@ -206,6 +206,7 @@ from tensordsl.ops.sort import (
     topk_and_argtopk,
     unique,
 )
+from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.tensor import basic, extra_ops, nnet, opt, subtensor, xlogx
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.refusals import name_functions as _name_functions

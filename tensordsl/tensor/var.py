@@ -22,6 +22,7 @@ from tensordsl.ops import (
     linalg,
     masks,
     reduce,
+    write,
 )
 from tensordsl.ops import shape as shapes
 from tensordsl.ops import sort as order_of
@@ -222,8 +223,8 @@ class TensorOperators:
     def nonzero_values(self) -> Any: return masks.nonzero_values(self)
     def compress(self, a: Any, axis: int | None = None) -> Any: return masks.compress(a, self, axis)
     def trace(self) -> Any: return index.trace(self)
-    def set(self, y: Any) -> Any: return index.set_subtensor(self, y)
-    def inc(self, y: Any) -> Any: return index.inc_subtensor(self, y)
+    def set(self, y: Any) -> Any: return write.set_subtensor(self, y)
+    def inc(self, y: Any) -> Any: return write.inc_subtensor(self, y)
     def fill(self, value: Any) -> Any: return elementwise.fill(self, value)
 
     # fmt: on

@@ -14,8 +14,9 @@ from tensordsl.gradient import grad, verify_grad
 from tensordsl.graph import Elementwise, Op, apply
 from tensordsl.ops.arrange import fitting_mask
 from tensordsl.ops.control import require
-from tensordsl.ops.index import getitem, inc_subtensor, set_subtensor
+from tensordsl.ops.index import getitem
 from tensordsl.ops.table import OPS
+from tensordsl.ops.write import inc_subtensor, set_subtensor
 
 Case = tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...]]
 

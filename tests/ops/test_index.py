@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.graph import OpShapeError, OpTypeError
+from tensordsl.graph import OpShapeError, OpTypeError, toposort
 from tensordsl.ops.index import SUBTENSOR, TAKE, slice_length
 from tensordsl.ops.shape import steps
 from tensordsl.reference import evaluate
@@ -145,6 +146,28 @@ def test_only_one_indexing_is_written_through() -> None:
     want[0] = 9
     np.testing.assert_array_equal(evaluate(T.set_subtensor(x.T[0], 9), {x: a}), want)
     np.testing.assert_array_equal(evaluate(T.set_subtensor(x[:], 9), {x: a}), np.full((2, 3), 9.0))
+
+
+@pytest.mark.parametrize("move", [lambda x: x[None], lambda x: x[:, None], lambda x: x[..., None]])
+def test_all_of_a_tensor_is_written_through_new_axes(move: Callable[[Any], Any]) -> None:
+    at, x = np.arange(6.0).reshape(2, 3), T.dmatrix("x")
+    for value in (np.asarray(5.0), move(at) * 2 + 1, move(at)[..., :1]):
+        written, added = at.copy(), at.copy()
+        move(written)[...] = value
+        move(added)[...] += value
+        f = tensordsl.function([x], [T.set_subtensor(move(x), value), T.inc_subtensor(move(x), value)])
+        for found, wanted in zip(f(at), (written, added), strict=True):
+            assert found.shape == at.shape and np.array_equal(found, wanted)
+    for other in (x.T, x.dimshuffle(0, "x", 1), x * 2):
+        with pytest.raises(TypeError, match=r"want an expression x\[...\] as first argument"):
+            T.inc_subtensor(other, 1.0)
+
+
+def test_whole_axes_need_no_node_of_their_own() -> None:
+    x = T.dmatrix("x")
+    assert x[:, None].owner.op.name == x[None, ...].owner.op.name == "dimshuffle"
+    g = tensordsl.grad((x[:, None] * x[None]).sum() + x[:].sum(), x)
+    assert not any(node.op.name == "inc_subtensor" for node in toposort([g]))
 
 
 def test_an_element_of_a_vector_of_scalars_is_that_scalar() -> None:
