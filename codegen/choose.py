@@ -11,6 +11,7 @@ from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import SHORT, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
+SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 
@@ -58,7 +59,8 @@ def _short(group: Group, usual: Schedule) -> int:
     if usual.lane in group.parallel:
         return usual.width[0] - 1
     if any(usual.lane in o.map for o in group.outs):
-        return SHORT
+        by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
+        return SHORT_BY_INDEX if by_index else SHORT
     is_heavy = any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
     return max(usual.width[0], SHORT_IF_HEAVY * is_heavy) - 1
 

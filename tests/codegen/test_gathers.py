@@ -159,3 +159,23 @@ def test_a_write_at_one_position_of_each_row(name: str, to: bool) -> None:
         for bad in (4, -5):
             with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
                 f(x, b, np.array([0, 1, bad, 0, 0, 0]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_rows_at_indices_with_their_gradients(dtype: str) -> None:
+    """Of every length around those where lanes run the other way."""
+    u, v = T.matrix("u", dtype=dtype), T.matrix("v", dtype=dtype)
+    i, j = T.lvector("i"), T.lvector("j")
+    error = (u[i] * v[j]).sum(axis=1)
+    f = tensordsl.function([u, v, i, j], [error, *T.grad(T.sum(error**2), [u, v])])
+    rng = np.random.default_rng(0)
+    for n in (*range(1, 18), 27, 28, 33, 70):
+        a, b = rng.normal(size=(30, n)).astype(dtype), rng.normal(size=(20, n)).astype(dtype)
+        p, q = rng.integers(-30, 30, 300), rng.integers(-20, 20, 300)
+        wanted = (a[p] * b[q]).sum(1)
+        left, right = np.zeros_like(a, "float64"), np.zeros_like(b, "float64")
+        np.add.at(left, p, 2 * wanted[:, None] * b[q])
+        np.add.at(right, q, 2 * wanted[:, None] * a[p])
+        rtol = 1e-10 if dtype == "float64" else 1e-3
+        for found, exact in zip(f(a, b, p, q), (wanted, left, right), strict=True):
+            np.testing.assert_allclose(found, exact, rtol=rtol, atol=rtol)
