@@ -20,6 +20,8 @@ from tensordsl.codegen.regions import VIEWS, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.storage import known_at_entry
 
+Readers = dict[int, list[tuple[Value, int, list[int | None]]]]  # of a value, by its number
+
 CACHE = 3 << 19  # bytes of a matrix that does not come from the second-level cache the second time
 BLOCK = 1 << 17  # bytes of a block of it
 NARROW = 32  # columns of the product, beyond which multiplying takes most of the time
@@ -67,11 +69,12 @@ def in_blocks(
         return list(steps)
     new = {n for v in updates for n in memory(v, homes)}
     kept = new.union(*(memory(v, homes) for v in outputs))
+    readers = _readers(graph.values[number] for number in dots)
     replaced: dict[int, list[Step]] = {}  # position -> what stands there instead
     taken: set[int] = set()  # products that chains compute: no chain computes one of another
     groups = [k for k, s in enumerate(steps) if s.fused is not None]
     for k in (*groups, *dots.values()):
-        for chain in _chains(graph, steps, dots, steps[k]):
+        for chain in _chains(graph, readers, dots, steps[k]):
             at, computed = dots[chain.first.number], {chain.first.number, *(v.number for v, _ in chain.products)}
             rows = [chain.first, *(chain.by_rows.values if chain.by_rows is not None else ())]
             if taken & computed or any(chain.first.number in t.needs for t in steps[at + 1 : k]):
@@ -102,7 +105,7 @@ def _needs_of(step: Step, chain: Chain) -> set[int]:
     return {step.value.operands[side].number, *(o.number for o in step.value.operands[2:])}
 
 
-def _chains(graph: Graph, steps: Sequence[Step], dots: dict[int, int], step: Step) -> Iterator[Chain]:
+def _chains(graph: Graph, readers: Readers, dots: Collection[int], step: Step) -> Iterator[Chain]:
     """The chains around this group, or this product without a group."""
     for v in step.fused.loads if step.fused is not None else [step.value]:
         assert v is not None
@@ -117,7 +120,7 @@ def _chains(graph: Graph, steps: Sequence[Step], dots: dict[int, int], step: Ste
             if parts is None:
                 continue
             fused, rest, axis = parts
-            products = _products(steps, base, axes[side], _maps(first, side, fused, axis), axis)
+            products = _products(readers, base, axes[side], _maps(first, side, fused, axis), axis)
             stored = step.fused.loads + step.fused.values if step.fused is not None else []
             shapes = [first, *first.operands, *stored, *(v for v, _ in products)]
             if products and all(known_at_entry(graph.extents.find(n)) for v in shapes for n in v.shape):
@@ -172,26 +175,29 @@ def _may_pay(graph: Graph, first: Value, side: int) -> bool:
     return all(n > limit if op == "gt" else n <= limit for op, n, limit in known)
 
 
+def _readers(dots: Iterable[Value]) -> Readers:
+    """Which products read what is given, and as which operand, with the axes there of the operand's axes."""
+    found: Readers = {}
+    for v in dots:
+        for side, x in enumerate(v.operands[:2]):
+            base, axes = origin(x)
+            found.setdefault(base.number, []).append((v, side, axes))
+    return found
+
+
 def _products(
-    steps: Sequence[Step], base: Value, rows: int | None, maps: dict[int, tuple[Any, ...]], axis: str
+    readers: Readers, base: Value, rows: int | None, maps: dict[int, tuple[Any, ...]], axis: str
 ) -> tuple[tuple[Value, int], ...]:
     """The products that sum over the rows of the matrix and of something that the group computes from them."""
-    found = []
-    for s in steps:
-        v = s.value
-        if v is None or v.op != "dot":
+    found: dict[int, tuple[Value, int]] = {}
+    for v, side, axes in readers.get(base.number, ()):
+        y, others = origin(v.operands[1 - side])
+        along = others[0] if side == 0 else others[-1]
+        if v.number in found or axes[-1 if side == 0 else 0] != rows or y.number not in maps or along is None:
             continue
-        for side, x in enumerate(v.operands[:2]):
-            matrix, axes = origin(x)
-            y, others = origin(v.operands[1 - side])
-            along = others[0] if side == 0 else others[-1]
-            if matrix is not base or axes[-1 if side == 0 else 0] != rows or y.number not in maps or along is None:
-                continue
-            entries = maps[y.number]
-            if entries[along] == axis and all(a is None or others.count(a) == 1 for a in others):
-                found.append((v, side))
-                break
-    return tuple(found)
+        if maps[y.number][along] == axis and all(a is None or others.count(a) == 1 for a in others):
+            found[v.number] = v, side
+    return tuple(found.values())
 
 
 # -- what of a group runs row by row -----------------------------------------------------------------------------------

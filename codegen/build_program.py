@@ -21,7 +21,6 @@ from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.scalar import walk as walk_scalars
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
 
@@ -389,7 +388,7 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
     """Whether a group may run after something has been destroyed."""
     if relies_on(fused, b.find, b.graph.extents.assumed) or not all(map(known_at_entry, fused.group.extents.values())):
         return False
-    return not any(v.op == "load" and v.args for v in walk_scalars(fused.group.roots))
+    return not any(v.op == "load" and v.args for v in fused.group.scalars)
 
 
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:
@@ -430,7 +429,7 @@ def _reads_in_place(step: Step, k: int, v: Value) -> bool:
     """Whether the group reads the shared variable only at the points that it writes."""
     assert step.fused is not None
     (out,) = (o for o in step.fused.group.outs if o.buffer.value is v)  # type: ignore[attr-defined]  # a ValueBuffer
-    for s in walk_scalars(step.fused.group.roots):
+    for s in step.fused.group.scalars:
         if s.op == "load":
             source = s.attr[0].value
             if base_shared(source) == k and (source.op != "shared" or s.attr[1] != out.map):

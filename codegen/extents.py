@@ -26,18 +26,22 @@ SHARED_AXIS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Extent:
-    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant."""
+    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Never changed."""
 
-    terms: tuple[Term, ...]
-    _hash: int = field(init=False, repr=False, compare=False)
+    __slots__ = ("terms", "_hash")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash(self.terms))
+    def __init__(self, terms: tuple[Term, ...]) -> None:
+        self.terms, self._hash = terms, hash(terms)
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Extent, (self.terms,)  # hashes of texts differ between processes
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Extent) and self.terms == other.terms)
 
     def __repr__(self) -> str:
         return " + ".join("*".join([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)]) for m, c in self.terms)
@@ -83,6 +87,8 @@ def _terms(a: Length) -> tuple[Term, ...]:
 def add(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return a + b
+    if a == 0 or b == 0:
+        return b if a == 0 else a
     return _normal((*_terms(a), *_terms(b)))
 
 
@@ -98,10 +104,11 @@ def sub(a: Length, b: Length) -> Length:
 def mul(a: Length, b: Length) -> Length:
     if isinstance(a, int) and isinstance(b, int):
         return a * b
-    if a == 1:
-        return b
-    if b == 1:
-        return a
+    if isinstance(b, int):
+        a, b = b, a
+    if isinstance(a, int):
+        assert isinstance(b, Extent)
+        return b if a == 1 else Extent(tuple([(m, a * c) for m, c in b.terms])) if a else 0
     return _normal((tuple(sorted((*m, *n), key=_text)), c * d) for m, c in _terms(a) for n, d in _terms(b))
 
 
@@ -341,19 +348,25 @@ def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
     return result
 
 
-def atoms(a: Length) -> set[Atom]:
+def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
+    return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
+
+
+_NO_ATOMS: frozenset[Atom] = frozenset()
+
+
+@lru_cache(1 << 14)
+def _atoms(a: Extent) -> frozenset[Atom]:
     found: set[Atom] = set()
     todo = [a]
     while todo:
-        e = todo.pop()
-        if isinstance(e, Extent):
-            for monomial, _ in e.terms:
-                for x in monomial:
-                    if x not in found:
-                        found.add(x)
-                        todo.extend(p for p in x[1:] if isinstance(p, Extent))
-    return found
+        for monomial, _ in todo.pop().terms:
+            for x in monomial:
+                if x not in found:
+                    found.add(x)
+                    todo += [p for p in x[1:] if isinstance(p, Extent)]
+    return frozenset(found)
 
 
 _ARITHMETIC = {"add": add, "sub": sub, "mul": mul}

@@ -259,7 +259,7 @@ class Fusion:
     def _group_needs(self, f: Fused) -> list[Value]:
         known = self.group_needs.get(id(f))
         if known is None:
-            lengths = [*f.group.extents.values(), *(s.attr for s in walk(f.group.roots) if s.op == "extent")]
+            lengths = [*f.group.extents.values(), *(s.attr for s in f.group.scalars if s.op == "extent")]
             numbers = {a[1] for n in lengths if not isinstance(n, int) for a in atoms(n) if a[0] in ("value", "result")}
             integers = [self.graph.values[n] for n in sorted(numbers)]
             known = f, [*f.loads, *integers, *(n for w in (*f.values, *f.loads) for n in self._integers(w))]

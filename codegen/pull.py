@@ -47,26 +47,17 @@ class Cut(Exception):
 
 
 class _Recording(Builder):
-    """Remembers the tensor for which each scalar was made first."""
+    """Remembers the tensor for which each scalar was made."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tensor: Value | None = None
         self.made_for: dict[int, Value] = {}
-
-    def make(self, *args: Any, **kwargs: Any) -> Val:
-        value = super().make(*args, **kwargs)
-        if self.tensor is not None and id(value) not in self.made_for:
-            self.made_for[id(value)] = self.tensor
-        return value
 
     def operand(self, x: Val) -> Val:
         """x as a reduction takes it; a cast to float32 is still the operand's own scalar."""
         wide = self.wide(x)
-        if wide is not x:
-            self.made_for.pop(id(wide), None)
-            if id(x) in self.made_for:
-                self.made_for[id(wide)] = self.made_for[id(x)]
+        if wide is not x and id(x) in self.made_for:
+            self.made_for[id(wide)] = self.made_for[id(x)]
         return wide
 
 
@@ -112,33 +103,40 @@ class Pull:
         buffer = self.buffer_of(value)
         if buffer is None:
             return None
-        return self.b.load(buffer, *(0 if n == 1 else a for n, a in zip(value.shape, axes, strict=True)))
+        return self.b.load(buffer, *[0 if n == 1 else a for n, a in zip(value.shape, axes, strict=True)])
 
     def at(self, value: Value, axes: Axes, root: bool = False) -> Val:
         """The scalar of `value` at `axes`, by an explicit stack."""
-        goal = (value.number, axes)
-        stack = [(value, axes, root)]
+        memo = self.memo
+        stack: list[tuple[Value, Axes, bool, Any]] = [(value, axes, root, None)]
         while stack:
-            v, at, is_root = stack[-1]
+            v, at, is_root, needs = stack.pop()
             key = (v.number, at)
-            if key in self.memo:
-                stack.pop()
+            if key in memo:
                 continue
-            scalar = self.leaf(v, at, is_root)
-            if scalar is None:
-                needs = self.needs(v, at)
-                missing = [(o, a, False) for o, a in needs if (o.number, a) not in self.memo]
-                if missing:
-                    stack.extend(reversed(missing))
+            if needs is None:
+                scalar = self.leaf(v, at, is_root)
+                if scalar is not None:
+                    memo[key] = scalar
                     continue
-                self.b.tensor = v
-                scalar = MAKE[v.op](self, v, at, [self.memo[o.number, a] for o, a in needs])
-                self.b.tensor = None
-                self.points.setdefault(v.number, {})[at] = scalar
-                self.values[v.number] = v
-            self.memo[key] = scalar
-            stack.pop()
-        return self.memo[goal]
+                needs = self.needs(v, at)
+                missing = [(o, a, False, None) for o, a in needs if (o.number, a) not in memo]
+                if missing:
+                    stack.append((v, at, is_root, needs))
+                    stack += missing[::-1]
+                    continue
+            memo[key] = self.made(v, at, [memo[o.number, a] for o, a in needs])
+        return memo[value.number, axes]
+
+    def made(self, v: Value, axes: Axes, args: list[Val]) -> Val:
+        """The scalar of what is no leaf, from those that it needs."""
+        before = len(self.b.made)
+        scalar = MAKE[v.op](self, v, axes, args)
+        for s in self.b.made[before:]:
+            self.b.made_for.setdefault(id(s), v)
+        self.points.setdefault(v.number, {})[axes] = scalar
+        self.values[v.number] = v
+        return scalar
 
     def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         if v.op == "map":
@@ -174,8 +172,8 @@ class Pull:
 
 def _aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
-    own = axes[len(axes) - operand.rank :]
-    return tuple(0 if n == 1 else a for n, a in zip(operand.shape, own, strict=True))
+    own = axes[len(axes) - len(operand.shape) :]
+    return tuple([0 if n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
 
 
 def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:
@@ -297,6 +295,7 @@ def attempt(
     for b in loads.values():
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
+    vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
     return Fused(group, list(values), [b.value for b in loads.values()], tensors)
 
@@ -317,46 +316,37 @@ def _check(
     pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
-    heavy: dict[int, bool] = {}
-    below: dict[int, frozenset[frozenset[str]]] = {}  # axes of the reductions that a scalar depends on
-    level: dict[int, int] = {}  # how many of them follow each other
-    for s in scalars:
-        heavy[id(s)] = s.op in HEAVY or any(heavy[id(a)] for a in s.args)
-        under = frozenset().union(*(below[id(a)] for a in s.args)) if s.args else frozenset()
-        below[id(s)] = under | {s.axes} if s.op == "reduce" else under
-        level[id(s)] = max((level[id(a)] for a in s.args), default=0) + (s.op == "reduce")
+    reduces = [s for s in scalars if s.op == "reduce"]
+    heavy, below, level = _depths(scalars)
     own = {id(s) for _, s in pulled}
     own |= {id(s.args[0]) for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
     for number, points in pull.points.items():
         v = pull.values[number]
         distinct = {id(s): s for s in points.values()}
-        if len(distinct) > 1 and v not in values and all(heavy.get(id(s), False) for s in distinct.values()):
+        if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
-    reduces = [s for s in scalars if s.op == "reduce"]
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
     for s in reduces:
-        under = frozenset().union(*(below[id(a)] for a in s.args))
-        if any(axes != s.axes for axes in under):
-            raise Cut(_argument(pull, [a for a in s.args if below[id(a)]]), "R3")
+        if any(axes != s.axes for a in s.args for axes in below.get(id(a), ())):
+            raise Cut(_argument(pull, [a for a in s.args if id(a) in below]), "R3")
     if max((level[id(s)] for s in reduces), default=0) > LEVELS:
         late = next(s for s in reduces if level[id(s)] == FEW_LEVELS + 1)
-        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
+        raise Cut(_argument(pull, [a for a in late.args if level.get(id(a)) == FEW_LEVELS]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     far = _beyond(reduces, ROW_SPACES if parallel else 1)
     if far:
         cut = list(dict.fromkeys(tensor[id(s)] for s in scalars if s.op == "result" and id(s.args[0]) in far))
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
+    row = parallel if reduces else frozenset()
     for s in scalars:
         if s.op == "result" and id(s) in tensor:
             if s.args[0].axes != parallel and id(s) not in own:
                 raise Cut(tensor[id(s)], "R3")
             if not parallel and outputs and any(any(axes) and _uses(s, o) for axes, o in pulled):
                 raise Cut(tensor[id(s)], "R5")
-        row = parallel if reduces else frozenset()
         for a in s.args:
-            scalar_in_loop = not a.axes and s.axes and heavy[id(a)] and a.op in HEAVY and a.op != "reduce"
-            if a.op in HEAVY and a.op != "reduce" and a.axes < s.axes and (scalar_in_loop or not a.axes <= row):
+            if a.op in HEAVY and a.op != "reduce" and a.axes < s.axes and not (a.axes and a.axes <= row):
                 if tensor[id(a)] not in values and id(a) not in own:
                     raise Cut(tensor[id(a)], "R2")
     if reduces and len({s.axes for s in reduces}) > 1:
@@ -365,6 +355,24 @@ def _check(
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel
+
+
+def _depths(scalars: Sequence[Val]) -> tuple[set[int], dict[int, frozenset[frozenset[str]]], dict[int, int]]:
+    """By the ids of scalars: which are or depend on heavy ones; of those that depend on reductions, the axes of these,
+    and how many follow each other."""
+    heavy: set[int] = set()
+    below: dict[int, frozenset[frozenset[str]]] = {}
+    level: dict[int, int] = {}
+    for s in scalars:
+        args = [id(a) for a in s.args]
+        if s.op in HEAVY or not heavy.isdisjoint(args):
+            heavy.add(id(s))
+        reduced = [a for a in args if a in below]
+        if reduced or s.op == "reduce":
+            own = {s.axes} if s.op == "reduce" else ()
+            below[id(s)] = frozenset(own).union(*[below[a] for a in reduced])
+            level[id(s)] = max([level[a] for a in reduced], default=0) + (s.op == "reduce")
+    return heavy, below, level
 
 
 def _beyond(reduces: Sequence[Val], most: int) -> set[int]:
@@ -402,7 +410,7 @@ def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tu
         return []
     pairs: dict[tuple[Any, Any], None] = {}
     extents = fused.group.extents
-    for v in walk(fused.group.roots):
+    for v in fused.group.scalars:
         if v.op == "load":
             for n, a in zip(v.attr[0].shape, v.attr[1], strict=True):
                 if isinstance(a, str) and find(n) != find(extents[a]):

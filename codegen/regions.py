@@ -153,7 +153,7 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
 def group_step(graph: Graph, g: Fused, homes: Collection[int]) -> Step:
     needs = {n for v in g.loads for n in memory(v, homes)}
     lengths = [*g.group.extents.values(), *(n for v in (*g.loads, *g.values) for n in v.shape)]
-    extents = [v.attr for o in g.group.roots for v in _extent_values(o)]
+    extents = [v.attr for v in g.group.scalars if v.op == "extent"]
     needs |= _lengths_need(graph, [*lengths, *extents])
     return Step(g, None, tuple(v.number for v in g.values), needs - {v.number for v in g.values})
 
@@ -169,12 +169,6 @@ def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: se
         lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
-
-
-def _extent_values(root: Any) -> list[Any]:
-    from tensordsl.codegen.scalar import walk
-
-    return [v for v in walk([root]) if v.op == "extent"]
 
 
 def memory(v: Value, homes: Collection[int]) -> list[int]:

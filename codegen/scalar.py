@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 FLOATS = ("float16", "float32", "float64")
@@ -58,16 +57,18 @@ COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 HEAVY = frozenset(MATH) | {"reduce"}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Val:
-    """One scalar SSA value.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the
+    """One scalar SSA value, never changed.  `type`: a dtype name; the dtypes of the operands for `reduce`, whose
+    `result`s have the dtypes.  `attr`: the constant, the axis, the extent, (buffer, map), (reducer, axes) or the
     result's number."""
 
-    op: str
-    type: Any  # a dtype name; the dtypes of the operands for `reduce`, whose `result`s have the dtypes
-    args: tuple[Val, ...] = ()
-    attr: Any = None
-    axes: frozenset[str] = frozenset()
+    __slots__ = ("op", "type", "args", "attr", "axes")
+
+    def __init__(self, op: str, type: Any, args: tuple[Val, ...], attr: Any, axes: frozenset[str]) -> None:
+        self.op, self.type, self.args, self.attr, self.axes = op, type, args, attr, axes
+
+
+_NO_AXES: frozenset[str] = frozenset()
 
 
 class Builder:
@@ -75,17 +76,20 @@ class Builder:
 
     def __init__(self) -> None:
         self._memo: dict[Any, Val] = {}
+        self.made: list[Val] = []  # all of them, in order
 
     def make(
         self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None
     ) -> Val:
         args = tuple(args)
-        key = (op, type, tuple(map(id, args)), attr_key(attr))
-        if key not in self._memo:
+        key = (op, type, tuple(map(id, args)), None if attr is None else attr_key(attr))
+        value = self._memo.get(key)
+        if value is None:
             if axes is None:
-                axes = frozenset().union(*(a.axes for a in args))
-            self._memo[key] = Val(op, type, args, attr, axes)
-        return self._memo[key]
+                axes = _NO_AXES.union(*[a.axes for a in args])
+            value = self._memo[key] = Val(op, type, args, attr, axes)
+            self.made.append(value)
+        return value
 
     # leaves
     def const(self, value: Any, type: str) -> Val:
@@ -296,22 +300,22 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None) -> list[Val]
     If `known` is given: without the values whose ids are in it, and without the reduction behind a `result`.
     """
     order: dict[int, Val] = {}
-    found, last = ((), "") if known is None else (known, "result")
-    stack = list(roots)[::-1]
+    stack: list[Val | None] = [*reversed([*roots])]
+    waiting: list[Val] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
-        v = stack[-1]
-        key = id(v)
-        if key in order or key in found:
-            stack.pop()
+        v = stack.pop()
+        if v is None:
+            v = waiting.pop()
+        elif id(v) in order or (known is not None and id(v) in known):
             continue
-        waits = len(stack)
-        if v.args and v.op != last:
-            for a in v.args[::-1]:
-                if id(a) not in order and id(a) not in found:
-                    stack.append(a)
-        if len(stack) == waits:
-            order[key] = v
-            stack.pop()
+        elif v.args and (known is None or v.op != "result"):
+            needed = [a for a in v.args if id(a) not in order]
+            if needed:
+                waiting.append(v)
+                stack.append(None)
+                stack += needed[::-1]
+                continue
+        order[id(v)] = v
     return list(order.values())
 
 

@@ -100,24 +100,22 @@ def is_light(operations: Collection[Val], operands: Sequence[str]) -> bool:
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
     """`scalar.walk`, but not below values where `stop` holds."""
     order: dict[int, Val] = {}
-    stopped: dict[int, bool] = {}
-    stack = list(roots)[::-1]
+    stack: list[Val | None] = [*reversed([*roots])]
+    waiting: list[Val] = []  # as in `scalar.walk`
     while stack:
-        v = stack[-1]
-        key = id(v)
-        if key in order:
-            stack.pop()
+        v = stack.pop()
+        if v is None:
+            v = waiting.pop()
+        elif id(v) in order:
             continue
-        if key not in stopped:
-            stopped[key] = stop(v)
-        waits = len(stack)
-        if v.args and not stopped[key]:
-            for a in v.args[::-1]:
-                if id(a) not in order:
-                    stack.append(a)
-        if len(stack) == waits:
-            order[key] = v
-            stack.pop()
+        elif v.args:
+            needed = [a for a in v.args if id(a) not in order]
+            if needed and not stop(v):
+                waiting.append(v)
+                stack.append(None)
+                stack += needed[::-1]
+                continue
+        order[id(v)] = v
     return list(order.values())
 
 
