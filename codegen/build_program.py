@@ -63,6 +63,8 @@ def build_program(
     if not device:
         steps = in_blocks(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
     _Function(b, outputs, updates).run(steps, single)
+    b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
+    b.products.clear()
     return program, regions
 
 

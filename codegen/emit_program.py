@@ -7,7 +7,8 @@ large as the largest needs.  One block fails for all; on the way there a record 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from struct import pack
 from typing import Any
 
@@ -42,11 +43,13 @@ def emit_program(program: Program, faults: bool = False) -> str:
 class Values(dict[Name, Operand]):
     """The operands of names.  What is 0 or 1 is an i1 in `bits`, and widened where an i64 is asked for."""
 
-    def __init__(self, op: Callable[[str], str]) -> None:
-        self.op, self.bits = op, dict[Name, str]()
+    def __init__(self, lines: list[str], numbers: Iterator[int]) -> None:
+        self.lines, self.numbers, self.bits = lines, numbers, dict[Name, str]()
 
     def __missing__(self, name: Name) -> Operand:
-        return self.op(f"zext i1 {self.bits[name]} to i64")
+        wide = f"%{next(self.numbers)}"
+        self.lines.append(f"{wide} = zext i1 {self.bits[name]} to i64")
+        return wide
 
 
 class Emitter:
@@ -58,8 +61,9 @@ class Emitter:
         self.put = self.lines.append
         self.errors: list[str] = []
         self.waiting: list[Failure] = []
-        self.values = Values(self.op)
-        self.count = self.labels = 0
+        self.numbers = count()  # of values, in the order of the text: read faster than words
+        self.values = Values(self.lines, self.numbers)
+        self.labels = 0
         self.ordinal = 0
         self.block, self.block_start = "entry", 0
         self.helpers: dict[str, str] = {}
@@ -81,9 +85,7 @@ class Emitter:
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
-        """The next value's name: numbers, in the order of the text, are read faster than words."""
-        self.count += 1
-        return f"%{self.count - 1}"
+        return f"%{next(self.numbers)}"
 
     def op(self, right: str) -> str:
         name = self.tmp()
@@ -115,17 +117,16 @@ class Emitter:
 
     def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
         """The values written to the shared array `name` from word `start` on, as far as they are not there already."""
-        base, put, n, known = "%" + name, self.put, self.count, self.written[name]
+        base, put, known = "%" + name, self.put, self.written[name]
         for k, value in enumerate(values, start):
             if known.get(k) == value:
                 continue
             known[k] = value
             if k:
-                put(f"%{n} = getelementptr i64, ptr {base}, i64 {k}\nstore {kind} {value}, ptr %{n}")
-                n += 1
+                at = self.tmp()
+                put(f"{at} = getelementptr i64, ptr {base}, i64 {k}\nstore {kind} {value}, ptr {at}")
             else:
                 put(f"store {kind} {value}, ptr {base}")
-        self.count = n
         end = start + len(values)
         if self.sizes[name] < end:
             self.sizes[name] = end

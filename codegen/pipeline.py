@@ -27,7 +27,7 @@ from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import merge_writes, scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
-from tensordsl.codegen.program import Program
+from tensordsl.codegen.program import Program, walk_program
 from tensordsl.codegen.program_tables import constant_table, kernel_table, late_plans, late_table, libraries
 from tensordsl.codegen.show_program import show as show_program
 from tensordsl.codegen.verify_ir import verify_ir
@@ -229,7 +229,8 @@ def optimise_lowered(
 # -- the whole way -----------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Compiled:
-    """The objects of a function, what the run time must know of them, and the callables of its host steps."""
+    """The objects of a function, what the run time must know of them, the callables of its host steps, and the names of
+    its program's instructions."""
 
     meta: dict[str, Any]
     kernels: bytes
@@ -237,7 +238,7 @@ class Compiled:
     constants: list[bytes]
     late: list[bytes]  # kernels that a call may require: see `kernels.late_part`
     hosts: list[Any]
-    program: Program
+    instructions: list[str]
     trace: Trace | None = None
 
 
@@ -293,4 +294,5 @@ def compile_graph(
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     parts = [late_part(program.plans[k]) for k in late]
-    return Compiled(meta, kernels, host, constant_table(program), parts, lowered.hosts, program, trace)
+    names = [type(i).__name__ for i in walk_program(program.code)]
+    return Compiled(meta, kernels, host, constant_table(program), parts, lowered.hosts, names, trace)

@@ -57,7 +57,10 @@ def _linked(
     start = time.perf_counter()
     made, on_host, phases, origin = _compiled(spec, mode, device)
     if profile is not None:
-        profile.compiled(origin, phases, made.program, time.perf_counter() - start)
+        from tensordsl.codegen.program import walk_program  # late: few functions are measured
+
+        names = [type(i).__name__ for i in walk_program(made.program.code)]
+        profile.compiled(origin, phases, names, time.perf_counter() - start)
         profile.host_steps.extend(on_host)
     updated = {shared for shared, _ in spec.updates}
     stays = (*spec.on_device, *(False for _ in made.program.outputs))  # a mode may have added outputs

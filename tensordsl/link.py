@@ -55,7 +55,7 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
 
     compiled = compile_spec(spec, mode)
     if profile is not None:
-        profile.compiled(compiled.origin, compiled.phases, compiled.program, compiled.seconds)
+        profile.compiled(compiled.origin, compiled.phases, compiled.instructions, compiled.seconds)
     sites = compiled.executable.meta.get("sites", {})
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
     has_states = any(parameter.is_state for parameter in spec.parameters)

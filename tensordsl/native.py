@@ -26,11 +26,12 @@ ON_DISK = 1 << 26  # bytes of one executable, with its constants
 
 @dataclass(slots=True)
 class Compiled:
-    """`executable` and the Python callables of its host calls; `program` if it was built now."""
+    """`executable` and the Python callables of its host calls; the names of its program's `instructions` if it was
+    built now."""
 
     executable: Executable
     hosts: list[Any]
-    program: Any = None
+    instructions: Sequence[str] = ()
     origin: str = "compiled"  # or "process", "disk"
     phases: list[tuple[str, float]] = field(default_factory=list)  # of the compiler, in ms
     seconds: float = 0.0
@@ -78,7 +79,7 @@ def _compile(spec: Any, mode: Any) -> Compiled:
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
-    return Compiled(executable, made.hosts, made.program, phases=phases)
+    return Compiled(executable, made.hosts, made.instructions, phases=phases)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -48,14 +48,15 @@ class Profile:
 
         return timed
 
-    def compiled(self, origin: str, phases: list[tuple[str, float]], program: Any, seconds: float) -> None:
+    def compiled(
+        self, origin: str, phases: list[tuple[str, float]], instructions: Sequence[str], seconds: float
+    ) -> None:
         """Add what one compile took and made."""
         self.origin = origin
         self.build_seconds += seconds
         for phase, ms in phases:
             self.compile_ms[phase] = self.compile_ms.get(phase, 0.0) + ms
-        if program is not None:
-            self.work.update(name for name in _instructions(program.code) if name in WORK)
+        self.work.update(name for name in instructions if name in WORK)
 
     def reset(self) -> None:
         """Forget the calls, not the compile."""
@@ -81,16 +82,6 @@ class Profile:
             rows.append(("steps of the program", counts))
         rows += [("on the host", step) for step in dict.fromkeys(self.host_steps)]
         return "\n".join([f"Function profiling: {self.name}", *(f"  {what:<22} {value}" for what, value in rows)])
-
-
-def _instructions(code: Any) -> list[str]:
-    names, stack = [], list(code)
-    while stack:
-        i = stack.pop()
-        names.append(type(i).__name__)
-        for region in ("body", "then", "orelse"):
-            stack.extend(getattr(i, region, ()))
-    return names
 
 
 def profile_of(given: Any, default: bool, name: str) -> Profile | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import pipeline
+from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.ir import Graph, Value, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.pipeline import MUST_PRECEDE, PIPELINE, Pass, PassError, chosen_passes, optimise
@@ -274,6 +277,72 @@ def test_long_chains_take_linear_time_and_no_stack() -> None:
     _, (root,) = optimised([x], [expression[0]])
     assert time.process_time() - start < 60
     assert root.rank == 0
+
+
+# -- what a compile costs, in steps ------------------------------------------------------------------------------------
+def shared_vectors(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """(inputs, shared, outputs, updates): a cost of n vectors, whose lengths turn out to be one."""
+    x, weights = T.dvector("x"), [tensordsl.shared(np.zeros(3)) for _ in range(n)]
+    cost = sum((T.sqr(w - x).sum() for w in weights), T.constant(0.0))
+    moved = zip(weights, tensordsl.grad(cost, weights), strict=True)
+    return [x], weights, [cost], [(w, w - 0.1 * g) for w, g in moved]
+
+
+def layers(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    x, weights = T.dmatrix("x"), [tensordsl.shared(np.zeros((3, 3))) for _ in range(n)]
+    value = x
+    for w in weights:
+        value = T.tanh(T.dot(value, w))
+    moved = zip(weights, tensordsl.grad(value.sum(), weights), strict=True)
+    return [x], weights, [value], [(w, w - 0.1 * g) for w, g in moved]
+
+
+def join(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    parts = [T.dvector() for _ in range(n)]
+    return parts, [], [T.concatenate([2 * part for part in parts])], []
+
+
+def each(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    inputs = [T.dvector() for _ in range(n)]
+    return inputs, [], [T.exp(x) * 2 for x in inputs], []
+
+
+@pytest.mark.parametrize("wide", [shared_vectors, layers, join, each], ids=lambda make: make.__name__)
+def test_functions_of_many_variables_take_linear_work(wide: Any) -> None:
+    """In calls of functions, from the graph to the text of the program."""
+
+    def calls(n: int) -> int:
+        arguments, count = wide(n), 0
+
+        def called(frame: Any, event: str, argument: Any) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(called)
+        try:
+            emit_program(pipeline.make_program("wide", *arguments, single=False)[1])
+        finally:
+            sys.setprofile(None)
+        return count
+
+    calls(4)
+    small, large = calls(30), calls(90)
+    assert large < 3.6 * small
+
+
+def test_a_compile_leaves_nothing_in_circles() -> None:
+    """What nobody holds is freed at once: the collector, which is off meanwhile, has nothing to look through."""
+    x, y, w = T.dmatrix("x"), T.dvector("y"), tensordsl.shared(np.zeros(3))
+    cost = T.log(1 + T.exp(-y * T.dot(x, w))).sum()
+    outputs, updates = [cost, T.dot(x, w) > 0], [(w, w - 0.1 * tensordsl.grad(cost, w))]
+    for collected in range(2):  # the first compile fills caches
+        gc.collect()
+        gc.disable()
+        try:
+            pipeline.compile_graph("model", [x, y], [w], outputs, updates, False, kernel_object=lambda text: b"")
+            assert not collected or gc.collect() < 100  # the types of LLVM's buffers
+        finally:
+            gc.enable()
 
 
 # -- every pass may be left out --------------------------------------------------------------------------------------
