@@ -20,7 +20,7 @@ from tensordsl.codegen.nest_words import (
     strided,
 )  # fmt: skip
 
-ROWS = 16  # of a tile, where the block has room: two cache lines of float64
+ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
 SIDE = 8  # of the squares that are transposed in registers
 HALF = 4  # columns of what is left of them
 
@@ -224,8 +224,9 @@ def _tiled() -> str:
     words = c.word("%D", fast)
     lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     block = c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3)
-    room = c.max(c.arith("and", c.arith("sdiv", block, ROWS), c.arith("sub", 0, width)), width)
-    height, length = c.arith("sdiv", block, room), c.get("%E", "%axis")
+    lanes = c.min(c.arith("sdiv", block, ROWS), LANES)
+    room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
+    height, length = c.min(c.arith("sdiv", block, room), ROWS), c.get("%E", "%axis")
     here = c.op(f"alloca ptr, i64 {operands}, align 8")
     with c.loop(axes, ("i64", "1")) as loop:
         fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")

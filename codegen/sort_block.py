@@ -14,13 +14,19 @@ def block_text(name: str, bits: int, lanes: int, registers: int) -> str:
     """`void name(ptr a, ptr b)`: the registers * lanes integers at a, sorted to b."""
     f = Asm("void", name, ("ptr a", "ptr b"), internal=True)
     vectors = Vectors(f, bits, lanes)
-    block = _Block(vectors, [vectors.load(f.gep("%a", k * vectors.size)) for k in range(registers)])
-    block.sort()
-    block.turn()
-    for k, value in enumerate(block.values):
+    values = [vectors.load(f.gep("%a", k * vectors.size)) for k in range(registers)]
+    for k, value in enumerate(sorted_block(vectors, values)):
         vectors.store(value, f.gep("%b", k * vectors.size))
     f.ret()
     return f.text
+
+
+def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
+    """The integers in these registers, a power of two of them, sorted in the order of memory."""
+    block = _Block(vectors, values)
+    block.sort()
+    block.turn()
+    return block.values
 
 
 def declarations(bits: int, lanes: int) -> str:
@@ -37,6 +43,11 @@ class Vectors:
 
     def load(self, place: str) -> str:
         return self.f.op(f"load {self.kind}, ptr {place}, align {self.bits // 8}")
+
+    def every(self, value: str) -> str:
+        """The same value in each lane."""
+        one = self.f.op(f"insertelement {self.kind} poison, i{self.bits} {value}, i64 0")
+        return self.shuffled(one, [0] * self.lanes)
 
     def store(self, value: str, place: str) -> None:
         self.f.do(f"store {self.kind} {value}, ptr {place}, align {self.bits // 8}")

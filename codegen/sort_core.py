@@ -85,19 +85,29 @@ class Core:
         return sort_block.block_text(f"{self.name}.{name}", self.bits, self.lanes, registers)
 
     def tail(self) -> str:
-        """The n elements at a, fewer than a block, sorted to b among the largest numbers."""
-        f = Asm("void", f"{self.name}.tail", BOTH, internal=True)
-        room, result = (f.op(f"alloca [{max(self.run, BLOCK)} x {self.kind}], align 64") for _ in range(2))
-        with f.loop("%n") as loop:
-            self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
-        names = [(BLOCK, "few"), *((r * self.lanes, f"runs{r}") for r in self.blocks[:-1]), (self.run, "runs")]
+        """The n elements at a, fewer than a block, sorted to b among the largest numbers; by whole vectors."""
+        f, W = Asm("void", f"{self.name}.tail", BOTH, internal=True), self.lanes
+        v = sort_block.Vectors(f, self.bits, W)
+        room, result = (f.op(f"alloca [{max(self.run, BLOCK) + W} x {self.kind}], align 64") for _ in range(2))
+        with f.when(f.compare("sle", "i64", "%n", BLOCK)):  # one by one: what was just stored so is not read otherwise
+            with f.loop("%n") as loop:
+                self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
+            with f.loop(BLOCK, start="%n") as loop:
+                f.store(self.kind, -1, self.at(f, room, loop.index))
+            f.call("void", f"@{self.name}.few", f"ptr {room}", f"ptr {result}")
+            with f.loop("%n") as loop:
+                self.move(f, self.at(f, result, loop.index), self.at(f, "%b", loop.index))
+            f.ret()
+        with f.loop("%n", step=W) as loop:
+            v.store(v.load(self.at(f, "%a", loop.index)), self.at(f, room, loop.index))
+        names = [*((r * W, f"runs{r}") for r in self.blocks[:-1]), (self.run, "runs")]
         for size, name in names:
             with f.when(f.compare("sle", "i64", "%n", size)):
-                with f.loop(size, start="%n") as loop:
-                    f.store(self.kind, -1, self.at(f, room, loop.index))
+                with f.loop(size, start="%n", step=W) as loop:
+                    v.store(f"splat (i{self.bits} -1)", self.at(f, room, loop.index))
                 f.call("void", f"@{self.name}.{name}", f"ptr {room}", f"ptr {result}")
-                with f.loop("%n") as loop:
-                    self.move(f, self.at(f, result, loop.index), self.at(f, "%b", loop.index))
+                with f.loop("%n", step=W) as loop:
+                    v.store(v.load(self.at(f, result, loop.index)), self.at(f, "%b", loop.index))
                 f.ret()
         f.ret()
         return f.text

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen import sort_core
-from tensordsl.codegen.assembly import METADATA, Asm, passed
+from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
+from tensordsl.codegen.sort_short import short_text, sizes
 from tensordsl.types import COMPLEX
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
@@ -45,6 +46,7 @@ class _Sort(Keys):
         if self.parts == 1:
             plain = Core("plain", self.width, self.vector_bytes)
             parts += [plain.declarations(), plain.text(), self.read(), self.write(), narrow_text(self)]
+            parts.append(short_text(self))
         parts += [self.search("left"), self.search("right")]
         parts += [self.walked("sort", WANTED), self.walked("argsort", LINE)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
@@ -52,14 +54,16 @@ class _Sort(Keys):
 
     # -- lines ---------------------------------------------------------------------------------------------------------
     def each(self, f: Asm, step: str, size: int, body: Callable[[str, int, str], str]) -> str:
-        """`body(index, W, flag)` -> flag for the n elements: vectors where `step` says that they are adjacent."""
-        adjacent = f.compare("eq", "i64", step, size)
-        whole = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-self.lanes}')}, i64 0")
-        t = self.typed(1, self.lanes)
-        with f.loop(whole, (t, "zeroinitializer"), step=self.lanes) as loop:
-            loop.next = [body(loop.index, self.lanes, loop.values[0])]
-        flags = f.op(f"bitcast {t} {loop.values[0]} to i{self.lanes}")
-        with f.loop("%n", ("i1", f.op(f"icmp ne i{self.lanes} {flags}, 0")), start=whole) as loop:
+        """`body(index, W, flag)` -> flag for the n elements: vectors where `step` says that they are adjacent, the last
+        of them over some that are done already; else, and where they fill no vector, one by one."""
+        W, t = self.lanes, self.typed(1, self.lanes)
+        adjacent = f.all(f.compare("eq", "i64", step, size), f.compare("sge", "i64", "%n", W))
+        end, last = f.op(f"select i1 {adjacent}, i64 %n, i64 0"), f.op(f"sub i64 %n, {W}")
+        with f.loop(end, (t, "zeroinitializer"), step=W) as loop:
+            at = f.op(f"select i1 {f.compare('slt', 'i64', last, loop.index)}, i64 {last}, i64 {loop.index}")
+            loop.next = [body(at, W, loop.values[0])]
+        flags = f.op(f"bitcast {t} {loop.values[0]} to i{W}")
+        with f.loop("%n", ("i1", f.op(f"icmp ne i{W} {flags}, 0")), start=end) as loop:
             loop.next = [body(loop.index, 1, loop.values[0])]
         return loop.values[0]
 
@@ -189,8 +193,16 @@ class _Sort(Keys):
         if self.parts == 2:
             self.by_pairs(f, line, target)
             return f.text
-        other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
         places = ("i64 %first", "i64 %count")
+        adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
+        for r in sizes(self):
+            with f.when(f.all(adjacent, f.compare("sle", "i64", "%n", r * self.lanes))):
+                done = f.call("i1", f"@short{r}", "ptr %x", "ptr %y", "i64 %n", *places)
+                if self.is_float:
+                    with f.when(f.op(f"xor i1 {done}, true"), UNLIKELY):
+                        self.by_pairs(f, line, target)
+                f.ret()
+        other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
         some = f.call("ptr", "@narrow.numbers", *line, f"ptr {other}", *places)
         given = (f"ptr {target}", "i64 %y_step")
         with f.when(f.not_null(some)):

@@ -1,0 +1,61 @@
+"""LLVM text of sorting short lines of adjacent numbers in vector registers, from where they stand to where they go.
+
+Only for machines that leave lanes out when they load and store (AVX-512): elsewhere such lines go through scratch.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.sort_block import Vectors, sorted_block
+from tensordsl.codegen.sort_core import WIDEST
+from tensordsl.codegen.sort_keys import Keys
+
+PARAMS = ("ptr x", "ptr y", "i64 n", "i64 first", "i64 count")
+
+
+def short_text(k: Keys) -> str:
+    """`i1 @short{r}`: the wanted places of y from x, of at most r vectors; false if x has special numbers, and nothing
+    is written then."""
+    part, mask = f"<{k.lanes} x i{k.bits}>", f"<{k.lanes} x i1>"
+    name = f"v{k.lanes}i{k.bits}.p0"
+    text = f"declare {part} @llvm.masked.load.{name}(ptr, i32, {mask}, {part})\n"
+    text += f"declare void @llvm.masked.store.{name}({part}, ptr, i32, {mask})\n"
+    return text + "".join(_short(k, r, name) for r in sizes(k))
+
+
+def sizes(k: Keys) -> list[int]:
+    """How many registers are taken."""
+    return [r for r in (1, 2, 4, 8) if r * k.lanes <= WIDEST] if k.vector_bytes == 64 else []
+
+
+def _short(k: Keys, r: int, name: str) -> str:
+    f, W = Asm("i1", f"short{r}", PARAMS, internal=True), k.lanes
+    v, part, mask = Vectors(f, k.width, W), k.typed(k.bits, W), k.typed(1, W)
+
+    def lanes_below(limit: str, at: int) -> str:
+        """Which of the lanes of register `at` are places before the limit, one of 0 to 128."""
+        places = ", ".join(f"i{k.width} {at * W + lane}" for lane in range(W))
+        narrow = limit if k.width == 64 else f.op(f"trunc i64 {limit} to i{k.width}")
+        return f.op(f"icmp ult {v.kind} <{places}>, {v.every(narrow)}")
+
+    values, special = [], f.op(f"and {mask} zeroinitializer, zeroinitializer")
+    for at in range(r):
+        is_there, place = lanes_below("%n", at), f.gep("%x", at * W * k.size)
+        given = f"ptr {place}", f"i32 {k.size}", f"{mask} {is_there}", f"{part} zeroinitializer"
+        x = f.call(part, f"@llvm.masked.load.{name}", *given)
+        if k.is_float:
+            special = f.op(f"or {mask} {special}, {k.is_special(f, x, W)}")
+        values.append(
+            f.op(f"select {mask} {is_there}, {v.kind} {k.ordered(f, x, W)}, {v.kind} {k.const(-1, W, k.width)}")
+        )
+    if k.is_float:
+        with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {mask} {special} to i{W}')}, 0")):
+            f.ret("i1", "false")
+    end = f.op("add i64 %first, %count")
+    for at, key in enumerate(sorted_block(v, values)):
+        before = f.op(f"xor {mask} {lanes_below('%first', at)}, {k.const(-1, W, 1)}")
+        is_wanted = f.op(f"and {mask} {before}, {lanes_below(end, at)}")
+        x, place = k.number(f, key, W), f.gep("%y", at * W * k.size)
+        f.do(f"call void @llvm.masked.store.{name}({part} {x}, ptr {place}, i32 {k.size}, {mask} {is_wanted})")
+    f.ret("i1", "true")
+    return f.text
