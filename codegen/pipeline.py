@@ -173,7 +173,7 @@ def _attempt(
     """The roots after one pass; the old ones where it has nothing to do, or failed and may."""
     if step.ops and not any(v.op in step.ops for v in order):
         return roots
-    context = Context(graph, report.hits, count_users(roots, order) if step.needs_users else {}, frozen)
+    context = Context(graph, report.hits, count_users(roots, order) if step.needs_users else {}, frozen, order)
     run, ops = step.run, step.ops
 
     def rule(v: Value) -> Value | None:

@@ -13,12 +13,14 @@ from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
 @dataclass(slots=True)
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
-    asked for it; `frozen`: numbers of values that no pass may touch."""
+    asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
+    pass."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
     users: dict[int, int] = field(default_factory=dict)
     frozen: frozenset[int] = frozenset()
+    order: Sequence[Value] = ()
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

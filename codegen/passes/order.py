@@ -9,6 +9,8 @@ from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.types import COMPLEX
 
+READERS, FEW = 8, 16  # slices of one order that are found by themselves; their places
+
 
 def part_of_order(ctx: Context, v: Value) -> Value | None:
     """sort(x)[a:b], or sort(x)[::-1][a:b], or of argsort: the other places are left unwritten, where nobody looks."""
@@ -16,7 +18,7 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
     order = slices[-1].operands[0]
     if order.op != "along" or order.attrs["function"] not in ("sort", "argsort") or "part" in order.attrs:
         return None
-    if not ctx.is_sole(order):
+    if not ctx.is_sole(order) and not _has_few_readers(ctx, order):
         return None
     x, axis = order.operands[0], order.attrs["axis"]
     if x.dtype in COMPLEX or any(s.attrs["checks"] or not s.loops <= order.loops for s in slices):
@@ -31,6 +33,16 @@ def part_of_order(ctx: Context, v: Value) -> Value | None:
     for s in reversed(slices):
         result = ctx.graph.make("subtensor", (result, *s.operands[1:]), s.dtype, s.shape, loops=s.loops, **s.attrs)
     return result
+
+
+def _has_few_readers(ctx: Context, order: Value) -> bool:
+    """Whether nobody looks at a sorted vector but for a few places, as quartiles do: each finds its own.  Lines of more
+    axes are often short, and are sorted once."""
+    if order.rank > 1 or order.attrs["function"] != "sort" or ctx.users[order.number] > READERS:
+        return False
+    readers = [v for v in ctx.order if v.op == "subtensor" and v.operands[0] is order]
+    lengths = [v.attrs["bounds"][0][1] for v in readers]
+    return len(readers) >= ctx.users[order.number] and all(isinstance(n, int) and n <= FEW for n in lengths)
 
 
 def _slices(ctx: Context, v: Value) -> list[Value]:
