@@ -85,6 +85,12 @@ class Asm:
             result = self.op(f"and i1 {result}, {c}")
         return result
 
+    def any(self, *conditions: str) -> str:
+        result = conditions[0]
+        for c in conditions[1:]:
+            result = self.op(f"or i1 {result}, {c}")
+        return result
+
     # -- control
     def label(self, hint: str = "b") -> str:
         return f"{hint}.{self._number()}"

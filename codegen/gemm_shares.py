@@ -11,6 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.gemm_narrow import narrow_texts, widest
 from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
 from tensordsl.codegen.nest_words import Function
@@ -25,8 +26,8 @@ STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c"
 OPERANDS = (*SIZES, *STRIDED)
 BROAD = 8  # vectors of a part's row
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
-# Words of a job: the table, the operands, alpha and the flag; rows and panels of a part; parts of a row of parts.
-J_TABLE, J_ALPHA, J_ADD, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 6 + len(OPERANDS))
+# Words of a job: the table, the operands, alpha and two flags; rows and panels of a part; parts of a row of parts.
+J_TABLE, J_ALPHA, J_ADD, J_NARROW, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 7 + len(OPERANDS))
 
 
 def _params(v: Vector) -> list[str]:
@@ -35,7 +36,16 @@ def _params(v: Vector) -> list[str]:
 
 def share_texts(v: Vector) -> list[str]:
     """`shared_<type>`: C (if add) + alpha A B for any strides of A and B, by the process's threads where that pays."""
-    return [block_text(), *panel_texts(v), _strips(v), _product(v), _by_panels(v), _part(v), _shared(v)]
+    return [
+        block_text(),
+        *panel_texts(v),
+        _strips(v),
+        _product(v),
+        *narrow_texts(v),
+        _by_panels(v),
+        _part(v),
+        _shared(v),
+    ]
 
 
 def _quotient(c: Function, x: str, y: str | int) -> str:
@@ -146,7 +156,9 @@ def _panel_block(c: Function, v: Vector, most: int) -> tuple[str, str]:
 
 def _by_panels(v: Vector) -> str:
     """The product; what lacks memory is done by the plain loop."""
-    c = Function("void", f"by_panels_{v.kind}", _params(v), internal=True)
+    c = Function("void", f"by_panels_{v.kind}", [*_params(v), "i1 narrow"], internal=True)
+    with c.when("%narrow"), c.when(c.call("i1", f"@narrow_{v.kind}", *passed(_params(v)))):
+        c.ret()
     with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
         c.ret()
     with c.when(c.op("xor i1 %add, true")):
@@ -171,8 +183,9 @@ def _part(v: Vector) -> str:
     given["m"] = c.min(c.arith("sub", given["m"], above), rows)
     given["n"] = c.min(c.arith("sub", given["n"], left), width)
     operands = [f"{kind} {given[name]}" for kind, name in map(str.split, OPERANDS)]
-    alpha, add = f"{v.kind} {c.get('%job', J_ALPHA, v.kind)}", f"i1 {c.test('ne', c.get('%job', J_ADD), 0)}"
-    c.call("void", f"@by_panels_{v.kind}", f"ptr {c.get('%job', J_TABLE, 'ptr')}", *operands, alpha, add)
+    alpha = f"{v.kind} {c.get('%job', J_ALPHA, v.kind)}"
+    add, narrow = (f"i1 {c.test('ne', c.get('%job', word), 0)}" for word in (J_ADD, J_NARROW))
+    c.call("void", f"@by_panels_{v.kind}", f"ptr {c.get('%job', J_TABLE, 'ptr')}", *operands, alpha, add, narrow)
     return c.end()
 
 
@@ -181,10 +194,10 @@ def _shared(v: Vector) -> str:
     c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
     pool = c.load("ptr", "%rt", abi.RT["threads"])
     worth = c.test("sge", c.arith("mul", c.arith("mul", "%m", "%n"), "%k"), WORTH)
-    share, alone = c.label("share"), c.label("alone")
+    share, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
     c.branch(c.all(c.not_null(pool), worth), share, alone)
     c.place(alone)
-    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)))
+    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}")
     c.ret()
     c.place(share)
     job = c.op(f"alloca i64, i64 {J_ACROSS + 1}, align 8")
@@ -192,7 +205,8 @@ def _shared(v: Vector) -> str:
         kind, name = param.split()
         c.put("%" + name, job, word, kind)
     c.put("%alpha", job, J_ALPHA, v.kind)
-    c.put(c.op("zext i1 %add to i64"), job, J_ADD)
+    for flag, word in (("%add", J_ADD), (narrow, J_NARROW)):
+        c.put(c.op(f"zext i1 {flag} to i64"), job, word)
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
     wanted, vectors = c.arith("mul", threads, PER_THREAD), _quotient(c, "%n", v.lanes)
     by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))

@@ -8,7 +8,7 @@ from tensordsl.codegen.assembly import Asm
 
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
-DOTS = ((4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
+DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
 SIZES = ("i64 m", "i64 n", "i64 k")
 
 
@@ -25,7 +25,7 @@ class Vector:
     def __init__(self, kind: str, lanes: int) -> None:
         self.kind, self.lanes, self.type = kind, lanes, f"<{lanes} x {kind}>"
         self.mangled = f"v{lanes}f{64 if kind == 'double' else 32}"
-        self.mask_type = f"<{lanes} x i1>"
+        self.mask_type, self.places = f"<{lanes} x i1>", f"<{lanes} x ptr>"
         self.align = 8 if kind == "double" else 4
 
     def declarations(self) -> str:
@@ -33,6 +33,7 @@ class Vector:
         return (
             f"declare {v} @llvm.masked.load.{m}.p0(ptr, i32, {mask}, {v})\n"
             f"declare void @llvm.masked.store.{m}.p0({v}, ptr, i32, {mask})\n"
+            f"declare {v} @llvm.masked.gather.{m}.v{self.lanes}p0({self.places}, i32, {mask}, {v})\n"
             f"declare {v} @llvm.fma.{m}({v}, {v}, {v})\n"
             f"declare {kind} @llvm.vector.reduce.fadd.{m}({kind}, {v})\n"
         )
@@ -53,6 +54,12 @@ class Vector:
             return f.op(f"load {self.type}, ptr {pointer}, align {self.align}")
         operands = f"ptr {pointer}, i32 {self.align}, {self.mask_type} {mask}, {self.type} zeroinitializer"
         return f.op(f"call {self.type} @llvm.masked.load.{self.mangled}.p0({operands})")
+
+    def gather(self, f: Asm, base: str, offsets: str, mask: str) -> str:
+        """The elements at base[offsets]."""
+        places = f.op(f"getelementptr {self.kind}, ptr {base}, <{self.lanes} x i64> {offsets}")
+        operands = f"{self.places} {places}, i32 {self.align}, {self.mask_type} {mask}, {self.type} zeroinitializer"
+        return f.op(f"call {self.type} @llvm.masked.gather.{self.mangled}.v{self.lanes}p0({operands})")
 
     def store(self, f: Asm, value: str, pointer: str, mask: str = "") -> None:
         if not mask:
@@ -122,7 +129,7 @@ def rows_tile(v: Vector, rows: int, k: int | None) -> str:
                     loop.next.append(v.fma(f, v.splat(f, scalar), loaded_b, loop.values[r]))
             sums = loop.values
         sums = [f.op(f"fmul {v.type} {alpha}, {s}") for s in sums]
-        for value, place in zip(_added(f, v, sums, out, mask), out, strict=True):
+        for value, place in zip(added(f, v, sums, out, mask), out, strict=True):
             v.store(f, value, place, mask)
 
     over_vectors(f, v, "%n", body)
@@ -130,7 +137,7 @@ def rows_tile(v: Vector, rows: int, k: int | None) -> str:
     return f.text
 
 
-def _added(f: Asm, v: Vector, sums: Sequence[str], places: Sequence[str], mask: str) -> list[str]:
+def added(f: Asm, v: Vector, sums: Sequence[str], places: Sequence[str], mask: str) -> list[str]:
     """The sums, with C's values if they are to be added to; C is not read otherwise."""
     yes, done, before = f.label("add"), f.label("store"), f.block
     f.branch("%add", yes, done)
@@ -197,17 +204,52 @@ def dot_tile(v: Vector, rows: int, columns: int) -> str:
     last, end = step(full, v.mask(f, rest), loop.values), f.block
     f.place(done)
     totals = [f.op(f"phi {v.type} [ {x}, %{before} ], [ {y}, %{end} ]") for x, y in zip(loop.values, last, strict=True)]
-    sums = [f.op(f"fmul {v.kind} %alpha, {v.sum(f, total)}") for total in totals]
+    few = min(columns, v.lanes)  # that are stored together
+    kind, one = f"<{few} x {v.kind}>", f.op(f"insertelement <{few} x {v.kind}> poison, {v.kind} %alpha, i64 0")
+    alpha = f.op(f"shufflevector {kind} {one}, {kind} poison, <{few} x i32> zeroinitializer")
+    sums = [f.op(f"fmul {kind} {alpha}, {x}") for x in _sums(f, v, totals, few)]
     rows_of_c = [element(f, v.kind, "%c", str(r), "%ldc") for r in range(rows)]
-    places = [f.gep(row, j, v.kind) for row in rows_of_c for j in range(columns)]
+    places = [f.gep(row, v.align * j) for row in rows_of_c for j in range(0, columns, few)]
     with f.when("%add"):
         for value, place in zip(sums, places, strict=True):
-            f.store(v.kind, f.op(f"fadd {v.kind} {f.load(v.kind, place)}, {value}"), place)
+            old = f.op(f"load {kind}, ptr {place}, align {v.align}")
+            f.do(f"store {kind} {f.op(f'fadd {kind} {old}, {value}')}, ptr {place}, align {v.align}")
         f.ret()
     for value, place in zip(sums, places, strict=True):
-        f.store(v.kind, value, place)
+        f.do(f"store {kind} {value}, ptr {place}, align {v.align}")
     f.ret()
     return f.text
+
+
+def _sums(f: Asm, v: Vector, totals: list[str], few: int) -> list[str]:
+    """The sums of the lanes of vectors, in vectors of `few`."""
+    together, made = min(len(totals), v.lanes), []
+    for start in range(0, len(totals), together):
+        whole = _lane_sums(f, v, totals[start : start + together])
+        made += [_shuffle(f, v, together, (whole, whole), range(at, at + few)) for at in range(0, together, few)]
+    return made
+
+
+def _lane_sums(f: Asm, v: Vector, vectors: list[str]) -> str:
+    """A vector of as many sums.  Lanes of several vectors are added at once: a vector holds a block of lanes of each,
+    and what is added are the first and the second halves of blocks."""
+    block = width = v.lanes
+    while block > 1:
+        pairs, span = zip(vectors[::2], vectors[1::2], strict=True), 2 * width
+        if len(vectors) == 1:
+            pairs, span = zip(vectors, vectors, strict=True), width
+        halves = [
+            [at + half + i for at in range(0, span, block) for i in range(block // 2)] for half in (0, block // 2)
+        ]
+        parts = [[_shuffle(f, v, width, pair, lanes) for lanes in halves] for pair in pairs]
+        block, width = block // 2, len(halves[0])
+        vectors = [f.op(f"fadd <{width} x {v.kind}> {x}, {y}") for x, y in parts]
+    return vectors[0]
+
+
+def _shuffle(f: Asm, v: Vector, width: int, pair: tuple[str, str], lanes: Sequence[int]) -> str:
+    x, y = (f"<{width} x {v.kind}> {value}" for value in pair)
+    return f.op(f"shufflevector {x}, {y}, <{len(lanes)} x i32> <{', '.join(f'i32 {i}' for i in lanes)}>")
 
 
 def dots_driver(v: Vector) -> str:
@@ -222,11 +264,12 @@ def dots_driver(v: Vector) -> str:
             f.call("void", f"@dot_{v.kind}_{rows}_{width}", *operands, f"{v.kind} %alpha", "i1 %add")
 
     fours = f.op("and i64 %m, -4")
+    ends = {width: f.op(f"and i64 %n, {-width}") for _, width in DOTS}
     for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
-        width = next(w for r, w in DOTS if r == rows)
-        whole = f.op(f"and i64 %n, {-width}")
         with f.loop(end, start=start, step=rows) as loop:
-            columns(loop.index, rows, 0, whole, width)
-            columns(loop.index, rows, whole, "%n", 1)
+            done: str | int = 0
+            for width in (w for r, w in DOTS if r == rows):
+                columns(loop.index, rows, done, ends[width], width)
+                done = ends[width]
     f.ret()
     return f.text
