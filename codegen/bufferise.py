@@ -295,7 +295,8 @@ class Bufferiser:
         self.agree_all(ref.dims, v.shape)
         self.refs[v.number] = ref
         for target in self.targets.get(v.number, ()):
-            self.copy(ref, target(), v.dtype)
+            if (other := target()).ptr != ref.ptr:
+                self.copy(ref, other, v.dtype)
 
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> None:

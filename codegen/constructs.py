@@ -7,6 +7,7 @@ Each function computes one IR value into program IR; `CONSTRUCTS` is the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import cache, partial
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -19,7 +20,7 @@ from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.codegen.storage import Ref, Scope, contiguous
+from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 
 
 def build_reshape(b: Bufferiser, v: Value) -> None:
@@ -267,6 +268,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
     """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for
     the values in `keep`, which later steps need."""
     last = last_uses(steps, keep, b.homes)
+    _aim_through_reshapes(b, steps)
     _yield_storage(b, steps, last)
     for k, step in enumerate(steps):
         if step.fused is not None:
@@ -291,10 +293,35 @@ def begins_with(v: Value) -> int | None:
     return None if v.op == "dot" and "beta" not in v.attrs else BEGINS_WITH.get(v.op)
 
 
+def _aim_through_reshapes(b: Bufferiser, steps: Sequence[Step]) -> None:
+    """What is wanted somewhere in another shape is computed there."""
+    if b.graph.extents.assumed:
+        return  # the sizes may turn out to differ
+    owned = _owned(steps)
+    for step in reversed(steps):
+        v = step.value
+        if v is None or v.op != "reshape" or v.number not in b.targets:
+            continue
+        x = v.operands[0]
+        known = all(known_at_entry(b.find(n)) for n in (*v.shape, *x.shape))
+        if known and x.number in owned and x.number not in b.targets:
+            b.targets[x.number] = [cache(partial(_in_shape_of, b, b.targets[v.number][0], x))]
+
+
+def _in_shape_of(b: Bufferiser, target: Callable[[], Ref], x: Value) -> Ref:
+    ref, dims = target(), tuple(map(b.find, x.shape))
+    return Ref(ref.ptr, dims, contiguous(dims, ITEMSIZE[x.dtype]), ref.base)
+
+
+def _owned(steps: Sequence[Step]) -> set[int]:
+    """The values that are computed wherever they are wanted."""
+    return {n for s in steps if s.fused is not None or (s.value and s.value.op in BEGINS_WITH) for n in s.gives}
+
+
 def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
     """A value that dies where a construct begins with it is computed in the construct's place, which then needs no
     copy."""
-    owned = {n for s in steps if s.fused is not None or (s.value and s.value.op in BEGINS_WITH) for n in s.gives}
+    owned = _owned(steps)
     for k, step in reversed(list(enumerate(steps))):
         v = step.value
         at = None if v is None else begins_with(v)

@@ -86,7 +86,16 @@ def _move(ctx: Context, v: Value) -> Value | None:
 
 
 def _reshape(ctx: Context, v: Value) -> Value | None:
-    return ctx.graph.reshape(v.operands[0], v.shape)
+    """The reshape of a transpose of axes that stay is the transpose of a reshape, which may be a view."""
+    x, g = v.operands[0], ctx.graph
+    if x.op == "move" and sorted(a for a in x.attrs["map"] if a is not None) == list(range(x.rank)):
+        stay = next((k for k, (m, n) in enumerate(zip(x.shape[::-1], v.shape[::-1], strict=False)) if m != n), 0)
+        before, first = x.rank - stay, v.rank - stay
+        if stay and x.attrs["map"][:before] == tuple(range(before)):
+            y = x.operands[0]
+            place = [*range(first), *(a - before + first for a in x.attrs["map"][before:])]
+            return g.move(g.reshape(y, (*v.shape[:first], *y.shape[before:])), place, v.shape)
+    return g.reshape(x, v.shape)
 
 
 def _subtensor(ctx: Context, v: Value) -> Value | None:
