@@ -171,6 +171,7 @@ LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRA
 
 # -- run-time table ---------------------------------------------------------------------------------------------------
 # name -> LLVM type of the function; what programs may call.
+_GEMM = "ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr"
 HELPERS = {
     "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot -> data; the object: *slot
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
@@ -186,8 +187,9 @@ HELPERS = {
     "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0
     "poll": "i64 (ptr, ptr, i64)",  # ctx, frame, site -> 0: go on, else failed (KeyboardInterrupt is set)
     # rt, m, n, k, A, row and column stride, B, row and column stride (elements), C, ldc, alpha, beta, scratch or NULL
-    "gemm_float64": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
-    "gemm_float32": "void (ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr)",
+    **dict.fromkeys(("gemm_float64", "gemm_float32"), f"void ({_GEMM})"),
+    # the same, of how many products, and how far (elements) the operands of one are from those of the one before
+    **dict.fromkeys(("gemms_float64", "gemms_float32"), f"void ({_GEMM}, i64, i64, i64)"),
     # rt, kern, desc, bases, strides, extents, ints -> 0: no bad index
     "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
@@ -238,8 +240,8 @@ LIBRARY = {
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
         "cell_set", *DATA_FUNCTIONS,
     ),
-    "gemm_float64": ("gemm_float64",),
-    "gemm_float32": ("gemm_float32",),
+    "gemm_float64": ("gemm_float64", "gemms_float64"),
+    "gemm_float32": ("gemm_float32", "gemms_float32"),
     "nest": ("run_nest",),
     "threads": ("worker", "parallel_for"),
     "scatter": SCATTERS,

@@ -64,7 +64,7 @@ def in_blocks(
     graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int]
 ) -> list[Step]:
     """The steps of the function's own region, with chains in place of their parts."""
-    dots = {s.value.number: k for k, s in enumerate(steps) if s.value is not None and s.value.op == "dot"}
+    dots = {s.value.number: k for k, s in enumerate(steps) if s.value is not None and _is_product(s.value)}
     if len(dots) < 2 or graph.extents.assumed:
         return list(steps)
     new = {n for v in updates for n in memory(v, homes)}
@@ -90,6 +90,11 @@ def in_blocks(
             replaced[k] = [Step(None, None, gives, needs, replace(chain, inner=frozenset(inner)))]
             break
     return [t for k, s in enumerate(steps) for t in replaced.get(k, [s])]
+
+
+def _is_product(v: Value) -> bool:
+    """Whether it is one product of matrices or vectors."""
+    return v.op == "dot" and v.rank < 3
 
 
 def _needed_by(rest: Fused | None, homes: Collection[int]) -> set[int]:

@@ -1,8 +1,10 @@
-"""Matrix products in program IR: vectors are one row or one column, strides say what is transposed."""
+"""Matrix products in program IR: vectors are one row or one column, strides say what is transposed, and operands with
+three axes are as many products as the first is long."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -28,8 +30,16 @@ def build_dot(b: Bufferiser, v: Value) -> None:
     factors = v.attrs.get("alpha", 1.0), v.attrs.get("beta", 0.0)
     factor = b.ref(v.operands[-1]).ptr if "scaled" in v.attrs else None
     decay = b.ref(v.operands[3]).ptr if "decays" in v.attrs else None
-    b.emit(p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch, factor, decay))
+    made = p.Gemm(v.dtype, *sizes, a.ptr, left, c.ptr, right, ref.ptr, b.name(n), *factors, scratch, factor, decay)
+    b.emit(made if v.rank < 3 else _several(b, made, a, c))
     b.finish(v, ref)
+
+
+def _several(b: Bufferiser, first: p.Gemm, x: Ref, y: Ref) -> p.Gemm:
+    """The products of two stacks of matrices, by the product of the first ones."""
+    b.agree(x.dims[0], y.dims[0], "batched_dot: lengths of the first axis")
+    steps = tuple(b.name(ex.floordiv(r.strides[0], ITEMSIZE[first.dtype])) for r in (x, y))
+    return replace(first, count=b.name(x.dims[0]), steps=steps)
 
 
 def scratch_of(b: Bufferiser, v: Value) -> str | None:
@@ -46,9 +56,9 @@ def matrices(b: Bufferiser, v: Value) -> tuple[Matrix, Matrix]:
 
 
 def as_matrix(ref: Ref, side: int) -> Matrix:
-    """A product's left operand (side 0) or right one: a vector is a row, or a column."""
-    if len(ref.dims) == 2:
-        return ref, ref.strides, ref.dims
+    """A product's left operand (side 0) or right one, of several the first: a vector is a row, or a column."""
+    if len(ref.dims) >= 2:
+        return ref, ref.strides[-2:], ref.dims[-2:]
     return (ref, (0, *ref.strides), (1, *ref.dims)) if side == 0 else (ref, (*ref.strides, 0), (*ref.dims, 1))
 
 

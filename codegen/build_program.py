@@ -472,7 +472,7 @@ def _work(b: Bufferiser, body: Sequence[p.Instr], rows: Mapping[str, Any] | None
             for price, axes in b.program.plans[i.plan].work:
                 add(price, [i.extents[k] for k in axes])
         elif isinstance(i, p.Gemm):
-            add(1000 // GEMM_RATE, (i.m, i.n, i.k))
+            add(1000 // GEMM_RATE, (i.m, i.n, i.k, *(() if i.count is None else (i.count,))))
         elif isinstance(i, p.Scatter):
             add(SCATTER_WORK, (i.count, *i.dims))
         elif isinstance(i, p.LibraryCall):

@@ -18,7 +18,7 @@ from tensordsl.codegen.emit_control import blocks, branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW
 from tensordsl.codegen.program import Instr, Name, Program
-from tensordsl.codegen.program_tables import constant_table, is_large, library_call_symbol
+from tensordsl.codegen.program_tables import constant_table, gemm_symbol, is_large, library_call_symbol
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
@@ -436,7 +436,7 @@ class Emitter:
         fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
     def gemm(self, i: p.Gemm) -> None:
-        v, f = self.values, self.helper("gemm_" + i.dtype)
+        v, f = self.values, self.helper(gemm_symbol(i))
         a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
         scratch = "null" if i.scratch is None else v[i.scratch]
         size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
@@ -444,7 +444,9 @@ class Emitter:
         if i.decay:  # a 0 of the call is -0, which multiplies
             beta = self.op(f"select i1 {self.op(f'fcmp oeq double {beta}, 0.0')}, double -0.0, double {beta}")
         scale = f"double {alpha}, double {beta}"
-        self.put(f"call void {f}(ptr %rt, {size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch})")
+        several = "".join(f", i64 {v[x]}" for x in (() if i.count is None else (i.count, *i.steps)))
+        operands = f"{size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch}{several}"
+        self.put(f"call void {f}(ptr %rt, {operands})")
 
     def number(self, i: p.Gemm, name: Name | None, times: float) -> str:
         """A number in memory, which a double holds exactly, times one that is known."""

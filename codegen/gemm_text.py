@@ -6,6 +6,8 @@ A beta of other than 0 or 1 is applied to C first: as in separate steps, -0 mult
 
 Which way a product goes:
 
+    k <= 16, not large, rows of B         tiles that keep them in registers (`gemm_stacks`, also of many products)
+    contiguous or less than a vector
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
     k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products
@@ -30,6 +32,7 @@ from collections.abc import Callable, Sequence
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.gemm_shares import share_texts
+from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, over_vectors, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
@@ -58,7 +61,13 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += share_texts(vector) if panels else []
-    bodies += [_blocked(kind), _gemv(kind, dtype), _blas(kind, dtype), _gemm(kind, dtype, panels)]
+    bodies += [
+        _blocked(kind),
+        _gemv(kind, dtype),
+        _blas(kind, dtype),
+        _gemm(kind, dtype, panels),
+        *stack_texts(vector, dtype),
+    ]
     declared = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n" if panels else ""
     )
@@ -307,6 +316,9 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
         f.ret()
     add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+    known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
+    with f.when(f.call("i1", f"@small_{kind}", *known)):
+        f.ret()
     with f.when(f.all(add, f.op(f"fcmp une {kind} {beta}, 1.0"))):
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
     _thin(f, kind, alpha, add)

@@ -76,7 +76,7 @@ def _is_forgotten(gemm: p.Gemm, launch: p.Launch, uses: Sequence[p.Instr], block
     i = behind[0]
     if not isinstance(i, p.Gemm) or i.beta != 0 or gemm.c in (i.a, i.b, i.factor, i.decay):
         return False
-    same = (i.m, i.n, i.ldc, i.dtype) == (gemm.m, gemm.n, gemm.ldc, gemm.dtype)
+    same = (i.m, i.n, i.ldc, i.dtype, i.count) == (gemm.m, gemm.n, gemm.ldc, gemm.dtype, None)
     return same and blocks[id(i)] == blocks[id(launch)]
 
 
@@ -94,7 +94,7 @@ def _blocks(code: Sequence[p.Instr]) -> tuple[dict[int, int], list[tuple[p.Gemm,
             if isinstance(i, p.Launch) and before is not None:
                 pairs.append((before, i))
             if not isinstance(i, BETWEEN):
-                before = i if isinstance(i, p.Gemm) and i.factor is i.decay is None else None
+                before = i if isinstance(i, p.Gemm) and i.factor is i.decay is i.count is None else None
             stack += [getattr(i, region) for region in ("body", "then", "orelse") if hasattr(i, region)]
         count += 1
     return blocks, pairs

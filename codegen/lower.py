@@ -192,12 +192,10 @@ def lower_dot(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
         return [g.cast(g.make("dot", (x, y), wide, shape), dtype)]
     from tensordsl.ops.table import OPS  # late: the table imports every row
 
-    k = x.shape[-1]
-    m, n = x.shape[:-1], y.shape[1:]
-    full = (*m, *n, k)
-    last = len(full) - 1
-    a = g.move(x, [*range(len(m)), last], full)
-    b = g.move(y, [last, *range(len(m), last)], full)
+    full, last = (*shape, x.shape[-1]), len(shape)
+    rows, shared = len(x.shape) - 1, range(len(x.shape) // 3)  # of stacks of matrices the first axis is that of all
+    a = g.move(x, [*range(rows), last], full)
+    b = g.move(y, [*shared, last, *range(rows, last)], full)
     product = g.map(OPS["mul"], a, b)
     return [g.cast(g.reduce(OPS["sum"].meaning, 0, (last,), [product]), dtype)]
 

@@ -17,9 +17,10 @@ from tensordsl.codegen.scalar import FLOATS
 
 def _dot(e: Writer, v: Value) -> None:
     x, y, *added = v.operands
-    left = ["m", "k"][2 - x.rank :]
-    right = ["k", "n"][: y.rank]
-    out = [*left[:-1], *right[1:]]
+    stack = ["z"] if v.rank == 3 else []
+    left = [*stack, *["m", "k"][-x.rank :]]
+    right = [*stack, *["k", "n"][: y.rank]]
+    out = [*left[:-1], *right[len(stack) + 1 :]]
     init, t = e.empty(v.shape, v.dtype)
     zero = e.scalars.constant(0.0, v.dtype)
     filled = e.op(f"linalg.fill ins({zero} : {TYPE[v.dtype]}) outs({init} : {t}) -> {t}")

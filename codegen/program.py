@@ -279,9 +279,13 @@ CHOICES = 62  # a bit each of an i64
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 
+    `count`: of how many products, or None for one; each has its c behind the one before, and its a and b `steps`
+    elements behind.
+
     `factor`: address of a number by which alpha is multiplied, which may be any number, or None.  `decay`: of one by
     which c is multiplied, as in a step of its own, or None.
-    `scratch`: a ptr to (m*k + k*n) items unless rows or columns of both are contiguous and do not overlap, else None.
+    `scratch`: a ptr to (m*k + k*n) items unless rows or columns of both are contiguous and do not overlap, else None;
+    all products use the same.
     """
 
     dtype: str
@@ -299,6 +303,8 @@ class Gemm(Instr):
     scratch: Name | None = None
     factor: Name | None = None
     decay: Name | None = None
+    count: Name | None = None
+    steps: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,15 @@ def is_large(i: p.Bytes) -> bool:
 def libraries(program: Program) -> list[str]:
     """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
     of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
-    calls = {f"gemm_{i.dtype}" for i in walk_program(program.code) if isinstance(i, p.Gemm)}
+    calls = {gemm_symbol(i) for i in walk_program(program.code) if isinstance(i, p.Gemm)}
     calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
     calls |= {library_call_symbol(i) for i in walk_program(program.code) if isinstance(i, p.LibraryCall)}
     calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
     return sorted({of[name] for name in calls})
+
+
+def gemm_symbol(i: p.Gemm) -> str:
+    return f"gemm_{i.dtype}" if i.count is None else f"gemms_{i.dtype}"
 
 
 def library_call_symbol(i: p.LibraryCall) -> str:

@@ -38,7 +38,8 @@ def _show_gemm(i: p.Gemm) -> str:
     a, b = f"{i.a}[{_join(i.a_strides)}]", f"{i.b}[{_join(i.b_strides)}]"
     scale = (f"{i.alpha} * " if i.alpha != 1 else "") + (f"{i.factor}[] * " if i.factor else "")
     packed = f" scratch {i.scratch}" if i.scratch else ""
-    return f"gemm {i.dtype} ({i.m}, {i.n}, {i.k}): {i.c}[{i.ldc}, 1] = {scale}{a} @ {b}{old}{packed}"
+    several = f" {i.count} times by ({_join(i.steps)})" if i.count else ""
+    return f"gemm {i.dtype} ({i.m}, {i.n}, {i.k}){several}: {i.c}[{i.ldc}, 1] = {scale}{a} @ {b}{old}{packed}"
 
 
 def _show_scatter(i: p.Scatter) -> str:

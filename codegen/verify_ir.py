@@ -107,7 +107,9 @@ def _subtensor(graph: Graph, v: Value) -> None:
 
 def _dot(graph: Graph, v: Value) -> None:
     x, y, *added = v.operands
-    _check(all(o.dtype == v.dtype and o.rank in (1, 2) for o in (x, y)), v, "vectors or matrices of one dtype")
+    is_stack = x.rank == y.rank == 3
+    _check(is_stack or {x.rank, y.rank} <= {1, 2}, v, "vectors, matrices, or two stacks of matrices")
+    _check(all(o.dtype == v.dtype for o in (x, y)), v, "operands of one dtype")
     if "scaled" in v.attrs:
         _check(len(added) > 0 and added[-1].dtype == v.dtype and added.pop().rank == 0, v, "a number as its factor")
     if "decays" in v.attrs:

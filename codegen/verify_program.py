@@ -51,7 +51,7 @@ def _launch_ints(i: p.Launch) -> Names:
 
 
 def _gemm_ints(i: p.Gemm) -> Names:
-    return (i.m, i.n, i.k, *i.a_strides, *i.b_strides, i.ldc)
+    return (i.m, i.n, i.k, *i.a_strides, *i.b_strides, i.ldc, *(() if i.count is None else (i.count, *i.steps)))
 
 
 def _gemm_reads(i: p.Gemm) -> Names:
@@ -376,6 +376,7 @@ class _Checker:
     def check_gemm(self, i: p.Gemm) -> None:
         assert i.dtype in ("float32", "float64"), f"{self.where(i)}: dtype {i.dtype}"
         assert i.decay is None or i.beta == 1, f"{self.where(i)}: two factors of c"
+        assert len(i.steps) == (0 if i.count is None else 2), f"{self.where(i)}: steps of a and b for several products"
 
     def check_scatter(self, i: p.Scatter) -> None:
         assert i.positions and len(i.positions) == len(i.steps), (

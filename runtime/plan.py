@@ -420,9 +420,13 @@ class Runner:
     def gemm(self, i: p.Gemm) -> None:
         v, size = self.values, np.dtype(i.dtype).itemsize
         m, n, k = v[i.m], v[i.n], v[i.k]
-        a = array_at(v[i.a], i.dtype, (m, k), [size * v[s] for s in i.a_strides])
-        b = array_at(v[i.b], i.dtype, (k, n), [size * v[s] for s in i.b_strides])
-        c = array_at(v[i.c], i.dtype, (m, n), (size * v[i.ldc], size))
+        count, steps = (1, (0, 0)) if i.count is None else (v[i.count], [v[s] for s in i.steps])
+        strides = ([step, *(v[s] for s in two)] for step, two in zip(steps, (i.a_strides, i.b_strides), strict=True))
+        a, b = (
+            array_at(v[x], i.dtype, (count, *dims), [size * s for s in by])
+            for x, dims, by in zip((i.a, i.b), ((m, k), (k, n)), strides, strict=True)
+        )
+        c = array_at(v[i.c], i.dtype, (count, m, n), (size * m * v[i.ldc], size * v[i.ldc], size))
         beta = i.beta if i.decay is None else array_at(v[i.decay], i.dtype, ())
         old = beta * c if i.beta else 0.0
         alpha = i.alpha if i.factor is None else i.alpha * array_at(v[i.factor], i.dtype, ())

@@ -61,7 +61,7 @@ def multiply(runner: DeviceRunner, i: Any) -> None:
     """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`: if what
     follows can be their epilogue, later."""
     places, strides, (m, n, k, ldc) = _product(runner, i)
-    if runner.driver.has_products():
+    if runner.driver.has_products() and i.count is None:
         known = on_columns(i.dtype, (m, n, k), places, strides[:2], strides[2:], ldc, i.alpha, i.beta)
         if known is not None:
             runner.driver.multiply(known)
@@ -82,28 +82,35 @@ def _product(runner: DeviceRunner, i: Any) -> tuple[tuple[int, int, int], tuple[
     return (v[i.a], v[i.b], v[i.c]), strides, (v[i.m], v[i.n], v[i.k], v[i.ldc])
 
 
-def _matrices(places: Sequence[int], strides: Sequence[int], sizes: Sequence[int]) -> tuple[Any, ...]:
-    """A, B and C as operands."""
+def _matrices(
+    places: Sequence[int], strides: Sequence[int], sizes: Sequence[int], several: Sequence[int] = ()
+) -> tuple[Any, ...]:
+    """A, B and C as operands; `several`: how many of each there are, and their distances."""
     from tensordsl.codegen.gpu_launch import Operand  # late: the compiler
 
     m, n, k, ldc = sizes
-    steps = strides[:2], strides[2:], (ldc, 1)
-    return tuple(Operand(a, o, tuple(s)) for a, o, s in zip(places, ((m, k), (k, n), (m, n)), steps, strict=True))
+    steps, shapes = (strides[:2], strides[2:], (ldc, 1)), ((m, k), (k, n), (m, n))
+    count, apart = several[:1], [(d,) for d in (*several[1:], m * ldc)] if several else [()] * 3
+    return tuple(
+        Operand(place, (*count, *shape), (*first, *rest))
+        for place, shape, first, rest in zip(places, shapes, apart, steps, strict=True)
+    )
 
 
 def _multiply(runner: DeviceRunner, i: Any) -> None:
     places, strides, sizes = _product(runner, i)
     m, n, k, _ = sizes
+    several = () if i.count is None else tuple(runner.values[x] for x in (i.count, *i.steps))
     device = runner.device
 
     def plan() -> tuple[dict[str, Any], int, Launches]:
         from tensordsl.codegen import gpu_gemm  # late: the compiler
 
-        choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:])
+        choice = gpu_gemm.choose(i.dtype, m, n, k, strides[:2], strides[2:], *several[:1])
         product = gpu_gemm.product(i.dtype, choice.variant, i.alpha, i.beta)
         kernels = [product.kernel] if product.kernel is not None else []
         kernels += product.second.kernels if product.second is not None else []
-        a, b, c = _matrices(places, strides, sizes)
+        a, b, c = _matrices(places, strides, sizes, several)
         loaded = _shared_kernels(runner, (product.name, i.alpha, i.beta), product.text, kernels)
 
         def launches(scratch: int) -> Sequence[Launch]:
@@ -111,7 +118,7 @@ def _multiply(runner: DeviceRunner, i: Any) -> None:
 
         return loaded, choice.scratch, launches
 
-    _run(runner, ("gemm", i.dtype, sizes, strides, i.alpha, i.beta, places), plan)
+    _run(runner, ("gemm", i.dtype, sizes, strides, several, i.alpha, i.beta, places), plan)
 
 
 def epilogue(runner: DeviceRunner, i: Any) -> bool:

@@ -83,7 +83,7 @@ _FOLDS = {"mul": _scale, "neg": _negate, "add": _sum, "sub": _sum}
 def _chain(ctx: Context, v: Value) -> Value | None:
     """(x y) z = x (y z) and x (y z) = (x y) z: with a vector at one end, and where the multiplications are provably
     fewer.  A product that a loop does not vary with stays as it is."""
-    if len(v.operands) == 3:
+    if len(v.operands) == 3 or v.rank == 3:
         return None
     for k in (0, 1):
         inner = _factors(ctx, v.operands[k])

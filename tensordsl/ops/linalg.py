@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import upcast_min8
-from tensordsl.graph import Dims, Expand, Kernel, Op, OpShapeError, OpTypeError, apply
+from tensordsl.graph import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.arrange import specify_shape
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, axis_count, normalise_axis
@@ -53,18 +53,6 @@ def _batched_shape(d: Dims, x: Any, y: Any) -> tuple[Any, ...]:
     return d.same(a[0], b[0], "the first axes differ in length"), a[1], b[2]
 
 
-def _build_batched(x: Any, y: Any) -> Any:
-    """A loop of matrix products."""
-    from tensordsl.ops.arrange import specify_shape
-    from tensordsl.ops.control import loop_index, make_loop
-    from tensordsl.ops.index import getitem
-
-    n, k = shape_i(x, 0), loop_index()
-    y = specify_shape(y, (n, None, None))
-    (result,) = make_loop(n, k, [], [], [], [dot(getitem(x, k), getitem(y, k))])
-    return result
-
-
 def _batched_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
     return _batched(g, dimshuffle(y, (0, 2, 1))), _batched(dimshuffle(x, (0, 2, 1)), g)
 
@@ -74,9 +62,7 @@ def _numpy_batched(x: Any, y: Any) -> Any:
         return np.matmul(x, y)
 
 
-BATCHED_DOT = Op(
-    "batched_dot", _dot_dtype, _batched_shape, _numpy_batched, Expand(_build_batched), _batched_gradient, ulp=64
-)
+BATCHED_DOT = Op("batched_dot", _dot_dtype, _batched_shape, _numpy_batched, Kernel("dot"), _batched_gradient, ulp=64)
 DOT = Op("dot", _dot_dtype, _dot_shape, _numpy_dot, Kernel("dot"), _dot_gradient, ulp=64, symbol="\\dot")
 ROWS = (DOT, BATCHED_DOT)
 

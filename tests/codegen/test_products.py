@@ -456,3 +456,94 @@ def test_a_product_that_a_loop_does_not_vary_with_stays_outside() -> None:
     made = program([n, A, B, V], [final])
     loops = [i for i in made.code if isinstance(i, p.For)]
     assert len(loops) == 1 and sum(isinstance(i, p.Gemm) for i in p.walk_program(loops[0].body)) == 1
+
+
+# -- stacks of matrices ------------------------------------------------------------------------------------------------
+X, Y, Z = (T.dtensor3(name) for name in "XYZ")
+
+# name: (expression of X and Y, NumPy's, (alpha, beta) of each product)
+STACKED: dict[str, Any] = {
+    "products": (T.batched_dot(X, Y), lambda x, y: x @ y, [(1.0, 0.0)]),
+    "a transpose of each": (
+        T.batched_dot(Y.dimshuffle(0, 2, 1), X.dimshuffle(0, 2, 1)), lambda x, y: (x @ y).transpose(0, 2, 1), [(1.0, 0.0)]
+    ),
+    "reversed and every second": (T.batched_dot(X[::-2], Y[::-2]), lambda x, y: x[::-2] @ y[::-2], [(1.0, 0.0)]),
+    "one for all": (T.matmul(X.sum(0, keepdims=True), Y), lambda x, y: x.sum(0, keepdims=True) @ y, [(1.0, 0.0)]),
+    "a factor and a sum": (
+        T.batched_dot(X, Y) - 0.5 * T.batched_dot(X[::-1], Y), lambda x, y: x @ y - 0.5 * (x[::-1] @ y), [(1, 0), (-0.5, 1)]
+    ),
+    "of products": (
+        T.batched_dot(T.batched_dot(X, Y), T.batched_dot(X, Y)[:, :1].dimshuffle(0, 2, 1)),
+        lambda x, y: x @ y @ (x @ y)[:, :1].transpose(0, 2, 1), [(1.0, 0.0)] * 2,
+    ),
+    "of matrices and vectors": (T.matmul(X, Y[:, :, 0].dimshuffle(0, 1, "x")), lambda x, y: x @ y[:, :, :1], [(1.0, 0.0)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_products_of_stacks_are_one_instruction(name: str) -> None:
+    expression, numpy, factors = STACKED[name]
+    made = program([X, Y], [expression])
+    assert [(i.alpha, i.beta) for i in gemms(made)] == factors
+    assert all(i.count for i in gemms(made)) and not count(made, p.For)
+    f, reference = (tensordsl.function([X, Y], expression, mode=mode) for mode in (None, "REFERENCE"))
+    for shape in ((4, 3, 5), (1, 2, 9), (5, 20, 20), (3, 1, 1), (0, 3, 5), (4, 2, 0)):
+        x, y = matrices(shape, (shape[0], shape[2], 7 if shape[1] == 3 else shape[1]))
+        if shape[0]:
+            np.testing.assert_allclose(f(x, y), numpy(x, y), rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(f(x, y), reference(x, y), rtol=1e-10, atol=1e-10)
+    with pytest.raises(ValueError, match="batched_dot"):
+        f(*matrices((2, 3, 4), (2, 5, 4)))
+
+
+def test_an_update_by_products_of_stacks_is_made_in_place() -> None:
+    w = tensordsl.shared(np.random.default_rng(1).normal(size=(4, 5, 3)), name="w")
+    rate = T.dscalar("rate")
+    new = w - rate * T.batched_dot(X.dimshuffle(0, 2, 1), Y)
+    (only,) = gemms(program([X, Y, rate], [], [(w, new)]))
+    assert only.count and only.factor and only.beta == 1
+    f = tensordsl.function([X, Y, rate], [], updates=[(w, new)])
+    for size in (2, 30):
+        x, y = matrices((4, size, 5), (4, size, 3))
+        old, place = w.get_value(), w.get_value(borrow=True).ctypes.data
+        f(x, y, 0.5)
+        np.testing.assert_allclose(w.get_value(), old - 0.5 * x.transpose(0, 2, 1) @ y)
+        assert w.get_value(borrow=True).ctypes.data == place
+    now = w.get_value()
+    with pytest.raises(ValueError, match="batched_dot"):
+        f(x[:3], y[:3], 0.5)
+    assert w.get_value().tobytes() == now.tobytes()
+
+
+def test_stacks_of_transposed_stacks_are_not_copied() -> None:
+    q, k = (T.TensorType("float64", (False,) * 4)(name) for name in "qk")
+    scores = T.matmul(q, k.dimshuffle(0, 1, 3, 2))
+    made = program([q, k], [scores])
+    (only,) = gemms(made)
+    assert only.count and not any(
+        isinstance(i, p.Launch | p.Copy) for i in made.code
+    )  # but where arguments are strided
+    f = tensordsl.function([q, k], scores)
+    x, y = matrices((2, 3, 4, 5), (2, 3, 6, 5))
+    np.testing.assert_allclose(f(x, y), x @ y.transpose(0, 1, 3, 2))
+    np.testing.assert_allclose(f(x[:, ::-1], y[:, ::-1]), (x @ y.transpose(0, 1, 3, 2))[:, ::-1])
+
+
+def test_a_product_that_is_wanted_in_another_shape_is_computed_there() -> None:
+    expression = T.tensordot(X, A, [[2], [0]])
+    made = program([X, A], [expression, expression * 2])
+    (only,) = gemms(made)
+    (out, _) = (i for i in made.code if isinstance(i, p.NewOut))
+    assert only.c == out.dst and not any(isinstance(i, p.Copy) for i in made.code)
+    f = tensordsl.function([X, A], [expression, expression * 2])
+    x, a = matrices((2, 3, 4), (4, 5))
+    for k, got in enumerate(f(x, a), 1):
+        np.testing.assert_allclose(got, k * np.tensordot(x, a, 1))
+
+
+def test_stacks_with_a_factor_that_only_a_call_knows() -> None:
+    s = tensordsl.shared(np.float64(3.0))
+    f = tensordsl.function([X, Y], s * T.batched_dot(X, Y), updates=[(s, s * 2)])
+    x, y = matrices((3, 2, 4), (3, 4, 2))
+    for factor in (3.0, 6.0):
+        np.testing.assert_allclose(f(x, y), factor * (x @ y))

@@ -134,6 +134,24 @@ def test_matrix_products_of_every_form(dtype: str) -> None:
                 np.testing.assert_allclose(got, want, rtol=tolerance, atol=10 * tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_stacks(dtype: str) -> None:
+    a, b = (T.TensorType(dtype, (False,) * 3)(name) for name in "ab")
+    w = tensordsl.shared(np.ones((3, 5, 4), dtype))
+    turned = T.batched_dot(b.dimshuffle(0, 2, 1), a.dimshuffle(0, 2, 1))
+    one = T.matmul(a.sum(0, keepdims=True), b)
+    f = tensordsl.function([a, b], [-2 * T.batched_dot(a, b) + 1, turned, one], updates=[(w, w + turned)])
+    rng, tolerance = np.random.default_rng(0), 1e-4 if dtype == "float32" else 1e-11
+    for k in (6, 0, 300):
+        x, y = (rng.standard_normal(s).astype(dtype) for s in ((3, 4, k), (3, k, 5)))
+        for p, q in ((x, y), (x[::-1, :, ::-1].copy()[::-1, :, ::-1], y.transpose(1, 2, 0).copy().transpose(2, 0, 1))):
+            wanted = 1 - 2 * (p @ q), (p @ q).transpose(0, 2, 1), p.sum(0, keepdims=True) @ q
+            old = w.get_value()
+            for got, want in zip(f(p, q), wanted, strict=True):
+                np.testing.assert_allclose(got, want, rtol=tolerance, atol=50 * tolerance)
+            np.testing.assert_allclose(w.get_value(), old + wanted[1], rtol=tolerance, atol=50 * tolerance)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int8", "bool"])
 @pytest.mark.parametrize(("shape", "axes"), [((6,), 1), ((6, 5), 2), ((3, 4, 70), 1), ((3, 4, 7), 2)])
 def test_writing_at_positions_is_numpys(dtype: str, shape: tuple[int, ...], axes: int) -> None:
