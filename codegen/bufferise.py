@@ -126,7 +126,7 @@ class Bufferiser:
                 factors.append(self.name(-1))
             term = factors[0]
             for f in factors[1:]:
-                term = self._product(term, f, scope)
+                term = self._once(scope, "m", p.Mul, term, f, self.common_site("overflow"))
             if not total:
                 total = term
                 continue
@@ -135,14 +135,30 @@ class Bufferiser:
             total = dst
         return total
 
-    def _product(self, a: str, b: str, scope: Scope) -> str:
-        """The product of two names; terms of several sums may start with it."""
-        key = ("product", a, b)
+    def compared(self, *conditions: tuple[str, Any, Any]) -> str:
+        """The name of whether all of them hold: (eq ne lt le gt ge, length, length)."""
+        names = []
+        for op, x, y in conditions:
+            x, y = self.find(x), self.find(y)
+            scope = self.entry if known_at_entry(x) and known_at_entry(y) else self.scopes[-1]
+            names.append(self._once(scope, "q", p.Compare, op, self.name(x), self.name(y)))
+        return self.joined("min", names)
+
+    def joined(self, op: str, names: Sequence[str]) -> str:
+        """The name of whether all of them hold (min) or one does (max)."""
+        result, *others = sorted(set(names))
+        for name in others:
+            result = self._once(self.scopes[-1], "q", p.Arith, op, result, name)
+        return result
+
+    def _once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str:
+        """The name of what an instruction of these operands gives, which may stand before this place already."""
+        key = (make, *operands)
         for s in (scope,) if scope is self.entry else reversed(self.scopes):
             if key in s.names:
                 return s.names[key]
-        dst = scope.names[key] = self.fresh("m")
-        scope.code.append(p.Mul(dst, a, b, self.common_site("overflow")))
+        dst = scope.names[key] = self.fresh(prefix)
+        scope.code.append(make(dst, *operands))
         return dst
 
     def common_site(self, kind: str) -> int:
@@ -410,10 +426,7 @@ class Bufferiser:
             for d, entry in enumerate(entries):
                 n = refs[id(buffer)].dims[d]
                 if isinstance(entry, tuple) and not (isinstance(n, int) and n > 0):
-                    a, b, ok = self.fresh("q"), self.fresh("q"), self.fresh("q")
-                    self.emit(p.Compare(a, "gt", self.name(n), self.name(0)))
-                    self.emit(p.Compare(b, "le", self.name(points), self.name(0)))
-                    self.emit(p.Arith(ok, "max", a, b))
+                    ok = self.joined("max", [self.compared(("gt", n, 0)), self.compared(("le", points, 0))])
                     self.emit(p.Check("gt", ok, self.name(0), self.site("index", node, "index into an empty axis")))
 
     def copy(self, source: Ref, target: Ref, dtype: str) -> None:
@@ -451,18 +464,8 @@ class Bufferiser:
             target = self.allocate(ref.dims, dtype)
             self.copy(ref, target, dtype)
             return target
-        flag = ""
-        for s, w, n in unknown:
-            same, short, ok = self.fresh("q"), self.fresh("q"), self.fresh("q")
-            self.emit(p.Compare(same, "eq", self.name(s), self.name(w)))
-            self.emit(p.Compare(short, "le", self.name(n), self.name(1)))
-            self.emit(p.Arith(ok, "max", same, short))
-            if flag:
-                both = self.fresh("q")
-                self.emit(p.Arith(both, "min", flag, ok))
-                flag = both
-            else:
-                flag = ok
+        either = [[self.compared(("eq", s, w)), self.compared(("le", n, 1))] for s, w, n in unknown]
+        flag = self.joined("min", [self.joined("max", names) for names in either])
         bytes_, dst, out = self.fresh("z"), self.fresh("b"), self.fresh("p")
         self.emit(p.Select(bytes_, flag, self.name(0), self.name(size)))
         self.emit(p.Arena(((dst, bytes_),), self.common_site("memory")))

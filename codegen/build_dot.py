@@ -73,53 +73,36 @@ def elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item
 def room_to_pack(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
     """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
     arguments."""
-    readable = _both(b, "min", *(_is_readable(b, strides, lengths, item) for strides, lengths in operands))
-    if readable is True:
+    unknown = [ways for strides, lengths in operands if (ways := _ways(b, strides, lengths, item)) is not None]
+    if not unknown:
         return None
-    size: Any = 0
-    for _, lengths in operands:
-        size = ex.add(size, ex.mul(item, ex.product(lengths)))
+    readable = b.name(0)
+    if all(unknown):
+        readable = b.joined("min", [b.joined("max", [b.compared(*way) for way in ways]) for ways in unknown])
+    size = ex.total(ex.mul(item, ex.product(lengths)) for _, lengths in operands)
     bytes_, dst = b.fresh("z"), b.fresh("b")
-    b.emit(p.Select(bytes_, readable or b.name(0), b.name(0), b.name(size)))
+    b.emit(p.Select(bytes_, readable, b.name(0), b.name(size)))
     b.emit(p.Arena(((dst, bytes_),), b.common_site("memory")))
     return dst
 
 
-Truth = bool | str  # known now, or the name of what the call computes
-
-
-def _is_readable(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int) -> Truth:
-    """Whether rows or columns are contiguous and do not overlap: `gemm_text` packs every other operand.
+def _ways(
+    b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item: int
+) -> list[list[tuple[str, Any, Any]]] | None:
+    """What must hold for rows, or for columns, to be contiguous and not to overlap, if only the call can tell whether
+    one of them are: `gemm_text` packs every other operand.  None if they are.
 
     A stride along an axis of one element does not matter.
     """
     ways = []
     for major, minor in ((0, 1), (1, 0)):
-        unit = lengths[minor] == 1 or _compare(b, "eq", strides[minor], item)
-        apart = lengths[major] == 1 or _compare(b, "ge", strides[major], ex.mul(item, lengths[minor]))
-        ways.append(_both(b, "min", unit, apart))
-        if ways[-1] is True:
-            return True
-    return _both(b, "max", *ways)
+        unit = ("eq", b.find(strides[minor]), item) if lengths[minor] != 1 else None
+        apart = ("ge", b.find(strides[major]), b.find(ex.mul(item, lengths[minor]))) if lengths[major] != 1 else None
+        ways.append([c for c in (unit, apart) if c is not None and not _holds(*c)])
+    possible = [way for way in ways if not any(isinstance(x, int) and isinstance(y, int) for _, x, y in way)]
+    return possible if all(ways) else None
 
 
-def _compare(b: Bufferiser, op: str, x: Any, y: Any) -> Truth:
-    x, y = b.find(x), b.find(y)
-    if x == y:
-        return True
-    if isinstance(x, int) and isinstance(y, int):
-        return op == "ge" and x > y
-    dst = b.fresh("q")
-    b.emit(p.Compare(dst, op, b.name(x), b.name(y)))
-    return dst
-
-
-def _both(b: Bufferiser, op: str, x: Truth, y: Truth) -> Truth:
-    """min: whether both hold; max: whether one does."""
-    for known, other in ((x, y), (y, x)):
-        if isinstance(known, bool):
-            return other if known == (op == "min") else known
-    dst = b.fresh("q")
-    assert isinstance(x, str) and isinstance(y, str)
-    b.emit(p.Arith(dst, op, x, y))
-    return dst
+def _holds(op: str, x: Any, y: Any) -> bool:
+    """Whether it is known now that two lengths compare so."""
+    return bool(x == y or (op == "ge" and isinstance(x, int) and isinstance(y, int) and x > y))

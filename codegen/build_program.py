@@ -25,8 +25,8 @@ from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
-RELEASE_GIL = 10_000  # ns of estimated work from which the GIL is released
-KEEP_GIL = 4_000_000  # ns for which it is taken back to add products to state in place; Python's own turns are longer
+RELEASE_GIL = 10_000_000  # ps of estimated work from which the GIL is released
+KEEP_GIL = 4_000_000_000  # ps for which it is taken back to add products to state in place; Python's turns are longer
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
@@ -213,7 +213,7 @@ class _Function:
         partly: list[p.Instr] = [replace(i, unless=is_long or None) for i in prepares if i.late]
         if not partly:
             early, late = body, []
-        work = b.name(0) if held else "" if unpinned else self._nanoseconds(early, late, is_long if partly else "")
+        work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
         required = [] if b.device else requires(b, body)
         head = [*b.entry.code, *required]
         if b.arena:
@@ -234,18 +234,18 @@ class _Function:
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, p.NewOut | p.Prepare)})
 
-    def _nanoseconds(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
+    def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at
         entry."""
         b, work = self.b, _work(self.b, early)
         all_work = _work(b, [*early, *late]) if is_long else work
         if work is None or not known_at_entry(all_work):
             return ""
-        if isinstance(all_work, int) and all_work <= 1000 * RELEASE_GIL:
+        if isinstance(all_work, int) and all_work <= RELEASE_GIL:
             return ""  # never long enough
-        name = b.name(ex.floordiv(work, 1000))
+        name = b.name(work)
         if is_long:
-            b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, b.name(ex.floordiv(all_work, 1000)), name))
+            b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, b.name(all_work), name))
             return dst
         return name
 
@@ -255,7 +255,7 @@ class _Function:
         if work is None or not known_at_entry(work):
             return None
         b = self.b
-        operands = b.name(work), b.name(1000 * KEEP_GIL)
+        operands = b.name(work), b.name(KEEP_GIL)
         b.entry.code.append(p.Compare(dst := b.fresh("q"), "gt", *operands))
         return dst
 

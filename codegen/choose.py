@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tensordsl.codegen import program as p
 from tensordsl.codegen.group import Group, Schedule
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import SHORT, widest_load
@@ -23,8 +22,8 @@ class Builder(Protocol):
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
-    def fresh(self, prefix: str = "t") -> str: ...
-    def emit(self, instruction: p.Instr) -> None: ...
+    def compared(self, *conditions: tuple[str, Any, Any]) -> str: ...
+    def joined(self, op: str, names: Sequence[str]) -> str: ...
 
 
 def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
@@ -46,9 +45,8 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     scopes = b.scopes
     if all(known_at_entry(b.find(n)) for _, n, _ in (*bounds, *steps, long)):
         b.scopes = [b.entry]
-    reasons = [_compared(b, bounds), _compared(b, steps)]
-    reason = _joined(b, "max", [r for r in reasons if r])
-    result = _joined(b, "min", [reason, _compared(b, [long])])
+    reason = b.joined("max", [b.compared(*conditions) for conditions in (bounds, steps) if conditions])
+    result = b.joined("min", [reason, b.compared(long)])
     b.scopes = scopes
     return result
 
@@ -63,20 +61,3 @@ def _short(group: Group, usual: Schedule) -> int:
         return SHORT_BY_INDEX if by_index else SHORT
     is_heavy = any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
     return max(usual.width[0], SHORT_IF_HEAVY * is_heavy) - 1
-
-
-def _compared(b: Builder, conditions: Sequence[tuple[str, Any, Any]]) -> str:
-    """1 if all of them hold; "" of none."""
-    names = []
-    for op, x, y in conditions:
-        b.emit(p.Compare(name := b.fresh("q"), op, b.name(x), b.name(y)))
-        names.append(name)
-    return _joined(b, "min", names) if names else ""
-
-
-def _joined(b: Builder, op: str, names: Sequence[str]) -> str:
-    result = names[0]
-    for name in names[1:]:
-        b.emit(p.Arith(joined := b.fresh("q"), op, result, name))
-        result = joined
-    return result

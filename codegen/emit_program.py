@@ -16,7 +16,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_control import blocks, branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
-from tensordsl.codegen.integers import DIVISION, OVERFLOW
+from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import constant_table, gemm_symbol, is_large, library_call_symbol
 from tensordsl.codegen.scatter_text import scatter_symbol
@@ -75,7 +75,7 @@ class Emitter:
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
-        self.divides = False
+        self.divides: set[str] = set()
         bases, at = [], 0
         for plan in program.plans:
             bases.append(at)
@@ -193,7 +193,8 @@ class Emitter:
         if n > FEW_SLOTS:
             self.helper("memset")
         end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
-        parts = [OVERFLOW, DIVISION if self.divides else "", *(g + "\n" for g in self.globals), self.entry()]
+        division = [DIVISION[name] for name in sorted(self.divides)]
+        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), self.entry()]
         return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
 
     def entry(self) -> str:
@@ -273,8 +274,10 @@ class Emitter:
             less = self.op(f"icmp {'slt' if i.op == 'min' else 'sgt'} i64 {a}, {b}")
             result = self.op(f"select i1 {less}, i64 {a}, i64 {b}")
         else:
-            self.divides = True
-            result = self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")
+            shifted = divided(self.op, i.op, a, b)
+            if not shifted:
+                self.divides |= {"floordiv", i.op}  # the second calls the first
+            result = shifted or self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")
         self.define(i.dst, result)
 
     def mul(self, i: p.Mul) -> None:

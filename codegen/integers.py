@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 OVERFLOW = "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
 # Floor division and remainder; by 0: 0; the lowest integer by -1 wraps (and does not trap: the quotient is negated).
-DIVISION = """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {
+DIVISION = {
+    "floordiv": """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {
   %z = icmp eq i64 %b, 0
   br i1 %z, label %zero, label %some
 zero:
@@ -27,7 +30,8 @@ divide:
   %f = add i64 %q, %one
   ret i64 %f
 }
-define internal i64 @mod(i64 %a, i64 %b) nounwind {
+""",
+    "mod": """define internal i64 @mod(i64 %a, i64 %b) nounwind {
   %z = icmp eq i64 %b, 0
   br i1 %z, label %zero, label %some
 zero:
@@ -38,4 +42,12 @@ some:
   %r = sub i64 %a, %p
   ret i64 %r
 }
-"""
+""",
+}
+
+
+def divided(op: Callable[[str], str], name: str, a: str | int, b: str | int) -> str | None:
+    """`floordiv` or `mod` of a by a power of two; None by anything else."""
+    if not isinstance(b, int) or b <= 0 or b & (b - 1):
+        return None
+    return op(f"ashr i64 {a}, {b.bit_length() - 1}" if name == "floordiv" else f"and i64 {a}, {b - 1}")

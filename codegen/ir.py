@@ -92,12 +92,12 @@ class Graph:
         if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
             own = self.within
         if own or loops is not None:
-            theirs = _NO_LOOPS.union(*(v.loops for v in operands))
+            theirs = _NO_LOOPS.union(*[v.loops for v in operands])
             loops = theirs | own if loops is None else loops
             own = loops - theirs
         key = (
             op,
-            tuple(v.number for v in operands),
+            tuple([v.number for v in operands]),
             dtype,
             shape,
             _attrs_key(attrs),
@@ -107,7 +107,7 @@ class Graph:
         value = self._memo.get(key)
         if value is None:
             if loops is None:
-                loops = _NO_LOOPS.union(*(v.loops for v in operands)) if operands else _NO_LOOPS
+                loops = _NO_LOOPS.union(*[v.loops for v in operands]) if operands else _NO_LOOPS
             value = Value(op, operands, attrs, dtype, shape, len(self.values), loops)
             self._memo[key] = value
             self.values.append(value)
@@ -140,7 +140,8 @@ class Graph:
         """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
         dtypes = tuple(v.dtype for v in operands)
         loop = row.meaning.loop(*dtypes)
-        operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
+        if loop != dtypes:
+            operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
         dtype = row.dtype(*dtypes, **attrs)
         return self.make("map", operands, dtype, self.broadcast(operands), row=row, args=attrs)
 
@@ -219,19 +220,20 @@ REWRITES = 8  # how often a value is rewritten in place before the walk goes on
 
 def _attrs_key(attrs: dict[str, Any]) -> Any:
     """Arrays and floats by their bytes (-0.0 is not 0.0), everything else by equality within its own type."""
-    return tuple((name, _key(value)) for name, value in attrs.items())
+    return tuple([(name, _key(value)) for name, value in attrs.items()])
 
 
 def _key(value: Any) -> Any:
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return tuple([_key(v) for v in value])
+    if kind is dict:
+        return tuple([(k, _key(v)) for k, v in value.items()])
     if isinstance(value, np.ndarray):
         return "array", value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, float):
         return "float", value.hex(), np.signbit(value)
-    if isinstance(value, tuple | list):
-        return tuple(map(_key, value))
-    if isinstance(value, dict):
-        return tuple((k, _key(v)) for k, v in value.items())
-    return type(value).__name__, value
+    return kind.__name__, value
 
 
 def toposort(roots: Iterable[Value]) -> list[Value]:

@@ -420,7 +420,7 @@ class Blocks(Instr):
 # -- state ------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Pin(Instr):
-    """If work (ns) > threshold: lock and hold every shared storage of the call, so that the GIL may be released."""
+    """If work (ps) > threshold: lock and hold every shared storage of the call, so that the GIL may be released."""
 
     work: Name
     threshold: int
@@ -472,13 +472,16 @@ class Program:
     n_hosts: int = 0
 
 
+_LOOPS = (For, Blocks)
+
+
 def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
     """Every instruction in order, regions after their instruction, without recursion."""
     stack = list(reversed(code))
     while stack:
         i = stack.pop()
         yield i
-        if isinstance(i, For | Blocks):
+        if isinstance(i, _LOOPS):
             stack.extend(reversed(i.body))
         elif isinstance(i, If):
             stack.extend(reversed(i.orelse))

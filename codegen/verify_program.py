@@ -125,8 +125,8 @@ EFFECTS: dict[type[Instr], Effects] = {
 }
 
 # Arenas, polls and host calls do without the GIL.
-NEEDS_GIL = (p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.Commit, p.Return)
-TOP_LEVEL = (p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.ReleaseGil, p.AcquireGil, p.Commit, p.Return)
+NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.Commit, p.Return))
+TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil}
 
 
 def faults(program: Program) -> list[Instr]:
@@ -178,7 +178,7 @@ class _Checker:
             self.position += 1
             effects = EFFECTS.get(type(i))
             assert effects, f"{self.where(i)}: unknown instruction"
-            assert top or not isinstance(i, TOP_LEVEL), f"{self.where(i)}: only at the top level"
+            assert top or type(i) not in TOP_LEVEL, f"{self.where(i)}: only at the top level"
             assert n == len(code) - 1 or not isinstance(i, p.Return), f"{self.where(i)}: Return is not last"
             self.check_names(i, effects)
             self.check_failure(i)
@@ -186,18 +186,20 @@ class _Checker:
             if extra:
                 extra(self, i)
             self.check_memory(i, effects)
-            for name, kind in effects.defines(i):
-                self.define(i, name, kind, _roots(self, i))
+            defined = effects.defines(i)
+            roots = _roots(self, i) if defined else NO_ROOTS
+            for name, kind in defined:
+                self.define(i, name, kind, roots)
 
     def check_names(self, i: Instr, effects: Effects) -> None:
-        for kind, names in (
-            ("i64", effects.ints(i)),
-            ("ptr", effects.pointers(i)),
-            ("ptr", effects.reads(i)),
-            ("ptr", effects.writes(i)),
-        ):
+        kinds = self.kinds
+        for name in effects.ints(i):
+            if kinds.get(name) != "i64":
+                self.expect(i, name, "i64")
+        for names in (effects.pointers(i), effects.reads(i), effects.writes(i)):
             for name in names:
-                self.expect(i, name, kind)
+                if kinds.get(name) != "ptr":
+                    self.expect(i, name, "ptr")
 
     def expect(self, i: Instr, name: Name, kind: str) -> None:
         known = self.kinds.get(name)
@@ -212,8 +214,7 @@ class _Checker:
             self.roots[name] = roots
 
     def check_failure(self, i: Instr) -> None:
-        if isinstance(i, NEEDS_GIL):
-            assert self.gil, f"{self.where(i)}: touches Python without the GIL"
+        assert self.gil or type(i) not in NEEDS_GIL, f"{self.where(i)}: touches Python without the GIL"
         if not can_fail(self.program.plans, i):
             return
         assert self.destroyed is None, f"{self.where(i)}: may fail after state was destroyed by {line(self.destroyed)}"

@@ -14,7 +14,7 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.verify_program import verify
+from tensordsl.codegen.verify_program import EFFECTS, verify
 from tensordsl.ifelse import ifelse
 
 X, K, C = T.dvector("x"), T.lvector("k"), T.lscalar("c")
@@ -184,6 +184,16 @@ def test_what_walks_different_axes_is_estimated_as_a_sum() -> None:
     s = tensordsl.shared(np.zeros(1))
     f = tensordsl.function(xs, s + sum(x.sum(axis=1) for x in xs))
     np.testing.assert_array_equal(f(a, b, c), [3 * 10**7 + 3])
+
+
+def test_nothing_is_compared_twice_or_in_vain() -> None:
+    x, w, v = T.dmatrix(), T.dmatrix(), T.dvector()
+    hidden = T.nnet.sigmoid(T.dot(x, w))
+    made = program([x, w, v], [T.dot(x.T, hidden), T.dot(T.dot(hidden, w.T).T, x), hidden.sum(axis=1), T.dot(v, x)])
+    compares = [(i.op, i.a, i.b) for i in p.walk_program(made.code) if isinstance(i, p.Compare)]
+    used = {name for i in p.walk_program(made.code) for name in EFFECTS[type(i)].ints(i)}
+    assert len(compares) == len(set(compares)) > 4
+    assert all(i.dst in used for i in p.walk_program(made.code) if isinstance(i, p.Compare))
 
 
 def test_the_work_of_branches_is_that_of_the_longer() -> None:
