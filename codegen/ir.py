@@ -28,6 +28,7 @@ CSE is free: making the same value twice gives the same object.  `loops` of a va
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class Graph:
     def const(self, data: Any, dtype: str | None = None) -> Value:
         array = np.array(data, dtype=dtype)
         array.flags.writeable = False
-        return self.make("const", (), array.dtype.name, array.shape, data=array)
+        return self.make("const", (), _name_of(array.dtype), array.shape, data=array)
 
     def extent(self, length: Length) -> Value:
         length = self.extents.find(length)
@@ -212,6 +213,12 @@ class Graph:
 
     def result(self, node: Value, k: int, dtype: str, shape: Sequence[Length]) -> Value:
         return self.make("result", (node,), dtype, shape, k=k)
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    """NumPy makes it anew each time."""
+    return str(dtype.name)
 
 
 _NO_LOOPS: frozenset[int] = frozenset()

@@ -118,10 +118,15 @@ class _Pattern:
 
 @dataclass(slots=True, eq=False)
 class _Compiled:
-    """A rule ready to run: `steps` make the right side; operands are numbers of slots, then of constants and steps."""
+    """A rule ready to run: `steps` make the right side; operands are numbers of slots, then of constants and steps.
+
+    Only what has operands of these `rows`, and a number if the rule wants one, can match.
+    """
 
     rule: Rule
     left: _Pattern
+    rows: frozenset[Op]
+    wants_number: bool
     slots: int
     constants: list[Any]
     steps: list[tuple[Op, tuple[int, ...], dict[str, Any]]]
@@ -141,7 +146,9 @@ def _compile(rule: Rule) -> _Compiled:
         assert isinstance(node.op.meaning, Elementwise), f"{rule.name}: {node.op} is no elementwise row"
         steps.append((node.op, tuple(place[id(v)] for v in node.inputs), node.attrs))
         place[id(node.outputs[0])] = len(slots) + len(constants) + len(steps) - 1
-    return _Compiled(rule, left, len(slots), [v.data for v in constants], steps, place[id(right)])
+    rows = frozenset(p.row for p in left.operands if p.row is not None)
+    wants_number = any(p.row is None and p.slot < 0 for p in left.operands)
+    return _Compiled(rule, left, rows, wants_number, len(slots), [v.data for v in constants], steps, place[id(right)])
 
 
 def _pattern(expression: Variable, slots: dict[int, int]) -> _Pattern:
@@ -224,7 +231,11 @@ class RuleSet:
         """
         if v.op != "map":
             return None
+        rows = {o.attrs["row"] for o in v.operands if o.op == "map"}
+        has_number = any([o.op != "map" and number_of(o) is not None for o in v.operands])
         for c in self._by_row.get(v.attrs["row"], ()):
+            if not c.rows <= rows or c.wants_number > has_number:
+                continue
             slots: Slots = [None] * c.slots
             inner: list[Value] = []
             if not _match(c.left, v, slots, inner):
