@@ -1,8 +1,7 @@
 """Of the nest library: groups of one kernel whose rows are short and lie one behind the other, as one long row.
 
 Operands without the rows' axis (a bias) are repeated in scratch, so often that a block is both whole rows and whole
-vectors.  Where rows differ by a scalar each row is computed a whole vector long: what it writes into the next ones is
-written again when their turn comes.
+vectors.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ SHORT = 4  # vectors
 
 
 def period_texts() -> list[str]:
-    return [_rows_axis(), _is_periodic(), _repeat(), _periodic(), _overlapped()]
+    return [_rows_axis(), _is_periodic(), _repeat(), _periodic()]
 
 
 def _rows_axis() -> str:
@@ -44,8 +43,8 @@ def _steps(c: Function, entry: str, lane: str, row: str) -> tuple[str, str]:
 
 
 def _is_periodic() -> str:
-    """Is each operand one long row, or the same in all rows, or a scalar of each row where these are `allowed`?"""
-    params = ["ptr D", "ptr words", "ptr S", "i64 lane", "i64 row", "i64 n", "i1 allowed"]
+    """Is each operand one long row, or the same in all rows?"""
+    params = ["ptr D", "ptr words", "ptr S", "i64 lane", "i64 row", "i64 n"]
     c = Function("i1", "is_periodic", params, internal=True)
     wrong = c.cell(0)
     with c.loop(c.get("%words", 3)) as loop:
@@ -57,7 +56,6 @@ def _is_periodic() -> str:
             c.test("eq", along, c.arith("mul", size, "%n")),
         )
         fits = c.op(f"or i1 {flat}, {c.test('eq', along, 0)}")
-        fits = c.op(f"or i1 {fits}, {c.all('%allowed', c.test('ne', c.get(entry, 0), VECTOR))}")
         c.note(c.op(f"xor i1 {fits}, true"), wrong)
     return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
 
@@ -89,7 +87,7 @@ def _periodic() -> str:
     with c.when(c.op(f"or i1 {c.test('slt', total, width)}, {c.test('sgt', period, block)}")):
         c.ret("i64", 0)
     given = "ptr %D", f"ptr {words}", "ptr %S", f"i64 {lane}", f"i64 {row}", f"i64 {n}"
-    periodic = c.call("i1", "@is_periodic", *given, "i1 false")
+    periodic = c.call("i1", "@is_periodic", *given)
     again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
     with c.when(c.op(f"xor i1 {c.all(periodic, again)}, true")):
         c.ret("i64", 0)
@@ -133,25 +131,3 @@ def _place(c: Function, words: str, axes: tuple[str, str, str, str], n: str, roo
             given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
             c.call("void", "@repeat", *given)
     put_integers(c, words, external, every)
-
-
-def _overlapped() -> str:
-    """How many of the rows, which are shorter than a vector, were done: all whose vector ends within the last row."""
-    c = Function("i64", "overlapped", [*PARAMS, *SPACE, "i64 row"], internal=True)
-    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
-    lane, external, every = (c.get(words, k) for k in (2, 3, 4))
-    n = c.get("%E", lane)
-    beyond = c.arith("sub", c.arith("mul", n, c.get("%E", c.max("%row", 0))), width)
-    fitting = c.all(c.test("slt", n, width), c.test("sgt", n, 0), c.test("sge", "%row", 0), c.test("sge", beyond, 0))
-    with c.when(c.op(f"xor i1 {fitting}, true")):
-        c.ret("i64", 0)
-    given = "ptr %D", f"ptr {words}", "ptr %S", f"i64 {lane}", "i64 %row", f"i64 {n}"
-    periodic = c.call("i1", "@is_periodic", *given, "i1 true")
-    again = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
-    with c.when(c.op(f"xor i1 {c.all(periodic, again)}, true")):
-        c.ret("i64", 0)
-    _place(c, words, (lane, "%row", external, every), n, width)
-    count = c.arith("add", c.arith("udiv", beyond, n), 1)
-    kernel = c.get("%K", c.get(words, 1), "ptr")
-    c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", f"i64 {count}")
-    return c.end("i64", count)

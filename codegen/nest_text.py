@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_copy import copy_texts
+from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
@@ -67,7 +68,7 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
-    parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *turn_texts(), *step_texts()]
+    parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *overlap_texts(), *turn_texts(), *step_texts()]
     parts += [*stream_texts(), _may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "declare i64 @llvm.abs.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
@@ -206,7 +207,7 @@ def _general() -> str:
         given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
             c.ret("i64", 0)
-        _short_rows(c, given, axes, operands, extents, strides, current)
+        c.call("void", "@overlapped", *given[:2], f"ptr {current}", *given[3:])
         _tiles(c, axes, operands, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {
@@ -250,21 +251,6 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
         done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 %points")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
-
-
-def _short_rows(
-    c: Function, given: tuple[str, ...], axes: str, operands: str, extents: str, strides: str, current: str
-) -> None:
-    """Rows shorter than a vector; what is left for the rest of `general` are the last ones."""
-    lane = c.get(c.word("%D", c.get("%D", FAST)), 2)
-    row = c.call("i64", "@rows_axis", "ptr %D", f"ptr {extents}", f"i64 {lane}")
-    done = c.call("i64", "@overlapped", *given, f"i64 {row}")
-    with c.when(c.test("sgt", done, 0)):
-        c.put(c.arith("sub", c.get(extents, row), done), extents, row)
-        with c.loop(operands) as loop:
-            step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), row))
-            moved = c.gep(c.get(current, loop.index, "ptr"), c.arith("mul", step, done))
-            c.put(moved, current, loop.index, "ptr")
 
 
 def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, current: str) -> None:

@@ -1,0 +1,119 @@
+"""Of the nest library: groups of one kernel whose rows are shorter than a vector, each computed a whole vector long.
+
+What a row writes into the next ones is written again when their turn comes: so results lie one row behind the other,
+and rows are done in their order.  What is read behind a row's end is not used, but has to be an operand's: the last
+rows are left to others.  Outside of the rows' axis there may be one more.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import (
+    FAST,
+    N_AXES,
+    N_OPERANDS,
+    PARAMS,
+    SPACE,
+    VECTOR,
+    WIDTH,
+    WRITE,
+    Function,
+    entry_of,
+    put_integers,
+)  # fmt: skip
+
+# Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
+Axes = tuple[str, str, str]
+NEVER = 1 << 62
+
+
+def overlap_texts() -> list[str]:
+    return [_left_over(), _overlapped()]
+
+
+def _steps(c: Function, entry: str, axes: Axes) -> tuple[str, str, str]:
+    """Bytes of an operand from lane to lane, and along both axes of rows."""
+    offset = c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES))
+    across, outer, inner = (c.get("%S", c.arith("add", offset, k)) for k in axes)
+    return across, outer, inner
+
+
+def _is_shared(c: Function, entry: str, outer: str, inner: str) -> str:
+    vector = c.test("eq", c.get(entry, 0), VECTOR)
+    return c.all(vector, c.test("eq", outer, 0), c.test("eq", inner, 0))
+
+
+def _left_over() -> str:
+    """How many of the outermost axis' rows have to be left; NEVER: some operand cannot be done so at all."""
+    params = ["ptr D", "ptr words", "ptr S", "ptr E", "i64 lane", "i64 first", "i64 row"]
+    c = Function("i64", "left_over", params, internal=True)
+    n, rows, width = c.get("%E", "%lane"), c.get("%E", "%row"), c.get("%D", WIDTH)
+    one = c.test("eq", "%first", "%row")
+    with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        size, (across, outer, inner) = c.get(entry, 2), _steps(c, entry, ("%lane", "%first", "%row"))
+        line = c.arith("mul", size, n)
+        behind = c.all(
+            c.test("eq", inner, line), c.op(f"or i1 {one}, {c.test('eq', outer, c.arith('mul', inner, rows))}")
+        )
+        there = c.all(c.test("sgt", outer, 0), c.test("sge", inner, 0))
+        is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        fits = c.all(c.test("eq", across, size), c.choose(is_out, behind, there, "i1"))
+        shared = c.all(_is_shared(c, entry, outer, inner), c.op(f"xor i1 {is_out}, true"))
+        free = c.op(f"or i1 {shared}, {c.test('ne', c.get(entry, 0), VECTOR)}")
+        step = c.max(outer, 1)
+        beyond = c.arith("sub", c.arith("add", c.arith("mul", width, size), step), c.arith("add", line, 1))
+        left = c.choose(fits, c.arith("udiv", beyond, step), NEVER)
+        loop.next = [c.max(loop.values[0], c.choose(free, 0, left))]
+    return c.end("i64", loop.values[0])
+
+
+def _overlapped() -> str:
+    """Does what it can; what is left are the last of the outermost axis' rows, to which B and E are set."""
+    c = Function("void", "overlapped", [*PARAMS, *SPACE], internal=True)
+    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
+    lane, external, every = (c.get(words, k) for k in (2, 3, 4))
+    with c.loop(c.get("%D", N_AXES), ("i64", "-1"), ("i64", "-1"), ("i64", "0")) as loop:
+        longer = c.all(c.test("ne", loop.index, lane), c.test("ne", c.get("%E", loop.index), 1))
+        first, row, count = loop.values
+        new = c.choose(c.test("slt", first, 0), loop.index, first)
+        more = c.arith("add", count, c.op(f"zext i1 {longer} to i64"))
+        loop.next = [c.choose(longer, new, first), c.choose(longer, loop.index, row), more]
+    first, row, count = loop.values
+    n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
+    with c.when(c.op(f"xor i1 {c.all(c.test('slt', n, width), c.test('sgt', n, 0), few, again)}, true")):
+        c.ret()
+    axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
+    left = c.call("i64", "@left_over", "ptr %D", f"ptr {words}", "ptr %S", "ptr %E", *axes)
+    done = c.arith("sub", c.get("%E", first), left)
+    with c.when(c.test("sle", done, 0)):
+        c.ret()
+    _do_rows(c, words, (lane, first, row), (external, every), (n, done, width))
+    c.put(left, "%E", first)
+    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, c.get("%D", N_AXES)), first))
+        c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, done)), "%B", loop.index, "ptr")
+    return c.end()
+
+
+def _do_rows(c: Function, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:
+    (_, first, row), (external, every), (n, done, width) = axes, operands, sizes
+    steps = c.word("%P", every)
+    with c.loop(external) as loop:
+        entry = entry_of(c, words, loop.index)
+        size, (across, outer, inner) = c.get(entry, 2), _steps(c, entry, axes)
+        base, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
+        shared = _is_shared(c, entry, outer, inner)
+        c.put(c.choose(shared, area, base, "ptr"), "%P", loop.index, "ptr")
+        c.put(inner, steps, loop.index)
+        with c.when(shared):
+            given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {width}"
+            c.call("void", "@repeat", *given)
+    put_integers(c, words, external, every)
+    kernel, one = c.get("%K", c.get(words, 1), "ptr"), c.test("eq", first, row)
+    rows = c.choose(one, done, c.get("%E", row))
+    with c.loop(c.choose(one, 1, done)):
+        c.call("void", kernel, "ptr %P", f"i64 {width}", f"i64 {width}", f"i64 {rows}")
+        with c.loop(external) as loop:
+            _, outer, _ = _steps(c, entry_of(c, words, loop.index), axes)
+            c.put(c.gep(c.get("%P", loop.index, "ptr"), outer), "%P", loop.index, "ptr")
