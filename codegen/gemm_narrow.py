@@ -101,6 +101,7 @@ def _turned(v: Vector) -> str:
         done = f.call(
             "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
             f"ptr {a}", "i64 %csa", "i64 1", f"ptr {t}", f"i64 {width}", f"{kind} %alpha", "i1 false",
+            f"{kind} 1.0",
         )  # fmt: skip
         f.do(f"call void @llvm.assume(i1 {done})")  # few rows need no panels
         f.call(

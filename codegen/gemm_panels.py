@@ -22,9 +22,10 @@ def panel_texts(v: Vector) -> list[str]:
 
 
 def _tile(v: Vector, rows: int, wide: int) -> str:
-    """`rows` rows and `wide` vectors of C, of the last of which `live` lanes."""
+    """`rows` rows and `wide` vectors of C, of the last of which `live` lanes: (if add) beta C + alpha A B."""
     params = ("i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i64 live")
-    f = Asm("void", f"tile_{v.kind}_{rows}_{wide}", (*params, f"{v.kind} alpha", "i1 add"), internal=True)
+    factors = (f"{v.kind} alpha", "i1 add", f"{v.kind} beta")
+    f = Asm("void", f"tile_{v.kind}_{rows}_{wide}", (*params, *factors), internal=True)
     size = v.align
     masks = [""] * (wide - 1) + [v.mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
@@ -45,7 +46,7 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
             one = v.splat(f, f.load(v.kind, a[r], at))
             made += [v.fma(f, one, x, sums[r * wide + j]) for j, x in enumerate(loaded)]
         loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), *made]
-    alpha, sums = v.splat(f, "%alpha"), loop.values[2:]
+    alpha, beta, sums = v.splat(f, "%alpha"), v.splat(f, "%beta"), loop.values[2:]
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j, m in enumerate(masks):
@@ -53,7 +54,7 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
             yes, done, before = f.label("add"), f.label("store"), f.block
             f.branch("%add", yes, done)
             f.place(yes)
-            total = f.op(f"fadd {v.type} {v.load(f, place, m)}, {x}")
+            total = f.op(f"fadd {v.type} {f.op(f'fmul {v.type} {beta}, {v.load(f, place, m)}')}, {x}")
             f.place(done)
             v.store(f, f.op(f"phi {v.type} [ {total}, %{yes} ], [ {x}, %{before} ]"), place, m)
     f.ret()
@@ -154,9 +155,10 @@ def _turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None
 
 
 def _block(v: Vector) -> str:
-    """C (if add) + alpha A B for one panel of B: a tile after the other down the rows.  A is strided, or in strips."""
+    """(If add) beta C + alpha A B for one panel of B: a tile after the other down the rows.  A is strided, or in
+    strips."""
     params = ("i64 m", "i64 wide", "i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc")
-    given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", "i1 strided")
+    given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
     f = Asm("void", f"block_{v.kind}", given, internal=True)
     down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
     columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in ROWS}
@@ -173,7 +175,7 @@ def _block(v: Vector) -> str:
                 f.call(
                     "void", f"@tile_{v.kind}_{rows}_{wide}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
                     f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
-                    f"{v.kind} %alpha", "i1 %add",
+                    f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
                 )  # fmt: skip
             start = end
         f.ret()

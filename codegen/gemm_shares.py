@@ -26,16 +26,16 @@ STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c"
 OPERANDS = (*SIZES, *STRIDED)
 BROAD = 8  # vectors of a part's row
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
-# Words of a job: the table, the operands, alpha and two flags; rows and panels of a part; parts of a row of parts.
-J_TABLE, J_ALPHA, J_ADD, J_NARROW, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 7 + len(OPERANDS))
+# Words of a job: the table, the operands, factors and flags; rows and panels of a part; parts of a row of parts.
+J_TABLE, J_ALPHA, J_BETA, J_ADD, J_NARROW, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 8 + len(OPERANDS))
 
 
 def _params(v: Vector) -> list[str]:
-    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add"]
+    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
 
 
 def share_texts(v: Vector) -> list[str]:
-    """`shared_<type>`: C (if add) + alpha A B for any strides of A and B, by the process's threads where that pays."""
+    """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays."""
     return [
         block_text(),
         *panel_texts(v),
@@ -98,13 +98,14 @@ def _product(v: Vector) -> str:
         a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
         b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        add = c.op(f"or i1 %add, {c.test('sgt', pc.index, 0)}")
+        later = c.test("sgt", pc.index, 0)
+        adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
         fills = c.all(packs, c.test("eq", ic.index, 0))
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
         strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
         strided = c.is_null(strips)
         rows = c.choose(strided, a, c.gep(strips, abi.BLOCK_HEAD), "ptr"), below
-        _panels(c, v, (m, columns, k), rows, b, panels, (packs, fills, strided), add)
+        _panels(c, v, (m, columns, k), rows, b, panels, (packs, fills, strided), adds)
         with c.when(c.not_null(strips)):
             c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
     with c.when(packs):
@@ -114,7 +115,7 @@ def _product(v: Vector) -> str:
 
 def _panels(
     c: Function, v: Vector, sizes: tuple[str, str, str], rows: tuple[str, str], b: str, panels: str,
-    packing: tuple[str, str, str], add: str,
+    packing: tuple[str, str, str], adds: tuple[str, str],
 ) -> None:  # fmt: skip
     """One block of rows over all panels; the first one packs them."""
     (m, columns, k), (a, below), (packs, fills, strided) = sizes, rows, packing
@@ -131,7 +132,7 @@ def _panels(
         c.call(
             "void", f"@block_{v.kind}", f"i64 {m}", f"i64 {wide}", f"i64 {k}", f"ptr {a}", "i64 %rsa", "i64 %csa",
             f"ptr {used}", f"i64 {step}", f"ptr {c.gep(below, first, v.kind)}", "i64 %ldc", f"i64 {live}",
-            f"{v.kind} %alpha", f"i1 {add}", f"i1 {strided}",
+            f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
         )  # fmt: skip
 
 
@@ -157,12 +158,20 @@ def _panel_block(c: Function, v: Vector, most: int) -> tuple[str, str]:
 def _by_panels(v: Vector) -> str:
     """The product; what lacks memory is done by the plain loop."""
     c = Function("void", f"by_panels_{v.kind}", [*_params(v), "i1 narrow"], internal=True)
-    with c.when("%narrow"), c.when(c.call("i1", f"@narrow_{v.kind}", *passed(_params(v)))):
-        c.ret()
-    with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
+    scales = c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))
+    given, all_of_c = passed(_params(v)[:-1]), ("i64 %m", "i64 %n", "ptr %c", "i64 %ldc")
+    with c.when("%narrow"):
+        with c.when(scales):
+            c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
+        with c.when(c.call("i1", f"@narrow_{v.kind}", *given)):
+            c.ret()
+    beta = c.choose("%narrow", "1.0", "%beta", v.kind)
+    with c.when(c.call("i1", f"@product_{v.kind}", *given, f"{v.kind} {beta}")):
         c.ret()
     with c.when(c.op("xor i1 %add, true")):
-        c.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} 0.0")
+        c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} 0.0")
+    with c.when(c.all(scales, c.op("xor i1 %narrow, true"))):
+        c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
     c.call("void", f"@triple_loop_{v.kind}", *passed(OPERANDS), f"{v.kind} %alpha")
     return c.end()
 
@@ -183,9 +192,10 @@ def _part(v: Vector) -> str:
     given["m"] = c.min(c.arith("sub", given["m"], above), rows)
     given["n"] = c.min(c.arith("sub", given["n"], left), width)
     operands = [f"{kind} {given[name]}" for kind, name in map(str.split, OPERANDS)]
-    alpha = f"{v.kind} {c.get('%job', J_ALPHA, v.kind)}"
+    alpha, beta = (f"{v.kind} {c.get('%job', word, v.kind)}" for word in (J_ALPHA, J_BETA))
     add, narrow = (f"i1 {c.test('ne', c.get('%job', word), 0)}" for word in (J_ADD, J_NARROW))
-    c.call("void", f"@by_panels_{v.kind}", f"ptr {c.get('%job', J_TABLE, 'ptr')}", *operands, alpha, add, narrow)
+    table = f"ptr {c.get('%job', J_TABLE, 'ptr')}"
+    c.call("void", f"@by_panels_{v.kind}", table, *operands, alpha, add, beta, narrow)
     return c.end()
 
 
@@ -204,7 +214,8 @@ def _shared(v: Vector) -> str:
     for word, param in enumerate(("ptr rt", *OPERANDS), J_TABLE):
         kind, name = param.split()
         c.put("%" + name, job, word, kind)
-    c.put("%alpha", job, J_ALPHA, v.kind)
+    for factor, word in (("%alpha", J_ALPHA), ("%beta", J_BETA)):
+        c.put(factor, job, word, v.kind)
     for flag, word in (("%add", J_ADD), (narrow, J_NARROW)):
         c.put(c.op(f"zext i1 {flag} to i64"), job, word)
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)

@@ -2,7 +2,8 @@
 
     C[m, n] = alpha A[m, k] B[k, n] + beta C     any strides of A and B, C in rows of ldc >= n; beta = 0 never reads C
 
-A beta of other than 0 or 1 is applied to C first: as in separate steps, -0 multiplies too.
+A beta of other than 0 or 1 is applied to C first, or by panels as they add to it: as in separate steps, -0 multiplies
+too.
 
 Which way a product goes:
 
@@ -49,6 +50,7 @@ INT_MAX = (1 << 31) - 1
 FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which beyond could overflow or vanish
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
+SIZED = ("%m", "%n", "%k")
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch")
 
@@ -319,23 +321,33 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
     with f.when(f.call("i1", f"@small_{kind}", *known)):
         f.ret()
-    with f.when(f.all(add, f.op(f"fcmp une {kind} {beta}, 1.0"))):
-        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
+    # Panels scale C as they add to it; what is larger than all tiles may go there.
+    scales, large = f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
+    scales = f.all(add, scales)
+    late = f.all(scales, large if panels else "false")
+    _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
     _thin(f, kind, alpha, add)
     size = f.op(f"call {kind} @llvm.fabs.f{8 * TYPES[dtype][1]}({kind} {alpha})")
     tiny, huge = (f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True))
-    with f.when(f.op(f"or i1 {tiny}, {huge}")):
+    with f.when(f.any(tiny, huge)):
+        _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows")
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
-            _by_panels(f, kind, given)
+            _by_panels(f, kind, (*given, f"{kind} {f.op(f'select i1 {late}, {kind} {beta}, {kind} 1.0')}"))
+    _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, "ptr %scratch")):
         f.ret()
     _without_blas(f, kind, operands, alpha, add, "blocked")
     return f.text
+
+
+def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
+    with f.when(condition):
+        f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
 
 
 def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
