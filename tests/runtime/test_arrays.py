@@ -178,14 +178,15 @@ import resource, numpy as np, tensordsl.tensor as T
 from tensordsl import function
 from tensordsl.runtime import memory
 x = T.dvector()
-add, a = function([x], x + 1), np.zeros({LARGE})
+n = T.lscalar()
+add, ones, a = function([x], x + 1), function([n], T.ones(n)), np.zeros({LARGE})
+ones(3)
 results = [add(a) for _ in range(4)]
 results.clear()
 held = memory.retained_bytes()
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (96 << 20),) * 2)
-n = T.lscalar()
-result = function([n], T.ones(n))(3 * {LARGE})
+result = ones(3 * {LARGE})
 assert held > 0 and memory.retained_bytes() == 0 and (result == 1).all()
 """
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
