@@ -23,10 +23,13 @@ END = 1 << 31  # of 32-bit lengths
 
 _i, _p, _d = ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64  # _d: an address of the device
 _GEMM = (_p, _i, _i, _i, _i, _i, _p, _d, _i, _d, _i, _p, _d, _i)
+_l = ctypes.c_longlong
+_GEMMS = (_p, _i, _i, _i, _i, _i, _p, _d, _i, _l, _d, _i, _l, _p, _d, _i, _l, _i)
 # name -> types of the parameters; all give a cublasStatus_t
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "cublasCreate_v2": (_p,), "cublasSetStream_v2": (_p, _p), "cublasSetWorkspace_v2": (_p, _d, ctypes.c_size_t),
     "cublasSgemm_v2": _GEMM, "cublasDgemm_v2": _GEMM,
+    "cublasSgemmStridedBatched": _GEMMS, "cublasDgemmStridedBatched": _GEMMS,
 }  # fmt: skip
 SCALAR: dict[str, Any] = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 STATUS: dict[int, tuple[str, type[DeviceError]]] = {
@@ -39,7 +42,8 @@ STATUS: dict[int, tuple[str, type[DeviceError]]] = {
 @dataclass(frozen=True, slots=True)
 class Product:
     """c = alpha op(a) op(b) + beta c on columns.  `sizes`: rows of c, columns of c, terms of a sum; `transposed`: of a,
-    of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each."""
+    of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of how many
+    products, whose a, b and c are so many elements `apart`."""
 
     dtype: str
     sizes: tuple[int, int, int]
@@ -48,6 +52,8 @@ class Product:
     steps: tuple[int, int, int]
     alpha: float
     beta: float
+    count: int = 1
+    apart: tuple[int, int, int] = (0, 0, 0)
 
 
 def on_columns(
@@ -59,18 +65,24 @@ def on_columns(
     ldc: int,
     alpha: float,
     beta: float,
+    several: Sequence[int] = (),
 ) -> Product | None:
     """C[m, n] = alpha A[m, k] B[k, n] + beta C, strides in elements and rows of C contiguous, as cuBLAS takes it; None
-    if it does not (strides of both axes, reversed, broadcast), or is not worth it (small, a single row or column)."""
+    if it does not (strides of both axes, reversed, broadcast), or is not worth it (small, a single row or column).
+    several: how many products, and how far the operands of one are from those of the one before."""
     m, n, k = sizes
-    if dtype not in SCALAR or min(m, n) < 2 or m * n * k < LEAST or max(m, n, k, ldc) >= END:
+    count, a_step, b_step = several or (1, 0, 0)
+    if dtype not in SCALAR or min(m, n) < 2 or count * m * n * k < LEAST or max(m, n, k, ldc, count) >= END:
+        return None
+    if min(a_step, b_step) < 0:
         return None
     first, second = _step(n, k, b_strides[1], b_strides[0]), _step(k, m, a_strides[1], a_strides[0])
     if first is None or second is None:
         return None
     a, b, c = places
     transposed, steps = (first[0], second[0]), (first[1], second[1], ldc)
-    return Product(dtype, (n, m, k), transposed, (b, a, c), steps, alpha, beta)
+    apart = (b_step, a_step, m * ldc if several else 0)
+    return Product(dtype, (n, m, k), transposed, (b, a, c), steps, alpha, beta, count, apart)
 
 
 def _step(rows: int, columns: int, row_step: int, column_step: int) -> tuple[bool, int] | None:
@@ -100,11 +112,12 @@ class Cublas:
         """Start a product."""
         scalar = SCALAR[product.dtype]
         alpha, beta = scalar(product.alpha), scalar(product.beta)
-        a, b, c = zip(product.places, product.steps, strict=True)
+        letter, one = "S" if product.dtype == "float32" else "D", product.count == 1
+        a, b, c = zip(product.places, product.steps, *(() if one else (product.apart,)), strict=True)
         self._run(
-            "cublasSgemm_v2" if product.dtype == "float32" else "cublasDgemm_v2", self._handle,
+            f"cublas{letter}gemm" + ("_v2" if one else "StridedBatched"), self._handle,
             *map(int, product.transposed), *product.sizes,
-            ctypes.addressof(alpha), *a, *b, ctypes.addressof(beta), *c,
+            ctypes.addressof(alpha), *a, *b, ctypes.addressof(beta), *c, *(() if one else (product.count,)),
         )  # fmt: skip
 
     def _run(self, name: str, *arguments: Any) -> None:

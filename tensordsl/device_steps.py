@@ -61,8 +61,9 @@ def multiply(runner: DeviceRunner, i: Any) -> None:
     """`program.Gemm`, by the device's library where it takes it, else by the kernels of `codegen.gpu_gemm`: if what
     follows can be their epilogue, later."""
     places, strides, (m, n, k, ldc) = _product(runner, i)
-    if runner.driver.has_products() and i.count is None:
-        known = on_columns(i.dtype, (m, n, k), places, strides[:2], strides[2:], ldc, i.alpha, i.beta)
+    if runner.driver.has_products():
+        several = _several(runner, i)
+        known = on_columns(i.dtype, (m, n, k), places, strides[:2], strides[2:], ldc, i.alpha, i.beta, several)
         if known is not None:
             runner.driver.multiply(known)
             return
@@ -80,6 +81,11 @@ def _product(runner: DeviceRunner, i: Any) -> tuple[tuple[int, int, int], tuple[
     v = runner.values
     strides = tuple(v[x] for x in (*i.a_strides, *i.b_strides))
     return (v[i.a], v[i.b], v[i.c]), strides, (v[i.m], v[i.n], v[i.k], v[i.ldc])
+
+
+def _several(runner: DeviceRunner, i: Any) -> tuple[int, ...]:
+    """How many products, and how far the operands of one are from those of the one before; nothing for one product."""
+    return () if i.count is None else tuple(runner.values[x] for x in (i.count, *i.steps))
 
 
 def _matrices(
@@ -100,7 +106,7 @@ def _matrices(
 def _multiply(runner: DeviceRunner, i: Any) -> None:
     places, strides, sizes = _product(runner, i)
     m, n, k, _ = sizes
-    several = () if i.count is None else tuple(runner.values[x] for x in (i.count, *i.steps))
+    several = _several(runner, i)
     device = runner.device
 
     def plan() -> tuple[dict[str, Any], int, Launches]:

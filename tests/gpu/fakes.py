@@ -347,6 +347,18 @@ class FakeCublas:
     def do_cublasDgemm(self, *arguments: Any) -> None:
         self._multiply(np.dtype("float64"), ctypes.c_double, *arguments)
 
+    def do_cublasSgemmStridedBatched(self, *arguments: Any) -> None:
+        self._several(np.dtype("float32"), ctypes.c_float, *arguments)
+
+    def do_cublasDgemmStridedBatched(self, *arguments: Any) -> None:
+        self._several(np.dtype("float64"), ctypes.c_double, *arguments)
+
+    def _several(self, dtype: Any, scalar: Any, *arguments: Any) -> None:
+        *head, a, lda, a_step, b, ldb, b_step, beta, c, ldc, c_step, count = arguments
+        for k in range(count):
+            x, y, z = (p + k * step * dtype.itemsize for p, step in ((a, a_step), (b, b_step), (c, c_step)))
+            self._multiply(dtype, scalar, *head, x, lda, y, ldb, beta, z, ldc)
+
     def _multiply(
         self, dtype: Any, scalar: Any, handle: int, ta: int, tb: int, m: int, n: int, k: int, *rest: Any
     ) -> None:

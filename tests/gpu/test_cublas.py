@@ -69,6 +69,24 @@ def test_what_cublas_does_not_take_goes_to_our_kernels(core: Any) -> None:
     assert products(core) == 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_stacks_are_one_call(core: Any, dtype: str) -> None:
+    rng, tolerance = np.random.default_rng(7), 1e-4 if dtype == "float32" else 1e-11
+    a, b = (rng.normal(size=s).astype(dtype) for s in ((9, 40, 30), (9, 35, 30)))
+    x, y = (T.TensorType(dtype, (False,) * 3)(name) for name in "xy")
+    turned = T.batched_dot(x, y.dimshuffle(0, 2, 1))
+    f = tensordsl.function([x, y], -2 * turned, device="cuda")
+    one = tensordsl.function([x, y], T.matmul(x.sum(0, keepdims=True), y.dimshuffle(0, 2, 1)), device="cuda")
+    want = a @ b.transpose(0, 2, 1)
+    np.testing.assert_allclose(f(a, b), -2 * want, rtol=tolerance, atol=100 * tolerance)
+    np.testing.assert_allclose(
+        one(a, b), a.sum(0, keepdims=True) @ b.transpose(0, 2, 1), rtol=tolerance, atol=100 * tolerance
+    )
+    assert products(core) == 2
+    np.testing.assert_allclose(f(a[::-1], b[::-1]), -2 * want[::-1], rtol=tolerance, atol=100 * tolerance)
+    np.testing.assert_allclose(f(a[:, :1], b), -2 * want[:, :1], rtol=tolerance, atol=100 * tolerance)
+
+
 def test_recorded_calls_multiply_again(core: Any) -> None:
     values = np.random.default_rng(3).normal(size=(70, 70)) / 10
     w, x = tensordsl.shared(values), T.matrix("x")
