@@ -13,10 +13,11 @@ from tensordsl.codegen.blocks import in_blocks
 from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_dot import scratch_of
-from tensordsl.codegen.constructs import begins_with, run_steps, slice_layout
+from tensordsl.codegen.constructs import begins_with, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
 from tensordsl.codegen.nest_words import STREAMED
+from tensordsl.codegen.places import slice_layout
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.require import requires

@@ -15,9 +15,10 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser, run_group
 from tensordsl.codegen.build_blocks import build_product, run_chain
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
-from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take, over
+from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
+from tensordsl.codegen.places import join_places, place_parts, slice_place, sliced
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
@@ -31,43 +32,17 @@ def build_reshape(b: Bufferiser, v: Value) -> None:
     b.view(v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
 
 
-def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
-    """The view of a basic slice: (start, length, step, keeps its axis) per axis."""
-    offset, dims, strides = slice_layout(b, ref.strides, bounds)
-    if offset == 0:
-        return Ref(ref.ptr, dims, strides, ref.base)
-    ptr = b.fresh("p")
-    b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
-    return Ref(ptr, dims, strides, ref.base)
-
-
-def slice_layout(
-    b: Bufferiser, steps: Sequence[Any], bounds: Sequence[Any]
-) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-    """Byte offset, lengths and byte strides of a slice of what has the byte strides `steps`."""
-    offset: Any = 0
-    dims, strides = [], []
-    for (start, length, step, keeps), stride in zip(bounds, steps, strict=True):
-        offset = ex.add(offset, ex.mul(b.find(start), stride))
-        if keeps:
-            dims.append(b.find(length))
-            strides.append(0 if length == 1 else ex.mul(b.find(step), stride))
-    return offset, tuple(dims), tuple(strides)
-
-
 def build_subtensor(b: Bufferiser, v: Value) -> None:
     b.view(v, sliced(b, b.ref(v.operands[0]), v.attrs["bounds"]))
 
 
 def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
-    x, y = v.operands[:2]
-    ref = over(b, v, x)
-    target = sliced(b, ref, v.attrs["bounds"])
-    source = b.ref(y)
-    if v.attrs["set"]:
-        b.copy(source, target, v.dtype)
-    else:
+    ref, target = slice_place(b, v)
+    source = b.ref(v.operands[1])
+    if not v.attrs["set"]:
         _accumulate(b, source, target, v.dtype)
+    elif source.ptr != target.ptr:
+        b.copy(source, target, v.dtype)
     b.finish(v, ref)
 
 
@@ -87,22 +62,14 @@ def _accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
 
 
 def build_concatenate(b: Bufferiser, v: Value) -> None:
-    """Each part begins where the one before it ends: a sum for each start would have as many terms as parts before."""
-    axis = v.attrs["axis"]
-    ref = b.destination(v, v.dtype, v.shape)
-    at, length = ref.ptr, 0
-    for part in v.operands:
+    ref, places = join_places(b, v)
+    for part, place in zip(v.operands, places, strict=True):
         source = b.ref(part)
         for d, (m, n) in enumerate(zip(source.dims, ref.dims, strict=True)):
-            if d != axis:
+            if d != v.attrs["axis"]:
                 b.agree(n, m, "concatenate: lengths of an axis")
-        if length != 0:
-            offset = b.name(ex.mul(length, ref.strides[axis]))
-            b.emit(p.Offset(end := b.fresh("p"), at, offset))
-            at = end
-        length = source.dims[axis]
-        strides = tuple(0 if n == 1 else s for n, s in zip(source.dims, ref.strides, strict=True))
-        b.copy(source, Ref(at, source.dims, strides, ref.base), v.dtype)
+        if source.ptr != place.ptr:
+            b.copy(source, place, v.dtype)
     b.finish(v, ref)
 
 
@@ -270,6 +237,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
     last = last_uses(steps, keep, b.homes)
     _aim_through_reshapes(b, steps)
     _yield_storage(b, steps, last)
+    place_parts(b, steps, last)
     for k, step in enumerate(steps):
         if step.fused is not None:
             run_group(b, step.fused)

@@ -24,7 +24,7 @@ from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.order import part_of_order
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
-from tensordsl.codegen.passes.scatter import merge_writes, scatter_to_choice
+from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
 from tensordsl.codegen.program import Program, walk_program
@@ -98,6 +98,10 @@ PIPELINE = (
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
+        "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
+        reason="before slices, which move into what is added",
+    ),
+    Pass(
         "part_of_order", part_of_order, ops=frozenset(("subtensor",)), needs_users=True,
         reason="after canonicalise, which makes one slice of several",
     ),
@@ -119,6 +123,7 @@ MUST_PRECEDE = (
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
+    ("add_to_given", "sink_slices"),
 )  # fmt: skip
 
 

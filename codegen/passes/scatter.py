@@ -53,6 +53,24 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
     return g.map(SWITCH, there, new, x)
 
 
+def add_to_given(ctx: Context, v: Value) -> Value | None:
+    """An argument with y added to a slice: the sum is set, and can be computed in its place.  Other values may be added
+    to where they stand."""
+    x, y, *ints = v.operands
+    if v.attrs["set"] or x.op != "arg" or v.dtype == "bool":
+        return None
+    ctx.hit("x[a:b] += y: x[a:b] = x[a:b] + y")
+    bounds = v.attrs["bounds"]
+    shape = tuple(b[1] for b in bounds if b[3])
+    part = ctx.graph.make(
+        "subtensor", (x, *ints), x.dtype, shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops
+    )
+    value = ctx.graph.map(ADD, part, y)
+    return ctx.graph.make(
+        "inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True}
+    )
+
+
 def _is_all(ctx: Context, positions: Value, length: object) -> bool:
     return ctx.find(positions.shape) == ctx.find((length,))  # type: ignore[arg-type]
 

@@ -1,0 +1,134 @@
+"""Parts of joins and what is set into slices: computed in their place, the same as if they were copied there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import program as p
+from tensordsl.codegen.pipeline import make_program
+from tensordsl.ifelse import ifelse
+from tensordsl.ops.control import loop_index, make_loop
+
+X, Y, M, K = T.dvector("x"), T.dvector("y"), T.dmatrix("m"), T.lscalar("k")
+
+
+def launches(inputs: list[Any], *outputs: Any) -> tuple[int, int]:
+    """How many kernels run, and how many blocks of bytes are copied."""
+    _, program, _ = make_program("f", inputs, [], list(outputs), [], False)
+    made = list(p.walk_program(program.code))
+    return sum(isinstance(i, p.Launch) for i in made), sum(isinstance(i, p.Copy) for i in made)
+
+
+def stencil(x: Any) -> Any:
+    return x[:-2] + x[2:] - 2 * x[1:-1]
+
+
+def test_computed_parts_are_not_copied() -> None:
+    assert launches([X, Y], T.concatenate([T.exp(X), T.sin(Y)])) == (2, 0)
+    assert launches([X, Y], T.concatenate([X, T.sin(Y)])) == (2, 0)  # a part that is an argument is
+    assert launches([X], T.stack([T.exp(X), T.cumsum(X)])) == (1, 0)
+    assert launches([M], T.concatenate([T.exp(M), T.sin(M)], axis=1)) == (1, 0)
+    assert launches([X], T.set_subtensor(X[1:-1], stencil(X))) == (2, 0)
+    assert launches([X], T.inc_subtensor(X[1:-1], stencil(X))) == (2, 0)
+
+
+def test_parts_that_others_need_later_are() -> None:
+    part = T.exp(X)
+    assert launches([X], T.concatenate([part, X * 2]), part)[1] == 1
+    assert launches([X], T.concatenate([part, part])) == (1, 1)
+
+
+CASES: dict[str, tuple[list[Any], Any, Any]] = {
+    "vectors": ([X, Y], T.concatenate([T.exp(X), Y, T.sin(Y)]), lambda x, y: np.concatenate([np.exp(x), y, np.sin(y)])),
+    "twice": ([X], T.concatenate([T.exp(X), T.exp(X)]), lambda x: np.tile(np.exp(x), 2)),
+    "of a join": (
+        [X, Y], T.concatenate([T.concatenate([T.exp(X), T.sin(X)]) * 2, T.exp(Y)]),
+        lambda x, y: np.concatenate([2 * np.exp(x), 2 * np.sin(x), np.exp(y)]),
+    ),
+    "columns": ([M], T.concatenate([T.exp(M), M.T.T * 2], axis=1), lambda m: np.concatenate([np.exp(m), m * 2], 1)),
+    "stacked": ([X], T.stack([T.exp(X), T.sin(X), T.cumsum(X)], 1), lambda x: np.stack([np.exp(x), np.sin(x), x.cumsum()], 1)),
+    "scalars": ([X], T.stack([X.sum(), (X * X).sum()]), lambda x: np.array([x.sum(), (x * x).sum()])),
+    "sorted parts": ([X, Y], T.concatenate([T.sort(X), T.sort(Y)[::-1]]), lambda x, y: np.concatenate([np.sort(x), np.sort(y)[::-1]])),
+    "set": ([X], T.set_subtensor(X[1:-1], stencil(X)), lambda x: with_middle(x, stencil(x))),
+    "added": ([X], T.inc_subtensor(X[1:-1], stencil(X)), lambda x: with_middle(x, x[1:-1] + stencil(x))),
+    "set into what is computed": (
+        [X], T.set_subtensor(T.exp(X)[1:-1], stencil(X)), lambda x: with_middle(np.exp(x), stencil(x)),
+    ),
+    "set from what it is set into": (
+        [X], (lambda e: T.set_subtensor(e[1:-1], stencil(e)))(T.exp(X)),
+        lambda x: with_middle(np.exp(x), stencil(np.exp(x))),
+    ),
+    "one after the other": (
+        [X], T.set_subtensor(T.set_subtensor(X[1:-1], stencil(X))[:1], T.exp(X[-1:])),
+        lambda x: np.concatenate([np.exp(x[-1:]), with_middle(x, stencil(x))[1:]]),
+    ),
+    "every second backwards": ([X], T.set_subtensor(X[::-2], T.exp(X[::2])), lambda x: every_second(x)),
+    "a row": ([M, X], T.set_subtensor(M[-1], T.exp(X)), lambda m, x: np.concatenate([m[:-1], np.exp(x)[None]])),
+    "a number for all": ([X], T.set_subtensor(X[1:-1], X.sum()), lambda x: with_middle(x, x.sum())),
+}  # fmt: skip
+
+
+def with_middle(x: Any, value: Any) -> Any:
+    x = x.copy()
+    x[1:-1] = value
+    return x
+
+
+def every_second(x: Any) -> Any:
+    y = x.copy()
+    y[::-2] = np.exp(x[::2])
+    return y
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_results_are_numpys(name: str) -> None:
+    inputs, output, oracle = CASES[name]
+    f = tensordsl.function(inputs, [output, output * 2], on_unused_input="ignore")
+    g = tensordsl.function(inputs, output)
+    for n in (3, 4, 17, 64, 1000, 1001):
+        rng = np.random.default_rng(n)
+        args = [rng.normal(size=(5, n)) if v.ndim == 2 else rng.normal(size=n) for v in inputs]
+        before = [a.copy() for a in args]
+        want = oracle(*args)
+        for got, times in (*zip(f(*args), (1, 2), strict=True), (g(*args), 1)):
+            np.testing.assert_allclose(got, times * want, rtol=1e-13, atol=1e-13)
+        for a, b in zip(args, before, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_empty_parts() -> None:
+    f = tensordsl.function([X, Y], T.concatenate([T.exp(X), T.sin(Y), T.exp(Y)]))
+    for m, n in ((0, 0), (0, 3), (3, 0)):
+        x, y = np.ones(m), np.ones(n)
+        np.testing.assert_allclose(f(x, y), np.concatenate([np.exp(x), np.sin(y), np.exp(y)]))
+
+
+def test_lengths_that_are_known_later() -> None:
+    f = tensordsl.function([X, Y], T.concatenate([T.exp(X), Y[Y > 0] * 2, T.exp(Y)]))
+    x, y = np.ones(2), np.array([1.0, -1, 3])
+    np.testing.assert_allclose(f(x, y), np.concatenate([np.exp(x), y[y > 0] * 2, np.exp(y)]))
+
+
+def test_in_loops_branches_and_updates() -> None:
+    (final,) = make_loop(K, loop_index(), [s := T.dvector("s")], [X], [T.concatenate([T.exp(s[:1]), s[:-1] * 2])])
+    f = tensordsl.function([K, X], final)
+    want = x = np.array([0.5, 1, 2])
+    for _ in range(3):
+        want = np.concatenate([np.exp(want[:1]), want[:-1] * 2])
+    np.testing.assert_allclose(f(3, x), want)
+    g = tensordsl.function([K, X, Y], ifelse(K, T.concatenate([T.exp(X), Y + 1]), T.set_subtensor(X[:2], Y[:2] * 2)))
+    np.testing.assert_allclose(g(1, x, x), np.concatenate([np.exp(x), x + 1]))
+    np.testing.assert_allclose(g(0, x, 3 * x), [3, 6, 2])
+    state = tensordsl.shared(x.copy())
+    step = tensordsl.function([], state * 1, updates=[(state, T.inc_subtensor(state[1:-1], stencil(state)))])
+    np.testing.assert_array_equal(step(), x)
+    np.testing.assert_allclose(state.get_value(), with_middle(x, x[1:-1] + stencil(x)))
+    turn = tensordsl.function([], [], updates=[(state, T.concatenate([state[1:] * 2, state[:1] + 1]))])
+    before = state.get_value()
+    turn()
+    np.testing.assert_allclose(state.get_value(), np.concatenate([before[1:] * 2, before[:1] + 1]))
