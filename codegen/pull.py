@@ -316,6 +316,9 @@ def _check(
     pull: Pull, values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
+    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
+    if not any([s.op in HEAVY for s in scalars]):
+        return outputs  # all rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
     heavy, below, level = _depths(scalars)
     own = {id(s) for _, s in pulled}
@@ -323,10 +326,9 @@ def _check(
     tensor = pull.b.made_for
     for number, points in pull.points.items():
         v = pull.values[number]
-        distinct = {id(s): s for s in points.values()}
+        distinct = set(map(id, points.values())) if len(points) > 1 else ()
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
-    outputs = frozenset(a for axes, _ in pulled for a in axes if a)
     for s in reduces:
         if any(axes != s.axes for a in s.args for axes in below.get(id(a), ())):
             raise Cut(_argument(pull, [a for a in s.args if id(a) in below]), "R3")

@@ -235,14 +235,16 @@ def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:
 def work(group: Group) -> tuple[tuple[int, tuple[int, ...]], ...]:
     """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per 1,000
     points, by a rough price per operation, and the axes by number."""
-    priced = [(v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes, _price(v)) for v in group.scalars]
-    priced += [(frozenset(m for m in o.map if isinstance(m, str)), 0.0) for o in group.outs]
+    priced: dict[frozenset[str], float] = {}
+    for v in group.scalars:
+        space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
+        priced[space] = priced.get(space, 0.0) + _price(v)
+    for o in group.outs:
+        priced.setdefault(frozenset(m for m in o.map if isinstance(m, str)), 0.0)
     prices: dict[frozenset[str], float] = {}
-    for space in dict.fromkeys(sorted((space for space, _ in priced), key=len, reverse=True)):
-        if not any(space <= larger for larger in prices):
-            prices[space] = 100
-    for space, price in priced:
-        prices[next(larger for larger in prices if space <= larger)] += price
+    for space in sorted(priced, key=len, reverse=True):
+        walked = next((larger for larger in prices if space <= larger), space)
+        prices[walked] = prices.get(walked, 100) + priced[space]
     numbers = {a: k for k, a in enumerate(group.extents)}
     return tuple((int(price), tuple(sorted(map(numbers.__getitem__, space)))) for space, price in prices.items())
 
