@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
@@ -45,12 +47,15 @@ def is_large(i: p.Bytes) -> bool:
 
 def libraries(program: Program) -> list[str]:
     """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
-    of = {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
-    calls = {gemm_symbol(i) for i in walk_program(program.code) if isinstance(i, p.Gemm)}
-    calls |= {scatter_symbol(i.dtype, i.set) for i in walk_program(program.code) if isinstance(i, p.Scatter)}
-    calls |= {library_call_symbol(i) for i in walk_program(program.code) if isinstance(i, p.LibraryCall)}
-    calls |= {"run_nest"} if any(plan.descriptor for plan in program.plans) else set()
-    return sorted({of[name] for name in calls})
+    calls = {symbol(i) for i in walk_program(program.code) if (symbol := _SYMBOLS.get(type(i))) is not None}
+    if any(plan.descriptor for plan in program.plans):
+        calls.add("run_nest")
+    return sorted({_library_of()[name] for name in calls})
+
+
+@cache
+def _library_of() -> dict[str, str]:
+    return {symbol: library for library, symbols in abi.LIBRARY.items() for symbol in symbols}
 
 
 def gemm_symbol(i: p.Gemm) -> str:
@@ -59,3 +64,8 @@ def gemm_symbol(i: p.Gemm) -> str:
 
 def library_call_symbol(i: p.LibraryCall) -> str:
     return abi.library_symbol(i.function, i.inputs[0][1])
+
+
+_SYMBOLS: dict[type[p.Instr], Callable[[Any], str]] = {
+    p.Gemm: gemm_symbol, p.Scatter: lambda i: scatter_symbol(i.dtype, i.set), p.LibraryCall: library_call_symbol,
+}  # fmt: skip
