@@ -20,7 +20,8 @@ from tensordsl.codegen.regions import VIEWS, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.storage import known_at_entry
 
-Readers = dict[int, list[tuple[Value, int, list[int | None]]]]  # of a value, by its number
+Axes = list[int | None]
+Readers = dict[tuple[int, int], list[tuple[int, Value, int, Axes, Axes]]]  # see `_readers`
 
 CACHE = 3 << 19  # bytes of a matrix that does not come from the second-level cache the second time
 BLOCK = 1 << 17  # bytes of a block of it
@@ -181,12 +182,13 @@ def _may_pay(graph: Graph, first: Value, side: int) -> bool:
 
 
 def _readers(dots: Iterable[Value]) -> Readers:
-    """Which products read what is given, and as which operand, with the axes there of the operand's axes."""
+    """By the numbers of a product's operands, one way and the other: its place among them, itself, which operand the
+    first one is, and the axes of both."""
     found: Readers = {}
-    for v in dots:
-        for side, x in enumerate(v.operands[:2]):
-            base, axes = origin(x)
-            found.setdefault(base.number, []).append((v, side, axes))
+    for k, v in enumerate(dots):
+        (x, x_axes), (y, y_axes) = map(origin, v.operands[:2])
+        found.setdefault((x.number, y.number), []).append((k, v, 0, x_axes, y_axes))
+        found.setdefault((y.number, x.number), []).append((k, v, 1, y_axes, x_axes))
     return found
 
 
@@ -195,12 +197,12 @@ def _products(
 ) -> tuple[tuple[Value, int], ...]:
     """The products that sum over the rows of the matrix and of something that the group computes from them."""
     found: dict[int, tuple[Value, int]] = {}
-    for v, side, axes in readers.get(base.number, ()):
-        y, others = origin(v.operands[1 - side])
+    read = [(row, number) for number in maps for row in readers.get((base.number, number), ())]
+    for (_, v, side, axes, others), number in sorted(read, key=lambda r: (r[0][0], r[0][2])):
         along = others[0] if side == 0 else others[-1]
-        if v.number in found or axes[-1 if side == 0 else 0] != rows or y.number not in maps or along is None:
+        if v.number in found or axes[-1 if side == 0 else 0] != rows or along is None:
             continue
-        if maps[y.number][along] == axis and all(a is None or others.count(a) == 1 for a in others):
+        if maps[number][along] == axis and all(a is None or others.count(a) == 1 for a in others):
             found[v.number] = v, side
     return tuple(found.values())
 

@@ -293,12 +293,12 @@ class _Touched:
     def add(self, k: int, group: Fused) -> None:
         if not group.group.extents and k not in self.scalars:
             self.scalars.append(k)
-        for number in _tensors(group):
+        for number in group.in_memory:
             self.by_value.setdefault(number, set()).add(k)
 
     def candidates(self, g: Fused) -> list[int]:
         """Groups that may be worth joining with g, the latest first."""
-        sharing = (self.by_value.get(n, ()) for n in _tensors(g))
+        sharing = (self.by_value.get(n, ()) for n in g.in_memory)
         found: set[int] = set().union(*sharing) if g.group.extents else {*self.scalars}
         return sorted(found, reverse=True)[:MERGE_STEPS]
 
@@ -309,12 +309,7 @@ def _fit(h: Fused, g: Fused) -> bool:
     operands = len(h.loads) + len(h.values) + len(g.loads) + len(g.values)
     if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
         return False
-    return not g.group.extents or not _tensors(g).isdisjoint(_tensors(h))
-
-
-def _tensors(f: Fused) -> set[int]:
-    """What it loads and gives, but for scalars: to load one together saves nothing."""
-    return {v.number for v in (*f.loads, *f.values) if v.rank}
+    return not g.group.extents or not g.in_memory.isdisjoint(h.in_memory)
 
 
 def _walks_once(joined: Fused) -> bool:

@@ -262,6 +262,11 @@ class Fused:
     tensors: dict[int, Val]
 
     @cached_property
+    def in_memory(self) -> frozenset[int]:
+        """What it loads and gives, but for scalars: to load one together saves nothing."""
+        return frozenset(v.number for v in (*self.loads, *self.values) if v.rank)
+
+    @cached_property
     def dear(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         weight: dict[int, int] = {}
