@@ -21,7 +21,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
-from tensordsl.codegen.passes.order import part_of_order
+from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice
@@ -106,6 +106,10 @@ PIPELINE = (
         reason="after canonicalise, which makes one slice of several",
     ),
     Pass(
+        "ranks", ranks, ops=frozenset(("along",)),
+        reason="after part_of_order: of an order that is looked at in parts nothing is undone",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -123,7 +127,7 @@ MUST_PRECEDE = (
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
-    ("add_to_given", "sink_slices"),
+    ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
 )  # fmt: skip
 
 

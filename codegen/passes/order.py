@@ -12,6 +12,18 @@ from tensordsl.types import COMPLEX
 READERS, FEW = 8, 16  # slices of one order that are found by themselves; their places
 
 
+def ranks(ctx: Context, v: Value) -> Value | None:
+    """argsort(argsort(x)) of a vector: what undoes an order, a write of 0, 1, ... at its places."""
+    x = v.operands[0]
+    is_order = x.op == "along" and x.attrs["function"] == "argsort" and "part" not in x.attrs
+    if v.attrs["function"] != "argsort" or "part" in v.attrs or not is_order or v.rank > 1:
+        return None
+    ctx.hit("argsort(argsort(x)) = zeros[argsort(x)] = 0, 1, ...")
+    g = ctx.graph
+    zeros = g.broadcast_to(g.const(0, "int64"), v.shape)
+    return g.make("inc_take", (zeros, g.iota(v.shape[0]), x), "int64", v.shape, loops=v.loops, axes=(0,), set=True)
+
+
 def part_of_order(ctx: Context, v: Value) -> Value | None:
     """sort(x)[a:b], or sort(x)[::-1][a:b], or of argsort: the other places are left unwritten, where nobody looks."""
     slices = _slices(ctx, v)

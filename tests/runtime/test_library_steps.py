@@ -251,6 +251,20 @@ def test_a_variable_is_sorted_in_its_own_storage() -> None:
     assert i.get_value().tolist() == [1, 2, 0]
 
 
+def test_ranks_are_written_where_the_order_says() -> None:
+    x, m = T.vector("x"), T.matrix("m")
+    f = tensordsl.function([x], T.argsort(T.argsort(x)))
+    for n in (0, 1, 2, 9, 1000):
+        for a in kinds_of_order(np.random.default_rng(n), "float64", n):
+            np.testing.assert_array_equal(f(a), np.argsort(np.argsort(a, kind="stable"), kind="stable"))
+    assert kinds([x], T.argsort(T.argsort(x))).count("LibraryCall") == 1
+    a = np.random.default_rng(0).normal(size=(5, 7))
+    got = tensordsl.function([m], T.argsort(T.argsort(m, 0), 1))(a)
+    np.testing.assert_array_equal(got, np.argsort(np.argsort(a, 0), 1, kind="stable"))
+    order, ranks = tensordsl.function([x], [T.argsort(x), T.argsort(T.argsort(x))])(a[0])
+    np.testing.assert_array_equal(order[ranks], np.arange(7))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_searching_in_what_is_sorted(dtype: str) -> None:
     rng = np.random.default_rng(7)
