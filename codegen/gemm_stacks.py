@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, element
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, element, readable
 from tensordsl.codegen.nest_words import Function
 
 MOST_K = 16  # rows of B in registers
@@ -174,12 +174,13 @@ def _part(v: Vector) -> str:
 
 def _gemms(v: Vector, dtype: str) -> str:
     f = Function("void", f"gemms_{dtype}", PARAMS)
-    operands = passed(PARAMS)
-    single, no_scratch = f.test("eq", "%m", 1), f.is_null("%scratch")
+    single, scratch = f.test("eq", "%m", 1), f.choose(readable(f), "null", "%scratch", "ptr")
+    no_scratch = f.is_null(scratch)
+    operands = [x if x != "ptr %scratch" else f"ptr {scratch}" for x in passed(PARAMS)]
     rows = f.choose(single, "%sa", "%rsa")
     below = f.any(single, f.test("eq", "%sa", f.arith("mul", "%m", "%rsa")))
-    readable = f.all(f.test("eq", "%csa", 1), f.test("sge", rows, "%k"), no_scratch)
-    with f.when(f.all(f.test("eq", "%sb", 0), below, readable, f.test("sgt", "%count", 0))):
+    apart = f.all(f.test("eq", "%csa", 1), f.test("sge", rows, "%k"), no_scratch)
+    with f.when(f.all(f.test("eq", "%sb", 0), below, apart, f.test("sgt", "%count", 0))):
         one = [f"i64 {f.arith('mul', '%m', '%count')}", *operands[2:5], f"i64 {rows}", *operands[6 : -len(SEVERAL)]]
         f.call("void", f"@gemm_{dtype}", operands[0], *one)
         f.ret()
@@ -192,8 +193,8 @@ def _gemms(v: Vector, dtype: str) -> str:
     f.ret()
     f.place(ask)
     job = f.op(f"alloca i64, i64 {J_PART + 1}, align 8")
-    for word, (kind, name) in enumerate(map(str.split, PARAMS)):
-        f.put("%" + name, job, word, kind)
+    for word, (kind, name) in enumerate(map(str.split, operands)):
+        f.put(name, job, word, kind)
     threads = f.arith("add", f.load("i64", pool, abi.TH_WANTED), 1)
     parts = f.min("%count", f.arith("mul", threads, PER_THREAD))
     most = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", parts), 1), parts)

@@ -34,7 +34,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, over_vectors, tile_texts
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -161,23 +161,9 @@ def _blocked(kind: str) -> str:
     return f.text
 
 
-def _layout(f: Asm, rows: str, columns: str, rs: str, cs: str) -> tuple[str, str, str, str]:
-    """How the BLAS can see an operand: (i1 as it is, its leading dimension, i1 transposed, that one's).
-
-    A stride along an axis of one element does not matter; a leading dimension is at least 1 and the row's length.
-    """
-    answers: list[str] = []
-    for outer, inner, major, minor in ((rows, columns, rs, cs), (columns, rows, cs, rs)):
-        single = f.compare("sle", "i64", outer, 1)
-        unit = f.op(f"or i1 {f.compare('eq', 'i64', minor, 1)}, {f.compare('sle', 'i64', inner, 1)}")
-        apart = f.op(f"or i1 {f.compare('sge', 'i64', major, inner)}, {single}")
-        answers += [f.all(unit, apart), f.op(f"select i1 {single}, i64 {inner}, i64 {major}")]
-    return answers[0], answers[1], answers[2], answers[3]
-
-
 def _blas_operand(f: Asm, kind: str, base: str, rows: str, columns: str, rs: str, cs: str, scratch: str) -> list[str]:
     """(address, leading dimension, flag), the operand packed into scratch if there is no other way."""
-    plain, ld, turned, turned_ld = _layout(f, rows, columns, rs, cs)
+    plain, ld, turned, turned_ld = layout(f, rows, columns, rs, cs)
     either, packing, go = f.op(f"or i1 {plain}, {turned}"), f.label("pack"), f.label("ready")
     stride = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
     flag = f.op(f"select i1 {plain}, i32 {NO_TRANS}, i32 {TRANS}")
@@ -225,7 +211,7 @@ def _gemv(kind: str, dtype: str) -> str:
     matrix, vector = either("ptr", "%a", "%b"), either("ptr", "%b", "%a")
     rs, cs = either("i64", "%rsa", "%csb"), either("i64", "%csa", "%rsb")
     step, out = either("i64", "%rsb", "%csa"), either("i64", "%ldc", "1")
-    plain, ld, turned, turned_ld = _layout(f, count, "%k", rs, cs)
+    plain, ld, turned, turned_ld = layout(f, count, "%k", rs, cs)
     lead = f.op(f"select i1 {plain}, i64 {ld}, i64 {turned_ld}")
     total = count
     for x in ("%k", lead, step, out):  # all are positive: their union bounds each
@@ -264,7 +250,7 @@ def _blas(kind: str, dtype: str) -> str:
     refuse, able = f.label("refuse"), f.label("able")
     f.branch(f.compare("eq", "i64", size, 0), refuse, able)
     f.place(able)
-    layouts = (_layout(f, "%m", "%k", "%rsa", "%csa"), _layout(f, "%k", "%n", "%rsb", "%csb"))
+    layouts = (layout(f, "%m", "%k", "%rsa", "%csa"), layout(f, "%k", "%n", "%rsb", "%csb"))
     direct = f.all(*(f.op(f"or i1 {x[0]}, {x[2]}") for x in layouts))
     packs = f.op(f"or i1 {direct}, {f.compare('ne', 'ptr', '%scratch', 'null')}")
     possible = f.label("possible")
@@ -321,6 +307,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
     with f.when(f.call("i1", f"@small_{kind}", *known)):
         f.ret()
+    scratch = f.op(f"select i1 {readable(f)}, ptr null, ptr %scratch")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
     scales, large = f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
     scales = f.all(add, scales)
@@ -331,7 +318,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     tiny, huge = (f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True))
     with f.when(f.any(tiny, huge)):
         _scale_when(f, kind, late, beta)
-        _without_blas(f, kind, operands, alpha, add, "rows")
+        _without_blas(f, kind, operands, alpha, add, "rows", scratch)
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
@@ -339,9 +326,9 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
             _by_panels(f, kind, (*given, f"{kind} {f.op(f'select i1 {late}, {kind} {beta}, {kind} 1.0')}"))
     _scale_when(f, kind, late, beta)
-    with f.when(f.call("i1", f"@blas_{kind}", *given, "ptr %scratch")):
+    with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
         f.ret()
-    _without_blas(f, kind, operands, alpha, add, "blocked")
+    _without_blas(f, kind, operands, alpha, add, "blocked", scratch)
     return f.text
 
 
@@ -398,7 +385,7 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
         f.ret()
 
 
-def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, tiles: str) -> None:
+def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, tiles: str, scratch: str) -> None:
     """tiles: "blocked", or "rows", which add up all of k before alpha."""
 
     def run(operands: list[str]) -> None:
@@ -411,9 +398,13 @@ def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, 
     _clear(f, kind, add)
     with f.when(f.compare("eq", "i64", "%csb", 1)):
         run(operands)
-    with f.when(f.compare("ne", "ptr", "%scratch", "null")):
+    with f.when(f.all(f.compare("eq", "i64", "%csa", 1), f.compare("eq", "i64", "%rsb", 1))):
+        rest = ("ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", f"{kind} {alpha}", "i1 true")
+        f.call("void", f"@dots_{kind}", *operands[:5], *rest)
+        f.ret()
+    with f.when(f.not_null(scratch)):
         strided = ("ptr %b", "i64 %k", "i64 %n", "i64 %rsb", "i64 %csb")
-        f.call("void", f"@pack_{kind}", "ptr %scratch", *strided)
-        run([*operands[:6], "ptr %scratch", "i64 %n", "i64 1", *operands[9:]])
+        f.call("void", f"@pack_{kind}", f"ptr {scratch}", *strided)
+        run([*operands[:6], f"ptr {scratch}", "i64 %n", "i64 1", *operands[9:]])
     f.call("void", f"@triple_loop_{kind}", *operands, f"{kind} {alpha}")
     f.ret()

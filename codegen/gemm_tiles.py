@@ -91,6 +91,26 @@ def over_vectors(f: Asm, v: Vector, count: str, body: Callable[[str, str], None]
         body(full, v.mask(f, rest))
 
 
+def layout(f: Asm, rows: str, columns: str, rs: str, cs: str) -> tuple[str, str, str, str]:
+    """How the BLAS can see an operand: (i1 as it is, its leading dimension, i1 transposed, that one's).
+
+    A stride along an axis of one element does not matter; a leading dimension is at least 1 and the row's length.
+    """
+    answers: list[str] = []
+    for outer, inner, major, minor in ((rows, columns, rs, cs), (columns, rows, cs, rs)):
+        single = f.compare("sle", "i64", outer, 1)
+        unit = f.op(f"or i1 {f.compare('eq', 'i64', minor, 1)}, {f.compare('sle', 'i64', inner, 1)}")
+        apart = f.op(f"or i1 {f.compare('sge', 'i64', major, inner)}, {single}")
+        answers += [f.all(unit, apart), f.op(f"select i1 {single}, i64 {inner}, i64 {major}")]
+    return answers[0], answers[1], answers[2], answers[3]
+
+
+def readable(f: Asm) -> str:
+    """Whether the BLAS can see both operands where they are: then there is no room to pack them."""
+    layouts = (layout(f, "%m", "%k", "%rsa", "%csa"), layout(f, "%k", "%n", "%rsb", "%csb"))
+    return f.all(*(f.any(x[0], x[2]) for x in layouts))
+
+
 # Tiles over n: rows of C are sums of rows of B
 
 

@@ -20,6 +20,7 @@ from tensordsl.ops.control import loop_index, make_loop
 A, B, C, D = (T.dmatrix(name) for name in "ABCD")
 U, V = T.dvector("u"), T.dvector("v")
 COLUMN, ROW = T.dcol("column"), T.drow("row")
+X, Y = (T.dtensor3(name) for name in "XY")
 
 
 def program(
@@ -458,9 +459,19 @@ def test_a_product_that_a_loop_does_not_vary_with_stays_outside() -> None:
     assert len(loops) == 1 and sum(isinstance(i, p.Gemm) for i in p.walk_program(loops[0].body)) == 1
 
 
-# -- stacks of matrices ------------------------------------------------------------------------------------------------
-X, Y, Z = (T.dtensor3(name) for name in "XYZ")
+def test_a_huge_factor_of_products_with_transposes() -> None:
+    """The sums are multiplied, without room to pack operands that a BLAS can read."""
+    factor = T.dscalar("factor")
+    f = tensordsl.function([A, B, factor], factor * T.dot(A, B.T))
+    g = tensordsl.function([X, Y, factor], factor * T.batched_dot(X, Y.dimshuffle(0, 2, 1)))
+    a, b = matrices((200, 190), (180, 190))
+    x, y = matrices((3, 70, 60), (3, 80, 60))
+    for number in (1e30, 1e-30, 0.0, 2.0):
+        np.testing.assert_allclose(f(a, b, number), number * (a @ b.T), rtol=1e-9, atol=1e-12 * number)
+        np.testing.assert_allclose(g(x, y, number), number * (x @ y.transpose(0, 2, 1)), rtol=1e-9, atol=1e-12 * number)
 
+
+# -- stacks of matrices ------------------------------------------------------------------------------------------------
 # name: (expression of X and Y, NumPy's, (alpha, beta) of each product)
 STACKED: dict[str, Any] = {
     "products": (T.batched_dot(X, Y), lambda x, y: x @ y, [(1.0, 0.0)]),

@@ -48,7 +48,7 @@ def gemm(a, b, c, alpha=1.0, beta=0.0, scratch=True, table=None):
     PROTOTYPE(library._State.symbols[f"gemm_{dtype}"])(
         library.table() if table is None else table, m, n, k, a.ctypes.data, *(s // item for s in a.strides),
         b.ctypes.data, *(s // item for s in b.strides), c.ctypes.data, c.strides[0] // item, alpha, beta,
-        space.ctypes.data if scratch else None,
+        (space.ctypes.data if scratch is True else scratch) or None,
     )  # fmt: skip
 
 
@@ -132,6 +132,22 @@ def test_without_a_blas(dtype, m, n, k, without_blas):
             check(a, b, table=without_blas)
             check(a, b, table=without_blas, scratch=False, beta=1.0)
             check(a, b, table=without_blas, alpha=3.0, beta=0.5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("m, n, k", [(40, 50, 60), (3, 30, 20), (9, 9, 200)])
+def test_there_is_no_room_to_pack_what_a_blas_can_read(dtype, m, n, k, without_blas):
+    """A call then has a block of no bytes: here an address that nobody may write to."""
+    rng = np.random.default_rng(13)
+    for name, a in layouts(rng, m, k, dtype):
+        for other, b in layouts(rng, k, n, dtype):
+            if {name, other} <= {"C", "F", "padded"}:
+                for alpha in (1.0, 1e30, 0.0):
+                    for table in (None, without_blas):
+                        exact = alpha * (a.astype("float64") @ b.astype("float64"))
+                        c = np.zeros((m, n), dtype)
+                        gemm(a, b, c, alpha=alpha, scratch=64, table=table)
+                        assert np.allclose(c, exact, rtol=1e-3, atol=1e-3 * max(1.0, alpha))
 
 
 def test_numbers_too_large_for_the_blas_go_to_our_own_code():
