@@ -140,7 +140,8 @@ BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a l
 # The pool: per class SLOTS pointers to free blocks, exchanged atomically (no lock: safe without the GIL, over fork).
 # Blocks of class c hold BLOCK_HEAD + 2**c bytes; class -1: larger than any class.
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
-KEPT_SLOTS = 4  # of large blocks, of arenas and of arrays
+LARGE_SLOTS, MEDIUM_SLOTS = 4, 8  # of kept blocks of arenas and of arrays
+KEPT_SLOTS = LARGE_SLOTS + MEDIUM_SLOTS
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
 # -- scattering: a symbol for each operation and machine type ---------------------------------------------------------
@@ -214,7 +215,8 @@ _DATA = (
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
-# huge_pages: 1 where NumPy asks for them.  kept: slots of large blocks; kept_bytes: the most that one may have.
+# huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
+# have.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
-from tensordsl.codegen.large_text import LARGE, MADV_HUGEPAGE, PAGE
+from tensordsl.codegen.large_text import KEPT, LARGE, MADV_HUGEPAGE, PAGE
 
 LINE = 64
 ROOM = LINE + 16  # bytes more than the data's: malloc's addresses are multiples of 16
@@ -88,7 +88,7 @@ def _data_malloc() -> str:
     f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
     large, small, known, none, some = map(f.label, "lsknm")
     bytes = f.op(f"add i64 %size, {ROOM}")
-    f.branch(f.compare("sge", "i64", bytes, LARGE), large, small, UNLIKELY)
+    f.branch(f.compare("sge", "i64", bytes, KEPT), large, small, UNLIKELY)
     f.place(large)
     first = f.call("ptr", "@take_large", "ptr %rt", f"i64 {bytes}")
     f.branch(f.is_null(first), none, some, UNLIKELY)
@@ -144,7 +144,7 @@ def _data_free() -> str:
     f = Asm("void", "data_free", ("ptr rt", "ptr data", "i64 size"))
     with f.when(f.not_null("%data")):
         block = f.load("ptr", "%data", -8)
-        with f.when(f.compare("sge", "i64", f.load("i64", block), LARGE), UNLIKELY):
+        with f.when(f.compare("sge", "i64", f.load("i64", block), KEPT), UNLIKELY):
             f.call("void", "@give_large", "ptr %rt", f"ptr {block}")
             f.ret()
         f.call("void", f.load("ptr", "%rt", abi.RT["free"]), f"ptr {block}")

@@ -1,9 +1,10 @@
 """LLVM text of large blocks of memory: malloc's, of which the last few that were given back are kept.
 
-Malloc gives a block of 32 MB and more back to the system, which then fills the pages of the next one with zeros: for a
-result of 80 MB that takes longer than computing it.  Kept blocks stay the system's to take when memory is short
-(MADV_FREE): their contents are worth nothing.  New ones have their pages at once, since results that are written past
-the caches would wait for each (MADV_POPULATE_WRITE, of Linux 5.14).
+Malloc gives large blocks back to the system, one of 32 MB always and smaller ones where several are freed together; the
+system then fills the pages of the next ones with zeros.  For a result of 80 MB that takes longer than computing it.
+Kept blocks of 8 MB and more stay the system's to take when memory is short (MADV_FREE): their contents are worth
+nothing.  New ones of 32 MB have their pages at once, since results that are written past the caches would wait for each
+(MADV_POPULATE_WRITE, of Linux 5.14).
 
 A block's first word says how many bytes it has.  Slots are exchanged atomically, as the pool's of arenas.
 """
@@ -13,7 +14,9 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
 
-LARGE = 1 << 25  # bytes from which malloc keeps nothing itself
+KEPT = 1 << 19  # bytes of the smallest block that is kept
+LARGE = 1 << 23  # bytes from which the system may take it
+STREAMED = 1 << 25  # bytes of results that are written past the caches
 PAGE, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
 LOOSE = 2  # a block may be larger than what is asked for by 1 / 2**LOOSE
 
@@ -22,9 +25,12 @@ def large_text() -> str:
     return _take_kept() + _drop_kept() + _take_large() + _give_large()
 
 
-def _slots(f: Asm) -> list[str]:
-    first = f.load("ptr", "%rt", abi.RT["kept"])
-    return [f.gep(first, 8 * k) for k in range(abi.KEPT_SLOTS)]
+def _slots(f: Asm, bytes: str) -> tuple[str, str]:
+    """The first one for blocks of about so many bytes, and how many there are."""
+    large = f.compare("sge", "i64", bytes, LARGE)
+    first = f.op(f"select i1 {large}, i64 0, i64 {8 * abi.LARGE_SLOTS}")
+    count = f.op(f"select i1 {large}, i64 {abi.LARGE_SLOTS}, i64 {abi.MEDIUM_SLOTS}")
+    return f.gep(f.load("ptr", "%rt", abi.RT["kept"]), first), count
 
 
 def _advise(f: Asm, block: str, advice: int) -> None:
@@ -39,7 +45,9 @@ def _advise(f: Asm, block: str, advice: int) -> None:
 def _take_kept() -> str:
     """ptr: a kept block of at least `bytes` and not much more, or null."""
     f = Asm("ptr", "take_kept", ("ptr rt", "i64 bytes"), internal=True)
-    for slot in _slots(f):
+    first, count = _slots(f, "%bytes")
+    with f.loop(count) as loop:
+        slot = f.gep(first, loop.index, "ptr")
         block = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
         with f.when(f.not_null(block)):
             more = f.op(f"sub i64 {f.load('i64', block)}, %bytes")
@@ -54,8 +62,9 @@ def _take_kept() -> str:
 
 def _drop_kept() -> str:
     f = Asm("void", "drop_kept", ("ptr rt",), internal=True)
-    for slot in _slots(f):
-        block = f.op(f"atomicrmw xchg ptr {slot}, ptr null seq_cst")
+    first = f.load("ptr", "%rt", abi.RT["kept"])
+    with f.loop(abi.KEPT_SLOTS) as loop:
+        block = f.op(f"atomicrmw xchg ptr {f.gep(first, loop.index, 'ptr')}, ptr null seq_cst")
         f.call("void", f.load("ptr", "%rt", abi.RT["free"]), f"ptr {block}")  # null too
     f.ret()
     return f.text
@@ -80,8 +89,9 @@ def _take_large() -> str:
     f.place(got)
     block = f.op(f"phi ptr {', '.join(found)}")
     f.store("i64", rounded, block)
-    for needs, advice in (("huge_pages", MADV_HUGEPAGE), ("kept_bytes", MADV_POPULATE_WRITE)):
-        with f.when(f.compare("ne", "i64", f.load("i64", "%rt", abi.RT[needs]), 0)):
+    for needs, least, advice in (("huge_pages", LARGE, MADV_HUGEPAGE), ("kept_bytes", STREAMED, MADV_POPULATE_WRITE)):
+        wanted = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT[needs]), 0)
+        with f.when(f.all(wanted, f.compare("sge", "i64", rounded, least))):
             _advise(f, block, advice)
     f.ret("ptr", block)
     return f.text
@@ -90,15 +100,19 @@ def _take_large() -> str:
 def _give_large() -> str:
     """The newest block is in the first slot; the oldest is freed.  An array that was resized may have lost its line."""
     f = Asm("void", "give_large", ("ptr rt", "ptr block"), internal=True)
-    bytes, block, free = f.load("i64", "%block"), "%block", f.load("ptr", "%rt", abi.RT["free"])
+    bytes, free = f.load("i64", "%block"), f.load("ptr", "%rt", abi.RT["free"])
     is_aligned = f.compare("eq", "i64", f.op(f"and i64 {f.op('ptrtoint ptr %block to i64')}, 63"), 0)
     with f.when(f.all(is_aligned, f.compare("ule", "i64", bytes, f.load("i64", "%rt", abi.RT["kept_bytes"])))):
-        _advise(f, "%block", MADV_FREE)
-        for slot in _slots(f):
-            block = f.op(f"atomicrmw xchg ptr {slot}, ptr {block} seq_cst")
-            with f.when(f.is_null(block)):
+        with f.when(f.compare("sge", "i64", bytes, LARGE)):
+            _advise(f, "%block", MADV_FREE)
+        first, count = _slots(f, bytes)
+        with f.loop(count, ("ptr", "%block")) as loop:
+            slot = f.gep(first, loop.index, "ptr")
+            older = f.op(f"atomicrmw xchg ptr {slot}, ptr {loop.values[0]} seq_cst")
+            with f.when(f.is_null(older)):
                 f.ret()
-        f.call("void", free, f"ptr {block}")
+            loop.next = [older]
+        f.call("void", free, f"ptr {loop.values[0]}")
         f.ret()
     f.call("void", free, "ptr %block")
     f.ret()

@@ -46,7 +46,7 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[abi.RT["pool"] // 8] = ctypes.addressof(_pool)
     table[abi.RT["huge_pages"] // 8] = _has_huge_pages()
     table[abi.RT["kept"] // 8] = ctypes.addressof(_large)
-    table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.KEPT_SLOTS
+    table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.LARGE_SLOTS
     return table
 
 

@@ -123,12 +123,29 @@ def test_the_memory_of_large_results_is_used_again(kept: int) -> None:
     assert memory.retained_bytes() > 8 * LARGE
 
 
+def test_the_memory_of_several_results_is_used_again(kept: int) -> None:
+    x = T.dvector()
+    f, sizes = function([x], [x + 1, x * 2, x > 0, x - 1]), (1 << 17, 1 << 18, 1 << 19, 1 << 20)
+    for n in sizes:
+        a = np.arange(float(n))
+        results = f(a)
+        places = {r.ctypes.data for r in results if r.nbytes > 1 << 19}
+        assert len(places) == 3 + (n == 1 << 20)
+        del results
+        assert places <= {r.ctypes.data for r in f(a)}
+    for n in sizes * 3:
+        a = np.arange(float(n))
+        for found, wanted in zip(f(a), (a + 1, a * 2, a > 0, a - 1), strict=True):
+            assert np.array_equal(found, wanted)
+    assert memory.retained_bytes() < (abi.LARGE_SLOTS + abi.MEDIUM_SLOTS) << 23
+
+
 def test_only_a_few_large_blocks_are_kept(kept: int) -> None:
     add, x = plus_one(1), np.zeros(LARGE)
-    results = [add(x) for _ in range(abi.KEPT_SLOTS + 2)]
+    results = [add(x) for _ in range(abi.LARGE_SLOTS + 2)]
     one = 8 * LARGE
     results.clear()
-    assert abi.KEPT_SLOTS * one < memory.retained_bytes() < abi.KEPT_SLOTS * (one + 1000)
+    assert abi.LARGE_SLOTS * one < memory.retained_bytes() < abi.LARGE_SLOTS * (one + 1000)
     table = library._State.table
     memory.trim()
     table[abi.RT["kept_bytes"] // 8] = one - 1

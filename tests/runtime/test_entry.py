@@ -329,10 +329,10 @@ def test_a_few_large_blocks_are_kept():
     programs.function(programs.arenas([large]))()
     kept = memory.retained_bytes()
     assert kept in (0, (large + abi.BLOCK_HEAD + 63) & -64)  # 0 where the system cannot take them back
-    f = programs.function(programs.arenas([large] * (abi.KEPT_SLOTS + 2)))
+    f = programs.function(programs.arenas([large] * (abi.LARGE_SLOTS + 2)))
     for _ in range(3):
         f()
-        assert memory.retained_bytes() == kept * abi.KEPT_SLOTS
+        assert memory.retained_bytes() == kept * abi.LARGE_SLOTS
     memory.trim()
     assert memory.retained_bytes() == 0
     f()
