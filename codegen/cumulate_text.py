@@ -1,8 +1,9 @@
 """LLVM text of the libraries `cumulate_*`: running sums and products along one axis, in NumPy's order.
 
 A running value depends on the one before it, so nothing is gained along the axis itself: vectors and independent chains
-of scalars run along the other axes.  float16 is added in float32 and rounded after each element, as NumPy does.  A
-complex number is two lanes of its parts' dtype.
+of scalars run along the other axes.  Eight lines of adjacent elements are turned to vectors of their columns, and back.
+float16 is added in float32 and rounded after each element, as NumPy does.  A complex number is two lanes of its parts'
+dtype.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from tensordsl.codegen import half
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.lines_text import given_lines, walk_text
+from tensordsl.codegen.nest_tiles import SIDE, turned
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.types import COMPLEX
 
 CHAINS = (8, 4, 2, 1)  # scalars side by side
 VECTORS = (2, 1)
+IDENTITY = {"fadd": "-0.0", "fmul": "1.0", "add": "0", "mul": "1"}  # which changes no first element
 WIDE, PANEL, UNROLL = 4, 128, 4  # vectors: of a row that goes through memory, at most at once, in one turn of the loop
 # x, y; length and steps of the axis; then of one other axis
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "i64 x_unit", "i64 y_unit")
@@ -35,11 +38,13 @@ class Cumulate:
         self.lanes = max(2, vector_bytes // self.y_size)  # elements of a vector; alone they have other steps
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
+        self.turns = self.dtype == self.result != "float16" and self.parts == 1
         self.numbers = count()
         self.declarations: dict[str, str] = {}
 
     def text(self) -> str:
         parts = [self.block(k, 1) for k in CHAINS] + [self.block(k, self.lanes) for k in VECTORS]
+        parts += [self.squares()] if self.turns else []
         parts += [self.panel(), self.plane(), self.walk(), self.entry()]
         return "".join(parts)
 
@@ -105,6 +110,33 @@ class Cumulate:
         f.ret()
         return f.text
 
+    def squares(self) -> str:
+        """SIDE lines of n adjacent elements, in squares of as many columns; then those behind the last one."""
+        f = Asm("void", f"{self.name}.squares", LINE, internal=True)
+        kind, size = llvm_type(self.result, SIDE), self.x_size
+        t = llvm_type(self.result)
+        xs, ys = (
+            [f.gep(p, f.op(f"mul i64 {u}, {j}")) for j in range(SIDE)]
+            for p, u in (("%x", "%x_unit"), ("%y", "%y_unit"))
+        )
+        whole = f.op(f"and i64 %n, {-SIDE}")
+        with f.loop(whole, (kind, f"splat ({t} {IDENTITY[self.word]})"), step=SIDE) as loop:
+            rows = [f.op(f"load {kind}, ptr {f.gep(x, loop.index, t)}, align {size}") for x in xs]
+            (state,), columns = loop.values, []
+            for column in turned(f, kind, rows):
+                state = f.op(f"{self.word} {kind} {state}, {column}")
+                columns.append(state)
+            for y, row in zip(ys, turned(f, kind, columns), strict=True):
+                f.do(f"store {kind} {row}, ptr {f.gep(y, loop.index, t)}, align {size}")
+            loop.next = [state]
+        with f.loop("%n", start=whole) as loop:
+            for x, y in zip(xs, ys, strict=True):
+                before = f.load(t, f.gep(f.gep(y, loop.index, t), -size))
+                value = f.op(f"{self.word} {t} {before}, {f.load(t, f.gep(x, loop.index, t))}")
+                f.store(t, value, f.gep(y, loop.index, t))
+        f.ret()
+        return f.text
+
     def elements(self, f: Asm, x: str, y: str, at: str) -> tuple[str, str]:
         return f.gep(x, at, self.in_memory(self.dtype)), f.gep(y, at, self.in_memory(self.result))
 
@@ -138,12 +170,17 @@ class Cumulate:
             size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
             x, y = self.elements(f, "%x", "%y", loop.index)
             f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE[2:5]), f"i64 {size}")
-        for k, W in (*((k, self.lanes) for k in VECTORS), *((k, 1) for k in CHAINS)):
-            left = f.op(f"sub i64 {'%m' if W == 1 else most}, {done}")
-            end = f.op(f"add i64 {done}, {f.op(f'and i64 {left}, {-k * W}')}")
-            with f.loop(end, start=done, step=k * W) as loop:
+        ways = [(self.block_name(k, self.lanes), k * self.lanes, most) for k in VECTORS]
+        if self.turns:
+            steps = ("%x_step", self.x_size), ("%y_step", self.y_size)
+            is_line = f.all(*(f.compare("eq", "i64", *pair) for pair in steps), f.compare("sge", "i64", "%n", SIDE))
+            ways.append((f"{self.name}.squares", SIDE, f.op(f"select i1 {is_line}, i64 %m, i64 {done}")))
+        for name, many, limit in (*ways, *((self.block_name(k, 1), k, "%m") for k in CHAINS)):
+            left = f.op(f"sdiv i64 {f.op(f'sub i64 {limit}, {done}')}, {many}")  # 0 where others have gone on
+            end = f.op(f"add i64 {done}, {f.op(f'mul i64 {left}, {many}')}")
+            with f.loop(end, start=done, step=many) as loop:
                 x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
-                f.call("void", "@" + self.block_name(k, W), f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
+                f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
             done = end
         f.ret()
         return f.text

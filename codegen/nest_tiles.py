@@ -6,6 +6,7 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 
 from __future__ import annotations
 
+from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.nest_words import (
     BLOCKS_WORDS,
     FAST,
@@ -56,12 +57,12 @@ def _transpose(size: int, columns: int) -> str:
             mask = ", ".join(f"i32 {n}" for n in range(SIDE))
             pairs = zip(rows[:HALF], rows[HALF:], strict=True)
             rows = [c.op(f"shufflevector {part} {a}, {part} {b}, <{SIDE} x i32> <{mask}>") for a, b in pairs]
-        for q, row in enumerate(_turned(c, kind, rows)):
+        for q, row in enumerate(turned(c, kind, rows)):
             c.do(f"store {kind} {row}, ptr {c.gep(target, c.arith('mul', '%to_row', q))}, align 1")
     return c.end()
 
 
-def _turned(c: Function, kind: str, rows: list[str]) -> list[str]:
+def turned(c: Asm, kind: str, rows: list[str]) -> list[str]:
     """The columns of a square, or of two halves in the same vectors: in each stage, halves of blocks of 4, 2 and 1
     change places between two rows."""
     half = len(rows) // 2

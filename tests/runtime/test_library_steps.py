@@ -118,6 +118,24 @@ def test_rows_longer_than_a_panel(shape: tuple[int, ...]) -> None:
     assert_bits(tensordsl.function([x], T.cumsum(x, 0))(a), running(a, 0)[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "float16"])
+def test_running_sums_of_short_rows(dtype: str) -> None:
+    """Eight rows go together, by squares; the first element of a row is taken as it is."""
+    rng, x = np.random.default_rng(9), T.TensorType(dtype, (None, None))("x")
+    f = tensordsl.function([x], [T.cumsum(x, 1), T.cumprod(x, 1)])
+    g = tensordsl.function([x], [T.cumsum(x * 1, 1), T.cumprod(x.T * 1, 0)])  # in the place of what is added
+    for rows in (1, 7, 8, 9, 17, 40):
+        for columns in (1, 7, 8, 9, 15, 16, 23, 64, 65):
+            a = values(rng, dtype, rows, columns)
+            if dtype.startswith("float"):
+                a[:, 0], a[0] = -0.0, -0.0
+            sums, products = running(a, 1)
+            for got, want in zip((*f(a), *g(a)), (sums, products, sums, products.T), strict=True):
+                assert_bits(got, want)
+            wide = np.repeat(a, 2, 0)[::2]
+            assert_bits(f(wide)[0], sums)
+
+
 def kinds(inputs: list[Any], output: Any) -> list[str]:
     """The instructions of a function."""
     program = make_program("f", inputs, [], [output], [], True)[1]
