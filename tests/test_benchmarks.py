@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import vector_math  # noqa: E402
+from benchmarks import programs, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
 
 
@@ -168,3 +168,25 @@ def test_plots_of_a_run(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "3", done.stderr
+
+
+def test_whole_programs_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    programs.main(["--peers", "", "--only", "classes", "--only", "springs"])
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in table[2:4]] == ["| springs", "| classes"]
+
+
+@pytest.mark.parametrize("program", programs.PROGRAMS, ids=lambda p: p.name)
+def test_gradients_of_whole_programs_are_slopes(program: programs.Program) -> None:
+    rng = np.random.default_rng(0)
+    operands = [np.asarray(x) for x in program.operands(rng)]
+    cost, *gradients = programs.in_tensordsl(program, operands)()
+    directions = [rng.normal(size=x.shape) for x in operands[: program.by]]
+    step = 1e-6
+    ends = []
+    for sign in (1, -1):
+        moved = [x + sign * step * d for x, d in zip(operands, directions, strict=False)]
+        ends.append(float(program.cost(np, *moved, *operands[program.by :])))
+    slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
+    assert np.isclose((ends[0] - ends[1]) / (2 * step), slope, rtol=1e-5, atol=1e-7 * abs(float(cost)))
+    assert np.isclose(program.cost(np, *operands), cost, rtol=1e-10)

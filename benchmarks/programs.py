@@ -1,0 +1,281 @@
+"""Whole programs with their gradients, as statisticians and physicists write them, beside JAX and PyTensor.
+
+    python -m benchmarks.programs [--peers jax,pytensor] [--only mixture ...] [--markdown FILE]
+
+Costs are written once, over a namespace; each library derives the gradient itself.  All are called in one process, in
+turns, with one thread (set OMP_NUM_THREADS=1 before), in processor time; results have to agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+ROUNDS, SECONDS = 12, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """cost(m, *operands) and random operands; `by`: how many of them are parameters, whose gradient is wanted."""
+
+    name: str
+    cost: Callable[..., Any]
+    by: int
+    operands: Callable[[np.random.Generator], Sequence[Any]]
+
+
+def log_sum_exp(m: Any, x: Any) -> Any:
+    top = x.max(axis=1, keepdims=True)
+    return (top + m.log(m.exp(x - top).sum(axis=1, keepdims=True))).sum(axis=1)
+
+
+def mixture(m: Any, means: Any, spreads: Any, weights: Any, x: Any) -> Any:
+    """Of Gaussians, with diagonal covariances."""
+    far = ((x[:, None, :] - means[None]) ** 2 * m.exp(-2 * spreads)[None]).sum(axis=2)
+    return -log_sum_exp(m, weights[None] - log_sum_exp(m, weights[None])[:, None] - far / 2 - spreads.sum(axis=1)).sum()
+
+
+def factors(m: Any, users: Any, items: Any, who: Any, what: Any, rating: Any) -> Any:
+    """A factorisation of a sparse matrix."""
+    error = (users[who] * items[what]).sum(axis=1) - rating
+    return (error**2).mean() + 0.01 * ((users**2).sum() + (items**2).sum())
+
+
+def multilevel(m: Any, mean: Any, spread: Any, raw: Any, slope: Any, group: Any, x: Any, y: Any) -> Any:
+    """A logistic regression with an intercept and a slope for each group."""
+    logit = (mean + m.exp(spread) * raw)[group] + slope[group] * x
+    return (m.log(1 + m.exp(logit)) - y * logit).sum() + 0.5 * ((raw**2).sum() + (slope**2).sum() + mean**2 + spread**2)
+
+
+def neighbours(m: Any, place: Any, p: Any) -> Any:
+    """t-SNE."""
+    near = 1 / (1 + ((place[:, None, :] - place[None]) ** 2).sum(axis=2))
+    return (p * m.log((p + 1e-12) / (near / near.sum() + 1e-12))).sum()
+
+
+def process(m: Any, scale: Any, x: Any, y: Any) -> Any:
+    """The quadratic form of a Gaussian process."""
+    far = ((x[:, None, :] - x[None]) ** 2).sum(axis=2)
+    return (y * (m.exp(-0.5 * far * m.exp(-2 * scale)) @ y)).sum()
+
+
+def convolution(m: Any, kernel: Any, image: Any, target: Any) -> Any:
+    total: Any = 0.0
+    for i in range(3):
+        for j in range(3):
+            total = total + kernel[i, j] * image[i : i + 254, j : j + 254]
+    return ((m.tanh(total) - target) ** 2).mean()
+
+
+def attention(m: Any, query: Any, key: Any, value: Any, x: Any) -> Any:
+    score = (x @ query) @ (x @ key).T / 8
+    e = m.exp(score - score.max(axis=1, keepdims=True))
+    return ((e / e.sum(axis=1, keepdims=True) @ (x @ value)) ** 2).sum()
+
+
+def words(m: Any, into: Any, out: Any, centre: Any, near: Any, others: Any) -> Any:
+    """Word vectors with negative samples."""
+    v = into[centre]
+    good, bad = (v * out[near]).sum(axis=1), (v[:, None, :] * out[others]).sum(axis=2)
+    return m.log(1 + m.exp(-good)).sum() + m.log(1 + m.exp(bad)).sum()
+
+
+def springs(m: Any, place: Any, one: Any, other: Any) -> Any:
+    return ((m.sqrt(((place[one] - place[other]) ** 2).sum(axis=1) + 1e-9) - 1) ** 2).sum()
+
+
+def gravity(m: Any, place: Any) -> Any:
+    return (1 / m.sqrt(((place[:, None, :] - place[None]) ** 2).sum(axis=2) + 0.01)).sum()
+
+
+def rotations(m: Any, matrix: Any, x: Any, target: Any) -> Any:
+    return (((matrix * x[:, None, :]).sum(axis=2) - target) ** 2).sum()
+
+
+def lorenz(m: Any, state: Any, k: Any) -> Any:
+    """Three steps of Runge and Kutta's."""
+
+    def change(s: Any) -> Any:
+        x, y, z = s[:, 0], s[:, 1], s[:, 2]
+        return m.stack([k[0] * (y - x), x * (k[1] - z) - y, x * y - k[2] * z], axis=1)
+
+    for _ in range(3):
+        a = change(state)
+        b = change(state + 0.005 * a)
+        c = change(state + 0.005 * b)
+        state = state + 0.01 / 6 * (a + 2 * b + 2 * c + change(state + 0.01 * c))
+    return (state**2).sum()
+
+
+def hazards(m: Any, weights: Any, x: Any, seen: Any) -> Any:
+    """Cox's partial likelihood."""
+    risk = x @ weights
+    return -(seen * (risk - m.log(m.cumsum(m.exp(risk))))).sum()
+
+
+def normalised(m: Any, gain: Any, bias: Any, weights: Any, x: Any) -> Any:
+    """A layer with batch normalisation."""
+    h = x @ weights
+    centred = h - h.mean(axis=0)
+    return (m.maximum(centred / m.sqrt((centred**2).mean(axis=0) + 1e-5) * gain + bias, 0.0) ** 2).mean()
+
+
+def classes(m: Any, weights: Any, x: Any, label: Any) -> Any:
+    z = x @ weights
+    z = z - z.max(axis=1, keepdims=True)
+    return -(z - m.log(m.exp(z).sum(axis=1, keepdims=True)))[m.arange(2000), label].mean()
+
+
+def autoregression(m: Any, phi: Any, x: Any) -> Any:
+    return ((x[3:] - phi[0] * x[2:-1] - phi[1] * x[1:-2] - phi[2] * x[:-3]) ** 2).sum()
+
+
+def simplex(r: np.random.Generator) -> np.ndarray:
+    p = r.random((300, 300))
+    return np.asarray(p / p.sum())
+
+
+PROGRAMS = (
+    Program("mixture", mixture, 3, lambda r: (*r.normal(size=(2, 8, 4)), r.normal(size=8), r.normal(size=(5000, 4)))),
+    Program("factors", factors, 2, lambda r: (
+        r.normal(size=(2000, 16)), r.normal(size=(1000, 16)), *r.integers(0, 1000, (2, 20_000)),
+        r.normal(size=20_000))),
+    Program("multilevel", multilevel, 4, lambda r: (
+        np.array(0.1), np.array(0.2), *r.normal(size=(2, 85)), r.integers(0, 85, 919), r.normal(size=919),
+        r.integers(0, 2, 919).astype(float))),
+    Program("neighbours", neighbours, 1, lambda r: (r.normal(size=(300, 2)), simplex(r))),
+    Program("process", process, 1, lambda r: (np.array(0.1), r.normal(size=(300, 3)), r.normal(size=300))),
+    Program("convolution", convolution, 2, lambda r: (
+        r.normal(size=(3, 3)), r.normal(size=(256, 256)), r.normal(size=(254, 254)))),
+    Program("attention", attention, 3, lambda r: (*0.1 * r.normal(size=(3, 64, 64)), r.normal(size=(128, 64)))),
+    Program("words", words, 2, lambda r: (
+        *0.1 * r.normal(size=(2, 5000, 64)), *r.integers(0, 5000, (2, 512)), r.integers(0, 5000, (512, 5)))),
+    Program("springs", springs, 1, lambda r: (r.normal(size=(2000, 3)), *r.integers(0, 2000, (2, 20_000)))),
+    Program("gravity", gravity, 1, lambda r: (r.normal(size=(300, 3)),)),
+    Program("rotations", rotations, 2, lambda r: (r.normal(size=(5000, 3, 3)), *r.normal(size=(2, 5000, 3)))),
+    Program("lorenz", lorenz, 2, lambda r: (r.normal(size=(5000, 3)), np.array([10.0, 28.0, 8 / 3]))),
+    Program("hazards", hazards, 1, lambda r: (
+        0.1 * r.normal(size=8), r.normal(size=(5000, 8)), r.integers(0, 2, 5000).astype(float))),
+    Program("normalised", normalised, 3, lambda r: (
+        np.ones(128), np.zeros(128), 0.1 * r.normal(size=(64, 128)), r.normal(size=(512, 64)))),
+    Program("classes", classes, 1, lambda r: (
+        0.1 * r.normal(size=(20, 5)), r.normal(size=(2000, 20)), r.integers(0, 5, 2000))),
+    Program("autoregression", autoregression, 1, lambda r: (r.normal(size=3), r.normal(size=10_003))),
+)  # fmt: skip
+
+
+# -- libraries --------------------------------------------------------------------------------------------------------
+Call = Callable[[], Any]  # gives the cost and its gradients
+
+
+def in_tensordsl(program: Program, operands: Sequence[np.ndarray]) -> Call:
+    import tensordsl
+    import tensordsl.tensor as T
+
+    symbols = [T.TensorType(x.dtype.name, (None,) * x.ndim)() for x in operands]
+    cost = program.cost(T, *symbols)
+    f = tensordsl.function(symbols, [cost, *tensordsl.grad(cost, symbols[: program.by])])
+    return lambda: f(*operands)
+
+
+def in_pytensor(program: Program, operands: Sequence[np.ndarray]) -> Call:
+    import pytensor
+    import pytensor.tensor as pt
+
+    symbols = [pt.TensorType(x.dtype.name, shape=(None,) * x.ndim)() for x in operands]
+    cost = program.cost(pt, *symbols)
+    f = pytensor.function(symbols, [cost, *pytensor.grad(cost, symbols[: program.by])], trust_input=True)
+    return lambda: f(*operands)
+
+
+def in_jax(program: Program, operands: Sequence[np.ndarray]) -> Call:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+    def both(*values: Any) -> Any:
+        parameters = tuple(range(program.by))
+        cost, gradients = jax.value_and_grad(lambda *v: program.cost(jax.numpy, *v), argnums=parameters)(*values)
+        return cost, *gradients
+
+    f, there = jax.jit(both), [jax.numpy.asarray(x) for x in operands]
+    return lambda: jax.block_until_ready(f(*there))
+
+
+LIBRARIES = {"tensordsl": in_tensordsl, "jax": in_jax, "pytensor": in_pytensor}
+
+
+# -- measuring --------------------------------------------------------------------------------------------------------
+def measured(calls: dict[str, Call]) -> dict[str, float]:
+    """Processor seconds of a call: the least of a few rounds, in each of which all take their turn."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            count, start = 0, time.process_time()
+            while time.process_time() - start < SECONDS:
+                call()
+                count += 1
+            best[name] = min(best[name], (time.process_time() - start) / count)
+    return best
+
+
+def agree(calls: dict[str, Call]) -> None:
+    first, *others = ([np.asarray(x) for x in call()] for call in calls.values())
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            scale = float(np.abs(b).max(initial=1e-300))
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9 * scale)
+
+
+def row(program: Program, libraries: Sequence[str]) -> tuple[str, float]:
+    operands = [np.asarray(x) for x in program.operands(np.random.default_rng(0))]
+    calls, compiled = {}, {}
+    for name in libraries:
+        start = time.process_time()
+        calls[name] = LIBRARIES[name](program, operands)
+        calls[name]()
+        compiled[name] = time.process_time() - start
+    agree(calls)
+    times = measured(calls)
+    ratio = times["tensordsl"] / min(t for n, t in times.items() if n != "tensordsl") if len(times) > 1 else 1.0
+    cells = [f"{1e6 * times[n]:.4g} µs" for n in libraries] + [f"{ratio:.2f}"]
+    cells += [f"{1e3 * compiled[n]:.0f} ms" for n in libraries]
+    return f"| {program.name} | {' | '.join(cells)} |", ratio
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Whole programs with their gradients.")
+    parser.add_argument("--peers", default="jax", help="of jax, pytensor")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--markdown", type=Path, help="a file to write the table to")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("XLA_FLAGS", ONE_THREAD)
+    libraries = ["tensordsl", *(n for n in options.peers.split(",") if n)]
+    in_tensordsl(PROGRAMS[-1], [np.asarray(x) for x in PROGRAMS[-1].operands(np.random.default_rng(0))])()
+    heads = [*libraries, "ours / best other", *(f"compile, {n}" for n in libraries)]
+    lines = [f"| gradient of | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    ratios = []
+    for program in PROGRAMS:
+        if not options.only or program.name in options.only:
+            line, ratio = row(program, libraries)
+            lines.append(line)
+            ratios.append(ratio)
+            print(line, file=sys.stderr, flush=True)
+    lines.append(f"\nGeometric mean {exp(sum(map(log, ratios)) / len(ratios)):.2f}.")
+    print("\n".join(lines))
+    if options.markdown:
+        options.markdown.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
