@@ -40,29 +40,25 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     start = [constant(x, t, W) for t, x in zip(dtypes, identity, strict=True)]
     names, totals = ([f"%{p}{number}.{n}" for n in range(len(types))] for p in "rt")
     if is_sum:
-        following = [_added(k, names[0], reduce.args[0], operands[0])]
+        following = [added(k, names[0], reduce.args[0], operands[0])]
     else:
         following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
     on = reducer.idempotent and k.form != COLUMNS
-    ended = following
-    if k.repeats:
-        ended = [f"%e{number}.{n}" for n in range(len(dtypes))]
-        k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
     if k.form == COLUMNS:
         _total_of_columns(k, number, reduce, following, areas)
         return
     if on:
-        k.totals += [Phi(*row) for row in zip(totals, kinds, start, ended, strict=True)]
-        state = ended
+        k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
+        state = following
     elif is_sum:
-        state = [_sum_over_chunks(k, number, dtypes[0], ended[0], start[0])]
+        state = [_sum_over_chunks(k, number, dtypes[0], following[0], start[0])]
     else:
-        state = _over_chunks(k, number, reduce, start, ended)
+        state = _over_chunks(k, number, reduce, start, following)
     if is_narrow:
         state = _first_extremum(k, reduce, *state)
     else:
-        state = _all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
+        state = all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
     if k.finishes:
         _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
     else:
@@ -73,7 +69,7 @@ def is_float_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type[0] in FLOATS)
 
 
-def _added(k: Kernel, total: str, term: Val, value: str) -> str:
+def added(k: Kernel, total: str, term: Val, value: str) -> str:
     """A total and one more term; of a product the factors, where there is an instruction that rounds once."""
     factors = [k.lanes.get(id(a)) for a in term.args] if term.op == "mul" else []
     if factors and all(factors):
@@ -100,18 +96,18 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
     """The sum of all chunks of a row in few lanes of float64."""
     total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
     kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
-    every = _in_few_lanes(k.ends, state, dtype, k.width)
-    live = _in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
+    every = in_few_lanes(k.ends, state, dtype, k.width)
+    live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
     k.chosen.append(Phi(part, kind, every, live))
     if dtype == "float32":
         k.chunk = SHORT_CHUNK
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
     else:
         k.chunk, error = k.chunk or CHUNK, f"%t{number}.e"
-        added, missed = _two_sum(k.close, kind, total, part)
+        added, missed = two_sum(k.close, kind, total, part)
         missed = k.close.op(f"fadd {kind} {error}, {missed}")
         k.totals.append(Phi(error, kind, zero, missed))
-        added_up = _with_rest(k.summed, added, missed, lanes)
+        added_up = with_rest(k.summed, added, missed, lanes)
     k.totals.append(Phi(total, kind, zero, added))
     k.states.append(Phi(whole, kind, every, added_up))
     return whole
@@ -122,9 +118,9 @@ def _live(k: Kernel, kind: str, state: str, start: str) -> str:
     return k.masked.op(f"select {llvm_type('bool', k.width)} {k.live_mask()}, {kind} {state}, {kind} {start}")
 
 
-def _in_few_lanes(code: Code, value: str, dtype: str, W: int) -> str:
-    """A sum in `WIDE` lanes at most, in float64."""
-    while W > WIDE:
+def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int = WIDE) -> str:
+    """A sum in `most` lanes at most, in float64."""
+    while W > most:
         low, high = (_half(code, value, dtype, W, n) for n in (0, 1))
         W //= 2
         value = code.op(f"fadd {llvm_type(dtype, W)} {low}, {high}")
@@ -135,7 +131,7 @@ def _widened(code: Code, value: str, W: int) -> str:
     return code.op(f"fpext {llvm_type('float32', W)} {value} to {llvm_type('float64', W)}")
 
 
-def _two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
+def two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
     """a + b and what rounding took from it (Knuth's six operations)."""
     total = code.op(f"fadd {kind} {a}, {b}")
     part = code.op(f"fsub {kind} {total}, {a}")
@@ -144,10 +140,12 @@ def _two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
 
 
 # -- lanes
-def _all_lanes(code: Code, reducer: Any, types: tuple[str, ...], state: Sequence[str], W: int) -> list[str]:
-    """One state of all lanes: again and again the upper half of them is combined into the lower one."""
+def all_lanes(
+    code: Code, reducer: Any, types: tuple[str, ...], state: Sequence[str], W: int, most: int = 1
+) -> list[str]:
+    """One state of all lanes, or `most`: again and again the upper half of them is combined into the lower one."""
     state = list(state)
-    while W > 1:
+    while W > most:
         low, high = ([_half(code, x, t, W, n) for x, t in zip(state, types, strict=True)] for n in (0, 1))
         W //= 2
         state = in_line(code, reducer, "combine", types, [*low, *high], W)
@@ -166,11 +164,11 @@ def _first_extremum(k: Kernel, reduce: Val, value: str, vector: str) -> list[str
     """(value, position along the lane axis): the extremum of all lanes, and the first position where it stands."""
     code, W, dtype = k.after, k.width, reduce.type[0]
     position = code.op(f"add {llvm_type('int32', W)} {vector}, <{', '.join(f'i32 {n}' for n in range(W))}>")
-    (best,) = _all_lanes(code, MAX if reduce.attr[0].name == "argmax" else MIN, (dtype,), [value], W)
+    (best,) = all_lanes(code, MAX if reduce.attr[0].name == "argmax" else MIN, (dtype,), [value], W)
     params, found = _where(dtype)
     env = {id(p): x for p, x in zip(params, (value, splat(code, best, dtype, W), position), strict=True)}
     emit(code, [found], env, W)
-    (first,) = _all_lanes(code, MIN, ("int32",), [env[id(found)]], W)
+    (first,) = all_lanes(code, MIN, ("int32",), [env[id(found)]], W)
     lost = code.op(f"icmp sge i32 {first}, {NO_POSITION}")
     wide = code.op(f"add i64 {code.op(f'sext i32 {first} to i64')}, {k.position(k.lane)}")
     none = reduce.attr[0].identity(reduce.type)[1]
@@ -193,7 +191,7 @@ def kept_state(reduce: Val, is_row: bool) -> list[tuple[str, Any]]:
     """(dtype, identity) of what scratch keeps of a reduction; of a row's sum of float64 also what was lost of it."""
     types = reduce.attr[0].state(reduce.type)
     state = list(zip(types, reduce.attr[0].identity(reduce.type), strict=True))
-    return [*state, ("float64", 0)] if is_row and _loses_digits(reduce) else state
+    return [*state, ("float64", 0)] if is_row and loses_digits(reduce) else state
 
 
 def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
@@ -204,7 +202,7 @@ def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
         types = [t for t, _ in kept_state(reduce, True)]
         places = _places(k, k.row_code, reduce, areas)
         state = [load(k.row_code, p, t) for p, t in zip(places, types, strict=True)]
-        state = [_with_rest(k.row_code, state[0], state[1], 1)] if _loses_digits(reduce) else state
+        state = [with_rest(k.row_code, state[0], state[1], 1)] if loses_digits(reduce) else state
     return in_line(k.row_code, reduce.attr[0], "finish", reduce.type, state, 1)
 
 
@@ -221,18 +219,18 @@ def _carry(k: Kernel, number: int, reduce: Val, places: list[str], state: list[s
     none = [constant(x, t) for t, x in kept]
     here = [k.row_place(k.resume, p, t) for p, (t, _) in zip(places, kept, strict=True)]
     resumed = _added_to_total(k.resume, reduce, here, state, 1)
-    values = [_with_rest(k.resume, resumed[0], resumed[1], 1), ""] if _loses_digits(reduce) else resumed
+    values = [with_rest(k.resume, resumed[0], resumed[1], 1), ""] if loses_digits(reduce) else resumed
     first = [*state, *none[len(state) :]]
     names = [f"%c{number}.{n}" for n in range(len(kept))]
     rows = zip(names, (t for t, _ in kept), first, resumed, values, none, places, strict=True)
     k.carried[id(reduce)] = [Carried(*row) for row in rows]
 
 
-def _loses_digits(reduce: Val) -> bool:
+def loses_digits(reduce: Val) -> bool:
     return is_float_sum(reduce) and not is_narrow_sum(reduce)
 
 
-def _with_rest(code: Code, total: str, rest: str, W: int) -> str:
+def with_rest(code: Code, total: str, rest: str, W: int) -> str:
     kind = llvm_type("float64", W)
     both = code.op(f"fadd {kind} {total}, {rest}")
     lost = code.op(f"fcmp uno {kind} {rest}, {rest}")  # the total is infinite, or NaN itself
@@ -254,7 +252,7 @@ def _added_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[
     old = [load(code, p, t, W) for p, t in zip(places, types, strict=True)]
     if len(old) == len(state):
         return in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
-    total, missed = _two_sum(code, "double", old[0], state[0])
+    total, missed = two_sum(code, "double", old[0], state[0])
     return [total, code.op(f"fadd double {old[1]}, {missed}")]
 
 

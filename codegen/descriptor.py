@@ -285,4 +285,6 @@ def _again(node: Blocks, where: Layout) -> int:
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
-    return again * nest.BY_KERNEL | (not grows) * nest.ANY_LENGTH | streams * nest.STREAMS | finishes * nest.FINISHES
+    short = all(c.kernel.side for c in inside)
+    flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
+    return sum(flag for is_set, flag in (*flags, (finishes, nest.FINISHES), (short, nest.SHORT_ROWS)) if is_set)

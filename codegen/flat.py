@@ -13,16 +13,15 @@ nest library reads the entries to fill P.  By form:
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
-elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out; of
-a short body also where such a vector follows (`repeats`): the same states take it, in the lanes not done before.
-`head` comes first and once.
+elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out.
+`head` comes first and once.  Short rows of a short body have a form of their own (`side_by_side`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.code import from_memory, memory_type
 from tensordsl.codegen.copies import (
@@ -32,20 +31,19 @@ from tensordsl.codegen.copies import (
     index_of,
     index_phi,
     is_straight,
-    masked_tail,
     phi_lines,
-    rows_together,
 )
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
+if TYPE_CHECKING:
+    from tensordsl.codegen.side_by_side import SideBySide
+
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
-ROWS_TOGETHER = 4
-LIGHT = 12  # lines of a body that is written twice
 
 
 @dataclass(slots=True)
@@ -95,15 +93,13 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
         self.phis: list[Phi] = []  # of the loop around the body
-        self.repeats = False  # does a row of one chunk end with its last whole vector, masked?
-        self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
-        self.beside = 1  # vectors of COLUMNS, rows of LANES, that are done together
-        self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
+        self.beside = 1  # vectors of COLUMNS that are done together
+        self.side: SideBySide | None = None  # the form for short rows
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = False
         self._once: dict[str, str] = {}
@@ -138,16 +134,6 @@ class Kernel:
         self.halves = is_light and self.form == LANES and "halves" in self.body.isa
         if self.halves:
             self.body.vector_bytes //= 2
-
-    def together(self, shared: Iterable[tuple[int, int]]) -> None:
-        """Some rows at once, if there are operands (number, element size) that they share."""
-        self.shared = {self.pointer(VECTOR, number, itemsize) for number, itemsize in shared}
-        self.beside = ROWS_TOGETHER if self.shared else 1
-
-    def may_repeat(self, idempotent: Iterable[bool]) -> None:
-        """Let rows of one chunk end with their last whole vector, if the body is short and some reducers add up."""
-        light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
-        self.repeats = self.form == LANES and self.finishes and light and not all(idempotent)
 
     def lane_pointer(self, pointer: str, itemsize: int) -> str:
         """In the loop: the address of the current vector."""
@@ -333,6 +319,8 @@ class Kernel:
                     self.head.do(f"%is_{name} = icmp {test}")
             if self.states and self.close.block == "close":
                 self.close.block = "fold"
+            if self.side:
+                self.side.finish()
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def _chunks(self) -> list[Phi]:
@@ -345,28 +333,13 @@ class Kernel:
             return [Phi("%start", "i64", "0", again), Phi("%stop", "i64", whole, "%n")]
         first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
         full = head.op(f"icmp eq i64 %live, {self.width}")
-        if self.repeats:
-            one = head.op(f"icmp sle i64 %n, {size}") if size else "true"
-            self._tail_mask(whole)
-        else:
-            one = head.op(f"icmp eq i64 %n, {first}")
-        head.do(f"%single = and i1 {one}, {full}")
-        if self.repeats:
-            head.do("%has.k = and i1 %single, %odd.k")
+        head.do(f"%single = and i1 {head.op(f'icmp eq i64 %n, {first}')}, {full}")
         start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
         more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
         is_last = code.op(f"icmp eq i64 %stop, {whole}")
         stop = code.op(f"select i1 {is_last}, i64 %n, i64 {more}")
         again = code.op(f"sub i64 %stop, {start}")
         return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop), Phi("%first", "i64", "0", again)]
-
-    def _tail_mask(self, whole: str) -> None:
-        """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
-        W, head = self.width, self.head
-        head.do(f"%odd.k = icmp ne i64 %n, {whole}")
-        head.do(f"%i.k = sub i64 %n, {W}")
-        done = splat(head, head.op(f"trunc i64 {head.op(f'sub i64 {whole}, %i.k')} to i8"), "uint8", W)
-        head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * self.finishes
@@ -386,16 +359,13 @@ class Kernel:
         return self._for_rows(self.before.lines, self.before.block)
 
     def _for_rows(self, lines: Sequence[str], last: str, first: Sequence[str] = ()) -> list[str]:
-        """`lines`, which end in the block `last`, once per row; behind `first`, which did some rows."""
+        """`lines`, which end in the block `last`, once per row; behind `first`, which may have done them all."""
         if not self.has_rows:
             return list(lines)
-        phis = self.row_phis()
-        if first:
-            phis = [Phi(p.name, p.type, f"{p.name}.s", p.next) for p in phis]
         return [
             *(first or ["  br label %row"]),
             "row:",
-            *phi_lines(phis, "single.q" if first else "entry", last),
+            *phi_lines(self.row_phis(), "single.q" if first else "entry", last),
             *lines,
             *self.next_row(),
             "  br i1 %r.more, label %row, label %done",
@@ -430,10 +400,8 @@ class Kernel:
             f"  %i.next = add i64 %i, {self.width}",
             as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %stop",
-            f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
-            *(masked_tail(self) if self.repeats else ()),
+            "  br i1 %more, label %loop, label %ends",
             "ends:",
-            *phi_lines(self.ended, "whole", "tail"),
             *self.ends.lines,
             *self._close(),
             "after:",
@@ -441,9 +409,7 @@ class Kernel:
             *self.after.lines,
             *(self._finish() if self.carried else ()),
         ]
-        straight = is_straight(*(c.lines for c in (self.before, self.body, self.ends, self.after, self.final)))
-        together = self.beside > 1 and self.has_rows and bool(self.carried) and straight
-        first = rows_together(self) if together else ()
+        first = self.side.lines if self.side else ()
         return self._for_rows(lines, "next" if self.carried else self.after.block, first)
 
     def _finish(self) -> list[str]:
@@ -523,7 +489,7 @@ class Kernel:
         """(declarations, functions) of the module by name."""
         whole = Code()
         codes = self.head, self.before, self.body, self.ends, self.masked, self.close, self.summed
-        for code in (*codes, self.after, self.resume, self.final):
+        for code in (*codes, self.after, self.resume, self.final, *(self.side.codes() if self.side else ())):
             whole.need(code)
         return whole.declarations, whole.functions
 

@@ -120,7 +120,8 @@ class Schedule:
     keep: tuple[Val, ...] = ()  # values stored per row for a later pass; all others are recomputed
     keep_in: tuple[Out, ...] = ()  # the outputs that they are stored in until those are computed
     split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
-    beside: tuple[int, ...] = ()  # per pass: vectors side by side (CPU, lanes along a parallel axis)
+    beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
+    # of the short rows side by side (along a reduced one; 0: none)
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 

@@ -15,12 +15,10 @@ on a reduction get a place in scratch; all others are computed where they are us
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensordsl.codegen import abi
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, finished, is_float_sum, kept_state
 from tensordsl.codegen.descriptor import (
@@ -40,7 +38,8 @@ from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, work
-from tensordsl.codegen.text import emit
+from tensordsl.codegen.side_by_side import SideBySide
+from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
@@ -60,45 +59,6 @@ class _Row:
 def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
     """The kernels of a group under a schedule; symbols are `name_0`, `name_1` and so on."""
     return _Planner(group, schedule, name).run()
-
-
-@dataclass(frozen=True, slots=True)
-class Kernels:
-    """What a module needs of a `LaunchPlan`."""
-
-    symbols: tuple[str, ...]
-    texts: tuple[str, ...]
-    declarations: frozenset[str]
-
-
-def module_text(plans: Iterable[LaunchPlan | Kernels]) -> str:
-    """One LLVM module of all the plans' kernels, with what they share once; equal kernels are one, with two names."""
-    shared: dict[str, None] = {}
-    first: dict[str, str] = {}
-    definitions = []
-    for p in plans:
-        shared |= dict.fromkeys(sorted(p.declarations))
-        for symbol, text in zip(p.symbols, p.texts, strict=True):
-            same = first.setdefault(text.replace(f"@{symbol}(", "@(", 1), symbol)
-            definitions.append(text if same is symbol else f"@{symbol} = alias void (), ptr @{same}")
-    return "\n".join([*sorted(shared), *definitions])
-
-
-def late_part(plan: LaunchPlan) -> bytes:
-    """The kernels of a plan that is compiled later, without names: equal plans give equal bytes."""
-    texts = [t.replace(f"@{s}(", "@(", 1) for s, t in zip(plan.symbols, plan.texts, strict=True)]
-    return json.dumps([sorted(plan.declarations), texts]).encode()
-
-
-def late_text(parts: Sequence[bytes]) -> str:
-    """The module of several such plans; its symbols are `abi.late_symbol`s."""
-    plans = []
-    for k, part in enumerate(parts):
-        declarations, texts = json.loads(part)
-        symbols = tuple(abi.late_symbol(k, j) for j in range(len(texts)))
-        named = tuple(t.replace("@(", f"@{s}(", 1) for s, t in zip(symbols, texts, strict=True))
-        plans.append(Kernels(symbols, named, frozenset(declarations)))
-    return module_text(plans)
 
 
 class _Planner:
@@ -276,10 +236,9 @@ class _Planner:
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
-        if self.finishes and not outs and not keeps:
-            shared = shared_loads(roots, self.is_row, self.row_axis(p))
-            calls[-1].kernel.together((self.operand(*v.attr), ITEMSIZE[v.type]) for v in shared)
         self.finish_point(calls[-1].kernel, p, outs, keeps)
+        if self.schedule.beside and self.schedule.beside[number] and self.finishes and not outs and not keeps:
+            self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])
         if self.finishes:
             self.finishers[id(p.reduces[0])] = calls[-1].kernel
         blocks = calls if self.columns else [Blocks(self.axis[lane], width, calls)]
@@ -310,12 +269,25 @@ class _Planner:
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
-        kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])
         for v, o in [*keeps, *((o.value, o) for o in outs)]:
             kernel.store_vector(self.outputs[id(o)], v.type, kernel.lanes[id(v)])
+
+    def side_by_side(self, kernel: Kernel, p: Pass, width: int) -> None:
+        """The form of a kernel for short rows, each of vectors of `width` lanes."""
+        lane, row = self.lane_of(p), self.row_axis(p)
+        one = Kernel(kernel.name, LANES, width, kernel.lane, kernel.row)
+        one.entries = kernel.entries
+        roots = [a for r in p.reduces for a in r.args]
+        self.vector_values(one, roots, lane, None, {})
+        kernel.side = side = SideBySide(kernel, one)
+        kernel.halves = False
+        for r in p.reduces:
+            side.accumulate(r, [one.lanes[id(a)] for a in r.args])
+        for v in shared_loads(roots, self.is_row, row):
+            side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     # -- row kernels
     def row_nodes(self, row: _Row) -> None:
@@ -344,7 +316,31 @@ class _Planner:
             kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
         for o in row.outs:
             kernel.store_scalar(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
+        if finisher and finisher.side:
+            self.finish_side(finisher, finisher.side, roots, row)
         row.nodes = [] if finisher else [Call(kernel)]
+
+    def finish_side(self, kernel: Kernel, side: SideBySide, roots: Sequence[Val], row: _Row) -> None:
+        """The same as the row kernel, of several rows in the lanes of a vector."""
+        env = side.lanes
+        for v in reach(roots, lambda v: v.op == "result" or self.is_placed(v, row)):
+            if self.is_placed(v, row):
+                env[id(v)] = side.load(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
+            elif v.op == "result" and id(v) not in env:
+                self.bind_results(env, v.args[0], side.finished(v.args[0]))
+        emit(side.final, roots, env, side.rows, lambda v: self.side_leaf(kernel, side, v))
+        for v in row.demands.values():
+            side.store(kernel.pointer(nest.INTERNAL, self.place(v)), v.type, env[id(v)])
+        for o in row.outs:
+            pointer = kernel.pointer(nest.SPLAT, self.outputs[id(o)], ITEMSIZE[o.buffer.type], nest.WRITE)
+            side.store(pointer, o.buffer.type, env[id(o.value)])
+
+    def side_leaf(self, kernel: Kernel, side: SideBySide, v: Val) -> str:
+        if v.op == "extent":
+            return splat(side.final, self.integer(side.one, "extent", v.attr), "int64", side.rows)
+        assert v.op == "load" and not v.args, v.op
+        pointer = kernel.pointer(nest.SPLAT, self.operand(*v.attr), ITEMSIZE[v.type], nest.READ)
+        return side.load(pointer, v.type)
 
     def place(self, v: Val) -> int:
         """The area of a row-level value, which its home row kernel is asked to fill."""

@@ -58,6 +58,7 @@ from tensordsl.codegen.nest_words import (
     READ,
     ROWS,
     ROWS_WORDS,
+    SHORT_ROWS,
     STREAMS,
     VECTOR,
     WRITE,
@@ -67,6 +68,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
+BESIDE = 8  # rows that kernels do side by side, at most
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
@@ -131,6 +133,7 @@ def _rows() -> str:
     positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
     extent = c.get(extents, axis)
     fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
+    fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
     size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
     with c.when(c.test("sgt", extent, size)):
         with c.when(c.call("i1", "@at_once", body)):
@@ -156,10 +159,12 @@ def _blocks() -> str:
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
     in_place = c.test("eq", c.get("%cx", CX_PACKS), 0)
-    as_block, by_kernel, any_length, streams, finishes = (
-        c.test("ne", c.arith("and", tails, k), 0) for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS, FINISHES)
+    as_block, by_kernel, any_length, streams, finishes, short = (
+        c.test("ne", c.arith("and", tails, k), 0)
+        for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS, FINISHES, SHORT_ROWS)
     )
-    as_block, by_kernel = c.all(as_block, twice), c.all(by_kernel, twice, in_place)
+    short = c.all(short, in_place, c.test("slt", extent, width))
+    as_block, by_kernel = c.all(as_block, twice), c.op(f"or i1 {short}, {c.all(by_kernel, twice, in_place)}")
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
@@ -167,7 +172,7 @@ def _blocks() -> str:
         c.place(more)
         start = c.get(at, 0)
         left = c.arith("sub", extent, start)
-        tail = c.all(c.test("slt", left, width), c.test("sgt", left, 0))
+        tail = c.all(c.test("slt", left, width), c.test("sgt", left, 0), c.op(f"xor i1 {short}, true"))
         whole = c.min(c.arith("and", left, vectors), block)
         whole = c.choose(c.all(by_kernel, c.test("sle", left, block)), left, whole)
         c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)

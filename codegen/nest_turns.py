@@ -27,6 +27,7 @@ from tensordsl.codegen.nest_words import (
     CX_TAIL,
     CX_TWICE,
     ENTRY,
+    SHORT_ROWS,
     STREAMS,
     Function,
     entry_of,
@@ -76,7 +77,9 @@ def _at_once() -> str:
             fits = c.all(c.test("sle", extent, block), c.test("eq", c.arith("and", flags, STREAMS), 0))
             long = c.op(f"or i1 {fits}, {c.test('ne', c.arith('and', flags, ANY_LENGTH), 0)}")
             all_lanes = c.op(f"or i1 {whole}, {again}")
-            c.note(c.op(f"xor i1 {c.all(c.test('sge', extent, width), long, all_lanes)}, true"), wrong)
+            short = c.all(c.test("ne", c.arith("and", flags, SHORT_ROWS), 0), c.test("sgt", extent, 0))
+            taken = c.choose(c.test("sge", extent, width), c.all(long, all_lanes), short, "i1")
+            c.note(c.op(f"xor i1 {taken}, true"), wrong)
             c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
         other = c.op(f"xor i1 {c.op(f'or i1 {is_call}, {is_block}')}, true")
         c.note(other, wrong)

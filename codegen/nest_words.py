@@ -19,6 +19,7 @@ LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
+SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
 # A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero);
 # of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, 0, 0, 0).
 # External kinds come first; the pointers of the others are set again only where rows are done one by one.

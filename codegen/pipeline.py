@@ -14,8 +14,8 @@ from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.foresee import foreseen_plans
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
-from tensordsl.codegen.kernels import late_part, module_text
 from tensordsl.codegen.lower import Lowered, lower
+from tensordsl.codegen.modules import late_part, module_text
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
@@ -245,7 +245,7 @@ class Compiled:
     kernels: bytes
     host: bytes
     constants: list[bytes]
-    late: list[bytes]  # kernels that a call may require: see `kernels.late_part`
+    late: list[bytes]  # kernels that a call may require: see `modules.late_part`
     hosts: list[Any]
     instructions: list[str]
     trace: Trace | None = None

@@ -20,7 +20,10 @@ ROW_BLOCK = 4096
 SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
 COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
-TOGETHER = 4  # operations per element, at most, of rows that are done together
+TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
+BESIDE = 8  # operations per element, at most, of short rows that are done side by side
+BESIDE_VECTORS = 32  # of such a row, at most
+LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
 PLAIN = frozenset(("float32", "float64"))
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
@@ -37,7 +40,9 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT)
+        dear = any(v.op in HEAVY and v.op != "reduce" and lane in v.axes for v in group.scalars)
+        beside = () if dear else tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps)
+        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside)
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
@@ -68,15 +73,16 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
 
 
 def lane_axis(group: Group, short: Collection[str] = ()) -> str:
-    """The last axis of most operands, counted by rank; of equals the innermost.  Next to reductions an axis of a known
-    small length is taken only if there is no other: a packed block along a long axis beats many short rows by far."""
+    """The last axis of most operands, of which those of higher rank count first; of equals the innermost.  Next to
+    reductions an axis of a known small length is taken only if there is no other: a packed block along a long axis
+    beats many short rows by far."""
     order = list(group.extents)
     count = dict.fromkeys(order, 0)
     loads = [v.attr[1] for v in group.scalars if v.op == "load"]
     maps = [*loads, *(o.map for o in group.outs)]
     for entries in maps:
         if entries and isinstance(entries[-1], str):
-            count[entries[-1]] += len(entries)
+            count[entries[-1]] += LARGER ** len(entries)
     used = {a for entries in maps for a in entries}
     reduces = len(group.parallel) < len(order)
     long = [a for a in order if a in used and not (reduces and (a in short or is_short(group, a)))]
@@ -197,6 +203,36 @@ def is_narrow_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
 
 
+def rows_beside(vector_bytes: int) -> int:
+    """Rows that are done side by side: as many as a vector has lanes of float64."""
+    return max(vector_bytes // 8, 4)
+
+
+def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
+    """Lanes of a row of a pass that does short ones side by side, or 0: a few operations of elements of 4 or 8 bytes,
+    reduced along the lanes and not stored."""
+    if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
+        return 0
+    local = {a for q in group.passes for a in q.local}
+    values = [v for v in reach(pass_roots(p), lambda v: not v.axes & local) if v.axes & local]
+    few = sum(v.op not in LEAVES for v in values) <= BESIDE
+    known = not any(v.op == "index" or (v.op == "load" and v.args) for v in group.scalars)
+    sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
+    sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
+    lanes, extent = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes)), group.extents[lane]
+    is_long = isinstance(extent, int) and extent > BESIDE_VECTORS * lanes
+    return lanes if few and known and min(sizes) >= 4 and not is_long else 0
+
+
+def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:
+    """Lanes of the widest type of a pass that computes `values`; `narrow`: with positions in int32."""
+    types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
+    types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
+    types += [o.buffer.type for o in p.outs]
+    types = ["int32" if t == "int64" and narrow else t for t in types]
+    return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
+
+
 def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
     twice that with many, which are calls: each does more.
@@ -211,11 +247,7 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
 
     values = reach(pass_roots(p), is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
-    types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
-    types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
-    types += [o.buffer.type for o in p.outs]
-    types = ["int32" if t == "int64" and narrow else t for t in types]
-    native = max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
+    native = _native(p, values, narrow, vector_bytes)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     heavy = sum(v.op in HEAVY and v.op != "reduce" for v in values)
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)

@@ -14,7 +14,7 @@ from tensordsl.codegen import abi
 from tensordsl.runtime import elf
 from tensordsl.runtime.layout import immortalise
 
-Compile = Callable[[Sequence[bytes]], bytes]  # of plans (`codegen.kernels.late_part`) the object
+Compile = Callable[[Sequence[bytes]], bytes]  # of plans (`codegen.modules.late_part`) the object
 
 
 class _State:

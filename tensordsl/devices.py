@@ -241,7 +241,7 @@ def _host_kernel(plan: Any) -> Callable[..., Any]:
 def _host_code(plan: Any) -> tuple[Any, Any, Any]:
     from tensordsl.codegen import abi
     from tensordsl.codegen.gpu_program import host_step
-    from tensordsl.codegen.kernels import module_text
+    from tensordsl.codegen.modules import module_text
     from tensordsl.codegen.target import compile_object, native_width
     from tensordsl.runtime import elf, layout, library
     from tensordsl.runtime.plan import native_kernel

@@ -169,7 +169,7 @@ def late_object(parts: Sequence[bytes]) -> bytes:
     key = cache.key("late", cache.compiler_version(), *parts)
     blob = cache.get(key)
     if blob is None:
-        from tensordsl.codegen.kernels import late_text  # late: the compiler
+        from tensordsl.codegen.modules import late_text  # late: the compiler
         from tensordsl.codegen.target import compile_object
 
         blob = compile_object(late_text(parts), 1)

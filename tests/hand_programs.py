@@ -12,7 +12,8 @@ import numpy as np
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.kernels import module_text, plan
+from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.program import LaunchPlan, Program
 from tensordsl.codegen.program_tables import constant_table, kernel_table, libraries
 from tensordsl.codegen.scalar import Builder

@@ -10,7 +10,8 @@ import numpy as np
 
 from tensordsl.codegen import target
 from tensordsl.codegen.group import Group, Schedule
-from tensordsl.codegen.kernels import module_text, plan
+from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.nest_text import nest_text
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.schedule import schedule

@@ -110,7 +110,7 @@ def test_what_is_not_finite_counts_once_in_the_last_vector() -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8"])
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 9, 16, 20, 31, 33, 47, 63])
-def test_short_rows_are_transposed_in_scratch(dtype: str, length: int) -> None:
+def test_short_rows_go_side_by_side_or_are_transposed_in_scratch(dtype: str, length: int) -> None:
     x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
     f = tensordsl.function([x, y], [x.sum(1), (x * y).sum(1), (x - y).max(1), x.argmax(1)])
     for rows in (40, 257, 300, 1111):
@@ -119,4 +119,70 @@ def test_short_rows_are_transposed_in_scratch(dtype: str, length: int) -> None:
             product, less = first * second, first - second
             wanted = first.sum(1), product.sum(1), less.max(1), first.argmax(1)
             for got, expected in zip(f(first, second), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32"])
+@pytest.mark.parametrize("length", [*range(1, 20), 31, 32, 33, 63, 64, 65, 127, 129, 255, 257, 511, 513])
+def test_rows_side_by_side(dtype: str, length: int) -> None:
+    """As many rows as one group has, fewer, and some behind whole groups; several reductions, operands and results."""
+    x, y, v = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False)), T.tensor(dtype, (False,))
+    outs = [x.sum(1) * 2 + v, (x - y).max(1), x.min(1) - v, (x * y).prod(1), T.all(x > y, axis=1)]
+    f = tensordsl.function([x, y, v], outs)
+    for rows in (1, 2, 5, 7, 8, 9, 15, 16, 17, 63, 64, 65, 100):
+        a, b = (data(dtype, rows, length + 1) % 3)[:, 1:].astype(dtype), data(dtype, rows, length)
+        b[:, 1:] = b[:, 1:] % 2 + 1
+        w = np.arange(2 * rows).astype(dtype)
+        for c in (w[::2], w[::-2], w[:rows]):
+            wanted = a.sum(1) * 2 + c, (a - b).max(1), a.min(1) - c, (a * b).prod(1), (a > b).all(1)
+            for got, expected in zip(f(a, b, c), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected.astype(got.dtype))
+
+
+def test_an_update_in_place_takes_each_row_side_by_side_once() -> None:
+    """The last group of rows begins among rows that are written already."""
+    x = T.matrix()
+    for rows in (1, 7, 8, 9, 13, 16, 23, 70, 135):
+        for length in (1, 3, 9, 20, 100, 300):
+            state = tensordsl.shared(np.arange(float(rows)))
+            step = tensordsl.function([x], [], updates=[(state, state * 2 + x.sum(1))])
+            a = data("float64", rows, length)
+            step(a)
+            step(a)
+            np.testing.assert_array_equal(state.get_value(), np.arange(rows) * 4 + 3 * a.sum(1))
+
+
+def test_a_row_gives_the_same_among_any_others() -> None:
+    x = T.fmatrix()
+    f = tensordsl.function([x], [x.sum(1), (x * x).sum(1), x.var(1)])
+    for length in (1, 9, 20, 33, 100, 255, 300, 511, 600):
+        a = np.random.default_rng(length).normal(size=(70, length)).astype("float32")
+        alone = [np.concatenate(results) for results in zip(*(f(a[n : n + 1]) for n in range(70)), strict=True)]
+        for rows in (1, 3, 8, 11, 64, 70):
+            for got, expected in zip(f(a[:rows]), alone, strict=True):
+                np.testing.assert_array_equal(got, expected[:rows])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_is_not_finite_stays_in_its_row(dtype: str) -> None:
+    x = T.tensor(dtype, (False, False))
+    f = tensordsl.function([x], [x.sum(1), x.max(1), x.min(1), x.prod(1), x.mean(1)])
+    for length in (1, 7, 8, 17, 40, 130):
+        for value in (np.nan, np.inf, -np.inf, -0.0):
+            a = np.ones((19, length), dtype)
+            places = np.arange(0, 19, 3), np.arange(0, 19, 3) * 5 % length
+            a[places] = value
+            wanted = a.sum(1), a.max(1), a.min(1), a.prod(1), a.mean(1)
+            for got, expected in zip(f(a), wanted, strict=True):
+                np.testing.assert_array_equal(got, expected)
+
+
+def test_rows_of_more_than_two_axes_that_share_operands_go_side_by_side() -> None:
+    x, y = T.tensor3(), T.matrix()
+    f = tensordsl.function([x, y], [(x * y[None]).sum(2), (x - y[:, None, :]).max(2), T.sum(y[None] + x, axis=(1, 2))])
+    for rows, length in ((3, 5), (1, 20), (9, 1), (9, 20), (20, 17), (2, 100)):
+        a, b = data("float64", rows, rows, length), data("float64", rows, length)
+        for c in (a, np.asfortranarray(a), a[::-1, ::-1]):
+            wanted = (c * b[None]).sum(2), (c - b[:, None, :]).max(2), (b[None] + c).sum((1, 2))
+            for got, expected in zip(f(c, b), wanted, strict=True):
                 np.testing.assert_array_equal(got, expected)

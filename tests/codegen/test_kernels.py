@@ -13,7 +13,8 @@ from native import Runner, framed
 from tensordsl.codegen import code
 from tensordsl.codegen.flat import HALVES
 from tensordsl.codegen.group import Buffer, Group, Out
-from tensordsl.codegen.kernels import module_text, plan
+from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.codegen.schedule import schedule
 from tensordsl.codegen.target import native_width

@@ -13,7 +13,7 @@ import tensordsl.tensor as T
 from tensordsl import native
 from tensordsl.codegen import target
 
-LONG, SHORT = (5, 300), (300, 5)
+LONG, SHORT = (5, 300), (300, 3)
 
 
 @pytest.fixture

@@ -1,0 +1,386 @@
+"""Short rows of a reduction, several side by side: each has a state of one native vector, and they share a loop.
+
+    for each group of rows: `before`; for each chunk of it: { for each vector: steps; then `close` }; then `final`
+
+`close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
+lane q of the last one is row q's, and a vector of totals takes it.  Of a row's last vector only lanes in it are loaded.
+The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
+from.  Where there are fewer rows than a group has, the last one stands in all places left.
+
+A kernel has this form beside its own (`flat`), for rows of up to `BESIDE_VECTORS` vectors however many rows there are:
+what one gives does not depend on the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tensordsl.codegen.accumulate import (
+    added,
+    in_few_lanes,
+    is_float_sum,
+    kept_state,
+    loses_digits,
+    two_sum,
+    with_rest,
+)
+from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, splat, to_memory
+from tensordsl.codegen.copies import Phi, as_index, defined, index_of, index_phi, phi_lines, renamed
+from tensordsl.codegen.flat import Kernel, in_line
+from tensordsl.codegen.scalar import ITEMSIZE, Val
+from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
+from tensordsl.ops.reducers import Reducer
+
+CHUNK = 16  # vectors that one lane adds up
+_NAME = re.compile(r"%[\w.]+")
+_LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
+_KINDS = {"double": "f64", "float": "f32"}
+
+
+@dataclass(slots=True)
+class _State:
+    """Of one reduction: names of its state in one row's steps, and of its totals in the lanes of all rows."""
+
+    reduce: Val
+    types: tuple[str, ...]  # of the steps
+    totals: list[Phi] = field(default_factory=list)  # of the chunks
+    result: list[str] = field(default_factory=list)
+
+
+class SideBySide:
+    """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row."""
+
+    def __init__(self, main: Kernel, one: Kernel) -> None:
+        self.main, self.one = main, one
+        self.states: list[_State] = []
+        self.close, self.final = Code("qs"), Code("zs")
+        self.rows = rows_beside(self.final.vector_bytes)
+        self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
+        self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
+        self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
+        self.lines: list[str] = []
+
+    # -- what the planner asks for
+    def accumulate(self, reduce: Val, operands: Sequence[str]) -> None:
+        """A row's steps; lanes behind its last element stay as they are."""
+        one, reducer, number, W = self.one, reduce.attr[0], len(self.states), self.one.width
+        types = reduce.type if is_float_sum(reduce) else reducer.state(reduce.type)
+        names = [f"%r{number}.{n}" for n in range(len(types))]
+        if is_float_sum(reduce):
+            following = [added(one, names[0], reduce.args[0], operands[0])]
+        else:
+            following = in_line(one.body, reducer, "step", reduce.type, [*names, *operands], W)
+        identity = reducer.identity(reduce.type)
+        for name, t, x, start in zip(names, types, following, identity, strict=True):
+            kept = one.body.op(f"select <{W} x i1> %live.m, {llvm_type(t, W)} {x}, {llvm_type(t, W)} {name}")
+            one.phis.append(Phi(name, llvm_type(t, W), constant(start, t, W), kept))
+        self.states.append(_State(reduce, types))
+        self._close(number, self.states[-1])
+
+    def load(self, pointer: str, dtype: str) -> str:
+        """A row-level operand, of all rows."""
+        code, R, t = self.final, self.rows, memory_type(dtype, self.rows)
+        symbol = f"llvm.masked.gather.{_mangled(t)}.v{R}p0"
+        code.declarations[symbol] = f"declare {t} @{symbol}(<{R} x ptr>, i32, <{R} x i1>, {t})"
+        places, every = f"<{R} x ptr> {self._places(code, pointer)}", f"<{R} x i1> splat (i1 true)"
+        value = code.call(symbol, t, places, f"i32 {ITEMSIZE[dtype]}", every, f"{t} poison")
+        return from_memory(code, value, dtype, R)
+
+    def store(self, pointer: str, dtype: str, value: str) -> None:
+        """Results of all rows; behind everything else."""
+        self.stores.append((pointer, dtype, to_memory(self.final, value, dtype, self.rows)))
+
+    def finished(self, reduce: Val) -> list[str]:
+        state = next(s for s in self.states if s.reduce is reduce)
+        result = state.result
+        if loses_digits(reduce):
+            result = [with_rest(self.final, result[0], result[1], self.rows)]
+        return in_line(self.final, reduce.attr[0], "finish", reduce.type, result, self.rows)
+
+    def _places(self, code: Code, pointer: str) -> str:
+        """The rows' addresses; behind the last one again its own."""
+        R, t = self.rows, f"<{self.rows} x i64>"
+        last = splat(code, code.op("sub i64 %count.q, 1"), "int64", R)
+        which = code.intrinsic("smin", "int64", R, _counted("i64", R), last)
+        offset = code.op(f"mul {t} {splat(code, f'{pointer}.step', 'int64', R)}, {which}")
+        return code.op(f"getelementptr i8, ptr {pointer}, {t} {offset}")
+
+    # -- text
+    def finish(self) -> None:
+        """Write `lines`.  They end in the block `single.q`, from which the kernel's own form goes on with all rows."""
+        self._mask()
+        copies = _Copies(self.main, self.one, self.rows, self.shared)
+        is_sum = any(is_float_sum(s.reduce) for s in self.states)
+        size = CHUNK * self.one.width if is_sum else BESIDE_VECTORS * self.one.width
+        self.main.head.declarations["llvm.smin.i64"] = "declare i64 @llvm.smin.i64(i64, i64)"
+        totals = [p for s in self.states for p in s.totals]
+        self.lines = [
+            *renamed(self.one.head.lines, copies.names(0)),
+            *copies.first(),
+            *self._condition(),
+            "some.q:",
+            *copies.rows(),
+            *copies.all_of(self.one.before.lines, "x", {}),
+            "  br label %chunk.q",
+            "chunk.q:",
+            *phi_lines([Phi("%start.q", "i64", "0", "%stop.q"), *totals], "some.q", "ended.q"),
+            f"  %end.q = add i64 %start.q, {size}",
+            "  %stop.q = call i64 @llvm.smin.i64(i64 %end.q, i64 %n)",
+            *_chunk(copies, self.one),
+            *self.close.lines,
+            "  %over.q = icmp sge i64 %stop.q, %n",
+            "  br i1 %over.q, label %final.q, label %chunk.q",
+            "final.q:",
+            *renamed(self.final.lines, copies.names(0)),
+            *renamed(self._stores(), copies.names(0)),
+            "  %r.y = add i64 %r.q, %count.q",
+            "  %again.q = icmp slt i64 %r.y, %rows",
+            "  br i1 %again.q, label %some.q, label %done",
+            "single.q:",
+            "  br label %row",
+        ]
+
+    def codes(self) -> list[Code]:
+        return [self.one.head, self.one.before, self.one.body, self.close, self.final]
+
+    def _condition(self) -> list[str]:
+        return [
+            f"  %short.q = icmp ule i64 %n, {BESIDE_VECTORS * self.one.width}",
+            "  %some.lanes.q = icmp ne i64 %n, 0",
+            f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
+            "  %fits.q = and i1 %short.q, %some.lanes.q",
+            "  %each.q = and i1 %fits.q, %all.lanes.q",
+            "  %beside.q = and i1 %each.q, %is_whole",
+            "  br i1 %beside.q, label %some.q, label %single.q",
+        ]
+
+    def _mask(self) -> None:
+        """Lanes of the last vector, where n is no multiple of the width."""
+        code, W = self.one.head, self.one.width
+        odd = code.op(f"trunc i64 {code.op(f'and i64 %n, {W - 1}')} to i8")
+        code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {splat(code, odd, 'uint8', W)}")
+        for t in {m[2] for m in map(_LOAD.search, self.one.body.lines) if m}:
+            symbol = f"llvm.masked.load.{_mangled(t)}.p0"
+            code.declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{W} x i1>, {t})"
+
+    def _close(self, number: int, s: _State) -> None:
+        """The states of a chunk's rows, turned and added to the totals."""
+        code, R, W, reducer = self.close, self.rows, self.one.width, s.reduce.attr[0]
+        types = reducer.state(s.reduce.type)
+        states = [[f"%r{number}.{n}.x{q}" for n in range(len(types))] for q in range(R)]
+        if is_float_sum(s.reduce):
+            states, lanes = [[in_few_lanes(code, x, s.types[0], W, R)] for (x,) in states], R
+        else:
+            lanes = W
+        part = _turned(code, reducer, types, states, lanes)
+        names = [f"%tq{number}.{n}" for n in range(len(types))]
+        kept = [(name, t, x) for name, (t, x) in zip(names, kept_state(s.reduce, False), strict=True)]
+        if loses_digits(s.reduce):
+            kept.append((f"%tq{number}.e", "float64", 0))
+            total, missed = two_sum(code, llvm_type("float64", R), names[0], part[0])
+            s.result = [total, code.op(f"fadd {llvm_type('float64', R)} %tq{number}.e, {missed}")]
+        else:
+            s.result = in_line(code, reducer, "combine", s.reduce.type, [*names, *part], R)
+        for (name, t, x), following in zip(kept, s.result, strict=True):
+            s.totals.append(Phi(name, llvm_type(t, R), constant(x, t, R), following))
+
+    def _stores(self) -> list[str]:
+        """Whole vectors where all rows' results are adjacent."""
+        if not self.stores:
+            return ["  br label %stored.q", "stored.q:"]
+        code, R = Code("ys"), self.rows
+        done = code.op("sub i64 %r.q, %r.x0")
+        new = code.op(f"icmp eq i64 {done}, 0")
+        adjacent = code.op(f"and i1 {new}, {code.op(f'icmp eq i64 %count.q, {R}')}")
+        for pointer, dtype, _ in self.stores:
+            near = code.op(f"icmp eq i64 {pointer}.step, {ITEMSIZE[dtype]}")
+            adjacent = code.op(f"and i1 {adjacent}, {near}")
+        code.do(f"br i1 {adjacent}, label %adjacent.q, label %apart.q")
+        code.place("adjacent.q")
+        for pointer, dtype, value in self.stores:
+            code.do(f"store {memory_type(dtype, R)} {value}, ptr {pointer}, align {ITEMSIZE[dtype]}")
+        code.do("br label %stored.q")
+        code.place("apart.q")
+        first, count = (splat(code, x, "int64", R) for x in (done, "%count.q"))
+        new = code.op(f"icmp uge <{R} x i64> {_counted('i64', R)}, {first}")
+        known = code.op(f"icmp ult <{R} x i64> {_counted('i64', R)}, {count}")
+        which = code.op(f"and <{R} x i1> {new}, {known}")
+        for pointer, dtype, value in self.stores:
+            t, places = memory_type(dtype, R), self._places(code, pointer)
+            symbol = f"llvm.masked.scatter.{_mangled(t)}.v{R}p0"
+            code.declarations[symbol] = f"declare void @{symbol}({t}, <{R} x ptr>, i32, <{R} x i1>)"
+            rest = f"i32 {ITEMSIZE[dtype]}, <{R} x i1> {which}"
+            code.do(f"call void @{symbol}({t} {value}, <{R} x ptr> {places}, {rest})")
+        code.do("br label %stored.q")
+        code.place("stored.q")
+        self.final.need(code)
+        return code.lines
+
+
+class _Copies:
+    """A row's text for several rows; what does not depend on the row stands in the first copy only."""
+
+    def __init__(self, main: Kernel, one: Kernel, rows: int, shared: set[str]) -> None:
+        self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
+        self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
+        self.states = one.phis
+        own = self.before | self.body
+        still = {e.name for e in main.entries.values() if not e.moves}
+        known = {*self.head, *shared, *still, "%i", "%n", "%live"}
+        for line in [*one.before.lines, *one.body.lines]:
+            name, _, right = line.strip().partition(" = ")
+            if name in own and set(_NAME.findall(right)) <= known:
+                known.add(name)
+        self.same = known & own
+
+    def names(self, q: int, form: str = "x") -> dict[str, str]:
+        """The names of row q's values; `form`: of those of the body."""
+
+        def named(name: str, form: str) -> str:
+            return f"{name}.{form}{0 if name in self.same or name in self.shared else q}"
+
+        return {
+            **{x: f"{x}.b" for x in self.head},
+            **{x: named(x, "x") for x in (*self.moving, "%r", *self.before)},
+            **{x: named(x, form) for x in self.body},
+            **{p.name: f"{p.name}.{form}{q}" for p in self.states},
+        }
+
+    def all_of(self, lines: Sequence[str], form: str, more: Mapping[str, str]) -> list[str]:
+        rest = [line for line in lines if line.strip().partition(" = ")[0] not in self.same]
+        result = renamed(lines, {**self.names(0, form), **more})
+        return result + [x for q in range(1, self.count) for x in renamed(rest, {**self.names(q, form), **more})]
+
+    def phis(self, form: str, initial: str, following: str) -> list[Phi]:
+        """Of all rows' states: from those of `initial` ("": the identity), or from what follows on those of another."""
+        return [
+            Phi(
+                f"{p.name}.{form}{q}",
+                p.type,
+                f"{p.name}.{initial}{q}" if initial else p.initial,
+                self.names(q, following)[p.next],
+            )
+            for p in self.states
+            for q in range(self.count)
+        ]
+
+    def first(self) -> list[str]:
+        """Before all groups: how many rows they have, and how far one is from the next; 0 behind the last."""
+        lines = ["  %together.0 = icmp ne i64 %rows, 0"]
+        for n, p in enumerate(sorted(self.shared)):
+            lines += [f"  %still.{n} = icmp eq i64 {p}.step, 0"]
+            lines += [f"  %together.{n + 1} = and i1 %together.{n}, %still.{n}"]
+        lines += [
+            f"  %most.q = select i1 %together.{len(self.shared)}, i64 {self.count}, i64 1",
+            "  %count.q = call i64 @llvm.smin.i64(i64 %rows, i64 %most.q)",
+            "  %last.q = sub i64 %rows, %count.q",
+        ]
+        for q in range(1, self.count):
+            lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}", f"  %r.by{q} = zext i1 %is.{q} to i64"]
+            lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.moving]
+        return lines
+
+    def rows(self) -> list[str]:
+        """Where a group's rows are: the last ones may have been done before."""
+        lines = [
+            *phi_lines([Phi("%r.q", "i64", "0", "%r.y")], "entry", "stored.q"),
+            "  %r.x0 = call i64 @llvm.smin.i64(i64 %r.q, i64 %last.q)",
+        ]
+        for p in self.moving:
+            lines += [f"  {p}.at = mul i64 {p}.step, %r.x0", f"  {p}.x0 = getelementptr i8, ptr {p}.0, i64 {p}.at"]
+            for q in range(1, 1 if p in self.shared else self.count):
+                lines += [f"  {p}.x{q} = getelementptr i8, ptr {p}.x{q - 1}, i64 {p}.by{q}"]
+        return lines + [f"  %r.x{q} = add i64 %r.x{q - 1}, %r.by{q}" for q in range(1, self.count)]
+
+
+def _chunk(copies: _Copies, one: Kernel) -> list[str]:
+    """From `start` to `stop`: whole vectors, then the lanes behind them."""
+    inside = {"%i": "%i.q", "%live.m": "splat (i1 true)"}
+    behind = {"%i": "%full.q", "%live.m": "%odd.b"}
+    after = copies.phis("w", "", "l")
+    return [
+        "  %span.q = sub i64 %stop.q, %start.q",
+        f"  %even.q = and i64 %span.q, {-one.width}",
+        "  %full.q = add i64 %start.q, %even.q",
+        as_index("%start.out.q", "%start.q"),
+        "  %any.q = icmp ne i64 %even.q, 0",
+        "  br i1 %any.q, label %inner.q, label %rest.q",
+        "inner.q:",
+        *phi_lines([index_phi("%i.q", "%start.out.q", "%i.out.q")], "chunk.q", "inner.q"),
+        *phi_lines(copies.phis("l", "", "l"), "chunk.q", "inner.q"),
+        index_of("%i.q"),
+        *copies.all_of(one.body.lines, "l", inside),
+        f"  %i.q.next = add i64 %i.q, {one.width}",
+        as_index("%i.out.q", "%i.q.next"),
+        "  %more.q = icmp slt i64 %i.q.next, %full.q",
+        "  br i1 %more.q, label %inner.q, label %rest.q",
+        "rest.q:",
+        *phi_lines(after, "chunk.q", "inner.q"),
+        "  %tails.q = icmp slt i64 %full.q, %stop.q",
+        "  br i1 %tails.q, label %tail.q, label %ended.q",
+        "tail.q:",
+        *copies.all_of([_masked(line) for line in one.body.lines], "w", behind),
+        "  br label %ended.q",
+        "ended.q:",
+        *phi_lines(copies.phis("x", "w", "w"), "rest.q", "tail.q"),
+    ]
+
+
+def _masked(line: str) -> str:
+    """A load of the lanes in `live` only."""
+    m = _LOAD.search(line)
+    if not m:
+        return line
+    name, t, pointer, align = m[1], m[2], m[4], m[5]
+    operands = f"ptr {pointer}, i32 {align}, <{t[1:].split()[0]} x i1> %live.m, {t} zeroinitializer"
+    return f"  {name} = call {t} @llvm.masked.load.{_mangled(t)}.p0({operands})"
+
+
+def _turned(code: Code, reducer: Reducer, types: tuple[str, ...], states: list[list[str]], W: int) -> list[str]:
+    """Lane q: the state of all lanes of row q.  In each stage a block of lanes of one row and the block of another
+    become one, each by combining its halves."""
+    rows, block = len(states), W
+    while len(states) > 1:
+        half = len(states) // 2
+        low = [n for at in range(0, W, block) for side in (0, W) for n in range(side + at, side + at + block // 2)]
+        high = [n + block // 2 for n in low]
+        pairs = zip(states[:half], states[half:], strict=True)
+        states = [_combined(code, reducer, types, a, b, W, low, high) for a, b in pairs]
+        block //= 2
+    (state,) = states
+    while W > rows:
+        state = _combined(code, reducer, types, state, state, W, range(0, W, 2), range(1, W, 2))
+        W //= 2
+    return state
+
+
+def _combined(
+    code: Code,
+    reducer: Reducer,
+    types: tuple[str, ...],
+    a: Sequence[str],
+    b: Sequence[str],
+    W: int,
+    low: Sequence[int],
+    high: Sequence[int],
+) -> list[str]:
+    """Some lanes of two states with others of them."""
+    parts = []
+    for lanes in (low, high):
+        mask = ", ".join(f"i32 {n}" for n in lanes)
+        for x, y, dtype in zip(a, b, types, strict=True):
+            t = llvm_type(dtype, W)
+            parts.append(code.op(f"shufflevector {t} {x}, {t} {y}, <{len(lanes)} x i32> <{mask}>"))
+    return in_line(code, reducer, "combine", types, parts, len(low))
+
+
+def _counted(kind: str, W: int) -> str:
+    return f"<{', '.join(f'{kind} {k}' for k in range(W))}>"
+
+
+def _mangled(t: str) -> str:
+    """Of a vector type, in the name of an intrinsic."""
+    count, kind = t[1:-1].split(" x ")
+    return f"v{count}{_KINDS.get(kind, kind)}"
