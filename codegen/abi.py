@@ -224,6 +224,7 @@ CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
 TH_TICKET, TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 0, 64, 128, 192, 256
+TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take one when there are none left
 TH_FN, TH_JOB, TH_WANTED, TH_STARTED, TH_HOW, TH_JOINED = range(320, 368, 8)
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
 TH_MUTEX, TH_COND, TH_SIGNALS = 384, 512, 640

@@ -16,7 +16,6 @@ from tensordsl.codegen.assembly import METADATA, Asm
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
-SPARE = 1024  # more than threads that take a ticket when there are none left
 
 
 def thread_text(machine: str) -> str:
@@ -56,7 +55,7 @@ def _drain() -> str:
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     f.place(more)
     ticket = f.op(f"and i64 {_atomic(f, 'sub', abi.TH_TICKET, 1)}, {(1 << 32) - 1}")
-    index = f.op(f"sub i64 {ticket}, {SPARE + 1}")
+    index = f.op(f"sub i64 {ticket}, {abi.TH_SPARE + 1}")
     f.branch(f.compare("sge", "i64", index, 0), work, done)
     f.place(work)
     fn, job = f.load("ptr", "%pool", abi.TH_FN), f.load("ptr", "%pool", abi.TH_JOB)
@@ -132,7 +131,7 @@ def _parallel_for(pauses: bool) -> str:
     _put(f, 0, abi.TH_JOINED)
     _put(f, "%n", abi.TH_REMAINING)
     generation = f.op(f"add i64 {_get(f, abi.TH_GENERATION)}, 1")
-    _put(f, f.op(f"add i64 %n, {SPARE}"), abi.TH_TICKET)
+    _put(f, f.op(f"add i64 %n, {abi.TH_SPARE}"), abi.TH_TICKET)
     _put(f, generation, abi.TH_GENERATION)
     with f.when(f.compare("sgt", "i64", _get(f, abi.TH_SLEEPERS), 0)):
         _system(f, "pthread_mutex_lock", _mutex(f))

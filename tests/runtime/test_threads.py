@@ -77,6 +77,20 @@ def listed(results: Any) -> list[Any]:
     return results if isinstance(results, list) else [results]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_threads_that_start_before_the_first_job_find_no_work() -> None:
+    """In children, whose pools have no threads yet: several of them look for work at once."""
+    f, given = td.function([x, y], T.exp(x) * y), operands([x, y], (1000, 257))
+    config.num_threads = 9
+    want = f(*given)
+    for _ in range(30):
+        child = os.fork()
+        if not child:
+            os._exit(0 if np.array_equal(f(*given), want) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 def test_totals_are_shared_out_and_right() -> None:
     config.num_threads = 2
     f = td.function([x, y], [T.exp(x * y).sum(), x.sum(), (x * y).sum()])
