@@ -16,6 +16,7 @@ from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
+from tensordsl.codegen.sort_columns import SIZES, columns_text
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
 from tensordsl.codegen.sort_short import short_text, sizes
@@ -46,9 +47,9 @@ class _Sort(Keys):
         if self.parts == 1:
             plain = Core("plain", self.width, self.vector_bytes)
             parts += [plain.declarations(), plain.text(), self.read(), self.write(), narrow_text(self)]
-            parts.append(short_text(self))
+            parts += [short_text(self), columns_text(self), self.plane()]
         parts += [self.search("left"), self.search("right")]
-        parts += [self.walked("sort", WANTED), self.walked("argsort", LINE)]
+        parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
         return "".join(parts) + METADATA + sort_core.METADATA
 
@@ -236,14 +237,54 @@ class _Sort(Keys):
         f.ret()
         return f.text
 
+    def plane(self) -> str:
+        """All lines along one other axis, of m lines: by vectors of them where they are short and side by side."""
+        f = Asm("void", f"sort_{self.dtype}.plane", (*WANTED, "i64 x_unit", "i64 y_unit", "i64 m"), internal=True)
+        adjacent = f.all(*(f.compare("eq", "i64", unit, self.size) for unit in ("%x_unit", "%y_unit")))
+        is_short = f.all(f.compare("sle", "i64", "%n", SIZES[-1]), f.compare("sgt", "i64", "%n", 0))
+        whole = f.op(f"select i1 {f.all(adjacent, is_short)}, i64 {f.op(f'and i64 %m, {-self.lanes}')}, i64 0")
+        with f.loop(whole, step=self.lanes) as loop:
+            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {self.size}")) for p in ("%x", "%y"))
+            given = f"ptr {x}", f"ptr {y}", "i64 %n", "i64 %x_step", "i64 %y_step", "i64 %first", "i64 %count"
+            done = f.label("done")
+            for size in SIZES:
+                this, following, special = f.label(f"columns{size}"), f.label("more"), f.label("special")
+                f.branch(f.compare("sle", "i64", "%n", size), this, following)
+                f.place(this)
+                f.branch(f.call("i1", f"@columns{size}", *given), done, special)
+                f.place(special)
+                self.one_by_one(f, loop.index, f.op(f"add i64 {loop.index}, {self.lanes}"))
+                f.jump(done)
+                f.place(following)
+            f.place(done)
+        self.one_by_one(f, whole, "%m")
+        f.ret()
+        return f.text
+
+    def one_by_one(self, f: Asm, first: str, end: str) -> None:
+        with f.loop(end, start=first) as loop:
+            x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {u}")) for p, u in (("%x", "%x_unit"), ("%y", "%y_unit")))
+            f.call("void", f"@sort_{self.dtype}.line", f"ptr {x}", f"ptr {y}", *passed(WANTED[2:]))
+
     def walked(self, function: str, params: tuple[str, ...]) -> str:
-        """All lines, one by one."""
+        """All lines: one by one, or where `sort` has planes the last axis together."""
         name = f"{function}_{self.dtype}"
 
         def end(f: Asm) -> None:
+            if function == "sort" and self.parts == 1:
+                with f.when(f.compare("eq", "i64", "%level", "%last")):
+                    units = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%xs", "%ys", "%dims"))
+                    f.call("void", f"@{name}.plane", *passed(params), *(f"i64 {u}" for u in units))
+                    f.ret()
             f.call("void", f"@{name}.line", *passed(params))
 
         return walk_text(name, params, end)
+
+    def last(self, f: Asm, function: str) -> str:
+        """The axis behind those that are walked over."""
+        if function == "argsort" or self.parts == 2:
+            return "%rank"
+        return f.op(f"select i1 {f.compare('eq', 'i64', '%rank', 1)}, i64 0, i64 {f.op('sub i64 %rank, 1')}")
 
     def entry(self, function: str) -> str:
         """Behind x and y there is scratch; of a part, it begins with the places."""
@@ -255,6 +296,7 @@ class _Sort(Keys):
             given += ["i64 0", line[2]]
         elif function == "sort_part":
             given = [f"ptr {f.gep(room, PLACES)}", *(f"i64 {f.load('i64', room, at)}" for at in (0, 8))]
-        f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes, "i64 %rank")
+        axes.append(f"i64 {self.last(f, function)}")
+        f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes)
         f.ret()
         return f.text

@@ -147,12 +147,12 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     x = as_variable(x)
     axes = normalise_axes(axis, x.type.ndim, "median")
     kept = tuple(k for k in range(x.type.ndim) if k not in axes)
-    line = as_one_axis(x, axes)
-    n = shape_i(line, len(kept))
-    middle = slice(int_div(n - 1, 2), int_div(n, 2) + 1)
-    result = mean(getitem(sort(line), (..., middle)), axis=len(kept))
+    line, at = (x, axes[0]) if len(axes) == 1 else (as_one_axis(x, axes), len(kept))
+    n = shape_i(line, at)
+    middle = (slice(None),) * at + (slice(int_div(n - 1, 2), int_div(n, 2) + 1),)
+    result = mean(getitem(sort(line, at), middle), axis=at)
     if x.type.dtype in CONTINUOUS:
-        result = switch(any(isnan(line), axis=len(kept)), np.array(np.nan, result.type.dtype), result)
+        result = switch(any(isnan(line), axis=at), np.array(np.nan, result.type.dtype), result)
     if not keepdims:
         return result
     return dimshuffle(result, tuple("x" if k in axes else kept.index(k) for k in range(x.type.ndim)))

@@ -16,6 +16,7 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.narrow_text import LEAST, MANY
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.select_text import FEW, select_text
+from tensordsl.codegen.sort_columns import exchanges
 from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element, sort_text
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.codegen.verify_program import walk_program
@@ -116,6 +117,36 @@ def test_lines_are_narrowed_to_the_wanted_places(dtype: str) -> None:
             for first, count in ((0, 1), (n - 1, 1), (n // 2, 1), (n // 3, 40), (n // 5, n // 8), (n // 5, n // 8 + 1)):
                 assert f(a, first, count).tobytes() == want[first : first + count].tobytes()
             assert a.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int16", "uint8", "bool"])
+def test_short_lines_side_by_side(dtype: str) -> None:
+    rng, x, k, m = np.random.default_rng(6), T.TensorType(dtype, (None, None))("x"), T.lscalar("k"), T.lscalar("m")
+    f, g = tensordsl.function([x], T.sort(x, 0)), tensordsl.function([x, k, m], T.sort(x, 0)[k : k + m])
+    in_place = tensordsl.function([x], T.sort(T.cast(x * 1, dtype), 0))
+    cube = T.TensorType(dtype, (None, None, None))("cube")
+    h = tensordsl.function([cube], T.sort(cube, 1))
+    for n in (1, 2, 3, 4, 5, 9, 16, 17, 31, 32, 33):
+        for columns in (1, 7, 16, 33, 150):
+            for a in kinds_of_order(rng, dtype, n, columns):
+                want = np.sort(a, 0, kind="stable")
+                assert f(a).tobytes() == want.tobytes() == in_place(a).tobytes()
+                assert g(a, n // 2, 1 + n % 2).tobytes() == want[n // 2 : n // 2 + 1 + n % 2].tobytes()
+                assert f(np.repeat(a, 2, 1)[:, ::2]).tobytes() == f(np.asfortranarray(a)).tobytes() == want.tobytes()
+            b = kinds_of_order(rng, dtype, 3, n, columns)[0]
+            assert h(b).tobytes() == np.sort(b, 1, kind="stable").tobytes()
+
+
+def test_the_network_sorts() -> None:
+    """All sequences of zeros and ones, and so all others (Knuth's 0-1 principle)."""
+    for size in (2, 4, 8, 16):
+        bits = (np.arange(1 << size)[:, None] >> np.arange(size)) & 1
+        for low, high in exchanges(size):
+            bits[:, low], bits[:, high] = (
+                np.minimum(bits[:, low], bits[:, high]),
+                np.maximum(bits[:, low], bits[:, high]),
+            )
+        assert (np.diff(bits, axis=1) >= 0).all()
 
 
 def test_quartiles() -> None:
