@@ -232,6 +232,12 @@ class Kernel:
 
     def wrapped(self, code: Code, index: str, dtype: str, extent: str, W: int) -> str:
         """NumPy's index: negative ones count from the end; out of range raises the flag and gives 0."""
+        key = f"{id(code)} {index} of {extent}"
+        if key not in self._once:
+            self._once[key] = self._wrapped(code, index, dtype, extent, W)
+        return self._once[key]
+
+    def _wrapped(self, code: Code, index: str, dtype: str, extent: str, W: int) -> str:
         t, mask = llvm_type("int64", W), llvm_type("bool", W)
         if ITEMSIZE[dtype] < 8:
             index = code.op(f"{'sext' if dtype in SIGNED else 'zext'} {llvm_type(dtype, W)} {index} to {t}")

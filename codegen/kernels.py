@@ -447,7 +447,9 @@ class _Planner:
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel))
         kernel = self.kernel(form, width, lane, rows)
-        kernel.use_halves(parts == 1 and is_light(operations, [b.type for b, _ in self.buffers]))
+        adds_up = row is None and bool(self.steps[self.number].reduces)
+        only = parts == 1 and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
+        kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)
         return [*result, Call(kernel)]

@@ -231,10 +231,14 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
 
 
 def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
+    """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
     x = v.operands[0]
     _, free = take_axes(v, axes)
     index = dict(zip(v.attrs["axes"], args, strict=True))
     entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
+    for d, i in index.items():
+        if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
+            entries[d] = i.attr
     buffer = pull.buffer_of(x)
     assert buffer is not None
     return pull.b.load(buffer, *entries)

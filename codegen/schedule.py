@@ -48,7 +48,9 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
         block = SUM_BLOCK
     width = min(widths)
-    beside = tuple(w // width if w // width > 2 else 1 for w in widths)  # of few operations
+    # Of few operations, unless packed blocks go through dear functions in other passes.
+    dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
+    beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
 
 

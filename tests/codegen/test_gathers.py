@@ -10,7 +10,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.lower import lower
-from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.pipeline import make_program, optimise_lowered
 from tensordsl.codegen.regions import plan_regions
 from tensordsl.gradient import grad
 
@@ -35,6 +35,7 @@ CASES = {
     "apart": (lambda x, b, k: (T.exp(x).dimshuffle(0, "x", 1) * b.dimshuffle(0, "x"))[T.arange(k.shape[0]), :, k], lambda x, b, k: (np.exp(x)[:, None] * b[:, None])[np.arange(k.size), :, k]),
     "all of an axis": (lambda x, b, k: T.exp(x)[:, T.arange(x.shape[1])], lambda x, b, k: np.exp(x)),
     "a part of an axis": (lambda x, b, k: T.exp(x - x.max(axis=1, keepdims=True))[:, T.arange(3)], lambda x, b, k: np.exp(x - x.max(axis=1, keepdims=True))[:, :3]),
+    "a diagonal": (lambda x, b, k: T.tanh(T.dot(x.T, x))[T.arange(x.shape[1]), T.arange(x.shape[1])], lambda x, b, k: np.tanh((x * x).sum(0))),
     "points twice": (lambda x, b, k: T.exp(x)[k, k], lambda x, b, k: np.exp(x)[k, k]),
 }  # fmt: skip
 
@@ -97,6 +98,18 @@ def test_gradient_of_cross_entropy() -> None:
     onehot[np.arange(6), k] = 1
     np.testing.assert_allclose(value, -log_softmax(x)[np.arange(6), k].mean(), rtol=1e-12)
     np.testing.assert_allclose(gradient, (np.exp(log_softmax(x)) - onehot) / 6, rtol=1e-12, atol=1e-15)
+
+
+def checks(output: Any) -> int:
+    """How often the kernels of a function of X and K check an index."""
+    _, program, _ = make_program("f", [X, K], [], [output], [], True)
+    return sum(text.count("icmp uge") for plan in program.plans for text in plan.texts)
+
+
+def test_an_index_is_checked_once_and_positions_are_not() -> None:
+    assert checks(X[T.arange(X.shape[0])[:, None], K]) == 1
+    assert checks((T.exp(X) + X[0])[T.arange(X.shape[0]), K]) == 1
+    assert checks(X[T.arange(K.shape[0]), K]) == 2
 
 
 def plan(inputs: list[Any], outputs: list[Any]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native import Runner
 
@@ -239,6 +239,7 @@ def alias(group: Group, arrays: Arrays) -> int:
 
 @settings(max_examples=150)
 @given(st.integers(0, 2**32), st.sampled_from(("bool", *INTEGERS, *COMPUTED)), st.sampled_from([32, 64]), st.booleans())
+@example(1137, "bool", 32, True)  # a pass that is several kernels, over rows of no elements
 def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool) -> None:
     """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks."""
     maker = Maker(np.random.default_rng(seed), dtype)

@@ -102,3 +102,29 @@ def test_padded_lanes_repeat_the_position_of_the_last_element() -> None:
         want = a * np.arange(n)
         got = f(a)
         assert (got[0], got[1], got[2]) == (want.max(), want.argmax(), (a - np.arange(n)).min())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "int8"])
+def test_rows_of_every_length_count_each_element_once(dtype: str) -> None:
+    """Sums, products and extrema of short and long bodies, alone and together; all results are exact."""
+    x, k = T.TensorType(dtype, (None, None))("x"), T.TensorType(dtype, (None,))("k")
+    long = T.switch(x > 1, 2, T.switch(x < -1, -1, T.switch(x > 0, 1, T.switch(x < 0, -2, 0)))) * (x + 2) - x
+    parts = [x.sum(1), (x * x).sum(1), long.sum(1), T.prod(1 - 2 * (x > 1), axis=1), x.max(1), T.any(x > 2, axis=1)]
+    functions = [*(tensordsl.function([x], part) for part in parts), tensordsl.function([x], parts)]
+    rows = tensordsl.function([x, k], [(x * k).sum(1), x.min(1)])
+    rng = np.random.default_rng(3)
+    for n in (*range(1, 70), 127, 128, 129, 255, 257, 511, 513, 640, 1023, 1025, 1100, 2049):
+        a = rng.integers(-3, 4, (int(rng.integers(1, 6)), n)).astype(dtype)
+        wide = a.astype("int64")
+        chosen = np.select([wide > 1, wide < -1, wide > 0, wide < 0], [2, -1, 1, -2], 0) * (wide + 2) - wide
+        wanted = [
+            wide.sum(1), (wide * wide).sum(1), chosen.sum(1), np.where(wide > 1, -1, 1).prod(1), wide.max(1), (wide > 2).any(1),
+        ]  # fmt: skip
+        got = [f(a) for f in functions[:-1]]
+        for some in (got, functions[-1](a)):
+            for one, want in zip(some, wanted, strict=True):
+                np.testing.assert_array_equal(one, want.astype(one.dtype), err_msg=str(n))
+        factors = rng.integers(-2, 3, n).astype(dtype)
+        total, least = rows(a, factors)
+        np.testing.assert_array_equal(total, (wide * factors).sum(1).astype(total.dtype))
+        np.testing.assert_array_equal(least, wide.min(1))
