@@ -28,7 +28,6 @@ from tensordsl.codegen.copies import (
     Phi,
     as_index,
     columns_side_by_side,
-    index_of,
     index_phi,
     is_straight,
     phi_lines,
@@ -380,13 +379,14 @@ class Kernel:
 
     def row_phis(self) -> list[Phi]:
         moving = [e.name for e in self.entries.values() if e.moves]
-        return [Phi("%r", "i64", "0", "%r.next"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
+        return [index_phi("%r", "zeroinitializer", "%r.out"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
 
     def next_row(self) -> list[str]:
         moving = [e.name for e in self.entries.values() if e.moves]
         return [
             *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
             "  %r.next = add i64 %r, 1",
+            as_index("%r.out", "%r.next"),
             "  %r.more = icmp slt i64 %r.next, %rows",
         ]
 
@@ -401,7 +401,6 @@ class Kernel:
             "  br label %loop",
             "loop:",
             *phi_lines([index_phi("%i", "%start.out", "%i.out"), *self.phis], "chunk", self.body.block),
-            index_of("%i"),
             *self.body.lines,
             f"  %i.next = add i64 %i, {self.width}",
             as_index("%i.out", "%i.next"),
@@ -467,11 +466,11 @@ class Kernel:
 
     def _columns(self) -> list[str]:
         wide = self.beside > 1 and is_straight(self.before.lines, self.close.lines)
-        first = ("%wide", "narrow") if wide else ("0", "entry")
+        first = ("%wide.out", "narrow") if wide else ("zeroinitializer", "entry")
         return [
             *(columns_side_by_side(self) if wide else ["  br label %vector"]),
             "vector:",
-            *phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
+            *phi_lines([index_phi("%i", first[0], "%i.out")], first[1], self.close.block),
             "  br label %row",
             "row:",
             *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
@@ -481,6 +480,7 @@ class Kernel:
             "close:",
             *self.close.lines,
             f"  %i.next = add i64 %i, {self.width}",
+            as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %n",
             "  br i1 %more, label %vector, label %done",
             "done:",

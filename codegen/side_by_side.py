@@ -27,7 +27,7 @@ from tensordsl.codegen.accumulate import (
     with_rest,
 )
 from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, splat, to_memory
-from tensordsl.codegen.copies import Phi, as_index, defined, index_of, index_phi, phi_lines, renamed
+from tensordsl.codegen.copies import Phi, as_index, defined, index_phi, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
@@ -308,9 +308,7 @@ def _chunk(copies: _Copies, one: Kernel) -> list[str]:
         "  %any.q = icmp ne i64 %even.q, 0",
         "  br i1 %any.q, label %inner.q, label %rest.q",
         "inner.q:",
-        *phi_lines([index_phi("%i.q", "%start.out.q", "%i.out.q")], "chunk.q", "inner.q"),
-        *phi_lines(copies.phis("l", "", "l"), "chunk.q", "inner.q"),
-        index_of("%i.q"),
+        *phi_lines([index_phi("%i.q", "%start.out.q", "%i.out.q"), *copies.phis("l", "", "l")], "chunk.q", "inner.q"),
         *copies.all_of(one.body.lines, "l", inside),
         f"  %i.q.next = add i64 %i.q, {one.width}",
         as_index("%i.out.q", "%i.q.next"),
