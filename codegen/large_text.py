@@ -2,9 +2,9 @@
 
 Malloc gives large blocks back to the system, one of 32 MB always and smaller ones where several are freed together; the
 system then fills the pages of the next ones with zeros.  For a result of 80 MB that takes longer than computing it.
-Kept blocks of 8 MB and more stay the system's to take when memory is short (MADV_FREE): their contents are worth
-nothing.  New ones of 32 MB have their pages at once, since results that are written past the caches would wait for each
-(MADV_POPULATE_WRITE, of Linux 5.14).
+Kept blocks of 32 MB and more stay the system's to take when memory is short (MADV_FREE): their contents are worth
+nothing.  For 8 MB that would cost a third of the time in which they are written.  New ones of 32 MB have their pages at
+once, since results that are written past the caches would wait for each (MADV_POPULATE_WRITE, of Linux 5.14).
 
 A block's first word says how many bytes it has.  Slots are exchanged atomically, as the pool's of arenas.
 """
@@ -15,8 +15,8 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
 
 KEPT = 1 << 19  # bytes of the smallest block that is kept
-LARGE = 1 << 23  # bytes from which the system may take it
-STREAMED = 1 << 25  # bytes of results that are written past the caches
+LARGE = 1 << 23  # bytes of those of which few are kept
+STREAMED = 1 << 25  # bytes of results that are written past the caches, and from which the system may take them
 PAGE, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
 LOOSE = 2  # a block may be larger than what is asked for by 1 / 2**LOOSE
 
@@ -103,7 +103,7 @@ def _give_large() -> str:
     bytes, free = f.load("i64", "%block"), f.load("ptr", "%rt", abi.RT["free"])
     is_aligned = f.compare("eq", "i64", f.op(f"and i64 {f.op('ptrtoint ptr %block to i64')}, 63"), 0)
     with f.when(f.all(is_aligned, f.compare("ule", "i64", bytes, f.load("i64", "%rt", abi.RT["kept_bytes"])))):
-        with f.when(f.compare("sge", "i64", bytes, LARGE)):
+        with f.when(f.compare("sge", "i64", bytes, STREAMED)):
             _advise(f, "%block", MADV_FREE)
         first, count = _slots(f, bytes)
         with f.loop(count, ("ptr", "%block")) as loop:
