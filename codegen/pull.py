@@ -5,7 +5,7 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
 "may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
-    R2 no re-doing   a heavy value with fewer axes than its user that is not a row scalar
+    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user that is not a row scalar
     R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result
     over
                      other axes has its argument cut; an independent one is cut at its result
@@ -21,7 +21,7 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -350,22 +350,33 @@ def _check(
         cut = list(dict.fromkeys(tensor[id(s)] for s in scalars if s.op == "result" and id(s.args[0]) in far))
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
     row = parallel if reduces else frozenset()
+    _check_uses(tensor, values, own, scalars, row)
     for s in scalars:
         if s.op == "result" and id(s) in tensor:
             if s.args[0].axes != parallel and id(s) not in own:
                 raise Cut(tensor[id(s)], "R3")
             if not parallel and outputs and any(any(axes) and _uses(s, o) for axes, o in pulled):
                 raise Cut(tensor[id(s)], "R5")
-        for a in s.args:
-            if a.op in HEAVY and a.op != "reduce" and a.axes < s.axes and not (a.axes and a.axes <= row):
-                if tensor[id(a)] not in values and id(a) not in own:
-                    raise Cut(tensor[id(a)], "R2")
     if reduces and len({s.axes for s in reduces}) > 1:
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
     for axes, _ in pulled:
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel
+
+
+def _check_uses(
+    tensor: Mapping[int, Value], values: Sequence[Value], own: set[int], scalars: Sequence[Val], row: frozenset[str]
+) -> None:
+    """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
+    dear: set[int] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    for s in scalars:
+        if (s.op in HEAVY and s.op != "reduce") or (s.axes and any(id(a) in dear and id(a) not in own for a in s.args)):
+            dear.add(id(s))
+        for a in s.args:
+            if id(a) in dear and a.axes < s.axes and not (a.axes and a.axes <= row):
+                if id(a) in tensor and tensor[id(a)] not in values and id(a) not in own:
+                    raise Cut(tensor[id(a)], "R2")
 
 
 def _depths(scalars: Sequence[Val]) -> tuple[set[int], dict[int, frozenset[frozenset[str]]], dict[int, int]]:

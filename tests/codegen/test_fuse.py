@@ -127,6 +127,10 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "softmax_of_columns": ([X], [T.nnet.softmax(X, axis=0)], [["max", "sum", ""]], set()),
     "R1 one point": ([V], [T.exp(V).dimshuffle(0, "x") + T.exp(V)], [[""], [""]], {"R1"}),
     "R2 no re-doing": ([X, V], [T.exp(X * 0.5).dimshuffle(0, "x", 1) + V.dimshuffle(0, "x")], [[""], [""]], {"R2"}),
+    "R2 with light ones": ([X, V], [(1 + T.exp(V)) * X], [[""], [""]], {"R2"}),
+    "R2 of rows": (
+        [X, V], [T.nnet.softmax(X).dimshuffle(0, 1, "x") * V], [["max", "sum", ""], [""]], {"R2"},
+    ),
     "R3 one row": ([X], [X - X.max(axis=1, keepdims=True) - X.min(axis=0)], [["max", ""], ["min", ""]], {"R3"}),
     "R3 its argument": (
         [X], [T.nnet.softmax(T.nnet.softmax(X), axis=0)], [["max", "sum", ""], ["max", "sum", ""]], {"R3"},
