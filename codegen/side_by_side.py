@@ -226,6 +226,8 @@ class _Copies:
         self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
         self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
         self.states = one.phis
+        named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
+        self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body
         still = {e.name for e in main.entries.values() if not e.moves}
         known = {*self.head, *shared, *still, "%i", "%n", "%live"}
@@ -276,10 +278,11 @@ class _Copies:
             f"  %most.q = select i1 %together.{len(self.shared)}, i64 {self.count}, i64 1",
             "  %count.q = call i64 @llvm.smin.i64(i64 %rows, i64 %most.q)",
             "  %last.q = sub i64 %rows, %count.q",
+            "  %r.step = add i64 0, 1",
         ]
         for q in range(1, self.count):
-            lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}", f"  %r.by{q} = zext i1 %is.{q} to i64"]
-            lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.moving]
+            lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}"]
+            lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.apart]
         return lines
 
     def rows(self) -> list[str]:
@@ -290,9 +293,11 @@ class _Copies:
         ]
         for p in self.moving:
             lines += [f"  {p}.at = mul i64 {p}.step, %r.x0", f"  {p}.x0 = getelementptr i8, ptr {p}.0, i64 {p}.at"]
-            for q in range(1, 1 if p in self.shared else self.count):
-                lines += [f"  {p}.x{q} = getelementptr i8, ptr {p}.x{q - 1}, i64 {p}.by{q}"]
-        return lines + [f"  %r.x{q} = add i64 %r.x{q - 1}, %r.by{q}" for q in range(1, self.count)]
+        for p in self.apart:
+            kind = "add i64 {}, {}" if p == "%r" else "getelementptr i8, ptr {}, i64 {}"
+            following = [kind.format(f"{p}.x{q - 1}", f"{p}.by{q}") for q in range(1, self.count)]
+            lines += [f"  {p}.x{q + 1} = {text}" for q, text in enumerate(following)]
+        return lines
 
 
 def _chunk(copies: _Copies, one: Kernel) -> list[str]:
