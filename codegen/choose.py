@@ -56,7 +56,7 @@ def _short(group: Group, usual: Schedule) -> int:
     costs less than what is left of a vector; twice where results along the axis go back."""
     if usual.lane in group.parallel:
         return usual.width[0] - 1
-    if usual.beside and all(lanes for lanes, p in zip(usual.beside, group.passes, strict=True) if p.local):
+    if usual.beside:
         return min(lanes for lanes in usual.beside if lanes) // 2
     if any(usual.lane in o.map for o in group.outs):
         by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)

@@ -40,9 +40,9 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        dear = any(v.op in HEAVY and v.op != "reduce" and lane in v.axes for v in group.scalars)
-        beside = () if dear else tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps)
-        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside)
+        beside = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps)
+        every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
+        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
@@ -217,7 +217,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
         return 0
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(pass_roots(p), lambda v: not v.axes & local) if v.axes & local]
-    few = sum(v.op not in LEAVES for v in values) <= BESIDE
+    few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
     known = not any(v.op == "index" or (v.op == "load" and v.args) for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
