@@ -44,17 +44,21 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     else:
         following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
     on = reducer.idempotent and k.form != COLUMNS
+    ended = following
+    if k.repeats:
+        ended = [f"%e{number}.{n}" for n in range(len(dtypes))]
+        k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
     if k.form == COLUMNS:
         _total_of_columns(k, number, reduce, following, areas)
         return
     if on:
-        k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
-        state = following
+        k.totals += [Phi(*row) for row in zip(totals, kinds, start, ended, strict=True)]
+        state = ended
     elif is_sum:
-        state = [_sum_over_chunks(k, number, dtypes[0], following[0], start[0])]
+        state = [_sum_over_chunks(k, number, dtypes[0], ended[0], start[0])]
     else:
-        state = _over_chunks(k, number, reduce, start, following)
+        state = _over_chunks(k, number, reduce, start, ended)
     if is_narrow:
         state = _first_extremum(k, reduce, *state)
     else:

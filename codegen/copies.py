@@ -48,6 +48,23 @@ def is_straight(*texts: Sequence[str]) -> bool:
     return not any(line.endswith(":") for lines in texts for line in lines)
 
 
+def masked_tail(k: Kernel) -> list[str]:
+    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are."""
+    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%i.k"} | {p.name: p.next for p in k.phis}
+    return [
+        "whole:",
+        "  br i1 %has.k, label %tail, label %ends",
+        "tail:",
+        *renamed(k.body.lines, names),
+        *(
+            f"  {p.next} = select <{k.width} x i1> %mask.k, {p.type} {names.get(old, old)}, {p.type} {old}"
+            for p in k.ended
+            for old in [p.initial]
+        ),
+        "  br label %ends",
+    ]
+
+
 def columns_side_by_side(k: Kernel) -> list[str]:
     """Several vectors of a row after each other, as far as they reach: so few bytes as one has of each row are no
     stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""

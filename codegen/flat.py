@@ -13,13 +13,14 @@ nest library reads the entries to fill P.  By form:
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
-elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out.
-`head` comes first and once.  Short rows of a short body have a form of their own (`side_by_side`).
+elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out; of
+a short body also where such a vector follows (`repeats`): the same states take it, in the lanes not done before.
+`head` comes first and once.  Short rows that are only reduced have a form of their own (`side_by_side`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from tensordsl.codegen.copies import (
     columns_side_by_side,
     index_phi,
     is_straight,
+    masked_tail,
     phi_lines,
 )
 from tensordsl.codegen.group import region
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
+LIGHT = 12  # lines of a body that is written twice
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 
 
@@ -92,6 +95,8 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
         self.phis: list[Phi] = []  # of the loop around the body
+        self.repeats = False  # does a row of one chunk end with its last whole vector, masked?
+        self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
@@ -133,6 +138,11 @@ class Kernel:
         self.halves = is_light and self.form == LANES and "halves" in self.body.isa
         if self.halves:
             self.body.vector_bytes //= 2
+
+    def may_repeat(self, idempotent: Iterable[bool]) -> None:
+        """Let rows of one chunk end with their last whole vector, if the body is short and some reducers add up."""
+        light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
+        self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
 
     def lane_pointer(self, pointer: str, itemsize: int) -> str:
         """In the loop: the address of the current vector."""
@@ -338,13 +348,28 @@ class Kernel:
             return [Phi("%start", "i64", "0", again), Phi("%stop", "i64", whole, "%n")]
         first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
         full = head.op(f"icmp eq i64 %live, {self.width}")
-        head.do(f"%single = and i1 {head.op(f'icmp eq i64 %n, {first}')}, {full}")
+        if self.repeats:
+            one = head.op(f"icmp sle i64 %n, {size}") if size else "true"
+            self._tail_mask(whole)
+        else:
+            one = head.op(f"icmp eq i64 %n, {first}")
+        head.do(f"%single = and i1 {one}, {full}")
+        if self.repeats:
+            head.do("%has.k = and i1 %single, %odd.k")
         start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
         more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
         is_last = code.op(f"icmp eq i64 %stop, {whole}")
         stop = code.op(f"select i1 {is_last}, i64 %n, i64 {more}")
         again = code.op(f"sub i64 %stop, {start}")
         return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop), Phi("%first", "i64", "0", again)]
+
+    def _tail_mask(self, whole: str) -> None:
+        """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
+        W, head = self.width, self.head
+        head.do(f"%odd.k = icmp ne i64 %n, {whole}")
+        head.do(f"%i.k = sub i64 %n, {W}")
+        done = splat(head, head.op(f"trunc i64 {head.op(f'sub i64 {whole}, %i.k')} to i8"), "uint8", W)
+        head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * self.finishes
@@ -405,8 +430,10 @@ class Kernel:
             f"  %i.next = add i64 %i, {self.width}",
             as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %stop",
-            "  br i1 %more, label %loop, label %ends",
+            f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
+            *(masked_tail(self) if self.repeats else ()),
             "ends:",
+            *phi_lines(self.ended, "whole", "tail"),
             *self.ends.lines,
             *self._close(),
             "after:",

@@ -236,9 +236,9 @@ class _Planner:
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
-        self.finish_point(calls[-1].kernel, p, outs, keeps)
-        if self.schedule.beside and self.schedule.beside[number] and self.finishes and not outs and not keeps:
+        if self.finishes and self.schedule.beside:
             self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])
+        self.finish_point(calls[-1].kernel, p, outs, keeps)
         if self.finishes:
             self.finishers[id(p.reduces[0])] = calls[-1].kernel
         blocks = calls if self.columns else [Blocks(self.axis[lane], width, calls)]
@@ -269,6 +269,7 @@ class _Planner:
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
+        kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])
