@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import prefers
+from tensordsl.codegen.choose import is_long, prefers
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers, structure
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
@@ -31,11 +31,12 @@ COMMON_SITES = {
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes, with the buffers of their operands."""
+    """The schedules of a group, and its plans by the axis of their lanes and what is side by side, with the buffers of
+    their operands."""
 
     usual: Schedule
     other: Schedule | None
-    plans: dict[str, tuple[int, list[Buffer]]] = field(default_factory=dict)
+    plans: dict[tuple[str, tuple[int, ...]], tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
 class Bufferiser:
@@ -327,12 +328,15 @@ class Bufferiser:
             self.planned[key] = planned
         usual, other = planned.usual, planned.other
         prefers_other = prefers(self, group, usual, other, refs) if other else None
-        first, operands = self._plan_like(planned, usual, group, mine, refs)
+        long = is_long(self, group, usual)
+        usuals = [replace(usual, beside=()), usual] if long else [usual]
+        plans = [self._plan_like(planned, s, group, mine, refs) for s in usuals]
         site = 0
-        if self.program.plans[first].may_fail:
+        if self.program.plans[plans[0][0]].may_fail:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
-        launch = self._launch(first, group, operands, site, block)
+        launches = [self._launch(number, group, operands, site, block) for number, operands in plans]
+        launch = p.If(long, (launches[0],), (launches[1],)) if long else launches[0]
         if other is None or prefers_other is None:
             self.emit(launch)
             return
@@ -348,9 +352,10 @@ class Bufferiser:
         self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
     ) -> tuple[int, list[Ref]]:
         """The plan of the group, or of an earlier one of its structure, and its operands."""
-        if chosen.lane not in planned.plans:
-            planned.plans[chosen.lane] = self._plan(group, chosen), mine
-        number, theirs = planned.plans[chosen.lane]
+        key = chosen.lane, chosen.beside
+        if key not in planned.plans:
+            planned.plans[key] = self._plan(group, chosen), mine
+        number, theirs = planned.plans[key]
         same = {id(b): refs[id(c)] for b, c in zip(theirs, mine, strict=True)} or refs
         return number, [same[id(b)] for b in self.program.plans[number].operands]
 

@@ -1,4 +1,4 @@
-"""Which of two schedules of a group a call runs: what the program compares at run time."""
+"""Which of the schedules of a group a call runs: what the program compares at run time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from tensordsl.codegen.group import Group, Schedule
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import SHORT, widest_load
+from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
@@ -49,6 +49,14 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     result = b.joined("min", [reason, b.compared(long)])
     b.scopes = scopes
     return result
+
+
+def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
+    """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
+    lanes, here = [n for n in usual.beside if n], group.extents[usual.lane] if usual.lane else 0
+    if not lanes or usual.lane in group.parallel or isinstance(here, int) or not known_at_entry(b.find(here)):
+        return None
+    return b.compared(("ge", here, BESIDE_VECTORS * max(lanes) + 1))
 
 
 def _short(group: Group, usual: Schedule) -> int:
