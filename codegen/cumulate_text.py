@@ -174,9 +174,11 @@ class Cumulate:
         if self.turns:
             steps = ("%x_step", self.x_size), ("%y_step", self.y_size)
             is_line = f.all(*(f.compare("eq", "i64", *pair) for pair in steps), f.compare("sge", "i64", "%n", SIDE))
-            ways.append((f"{self.name}.squares", SIDE, f.op(f"select i1 {is_line}, i64 %m, i64 {done}")))
+            ways.append((f"{self.name}.squares", SIDE, f.op(f"select i1 {is_line}, i64 %m, i64 0")))
         for name, many, limit in (*ways, *((self.block_name(k, 1), k, "%m") for k in CHAINS)):
-            left = f.op(f"sdiv i64 {f.op(f'sub i64 {limit}, {done}')}, {many}")  # 0 where others have gone on
+            more = f.op(f"sub i64 {limit}, {done}")
+            more = f.op(f"select i1 {f.compare('sgt', 'i64', more, 0)}, i64 {more}, i64 0")  # others may have gone on
+            left = f.op(f"udiv i64 {more}, {many}")
             end = f.op(f"add i64 {done}, {f.op(f'mul i64 {left}, {many}')}")
             with f.loop(end, start=done, step=many) as loop:
                 x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
