@@ -44,7 +44,8 @@ def _positions(g: Graph, i: Value, length: Any, axis: int, common: Sequence[Any]
     """
     from tensordsl.ops.table import OPS  # late: the table imports every row
 
-    if i.op == "iota" and g.extents.find(i.shape[0]) == g.extents.find(length) and len(common) == 1:
+    find = g.extents.find
+    if i.op == "iota" and len(common) == 1 and find(i.shape[0]) == find(length) == find(common[0]):
         return i
     least, most = i, i
     if i.rank:

@@ -192,3 +192,17 @@ def test_products_of_rows_at_indices_with_their_gradients(dtype: str) -> None:
         rtol = 1e-10 if dtype == "float64" else 1e-3
         for found, exact in zip(f(a, b, p, q), (wanted, left, right), strict=True):
             np.testing.assert_allclose(found, exact, rtol=rtol, atol=rtol)
+
+
+def test_one_row_takes_what_is_written_to_all_positions() -> None:
+    """The positions `arange(1)` are those of every place of the other index."""
+    x, t = T.dmatrix("x"), T.lvector("t")
+    one = T.TensorType("float64", (1, None))("one")
+    f = tensordsl.function(
+        [one, t], [T.inc_subtensor(T.zeros_like(one)[T.arange(1), t], 1.0), grad((one[T.arange(1), t] ** 2).sum(), one)]
+    )
+    for found, wanted in zip(f(np.ones((1, 4)), [1, 1, 3, 1]), ([[0, 3, 0, 1]], [[0, 6, 0, 2]]), strict=True):
+        assert found.tolist() == wanted
+    assert tensordsl.function([t], T.inc_subtensor(T.zeros((1, 1))[T.arange(1), t], 1.0))([0, 0, 0]).tolist() == [[3]]
+    g = tensordsl.function([x, t], T.inc_subtensor(T.zeros_like(x)[T.arange(x.shape[0]), t], 1.0))
+    assert g(np.ones((2, 3)), [2, 0]).tolist() == [[0, 0, 1], [1, 0, 0]]
