@@ -310,14 +310,17 @@ class Extents:
 
     def _find(self, a: Length) -> Length:
         seen: dict[Extent, int] = {}
+        way: list[Extent] = []  # by what stands for atoms alone: that holds within other lengths too
         while isinstance(a, Extent) and a not in seen:
             seen[a] = len(seen)
             if a in self._whole:
-                a = self._whole[a]
+                self._shorten(way, a)
+                way, a = [], self._whole[a]
             elif any(x in self._same for m, _ in a.terms for x in m):
+                way.append(a)
                 a = _substitute(a, self._same)
             else:
-                self._shorten(seen, a)
+                self._shorten(way, a)
                 return a
             if len(seen) > 10_000:  # odd constraints may make terms grow without end
                 return a
