@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
-from tensordsl.codegen.large_text import KEPT, LARGE, MADV_HUGEPAGE, PAGE
+from tensordsl.codegen.large_text import KEPT
 
 LINE = 64
 ROOM = LINE + 16  # bytes more than the data's: malloc's addresses are multiples of 16
 DOMAIN = 389047  # NumPy's in tracemalloc
-HUGE = 1 << 22  # bytes from which NumPy asks for huge pages
 MOST = 1 << 47  # bytes beyond which every allocator fails
 
 
@@ -51,7 +50,7 @@ def _new_result() -> str:
 def _take_data() -> str:
     """The data of an array; NULL if there is no handler or no memory, or the array is empty or too large."""
     f = Asm("ptr", "take_data", ("ptr rt", "ptr handler", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
-    none, some, small, huge, done = (f.label(x) for x in ("none", "some", "small", "huge", "done"))
+    none, some, small = map(f.label, ("none", "some", "small"))
     f.branch(f.is_null("%handler"), none, some)
     f.place(none)
     f.ret("ptr", "null")
@@ -69,15 +68,6 @@ def _take_data() -> str:
     data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
     with f.when(f.is_null(data), UNLIKELY):
         f.ret("ptr", "null")
-    has_huge = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT["huge_pages"]), 0)
-    fits = f.all(f.compare("sge", "i64", size, HUGE), f.compare("slt", "i64", size, LARGE - ROOM))
-    f.branch(f.all(fits, has_huge), huge, done, UNLIKELY)
-    f.place(huge)
-    address = f.op(f"ptrtoint ptr {data} to i64")
-    lacking = f.op(f"and i64 {f.op(f'sub i64 0, {address}')}, {PAGE - 1}")
-    whole, advise = f.op(f"sub i64 {size}, {lacking}"), f.load("ptr", "%rt", abi.RT["madvise"])
-    f.call("i32", advise, f"ptr {f.gep(data, lacking)}", f"i64 {whole}", f"i32 {MADV_HUGEPAGE}")
-    f.place(done)
     track = f.load("ptr", "%rt", abi.RT["PyTraceMalloc_Track"])
     f.call("i32", track, f"i32 {DOMAIN}", f"ptr {data}", f"i64 {size}")
     f.ret("ptr", data)

@@ -15,6 +15,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
 
 KEPT = 1 << 19  # bytes of the smallest block that is kept
+HUGE = 1 << 22  # bytes from which NumPy asks for huge pages
 LARGE = 1 << 23  # bytes of those of which few are kept
 STREAMED = 1 << 25  # bytes of results that are written past the caches, and from which the system may take them
 PAGE, MADV_FREE, MADV_HUGEPAGE, MADV_POPULATE_WRITE = 4096, 8, 14, 23
@@ -89,7 +90,7 @@ def _take_large() -> str:
     f.place(got)
     block = f.op(f"phi ptr {', '.join(found)}")
     f.store("i64", rounded, block)
-    for needs, least, advice in (("huge_pages", LARGE, MADV_HUGEPAGE), ("kept_bytes", STREAMED, MADV_POPULATE_WRITE)):
+    for needs, least, advice in (("huge_pages", HUGE, MADV_HUGEPAGE), ("kept_bytes", STREAMED, MADV_POPULATE_WRITE)):
         wanted = f.compare("ne", "i64", f.load("i64", "%rt", abi.RT[needs]), 0)
         with f.when(f.all(wanted, f.compare("sge", "i64", rounded, least))):
             _advise(f, block, advice)
