@@ -7,6 +7,7 @@ rows are left to others.  Outside of the rows' axis there may be one more.
 
 from __future__ import annotations
 
+from tensordsl.codegen.nest_periods import put_pointer
 from tensordsl.codegen.nest_words import (
     FAST,
     N_AXES,
@@ -101,14 +102,9 @@ def _do_rows(c: Function, words: str, axes: Axes, operands: tuple[str, str], siz
     steps = c.word("%P", every)
     with c.loop(external) as loop:
         entry = entry_of(c, words, loop.index)
-        size, (across, outer, inner) = c.get(entry, 2), _steps(c, entry, axes)
-        base, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
-        shared = _is_shared(c, entry, outer, inner)
-        c.put(c.choose(shared, area, base, "ptr"), "%P", loop.index, "ptr")
+        across, outer, inner = _steps(c, entry, axes)
         c.put(inner, steps, loop.index)
-        with c.when(shared):
-            given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {width}"
-            c.call("void", "@repeat", *given)
+        put_pointer(c, entry, loop.index, _is_shared(c, entry, outer, inner), (across, n, width))
     put_integers(c, words, external, every)
     kernel, one = c.get("%K", c.get(words, 1), "ptr"), c.test("eq", first, row)
     rows = c.choose(one, done, c.get("%E", row))

@@ -122,12 +122,19 @@ def _place(c: Function, words: str, axes: tuple[str, str, str, str], n: str, roo
     steps = c.word("%P", every)
     with c.loop(external) as loop:
         entry = entry_of(c, words, loop.index)
-        size, (across, along) = c.get(entry, 2), _steps(c, entry, lane, row)
-        base, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
+        across, along = _steps(c, entry, lane, row)
         repeats = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", along, 0))
-        c.put(c.choose(repeats, area, base, "ptr"), "%P", loop.index, "ptr")
         c.put(along, steps, loop.index)
-        with c.when(repeats):
-            given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
-            c.call("void", "@repeat", *given)
+        put_pointer(c, entry, loop.index, repeats, (across, n, room))
     put_integers(c, words, external, every)
+
+
+def put_pointer(c: Function, entry: str, k: str, shared: str, line: tuple[str, str, str]) -> None:
+    """Of an operand; where all rows share it, to scratch, in which its line (stride, elements) is repeated for `room`
+    elements."""
+    size, (across, n, room) = c.get(entry, 2), line
+    base, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
+    c.put(c.choose(shared, area, base, "ptr"), "%P", k, "ptr")
+    with c.when(shared):
+        given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
+        c.call("void", "@repeat", *given)
