@@ -27,7 +27,7 @@ from tensordsl.ops.functions import (
     softplus,
     tanh,
 )  # fmt: skip
-from tensordsl.ops.shifts import with_constant_shift
+from tensordsl.ops.shifts import places_beside, with_constant_shift
 from tensordsl.ops.substitute import reapply
 from tensordsl.types import FLOATS, TensorType
 
@@ -196,8 +196,7 @@ def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:
     if found is None or len(found[1]) != 1 or e.owner is None or e.owner.op.name != "exp" or id(e) in blocked:
         return None
     x, (axis,) = found
-    kept = iter(range(x.type.ndim - 1))
-    wanted = tuple("x" if k == axis else next(kept) for k in range(x.type.ndim))
+    wanted = places_beside(x, (axis,))
     lead = x.type.ndim - rank
     is_kept = order == wanted[lead:] and all(k == "x" for k in wanted[:lead])
     return (x, axis) if is_kept and e.owner.inputs[0] is x else None
