@@ -45,14 +45,19 @@ def _columns_of_b(v: Vector) -> str:
     return f.end()
 
 
+def _room(f: Function, size: str) -> tuple[str, str]:
+    """A block, and its `size` bytes; without memory the function gives false."""
+    block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
+    with f.when(f.is_null(block)):
+        f.ret("i1", "false")
+    return block, f.gep(block, abi.BLOCK_HEAD)
+
+
 def _by_dots(v: Vector) -> str:
     """i1: whether there was memory for the columns of B; if not, nothing is done."""
     f, kind = Function("i1", f"long_dots_{v.kind}", _params(v), internal=True), v.kind
     size = f.arith("mul", f.arith("mul", "%n", f.min("%k", TERMS)), v.align)
-    block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
-    with f.when(f.is_null(block)):
-        f.ret("i1", "false")
-    columns = f.gep(block, abi.BLOCK_HEAD)
+    block, columns = _room(f, size)
     with f.loop("%k", step=TERMS) as p:
         k = f.min(f.arith("sub", "%k", p.index), TERMS)
         a, b = f.gep("%a", p.index, kind), element(f, kind, "%b", p.index, "%rsb")
@@ -91,10 +96,7 @@ def _turned(v: Vector) -> str:
     f, kind = Function("i1", f"turned_{v.kind}", _params(v), internal=True), v.kind
     width = f.min("%m", ROWS)
     size = f.arith("mul", f.arith("mul", "%n", width), v.align)
-    block = f.call("ptr", "@take_block", "ptr %rt", f"i64 {size}")
-    with f.when(f.is_null(block)):
-        f.ret("i1", "false")
-    t = f.gep(block, abi.BLOCK_HEAD)
+    block, t = _room(f, size)
     with f.loop("%m", step=ROWS) as i:
         m = f.min(f.arith("sub", "%m", i.index), ROWS)
         a, c = f.gep("%a", i.index, kind), element(f, kind, "%c", i.index, "%ldc")
