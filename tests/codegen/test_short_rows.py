@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
-
-PAGES = 256
-
-
-class End:
-    """Memory that ends at a page which nobody may touch."""
-
-    def __init__(self) -> None:
-        self.space = mmap.mmap(-1, PAGES * mmap.PAGESIZE)
-        self.bytes = np.frombuffer(self.space, np.uint8)
-        self.last = self.bytes.ctypes.data + (PAGES - 1) * mmap.PAGESIZE
-        self.protect(0)
-
-    def protect(self, access: int) -> None:
-        mprotect = ctypes.CDLL(None).mprotect
-        assert mprotect(ctypes.c_void_p(self.last), ctypes.c_size_t(mmap.PAGESIZE), access) == 0
-
-    def put(self, a: np.ndarray) -> np.ndarray:
-        """A copy of `a` whose last byte is the last one there is."""
-        stop = (PAGES - 1) * mmap.PAGESIZE
-        copy: np.ndarray = self.bytes[stop - a.nbytes : stop].view(a.dtype).reshape(a.shape)
-        copy[...] = a
-        return copy
 
 
 @pytest.fixture(scope="module")

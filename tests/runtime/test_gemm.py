@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.gemm_text import gemm_text
@@ -243,12 +244,7 @@ def test_sizes_about_those_of_tiles_panels_and_blocks(dtype, m, n, k):
 
 def test_nothing_outside_of_the_operands_is_read():
     """Operands that end where memory ends."""
-    page = mmap.PAGESIZE
-    space = mmap.mmap(-1, 64 * page)
-    memory_of = np.frombuffer(space, np.uint8)
-    libc = ctypes.CDLL(None, use_errno=True)
-    last = memory_of.ctypes.data + 63 * page
-    assert libc.mprotect(P(last), page, 0) == 0
+    end = End()
     try:
         rng = np.random.default_rng(9)
         for dtype in ("float64", "float32"):
@@ -256,14 +252,11 @@ def test_nothing_outside_of_the_operands_is_read():
                 for shapes in (((m, k), (k, n)), ((m, k), (n, k)), ((k, m), (k, n))):
                     for which in (0, 1):
                         ends = [rng.standard_normal(s).astype(dtype) for s in shapes]
-                        size = ends[which].nbytes
-                        at_end = memory_of[63 * page - size : 63 * page].view(dtype).reshape(shapes[which])
-                        at_end[...] = ends[which]
-                        ends[which] = at_end
+                        ends[which] = end.put(ends[which])
                         a = ends[0] if shapes[0] == (m, k) else ends[0].T
                         check(a, ends[1] if shapes[1] == (k, n) else ends[1].T)
     finally:
-        libc.mprotect(P(last), page, 3)
+        end.protect(3)
 
 
 def test_without_memory_for_panels():

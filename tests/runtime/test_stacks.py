@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 from tensordsl.codegen.gemm_text import gemm_text
 from tensordsl.codegen.target import compile_object, native_width
@@ -133,11 +133,7 @@ def test_threads_share_products_and_do_not_change_them(dtype, count, m, n, k, ma
 
 def test_nothing_outside_of_the_operands_is_read():
     """Operands that end where memory ends."""
-    page = mmap.PAGESIZE
-    space = np.frombuffer(mmap.mmap(-1, 64 * page), np.uint8)
-    libc = ctypes.CDLL(None, use_errno=True)
-    last = space.ctypes.data + 63 * page
-    assert libc.mprotect(P(last), page, 0) == 0
+    end = End()
     try:
         rng = np.random.default_rng(3)
         for dtype in ("float64", "float32"):
@@ -148,11 +144,7 @@ def test_nothing_outside_of_the_operands_is_read():
                             rng.standard_normal(s).astype(dtype)
                             for s in ((3, m, k), (3, n, k) if turned else (3, k, n))
                         ]
-                        at_end = (
-                            space[63 * page - ends[which].nbytes : 63 * page].view(dtype).reshape(ends[which].shape)
-                        )
-                        at_end[...] = ends[which]
-                        ends[which] = at_end
+                        ends[which] = end.put(ends[which])
                         check(ends[0], ends[1].transpose(0, 2, 1) if turned else ends[1])
     finally:
-        libc.mprotect(P(last), page, 3)
+        end.protect(3)
