@@ -308,16 +308,11 @@ REQUIRE = Op(
 )  # fmt: skip
 
 
-def _truth(condition: Any) -> Any:
-    from tensordsl.ops.comparisons import neq
-
-    condition = as_variable(condition)
-    return condition if condition.type.dtype == "bool" else neq(condition, 0)
-
-
 def require(x: Any, condition: Any, message: str, kind: str = "check") -> Any:
     """x; if the condition is false, at run time ValueError (kind "check") or IndexError ("index") with `message`."""
-    return apply(REQUIRE, as_variable(x), _truth(condition), message=message, kind=kind)
+    from tensordsl.ops.masks import as_mask  # late: it stands on this table's rows
+
+    return apply(REQUIRE, as_variable(x), as_mask(condition), message=message, kind=kind)
 
 
 class Print:
@@ -345,7 +340,9 @@ class Assert:
         self.msg = msg
 
     def __call__(self, value: Any, *conditions: Any) -> Any:
-        return apply(ASSERT, as_variable(value), *map(_truth, conditions), message=self.msg)
+        from tensordsl.ops.masks import as_mask  # late: it stands on this table's rows
+
+        return apply(ASSERT, as_variable(value), *map(as_mask, conditions), message=self.msg)
 
 
 assert_op = Assert()
