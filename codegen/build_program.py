@@ -255,10 +255,7 @@ class _Function:
         work = _work(self.b, late)
         if work is None or not known_at_entry(work):
             return None
-        b = self.b
-        operands = b.name(work), b.name(KEEP_GIL)
-        b.entry.code.append(p.Compare(dst := b.fresh("q"), "gt", *operands))
-        return dst
+        return self.b.compared(("gt", work, KEEP_GIL))
 
 
 def _mark_streamed(program: p.Program, results: set[str]) -> None:
