@@ -48,6 +48,9 @@ class Fusion:
         self.integers: dict[int, list[Value]] = {}
         self.group_needs: dict[int, tuple[Fused, list[Value]]] = {}
         self.pieces: dict[int, Piece] = {}  # by their members
+        self.formed: dict[int, Fused] = {}  # by the first of its values
+        self.homes: Counter[int] = Counter()  # tensor that is dear -> the formed groups that compute it
+        self.joined: dict[tuple[int, int], tuple[Fused, Fused, Fused | None]] = {}  # by the ids of the two groups
 
     def buffer(self, v: Value) -> ValueBuffer:
         if v.number not in self.buffers:
@@ -162,9 +165,9 @@ class Fusion:
 
         In a large region R6 does not wait until all are formed: the groups of a recurrence would compute all its steps.
         """
-        formed: dict[int, Fused] = {}  # by the first of its values
-        homes: Counter[int] = Counter()
-        computed = 0
+        formed, homes = self.formed, self.homes
+        self._drop_stale()
+        computed = sum(len(f.tensors) for f in formed.values())
         starts = sorted(needed.values(), key=lambda v: v.number)
         while starts:
             stack = starts[::-1]
@@ -190,11 +193,15 @@ class Fusion:
                 if computed > LARGE_REGION:
                     twice = {n for n in fused.dear if homes[n] > 1 and n not in self.leaves}
                     stack += self._cut_twice(_outermost(self.graph, [fused], twice), needed)
-            # A group that computes what has got a buffer since is formed anew, to load it.
-            starts = [f.values[0] for f in formed.values() if self._is_stale(f)]
-            for v in starts:
-                homes.subtract(formed.pop(v.number).dear)
+            starts = self._drop_stale()
         return list(formed.values())
+
+    def _drop_stale(self) -> list[Value]:
+        """The first values of groups that compute what has got a buffer since: they are formed anew, to load it."""
+        starts = [f.values[0] for f in self.formed.values() if self._is_stale(f)]
+        for v in starts:
+            self.homes.subtract(self.formed.pop(v.number).dear)
+        return starts
 
     def _cut(self, value: Value, rule: str, roots: Sequence[Value], needed: dict[int, Value]) -> list[Value]:
         """Give it a buffer; what gets a group of its own for that."""
@@ -230,16 +237,13 @@ class Fusion:
             home = -1  # where the group went that g has joined
             for k in touched.candidates(g):
                 h = merged[k]
-                if h is None or not _fit(h, g):
+                if h is None or not _fit(h, g) or not _rows_meet(h, g):
                     continue
                 other, own = h.values[0].number, g.values[0].number
                 if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or order.separated(other, own):
                     continue
-                try:
-                    joined = self.attempt([*h.values, *g.values])
-                except Cut:
-                    continue
-                if _walks_once(joined) and not _walks_again(joined, h, g) and not self._needs_own(joined):
+                joined = self._join(h, g)
+                if joined is not None:
                     order.merge(other, own)
                     if home >= 0:
                         merged[home] = None
@@ -250,6 +254,20 @@ class Fusion:
                 touched.add(len(merged), g)
                 merged.append(g)
         return [g for g in merged if g is not None]
+
+    def _join(self, h: Fused, g: Fused) -> Fused | None:
+        """One group of the two, if that is legal and walks their points once.  Known until one of them changes."""
+        key = id(h), id(g)
+        if key not in self.joined:
+            joined = None
+            try:
+                joined = self.attempt([*h.values, *g.values])
+            except Cut:
+                pass
+            if joined and (not _walks_once(joined) or _walks_again(joined, h, g) or self._needs_own(joined)):
+                joined = None
+            self.joined[key] = h, g, joined
+        return self.joined[key][2]
 
     def _needs(self, v: Value) -> list[Value]:
         """What must run before v, which no group gives: what it reads, and the integers that its lengths are computed
@@ -310,6 +328,15 @@ def _fit(h: Fused, g: Fused) -> bool:
     if size > MERGE_TENSORS or operands > MERGE_OPERANDS or bool(h.group.extents) != bool(g.group.extents):
         return False
     return not g.group.extents or not g.in_memory.isdisjoint(h.in_memory)
+
+
+def _rows_meet(h: Fused, g: Fused) -> bool:
+    """Whether R3 can hold for the two together: reductions keep as many axes of the same lengths, whatever they are
+    called, and each output has those of its group's rows."""
+    if h.rows is not None and g.rows is not None:
+        return h.rows == g.rows
+    rows, others = (h.rows, g) if h.rows is not None else (g.rows, h)
+    return rows is None or all(rows <= space for space in others.spaces)
 
 
 def _walks_once(joined: Fused) -> bool:

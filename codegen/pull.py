@@ -21,6 +21,7 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -269,6 +270,19 @@ class Fused:
     def in_memory(self) -> frozenset[int]:
         """What it loads and gives, but for scalars: to load one together saves nothing."""
         return frozenset(v.number for v in (*self.loads, *self.values) if v.rank)
+
+    @cached_property
+    def rows(self) -> Counter[Any] | None:
+        """The lengths of the axes that its reductions keep; None if it has none."""
+        lengths = self.group.extents
+        has_some = any(s.op == "reduce" for s in self.group.scalars)
+        return Counter(lengths[a] for a in self.group.parallel) if has_some else None
+
+    @cached_property
+    def spaces(self) -> list[Counter[Any]]:
+        """The lengths of its outputs' axes."""
+        lengths = self.group.extents
+        return [Counter(lengths[a] for a in o.map if a) for o in self.group.outs]
 
     @cached_property
     def dear(self) -> list[int]:
