@@ -65,8 +65,8 @@ class Fusion:
             return None
         return self.buffer(v)
 
-    def attempt(self, values: Sequence[Value]) -> Fused:
-        return attempt(values, self.buffer_of, self.buffer, self.graph.extents.find)
+    def attempt(self, values: Sequence[Value], first: Fused | None = None) -> Fused:
+        return attempt(values, self.buffer_of, self.buffer, self.graph.extents.find, first)
 
     def plan(self) -> list[Fused]:
         """The groups, in an order in which each follows what it loads."""
@@ -80,7 +80,10 @@ class Fusion:
             if not again:
                 break
             self._cut_twice(again, needed)
-        return self._without_unread(groups, asked)
+        groups = self._without_unread(groups, asked)
+        for g in groups:
+            g.pull = None
+        return groups
 
     def _without_unread(self, groups: list[Fused], asked: set[int]) -> list[Fused]:
         """The groups without outputs that R6 asked for, so that several groups load them, if these have been joined."""
@@ -261,7 +264,8 @@ class Fusion:
         if key not in self.joined:
             joined = None
             try:
-                joined = self.attempt([*h.values, *g.values])
+                first = h if not any(v in g.values for v in h.loads) else None
+                joined = self.attempt([*h.values, *g.values], first)
             except Cut:
                 pass
             if joined and (not _walks_once(joined) or _walks_again(joined, h, g) or self._needs_own(joined)):

@@ -54,6 +54,11 @@ class _Recording(Builder):
         super().__init__()
         self.made_for: dict[int, Value] = {}
 
+    def copied(self) -> _Recording:
+        other = _Recording()
+        other._memo, other.made, other.made_for = self._memo.copy(), self.made.copy(), self.made_for.copy()
+        return other
+
     def operand(self, x: Val) -> Val:
         """x as a reduction takes it; a cast to float32 is still the operand's own scalar."""
         wide = self.wide(x)
@@ -74,6 +79,14 @@ class Pull:
         self.values: dict[int, Value] = {}
         self.local: dict[tuple[int, Axes], tuple[Any, ...]] = {}
         self.roots: dict[int, Axes] = {}  # the group's own outputs may be used in registers at these axes
+
+    def copied(self) -> Pull:
+        """Another one that goes on from here."""
+        other = Pull(self.buffer_of, self.find)
+        other.b, other.extents, other.memo = self.b.copied(), self.extents.copy(), self.memo.copy()
+        other.points, other.values = self.points.copy(), self.values.copy()
+        other.local, other.roots = self.local.copy(), self.roots.copy()
+        return other
 
     def axis(self, extent: Any, used: Iterable[Any]) -> str:
         """An axis of this extent that is not in use here; one extent shares one name wherever it can, so that a
@@ -135,7 +148,7 @@ class Pull:
         scalar = MAKE[v.op](self, v, axes, args)
         for s in self.b.made[before:]:
             self.b.made_for.setdefault(id(s), v)
-        self.points.setdefault(v.number, {})[axes] = scalar
+        self.points[v.number] = {**self.points.get(v.number, {}), axes: scalar}  # a new one: copies share them
         self.values[v.number] = v
         return scalar
 
@@ -259,12 +272,13 @@ MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
 @dataclass
 class Fused:
     """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
-    computes."""
+    computes; `pull`: how it was found, while others may join it."""
 
     group: Group
     values: list[Value]
     loads: list[Value]
     tensors: dict[int, Val]
+    pull: Pull | None = None
 
     @cached_property
     def in_memory(self) -> frozenset[int]:
@@ -297,16 +311,24 @@ class Fused:
 
 def attempt(
     values: Sequence[Value], buffer_of: Callable[[Value], Buffer | None], out_buffer: Callable[[Value], Buffer],
-    find: Callable[[Any], Any],
+    find: Callable[[Any], Any], first: Fused | None = None,
 ) -> Fused:  # fmt: skip
-    """One group for all of `values`, or Cut."""
-    pull = Pull(buffer_of, find)
-    for v in values:
+    """One group for all of `values`, or Cut.  `first`: a group of the first of them, which loads none of the others:
+    its walk is continued."""
+    done: list[tuple[Axes, Val]] = []
+    if first is None or first.pull is None:
+        pull, known = Pull(buffer_of, find), []
+    else:
+        pull, known = first.pull.copied(), first.group.scalars
+        done = [(o.map, o.value) for o in first.group.outs]
+    more = values[len(done) :]
+    for v in more:
         pull.roots[v.number] = pull.root_axes(v)
-    pulled = [pull.root(v) for v in values]
-    scalars = walk(s for _, s in pulled)
+    pulled = [*done, *map(pull.root, more)]
+    scalars = walk((s for _, s in pulled), first=known)
     parallel = _check(pull, values, pulled, scalars)
-    order = [*(a for a in pull.extents if a in parallel), *(a for a in pull.extents if a not in parallel)]
+    axes = dict.fromkeys((*(a for axes, _ in pulled for a in axes if a), *pull.extents))
+    order = [*(a for a in axes if a in parallel), *(a for a in axes if a not in parallel)]
     used = set().union(*(s.axes for s in scalars), *(set(a) for a, _ in pulled))
     used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
     outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
@@ -320,7 +342,7 @@ def attempt(
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
-    return Fused(group, list(values), [b.value for b in loads.values()], tensors)
+    return Fused(group, list(values), [b.value for b in loads.values()], tensors, pull)
 
 
 def levels(f: Fused) -> int:

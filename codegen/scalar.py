@@ -294,12 +294,13 @@ class Builder:
         return x if x.type == type else self.apply("bitcast", x, type=type)
 
 
-def walk(roots: Iterable[Val], known: Container[int] | None = None) -> list[Val]:
+def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Iterable[Val] = ()) -> list[Val]:
     """Operands before users, each value once, in an order that depends on the DAG alone; without recursion.
 
-    If `known` is given: without the values whose ids are in it, and without the reduction behind a `result`.
+    If `known` is given: without the values whose ids are in it, and without the reduction behind a `result`.  `first`:
+    the order of some of the roots, which is continued.
     """
-    order: dict[int, Val] = {}
+    order = {id(v): v for v in first}
     stack: list[Val | None] = [*reversed([*roots])]
     waiting: list[Val] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
