@@ -38,14 +38,14 @@ def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     everything = [*roots, *integer_values(graph, order)]
     order = toposort(everything)
     frozen = frozen_values(graph)
-    sides = {n: side for n, side in _sides(graph, everything, order).items() if n not in frozen}
+    sides = {n: side for n, side in _sides(everything, order).items() if n not in frozen}
     exits = _exits(everything, order, sides)
     return _Builder(graph, sides, exits).run(roots) if exits else roots
 
 
-def _sides(graph: Graph, roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
+def _sides(roots: Sequence[Value], order: Sequence[Value]) -> dict[int, Side]:
     """value number -> the side that alone needs it, of those that several branches need."""
-    apart, together = place(graph, roots), place(graph, roots, by_condition=True)
+    apart, together = place(roots, order), place(roots, order, by_condition=True)
     level: dict[int, int] = {}
     found = {}
     for v in order:

@@ -56,10 +56,11 @@ def build_program(
     regions = plan_regions(lowered.graph, roots)
     b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
     steps = [s for r in regions.values() for s in r.steps]
-    computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
-    for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
-        if v.op == "result":
-            b.results.setdefault(v.operands[0].number, []).append(v)
+    if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
+        computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
+        for v in toposort([*computed, *integer_values(lowered.graph, toposort(computed))]):
+            if v.op == "result":
+                b.results.setdefault(v.operands[0].number, []).append(v)
     steps = regions[()].steps
     if not device:
         steps = in_blocks(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
@@ -311,8 +312,7 @@ def base_shared(v: Value) -> int | None:
 
 def _is_of_loop(b: Bufferiser, c: ex.Constraint) -> bool:
     """Whether the constraint is about what a loop computes in each of its steps."""
-    values = [b.graph.values[a[1]] for a in ex.atoms(c.a) | ex.atoms(c.b) if a[0] in ("value", "result")]
-    return any(v.loops for v in values)
+    return any(b.graph.values[n].loops for n in ex.named((c.a, c.b)))
 
 
 def direct_updates(
@@ -350,7 +350,7 @@ def _measures(outputs: Sequence[Value], b: Bufferiser) -> set[int]:
     """The values that lengths of outputs, and checks, are computed from."""
     lengths = [n for v in outputs for n in v.shape]
     lengths += [n for c in b.graph.extents.constraints for n in (c.a, c.b)]
-    named = {a[1] for n in lengths for a in ex.atoms(n) | ex.atoms(b.find(n)) if a[0] in ("value", "result")}
+    named = ex.named(lengths) | ex.named(map(b.find, lengths))
     return {m for n in named for m in memory(b.graph.values[n], b.homes)}
 
 

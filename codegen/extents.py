@@ -332,7 +332,7 @@ class Extents:
 
 def _known_when(a: Length) -> int:
     """When a length is known: -1 at entry, else with the last value that it depends on."""
-    return max((x[1] for x in atoms(a) if x[0] in ("value", "result")), default=-1)
+    return max(named((a,)), default=-1)
 
 
 def _single_atom(a: Length) -> Atom | None:
@@ -354,6 +354,20 @@ def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
 def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
     return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
+
+
+def named(lengths: Iterable[Length]) -> set[int]:
+    """The numbers of the values that lengths are computed from."""
+    found: set[int] = set()
+    for n in lengths:
+        if isinstance(n, Extent):
+            found |= _named(n)
+    return found
+
+
+@lru_cache(1 << 14)
+def _named(a: Extent) -> frozenset[int]:
+    return frozenset([x[1] for x in _atoms(a) if x[0] in ("value", "result")])
 
 
 _NO_ATOMS: frozenset[Atom] = frozenset()

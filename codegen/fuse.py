@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen.extents import atoms
+from tensordsl.codegen.extents import named
 from tensordsl.codegen.group import Buffer
-from tensordsl.codegen.ir import Graph, Value, dependencies
+from tensordsl.codegen.ir import Graph, Value, dependencies, lengths_of
 from tensordsl.codegen.pieces import Piece, pieces
 from tensordsl.codegen.pull import FEW_LEVELS, FUSED, Cut, Fused, ValueBuffer, attempt, levels
 from tensordsl.codegen.scalar import walk
@@ -81,6 +81,8 @@ class Fusion:
                 break
             self._cut_twice(again, needed)
         groups = self._without_unread(groups, asked)
+        for known in (self.formed, self.joined, self.group_needs):
+            known.clear()  # of groups whose walks ask this object: what is in no circle needs no collector
         for g in groups:
             g.pull = None
         return groups
@@ -282,8 +284,7 @@ class Fusion:
         known = self.group_needs.get(id(f))
         if known is None:
             lengths = [*f.group.extents.values(), *(s.attr for s in f.group.scalars if s.op == "extent")]
-            numbers = {a[1] for n in lengths if not isinstance(n, int) for a in atoms(n) if a[0] in ("value", "result")}
-            integers = [self.graph.values[n] for n in sorted(numbers)]
+            integers = [self.graph.values[n] for n in sorted(named(lengths))]
             known = f, [*f.loads, *integers, *(n for w in (*f.values, *f.loads) for n in self._integers(w))]
             self.group_needs[id(f)] = known  # with the group, so that its id stays its own
         return known[1]
@@ -294,15 +295,10 @@ class Fusion:
         return not given.isdisjoint(v.number for v in self._group_needs(joined))
 
     def _integers(self, v: Value) -> list[Value]:
-        if v.number not in self.integers:
-            lengths = [
-                *v.shape,
-                *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3]),
-                v.attrs.get("count", 0),
-            ]
-            found = {a[1] for n in lengths if not isinstance(n, int) for a in atoms(n) if a[0] in ("value", "result")}
-            self.integers[v.number] = [self.graph.values[n] for n in sorted(found)]
-        return self.integers[v.number]
+        known = self.integers.get(v.number)
+        if known is None:
+            known = self.integers[v.number] = [self.graph.values[n] for n in sorted(named(lengths_of(v)))]
+        return known
 
 
 class _Touched:

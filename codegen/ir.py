@@ -130,7 +130,7 @@ class Graph:
         length = self.extents.find(length)
         if isinstance(length, int):
             return self.const(length, "int64")
-        varying = [self.values[a[1]].loops for a in ex.atoms(length) if a[0] in ("value", "result")]
+        varying = [self.values[n].loops for n in ex.named((length,))]
         return self.make("extent", (), "int64", (), extent=length, loops=_NO_LOOPS.union(*varying))
 
     def iota(self, length: Length) -> Value:
@@ -264,6 +264,16 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
     return list(order.values())
 
 
+def lengths_of(v: Value) -> Sequence[Length]:
+    """Its shape, the bounds of what it takes or writes, and how often a loop runs."""
+    if v.op in _OF_SHAPE:
+        return v.shape
+    return [*v.shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3]), v.attrs.get("count", 0)]
+
+
+_OF_SHAPE = frozenset(("map", "move", "reduce", "const"))
+
+
 def dependencies(v: Value) -> tuple[Value, ...]:
     """Operands, and for a loop also what its body gives."""
     if v.op == "for":
@@ -279,37 +289,44 @@ def rewrite(
     frozen: Collection[int] = (),
     users: dict[int, int] | None = None,
     order: Sequence[Value] | None = None,
+    ops: Collection[str] = (),
 ) -> list[Value]:  # fmt: skip
     """Rebuild bottom-up; `rule(value)` gives a replacement or None, and is asked again about what it gave.
 
     frozen: numbers of values that stay as they are; with a value all that it depends on must be frozen.
     users: value number -> number of users; what a value is replaced by inherits them.
     order: toposort(roots), if it is known.
+    ops: those that the rule is asked about (empty: all).
     """
-    new: dict[int, Value] = {}
+    changed: dict[int, Value] = {}
     origins, extents = graph.origins, graph.extents
+
+    def new(o: Value) -> Value:
+        return changed.get(o.number, o)
+
     for v in toposort(roots) if order is None else order:
         if v.number in frozen:
-            new[v.number] = v
             continue
-        extents.node = origins.get(v.number)
         w = v
-        for o in dependencies(v):
-            if new[o.number] is not o:
-                w = rebuild(graph, v, lambda o: new[o.number])
-                break
+        if changed and any([o.number in changed for o in dependencies(v)]):
+            w = rebuild(graph, v, new)
         for _ in range(REWRITES):
+            if ops and w.op not in ops:
+                break
+            extents.node = origins.get(v.number)
             better = rule(w)
             if better is None or better is w:
                 break
             w = better
-        new[v.number] = w
-        if v.op == w.op == "ifelse" and w is not v:
+        if w is v:
+            continue
+        changed[v.number] = w
+        if v.op == w.op == "ifelse":
             graph.rename(v, w)
-        if users is not None and w is not v:
+        if users is not None:
             users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
     extents.node = None
-    return [new[v.number] for v in roots]
+    return list(map(new, roots))
 
 
 def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:

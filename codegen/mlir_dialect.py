@@ -36,9 +36,10 @@ def to_mlir(graph: Graph, roots: Sequence[Value], name: str = "main") -> str:
 class _Printer:
     def __init__(self, graph: Graph, roots: Sequence[Value]) -> None:
         self.graph = graph
-        self.context = place(graph, roots)
+        order = toposort(roots)
+        self.context = place(roots, order)
         self.members: dict[Any, list[Value]] = {}
-        for v in toposort(roots):
+        for v in order:
             self.members.setdefault(self.context[v.number], []).append(v)
 
     def region(self, context: Any, results: Sequence[Value], depth: int) -> str:

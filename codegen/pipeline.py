@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from tensordsl.codegen import rules, target
@@ -159,14 +160,14 @@ def optimise(
     frozen = frozen_values(graph)
     settle_leaves(Context(graph), frozen)
     verify_ir(graph, roots)
-    order = toposort(roots)
+    needed = _Needed(roots)
     for step in passes:
         report = PassReport(step.name)
         start = time.perf_counter()
-        new = _attempt(step, graph, roots, order, frozen, report, on_error)
+        new = _attempt(step, graph, needed, frozen, report, on_error)
         if report.changed:
             roots = new
-            order = toposort(roots)
+            needed = _Needed(roots)
         report.ms = 1e3 * (time.perf_counter() - start)
         if trace is not None:
             trace.passes.append(report)
@@ -175,23 +176,31 @@ def optimise(
     return roots
 
 
+class _Needed:
+    """What `roots` need, in order, and what several passes ask of it."""
+
+    def __init__(self, roots: list[Value]) -> None:
+        self.roots, self.order = roots, toposort(roots)
+        self.ops = {v.op for v in self.order}
+
+    @cached_property
+    def users(self) -> dict[int, int]:
+        return count_users(self.roots, self.order)
+
+
 def _attempt(
-    step: Pass, graph: Graph, roots: list[Value], order: list[Value], frozen: frozenset[int], report: PassReport,
-    on_error: str,
-) -> list[Value]:  # fmt: skip
+    step: Pass, graph: Graph, needed: _Needed, frozen: frozenset[int], report: PassReport, on_error: str
+) -> list[Value]:
     """The roots after one pass; the old ones where it has nothing to do, or failed and may."""
-    if step.ops and not any(v.op in step.ops for v in order):
+    roots, order = needed.roots, needed.order
+    if step.ops and step.ops.isdisjoint(needed.ops):
         return roots
-    context = Context(graph, report.hits, count_users(roots, order) if step.needs_users else {}, frozen, order)
-    run, ops = step.run, step.ops
-
-    def rule(v: Value) -> Value | None:
-        return run(context, v) if not ops or v.op in ops else None
-
+    users = needed.users.copy() if step.needs_users else None
+    context = Context(graph, report.hits, {} if users is None else users, frozen, order)
     before = [(loop, loop.next, loop.stacked) for loop in graph.loops]
     made = len(graph.values)
     try:
-        new = rewrite(graph, roots, rule, frozen, context.users if step.needs_users else None, order)
+        new = rewrite(graph, roots, partial(step.run, context), frozen, users, order, step.ops)
         verify_ir(graph, new, made)
     except Exception as error:
         for loop, nexts, stacked in before:

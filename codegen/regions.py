@@ -15,10 +15,11 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.fuse import SOURCES, Fusion
-from tensordsl.codegen.ir import Graph, Value, toposort
+from tensordsl.codegen.ir import Graph, Value, lengths_of, toposort
 from tensordsl.codegen.pull import FUSED, Fused
 
 Context = tuple[tuple[Any, ...], ...]
+NESTS = ("for", "ifelse")
 VIEWS = ("part", "subtensor", "reshape", "assert", "in_bounds")  # constructs whose result is their operand's memory
 
 
@@ -55,9 +56,11 @@ class Region:
     homes: set[int] = field(default_factory=set)  # the moves of the function that are computed, not looked through
 
 
-def place(graph: Graph, roots: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
-    """value number -> context.  by_condition: the sides of all `ifelse`s on one condition are one context."""
-    order = toposort(roots)
+def place(roots: Sequence[Value], order: Sequence[Value], by_condition: bool = False) -> dict[int, Context]:
+    """value number -> context, of toposort(roots).  by_condition: the sides of all `ifelse`s on one condition are one
+    context."""
+    if not any(v.op in NESTS for v in order):
+        return dict.fromkeys([v.number for v in order], ())
     context: dict[int, Context] = {}
     for v in roots:
         context[v.number] = ()
@@ -97,46 +100,39 @@ def _common(a: Context, b: Context) -> Context:
 
 def integer_values(graph: Graph, values: Iterable[Value]) -> list[Value]:
     """The 0-d integers on which shapes and bounds depend: they must be in memory."""
-    found: dict[int, Value] = {}
     lengths: set[Any] = set()
     for v in values:
-        lengths.update(n for n in v.shape if not isinstance(n, int))
+        lengths.update(lengths_of(v))
         if v.op == "extent":
             lengths.add(v.attrs["extent"])
-        for start, length, step, _ in v.attrs.get("bounds", ()):
-            lengths.update(n for n in (start, length, step) if not isinstance(n, int))
-        for c in v.attrs.get("checks", ()):
-            lengths.update(n for n in (c.a, c.b) if not isinstance(n, int))
-        if v.op == "for" and not isinstance(v.attrs["count"], int):
-            lengths.add(v.attrs["count"])
+        elif "checks" in v.attrs:
+            lengths.update([n for c in v.attrs["checks"] for n in (c.a, c.b)])
     for c in graph.extents.constraints:
-        lengths.update(n for n in (c.a, c.b) if not isinstance(n, int))
-    for n in list(lengths):
-        for a in ex.atoms(n) | ex.atoms(graph.extents.find(n)):
-            if a[0] in ("value", "result"):
-                found[a[1]] = graph.values[a[1]]
-    return list(found.values())
+        lengths.update((c.a, c.b))
+    named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
+    return [graph.values[n] for n in sorted(named)]
 
 
 def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     """All regions that `roots` need, each with its steps in order."""
     everything = list(roots)
+    order = toposort(everything)
     for _ in range(4):  # integers that lengths depend on may depend on lengths themselves
-        more = [v for v in integer_values(graph, toposort(everything)) if v not in everything]
+        more = [v for v in integer_values(graph, order) if v not in everything]
         if not more:
             break
         everything.extend(more)
-    context = place(graph, everything)
-    order = toposort(everything)
+        order = toposort(everything)
+    context = place(everything, order)
     members: dict[Context, list[Value]] = {(): []}
     for v in order:
         members.setdefault(context[v.number], []).append(v)
     wanted: dict[Context, dict[int, Value]] = {c: {} for c in members}
     for v in everything:
         wanted[context[v.number]][v.number] = v
-    for v in order:
+    for v in order if any(v.op in NESTS for v in order) else ():
         for o, used_in in _uses(v, context[v.number]):
-            if context[o.number] != used_in or v.op in ("for", "ifelse"):
+            if context[o.number] != used_in or v.op in NESTS:
                 wanted[context[o.number]][o.number] = o
     fused = {}
     for c, inside in members.items():
@@ -164,8 +160,7 @@ def _steps(graph: Graph, groups: list[Fused], inside: Sequence[Value], homes: se
         if v.op in FUSED or v.op in SOURCES:
             continue
         needs = {n for o in v.operands for n in memory(o, homes)}
-        lengths = [*v.shape, *(n for b in v.attrs.get("bounds", ()) for n in b[:3]), v.attrs.get("count", 0)]
-        lengths += [n for o in v.operands for n in o.shape]  # a broadcast operand is written out
+        lengths = [*lengths_of(v), *(n for o in v.operands for n in o.shape)]  # a broadcast operand is written out
         lengths += [n for c in v.attrs.get("checks", ()) for n in (c.a, c.b)]
         steps.append(Step(None, v, (v.number,), (needs | _lengths_need(graph, lengths)) - {v.number}))
     return steps
@@ -182,10 +177,8 @@ def memory(v: Value, homes: Collection[int]) -> list[int]:
 
 def _lengths_need(graph: Graph, lengths: Iterable[Any]) -> set[int]:
     found: set[int] = set()
-    for n in lengths:
-        for a in ex.atoms(graph.extents.find(n)):
-            if a[0] in ("value", "result"):
-                found.update(memory(graph.values[a[1]], ()))
+    for n in ex.named(map(graph.extents.find, lengths)):
+        found.update(memory(graph.values[n], ()))
     return found
 
 

@@ -59,8 +59,7 @@ def frozen_values(graph: Graph) -> frozenset[int]:
             lengths.update(_lengths_of(v))
     for c in graph.extents.constraints:
         lengths.update((c.a, c.b))
-    lengths |= {graph.extents.find(n) for n in lengths}
-    named = {a[1] for n in lengths for a in ex.atoms(n) if a[0] in ("value", "result")}
+    named = ex.named(lengths) | ex.named(map(graph.extents.find, lengths))
     if not named:
         return frozenset()
     return frozenset(v.number for v in toposort([graph.values[n] for n in sorted(named)]))

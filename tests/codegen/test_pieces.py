@@ -34,8 +34,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     seen = Work()
     attempt, plan = fuse.Fusion.attempt, fuse.Fusion.plan
 
-    def counted(self: Any, values: Any) -> Fused:
-        made = attempt(self, values)
+    def counted(self: Any, values: Any, first: Any = None) -> Fused:
+        made = attempt(self, values, first)
         seen.attempts += 1
         seen.pulled += len(made.tensors)
         return made
