@@ -364,9 +364,8 @@ def _first_conflict(
         waits = s.value is not None and s.value.op == "dot" and not given.isdisjoint(s.needs)
         if waits or not (id(s) in own_steps if s.fused is None else _is_safe(s.fused, b)):
             needed = _needed(s, late)
-            return next(
-                c for c in candidates if giver[c[1].number] is s or needed.intersection(giver[c[1].number].gives)
-            )
+            involved = [c for c in candidates if (own := giver[c[1].number]) is s or not needed.isdisjoint(own.gives)]
+            return min(involved, key=lambda c: c[1].rank)  # a vector is copied sooner than a matrix
     position = {id(s): k for k, s in enumerate(late)}
     for k, v in candidates:
         own = giver[v.number]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen import extents as ex
-from tensordsl.codegen.ir import Graph, Value, toposort
+from tensordsl.codegen.ir import Graph, Value, rewrite, toposort
 from tensordsl.codegen.passes.context import Context, count_users
 from tensordsl.codegen.patterns import number_of
 
@@ -179,7 +179,7 @@ def finish_products(
 ) -> tuple[list[Value], list[tuple[int, Value]]]:
     """Products that are results of the function take a factor that is known at run time only (`at_run_time`), where
     an elementwise user would have it for nothing; and W + k (x y) and b W + k (x y) as the new value of W are products
-    which can be added to in W's own storage.
+    which can be added to in W's own storage, from where other updates may go on.
 
     Not added beside updates of parts, which hold the GIL while they write."""
     roots = [*outputs, *(v for _, v in updates)]
@@ -197,7 +197,24 @@ def finish_products(
             return scaled.plus(graph, v) if scaled and scaled.factor else v
         return accumulated or v
 
+    if not partly:
+        roots = _moved_on(ctx, outputs, updates, at_run_time)
+        outputs, new = roots[: len(outputs)], roots[len(outputs) :]
+        updates = [(k, v) for (k, _), v in zip(updates, new, strict=True)]
     return [finish(v, None) for v in outputs], [(k, finish(v, k)) for k, v in updates]
+
+
+def _moved_on(ctx: Context, outputs: list[Value], updates: list[tuple[int, Value]], at_run_time: bool) -> list[Value]:
+    """The roots, with b V + k (x y) as the new value of V a product also where other updates go on from it, as with
+    momentum."""
+    products: dict[int, Value] = {}
+    for k, v in updates:
+        if v.op == "map" and not ctx.is_sole(v) and v not in outputs:
+            made = _accumulated(ctx, k, v, at_run_time)
+            if made is not None and ctx.is_sole(made.operands[2]):  # nothing else reads the old value
+                products[v.number] = made
+    roots = [*outputs, *(v for _, v in updates)]
+    return rewrite(ctx.graph, roots, lambda v: products.get(v.number), users=ctx.users) if products else roots
 
 
 def _accumulated(ctx: Context, k: int, v: Value, at_run_time: bool) -> Value | None:

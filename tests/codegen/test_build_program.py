@@ -81,6 +81,18 @@ def test_what_reads_elsewhere_is_not_computed_in_place(new: Any) -> None:
     np.testing.assert_allclose(s.get_value(), new(x).eval({x: before}))
 
 
+def test_a_matrix_is_updated_in_place_sooner_than_a_vector() -> None:
+    """The gradients of both come from one group: it runs before anything is destroyed, for the product to be made in
+    the matrix, and the vector is copied."""
+    w, bias = tensordsl.shared(np.ones((5, 3))), tensordsl.shared(np.zeros(3))
+    out = T.tanh(T.dot(T.exp(M), w) + bias)
+    by_w, by_bias = T.grad((out**2).sum(), [w, bias])
+    made = program([M], [], [(w, w - 0.1 * by_w), (bias, bias - 0.1 * by_bias)])
+    prepared = {i.dst: i.shared for i in made.code if isinstance(i, p.Prepare)}
+    products = [prepared.get(i.c) for i in p.walk_program(made.code) if isinstance(i, p.Gemm)]
+    assert products == [None, 0] and copies(made) == 2  # of w, where somebody holds it, and of the bias
+
+
 def test_what_may_fail_comes_before_what_is_destroyed() -> None:
     s, t = state(), state()
     for updates in ([(s, s + 1), (t, t + X[K])], [(s, ifelse(C, s + X, s)), (t, t * 2)]):

@@ -275,6 +275,38 @@ def test_a_decay_is_part_of_the_product(name: str) -> None:
     np.testing.assert_allclose(w.get_value(), reference, rtol=1e-12)
 
 
+MOMENTUM: dict[str, tuple[Any, int]] = {  # the new values of (v, w); products that add to v where it is
+    "momentum": (lambda v, w, g: (n := 0.9 * v - 0.1 * g, w + n), 1),
+    "with a rate and a decay of the call": (lambda v, w, g: (n := DECAY * v - RATE * g, w * 0.5 + n), 1),
+    "the new value twice": (lambda v, w, g: (n := v + g, w + n * T.exp(n)), 1),
+    "looking ahead": (lambda v, w, g: (n := 0.9 * v - 0.1 * g, w + 0.9 * n - 0.1 * g), 0),  # the product has two users
+    "the old value, too": (lambda v, w, g: (n := 0.9 * v - 0.1 * g, w + n - v), 0),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTUM)
+def test_a_step_with_momentum_adds_to_what_moves(name: str) -> None:
+    new, added = MOMENTUM[name]
+    v, w = weights(), tensordsl.shared(np.ones((5, 3)), name="v")
+    updates = list(zip((v, w), new(v, w, T.dot(A.T, B)), strict=True))
+    made = gemms(program([A, B, RATE, DECAY], [], updates))
+    assert len(made) == 1 and sum(i.beta != 0 or i.decay is not None for i in made) == added
+    f = tensordsl.function([A, B, RATE, DECAY], [], updates=updates, on_unused_input="ignore")
+    oracle = tensordsl.function(
+        [A, B, RATE, DECAY], [x for _, x in updates], on_unused_input="ignore", mode="REFERENCE"
+    )  # fmt: skip
+    for rows in (4, 0, 40):
+        a, b = matrices((rows, 5), (rows, 3))
+        want = oracle(a, b, 0.3, 0.7)
+        f(a, b, 0.3, 0.7)
+        for x, expected in zip((v, w), want, strict=True):
+            np.testing.assert_allclose(x.get_value(), expected, rtol=1e-12, atol=1e-12)
+    before = v.get_value(), w.get_value()
+    with pytest.raises(ValueError, match="dot"):
+        f(a, b[:2], 0.3, 0.7)
+    assert all(x.get_value().tobytes() == old.tobytes() for x, old in zip((v, w), before, strict=True))
+
+
 @pytest.mark.parametrize(
     "new",
     [
