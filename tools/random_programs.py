@@ -1,13 +1,16 @@
-"""Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT`.
+"""Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT [long]`.
 
 Each is made by `tests/property` from a seed, runs as native code, by the reference evaluator and with one pass of the
-compiler left out (a different one from seed to seed), and is compared with the oracles.  Prints every difference with
-the program, then a line of counts; the status is 1 if there were differences.
+compiler left out (a different one from seed to seed), with arguments of some lengths, of other ones where it allows
+that, and of the first ones again, and is compared with the oracles.  With `long`, values have up to three million
+elements, and every second call may use three threads.  Prints every difference with the program (but not if it is
+long), then a line of counts; the status is 1 if there were differences.
 """
 
 from __future__ import annotations
 
 import random
+import resource
 import sys
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "property"))
 
 import expressions  # noqa: E402
+from growth import LENGTHS, LONG_LENGTHS  # noqa: E402
 from test_complex_native import ComplexMaker  # noqa: E402
 from test_vocabulary_native import WordMaker  # noqa: E402
 
@@ -27,7 +31,7 @@ OPTIONAL = [p.name for p in PIPELINE if not p.required]
 MODES = [*(FAST_RUN.excluding(name) for name in OPTIONAL), FAST_COMPILE]
 
 
-def maker_of(seed: int) -> expressions.Maker:
+def maker_of(seed: int, is_long: bool = False) -> expressions.Maker:
     """Three makers in turn, ordinary values, special values, and the wider vocabulary; every fourth complex numbers."""
     source = random.Random(seed)
     if seed % 4 == 3:
@@ -36,28 +40,35 @@ def maker_of(seed: int) -> expressions.Maker:
         kind = WordMaker if seed % 3 == 2 else expressions.Maker
         maker = kind(source.randrange, special=seed % 3 == 1 or seed % 6 == 5)
     maker.rng = np.random.default_rng(seed)
+    if is_long:
+        maker.largest, maker.lengths = 3_000_000, maker.draw_lengths(LONG_LENGTHS)
     return maker
 
 
-def run(seed: int) -> str:
+def run(seed: int, is_long: bool = False) -> str:
     """What is wrong with the program of a seed; empty if nothing is."""
-    maker = maker_of(seed)
+    maker = maker_of(seed, is_long)
     try:
         case = maker.make()
     except expressions.Unfit:
         return ""
+    also = expressions.other_scenes(maker, LONG_LENGTHS if is_long else LENGTHS)
+    modes = (None, MODES[seed // 3 % len(MODES)], *(() if is_long else ("REFERENCE",)))
     try:
-        expressions.check(case, maker.level, (None, "REFERENCE", MODES[seed // 3 % len(MODES)]))
+        expressions.check(case, maker.level, modes, also=also, threads=(1, 3) if is_long else ())
     except Exception as error:  # every kind of failure is a finding
-        return f"{type(error).__name__}: {error}\n{expressions.describe(case, maker.level)}"
+        text = "" if is_long else expressions.describe(case, maker.level)
+        return f"{type(error).__name__}: {error}\n{text}"
     return ""
 
 
-def main(first: int, count: int) -> int:
+def main(first: int, count: int, kind: str = "") -> int:
     started, differences = time.time(), 0
+    if kind == "long":  # what a program that is too large for the oracles would take
+        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     np.seterr(all="ignore")
     for seed in range(first, first + count):
-        text = run(seed)
+        text = run(seed, kind == "long")
         if text:
             differences += 1
             print(f"== seed {seed}\n{text}\n", flush=True)
@@ -68,4 +79,4 @@ def main(first: int, count: int) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*map(int, sys.argv[1:])))
+    raise SystemExit(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 from drawn import EXACT, INEXACT, Case
-from growth import LARGEST, ROUNDED, SIGNLESS
+from growth import ROUNDED, SIGNLESS
 from program_text import describe
 
 import tensordsl
+from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort
 from tensordsl.ops.complexes import FUNCTIONS
 from tensordsl.ops.evaluate import evaluate, evaluate_node
 from tensordsl.types import COMPLEX, CONTINUOUS
 
+MANY = 1e7  # more than any value has elements
 PRODUCTS = ("dot", "batched_dot")
 UNDONE = frozenset("sqr exp expm1".split())  # a stable form of what follows may not overflow where these do
 
@@ -131,7 +133,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if node.op.name == "logsoftmax":  # log(1 + small): the sum of exponentials is rounded
         return (x + rng.uniform(-2, 2, size=x.shape) * (1 + abs(x)) * np.finfo(x.dtype).eps).astype(x.dtype)
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x); small enough that sums do not overflow
-        x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max / LARGEST, x)
+        x = np.where(np.isinf(x) & np.isfinite(operands[0]), np.finfo(x.dtype).max / MANY, x)
     ulp = 1.0 if isinstance(node.op.meaning, Elementwise) and not node.op.ulp else max(4.0, min(node.op.ulp, 16))
     if isinstance(node.op.meaning, Kernel) and node.op.name not in (*PRODUCTS, "for"):
         return x
@@ -231,34 +233,68 @@ def _near(want: Any, have: Any, samples: Sequence[Any], scale: float) -> tuple[A
     return near, np.asarray(tolerance)
 
 
-def check(case: Case, levels: dict[Variable, int], modes: Sequence[Any] = (None,), turns: int = 2) -> None:
-    """Compile in each mode, call twice or more often, and compare with the oracles.  What is raised carries the program
-    as a note."""
+Scene = tuple[Case, dict[Variable, int]]  # arguments and first values, with how exact the results are
+
+
+def check(
+    case: Case,
+    levels: dict[Variable, int],
+    modes: Sequence[Any] = (None,),
+    turns: int = 2,
+    also: Sequence[Scene] = (),
+    threads: Sequence[int] = (),
+) -> None:
+    """Compare in each mode, call twice or more often, then with the arguments of other cases of the function and with
+    the first ones again, and compare with the oracles.  Calls may use `threads[0]` threads, `threads[1]`, and so on in
+    turn.  What is raised carries the program as a note."""
     try:
-        _check(case, levels, modes, turns)
+        _check([(case, levels), *also], modes, turns, threads or [config.num_threads])
     except Exception as error:
         error.add_note(describe(case, levels))
         raise
 
 
-def _check(case: Case, levels: dict[Variable, int], modes: Sequence[Any], turns: int) -> None:
+def _check(scenes: Sequence[Scene], modes: Sequence[Any], turns: int, threads: Sequence[int]) -> None:
+    case, before = scenes[0][0], config.num_threads
+    case.first = [s.get_value() for s in case.shared]
+    calls = [_expected(*scene) for scene in scenes]
+    try:
+        for mode in modes:
+            f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore", mode=mode)
+            runs: list[list[Any]] = [[] for _ in scenes]
+            order = [*range(len(scenes)), *range(len(scenes) - 1)]
+            for turn, k in enumerate(k for k in order for _ in range(turns)):
+                config.num_threads = threads[turn % len(threads)]
+                try:
+                    runs[k].append(_turn(f, scenes[k][0], *calls[k]))
+                except AssertionError as error:
+                    raise AssertionError(f"mode {mode}, arguments {k}: {error}") from None
+            for k, run in enumerate(runs):
+                assert all(x == run[0] for x in run), f"mode {mode}, arguments {k}: a later call gives something else"
+    finally:
+        config.num_threads = before
+        _set(case, case.first)
+
+
+def _expected(case: Case, levels: dict[Variable, int]) -> tuple[list[int], list[Any], list[list[Any]]]:
+    """Levels and values of the results, and what rounding may make of them."""
+    _set(case, case.first)
     expected, values = reference(case)
     samples = [s for s in (perturbed(case, values, seed) for seed in range(3)) if s]
-    first = [s.get_value() for s in case.shared]
-    of = [levels.get(v, EXACT) for v in case.results]
-    for mode in modes:
-        f = tensordsl.function(case.inputs, case.outputs, updates=case.updates, on_unused_input="ignore", mode=mode)
-        runs = []
-        for _turn in range(turns):
-            got = call(case, f, first)
-            try:
-                compare(case, of, expected, got, samples)
-            except AssertionError as error:
-                raise AssertionError(f"mode {mode}: {error}") from None
-            runs.append([np.asarray(x).tobytes() for x in got])
-            for s, value in zip(case.shared, first, strict=True):
-                s.set_value(value)
-        assert all(run == runs[0] for run in runs), f"mode {mode}: a later call gives something else"
+    return [levels.get(v, EXACT) for v in case.results], expected, samples
+
+
+def _set(case: Case, values: Sequence[Any]) -> None:
+    for s, value in zip(case.shared, values, strict=True):
+        s.set_value(value)
+
+
+def _turn(f: Any, case: Case, levels: Sequence[int], expected: Sequence[Any], samples: Sequence[Any]) -> list[bytes]:
+    """The bytes of the results of a call, which are compared."""
+    _set(case, case.first)
+    got = call(case, f, case.first)
+    compare(case, levels, expected, got, samples)
+    return [np.asarray(x).tobytes() for x in got]
 
 
 def call(case: Case, f: Any, first: Sequence[Any]) -> list[Any]:

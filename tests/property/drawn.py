@@ -31,13 +31,15 @@ EXACT, SIGN, INEXACT = range(3)  # equal bits; equal but for the sign of zeros; 
 
 @dataclass
 class Case:
-    """A function to be: `arguments` are arrays in any layout, `shared` variables hold their first values."""
+    """A function to be: `arguments` are arrays in any layout, `shared` variables hold their first values, if these are
+    not in `first`."""
 
     inputs: list[Variable] = field(default_factory=list)
     arguments: list[Any] = field(default_factory=list)
     shared: list[Any] = field(default_factory=list)
     outputs: list[Variable] = field(default_factory=list)
     updates: list[tuple[Any, Variable]] = field(default_factory=list)
+    first: list[Any] = field(default_factory=list)
 
     @property
     def results(self) -> list[Variable]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from agreement import check, compare, perturbed, reference
+from agreement import Scene, check, compare, perturbed, reference
 from drawn import EXACT, INEXACT, SIGN, Case
-from growth import Growth, Unfit
+from growth import LENGTHS, Growth, Unfit
 from program_text import describe
 
 import tensordsl.tensor as T
@@ -20,7 +20,8 @@ from tensordsl.ops.evaluate import evaluate
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
 
 __all__ = [
-    "EXACT", "INEXACT", "SIGN", "Case", "Maker", "Unfit", "check", "compare", "describe", "perturbed", "reference",
+    "EXACT", "INEXACT", "SIGN", "Case", "Maker", "Unfit", "check", "compare", "describe", "other_scenes", "perturbed",
+    "reference",
 ]  # fmt: skip
 
 UNARY = (
@@ -393,3 +394,11 @@ class Maker(Growth):
 
     def __init__(self, pick: Callable[[int], int], special: bool = False) -> None:
         super().__init__(pick, special, OPERATIONS)
+
+
+def other_scenes(maker: Growth, among: Sequence[int] = LENGTHS) -> list[Scene]:
+    """The function that was made, with arguments of other lengths, if it allows them."""
+    try:
+        return [maker.with_lengths(maker.draw_lengths(among))]
+    except Unfit:
+        return []

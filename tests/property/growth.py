@@ -8,6 +8,7 @@ plain random generator can make many quickly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE, DTYPES, FLOATS, Tenso
 
 LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)
 LARGEST = 6000  # elements of one value
+WORK = 200  # products for each of them
+LONG_LENGTHS = (3, 1, 0, 10, 31, 129, 255, 257, 300, 1000, 4099, 30000, 70001, 300007, 1000003)
 STEPWISE = frozenset(  # a rounding error of an operand may change the result by a whole step
     "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan left_shift right_shift".split()
 )
@@ -36,6 +39,7 @@ class Unfit(Exception):
 class Growth:
     """Grows one function, or (nested) the body of a loop in it, by some of `operations`."""
 
+    largest = LARGEST
     dtypes: tuple[str, ...] = ("float64", "float64", "float32", "float64", "int64", "float32", *DTYPES)  # of sources
 
     def __init__(
@@ -50,10 +54,13 @@ class Growth:
         self.pool: list[Variable] = []
         self.value: dict[Variable, Any] = {}
         self.level: dict[Variable, int] = {}
-        self.lengths = [self.choose(LENGTHS) for _ in range(3)]
+        self.lengths = self.draw_lengths(LENGTHS)
         self.rng = np.random.default_rng(0)
 
     # -- choices
+    def draw_lengths(self, among: Sequence[int]) -> list[int]:
+        return [self.choose(among) for _ in range(3)]
+
     def choose(self, items: Sequence[Any]) -> Any:
         if not items:
             raise Unfit
@@ -72,6 +79,10 @@ class Growth:
 
     def float_value(self, fits: Callable[[Variable], bool] = lambda v: True) -> Any:
         return self.some(lambda v: v.type.dtype in FLOATS and fits(v))
+
+    def limit(self, shape: Sequence[float]) -> None:
+        if np.prod(shape, dtype=float) > self.largest:
+            raise Unfit
 
     # -- sources
     def data(self, dtype: str, shape: tuple[int, ...]) -> Any:
@@ -104,8 +115,7 @@ class Growth:
             fixed = self.pick(6)
             shape.append(1 if fixed == 5 else n)
             static.append(1 if fixed == 5 else n if fixed == 4 else None)
-        if np.prod(shape, dtype=float) > LARGEST:
-            raise Unfit
+        self.limit(shape)
         return TensorType(dtype, tuple(static)), tuple(shape)
 
     def new_input(self) -> None:
@@ -172,17 +182,27 @@ class Growth:
     def grow(self, *results: Any) -> None:
         """Take expressions into the pool, if their values are as they should be."""
         for v in results:
-            nodes = toposort([v], stop=self.value)
             known, levels = dict(self.value), dict(self.level)
-            for node in nodes:
-                operands = [known[o] if o in known else o.data for o in node.inputs]
-                level = max((levels.get(o, EXACT) for o in node.inputs), default=EXACT)
-                level = self.level_of(node, operands, level)
-                for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
-                    if value.size > LARGEST:
-                        raise Unfit
-                    known[o], levels[o] = value, EXACT if o.type.dtype in DISCRETE else level
+            self.evaluate([v], known, levels)
             self.add(v, known[v] if v in known else v.data, levels.get(v, EXACT))
+
+    def evaluate(self, results: Sequence[Variable], known: dict[Variable, Any], levels: dict[Variable, int]) -> None:
+        """Add all that the results are computed from, unless a value is not as it should be."""
+        for node in toposort(results, stop=known):
+            operands = [known[o] if o in known else o.data for o in node.inputs]
+            level = max((levels.get(o, EXACT) for o in node.inputs), default=EXACT)
+            level = self.level_of(node, operands, level)
+            if isinstance(node.op.meaning, Elementwise):
+                self.limit(np.broadcast_shapes(*(x.shape for x in operands)))
+                if any(len(lengths) > 1 for lengths in lengths_of(node.inputs, operands)):
+                    raise Unfit  # broadcasting that no type allows
+            if node.op.name in ("dot", "batched_dot"):
+                self.limit((operands[0].size, *operands[1].shape[-1:], 1 / WORK))
+            if node.op.name == "for" and node.attrs["body"].stacked and operands[0] <= 0:
+                raise Unfit  # the reference does not know the lengths of what is stacked
+            for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
+                self.limit(value.shape)
+                known[o], levels[o] = value, EXACT if o.type.dtype in DISCRETE else level
 
     def level_of(self, node: Any, operands: Sequence[Any], level: int) -> int:
         name = node.op.name
@@ -224,7 +244,7 @@ class Growth:
             try:
                 operation(self)
                 return
-            except (Unfit, ValueError, TypeError, IndexError, ZeroDivisionError, AssertionError):
+            except (Unfit, ValueError, TypeError, IndexError, ZeroDivisionError, AssertionError, MemoryError):
                 continue
 
     # -- the function
@@ -258,6 +278,30 @@ class Growth:
                 del case.inputs[k], case.arguments[k]
         return case
 
+    def with_lengths(self, lengths: Sequence[int]) -> tuple[Case, dict[Variable, int]]:
+        """The same function with other arguments, whose axes have these lengths instead of `self.lengths`, and levels;
+        the case's shared variables are others, for the lengths' sake.  Raises Unfit."""
+        to = dict(zip(self.lengths, lengths, strict=True))
+        case, known, levels = replace(self.case, arguments=[], first=[]), {}, {}
+
+        def other(v: Variable, value: Any) -> Any:
+            fixed = v.type.shape
+            shape = tuple(n if k is not None else to.get(n, n) for n, k in zip(value.shape, fixed, strict=True))
+            self.limit(shape)
+            data = self.data(v.type.dtype, shape) if shape else value
+            known[v], levels[v] = np.array(data).astype(v.type.dtype), EXACT
+            return data
+
+        for v, argument in zip(self.case.inputs, self.case.arguments, strict=True):
+            case.arguments.append(self.layout(other(v, argument)))
+            known[v] = np.array(case.arguments[-1]).astype(v.type.dtype)
+        case.first = [other(s, s.get_value()) for s in case.shared]
+        try:
+            self.evaluate(case.results, known, levels)
+        except (ValueError, TypeError, IndexError, ZeroDivisionError, AssertionError, MemoryError) as error:
+            raise Unfit from error
+        return case, levels
+
     def source(self, make: Callable[[], None]) -> None:
         for _ in range(20):
             try:
@@ -265,6 +309,17 @@ class Growth:
                 return
             except Unfit:
                 continue
+
+
+def lengths_of(variables: Sequence[Variable], values: Sequence[Any]) -> list[set[int]]:
+    """Of each axis the lengths that do not broadcast."""
+    rank = max((x.ndim for x in values), default=0)
+    axes: list[set[int]] = [set() for _ in range(rank)]
+    for v, x in zip(variables, values, strict=True):
+        for axis, n, fixed in zip(axes[rank - x.ndim :], x.shape, v.type.shape, strict=True):
+            if fixed != 1:
+                axis.add(n)
+    return axes
 
 
 def self_level(level: dict[Variable, int], v: Variable) -> bool:

@@ -1,4 +1,5 @@
-"""Random functions of the whole op table: native results against the oracles, under every layout of arguments."""
+"""Random functions of the whole op table: native results against the oracles, under every layout of arguments,
+and of several lengths."""
 
 from __future__ import annotations
 
@@ -16,4 +17,5 @@ from hypothesis import strategies as st
 def test_random_functions_agree_with_the_oracles(source: Any, special: bool) -> None:
     maker = Maker(lambda n: source.randrange(n), special)
     maker.rng = np.random.default_rng(source.randrange(1 << 30))
-    expressions.check(maker.make(), maker.level)
+    case = maker.make()
+    expressions.check(case, maker.level, also=expressions.other_scenes(maker))

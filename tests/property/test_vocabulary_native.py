@@ -154,7 +154,7 @@ class WordMaker(Maker):
             try:
                 self.choose(WORDS)(self)
                 return
-            except (Unfit, ValueError, TypeError, IndexError):
+            except (Unfit, ValueError, TypeError, IndexError, MemoryError):
                 continue
 
 
