@@ -186,6 +186,8 @@ class Bufferiser:
             scope = self.entry if all(map(known_at_entry, a[1:])) else scope
             x, y = self.name(a[1]), self.name(a[2])
             scope.code.append(p.Arith(dst, kind, x, y))
+        elif kind == "choice":
+            scope.code.append(p.Select(dst, *map(self.name, a[1:])))
         elif kind == "negative":
             scope = self.entry if known_at_entry(a[1]) else scope
             scope.code.append(p.Compare(dst, "lt", self.name(a[1]), self.name(0)))

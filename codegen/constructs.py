@@ -174,21 +174,7 @@ def build_ifelse(b: Bufferiser, v: Value) -> None:
     condition = b.fresh("q")
     b.emit(p.LoadScalar(condition, b.ref(v.operands[0]).ptr, "bool"))
     used = {r.attrs["k"]: r for r in results_of(b, v)}
-    homes = {}
-    for k in range(half):
-        first, second = v.operands[1 + k], v.operands[1 + half + k]
-        for d, (m, n) in enumerate(zip(first.shape, second.shape, strict=True)):
-            # The result's length may be an atom, of a number that the node had before it was rebuilt.
-            atoms = ex.atoms(used[k].shape[d]) if k in used else ()
-            named = {a[1] for a in atoms if a[0] == "result" and a[2:] == (k, d)}
-            dst = b.name(m)
-            if m != n:
-                dst = b.fresh("e")
-                b.emit(p.Select(dst, condition, b.name(m), b.name(n)))
-            for number in sorted({v.number} | named | b.graph.former.get(v.number, set())):
-                b.scopes[-1].names["atom", ("result", number, k, d)] = dst
-    for k, r in used.items():
-        homes[k] = b.destination(r, r.dtype, r.shape)
+    homes = {k: b.destination(r, r.dtype, r.shape) for k, r in used.items()}
     branches = []
     for side in (0, 1):
         b.scopes.append(Scope())

@@ -5,8 +5,8 @@ An extent is an int or an `Extent`: a sum of products of atoms with integer coef
     ("arg", i, axis)  ("shared", i, axis)     lengths of the function's sources
     ("value", n)                              the 0-d integer IR value number n
     ("floordiv"|"min"|"max", a, b)            of two extents;  ("negative", a): 1 where a < 0, else 0
+    ("choice", c, a, b)                       a where c is not 0, else b: the length of a result of `ifelse`
     ("rows", count, length, narrow, itemsize) rows of a block of a matrix (`codegen.build_blocks`)
-    ("result", n, k, axis)                    length of result k of the control op number n
 
 Equal extents are equal objects by value, so "the same size?" is `==` after `Extents.find`.
 """
@@ -157,10 +157,18 @@ def maximum(a: Length, b: Length) -> Length:
 
 def _never_negative(a: Length) -> bool:
     """Whether it is a sum of products of lengths of arrays, or 0.  Others may not be negative either."""
-    return all(c > 0 and all(x[0] in _LENGTHS for x in m) for m, c in _terms(a) if c)
+    return all(c > 0 and all(_is_length(x) for x in m) for m, c in _terms(a) if c)
 
 
-_LENGTHS = frozenset(("arg", "shared", "result"))
+def _is_length(x: Atom) -> bool:
+    return x[0] in ("arg", "shared") or (x[0] == "choice" and all(map(_never_negative, x[2:])))
+
+
+def choice(condition: Length, a: Length, b: Length) -> Length:
+    """a where the condition is not 0, else b."""
+    if isinstance(condition, int):
+        return a if condition else b
+    return a if a == b else atom("choice", condition, a, b)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +375,7 @@ def named(lengths: Iterable[Length]) -> set[int]:
 
 @lru_cache(1 << 14)
 def _named(a: Extent) -> frozenset[int]:
-    return frozenset([x[1] for x in _atoms(a) if x[0] in ("value", "result")])
+    return frozenset([x[1] for x in _atoms(a) if x[0] == "value"])
 
 
 _NO_ATOMS: frozenset[Atom] = frozenset()

@@ -80,7 +80,6 @@ class Graph:
         self._memo: dict[Any, Value] = {}
         self.values: list[Value] = []
         self.loops: list[Loop] = []
-        self.former: dict[int, set[int]] = {}  # number of an ifelse -> of those it was rebuilt from, as lengths name it
         self.within: frozenset[int] = _NO_LOOPS  # the loop that is being lowered, if it may run zero times
 
     def make(
@@ -115,10 +114,6 @@ class Graph:
             if self.extents.node is not None:
                 self.origins[value.number] = self.extents.node
         return value
-
-    def rename(self, old: Value, new: Value) -> None:
-        """Lengths that name the ifelse `old` mean `new`."""
-        self.former.setdefault(new.number, set()).update((old.number, *self.former.get(old.number, ())))
 
     # leaves
     def const(self, data: Any, dtype: str | None = None) -> Value:
@@ -321,8 +316,6 @@ def rewrite(
         if w is v:
             continue
         changed[v.number] = w
-        if v.op == w.op == "ifelse":
-            graph.rename(v, w)
         if users is not None:
             users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
     extents.node = None
@@ -338,10 +331,7 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
     operands = tuple(map(new, v.operands))
     if operands == v.operands:
         return v
-    w = graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
-    if w.op == "ifelse":
-        graph.rename(v, w)
-    return w
+    return graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
 
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:

@@ -462,7 +462,7 @@ def lower_ifelse(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
         shape = shapes.setdefault(
             (a.shape, b.shape),
             [
-                m if m == n else _assumed_length(g, a, b, d) or ex.atom("result", made.number, j, d)
+                m if m == n else _assumed_length(g, a, b, d) or ex.choice(g.extents.value(chosen), m, n)
                 for d, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
             ],
         )

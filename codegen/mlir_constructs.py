@@ -357,19 +357,6 @@ def _ifelse(e: Writer, v: Value) -> None:
     half = (len(v.operands) - 1) // 2
     results = e.results.get(v.number, [])
     condition = e.op(f"tensor.extract {e.value(v.operands[0])}[] : tensor<i1>")
-    used = {r.attrs["k"]: r for r in results}
-    for k in range(half):  # lengths that only the chosen branch tells, also of a result that nothing else is needed of
-        for d, (a, b) in enumerate(zip(v.operands[1 + k].shape, v.operands[1 + half + k].shape, strict=True)):
-            # The result's length may be an atom, of a number that the node had before it was rebuilt.
-            own = ex.atoms(used[k].shape[d]) if k in used else ()
-            named = {t[1] for t in own if t[0] == "result" and t[2:] == (k, d)} | e.graph.former.get(v.number, set())
-            if a == b and not named and not e.pending:
-                continue
-            chosen = e.index(a)
-            if a != b:
-                chosen = e.op(f"arith.select {condition}, {chosen}, {e.index(b)} : index")
-            for number in sorted({v.number} | named):
-                e.scopes[-1].names["atom", ("result", number, k, d)] = chosen
     if not results:
         return
 

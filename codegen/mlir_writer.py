@@ -126,9 +126,7 @@ class Writer:
                 self.check(c)
 
     def _is_known(self, a: ex.Atom) -> bool:
-        if a[0] == "value":
-            return a[1] in self.values or self.graph.values[a[1]].op == "const"
-        return a[0] != "result" or any(("atom", a) in scope.names for scope in self.scopes)
+        return a[0] != "value" or a[1] in self.values or self.graph.values[a[1]].op == "const"
 
     # -- lengths ------------------------------------------------------------------------------------------------------
     def index(self, length: Any) -> str:
@@ -155,7 +153,7 @@ class Writer:
         return total
 
     def _atom(self, a: ex.Atom) -> str:
-        key = ("raw atom", a) if self.raw and a[0] != "result" else ("atom", a)
+        key = ("raw atom", a) if self.raw else ("atom", a)
         for scope in reversed(self.scopes):
             if key in scope.names:
                 return scope.names[key]
@@ -171,6 +169,9 @@ class Writer:
         elif kind == "negative":
             below = self.op(f"arith.cmpi slt, {self.index(a[1])}, {self.index(0)} : index")
             name = self.op(f"arith.select {below}, {self.index(1)}, {self.index(0)} : index")
+        elif kind == "choice":
+            chosen = self.op(f"arith.cmpi ne, {self.index(a[1])}, {self.index(0)} : index")
+            name = self.op(f"arith.select {chosen}, {self.index(a[2])}, {self.index(a[3])} : index")
         elif kind in ("min", "max"):
             name = self.op(f"arith.{kind}si {self.index(a[1])}, {self.index(a[2])} : index")
         else:

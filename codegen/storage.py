@@ -10,7 +10,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 
 LONG_SUM = 4  # terms
-ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "negative", "rows"))
+ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,15 @@ def test_programs(name: str) -> None:
     assert "func.func" in f.mlir()
 
 
+@pytest.mark.parametrize("condition", [True, False])
+def test_the_jacobian_of_a_choice_has_the_chosen_length(condition: bool) -> None:
+    x, y, c = T.vector("x"), T.vector("y"), T.bscalar("c")
+    f = tensordsl.function([x, y, c], tensordsl.gradient.jacobian(ifelse(c, x * 2, y * 3), x))
+    wanted = 2 * np.eye(2) if condition else np.zeros((3, 2))
+    np.testing.assert_array_equal(f([1, 2], [1, 2, 3], condition), wanted)
+    assert "func.func" in f.mlir()
+
+
 def test_a_length_of_branches_that_an_update_makes_equal() -> None:
     c, state, other = T.bscalar(), tensordsl.shared(np.array([[1.0, 2.0, 3.0]])), tensordsl.shared(np.arange(3))
     new = T.maximum(other, state)[T.zeros_like(other)]
