@@ -49,7 +49,8 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
                 in_blocks = str(operands[0].dtype) == node.attrs["dtype"] == "float32"
                 eps = np.finfo("float32" if in_blocks else node.attrs["acc_dtype"]).eps
                 error = _directions(made[0], rng) * 2 * size * eps
-                made = (np.asarray(made[0] + error).astype(made[0].dtype),)
+                is_open = np.any(_overflows(node.inputs[0], operands[0], known), axis=node.attrs["axis"])
+                made = (np.asarray(np.where(is_open, _anything(rng), made[0] + error)).astype(made[0].dtype),)
         elif node.op.name in PRODUCTS and not all(np.all(np.isfinite(x)) for x in operands):
             made = (np.full_like(evaluate_node(node, operands)[0], _anything(rng)),)  # BLAS leaves out products with 0
         elif node.op.name in PRODUCTS and floating:  # terms may cancel
@@ -63,6 +64,8 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
+        elif node.op.name == "clip" and operands[0].dtype.kind == "c" and rng.bit_generator.seed_seq.entropy % 3 == 2:
+            made = (np.where(_is_between(*operands), operands[0], evaluate_node(node, operands)[0]),)
         elif node.op.name == "for" and operands[0] > 0:
             made = _perturbed_loop(node.attrs["body"], operands, rng)
         else:
@@ -93,6 +96,26 @@ def _product_is_open(x: Any, axes: Sequence[int], dtype: str) -> Any:
     up, down = (np.sum(part, axis=axes) for part in (np.maximum(powers, 0), np.minimum(powers, 0)))
     info = np.finfo(dtype)
     return (up >= info.maxexp - 1) & np.isfinite(up) & (down < 0) | (down <= info.minexp) & (up > 0)
+
+
+def _overflows(v: Variable, x: Any, known: dict[Variable, Any]) -> Any:
+    """Where v = x is an infinite product of finite factors: without one that stands before the sum it may be finite."""
+    if v.owner is None or v.owner.op.name != "mul":
+        return np.zeros(x.shape, bool)
+    factors, stack = [], list(v.owner.inputs)
+    while stack:
+        f = stack.pop()
+        if f.owner is not None and f.owner.op.name == "mul" and f in known:
+            stack += f.owner.inputs
+        else:
+            factors.append(np.isfinite(known[f] if f in known else _data(f)))
+    return np.isinf(x) & np.all(np.broadcast_arrays(x, *factors)[1:], axis=0)
+
+
+def _is_between(x: Any, low: Any, high: Any) -> Any:
+    """Where rounding of a complex x may put its real part, by which numbers are ordered first, between the bounds."""
+    error = 256 * np.finfo(x.dtype).eps * np.abs(x)
+    return (x.real + error >= low.real) & (x.real - error <= high.real)
 
 
 def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:

@@ -1,6 +1,7 @@
 """Programs whose rounding was once judged or done wrongly."""
 
 from drawn import INEXACT, Program, array, body, constant, op, packed
+from numpy import inf
 
 from tensordsl.types import TensorType
 
@@ -448,3 +449,19 @@ def power_of_the_least_number(p: Program) -> None:
     t0 = op("pow", s1, s0)
     p.output(t0, INEXACT)
     p.output(s1)
+
+
+def imaginary_numbers_clipped(p: Program) -> None:
+    """Complex numbers are clipped by their real part, of which a root of a negative number leaves rounding."""
+    x0 = p.argument(TensorType("complex64", (None,)), array("complex64", [(-1.0000000150474662e+30-0.12999999523162842j)]))
+    t0 = op("pow", x0, constant("float32", 0.5))
+    t1 = op("clip", t0, constant("int8", -1), constant("int8", 2))
+    p.output(t1, INEXACT)
+
+
+def factor_of_terms_that_overflow(p: Program) -> None:
+    """A sum of products that overflow, whose common factor stands before the sum."""
+    x0 = p.argument(TensorType("float64", (None,)), array("float64", [inf, -1.5e+308]))
+    t0 = op("mul", x0, constant("int8", 2))
+    t1 = op("sum", t0, axis=(0,), dtype='float64', acc_dtype='float64')
+    p.output(t1, INEXACT)
