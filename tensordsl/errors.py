@@ -15,6 +15,11 @@ def flag(value: Any, what: str) -> bool:
     return bool(value)
 
 
+def flags(values: Iterable[Any], what: str) -> tuple[bool, ...]:
+    """The truths of some flags."""
+    return tuple([flag(value, what) for value in values])
+
+
 def pairs_of(given: Any, what: str) -> list[tuple[Any, Any]]:
     """The items of a dictionary, or of any iterable of pairs; None has none."""
     if given is None:

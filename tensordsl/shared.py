@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.errors import flag
+from tensordsl.errors import flag, flags
 from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType
@@ -276,7 +276,7 @@ def shared(
     array = _as_array(value)
     if not isinstance(broadcastable, list | tuple | None):
         raise TypeError(f"shared: broadcastable must be a list of booleans, got {broadcastable!r}")
-    pattern = (False,) * array.ndim if broadcastable is None else tuple(bool(b) for b in broadcastable)
+    pattern = (False,) * array.ndim if broadcastable is None else flags(broadcastable, "shared: broadcastable")
     if len(pattern) != array.ndim:
         raise TypeError(f"shared: broadcastable={pattern} is for {len(pattern)} axes, the value has {array.ndim}")
     if any(b and d != 1 for b, d in zip(pattern, array.shape, strict=True)):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.errors import flags
+
 if TYPE_CHECKING:
     from tensordsl.graph import Variable
 
@@ -87,7 +89,7 @@ class TensorType:
         given: Any = shape if broadcastable is None else broadcastable
         if not isinstance(given, Iterable) or getattr(given, "ndim", 1) != 1:
             raise TypeError(f"TensorType: a shape must be a sequence of integers and None, got {given!r}")
-        shape = tuple(given) if broadcastable is None else tuple(map(bool, given))
+        shape = tuple(given) if broadcastable is None else flags(given, "TensorType: broadcastable")
         for d in shape:
             if d is not None and type(d) is not int:
                 shape = tuple(map(_dim, shape))

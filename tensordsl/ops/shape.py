@@ -320,7 +320,7 @@ def dimshuffle(x: Any, *order: Any) -> Any:
     if len(order) == 1 and isinstance(order[0], (tuple, list)):
         order = tuple(order[0])
     ndim = x.type.ndim
-    order = tuple("x" if k == "x" else normalise_axis(k, ndim, "dimshuffle") for k in order)
+    order = tuple("x" if isinstance(k, str) and k == "x" else normalise_axis(k, ndim, "dimshuffle") for k in order)
     kept = [k for k in order if k != "x"]
     if len(set(kept)) != len(kept):
         raise ValueError(f"dimshuffle: the order {order} names one axis twice")

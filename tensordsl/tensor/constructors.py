@@ -34,8 +34,8 @@ def tensor(
     TensorType(float64, col)
     """
     if shape is None:
-        shape = [1 if flag else None for flag in broadcastable or ()]
-    return TensorType(dtype or config.floatX, tuple(shape))(name)
+        return TensorType(dtype or config.floatX, broadcastable=broadcastable or ())(name)
+    return TensorType(dtype or config.floatX, shape)(name)
 
 
 def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[..., Any]:

@@ -10,12 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tensordsl
 import tensordsl.tensor as T
 
 X = T.dmatrix("x")
 CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "a function by another": (lambda: T.mean(X, axis="rows"), "mean: an axis must be an integer"),
     "a flag that is an array": (lambda: T.argmin(X, keepdims=np.ones(2)), "argmin: The truth value of an array"),
+    "a pattern of arrays": (
+        lambda: T.TensorType("bool", broadcastable=[np.ones(2)]),
+        "TensorType: broadcastable: a flag",
+    ),
+    "a shared pattern": (
+        lambda: tensordsl.shared(1j, broadcastable=[np.ones((1, 2))]),
+        "shared: broadcastable: a flag",
+    ),
+    "an order of arrays": (lambda: X.dimshuffle([np.ones(2)]), "dimshuffle: an axis must be an integer"),
     "an operator": (lambda: X + 2**70, "__add__: the integer"),
     "an index": (lambda: X[1, 2, 3], "__getitem__: too many indices"),
     "a method": (lambda: X.dimshuffle(7), "dimshuffle: "),
