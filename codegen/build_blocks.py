@@ -105,9 +105,9 @@ def block_rows(b: Bufferiser, chain: Chain) -> tuple[str, Any]:
     rows, length, narrow = (b.find(n) for n in extents_of(chain.first, chain.side))
     atom = ("rows", rows, length, narrow, item)
     if ("atom", atom) not in b.entry.names:
-        row, size = ex.mul(length, item), b.name(ex.mul(rows, ex.mul(length, item)))
-        b.entry.code.append(p.Compare(is_large := b.fresh("q"), "gt", size, b.name(blocks.CACHE)))
-        code, pays, some = _weighed(b, b.name(rows), b.name(row), b.name(narrow), size, item)
+        row = ex.mul(length, item)
+        is_large = b.compared(("gt", size := ex.mul(rows, row), blocks.CACHE))
+        code, pays, some = _weighed(b, b.name(rows), b.name(row), b.name(narrow), b.name(size), item)
         out = b.fresh("q"), b.fresh("n")
         results = ((out[0], pays, b.name(0)), (out[1], some, b.name(rows)))
         b.entry.code.append(p.If(is_large, code, (), results, ("i64", "i64")))

@@ -269,6 +269,8 @@ class Variable:
             raise TypeError(f"{self.__class__.__name__}: the owner must be an Apply, got {owner!r}")
         if type.__class__ is not TensorType and not type.__class__.__name__.endswith("Type"):  # or a marker's
             raise TypeError(f"{self.__class__.__name__}: the type must be a TensorType, got {type!r}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"a name must be a string, got {name!r}")
         self.type, self.owner, self.index, self.name = type, owner, index, name
         self.tag = SimpleNamespace()
         self.origin: Origin | SavedOrigin | None = owner.origin if owner is not None else capture_origin()

@@ -162,6 +162,12 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         self.strict, self.allow_downcast, self.default_update, self.tag = state
 
 
+NO_OPERAND = (
+    "a generic shared variable (its value is no array or number) is no operand of tensor operations; "
+    "share np.array(value, dtype=tensordsl.config.floatX) instead"
+)
+
+
 class GenericType:
     """The type of shared variables that hold no tensor: any Python object.  No operation takes one."""
 
@@ -170,10 +176,7 @@ class GenericType:
 
     @property
     def dtype(self) -> str:
-        raise TypeError(
-            "a generic shared variable (its value is no array or number) is no operand of tensor operations; "
-            "share np.array(value, dtype=tensordsl.config.floatX) instead"
-        )
+        raise TypeError(NO_OPERAND)
 
     def accepts(self, other: Any) -> bool:
         return isinstance(other, GenericType)
@@ -199,6 +202,14 @@ class GenericSharedVariable(SharedVariable):
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Hold a deep copy of another object, or with `borrow` that object itself."""
         self.value = new_value if borrow else deepcopy(new_value)
+
+    def refuse(self, *others: Any) -> Any:
+        """What operators do: a list is no vector."""
+        raise TypeError(NO_OPERAND)
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = refuse
+    __neg__ = __abs__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
 
     def clone(self) -> GenericSharedVariable:
         """Another shared variable with a copy of the object."""

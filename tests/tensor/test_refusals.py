@@ -26,6 +26,8 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
         "shared: broadcastable: a flag",
     ),
     "an order of arrays": (lambda: X.dimshuffle([np.ones(2)]), "dimshuffle: an axis must be an integer"),
+    "a name that is a number": (lambda: T.vector(3), "vector: a name must be a string, got 3"),
+    "a sum with a list": (lambda: tensordsl.shared([1, 2]) + 1, "a generic shared variable"),
     "an operator": (lambda: X + 2**70, "__add__: the integer"),
     "an index": (lambda: X[1, 2, 3], "__getitem__: too many indices"),
     "a method": (lambda: X.dimshuffle(7), "dimshuffle: "),
