@@ -247,8 +247,21 @@ def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], are
     for p, a, t in zip(pointers, areas, reduce.attr[0].state(reduce.type), strict=True):
         k.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
     if is_narrow_sum(reduce):
-        state = [_widened(k.close, state[0], k.width)]
+        state = [_widened(k.ends, state[0], k.width)]
+    if k.widens:
+        state = _or_others(k, number, reduce, state, areas)
     _add_to_total(k.close, reduce, pointers, state, k.width)
+
+
+def _or_others(k: Kernel, number: int, reduce: Val, state: list[str], areas: Sequence[int]) -> list[str]:
+    """The state of the rows, or what stands `turn` elements behind a total, which is combined with it then."""
+    code, names = k.others, []
+    for n, (a, t, x) in enumerate(zip(areas, reduce.attr[0].state(reduce.type), state, strict=True)):
+        first = code.op(f"getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
+        there = code.op(f"getelementptr i{8 * ITEMSIZE[t]}, ptr {first}, i64 %turn")
+        names.append(f"%z{number}.{n}")
+        k.folded.append(Phi(names[-1], llvm_type(t, k.width), load(code, there, t, k.width), x))
+    return names
 
 
 def _added_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from tensordsl.codegen import extents as ex
 from tensordsl.codegen.group import Group, Schedule
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widest_load
+from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
@@ -27,11 +28,15 @@ class Builder(Protocol):
 
 
 def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
-    """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short, or
-    elements are adjacent along the other; and the other is long.  Known at entry where that can be."""
+    """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
+    several rows are not taken as one), or elements are adjacent along the other; and the other is long.  Known at entry
+    where that can be."""
     short = _short(group, usual)
     here, there = (group.extents[s.lane] for s in (usual, other))
     bounds = [("le", here, short)] if not isinstance(here, int) or SHORT < here <= short else []
+    together = bool(bounds) and widens(group, usual.lane)
+    apart = _apart(b, group, usual, refs) if together else []
+    bounds = bounds if apart or not together else []
     load = widest_load(group, (usual.lane, other.lane))
     steps: list[tuple[str, Any, Any]] = []
     if load is not None:
@@ -43,12 +48,30 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
         return None
     long = ("ge", there, 2 * other.width[0])
     scopes = b.scopes
-    if all(known_at_entry(b.find(n)) for _, n, _ in (*bounds, *steps, long)):
+    if all(known_at_entry(b.find(n)) for _, *ends in (*bounds, *apart, *steps, long) for n in ends):
         b.scopes = [b.entry]
-    reason = b.joined("max", [b.compared(*conditions) for conditions in (bounds, steps) if conditions])
+    reasons = [b.compared(*steps)] if steps else []
+    if bounds:
+        gaps = [b.joined("max", [b.compared(condition) for condition in apart])] if apart else []
+        reasons.append(b.joined("min", [b.compared(*bounds), *gaps]))
+    reason = b.joined("max", reasons)
     result = b.joined("min", [reason, b.compared(long)])
     b.scopes = scopes
     return result
+
+
+def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Any, Any]]:
+    """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
+    they do not."""
+    rows = {p.local[-1] for p in group.passes if p.local}
+    found = []
+    for buffer, entries in (v.attr for v in group.scalars if v.op == "load"):
+        size, strides = ITEMSIZE[buffer.type], refs[id(buffer)].strides
+        length = ex.mul(size, group.extents[usual.lane])
+        for far in (strides[d] for d, a in enumerate(entries) if a in rows):
+            pairs = (strides[entries.index(usual.lane)], size), (far, length)
+            found += [("ne", x, y) for x, y in pairs if b.find(x) != b.find(y)]
+    return found
 
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:

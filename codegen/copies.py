@@ -70,15 +70,17 @@ def columns_side_by_side(k: Kernel) -> list[str]:
     stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""
     span, row_phis = k.beside * k.width, k.row_phis()
     rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {x: f"{x}.w" for x in ("%r.next", "%r.more")}
-    own = {*defined(k.before.lines), *defined(k.close.lines), *(p.name for p in k.phis)}
+    own = {*defined(k.before.lines), *defined(k.ends.lines), *defined(k.close.lines), *(p.name for p in k.phis)}
     phis, bodies, closes = [], [], []
     for n in range(k.beside):
         names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
         phis += _renamed_phis(k.phis, names)
         bodies += renamed(k.before.lines, names)
-        closes += renamed(k.close.lines, names)
+        states = {p.name: names.get(p.next, p.next) for p in k.folded}
+        closes += renamed([*k.ends.lines, *k.close.lines], names | states)
     return [
-        f"  %wide = and i64 %n, {-span}",
+        f"  %spans = and i64 %n, {-span}",
+        f"  %wide = select i1 {'%folds' if k.widens else 'false'}, i64 0, i64 %spans",
         as_index("%wide.out", "%wide"),
         "  %any.w = icmp ne i64 %wide, 0",
         "  br i1 %any.w, label %vectors, label %narrow",

@@ -9,20 +9,25 @@ from typing import Any
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
+from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
+from tensordsl.codegen.schedule import MAX_LANES
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
 COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
+WIDE_ROOM = WIDE_ELEMENTS + 2 * MAX_LANES  # elements of scratch for several short rows as one
 REREAD = 3 << 13  # bytes of rows that several passes read: they should stay in a first-level cache
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A place in scratch: bytes for each row, or for each element of a block.  `every`: see `ROWS` in `_encode`."""
+    """A place in scratch: bytes for each row, or for each element of a block.  `every`: see `ROWS` in `_encode`;
+    `identity`: of a state, the pattern that it starts from."""
 
     size: int
     per_element: int = 0
     every: bool = False
+    identity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Layout:
     areas: Sequence[Area]
     parallel: Collection[int]  # axes
     offsets: list[int] = field(default_factory=list)
+    room: int = 0  # elements that areas have room for
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
@@ -74,7 +80,13 @@ class Layout:
             flags = e.flags | nest.MANY * (many and e.kind == nest.VECTOR)
             return e.kind, e.number, e.itemsize, packed if e.kind == nest.VECTOR else 0, flags, add
         area = self.areas[e.number]
-        return e.kind, self.offsets[e.number], area.size if area.every or row in self.parallel else 0, 0, 0, 0
+        step = area.size if area.every or row in self.parallel else 0
+        state = area.identity is not None
+        return e.kind, self.offsets[e.number], step, area.per_element, nest.STATE * state, area.identity or 0
+
+    def packed_size(self, e: Entry, rows: int) -> int:
+        """Bytes of scratch for an operand that cannot be read in place, or is repeated."""
+        return _aligned(e.itemsize * max(rows * self.block, self.room)) if e.kind == nest.VECTOR else 0
 
 
 def calls(tree: Sequence[Node]) -> list[Call]:
@@ -90,21 +102,20 @@ def calls(tree: Sequence[Node]) -> list[Call]:
 
 def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, parallel: Collection[int]) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
-    packs = [
-        [e.itemsize * _packed_rows(c.kernel) for e in c.kernel.entries.values() if e.kind == nest.VECTOR]
-        for c in calls(tree)
-    ]
-    most = max(map(sum, packs), default=0)
-    each = most + sum(a.per_element for a in areas)
+    kernels = [c.kernel for c in calls(tree)]
+    packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if e.kind == nest.VECTOR) for k in kernels]
+    each = max(packs, default=0) + sum(a.per_element for a in areas)
     while block > width and each * block > SCRATCH_LIMIT:
         block //= 2
     result = Layout(max(block // width * width, width), areas, parallel)
+    result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
     at = 64
     for a in areas:
         result.offsets.append(at)
-        at += _aligned(a.size * ROWS + a.per_element * result.block)
+        at += _aligned(a.size * ROWS + a.per_element * result.room)
     result.packed = at
-    result.size = at + max((sum(_aligned(s * result.block) for s in p) for p in packs), default=0) + 64
+    sizes = (sum(result.packed_size(e, _packed_rows(k)) for e in k.entries.values()) for k in kernels)
+    result.size = at + max(sizes, default=0) + 64
     return result
 
 
@@ -251,7 +262,7 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             packed, rows = where.packed, _packed_rows(kernel)
             for e in entries:
                 code += where.entry(e, packed, row, rows > 1)
-                packed += _aligned(e.itemsize * rows * where.block) if e.kind == nest.VECTOR else 0
+                packed += where.packed_size(e, rows)
         else:
             _encode_body(node, where, numbers, code, row)
 
@@ -281,7 +292,8 @@ def _again(node: Blocks, where: Layout) -> int:
     entries = [e for c in inside for e in c.kernel.entries.values()]
     again = not any(e.flags & both == both for e in entries)
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
-        return nest.AS_BLOCK if again else 0
+        wide = all(c.kernel.widens or c.kernel.form == LANES for c in inside)
+        return nest.AS_BLOCK * again | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)

@@ -9,7 +9,8 @@ nest library reads the entries to fill P.  By form:
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0.
-    COLUMNS  for each vector: for each row: `before`, `body`; then `close`
+    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`.  Where it `widens`, k(P, n, live, 0,
+             turn) combines states with those `turn` elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
@@ -85,6 +86,7 @@ class Kernel:
         self.entries: dict[tuple[int, int, int], Entry] = {}
         self.head, self.before, self.body, self.ends = map(Code, "hsve")
         self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
+        self.others = Code("d")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         self.resume.block, self.final.block = "partly", "final"
@@ -104,6 +106,8 @@ class Kernel:
         self.finishes = False  # is it one of those that do all of a row?
         self.beside = 1  # vectors of COLUMNS that are done together
         self.side: SideBySide | None = None  # the form for short rows
+        self.widens = False  # may COLUMNS take several short rows as one?
+        self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = False
         self._once: dict[str, str] = {}
@@ -138,6 +142,11 @@ class Kernel:
         self.halves = is_light and self.form == LANES and "halves" in self.body.isa
         if self.halves:
             self.body.vector_bytes //= 2
+
+    def widen(self) -> None:
+        """Let several short rows be taken as one."""
+        self.widens, self.close.block = True, "fold"
+        self.head.do("%folds = icmp eq i64 %rows, 0")
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows of one chunk end with their last whole vector, if the body is short and some reducers add up."""
@@ -372,7 +381,7 @@ class Kernel:
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
-        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * self.finishes
+        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * (self.finishes or self.widens)
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{", "entry:"]
         entries, behind = list(self.entries.values()), len(self.entries)
@@ -492,19 +501,21 @@ class Kernel:
         ]
 
     def _columns(self) -> list[str]:
-        wide = self.beside > 1 and is_straight(self.before.lines, self.close.lines)
+        wide = self.beside > 1 and is_straight(self.before.lines, self.ends.lines, self.close.lines)
         first = ("%wide.out", "narrow") if wide else ("zeroinitializer", "entry")
         return [
             *(columns_side_by_side(self) if wide else ["  br label %vector"]),
             "vector:",
             *phi_lines([index_phi("%i", first[0], "%i.out")], first[1], self.close.block),
-            "  br label %row",
+            *(["  br i1 %folds, label %others, label %row"] if self.widens else ["  br label %row"]),
             "row:",
             *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
             *self.before.lines,
             *self.next_row(),
             "  br i1 %r.more, label %row, label %close",
             "close:",
+            *self.ends.lines,
+            *(self._fold() if self.widens else ()),
             *self.close.lines,
             f"  %i.next = add i64 %i, {self.width}",
             as_index("%i.out", "%i.next"),
@@ -512,6 +523,10 @@ class Kernel:
             "  br i1 %more, label %vector, label %done",
             "done:",
         ]
+
+    def _fold(self) -> list[str]:
+        joined = ["  br label %fold", "fold:", *phi_lines(self.folded, "others", "close")]
+        return ["  br label %fold", "others:", *self.others.lines, *joined]
 
     def takes_whole(self) -> bool:
         """Does it call what takes whole registers?"""
@@ -522,7 +537,14 @@ class Kernel:
         """(declarations, functions) of the module by name."""
         whole = Code()
         codes = self.head, self.before, self.body, self.ends, self.masked, self.close, self.summed
-        for code in (*codes, self.after, self.resume, self.final, *(self.side.codes() if self.side else ())):
+        for code in (
+            *codes,
+            self.others,
+            self.after,
+            self.resume,
+            self.final,
+            *(self.side.codes() if self.side else ()),
+        ):
             whole.need(code)
         return whole.declarations, whole.functions
 

@@ -33,11 +33,11 @@ from tensordsl.codegen.descriptor import (
     layout,
     parted_axes,
 )
-from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line
+from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line, pattern
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
-from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, work
+from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, widens, work
 from tensordsl.codegen.side_by_side import SideBySide
 from tensordsl.codegen.text import emit, splat
 
@@ -85,6 +85,7 @@ class _Planner:
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.sums = self.only_sums()
+        self.widens = bool(schedule.lane) and widens(group, schedule.lane)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
             if v.op == "load":
@@ -109,9 +110,9 @@ class _Planner:
     def integer(self, kernel: Kernel, *what: Any) -> str:
         return kernel.integer(self.ints.setdefault(what, len(self.ints)))
 
-    def area(self, size: int, per_element: int = 0, *, every: bool = False) -> int:
+    def area(self, size: int, per_element: int = 0, *, every: bool = False, identity: int | None = None) -> int:
         """`every`: a place for each row of whichever loop is innermost, not only of a parallel one."""
-        self.areas.append(Area(size, per_element, every))
+        self.areas.append(Area(size, per_element, every, identity))
         return len(self.areas) - 1
 
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
@@ -210,10 +211,11 @@ class _Planner:
         return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
 
     def state_areas(self, reduce: Val) -> list[int]:
-        sizes = [ITEMSIZE[t] for t, _ in kept_state(reduce, not self.columns)]
-        if self.sums:
-            return [self.area(sum(sizes))]
-        return [self.area(0, size) if self.columns else self.area(size) for size in sizes]
+        state = kept_state(reduce, not self.columns)
+        if self.columns:
+            return [self.area(0, ITEMSIZE[t], identity=pattern(x, t)) for t, x in state]
+        sizes = [ITEMSIZE[t] for t, _ in state]
+        return [self.area(sum(sizes))] if self.sums else [self.area(size) for size in sizes]
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
@@ -236,6 +238,8 @@ class _Planner:
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
+        if form == COLUMNS and self.widens:
+            calls[-1].kernel.widen()
         if self.finishes and self.schedule.beside:
             self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])
         self.finish_point(calls[-1].kernel, p, outs, keeps)

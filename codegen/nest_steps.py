@@ -41,6 +41,7 @@ from tensordsl.codegen.nest_words import (
     CX_TAIL,
     CX_TURN,
     CX_TWICE,
+    CX_WIDE,
     ENTRY,
     FILL,
     FILL_WORDS,
@@ -61,6 +62,7 @@ from tensordsl.codegen.nest_words import (
     SHORT_ROWS,
     STREAMS,
     VECTOR,
+    WIDENS,
     WRITE,
     Function,
     entry_of,
@@ -132,6 +134,9 @@ def _rows() -> str:
     body, end = _body(c, ROWS_WORDS, c.get(words, 5))
     positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
     extent = c.get(extents, axis)
+    with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):
+        c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, ROWS_WORDS)}", f"i64 {axis}")
+        c.ret("i64", end)
     fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
     fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
     size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
@@ -164,7 +169,13 @@ def _blocks() -> str:
         for k in (AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS, FINISHES, SHORT_ROWS)
     )
     short = c.all(short, in_place, c.test("slt", extent, width))
-    as_block, by_kernel = c.all(as_block, twice), c.op(f"or i1 {short}, {c.all(by_kernel, twice, in_place)}")
+    wide = c.cell(0)
+    with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS), 0), in_place)):
+        c.put(c.call("i64", "@widens", body, f"i64 {axis}"), wide, 0)
+    is_wide = c.all(c.test("ne", c.get(wide, 0), 0), c.any(twice, c.test("slt", extent, width)))
+    c.put(c.op(f"zext i1 {is_wide} to i64"), "%cx", CX_WIDE)
+    by_kernel = c.any(short, is_wide, c.all(by_kernel, twice, in_place))
+    as_block = c.all(as_block, twice)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
@@ -195,6 +206,7 @@ def _blocks() -> str:
         c.jump(done)
     c.place(done)
     c.put(0, "%cx", CX_TAIL)
+    c.put(0, "%cx", CX_WIDE)
     return c.end("i64", end)
 
 

@@ -21,6 +21,7 @@ from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
 from tensordsl.codegen.nest_tiles import tile_texts
 from tensordsl.codegen.nest_turns import turn_texts
+from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
     CODE,
     CX_COUNT,
@@ -39,6 +40,7 @@ from tensordsl.codegen.nest_words import (
     CX_SCRATCH,
     CX_TAIL,
     CX_TWICE,
+    CX_WIDE,
     CX_WORDS,
     END,
     FAST,
@@ -69,9 +71,11 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
     parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *overlap_texts(), *turn_texts(), *step_texts()]
-    parts += [*stream_texts(), _may_repeat(), _direct(), _swap(), _merge(), _general(), _nest(), *share_texts()]
+    parts += [*stream_texts(), *wide_texts(), *share_texts()]
+    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
-    declarations += "declare i64 @llvm.abs.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
+    declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
+    declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
     if vector_bytes >= 64:
         declarations += (
             "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"
@@ -217,8 +221,9 @@ def _general() -> str:
     }  # fmt: skip
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
-    for k, number in ((CX_FLAG, 0), (CX_COUNT, 1), (CX_LIVE, 1), (CX_TAIL, 0), (CX_ROWS, 1), (CX_PACKS, 0)):
-        c.put(number, context, k)
+    for numbers, words in ((0, (CX_FLAG, CX_TAIL, CX_PACKS, CX_WIDE)), (1, (CX_COUNT, CX_LIVE, CX_ROWS))):
+        for k in words:
+            c.put(numbers, context, k)
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
     c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}")
     with c.when(c.test("eq", "%from", c.get("%D", FINISH))):

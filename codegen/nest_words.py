@@ -20,18 +20,20 @@ LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
+WIDENS = 64  # of BLOCKS: its reductions along rows may take several short rows as one (`nest_wide`)
 # A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero);
-# of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, 0, 0, 0).
+# of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, bytes of an element or 0, flags, identity).
 # External kinds come first; the pointers of the others are set again only where rows are done one by one.
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE, MANY = 1, 2, 4  # flags; MANY: scratch has places for `PACKED_ROWS` rows of it
+STATE = 1  # flag of an area: of a reduction's state
 PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS, CX_TURN,
-) = range(17)  # fmt: skip
+    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE,
+) = range(18)  # fmt: skip
 CX_WORDS = 18
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]

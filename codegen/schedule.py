@@ -12,6 +12,7 @@ from typing import Any
 
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
+from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
 
 SPLIT = 60
@@ -72,6 +73,21 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     """A load of the highest rank among those along both axes, at no indices."""
     loads = [v for v in group.scalars if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]
     return max(loads, key=lambda v: len(v.attr[1]), default=None)
+
+
+def widens(group: Group, lane: str) -> bool:
+    """May reductions along rows, with lanes along `lane`, take several short rows as one (`nest_wide`)?  If all that
+    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel."""
+    extent = group.extents[lane]
+    if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
+        return False
+    for p in group.passes:
+        values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
+        loads = [v for v in values if v.op == "load"]
+        apart = any(v.args or (p.local[-1] in v.attr[1] and lane not in v.attr[1]) for v in loads)
+        if p.local and (p.outs or apart or len(values) > SPLIT or any(v.op == "index" for v in values)):
+            return False
+    return any(p.local for p in group.passes)
 
 
 def lane_axis(group: Group, short: Collection[str] = ()) -> str:

@@ -1,0 +1,239 @@
+"""Of the nest library: reductions along rows that are short and lie one behind the other, several of them as one.
+
+Lanes run along columns.  Of rows of three numbers a vector holds ten and a half: so as many rows as have about
+`WIDE_ELEMENTS` numbers are taken for one wide row, whose states are folded in the end, half upon half, until those of
+the columns are left.  How many rows a wide one has is a power of 2 and depends on lengths alone, so results do not
+depend on threads.  A wide row that is no whole number of vectors is followed by elements that nobody wants, those of
+the next one, whose state is not used.  Rows behind the last wide one are copied to scratch, where there are such
+elements too.  What all rows share, and what scratch knows of columns, is repeated in scratch.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import (
+    CALL,
+    CALL_WORDS,
+    CX_CUR,
+    CX_D,
+    CX_E,
+    CX_K,
+    CX_P,
+    CX_S,
+    CX_SCRATCH,
+    ENTRY,
+    FILL,
+    FILL_WORDS,
+    INTERNAL,
+    LOOP_WORDS,
+    N_AXES,
+    ROWS,
+    ROWS_WORDS,
+    STATE,
+    VECTOR,
+    WIDTH,
+    Function,
+    entry_of,
+    splat,
+)  # fmt: skip
+
+WIDE_ELEMENTS = 1024
+WIDE_ROW = 128  # columns, at most
+WIDE_VECTORS = 4  # of a wide row, at least
+WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
+FEW = 8  # rows that are not worth it
+OF_CALL = ["ptr cx", "ptr words"]
+
+
+def wide_texts() -> list[str]:
+    return [_widens(), _clear(), _place(), _rest(), _main(), _fold(), _wide_rows()]
+
+
+def _along(c: Function, entry: str, axis: str) -> str:
+    """Bytes from row to row of an operand."""
+    first = c.arith("mul", c.get(entry, 1), c.get(c.get("%cx", CX_D, "ptr"), N_AXES))
+    return c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", first, axis))
+
+
+def _widens() -> str:
+    """Are the rows of each reduction in a block's code short, many, and one behind the other or the same?"""
+    c = Function("i64", "widens", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
+    extents, at, wrong = c.get("%cx", CX_E, "ptr"), c.cell("%first"), c.cell(0)
+    n = c.get(extents, "%lane")
+    c.note(c.any(c.test("sgt", n, WIDE_ROW), c.test("slt", n, 1)), wrong)
+    head, body, done = c.label("head"), c.label("body"), c.label("done")
+    c.place(head)
+    pc = c.get(at, 0)
+    c.branch(c.all(c.test("slt", pc, "%end"), c.test("eq", c.get(wrong, 0), 0)), body, done)
+    c.place(body)
+    words = c.word(c.get("%cx", CX_D, "ptr"), pc)
+    operation = c.get(words, 0)
+    size = c.choose(c.test("eq", operation, FILL), FILL_WORDS, LOOP_WORDS)
+    c.put(c.arith("add", pc, c.choose(c.test("eq", operation, ROWS), ROWS_WORDS, size)), at, 0)
+    with c.when(c.test("eq", operation, CALL)):
+        c.put(c.arith("add", pc, c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)), at, 0)
+        row = c.get(words, 6)
+        with c.when(c.test("sge", row, 0)):
+            c.note(c.test("slt", c.get(extents, row), FEW), wrong)
+            with c.loop(c.get(words, 3)) as loop:
+                entry = entry_of(c, words, loop.index)
+                step, size = _along(c, entry, row), c.get(entry, 2)
+                fits = c.any(c.test("eq", step, 0), c.test("eq", step, c.arith("mul", size, n)))
+                c.note(c.op(f"xor i1 {fits}, true"), wrong)
+    c.jump(head)
+    c.place(done)
+    return c.end("i64", c.arith("xor", c.get(wrong, 0), 1))
+
+
+def _kernel(c: Function) -> tuple[str, str]:
+    """(kernel of a CALL, its pointers)"""
+    pointers = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5))
+    return c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr"), pointers
+
+
+def _rounded(c: Function, n: str, width: str) -> str:
+    """The elements of as many whole vectors as hold n."""
+    return c.arith("and", c.arith("sub", c.arith("add", n, width), 1), c.arith("sub", 0, width))
+
+
+def _clear() -> str:
+    """States of the elements from `start` to `end` := their identity."""
+    c = Function("void", "clear", [*OF_CALL, "i64 start", "i64 end"], internal=True)
+    with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        kind, offset, size, flags, pattern = (c.get(entry, k) for k in (0, 1, 3, 4, 5))
+        with c.when(c.all(c.test("eq", kind, INTERNAL), c.test("eq", flags, STATE))):
+            target, value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), splat(c, pattern)
+            first, last = c.arith("mul", "%start", size), c.arith("mul", "%end", size)
+            with c.loop(last, start=first, step=64) as at:
+                c.do(f"store <8 x i64> {value}, ptr {c.gep(target, at.index)}, align 1")
+    return c.end()
+
+
+def _place() -> str:
+    """Pointers of what is not read row by row; what is `n` elements long is repeated for `count`."""
+    c = Function("void", "place_wide", [*OF_CALL, "i64 axis", "i64 n", "i64 count"], internal=True)
+    _, pointers = _kernel(c)
+    steps, scratch = c.word(pointers, c.get("%words", 4)), c.get("%cx", CX_SCRATCH, "ptr")
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        size, place = c.get(entry, 2), c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr")
+        is_shared = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", _along(c, entry, "%axis"), 0))
+        area = c.gep(scratch, c.get(entry, 3))
+        c.put(c.choose(is_shared, area, place, "ptr"), pointers, loop.index, "ptr")
+        c.put(0, steps, loop.index)
+        with c.when(is_shared):
+            c.call(
+                "void", "@repeat", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
+            )
+    with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        kind, size = c.get(entry, 0), c.get(entry, 3)
+        area = c.gep(scratch, c.get(entry, 1))
+        with c.when(c.test("eq", kind, INTERNAL)):
+            c.put(area, pointers, loop.index, "ptr")
+            with c.when(c.all(c.test("ne", size, 0), c.test("ne", c.get(entry, 4), STATE))):
+                c.call(
+                    "void", "@repeat", f"ptr {area}", f"ptr {area}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
+                )
+    return c.end()
+
+
+def _is_read(c: Function, entry: str) -> str:
+    """Is the operand read row by row?"""
+    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", _along(c, entry, "%axis"), 0))
+
+
+def _rest() -> str:
+    """The last `live` elements, which `skipped` others precede, as one row of `count` in scratch."""
+    params = [*OF_CALL, "i64 axis", "i64 skipped", "i64 live", "i64 count", "i64 width"]
+    c = Function("void", "rest_of_wide", params, internal=True)
+    kernel, pointers = _kernel(c)
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(_is_read(c, entry)):
+            number, size, offset = (c.get(entry, k) for k in (1, 2, 3))
+            area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset)
+            place = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), c.arith("mul", "%skipped", size))
+            c.put(area, pointers, loop.index, "ptr")
+            c.call("void", "@copy_in", f"ptr {area}", f"ptr {place}", f"i64 {size}", "i64 %live", "i64 %count")
+    c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", "i64 1", "i64 0")
+    return c.end()
+
+
+def _main() -> str:
+    """`rows` rows of `long` elements, each done as `count`."""
+    params = [*OF_CALL, "i64 axis", "i64 rows", "i64 long", "i64 count", "i64 width"]
+    c = Function("void", "main_of_wide", params, internal=True)
+    kernel, pointers = _kernel(c)
+    external = c.get("%words", 3)
+    steps = c.word(pointers, c.get("%words", 4))
+    with c.loop(external) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(_is_read(c, entry)):
+            number, size = c.get(entry, 1), c.get(entry, 2)
+            c.put(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), pointers, loop.index, "ptr")
+            c.put(c.arith("mul", "%long", size), steps, loop.index)
+    with c.loop("%rows", step=WIDE_TURNS) as at:
+        some = c.min(c.arith("sub", "%rows", at.index), WIDE_TURNS)
+        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", "i64 0")
+        with c.loop(external) as loop:
+            moved = c.arith("mul", c.get(steps, loop.index), WIDE_TURNS)
+            c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
+    return c.end()
+
+
+def _fold() -> str:
+    """The states of `rows` rows of `n` elements into those of the first: the second half's into the first half's; of an
+    odd number the last one's into those before it, since vectors write beyond what they are asked for."""
+    c = Function("void", "fold", [*OF_CALL, "i64 n", "i64 rows", "i64 width"], internal=True)
+    kernel, pointers = _kernel(c)
+    rows_left = c.cell("%rows")
+    head, body, done = c.label("head"), c.label("body"), c.label("done")
+    c.place(head)
+    rows = c.get(rows_left, 0)
+    c.branch(c.test("sgt", rows, 1), body, done)
+    c.place(body)
+    is_odd, half = c.test("ne", c.arith("and", rows, 1), 0), c.arith("lshr", rows, 1)
+    first = c.arith("mul", c.choose(is_odd, c.arith("sub", rows, 2), 0), "%n")
+    count = c.arith("mul", c.choose(is_odd, 1, half), "%n")
+    c.put(c.choose(is_odd, c.arith("sub", rows, 1), half), rows_left, 0)
+    with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(c.all(c.test("eq", c.get(entry, 0), INTERNAL), c.test("eq", c.get(entry, 4), STATE))):
+            area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 1))
+            c.put(c.gep(area, c.arith("mul", first, c.get(entry, 3))), pointers, loop.index, "ptr")
+    given = f"i64 {_rounded(c, count, '%width')}", "i64 %width", "i64 0", f"i64 {count}"
+    c.call("void", kernel, f"ptr {pointers}", *given)
+    c.jump(head)
+    c.place(done)
+    return c.end()
+
+
+def _wide_rows() -> str:
+    """All rows, along `axis`, of the kernel of a CALL."""
+    c = Function("void", "wide_rows", [*OF_CALL, "i64 axis"], internal=True)
+    extents, width = c.get("%cx", CX_E, "ptr"), c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
+    n, rows = c.get(extents, c.get("%words", 2)), c.get(extents, "%axis")
+    total = c.arith("mul", n, rows)
+    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), WIDE_ELEMENTS)
+    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, WIDE_VECTORS)), n), 1)
+    zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
+    together = c.arith("shl", 1, c.arith("sub", 63, zeros))
+    long = c.arith("mul", together, n)
+    span = _rounded(c, long, width)
+    whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
+    done = c.arith("mul", whole, long)
+    left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
+    of_call = "ptr %cx", "ptr %words"
+    c.call("void", "@place_wide", *of_call, "i64 %axis", f"i64 {n}", f"i64 {span}")
+    c.call("void", "@clear", *of_call, f"i64 {n}", f"i64 {span}")
+    with c.when(c.test("sgt", left, 0)):
+        sizes = (done, left, _rounded(c, left, width), width)
+        c.call("void", "@rest_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
+        with c.when(some):
+            c.call("void", "@clear", *of_call, f"i64 {left}", f"i64 {span}")
+    with c.when(some):
+        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (whole, long, span, width)))
+    folded = c.choose(some, together, c.arith("udiv", left, n))
+    c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
+    return c.end()

@@ -1,0 +1,167 @@
+"""Reductions over the first axis of few columns, several rows of which are taken as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+from end_of_memory import End
+from native import Runner, framed
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen.nest_wide import WIDE_ROW
+
+COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, WIDE_ROW, WIDE_ROW + 1]
+ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]
+SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
+KINDS: dict[str, Any] = {
+    "sum": lambda x: x.sum(0),
+    "prod": lambda x: (1 + x / 100).prod(0),
+    "mean": lambda x: x.mean(0),
+    "var": lambda x: x.var(0),
+    "squares": lambda x: ((x - x[0]) ** 2).sum(0),
+    "max": lambda x: x.max(0),
+    "min": lambda x: x.min(0),
+}
+"""Those of columns that need no elements."""
+EMPTY = ("sum", "prod")
+
+
+def close(result: np.ndarray, wanted: np.ndarray) -> None:
+    single = wanted.dtype == np.float32
+    np.testing.assert_allclose(result, wanted, rtol=2e-5 if single else 1e-12, atol=1e-5 if single else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_number_of_rows_and_columns_agrees_with_numpy(kind: str, dtype: str) -> None:
+    x, rng, end = T.matrix("x", dtype=dtype), np.random.default_rng(1), End()
+    f = tensordsl.function([x], KINDS[kind](x))
+    for n in ROWS if kind in EMPTY else ROWS[1:]:
+        for k in COLUMNS:
+            a = end.put(rng.standard_normal((n, k)).astype(dtype))
+            kept = a.copy()
+            close(f(a), KINDS[kind](a.astype("float64")).astype(dtype))
+            np.testing.assert_array_equal(a, kept)
+
+
+@pytest.mark.parametrize("kind", ["sum", "max", "min", "mean"])
+def test_what_is_not_finite_stays_in_its_column(kind: str) -> None:
+    x, rng = T.dmatrix("x"), np.random.default_rng(2)
+    f = tensordsl.function([x], KINDS[kind](x))
+    for k in (1, 3, 10, 33, 50):
+        for n in (8, 40, 700):
+            for value in SPECIAL:
+                a = rng.standard_normal((n, k))
+                a[rng.integers(n), rng.integers(k)] = value
+                close(f(a), KINDS[kind](a))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "int64", "float16"])
+def test_discrete_and_narrow_types(dtype: str) -> None:
+    x, rng = T.TensorType(dtype, (None, None))("x"), np.random.default_rng(3)
+    kinds = [lambda x: x.any(0), lambda x: x.all(0), lambda x: x.max(0), lambda x: x.min(0)]
+    if dtype != "float16":
+        kinds.append(lambda x: x.sum(0))
+    f = tensordsl.function([x], [kind(x) for kind in kinds])
+    for k in (1, 3, 10, 33, 100, 128):
+        for n in (8, 64, 300):
+            a = rng.integers(0, 100, (n, k)).astype(dtype)
+            a[rng.random((n, k)) < 1e-2] = 0
+            for result, kind in zip(f(a), kinds, strict=True):
+                np.testing.assert_array_equal(result, kind(a))
+
+
+def test_division_by_elements_of_no_row_does_not_happen() -> None:
+    x, y = T.lmatrix("x"), T.lmatrix("y")
+    f, rng = tensordsl.function([x, y], (x // y).sum(0)), np.random.default_rng(4)
+    for n in (8, 33, 517):
+        a, b = rng.integers(-99, 99, (n, 7)), rng.integers(1, 9, (n, 7))
+        np.testing.assert_array_equal(f(a, b), (a // b).sum(0))
+
+
+def test_rows_that_do_not_lie_one_behind_the_other() -> None:
+    x, y = T.dmatrix("x"), T.dmatrix("y")
+    f, rng = tensordsl.function([x, y], ((x - y) ** 2).sum(0)), np.random.default_rng(5)
+    whole = rng.standard_normal((700, 24))
+    views = [
+        whole[:, :10],
+        whole[::2, :10],
+        whole[:, ::-1][:, :10],
+        np.asfortranarray(whole)[:, :10],
+        whole[::-1, 5:15],
+    ]
+    for a in views:
+        for b in (
+            *views,
+            np.ascontiguousarray(a[::-1]),
+            np.broadcast_to(a[:1], a.shape),
+            np.broadcast_to(a[:, :1], a.shape),
+        ):
+            n = min(len(a), len(b))
+            close(f(a[:n], b[:n]), ((a[:n] - b[:n]) ** 2).sum(0))
+
+
+def test_more_axes_and_operands_that_rows_share() -> None:
+    x, w, v = T.dtensor3("x"), T.dmatrix("w"), T.dvector("v")
+    rng = np.random.default_rng(6)
+    formulas = [
+        lambda x, w, v: (x * w).sum((0, 1)),
+        lambda x, w, v: (x * v).sum(1),
+        lambda x, w, v: (x - v).max((0, 1)),
+        lambda x, w, v: x.sum(0) * w,
+    ]
+    f = tensordsl.function([x, w, v], [g(x, w, v) for g in formulas])
+    for shape in ((9, 40, 3), (1, 100, 10), (50, 8, 33), (100, 1, 3), (3, 500, 50)):
+        a, b, c = rng.standard_normal(shape), rng.standard_normal(shape[1:]), rng.standard_normal(shape[2])
+        for result, g in zip(f(a, b, c), formulas, strict=True):
+            close(result, g(a, b, c))
+
+
+@pytest.mark.parametrize("columns", [3, 10, 33, 100])
+def test_a_bias_is_updated_in_place(columns: int) -> None:
+    b = tensordsl.shared(np.ones(columns))
+    g = T.dmatrix("g")
+    f = tensordsl.function([g], [], updates=[(b, b - 0.1 * g.sum(0))])
+    wanted, rng = np.ones(columns), np.random.default_rng(7)
+    for n in (8, 31, 200, 5000):
+        a = rng.standard_normal((n, columns))
+        f(a)
+        wanted -= 0.1 * a.sum(0)
+        close(b.get_value(), wanted)
+
+
+def test_results_do_not_depend_on_threads() -> None:
+    x = T.fmatrix("x")
+    f, a = tensordsl.function([x], x.sum(0)), np.random.default_rng(8).standard_normal((50_000, 10)).astype("float32")
+    one = f(a)
+    with tensordsl.config.change_flags(num_threads=2):
+        np.testing.assert_array_equal(tensordsl.function([x], x.sum(0))(a), one)
+
+
+def test_sums_are_at_least_as_exact_as_numpys() -> None:
+    rng = np.random.default_rng(9)
+    for dtype in ("float32", "float64"):
+        x = T.matrix("x", dtype=dtype)
+        f = tensordsl.function([x], x.sum(0))
+        for make in (rng.random, rng.standard_normal, lambda shape: np.full(shape, 0.1)):
+            a = np.asarray(make((100_000, 3))).astype(dtype)
+            exact = a.astype("longdouble").sum(0)
+            assert abs(f(a) - exact).max() <= abs(a.sum(0) - exact).max()
+
+
+@pytest.mark.parametrize("vector_bytes", [16, 32])
+def test_narrower_vectors(vector_bytes: int) -> None:
+    rng = np.random.default_rng(10)
+    for dtype in ("float32", "float64"):
+        run = Runner(cases.colsum(dtype), vector_bytes=vector_bytes)
+        for k in (1, 3, 10, 17, 33, 100):
+            for n in (8, 9, 64, 700):
+                a = rng.standard_normal((n, k)).astype(dtype)
+                y, is_whole = framed((k,), dtype)
+                run({"x": a, "y": y})
+                is_whole()
+                close(y, a.astype("float64").sum(0).astype(dtype))
