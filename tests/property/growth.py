@@ -17,8 +17,9 @@ from drawn import EXACT, INEXACT, SIGN, Case
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.casting import real_of
-from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Reduction, Variable, ancestors, toposort
+from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Reduction, Variable, ancestors, apply, toposort
 from tensordsl.ops.evaluate import evaluate_node
+from tensordsl.ops.index import INC_SUBTENSOR, INC_TAKE, SUBTENSOR, TAKE
 from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE, DTYPES, FLOATS, TensorType
 
 LENGTHS = (3, 1, 0, 2, 5, 8, 17, 33, 70)
@@ -29,6 +30,7 @@ STEPWISE = frozenset(  # a rounding error of an operand may change the result by
     "int_div mod floor ceil trunc round eq neq lt le gt ge sgn argmax argmin any all and_ or_ xor invert isinf isnan left_shift right_shift".split()
 )
 ROUNDED = frozenset("sqrt mul sqr true_div reciprocal abs sgn".split())  # exact for real numbers, not for complex ones
+PART_OF = {INC_SUBTENSOR: SUBTENSOR, INC_TAKE: TAKE}
 SIGNLESS = frozenset("maximum minimum clip max min relu".split())
 
 
@@ -194,8 +196,12 @@ class Growth:
             level = self.level_of(node, operands, level)
             if isinstance(node.op.meaning, Elementwise):
                 self.limit(np.broadcast_shapes(*(x.shape for x in operands)))
-                if any(len(lengths) > 1 for lengths in lengths_of(node.inputs, operands)):
-                    raise Unfit  # broadcasting that no type allows
+                check_lengths(node.inputs, operands)
+            if node.op in (TAKE, INC_TAKE):
+                first = 1 if node.op is TAKE else 2
+                check_lengths(node.inputs[first:], operands[first:])
+            if node.op in PART_OF:
+                check_write(node, operands)
             if node.op.name in ("dot", "batched_dot"):
                 self.limit((operands[0].size, *operands[1].shape[-1:], 1 / WORK))
             if node.op.name == "for" and node.attrs["body"].stacked and operands[0] <= 0:
@@ -311,15 +317,24 @@ class Growth:
                 continue
 
 
-def lengths_of(variables: Sequence[Variable], values: Sequence[Any]) -> list[set[int]]:
-    """Of each axis the lengths that do not broadcast."""
+def check_lengths(variables: Sequence[Variable], values: Sequence[Any]) -> None:
+    """Nothing broadcasts that no type allows to."""
     rank = max((x.ndim for x in values), default=0)
     axes: list[set[int]] = [set() for _ in range(rank)]
     for v, x in zip(variables, values, strict=True):
         for axis, n, fixed in zip(axes[rank - x.ndim :], x.shape, v.type.shape, strict=True):
             if fixed != 1:
                 axis.add(n)
-    return axes
+    if any(len(lengths) > 1 for lengths in axes):
+        raise Unfit
+
+
+def check_write(node: Any, operands: Sequence[Any]) -> None:
+    """A value that is written does not broadcast but as its type allows."""
+    x, value, *index = node.inputs
+    place = apply(PART_OF[node.op], x, *index, **{k: a for k, a in node.attrs.items() if k != "set"})
+    (there,) = evaluate_node(place.owner, [operands[0], *operands[2:]])
+    check_lengths([place, value], [there, operands[1]])
 
 
 def self_level(level: dict[Variable, int], v: Variable) -> bool:
