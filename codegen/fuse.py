@@ -221,10 +221,8 @@ class Fusion:
         return [base]
 
     def _is_stale(self, f: Fused) -> bool:
-        own = {v.number for v in f.values}
-        return any(
-            n not in own and n in self.leaves and self.buffer_of(self.graph.values[n]) is not None for n in f.tensors
-        )
+        leaves = self.leaves.intersection(f.tensors).difference([v.number for v in f.values])
+        return any([self.buffer_of(self.graph.values[n]) is not None for n in leaves])
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
@@ -266,7 +264,7 @@ class Fusion:
         if key not in self.joined:
             joined = None
             try:
-                first = h if not any(v in g.values for v in h.loads) else None
+                first = h if {v.number for v in g.values}.isdisjoint([v.number for v in h.loads]) else None
                 joined = self.attempt([*h.values, *g.values], first)
             except Cut:
                 pass
@@ -292,7 +290,7 @@ class Fusion:
     def _needs_own(self, joined: Fused) -> bool:
         """Whether the joined group would load at other axes what it gives itself, or have a length from it."""
         given = {v.number for v in joined.values}
-        return not given.isdisjoint(v.number for v in self._group_needs(joined))
+        return not given.isdisjoint([v.number for v in self._group_needs(joined)])
 
     def _integers(self, v: Value) -> list[Value]:
         known = self.integers.get(v.number)

@@ -131,7 +131,9 @@ def levels(values: Iterable[Val]) -> dict[int, int]:
     reduction it depends on."""
     level: dict[int, int] = {}
     for v in values:
-        k = max((level[id(a)] for a in v.args), default=0)
+        k = 0
+        for a in v.args:
+            k = max(k, level[id(a)])
         level[id(v)] = k + 1 if v.op == "result" else k
     return level
 
@@ -173,7 +175,7 @@ def structure(group: Group) -> tuple[Any, list[Buffer]]:
         if v.op == "extent" or (v.op == "load" and v.args):
             return None, []
         attr = operand(*v.attr) if v.op == "load" else attr_key(v.attr)
-        rows.append((v.op, v.type, tuple(numbers[id(a)] for a in v.args), attr))
+        rows.append((v.op, v.type, tuple([numbers[id(a)] for a in v.args]), attr))
     outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)
     axes = tuple((a, length(n)) for a, n in group.extents.items())
     return (tuple(rows), outs, axes, group.parallel), list(known.values())

@@ -35,6 +35,7 @@ import numpy as np
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.extents import Extents, Length
+from tensordsl.graph import Op
 
 
 class Value:
@@ -227,6 +228,8 @@ def _attrs_key(attrs: dict[str, Any]) -> Any:
 
 def _key(value: Any) -> Any:
     kind = type(value)
+    if kind in _PLAIN:
+        return kind.__name__, value
     if kind is tuple or kind is list:
         return tuple([_key(v) for v in value])
     if kind is dict:
@@ -236,6 +239,9 @@ def _key(value: Any) -> Any:
     if isinstance(value, float):
         return "float", value.hex(), np.signbit(value)
     return kind.__name__, value
+
+
+_PLAIN = frozenset((int, str, bool, ex.Extent, Op))  # equal within their type
 
 
 def toposort(roots: Iterable[Value]) -> list[Value]:
@@ -249,7 +255,8 @@ def toposort(roots: Iterable[Value]) -> list[Value]:
             done = waiting.pop()
             order[done.number] = done
         elif v.number not in order:
-            needed = [o for o in dependencies(v) if o.number not in order]
+            below = v.operands if v.op != "for" else dependencies(v)
+            needed = [o for o in below if o.number not in order]
             if not needed:
                 order[v.number] = v
                 continue
@@ -263,7 +270,7 @@ def lengths_of(v: Value) -> Sequence[Length]:
     """Its shape, the bounds of what it takes or writes, and how often a loop runs."""
     if v.op in _OF_SHAPE:
         return v.shape
-    return [*v.shape, *(n for bound in v.attrs.get("bounds", ()) for n in bound[:3]), v.attrs.get("count", 0)]
+    return [*v.shape, *[n for bound in v.attrs.get("bounds", ()) for n in bound[:3]], v.attrs.get("count", 0)]
 
 
 _OF_SHAPE = frozenset(("map", "move", "reduce", "const"))
@@ -303,7 +310,7 @@ def rewrite(
         if v.number in frozen:
             continue
         w = v
-        if changed and any([o.number in changed for o in dependencies(v)]):
+        if changed and not changed.keys().isdisjoint([o.number for o in dependencies(v)]):
             w = rebuild(graph, v, new)
         for _ in range(REWRITES):
             if ops and w.op not in ops:
@@ -336,6 +343,8 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:
     """The loops of v with other operands; None: the union of theirs."""
+    if not v.loops and v.op != "for":
+        return None
     if v.op != "for":
         own = v.loops.difference(*(o.loops for o in v.operands))
         return own.union(*(o.loops for o in operands)) if own else None

@@ -283,29 +283,32 @@ class Fused:
     @cached_property
     def in_memory(self) -> frozenset[int]:
         """What it loads and gives, but for scalars: to load one together saves nothing."""
-        return frozenset(v.number for v in (*self.loads, *self.values) if v.rank)
+        return frozenset([v.number for v in (*self.loads, *self.values) if v.shape])
 
     @cached_property
     def rows(self) -> Counter[Any] | None:
         """The lengths of the axes that its reductions keep; None if it has none."""
         lengths = self.group.extents
-        has_some = any(s.op == "reduce" for s in self.group.scalars)
-        return Counter(lengths[a] for a in self.group.parallel) if has_some else None
+        if "reduce" not in {s.op for s in self.group.scalars}:
+            return None
+        return Counter([lengths[a] for a in self.group.parallel])
 
     @cached_property
     def spaces(self) -> list[Counter[Any]]:
         """The lengths of its outputs' axes."""
         lengths = self.group.extents
-        return [Counter(lengths[a] for a in o.map if a) for o in self.group.outs]
+        return [Counter([lengths[a] for a in o.map if a]) for o in self.group.outs]
 
     @cached_property
     def dear(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         weight: dict[int, int] = {}
         for s in self.group.scalars:
-            is_dear = s.op in HEAVY or (s.op == "load" and any(a.axes for a in s.args))  # functions and gathers
-            own = LARGE if is_dear else int(s.op not in LEAVES)
-            weight[id(s)] = min(1000, own + sum(weight[id(a)] for a in s.args))
+            is_dear = s.op in HEAVY or (s.op == "load" and s.args and any([a.axes for a in s.args]))  # functions, gathers
+            total = LARGE if is_dear else int(s.op not in LEAVES)
+            for a in s.args:
+                total += weight[id(a)]
+            weight[id(s)] = min(1000, total)
         return [number for number, s in self.tensors.items() if weight.get(id(s), 0) >= LARGE]
 
 
@@ -347,7 +350,7 @@ def attempt(
 
 def levels(f: Fused) -> int:
     """How many reductions follow each other."""
-    return max(f.group.levels.values(), default=0)
+    return max(f.group.levels.values(), default=0) if f.rows is not None else 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -387,11 +390,12 @@ def _check(
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
+    over = {id(s) for s in walk(o for axes, o in pulled if any(axes))} if reduces and not parallel and outputs else ()
     for s in scalars:
         if s.op == "result" and id(s) in tensor:
             if s.args[0].axes != parallel and id(s) not in own:
                 raise Cut(tensor[id(s)], "R3")
-            if not parallel and outputs and any(any(axes) and _uses(s, o) for axes, o in pulled):
+            if id(s) in over:
                 raise Cut(tensor[id(s)], "R5")
     if reduces and len({s.axes for s in reduces}) > 1:
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
@@ -407,10 +411,11 @@ def _check_uses(
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
     dear: set[int] = set()  # with heavy mathematics in them, that of the group's outputs apart
     for s in scalars:
-        if (s.op in HEAVY and s.op != "reduce") or (s.axes and any(id(a) in dear and id(a) not in own for a in s.args)):
+        below = [a for a in s.args if id(a) in dear]
+        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([id(a) not in own for a in below])):
             dear.add(id(s))
-        for a in s.args:
-            if id(a) in dear and a.axes < s.axes and not (a.axes and a.axes <= row):
+        for a in below:
+            if a.axes < s.axes and not (a.axes and a.axes <= row):
                 if id(a) in tensor and tensor[id(a)] not in values and id(a) not in own:
                     raise Cut(tensor[id(a)], "R2")
 
@@ -422,10 +427,10 @@ def _depths(scalars: Sequence[Val]) -> tuple[set[int], dict[int, frozenset[froze
     below: dict[int, frozenset[frozenset[str]]] = {}
     level: dict[int, int] = {}
     for s in scalars:
-        args = [id(a) for a in s.args]
-        if s.op in HEAVY or not heavy.isdisjoint(args):
+        args = [id(a) for a in s.args if id(a) in heavy]
+        if s.op in HEAVY or args:
             heavy.add(id(s))
-        reduced = [a for a in args if a in below]
+        reduced = [a for a in args if a in below]  # all of them are heavy
         if reduced or s.op == "reduce":
             own = {s.axes} if s.op == "reduce" else ()
             below[id(s)] = frozenset(own).union(*[below[a] for a in reduced])
@@ -447,10 +452,6 @@ def _beyond(reduces: Sequence[Val], most: int) -> set[int]:
         else:
             far.add(id(s))
     return far
-
-
-def _uses(s: Val, root: Val) -> bool:
-    return any(v is s for v in walk([root]))
 
 
 def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
