@@ -239,8 +239,9 @@ class _Function:
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at
         entry."""
-        b, work = self.b, _work(self.b, early)
-        all_work = _work(b, [*early, *late]) if is_long else work
+        b, length = self.b, self.b.lengths()
+        work = _work(b.program, early, length)
+        all_work = _work(b.program, [*early, *late], length) if is_long else work
         if work is None or not known_at_entry(all_work):
             return ""
         if isinstance(all_work, int) and all_work <= RELEASE_GIL:
@@ -253,7 +254,7 @@ class _Function:
 
     def _is_long(self, late: list[p.Instr]) -> str | None:
         """The name of whether the destructive steps would keep the GIL for too long; None: it is not known at entry."""
-        work = _work(self.b, late)
+        work = _work(self.b.program, late, self.b.lengths())
         if work is None or not known_at_entry(work):
             return None
         return self.b.compared(("gt", work, KEEP_GIL))
@@ -454,11 +455,10 @@ def _reads(s: Step) -> set[int]:
     return {k for v in s.reads if (k := base_shared(v)) is not None}
 
 
-def _work(b: Bufferiser, body: Sequence[p.Instr], rows: Mapping[str, Any] | None = None) -> Any:
+def _work(program: p.Program, body: Sequence[p.Instr], length: Mapping[str, Any]) -> Any:
     """The estimated work in ps, that of the longer branch where there are two; None if only the run can tell.
 
-    rows: lengths of the blocks around `body`, all of them together."""
-    length = {**b.lengths(), **(rows or {})}
+    length: by names, of blocks all of them together."""
     work: list[Any] = []
 
     def add(price: int, names: Iterable[str]) -> None:
@@ -466,7 +466,7 @@ def _work(b: Bufferiser, body: Sequence[p.Instr], rows: Mapping[str, Any] | None
 
     for i in body:
         if isinstance(i, p.Launch):
-            for price, axes in b.program.plans[i.plan].work:
+            for price, axes in program.plans[i.plan].work:
                 add(price, [i.extents[k] for k in axes])
         elif isinstance(i, p.Gemm):
             add(1000 // GEMM_RATE, (i.m, i.n, i.k, *(() if i.count is None else (i.count,))))
@@ -475,12 +475,12 @@ def _work(b: Bufferiser, body: Sequence[p.Instr], rows: Mapping[str, Any] | None
         elif isinstance(i, p.LibraryCall):
             add(LIBRARY_WORK.get(i.function, RUNNING_WORK), i.outputs[0][2])
         elif isinstance(i, p.If):
-            then, orelse = _work(b, i.then, rows), _work(b, i.orelse, rows)
+            then, orelse = _work(program, i.then, length), _work(program, i.orelse, length)
             if then is None or orelse is None:
                 return None
             work.append(ex.maximum(then, orelse))
         elif isinstance(i, p.Blocks):
-            inner = _work(b, i.body, {i.here: length[i.count]})
+            inner = _work(program, i.body, {**length, i.here: length[i.count]})
             if inner is None:
                 return None
             work.append(inner)

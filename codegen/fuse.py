@@ -282,8 +282,10 @@ class Fusion:
         known = self.group_needs.get(id(f))
         if known is None:
             lengths = [*f.group.extents.values(), *(s.attr for s in f.group.scalars if s.op == "extent")]
-            integers = [self.graph.values[n] for n in sorted(named(lengths))]
-            known = f, [*f.loads, *integers, *(n for w in (*f.values, *f.loads) for n in self._integers(w))]
+            needs = [*f.loads, *[self.graph.values[n] for n in sorted(named(lengths))]]
+            for w in (*f.values, *f.loads):
+                needs += self._integers(w)
+            known = f, needs
             self.group_needs[id(f)] = known  # with the group, so that its id stays its own
         return known[1]
 

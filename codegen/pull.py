@@ -92,7 +92,7 @@ class Pull:
         """An axis of this extent that is not in use here; one extent shares one name wherever it can, so that a
         maximum, a sum and a store meet in one loop."""
         for name, known in self.extents.items():
-            if known == extent and name not in used:
+            if (known is extent or known == extent) and name not in used:
                 return name
         name = f"a{len(self.extents)}"
         self.extents[name] = extent
@@ -105,8 +105,7 @@ class Pull:
         return tuple(axes)
 
     def root(self, value: Value) -> tuple[Axes, Val]:
-        axes = self.root_axes(value)
-        self.roots[value.number] = axes
+        axes = self.roots[value.number]
         return axes, self.at(value, axes, root=True)
 
     def leaf(self, value: Value, axes: Axes, root: bool) -> Val | None:
@@ -117,7 +116,7 @@ class Pull:
         buffer = self.buffer_of(value)
         if buffer is None:
             return None
-        return self.b.load(buffer, *[0 if n == 1 else a for n, a in zip(value.shape, axes, strict=True)])
+        return self.b.load(buffer, *axes)  # 0 where the length is 1
 
     def at(self, value: Value, axes: Axes, root: bool = False) -> Val:
         """The scalar of `value` at `axes`, by an explicit stack."""
@@ -187,7 +186,8 @@ class Pull:
 def _aligned(operand: Value, axes: Axes) -> Axes:
     """The axes of a broadcast operand: aligned from the right, 0 where it has length 1."""
     own = axes[len(axes) - len(operand.shape) :]
-    return tuple([0 if n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
+    # The class first: to ask a polynomial whether it is 1 takes a call.
+    return tuple([0 if n.__class__ is int and n == 1 else a for n, a in zip(operand.shape, own, strict=True)])
 
 
 def take_axes(v: Value, axes: Axes) -> tuple[Axes, dict[int, Any]]:

@@ -111,10 +111,12 @@ class Builder:
     def load(self, buffer: Any, *map: Any) -> Val:
         """`buffer[map]`.  Entries: an axis name; 0 (an axis of static length 1); a Val (an indexed load: NumPy's wrap
         of negatives; out of range is clamped and raises the kernel's flag)."""
+        axes = frozenset([m for m in map if isinstance(m, str)])
         indices = [m for m in map if isinstance(m, Val)]
+        if not indices:
+            return self.make("load", buffer.type, (), (buffer, map), axes)
         entries = tuple(("arg", indices.index(m)) if isinstance(m, Val) else m for m in map)
-        axes = frozenset(m for m in map if isinstance(m, str)).union(*(v.axes for v in indices))
-        return self.make("load", buffer.type, indices, (buffer, entries), axes)
+        return self.make("load", buffer.type, indices, (buffer, entries), axes.union(*(v.axes for v in indices)))
 
     def reduce(self, reducer: Any, axes: Sequence[str], *args: Val) -> tuple[Val, ...]:
         """Reduce `args` over `axes`; the reducer's results, one Val each."""
