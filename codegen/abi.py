@@ -59,7 +59,8 @@ SRC_DATA, SRC_DIMS, SRC_STRIDES, SRC_SIZE = 0, 8, 16, 24  # ptr; ptr to i64 exte
 # -- context: one per function, 8-byte slots --------------------------------------------------------------------------
 CTX_RT = 0  # the run-time table
 CTX_DESC = 8  # argument descriptors
-CTX_KERN = 16  # kernel addresses, in the order of meta["kernels"]
+CTX_KERN = 16  # addresses of kernels, in the order of meta["kernels"], and of constants; then words of `CHOICES` bits:
+# which plans of meta["late"] are absent
 CTX_PROGRAM = 24
 CTX_CELLS = 32  # ptr to pointers to cells
 CTX_OUTS = 40  # output descriptors
@@ -69,6 +70,7 @@ CTX_N_ARGS = 64
 CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_SIZE = 96
+CHOICES = 62  # bits of a word that names plans
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------
 DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_INT = 0, 8, 12, 16, 24, 32, 40

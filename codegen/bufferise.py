@@ -128,7 +128,7 @@ class Bufferiser:
                 factors.append(self.name(-1))
             term = factors[0]
             for f in factors[1:]:
-                term = self._once(scope, "m", p.Mul, term, f, self.common_site("overflow"))
+                term = self.once(scope, "m", p.Mul, term, f, self.common_site("overflow"))
             if not total:
                 total = term
                 continue
@@ -143,17 +143,17 @@ class Bufferiser:
         for op, x, y in conditions:
             x, y = self.find(x), self.find(y)
             scope = self.entry if known_at_entry(x) and known_at_entry(y) else self.scopes[-1]
-            names.append(self._once(scope, "q", p.Compare, op, self.name(x), self.name(y)))
+            names.append(self.once(scope, "q", p.Compare, op, self.name(x), self.name(y)))
         return self.joined("min", names)
 
     def joined(self, op: str, names: Sequence[str]) -> str:
         """The name of whether all of them hold (min) or one does (max)."""
         result, *others = sorted(set(names))
         for name in others:
-            result = self._once(self.scopes[-1], "q", p.Arith, op, result, name)
+            result = self.once(self.scopes[-1], "q", p.Arith, op, result, name)
         return result
 
-    def _once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str:
+    def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str:
         """The name of what an instruction of these operands gives, which may stand before this place already."""
         key = (make, *operands)
         for s in (scope,) if scope is self.entry else reversed(self.scopes):

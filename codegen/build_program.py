@@ -246,9 +246,9 @@ class _Function:
             return ""
         if isinstance(all_work, int) and all_work <= RELEASE_GIL:
             return ""  # never long enough
-        name = b.name(work)
+        name = _estimate(b, work)
         if is_long:
-            b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, b.name(all_work), name))
+            b.entry.code.append(p.Select(dst := b.fresh("z"), is_long, _estimate(b, all_work), name))
             return dst
         return name
 
@@ -258,6 +258,21 @@ class _Function:
         if work is None or not known_at_entry(work):
             return None
         return self.b.compared(("gt", work, KEEP_GIL))
+
+
+def _estimate(b: Bufferiser, work: Any) -> str:
+    """The name of what is estimated at entry.  It may wrap: nothing but the call's way depends on it."""
+    if isinstance(work, int):
+        return b.name(work)
+    overflow, total = b.common_site("overflow"), ""
+    for monomial, coefficient in work.terms:
+        names = [*(b.name(ex.atom(*a)) for a in monomial), *([b.name(coefficient)] if coefficient != 1 else [])]
+        term = names[0]
+        for n in names[1:]:
+            checked = b.entry.names.get((p.Mul, term, n, overflow))
+            term = checked or b.once(b.entry, "w", p.Arith, "mul", term, n)
+        total = b.once(b.entry, "w", p.Arith, "add", total, term) if total else term
+    return total
 
 
 def _mark_streamed(program: p.Program, results: set[str]) -> None:

@@ -45,24 +45,27 @@ def settle(e: Emitter) -> None:
     if not e.waiting:
         return
     bad = e.waiting[0].bad
+    every = [bad]
     for f in e.waiting[1:]:
         bad = e.op(f"or i1 {bad}, {f.bad}")
-    label, go = record(e, e.waiting), e.label("g")
+        every.append(bad)
+    label, go = record(e, e.waiting, every), e.label("g")
     e.waiting = []
     e.put(f"br i1 {bad}, label %{label}, label %{go}")
     e.place(go)
 
 
-def record(e: Emitter, failures: Sequence[Failure]) -> str:
-    """The block that writes the record of the first of the failures that has happened, and fails."""
+def record(e: Emitter, failures: Sequence[Failure], every: Sequence[str]) -> str:
+    """The block that writes the record of the first of the failures that has happened, and fails.  every: whether one
+    of those up to each has happened."""
     rows = [(f.site, f.kind, *f.values, *(0,) * (2 - len(f.values))) for f in failures]
     label = e.label("e")
     lines, result = [label + ":"], list(rows[-1])
-    for f, row in zip(failures[-2::-1], rows[-2::-1], strict=True):
-        for k, value in enumerate(row):
-            if value != result[k]:
+    for j in range(len(rows) - 2, -1, -1):
+        for k, value in enumerate(rows[j]):
+            if value != rows[j + 1][k]:  # from here back they have it, till one has another
                 name = f"%{label}.{len(lines)}"
-                lines.append(f"{name} = select i1 {f.bad}, i64 {value}, i64 {result[k]}")
+                lines.append(f"{name} = select i1 {every[j]}, i64 {value}, i64 {result[k]}")
                 result[k] = name
     places = ("%frame", "%fr.kind", "%fr.a", "%fr.b")[: 4 if any(f.values for f in failures) else 2]
     lines += [f"store i64 {value}, ptr {place}" for value, place in zip(result, places, strict=False)]

@@ -82,6 +82,7 @@ class Emitter:
             at += len(plan.symbols)
         self.kernel_base = bases
         self.tabled = {data: at + k for k, data in enumerate(constant_table(program))}
+        self.absent = at + len(self.tabled)
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
@@ -268,7 +269,7 @@ class Emitter:
             self.define_bit(i.dst, self.op(f"{'and' if i.op == 'min' else 'or'} i1 {bits[i.a]}, {bits[i.b]}"))
             return
         a, b = self.values[i.a], self.values[i.b]
-        if i.op in ("add", "sub"):
+        if i.op in ("add", "sub", "mul"):
             result = self.op(f"{i.op} i64 {a}, {b}")
         elif i.op in ("min", "max"):
             less = self.op(f"icmp {'slt' if i.op == 'min' else 'sgt'} i64 {a}, {b}")
@@ -288,6 +289,9 @@ class Emitter:
         fail_if(self, self.op(f"extractvalue {{i64, i1}} {pair}, 1"), i.site, abi.ERR_OVERFLOW)
 
     def compare(self, i: p.Compare) -> None:
+        if i.op == "eq" and i.a in self.values.bits and self.values[i.b] == 0:
+            self.define_bit(i.dst, self.op(f"xor i1 {self.values.bits[i.a]}, true"))
+            return
         a, b = self.values[i.a], self.values[i.b]
         self.define_bit(i.dst, self.op(f"icmp {SIGNED_OPS[i.op]} i64 {a}, {b}"))
 
@@ -343,6 +347,7 @@ class Emitter:
                 total += n
             else:
                 total = self.op(f"add i64 {total}, {n}") if total else n
+        total = self.fitting([size for size in known if not isinstance(size, int)], total)
         f = self.helper("take_arena")
         block = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {total})")
         self.guard(self.op(f"icmp ne ptr {block}, null"))
@@ -352,12 +357,20 @@ class Emitter:
             self.opened[-1] = block
 
     def rounded(self, size: Operand) -> Operand:
-        """A number of bytes up to a multiple of 64; unsigned, so that a negative one is too many."""
+        """A number of bytes up to a multiple of 64."""
         if isinstance(size, int):
             return HUGE if not 0 <= size < HUGE else (size + 63) & -64
-        fits = self.op(f"icmp ult i64 {size}, {HUGE}")
-        n = self.op(f"select i1 {fits}, i64 {size}, i64 {HUGE}")
-        return self.op(f"and i64 {self.op(f'add i64 {n}, 63')}, -64")
+        return self.op(f"and i64 {self.op(f'add i64 {size}, 63')}, -64")
+
+    def fitting(self, sizes: Sequence[Operand], total: Operand) -> Operand:
+        """The total, HUGE where one of the sizes is; unsigned, so that a negative one is too."""
+        if not sizes:
+            return total
+        every, *others = sizes
+        for size in others:
+            every = self.op(f"or i64 {every}, {size}")
+        fits = self.op(f"icmp ult i64 {every}, {HUGE}")
+        return self.op(f"select i1 {fits}, i64 {total}, i64 {HUGE}")
 
     def dims(self, names: Sequence[Name]) -> str:
         return self.array("dims", "i64", [self.values[d] for d in names] or [0])
@@ -431,11 +444,12 @@ class Emitter:
 
     def require(self, i: p.Require) -> None:
         self.inject(i.site)
-        missing: Operand = 0
-        for k, (cond, plan) in enumerate(i.choices):
-            absent = self.op(f"icmp eq ptr {self.load('ptr', '%kern', 8 * self.kernel_base[plan])}, null")
-            both = self.op(f"and i1 {absent}, {self.bit(cond)}")
-            missing = self.op(f"or i64 {missing}, {self.op(f'select i1 {both}, i64 {1 << k}, i64 0')}")
+        wanted: Operand = 0
+        for k, (cond, _) in enumerate(i.choices):
+            own = self.op(f"select i1 {self.bit(cond)}, i64 {1 << k}, i64 0")
+            wanted = self.op(f"or i64 {wanted}, {own}") if wanted else own
+        absent = self.load("i64", "%kern", 8 * (self.absent + i.first // abi.CHOICES))
+        missing = self.op(f"and i64 {wanted}, {absent}")
         fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
     def gemm(self, i: p.Gemm) -> None:

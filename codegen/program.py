@@ -94,7 +94,7 @@ class BlasThreads(Instr):
 
 @dataclass(frozen=True, slots=True)
 class Arith(Instr):
-    """dst = a op b on i64: add sub floordiv mod min max; total: division by 0 gives 0."""
+    """dst = a op b on i64: add sub mul floordiv mod min max; total: division by 0 gives 0, what is too large wraps."""
 
     dst: Name
     op: str
@@ -266,13 +266,10 @@ class Require(Instr):
     `first`: how many choices the Requires before it have.
     """
 
-    choices: tuple[tuple[Name, int], ...]  # at most CHOICES
+    choices: tuple[tuple[Name, int], ...]  # at most abi.CHOICES
     first: int
     site: int
     may_fail: ClassVar[bool] = True
-
-
-CHOICES = 62  # a bit each of an i64
 
 
 @dataclass(frozen=True, slots=True)

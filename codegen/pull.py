@@ -304,7 +304,9 @@ class Fused:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         weight: dict[int, int] = {}
         for s in self.group.scalars:
-            is_dear = s.op in HEAVY or (s.op == "load" and s.args and any([a.axes for a in s.args]))  # functions, gathers
+            is_dear = s.op in HEAVY or (
+                s.op == "load" and s.args and any([a.axes for a in s.args])
+            )  # functions, gathers
             total = LARGE if is_dear else int(s.op not in LEAVES)
             for a in s.args:
                 total += weight[id(a)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Instr, Name
 from tensordsl.codegen.storage import Scope
@@ -36,8 +37,8 @@ def requires(b: Builder, body: Sequence[Instr]) -> list[Instr]:
         alternatives = guards.simplified(needed[plan])
         if ALWAYS not in alternatives:
             choices.append((guards.any_of(b, alternatives), plan))
-    parts = range(0, len(choices), p.CHOICES)
-    return [p.Require(tuple(choices[k : k + p.CHOICES]), k, b.common_site("kernels")) for k in parts]
+    parts = range(0, len(choices), abi.CHOICES)
+    return [p.Require(tuple(choices[k : k + abi.CHOICES]), k, b.common_site("kernels")) for k in parts]
 
 
 def _known(entry: Iterable[Instr]) -> frozenset[Name]:

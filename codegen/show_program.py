@@ -8,7 +8,7 @@ from typing import Any
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Instr, Name, Program, can_fail
 
-SYMBOL = {"add": "+", "sub": "-", "floordiv": "//", "mod": "%"}
+SYMBOL = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%"}
 RELATION = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 

@@ -19,7 +19,7 @@ Root = tuple[str, int, bool]  # (arg | shared | prepare | fresh, number, exactly
 NONE: tuple[Any, ...] = ()
 NO_ROOTS: frozenset[Root] = frozenset()
 
-ARITH = ("add", "sub", "floordiv", "mod", "min", "max")
+ARITH = ("add", "sub", "mul", "floordiv", "mod", "min", "max")
 COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
 
 

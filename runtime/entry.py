@@ -78,17 +78,18 @@ def _context(
     that it clears or finalises: tuples, bytearrays, mappings and arrays are not.
     """
     code, kernels, program = executable.load()
+    absent = _absent(executable, kernels)
     args, outputs = executable.meta["args"], executable.meta["outputs"]
     host = host_entry(hosts) if hosts else None
     sizes = (
-        abi.CTX_SIZE, 8 * len(kernels), 8 * len(cells), abi.DESC_SIZE * len(args), abi.OUT_SIZE * len(outputs),
-        8 * sum(len(shape) for _, shape in args),
+        abi.CTX_SIZE, 8 * (len(kernels) + len(absent)), 8 * len(cells), abi.DESC_SIZE * len(args),
+        abi.OUT_SIZE * len(outputs), 8 * sum(len(shape) for _, shape in args),
     )  # fmt: skip
     words = bytearray(sum(sizes))
     start = address_of(words)
     _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
-    entry = _error_entry(cells, on_error, _supplier(executable, kernel_at, compile))
-    for base, values in ((kernel_at, kernels), (cell_at, [cell.address for cell in cells])):
+    entry = _error_entry(cells, on_error, _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile))
+    for base, values in ((kernel_at, [*kernels, *absent]), (cell_at, [cell.address for cell in cells])):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
     for i, (dtype, shape) in enumerate(args):
@@ -124,14 +125,25 @@ def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int)
         poke(extents + 8 * i, -1 if extent is None else extent)
 
 
-def _supplier(executable: Executable, table: int, compile: Compile | None) -> Callable[[int, int], None]:
+def _absent(executable: Executable, kernels: Sequence[int]) -> list[int]:
+    """The words that name the late plans which have no kernels yet."""
+    places = [place for place, _ in executable.meta.get("late", ())]
+    return [
+        sum(1 << bit for bit, place in enumerate(places[k : k + abi.CHOICES]) if not kernels[place])
+        for k in range(0, len(places), abi.CHOICES)
+    ]
+
+
+def _supplier(executable: Executable, table: int, absent: int, compile: Compile | None) -> Callable[[int, int], None]:
     def supply(missing: int, first: int) -> None:
-        """Fill in the kernels of the plans that the bits name.  The last kernel of a plan comes first: a plan whose
-        first one is there is complete, for calls in other threads too."""
+        """Fill in the kernels of the plans that the bits name; then they are absent no more, for calls in other threads
+        too."""
         assert compile is not None, "make_function was given no compiler"
         numbers = [first + bit for bit in range(missing.bit_length()) if missing >> bit & 1]
-        for place, address in reversed(executable.supply(numbers, compile)):
+        for place, address in executable.supply(numbers, compile):
             poke(table + 8 * place, address)
+        word = absent + 8 * (first // abi.CHOICES)
+        poke(word, peek(word) & ~missing)
 
     return supply
 

@@ -180,6 +180,7 @@ def _wrap(x: int) -> int:
 ARITH: dict[str, Callable[[int, int], int]] = {
     "add": lambda a, b: _wrap(a + b),
     "sub": lambda a, b: _wrap(a - b),
+    "mul": lambda a, b: _wrap(a * b),
     "floordiv": lambda a, b: _wrap(a // b) if b else 0,
     "mod": lambda a, b: a % b if b else 0,
     "min": min,

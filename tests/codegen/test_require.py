@@ -5,6 +5,11 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import numpy as np
+
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.storage import Scope
@@ -92,6 +97,16 @@ def test_conditions_that_are_computed_later_do_not_count() -> None:
 
 
 def test_one_check_holds_so_many() -> None:
-    b, count = Builder(), p.CHOICES + 3
+    b, count = Builder(), abi.CHOICES + 3
     first, second = requires(b, [when("x", map(launch, range(count)))])
-    assert (len(first.choices), len(second.choices), second.first) == (p.CHOICES, 3, p.CHOICES)  # type: ignore[attr-defined]
+    assert (len(first.choices), len(second.choices), second.first) == (abi.CHOICES, 3, abi.CHOICES)  # type: ignore[attr-defined]
+
+
+def test_a_call_has_all_that_it_requires_however_many() -> None:
+    """The plans of 70 sums, of which each has one for short rows and one for long ones: more than one word names."""
+    xs = [T.dmatrix() for _ in range(70)]
+    f = tensordsl.function(xs, [(x * (k + 2)).sum(axis=1) for k, x in enumerate(xs)])
+    for shape in ((40, 3), (3, 40), (300, 2), (40, 3)):
+        values = [np.arange(k, k + np.prod(shape), dtype=float).reshape(shape) for k in range(70)]
+        for k, got in enumerate(f(*values)):
+            np.testing.assert_array_equal(got, (values[k] * (k + 2)).sum(axis=1))
