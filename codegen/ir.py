@@ -41,14 +41,14 @@ from tensordsl.graph import Op
 class Value:
     """One SSA value: `op`, `operands`, `attrs`, `dtype` ("" for an op with several results), `shape` of extents."""
 
-    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops")
+    __slots__ = ("op", "operands", "attrs", "dtype", "shape", "number", "loops", "key")
 
     def __init__(
         self, op: str, operands: tuple[Value, ...], attrs: dict[str, Any], dtype: str, shape: tuple[Length, ...],
-        number: int, loops: frozenset[int],
+        number: int, loops: frozenset[int], key: Any = None,
     ) -> None:  # fmt: skip
         self.op, self.operands, self.attrs, self.dtype, self.shape = op, operands, attrs, dtype, shape
-        self.number, self.loops = number, loops
+        self.number, self.loops, self.key = number, loops, key  # of its attributes, if it is known
 
     @property
     def rank(self) -> int:
@@ -87,8 +87,21 @@ class Graph:
         self, op: str, operands: Iterable[Value], dtype: str, shape: Iterable[Length],
         loops: frozenset[int] | None = None, unique: bool = False, **attrs: Any,
     ) -> Value:  # fmt: skip
-        operands = tuple(operands)
-        shape = tuple(shape)
+        return self._made(op, tuple(operands), dtype, tuple(shape), loops, unique, attrs, _attrs_key(attrs))
+
+    def like(
+        self, v: Value, operands: Iterable[Value], shape: Iterable[Length] | None = None,
+        loops: frozenset[int] | None = None,
+    ) -> Value:  # fmt: skip
+        """v with other operands or another shape."""
+        key = _attrs_key(v.attrs) if v.key is None else v.key
+        shape = v.shape if shape is None else tuple(shape)
+        return self._made(v.op, tuple(operands), v.dtype, shape, loops, False, v.attrs, key)
+
+    def _made(
+        self, op: str, operands: tuple[Value, ...], dtype: str, shape: tuple[Length, ...],
+        loops: frozenset[int] | None, unique: bool, attrs: dict[str, Any], attrs_key: Any,
+    ) -> Value:  # fmt: skip
         own = _NO_LOOPS  # loops that no operand varies with
         if self.within and self.extents.fresh:  # what may fail stays inside of a loop that may run zero times
             own = self.within
@@ -101,7 +114,7 @@ class Graph:
             tuple([v.number for v in operands]),
             dtype,
             shape,
-            _attrs_key(attrs),
+            attrs_key,
             len(self.values) if unique else -1,
             own,
         )
@@ -109,7 +122,7 @@ class Graph:
         if value is None:
             if loops is None:
                 loops = _NO_LOOPS.union(*[v.loops for v in operands]) if operands else _NO_LOOPS
-            value = Value(op, operands, attrs, dtype, shape, len(self.values), loops)
+            value = Value(op, operands, attrs, dtype, shape, len(self.values), loops, attrs_key)
             self._memo[key] = value
             self.values.append(value)
             if self.extents.node is not None:
@@ -338,7 +351,7 @@ def rebuild(graph: Graph, v: Value, new: Callable[[Value], Value]) -> Value:
     operands = tuple(map(new, v.operands))
     if operands == v.operands:
         return v
-    return graph.make(v.op, operands, v.dtype, v.shape, loops=_rebuilt_loops(v, operands), **v.attrs)
+    return graph.like(v, operands, loops=_rebuilt_loops(v, operands))
 
 
 def _rebuilt_loops(v: Value, operands: tuple[Value, ...]) -> frozenset[int] | None:

@@ -220,6 +220,7 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._by_row: dict[Op, list[_Compiled]] = {}
+        self._found: dict[Any, list[_Compiled]] = {}
         for rule in sorted(map(_compile, self.rules), key=lambda c: -c.left.size):
             assert rule.left.row is not None
             self._by_row.setdefault(rule.left.row, []).append(rule)
@@ -229,13 +230,9 @@ class RuleSet:
 
         `hits` counts uses of rules by name; `users`: value number -> number of its users, for rules marked `sole`.
         """
-        if v.op != "map":
+        if v.op != "map" or v.attrs["row"] not in self._by_row:
             return None
-        rows = {o.attrs["row"] for o in v.operands if o.op == "map"}
-        has_number = any([o.op != "map" and number_of(o) is not None for o in v.operands])
-        for c in self._by_row.get(v.attrs["row"], ()):
-            if not c.rows <= rows or c.wants_number > has_number:
-                continue
+        for c in self._candidates(v):
             slots: Slots = [None] * c.slots
             inner: list[Value] = []
             if not _match(c.left, v, slots, inner):
@@ -248,6 +245,17 @@ class RuleSet:
                 hits[c.rule.name] = hits.get(c.rule.name, 0) + 1
                 return fitted
         return None
+
+    def _candidates(self, v: Value) -> Sequence[_Compiled]:
+        """The rules whose left side may be the form of v, by the rows right below it, and whether there is a number."""
+        rows = frozenset([o.attrs["row"] for o in v.operands if o.op == "map"])
+        has_number = any([o.op != "map" and number_of(o) is not None for o in v.operands])
+        key = v.attrs["row"], rows, has_number
+        found = self._found.get(key)
+        if found is None:
+            every = self._by_row[v.attrs["row"]]
+            found = self._found[key] = [c for c in every if c.rows <= rows and c.wants_number <= has_number]
+        return found
 
     def _right(
         self, graph: Graph, c: _Compiled, slots: Sequence[Any], hits: dict[str, int], users: dict[int, int]

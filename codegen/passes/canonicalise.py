@@ -36,8 +36,8 @@ def canonicalise(ctx: Context, v: Value) -> Value | None:
 
 def _with_shape(ctx: Context, v: Value, shape: tuple[object, ...]) -> Value:
     if v.op in ("move", "reshape"):  # made with the shape found below
-        return Value(v.op, v.operands, v.attrs, v.dtype, shape, v.number, v.loops)  # type: ignore[arg-type]
-    return ctx.graph.make(v.op, v.operands, v.dtype, shape, loops=v.loops, **v.attrs)  # type: ignore[arg-type]
+        return Value(v.op, v.operands, v.attrs, v.dtype, shape, v.number, v.loops, v.key)  # type: ignore[arg-type]
+    return ctx.graph.like(v, v.operands, shape, v.loops)  # type: ignore[arg-type]
 
 
 def _map(ctx: Context, v: Value) -> Value | None:
