@@ -148,11 +148,10 @@ class Graph:
     # row ops
     def map(self, row: Any, *operands: Value, **attrs: Any) -> Value:
         """Apply an elementwise row; operands are cast to its loop dtypes and broadcast."""
-        dtypes = tuple(v.dtype for v in operands)
-        loop = row.meaning.loop(*dtypes)
+        dtypes = tuple([v.dtype for v in operands])
+        loop, dtype = signature(row, dtypes, attrs)
         if loop != dtypes:
-            operands = tuple(self.cast(v, t) for v, t in zip(operands, loop, strict=True))
-        dtype = row.dtype(*dtypes, **attrs)
+            operands = tuple([self.cast(v, t) for v, t in zip(operands, loop, strict=True)])
         return self.make("map", operands, dtype, self.broadcast(operands), row=row, args=attrs)
 
     def cast(self, x: Value, dtype: str) -> Value:
@@ -167,8 +166,9 @@ class Graph:
 
     def broadcast(self, operands: Sequence[Value]) -> tuple[Length, ...]:
         shapes = [v.shape for v in operands]
-        if all(s == shapes[0] for s in shapes):
-            return shapes[0]
+        first = shapes[0]
+        if all([s is first or s == first for s in shapes]):
+            return first
         rank = max(map(len, shapes))
         aligned = [(1,) * (rank - len(s)) + s for s in shapes]
         return tuple(self.extents.broadcast(dims) for dims in zip(*aligned, strict=True))
@@ -228,6 +228,19 @@ class Graph:
 def _name_of(dtype: Any) -> str:
     """NumPy makes it anew each time."""
     return str(dtype.name)
+
+
+_SIGNATURES: dict[Any, tuple[tuple[str, ...], str]] = {}  # of rows without attributes
+
+
+def signature(row: Any, dtypes: tuple[str, ...], attrs: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    """(the dtypes that an elementwise row's operands are cast to, the result's dtype)."""
+    if attrs:
+        return tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes, **attrs)
+    key = row, dtypes
+    if key not in _SIGNATURES:
+        _SIGNATURES[key] = tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes)
+    return _SIGNATURES[key]
 
 
 _NO_LOOPS: frozenset[int] = frozenset()

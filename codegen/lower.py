@@ -78,7 +78,7 @@ class Lowering:
             if positions is not None:
                 extents.node = positions[id(node)]
             self.keep_alive.append(node)
-            if all(id(v) in self.env for v in node.outputs):
+            if all([id(v) in self.env for v in node.outputs]):
                 continue
             extents.conditional = outer or id(node) in optional
             extents.fresh = []

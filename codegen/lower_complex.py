@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def is_complex(node: Apply) -> bool:
-    return any(v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs))
+    return any([v.type.dtype in COMPLEX for v in (*node.inputs, *node.outputs)])
 
 
 def taken_apart(low: Lowering, v: Value) -> Value:

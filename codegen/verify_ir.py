@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensordsl.codegen.ir import Graph, Value
+from tensordsl.codegen.ir import Graph, Value, signature
 
 
 class InvalidIR(AssertionError):
@@ -47,23 +47,9 @@ def _same(graph: Graph, a: Any, b: Any) -> bool:
     return a == b or (bool(graph.extents.assumed) and not (isinstance(a, int) and isinstance(b, int)))
 
 
-_LOOPS: dict[
-    Any, tuple[tuple[str, ...], str]
-] = {}  # (row, dtypes) -> (loop dtypes, dtype), for rows without attributes
-
-
-def _signature(row: Any, dtypes: tuple[str, ...], args: dict[str, Any]) -> tuple[tuple[str, ...], str]:
-    if args:
-        return tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes, **args)
-    key = (row, dtypes)
-    if key not in _LOOPS:
-        _LOOPS[key] = tuple(row.meaning.loop(*dtypes)), row.dtype(*dtypes)
-    return _LOOPS[key]
-
-
 def _map(graph: Graph, v: Value) -> None:
     dtypes = tuple([o.dtype for o in v.operands])
-    loop, dtype = _signature(v.attrs["row"], dtypes, v.attrs["args"])
+    loop, dtype = signature(v.attrs["row"], dtypes, v.attrs["args"])
     if loop != dtypes or dtype != v.dtype:
         _check(False, v, f"the row's loop wants {loop} and gives {dtype}")
     for o in v.operands:
