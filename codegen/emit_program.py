@@ -18,7 +18,13 @@ from tensordsl.codegen.emit_control import blocks, branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
 from tensordsl.codegen.program import Instr, Name, Program
-from tensordsl.codegen.program_tables import constant_table, gemm_symbol, is_large, library_call_symbol
+from tensordsl.codegen.program_tables import (
+    constant_table,
+    descriptor_places,
+    gemm_symbol,
+    is_large,
+    library_call_symbol,
+)
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
@@ -82,14 +88,15 @@ class Emitter:
             at += len(plan.symbols)
         self.kernel_base = bases
         self.tabled = {data: at + k for k, data in enumerate(constant_table(program))}
-        self.absent = at + len(self.tabled)
+        self.descriptors = descriptor_places(program)
+        self.first_constant, self.absent = at, at + len(self.tabled)
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
         return f"%{next(self.numbers)}"
 
     def op(self, right: str) -> str:
-        name = self.tmp()
+        name = f"%{next(self.numbers)}"
         self.put(f"{name} = {right}")
         return name
 
@@ -217,6 +224,8 @@ class Emitter:
             load(value, "%rt", abi.RT[name])
         if self.program.plans or self.tabled:
             load("%kern", "%ctx", kern)
+        if self.descriptors:
+            load("%descriptors", "%kern", 8 * self.first_constant)
         if self.cells:
             load("%cells", "%ctx", abi.CTX_CELLS)
         for k in sorted(self.cells):
@@ -419,8 +428,7 @@ class Emitter:
         if not plan.descriptor:
             self.launch_direct(i, plan)
             return
-        words = plan.descriptor
-        desc = self.constant(words, lambda: f"[{len(words)} x i64] [{', '.join(f'i64 {w}' for w in words)}]")
+        desc = self.at("%descriptors", 8 * self.descriptors[plan.descriptor])
         kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.kernel_base[i.plan]}")
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1

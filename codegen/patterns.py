@@ -224,6 +224,7 @@ class RuleSet:
         for rule in sorted(map(_compile, self.rules), key=lambda c: -c.left.size):
             assert rule.left.row is not None
             self._by_row.setdefault(rule.left.row, []).append(rule)
+        self._below = frozenset(row for known in self._by_row.values() for c in known for row in c.rows)
 
     def apply(self, graph: Graph, v: Value, hits: dict[str, int], users: dict[int, int]) -> Value | None:
         """What v is rewritten to, None if no rule applies.
@@ -248,7 +249,7 @@ class RuleSet:
 
     def _candidates(self, v: Value) -> Sequence[_Compiled]:
         """The rules whose left side may be the form of v, by the rows right below it, and whether there is a number."""
-        rows = frozenset([o.attrs["row"] for o in v.operands if o.op == "map"])
+        rows = self._below.intersection([o.attrs["row"] for o in v.operands if o.op == "map"])
         has_number = any([o.op != "map" and number_of(o) is not None for o in v.operands])
         key = v.attrs["row"], rows, has_number
         found = self._found.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cache
+from struct import pack
 from typing import Any
 
 from tensordsl.codegen import abi
@@ -37,8 +38,22 @@ def late_table(program: Program) -> list[tuple[int, int]]:
 
 
 def constant_table(program: Program) -> list[bytes]:
-    """The constants whose addresses follow the kernels in `ctx.kern`, in order."""
-    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i)))
+    """The constants whose addresses follow the kernels in `ctx.kern`, in order: the plans' descriptors, if there are
+    some, and large ones."""
+    words = [w for descriptor in descriptor_places(program) for w in descriptor]
+    large = dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i))
+    return [*([pack(f"<{len(words)}q", *words)] if words else []), *large]
+
+
+def descriptor_places(program: Program) -> dict[tuple[int, ...], int]:
+    """The descriptors of the plans, equal ones once -> the word at which each begins among all of them."""
+    places: dict[tuple[int, ...], int] = {}
+    at = 0
+    for plan in program.plans:
+        if plan.descriptor and plan.descriptor not in places:
+            places[plan.descriptor] = at
+            at += len(plan.descriptor)
+    return places
 
 
 def is_large(i: p.Bytes) -> bool:
