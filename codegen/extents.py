@@ -13,10 +13,12 @@ Equal extents are equal objects by value, so "the same size?" is `==` after `Ext
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 Atom = tuple[Any, ...]
 Term = tuple[tuple[Atom, ...], int]
@@ -27,12 +29,23 @@ SHARED_AXIS = (
 
 
 class Extent:
-    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Never changed."""
+    """`terms`: (sorted atoms of a product, coefficient), sorted; the empty product is the constant.  Never changed.
 
-    __slots__ = ("terms", "_hash")
+    Equal ones are one object, also of several compiles: else to compare two would be to walk through both, where one
+    that stands in two places of the next, again and again, has more paths than anybody can walk.
+    """
 
-    def __init__(self, terms: tuple[Term, ...]) -> None:
-        self.terms, self._hash = terms, hash(terms)
+    __slots__ = ("terms", "_hash", "_text", "__weakref__")
+    terms: tuple[Term, ...]
+    _hash: int
+    _text: str
+
+    def __new__(cls, terms: tuple[Term, ...]) -> Extent:
+        found = _ALIVE.get(terms)
+        if found is None:
+            found = _ALIVE[terms] = object.__new__(cls)
+            found.terms, found._hash, found._text = terms, hash(terms), ""
+        return found
 
     def __hash__(self) -> int:
         return self._hash
@@ -41,13 +54,26 @@ class Extent:
         return Extent, (self.terms,)  # hashes of texts differ between processes
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Extent) and self.terms == other.terms)
+        if self is other or not isinstance(other, Extent) or self._hash != other._hash:
+            return self is other
+        return self.terms == other.terms
 
     def __repr__(self) -> str:
-        return " + ".join("*".join([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)]) for m, c in self.terms)
+        """A long text is cut: that of a slice of a slice of a slice doubles each time."""
+        if not self._text:
+            products = ([*([str(c)] if c != 1 or not m else []), *map(atom_name, m)] for m, c in self.terms)
+            text = " + ".join(map("*".join, products))
+            self._text = f"{text[:SHOWN]}... ({_digest(text)})" if len(text) > LONGEST else text
+        return self._text
 
 
+_ALIVE: WeakValueDictionary[tuple[Term, ...], Extent] = WeakValueDictionary()
 Length = int | Extent
+SHOWN, LONGEST = 100, 400  # characters of a text that is cut; of one that is not
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def atom_name(atom: Atom) -> str:
@@ -155,13 +181,32 @@ def maximum(a: Length, b: Length) -> Length:
     return atom("max", a, b)
 
 
-def _never_negative(a: Length) -> bool:
-    """Whether it is a sum of products of lengths of arrays, or 0.  Others may not be negative either."""
-    return all(c > 0 and all(_is_length(x) for x in m) for m, c in _terms(a) if c)
+@lru_cache(1 << 14)
+def _never_negative(a: Length, cases: int = 4) -> bool:
+    """Whether it is 0 or more, as far as that shows: a sum of products of lengths; or so in each of two cases, if the
+    smaller of two is added or the greater taken away; or in one of them, the other way.  At most `cases` levels."""
+    terms = [(m, c) for m, c in _terms(a) if c]
+    if all(c > 0 and all(map(_is_length, m)) for m, c in terms):
+        return True
+    choices = [(m[0], c) for m, c in terms if len(m) == 1 and m[0][0] in ("min", "max")]
+    if not choices or not cases or len(terms) > MOST_TERMS_IN_CASES:
+        return False
+    both = [(x[0] == "min") == (c > 0) for x, c in choices]
+    x, c = choices[max(range(len(both)), key=both.__getitem__)]
+    rest = sub(a, mul(Extent((((x,), 1),)), c))
+    in_case = (_never_negative(add(rest, mul(part, c)), cases - 1) for part in x[1:])
+    return all(in_case) if any(both) else any(in_case)
 
 
 def _is_length(x: Atom) -> bool:
-    return x[0] in ("arg", "shared") or (x[0] == "choice" and all(map(_never_negative, x[2:])))
+    """Whether an atom is never negative."""
+    if x[0] in ("min", "max"):
+        return (any if x[0] == "max" else all)(map(_never_negative, x[1:]))
+    return x[0] in _LENGTHS or (x[0] in ("choice", "floordiv") and all(map(_never_negative, x[-2:])))
+
+
+_LENGTHS = frozenset(("arg", "shared", "negative"))
+MOST_TERMS_IN_CASES = 8
 
 
 def choice(condition: Length, a: Length, b: Length) -> Length:

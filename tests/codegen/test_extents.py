@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from math import prod
+from typing import Any
+
 import pytest
 
 from tensordsl.codegen import extents as ex
@@ -106,3 +110,55 @@ def test_long_chains_of_equal_lengths_have_one_name() -> None:
     for a, b in zip(lengths, lengths[1:], strict=False):
         e.same(a, b, "chain")
     assert len({e.find(n) for n in lengths}) == 1
+
+
+# -- what is never negative --------------------------------------------------------------------------------------------
+def test_bounds_of_slices_are_not_clipped_twice() -> None:
+    low, high = ex.minimum(5, A), ex.minimum(10, A)
+    assert ex.maximum(0, low) == low and ex.floordiv_sign(low) == 0
+    assert ex.minimum(low, high) == low and ex.maximum(0, ex.sub(high, low)) == ex.sub(high, low)
+    assert ex.minimum(low, A) == low and ex.maximum(high, A) == A
+    last = ex.maximum(0, ex.sub(A, 5))
+    assert ex.maximum(0, ex.sub(A, last)) == ex.sub(A, last)
+    assert ex.maximum(0, ex.sub(low, high)) == 0 != ex.maximum(0, ex.sub(low, ex.minimum(B, A)))
+
+
+def test_what_is_said_never_to_be_negative_never_is() -> None:
+    rng = random.Random(1)
+    lengths: list[Any] = [0, 1, 2, 3, 5, A, B, C]
+    shown = 0
+    for _ in range(3000):
+        make = rng.choice((ex.add, ex.sub, ex.sub, ex.minimum, ex.maximum, ex.mul, ex.floordiv))
+        new = make(rng.choice(lengths), rng.choice(lengths))
+        if isinstance(new, int) or len(new.terms) < 5:
+            lengths.append(new)
+        if ex._never_negative(new):
+            shown += not isinstance(new, int)
+            assert all(value_at(new, n, m, k) >= 0 for n in range(4) for m in range(0, 9, 4) for k in range(0, 7, 3))
+    assert shown > 100
+
+
+def value_at(length: Any, n: int, m: int, k: int) -> int:
+    """Its value where the lengths A, B and C are n, m and k."""
+    if isinstance(length, int):
+        return length
+    return sum(c * prod(atom_at(x, n, m, k) for x in monomial) for monomial, c in length.terms)
+
+
+def atom_at(x: Any, n: int, m: int, k: int) -> int:
+    if x[0] == "arg":
+        return {A: n, B: m, C: k}[atom(*x)]
+    parts = [value_at(part, n, m, k) for part in x[1:]]
+    operations = {"min": min, "max": max, "floordiv": lambda a, b: a // b if b else 0, "negative": lambda a: int(a < 0)}
+    return int(operations[x[0]](*parts))
+
+
+def test_slices_of_slices_have_short_names_and_are_compared_at_once() -> None:
+    def sliced(times: int) -> Any:
+        n: Any = A
+        for _ in range(times):
+            n = ex.maximum(ex.sub(n, 3), ex.minimum(ex.floordiv(n, 2), 5))
+        return n
+
+    assert sliced(60) == sliced(60) != sliced(61)
+    assert repr(sliced(60)) == repr(sliced(60)) != repr(sliced(61)) and len(repr(sliced(60))) <= ex.LONGEST
