@@ -1,4 +1,5 @@
-"""What the error for a name that a module lacks says: names of Theano's that are not here yet, else similar ones."""
+"""What the error for a name that a module lacks says: names of Theano's, PyTensor's and NumPy's that are not here, else
+similar ones."""
 
 from __future__ import annotations
 
@@ -17,6 +18,38 @@ INSTEAD: dict[str, str] = {
     "inplace": "updates work in place wherever nobody can see it; write x + y for add_inplace(x, y)",
     **dict.fromkeys(("as_op", "COp"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
+    # PyTensor's
+    **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
+    "softmax": "it is T.nnet.softmax",
+    "random": "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers",
+    "math": "its functions are in tensordsl.tensor itself",
+    "dprint": "it is tensordsl.printing.debugprint",
+    "graph_replace": "it is tensordsl.clone_replace",
+    **dict.fromkeys(("vectorize", "vectorize_graph", "vmap"), "write the operations for one axis more; they broadcast"),
+    "raise_op": "T.opt.Assert checks values",
+    "logit": "write T.log(p) - T.log1p(-p)",
+    "betaln": "write T.gammaln(a) + T.gammaln(b) - T.gammaln(a + b)",
+    # NumPy's
+    **dict.fromkeys(("hstack", "vstack", "dstack", "column_stack", "append"), "use T.concatenate or T.stack"),
+    **dict.fromkeys(("inner", "vdot", "vecdot", "matvec", "vecmat"), "use T.dot, T.einsum or x @ y"),
+    "floor_divide": "write x // y",
+    "true_divide": "write x / y",
+    "remainder": "write x % y",
+    "hypot": "write T.sqrt(x**2 + y**2)",
+    **dict.fromkeys(("fmax", "fmin"), "write T.switch(T.isnan(x), y, T.switch(T.isnan(y), x, T.maximum(x, y)))"),
+    **dict.fromkeys(("nansum", "nanmean", "nan_to_num"), "T.switch(T.isnan(x), 0, x) puts numbers in place of nan"),
+    "count_nonzero": "write T.sum(T.neq(x, 0))",
+    **dict.fromkeys(("quantile", "percentile"), "take T.sort(x)[k]: only the places that are used are sorted"),
+    **dict.fromkeys(("partition", "argpartition"), "take T.sort(x)[:k] or T.topk: only what is used is sorted"),
+    **dict.fromkeys(("fliplr", "flipud"), "write x[:, ::-1] or x[::-1]"),
+    **dict.fromkeys(("meshgrid", "indices", "ix_"), "x[:, None] and y[None, :] broadcast"),
+    **dict.fromkeys(("select", "piecewise"), "use T.switch, one within the other"),
+    "digitize": "use T.searchsorted",
+    "isin": "write T.any(T.eq(x[:, None], y[None, :]), axis=1)",
+    "argwhere": "use T.nonzero",
+    "extract": "write x[mask]",
+    "newaxis": "write None",
+    **dict.fromkeys(("pi", "inf", "nan"), "NumPy's numbers serve"),
 }
 
 

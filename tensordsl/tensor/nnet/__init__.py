@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensordsl.ops.functions import sigmoid, softplus
 from tensordsl.ops.kinds import LogSoftmax, Softmax
 from tensordsl.ops.nnet import (
@@ -48,3 +50,9 @@ __all__ = [
 ]  # fmt: skip
 
 _name_functions(globals(), __all__, f"{__name__}.nnet")
+
+
+def __getattr__(name: str) -> Any:
+    from tensordsl.missing import missing  # late: only errors need it
+
+    raise missing(__name__, name, globals())
