@@ -19,7 +19,7 @@ from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
-from tensordsl.codegen.nest_tiles import tile_texts
+from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
@@ -259,13 +259,16 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
 
 
 def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, current: str) -> None:
-    """Whole vectors along the lane axis by tiles if some operand is contiguous along another axis only; what is left
-    for the rest of `general` are the lanes behind them."""
+    """By tiles if some operand is contiguous along another axis only: all lanes, or whole vectors of several where none
+    may be computed twice; what is left for the rest of `general` are the lanes behind them."""
     lane = c.get(c.word("%D", c.get("%D", FAST)), 2)
     tables = f"ptr {extents}", f"ptr {strides}"
     axis = c.call("i64", "@other_axis", "ptr %D", *tables)
-    length = c.get(extents, lane)
+    length, apart = c.get(extents, lane), c.call("i64", "@may_repeat", "ptr %D", f"ptr {current}")
     whole = c.arith("and", length, c.arith("sub", 0, c.get("%D", WIDTH)))
+    short = c.all(c.test("eq", whole, 0), c.test("sge", block_of(c), SHORT_ROOM))
+    again = c.all(c.test("ne", whole, 0), c.test("ne", apart, 0))
+    whole = c.choose(c.op(f"or i1 {short}, {again}"), length, whole)
     with c.when(c.all(c.test("sge", axis, 0), c.test("sgt", whole, 0))):
         given = "ptr %K", "ptr %D", f"ptr {current}", f"ptr {strides}", f"ptr {extents}"
         c.call("void", "@tiled", *given, "ptr %I", "ptr %P", "ptr %scratch", f"i64 {axis}", f"i64 {whole}")

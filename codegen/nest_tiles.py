@@ -23,6 +23,7 @@ from tensordsl.codegen.nest_words import (
 
 ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
 SIDE = 8  # of the squares that are transposed in registers
+SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
 HALF = 4  # columns of what is left of them
 
 
@@ -118,6 +119,11 @@ def _column() -> str:
     return c.end()
 
 
+def block_of(c: Function) -> str:
+    """Elements of a block, for which scratch has room."""
+    return c.get(c.word("%D", c.arith("sub", c.get("%D", FAST), BLOCKS_WORDS)), 3)
+
+
 def _other_axis() -> str:
     """The axis along which most operands are contiguous that are not so along the lane axis, or -1."""
     c = Function("i64", "other_axis", ["ptr D", "ptr e", "ptr s"], internal=True)
@@ -169,26 +175,45 @@ def _tile() -> str:
     words = c.word("%D", c.get("%D", FAST))
     external, operands = c.get(words, 3), c.get(words, 4)
     kernel = c.get("%K", c.get(words, 1), "ptr")
-    steps = c.word("%P", operands)
+    steps, width = c.word("%P", operands), c.get("%D", WIDTH)
+    is_short = c.test("slt", "%lanes", width)
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
-        packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))
+        packed = _is_packed(c, entry, across, size, is_short)
         pitch = c.arith("mul", "%room", size)
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
         with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
+            with c.when(is_short):
+                _pad(c, area, pitch, size, width)
     with c.loop(c.arith("sub", operands, external)) as loop:
         k = c.arith("add", loop.index, external)
         entry = entry_of(c, words, k)
         c.put(c.word("%I", c.get(entry, 1)), "%P", k, "ptr")
-    c.call("void", kernel, "ptr %P", "i64 %lanes", f"i64 {c.get('%D', WIDTH)}", "i64 %rows")
+    lanes, live = c.max("%lanes", width), c.min("%lanes", width)
+    c.call("void", kernel, "ptr %P", f"i64 {lanes}", f"i64 {live}", "i64 %rows")
     with c.loop(external) as loop:
         entry, size, address, across, along, area = _operand(c, words, loop.index)
-        packed = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", across, size))
+        packed = _is_packed(c, entry, across, size, is_short)
         with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
             _move_tile(c, area, c.arith("mul", "%room", size), size, address, across, along, is_in=False)
     return c.end()
+
+
+def _is_packed(c: Function, entry: str, across: str, size: str, is_short: str) -> str:
+    """Whether the operand's rows stand in scratch: its lanes are apart, or fewer than a vector has."""
+    apart = c.op(f"or i1 {c.test('ne', across, size)}, {is_short}")
+    return c.all(c.test("eq", c.get(entry, 0), VECTOR), apart)
+
+
+def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
+    """Behind a short row's lanes their last one stands, up to a vector."""
+    dead, last = c.arith("sub", width, "%lanes"), c.arith("mul", c.arith("sub", "%lanes", 1), size)
+    with c.loop("%rows") as row:
+        source = c.gep(c.gep(area, c.arith("mul", row.index, pitch)), last)
+        given = f"ptr {c.gep(source, size)}", f"ptr {source}", "i64 0", f"i64 {size}", f"i64 {dead}", f"i64 {dead}"
+        c.call("void", "@pack", *given)
 
 
 def _move_tile(
@@ -218,15 +243,17 @@ def _move_tile(
 
 
 def _tiled() -> str:
-    """All points whose lane is below `whole`; tiles go along `axis` within the lanes of a tile, which stay near."""
+    """All points whose lane is below `whole`: fewer than a vector has, or whole vectors, or some whose last points may
+    be computed twice.  Tiles go along `axis` within the lanes of a tile, which stay near."""
     params = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "ptr P", "ptr scratch", "i64 axis", "i64 whole"]
     c = Function("void", "tiled", params, internal=True)
     fast = c.get("%D", FAST)
     words = c.word("%D", fast)
     lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
-    block = c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3)
+    block = block_of(c)
     lanes = c.min(c.arith("sdiv", block, ROWS), LANES)
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
+    room = c.choose(c.test("slt", "%whole", width), SHORT_ROOM, room)
     height, length = c.min(c.arith("sdiv", block, room), ROWS), c.get("%E", "%axis")
     here = c.op(f"alloca ptr, i64 {operands}, align 8")
     with c.loop(axes, ("i64", "1")) as loop:
@@ -234,9 +261,10 @@ def _tiled() -> str:
         loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
     tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, step=height)
     with tiles[0] as outer, tiles[1] as j, tiles[2] as i:
-        lanes = c.min(c.arith("sub", "%whole", j.index), room)
+        first = c.max(c.min(j.index, c.arith("sub", "%whole", width)), 0)
+        lanes = c.min(c.arith("sub", "%whole", first), room)
         rows = c.min(c.arith("sub", length, i.index), height)
-        where = f"i64 {outer.index}", "i64 %axis", f"i64 {i.index}", f"i64 {lane}", f"i64 {j.index}"
+        where = f"i64 {outer.index}", "i64 %axis", f"i64 {i.index}", f"i64 {lane}", f"i64 {first}"
         c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
         given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
         c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}")

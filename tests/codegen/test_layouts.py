@@ -37,6 +37,45 @@ def test_three_axes_of_which_one_operand_has_two_exchanged() -> None:
         assert np.array_equal(f(b, a), b * 2 + a)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 15, 17, 31, 33, 63, 65, 129, 131, 257])
+def test_exchanged_axes_of_every_length(n: int, dtype: str) -> None:
+    random = np.random.default_rng(n)
+    x, y, k, table = T.tensor3(dtype=dtype), T.tensor3(dtype=dtype), T.ltensor3(), T.lvector()
+    f = tensordsl.function([x, y, k, table], [x * 2, x + y, table[k]])
+    for m in (1, 2, 3, 9, 17, 33):
+        a, b = (random.integers(-9, 9, (2, m, n)).astype(dtype) for _ in range(2))
+        where, values = random.integers(0, 5, (2, m, n)), np.arange(5) * 7
+        for axes in ((0, 2, 1), (1, 2, 0), (2, 1, 0)):
+            back = np.argsort(axes)
+            first, second, third = (np.ascontiguousarray(v.transpose(axes)).transpose(back) for v in (a, b, where))
+            found = f(first, b, third, values)
+            for value, wanted in zip(found, (a * 2, a + b, values[where]), strict=True):
+                assert np.array_equal(value, wanted)
+            assert np.array_equal(f(a[..., ::-1], second, where, values)[1], a[..., ::-1] + b)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 17, 40])
+def test_exchanged_axes_beside_rows_of_smaller_elements(n: int) -> None:
+    x, y, z = T.tensor3(), T.vector(dtype="int16"), T.vector(dtype="int8")
+    f = tensordsl.function([x, y, z], x * y + z)
+    b, c = np.arange(n, dtype="int16"), np.arange(n, dtype="int8")
+    for m in (1, 2, 3, 9, 33):
+        a = np.asfortranarray(np.arange(5.0 * m * n).reshape(5, m, n))
+        assert np.array_equal(f(a, b, c), a * b + c)
+        assert np.array_equal(f(a[:1], b[::-1], c), a[:1] * b[::-1] + c)
+
+
+@pytest.mark.parametrize("n", [3, 8, 9, 31, 65, 131])
+def test_an_update_in_place_by_other_axes_does_no_element_twice(n: int) -> None:
+    x = T.matrix()
+    state = tensordsl.shared(np.ones((19, n)))
+    f = tensordsl.function([x], updates=[(state, state * 2 + x.T)])
+    a = np.arange(19.0 * n).reshape(n, 19)
+    f(a)
+    assert np.array_equal(state.get_value(), 2 + a.T)
+
+
 @pytest.mark.parametrize("n", [7, 8, 9, 31, 63, 65, 100, 511, 513, 1000])
 def test_an_update_in_place_does_no_element_twice(n: int) -> None:
     x = T.matrix()
