@@ -1,4 +1,4 @@
-"""Whole programs with their gradients, as statisticians and physicists write them, beside JAX and PyTensor.
+"""Whole programs with their gradients, as all kinds of users write them, beside JAX and PyTensor.
 
     python -m benchmarks.programs [--peers jax,pytensor] [--only mixture ...] [--markdown FILE]
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,147 @@ def autoregression(m: Any, phi: Any, x: Any) -> Any:
     return ((x[3:] - phi[0] * x[2:-1] - phi[1] * x[1:-2] - phi[2] * x[:-3]) ** 2).sum()
 
 
+def logistic(m: Any, x: Any) -> Any:
+    return 1 / (1 + m.exp(-x))
+
+
+def memory(m: Any, into: Any, again: Any, bias: Any, x: Any, target: Any) -> Any:
+    """Twelve unrolled steps of an LSTM."""
+    h = cell = 0 * target
+    for t in range(12):
+        z = x[t] @ into + h @ again + bias
+        keep, take, give = (logistic(m, z[:, 16 * k : 16 * k + 16]) for k in range(3))
+        cell = keep * cell + take * m.tanh(z[:, 48:])
+        h = give * m.tanh(cell)
+    return ((h - target) ** 2).mean()
+
+
+def autoencoder(m: Any, weights: Any, hidden: Any, visible: Any, x: Any, noise: Any) -> Any:
+    """Of noisy data, with tied weights."""
+    z = logistic(m, logistic(m, (x * noise) @ weights + hidden) @ weights.T + visible)
+    return -(x * m.log(z) + (1 - x) * m.log(1 - z)).sum(axis=1).mean()
+
+
+def markov(m: Any, start: Any, change: Any, emit: Any, seen: Any) -> Any:
+    """Thirty steps of a hidden Markov model, forward."""
+    change = change - log_sum_exp(m, change)[:, None]
+    emit = emit - log_sum_exp(m, emit)[:, None]
+    state = start + emit[:, seen[0]]
+    for t in range(1, 30):
+        state = log_sum_exp(m, (state[:, None] + change).T) + emit[:, seen[t]]
+    return log_sum_exp(m, state[None]).sum()
+
+
+def volatility(m: Any, h: Any, spread: Any, keep: Any, y: Any) -> Any:
+    """A log-variance that follows itself."""
+    rho = m.tanh(keep)
+    z = (h[1:] - rho * h[:-1]) * m.exp(-spread)
+    return 0.5 * (z**2).sum() + 999 * spread + 0.5 * (h + y**2 * m.exp(-h)).sum()
+
+
+def outliers(m: Any, slope: Any, scale: Any, freedom: Any, x: Any, y: Any) -> Any:
+    """A regression with Student's errors, of unknown degrees of freedom."""
+    nu = 1 + m.exp(freedom)
+    z = (y - x @ slope) * m.exp(-scale)
+    each = m.gammaln((nu + 1) / 2) - m.gammaln(nu / 2) - 0.5 * m.log(nu) - scale
+    return (each - (nu + 1) / 2 * m.log1p(z**2 / nu)).sum()
+
+
+def counts(m: Any, slope: Any, shape: Any, zeros: Any, x: Any, y: Any) -> Any:
+    """A negative binomial regression, inflated at 0."""
+    mean, a, p = m.exp(0.3 * (x @ slope)), m.exp(shape), logistic(m, zeros)
+    each = m.gammaln(y + a) - m.gammaln(a) - m.gammaln(y + 1) + a * m.log(a / (a + mean)) + y * m.log(mean / (a + mean))
+    return m.where(y > 0, m.log(1 - p) + each, m.log(p + (1 - p) * m.exp(each))).sum()
+
+
+def grades(m: Any, slope: Any, scale: Any, cuts: Any, x: Any, y: Any) -> Any:
+    """An ordinal regression."""
+    place = x @ slope * m.exp(scale)
+    ends = m.concatenate([0 * cuts[:1] - 30, m.sort(cuts), 0 * cuts[:1] + 30])
+    return m.log(logistic(m, ends[y + 1] - place) - logistic(m, ends[y] - place) + 1e-12).sum()
+
+
+def options(m: Any, price: Any, strike: Any, rate: Any, spread: Any, time: Any) -> Any:
+    """Black and Scholes's, with all of their sensitivities."""
+    width = spread * m.sqrt(time)
+    far = (m.log(price / strike) + (rate + spread * spread / 2) * time) / width
+
+    def below(z: Any) -> Any:
+        return 0.5 * (1 + m.erf(z / np.sqrt(2)))
+
+    return (price * below(far) - strike * m.exp(-rate * time) * below(far - width)).sum()
+
+
+def returns(m: Any, x: Any) -> Any:
+    """Sharpe's ratio in a rolling window, by running sums."""
+    zero = 0 * x[:1]
+    one, two = (m.concatenate([zero, m.cumsum(s)]) for s in (x, x**2))
+    mean = (one[50:] - one[:-50]) / 50
+    return (mean / m.sqrt((two[50:] - two[:-50]) / 50 - mean**2 + 1e-8)).mean()
+
+
+def smoothing(m: Any, image: Any) -> Any:
+    """A bilateral filter of 3 x 3."""
+    weight, total = 0.0, 0.0
+    for i in range(3):
+        for j in range(3):
+            near = image[i : i + 198, j : j + 298]
+            w = m.exp(-10 * (near - image[1:-1, 1:-1]) ** 2)
+            weight, total = weight + w, total + w * near
+    return ((total / weight) ** 2).sum()
+
+
+def transport(m: Any, cost: Any, mass: Any) -> Any:
+    """Ten rounds of Sinkhorn's."""
+    kernel, p = m.exp(-5 * cost), m.exp(mass) / m.exp(mass).sum()
+    u = 0 * mass + 1
+    for _ in range(10):
+        v = 1 / (kernel.T @ u)
+        u = p / (kernel @ v)
+    return (u[:, None] * kernel * v[None, :] * cost).sum()
+
+
+def waves(m: Any, u: Any) -> Any:
+    """Five steps of the wave equation, around a torus."""
+    before = u
+    for _ in range(5):
+        around = m.roll(u, 1, axis=0) + m.roll(u, -1, axis=0) + m.roll(u, 1, axis=1) + m.roll(u, -1, axis=1)
+        u, before = 1.6 * u - before + 0.1 * around, u
+    return (u**2).sum()
+
+
+def ranking(m: Any, score: Any, better: Any, worse: Any) -> Any:
+    ahead = score[better] - score[worse]
+    return m.maximum(1 - ahead, 0.0).mean() + m.log1p(m.exp(-ahead)).mean()
+
+
+def pairs(m: Any, a: Any, b: Any, heat: Any) -> Any:
+    """A contrastive loss, in both directions."""
+    a, b = (x / m.sqrt((x**2).sum(axis=1, keepdims=True)) for x in (a, b))
+    alike = a @ b.T * m.exp(heat)
+    right = (a * b).sum(axis=1) * m.exp(heat)
+    return (log_sum_exp(m, alike) + log_sum_exp(m, alike.T) - 2 * right).mean()
+
+
+def images(m: Any, kernel: Any, bias: Any, x: Any) -> Any:
+    """A convolution by one product, and pooling."""
+    parts = m.stack([x[:, :, i : i + 18, j : j + 18] for i in range(3) for j in range(3)], axis=2)
+    y = parts.transpose((0, 3, 4, 1, 2)).reshape((4 * 18 * 18, 27)) @ kernel + bias
+    return (m.maximum(y, 0.0).reshape((4, 9, 2, 9, 2, 8)).max(axis=(2, 4)) ** 2).mean()
+
+
+def attitudes(m: Any, v: Any, q: Any, target: Any) -> Any:
+    """Rotations by quaternions."""
+    q = q / m.sqrt((q**2).sum(axis=1, keepdims=True))
+
+    def cross(a: Any, b: Any) -> Any:
+        around = [a[:, i] * b[:, j] - a[:, j] * b[:, i] for i, j in ((1, 2), (2, 0), (0, 1))]
+        return m.stack(around, axis=1)
+
+    twice = 2 * cross(q[:, 1:], v)
+    return ((v + q[:, 0][:, None] * twice + cross(q[:, 1:], twice) - target) ** 2).sum()
+
+
 def simplex(r: np.random.Generator) -> np.ndarray:
     p = r.random((300, 300))
     return np.asarray(p / p.sum())
@@ -170,6 +312,34 @@ PROGRAMS = (
         np.ones(128), np.zeros(128), 0.1 * r.normal(size=(64, 128)), r.normal(size=(512, 64)))),
     Program("classes", classes, 1, lambda r: (
         0.1 * r.normal(size=(20, 5)), r.normal(size=(2000, 20)), r.integers(0, 5, 2000))),
+    Program("memory", memory, 3, lambda r: (
+        0.3 * r.normal(size=(8, 64)), 0.3 * r.normal(size=(16, 64)), np.zeros(64), r.normal(size=(12, 20, 8)),
+        r.normal(size=(20, 16)))),
+    Program("autoencoder", autoencoder, 3, lambda r: (
+        0.1 * r.normal(size=(100, 40)), np.zeros(40), np.zeros(100), r.random((200, 100)),
+        r.integers(0, 2, (200, 100)).astype(float))),
+    Program("markov", markov, 3, lambda r: (
+        r.normal(size=3), r.normal(size=(3, 3)), r.normal(size=(3, 5)), r.integers(0, 5, 30))),
+    Program("volatility", volatility, 3, lambda r: (
+        0.1 * r.normal(size=1000), np.array(-1.0), np.array(1.5), r.normal(size=1000))),
+    Program("outliers", outliers, 3, lambda r: (
+        r.normal(size=6), np.array(0.2), np.array(1.1), r.normal(size=(3000, 6)), r.standard_t(3, size=3000))),
+    Program("counts", counts, 3, lambda r: (
+        r.normal(size=5), np.array(0.3), np.array(0.5), r.normal(size=(2000, 5)), r.poisson(2, 2000).astype(float))),
+    Program("grades", grades, 3, lambda r: (
+        r.normal(size=4), np.array(0.1), np.array([-1, -0.2, 0.3, 0.9]), r.normal(size=(1500, 4)),
+        r.integers(0, 5, 1500))),
+    Program("options", options, 5, lambda r: (
+        *r.uniform(80, 120, (2, 20_000)), np.array(0.03), r.uniform(0.1, 0.4, 20_000), r.uniform(0.1, 2, 20_000))),
+    Program("returns", returns, 1, lambda r: (0.01 * r.normal(size=5000),)),
+    Program("smoothing", smoothing, 1, lambda r: (r.random((200, 300)),)),
+    Program("transport", transport, 2, lambda r: (r.uniform(0.1, 1, (64, 64)), r.normal(size=64))),
+    Program("waves", waves, 1, lambda r: (r.normal(size=(100, 100)),)),
+    Program("ranking", ranking, 1, lambda r: (r.normal(size=300), *r.integers(0, 300, (2, 2000)))),
+    Program("pairs", pairs, 3, lambda r: (*r.normal(size=(2, 100, 32)), np.array(0.1))),
+    Program("images", images, 2, lambda r: (r.normal(size=(27, 8)), np.zeros(8), r.normal(size=(4, 3, 20, 20)))),
+    Program("attitudes", attitudes, 2, lambda r: (
+        r.normal(size=(500, 3)), r.normal(size=(500, 4)), r.normal(size=(500, 3)))),
     Program("autoregression", autoregression, 1, lambda r: (r.normal(size=3), r.normal(size=10_003))),
 )  # fmt: skip
 
@@ -202,10 +372,11 @@ def in_jax(program: Program, operands: Sequence[np.ndarray]) -> Call:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    m = SimpleNamespace(**vars(jax.numpy), erf=jax.scipy.special.erf, gammaln=jax.scipy.special.gammaln)
 
     def both(*values: Any) -> Any:
         parameters = tuple(range(program.by))
-        cost, gradients = jax.value_and_grad(lambda *v: program.cost(jax.numpy, *v), argnums=parameters)(*values)
+        cost, gradients = jax.value_and_grad(lambda *v: program.cost(m, *v), argnums=parameters)(*values)
         return cost, *gradients
 
     f, there = jax.jit(both), [jax.numpy.asarray(x) for x in operands]
