@@ -29,6 +29,8 @@ NARROW = 32  # columns of the product, beyond which multiplying takes most of th
 ROWS = "rows"  # the axis along them where there is no group
 LEAST_ROWS = 64  # of a block; and two for each column, since a product may copy w for each block
 LONGEST_ROW = 1 << 16  # bytes: the least rows should stay near the core
+PARTS = 32  # at most: rows that a thread does before it asks for others, and sums of their own
+LEAST_BLOCKS, TALL = 4, 128  # of a part; and rows for each column of the product, beside which adding its sum is little
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +212,11 @@ def _products(
 # -- what of a group runs row by row -----------------------------------------------------------------------------------
 def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused, Fused | None, str] | None:
     """The part of a group that is computed row by row, the part that sums over rows, and the axis along the rows."""
-    axis = _axis(fused, first, side)
+    rows = 0 if side == 0 else first.rank - 1
+    axis = axis_of(fused, first, rows)
     sums = [] if axis is None else [s for s in fused.group.scalars if s.op == "reduce" and axis in s.attr[1]]
     if axis is None or not sums:
-        return (fused, None, axis) if axis is not None and _is_by_rows(fused, axis) else None
+        return (fused, None, axis) if axis is not None and is_along(fused, axis) else None
     inner = _summed(graph, fused, sums)
     if inner is None:
         return None
@@ -240,14 +243,13 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
         rest = part(late, [*fused.loads, *stored]) if late else None
     except Cut:
         return None
-    axis = _axis(by_rows, first, side)
+    axis = axis_of(by_rows, first, rows)
     is_twice = rest is not None and (set(by_rows.dear) & set(rest.dear))
-    return (by_rows, rest, axis) if axis is not None and _is_by_rows(by_rows, axis) and not is_twice else None
+    return (by_rows, rest, axis) if axis is not None and is_along(by_rows, axis) and not is_twice else None
 
 
-def _axis(fused: Fused, first: Value, side: int) -> str | None:
-    """The group's axis along the rows of the product, if it reads each of them at one point of this axis."""
-    rows = 0 if side == 0 else first.rank - 1
+def axis_of(fused: Fused, first: Value, rows: int) -> str | None:
+    """The group's axis along an axis of a value, `rows`, if it reads each of them at one point of this axis."""
     found: set[Any] = set()
     for s in fused.group.scalars:
         if s.op == "load" and strip(s.attr[0].value) is first:
@@ -261,7 +263,7 @@ def _axis(fused: Fused, first: Value, side: int) -> str | None:
     return next(iter(found)) if len(found) == 1 and all(isinstance(a, str) for a in found) else None
 
 
-def _is_by_rows(fused: Fused, axis: str) -> bool:
+def is_along(fused: Fused, axis: str) -> bool:
     """Whether each point of the axis is computed from that point of the operands alone, wherever it stands."""
     group = fused.group
     if axis not in group.parallel or any(axis not in o.map or _is_position(o.value, axis) for o in group.outs):

@@ -10,8 +10,8 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import Chain, extents_of, origin, rows_by_position
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_dot import as_matrix, build_dot, elements, room_to_pack
-from tensordsl.codegen.build_scatter import over
+from tensordsl.codegen.build_dot import Matrix, as_matrix, build_dot, elements, packed_size, room_to_pack
+from tensordsl.codegen.build_scatter import accumulate, over
 from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.pull import Fused
@@ -26,9 +26,9 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
     call's lengths make them worthwhile, else one step after the other."""
     b.node = b.node_of(chain.first)
     pays, step = block_rows(b, chain)
+    block = _block(b, chain, step)
     stored = chain.by_rows.values if chain.by_rows is not None else []
-    refs = {v.number: _room_for(b, chain, v, step) for v in dict.fromkeys((*chain.values, *stored))}
-    block = _block(b, chain, step, refs)
+    refs = {v.number: _room_for(b, chain, v, block) for v in dict.fromkeys((*chain.values, *stored))}
     first = _Product(b, block, chain.first, ROWS if chain.side == 0 else COLUMNS, refs, pays)
     sums = [_Product(b, block, v, SUMMED, refs, pays) for v, _ in chain.products]
     orelse = _step_by_step(b, chain, first, sums, refs)
@@ -38,6 +38,7 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
             b.finish(v, refs[v.number])
     for product in sums:
         b.products[product.value.number] = product
+        b.reuse(product.others)
         if product.is_direct:
             b.finish(product.value, product.total)
     done = [v.number for v in stored if v not in chain.values]
@@ -47,11 +48,28 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
         b.reuse(refs[n])
 
 
-def _block(b: Bufferiser, chain: Chain, step: Any, refs: dict[int, Ref]) -> Block:
+def _block(b: Bufferiser, chain: Chain, step: Any) -> Block:
+    """Blocks of so many rows, some of which are a part; how many depends on lengths only."""
+    rows, _, narrow = (b.find(n) for n in extents_of(chain.first, chain.side))
+
+    tall = quotient(ex.mul(blocks.TALL, narrow), step)
+    least = ex.maximum(ex.maximum(blocks.LEAST_BLOCKS, tall), quotient(quotient(rows, step), blocks.PARTS))
+    size = ex.mul(step, least)
+    others = ex.floordiv(ex.maximum(ex.sub(rows, 1), 0), size)
     group = chain.by_rows.group if chain.by_rows is not None else None
     by_position = rows_by_position(group, chain.axis) if group is not None else {}
-    local = frozenset(refs[n].ptr for n in chain.inner)
-    return Block(b.fresh("r"), b.fresh("h"), step, chain.axis, local, by_position)
+    names = turns(b)
+    return Block(*names, step, size, others, chain.axis, frozenset(), by_position)
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """x / y, rounded up."""
+    return ex.floordiv(ex.add(x, ex.sub(y, 1)), y)
+
+
+def turns(b: Bufferiser) -> tuple[str, str, str, str, str]:
+    """What a loop over blocks gives its body."""
+    return b.fresh("r"), b.fresh("h"), b.fresh("n"), b.fresh("n"), b.fresh("n")
 
 
 def _step_by_step(
@@ -59,7 +77,7 @@ def _step_by_step(
 ) -> tuple[p.Instr, ...]:
     b.scopes.append(Scope())
     b.emit(first.whole(refs[chain.first.number].ptr))
-    _launch(b, chain.whole, refs)
+    launch_part(b, chain.whole, refs)
     for product in sums:
         if product.is_direct:
             b.emit(product.whole(product.total.ptr))
@@ -70,22 +88,41 @@ def _in_blocks(
     b: Bufferiser, chain: Chain, block: Block, first: _Product, sums: list[_Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
     b.scopes += Scope(), Scope()
-    b.emit(first.of_block(0.0))
-    _launch(b, chain.by_rows, refs, block)
+    mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(chain.inner)}
+    block = replace(block, local=frozenset(mine[n].ptr for n in chain.inner))
+    b.emit(first.of_block(block, mine))
+    launch_part(b, chain.by_rows, mine, block)
     for product in sums:
-        b.emit(p.Compare(is_first := b.fresh("q"), "eq", block.first, b.name(0)))
-        b.emit(p.If(is_first, (product.of_block(0.0),), (product.of_block(1.0),)))
+        b.emit(p.Compare(is_first := b.fresh("q"), "eq", block.first, block.start))
+        begin = product.of_block(block, mine)
+        b.emit(p.If(is_first, (begin,), (replace(begin, beta=1.0),)))
     rows, _, _ = extents_of(chain.first, chain.side)
     body = b.close_scope()
-    b.emit(p.Blocks(block.first, block.here, b.name(rows), b.name(block.step), body))
-    _launch(b, chain.rest, refs)
+    names = block.first, block.here, block.part, block.start, block.slot
+    b.emit(p.Blocks(*names, b.name(rows), b.name(block.step), b.name(block.size), body))
+    for product in sums:
+        product.add_parts()
+    launch_part(b, chain.rest, refs)
     return b.close_scope()
 
 
-def _launch(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:
+def of_part(b: Bufferiser, block: Block, ref: Ref) -> Ref:
+    """The storage of this part's blocks."""
+    size = ex.mul(ref.strides[0], ref.dims[0])
+    return replace(ref, ptr=times(b, ref.ptr, block.slot, size))
+
+
+def times(b: Bufferiser, ptr: str, index: str, size: Any) -> str:
+    """The address of storage number `index`, of `size` bytes each."""
+    b.emit(p.Mul(offset := b.fresh("m"), index, b.name(size), b.common_site("overflow")))
+    b.emit(p.Offset(dst := b.fresh("p"), ptr, offset))
+    return dst
+
+
+def launch_part(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:
     if fused is not None:
         found = [x for part in buffers(fused.group) for x in part]
-        where = {id(x): _view(b, x.value, refs) for x in found}  # type: ignore[attr-defined]  # ValueBuffers
+        where = {id(x): view(b, x.value, refs) for x in found}  # type: ignore[attr-defined]  # ValueBuffers
         b.launch(fused.group, where, b.node_of(fused.values[0]), block)
 
 
@@ -142,8 +179,8 @@ def _weighed(
     return tuple(code), pays, step
 
 
-def _room_for(b: Bufferiser, chain: Chain, v: Value, step: Any) -> Ref:
-    """Storage for one block of what only the chain reads, else for the whole value."""
+def _room_for(b: Bufferiser, chain: Chain, v: Value, block: Block) -> Ref:
+    """Storage for one block of each part for what only the chain reads, else for the whole value."""
     if v.number not in chain.inner:
         return b.destination(v, v.dtype, v.shape)
     if v is chain.first or chain.by_rows is None:
@@ -151,10 +188,11 @@ def _room_for(b: Bufferiser, chain: Chain, v: Value, step: Any) -> Ref:
     else:
         out = next(o for o in chain.by_rows.group.outs if o.buffer.value is v)  # type: ignore[attr-defined]
         at = out.map.index(chain.axis)
-    return b.allocate((*v.shape[:at], step, *v.shape[at + 1 :]), v.dtype)
+    every = b.allocate((ex.add(block.others, 1), *v.shape[:at], block.step, *v.shape[at + 1 :]), v.dtype)
+    return replace(every, dims=every.dims[1:], strides=every.strides[1:])
 
 
-def _view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
+def view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
     """Where v is, which may be a view of one of these."""
     base, _ = origin(v)
     if base.number not in refs:
@@ -171,37 +209,68 @@ def _view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
 
 # -- products ----------------------------------------------------------------------------------------------------------
 class _Product:
-    """A product of a chain: `along` is the axis of the rows among its lengths."""
+    """A product of a chain: `along` is the axis of the rows among its lengths.
+
+    A sum over rows is made in `total` by the first part, in `others` by each other one."""
 
     def __init__(self, b: Bufferiser, block: Block, v: Value, along: int, refs: dict[int, Ref], pays: str) -> None:
         self.b, self.block, self.value, self.along, self.pays = b, block, v, along, pays
-        self.left, self.right = (as_matrix(_view(b, x, refs), side) for side, x in enumerate(v.operands[:2]))
+        self.left, self.right = self._operands(refs)
         (_, _, (m, k)), (_, _, (_, n)) = self.left, self.right
         self.item = ITEMSIZE[v.dtype]
         self.lengths = [m, n, k]
         m, n, k = (block.step if axis == along else x for axis, x in enumerate(self.lengths))
         self.shapes = (m, k), (k, n)
         packed = [(strides, shape) for (_, strides, _), shape in zip((self.left, self.right), self.shapes, strict=True)]
-        self.scratch = room_to_pack(b, packed, self.item)
+        self.scratch = room_to_pack(b, packed, self.item, ex.add(block.others, 1))
+        self.packed = packed_size(packed, self.item)
         self.alpha = v.attrs.get("alpha", 1.0)
         # Whether it is its sum over the rows, and may be written now; other factors could overflow for a part of it.
         plain = not {"beta", "scaled"} & v.attrs.keys() and self.alpha in (1.0, -1.0)
         self.is_direct = along == SUMMED and v.number not in b.late and plain
         self.total = refs[v.number] if along != SUMMED else self._room()
+        self.others = b.allocate((block.others, *self.total.dims), v.dtype) if along == SUMMED else self.total
+
+    def _operands(self, refs: dict[int, Ref]) -> tuple[Matrix, Matrix]:
+        x, y = (as_matrix(view(self.b, x, refs), side) for side, x in enumerate(self.value.operands[:2]))
+        return x, y
 
     def _room(self) -> Ref:
         v = self.value
         return self.b.destination(v, v.dtype, v.shape) if self.is_direct else self.b.allocate(v.shape, v.dtype)
 
-    def of_block(self, beta: float) -> p.Gemm:
+    def of_block(self, block: Block, refs: dict[int, Ref]) -> p.Gemm:
         """Of the block's rows; a sum over rows without its factors, unless it is direct."""
-        b, block, along = self.b, self.block, self.along
-        (x, x_strides, _), (y, y_strides, _) = self.left, self.right
+        b, along = self.b, self.along
+        (x, x_strides, _), (y, y_strides, _) = self._operands(refs)
         a = b.shifted(block, x, (x_strides[0], 0, x_strides[1])[along])
         c = b.shifted(block, y, (0, y_strides[1], y_strides[0])[along])
-        to = b.shifted(block, self.total, (ex.mul(self.lengths[COLUMNS], self.item), self.item, 0)[along])
+        total = self._sum_of_part(block) if along == SUMMED else refs[self.value.number]
+        to = b.shifted(block, total, (ex.mul(self.lengths[COLUMNS], self.item), self.item, 0)[along])
         sizes = [block.here if axis == along else b.name(n) for axis, n in enumerate(self.lengths)]
-        return self._gemm(sizes, a, c, to, 1.0 if along == SUMMED and not self.is_direct else self.alpha, beta)
+        alpha = 1.0 if along == SUMMED and not self.is_direct else self.alpha
+        scratch = None if self.scratch is None else times(b, self.scratch, block.slot, self.packed)
+        is_local = along == COLUMNS and total.ptr in block.local
+        return replace(self._gemm(sizes, a, c, to, alpha, 0.0, is_local), scratch=scratch)
+
+    def _sum_of_part(self, block: Block) -> Ref:
+        b = self.b
+        b.emit(p.Compare(is_first := b.fresh("q"), "eq", block.part, b.name(0)))
+        b.emit(p.Arith(before := b.fresh("n"), "sub", block.part, b.name(1)))
+        other = times(b, self.others.ptr, before, self.others.strides[0])
+        b.emit(p.Select(dst := b.fresh("p"), is_first, self.total.ptr, other, "ptr"))
+        return replace(self.total, ptr=dst)
+
+    def add_parts(self) -> None:
+        """The sums of all parts, in their order."""
+        b, others = self.b, self.block.others
+        b.scopes += Scope(), Scope()
+        names = turns(b)
+        each = replace(self.total, ptr=times(b, self.others.ptr, names[0], self.others.strides[0]))
+        accumulate(b, each, self.total, self.value.dtype)
+        body, count = b.close_scope(), b.name(others)
+        b.emit(p.Blocks(*names, count, b.name(1), count, body))
+        b.emit(p.If(b.compared(("gt", others, 0)), b.close_scope(), ()))
 
     def whole(self, to: str) -> p.Gemm:
         """As it is, to an address."""
@@ -211,13 +280,14 @@ class _Product:
         product = self._gemm(sizes, self.left[0].ptr, self.right[0].ptr, to, self.alpha, v.attrs.get("beta", 0.0))
         return replace(product, factor=factor, decay=decay)
 
-    def _gemm(self, sizes: list[str], a: str, c: str, to: str, alpha: float, beta: float) -> p.Gemm:
+    def _gemm(
+        self, sizes: list[str], a: str, c: str, to: str, alpha: float, beta: float, is_local: bool = False
+    ) -> p.Gemm:
         b, (m, n, k) = self.b, sizes
         left, right = (
             elements(b, strides, shape, self.item)
             for (_, strides, _), shape in zip((self.left, self.right), self.shapes, strict=True)
         )
-        is_local = self.along == COLUMNS and self.total.ptr in self.block.local
         ldc = b.name(self.block.step if is_local else self.lengths[COLUMNS])
         return p.Gemm(self.value.dtype, m, n, k, a, left, c, right, to, ldc, alpha, beta, self.scratch)
 

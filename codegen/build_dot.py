@@ -70,20 +70,26 @@ def elements(b: Bufferiser, strides: Sequence[Any], lengths: Sequence[Any], item
     )
 
 
-def room_to_pack(b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> str | None:
+def room_to_pack(
+    b: Bufferiser, operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int, copies: Any = 1
+) -> str | None:
     """Room to pack the operands unless the BLAS can read both where they are, which only the call can tell for
-    arguments."""
+    arguments; for as many products at once."""
     unknown = [ways for strides, lengths in operands if (ways := _ways(b, strides, lengths, item)) is not None]
     if not unknown:
         return None
     readable = b.name(0)
     if all(unknown):
         readable = b.joined("min", [b.joined("max", [b.compared(*way) for way in ways]) for ways in unknown])
-    size = ex.total(ex.mul(item, ex.product(lengths)) for _, lengths in operands)
     bytes_, dst = b.fresh("z"), b.fresh("b")
+    size = ex.mul(copies, packed_size(operands, item))
     b.emit(p.Select(bytes_, readable, b.name(0), b.name(size)))
     b.emit(p.Arena(((dst, bytes_),), b.common_site("memory")))
     return dst
+
+
+def packed_size(operands: Sequence[tuple[Sequence[Any], Sequence[Any]]], item: int) -> Any:
+    return ex.total(ex.mul(item, ex.product(lengths)) for _, lengths in operands)
 
 
 def _ways(

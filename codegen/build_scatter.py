@@ -8,9 +8,10 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser
+from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.patterns import number_of
-from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.codegen.storage import Ref
 from tensordsl.ops.index import index_place
 
@@ -81,3 +82,18 @@ def collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
             n, *_ = ex.mul(result.pop()[0], n), None
         result.append((n, x, y))
     return result
+
+
+def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
+    """target += source, point by point."""
+    b.agree_all(source.dims, target.dims)
+    s = Builder()
+    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
+    shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
+    x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
+    a, c = s.load(old, *axes), s.load(x, *entries)
+    value = s.or_(a, c) if dtype == "bool" else s.add(a, c)
+    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
+    group = Group("accumulate", extents, tuple(extents), (Out(new, tuple(axes), value),))
+    b.launch(group, {id(x): source, id(old): target, id(new): target}, None)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from tensordsl.codegen.emit_program import Emitter, Operand
 
 
-def _forget(e: Emitter) -> None:
+def forget(e: Emitter) -> None:
     """A loop begins or ends: nothing is known of the shared arrays."""
     for known in e.written.values():
         known.clear()
 
 
-def _region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
+def region(e: Emitter, code: Sequence[Instr], out: Sequence[Name]) -> list[Operand]:
     """The code of a region; the operands of `out` at its end, its arena given back and its names forgotten."""
     mark = len(e.undo)
     e.opened.append(None)
@@ -48,11 +48,11 @@ def loop(e: Emitter, i: p.For) -> None:
     e.put("")  # filled below: the values of the back edge are not known yet
     e.put(f"br i1 {e.op(f'icmp slt i64 {index}, {count}')}, label %{body}, label %{done}")
     e.place(body)
-    _forget(e)
+    forget(e)
     inner = [(i.index, index), *((name, value) for (name, _, _), value in zip(i.carried, carried, strict=True))]
     e.values.update(inner)
-    ends = _region(e, i.body, [b for _, _, b in i.carried])
-    _forget(e)
+    ends = region(e, i.body, [b for _, _, b in i.carried])
+    forget(e)
     for name, _ in inner:
         del e.values[name]
     if e.faults:
@@ -79,7 +79,7 @@ def branch(e: Emitter, i: p.If) -> None:
     for label, code, column in ((then, i.then, 1), (other, i.orelse, 2)):
         e.place(label)
         e.written = {name: dict(known) for name, known in before.items()}
-        values = _region(e, code, [r[column] for r in i.results])
+        values = region(e, code, [r[column] for r in i.results])
         ends.append((e.block, values, e.written))
         e.put(f"br label %{join}")
     e.place(join)
@@ -87,28 +87,3 @@ def branch(e: Emitter, i: p.If) -> None:
     e.written = {name: dict(w0[name].items() & w1[name].items()) for name in before}
     for (dst, _, _), kind, x, y in zip(i.results, i.kinds, v0, v1, strict=True):
         e.define(dst, e.op(f"phi {kind} [{x}, %{b0}], [{y}, %{b1}]"))
-
-
-def blocks(e: Emitter, i: p.Blocks) -> None:
-    """At least one turn: `first` goes up by `step` while it is less than `count`."""
-    count, step = e.values[i.count], e.values[i.step]
-    body, done, before = e.label("block"), e.label("done"), e.block
-    e.put(f"br label %{body}")
-    e.place(body)
-    first = e.tmp()
-    phi = len(e.lines)
-    e.put("")  # filled below: the value of the back edge is not known yet
-    left = e.op(f"sub i64 {count}, {first}")
-    here = e.op(f"select i1 {e.op(f'icmp slt i64 {left}, {step}')}, i64 {left}, i64 {step}")
-    inner = ((i.first, first), (i.here, here))
-    e.values.update(inner)
-    _forget(e)
-    _region(e, i.body, ())
-    _forget(e)
-    for name, _ in inner:
-        del e.values[name]
-    after = e.op(f"add i64 {first}, {step}")
-    latch = e.block
-    e.put(f"br i1 {e.op(f'icmp slt i64 {after}, {count}')}, label %{body}, label %{done}")
-    e.lines[phi] = f"{first} = phi i64 [0, %{before}], [{after}, %{latch}]"
-    e.place(done)

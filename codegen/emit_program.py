@@ -14,7 +14,8 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_control import blocks, branch, loop
+from tensordsl.codegen.emit_blocks import EACH, blocks
+from tensordsl.codegen.emit_control import branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
 from tensordsl.codegen.program import Instr, Name, Program
@@ -77,8 +78,9 @@ class Emitter:
         self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
         self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
         self.opened: list[str | None] = []  # per open region: its first arena block
-        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots"), 0)
+        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env"), 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
+        self.functions: list[str] = []  # of parts of rows
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
         self.divides: set[str] = set()
@@ -90,6 +92,14 @@ class Emitter:
         self.tabled = {data: at + k for k, data in enumerate(constant_table(program))}
         self.descriptors = descriptor_places(program)
         self.first_constant, self.absent = at, at + len(self.tabled)
+
+    def within(self) -> Emitter:
+        """An emitter of another function of the module."""
+        inner = Emitter(self.program, self.faults)
+        inner.ordinal = self.ordinal
+        inner.functions, inner.globals = self.functions, self.globals
+        inner.constants, inner.divides = self.constants, self.divides
+        return inner
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
@@ -202,14 +212,24 @@ class Emitter:
             self.helper("memset")
         end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
         division = [DIVISION[name] for name in sorted(self.divides)]
-        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), self.entry()]
+        each = [EACH] if self.functions else []
+        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), *each, *self.functions, self.entry()]
         return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
 
     def entry(self) -> str:
-        """The head of the function: arrays, addresses, empty objs."""
-        n, kern = self.program.n_slots, abi.CTX_KERN
+        """The head of the program: what all functions begin with, empty objs."""
+        n = self.program.n_slots
         lines = ["define ptr @program(ptr %ctx, ptr %frame) nounwind {\nentry:", f"%objs = alloca ptr, i64 {max(n, 1)}"]
-        lines += [f"%{name} = alloca i64, i64 {size}, align 16" for name, size in self.sizes.items() if size]
+        lines += self.setup()
+        if n > FEW_SLOTS:
+            lines.append(f"%cleared = call ptr %rt.memset(ptr %objs, i32 0, i64 {8 * n})")
+        else:
+            lines += [f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}" for k in range(n)]
+        return "\n".join(lines) + "\n"
+
+    def setup(self) -> list[str]:
+        """Arrays and addresses."""
+        lines = [f"%{name} = alloca i64, i64 {size}, align 16" for name, size in self.sizes.items() if size]
 
         def load(name: str, base: str, offset: int, kind: str = "ptr") -> None:
             at = f"{name}.p" if offset else base
@@ -223,7 +243,7 @@ class Emitter:
         for name, value in self.helpers.items():
             load(value, "%rt", abi.RT[name])
         if self.program.plans or self.tabled:
-            load("%kern", "%ctx", kern)
+            load("%kern", "%ctx", abi.CTX_KERN)
         if self.descriptors:
             load("%descriptors", "%kern", 8 * self.first_constant)
         if self.cells:
@@ -232,11 +252,7 @@ class Emitter:
             load(f"%cell{k}", "%cells", 8 * k)
         if self.faults:
             load("%inject", "%ctx", abi.CTX_INJECT, "i64")
-        if n > FEW_SLOTS:
-            lines.append(f"%cleared = call ptr %rt.memset(ptr %objs, i32 0, i64 {8 * n})")
-        else:
-            lines += [f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}" for k in range(n)]
-        return "\n".join(lines) + "\n"
+        return lines
 
     # -- integers and addresses ---------------------------------------------------------------------------------------
     def const(self, i: p.Const) -> None:

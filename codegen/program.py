@@ -405,13 +405,27 @@ class If(Instr):
 class Blocks(Instr):
     """for first in range(0, count, step): body, on `here` rows, step or what is left of them; once where count is 0.
 
-    A product and what follows it, while its rows are in the cache.  Not interrupted: nothing of it changes state."""
+    Of each `size` rows, a multiple of step, blocks follow each other; they are a part, number `part`, from the row
+    `start` on.  Threads may be at work on several parts: nothing that one of them writes is read by another, but that
+    the least number that no other one has then, `slot`, may name storage for a part's time.
+
+    A product and what follows it, while its rows are in the cache.  Not interrupted: nothing of it changes state, takes
+    storage or calls Python."""
 
     first: Name
     here: Name
+    part: Name
+    start: Name
+    slot: Name
     count: Name
     step: Name  # at least 1
+    size: Name  # at least 1
     body: tuple[Instr, ...]
+
+    @property
+    def turns(self) -> tuple[Name, ...]:
+        """What the body is given."""
+        return self.first, self.here, self.part, self.start, self.slot
 
 
 # -- state ------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Step:
     value: Value | None
     gives: tuple[int, ...]
     needs: set[int] = field(default_factory=set)
-    chain: Any = None  # of `codegen.blocks`; then fused and value are None
+    chain: Any = None  # of `codegen.blocks` or `codegen.stacks`; then fused and value are None
 
     @property
     def key(self) -> int:

@@ -99,7 +99,9 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.HostCall: _show_host,
     p.LibraryCall: _show_library,
     p.For: _show_for,
-    p.Blocks: lambda i: f"for {i.first} in range(0, {i.count}, {i.step}), {i.here} rows",
+    p.Blocks: lambda i: (
+        f"for {i.first} in range(0, {i.count}, {i.step}), {i.here} rows; part {i.part}: {i.size} from {i.start}"
+    ),
     p.If: lambda i: f"if {i.cond}" + "".join(f"; {dst} = {a} else {b}" for dst, a, b in i.results),
     p.Pin: lambda i: f"pin if {i.work} > {i.threshold} in slots {_join(i.slots)}",
     p.ReleaseGil: lambda i: "release the GIL" + (f" if {i.when}" if i.when else ""),

@@ -25,13 +25,19 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The turn of a loop over blocks of rows: the names of its first row and of how many there are, how many at most,
-    the axis of a group that runs along them, the addresses of storage for the rows of one block, and the axes of
-    buffers that are read along the rows by position: id(buffer) -> axis."""
+    """The turn of a loop over blocks of rows: the names of its first row, of how many there are, of its part, of that
+    one's first row and slot, how many rows at most a block and a part have, and how many parts follow the first; the
+    axis of a group that runs along them, the addresses of storage for the rows of one block, and the axes of buffers
+    that are read along the rows by position: id(buffer) -> axis."""
 
     first: str
     here: str
+    part: str
+    start: str
+    slot: str
     step: Any
+    size: Any
+    others: Any
     axis: str
     local: frozenset[str]
     by_position: dict[int, int]

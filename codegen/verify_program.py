@@ -115,7 +115,7 @@ EFFECTS: dict[type[Instr], Effects] = {
         writes=lambda i: tuple(x[0] for x in i.outputs),
     ),
     p.For: Effects(ints=lambda i: (i.count,)),
-    p.Blocks: Effects(ints=lambda i: (i.count, i.step)),
+    p.Blocks: Effects(ints=lambda i: (i.count, i.step, i.size)),
     p.If: Effects(ints=lambda i: (i.cond,)),
     p.Pin: Effects(ints=lambda i: (i.work,)),
     p.ReleaseGil: Effects(ints=lambda i: () if i.when is None else (i.when,)),
@@ -126,12 +126,33 @@ EFFECTS: dict[type[Instr], Effects] = {
 
 # Arenas, polls and host calls do without the GIL.
 NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.Commit, p.Return))
+# What threads may do at once, and without the call's frame.
+IN_BLOCKS = frozenset((
+    p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,
+    p.Copy, p.Fill, p.If,
+))  # fmt: skip
 TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil}
 
 
 def faults(program: Program) -> list[Instr]:
     """The instructions that may fail; the position in this list is the ordinal that `ctx.inject` names."""
     return [i for i in walk_program(program.code) if can_fail(program.plans, i)]
+
+
+def free_names(body: tuple[Instr, ...], given: Names = ()) -> dict[Name, str]:
+    """What a region without loops takes from outside, beside what it is `given`: name -> kind."""
+    used: dict[Name, str] = {}
+    defined = set(given)
+    for i in walk_program(body):
+        effects = EFFECTS[type(i)]
+        used |= dict.fromkeys(effects.ints(i), "i64")
+        used |= dict.fromkeys((*effects.pointers(i), *effects.reads(i), *effects.writes(i)), "ptr")
+        defined.update(name for name, _ in effects.defines(i))
+        if isinstance(i, p.If):
+            for (dst, a, b), kind in zip(i.results, i.kinds, strict=True):
+                used |= {a: kind, b: kind}
+                defined.add(dst)
+    return {name: kind for name, kind in used.items() if name not in defined}
 
 
 def verify(program: Program) -> None:
@@ -307,8 +328,10 @@ class _Checker:
             self.define(i, name, kind, r)
 
     def check_blocks(self, i: p.Blocks) -> None:
+        for inner in walk_program(i.body):
+            assert type(inner) in IN_BLOCKS, f"{self.where(i)}: {line(inner)} in blocks of rows"
         self.loops += 1
-        self.region(i, i.body, [(i.first, "i64", NO_ROOTS), (i.here, "i64", NO_ROOTS)], ())
+        self.region(i, i.body, [(name, "i64", NO_ROOTS) for name in i.turns], ())
         self.loops -= 1
 
     def check_if(self, i: p.If) -> None:

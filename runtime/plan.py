@@ -491,11 +491,13 @@ class Runner:
 
     def in_blocks(self, i: p.Blocks) -> None:
         v, mark = self.values, len(self.blocks)
-        count, step = v[i.count], v[i.step]
-        for first in range(0, max(count, 1), step):
-            v[i.first], v[i.here] = first, min(step, count - first)
-            self.code(i.body)
-            self.close(mark)
+        count, step, size = v[i.count], v[i.step], v[i.size]
+        for start in reversed(range(0, max(count, 1), size)):  # none needs another
+            for first in range(start, min(start + size, max(count, 1)), step):
+                v[i.first], v[i.here] = first, min(step, count - first)
+                v[i.part], v[i.start], v[i.slot] = start // size, start, 0
+                self.code(i.body)
+                self.close(mark)
 
     def branch(self, i: p.If) -> None:
         v, mark, first = self.values, len(self.blocks), bool(self.values[i.cond])

@@ -262,16 +262,20 @@ def running() -> Program:
 
 
 def blocks() -> Program:
-    """f(x): y = x / 2 + w in blocks of 5, each through an arena; w' = y."""
+    """f(x): y = x / 2 + w in blocks of 5, each through its part of an arena, two for each thread; w' = y."""
     w = Writer("blocks", [F], 1, [(F, 1)], 2)
     w.sizes(1)
     w.add(p.Check("eq", "s", "eight", w.site()), p.NewOut("y", 0, ("n",), 0, w.site()), p.Const("five", 5))
+    w.add(p.Const("ten", 10), p.Arena((("room", "bytes"),), w.site()))
     body: list[p.Instr] = [
-        p.Mul("at", "first", "eight", w.site()), *(p.Offset(q + "b", q, "at") for q in ("x", "w0", "y")),
-        p.Mul("size", "here", "eight", w.site()), p.Arena((("part", "size"),), w.site()),
-        p.Copy("part", "xb", "size"), w.launch("halve_add", {"n": "here"}, a="part", x="w0b", y="yb"),
+        p.Mul("at", "first", "eight", w.site()), *(p.Offset(q + "b", q, "at") for q in ("x", "w0", "y", "room")),
+        p.Mul("size", "here", "eight", w.site()), p.Copy("roomb", "xb", "size"),
+        w.launch("halve_add", {"n": "here"}, a="roomb", x="w0b", y="yb"),
     ]  # fmt: skip
-    w.add(p.Blocks("first", "here", "n", "five", tuple(body)), p.Check("le", "n", "bytes", w.site()))
+    w.add(
+        p.Blocks("first", "here", "part", "start", "slot", "n", "five", "ten", tuple(body)),
+        p.Check("le", "n", "bytes", w.site()),
+    )
     w.add(p.Prepare("p0", 0, ("n",), 1, w.site()), p.Copy("p0", "y", "bytes"), updates(1, 1), p.Return((0,), -1))
     return w.program
 

@@ -150,15 +150,15 @@ REFUSED: dict[str, tuple[str, Callable[[], Program]]] = {
     ),
     "destroyed in blocks": (
         "overwrites shared 0 in a loop",
-        lambda: then(p.Blocks("f", "h", "n", "n", (p.Fill("p0", "bytes"),))),
+        lambda: then(p.Blocks("f", "h", "part", "start", "slot", "n", "n", "n", (p.Fill("p0", "bytes"),))),
     ),
     "a block's rows outside": (
         "h is not defined here",
-        lambda: then(p.Blocks("f", "h", "n", "n", ()), p.Check("eq", "h", "n", 9)),
+        lambda: then(p.Blocks("f", "h", "part", "start", "slot", "n", "n", "n", ()), p.Check("eq", "h", "n", 9)),
     ),
     "late, in blocks": (
         "may fail after state was destroyed",
-        lambda: late(p.Blocks("f", "h", "n", "n", (CHECK,))),
+        lambda: late(p.Blocks("f", "h", "part", "start", "slot", "n", "n", "n", (CHECK,))),
     ),
     "fails while it destroys": ("may fail while it overwrites shared 0", lambda: then(INDEXED)),
     "dead read": ("w0 reads shared 0, overwritten in place by copy", lambda: late(p.Copy("y", "w0", "bytes"))),
@@ -263,8 +263,8 @@ def test_bad_programs_are_refused_with_the_reason(name: str) -> None:
 ACCEPTED: dict[str, Callable[[], Program]] = {
     "plain": lambda: update(),
     "fails before": lambda: then(CHECK, loop(CHECK), p.If("n", (CHECK,), ())),
-    "fails in blocks": lambda: then(p.Blocks("f", "h", "n", "n", (CHECK, p.Check("le", "f", "h", 9)))),
-    "blocks that cannot fail, after": lambda: late(p.Blocks("f", "h", "n", "n", (p.Arith("k", "add", "f", "h"),))),
+    "fails in blocks": lambda: then(p.Blocks("f", "h", "part", "start", "slot", "n", "n", "n", (CHECK, p.Check("le", "f", "h", 9)))),
+    "blocks that cannot fail, after": lambda: late(p.Blocks("f", "h", "part", "start", "slot", "n", "n", "n", (p.Arith("k", "add", "f", "h"),))),
     "pinned host call": lambda: update(before=(PIN, HOST)),
     "pinned is never in place": lambda: update(before=(PIN,), after=(CHECK, p.Copy("y", "w0", "bytes"))),
     "copy of itself": lambda: then(p.Copy("p0", "w0", "bytes")),

@@ -73,7 +73,9 @@ def test_a_plan_is_required_where_it_is_launched() -> None:
 
 
 def test_conditions_around_each_other_hold_together() -> None:
-    inner = when("y", [when("z", [launch(1)])], [p.Blocks("i", "h", "x", "x", (launch(2),))])
+    inner = when(
+        "y", [when("z", [launch(1)])], [p.Blocks("i", "h", "part", "start", "slot", "x", "x", "x", (launch(2),))]
+    )
     assert required(when("x", [], [inner])) == {
         1: table(lambda x, y, z: not x and y and z),
         2: table(lambda x, y, z: not x and not y),

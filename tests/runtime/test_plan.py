@@ -113,7 +113,9 @@ def turns() -> Program:
         p.Arith("c", "add", "a", "b"), p.Arith("d", "add", "c", "here"), p.Arith("e", "mod", "d", "prime"),
         p.StoreScalar("total", "e", "int64"),
     ]  # fmt: skip
-    w.add(p.Const("prime", 1_000_000_007), p.Blocks("first", "here", "count", "step", tuple(body)))
+    w.add(p.Const("prime", 1_000_000_007), p.Arith("many", "add", "count", "one"))
+    w.add(p.Mul("whole", "many", "step", w.site()))  # one part: blocks follow each other
+    w.add(p.Blocks("first", "here", "part", "start", "slot", "count", "step", "whole", tuple(body)))
     w.add(p.NewOut("y", 0, (), 0, w.site()), p.Copy("y", "total", "eight"), p.Return((0,), -1))
     return w.program
 
