@@ -17,7 +17,7 @@ from benchmarks.workloads import Data, Target, Workload, chain, tutorial_data
 # What an adapter's namespace has to offer, beside operators, indexing and methods.
 NAMES = (
     "abs", "argmax", "argsort", "bincount", "cumsum", "dot", "erf", "exp", "inc_rows", "log", "log1p", "logsumexp",
-    "max", "mean", "pick", "set_rows", "sigmoid", "sin", "softmax", "sort", "sqrt", "sum", "tanh", "var",
+    "matmul", "max", "mean", "pick", "set_rows", "sigmoid", "sin", "softmax", "sort", "sqrt", "sum", "tanh", "var",
 )  # fmt: skip
 
 Expression = Callable[..., Any]
@@ -108,6 +108,12 @@ def heat(m: Any, u: Any) -> Any:
 
 def layer(m: Any, x: Any, w: Any, b: Any) -> Any:
     return m.tanh(m.dot(x, w) + b)
+
+
+def attention(m: Any, queries: Any, keys: Any, values: Any) -> Any:
+    """Of heads, one row for each of the positions; keys have a column for each."""
+    scores = m.exp(m.matmul(queries, keys) * 0.125)
+    return m.matmul(scores, values) / m.sum(scores, axis=2)[:, :, None]
 
 
 def chain_of(length: int) -> Expression:
@@ -287,6 +293,13 @@ def matrices(name: str, function: Expression, shape: tuple[int, int], count: int
     return [Case(f"{name}.{t}.{size}", uniform(t, *[shape] * count, low=-1.0), function) for t in TYPES]
 
 
+def stacks(count: int, rows: int, inner: int, columns: int) -> list[Case]:
+    """As many products of matrices of these lengths."""
+    shapes = (count, rows, inner), (count, inner, columns)
+    size = f"{count}x{rows}x{inner}x{columns}"
+    return [Case(f"p.matmul.{t}.{size}", uniform(t, *shapes, low=-1.0), lambda m, x, y: m.matmul(x, y)) for t in TYPES]
+
+
 MEDIUM, MILLION = ("1e4", "1e6"), (1000, 1000)
 CASES: list[Case] = [
     Case("a.axpb8.f8", uniform("f8", (8,), (8,), (8,)), axpb),
@@ -339,6 +352,9 @@ CASES: list[Case] = [
     *sized("o.sort", lambda m, x: m.sort(x), 1, ("1e2", "1e4", "1e6"), span=(-1.0, 1.0)),
     *sized("o.argsort", lambda m, x: m.argsort(x), 1, ("1e2", "1e4", "1e6"), types=("f8",), span=(-1.0, 1.0)),
     Case("o.sort1.f8.10000x10", uniform("f8", (10_000, 10), low=-1.0), lambda m, x: m.sort(x)),
+    *(case for s in ((1000, 3, 3, 3), (5000, 3, 3, 1), (100, 16, 16, 16)) for case in stacks(*s)),
+    *(case for s in ((64, 64, 64, 64), (16, 256, 64, 256)) for case in stacks(*s)),
+    Case("p.attention.f4.16x256x64", uniform("f4", (16, 256, 64), (16, 64, 256), (16, 256, 64), low=-1.0), attention),
 ]
 
 # Time against size: elementwise work, mathematics, sums, products.

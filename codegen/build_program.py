@@ -22,6 +22,7 @@ from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.stacks import by_stacks
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
 
@@ -63,7 +64,8 @@ def build_program(
                 b.results.setdefault(v.operands[0].number, []).append(v)
     steps = regions[()].steps
     if not device:
-        steps = in_blocks(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
+        for group_steps in (in_blocks, by_stacks):
+            steps = group_steps(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
     _Function(b, outputs, updates).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
-from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.blocks import Chain
 from tensordsl.codegen.bufferise import Bufferiser, run_group
 from tensordsl.codegen.build_blocks import build_product, run_chain
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
-from tensordsl.codegen.build_scatter import build_in_bounds, build_inc_take
-from tensordsl.codegen.group import Buffer, Group, Out
+from tensordsl.codegen.build_scatter import accumulate, build_in_bounds, build_inc_take
+from tensordsl.codegen.build_stacks import run_stacks
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.places import join_places, place_parts, slice_place, sliced
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
-from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 
 
@@ -40,25 +40,10 @@ def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
     ref, target = slice_place(b, v)
     source = b.ref(v.operands[1])
     if not v.attrs["set"]:
-        _accumulate(b, source, target, v.dtype)
+        accumulate(b, source, target, v.dtype)
     elif source.ptr != target.ptr:
         b.copy(source, target, v.dtype)
     b.finish(v, ref)
-
-
-def _accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
-    """target += source, point by point."""
-    b.agree_all(source.dims, target.dims)
-    s = Builder()
-    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
-    entries = [0 if r == 0 else a for a, r in zip(axes, source.strides, strict=True)]
-    shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
-    x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
-    a, c = s.load(old, *axes), s.load(x, *entries)
-    value = s.or_(a, c) if dtype == "bool" else s.add(a, c)
-    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
-    group = Group("accumulate", extents, tuple(extents), (Out(new, tuple(axes), value),))
-    b.launch(group, {id(x): source, id(old): target, id(new): target}, None)
 
 
 def build_concatenate(b: Bufferiser, v: Value) -> None:
@@ -228,7 +213,8 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) 
         if step.fused is not None:
             run_group(b, step.fused)
         elif step.chain is not None:
-            run_chain(b, step.chain)
+            run = run_chain if isinstance(step.chain, Chain) else run_stacks
+            run(b, step.chain)
         else:
             assert step.value is not None
             b.node = b.node_of(step.value)

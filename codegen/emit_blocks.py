@@ -49,7 +49,7 @@ done:
 def blocks(e: Emitter, i: p.Blocks) -> None:
     """At least one part, of at least one block."""
     names = {i.count: "i64", i.step: "i64", i.size: "i64", **free_names(i.body, i.turns)}
-    inner, name = e.within(), f"blocks{len(e.functions)}"
+    inner, name = _within(e), f"blocks{len(e.functions)}"
     e.functions.append("")  # its place: what it contains comes behind
     place = len(e.functions) - 1
     given: list[tuple[str, Operand]] = []
@@ -71,6 +71,14 @@ def blocks(e: Emitter, i: p.Blocks) -> None:
     e.written["env"].pop(SLOTS, None)
     if inner.errors:
         e.guard(e.op(f"icmp eq i64 {e.load('i64', env, 8 * FAILED)}, 0"))
+
+
+def _within(e: Emitter) -> Emitter:
+    """An emitter of another function of the module."""
+    inner = type(e)(e.program, e.faults)
+    inner.ordinal, inner.functions, inner.globals = e.ordinal, e.functions, e.globals
+    inner.constants, inner.divides = e.constants, e.divides
+    return inner
 
 
 def _part(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> str:

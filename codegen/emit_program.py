@@ -93,14 +93,6 @@ class Emitter:
         self.descriptors = descriptor_places(program)
         self.first_constant, self.absent = at, at + len(self.tabled)
 
-    def within(self) -> Emitter:
-        """An emitter of another function of the module."""
-        inner = Emitter(self.program, self.faults)
-        inner.ordinal = self.ordinal
-        inner.functions, inner.globals = self.functions, self.globals
-        inner.constants, inner.divides = self.constants, self.divides
-        return inner
-
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
         return f"%{next(self.numbers)}"

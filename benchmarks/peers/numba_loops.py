@@ -276,12 +276,29 @@ def hierarchical(effects, slope, log_error, group, x, y):
     return density, by_effects, by_slope * scale - slope, squares - len(x)
 
 
+@fast
+def products(x, y):
+    out = np.empty((x.shape[0], x.shape[1], y.shape[2]), x.dtype)
+    for t in range(len(x)):
+        if x.shape[2] > 8:
+            np.dot(x[t], y[t], out[t])
+            continue
+        for i in range(x.shape[1]):
+            for j in range(y.shape[2]):
+                total = x[t, i, 0] * y[t, 0, j]
+                for k in range(1, x.shape[2]):
+                    total += x[t, i, k] * y[t, k, j]
+                out[t, i, j] = total
+    return out
+
+
 FUNCTIONS = {
     "a.square0d": square, "b.axpb_out": axpb_out, "d.bcast": broadcast, "d.transp": transposed, "e.sum_all": sum_all,
     "e.sum0": sum0, "e.sum1": sum1, "e.meanvar": mean_variance, "e.dotlike": dot_like, "e.pdist": distances,
     "j.heat": heat, "m.embed": lookup, "m.inc_rows": inc_rows, "m.set_rows": set_rows, "n.schools": schools,
     "n.hier_reg": hierarchical, "o.cumsum": running, "o.cumsum0": running0, "o.cumsum1": running1, "o.select": select,
     "o.positions": positions, "o.sort": ordered, "o.argsort": order, "o.sort1": ordered_rows,
+    "p.matmul": products,
 }  # fmt: skip
 
 
