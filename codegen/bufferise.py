@@ -9,34 +9,24 @@ first destructive write.  Buffers that die are used again for the next one of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import is_long, prefers
+from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers, structure
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.codegen.schedule import other_schedule, schedule
+from tensordsl.codegen.schedule import across_schedule, other_schedule, schedule
 from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
     "overflow": "a size does not fit 63 bits", "memory": "temporary storage", "kernels": "kernels of these lengths",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes and what is side by side, with the buffers of
-    their operands."""
-
-    usual: Schedule
-    other: Schedule | None
-    plans: dict[tuple[str, tuple[int, ...]], tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
 class Bufferiser:
@@ -339,16 +329,20 @@ class Bufferiser:
             site = self.site("index", node, "index out of bounds")
         launches = [self._launch(number, group, operands, site, block) for number, operands in plans]
         launch = p.If(long, (launches[0],), (launches[1],)) if long else launches[0]
-        if other is None or prefers_other is None:
-            self.emit(launch)
-            return
-        number, operands = self._plan_like(planned, other, group, mine, refs)
-        rows = self._launch(number, group, operands, site, block)
-        self.emit(p.If(prefers_other, (rows,), (launch,)))
+        choices = (prefers_other, other), (goes_across(self, group, planned, refs), planned.across)
+        for condition, chosen in choices:
+            if chosen and condition:
+                number, operands = self._plan_like(planned, chosen, group, mine, refs)
+                launch = p.If(condition, (self._launch(number, group, operands, site, block),), (launch,))
+        self.emit(launch)
 
     def _planned(self, group: Group) -> Planned:
-        usual = schedule(group, vector_bytes=self.vector_bytes)
-        return Planned(usual, None if self.device else other_schedule(group, usual, vector_bytes=self.vector_bytes))
+        usual, width = schedule(group, vector_bytes=self.vector_bytes), self.vector_bytes
+        if self.device:
+            return Planned(usual, None, None)
+        other = other_schedule(group, usual, vector_bytes=width)
+        lanes = [s.lane for s in (usual, other) if s]
+        return Planned(usual, other, across_schedule(group, lanes, vector_bytes=width))
 
     def _plan_like(
         self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tensordsl.codegen import extents as ex
-from tensordsl.codegen.group import Group, Schedule
+from tensordsl.codegen.group import Buffer, Group, Schedule
+from tensordsl.codegen.nest_transposed import MOST
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
+SHORT_ROWS = 128  # elements of rows that lanes may go across, a block of rows at a time
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The schedules of a group, and its plans by the axis of their lanes and what is side by side, with the buffers of
+    their operands."""
+
+    usual: Schedule
+    other: Schedule | None
+    across: Schedule | None
+    plans: dict[tuple[str, tuple[int, ...]], tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -31,9 +45,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
     several rows are not taken as one), or elements are adjacent along the other; and the other is long.  Known at entry
     where that can be."""
-    short = _short(group, usual)
-    here, there = (group.extents[s.lane] for s in (usual, other))
-    bounds = [("le", here, short)] if not isinstance(here, int) or SHORT < here <= short else []
+    there, bounds = group.extents[other.lane], _bounds(group, usual)
     together = bool(bounds) and widens(group, usual.lane)
     apart = _apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
@@ -74,6 +86,49 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     return found
 
 
+def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]) -> str | None:
+    """Whether lanes should run across rows, if that is not known to be worse: all other axes are short, those of other
+    lanes too short for these, and rows that go side by side do not lie one behind the other."""
+    usual, other, across = planned.usual, planned.other, planned.across
+    if across is None:
+        return None
+    sizes = {id(v.attr[0]): ITEMSIZE[v.type] for v in group.scalars if v.op == "load"}
+    size = across.width[0] * (sum(sizes.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
+    limit = min(SHORT_ROWS, MOST // size)
+    rest = ex.product(ex.minimum(b.find(n), limit + 1) for a, n in group.extents.items() if a != across.lane)
+    conditions = [("le", rest, limit), ("ge", group.extents[across.lane], 2 * across.width[0])]
+    conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], SHORT)]
+    if other and other.lane in group.parallel:
+        conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
+    apart = _gaps(b, group, refs) if usual.beside else []
+    if apart is None:
+        return None
+    scopes = b.scopes
+    if all(known_at_entry(b.find(n)) for _, x, y in (*conditions, *apart) for n in (x, y)):
+        b.scopes = [b.entry]
+    result = b.compared(*conditions)
+    if apart:
+        result = b.joined("min", [result, b.joined("max", [b.compared(c) for c in apart])])
+    b.scopes = scopes
+    return result
+
+
+def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[tuple[str, Any, Any]] | None:
+    """Of which one holds where rows do not lie one behind the other: none if some operand is the same in several of
+    them, so that they never do.  None if it is known that they do."""
+    loads = [v.attr for v in group.scalars if v.op == "load"]
+    if any(set(group.extents) - set(entries) for _, entries in loads):
+        return []
+    result = []
+    for buffer, entries in loads:
+        strides, axes = refs[id(buffer)].strides, [a for a in entries if a in group.parallel]
+        for outer, inner in zip(axes, axes[1:], strict=False):
+            step, far = (b.find(strides[entries.index(a)]) for a in (inner, outer))
+            count = b.find(group.extents[inner])
+            result += [("ne", ex.floordiv(far, step), count)] if far != ex.mul(step, count) else []
+    return result or None
+
+
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
     lanes, here = [n for n in usual.beside if n], group.extents[usual.lane] if usual.lane else 0
@@ -82,15 +137,29 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     return b.compared(("ge", here, BESIDE_VECTORS * max(lanes) + 1))
 
 
-def _short(group: Group, usual: Schedule) -> int:
-    """The length of the usual lanes' axis up to which the other way is better.  Blocks are transposed there, which
-    costs less than what is left of a vector; twice where results along the axis go back."""
+def _goes_back(group: Group, usual: Schedule) -> bool:
+    """Do rows along which lanes run, of a reduction, go back to memory?"""
+    return usual.lane not in group.parallel and any(usual.lane in o.map for o in group.outs)
+
+
+def _bounds(group: Group, usual: Schedule) -> list[tuple[str, Any, Any]]:
+    """Of the usual lanes' axis: all of these hold where the other way is better.  Blocks are transposed there, which
+    costs less than what is left of a vector; more than that where results along the axis go back."""
+    here, width = group.extents[usual.lane], usual.width[0]
+    is_heavy = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
+    whole: list[int] = []
     if usual.lane in group.parallel:
-        return usual.width[0] - 1
-    if usual.beside:
-        return min(lanes for lanes in usual.beside if lanes) // 2
-    if any(usual.lane in o.map for o in group.outs):
-        by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
-        return SHORT_BY_INDEX if by_index else SHORT
-    is_heavy = any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
-    return max(usual.width[0], SHORT_IF_HEAVY * is_heavy) - 1
+        most = width - 1
+    elif usual.beside:
+        most = min(lanes for lanes in usual.beside if lanes) // 2
+    elif not _goes_back(group, usual):
+        most = max(width, SHORT_IF_HEAVY * is_heavy) - 1
+    elif by_index:
+        most = SHORT_BY_INDEX
+    else:
+        most = min(SHORT_IF_HEAVY, 3 * width) - 1 if is_heavy else width * 5 // 4
+        whole = [*range(width, most + 1, width)]
+    if isinstance(here, int) and not SHORT < here <= most:
+        return []
+    return [("le", here, most), *(("ne", here, n) for n in whole)]

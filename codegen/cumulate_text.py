@@ -15,7 +15,7 @@ from tensordsl.codegen import half
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, load, memory_type, store
 from tensordsl.codegen.lines_text import given_lines, walk_text
-from tensordsl.codegen.nest_tiles import SIDE, turned
+from tensordsl.codegen.nest_squares import SIDE, turned
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.types import COMPLEX
 

@@ -190,12 +190,14 @@ def descriptor(
     sharing: tuple[int, int, int],
     sums: Sequence[int] = (),
     behind: Sequence[Node] = (),
+    across: bool = False,
 ) -> tuple[int, ...]:
     """Header, swaps, merges, sums, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name ->
     its number; `sharing`: work per 1,000 points, and the axes that may be parted; `sums`: the area of each total, from
-    which `behind` goes on."""
+    which `behind` goes on; `across`: lanes run across rows, which may be short."""
     totals = [(where.offsets[a], where.offsets[a] + 8 if where.areas[a].size > 8 else 0) for a in sums]
-    pairs = [*swaps, *merges, *totals]
+    transposed = _transposed(tree, sharing[2]) if across else []
+    pairs = [*swaps, *merges, *totals, *transposed]
     first = nest.HEADER + 2 * len(pairs)
     code: list[int] = []
     _encode(tree, where, numbers, code)
@@ -208,6 +210,7 @@ def descriptor(
     header[nest.SCRATCH] = where.size
     header[nest.N_POINTERS] = 2 * sum(len(c.kernel.entries) for c in every)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
+    header[nest.N_TRANSPOSED] = len(transposed)
     header[nest.CODE], header[nest.END] = first, first + len(code)
     header[nest.FINISH], header[nest.SUMS] = finish, len(sums)
     header[nest.WIDTH] = every[0].kernel.width
@@ -216,6 +219,15 @@ def descriptor(
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     return (*header, *(a for pair in pairs for a in pair), *code)
+
+
+def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:
+    """The operands whose lanes run along a parallel axis, and the bytes of their elements; none if some are found at
+    places that a kernel computes, or the library has shorter ways."""
+    entries = [e for c in calls(tree) for e in c.kernel.entries.values() if e.kind == nest.VECTOR]
+    if lane < 0 or _is_direct(tree) or any(e.add != NO_AREA for e in entries):
+        return []
+    return sorted({e.number: e.itemsize for e in entries}.items())
 
 
 def _is_direct(tree: Sequence[Node]) -> bool:

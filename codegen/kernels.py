@@ -37,7 +37,17 @@ from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel,
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
-from tensordsl.codegen.schedule import is_light, narrow_index, pass_lane, pass_roots, reach, shared_loads, widens, work
+from tensordsl.codegen.schedule import (
+    is_light,
+    lane_across,
+    narrow_index,
+    pass_lane,
+    pass_roots,
+    reach,
+    shared_loads,
+    widens,
+    work,
+)
 from tensordsl.codegen.side_by_side import SideBySide
 from tensordsl.codegen.text import emit, splat
 
@@ -569,7 +579,8 @@ class _Planner:
         free = self.axes if self.sums else self.group.parallel
         sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane, free)
         sums = [self.states[id(r)][0] for r in self.sums]
-        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind))
+        across = not self.sums and self.schedule.lane == lane_across(self.group)
+        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind, across))
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
         declarations: dict[str, str] = {}

@@ -39,6 +39,7 @@ from tensordsl.codegen.nest_words import (
     CX_S,
     CX_SCRATCH,
     CX_TAIL,
+    CX_TRANSPOSED,
     CX_TURN,
     CX_TWICE,
     CX_WIDE,
@@ -170,7 +171,8 @@ def _blocks() -> str:
     )
     short = c.all(short, in_place, c.test("slt", extent, width))
     wide = c.cell(0)
-    with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS), 0), in_place)):
+    own_rows = c.test("eq", c.get("%cx", CX_TRANSPOSED), 0)  # in scratch their number is the library's choice
+    with c.when(c.all(c.test("ne", c.arith("and", tails, WIDENS), 0), in_place, own_rows)):
         c.put(c.call("i64", "@widens", body, f"i64 {axis}"), wide, 0)
     is_wide = c.all(c.test("ne", c.get(wide, 0), 0), c.any(twice, c.test("slt", extent, width)))
     c.put(c.op(f"zext i1 {is_wide} to i64"), "%cx", CX_WIDE)

@@ -17,9 +17,11 @@ from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import share_texts
+from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
 from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
+from tensordsl.codegen.nest_transposed import transposed_texts
 from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
@@ -39,6 +41,7 @@ from tensordsl.codegen.nest_words import (
     CX_S,
     CX_SCRATCH,
     CX_TAIL,
+    CX_TRANSPOSED,
     CX_TWICE,
     CX_WIDE,
     CX_WORDS,
@@ -53,6 +56,7 @@ from tensordsl.codegen.nest_words import (
     N_OPERANDS,
     N_POINTERS,
     N_SWAPS,
+    N_TRANSPOSED,
     PARAMS,
     READ,
     SCRATCH,
@@ -70,8 +74,8 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 
 def nest_text(vector_bytes: int = 64) -> str:
     """The library's module."""
-    parts = [*copy_texts(vector_bytes), *tile_texts(), *period_texts(), *overlap_texts(), *turn_texts(), *step_texts()]
-    parts += [*stream_texts(), *wide_texts(), *share_texts()]
+    parts = [*copy_texts(vector_bytes), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
+    parts += [*turn_texts(), *step_texts(), *stream_texts(), *wide_texts(), *transposed_texts(), *share_texts()]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
@@ -193,7 +197,9 @@ def _merge() -> str:
 
 
 def _general() -> str:
-    c = Function("i64", "general", [*PARAMS, *SPACE, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
+    """`job`, `times`: in as many blocks (`nest_transposed`), or null and 1."""
+    rest = ["i64 from", "i64 to", "ptr totals", "i64 points", "ptr job", "i64 times"]
+    c = Function("i64", "general", [*PARAMS, *SPACE, *rest], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
     extents, strides, positions, current = (
@@ -228,7 +234,15 @@ def _general() -> str:
     c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}")
     with c.when(c.test("eq", "%from", c.get("%D", FINISH))):
         c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 true")
-    c.call("void", "@execute", f"ptr {context}", "i64 %from", "i64 %to")
+    in_blocks = c.not_null("%job")
+    c.put(c.op(f"zext i1 {in_blocks} to i64"), context, CX_TRANSPOSED)
+    with c.loop("%times") as turn:
+        move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
+        with c.when(in_blocks):
+            c.call("void", "@move", *move, "i1 false")
+        c.call("void", "@execute", f"ptr {context}", "i64 %from", "i64 %to")
+        with c.when(in_blocks):
+            c.call("void", "@move", *move, "i1 true")
     with c.when(c.test("ne", "%to", c.get("%D", END))):
         c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 false")
     return c.end("i64", c.get(context, CX_FLAG))
@@ -292,4 +306,9 @@ def _nest() -> str:
         done = c.call("i64", "@direct", *arguments, "i64 %points")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
-    return c.end("i64", c.call("i64", "@general", *arguments, "i64 %from", "i64 %to", "ptr %totals", "i64 %points"))
+    with c.when(c.test("ne", c.get("%D", N_TRANSPOSED), 0)):
+        bad = c.call("i64", "@in_blocks", *arguments)
+        with c.when(c.test("sge", bad, 0)):
+            c.ret("i64", bad)
+    rest = "i64 %from", "i64 %to", "ptr %totals", "i64 %points", "ptr null", "i64 1"
+    return c.end("i64", c.call("i64", "@general", *arguments, *rest))

@@ -6,7 +6,6 @@ transposed to scratch at once, its rows go through the kernel, and transposed ou
 
 from __future__ import annotations
 
-from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.nest_words import (
     BLOCKS_WORDS,
     FAST,
@@ -18,105 +17,14 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
-    strided,
 )  # fmt: skip
 
 ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
-SIDE = 8  # of the squares that are transposed in registers
 SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
-HALF = 4  # columns of what is left of them
 
 
 def tile_texts() -> list[str]:
-    return [
-        *(_transpose(size, columns) for size in (1, 2, 4, 8) for columns in (SIDE, HALF)),
-        _column(),
-        _transposed(),
-        _other_axis(),
-        _tile(),
-        _place(),
-        _tiled(),
-    ]
-
-
-def _transpose(size: int, columns: int) -> str:
-    """to[c, r] = from[r, c] for whole squares, or half ones; rows of both are contiguous, their distances are in bytes.
-    What stands behind the rows of `from` is asked for: it is the next tile's, and so many short streams are followed by
-    nobody."""
-    params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 columns"]
-    c = Function("void", f"transpose{size}x{columns}", params, internal=True)
-    kind, part = f"<{SIDE} x i{8 * size}>", f"<{columns} x i{8 * size}>"
-    with c.loop("%rows", step=SIDE) as r, c.loop("%columns", step=columns) as k:
-        source = c.gep("%from", c.arith("add", c.arith("mul", r.index, "%from_row"), c.arith("mul", k.index, size)))
-        target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", r.index, size)))
-        ahead = c.gep(source, c.arith("mul", "%columns", size))
-        for q in range(SIDE):
-            place = c.gep(ahead, c.arith("mul", "%from_row", q))
-            c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 2, i32 1)")
-        rows = [c.op(f"load {part}, ptr {c.gep(source, c.arith('mul', '%from_row', q))}, align 1") for q in range(SIDE)]
-        if columns == HALF:
-            mask = ", ".join(f"i32 {n}" for n in range(SIDE))
-            pairs = zip(rows[:HALF], rows[HALF:], strict=True)
-            rows = [c.op(f"shufflevector {part} {a}, {part} {b}, <{SIDE} x i32> <{mask}>") for a, b in pairs]
-        for q, row in enumerate(turned(c, kind, rows)):
-            c.do(f"store {kind} {row}, ptr {c.gep(target, c.arith('mul', '%to_row', q))}, align 1")
-    return c.end()
-
-
-def turned(c: Asm, kind: str, rows: list[str]) -> list[str]:
-    """The columns of a square, or of two halves in the same vectors: in each stage, halves of blocks of 4, 2 and 1
-    change places between two rows."""
-    half = len(rows) // 2
-    while half:
-        following = list(rows)
-        for q in range(len(rows)):
-            if q & half:
-                continue
-            low = [k if not k & half else SIDE + k - half for k in range(SIDE)]
-            high = [k + half if not k & half else SIDE + k for k in range(SIDE)]
-            for at, lanes in ((q, low), (q + half, high)):
-                mask = ", ".join(f"i32 {k}" for k in lanes)
-                pair = f"{kind} {rows[q]}, {kind} {rows[q + half]}"
-                following[at] = c.op(f"shufflevector {pair}, <{SIDE} x i32> <{mask}>")
-        rows, half = following, half // 2
-    return rows
-
-
-def _transposed() -> str:
-    """to[c, r] = from[r, c], of any element size and numbers."""
-    params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
-    c = Function("void", "transposed", params, internal=True)
-    rows, columns = c.arith("and", "%rows", -SIDE), c.arith("and", "%columns", -HALF)
-    squares = c.arith("and", "%columns", -SIDE)
-    behind = c.arith("sub", columns, squares)
-    target, source = (c.gep(p, c.arith("mul", squares, step)) for p, step in (("%to", "%to_row"), ("%from", "%size")))
-    for size in (1, 2, 4, 8):
-        with c.when(c.test("eq", "%size", size)):
-            given = "ptr %to", "i64 %to_row", "ptr %from", "i64 %from_row", f"i64 {rows}", f"i64 {squares}"
-            c.call("void", f"@transpose{size}x{SIDE}", *given)
-            with c.when(c.test("ne", behind, 0)):
-                rest = f"ptr {target}", "i64 %to_row", f"ptr {source}", "i64 %from_row", f"i64 {rows}", f"i64 {behind}"
-                c.call("void", f"@transpose{size}x{HALF}", *rest)
-    _edge(c, "0", "%rows", columns, "%columns")
-    _edge(c, rows, "%rows", "0", columns)
-    return c.end()
-
-
-def _edge(c: Function, first_row: str, end_row: str, first: str, end: str) -> None:
-    """Columns first..end of rows first_row..end_row by strided copies."""
-    count = c.arith("sub", end_row, first_row)
-    with c.when(c.test("sgt", count, 0)), c.loop(end, start=first) as k:
-        target = c.gep("%to", c.arith("add", c.arith("mul", k.index, "%to_row"), c.arith("mul", first_row, "%size")))
-        offset = c.arith("add", c.arith("mul", k.index, "%size"), c.arith("mul", first_row, "%from_row"))
-        given = f"ptr {target}", f"ptr {c.gep('%from', offset)}", "i64 %from_row", "i64 %size", f"i64 {count}"
-        c.call("void", "@column", *given)
-
-
-def _column() -> str:
-    """`count` elements, whose distance is `stride` bytes, to contiguous ones."""
-    c = Function("void", "column", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 count"], internal=True)
-    strided(c, "%count", "%size", "%stride")
-    return c.end()
+    return [_other_axis(), _tile(), _place(), _tiled()]
 
 
 def block_of(c: Function) -> str:

@@ -7,13 +7,14 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    FINISH, SUMS, STREAMED,
-) = range(17)  # fmt: skip
-HEADER = 17
+    FINISH, SUMS, STREAMED, N_TRANSPOSED,
+) = range(18)  # fmt: skip
+HEADER = 18
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1: parallel ones or, of SUMS (their
 # number, over all axes), reduced ones.  From FINISH on the code goes by the totals.  In front of the code stand SUMS
 # pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: it writes nothing but what a
-# call gives, which goes past the caches if it is large.
+# call gives, which goes past the caches if it is large.  There, or in place of totals, stand N_TRANSPOSED pairs: an
+# operand that may be transposed, the bytes of its elements.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
@@ -32,9 +33,9 @@ PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE,
-) = range(18)  # fmt: skip
-CX_WORDS = 18
+    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED,
+) = range(19)  # fmt: skip
+CX_WORDS = 20
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 SPACE = ["ptr P", "ptr scratch"]

@@ -69,6 +69,26 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
     return schedule(group, vector_bytes=vector_bytes, lane=other) if other in group.parallel else None
 
 
+def across_schedule(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> Schedule | None:
+    """A schedule whose lanes run along the outermost parallel axis, for where all other axes turn out to be short: the
+    library transposes blocks of rows for it.  None if one of the axes `others` is that, or rows have ways of their own:
+    those without reductions or indices, and of one axis."""
+    lane = lane_across(group)
+    reads = {v.attr for v in group.scalars if v.op == "index"}
+    by_index = any(v.op == "load" and v.args for v in group.scalars)
+    reduces = len(group.parallel) < len(group.extents)
+    if lane in ("", *others, *reads) or not (reduces or by_index) or any(lane not in o.map for o in group.outs):
+        return None
+    if any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
+        return None
+    return schedule(group, vector_bytes=vector_bytes, lane=lane)
+
+
+def lane_across(group: Group) -> str:
+    """The outermost parallel axis that is not known to be short, or ""."""
+    return next((a for a in group.parallel if not is_short(group, a)), "")
+
+
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     """A load of the highest rank among those along both axes, at no indices."""
     loads = [v for v in group.scalars if v.op == "load" and not v.args and set(axes) <= set(v.attr[1])]

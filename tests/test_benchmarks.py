@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import programs, vector_math  # noqa: E402
+from benchmarks import programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
 
 
@@ -170,6 +170,11 @@ def test_plots_of_a_run(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "3", done.stderr
+
+
+def test_short_rows_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    short_rows.main(["--peers", "numpy", "--only", "sum", "--shapes", "3x2"])
+    assert "`sum`, (n, 3, 2) | 2" in capsys.readouterr().out
 
 
 def test_whole_programs_are_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from tensordsl.codegen import target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
-from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.schedule import lane_across, schedule
 from tensordsl.ops import reducers
 
 Arrays = dict[str, np.ndarray]
@@ -238,15 +238,22 @@ def alias(group: Group, arrays: Arrays) -> int:
 
 
 @settings(max_examples=150)
-@given(st.integers(0, 2**32), st.sampled_from(("bool", *INTEGERS, *COMPUTED)), st.sampled_from([32, 64]), st.booleans())
-@example(1137, "bool", 32, True)  # a pass that is several kernels, over rows of no elements
-def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool) -> None:
-    """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks."""
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(("bool", *INTEGERS, *COMPUTED)),
+    st.sampled_from([32, 64]),
+    st.booleans(),
+    st.booleans(),
+)
+@example(1137, "bool", 32, True, False)  # a pass that is several kernels, over rows of no elements
+def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, across: bool) -> None:
+    """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks;
+    `across`: lanes along the outermost parallel axis, whatever the order of memory."""
     maker = Maker(np.random.default_rng(seed), dtype)
     group = maker.group()
     want = expected(group, maker.arrays, maker.sizes)
     vector_bytes = min(vector_bytes, target.native_width())
-    plain = schedule(group, vector_bytes=vector_bytes)
+    plain = schedule(group, vector_bytes=vector_bytes, lane=lane_across(group) if across else "")
     run = Runner(group, replace(plain, split=3, block=max(plain.width)) if small else plain, vector_bytes)
     alias(group, maker.arrays)
     assert run(maker.arrays, maker.sizes) == 0

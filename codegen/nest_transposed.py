@@ -1,0 +1,224 @@
+"""Of the nest library: groups whose lanes run across short rows, a block of rows at a time.
+
+Operands whose elements are not adjacent along the lanes are transposed to scratch, all of a row at once, and results
+back.  There every loop along a row is one of whole vectors, each pass of the group finds what another has read, and
+axes merge with the lanes' that do not where the operands stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.nest_words import (
+    CODE,
+    END,
+    HEADER,
+    LANE,
+    N_AXES,
+    N_INPUTS,
+    N_MERGES,
+    N_OPERANDS,
+    N_SWAPS,
+    N_TRANSPOSED,
+    PARAMS,
+    SPACE,
+    WIDTH,
+    Function,
+)  # fmt: skip
+
+ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
+MOST = 1 << 16  # bytes of blocks of one vector
+# Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
+# elements of each operand lie one behind the other, 0: it is not transposed; the first lane.
+J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST = range(7)
+J_WORDS = 7
+
+
+def transposed_texts() -> list[str]:
+    return [_size(), _places(), _settle(), _move_operand(), _move(), _in_blocks()]
+
+
+def _size() -> str:
+    """Bytes of what one lane has of an operand, 0 if its lanes are adjacent.  `s`: its strides."""
+    c = Function("i64", "lane_size", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
+    with c.loop("%axes", ("i64", "%size")) as loop:
+        moves = c.all(c.test("ne", loop.index, "%lane"), c.test("ne", c.get("%s", loop.index), 0))
+        loop.next = [c.arith("mul", loop.values[0], c.choose(moves, c.get("%E", loop.index), 1))]
+    return c.end("i64", c.choose(c.test("eq", c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
+
+
+def _places() -> str:
+    """Strides `t` in scratch of an operand with strides `s`: first of the axes along which its elements lie one behind
+    the other, how many of which is given, then of all others."""
+    params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size"]
+    c = Function("i64", "places", params, internal=True)
+    pitch, run = c.arith("mul", c.get("%e", "%lane"), "%size"), c.cell(1)
+    with c.loop("%axes") as loop:
+        c.put(0, "%t", loop.index)
+    c.put("%size", "%t", "%lane")
+
+    def is_new(axis: str) -> str:
+        return c.all(c.test("eq", c.get("%t", axis), 0), c.test("ne", c.get("%e", axis), 1))
+
+    def put(axis: str) -> None:
+        c.put(c.arith("mul", c.get(run, 0), pitch), "%t", axis)
+        c.put(c.arith("mul", c.get(run, 0), c.get("%e", axis)), run, 0)
+
+    with c.loop("%axes"):
+        with c.loop("%axes", ("i64", "-1")) as loop:
+            behind = c.test("eq", c.get("%s", loop.index), c.arith("mul", c.get(run, 0), "%size"))
+            loop.next = [c.choose(c.all(is_new(loop.index), behind), loop.index, loop.values[0])]
+        with c.when(c.test("sge", loop.values[0], 0)):
+            put(loop.values[0])
+    together = c.get(run, 0)
+    with c.loop("%axes") as loop:
+        with c.when(c.all(is_new(loop.index), c.test("ne", c.get("%s", loop.index), 0))):
+            put(loop.index)
+    return c.end("i64", together)
+
+
+def _settle() -> str:
+    """Places in scratch of all operands that are transposed, for blocks of as many lanes as the job's extents say."""
+    c = Function("void", "settle", ["ptr D", "ptr job", "ptr area"], internal=True)
+    count = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE))
+    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+        c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
+    with c.loop(c.get("%D", N_TRANSPOSED), ("ptr", "%area")) as loop:
+        o = _operand(c, loop.index)
+        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes)
+        c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
+        with c.when(c.test("ne", size, 0)):
+            run = c.call("i64", "@places", o.own, o.there, o.extents, o.lanes)
+            c.put(run, c.get("%job", J_RUNS, "ptr"), loop.index)
+            c.put(loop.values[0], c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
+        bytes_ = c.arith("and", c.arith("add", c.arith("mul", size, count), 63), -64)
+        loop.next = [c.gep(loop.values[0], bytes_)]
+    return c.end()
+
+
+def _move() -> str:
+    """Of a job's `turn`-th block: operands to scratch, and `current` to all of them; or (`out`) results back."""
+    c = Function("void", "move", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
+    axes, lane = c.get("%D", N_AXES), c.get("%D", LANE)
+    count = c.get(c.get("%job", J_EXTENTS, "ptr"), lane)
+    start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", count))
+
+    def outside(number: str) -> str:
+        row = c.word(c.get("%job", J_STRIDES, "ptr"), c.arith("mul", number, axes))
+        return c.gep(c.get(c.get("%job", J_BASES, "ptr"), number, "ptr"), c.arith("mul", c.get(row, lane), start))
+
+    with c.loop(c.get("%D", N_OPERANDS)) as loop:
+        c.put(outside(loop.index), "%current", loop.index, "ptr")
+    with c.loop(c.get("%D", N_TRANSPOSED)) as loop:
+        o, run = _operand(c, loop.index), c.get(c.get("%job", J_RUNS, "ptr"), loop.index)
+        is_out = c.test("sge", o.number, c.get("%D", N_INPUTS))
+        with c.when(c.test("ne", run, 0)):
+            area = c.get(c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
+            c.put(area, "%current", o.number, "ptr")
+            with c.when(c.compare("eq", "i1", "%out", is_out)):
+                given = f"ptr {area}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
+                c.call("void", "@move_operand", *given, f"i64 {run}", "i1 %out")
+    return c.end()
+
+
+def _move_operand() -> str:
+    """A block of an operand to its place in scratch or back, by what lies one behind the other."""
+    params = [
+        "ptr area",
+        "ptr base",
+        "ptr s",
+        "ptr t",
+        "ptr e",
+        "i64 axes",
+        "i64 lane",
+        "i64 size",
+        "i64 run",
+        "i1 out",
+    ]
+    c = Function("void", "move_operand", params, internal=True)
+    count, apart = c.get("%e", "%lane"), c.get("%s", "%lane")
+    pitch = c.arith("mul", count, "%size")
+    first = c.arith("mul", "%run", pitch)
+
+    def length(axis: str) -> str:
+        """Of an axis along which elements do not lie one behind the other."""
+        is_other = c.all(c.test("ne", axis, "%lane"), c.test("sge", c.get("%t", axis), first))
+        return c.choose(is_other, c.get("%e", axis), 1)
+
+    with c.loop("%axes", ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], length(loop.index))]
+    with c.loop(loop.values[0]) as line:
+        with c.loop("%axes", ("i64", "0"), ("i64", line.index)) as loop:
+            (offset, rest), n = loop.values, length(loop.index)
+            step = c.arith("mul", c.arith("srem", rest, n), c.get("%s", loop.index))
+            loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, n)]
+        outside = f"ptr {c.gep('%base', loop.values[0])}", f"i64 {apart}"
+        inside = f"ptr {c.gep('%area', c.arith('mul', line.index, first))}", f"i64 {pitch}"
+        with c.when("%out"):
+            c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", f"i64 {count}")
+        with c.when(c.op("xor i1 %out, true")):
+            c.call("void", "@transposed", *inside, *outside, "i64 %size", f"i64 {count}", "i64 %run")
+    return c.end()
+
+
+def _in_blocks() -> str:
+    """All of a launch; or -1: rows are too long, or all lanes adjacent."""
+    c = Function("i64", "in_blocks", [*PARAMS, *SPACE], internal=True)
+    lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
+    total = c.arith("mul", axes, operands)
+    tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (J_WORDS, axes, total, operands, many))
+    job, extents, strides, places, runs = tables
+    words = {
+        J_BASES: "%B", J_STRIDES: "%S", J_EXTENTS: extents, J_THERE: strides, J_PLACES: places, J_RUNS: runs,
+    }  # fmt: skip
+    for k, table in words.items():
+        c.put(table, job, k, "ptr")
+    for size, source, target in ((axes, "%E", extents), (total, "%S", strides)):
+        with c.loop(size) as loop:
+            c.put(c.get(source, loop.index), target, loop.index)
+    with c.loop(many, ("i64", "0")) as loop:
+        o = _operand(c, loop.index, job)
+        loop.next = [c.arith("add", loop.values[0], c.call("i64", "@lane_size", o.own, o.extents, o.lanes))]
+    (each,), width, n = loop.values, c.get("%D", WIDTH), c.get("%E", lane)
+    block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
+    block = c.min(c.max(block, width), n)
+    room = c.arith("mul", each, block)
+    fits = c.all(c.test("sgt", each, 0), c.test("sle", room, MOST), c.test("sgt", n, 0))
+    with c.when(c.op(f"xor i1 {fits}, true")):
+        c.ret("i64", -1)
+    area = c.op(f"alloca i8, i64 {c.arith('add', c.arith('shl', many, 6), room)}, align 64")
+    times = c.op(f"sdiv i64 {n}, {block}")
+    whole, flag = c.arith("mul", times, block), "0"
+    for first, count, turns in (("0", block, times), (whole, c.arith("sub", n, whole), "1")):
+        c.put(first, job, J_FIRST)
+        c.put(count, extents, lane)
+        c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")
+        given = "ptr %K", "ptr %D", f"ptr {places}", f"ptr {strides}", f"ptr {extents}", "ptr %I", *passed(SPACE)
+        code = (f"i64 {c.get('%D', k)}" for k in (CODE, END))
+        turns = c.choose(c.test("sgt", count, 0), turns, 0)
+        bad = c.call("i64", "@general", *given, *code, "ptr null", "i64 0", f"ptr {job}", f"i64 {turns}")
+        flag = c.arith("or", flag, bad)
+    return c.end("i64", flag)
+
+
+@dataclass(frozen=True, slots=True)
+class _Operand:
+    """One that may be transposed: its number, its strides, those in scratch, the extents, and (axes, the lanes', bytes
+    of an element)."""
+
+    number: str
+    own: str
+    there: str
+    extents: str
+    lanes: str
+
+
+def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
+    pairs = c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES))
+    pair = c.word("%D", c.arith("add", c.arith("shl", c.arith("add", pairs, k), 1), HEADER))
+    number, axes = c.get(pair, 0), c.get("%D", N_AXES)
+    row = c.arith("mul", number, axes)
+    own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
+    lanes = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {c.get(pair, 1)}"
+    return _Operand(number, own, there, f"ptr {c.get(job, J_EXTENTS, 'ptr')}", lanes)

@@ -1,0 +1,169 @@
+"""Short rows of three axes, and rows at indices: lanes that go across a block of them, transposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from end_of_memory import End
+
+import tensordsl as td
+import tensordsl.tensor as T
+from tensordsl import config
+
+COUNTS = (1, 31, 32, 33, 64, 65, 200)  # of rows
+SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[list[End]]:
+    made = [End() for _ in range(3)]
+    yield made
+    for end in made:
+        end.protect(3)
+
+
+def softmax(m: Any, x: Any, axis: int) -> Any:
+    e = m.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+FORMS: dict[str, Callable[[Any, Any, int], Any]] = {
+    "sum": lambda m, x, axis: x.sum(axis=axis),
+    "max": lambda m, x, axis: x.max(axis=axis),
+    "argmin": lambda m, x, axis: x.argmin(axis=axis),
+    "prod": lambda m, x, axis: m.minimum(x, 2).prod(axis=axis),
+    "any": lambda m, x, axis: (x > 3).any(axis=axis),
+    "range": lambda m, x, axis: x - x.min(axis=axis, keepdims=True),
+}
+FLOATS = {
+    "softmax": softmax,
+    "var": lambda m, x, axis: x.var(axis=axis),
+    "unit": lambda m, x, axis: x / m.sqrt((x**2).sum(axis=axis, keepdims=True)),
+}
+
+
+def layouts(x: np.ndarray, end: End) -> Iterator[np.ndarray]:
+    """The same array in other memory: where memory ends, with gaps, backwards, with axes exchanged, rows repeated."""
+    n, k, j = x.shape
+    yield end.put(x)
+    wide = np.zeros((n, k + 2, j + 1), x.dtype)
+    wide[:, 1:-1, 1:] = x
+    yield wide[:, 1:-1, 1:]
+    yield np.ascontiguousarray(x[::-1, ::-1, ::-1])[::-1, ::-1, ::-1]
+    yield np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+    yield np.ascontiguousarray(x.transpose(2, 0, 1)).transpose(1, 2, 0)
+    yield np.asfortranarray(x)
+    yield np.repeat(x, 2, axis=0)[::2]
+    yield np.broadcast_to(x[:, :, :1], x.shape)
+    yield np.broadcast_to(x[:1], x.shape)
+
+
+def values(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return rng.integers(1, 7, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8"])
+@pytest.mark.parametrize("axis", [1, 2, (1, 2)])
+def test_rows_of_three_axes_in_every_layout(dtype: str, axis: Any, ends: list[End]) -> None:
+    rng, x = np.random.default_rng(3), T.TensorType(dtype, (None,) * 3)()
+    forms = FORMS | (FLOATS if dtype.startswith("f") else {})
+    forms = {name: form for name, form in forms.items() if axis != (1, 2) or name != "argmin"}
+    f = td.function([x], [form(T, x, axis) for form in forms.values()])
+    for n in COUNTS:
+        for k, j in SHAPES:
+            for a in layouts(values(rng, (n, k, j), dtype), ends[0]):
+                before = a.copy()
+                for found, (name, form) in zip(f(a), forms.items(), strict=True):
+                    wanted = form(np, a.astype("float64") if dtype.startswith("f") else a, axis)
+                    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5, err_msg=f"{name} {a.shape}")
+                np.testing.assert_array_equal(a, before)
+
+
+def test_what_is_not_finite_and_rows_of_nothing() -> None:
+    rng, x = np.random.default_rng(4), T.dtensor3()
+    f = td.function([x], [x.max(axis=1), x.argmax(axis=1), x.sum(axis=1), 1 / x.min(axis=1), x.argmin(axis=2)])
+    a = rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0], p=[0.04, 0.06, 0.1, 0.3, 0.3, 0.2], size=(200, 3, 5))
+    with np.errstate(all="ignore"):
+        wanted = a.max(axis=1), a.argmax(axis=1), a.sum(axis=1), 1 / a.min(axis=1), a.argmin(axis=2)
+    for found, w in zip(f(a), wanted, strict=True):
+        np.testing.assert_array_equal(found, w)
+    for shape in ((0, 3, 5), (50, 0, 5), (50, 3, 0), (50, 0, 0)):
+        np.testing.assert_array_equal(td.function([x], x.sum(axis=1))(np.ones(shape)), np.ones(shape).sum(axis=1))
+
+
+def test_rows_that_share_an_operand(ends: list[End]) -> None:
+    """Matrices by vectors from both sides, and all differences, with their gradients."""
+    matrix, x, y = T.dtensor3(), T.dmatrix(), T.dmatrix()
+    left, right = (matrix * x[:, None, :]).sum(axis=2), (matrix * x[:, :, None]).sum(axis=1)
+    far = ((x[:, None, :] - y[None, :, :]) ** 2).sum(axis=2)
+    both = (left**2).sum() + (right**2).sum()
+    f = td.function([matrix, x], [left, right, *td.grad(both, [matrix, x])])
+    g = td.function([x, y], [far, *td.grad((far**2).sum(), [x, y])])
+    rng = np.random.default_rng(5)
+    for n in COUNTS:
+        for k in (1, 2, 3, 5, 8):
+            a, b = ends[0].put(rng.normal(size=(n, k, k))), ends[1].put(rng.normal(size=(n, k)))
+            l, r = np.einsum("nij,nj->ni", a, b), np.einsum("nij,ni->nj", a, b)
+            wanted = [
+                l, r, 2 * (l[:, :, None] * b[:, None, :] + b[:, :, None] * r[:, None, :]),
+                2 * (np.einsum("nij,ni->nj", a, l) + np.einsum("nij,nj->ni", a, r)),
+            ]  # fmt: skip
+            for found, w in zip(f(a, b), wanted, strict=True):
+                np.testing.assert_allclose(found, w, rtol=1e-9, atol=1e-9)
+            c = ends[2].put(rng.normal(size=(7, k)))
+            d = b[:, None] - c[None]
+            e = (d**2).sum(axis=2)
+            wanted = [e, 4 * (e[:, :, None] * d).sum(axis=1), -4 * (e[:, :, None] * d).sum(axis=0)]
+            for found, w in zip(g(b, c), wanted, strict=True):
+                np.testing.assert_allclose(found, w, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_updates_in_place(axis: int) -> None:
+    rng = np.random.default_rng(6)
+    for n in COUNTS:
+        a, b = rng.normal(size=(2, n, 3, 4))
+        s, t = td.shared(a), td.shared(b)
+        new = s / T.sqrt((s**2).sum(axis=axis, keepdims=True)) + t
+        f = td.function([], new.max(axis=axis), updates={s: new, t: t - new.sum(axis=axis, keepdims=True)})
+        for _ in range(3):
+            wanted = a / np.sqrt((a**2).sum(axis=axis, keepdims=True)) + b
+            np.testing.assert_allclose(f(), wanted.max(axis=axis), rtol=1e-12)
+            a, b = wanted, b - wanted.sum(axis=axis, keepdims=True)
+            np.testing.assert_allclose(s.get_value(), a, rtol=1e-12)
+            np.testing.assert_allclose(t.get_value(), b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool"])
+def test_rows_at_indices(dtype: str, ends: list[End]) -> None:
+    table, i, x = T.TensorType(dtype, (None,) * 2)(), T.lvector(), T.TensorType(dtype, (None,) * 2)()
+    f = td.function([table, i, x], [table[i], T.eq(table[i], x)])
+    rng = np.random.default_rng(7)
+    for n in COUNTS:
+        for k in (1, 2, 3, 5, 8, 9, 20):
+            a, b = ends[0].put(values(rng, (50, k), dtype)), ends[1].put(values(rng, (n, k), dtype))
+            at = rng.integers(-50, 50, n)
+            for rows in (a, a[::-1], np.asfortranarray(a)):
+                for found, w in zip(f(rows, at, b), (rows[at], rows[at] == b), strict=True):
+                    np.testing.assert_array_equal(found, w)
+            for wrong in (50, -51):
+                at[-1] = wrong
+                with pytest.raises(IndexError):
+                    f(a, at, b)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_threads_change_nothing(axis: int) -> None:
+    a = np.random.default_rng(8).normal(size=(40_000, 3, 4)).astype("float32")
+    x = T.ftensor3()
+    f = td.function([x], [softmax(T, x, axis), x.sum(axis=axis), x.argmax(axis=axis)])
+    alone = [y.copy() for y in f(a)]
+    try:
+        config.num_threads = 3
+        for found, wanted in zip(f(a), alone, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    finally:
+        config.num_threads = 1
