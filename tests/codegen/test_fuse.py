@@ -11,9 +11,10 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import fuse
+from tensordsl.codegen.group import structure
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.pull import attempt
+from tensordsl.codegen.pull import Cut, attempt
 from tensordsl.codegen.regions import plan_regions
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
@@ -233,6 +234,76 @@ def test_an_update_in_place_is_stored_once_beside_outputs_over_more_axes() -> No
             np.testing.assert_array_equal(got, want)
         np.testing.assert_array_equal(s.get_value(), old * old * 3)
         np.testing.assert_array_equal(t.get_value(), other * 2)
+
+
+def log_sum_exp(x: Any, axis: int) -> Any:
+    top = x.max(axis=axis, keepdims=True)
+    return top + T.log(T.exp(x - top).sum(axis=axis, keepdims=True))
+
+
+def mixture() -> tuple[list[Any], list[Any]]:
+    """Of Gaussians, and its gradient: reductions to numbers, to rows of two lengths and over the middle axis."""
+    means, spreads, weights, x = T.dmatrix(), T.dmatrix(), T.dvector(), T.dmatrix()
+    far = (T.sqr(x.dimshuffle(0, "x", 1) - means.dimshuffle("x", 0, 1)) * T.exp(-2 * spreads)).sum(axis=2)
+    share = weights - log_sum_exp(weights.dimshuffle("x", 0), 1)
+    cost = -log_sum_exp(share - far / 2 - spreads.sum(axis=1), 1).sum()
+    parameters = [means, spreads, weights]
+    return [*parameters, x], [cost, *tensordsl.grad(cost, parameters)]
+
+
+def rows_and_columns() -> tuple[list[Any], list[Any]]:
+    """Of a matrix and of a square one, whose axes have equal lengths."""
+    square = T.dot(X, X.T)
+    softmaxes = [T.nnet.softmax(X, axis=k) for k in (0, 1)] + [T.nnet.softmax(square, axis=k) for k in (0, 1)]
+    sums = [(X * V).sum(axis=1), X.sum(axis=0) + V, square.sum(axis=0) * square.max(axis=1), T.tanh(X).sum()]
+    return [X, V], [*softmaxes, *sums, square - square.mean(axis=0), T.exp(square) + T.exp(square).T]
+
+
+PROGRAMS = (mixture, rows_and_columns, lambda: recurrence(3))
+
+
+def shown(groups: Any) -> list[Any]:
+    return [(structure(f.group)[0], [v.number for v in f.values], list(f.tensors)) for f in groups]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_walk_that_is_continued_finds_what_a_new_one_would(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    continued = 0
+
+    def compared(values: Any, buffer_of: Any, out: Any, find: Any, first: Any = None) -> Any:
+        nonlocal continued
+        try:
+            new = attempt(values, buffer_of, out, find)
+        except Cut as cut:
+            with pytest.raises(Cut) as other:
+                attempt(values, buffer_of, out, find, first)
+            assert (other.value.rule, other.value.values) == (cut.rule, cut.values)
+            raise
+        made = attempt(values, buffer_of, out, find, first)
+        assert shown([made]) == shown([new])
+        continued += first is not None
+        return made
+
+    monkeypatch.setattr(fuse, "attempt", compared)
+    plan(*program())
+    assert continued
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_groups_whose_rows_cannot_meet_would_not_be_joined(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    meet, left_out = fuse._rows_meet, 0
+
+    def always(h: Any, g: Any) -> bool:
+        nonlocal left_out
+        left_out += not meet(h, g)
+        return True
+
+    inputs, outputs = program()
+    usual = plan(inputs, outputs)[()].steps
+    monkeypatch.setattr(fuse, "_rows_meet", always)
+    tried = plan(inputs, outputs)[()].steps
+    assert shown(s.fused for s in usual if s.fused) == shown(s.fused for s in tried if s.fused)
+    assert left_out or program is not mixture
 
 
 def recurrence(steps: int) -> tuple[list[Any], list[Any]]:
