@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Variable, toposort
-from tensordsl.ops.evaluate import evaluate_node
+from tensordsl.graph import Apply, Constant, Variable
+from tensordsl.ops.evaluate import evaluate_with, in_turn
 
 
 def evaluate(outputs: Any, values: Mapping[Variable, Any] | None = None) -> Any:
@@ -29,12 +29,15 @@ def evaluate(outputs: Any, values: Mapping[Variable, Any] | None = None) -> Any:
         array = np.asarray(value).astype(v.type.dtype, copy=False)
         _check_shape(repr(v), array, v)
         known[id(v)] = array
-    for node in toposort(wanted, stop=values or ()):
-        operands = [_value_of(v, known) for v in node.inputs]
-        for v, array in zip(node.outputs, evaluate_node(node, operands), strict=True):
+
+    def value_of(v: Variable) -> Any:
+        return _value_of(v, known)
+
+    for node in in_turn(wanted, lambda v: isinstance(v, Constant) or id(v) in known, value_of):
+        for v, array in zip(node.outputs, evaluate_with(node, value_of), strict=True):
             _check_shape(_describe(node), array, v)
             known.setdefault(id(v), array)
-    results = [_value_of(v, known) for v in wanted]
+    results = [value_of(v) for v in wanted]
     return results[0] if single else results
 
 

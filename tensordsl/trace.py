@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.graph import Apply, Constant, Elementwise, Variable
-from tensordsl.ops.evaluate import evaluate_node
+from tensordsl.ops.evaluate import evaluate_node, in_turn, taken
 from tensordsl.reports import report
 
 if TYPE_CHECKING:
@@ -37,17 +37,7 @@ def trace(
     """
     position = {id(node): index for index, node in enumerate(spec.nodes())}
     roots = until.inputs if until is not None else spec.results
-    stack = [v.owner for v in reversed(roots) if v.owner is not None and v not in values]
-    while stack:
-        node = stack[-1]
-        if node.outputs[0] in values:
-            stack.pop()
-            continue
-        missing = _missing(node, values)
-        if missing:
-            stack += [v.owner for v in reversed(missing) if v.owner is not None]
-            continue
-        stack.pop()
+    for node in in_turn(roots, lambda v: has(v, values), lambda v: value_of(v, values)):
         operands = [value_of(v, values) for v in node.inputs if has(v, values)]
         index = position.get(id(node), -1)
         if before is not None:
@@ -70,26 +60,9 @@ def value_of(variable: Variable, values: Values) -> Array:
     return np.asarray(variable.data) if isinstance(variable, Constant) else values[variable]
 
 
-def _missing(node: Apply, values: Values) -> list[Variable]:
-    """The operands that `node` still needs."""
-    if node.op.name != "ifelse":
-        return [v for v in node.inputs if not has(v, values)]
-    condition = node.inputs[0]
-    if not has(condition, values):
-        return [condition]
-    return [v for v in _taken(node, values) if not has(v, values)]
-
-
-def _taken(node: Apply, values: Values) -> tuple[Variable, ...]:
-    """The operands of the branch that an `ifelse` takes."""
-    count = len(node.outputs)
-    start = 1 if bool(value_of(node.inputs[0], values)) else 1 + count
-    return node.inputs[start : start + count]
-
-
 def compute(node: Apply, values: Values) -> list[Array]:
     if node.op.name == "ifelse":
-        return [value_of(v, values) for v in _taken(node, values)]
+        return [value_of(v, values) for v in taken(node, value_of(node.inputs[0], values))]
     operands = [value_of(v, values) for v in node.inputs]
     if isinstance(node.op.meaning, Elementwise) and len(operands) > 1:
         check_broadcast(node, operands)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Expand, Variable, toposort
+from tensordsl.graph import Apply, Constant, Expand, Variable
 
 
 def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> list[Any]:
@@ -18,11 +18,55 @@ def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> lis
     """
     outputs = list(outputs)
     known: dict[int, Any] = {id(v): value for v, value in values.items()}
-    for node in toposort(outputs, stop=values):
-        operands = [_look_up(known, v) for v in node.inputs]
-        for v, array in zip(node.outputs, evaluate_node(node, operands), strict=True):
+
+    def look_up(v: Variable) -> Any:
+        return _look_up(known, v)
+
+    for node in in_turn(outputs, lambda v: isinstance(v, Constant) or id(v) in known, look_up):
+        for v, array in zip(node.outputs, evaluate_with(node, look_up), strict=True):
             known.setdefault(id(v), array)
-    return [_look_up(known, v) for v in outputs]
+    return [look_up(v) for v in outputs]
+
+
+def in_turn(
+    roots: Iterable[Variable], has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]
+) -> Iterator[Apply]:
+    """The applications that `roots` need, each when its operands have values; whoever asks for the next one has given
+    values to the outputs of the last.  Of an `ifelse` only the branch taken is needed."""
+    stack = [v.owner for v in reversed(list(roots)) if v.owner is not None and not has(v)]
+    while stack:
+        node = stack[-1]
+        if all(map(has, node.outputs)):
+            stack.pop()
+            continue
+        missing = [v.owner for v in _needed(node, has, value_of) if v.owner is not None and not has(v)]
+        if missing:
+            stack += reversed(missing)
+            continue
+        stack.pop()
+        yield node
+
+
+def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]) -> Sequence[Variable]:
+    if node.op.name != "ifelse":
+        return node.inputs
+    condition = node.inputs[0]
+    return taken(node, value_of(condition)) if has(condition) else (condition,)
+
+
+def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:
+    """The operands of the branch that an `ifelse` takes."""
+    count = len(node.outputs)
+    start = 1 if bool(condition) else 1 + count
+    return node.inputs[start : start + count]
+
+
+def evaluate_with(node: Apply, value_of: Callable[[Variable], Any]) -> tuple[Any, ...]:
+    """The arrays of the outputs of one application; of an `ifelse` the branch not taken has no values."""
+    if node.op.name == "ifelse":
+        values = map(value_of, taken(node, value_of(node.inputs[0])))
+        return tuple(np.asarray(x, dtype=v.type.dtype) for x, v in zip(values, node.outputs, strict=True))
+    return evaluate_node(node, map(value_of, node.inputs))
 
 
 def evaluate_node(node: Apply, operands: Iterable[Any]) -> tuple[Any, ...]:

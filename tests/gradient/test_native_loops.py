@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from test_loop_gradient import H0, XS, W, recurrent
 
 import tensordsl.tensor as T
 from tensordsl.function import function
-from tensordsl.gradient import grad, hessian
+from tensordsl.gradient import grad, hessian, jacobian
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 
@@ -34,6 +35,14 @@ def test_third_derivatives_through_the_hessian() -> None:
     second = hessian(T.sum(x**3 * T.sin(x)), x)
     agree([x], [second], H0)
     agree([x], [grad(T.sum(second), x)], H0)
+
+
+@pytest.mark.parametrize("condition", [0, 1])
+def test_jacobians_of_branches_that_differ_in_length(condition: int) -> None:
+    x, c = T.vector("x"), T.lscalar("c")
+    inner = ifelse(c, x[:1], T.concatenate([x, x]))
+    for chosen in (inner**2, ifelse(T.gt(x[0], 0), x * 2, inner) * x[0]):
+        agree([x, c], [jacobian(chosen, x), hessian(T.sum(chosen), x)], np.array([-0.3, 0.7, 1.2]), condition)
 
 
 def test_a_branch_not_taken_adds_nothing_to_the_gradient() -> None:
