@@ -230,8 +230,11 @@ def _wide_rows() -> str:
     with c.when(c.test("sgt", left, 0)):
         sizes = (done, left, _rounded(c, left, width), width)
         c.call("void", "@rest_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
+        more = c.test("sgt", left, long)  # rows than a wide one has: they go where elements are that nobody wants
+        with c.when(c.all(some, more)):
+            c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {c.arith('udiv', left, n)}", f"i64 {width}")
         with c.when(some):
-            c.call("void", "@clear", *of_call, f"i64 {left}", f"i64 {span}")
+            c.call("void", "@clear", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
         c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (whole, long, span, width)))
     folded = c.choose(some, together, c.arith("udiv", left, n))

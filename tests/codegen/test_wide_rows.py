@@ -48,6 +48,16 @@ def test_every_number_of_rows_and_columns_agrees_with_numpy(kind: str, dtype: st
             np.testing.assert_array_equal(a, kept)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_row_counts_once(dtype: str) -> None:
+    x = T.matrix("x", dtype=dtype)
+    f = tensordsl.function([x], x.sum(0))
+    for k in range(1, 40):
+        for n in range(8, 150):
+            a = np.arange(n * k, dtype=dtype).reshape(n, k) % 1024
+            np.testing.assert_array_equal(f(a), a.sum(0))
+
+
 @pytest.mark.parametrize("kind", ["sum", "max", "min", "mean"])
 def test_what_is_not_finite_stays_in_its_column(kind: str) -> None:
     x, rng = T.dmatrix("x"), np.random.default_rng(2)
