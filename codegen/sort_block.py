@@ -7,6 +7,8 @@ image).  The order of what is read does not matter; what is written is turned ro
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensordsl.codegen.assembly import Asm
 
 
@@ -79,6 +81,25 @@ class Vectors:
                 halves[h] = self.chosen(*self.extremes(halves[h], self.mirrored(halves[h], bit)), bit)
             bit //= 2
         return halves[0], halves[1]
+
+
+class PairVectors(Vectors):
+    """The same of keys with positions, by keys and where these are equal by positions: a value is (keys, positions)."""
+
+    def extremes(self, x: Any, y: Any) -> Any:
+        t, mask = self.kind, f"<{self.lanes} x i1>"
+        tie = self.f.op(f"and {mask} {self.compare('eq', x[0], y[0])}, {self.compare('ult', x[1], y[1])}")
+        is_less = self.f.op(f"or {mask} {self.compare('ult', x[0], y[0])}, {tie}")
+        both = list(zip(x, y, strict=True))
+        low = tuple(self.f.op(f"select {mask} {is_less}, {t} {a}, {t} {b}") for a, b in both)
+        return low, tuple(self.f.op(f"select {mask} {is_less}, {t} {b}, {t} {a}") for a, b in both)
+
+    def compare(self, condition: str, x: str, y: str) -> str:
+        return self.f.op(f"icmp {condition} {self.kind} {x}, {y}")
+
+    def shuffled(self, x: Any, order: list[int], y: Any = ("poison", "poison")) -> Any:
+        shuffled = super().shuffled
+        return tuple(shuffled(a, order, b) for a, b in zip(x, y, strict=True))
 
 
 class _Block:

@@ -1,4 +1,4 @@
-"""LLVM text of sorting n adjacent elements by their keys: what the libraries `sort_*` are made of.
+"""LLVM text of sorting n adjacent elements by their keys, where `sort_quick` has not the instructions it needs.
 
 Runs of plain numbers are sorted and merged in vector registers (`sort_block`).  Pairs of key and position, which have
 to keep their order, go where the number of smaller ones says, 8 at a time; then runs are merged, whole pairs of runs

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen import sort_core
-from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.assembly import LIKELY, METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
 from tensordsl.codegen.sort_columns import SIZES, columns_text
 from tensordsl.codegen.sort_core import Core
 from tensordsl.codegen.sort_keys import Keys
+from tensordsl.codegen.sort_quick import Quick
 from tensordsl.codegen.sort_short import short_text, sizes
 from tensordsl.types import COMPLEX
 
@@ -28,12 +29,20 @@ PLACES = 16  # bytes of scratch in which a program gives the first place and how
 TOGETHER = (4, 1)  # numbers that are searched side by side
 SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
+REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8), (1, 2, 4)
 
 
 def room_per_element(function: str, dtype: str) -> int:
     """Bytes of scratch that the library needs for each element of a line."""
     is_plain = function == "sort" and dtype not in (*FLOATS, *COMPLEX)
     return 2 * (max(2, ITEMSIZE[dtype]) if is_plain else PAIR)
+
+
+def declared_once(text: str) -> str:
+    """The text with each of its declarations once."""
+    lines = text.splitlines(keepends=True)
+    declarations = dict.fromkeys(line for line in lines if line.startswith("declare "))
+    return "".join((*declarations, *(line for line in lines if not line.startswith("declare "))))
 
 
 def sort_text(dtype: str, vector_bytes: int = 64) -> str:
@@ -43,15 +52,48 @@ def sort_text(dtype: str, vector_bytes: int = 64) -> str:
 
 class _Sort(Keys):
     def text(self) -> str:
-        parts = [Core("pairs", 128).text(), self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
+        parts = [core.declarations() + core.text() for core in self.cores()]
+        parts += [self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
         if self.parts == 1:
-            plain = Core("plain", self.width, self.vector_bytes)
-            parts += [plain.declarations(), plain.text(), self.read(), self.write(), narrow_text(self)]
-            parts += [short_text(self), columns_text(self), self.plane()]
+            parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
         parts += [self.search("left"), self.search("right")]
         parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
-        return "".join(parts) + METADATA + sort_core.METADATA
+        return declared_once("".join(parts)) + METADATA + sort_core.METADATA
+
+    @property
+    def splits(self) -> bool:
+        """Whether there are the instructions for quicksort."""
+        return self.vector_bytes == 64
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether a key and a position below 2^32 are one number of 64 bits, whose order is theirs."""
+        return self.splits and self.parts * self.size <= 4
+
+    @property
+    def splits_pairs(self) -> bool:
+        """Whether keys and positions are arrays of their own; by two keys they are sorted in turn, in any order of
+        positions, which quicksort does not keep."""
+        return self.splits and not self.is_packed and self.key_count == 1
+
+    @property
+    def sorts_in_place(self) -> bool:
+        """Whether a line of numbers has room for their keys, and nothing behind it is touched."""
+        return self.splits and self.bits == self.width > 16
+
+    def cores(self) -> list[Core | Quick]:
+        cores: list[Core | Quick] = [
+            Quick("pairs", 64, REGISTERS_OF_PAIRS, has_positions=True) if self.splits_pairs else Core("pairs", 128)
+        ]
+        if self.is_packed:
+            cores.append(Quick("packed", 64, REGISTERS))
+        if self.parts == 1:
+            has_quick = self.sorts_in_place
+            cores.append(
+                Quick("plain", self.width, REGISTERS) if has_quick else Core("plain", self.width, self.vector_bytes)
+            )
+        return cores
 
     # -- lines ---------------------------------------------------------------------------------------------------------
     def each(self, f: Asm, step: str, size: int, body: Callable[[str, int, str], str]) -> str:
@@ -100,21 +142,52 @@ class _Sort(Keys):
         return f.text
 
     def listing(self) -> str:
-        """ptr: the sorted pairs of a line's keys and positions, somewhere in `room`; equal numbers have one key.  Of
-        several keys the last one is sorted first."""
+        """ptr: the keys and positions of a line, sorted, somewhere in `room` (`position`); equal numbers have one key.
+        Of several keys the last one is sorted first."""
         f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
-        other, pairs = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
+        if self.is_packed:
+            with f.when(self.fits(f, "%n"), LIKELY):
+                with f.loop("%n") as loop:
+                    (key,) = self.keys(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")))
+                    both = f.op(f"or i64 {f.op(f'shl i64 {key}, 32')}, {loop.index}")
+                    f.store("i64", both, f.gep("%room", loop.index, "i64"))
+                other = f.gep("%room", "%n", "i64")
+                f.ret("ptr", f.call("ptr", "@packed", "ptr %room", f"ptr {other}", "i64 %n", "i64 8"))
+        apart = 8 if self.splits_pairs else PAIR  # bytes from one key to the next
+        behind = f.op("shl i64 %n, 3") if self.splits_pairs else "8"  # from a key to its position
+        other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
         for k in reversed(range(self.key_count)):
             with f.loop("%n") as loop:
-                at = f.op(f"mul i64 {loop.index}, {PAIR}")
-                position = f.load("i64", f.gep(pairs, at), 8) if pairs else loop.index
+                at = f.op(f"mul i64 {loop.index}, {apart}")
+                position = f.load("i64", f.gep(listed, at), behind) if listed else loop.index
                 key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
                 f.store("i64", key, f.gep("%room", at))
-                f.store("i64", position, f.gep("%room", at), 8)
-            size = self.size * self.parts // self.key_count
-            pairs = f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {size}")
-        f.ret("ptr", pairs)
+                f.store("i64", position, f.gep("%room", at), behind)
+            last = f"i64 {behind}" if self.splits_pairs else f"i64 {self.size * self.parts // self.key_count}"
+            listed = f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", last)
+        f.ret("ptr", listed)
         return f.text
+
+    def fits(self, f: Asm, length: str) -> str:
+        """i1: whether positions in a line are numbers of 32 bits."""
+        return f.compare("ule", "i64", length, 1 << 32)
+
+    def positions(self, f: Asm, length: str) -> Callable[[str, str], str]:
+        """What gives the position at a place of what is listed of a line of this length."""
+        apart, behind, mask = str(PAIR), "8", "-1"
+        if self.is_packed:
+            few = self.fits(f, length)
+            apart, behind, mask = (
+                f.op(f"select i1 {few}, i64 {a}, i64 {b}") for a, b in ((8, PAIR), (0, 8), ((1 << 32) - 1, -1))
+            )
+        elif self.splits_pairs:
+            apart, behind = "8", f.op(f"shl i64 {length}, 3")
+
+        def position(listed: str, index: str) -> str:
+            found = f.load("i64", f.gep(listed, f.op(f"mul i64 {index}, {apart}")), behind)
+            return found if mask == "-1" else f.op(f"and i64 {found}, {mask}")
+
+        return position
 
     def search(self, side: str) -> str:
         """bases: sorted numbers, numbers to look for, places; words: length and stride of each.
@@ -173,12 +246,14 @@ class _Sort(Keys):
         return f.text
 
     def gather(self) -> str:
-        """The numbers of a line in the order of sorted pairs, at `target`, and from there to y, which may be x."""
-        f = Asm("void", "gather", (*LINE[:5], "ptr pairs", "ptr target"), internal=True)
-        kind = self.typed(self.bits, self.parts)
+        """The numbers of a line, from the first wanted place of what is listed on, at `target`, and from there to y,
+        which may be x."""
+        params = (*LINE[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
+        f = Asm("void", "gather", params, internal=True)
+        kind, position = self.typed(self.bits, self.parts), self.positions(f, "%length")
         with f.loop("%n") as loop:
-            position = f.load("i64", f.gep("%pairs", f.op(f"mul i64 {loop.index}, {PAIR}")), 8)
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")), self.parts)
+            there = position("%listed", f.op(f"add i64 {loop.index}, %first"))
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {there}, %x_step")), self.parts)
             self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
         with f.loop("%n") as loop:
             x = self.loaded(f, f.gep("%target", loop.index, kind), self.parts)
@@ -213,6 +288,9 @@ class _Sort(Keys):
         if self.is_float:
             with f.when(special):
                 self.by_pairs(f, line, target)
+        if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
+            whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
+            other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")
         keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
         keys = f.gep(keys, "%first", f"i{self.width}")
         f.call("void", "@write", f"ptr {keys}", "i64 %count", *given)
@@ -220,20 +298,21 @@ class _Sort(Keys):
         return f.text
 
     def by_pairs(self, f: Asm, line: tuple[str, ...], target: str) -> None:
-        pairs = f.call("ptr", "@list", *line)
+        listed = f.call("ptr", "@list", *line)
         other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
-        free = f.op(f"select i1 {f.compare('eq', 'ptr', pairs, '%room')}, ptr {other}, ptr %room")
-        wanted = f.gep(pairs, f.op(f"mul i64 %first, {PAIR}"))
+        is_first = f.compare("ult", "ptr", listed, other)
+        free = f.op(f"select i1 {is_first}, ptr {other}, ptr %room")
         steps = ("i64 %count", "i64 %x_step", "i64 %y_step")
-        f.call("void", "@gather", "ptr %x", f"ptr {target}", *steps, f"ptr {wanted}", f"ptr {free}")
+        places = (f"ptr {listed}", f"ptr {free}", "i64 %first", "i64 %n")
+        f.call("void", "@gather", "ptr %x", f"ptr {target}", *steps, *places)
         f.ret()
 
     def argsort_line(self) -> str:
         f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
-        pairs = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        position = self.positions(f, "%n")
         with f.loop("%n") as loop:
-            position = f.load("i64", f.gep(pairs, f.op(f"mul i64 {loop.index}, {PAIR}")), 8)
-            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+            f.store("i64", position(listed, loop.index), f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
         f.ret()
         return f.text
 

@@ -1,0 +1,101 @@
+"""Quicksort by vectors: every kind of order, every length around whole vectors, and nothing written elsewhere."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensordsl.codegen.sort_quick import Quick
+from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.runtime import elf
+
+pytestmark = pytest.mark.skipif(native_width() < 64, reason="needs AVX-512")
+CANARIES = 64  # elements before and behind what may be written
+LENGTHS = (*range(1, 40), 63, 64, 65, 66, 71, 72, 127, 128, 129, 130, 143, 255, 257, 500, 1023, 1024, 3000, 20_001)
+P, I64 = ctypes.c_void_p, ctypes.c_int64
+
+
+@cache
+def function(bits: int, has_positions: bool, name: str) -> Callable[..., Any]:
+    quick = Quick("quick", bits, (1, 2, 4) if has_positions else (1, 2, 4, 8), has_positions)
+    text = (quick.declarations() + quick.text()).replace("define internal", "define")
+    metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
+    code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
+    kinds = (P, P, I64, I64) if name == "quick" else (P, P, I64, I64, ctypes.c_bool, ctypes.c_bool, I64)
+    call = ctypes.CFUNCTYPE(P, *kinds)(address)
+    call.code = code  # type: ignore[attr-defined]
+    return call
+
+
+def orders(n: int, dtype: str) -> Iterator[Any]:
+    rng, top = np.random.default_rng(n), np.iinfo(dtype).max
+    yield rng.integers(0, top, n, dtype, endpoint=True)
+    for distinct in (1, 2, 3, 10):
+        yield rng.integers(0, distinct, n).astype(dtype)
+        yield top - rng.integers(0, distinct, n).astype(dtype)
+    yield np.arange(n, dtype=dtype)
+    yield np.arange(n, dtype=dtype)[::-1].copy()
+    yield np.minimum(np.arange(n), np.arange(n)[::-1]).astype(dtype)
+    yield (np.arange(n) % 7).astype(dtype)
+    yield np.where(rng.integers(0, 50, n) == 0, top, 0).astype(dtype)
+
+
+def padded(x: Any) -> Any:
+    room = np.full(len(x) + 2 * CANARIES, 77, x.dtype)
+    room[CANARIES : CANARIES + len(x)] = x
+    return room
+
+
+def address(room: Any) -> int:
+    return int(room.ctypes.data) + CANARIES * room.itemsize
+
+
+def inside(room: Any) -> Any:
+    assert (room[:CANARIES] == 77).all() and (room[len(room) - CANARIES :] == 77).all()
+    return room[CANARIES : len(room) - CANARIES]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_keys_are_sorted(bits: int) -> None:
+    sort = function(bits, False, "quick")
+    for n in LENGTHS:
+        for keys in orders(n, f"uint{bits}"):
+            a, b = padded(keys), padded(np.zeros_like(keys))
+            assert sort(address(a), address(b), n, bits // 8) == address(a)
+            np.testing.assert_array_equal(inside(a), np.sort(keys))
+            inside(b)
+
+
+def test_keys_with_positions_are_sorted_stably() -> None:
+    sort = function(64, True, "quick")
+    for n in LENGTHS:
+        for keys in orders(n, "uint64"):
+            (a, b), (p, q) = (np.full((2, n + 2 * CANARIES), 77, "uint64") for _ in range(2))
+            buffers = [np.concatenate(x) for x in ((a, p), (b, q))]  # of each the keys, then the positions
+            shift = 8 * (n + 2 * CANARIES)
+            buffers[0][CANARIES : CANARIES + n] = keys
+            buffers[0][n + 3 * CANARIES : 2 * n + 3 * CANARIES] = np.arange(n)
+            sort(address(buffers[0]), address(buffers[1]), n, shift)
+            got = [inside(x) for x in np.split(buffers[0], 2)]
+            want = np.argsort(keys, kind="stable")
+            np.testing.assert_array_equal(got[1], want)
+            np.testing.assert_array_equal(got[0], keys[want])
+            for x in np.split(buffers[1], 2):
+                inside(x)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("stays", [False, True])
+def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, stays: bool) -> None:
+    part = function(bits, False, "quick.part")
+    for n in (65, 130, 500, 3000):
+        for keys in orders(n, f"uint{bits}"):
+            a, b = padded(keys), padded(np.zeros_like(keys))
+            part(address(a), address(b), n, 0, stays, False, 0)
+            np.testing.assert_array_equal(inside(a if stays else b), np.sort(keys))
+            inside(b if stays else a)
