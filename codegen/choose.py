@@ -58,7 +58,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
         steps = [("ne", step, size), ("eq", turned, size)] if step != size else []
     if not bounds and not steps:
         return None
-    long = ("ge", there, 2 * other.width[0])
+    long = ("ge", there, (2 if group.parallel else 1) * other.width[0])
     scopes = b.scopes
     if all(known_at_entry(b.find(n)) for _, *ends in (*bounds, *apart, *steps, long) for n in ends):
         b.scopes = [b.entry]

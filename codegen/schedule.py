@@ -61,12 +61,21 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
     None if there is no other axis, or its place is known to be worse."""
     lane = usual.lane
     reduced = [a for p in group.passes for a in p.local]
-    if not lane or not group.parallel or not reduced:
+    if not lane or not reduced:
         return None
+    if not group.parallel:
+        long = next((a for a in reduced if not is_short(group, a)), lane)
+        return schedule(group, vector_bytes=vector_bytes, lane=long) if long != lane and _has_rows(group) else None
     if lane in group.parallel:
         return schedule(group, vector_bytes=vector_bytes, lane=reduced[-1])
     other = lane_axis(group, (lane,))
     return schedule(group, vector_bytes=vector_bytes, lane=other) if other in group.parallel else None
+
+
+def _has_rows(group: Group) -> bool:
+    """Are there operands which keep axes from becoming one: at indices, or the same in several rows?"""
+    loads = [v for v in group.scalars if v.op == "load"]
+    return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
 
 
 def across_schedule(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> Schedule | None:

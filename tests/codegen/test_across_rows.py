@@ -155,11 +155,36 @@ def test_rows_at_indices(dtype: str, ends: list[End]) -> None:
                     f(a, at, b)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+def test_all_of_rows_that_do_not_become_one(dtype: str, ends: list[End]) -> None:
+    """Reductions over all axes of rows at indices, and of differences between all rows."""
+    x, y = (T.TensorType(dtype, (None,) * 2)() for _ in range(2))
+    i = T.lvector()
+    by_index, apart = x[i] * y, (x[:, None, :] - y[None]) ** 2
+    f = td.function([x, i, y], [by_index.sum(), by_index.max(), T.lt(by_index, -3).any()])
+    g = td.function([x, y], [apart.sum(), apart.max(), apart.min()])
+    rng = np.random.default_rng(9)
+    for n in (*COUNTS, 500):
+        for k in (1, 2, 3, 5, 8, 13, 20, 33):
+            a, b = (end.put(rng.integers(-3, 4, (n, k)).astype(dtype)) for end in ends[:2])
+            at = rng.integers(-n, n, n)
+            p = a[at] * b
+            for found, wanted in zip(f(a, at, b), (p.sum(), p.max(), (p < -3).any()), strict=True):
+                np.testing.assert_array_equal(found, wanted)
+            q = (a[:, None] - b[None, :9]) ** 2
+            for found, wanted in zip(g(a, b[:9]), (q.sum(), q.max(), q.min()), strict=True):
+                np.testing.assert_array_equal(found, wanted)
+            at[n // 2] = n
+            with pytest.raises(IndexError):
+                f(a, at, b)
+
+
 @pytest.mark.parametrize("axis", [1, 2])
 def test_threads_change_nothing(axis: int) -> None:
     a = np.random.default_rng(8).normal(size=(40_000, 3, 4)).astype("float32")
     x = T.ftensor3()
-    f = td.function([x], [softmax(T, x, axis), x.sum(axis=axis), x.argmax(axis=axis)])
+    far = T.sqrt(((x - x[:, 0, 0][:, None, None]) ** 2).sum())
+    f = td.function([x], [softmax(T, x, axis), x.sum(axis=axis), x.argmax(axis=axis), far])
     alone = [y.copy() for y in f(a)]
     try:
         config.num_threads = 3
