@@ -94,6 +94,7 @@ PREPARE_OWN, PREPARE_FRESH, PREPARE_LATE = range(3)
 
 # -- frame: on the stub's stack, one per call -------------------------------------------------------------------------
 FR_SITE, FR_KIND, FR_A, FR_B, FR_C = 0, 8, 16, 24, 32  # the error record: i64 each
+RECORD_SIZE = FR_B + 8  # of what programs write of it themselves
 FR_ARENA = 40  # newest block of this call
 FR_TSTATE = 48  # the thread state while the GIL is released, else NULL
 FR_PINNED = 56  # 1: this call has locked its cells
@@ -131,6 +132,9 @@ ST_STORAGE, ST_ARRAY, ST_SPARE, ST_SIZE = 0, 8, 16, 24
 UP_STORAGE, UP_ARRAY, UP_SIZE = 0, 8, 16
 OU_OBJECT, OU_DIMS, OU_ROOM, OU_BYTES, OU_SIZE = 0, 8, 16, 24, 32  # OBJECT: what stays on the device, else NULL
 LM_LEAST, LM_MOST, LM_SIZE = 0, 8, 16  # of a word
+
+# -- environment of a loop over blocks (`codegen.emit_blocks`): words -----------------------------------------------
+ENV_FAILED, ENV_SLOTS, ENV_FRAME, ENV_CTX, ENV_GIVEN = range(0, 40, 8)  # has a part failed; bits of slots in use
 
 # -- host-call operand: C-contiguous storage of a dtype (code) --------------------------------------------------------
 HOST_DATA, HOST_DTYPE, HOST_NDIM, HOST_DIMS, HOST_SIZE = 0, 8, 16, 24, 32
@@ -189,6 +193,10 @@ HELPERS = {
     "free_arena": "void (ptr, ptr, ptr)",  # ctx, frame, ptr: gives back this block and all taken after it
     "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0
     "poll": "i64 (ptr, ptr, i64)",  # ctx, frame, site -> 0: go on, else failed (KeyboardInterrupt is set)
+    "each_part": "void (ptr, ptr, ptr, i64)",  # rt, part(environment, number), environment, how many
+    "take_slot": "i64 (ptr)",  # environment -> the first slot that no other part has
+    "leave_slot": "void (ptr, i64)",  # environment, slot
+    "report": "void (ptr, ptr)",  # environment, the frame of a part that has failed
     # rt, m, n, k, A, row and column stride, B, row and column stride (elements), C, ldc, alpha, beta, scratch or NULL
     **dict.fromkeys(("gemm_float64", "gemm_float32"), f"void ({_GEMM})"),
     # the same, of how many products, and how far (elements) the operands of one are from those of the one before
@@ -243,7 +251,7 @@ LIBRARY = {
     "native": (
         "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
-        "cell_set", *DATA_FUNCTIONS,
+        "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
     ),
     "gemm_float64": ("gemm_float64", "gemms_float64"),
     "gemm_float32": ("gemm_float32", "gemms_float32"),

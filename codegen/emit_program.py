@@ -14,18 +14,12 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
-from tensordsl.codegen.emit_blocks import EACH, blocks
+from tensordsl.codegen.emit_blocks import blocks
 from tensordsl.codegen.emit_control import branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
 from tensordsl.codegen.program import Instr, Name, Program
-from tensordsl.codegen.program_tables import (
-    constant_table,
-    descriptor_places,
-    gemm_symbol,
-    is_large,
-    library_call_symbol,
-)
+from tensordsl.codegen.program_tables import Tables, gemm_symbol, is_large, library_call_symbol
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
@@ -62,7 +56,8 @@ class Values(dict[Name, Operand]):
 class Emitter:
     """The text under construction.  `head` ends in the entry block's setup, `lines` is what follows."""
 
-    def __init__(self, program: Program, faults: bool) -> None:
+    def __init__(self, program: Program, faults: bool, tables: Tables | None = None) -> None:
+        self.tables = tables or Tables(program)
         self.program, self.faults = program, faults
         self.lines: list[str] = []
         self.put = self.lines.append
@@ -84,14 +79,6 @@ class Emitter:
         self.globals: list[str] = []
         self.constants: dict[Any, str] = {}
         self.divides: set[str] = set()
-        bases, at = [], 0
-        for plan in program.plans:
-            bases.append(at)
-            at += len(plan.symbols)
-        self.kernel_base = bases
-        self.tabled = {data: at + k for k, data in enumerate(constant_table(program))}
-        self.descriptors = descriptor_places(program)
-        self.first_constant, self.absent = at, at + len(self.tabled)
 
     # -- pieces -----------------------------------------------------------------------------------------------------
     def tmp(self) -> str:
@@ -204,8 +191,7 @@ class Emitter:
             self.helper("memset")
         end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
         division = [DIVISION[name] for name in sorted(self.divides)]
-        each = [EACH] if self.functions else []
-        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), *each, *self.functions, self.entry()]
+        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), *self.functions, self.entry()]
         return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
 
     def entry(self) -> str:
@@ -234,10 +220,10 @@ class Emitter:
         load("%rt", "%ctx", abi.CTX_RT)
         for name, value in self.helpers.items():
             load(value, "%rt", abi.RT[name])
-        if self.program.plans or self.tabled:
+        if self.program.plans or self.tables.constants:
             load("%kern", "%ctx", abi.CTX_KERN)
-        if self.descriptors:
-            load("%descriptors", "%kern", 8 * self.first_constant)
+        if self.tables.descriptors:
+            load("%descriptors", "%kern", 8 * self.tables.first_constant)
         if self.cells:
             load("%cells", "%ctx", abi.CTX_CELLS)
         for k in sorted(self.cells):
@@ -346,7 +332,7 @@ class Emitter:
 
     def bytes(self, i: p.Bytes) -> None:
         if is_large(i):
-            self.define(i.dst, self.load("ptr", "%kern", 8 * self.tabled[i.data]))
+            self.define(i.dst, self.load("ptr", "%kern", 8 * self.tables.constants[i.data]))
             return
         data = bytes(i.data) or b"\0"
         self.define(i.dst, self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"'))
@@ -436,8 +422,8 @@ class Emitter:
         if not plan.descriptor:
             self.launch_direct(i, plan)
             return
-        desc = self.at("%descriptors", 8 * self.descriptors[plan.descriptor])
-        kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.kernel_base[i.plan]}")
+        desc = self.at("%descriptors", 8 * self.tables.descriptors[plan.descriptor])
+        kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.tables.kernels[i.plan]}")
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
         f = self.helper("run_nest")
@@ -453,7 +439,7 @@ class Emitter:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
             self.put(f"store i64 0, ptr {flag}")
             self.written["ints"].pop(n, None)
-        kernel = self.load("ptr", "%kern", 8 * self.kernel_base[i.plan])
+        kernel = self.load("ptr", "%kern", 8 * self.tables.kernels[i.plan])
         self.put(f"call void {kernel}(ptr %bases, i64 1, i64 1)")
         if plan.may_fail:
             fail_if(self, self.op(f"icmp ne i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)
@@ -464,7 +450,7 @@ class Emitter:
         for k, (cond, _) in enumerate(i.choices):
             own = self.op(f"select i1 {self.bit(cond)}, i64 {1 << k}, i64 0")
             wanted = self.op(f"or i64 {wanted}, {own}") if wanted else own
-        absent = self.load("i64", "%kern", 8 * (self.absent + i.first // abi.CHOICES))
+        absent = self.load("i64", "%kern", 8 * (self.tables.absent + i.first // abi.CHOICES))
         missing = self.op(f"and i64 {wanted}, {absent}")
         fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 

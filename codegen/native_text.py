@@ -10,6 +10,7 @@ from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.entry_text import entry_text, record, table
+from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
 # Cycles between two looks for signals: about 10 ms.
 POLL_CYCLES = 30_000_000
@@ -24,9 +25,9 @@ def native_text() -> str:
     parts = (
         incref_text(), decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(), _cell_set(), entry_text(),
+        arena_text(), _host_call(), _poll(), _cell_set(), parts_text(), entry_text(),
     )  # fmt: skip
-    return declarations + "".join(parts) + METADATA
+    return DECLARATION + declarations + "".join(parts) + METADATA
 
 
 # Reference counts: 32 bits are read and written on every version; negative means immortal.

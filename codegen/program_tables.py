@@ -15,6 +15,19 @@ from tensordsl.codegen.scatter_text import scatter_symbol
 LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
 
 
+class Tables:
+    """Where in `ctx.kern` kernels and constants stand, and in the constant of all descriptors each of them."""
+
+    def __init__(self, program: Program) -> None:
+        self.kernels, at = list[int](), 0
+        for plan in program.plans:
+            self.kernels.append(at)
+            at += len(plan.symbols)
+        self.constants = {data: at + k for k, data in enumerate(constant_table(program))}
+        self.descriptors = descriptor_places(program)
+        self.first_constant, self.absent = at, at + len(self.constants)
+
+
 def kernel_table(program: Program, soon: Collection[int] = ()) -> list[str | None]:
     """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on; None: of a late plan that
     is not in `soon`."""
