@@ -450,8 +450,9 @@ class Bufferiser:
         group = Group("copy", extents, tuple(extents), (out,))
         self.launch(group, {id(x): source, id(y): target}, None)
 
-    def packed(self, ref: Ref, dtype: str) -> Ref:
-        """The tensor in C order: itself where it is, else a copy; a test at run time where only that can tell."""
+    def packed(self, ref: Ref, dtype: str, room: Callable[[], Ref | None] = lambda: None) -> Ref:
+        """The tensor in C order: itself where it is, else a copy, in `room` if there is some; a test at run time where
+        only that can tell."""
         want = contiguous(ref.dims, ITEMSIZE[dtype])
         unknown = [
             (s, w, n)
@@ -463,7 +464,7 @@ class Bufferiser:
         size = ex.mul(ITEMSIZE[dtype], ex.product(ref.dims))
         fixed = any(not any(a[0] == "stride" for a in ex.atoms(s)) for s, _, _ in unknown)
         if fixed:
-            target = self.allocate(ref.dims, dtype)
+            target = room() or self.allocate(ref.dims, dtype)
             self.copy(ref, target, dtype)
             return target
         either = [[self.compared(("eq", s, w)), self.compared(("le", n, 1))] for s, w, n in unknown]

@@ -25,11 +25,21 @@ from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 
 
 def build_reshape(b: Bufferiser, v: Value) -> None:
-    x = v.operands[0]
-    source = b.packed(b.ref(x), x.dtype)
-    dims = tuple(map(b.find, v.shape))
+    source, dims = b.ref(v.operands[0]), tuple(map(b.find, v.shape))
     b.agree(ex.product(source.dims), ex.product(dims), "reshape: the operand's size and the requested size")
-    b.view(v, Ref(source.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), source.base))
+    packed = b.packed(source, v.dtype, partial(_room_in_target, b, v, source))
+    b.view(v, Ref(packed.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), packed.base))
+
+
+def _room_in_target(b: Bufferiser, v: Value, source: Ref) -> Ref | None:
+    """Where a reshaped value is wanted, in the shape of its operand, which has to be copied anyhow."""
+    targets = b.targets.get(v.number)
+    if not targets or b.graph.extents.assumed:  # the sizes may turn out to differ
+        return None
+    home, item = targets[0](), ITEMSIZE[v.dtype]
+    if home.strides != contiguous(home.dims, item):
+        return None
+    return Ref(home.ptr, source.dims, contiguous(source.dims, item), home.base)
 
 
 def build_subtensor(b: Bufferiser, v: Value) -> None:

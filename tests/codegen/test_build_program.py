@@ -108,6 +108,14 @@ def test_outputs_are_computed_in_their_own_arrays() -> None:
     assert outs == written and "Arena" not in kinds(made)
 
 
+@pytest.mark.parametrize("repeated", [T.tile(X, 3), T.repeat(X, 3)])
+def test_what_is_arranged_for_a_reshape_is_made_in_the_output(repeated: Any) -> None:
+    made = program([X], [repeated])
+    outs = {i.dst for i in made.code if isinstance(i, p.NewOut)}
+    assert outs & {w for i in made.code if isinstance(i, p.Launch) for w in i.writes}
+    assert not {"Copy", "Arena"} & set(kinds(made))
+
+
 def test_storage_of_what_is_no_longer_needed_is_used_again() -> None:
     m = T.dmatrix("m")
     value = m
