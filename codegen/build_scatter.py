@@ -24,13 +24,13 @@ def build_in_bounds(b: Bufferiser, v: Value) -> None:
         index = b.fresh("q")
         b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
         b.emit(p.Check(relation, index, b.name(limit), site))
-    b.view(v, b.packed(b.ref(at), "int64"))  # one number may stand for all positions
+    b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
 
 
 def build_inc_take(b: Bufferiser, v: Value) -> None:
     x, y, *positions = v.operands
     ref = over(b, v, x)
-    emit_scatter(b, v, ref, b.ref(y), [b.ref(i) for i in positions])
+    emit_scatter(b, v, ref, b.ref(y), [b.packed(b.ref(i), i.dtype) for i in positions])
     b.finish(v, ref)
 
 
@@ -68,6 +68,7 @@ def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Re
             tuple(b.name(x.strides[d]) for d in axes), b.name(positions[0].dims[0]), b.name(y_strides[at]),
             dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[v.dtype],
             lengths=tuple(b.name(x.dims[d]) for d in axes) if b.device else (),
+            types=tuple(i.dtype for i in v.operands[2:]),
         )
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import Tables, gemm_symbol, is_large, library_call_symbol
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 Operand = str | int
@@ -480,7 +481,8 @@ class Emitter:
         v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
         bases = self.array("bases", "ptr", [v[x] for x in (i.x, i.y, *i.positions)])
         names = (i.count, i.y_step, *i.steps, *i.dims, *i.x_strides, *i.y_strides)
-        words = self.array("strides", "i64", [v[n] for n in names])
+        sizes = [str(ITEMSIZE[t]) for t in i.position_types]
+        words = self.array("strides", "i64", [*(v[n] for n in names), *sizes])
         counts = f"i64 {len(i.positions)}, i64 {len(i.dims)}, i64 {+i.is_row}"
         self.put(f"call void {f}(ptr {bases}, ptr {words}, {counts})")
 

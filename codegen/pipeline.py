@@ -22,6 +22,7 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
+from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
@@ -228,20 +229,20 @@ def _fail(step: Pass, roots: list[Value], error: Exception, on_error: str) -> No
         warnings.warn(f"{text}; it is left out", stacklevel=4)
 
 
-def optimise_lowered(
-    lowered: Lowered, mode: Any = None, trace: Trace | None = None, run_time_factors: bool = False
-) -> None:
-    """Replace the outputs and updates of a lowered function by optimised ones.  run_time_factors: whether products
-    take factors from memory."""
+def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = None, on_cpu: bool = False) -> None:
+    """Replace the outputs and updates of a lowered function by optimised ones.  on_cpu: whether products take factors
+    from memory, and writes narrow positions."""
     n = len(lowered.outputs)
     passes = chosen_passes(mode)
     roots = optimise(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)], passes, trace)
     lowered.outputs = roots[:n]
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
     if any(p.name == "fold_products" for p in passes):
-        lowered.outputs, lowered.updates = finish_products(
-            lowered.graph, lowered.outputs, lowered.updates, run_time_factors
-        )
+        lowered.outputs, lowered.updates = finish_products(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
+    if on_cpu and (mode is None or mode.optimizer == "fast_run"):
+        roots = narrow_positions(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+        lowered.outputs = roots[:n]
+        lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
 
 
 # -- the whole way -----------------------------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ def make_program(
     lowered = lower(inputs, shared, outputs, updates)
     trace.phase("lower")
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
-    optimise_lowered(lowered, mode, trace, run_time_factors=not device)
+    optimise_lowered(lowered, mode, trace, on_cpu=not device)
     if mode is not None and mode.executor == "nan_guard":
         guard(lowered, mode.settings)
     trace.phase("optimise")

@@ -308,7 +308,8 @@ class Gemm(Instr):
 class Scatter(Instr):
     """Set, or add to, blocks of `x` at positions, one after the other: repeated ones add up, or the last one wins.
 
-    Position i < count is the sum of positions[k][i] * steps[k] bytes; `positions` are int64, contiguous and in range.
+    Position i < count is the sum of positions[k][i] * steps[k] bytes; `positions`, of dtypes `types` (none: int64), are
+    contiguous and in range.
     Its block, of extents `dims` and byte strides `x_strides`, takes that of y + i * y_step, with `y_strides`.  Elements
     along the last axis of x's block are adjacent if `is_row`.
     """
@@ -326,6 +327,11 @@ class Scatter(Instr):
     y_strides: tuple[Name, ...] = ()
     is_row: bool = False
     lengths: tuple[Name, ...] = ()  # of the axes of x that each array of positions runs along; devices want them
+    types: tuple[str, ...] = ()
+
+    @property
+    def position_types(self) -> tuple[str, ...]:
+        return self.types or ("int64",) * len(self.positions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tensordsl.codegen.scalar import ITEMSIZE
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
+BLOCK, WIDENED = 512, 8  # narrow positions that are widened at once; in a vector
 AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 PLACES = ("ptr x", "ptr y", "ptr positions", "ptr steps", "i64 k", "i64 count", "i64 y_step")
@@ -27,7 +28,7 @@ def scatter_symbol(dtype: str, set: bool) -> str:
 
 def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
     """The whole module, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
-    bodies = [_position(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
+    bodies = [_position(), _widened(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
     for name in abi.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
@@ -45,6 +46,37 @@ def _position() -> str:
         loop.next = [f.op(f"add i64 {loop.values[0]}, {f.op(f'mul i64 {at}, {step}')}")]
     f.ret("i64", loop.values[0])
     return f.text
+
+
+def _widened() -> str:
+    """`count` positions from number `start` on of each array, as int64: where they are, or in a block of `room`."""
+    params = ("ptr table", "ptr positions", "ptr sizes", "i64 k", "i64 start", "i64 count", "ptr room")
+    f = Asm("void", "widened", params, internal=True)
+    with f.loop("%k") as loop:
+        array, size = (
+            f.load("ptr", f.gep("%positions", loop.index, "ptr")),
+            f.load("i64", f.gep("%sizes", loop.index, "i64")),
+        )
+        source = f.gep(array, f.op(f"mul i64 {size}, %start"))
+        block = f.gep("%room", f.op(f"mul i64 {loop.index}, {8 * BLOCK}"))
+        is_whole = f.compare("eq", "i64", size, 8)
+        place = f.op(f"select i1 {is_whole}, ptr {source}, ptr {block}")
+        f.store("ptr", place, f.gep("%table", loop.index, "ptr"))
+        for bytes in (1, 2):
+            with f.when(f.compare("eq", "i64", size, bytes)):
+                _widen(f, f"i{8 * bytes}", source, block)
+    f.ret()
+    return f.text
+
+
+def _widen(f: Asm, kind: str, source: str, target: str) -> None:
+    with f.loop(f.op(f"and i64 %count, {-WIDENED}"), step=WIDENED) as loop:
+        value = f.op(f"load <{WIDENED} x {kind}>, ptr {f.gep(source, loop.index, kind)}, align 1")
+        value = f.op(f"zext <{WIDENED} x {kind}> {value} to <{WIDENED} x i64>")
+        f.do(f"store <{WIDENED} x i64> {value}, ptr {f.gep(target, loop.index, 'i64')}, align 8")
+    with f.loop("%count", start=f.op(f"and i64 %count, {-WIDENED}")) as loop:
+        value = f.op(f"zext {kind} {f.load(kind, f.gep(source, loop.index, kind))} to i64")
+        f.store("i64", value, f.gep(target, loop.index, "i64"))
 
 
 class _Single:
@@ -163,7 +195,7 @@ def _walk(name: str) -> str:
 
 
 def _entry(name: str) -> str:
-    """bases: x, y, positions; words: count, y_step, steps, dims, strides of x, strides of y."""
+    """bases: x, y, positions; words: count, y_step, steps, dims, strides of x, strides of y, bytes of positions."""
     f = Asm("void", name, ("ptr bases", "ptr words", "i64 k", "i64 rank", "i64 is_row"))
     x, y, positions = f.load("ptr", "%bases"), f.load("ptr", "%bases", 8), f.gep("%bases", 16)
     count, y_step, steps = f.load("i64", "%words"), f.load("i64", "%words", 8), f.gep("%words", 16)
@@ -171,11 +203,24 @@ def _entry(name: str) -> str:
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
     outer = f.op("sub i64 %rank, %is_row")
-    with f.when(f.compare("sgt", "i64", count, 0)):
-        f.call(
-            "void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", f"ptr {positions}", f"ptr {steps}", "i64 %k",
-            f"i64 {count}", f"i64 {y_step}", "i64 %is_row", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0",
-            f"i64 {outer}",
-        )  # fmt: skip
+    sizes = f.gep(ys, "%rank", "i64")
+    given = f"i64 {y_step}", "i64 %is_row", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
+    with f.loop("%k", ("i64", "0")) as loop:
+        less = f.op(f"sub i64 8, {f.load('i64', f.gep(sizes, loop.index, 'i64'))}")
+        loop.next = [f.op(f"or i64 {loop.values[0]}, {less}")]
+    with f.when(f.compare("eq", "i64", loop.values[0], 0)):
+        with f.when(f.compare("sgt", "i64", count, 0)):
+            places = f"ptr {positions}", f"ptr {steps}", "i64 %k", f"i64 {count}"
+            f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
+        f.ret()
+    table, room = f.op("alloca ptr, i64 %k"), f.op(f"alloca [{BLOCK} x i64], i64 %k, align 64")
+    with f.loop(count, step=BLOCK) as block:
+        left = f.op(f"sub i64 {count}, {block.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, BLOCK)}, i64 {left}, i64 {BLOCK}")
+        arrays = f"ptr {table}", f"ptr {positions}", f"ptr {sizes}", "i64 %k"
+        f.call("void", "@widened", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
+        source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
+        places = f"ptr {table}", f"ptr {steps}", "i64 %k", f"i64 {some}"
+        f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
     f.ret()
     return f.text

@@ -108,6 +108,9 @@ def _concatenate(graph: Graph, v: Value) -> None:
     _check(all(o.dtype == v.dtype and o.rank == v.rank for o in v.operands), v, "parts of the result's dtype and rank")
 
 
+POSITIONS = ("int64", "uint8", "uint16")
+
+
 def _take(graph: Graph, v: Value) -> None:
     x, *indices = v.operands
     _same_dtype(graph, v)
@@ -119,7 +122,8 @@ def _in_bounds(graph: Graph, v: Value) -> None:
     at, least, most = v.operands
     _check(v.rank == 1 and _same_shape(graph, at.shape, v.shape), v, "a vector of positions")
     _check(not least.rank and not most.rank, v, "two scalars")
-    _check({o.dtype for o in v.operands} == {v.dtype} == {"int64"}, v, "int64")
+    _check(at.dtype == v.dtype and v.dtype in POSITIONS, v, "positions")
+    _check(least.dtype == most.dtype == "int64", v, "int64")
 
 
 def _inc_take(graph: Graph, v: Value) -> None:
@@ -127,7 +131,7 @@ def _inc_take(graph: Graph, v: Value) -> None:
     _check(x.dtype == y.dtype == v.dtype, v, "the operands' dtype")
     _check(_same_shape(graph, x.shape, v.shape), v, "the shape of x")
     _check(len(positions) == len(v.attrs["axes"]), v, "positions for each axis")
-    _check(all(i.dtype == "int64" and i.rank == 1 for i in positions), v, "vectors of positions")
+    _check(all(i.dtype in POSITIONS and i.rank == 1 for i in positions), v, "vectors of positions")
     _check(y.rank == x.rank - len(positions) + 1, v, "one axis of y for the positions")
 
 

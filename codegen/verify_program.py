@@ -406,6 +406,7 @@ class _Checker:
         assert i.positions and len(i.positions) == len(i.steps), (
             f"{self.where(i)}: one step for each array of positions"
         )
+        assert len(i.position_types) == len(i.positions), f"{self.where(i)}: one dtype for each array of positions"
         assert len(i.dims) == len(i.x_strides) == len(i.y_strides), f"{self.where(i)}: a block's strides, one per axis"
         assert i.dims or not i.is_row, f"{self.where(i)}: a row needs an axis"
 

@@ -436,8 +436,8 @@ class Runner:
     def scatter(self, i: p.Scatter) -> None:
         v = self.values
         n, dims = v[i.count], [v[d] for d in i.dims]
-        indices = [array_at(v[x], "int64", (n,)) for x in i.positions]
-        offsets = sum(a * v[s] for a, s in zip(indices, i.steps, strict=True))
+        indices = [array_at(v[x], t, (n,)) for x, t in zip(i.positions, i.position_types, strict=True)]
+        offsets = sum(a.astype("int64") * v[s] for a, s in zip(indices, i.steps, strict=True))
         xs, ys = ([v[s] for s in strides] for strides in (i.x_strides, i.y_strides))
         for k in range(n):
             x = array_at(v[i.x] + int(offsets[k]), i.dtype, dims, xs)

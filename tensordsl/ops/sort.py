@@ -20,7 +20,7 @@ from tensordsl.ops.elementwise import abs_, cast, int_div, maximum, sgn, switch
 from tensordsl.ops.index import getitem
 from tensordsl.ops.masks import mask_positions
 from tensordsl.ops.operands import as_variable, known_int, normalise_axes, normalise_axis, shape_of_first
-from tensordsl.ops.reduce import all, any, as_one_axis, max, mean
+from tensordsl.ops.reduce import all, any, as_one_axis, bound, mean
 from tensordsl.ops.shape import INTEGER_VALUED, as_dim, as_dims, concatenate, dimshuffle, flatten, shape_i
 from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.types import CONTINUOUS, INTEGERS
@@ -183,10 +183,12 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     x = as_variable(x)
     if x.type.ndim != 1 or x.type.dtype not in INTEGERS:
         raise OpTypeError(f"bincount: wants a vector of integers, got {x.type}")
+    small = x.type.dtype in ("uint8", "uint16")  # what has no sign and fits into int32
     x = cast(x, "int64")
-    x = require(x, all(ge(x, 0)), "bincount: the numbers must not be negative")
-    least = as_dim(0 if minlength is None else minlength)
-    length = max(concatenate([x, dimshuffle(least - 1, ("x",))])) + 1
+    largest = cast(bound(cast(x, "int32") if small else x, 0), "int64")
+    length = maximum(dimshuffle(largest, ()), as_dim(0 if minlength is None else minlength) - 1) + 1
+    if not small:
+        length = require(length, all(ge(x, 0)), "bincount: the numbers must not be negative")
     if weights is None:
         return inc_subtensor(getitem(zeros(as_dims(length), "int64"), (x,)), 1)
     weights = as_variable(weights)

@@ -28,7 +28,7 @@ def program(
 ) -> p.Program:
     shared = [*shared, *(s for s, _ in updates)]
     low = lower(inputs, shared, outputs, updates)
-    optimise_lowered(low, run_time_factors=at_run_time)
+    optimise_lowered(low, on_cpu=at_run_time)
     made, _ = build_program("f", low, [v.type for v in inputs], [v.type for v in shared], False, 32)
     verify(made)
     return made
