@@ -46,7 +46,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     several rows are not taken as one), or elements are adjacent along the other; and the other is long.  Known at entry
     where that can be."""
     there, bounds = group.extents[other.lane], _bounds(group, usual)
-    together = bool(bounds) and widens(group, usual.lane)
+    together = bool(bounds) and widens(group, usual)
     apart = _apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
     load = widest_load(group, (usual.lane, other.lane))
@@ -77,7 +77,8 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     they do not."""
     rows = {p.local[-1] for p in group.passes if p.local}
     found = []
-    for buffer, entries in (v.attr for v in group.scalars if v.op == "load"):
+    operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
+    for buffer, entries in operands:
         size, strides = ITEMSIZE[buffer.type], refs[id(buffer)].strides
         length = ex.mul(size, group.extents[usual.lane])
         for far in (strides[d] for d, a in enumerate(entries) if a in rows):

@@ -304,7 +304,8 @@ def _again(node: Blocks, where: Layout) -> int:
     entries = [e for c in inside for e in c.kernel.entries.values()]
     again = not any(e.flags & both == both for e in entries)
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
-        wide = all(c.kernel.widens or c.kernel.form == LANES for c in inside)
+        rows = calls([n for n in node.body if not isinstance(n, Call)])
+        wide = bool(rows) and all(c.kernel.widens for c in rows)
         return nest.AS_BLOCK * again | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)

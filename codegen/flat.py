@@ -144,9 +144,11 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def widen(self) -> None:
-        """Let several short rows be taken as one."""
-        self.widens, self.close.block = True, "fold"
-        self.head.do("%folds = icmp eq i64 %rows, 0")
+        """Let several short rows be taken as one; the states of COLUMNS are folded then."""
+        self.widens = True
+        if self.form == COLUMNS:
+            self.close.block = "fold"
+            self.head.do("%folds = icmp eq i64 %rows, 0")
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows of one chunk end with their last whole vector, if the body is short and some reducers add up."""
@@ -381,7 +383,11 @@ class Kernel:
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
-        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * (self.finishes or self.widens)
+        rows = (
+            ""
+            if self.form == SCALAR
+            else ", i64 %rows" + ", i64 %turn" * (self.finishes or (self.widens and self.form == COLUMNS))
+        )
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{", "entry:"]
         entries, behind = list(self.entries.values()), len(self.entries)

@@ -95,7 +95,7 @@ class _Planner:
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.sums = self.only_sums()
-        self.widens = bool(schedule.lane) and widens(group, schedule.lane)
+        self.widens = widens(group, schedule)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
             if v.op == "load":
@@ -248,7 +248,7 @@ class _Planner:
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
-        if form == COLUMNS and self.widens:
+        if self.widens and len(calls) == 1 and not self.offsets and (form == LANES or not outs):
             calls[-1].kernel.widen()
         if self.finishes and self.schedule.beside:
             self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])

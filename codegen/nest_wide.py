@@ -1,4 +1,4 @@
-"""Of the nest library: reductions along rows that are short and lie one behind the other, several of them as one.
+"""Of the nest library: passes along rows that are short and lie one behind the other, several of them as one.
 
 Lanes run along columns.  Of rows of three numbers a vector holds ten and a half: so as many rows as have about
 `WIDE_ELEMENTS` numbers are taken for one wide row, whose states are folded in the end, half upon half, until those of
@@ -6,6 +6,8 @@ the columns are left.  How many rows a wide one has is a power of 2 and depends 
 depend on threads.  A wide row that is no whole number of vectors is followed by elements that nobody wants, those of
 the next one, whose state is not used.  Rows behind the last wide one are copied to scratch, where there are such
 elements too.  What all rows share, and what scratch knows of columns, is repeated in scratch.
+
+Passes that store at every point end with the last whole vector again, where that does no harm.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from tensordsl.codegen.nest_words import (
     CX_P,
     CX_S,
     CX_SCRATCH,
+    CX_TWICE,
     ENTRY,
     FILL,
     FILL_WORDS,
@@ -45,7 +48,7 @@ OF_CALL = ["ptr cx", "ptr words"]
 
 
 def wide_texts() -> list[str]:
-    return [_widens(), _clear(), _place(), _rest(), _main(), _fold(), _wide_rows()]
+    return [_reduces(), _widens(), _clear(), _place(), _rest(), _main(), _fold(), _stored(), _wide_rows()]
 
 
 def _along(c: Function, entry: str, axis: str) -> str:
@@ -54,8 +57,21 @@ def _along(c: Function, entry: str, axis: str) -> str:
     return c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", first, axis))
 
 
+def _reduces() -> str:
+    """Does the kernel of a CALL have states?"""
+    c = Function("i1", "reduces", ["ptr words"], internal=True)
+    found = c.cell(0)
+    with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
+        c.note(_is_state(c, entry_of(c, "%words", loop.index)), found)
+    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+
+
+def _is_state(c: Function, entry: str) -> str:
+    return c.all(c.test("eq", c.get(entry, 0), INTERNAL), c.test("eq", c.get(entry, 4), STATE))
+
+
 def _widens() -> str:
-    """Are the rows of each reduction in a block's code short, many, and one behind the other or the same?"""
+    """Are the rows of each pass in a block's code short, many, and one behind the other or the same?"""
     c = Function("i64", "widens", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
     extents, at, wrong = c.get("%cx", CX_E, "ptr"), c.cell("%first"), c.cell(0)
     n = c.get(extents, "%lane")
@@ -73,7 +89,12 @@ def _widens() -> str:
         c.put(c.arith("add", pc, c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)), at, 0)
         row = c.get(words, 6)
         with c.when(c.test("sge", row, 0)):
-            c.note(c.test("slt", c.get(extents, row), FEW), wrong)
+            rows, width = c.get(extents, row), c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
+            c.note(c.test("slt", rows, FEW), wrong)
+            once = c.test("eq", c.get("%cx", CX_TWICE), 0)
+            once = c.any(once, c.test("slt", c.arith("mul", rows, n), width))
+            reduces = c.call("i1", "@reduces", f"ptr {words}")
+            c.note(c.all(once, c.op(f"xor i1 {reduces}, true")), wrong)
             with c.loop(c.get(words, 3)) as loop:
                 entry = entry_of(c, words, loop.index)
                 step, size = _along(c, entry, row), c.get(entry, 2)
@@ -100,8 +121,8 @@ def _clear() -> str:
     c = Function("void", "clear", [*OF_CALL, "i64 start", "i64 end"], internal=True)
     with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
-        kind, offset, size, flags, pattern = (c.get(entry, k) for k in (0, 1, 3, 4, 5))
-        with c.when(c.all(c.test("eq", kind, INTERNAL), c.test("eq", flags, STATE))):
+        offset, size, pattern = (c.get(entry, k) for k in (1, 3, 5))
+        with c.when(_is_state(c, entry)):
             target, value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), splat(c, pattern)
             first, last = c.arith("mul", "%start", size), c.arith("mul", "%end", size)
             with c.loop(last, start=first, step=64) as at:
@@ -139,7 +160,7 @@ def _place() -> str:
 
 
 def _is_read(c: Function, entry: str) -> str:
-    """Is the operand read row by row?"""
+    """Is the operand read, or written, row by row?"""
     return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", _along(c, entry, "%axis"), 0))
 
 
@@ -199,13 +220,34 @@ def _fold() -> str:
     c.put(c.choose(is_odd, c.arith("sub", rows, 1), half), rows_left, 0)
     with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
-        with c.when(c.all(c.test("eq", c.get(entry, 0), INTERNAL), c.test("eq", c.get(entry, 4), STATE))):
+        with c.when(_is_state(c, entry)):
             area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 1))
             c.put(c.gep(area, c.arith("mul", first, c.get(entry, 3))), pointers, loop.index, "ptr")
     given = f"i64 {_rounded(c, count, '%width')}", "i64 %width", "i64 0", f"i64 {count}"
     c.call("void", kernel, f"ptr {pointers}", *given)
     c.jump(head)
     c.place(done)
+    return c.end()
+
+
+def _stored() -> str:
+    """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
+    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width"]
+    c = Function("void", "stored", params, internal=True)
+    kernel, pointers = _kernel(c)
+    whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
+    done = c.arith("mul", whole, "%long")
+    of_call = "ptr %cx", "ptr %words", "i64 %axis"
+    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}")
+    with c.when(c.test("sgt", whole, 0)):
+        c.call("void", "@main_of_wide", *of_call, f"i64 {whole}", "i64 %long", "i64 %long", "i64 %width")
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(_is_read(c, entry)):
+            place = c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr")
+            c.put(c.gep(place, c.arith("mul", done, c.get(entry, 2))), pointers, loop.index, "ptr")
+    left = c.arith("sub", "%total", done)
+    c.call("void", kernel, f"ptr {pointers}", f"i64 {left}", "i64 %width", "i64 1", "i64 0")
     return c.end()
 
 
@@ -225,6 +267,9 @@ def _wide_rows() -> str:
     done = c.arith("mul", whole, long)
     left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
     of_call = "ptr %cx", "ptr %words"
+    with c.when(c.op(f"xor i1 {c.call('i1', '@reduces', 'ptr %words')}, true")):
+        c.call("void", "@stored", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, total, long, width)))
+        c.ret()
     c.call("void", "@place_wide", *of_call, "i64 %axis", f"i64 {n}", f"i64 {span}")
     c.call("void", "@clear", *of_call, f"i64 {n}", f"i64 {span}")
     with c.when(c.test("sgt", left, 0)):

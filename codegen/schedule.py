@@ -104,19 +104,23 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
     return max(loads, key=lambda v: len(v.attr[1]), default=None)
 
 
-def widens(group: Group, lane: str) -> bool:
-    """May reductions along rows, with lanes along `lane`, take several short rows as one (`nest_wide`)?  If all that
-    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel."""
-    extent = group.extents[lane]
-    if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
+def widens(group: Group, usual: Schedule) -> bool:
+    """May passes along rows, with lanes along columns, take several short rows as one (`nest_wide`)?  If all that
+    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel that
+    reduces or stores."""
+    lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
+    if lane not in group.parallel or usual.keep or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
     for p in group.passes:
         values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
         loads = [v for v in values if v.op == "load"]
         apart = any(v.args or (p.local[-1] in v.attr[1] and lane not in v.attr[1]) for v in loads)
-        if p.local and (p.outs or apart or len(values) > SPLIT or any(v.op == "index" for v in values)):
+        apart |= any(p.local and lane not in o.map for o in p.outs)
+        if p.local and (bool(p.outs) == bool(p.reduces) or apart or len(values) > SPLIT):
             return False
-    return any(p.local for p in group.passes)
+        if any(v.op == "index" for v in values):
+            return False
+    return any(p.local and p.reduces for p in group.passes)
 
 
 def lane_axis(group: Group, short: Collection[str] = ()) -> str:

@@ -144,6 +144,39 @@ def test_a_bias_is_updated_in_place(columns: int) -> None:
         close(b.get_value(), wanted)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_columns_are_standardised(dtype: str) -> None:
+    x, g = T.matrix("x", dtype=dtype), T.matrix("g", dtype=dtype)
+    rng, end = np.random.default_rng(11), End()
+    scaled = (x - x.mean(0)) / T.sqrt(x.var(0) + 1)
+    f = tensordsl.function([x], [scaled, x - x.max(0)])
+    gradient = tensordsl.function([x, g], T.grad((scaled * g).sum(), x))
+    for n in ROWS[1:]:
+        for k in COLUMNS[::2]:
+            a, b = (rng.standard_normal((n, k)).astype(dtype) for _ in "ab")
+            wide, u = a.astype("float64"), b.astype("float64")
+            root = np.sqrt(wide.var(0) + 1)
+            y = (wide - wide.mean(0)) / root
+            for result, wanted in zip(f(end.put(a)), (y, wide - wide.max(0)), strict=True):
+                close(result, wanted.astype(dtype))
+            close(gradient(a, b), ((u - u.mean(0) - y * (u * y).mean(0)) / root).astype(dtype))
+
+
+def test_columns_are_standardised_in_place_and_into_parts_of_others() -> None:
+    rng = np.random.default_rng(12)
+    for shape in ((8, 3), (700, 10), (333, 33), (40, 100)):
+        a = rng.standard_normal(shape)
+        x = tensordsl.shared(a.copy())
+        f = tensordsl.function([], updates=[(x, (x - x.mean(0)) * 2)])
+        y, z = T.dmatrix("y"), T.dmatrix("z")
+        g = tensordsl.function([y, z], T.concatenate([y - y.max(0), z - z.sum(0)], axis=1))
+        close(g(a, a[::-1]), np.concatenate([a - a.max(0), a[::-1] - a.sum(0)], 1))
+        for _ in range(2):
+            f()
+            a = (a - a.mean(0)) * 2
+            close(x.get_value(), a)
+
+
 def test_results_do_not_depend_on_threads() -> None:
     x = T.fmatrix("x")
     f, a = tensordsl.function([x], x.sum(0)), np.random.default_rng(8).standard_normal((50_000, 10)).astype("float32")
