@@ -131,10 +131,10 @@ def test_updates_in_place(axis: int) -> None:
         f = td.function([], new.max(axis=axis), updates={s: new, t: t - new.sum(axis=axis, keepdims=True)})
         for _ in range(3):
             wanted = a / np.sqrt((a**2).sum(axis=axis, keepdims=True)) + b
-            np.testing.assert_allclose(f(), wanted.max(axis=axis), rtol=1e-12)
+            np.testing.assert_allclose(f(), wanted.max(axis=axis), rtol=1e-12, atol=1e-12)
             a, b = wanted, b - wanted.sum(axis=axis, keepdims=True)
-            np.testing.assert_allclose(s.get_value(), a, rtol=1e-12)
-            np.testing.assert_allclose(t.get_value(), b, rtol=1e-12)
+            np.testing.assert_allclose(s.get_value(), a, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(t.get_value(), b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool"])
