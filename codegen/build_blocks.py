@@ -72,6 +72,11 @@ def turns(b: Bufferiser) -> tuple[str, str, str, str, str]:
     return b.fresh("r"), b.fresh("h"), b.fresh("n"), b.fresh("n"), b.fresh("n")
 
 
+def blocks_of(b: Bufferiser, block: Block, count: Any, body: tuple[p.Instr, ...]) -> p.Blocks:
+    names = block.first, block.here, block.part, block.start, block.slot
+    return p.Blocks(*names, b.name(count), b.name(block.step), b.name(block.size), body)
+
+
 def _step_by_step(
     b: Bufferiser, chain: Chain, first: _Product, sums: list[_Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
@@ -98,8 +103,7 @@ def _in_blocks(
         b.emit(p.If(is_first, (begin,), (replace(begin, beta=1.0),)))
     rows, _, _ = extents_of(chain.first, chain.side)
     body = b.close_scope()
-    names = block.first, block.here, block.part, block.start, block.slot
-    b.emit(p.Blocks(*names, b.name(rows), b.name(block.step), b.name(block.size), body))
+    b.emit(blocks_of(b, block, rows, body))
     for product in sums:
         product.add_parts()
     launch_part(b, chain.rest, refs)

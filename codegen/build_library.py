@@ -3,58 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.blocks import PARTS
 from tensordsl.codegen.bufferise import Bufferiser
+from tensordsl.codegen.build_blocks import blocks_of, quotient, times, turns
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.select_text import FEW
 from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element
-from tensordsl.codegen.storage import Ref
+from tensordsl.codegen.storage import Block, Ref, Scope
 
-SORTS = ("sort", "argsort")
+GRAIN = {"sort": 1 << 13, "argsort": 1 << 13}  # elements of a block of lines, of which threads take a few each
+SUMMED = 1 << 15  # of one of running sums
+TOGETHER = 64  # lines: functions take several side by side
+LINE = 64  # bytes that scratch is aligned to
+SCRATCH = 1 << 27  # bytes of it for all threads
 
 
 def build_along(b: Bufferiser, v: Value) -> None:
-    """A function of the lines along one axis, with scratch for one line where it needs some."""
+    """A function of the lines along one axis, with scratch for one line of each part where it needs some."""
     x, axis, function = v.operands[0], v.attrs["axis"], v.attrs["function"]
     source = b.ref(x)
     is_heir = v.number in b.heirs and v.number not in b.targets
     ref = source if is_heir else b.destination(v, v.dtype, v.shape)
     layout = list(zip(ref.dims, source.strides, ref.strides, strict=True))
-    axes = [layout[axis], *collapsed(layout[:axis] + layout[axis + 1 :])]
-    dims, x_strides, y_strides = zip(*axes, strict=True)
-    outputs = [_operand(b, ref.ptr, v.dtype, dims, y_strides)]
-    scratch = None
+    lines = _Lines(*zip(layout[axis], *collapsed(layout[:axis] + layout[axis + 1 :]), strict=True))
+    size: Any = None
+    first: Sequence[Any] = ()
     if "part" in v.attrs and not b.device:
-        scratch = _scratch_of_part(b, v, dims[0])
+        size, first = _scratch_of_part(b, v, lines.dims[0])
         function += "_part"
-    elif function in SORTS:
-        size = ex.add(ex.mul(room_per_element(function, x.dtype), dims[0]), SLACK)
-        scratch = b.allocate((size,), "uint8")
-    if scratch is not None:
-        outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims, scratch.strides))
-    b.emit(p.LibraryCall(function, (_operand(b, source.ptr, x.dtype, dims, x_strides),), tuple(outputs)))
+    elif function in GRAIN:
+        size = ex.add(ex.mul(room_per_element(function, x.dtype), lines.dims[0]), SLACK)
+    block = _block(b, v, lines, size or 0) if _is_shared(b, v, lines) else None
+    scratch = None if size is None else _scratch(b, size, block)
+    if block is None:
+        _call(b, v, function, lines, None, (source, ref, scratch), first)
+    else:
+        b.scopes.append(Scope())
+        _call(b, v, function, lines, block, _of_block(b, lines, block, source, ref, scratch), first)
+        b.emit(blocks_of(b, block, lines.dims[1], b.close_scope()))
     if scratch is not None:
         b.reuse(scratch)
     b.finish(v, ref)
 
 
-def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> Ref:
-    """Scratch for finding the places (first, how many) of lines of a length; it begins with them."""
+class _Lines(NamedTuple):
+    """Lengths and byte strides of the lines' axis and of the others, from one place to the next."""
+
+    dims: tuple[Any, ...]
+    x_strides: tuple[Any, ...]
+    y_strides: tuple[Any, ...]
+
+
+def _is_shared(b: Bufferiser, v: Value, lines: _Lines) -> bool:
+    """Whether threads may share the lines out: one instruction writes state, and running sums take longer where columns
+    are parted."""
+    if b.device or len(lines.dims) < 2 or v.number in b.late:
+        return False
+    return v.attrs["function"] in GRAIN or lines.y_strides[1] != ITEMSIZE[v.dtype]
+
+
+def _block(b: Bufferiser, v: Value, lines: _Lines, scratch: Any) -> Block:
+    """Lines of a block, all if they are few; each block is a part."""
+    length, count, *others = lines.dims
+    few = quotient(GRAIN.get(v.attrs["function"], SUMMED), ex.product((length, *others)))
+    together = ex.maximum(ex.minimum(few, TOGETHER), 1)
+    least = ex.maximum(quotient(count, PARTS), quotient(ex.mul(count, scratch), SCRATCH))
+    step = ex.mul(together, ex.maximum(quotient(ex.maximum(few, least), together), 1))
+    after = ex.floordiv(ex.maximum(ex.sub(count, 1), 0), step)
+    return Block(*turns(b), step, step, after, "", frozenset(), {})
+
+
+def _scratch(b: Bufferiser, size: Any, block: Block | None) -> Ref:
+    if block is None:
+        return b.allocate((size,), "uint8")
+    return b.allocate((ex.add(block.others, 1), ex.mul(LINE, quotient(size, LINE))), "uint8")
+
+
+def _of_block(
+    b: Bufferiser, lines: _Lines, block: Block, source: Ref, ref: Ref, scratch: Ref | None
+) -> tuple[Ref, Ref, Ref | None]:
+    x, y = (
+        replace(r, ptr=b.shifted(block, r, strides[1]))
+        for r, strides in ((source, lines.x_strides), (ref, lines.y_strides))
+    )
+    if scratch is None:
+        return x, y, None
+    return x, y, replace(scratch, ptr=times(b, scratch.ptr, block.slot, scratch.dims[1]))
+
+
+def _call(
+    b: Bufferiser, v: Value, function: str, lines: _Lines, block: Block | None, of_block: tuple[Ref, Ref, Ref | None],
+    first: Sequence[Any],
+) -> None:  # fmt: skip
+    """first: integers that the scratch begins with."""
+    source, ref, scratch = of_block
+    dims = tuple(map(b.name, lines.dims))
+    if block is not None:
+        dims = dims[0], block.here, *dims[2:]
+    given = source.ptr, v.operands[0].dtype, dims, tuple(map(b.name, lines.x_strides))
+    outputs = [(ref.ptr, v.dtype, dims, tuple(map(b.name, lines.y_strides)))]
+    if scratch is not None:
+        outputs.append(_operand(b, scratch.ptr, "uint8", scratch.dims[-1:], (1,)))
+        for k, number in enumerate(first):
+            place = scratch.ptr
+            if k:
+                b.emit(p.Offset(place := b.fresh("p"), scratch.ptr, b.name(8 * k)))
+            b.emit(p.StoreScalar(place, b.name(number), "int64"))
+    b.emit(p.LibraryCall(function, (given,), tuple(outputs)))
+
+
+def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> tuple[Any, tuple[Any, Any]]:
+    """Bytes of scratch for finding the places (first, how many) of lines of a length; it begins with them."""
     first, count = map(b.find, v.attrs["part"])
     size = ex.mul(room_per_element("sort", v.dtype), length)
     if v.attrs["function"] == "argsort":
         best = ex.minimum(ex.add(first, count), ex.sub(length, first))
         size = ex.mul(2 * PAIR, ex.minimum(length, ex.add(best, ex.maximum(best, FEW))))
-    scratch = b.allocate((ex.add(size, SLACK + PLACES),), "uint8")
-    b.emit(p.StoreScalar(scratch.ptr, b.name(first), "int64"))
-    b.emit(p.Offset(behind := b.fresh("p"), scratch.ptr, b.name(8)))
-    b.emit(p.StoreScalar(behind, b.name(count), "int64"))
-    return scratch
+    return ex.add(size, SLACK + PLACES), (first, count)
 
 
 def build_search(b: Bufferiser, v: Value) -> None:

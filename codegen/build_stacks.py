@@ -10,7 +10,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import CACHE, PARTS, origin
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_blocks import launch_part, of_part, quotient, times, turns, view
+from tensordsl.codegen.build_blocks import blocks_of, launch_part, of_part, quotient, times, turns, view
 from tensordsl.codegen.build_dot import Matrix, as_matrix, elements, packed_size, room_to_pack
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -39,9 +39,7 @@ def run_stacks(b: Bufferiser, run: Stacks) -> None:
             b.emit(products[member.number].of_block(block, mine))
         else:
             launch_part(b, member, mine, replace(block, axis=axis))
-    body, count = b.close_scope(), b.name(run.first.shape[0])
-    names = block.first, block.here, block.part, block.start, block.slot
-    b.emit(p.Blocks(*names, count, b.name(block.step), b.name(block.size), body))
+    b.emit(blocks_of(b, block, run.first.shape[0], b.close_scope()))
     for v in run.values:
         if v.number in run.inner:
             b.reuse(refs[v.number])

@@ -129,7 +129,7 @@ NEEDS_GIL = frozenset((p.NewOut, p.NewList, p.Prepare, p.Require, p.Pin, p.Commi
 # What threads may do at once, and without the call's frame.
 IN_BLOCKS = frozenset((
     p.Const, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.LoadScalar, p.StoreScalar, p.Launch, p.Gemm,
-    p.Copy, p.Fill, p.If,
+    p.LibraryCall, p.Copy, p.Fill, p.If,
 ))  # fmt: skip
 TOP_LEVEL = NEEDS_GIL | {p.ReleaseGil, p.AcquireGil}
 
