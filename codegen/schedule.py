@@ -114,12 +114,14 @@ def widens(group: Group, usual: Schedule) -> bool:
     for p in group.passes:
         values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
         loads = [v for v in values if v.op == "load"]
-        apart = any(v.args or (p.local[-1] in v.attr[1] and lane not in v.attr[1]) for v in loads)
+        apart = any(p.local[-1] in v.attr[1] and lane not in v.attr[1] for v in loads)
         apart |= any(p.local and lane not in o.map for o in p.outs)
         if p.local and (bool(p.outs) == bool(p.reduces) or apart or len(values) > SPLIT):
             return False
-        if any(v.op == "index" for v in values):
-            return False
+        if any(
+            v.op == "index" and v.attr in (lane, *p.local) or v.op == "load" and v.args for v in reach(pass_roots(p))
+        ):
+            return False  # a place in a wide row is none in a row
     return any(p.local and p.reduces for p in group.passes)
 
 

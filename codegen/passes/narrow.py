@@ -13,7 +13,6 @@ from tensordsl.codegen.ir import Graph, Value, rewrite
 from tensordsl.ops.table import OPS
 
 MOST = {"uint8": (1 << 8) - 1, "uint16": (1 << 16) - 1}
-_GIVEN = frozenset(("const", "extent"))
 
 
 def narrow_positions(graph: Graph, roots: Sequence[Value]) -> list[Value]:
@@ -32,7 +31,7 @@ def _narrowed(g: Graph, v: Value) -> Value | None:
 def _positions(g: Graph, p: Value) -> Value:
     """Positions that were wrapped, clamped and checked, from the indices themselves: they need no wrapping."""
     find, ((_, length, _, _),) = g.extents.find, p.attrs["bounds"]
-    indices = _indices(p.operands[0])
+    indices = _indices(p.operands[2])
     if indices is None or find(ex.product(indices.shape)) != find(p.shape[0]):
         return p
     most, n = MOST[indices.dtype], find(length)
@@ -46,21 +45,13 @@ def _positions(g: Graph, p: Value) -> Value:
     return g.make("in_bounds", (at, zero, greatest), indices.dtype, p.shape, loops=p.loops, **p.attrs)
 
 
-def _indices(at: Value) -> Value | None:
-    """The narrow numbers that positions, at the same points and in their order, are computed from, if from nothing
-    else."""
-    top = at.operands[0] if at.op == "reshape" else at
-    found: dict[int, Value] = {}
-    todo = [top]
-    while todo:
-        v = todo.pop()
-        if v.op == "map" and v.attrs["row"] is OPS["cast"] and v.operands[0].dtype in MOST and v.shape == top.shape:
-            found[v.operands[0].number] = v.operands[0]
-        elif v.op == "map":
-            todo += v.operands
-        elif not (v.op in _GIVEN or (v.op == "move" and v.operands[0].op in _GIVEN)):
-            return None
-    return next(iter(found.values())) if len(found) == 1 and top.rank else None
+def _indices(greatest: Value) -> Value | None:
+    """The narrow numbers, all that the indices are, whose greatest one is known as this."""
+    if greatest.op != "reduce" or greatest.attrs["reducer"].name != "max":
+        return None
+    (v,) = greatest.operands
+    is_cast = v.op == "map" and v.attrs["row"] is OPS["cast"]
+    return v.operands[0] if is_cast and v.operands[0].dtype in MOST else None
 
 
 def _is_kept(v: Value) -> bool:

@@ -49,6 +49,30 @@ def test_every_number_of_rows_and_columns_agrees_with_numpy(kind: str, dtype: st
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_places_of_columns_are_those_in_their_rows(dtype: str) -> None:
+    x, w, i, rng = T.matrix("x", dtype=dtype), T.dvector("w"), T.lvector("i"), np.random.default_rng(2)
+    columns = T.arange(x.shape[1])
+    by_place = [(x * columns).sum(0), T.switch(columns > 1, x, 0).max(0), (x * w[i]).sum(0), (x - x[:, i]).sum(0)]
+    f = tensordsl.function([x, w, i], by_place)
+    for n in ROWS[1:]:
+        for k in COLUMNS:
+            a, weights, order = (
+                rng.standard_normal((n, k)).astype(dtype),
+                rng.standard_normal(k + 2),
+                rng.permutation(k),
+            )
+            a64, at = a.astype("float64"), np.arange(k)
+            wanted = (
+                (a64 * at).sum(0),
+                np.where(at > 1, a64, 0).max(0),
+                (a64 * weights[order]).sum(0),
+                (a64 - a64[:, order]).sum(0),
+            )
+            for got, want in zip(f(a, weights, order), wanted, strict=True):
+                np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-3 if dtype == "float32" else 1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_each_row_counts_once(dtype: str) -> None:
     x = T.matrix("x", dtype=dtype)
     f = tensordsl.function([x], x.sum(0))

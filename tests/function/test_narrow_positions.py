@@ -110,3 +110,25 @@ def test_bincount_of_every_dtype(dtype: str) -> None:
     if dtype.startswith("int"):
         with pytest.raises(ValueError, match="must not be negative"):
             f(np.array([0, -2, 3], dtype), 3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_computed_from_narrow_numbers_is_another_position(dtype: str) -> None:
+    x = T.vector("x", dtype=dtype)
+    wide = T.cast(x, "int64")
+    positions = [
+        wide % 7,
+        wide * 3,
+        wide + 1,
+        300 - wide,
+        T.switch(wide > 50, wide, 0),
+        T.cast(wide // 2, dtype),
+        -1 - wide,
+    ]
+    f = tensordsl.function([x], [counted(p, 800) for p in positions] + [T.bincount(p) for p in positions[:6]])
+    for count in COUNTS[1:]:
+        a = np.random.default_rng(6).integers(0, 200, count).astype("int64")
+        computed = [a % 7, a * 3, a + 1, 300 - a, np.where(a > 50, a, 0), a // 2, (-1 - a) % 800]
+        wanted = [np.bincount(p, minlength=800) for p in computed] + [np.bincount(p) for p in computed[:6]]
+        for result, expected in zip(f(a.astype(dtype)), wanted, strict=True):
+            np.testing.assert_array_equal(result, expected)

@@ -297,6 +297,14 @@ def ranges(m: Growth) -> None:
     )
 
 
+def by_place(m: Growth) -> None:
+    """x with its places along an axis."""
+    x = m.some(lambda v: v.type.ndim > 0)
+    axis = m.pick(x.type.ndim)
+    places = T.dimshuffle(T.arange(x.shape[axis]), ["x"] * axis + [0] + ["x"] * (x.type.ndim - 1 - axis))
+    m.grow(m.choose((T.add, T.mul, lambda x, places: T.switch(places > 1, x, 0), T.eq))(x, places))
+
+
 def equal_lengths(m: Growth) -> None:
     """Row i of x at the position y[i], by two index arrays."""
     x = m.some(lambda v: v.type.ndim == 2)
@@ -385,7 +393,7 @@ SIMPLE = (
 OPERATIONS = (
     unary, cheap, binary, plain, with_number, power, choice, clip, cast, reduction, reduction, spread, position, soft,
     normalised, normalised, dot, dot, products, reshape, shuffle, shuffle, join, subtensor, subtensor, write, take, ranges,
-    equal_lengths, derivative, derivative, branch, loop, jacobian, cheap, plain, binary, Growth.new_constant,
+    by_place, by_place, equal_lengths, derivative, derivative, branch, loop, jacobian, cheap, plain, binary, Growth.new_constant,
 )  # fmt: skip
 
 

@@ -196,12 +196,7 @@ class Growth:
             level = self.level_of(node, operands, level)
             if isinstance(node.op.meaning, Elementwise):
                 self.limit(np.broadcast_shapes(*(x.shape for x in operands)))
-                check_lengths(node.inputs, operands)
-            if node.op in (TAKE, INC_TAKE):
-                first = 1 if node.op is TAKE else 2
-                check_lengths(node.inputs[first:], operands[first:])
-            if node.op in PART_OF:
-                check_write(node, operands)
+            check_node(node, operands)
             if node.op.name in ("dot", "batched_dot"):
                 self.limit((operands[0].size, *operands[1].shape[-1:], 1 / WORK))
             if node.op.name == "for" and node.attrs["body"].stacked and operands[0] <= 0:
@@ -315,6 +310,25 @@ class Growth:
                 return
             except Unfit:
                 continue
+
+
+def check_node(node: Any, operands: Sequence[Any]) -> None:
+    """Raises Unfit where something broadcasts that no type allows to, in the body of a loop too."""
+    if isinstance(node.op.meaning, Elementwise):
+        check_lengths(node.inputs, operands)
+    if node.op in (TAKE, INC_TAKE):
+        first = 1 if node.op is TAKE else 2
+        check_lengths(node.inputs[first:], operands[first:])
+    if node.op in PART_OF:
+        check_write(node, operands)
+    if node.op.name == "for":
+        body = node.attrs["body"]
+        sources = (body.index, *body.carried, *body.invariants)
+        known = dict(zip(sources, (np.int64(0), *operands[1:]), strict=True))
+        for inner in toposort([*body.next, *body.stacked], stop=known):
+            given = [known[o] if o in known else o.data for o in inner.inputs]
+            check_node(inner, given)
+            known.update(zip(inner.outputs, evaluate_node(inner, given), strict=True))
 
 
 def check_lengths(variables: Sequence[Variable], values: Sequence[Any]) -> None:
