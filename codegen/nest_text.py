@@ -213,6 +213,9 @@ def _general() -> str:
         c.put(0, positions, loop.index)
     _arrange_axes(c, axes, operands, extents, strides)
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
+        with c.loop(axes) as loop:  # kernels do one row at least
+            with c.when(c.test("eq", c.get(extents, loop.index), 0)):
+                c.ret("i64", 0)
         _direct_if_flat(c, axes, extents, strides)
         given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from typing import Any
 
@@ -366,3 +367,19 @@ def test_lanes_do_not_run_along_a_short_axis_beside_a_long_one() -> None:
         np.testing.assert_allclose(y, a.sum("ij".index(axis)), rtol=1e-12)
     assert schedule(reduction(3, 10, "j")).lane == "j"
     assert schedule(cases.multiply_add("float64")).lane == "i"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8"])
+def test_nothing_is_written_where_an_axis_is_empty(dtype: str) -> None:
+    """x over the last two axes, y over the first and the last."""
+    b, lengths = Builder(), (0, 1, 5, 17, 70)
+    value = b.add(b.load(Buffer("x", dtype, ("m", "k")), "j", "l"), b.load(Buffer("y", dtype, ("n", "k")), "i", "l"))
+    out = Out(Buffer("o", dtype, ("n", "m", "k")), ("i", "j", "l"), value)
+    run = Runner(Group("empty", {"i": "n", "j": "m", "l": "k"}, ("i", "j", "l"), (out,)))
+    for n, m, k in itertools.product(lengths, repeat=3):
+        x, y = np.ones((m, k), dtype), np.ones((n, k), dtype)
+        room = np.full(n * m * k + 256, 7, dtype)
+        size = x.itemsize
+        out = np.ndarray((n, m, k), dtype, room, strides=(m * k * size, k * size, size))  # NumPy's own has others
+        assert run({"x": x, "y": y, "o": out}) == 0
+        assert (room[: n * m * k] == 2).all() and (room[n * m * k :] == 7).all()
