@@ -107,9 +107,8 @@ class Bufferiser:
         if len(terms) >= LONG_SUM:
             known = continued(length, scope.sums)
             if known is not None:
-                total, given = scope.names[known], set(known.terms)
+                total, given = known
                 terms = tuple(t for t in terms if t not in given)
-            scope.sums = [*scope.sums[-3:], length]
         for monomial, coefficient in terms:
             factors = [self._atom(a, scope) for a in monomial]
             if coefficient not in (1, -1) or not factors:
@@ -125,6 +124,8 @@ class Bufferiser:
             dst = self.fresh("e")
             scope.code.append(p.Arith(dst, "sub" if coefficient < 0 else "add", total, term))
             total = dst
+        if len(length.terms) >= LONG_SUM:
+            scope.sums = [*scope.sums[-3:], (total, frozenset(length.terms))]
         return total
 
     def compared(self, *conditions: tuple[str, Any, Any]) -> str:

@@ -43,19 +43,22 @@ class Block:
     by_position: dict[int, int]
 
 
+Sum = tuple[str, frozenset[Any]]  # its name and terms
+
+
 @dataclass(slots=True)
 class Scope:
     """The instructions of one region, and the names that its polynomials have there."""
 
     code: list[p.Instr] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
-    sums: list[ex.Extent] = field(default_factory=list)  # the latest long ones that have names
+    sums: list[Sum] = field(default_factory=list)  # the latest long ones
 
 
-def continued(length: ex.Extent, sums: list[ex.Extent]) -> ex.Extent | None:
+def continued(length: ex.Extent, sums: list[Sum]) -> Sum | None:
     """The latest of these sums that `length` goes on from: offsets in a join of many parts are such sums."""
     terms = set(length.terms)
-    return next((s for s in reversed(sums) if terms.issuperset(s.terms)), None)
+    return next((s for s in reversed(sums) if terms >= s[1]), None)
 
 
 def known_at_entry(length: Any) -> bool:

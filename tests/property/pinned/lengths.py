@@ -341,3 +341,13 @@ def lengths_that_only_empty_arrays_have(p: Program) -> None:
     p.output(t16)
     p.output(t24)
     p.output(t35)
+
+
+def long_length_that_was_checked(p: Program) -> None:
+    """A length of several terms that a check had computed, which another one goes on from."""
+    s0 = p.shared(array("float64", [], (0, 1)), (False, True))
+    t0 = op("subtensor", s0, index=(('slice', -1, 1, -1), ('slice', None, None, None)))
+    t1 = op("subtensor", t0, index=(('slice', 1, None, None), ('slice', None, None, None)))
+    t2 = op("subtensor", t0, index=(('slice', None, -1, None), ('slice', None, None, None)))
+    t3 = op("sub", t1, t2)
+    p.output(t3)
