@@ -15,6 +15,7 @@ from typing import Any
 from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
 from tensordsl.codegen.copies import Phi
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
+from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
 from tensordsl.codegen.schedule import is_narrow_sum
@@ -67,6 +68,13 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
     else:
         _add_to_total(k.after, reduce, _places(k, k.after, reduce, areas), state, 1)
+
+
+def only_sums(group: Group) -> tuple[Val, ...]:
+    """The reductions of a group that is one pass of sums of floats over all axes."""
+    points = [p for p in group.passes if p.local]
+    alone = len(points) == 1 and not group.parallel and all(map(is_float_sum, points[0].reduces))
+    return points[0].reduces if alone else ()
 
 
 def is_float_sum(reduce: Val) -> bool:

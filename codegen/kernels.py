@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, finished, is_float_sum, kept_state
+from tensordsl.codegen.accumulate import accumulate, finished, kept_state, only_sums
 from tensordsl.codegen.descriptor import (
     Area,
     Blocks,
@@ -94,7 +94,7 @@ class _Planner:
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
-        self.sums = self.only_sums()
+        self.sums = only_sums(group)
         self.widens = widens(group, schedule)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
@@ -179,12 +179,6 @@ class _Planner:
             body = [Loop(self.axis[a], body)]
         return body, []
 
-    def only_sums(self) -> tuple[Val, ...]:
-        """The reductions of a group that is one pass of sums of floats over all axes."""
-        points = [p for p in self.steps if p.local]
-        alone = len(points) == 1 and not self.group.parallel and all(map(is_float_sum, points[0].reduces))
-        return points[0].reduces if alone else ()
-
     def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
         """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the
         kernel behind the last one, if there is one that knows all it needs."""
@@ -212,13 +206,11 @@ class _Planner:
 
     def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
         """May later passes read the output's storage (an operand of its type at the same points)?"""
-        values = reach([r for _, p in points for r in pass_roots(p)])
-        return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
+        return _reads([r for _, p in points for r in pass_roots(p)], o)
 
     def read_by_others(self, o: Out) -> bool:
         """May another output's row kernel, which may run later, read the output's storage?"""
-        values = reach([x.value for x in self.group.outs if x is not o])
-        return any(v.op == "load" and v.attr[0].type == o.buffer.type and v.attr[1] == o.map for v in values)
+        return _reads([x.value for x in self.group.outs if x is not o], o)
 
     def state_areas(self, reduce: Val) -> list[int]:
         state = kept_state(reduce, not self.columns)
@@ -604,3 +596,8 @@ class _Planner:
             work=work(self.group),
             declarations=frozenset(declarations.values()),
         )
+
+
+def _reads(roots: Sequence[Val], o: Out) -> bool:
+    loads = (v.attr for v in reach(roots) if v.op == "load")
+    return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)

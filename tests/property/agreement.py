@@ -142,6 +142,19 @@ def _data(v: Any) -> Any:
     return v.data if isinstance(v, Constant) else v.get_value(borrow=True)
 
 
+def _sign_is_open(node: Any, operands: Sequence[Any]) -> Any:
+    """Where zeros of both signs are looked at."""
+    if len(operands) == 1 and "axis" not in node.attrs:
+        return True
+    zeros = [
+        ((o == 0) & ~np.signbit(o), (o == 0) & np.signbit(o)) for o in map(np.asarray, operands) if o.dtype.kind == "f"
+    ]
+    if len(operands) == 1:
+        return np.all([np.any(z, axis=node.attrs["axis"]) for z in zeros[0]], axis=0)
+    plus, minus = (np.any(np.stack(np.broadcast_arrays(*z)), axis=0) for z in zip(*zeros, strict=True))
+    return plus & minus
+
+
 def _rounded(x: Any, rng: Any) -> Any:
     return (x * (1 + rng.choice([-1.0, 1.0], size=x.shape) * np.finfo(x.dtype).eps)).astype(x.dtype)
 
@@ -152,7 +165,7 @@ def _with_error(node: Any, operands: Sequence[Any], v: Variable, x: Any, rng: An
     if any(o.dtype.kind == "c" for o in operands) or v.type.dtype in COMPLEX:
         return _complex_with_error(node, operands, x, rng)
     if node.op.name in SIGNLESS:
-        return np.where(x == 0, -x, x)
+        return np.where((x == 0) & _sign_is_open(node, operands), -x, x)
     if node.op.name == "logsoftmax":  # log(1 + small): the sum of exponentials is rounded
         return (x + rng.uniform(-2, 2, size=x.shape) * (1 + abs(x)) * np.finfo(x.dtype).eps).astype(x.dtype)
     if node.op.name in UNDONE:  # sqrt(sqr(x)) = abs(x); small enough that sums do not overflow

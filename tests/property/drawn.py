@@ -65,7 +65,9 @@ class Program:
         """An array in the memory of an argument: its first element lies `offset` bytes behind the other's."""
         other = self.case.arguments[self.case.inputs.index(of)]
         memory = other if other.base is None else other.base
-        return np.ndarray(shape, dtype, memory, other.ctypes.data + offset - memory.ctypes.data, strides)
+        view = np.ndarray(shape, dtype, memory, other.ctypes.data + offset - memory.ctypes.data, strides)
+        view.flags.writeable = other.flags.writeable
+        return view
 
     def shared(self, value: Any, broadcastable: tuple[bool, ...]) -> Any:
         v = tensordsl.shared(value, name=f"s{len(self.case.shared)}", broadcastable=broadcastable)
