@@ -192,7 +192,9 @@ class _Planner:
                 else:
                     level = self.level[id(o.value)]
                     at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
-                    waits = self.read_later(o, points[at:]) or self.read_by_others(o)
+                    waits = self.read_later(o, points[at:]) or _reads(
+                        [x.value for x in self.group.outs if x is not o], o
+                    )
                     home = rows[at] if level and not waits else last
                 home.outs.append(o)
         final = rows[-2]
@@ -205,12 +207,8 @@ class _Planner:
         return max((self.level[id(r)] + 1 for r in p.reduces), default=-1)
 
     def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
-        """May later passes read the output's storage (an operand of its type at the same points)?"""
+        """May later passes read the output's storage?"""
         return _reads([r for _, p in points for r in pass_roots(p)], o)
-
-    def read_by_others(self, o: Out) -> bool:
-        """May another output's row kernel, which may run later, read the output's storage?"""
-        return _reads([x.value for x in self.group.outs if x is not o], o)
 
     def state_areas(self, reduce: Val) -> list[int]:
         state = kept_state(reduce, not self.columns)
@@ -599,5 +597,6 @@ class _Planner:
 
 
 def _reads(roots: Sequence[Val], o: Out) -> bool:
+    """May they read the output's storage: an operand of its type at the same points?"""
     loads = (v.attr for v in reach(roots) if v.op == "load")
     return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)

@@ -149,6 +149,8 @@ def _sign_is_open(node: Any, operands: Sequence[Any]) -> Any:
     zeros = [
         ((o == 0) & ~np.signbit(o), (o == 0) & np.signbit(o)) for o in map(np.asarray, operands) if o.dtype.kind == "f"
     ]
+    if not zeros:  # integers only
+        return False
     if len(operands) == 1:
         return np.all([np.any(z, axis=node.attrs["axis"]) for z in zeros[0]], axis=0)
     plus, minus = (np.any(np.stack(np.broadcast_arrays(*z)), axis=0) for z in zip(*zeros, strict=True))
