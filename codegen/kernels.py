@@ -44,6 +44,7 @@ from tensordsl.codegen.schedule import (
     pass_lane,
     pass_roots,
     reach,
+    reads,
     shared_loads,
     widens,
     work,
@@ -192,7 +193,7 @@ class _Planner:
                 else:
                     level = self.level[id(o.value)]
                     at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
-                    waits = self.read_later(o, points[at:]) or _reads(
+                    waits = self.read_later(o, points[at:]) or reads(
                         [x.value for x in self.group.outs if x is not o], o
                     )
                     home = rows[at] if level and not waits else last
@@ -208,7 +209,7 @@ class _Planner:
 
     def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
         """May later passes read the output's storage?"""
-        return _reads([r for _, p in points for r in pass_roots(p)], o)
+        return reads([r for _, p in points for r in pass_roots(p)], o)
 
     def state_areas(self, reduce: Val) -> list[int]:
         state = kept_state(reduce, not self.columns)
@@ -594,9 +595,3 @@ class _Planner:
             work=work(self.group),
             declarations=frozenset(declarations.values()),
         )
-
-
-def _reads(roots: Sequence[Val], o: Out) -> bool:
-    """May they read the output's storage: an operand of its type at the same points?"""
-    loads = (v.attr for v in reach(roots) if v.op == "load")
-    return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)

@@ -178,6 +178,12 @@ def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -
     return list(order.values())
 
 
+def reads(roots: Sequence[Val], o: Out) -> bool:
+    """May values read the output's storage: an operand of its type at the same points?"""
+    loads = (v.attr for v in reach(roots) if v.op == "load")
+    return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
+
+
 def pass_roots(p: Pass) -> list[Val]:
     return [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
 
