@@ -51,15 +51,11 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
 def _block(b: Bufferiser, chain: Chain, step: Any) -> Block:
     """Blocks of so many rows, some of which are a part; how many depends on lengths only."""
     rows, _, narrow = (b.find(n) for n in extents_of(chain.first, chain.side))
-
     tall = quotient(ex.mul(blocks.TALL, narrow), step)
     least = ex.maximum(ex.maximum(blocks.LEAST_BLOCKS, tall), quotient(quotient(rows, step), blocks.PARTS))
-    size = ex.mul(step, least)
-    others = ex.floordiv(ex.maximum(ex.sub(rows, 1), 0), size)
     group = chain.by_rows.group if chain.by_rows is not None else None
     by_position = rows_by_position(group, chain.axis) if group is not None else {}
-    names = turns(b)
-    return Block(*names, step, size, others, chain.axis, frozenset(), by_position)
+    return block_of(b, rows, step, ex.mul(step, least), chain.axis, by_position)
 
 
 def quotient(x: Any, y: Any) -> Any:
@@ -67,9 +63,19 @@ def quotient(x: Any, y: Any) -> Any:
     return ex.floordiv(ex.add(x, ex.sub(y, 1)), y)
 
 
-def turns(b: Bufferiser) -> tuple[str, str, str, str, str]:
-    """What a loop over blocks gives its body."""
-    return b.fresh("r"), b.fresh("h"), b.fresh("n"), b.fresh("n"), b.fresh("n")
+def block_of(
+    b: Bufferiser, count: Any, step: Any, size: Any, axis: str = "", by_position: dict[int, int] | None = None
+) -> Block:
+    """Blocks of `step` of so many rows, and parts of `size`."""
+    turns = (b.fresh(kind) for kind in "rhnnn")
+    others = ex.floordiv(ex.maximum(ex.sub(count, 1), 0), size)
+    return Block(*turns, step, size, others, axis, frozenset(), by_position or {})
+
+
+def room_of_parts(b: Bufferiser, block: Block, v: Value, at: int) -> Ref:
+    """Storage for one block of each part, of rows along axis `at`; the first part's."""
+    every = b.allocate((ex.add(block.others, 1), *v.shape[:at], block.step, *v.shape[at + 1 :]), v.dtype)
+    return replace(every, dims=every.dims[1:], strides=every.strides[1:])
 
 
 def blocks_of(b: Bufferiser, block: Block, count: Any, body: tuple[p.Instr, ...]) -> p.Blocks:
@@ -192,8 +198,7 @@ def _room_for(b: Bufferiser, chain: Chain, v: Value, block: Block) -> Ref:
     else:
         out = next(o for o in chain.by_rows.group.outs if o.buffer.value is v)  # type: ignore[attr-defined]
         at = out.map.index(chain.axis)
-    every = b.allocate((ex.add(block.others, 1), *v.shape[:at], block.step, *v.shape[at + 1 :]), v.dtype)
-    return replace(every, dims=every.dims[1:], strides=every.strides[1:])
+    return room_of_parts(b, block, v, at)
 
 
 def view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
@@ -269,11 +274,10 @@ class _Product:
         """The sums of all parts, in their order."""
         b, others = self.b, self.block.others
         b.scopes += Scope(), Scope()
-        names = turns(b)
-        each = replace(self.total, ptr=times(b, self.others.ptr, names[0], self.others.strides[0]))
+        block = block_of(b, others, 1, others)
+        each = replace(self.total, ptr=times(b, self.others.ptr, block.first, self.others.strides[0]))
         accumulate(b, each, self.total, self.value.dtype)
-        body, count = b.close_scope(), b.name(others)
-        b.emit(p.Blocks(*names, count, b.name(1), count, body))
+        b.emit(blocks_of(b, block, others, b.close_scope()))
         b.emit(p.If(b.compared(("gt", others, 0)), b.close_scope(), ()))
 
     def whole(self, to: str) -> p.Gemm:

@@ -10,7 +10,7 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import PARTS
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_blocks import blocks_of, quotient, times, turns
+from tensordsl.codegen.build_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -76,8 +76,7 @@ def _block(b: Bufferiser, v: Value, lines: _Lines, scratch: Any) -> Block:
     together = ex.maximum(ex.minimum(few, TOGETHER), 1)
     least = ex.maximum(quotient(count, PARTS), quotient(ex.mul(count, scratch), SCRATCH))
     step = ex.mul(together, ex.maximum(quotient(ex.maximum(few, least), together), 1))
-    after = ex.floordiv(ex.maximum(ex.sub(count, 1), 0), step)
-    return Block(*turns(b), step, step, after, "", frozenset(), {})
+    return block_of(b, count, step, step)
 
 
 def _scratch(b: Bufferiser, size: Any, block: Block | None) -> Ref:

@@ -10,7 +10,16 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import CACHE, PARTS, origin
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_blocks import blocks_of, launch_part, of_part, quotient, times, turns, view
+from tensordsl.codegen.build_blocks import (
+    block_of,
+    blocks_of,
+    launch_part,
+    of_part,
+    quotient,
+    room_of_parts,
+    times,
+    view,
+)
 from tensordsl.codegen.build_dot import Matrix, as_matrix, elements, packed_size, room_to_pack
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -55,8 +64,7 @@ def _block(b: Bufferiser, run: Stacks) -> Block:
     pays = ex.product((_less(CACHE, ex.mul(count, each)), _less(each, MATRIX), _less(LEAST - 1, count)))  # 1 or 0
     step = ex.maximum(ex.add(count, ex.mul(pays, ex.sub(some, count))), 1)
     size = ex.mul(step, ex.maximum(quotient(quotient(count, step), PARTS), 1))
-    others = ex.floordiv(ex.maximum(ex.sub(count, 1), 0), size)
-    return Block(*turns(b), step, size, others, "", frozenset(), {})
+    return block_of(b, count, step, size)
 
 
 def _less(x: Any, y: Any) -> Any:
@@ -73,9 +81,7 @@ def _room_for(b: Bufferiser, run: Stacks, v: Value, block: Block) -> Ref:
     """Storage for the matrices of one block of each part for what only the run reads, else for the whole value."""
     if v.number not in run.inner:
         return b.destination(v, v.dtype, v.shape)
-    at = run.at[v.number]
-    every = b.allocate((ex.add(block.others, 1), *v.shape[:at], block.step, *v.shape[at + 1 :]), v.dtype)
-    return replace(every, dims=every.dims[1:], strides=every.strides[1:])
+    return room_of_parts(b, block, v, run.at[v.number])
 
 
 class _Products:
