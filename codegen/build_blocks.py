@@ -67,7 +67,7 @@ def block_of(
     b: Bufferiser, count: Any, step: Any, size: Any, axis: str = "", by_position: dict[int, int] | None = None
 ) -> Block:
     """Blocks of `step` of so many rows, and parts of `size`."""
-    turns = (b.fresh(kind) for kind in "rhnnn")
+    turns = b.fresh("r"), b.fresh("h"), b.fresh("n"), b.fresh("n"), b.fresh("n")
     others = ex.floordiv(ex.maximum(ex.sub(count, 1), 0), size)
     return Block(*turns, step, size, others, axis, frozenset(), by_position or {})
 
