@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 SHORT_ROWS = 128  # elements of rows that lanes may go across, a block of rows at a time
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
+
+Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Builder(Protocol):
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
-    def compared(self, *conditions: tuple[str, Any, Any]) -> str: ...
+    def compared(self, *conditions: Condition) -> str: ...
     def joined(self, op: str, names: Sequence[str]) -> str: ...
 
 
@@ -50,7 +53,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     apart = _apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
     load = widest_load(group, (usual.lane, other.lane))
-    steps: list[tuple[str, Any, Any]] = []
+    steps: list[Condition] = []
     if load is not None:
         buffer, entries = load.attr
         size = ITEMSIZE[buffer.type]
@@ -59,20 +62,29 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     if not bounds and not steps:
         return None
     long = ("ge", there, (2 if group.parallel else 1) * other.width[0])
+    with _early(b, (*bounds, *apart, *steps, long)):
+        reasons = [b.compared(*steps)] if steps else []
+        reasons += [_all(b, bounds, apart)] if bounds else []
+        return b.joined("min", [b.joined("max", reasons), b.compared(long)])
+
+
+@contextmanager
+def _early(b: Builder, conditions: Sequence[Condition]) -> Iterator[None]:
+    """What is compared is compared at entry, if all of it is known there."""
     scopes = b.scopes
-    if all(known_at_entry(b.find(n)) for _, *ends in (*bounds, *apart, *steps, long) for n in ends):
+    if all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends):
         b.scopes = [b.entry]
-    reasons = [b.compared(*steps)] if steps else []
-    if bounds:
-        gaps = [b.joined("max", [b.compared(condition) for condition in apart])] if apart else []
-        reasons.append(b.joined("min", [b.compared(*bounds), *gaps]))
-    reason = b.joined("max", reasons)
-    result = b.joined("min", [reason, b.compared(long)])
+    yield
     b.scopes = scopes
-    return result
 
 
-def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Any, Any]]:
+def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition]) -> str:
+    """Whether all of the conditions hold, and one of `some`, if there are any."""
+    one = [b.joined("max", [b.compared(condition) for condition in some])] if some else []
+    return b.joined("min", [b.compared(*conditions), *one])
+
+
+def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[Condition]:
     """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
     they do not."""
     rows = {p.local[-1] for p in group.passes if p.local}
@@ -104,17 +116,11 @@ def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]
     apart = _gaps(b, group, refs) if usual.beside else []
     if apart is None:
         return None
-    scopes = b.scopes
-    if all(known_at_entry(b.find(n)) for _, x, y in (*conditions, *apart) for n in (x, y)):
-        b.scopes = [b.entry]
-    result = b.compared(*conditions)
-    if apart:
-        result = b.joined("min", [result, b.joined("max", [b.compared(c) for c in apart])])
-    b.scopes = scopes
-    return result
+    with _early(b, (*conditions, *apart)):
+        return _all(b, conditions, apart)
 
 
-def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[tuple[str, Any, Any]] | None:
+def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | None:
     """Of which one holds where rows do not lie one behind the other: none if some operand is the same in several of
     them, so that they never do.  None if it is known that they do."""
     loads = [v.attr for v in group.scalars if v.op == "load"]
@@ -143,7 +149,7 @@ def _goes_back(group: Group, usual: Schedule) -> bool:
     return usual.lane not in group.parallel and any(usual.lane in o.map for o in group.outs)
 
 
-def _bounds(group: Group, usual: Schedule) -> list[tuple[str, Any, Any]]:
+def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     """Of the usual lanes' axis: all of these hold where the other way is better.  Blocks are transposed there, which
     costs less than what is left of a vector; more than that where results along the axis go back."""
     here, width = group.extents[usual.lane], usual.width[0]
