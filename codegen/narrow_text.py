@@ -8,6 +8,7 @@ kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the ca
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import UNLIKELY, Asm, passed
+from tensordsl.codegen.sort_block import set_lanes
 from tensordsl.codegen.sort_keys import Keys
 
 LEAST = 512  # elements of a line that is narrowed
@@ -66,7 +67,7 @@ def _between(k: Keys, source: str) -> str:
                 t, f"@llvm.experimental.vector.compress.v{W}i{k.width}", f"{t} {key}", f"{bit} {inside}", f"{t} poison"
             )
         f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")
-        more, lower = (_count(f, mask, W) for mask in (inside, is_less))
+        more, lower = (set_lanes(f, mask, W) for mask in (inside, is_less))
         flag = f.op(f"or {bit} {flag}, {special}") if special else flag
         return [f.op(f"add i64 {kept}, {more}"), f.op(f"add i64 {below}, {lower}"), flag]
 
@@ -82,13 +83,6 @@ def _between(k: Keys, source: str) -> str:
     result = f.op(f"insertvalue {{i64, i64}} poison, i64 {kept}, 0")
     f.ret("{i64, i64}", f.op(f"insertvalue {{i64, i64}} {result}, i64 {loop.values[1]}, 1"))
     return f.text
-
-
-def _count(f: Asm, mask: str, W: int) -> str:
-    if W == 1:
-        return f.op(f"zext i1 {mask} to i64")
-    bits = f.op(f"bitcast <{W} x i1> {mask} to i{W}")
-    return f.call("i64", "@llvm.ctpop.i64", f"i64 {bits if W == 64 else f.op(f'zext i{W} {bits} to i64')}")
 
 
 def _every(f: Asm, k: Keys, key: str, W: int) -> str:

@@ -36,6 +36,14 @@ def declarations(bits: int, lanes: int) -> str:
     return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in ("umin", "umax"))
 
 
+def set_lanes(f: Asm, mask: str, W: int) -> str:
+    """i64: how many of W lanes a mask has; of one, an i1."""
+    if W == 1:
+        return f.op(f"zext i1 {mask} to i64")
+    bits = f.op(f"bitcast <{W} x i1> {mask} to i{W}")
+    return f.call("i64", "@llvm.ctpop.i64", f"i64 {bits if W == 64 else f.op(f'zext i{W} {bits} to i64')}")
+
+
 class Vectors:
     """Operations on vectors of unsigned integers, in the function that is being written."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensordsl.codegen.assembly import LIKELY, UNLIKELY, Asm, passed
-from tensordsl.codegen.sort_block import PairVectors, Vectors, sorted_block
+from tensordsl.codegen.sort_block import PairVectors, Vectors, set_lanes, sorted_block
 
 SAMPLES = ((1, 0), (4, 1024))
 BOTH = ("ptr x", "ptr y", "i64 n")
@@ -89,11 +89,6 @@ class Quick:
         bits = f.op(f"trunc i64 {ones} to i{self.lanes}")
         return f.op(f"bitcast i{self.lanes} {bits} to {self.mask}")
 
-    def set_lanes(self, f: Asm, mask: str) -> str:
-        """i64: how many lanes a mask has."""
-        bits = f.op(f"zext i{self.lanes} {f.op(f'bitcast {self.mask} {mask} to i{self.lanes}')} to i64")
-        return f.call("i64", "@llvm.ctpop.i64", f"i64 {bits}")
-
     # -- parts of a few registers --------------------------------------------------------------------------------------
     def block(self, r: int) -> str:
         """The n elements at x, in r registers at most, sorted to y, which may be x."""
@@ -121,16 +116,13 @@ class Quick:
         none of these keys is less."""
         f = Asm(self.key, f"{self.name}.sample{r}", ("ptr x", "i64 n"), internal=True)
         v, W = Vectors(f, self.bits, self.lanes), self.lanes
+        wide = Vectors(f, 64, W)
         apart = f.op(f"udiv i64 %n, {r * W}")
-        first = f.op(f"lshr i64 {apart}, 1")
+        by, begin = wide.every(apart), wide.every(f.op(f"lshr i64 {apart}, 1"))
         values = []
         for at in range(r):
             indices = f"<{', '.join(f'i64 {at * W + lane}' for lane in range(W))}>"
-            wide = [f.op(f"insertelement <{W} x i64> poison, i64 {x}, i64 0") for x in (apart, first)]
-            by, begin = (
-                f.op(f"shufflevector <{W} x i64> {x}, <{W} x i64> poison, <{W} x i32> zeroinitializer") for x in wide
-            )
-            where = f.op(f"add <{W} x i64> {f.op(f'mul <{W} x i64> {by}, {indices}')}, {begin}")
+            where = f.op(f"add {wide.kind} {f.op(f'mul {wide.kind} {by}, {indices}')}, {begin}")
             places = f.op(f"getelementptr {self.key}, ptr %x, <{W} x i64> {where}")
             given = f"<{W} x ptr> {places}", f"i32 {self.size}", f"{self.mask} splat (i1 true)", f"{self.kind} poison"
             values.append(f.call(self.kind, f"@llvm.masked.gather.v{W}{self.key}.v{W}p0", *given))
@@ -198,7 +190,7 @@ class Quick:
         others = f.op(f"xor {self.mask} {is_less}, splat (i1 true)")
         if there:
             is_less, others = (f.op(f"and {self.mask} {m}, {there}") for m in (is_less, others))
-        counts = [self.set_lanes(f, m) for m in (is_less, others)]
+        counts = [set_lanes(f, m, self.lanes) for m in (is_less, others)]
         following = f.op(f"{'add' if self.has_positions else 'sub'} i64 {place}, {counts[1]}")
         to = self.at(f, "%x", kept), self.at(f, "%y", place if self.has_positions else following)
         # what a whole vector writes behind the ones that stay has been read
@@ -287,7 +279,7 @@ class Quick:
         f.jump(head)
         f.place(head)
         state = [f"%{head}.{name}" for name in ("x", "y", "n", "depth", "stays", "counts")]
-        x, y, n, depth, stays, counts = state
+        x, y, n, depth, stays, _ = state
         phis = len(f.lines)
         f.branch(f.compare("sgt", "i64", n, self.most), body, done)
         f.place(body)
@@ -317,13 +309,16 @@ class Quick:
             for name, kind, new, old in zip(state, kinds, following, again, strict=True)
         ]
         f.place(done)
-        target = f.op(f"select i1 {stays}, ptr {x}, ptr {y}")
-        for r in self.registers:
-            with f.when(f.compare("sle", "i64", n, r * self.lanes)):
-                f.call("void", f"@{self.name}.block{r}", f"ptr {x}", f"ptr {target}", f"i64 {n}", *more)
-                f.ret()
+        self.in_registers(f, x, f.op(f"select i1 {stays}, ptr {x}, ptr {y}"), n)
         f.ret()
         return f.text
+
+    def in_registers(self, f: Asm, x: str, y: str, n: str) -> None:
+        """The n elements at x, sorted to y, in as few registers as hold them."""
+        for r in self.registers:
+            with f.when(f.compare("sle", "i64", n, r * self.lanes)):
+                f.call("void", f"@{self.name}.block{r}", f"ptr {x}", f"ptr {y}", f"i64 {n}", *passed(self.more))
+                f.ret()
 
     def border(self, f: Asm, state: Sequence[str]) -> tuple[str, str]:
         """Where the part is split, and how many are less if it `counts`; it is done if all of its keys are equal."""
