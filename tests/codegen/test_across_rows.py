@@ -17,14 +17,6 @@ COUNTS = (1, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
 
 
-@pytest.fixture(scope="module")
-def ends() -> Iterator[list[End]]:
-    made = [End() for _ in range(3)]
-    yield made
-    for end in made:
-        end.protect(3)
-
-
 def softmax(m: Any, x: Any, axis: int) -> Any:
     e = m.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)

@@ -14,7 +14,6 @@ from hand_programs import build
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen import abi, blocks, pipeline
 from tensordsl.codegen import program as p
 from tensordsl.codegen.show_program import show
@@ -26,18 +25,13 @@ LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 21)
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Blocks of ROWS rows for every matrix that is not empty; code shared with no other test."""
-    monkeypatch.setattr(blocks, "CACHE", 0)
-    monkeypatch.setattr(blocks, "BLOCK", 0)
-    monkeypatch.setattr(blocks, "LEAST_ROWS", ROWS)
-    monkeypatch.setattr(blocks, "LEAST_BLOCKS", 2)
-    monkeypatch.setattr(blocks, "TALL", 0)
-    monkeypatch.setattr(native.cache, "get", lambda key: None)
-    monkeypatch.setattr(native.cache, "put", lambda key, blob: None)
-    native.forget()
-    yield
-    native.forget()
+def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
+    """Blocks of ROWS rows for every matrix that is not empty."""
+    fresh_code.setattr(blocks, "CACHE", 0)
+    fresh_code.setattr(blocks, "BLOCK", 0)
+    fresh_code.setattr(blocks, "LEAST_ROWS", ROWS)
+    fresh_code.setattr(blocks, "LEAST_BLOCKS", 2)
+    fresh_code.setattr(blocks, "TALL", 0)
 
 
 # -- functions -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,16 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen import build_library
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few lines in a block, and few blocks; code shared with no other test."""
-    monkeypatch.setattr(build_library, "GRAIN", {"sort": 20, "argsort": 20})
-    monkeypatch.setattr(build_library, "SUMMED", 20)
-    monkeypatch.setattr(build_library, "TOGETHER", 3)
-    monkeypatch.setattr(build_library, "PARTS", 7)
-    monkeypatch.setattr(native.cache, "get", lambda key: None)
-    monkeypatch.setattr(native.cache, "put", lambda key, blob: None)
-    native.forget()
-    yield
-    native.forget()
-    tensordsl.config.num_threads = 1
+def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
+    """Few lines in a block, and few blocks."""
+    fresh_code.setattr(build_library, "GRAIN", {"sort": 20, "argsort": 20})
+    fresh_code.setattr(build_library, "SUMMED", 20)
+    fresh_code.setattr(build_library, "TOGETHER", 3)
+    fresh_code.setattr(build_library, "PARTS", 7)
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any, int], Any], Callable[[Any, int], Any]]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from end_of_memory import End
@@ -11,14 +9,6 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
-
-
-@pytest.fixture(scope="module")
-def ends() -> Iterator[list[End]]:
-    made = [End() for _ in range(3)]
-    yield made
-    for end in made:
-        end.protect(3)
 
 
 def values(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:

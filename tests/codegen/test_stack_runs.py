@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,17 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl import native
 from tensordsl.codegen import build_stacks, pipeline
 from tensordsl.codegen import program as p
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One matrix or two at a time, of every stack that is not empty; code shared with no other test."""
-    monkeypatch.setattr(build_stacks, "CACHE", -1)
-    monkeypatch.setattr(build_stacks, "LEAST", 1)
-    monkeypatch.setattr(build_stacks, "BLOCK", 600)
-    monkeypatch.setattr(build_stacks, "PARTS", 3)
-    monkeypatch.setattr(native.cache, "get", lambda key: None)
-    monkeypatch.setattr(native.cache, "put", lambda key, blob: None)
-    native.forget()
-    yield
-    native.forget()
-    tensordsl.config.num_threads = 1
+def small_blocks(fresh_code: pytest.MonkeyPatch) -> None:
+    """One matrix or two at a time, of every stack that is not empty."""
+    fresh_code.setattr(build_stacks, "CACHE", -1)
+    fresh_code.setattr(build_stacks, "LEAST", 1)
+    fresh_code.setattr(build_stacks, "BLOCK", 600)
+    fresh_code.setattr(build_stacks, "PARTS", 3)
 
 
 Q, K, V, W, I = T.dtensor3("Q"), T.dtensor3("K"), T.dtensor3("V"), T.dmatrix("W"), T.lvector("I")
