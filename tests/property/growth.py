@@ -82,8 +82,9 @@ class Growth:
     def float_value(self, fits: Callable[[Variable], bool] = lambda v: True) -> Any:
         return self.some(lambda v: v.type.dtype in FLOATS and fits(v))
 
-    def limit(self, shape: Sequence[float]) -> None:
-        if np.prod(shape, dtype=float) > self.largest:
+    def limit(self, shape: Sequence[int], each: int = 1) -> None:
+        """Raises Unfit if there are more points than the largest value may have, `each` for one of its elements."""
+        if np.prod(shape, dtype=float) > self.largest * each:
             raise Unfit
 
     # -- sources
@@ -198,7 +199,7 @@ class Growth:
                 self.limit(np.broadcast_shapes(*(x.shape for x in operands)))
             check_node(node, operands)
             if node.op.name in ("dot", "batched_dot"):
-                self.limit((operands[0].size, *operands[1].shape[-1:], 1 / WORK))
+                self.limit((operands[0].size, *operands[1].shape[-1:]), WORK)
             if node.op.name == "for" and node.attrs["body"].stacked and operands[0] <= 0:
                 raise Unfit  # the reference does not know the lengths of what is stacked
             for o, value in zip(node.outputs, evaluate_node(node, operands), strict=True):
