@@ -383,11 +383,8 @@ class Kernel:
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
-        rows = (
-            ""
-            if self.form == SCALAR
-            else ", i64 %rows" + ", i64 %turn" * (self.finishes or (self.widens and self.form == COLUMNS))
-        )
+        takes_turn = self.finishes or (self.widens and self.form == COLUMNS)
+        rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{", "entry:"]
         entries, behind = list(self.entries.values()), len(self.entries)
@@ -543,14 +540,8 @@ class Kernel:
         """(declarations, functions) of the module by name."""
         whole = Code()
         codes = self.head, self.before, self.body, self.ends, self.masked, self.close, self.summed
-        for code in (
-            *codes,
-            self.others,
-            self.after,
-            self.resume,
-            self.final,
-            *(self.side.codes() if self.side else ()),
-        ):
+        behind = self.others, self.after, self.resume, self.final
+        for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
             whole.need(code)
         return whole.declarations, whole.functions
 
