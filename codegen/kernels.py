@@ -239,7 +239,7 @@ class _Planner:
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
         calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
-        if self.widens and len(calls) == 1 and not self.offsets and (form == LANES or not outs):
+        if self.widens and len(calls) == 1 and not self.offsets:
             calls[-1].kernel.widen()
         if self.finishes and self.schedule.beside:
             self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])

@@ -2,15 +2,19 @@
 
 Lanes run along columns.  Of rows of three numbers a vector holds ten and a half: so as many rows as have about
 `WIDE_ELEMENTS` numbers are taken for one wide row, whose states are folded in the end, half upon half, until those of
-the columns are left.  How many rows a wide one has is a power of 2 and depends on lengths alone, so results do not
-depend on threads.  A wide row that is no whole number of vectors is followed by elements that nobody wants, those of
-the next one, whose state is not used.  Rows behind the last wide one are copied to scratch, where there are such
-elements too.  What all rows share, and what scratch knows of columns, is repeated in scratch.
+the columns are left.  How many rows a wide one has is a power of 2, or one less where wide rows would share sets of the
+caches, and depends on lengths alone, so results do not depend on threads.  A wide row that is no whole number of
+vectors is followed by elements that nobody wants, those of the next one, whose state is not used.  Rows behind the last
+wide one are copied to scratch, where there are such elements too.  What all rows share, and what scratch knows of
+columns, is repeated in scratch.
 
-Passes that store at every point end with the last whole vector again, where that does no harm.
+Passes that store at every point end with the last whole vector again, where that does no harm; elsewhere no element is
+done twice.  Those that reduce and store as well store elements of the next wide row twice, the same ones.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tensordsl.codegen.nest_words import (
     CALL,
@@ -29,11 +33,13 @@ from tensordsl.codegen.nest_words import (
     INTERNAL,
     LOOP_WORDS,
     N_AXES,
+    READ,
     ROWS,
     ROWS_WORDS,
     STATE,
     VECTOR,
     WIDTH,
+    WRITE,
     Function,
     entry_of,
     splat,
@@ -43,12 +49,17 @@ WIDE_ELEMENTS = 1024
 WIDE_ROW = 128  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
+STORED_TURNS = 4  # of those of a pass that stores as well
+SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
 FEW = 8  # rows that are not worth it
 OF_CALL = ["ptr cx", "ptr words"]
 
 
 def wide_texts() -> list[str]:
-    return [_reduces(), _widens(), _clear(), _place(), _rest(), _main(), _fold(), _stored(), _wide_rows()]
+    return [
+        *(_reduces(), _has_flags(), _widens(), _clear(), _place(), _rest(), _main(), _fold()),
+        *(_stored(), _point(), _stored_once(), _wide_rows()),
+    ]
 
 
 def _along(c: Function, entry: str, axis: str) -> str:
@@ -63,6 +74,16 @@ def _reduces() -> str:
     found = c.cell(0)
     with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
         c.note(_is_state(c, entry_of(c, "%words", loop.index)), found)
+    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+
+
+def _has_flags() -> str:
+    """Is there an operand of a CALL with all of the flags?"""
+    c = Function("i1", "has_flags", ["ptr words", "i64 flags"], internal=True)
+    found = c.cell(0)
+    with c.loop(c.get("%words", 3)) as loop:
+        flags = c.arith("and", c.get(entry_of(c, "%words", loop.index), 4), "%flags")
+        c.note(c.test("eq", flags, "%flags"), found)
     return c.end("i1", c.test("ne", c.get(found, 0), 0))
 
 
@@ -89,12 +110,11 @@ def _widens() -> str:
         c.put(c.arith("add", pc, c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)), at, 0)
         row = c.get(words, 6)
         with c.when(c.test("sge", row, 0)):
-            rows, width = c.get(extents, row), c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
-            c.note(c.test("slt", rows, FEW), wrong)
-            once = c.test("eq", c.get("%cx", CX_TWICE), 0)
-            once = c.any(once, c.test("slt", c.arith("mul", rows, n), width))
-            reduces = c.call("i1", "@reduces", f"ptr {words}")
-            c.note(c.all(once, c.op(f"xor i1 {reduces}, true")), wrong)
+            c.note(c.test("slt", c.get(extents, row), FEW), wrong)
+            stores = c.call("i1", "@has_flags", f"ptr {words}", f"i64 {WRITE}")
+            overwrites = c.call("i1", "@has_flags", f"ptr {words}", f"i64 {READ | WRITE}")
+            once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0))
+            c.note(c.all(c.call("i1", "@reduces", f"ptr {words}"), stores, once), wrong)
             with c.loop(c.get(words, 3)) as loop:
                 entry = entry_of(c, words, loop.index)
                 step, size = _along(c, entry, row), c.get(entry, 2)
@@ -169,21 +189,35 @@ def _rest() -> str:
     params = [*OF_CALL, "i64 axis", "i64 skipped", "i64 live", "i64 count", "i64 width"]
     c = Function("void", "rest_of_wide", params, internal=True)
     kernel, pointers = _kernel(c)
-    with c.loop(c.get("%words", 3)) as loop:
-        entry = entry_of(c, "%words", loop.index)
-        with c.when(_is_read(c, entry)):
-            number, size, offset = (c.get(entry, k) for k in (1, 2, 3))
-            area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset)
-            place = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), c.arith("mul", "%skipped", size))
-            c.put(area, pointers, loop.index, "ptr")
-            c.call("void", "@copy_in", f"ptr {area}", f"ptr {place}", f"i64 {size}", "i64 %live", "i64 %count")
+
+    def copied(flag: int, body: Callable[[str, str, str], None]) -> None:
+        """`body(area, place, size)` for what is read, or written."""
+        with c.loop(c.get("%words", 3)) as loop:
+            entry = entry_of(c, "%words", loop.index)
+            has_flag = c.test("ne", c.arith("and", c.get(entry, 4), flag), 0)
+            with c.when(c.all(_is_read(c, entry), has_flag)):
+                number, size, offset = (c.get(entry, k) for k in (1, 2, 3))
+                area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset)
+                place = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), c.arith("mul", "%skipped", size))
+                c.put(area, pointers, loop.index, "ptr")
+                body(f"ptr {area}", f"ptr {place}", size)
+
+    def copy_in(area: str, place: str, size: str) -> None:
+        c.call("void", "@copy_in", area, place, f"i64 {size}", "i64 %live", "i64 %count")
+
+    def copy_out(area: str, place: str, size: str) -> None:
+        c.call("void", "@copy_out", place, area, f"i64 {c.arith('mul', '%live', size)}")
+
+    copied(WRITE, lambda *_: None)
+    copied(READ, copy_in)
     c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", "i64 1", "i64 0")
+    copied(WRITE, copy_out)
     return c.end()
 
 
 def _main() -> str:
     """`rows` rows of `long` elements, each done as `count`."""
-    params = [*OF_CALL, "i64 axis", "i64 rows", "i64 long", "i64 count", "i64 width"]
+    params = [*OF_CALL, "i64 axis", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
     c = Function("void", "main_of_wide", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", 3)
@@ -194,11 +228,11 @@ def _main() -> str:
             number, size = c.get(entry, 1), c.get(entry, 2)
             c.put(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), pointers, loop.index, "ptr")
             c.put(c.arith("mul", "%long", size), steps, loop.index)
-    with c.loop("%rows", step=WIDE_TURNS) as at:
-        some = c.min(c.arith("sub", "%rows", at.index), WIDE_TURNS)
+    with c.loop("%rows", step="%turns") as at:
+        some = c.min(c.arith("sub", "%rows", at.index), "%turns")
         c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", "i64 0")
         with c.loop(external) as loop:
-            moved = c.arith("mul", c.get(steps, loop.index), WIDE_TURNS)
+            moved = c.arith("mul", c.get(steps, loop.index), "%turns")
             c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 
@@ -240,7 +274,16 @@ def _stored() -> str:
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}")
     with c.when(c.test("sgt", whole, 0)):
-        c.call("void", "@main_of_wide", *of_call, f"i64 {whole}", "i64 %long", "i64 %long", "i64 %width")
+        c.call(
+            "void",
+            "@main_of_wide",
+            *of_call,
+            f"i64 {whole}",
+            "i64 %long",
+            "i64 %long",
+            "i64 %width",
+            f"i64 {WIDE_TURNS}",
+        )
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         with c.when(_is_read(c, entry)):
@@ -251,16 +294,63 @@ def _stored() -> str:
     return c.end()
 
 
+def _point() -> str:
+    """Pointers of a pass without states to the element `at`."""
+    c = Function("void", "point", [*OF_CALL, "i64 axis", "i64 n", "i64 at"], internal=True)
+    _, pointers = _kernel(c)
+    scratch, place = c.get("%cx", CX_SCRATCH, "ptr"), c.arith("urem", "%at", "%n")
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        number, size, offset = (c.get(entry, k) for k in (1, 2, 3))
+        here = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), c.arith("mul", "%at", size))
+        repeated = c.gep(c.gep(scratch, offset), c.arith("mul", place, size))
+        with c.when(c.test("eq", c.get(entry, 0), VECTOR)):
+            c.put(c.choose(_is_read(c, entry), here, repeated, "ptr"), pointers, loop.index, "ptr")
+    with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(c.test("eq", c.get(entry, 0), INTERNAL)):
+            area, moved = c.gep(scratch, c.get(entry, 1)), c.arith("mul", place, c.get(entry, 3))
+            c.put(c.gep(area, moved), pointers, loop.index, "ptr")
+    return c.end()
+
+
+def _stored_once() -> str:
+    """All `total` elements of a pass without states, none of them twice: whole vectors, then the others in scratch."""
+    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 width"]
+    c = Function("void", "stored_once", params, internal=True)
+    kernel, pointers = _kernel(c)
+    whole = c.arith("and", "%total", c.arith("sub", 0, "%width"))
+    of_call = "ptr %cx", "ptr %words", "i64 %axis"
+    longest = c.arith("add", c.min(c.max("%total", "%width"), WIDE_ELEMENTS), "%n")
+    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {longest}")
+    with c.loop(whole, step=WIDE_ELEMENTS) as at:
+        some = c.min(c.arith("sub", whole, at.index), WIDE_ELEMENTS)
+        c.call("void", "@point", *of_call, "i64 %n", f"i64 {at.index}")
+        c.call("void", kernel, f"ptr {pointers}", f"i64 {some}", "i64 %width", "i64 1", "i64 0")
+    left = c.arith("sub", "%total", whole)
+    with c.when(c.test("sgt", left, 0)):
+        c.call("void", "@point", *of_call, "i64 %n", f"i64 {whole}")
+        c.call("void", "@rest_of_wide", *of_call, *(f"i64 {x}" for x in (whole, left, "%width", "%width")))
+    return c.end()
+
+
+def _together(c: Function, n: str, total: str, width: str) -> str:
+    """How many of the rows a wide one has."""
+    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), WIDE_ELEMENTS)
+    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, WIDE_VECTORS)), n), 1)
+    zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
+    power = c.arith("shl", 1, c.arith("sub", 63, zeros))
+    same_sets = c.test("eq", c.arith("and", c.arith("mul", power, n), SAME_SETS - 1), 0)
+    return c.max(c.choose(same_sets, c.arith("sub", power, 1), power), 1)
+
+
 def _wide_rows() -> str:
     """All rows, along `axis`, of the kernel of a CALL."""
     c = Function("void", "wide_rows", [*OF_CALL, "i64 axis"], internal=True)
     extents, width = c.get("%cx", CX_E, "ptr"), c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
     n, rows = c.get(extents, c.get("%words", 2)), c.get(extents, "%axis")
     total = c.arith("mul", n, rows)
-    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), WIDE_ELEMENTS)
-    wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, WIDE_VECTORS)), n), 1)
-    zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
-    together = c.arith("shl", 1, c.arith("sub", 63, zeros))
+    together = _together(c, n, total, width)
     long = c.arith("mul", together, n)
     span = _rounded(c, long, width)
     whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
@@ -268,6 +358,11 @@ def _wide_rows() -> str:
     left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
     of_call = "ptr %cx", "ptr %words"
     with c.when(c.op(f"xor i1 {c.call('i1', '@reduces', 'ptr %words')}, true")):
+        overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
+        once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0), c.test("slt", total, width))
+        with c.when(once):
+            c.call("void", "@stored_once", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, total, width)))
+            c.ret()
         c.call("void", "@stored", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, total, long, width)))
         c.ret()
     c.call("void", "@place_wide", *of_call, "i64 %axis", f"i64 {n}", f"i64 {span}")
@@ -281,7 +376,9 @@ def _wide_rows() -> str:
         with c.when(some):
             c.call("void", "@clear", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
-        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (whole, long, span, width)))
+        stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
+        turns = c.choose(stores, STORED_TURNS, WIDE_TURNS)
+        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (whole, long, span, width, turns)))
     folded = c.choose(some, together, c.arith("udiv", left, n))
     c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
     return c.end()

@@ -106,17 +106,16 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
 
 def widens(group: Group, usual: Schedule) -> bool:
     """May passes along rows, with lanes along columns, take several short rows as one (`nest_wide`)?  If all that
-    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel that
-    reduces or stores."""
+    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
-    if lane not in group.parallel or usual.keep or (isinstance(extent, int) and extent > WIDE_ROW):
+    if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
     for p in group.passes:
         values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
         loads = [v for v in values if v.op == "load"]
         apart = any(p.local[-1] in v.attr[1] and lane not in v.attr[1] for v in loads)
         apart |= any(p.local and lane not in o.map for o in p.outs)
-        if p.local and (bool(p.outs) == bool(p.reduces) or apart or len(values) > SPLIT):
+        if p.local and (apart or len(values) > SPLIT):
             return False
         if any(
             v.op == "index" and v.attr in (lane, *p.local) or v.op == "load" and v.args for v in reach(pass_roots(p))

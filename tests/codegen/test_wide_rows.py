@@ -186,6 +186,53 @@ def test_columns_are_standardised(dtype: str) -> None:
             close(gradient(a, b), ((u - u.mean(0) - y * (u * y).mean(0)) / root).astype(dtype))
 
 
+def softmax(x: Any, xp: Any = T) -> Any:
+    e = xp.exp(x - x.max(0))
+    return e / e.sum(0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_passes_that_reduce_what_they_store(dtype: str) -> None:
+    x = T.matrix("x", dtype=dtype)
+    rng, end = np.random.default_rng(13), End()
+    e = T.exp(x)
+    f = tensordsl.function([x], [softmax(x), e, e.sum(0), x * 2, (x * 2).max(0)])
+    for n in ROWS[1:]:
+        for k in COLUMNS:
+            a = end.put(rng.standard_normal((n, k)).astype(dtype))
+            u = a.astype("float64")
+            wanted = softmax(u, np), np.exp(u), np.exp(u).sum(0), u * 2, (u * 2).max(0)
+            for result, w in zip(f(a), wanted, strict=True):
+                close(result, w.astype(dtype))
+
+
+def test_passes_that_reduce_what_they_store_in_place_and_into_parts_of_others() -> None:
+    rng = np.random.default_rng(14)
+    for shape in ((8, 3), (700, 10), (333, 33), (40, 100), (64, 64)):
+        a = rng.standard_normal(shape)
+        x, total = tensordsl.shared(a.copy()), tensordsl.shared(np.zeros(shape[1]))
+        f = tensordsl.function([], updates=[(x, softmax(x)), (total, T.exp(x).sum(0))])
+        y, z = T.dmatrix("y"), T.dmatrix("z")
+        g = tensordsl.function([y, z], T.concatenate([softmax(y), softmax(z)], axis=1))
+        close(g(a, a[::-1]), np.concatenate([softmax(a, np), softmax(a[::-1], np)], 1))
+        for _ in range(2):
+            f()
+            close(total.get_value(), np.exp(a).sum(0))
+            a = softmax(a, np)
+            close(x.get_value(), a)
+
+
+@pytest.mark.parametrize("value", SPECIAL)
+def test_softmax_of_what_is_not_finite(value: float) -> None:
+    x, rng = T.dmatrix("x"), np.random.default_rng(15)
+    f = tensordsl.function([x], softmax(x))
+    for shape in ((8, 3), (300, 10), (100, 64)):
+        a = rng.standard_normal(shape)
+        a[rng.integers(shape[0]), 1] = value
+        with np.errstate(invalid="ignore"):
+            close(f(a), softmax(a, np))
+
+
 def test_columns_are_standardised_in_place_and_into_parts_of_others() -> None:
     rng = np.random.default_rng(12)
     for shape in ((8, 3), (700, 10), (333, 33), (40, 100)):
