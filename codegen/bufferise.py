@@ -21,7 +21,7 @@ from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.codegen.schedule import across_schedule, other_schedule, schedule
+from tensordsl.codegen.schedule import across_schedule, loads_at_indices, other_schedule, schedule
 from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
@@ -421,11 +421,8 @@ class Bufferiser:
 
     def _check_sources(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
         """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
-        points = ex.product(group.extents.values())
-        for v in group.scalars:
-            if v.op != "load":
-                continue
-            buffer, entries = v.attr
+        for v, axes in loads_at_indices(group):
+            points, (buffer, entries) = ex.product(group.extents[a] for a in axes), v.attr
             for d, entry in enumerate(entries):
                 n = refs[id(buffer)].dims[d]
                 if isinstance(entry, tuple) and not (isinstance(n, int) and n > 0):

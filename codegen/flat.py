@@ -5,10 +5,10 @@ nest library reads the entries to fill P.  By form:
 
     SCALAR   straight-line code: k(P, n, live)
     ROW      for each row: `before`
-    LANES    for each row: `before`; for each chunk of it: { for each vector: `body`; `ends`; `close` }; then `after`.
+    LANES    for each row: `before`, `points`; for each chunk: { for each vector: `body`; `ends`; `close` }; `after`.
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
-             it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0.
+             it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
     COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`.  Where it `widens`, k(P, n, live, 0,
              turn) combines states with those `turn` elements behind them (`others`).
 
@@ -90,7 +90,7 @@ class Kernel:
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         self.resume.block, self.final.block = "partly", "final"
-        self.row_code = self.before  # what scalars are computed in
+        self.row_code = self.points = self.before  # what scalars are computed in; those that only elements need
         if form != LANES:
             self.body = self.before
         self.scalars: dict[int, str] = {}
@@ -109,7 +109,7 @@ class Kernel:
         self.widens = False  # may COLUMNS take several short rows as one?
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
-        self.fails = False
+        self.fails = self.guarded = False
         self._once: dict[str, str] = {}
 
     @property
@@ -136,6 +136,18 @@ class Kernel:
             offset = load(self.before, self.pointer(INTERNAL, add), "int64")
             self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
         return self._once[key]
+
+    def finish_rows(self) -> None:
+        """Let the kernel do all of a row, also of one without elements."""
+        self.finishes, self.points = True, Code("o")
+        self.points.block = "points"
+
+    def guard(self, extents: Sequence[str]) -> None:
+        """Let the kernel do nothing where an extent is 0."""
+        self.guarded, points = True, "1"
+        for n in extents:
+            points = self.head.op(f"mul i64 {points}, {n}")
+        self.head.do(f"%absent = icmp eq i64 {points}, 0")
 
     def use_halves(self, is_light: bool) -> None:
         """Computing in half registers, where the machine prefers that for loops that are bound by memory."""
@@ -178,7 +190,7 @@ class Kernel:
         if key not in self._once:
             at = self.head.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
             moves = self.has_rows and axis == self.row
-            self._once[key] = self.row_code.op(f"add i64 {at}, %r") if moves else at
+            self._once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
         return self._once[key]
 
     # -- memory
@@ -225,7 +237,7 @@ class Kernel:
             self.lanes[id(v)] = (
                 constant(v.attr, v.type, self.width)
                 if v.op == "const"
-                else splat(self.before, name, v.type, self.width)
+                else splat(self.points, name, v.type, self.width)
             )
         return self.lanes[id(v)]
 
@@ -386,7 +398,8 @@ class Kernel:
         takes_turn = self.finishes or (self.widens and self.form == COLUMNS)
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         halves = HALVES if self.halves and not self.takes_whole() else ""
-        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{", "entry:"]
+        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{"]
+        lines.append("begin:" if self.guarded else "entry:")
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
             lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
@@ -395,7 +408,9 @@ class Kernel:
                 lines += [f"  %by.{k} = getelementptr i64, ptr %P, i64 {behind + k}"]
                 lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
-        return "\n".join([*lines, *self.head.lines, *loops(), "  ret void", "}", ""])
+        guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
+        head = [*self.head.lines, *(guard if self.guarded else ())]
+        return "\n".join([*lines, *head, *loops(), "  ret void", "}", ""])
 
     def _rows(self) -> list[str]:
         return self._for_rows(self.before.lines, self.before.block)
@@ -429,11 +444,13 @@ class Kernel:
 
     def _lanes(self) -> list[str]:
         behind = "final" if self.carried else "after"
+        points = [f"  br i1 %none, label %{behind}, label %points", "points:", *self.points.lines]
         lines = [
             *self.before.lines,
-            f"  br i1 %none, label %{behind}, label %chunk" if self.finishes else "  br label %chunk",
+            *(points if self.finishes else ()),
+            "  br label %chunk",
             "chunk:",
-            *phi_lines(self.totals, self.before.block, self.close.block),
+            *phi_lines(self.totals, self.points.block, self.close.block),
             as_index("%start.out", "%start"),
             "  br label %loop",
             "loop:",
@@ -539,7 +556,7 @@ class Kernel:
     def needs(self) -> tuple[dict[str, str], dict[str, str]]:
         """(declarations, functions) of the module by name."""
         whole = Code()
-        codes = self.head, self.before, self.body, self.ends, self.masked, self.close, self.summed
+        codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
         behind = self.others, self.after, self.resume, self.final
         for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
             whole.need(code)

@@ -10,34 +10,36 @@ The innermost loop around a kernel, if it has nothing but kernels in it, is the 
 A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and
 stores; a row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level
 outputs: with one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend
-on a reduction get a place in scratch; all others are computed where they are used.
+on a reduction get a place in scratch; all others are computed where they are used.  What is read at indices for points
+alone is read only if there are some (`guarded`): without them its indices may be out of range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, finished, kept_state, only_sums
 from tensordsl.codegen.descriptor import (
-    Area,
     Blocks,
     Call,
     Fill,
     Loop,
     Node,
     axis_pairs,
+    calls,
     descriptor,
     layout,
     parted_axes,
 )
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line, pattern
-from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule
+from tensordsl.codegen.group import Group, Out, Pass, Schedule
+from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import (
+    for_points,
     is_light,
     lane_across,
     narrow_index,
@@ -72,64 +74,38 @@ def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
     return _Planner(group, schedule, name).run()
 
 
-class _Planner:
+class _Planner(Tables):
     def __init__(self, group: Group, schedule: Schedule, name: str) -> None:
-        self.group, self.schedule, self.name = group, schedule, name
-        self.axes = tuple(group.extents)
-        self.axis = {a: k for k, a in enumerate(self.axes)}
+        Tables.__init__(self, group, name)
+        self.schedule = schedule
         self.columns = schedule.lane in group.parallel
         self.level = group.levels
         self.steps = group.passes
         self.local = frozenset(a for p in self.steps for a in p.local)
-        self.operands: dict[tuple[int, Any], int] = {}
-        self.buffers: list[tuple[Buffer, tuple[Any, ...]]] = []
-        self.ints: dict[tuple[Any, ...], int] = {}
-        self.areas: list[Area] = []
         self.places: dict[int, int] = {}  # row-level values -> area
         self.states: dict[int, list[int]] = {}  # reduce -> areas
-        self.kernels: list[Kernel] = []
         self.results: dict[int, list[Val]] = {}
         self.rows: list[_Row] = []
+        self.wanted: dict[int, Val] = {}  # what the pass in work needs of values that only points need
         self.number = len(self.steps)  # the pass in work
         self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
         self.sums = only_sums(group)
-        self.widens = widens(group, schedule)
+        self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
-            if v.op == "load":
-                self.operand(*v.attr)
-            elif v.op == "result":
+            if v.op == "result":
                 self.results.setdefault(id(v.args[0]), []).append(v)
-        self.n_inputs = len(self.buffers)
-        for o in group.outs:
-            self.buffers.append((o.buffer, o.map))
-        self.outputs = {id(o): self.n_inputs + k for k, o in enumerate(group.outs)}
         self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}
 
     # -- tables
-    def operand(self, buffer: Buffer, entries: tuple[Any, ...]) -> int:
-        """An operand is a buffer under one map: its number."""
-        key = id(buffer), entries
-        if key not in self.operands:
-            self.operands[key] = len(self.buffers)
-            self.buffers.append((buffer, entries))
-        return self.operands[key]
-
-    def integer(self, kernel: Kernel, *what: Any) -> str:
-        return kernel.integer(self.ints.setdefault(what, len(self.ints)))
-
-    def area(self, size: int, per_element: int = 0, *, every: bool = False, identity: int | None = None) -> int:
-        """`every`: a place for each row of whichever loop is innermost, not only of a parallel one."""
-        self.areas.append(Area(size, per_element, every, identity))
-        return len(self.areas) - 1
-
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
         self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
-        self.kernels[-1].finishes = self.finishes and form == LANES
+        if self.finishes and form == LANES:
+            self.kernels[-1].finish_rows()
         return self.kernels[-1]
 
     def row_axis(self, p: Pass | None) -> str:
@@ -237,16 +213,17 @@ class _Planner:
         form = COLUMNS if self.columns and p.reduces else LANES
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
-        calls = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
-        calls[-1].kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
-        if self.widens and len(calls) == 1 and not self.offsets:
-            calls[-1].kernel.widen()
+        swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
+        kernel = swept[-1].kernel
+        kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
+        if self.widens and len(swept) == 1 and not self.offsets:
+            kernel.widen()
         if self.finishes and self.schedule.beside:
-            self.side_by_side(calls[-1].kernel, p, self.schedule.beside[number])
-        self.finish_point(calls[-1].kernel, p, outs, keeps)
+            self.side_by_side(kernel, p, self.schedule.beside[number])
+        self.finish_point(kernel, p, outs, keeps)
         if self.finishes:
-            self.finishers[id(p.reduces[0])] = calls[-1].kernel
-        blocks = calls if self.columns else [Blocks(self.axis[lane], width, calls)]
+            self.finishers[id(p.reduces[0])] = kernel
+        blocks = swept if self.columns else [Blocks(self.axis[lane], width, swept)]
         body: list[Node] = [*self.offsets, *blocks]
         for a in reversed([a for a in p.local if a != lane]):
             body = [Loop(self.axis[a], body)]
@@ -255,7 +232,7 @@ class _Planner:
             state = kept_state(r, not self.columns)
             fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=False)]
         self.clamps = self.finishes = False
-        return [*fills, *body]
+        return [*self.guarded_nodes(p), *fills, *body]
 
     def stores(self, number: int, p: Pass) -> list[Out]:
         """The outputs that this pass stores: its own, unless a later pass reads what may be their storage."""
@@ -303,8 +280,8 @@ class _Planner:
             return
         if self.columns:
             lane, width = self.schedule.lane, min(self.schedule.width)
-            calls = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
-            kernel = calls[-1].kernel
+            swept = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
+            kernel = swept[-1].kernel
             for v in row.demands.values():
                 if self.varies(v, lane):
                     kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
@@ -312,7 +289,7 @@ class _Planner:
                     kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
             for o in row.outs:
                 kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
-            row.nodes = [*self.offsets, *calls]
+            row.nodes = [*self.offsets, *swept]
             return
         finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None
         kernel = finisher or self.kernel(ROW, row=self.row_axis(None))
@@ -348,13 +325,26 @@ class _Planner:
         pointer = kernel.pointer(nest.SPLAT, self.operand(*v.attr), ITEMSIZE[v.type], nest.READ)
         return side.load(pointer, v.type)
 
+    def guarded_nodes(self, p: Pass) -> list[Node]:
+        """What a pass asked for that only its points need."""
+        row = _Row(max((self.level[k] for k in self.wanted), default=0) + 1, demands=self.wanted)
+        self.wanted = {}
+        self.row_nodes(row)
+        self.guard([c.kernel for c in calls(row.nodes)], p)
+        return row.nodes
+
+    def guard(self, kernels: Sequence[Kernel], p: Pass) -> None:
+        """Let kernels do nothing where a pass has no points."""
+        for k in kernels:
+            k.guard([self.integer(k, "extent", self.group.extents[a]) for a in p.local])
+
     def place(self, v: Val) -> int:
-        """The area of a row-level value, which its home row kernel is asked to fill."""
+        """The area of a row-level value, which its home row kernel is asked to fill, or one before the pass in work."""
         if id(v) not in self.places:
             size = ITEMSIZE[v.type]
             varies = self.columns and self.varies(v, self.schedule.lane)
             self.places[id(v)] = self.area(0, size) if varies else self.area(size)
-            self.home(v).demands[id(v)] = v
+        (self.wanted if id(v) in self.guarded else self.home(v).demands)[id(v)] = v
         return self.places[id(v)]
 
     def home(self, v: Val) -> _Row:
@@ -364,7 +354,7 @@ class _Planner:
 
     def is_placed(self, v: Val, row: _Row | None) -> bool:
         """Is the value loaded from scratch in a point kernel (row None) or in this row kernel?"""
-        if v.op in LEAVES or not self.is_row(v) or not isinstance(v.type, str):
+        if v.op in LEAVES or not self.is_row(v) or not isinstance(v.type, str) or (row and id(v) in self.guarded):
             return False
         level = self.level[id(v)]
         if row is None:
@@ -483,7 +473,10 @@ class _Planner:
         env = kernel.lanes
         values = reach(roots, lambda v: id(v) in temporaries or self.is_leaf(v, lane, row))
         scalars = [v for v in values if not self.varies(v, lane) and id(v) not in temporaries and v.op != "const"]
+        self.scalar_values(kernel, [v for v in scalars if id(v) not in self.guarded], row)
+        known, kernel.row_code = kernel.scalars.copy(), kernel.points
         self.scalar_values(kernel, scalars, row)
+        kernel.row_code = kernel.before
         for v in values:
             if id(v) in temporaries:
                 env[id(v)] = kernel.load_area(temporaries[id(v)], v.type)
@@ -500,6 +493,7 @@ class _Planner:
             elif v.op == "result" and id(v) not in env:
                 self.finish_columns(kernel, v.args[0])
         emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane, values))
+        kernel.scalars = known  # all that is there without points
 
     def finish_columns(self, kernel: Kernel, reduce: Val) -> None:
         types = reduce.attr[0].state(reduce.type)
@@ -524,6 +518,8 @@ class _Planner:
         for v, area in self.pending:
             self.scalar_values(kernel, v.args, row)
             kernel.store_area(area, "int64", self.scalar_offset(kernel, v))
+        if row is None:
+            self.guard([kernel], self.steps[self.number])
         return [Call(kernel)]
 
     def vector_leaf(self, kernel: Kernel, v: Val, lane: str, values: Sequence[Val]) -> str:
@@ -572,26 +568,3 @@ class _Planner:
         sums = [self.states[id(r)][0] for r in self.sums]
         across = not self.sums and self.schedule.lane == lane_across(self.group)
         return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind, across))
-
-    def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
-        declarations: dict[str, str] = {}
-        for k in self.kernels:
-            for table in k.needs():
-                declarations |= table
-        return LaunchPlan(
-            symbols=tuple(k.name for k in self.kernels),
-            texts=tuple(k.text() for k in self.kernels),
-            descriptor=words,
-            operands=tuple(b for b, _ in self.buffers),
-            n_inputs=self.n_inputs,
-            axes=self.axes,
-            extents=tuple(self.group.extents[a] for a in self.axes),
-            strides=tuple(
-                tuple(tuple(d for d, m in enumerate(entries) if m == a) for a in self.axes)
-                for _, entries in self.buffers
-            ),
-            ints=tuple(self.ints),
-            may_fail=any(k.fails for k in self.kernels),
-            work=work(self.group),
-            declarations=frozenset(declarations.values()),
-        )

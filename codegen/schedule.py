@@ -187,6 +187,27 @@ def pass_roots(p: Pass) -> list[Val]:
     return [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
 
 
+def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
+    """The loads at indices, each with the axes of a space at whose points it is needed."""
+    found: dict[tuple[int, tuple[str, ...]], Val] = {}
+    for p in group.passes:
+        for v in reach(pass_roots(p), lambda v: v.op == "result"):
+            if v.op == "load" and v.args:
+                found[id(v), (*group.parallel, *p.local)] = v
+    return [(v, axes) for (_, axes), v in found.items()]
+
+
+def for_points(group: Group) -> set[int]:
+    """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
+    these are empty its indices may be out of range."""
+    found: set[int] = set()
+    for v in group.scalars:
+        if v.op != "result" and ((v.op == "load" and v.args) or any(id(a) in found for a in v.args)):
+            found.add(id(v))
+    roots = [o.value for p in group.passes if not p.local for o in p.outs]
+    return found - {id(v) for v in reach(roots, lambda v: v.op == "result")}
+
+
 def kept(group: Group) -> list[tuple[Val, Out]]:
     """(value, output): dear values that several passes need, stored in an output until its own pass.
 

@@ -56,7 +56,7 @@ class SideBySide:
         self.main, self.one = main, one
         self.states: list[_State] = []
         self.close, self.final = Code("qs"), Code("zs")
-        self.rows = rows_beside(self.final.vector_bytes)
+        self.rows = min(rows_beside(self.final.vector_bytes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
         self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
         self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them

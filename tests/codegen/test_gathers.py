@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 import tensordsl
 import tensordsl.tensor as T
@@ -77,6 +78,42 @@ def test_elements_at_any_distance_are_gathered(dtype: str) -> None:
         for n in (0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 129, 1000):
             index, beside = rng.integers(-len(operand), len(operand), n), rng.integers(0, 9, n).astype(dtype)
             np.testing.assert_array_equal(f(operand, index, beside), operand[index] + beside)
+
+
+I, V, W = T.lvector("i"), T.dvector("v"), T.dmatrix("w")
+AT = I % 1  # one index, of each element
+BESIDE_REDUCTIONS = {
+    "the first element": [T.dot(I, I) + W[0, I], I[AT]],
+    "of one row": [T.dot(I, I) + W[T.arange(1), AT], I[AT]],
+    "of every row": [(W * V[AT]).sum(axis=1), W - V[AT]],
+    "a function of it": [(W * T.exp(V[AT])).sum(axis=1), W - T.exp(V[AT])],
+    "down the columns": [(W.T * T.exp(V[AT])[:, None]).sum(axis=0), W.T - T.exp(V[AT])[:, None]],
+    "behind a reduction": [W - W.sum(axis=1, keepdims=True) * V[AT], (W * V[AT]).sum(axis=1)],
+    "behind one of columns": [W.T - W.T.sum(axis=0) * V[AT][:, None], W.T * V[AT][:, None]],
+    "at an index that is one": [(W * V[I[AT]]).sum(axis=1), W[:, I[AT]]],
+    "in a row that is one": [(W * W[AT, T.arange(W.shape[1])]).sum(axis=1)],
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_REDUCTIONS)
+def test_what_only_points_need_is_not_read_where_there_are_none(name: str, ends: list[End]) -> None:
+    outputs = BESIDE_REDUCTIONS[name]
+    f = tensordsl.function([I, V, W], outputs, on_unused_input="ignore")
+    slow = tensordsl.function([I, V, W], outputs, mode="REFERENCE", on_unused_input="ignore")
+    rng = np.random.default_rng(7)
+    for rows, n in ((3, 0), (70, 0), (1, 0), (0, 0), (3, 5), (2, 300)):
+        given = np.arange(n) // 2, rng.normal(size=n), rng.normal(size=(rows, n))
+        if name in ("the first element", "of one row"):
+            given = given[0] % 1, *given[1:2], rng.normal(size=(1, n))
+        placed = [end.put(a) for end, a in zip(ends, given, strict=True)]
+        for got, want in zip(f(*placed), slow(*given), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_elements_of_nothing_that_rows_need_are_an_error(ends: list[End]) -> None:
+    f = tensordsl.function([V, I, W], W.sum(axis=1) + V[I])
+    with pytest.raises(IndexError):
+        f(ends[0].put(np.zeros(0)), np.zeros(3, "int64"), np.zeros((3, 0)))
 
 
 def test_fewer_and_more_targets_than_rows() -> None:

@@ -246,6 +246,7 @@ def alias(group: Group, arrays: Arrays) -> int:
     st.booleans(),
 )
 @example(1137, "bool", 32, True, False)  # a pass that is several kernels, over rows of no elements
+@example(238, "int64", 32, False, False)  # short rows side by side in vectors that are not the machine's
 def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, across: bool) -> None:
     """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks;
     `across`: lanes along the outermost parallel axis, whatever the order of memory."""

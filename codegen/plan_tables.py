@@ -1,0 +1,71 @@
+"""What the kernels of one plan have in common: its operands, run-time integers, and places in scratch, by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensordsl.codegen.descriptor import Area
+from tensordsl.codegen.flat import Kernel
+from tensordsl.codegen.group import Buffer, Group
+from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.schedule import work
+
+
+class Tables:
+    """Operands are the group's loads, then its outputs."""
+
+    def __init__(self, group: Group, name: str) -> None:
+        self.group, self.name = group, name
+        self.axes = tuple(group.extents)
+        self.axis = {a: k for k, a in enumerate(self.axes)}
+        self.operands: dict[tuple[int, Any], int] = {}
+        self.buffers: list[tuple[Buffer, tuple[Any, ...]]] = []
+        self.ints: dict[tuple[Any, ...], int] = {}
+        self.areas: list[Area] = []
+        self.kernels: list[Kernel] = []
+        for v in group.scalars:
+            if v.op == "load":
+                self.operand(*v.attr)
+        self.n_inputs = len(self.buffers)
+        for o in group.outs:
+            self.buffers.append((o.buffer, o.map))
+        self.outputs = {id(o): self.n_inputs + k for k, o in enumerate(group.outs)}
+
+    def operand(self, buffer: Buffer, entries: tuple[Any, ...]) -> int:
+        """An operand is a buffer under one map: its number."""
+        key = id(buffer), entries
+        if key not in self.operands:
+            self.operands[key] = len(self.buffers)
+            self.buffers.append((buffer, entries))
+        return self.operands[key]
+
+    def integer(self, kernel: Kernel, *what: Any) -> str:
+        return kernel.integer(self.ints.setdefault(what, len(self.ints)))
+
+    def area(self, size: int, per_element: int = 0, *, every: bool = False, identity: int | None = None) -> int:
+        """`every`: a place for each row of whichever loop is innermost, not only of a parallel one."""
+        self.areas.append(Area(size, per_element, every, identity))
+        return len(self.areas) - 1
+
+    def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
+        declarations: dict[str, str] = {}
+        for k in self.kernels:
+            for table in k.needs():
+                declarations |= table
+        return LaunchPlan(
+            symbols=tuple(k.name for k in self.kernels),
+            texts=tuple(k.text() for k in self.kernels),
+            descriptor=words,
+            operands=tuple(b for b, _ in self.buffers),
+            n_inputs=self.n_inputs,
+            axes=self.axes,
+            extents=tuple(self.group.extents[a] for a in self.axes),
+            strides=tuple(
+                tuple(tuple(d for d, m in enumerate(entries) if m == a) for a in self.axes)
+                for _, entries in self.buffers
+            ),
+            ints=tuple(self.ints),
+            may_fail=any(k.fails for k in self.kernels),
+            work=work(self.group),
+            declarations=frozenset(declarations.values()),
+        )
