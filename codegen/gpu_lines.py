@@ -113,12 +113,18 @@ def value_type(dtype: str) -> str:
 
 def scalar(c: GpuCode, make: Callable[..., Val], types: Sequence[str], *operands: str) -> str:
     """make(builder, values) of operands of these dtypes."""
+    (value,) = scalars(c, lambda b, *values: (make(b, *values),), types, *operands)
+    return value
+
+
+def scalars(c: GpuCode, make: Callable[..., Sequence[Val]], types: Sequence[str], *operands: str) -> list[str]:
+    """The same of several results."""
     b = Builder()
     params = [b.param(f"x{k}", t) for k, t in enumerate(types)]
-    value = make(b, *params)
+    values = make(b, *params)
     env: Env = {id(p): x for p, x in zip(params, operands, strict=True)}
-    evaluate(c, [value], env, lambda v: v.op)
-    return env[id(value)]
+    evaluate(c, values, env, lambda v: v.op)
+    return [env[id(v)] for v in values]
 
 
 def is_less(c: LineCode, dtype: str, x: str, y: str) -> str:

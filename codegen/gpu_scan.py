@@ -1,12 +1,14 @@
 """Running sums and products on the GPU, and what is made of running counts: positions of masks, repeated positions.
 
     line      many lines whose neighbours are adjacent: a thread walks along a line, in NumPy's order
-    ordered   products of floats and of complex numbers, of which no part may overflow alone, and float16, which rounds
-              each sum: a block walks along a line, and one thread of it computes, in NumPy's order
+    ordered   products of complex numbers, of which no part may overflow alone: a block walks along a line, and one
+              thread of it computes, in NumPy's order
     segment   otherwise: a block walks along a part of a line, 256 elements at a time, which meet by shuffles and in
               shared memory; where a line has several parts, a first kernel has summed each of them
 
-The parts depend on lengths alone, so results are the same from run to run; sums of floats differ from NumPy's by order.
+The parts depend on lengths alone, so results are the same from run to run; sums and products of floats differ from
+NumPy's by order.  What no order may decide is found apart (`gpu_totals`): where a running total overflows, for one.
+Of several parts, a second kernel `firsts` looks for it.
 """
 
 from __future__ import annotations
@@ -14,15 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from tensordsl.casting import real_of
-from tensordsl.codegen.code import constant, llvm_type
 from tensordsl.codegen.gpu_kernels import THREADS, module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar, value_type
 from tensordsl.codegen.gpu_text import SHARED, WARP, Loop
-from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
+from tensordsl.codegen.gpu_totals import Meeting, Totals, leaves, state_of, wide_of
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import COMPLEX
 
 WARPS = THREADS // WARP
@@ -32,7 +32,7 @@ PART, MAX_PARTS, ENOUGH = 4096, 1024, 64  # elements of a part at least; parts; 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scan:
-    """The kernels of a function of lines, by name (line, ordered, totals, segment), and their module."""
+    """The kernels of a function of lines, by name (line, ordered, totals, firsts, segment), and their module."""
 
     function: str
     result: str
@@ -58,8 +58,8 @@ class Choice:
 def scan(function: str, dtype: str, result: str, rank: int) -> Scan:
     """cumsum, cumprod, true_positions or repeated_positions of lines that `rank` axes number."""
     name = f"{function}_{dtype}_{result}_{rank}"
-    stages = (*(("line",) * function.startswith("cum")),
-              *(("ordered",) if _is_ordered(function, result) else ("totals", "segment")))  # fmt: skip
+    parted = ("ordered",) if _is_ordered(function, result) else _parted(function, result)
+    stages = (*(("line",) * function.startswith("cum")), *parted)
     kernels = {s: getattr(_Scan(function, dtype, result, rank, f"{name}_{s}"), s)() for s in stages}
     return Scan(function, result, kernels, module_text(list(kernels.values())))
 
@@ -75,8 +75,10 @@ def choose(function: str, result: str, x: Operand) -> Choice:
     part = -(-n // parts)
     part += -part % THREADS
     parts = max(1, -(-n // part)) if part else 1
-    stages = ("totals", "segment") if parts > 1 else ("segment",)
-    return Choice(stages, parts, part, lines * parts * ITEMSIZE[result] if parts > 1 else 0)
+    if parts == 1:
+        return Choice(("segment",), parts, part, 0)
+    stages, item = _parted(function, result), ITEMSIZE[state_of(function, result)]
+    return Choice(stages, parts, part, lines * parts * (item + ITEMSIZE[wide_of(result)] * ("firsts" in stages)))
 
 
 def launches(
@@ -88,13 +90,18 @@ def launches(
         return []
     values = line_values(x.shape[1:], x=x, y=y)
     values |= {"n": n, "lines": lines, "parts": choice.parts, "part": choice.part}
-    pointers = {"x": x.address, "y": y.address, "totals": scratch}
+    firsts = scratch + lines * choice.parts * ITEMSIZE[state_of(made.function, made.result)]
+    pointers = {"x": x.address, "y": y.address, "totals": scratch, "firsts": firsts}
     blocks = -(-lines // THREADS) if choice.stages == ("line",) else lines * choice.parts
     return [launch(made.kernels[s], blocks, pointers, values, multiprocessors) for s in choice.stages]
 
 
 def _is_ordered(function: str, result: str) -> bool:
-    return result == "float16" or (function == "cumprod" and result in (*FLOATS, *COMPLEX))
+    return function == "cumprod" and result in COMPLEX
+
+
+def _parted(function: str, result: str) -> tuple[str, ...]:
+    return ("totals", *(("firsts",) * leaves(function, result)), "segment")
 
 
 def _product(lengths: Sequence[int]) -> int:
@@ -107,51 +114,24 @@ def _product(lengths: Sequence[int]) -> int:
 class _Scan:
     def __init__(self, function: str, dtype: str, result: str, rank: int, name: str) -> None:
         self.function, self.dtype, self.result = function, dtype, result
-        self.code = LineCode(name, ("x", "y", "totals"), rank)
-        self.type = value_type(result)
-        # adding -0.0 changes nothing, 0.0 the sign of a zero
-        number: Any = 1 if function == "cumprod" else 0 if result not in (*FLOATS, *COMPLEX) else -0.0
-        self.identity = constant(number, real_of(result))
-        if result in COMPLEX:  # a product begins with the first number: 1 times infinity would be NaN
-            part = f"{llvm_type(real_of(result))} {self.identity}"
-            self.identity = f"<{part}, {part}>"
+        self.code = LineCode(name, ("x", "y", "totals", "firsts"), rank)
+        self.sums = Totals(self.code, function, result)
+        self.type = self.sums.type
 
-    def together(self, x: str, y: str) -> str:
-        if self.result in COMPLEX:
-            return self._complex(x, y)
-
-        def make(b: Builder, x: Val, y: Val) -> Val:
-            combine = b.mul if self.function == "cumprod" else b.add
-            return b.cast(combine(b.wide(x), b.wide(y)), self.result)
-
-        return scalar(self.code, make, (self.result, self.result), x, y)
-
-    def _complex(self, x: str, y: str) -> str:
-        c = self.code
-        if self.function == "cumsum":
-            return c.op(f"fadd {self.type} {x}, {y}")
-        (a, b), (p, q), t = c.parts(x, self.result), c.parts(y, self.result), llvm_type(real_of(self.result))
-        ap, bq, aq, bp = (c.op(f"fmul {t} {u}, {v}") for u, v in ((a, p), (b, q), (a, q), (b, p)))
-        return c.pair(self.result, c.op(f"fsub {t} {ap}, {bq}"), c.op(f"fadd {t} {aq}, {bp}"))
-
-    def following(self, total: str, own: str, at: str) -> str:
-        """The total behind the element at a position."""
-        c, result = self.code, self.together(total, own)
-        if not (self.function == "cumprod" and self.result in COMPLEX):
-            return result
-        return c.op(f"select i1 {c.test('eq', at, 0)}, {self.type} {own}, {self.type} {result}")
-
+    # -- memory
     def element(self, offset: str, at: str) -> str:
         c = self.code
         value = c.load(c.element("x", self.dtype, offset, at, c.param("x_step")), self.dtype)
         if self.dtype in COMPLEX:
             return value
-        return scalar(c, lambda b, v: b.cast(v, self.result), (self.dtype,), value)
+        return scalar(c, lambda b, v: b.cast(v, self.sums.wide), (self.dtype,), value)
 
     def store(self, offset: str, at: str, value: str, own: str) -> None:
         """What the running total behind an element says; `own`: the element."""
         c, step = self.code, self.code.param("y_step")
         if self.function.startswith("cum"):
+            if self.sums.wide != self.result:
+                value = scalar(c, lambda b, v: b.cast(v, self.result), (self.sums.wide,), value)
             c.store(value, c.element("y", self.result, offset, at, step), self.result)
             return
         loop = Loop(c, c.arith("sub", value, own), value)  # once for a mask
@@ -164,11 +144,12 @@ class _Scan:
         first = c.arith("add", c.arith("mul", c.block_number, THREADS), c.tid)
         lines = Loop(c, first, c.param("lines"))
         x, y = c.offsets(lines.index, "x", "y")
-        loop = Loop(c, "0", c.param("n"), [(self.type, self.identity)])
+        loop = Loop(c, "0", c.param("n"), [(self.type, self.sums.identity)])
         own = self.element(x, loop.index)
-        total = self.following(loop.values[0], own, loop.index)
-        self.store(y, loop.index, total, own)
-        loop.end(1, [total])
+        total = self.sums.following(loop.values[0], own, loop.index)
+        value = self.sums.rounded(total)
+        self.store(y, loop.index, value, own)
+        loop.end(1, [self.sums.kept(value, total)])
         lines.end(c.arith("mul", c.blocks, THREADS))
         return c.made()
 
@@ -186,14 +167,14 @@ class _Scan:
 
         def walk(first: str, count: str) -> None:
             loop = Loop(c, "0", count, [(self.type, get(one_more))])
-            total = self.following(loop.values[0], get(loop.index), c.arith("add", first, loop.index))
+            total = self.sums.following(loop.values[0], get(loop.index), c.arith("add", first, loop.index))
             put(total, loop.index)
             loop.end(1, [total])
             put(loop.values[0], one_more)
 
         lines = Loop(c, c.block_number, c.param("lines"))
         x, y = c.offsets(lines.index, "x", "y")
-        c.when(is_first, lambda: put(self.identity, one_more))
+        c.when(is_first, lambda: put(self.sums.identity, one_more))
         tile = Loop(c, "0", c.param("n"))
         at, rest = c.arith("add", tile.index, c.tid), c.arith("sub", c.param("n"), tile.index)
         live = c.test("slt", at, c.param("n"))
@@ -208,26 +189,28 @@ class _Scan:
 
     # -- a block for each part
     def totals(self) -> LineKernel:
-        c = self.code
+        c, kind = self.code, self.sums.meeting
         parts, x, low, high, _, _ = self._part()
-        total = self._walk(low, high, self.identity, lambda at: self.element(x, at), None)
-        is_first = c.test("eq", c.tid, 0)
-        c.when(is_first, lambda: c.store(total, c.element("totals", self.result, "0", parts.index), self.result))
-        parts.end(c.blocks)
+        total = self._total(kind, low, high, lambda at: self.sums.lifted(self.element(x, at)))
+        self._note("totals", kind, parts, total)
         return c.made()
+
+    def firsts(self) -> LineKernel:
+        parts, x, low, high, number, _ = self._part()
+        before = self._earlier("totals", self.sums.meeting, parts, number)
+        first = self._results(x, low, high, before, self.sums.identity, lambda *_: None)
+        self._note("firsts", self.sums.first_meeting, parts, first)
+        return self.code.made()
 
     def segment(self) -> LineKernel:
-        c = self.code
         parts, x, low, high, number, y = self._part()
-        begin = c.arith("sub", parts.index, number)
-
-        def total(at: str) -> str:
-            return c.load(c.element("totals", self.result, begin, at), self.result)
-
-        before = self._walk("0", number, self.identity, total, None)
-        self._walk(low, high, before, lambda at: self.element(x, at), lambda *what: self.store(y, *what))
-        parts.end(c.blocks)
-        return c.made()
+        before = self._earlier("totals", self.sums.meeting, parts, number)
+        first = self.sums.identity
+        if self.sums.leaves:
+            first = self._earlier("firsts", self.sums.first_meeting, parts, number)
+        self._results(x, low, high, before, first, lambda *what: self.store(y, *what))
+        parts.end(self.code.blocks)
+        return self.code.made()
 
     def _part(self) -> tuple[Loop, str, str, str, str, str]:
         """(loop over the block's parts, line in x, first element, behind the last, number in its line, line in y)."""
@@ -238,36 +221,71 @@ class _Scan:
         low = c.arith("mul", number, size)
         return loop, x, low, c.min(c.arith("add", low, size), c.param("n")), number, y
 
-    def _walk(
-        self, low: str, high: str, start: str, load: Callable[[str], str], store: Callable[..., None] | None
-    ) -> str:
-        """The total behind [low, high), in all threads; store(position, running total, element)."""
-        c, t = self.code, self.type
-        cells = c.cells(c.name, self.result, WARPS)
-        lane, warp = c.arith("and", c.tid, WARP - 1), c.arith("lshr", c.tid, 5)
-        loop = Loop(c, low, high, [(t, start)])
-        at = c.arith("add", loop.index, c.tid)
-        live = c.test("slt", at, high)
-        own = load(c.min(at, c.arith("sub", high, 1)))
-        own = c.op(f"select i1 {live}, {t} {own}, {t} {self.identity}")
-        prefix = total = own
-        for distance in (1, 2, 4, 8, 16):
-            other = c.shuffle(total, self.result, distance)
-            upper = c.test("ne", c.arith("and", lane, distance), 0)
-            below = self.together(other, total)
-            prefix = c.op(f"select i1 {upper}, {t} {self.together(other, prefix)}, {t} {prefix}")
-            total = c.op(f"select i1 {upper}, {t} {below}, {t} {self.together(total, other)}")
-        is_first = c.test("eq", lane, 0)
-        c.when(is_first, lambda: c.store(total, c.at(cells, self.result, warp, SHARED), self.result, SHARED))
-        c.barrier()
-        before = whole = loop.values[0]
-        for k in range(WARPS):
-            of_warp = c.load(c.at(cells, self.result, str(k), SHARED), self.result, SHARED)
-            whole = self.together(whole, of_warp)
-            before = c.op(f"select i1 {c.test('ugt', warp, k)}, {t} {whole}, {t} {before}")
-        c.barrier()  # before the next elements' totals are written
-        if store is not None:
-            behind = self.together(before, prefix)
-            c.when(live, lambda: store(at, behind, own))
+    def _note(self, pointer: str, kind: Meeting, parts: Loop, value: str) -> None:
+        """The value of each part, by one thread."""
+        c = self.code
+        place = c.element(pointer, kind.dtype, "0", parts.index)
+        c.when(c.test("eq", c.tid, 0), lambda: c.store(value, place, kind.dtype))
+        parts.end(c.blocks)
+
+    def _earlier(self, pointer: str, kind: Meeting, parts: Loop, number: str) -> str:
+        """What was noted of the line's parts before the `number`-th, together."""
+        c, begin = self.code, self.code.arith("sub", parts.index, number)
+        return self._total(kind, "0", number, lambda at: c.load(c.element(pointer, kind.dtype, begin, at), kind.dtype))
+
+    def _total(self, kind: Meeting, low: str, high: str, load: Callable[[str], str]) -> str:
+        """What load(position) gives for [low, high), together, in all threads."""
+        loop = Loop(self.code, low, high, [(value_type(kind.dtype), kind.start)])
+        own, _, _ = self._own(kind, loop, high, load)
+        _, whole = self._meet(kind, own, loop.values[0])
         loop.end(THREADS, [whole])
         return loop.values[0]
+
+    def _results(
+        self, x: str, low: str, high: str, before: str, first: str, store: Callable[[str, str, str], None]
+    ) -> str:
+        """store(position, running total, element) for [low, high); the first total that is no number."""
+        c, kind = self.code, self.sums.meeting
+        loop = Loop(c, low, high, [(value_type(self.sums.state), before), (self.type, first)])
+        own, at, live = self._own(kind, loop, high, lambda at: self.sums.lifted(self.element(x, at)))
+        state, whole = self._meet(kind, own, loop.values[0], not self.sums.leaves)
+        value, first = self.sums.rounded(self.sums.value(state)), loop.values[1]
+        if self.sums.leaves:
+            own_first, first = self._meet(self.sums.first_meeting, value, first, False)
+            value = self.sums.behind(own_first, value, state)
+        c.when(live, lambda: store(at, value, own))
+        loop.end(THREADS, [whole, first])
+        return loop.values[1]
+
+    def _own(self, kind: Meeting, loop: Loop, high: str, load: Callable[[str], str]) -> tuple[str, str, str]:
+        """(a thread's element, its position, is there one?)"""
+        c = self.code
+        at = c.arith("add", loop.index, c.tid)
+        live = c.test("slt", at, high)
+        t, own = value_type(kind.dtype), load(c.min(at, c.arith("sub", high, 1)))
+        return c.op(f"select i1 {live}, {t} {own}, {t} {kind.start}"), at, live
+
+    def _meet(self, kind: Meeting, own: str, start: str, waits: bool = True) -> tuple[str, str]:
+        """Behind a thread's element, and behind the block's last; `waits`: no other barrier parts this from the next
+        meeting in the same memory."""
+        c, t = self.code, value_type(kind.dtype)
+        cells = c.cells(c.name, kind.dtype, WARPS)
+        lane, warp = c.arith("and", c.tid, WARP - 1), c.arith("lshr", c.tid, 5)
+        prefix = total = own
+        for distance in (1, 2, 4, 8, 16):
+            other = c.shuffle(total, kind.dtype, distance)
+            upper = c.test("ne", c.arith("and", lane, distance), 0)
+            below = kind.together(other, total)
+            prefix = c.op(f"select i1 {upper}, {t} {kind.together(other, prefix)}, {t} {prefix}")
+            total = c.op(f"select i1 {upper}, {t} {below}, {t} {kind.together(total, other)}")
+        is_first = c.test("eq", lane, 0)
+        c.when(is_first, lambda: c.store(total, c.at(cells, kind.dtype, warp, SHARED), kind.dtype, SHARED))
+        c.barrier()
+        before = whole = start
+        for k in range(WARPS):
+            of_warp = c.load(c.at(cells, kind.dtype, str(k), SHARED), kind.dtype, SHARED)
+            whole = kind.together(whole, of_warp)
+            before = c.op(f"select i1 {c.test('ugt', warp, k)}, {t} {whole}, {t} {before}")
+        if waits:
+            c.barrier()  # before the next elements' totals are written
+        return kind.together(before, prefix), whole
