@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.group import Buffer, Group, Schedule
 from tensordsl.codegen.nest_transposed import MOST
+from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
@@ -88,11 +89,16 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     """Of a group whose short rows are taken together where they lie one behind the other: each of these shows that
     they do not."""
     rows = {p.local[-1] for p in group.passes if p.local}
-    found = []
+    found: list[Condition] = []
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
+    largest = max(ITEMSIZE[buffer.type] for buffer, entries in operands if usual.lane in entries)
     for buffer, entries in operands:
         size, strides = ITEMSIZE[buffer.type], refs[id(buffer)].strides
         length = ex.mul(size, group.extents[usual.lane])
+        if usual.lane not in entries:
+            own = rows & set(entries)
+            found += [("ge", group.extents[usual.lane], SPREAD_BYTES // largest)] if own else []
+            continue
         for far in (strides[d] for d, a in enumerate(entries) if a in rows):
             pairs = (strides[entries.index(usual.lane)], size), (far, length)
             found += [("ne", x, y) for x, y in pairs if b.find(x) != b.find(y)]

@@ -15,19 +15,21 @@ from tensordsl.codegen.schedule import MAX_LANES
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
 COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
-WIDE_ROOM = WIDE_ELEMENTS + 2 * MAX_LANES  # elements of scratch for several short rows as one
+WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
 REREAD = 3 << 13  # bytes of rows that several passes read: they should stay in a first-level cache
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A place in scratch: bytes for each row, or for each element of a block.  `every`: see `ROWS` in `_encode`;
-    `identity`: of a state, the pattern that it starts from."""
+    """A place in scratch: bytes for each row, or for each element of a block.  `every`: for each row of whichever loop
+    is innermost, not only of a parallel one; `identity`: of a state, the pattern that it starts from; `numbers`: of
+    wide rows, how many rows each has, and behind `NUMBERS_BEGIN` which of them an element is in."""
 
     size: int
     per_element: int = 0
     every: bool = False
     identity: int | None = None
+    numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,14 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """`wide`: the kernel for several short rows as one, if it is another."""
+
     kernel: Kernel
+    wide: Kernel | None = None
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        return (self.kernel, self.wide) if self.wide else (self.kernel,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Layout:
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
+    wide: list[int] = field(default_factory=list)  # calls of kernels for wide rows
 
     def entry(self, e: Entry, packed: int, row: int, many: bool) -> tuple[int, ...]:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
@@ -82,7 +92,8 @@ class Layout:
         area = self.areas[e.number]
         step = area.size if area.every or row in self.parallel else 0
         state = area.identity is not None
-        return e.kind, self.offsets[e.number], step, area.per_element, nest.STATE * state, area.identity or 0
+        flags = nest.STATE * state | nest.NUMBERS * area.numbers
+        return e.kind, self.offsets[e.number], step, area.per_element, flags, area.identity or 0
 
     def packed_size(self, e: Entry, rows: int) -> int:
         """Bytes of scratch for an operand that cannot be read in place, or is repeated."""
@@ -102,7 +113,7 @@ def calls(tree: Sequence[Node]) -> list[Call]:
 
 def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, parallel: Collection[int]) -> Layout:
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
-    kernels = [c.kernel for c in calls(tree)]
+    kernels = [k for c in calls(tree) for k in c.kernels]
     packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if e.kind == nest.VECTOR) for k in kernels]
     each = max(packs, default=0) + sum(a.per_element for a in areas)
     while block > width and each * block > SCRATCH_LIMIT:
@@ -208,7 +219,7 @@ def descriptor(
     header = [0] * nest.HEADER
     header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
     header[nest.SCRATCH] = where.size
-    header[nest.N_POINTERS] = 2 * sum(len(c.kernel.entries) for c in every)
+    header[nest.N_POINTERS] = 2 * sum(len(k.entries) for c in every for k in c.kernels)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.N_TRANSPOSED] = len(transposed)
     header[nest.CODE], header[nest.END] = first, first + len(code)
@@ -218,7 +229,8 @@ def descriptor(
     if _is_direct(tree):
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
-    return (*header, *(a for pair in pairs for a in pair), *code)
+    header[nest.WIDE] = first + len(code)
+    return (*header, *(a for pair in pairs for a in pair), *code, *where.wide)
 
 
 def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:
@@ -266,17 +278,24 @@ def _encode(tree: Sequence[Node], where: Layout, numbers: dict[str, int], code: 
             offset, value = where.offsets[node.area], pattern(node.value, node.dtype)
             code += [nest.FILL, offset, area.size, area.per_element, value]
         elif isinstance(node, Call):
-            kernel, entries = node.kernel, node.kernel.entries.values()
-            external = sum(e.kind in (nest.VECTOR, nest.SPLAT) for e in entries)
-            lane = kernel.lane if kernel.loops else -1
-            code += [nest.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row]
-            where.pointers += 2 * len(entries)
-            packed, rows = where.packed, _packed_rows(kernel)
-            for e in entries:
-                code += where.entry(e, packed, row, rows > 1)
-                packed += where.packed_size(e, rows)
+            wide = len(where.wide) + 1 if node.wide else 0
+            _encode_call(node.kernel, where, numbers, code, row, wide)
+            if node.wide:
+                _encode_call(node.wide, where, numbers, where.wide, row, 0)
         else:
             _encode_body(node, where, numbers, code, row)
+
+
+def _encode_call(kernel: Kernel, where: Layout, numbers: dict[str, int], code: list[int], row: int, wide: int) -> None:
+    entries = kernel.entries.values()
+    external = sum(e.kind in (nest.VECTOR, nest.SPLAT) for e in entries)
+    lane = kernel.lane if kernel.loops else -1
+    code += [nest.CALL, numbers[kernel.name], lane, external, len(entries), where.pointers, row, wide]
+    where.pointers += 2 * len(entries)
+    packed, rows = where.packed, _packed_rows(kernel)
+    for e in entries:
+        code += where.entry(e, packed, row, rows > 1)
+        packed += where.packed_size(e, rows)
 
 
 def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], code: list[int], row: int) -> None:
@@ -305,7 +324,7 @@ def _again(node: Blocks, where: Layout) -> int:
     again = not any(e.flags & both == both for e in entries)
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
-        wide = bool(rows) and all(c.kernel.widens for c in rows)
+        wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
         return nest.AS_BLOCK * again | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)

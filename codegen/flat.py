@@ -36,7 +36,7 @@ from tensordsl.codegen.copies import (
     phi_lines,
 )
 from tensordsl.codegen.group import region
-from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, POSITION, READ, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, NUMBERS_BEGIN, POSITION, READ, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
@@ -261,6 +261,17 @@ class Kernel:
     def lane_index(self, axis: int, clamped: bool) -> str:
         base = splat(self.before, self.position(axis), "int64", self.width)
         return self.body.op(f"add {llvm_type('int64', self.width)} {base}, {self.relative(clamped)}")
+
+    def row_index(self, area: int, axis: int) -> str:
+        """Of wide rows: the lanes' rows, from that of the first one; scratch says how many there are in each wide row,
+        and which of them an element is in."""
+        place, first = self.pointer(INTERNAL, area, moves=False), self.pointer(POSITION, axis)
+        together, first = (self.head.op(f"load i64, ptr {p}, align 8") for p in (place, first))
+        here = self.before.op(f"add i64 {self.before.op(f'mul i64 {together}, %r')}, {first}")
+        behind = self.head.op(f"getelementptr i8, ptr {place}, i64 {NUMBERS_BEGIN}")
+        numbers = load(self.body, self.lane_pointer(behind, 8), "int64", self.width)
+        every = splat(self.before, here, "int64", self.width)
+        return self.body.op(f"add {llvm_type('int64', self.width)} {every}, {numbers}")
 
     def wrapped(self, code: Code, index: str, dtype: str, extent: str, W: int) -> str:
         """NumPy's index: negative ones count from the end; out of range raises the flag and gives 0."""

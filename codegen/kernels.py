@@ -40,6 +40,7 @@ from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import (
     for_points,
+    has_own,
     is_light,
     lane_across,
     narrow_index,
@@ -48,6 +49,7 @@ from tensordsl.codegen.schedule import (
     reach,
     reads,
     shared_loads,
+    stores,
     widens,
     work,
 )
@@ -89,6 +91,7 @@ class _Planner(Tables):
         self.wanted: dict[int, Val] = {}  # what the pass in work needs of values that only points need
         self.number = len(self.steps)  # the pass in work
         self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
+        self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
@@ -119,8 +122,9 @@ class _Planner(Tables):
         return outer[-1] if outer and alone else ""
 
     def varies(self, v: Val, lane: str) -> bool:
-        """Does the value differ between the lanes of a block?  In columns mode every result does, by its place."""
-        return lane in v.axes or (self.columns and self.level[id(v)] > 0)
+        """Does the value differ between the lanes of a block?  In columns mode every result does, by its place; in wide
+        rows what their rows have one of."""
+        return lane in v.axes or self.own_axis in v.axes or (self.columns and self.level[id(v)] > 0)
 
     def is_row(self, v: Val) -> bool:
         return not (v.axes & self.local)
@@ -160,7 +164,7 @@ class _Planner(Tables):
         """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the
         kernel behind the last one, if there is one that knows all it needs."""
         first, last = _Row(0), _Row(LAST_LEVEL)
-        behind = [_Row(self.level_behind(p), p.reduces) for k, p in points]
+        behind = [_Row(max((self.level[id(r)] + 1 for r in p.reduces), default=-1), p.reduces) for _, p in points]
         rows = [first, *behind, last]
         for p in self.steps:
             for o in p.outs if not p.local else ():
@@ -169,9 +173,8 @@ class _Planner(Tables):
                 else:
                     level = self.level[id(o.value)]
                     at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
-                    waits = self.read_later(o, points[at:]) or reads(
-                        [x.value for x in self.group.outs if x is not o], o
-                    )
+                    others = [x.value for x in self.group.outs if x is not o]
+                    waits = any(reads(roots, o) for roots in (others, *(pass_roots(p) for _, p in points[at:])))
                     home = rows[at] if level and not waits else last
                 home.outs.append(o)
         final = rows[-2]
@@ -179,13 +182,6 @@ class _Planner(Tables):
             final.outs += last.outs
             last.outs = []
         return rows
-
-    def level_behind(self, p: Pass) -> int:
-        return max((self.level[id(r)] + 1 for r in p.reduces), default=-1)
-
-    def read_later(self, o: Out, points: Sequence[tuple[int, Pass]]) -> bool:
-        """May later passes read the output's storage?"""
-        return reads([r for _, p in points for r in pass_roots(p)], o)
 
     def state_areas(self, reduce: Val) -> list[int]:
         state = kept_state(reduce, not self.columns)
@@ -207,7 +203,7 @@ class _Planner(Tables):
         self.number = number
         lane = self.lane_of(p)
         width = min(self.schedule.width) if self.columns else self.schedule.width[number]
-        outs = self.stores(number, p)
+        outs = stores(self.steps, number)
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
@@ -217,7 +213,7 @@ class _Planner(Tables):
         kernel = swept[-1].kernel
         kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
         if self.widens and len(swept) == 1 and not self.offsets:
-            kernel.widen()
+            swept = [self.widened(swept[0], p, roots, outs, keeps)]
         if self.finishes and self.schedule.beside:
             self.side_by_side(kernel, p, self.schedule.beside[number])
         self.finish_point(kernel, p, outs, keeps)
@@ -234,17 +230,22 @@ class _Planner(Tables):
         self.clamps = self.finishes = False
         return [*self.guarded_nodes(p), *fills, *body]
 
-    def stores(self, number: int, p: Pass) -> list[Out]:
-        """The outputs that this pass stores: its own, unless a later pass reads what may be their storage."""
-        points = [(k, q) for k, q in enumerate(self.steps) if q.local]
-        mine = []
-        for k, q in points:
-            for o in q.outs:
-                readers = [j for j, s in points if j > k and self.read_later(o, [(j, s)])]
-                same = [j for j, s in points if readers and j >= readers[-1] and s.local == q.local]
-                if number == (same[0] if same else k):
-                    mine.append(o)
-        return mine
+    def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:
+        """The call where several short rows may be one, with a kernel of its own for these if rows have own values."""
+        lane = self.schedule.lane
+        if not (is_own := has_own(roots, p.local[-1], lane)):
+            call.kernel.widen()
+        if not is_own or not p.reduces:
+            return call
+        self.own_axis, known = p.local[-1], len(self.kernels)
+        wide, *more = self.vector_calls(roots, lane, call.kernel.width, None, COLUMNS, self.own_axis)
+        self.own_axis = ""
+        if more:  # what rows have one of is vectors in it: too many operations for one kernel
+            del self.kernels[known:]
+            return call
+        wide.kernel.widen()
+        self.finish_point(wide.kernel, p, outs, keeps)
+        return Call(call.kernel, wide.kernel)
 
     def first_use(self, v: Val) -> int:
         return next(k for k, p in enumerate(self.steps) if any(w is v for w in reach(pass_roots(p), self.is_row)))
@@ -524,6 +525,8 @@ class _Planner(Tables):
 
     def vector_leaf(self, kernel: Kernel, v: Val, lane: str, values: Sequence[Val]) -> str:
         gathers = any(w.op == "load" and not self.is_vector(w, lane) and self.varies(w, lane) for w in values)
+        if v.op == "index" and v.attr != lane:
+            return kernel.row_index(self.area(8, 8, numbers=True), self.axis[v.attr])
         if v.op == "index":
             return kernel.lane_index(self.axis[lane], gathers)
         assert v.op == "load", v.op

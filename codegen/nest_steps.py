@@ -5,8 +5,9 @@
                                                             `budget` elements (0: any number): kernels walk them
     BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes per row, per element, pattern      identity states, of all rows
-    CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, operands * ENTRY words
-                                                            pack what cannot be read in place, call, unpack
+    CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words
+                                                            pack what cannot be read in place, call, unpack; wide: one
+                                                            more than the place, behind WIDE, of the CALL for wide rows
 
 A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
 (no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:

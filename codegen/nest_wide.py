@@ -10,12 +10,16 @@ columns, is repeated in scratch.
 
 Passes that store at every point end with the last whole vector again, where that does no harm; elsewhere no element is
 done twice.  Those that reduce and store as well store elements of the next wide row twice, the same ones.
+
+What each row has one of, as a weight or its position, is a vector in wide rows: a CALL of a kernel for these stands
+behind WIDE, and the library writes a row's number to scratch as often as the row has elements (`nest_own`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
     CALL,
     CALL_WORDS,
@@ -24,6 +28,8 @@ from tensordsl.codegen.nest_words import (
     CX_E,
     CX_K,
     CX_P,
+    CX_PACKS,
+    CX_POS,
     CX_S,
     CX_SCRATCH,
     CX_TWICE,
@@ -33,11 +39,14 @@ from tensordsl.codegen.nest_words import (
     INTERNAL,
     LOOP_WORDS,
     N_AXES,
+    NUMBERS,
+    NUMBERS_BEGIN,
     READ,
     ROWS,
     ROWS_WORDS,
     STATE,
     VECTOR,
+    WIDE,
     WIDTH,
     WRITE,
     Function,
@@ -49,7 +58,8 @@ WIDE_ELEMENTS = 1024
 WIDE_ROW = 128  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
-STORED_TURNS = 4  # of those of a pass that stores as well
+FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
+SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
 FEW = 8  # rows that are not worth it
 OF_CALL = ["ptr cx", "ptr words"]
@@ -57,8 +67,9 @@ OF_CALL = ["ptr cx", "ptr words"]
 
 def wide_texts() -> list[str]:
     return [
-        *(_reduces(), _has_flags(), _widens(), _clear(), _place(), _rest(), _main(), _fold()),
-        *(_stored(), _point(), _stored_once(), _wide_rows()),
+        *(_reduces(), _has_flags(), _spreads(), _is_apart(), _widens(), _clear(), _place(), _rest(), _main(), _fold()),
+        *(_stored(), _point(), _stored_once(), _wide_rows(), _stored_rows(), _reduced()),
+        *own_texts(),
     ]
 
 
@@ -66,6 +77,11 @@ def _along(c: Function, entry: str, axis: str) -> str:
     """Bytes from row to row of an operand."""
     first = c.arith("mul", c.get(entry, 1), c.get(c.get("%cx", CX_D, "ptr"), N_AXES))
     return c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", first, axis))
+
+
+def _is_own(c: Function, entry: str) -> str:
+    """Is it what each row has one of?"""
+    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", _along(c, entry, c.get("%words", 2)), 0))
 
 
 def _reduces() -> str:
@@ -91,6 +107,42 @@ def _is_state(c: Function, entry: str) -> str:
     return c.all(c.test("eq", c.get(entry, 0), INTERNAL), c.test("eq", c.get(entry, 4), STATE))
 
 
+def _spreads() -> str:
+    """Is there an operand of a CALL of which each row has one?"""
+    c = Function("i1", "spreads", OF_CALL, internal=True)
+    found = c.cell(0)
+    with c.loop(c.get("%words", 3)) as loop:
+        c.note(_is_own(c, entry_of(c, "%words", loop.index)), found)
+    return c.end("i1", c.test("ne", c.get(found, 0), 0))
+
+
+def _for_wide(c: Function, words: str) -> tuple[str, str, str]:
+    """(has a CALL another one for wide rows?, where that stands, the one to take)"""
+    descriptor, number = c.get("%cx", CX_D, "ptr"), c.get(words, 7)
+    has_own, place = c.test("ne", number, 0), c.arith("sub", c.arith("add", c.get(descriptor, WIDE), number), 1)
+    return has_own, place, c.choose(has_own, c.word(descriptor, place), words, "ptr")
+
+
+def _is_apart() -> str:
+    """Are there rows of a CALL, of `n` elements, that cannot be taken together?"""
+    c = Function("i1", "is_apart", [*OF_CALL, "i64 n"], internal=True)
+    row, wrong = c.get("%words", 6), c.cell(0)
+    c.note(c.test("slt", c.get(c.get("%cx", CX_E, "ptr"), row), FEW), wrong)
+    stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
+    overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
+    once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0))
+    c.note(c.all(c.call("i1", "@reduces", "ptr %words"), stores, once), wrong)
+    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        step = _along(c, entry, row)
+        is_vector, size = c.test("eq", c.get(entry, 0), VECTOR), c.arith("mul", c.get(entry, 2), "%n")
+        behind = c.any(c.test("eq", step, 0), c.all(is_vector, c.test("eq", step, size)))
+        c.note(c.op(f"xor i1 {c.any(behind, _is_own(c, entry))}, true"), wrong)
+        c.note(c.all(spreads, is_vector, c.test("sge", size, SPREAD_BYTES)), wrong)
+    return c.end("i1", c.test("ne", c.get(wrong, 0), 0))
+
+
 def _widens() -> str:
     """Are the rows of each pass in a block's code short, many, and one behind the other or the same?"""
     c = Function("i64", "widens", ["ptr cx", "i64 first", "i64 end", "i64 lane"], internal=True)
@@ -108,18 +160,8 @@ def _widens() -> str:
     c.put(c.arith("add", pc, c.choose(c.test("eq", operation, ROWS), ROWS_WORDS, size)), at, 0)
     with c.when(c.test("eq", operation, CALL)):
         c.put(c.arith("add", pc, c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)), at, 0)
-        row = c.get(words, 6)
-        with c.when(c.test("sge", row, 0)):
-            c.note(c.test("slt", c.get(extents, row), FEW), wrong)
-            stores = c.call("i1", "@has_flags", f"ptr {words}", f"i64 {WRITE}")
-            overwrites = c.call("i1", "@has_flags", f"ptr {words}", f"i64 {READ | WRITE}")
-            once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0))
-            c.note(c.all(c.call("i1", "@reduces", f"ptr {words}"), stores, once), wrong)
-            with c.loop(c.get(words, 3)) as loop:
-                entry = entry_of(c, words, loop.index)
-                step, size = _along(c, entry, row), c.get(entry, 2)
-                fits = c.any(c.test("eq", step, 0), c.test("eq", step, c.arith("mul", size, n)))
-                c.note(c.op(f"xor i1 {fits}, true"), wrong)
+        with c.when(c.test("sge", c.get(words, 6), 0)):
+            c.note(c.call("i1", "@is_apart", "ptr %cx", f"ptr {_for_wide(c, words)[2]}", f"i64 {n}"), wrong)
     c.jump(head)
     c.place(done)
     return c.end("i64", c.arith("xor", c.get(wrong, 0), 1))
@@ -151,28 +193,32 @@ def _clear() -> str:
 
 
 def _place() -> str:
-    """Pointers of what is not read row by row; what is `n` elements long is repeated for `count`."""
-    c = Function("void", "place_wide", [*OF_CALL, "i64 axis", "i64 n", "i64 count"], internal=True)
+    """Pointers of what is not read row by row; what is `n` elements long is repeated for `count`.  Of rows' own values
+    those of the next wide row stand `long` elements behind."""
+    c = Function("void", "place_wide", [*OF_CALL, "i64 axis", "i64 n", "i64 count", "i64 long"], internal=True)
     _, pointers = _kernel(c)
     steps, scratch = c.word(pointers, c.get("%words", 4)), c.get("%cx", CX_SCRATCH, "ptr")
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         size, place = c.get(entry, 2), c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr")
-        is_shared = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", _along(c, entry, "%axis"), 0))
-        area = c.gep(scratch, c.get(entry, 3))
-        c.put(c.choose(is_shared, area, place, "ptr"), pointers, loop.index, "ptr")
-        c.put(0, steps, loop.index)
-        with c.when(is_shared):
+        is_still = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", _along(c, entry, "%axis"), 0))
+        area, is_own = c.gep(scratch, c.get(entry, 3)), _is_own(c, entry)
+        c.put(c.choose(c.any(is_still, is_own), area, place, "ptr"), pointers, loop.index, "ptr")
+        c.put(c.choose(is_own, c.arith("mul", "%long", size), 0), steps, loop.index)
+        with c.when(c.all(is_still, c.op(f"xor i1 {is_own}, true"))):
             c.call(
                 "void", "@repeat", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
             )
     with c.loop(c.get("%words", 4), start=c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
-        kind, size = c.get(entry, 0), c.get(entry, 3)
+        kind, size, flags = (c.get(entry, k) for k in (0, 3, 4))
         area = c.gep(scratch, c.get(entry, 1))
         with c.when(c.test("eq", kind, INTERNAL)):
             c.put(area, pointers, loop.index, "ptr")
-            with c.when(c.all(c.test("ne", size, 0), c.test("ne", c.get(entry, 4), STATE))):
+            with c.when(c.test("eq", flags, NUMBERS)):
+                c.put(c.arith("udiv", "%long", "%n"), area, 0)
+                c.call("void", "@number", f"ptr {c.gep(area, NUMBERS_BEGIN)}", "i64 %n", "i64 %count")
+            with c.when(c.all(c.test("ne", size, 0), c.test("eq", flags, 0))):
                 c.call(
                     "void", "@repeat", f"ptr {area}", f"ptr {area}", *(f"i64 {x}" for x in (size, size, "%n", "%count"))
                 )
@@ -181,12 +227,25 @@ def _place() -> str:
 
 def _is_read(c: Function, entry: str) -> str:
     """Is the operand read, or written, row by row?"""
-    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", _along(c, entry, "%axis"), 0))
+    is_moving = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", _along(c, entry, "%axis"), 0))
+    return c.all(is_moving, c.op(f"xor i1 {_is_own(c, entry)}, true"))
+
+
+def _own(c: Function, first: str, elements: str, count: str, n: str) -> None:
+    """Rows' own values, from the row `first` on."""
+    c.put(first, c.get("%cx", CX_POS, "ptr"), "%axis")
+    with c.loop(c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        with c.when(_is_own(c, entry)):
+            step, area = _along(c, entry, "%axis"), c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
+            place = c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr"), c.arith("mul", step, first))
+            sizes = (step, c.get(entry, 2), n, elements, count)
+            c.call("void", "@spread", f"ptr {area}", f"ptr {place}", *(f"i64 {x}" for x in sizes))
 
 
 def _rest() -> str:
     """The last `live` elements, which `skipped` others precede, as one row of `count` in scratch."""
-    params = [*OF_CALL, "i64 axis", "i64 skipped", "i64 live", "i64 count", "i64 width"]
+    params = [*OF_CALL, "i64 axis", "i64 n", "i64 skipped", "i64 live", "i64 count", "i64 width"]
     c = Function("void", "rest_of_wide", params, internal=True)
     kernel, pointers = _kernel(c)
 
@@ -208,6 +267,7 @@ def _rest() -> str:
     def copy_out(area: str, place: str, size: str) -> None:
         c.call("void", "@copy_out", place, area, f"i64 {c.arith('mul', '%live', size)}")
 
+    _own(c, c.arith("udiv", "%skipped", "%n"), "%live", "%count", "%n")
     copied(WRITE, lambda *_: None)
     copied(READ, copy_in)
     c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", "i64 1", "i64 0")
@@ -217,7 +277,7 @@ def _rest() -> str:
 
 def _main() -> str:
     """`rows` rows of `long` elements, each done as `count`."""
-    params = [*OF_CALL, "i64 axis", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
+    params = [*OF_CALL, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
     c = Function("void", "main_of_wide", params, internal=True)
     kernel, pointers = _kernel(c)
     external = c.get("%words", 3)
@@ -230,9 +290,12 @@ def _main() -> str:
             c.put(c.arith("mul", "%long", size), steps, loop.index)
     with c.loop("%rows", step="%turns") as at:
         some = c.min(c.arith("sub", "%rows", at.index), "%turns")
+        elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
+        _own(c, c.arith("udiv", c.arith("mul", at.index, "%long"), "%n"), elements, elements, "%n")
         c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", "i64 0")
         with c.loop(external) as loop:
-            moved = c.arith("mul", c.get(steps, loop.index), "%turns")
+            entry = entry_of(c, "%words", loop.index)
+            moved = c.choose(_is_own(c, entry), 0, c.arith("mul", c.get(steps, loop.index), "%turns"))
             c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 
@@ -272,18 +335,10 @@ def _stored() -> str:
     whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
     done = c.arith("mul", whole, "%long")
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}")
+    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 0")
     with c.when(c.test("sgt", whole, 0)):
-        c.call(
-            "void",
-            "@main_of_wide",
-            *of_call,
-            f"i64 {whole}",
-            "i64 %long",
-            "i64 %long",
-            "i64 %width",
-            f"i64 {WIDE_TURNS}",
-        )
+        sizes = ("%n", whole, "%long", "%long", "%width", WIDE_TURNS)
+        c.call("void", "@main_of_wide", *of_call, *(f"i64 {x}" for x in sizes))
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         with c.when(_is_read(c, entry)):
@@ -322,7 +377,7 @@ def _stored_once() -> str:
     whole = c.arith("and", "%total", c.arith("sub", 0, "%width"))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     longest = c.arith("add", c.min(c.max("%total", "%width"), WIDE_ELEMENTS), "%n")
-    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {longest}")
+    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {longest}", "i64 0")
     with c.loop(whole, step=WIDE_ELEMENTS) as at:
         some = c.min(c.arith("sub", whole, at.index), WIDE_ELEMENTS)
         c.call("void", "@point", *of_call, "i64 %n", f"i64 {at.index}")
@@ -330,13 +385,14 @@ def _stored_once() -> str:
     left = c.arith("sub", "%total", whole)
     with c.when(c.test("sgt", left, 0)):
         c.call("void", "@point", *of_call, "i64 %n", f"i64 {whole}")
-        c.call("void", "@rest_of_wide", *of_call, *(f"i64 {x}" for x in (whole, left, "%width", "%width")))
+        c.call("void", "@rest_of_wide", *of_call, *(f"i64 {x}" for x in ("%n", whole, left, "%width", "%width")))
     return c.end()
 
 
-def _together(c: Function, n: str, total: str, width: str) -> str:
+def _together(c: Function, n: str, total: str, width: str, spreads: str) -> str:
     """How many of the rows a wide one has."""
-    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), WIDE_ELEMENTS)
+    most = c.choose(spreads, WIDE_ELEMENTS // FEW_TURNS, WIDE_ELEMENTS)
+    wanted = c.min(c.arith("udiv", total, WIDE_TURNS), most)
     wanted = c.max(c.arith("udiv", c.max(wanted, c.arith("mul", width, WIDE_VECTORS)), n), 1)
     zeros = c.call("i64", "@llvm.ctlz.i64", f"i64 {wanted}", "i1 true")
     power = c.arith("shl", 1, c.arith("sub", 63, zeros))
@@ -345,40 +401,71 @@ def _together(c: Function, n: str, total: str, width: str) -> str:
 
 
 def _wide_rows() -> str:
-    """All rows, along `axis`, of the kernel of a CALL."""
+    """All rows, along `axis`, of a CALL, or of the one that it has for wide rows."""
     c = Function("void", "wide_rows", [*OF_CALL, "i64 axis"], internal=True)
+    has_own, place, words = _for_wide(c, "%words")
+    with c.when(has_own):
+        end = c.arith("add", place, c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS))
+        c.call("void", "@resolve", "ptr %cx", f"i64 {place}", f"i64 {end}")
+        c.put(0, "%cx", CX_PACKS)  # what rows have one of is none of the operands that are packed
+    reduces = c.call("i1", "@reduces", f"ptr {words}")
+    given = "ptr %cx", f"ptr {words}", "i64 %axis"
+    with c.when(reduces):
+        c.call("void", "@reduced", *given)
+        c.ret()
+    c.call("void", "@stored_rows", *given)
+    return c.end()
+
+
+def _sizes(c: Function, spreads: str = "false") -> tuple[str, str, str, str, str]:
+    """(columns, elements of all rows, rows of a wide one, its elements, elements of a vector)"""
     extents, width = c.get("%cx", CX_E, "ptr"), c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
-    n, rows = c.get(extents, c.get("%words", 2)), c.get(extents, "%axis")
-    total = c.arith("mul", n, rows)
-    together = _together(c, n, total, width)
-    long = c.arith("mul", together, n)
+    n = c.get(extents, c.get("%words", 2))
+    total = c.arith("mul", n, c.get(extents, "%axis"))
+    together = _together(c, n, total, width, spreads)
+    return n, total, together, c.arith("mul", together, n), width
+
+
+def _stored_rows() -> str:
+    """All rows of a pass without states."""
+    c = Function("void", "stored_rows", [*OF_CALL, "i64 axis"], internal=True)
+    n, total, _, long, width = _sizes(c)
+    overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
+    once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0), c.test("slt", total, width))
+    of_call = "ptr %cx", "ptr %words", "i64 %axis"
+    with c.when(once):
+        c.call("void", "@stored_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
+        c.ret()
+    c.call("void", "@stored", *of_call, *(f"i64 {x}" for x in (n, total, long, width)))
+    return c.end()
+
+
+def _reduced() -> str:
+    """All rows of a pass with states."""
+    c = Function("void", "reduced", [*OF_CALL, "i64 axis"], internal=True)
+    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    n, total, together, long, width = _sizes(c, spreads)
     span = _rounded(c, long, width)
     whole = c.arith("sdiv", c.max(c.arith("sub", total, c.arith("sub", span, long)), 0), long)
     done = c.arith("mul", whole, long)
     left, some = c.arith("sub", total, done), c.test("sgt", whole, 0)
+    stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
+    turns = c.choose(c.any(stores, spreads), FEW_TURNS, WIDE_TURNS)
+    turns = c.choose(spreads, c.max(c.min(c.arith("udiv", WIDE_ELEMENTS, long), turns), 1), turns)
     of_call = "ptr %cx", "ptr %words"
-    with c.when(c.op(f"xor i1 {c.call('i1', '@reduces', 'ptr %words')}, true")):
-        overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
-        once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0), c.test("slt", total, width))
-        with c.when(once):
-            c.call("void", "@stored_once", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, total, width)))
-            c.ret()
-        c.call("void", "@stored", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, total, long, width)))
-        c.ret()
-    c.call("void", "@place_wide", *of_call, "i64 %axis", f"i64 {n}", f"i64 {span}")
+    c.call("void", "@place_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (n, span, long)))
     c.call("void", "@clear", *of_call, f"i64 {n}", f"i64 {span}")
     with c.when(c.test("sgt", left, 0)):
-        sizes = (done, left, _rounded(c, left, width), width)
-        c.call("void", "@rest_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
+        rest = (n, done, left, _rounded(c, left, width), width)
+        c.call("void", "@rest_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in rest))
         more = c.test("sgt", left, long)  # rows than a wide one has: they go where elements are that nobody wants
         with c.when(c.all(some, more)):
             c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {c.arith('udiv', left, n)}", f"i64 {width}")
         with c.when(some):
             c.call("void", "@clear", *of_call, f"i64 {c.choose(more, n, left)}", f"i64 {span}")
     with c.when(some):
-        stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
-        turns = c.choose(stores, STORED_TURNS, WIDE_TURNS)
-        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in (whole, long, span, width, turns)))
+        sizes = (n, whole, long, span, width, turns)
+        c.call("void", "@main_of_wide", *of_call, "i64 %axis", *(f"i64 {x}" for x in sizes))
     folded = c.choose(some, together, c.arith("udiv", left, n))
     c.call("void", "@fold", *of_call, f"i64 {n}", f"i64 {folded}", f"i64 {width}")
     return c.end()

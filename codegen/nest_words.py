@@ -7,17 +7,17 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    FINISH, SUMS, STREAMED, N_TRANSPOSED,
-) = range(18)  # fmt: skip
-HEADER = 18
+    FINISH, SUMS, STREAMED, N_TRANSPOSED, WIDE,
+) = range(19)  # fmt: skip
+HEADER = 19
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1: parallel ones or, of SUMS (their
 # number, over all axes), reduced ones.  From FINISH on the code goes by the totals.  In front of the code stand SUMS
 # pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: it writes nothing but what a
 # call gives, which goes past the caches if it is large.  There, or in place of totals, stand N_TRANSPOSED pairs: an
-# operand that may be transposed, the bytes of its elements.
+# operand that may be transposed, the bytes of its elements.  From WIDE on stand calls of kernels for wide rows.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
-LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 7
+LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 8
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
@@ -28,7 +28,8 @@ WIDENS = 64  # of BLOCKS: its reductions along rows may take several short rows 
 ENTRY = 6
 VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE, MANY = 1, 2, 4  # flags; MANY: scratch has places for `PACKED_ROWS` rows of it
-STATE = 1  # flag of an area: of a reduction's state
+STATE, NUMBERS = 1, 2  # flags of an area: of a reduction's state; of positions in wide rows
+NUMBERS_BEGIN = 64  # bytes, behind how many rows a wide one has: which of them each element is in
 PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (

@@ -42,9 +42,8 @@ class Tables:
     def integer(self, kernel: Kernel, *what: Any) -> str:
         return kernel.integer(self.ints.setdefault(what, len(self.ints)))
 
-    def area(self, size: int, per_element: int = 0, *, every: bool = False, identity: int | None = None) -> int:
-        """`every`: a place for each row of whichever loop is innermost, not only of a parallel one."""
-        self.areas.append(Area(size, per_element, every, identity))
+    def area(self, size: int, per_element: int = 0, **kinds: Any) -> int:
+        self.areas.append(Area(size, per_element, **kinds))
         return len(self.areas) - 1
 
     def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:

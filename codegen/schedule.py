@@ -105,23 +105,40 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
 
 
 def widens(group: Group, usual: Schedule) -> bool:
-    """May passes along rows, with lanes along columns, take several short rows as one (`nest_wide`)?  If all that
-    varies along the rows varies along the lanes too, no positions are asked for, and each pass is one kernel."""
+    """May passes along rows, with lanes along columns, take several short rows as one (`nest_wide`)?  If each pass is
+    one kernel, no places of columns are asked for, and only reductions take what rows have one of."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
     if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
     for p in group.passes:
         values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
-        loads = [v for v in values if v.op == "load"]
-        apart = any(p.local[-1] in v.attr[1] and lane not in v.attr[1] for v in loads)
-        apart |= any(p.local and lane not in o.map for o in p.outs)
+        apart = any(p.local and lane not in o.map for o in p.outs)
+        apart |= bool(p.local and not p.reduces) and has_own(pass_roots(p), p.local[-1], lane)
         if p.local and (apart or len(values) > SPLIT):
             return False
-        if any(
-            v.op == "index" and v.attr in (lane, *p.local) or v.op == "load" and v.args for v in reach(pass_roots(p))
-        ):
-            return False  # a place in a wide row is none in a row
+        places = (lane, *p.local[:-1])  # in a wide row they are others
+        if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in reach(pass_roots(p))):
+            return False
     return any(p.local and p.reduces for p in group.passes)
+
+
+def has_own(roots: Sequence[Val], row: str, lane: str) -> bool:
+    """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
+    own = [v for v in reach(roots) if row in v.axes and lane not in v.axes]
+    return any(v.op in ("load", "index") for v in own)
+
+
+def stores(steps: Sequence[Pass], number: int) -> list[Out]:
+    """The outputs that a pass stores: its own, unless a later pass reads what may be their storage."""
+    points = [(k, q) for k, q in enumerate(steps) if q.local]
+    mine = []
+    for k, q in points:
+        for o in q.outs:
+            readers = [j for j, s in points if j > k and reads(pass_roots(s), o)]
+            same = [j for j, s in points if readers and j >= readers[-1] and s.local == q.local]
+            if number == (same[0] if same else k):
+                mine.append(o)
+    return mine
 
 
 def lane_axis(group: Group, short: Collection[str] = ()) -> str:

@@ -186,6 +186,83 @@ def test_columns_are_standardised(dtype: str) -> None:
             close(gradient(a, b), ((u - u.mean(0) - y * (u * y).mean(0)) / root).astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "int64"])
+def test_the_first_extremum_of_each_column_is_found(dtype: str) -> None:
+    x, w = T.TensorType(dtype, (None, None))("x"), T.vector("w", dtype=dtype)
+    rng, end = np.random.default_rng(16), End()
+    places = (
+        T.argmax(x, axis=0),
+        T.argmin(x, axis=0),
+        T.argmax(x * w[:, None], axis=0),
+        (x * T.arange(x.shape[0])[:, None]).sum(0),
+    )
+    f = tensordsl.function([x, w], [*places])
+    for n in ROWS[1:]:
+        for k in COLUMNS:
+            a = end.put(rng.integers(-9, 9, (n, k)).astype(dtype))
+            b = rng.integers(-3, 3, n).astype(dtype)
+            wanted = a.argmax(0), a.argmin(0), (a * b[:, None]).argmax(0), (a * np.arange(n)[:, None]).sum(0)
+            for result, want in zip(f(a, b), wanted, strict=True):
+                np.testing.assert_array_equal(result, want)
+
+
+def test_the_first_nan_of_each_column_is_found() -> None:
+    x, rng = T.dmatrix("x"), np.random.default_rng(17)
+    f = tensordsl.function([x], [x.argmax(0), x.argmin(0)])
+    for n in (8, 40, 700):
+        for k in (1, 3, 10, 64):
+            for value in SPECIAL:
+                a = np.round(rng.standard_normal((n, k)))
+                a[rng.integers(n, size=5), rng.integers(k, size=5)] = value
+                a[:, -1] = value
+                for result, want in zip(f(a), (a.argmax(0), a.argmin(0)), strict=True):
+                    np.testing.assert_array_equal(result, want)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_rows_have_weights(dtype: str) -> None:
+    x, w, c = T.tensor3("x", dtype=dtype), T.vector("w", dtype=dtype), T.vector("c", dtype=dtype)
+    rng, end = np.random.default_rng(18), End()
+
+    def formulas(x: Any, w: Any, c: Any, exp: Any) -> list[Any]:
+        each = w[:, None]
+        return [(x * each).sum(1), ((x - c) * exp(each)).sum(1), (x - each).max(1), (x * each).sum((0, 1))]
+
+    f = tensordsl.function([x, w, c], formulas(x, w, c, T.exp))
+    for n in (1, 8, 9, 100, 257, 1000):
+        for k in (1, 2, 3, 5, 7, 8, 10, 15, 16, 17, 31, 40):
+            a, b = rng.standard_normal((2, n, k)).astype(dtype), end.put(rng.standard_normal(n).astype(dtype))
+            d = rng.standard_normal(k).astype(dtype)
+            wanted = formulas(a.astype("float64"), b.astype("float64"), d.astype("float64"), np.exp)
+            for weights in (b, np.repeat(b, 2)[::2], b[::-1].copy()[::-1], np.broadcast_to(b[:1], n)):
+                if weights.strides == (0,):
+                    wanted = formulas(a.astype("float64"), weights.astype("float64"), d.astype("float64"), np.exp)
+                for result, want in zip(f(a, weights, d), wanted, strict=True):
+                    rough = dict(float16=2e-2, float32=1e-4, float64=1e-10)[dtype]
+                    np.testing.assert_allclose(result, want.astype(dtype), rtol=rough, atol=rough * 20)
+
+
+def test_what_has_weights_is_stored_by_later_passes_too() -> None:
+    x, w, rng = T.dmatrix("x"), T.dcol("w"), np.random.default_rng(20)
+    e = T.exp(x) * w
+    f = tensordsl.function([x, w], [e.sum(0), e, softmax(x), softmax(x) * w])
+    for n in (8, 9, 33, 300):
+        for k in (1, 2, 3, 10):
+            a, b = rng.standard_normal((n, k)), rng.standard_normal((n, 1))
+            each, y = np.exp(a) * b, softmax(a, np)
+            for result, want in zip(f(a, b), (each.sum(0), each, y, y * b), strict=True):
+                close(result, want)
+
+
+def test_division_by_what_no_row_has_does_not_happen() -> None:
+    x, w, rng = T.lmatrix("x"), T.lvector("w"), np.random.default_rng(19)
+    f = tensordsl.function([x, w], (x // w[:, None]).sum(0))
+    for n in (8, 33, 517):
+        for k in (1, 3, 7):
+            a, b = rng.integers(-99, 99, (n, k)), rng.integers(1, 9, n)
+            np.testing.assert_array_equal(f(a, b), (a // b[:, None]).sum(0))
+
+
 def softmax(x: Any, xp: Any = T) -> Any:
     e = xp.exp(x - x.max(0))
     return e / e.sum(0)
