@@ -5,9 +5,10 @@ from __future__ import annotations
 from tensordsl.codegen.nest_words import Function, move, splat, strided
 
 
-def copy_texts(vector_bytes: int) -> list[str]:
-    """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
-    near = [_pack_near(size, stride) for size in (8, 4) for stride in (2, -1)]
+def copy_texts(vector_bytes: int, fetches: bool) -> list[str]:
+    """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces.  fetches: blocks that are
+    packed ask for the next ones."""
+    near = [_pack_near(size, stride, fetches) for size in (8, 4) for stride in (2, -1)]
     return [_copy_in(vector_bytes), _copy_out(vector_bytes), *near, _pack(), _unpack()]
 
 
@@ -73,20 +74,19 @@ def _copy_out(vector_bytes: int) -> str:
     return c.end()
 
 
-def _pack_near(size: int, stride: int) -> str:
+def _pack_near(size: int, stride: int, fetches: bool) -> str:
     """Of every second element, or of elements in reverse: as many as whole vectors hold; their number."""
     c = Function("i64", f"pack{size}{'r' if stride < 0 else ''}", ["ptr to", "ptr from", "i64 count"], internal=True)
     lanes = 64 // size
     kind, span = f"<{lanes} x i{8 * size}>", lanes * max(stride, 1)
     mask = ", ".join(f"i32 {lanes - 1 - k if stride < 0 else k * stride}" for k in range(lanes))
-    # The next block is asked for while this one is packed: operands take turns, which nobody follows.
     # A vector of every second element ends behind an element that is not ours: it may not be there.
     whole = c.max(c.arith("and", c.arith("sub", "%count", 1 if stride > 1 else 0), -lanes), 0)
     ahead = c.arith("mul", "%count", stride * size)
     with c.loop(whole, step=lanes) as loop:
         first = loop.index if stride > 0 else c.arith("add", loop.index, lanes - 1)
         source = c.gep("%from", c.arith("mul", first, stride * size))
-        for line in range(0, span * size, 64):
+        for line in range(0, span * size if fetches else 0, 64):
             place = c.gep(source, c.arith("add", ahead, line))
             c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
         value = c.op(f"load <{span} x i{8 * size}>, ptr {source}, align {size}")

@@ -72,9 +72,9 @@ LONG = 1 << 20  # points from which results may be larger than the caches
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
 
-def nest_text(vector_bytes: int = 64) -> str:
-    """The library's module."""
-    parts = [*copy_texts(vector_bytes), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
+def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
+    """The library's module.  fetches: see `target.fetches_turns`."""
+    parts = [*copy_texts(vector_bytes, fetches), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
     parts += [*turn_texts(), *step_texts(), *stream_texts(), *wide_texts(), *transposed_texts(), *share_texts()]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
