@@ -9,21 +9,19 @@ have no external symbols.  Mathematical functions are expanded by `codegen.math`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from tensordsl.codegen import half
+from tensordsl.codegen.casts import bitcast, cast
 from tensordsl.codegen.code import (
     TYPES,
     Code,
     constant,
-    from_memory,
     hash_text,
     llvm_type,
     load,
     memory_type,
     splat,
     store,
-    to_memory,
 )
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
@@ -178,6 +176,8 @@ Row = Callable[[Code, str, str, "list[str]", int], str]
 def _operation(code: Code, v: Val, operands: list[str], W: int) -> str:
     if v.op in ("shl", "shr") and v.args[1].op == "const":
         return _shift_constant(code, v, operands, W)
+    if v.op in ("floordiv", "mod") and v.type not in FLOATS and v.args[1].op == "const" and v.args[1].attr > 0:
+        return _divide_constant(code, v, operands, W)
     if v.op == "lookup":
         return _lookup(code, v, operands[0], W)
     # The operands' type: of `select` the last one's.
@@ -336,6 +336,31 @@ def _quotient(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
     return code.op(f"select {mask} {is_zero}, {t} {zero}, {t} {q}")
 
 
+def _divide_constant(code: Code, v: Val, x: list[str], W: int) -> str:
+    """`floordiv` or `mod` of integers by a positive constant.  With all bits of negative numbers turned nothing is
+    negative, and the turned quotient is the one rounded down."""
+    dtype, d, t = v.type, v.args[1].attr, llvm_type(v.type, W)
+    bits, divisor = 8 * ITEMSIZE[dtype], constant(d, dtype, W)
+    if d & (d - 1) == 0:
+        if v.op == "mod":
+            return code.op(f"and {t} {x[0]}, {constant(d - 1, dtype, W)}")
+        shift = "ashr" if dtype in SIGNED else "lshr"
+        return code.op(f"{shift} {t} {x[0]}, {constant(d.bit_length() - 1, dtype, W)}")
+    if dtype not in SIGNED:
+        q = code.op(f"udiv {t} {x[0]}, {divisor}")
+    else:
+        sign = code.op(f"ashr {t} {x[0]}, {constant(bits - 1, dtype, W)}")
+        turned = code.op(f"xor {t} {x[0]}, {sign}")
+        if bits == 64 and W > 1:
+            q = _dag(code, "uint64", W, [turned], partial(remainder.quotient_by, d=d))
+        else:
+            q = code.op(f"udiv {t} {turned}, {divisor}")
+        q = code.op(f"xor {t} {q}, {sign}")
+    if v.op == "floordiv":
+        return q
+    return code.op(f"sub {t} {x[0]}, {code.op(f'mul {t} {q}, {divisor}')}")
+
+
 def _divide_as_float(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
     """Vector integer division has no instruction.  The float quotient of integers below 2^32 (2^16) rounds to the right
     side of every integer in double (single) precision: the gap to it is at least 1/x of the quotient."""
@@ -444,10 +469,10 @@ def _lookup(code: Code, v: Val, index: str, W: int) -> str:
         symbol = f"llvm.x86.avx512.permvar.{kind}f.512" if wide else "llvm.x86.avx2.permps"
     code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}{f', {t}' if two else ''})")
     # An integer vector, split like one of floats.
-    as_float = _bitcast(code, itype, dtype, [index], W)
+    as_float = bitcast(code, itype, dtype, [index], W)
 
     def call(piece: str) -> str:
-        at = _bitcast(code, dtype, itype, [piece], n)
+        at = bitcast(code, dtype, itype, [piece], n)
         if two:
             halves = [
                 code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
@@ -490,77 +515,6 @@ def _load_lanes(code: Code, v: Val, index: str, W: int) -> str:
     return result
 
 
-# Casts
-
-
-def _cast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
-    if source == target:
-        return x[0]
-    s, t = llvm_type(source, W), llvm_type(target, W)
-    if target == "float16":
-        if source == "float64":
-            return half.rounded(code, half.single(code, x[0], W), W)
-        return half.rounded(code, _cast(code, source, "float32", x, W), W)
-    if target == "bool":
-        zero = constant(0, source, W)
-        return code.op(f"fcmp une {s} {x[0]}, {zero}" if source in FLOATS else f"icmp ne {s} {x[0]}, {zero}")
-    if target in FLOATS:
-        if source in FLOATS:
-            return x[0] if s == t else code.op(f"{'fpext' if target == 'float64' else 'fptrunc'} {s} {x[0]} to {t}")
-        return code.op(f"{'sitofp' if source in SIGNED else 'uitofp'} {s} {x[0]} to {t}")
-    if source in FLOATS:
-        return _float_to_int(code, source, target, x[0], W)
-    if source != "bool" and ITEMSIZE[source] == ITEMSIZE[target]:
-        return x[0]
-    if source != "bool" and ITEMSIZE[source] > ITEMSIZE[target]:
-        return code.op(f"trunc {s} {x[0]} to {t}")
-    return code.op(f"{'sext' if source in SIGNED else 'zext'} {s} {x[0]} to {t}")
-
-
-def _float_to_int(code: Code, source: str, target: str, x: str, W: int) -> str:
-    """As x86-64: through int32 (narrow types) or int64 (uint32), whose lowest value stands for all out of range.
-
-    NumPy agrees with itself on this but for uint32, where the bulk of an array and its last elements differ.
-    """
-    if target == "uint64":
-        return _float_to_uint64(code, source, x, W)
-    via = "int64" if target in ("int64", "uint32") else "int32"
-    return _cast(code, via, target, [_truncate(code, source, via, x, W)], W)
-
-
-def _truncate(code: Code, source: str, target: str, x: str, W: int) -> str:
-    s, t, mask = llvm_type(source, W), llvm_type(target, W), llvm_type("bool", W)
-    limit = 2.0 ** (8 * ITEMSIZE[target] - 1)
-    # In float64 there are fractions below -2^31, which truncate to it.
-    low = "ogt" if (source, target) == ("float64", "int32") else "oge"
-    bottom = -limit - 1.0 if low == "ogt" else -limit
-    above = code.op(f"fcmp {low} {s} {x}, {constant(bottom, source, W)}")
-    below = code.op(f"fcmp olt {s} {x}, {constant(limit, source, W)}")
-    inside = code.op(f"and {mask} {above}, {below}")
-    safe = code.op(f"select {mask} {inside}, {s} {x}, {s} {constant(0.0, source, W)}")
-    value = code.op(f"fptosi {s} {safe} to {t}")
-    return code.op(
-        f"select {mask} {inside}, {t} {value}, {t} {constant(-(1 << (8 * ITEMSIZE[target] - 1)), target, W)}"
-    )
-
-
-def _float_to_uint64(code: Code, source: str, x: str, W: int) -> str:
-    """Compilers' sequence: below 2^63 as int64, else int64(x - 2^63) with the highest bit turned."""
-    s, t, mask = llvm_type(source, W), llvm_type("int64", W), llvm_type("bool", W)
-    half = constant(2.0**63, source, W)
-    high = code.op(f"fcmp oge {s} {x}, {half}")
-    shifted = code.op(f"fsub {s} {x}, {half}")
-    part = code.op(f"select {mask} {high}, {s} {shifted}, {s} {x}")
-    value = _truncate(code, source, "int64", part, W)
-    turned = code.op(f"xor {t} {value}, {constant(-(2**63), 'int64', W)}")
-    return code.op(f"select {mask} {high}, {t} {turned}, {t} {value}")
-
-
-def _bitcast(code: Code, source: str, target: str, x: list[str], W: int) -> str:
-    x, s, t = [to_memory(code, x[0], source, W)], memory_type(source, W), memory_type(target, W)
-    return from_memory(code, x[0] if s == t else code.op(f"bitcast {s} {x[0]} to {t}"), target, W)
-
-
 OPERATIONS: dict[str, Row] = {
     "neg": _neg, "abs": _abs, "sign": _sign, "not": _not, "sqrt": _intrinsic("sqrt"), "fma": _intrinsic("fma"),
     "floor": _rounding("floor"), "ceil": _rounding("ceil"), "trunc": _rounding("trunc"), "rint": _rounding("roundeven"),
@@ -572,5 +526,5 @@ OPERATIONS: dict[str, Row] = {
     "exponent": _part("getexp", parts.exponent), "ldexp": _part("scalef", parts.ldexp),
     "significand": _part("getmant", parts.significand, "8"),  # 8: in [1, 2), nan of negative numbers
     "minimum": _choose("lt", "and"), "maximum": _choose("gt", "or"), "copysign": _intrinsic("copysign"),
-    **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": _cast, "bitcast": _bitcast,
+    **{name: _compare(name) for name in COMPARISONS}, "select": _select, "cast": cast, "bitcast": bitcast,
 }  # fmt: skip

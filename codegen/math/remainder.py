@@ -50,6 +50,19 @@ def floor_from_truncated(b: Builder, q: Val, x: Val, d: Val) -> Val:
     return b.select(wrong, b.sub(q, 1), q)
 
 
+def quotient_by(b: Builder, x: Val, d: int) -> Val:
+    """x // d of uint64 below 2^63, for a constant d that is no power of two: the high half of a product with
+    m = 2^(63 + bits) / d, rounded up, and a shift, where d < 2^bits (Granlund and Montgomery, 1994).  m d exceeds
+    2^(63 + bits) by at most d, which adds less than 1 / d to the quotient."""
+    bits, low = d.bit_length(), (1 << 32) - 1
+    m = (1 << (63 + bits)) // d + 1
+    x_low, x_high = b.and_(x, low), b.shr(x, 32)
+    middle = b.add(b.mul(x_high, m & low), b.shr(b.mul(x_low, m & low), 32))
+    other = b.add(b.mul(x_low, m >> 32), b.and_(middle, low))
+    high = b.add(b.add(b.mul(x_high, m >> 32), b.shr(middle, 32)), b.shr(other, 32))
+    return b.shr(high, bits - 1)
+
+
 def rest(b: Builder, x: Val, y: Val, q: Val) -> Val:
     """x - q y of integers; 0 for y == 0."""
     return b.select(b.eq(y, 0), 0, b.sub(x, b.mul(q, y)))

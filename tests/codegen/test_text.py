@@ -131,6 +131,25 @@ def test_integer_division_of_random_operands(dtype):
         np.testing.assert_array_equal(got, apply(op, dtype, x, y))
 
 
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integer_division_by_a_constant(dtype):
+    """Around its multiples, for divisors around powers of two and any others."""
+    rng, i = np.random.default_rng(0), np.iinfo(dtype)
+    powers = [2**k + d for k in range(1, i.bits - (i.min < 0)) for d in (-1, 0, 1)]
+    some = [int(d) for d in rng.integers(1, i.max, 4, dtype, endpoint=True)]
+    divisors = [*powers[:9], *powers[9::7], 7, 10, 100, i.max, *some, *({-1, -7, i.min} if i.min < 0 else ())]
+    for d in sorted({d for d in divisors if d <= i.max}):
+        quotients = [0, 1, 2, 3, *(int(v) // d for v in [i.min, i.max, *rng.integers(i.min, i.max, 9, dtype)])]
+        near = {s * q * d + e for q in quotients for s in (1, -1) for e in (-1, 0, 1)}
+        x = np.array([v for v in {*near, *map(int, special(dtype))} if i.min <= v <= i.max], dtype)
+        x = np.resize(x, -(-len(x) // 8) * 8)
+        for op in ("floordiv", "mod"):
+            wanted = apply(op, dtype, x, np.array(d, dtype))
+            for W in (1, 8):
+                got = Kernel([dtype], lambda b, x, op=op, d=d: b.apply(op, x, b.const(d, dtype)), W)(x)
+                np.testing.assert_array_equal(got, wanted, f"{op} by {d}, {W} lanes")
+
+
 @pytest.mark.parametrize("source", DTYPES)
 def test_cast_is_astype(source):
     values = np.array(special(source), source)
