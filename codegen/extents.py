@@ -320,8 +320,10 @@ class Extents:
             if own is not None and _known_when(x) >= _known_when(y) and own not in self._below(y)[0]:
                 self._same[own] = y
                 return
-        if isinstance(a, Extent) and a not in self._below(b)[1]:
-            self._whole[a] = b
+        for x, y in ((a, b), (b, a)):
+            if isinstance(x, Extent) and _known_when(x) >= _known_when(y) and x not in self._below(y)[1]:
+                self._whole[x] = y
+                return
 
     def _below(self, a: Length) -> tuple[set[Atom], set[Length]]:
         """The atoms and lengths that the value of `a` is computed from, with what stands for them: what they stand for

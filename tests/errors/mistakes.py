@@ -296,6 +296,11 @@ def a_negative_count() -> None:
     theano.function([x, counts], T.repeat(x, counts))([1, 2], [1, -1])
 
 
+def differences_for_all_elements() -> None:
+    x = T.vector("x")
+    theano.function([x], x * (x[1:] - x[:-1]))([1, 2, 4])
+
+
 MISTAKES: tuple[Mistake, ...] = (
     matrix_product_of_wrong_shapes, a_vector_of_another_length, a_row_that_was_not_declared_as_one, a_forgotten_input,
     an_input_too_many, inputs_without_a_list, float64_data_for_float32, a_vector_for_a_matrix, the_gradient_of_a_vector,
@@ -310,5 +315,5 @@ MISTAKES: tuple[Mistake, ...] = (
     assigning_to_an_element, dropping_an_axis_that_is_not_of_length_1, joining_scalars, softmax_of_a_batch_of_matrices,
     writing_to_what_is_no_part, a_gradient_with_respect_to_something_else, the_jacobian_of_a_matrix,
     an_expression_that_needs_its_own_result, a_choice_that_is_not_there, a_mask_of_another_length,
-    more_of_the_largest_than_there_are, a_negative_count,
+    more_of_the_largest_than_there_are, a_negative_count, differences_for_all_elements,
 )  # fmt: skip
