@@ -25,7 +25,7 @@ def short_text(k: Keys) -> str:
 
 def sizes(k: Keys) -> list[int]:
     """How many registers are taken."""
-    return [r for r in (1, 2, 4, 8) if r * k.lanes <= WIDEST] if k.vector_bytes == 64 else []
+    return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= WIDEST] if k.vector_bytes == 64 else []
 
 
 def _short(k: Keys, r: int, name: str) -> str:

@@ -29,7 +29,7 @@ PLACES = 16  # bytes of scratch in which a program gives the first place and how
 TOGETHER = (4, 1)  # numbers that are searched side by side
 SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
-REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8), (1, 2, 4)
+REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
 
 
 def room_per_element(function: str, dtype: str) -> int:
@@ -270,14 +270,9 @@ class _Sort(Keys):
             self.by_pairs(f, line, target)
             return f.text
         places = ("i64 %first", "i64 %count")
-        adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
-        for r in sizes(self):
-            with f.when(f.all(adjacent, f.compare("sle", "i64", "%n", r * self.lanes))):
-                done = f.call("i1", f"@short{r}", "ptr %x", "ptr %y", "i64 %n", *places)
-                if self.is_float:
-                    with f.when(f.op(f"xor i1 {done}, true"), UNLIKELY):
-                        self.by_pairs(f, line, target)
-                f.ret()
+        if sizes(self):
+            with f.when(f.compare("sle", "i64", "%n", sizes(self)[-1] * self.lanes)):
+                self.in_registers(f, line, target)
         other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
         some = f.call("ptr", "@narrow.numbers", *line, f"ptr {other}", *places)
         given = (f"ptr {target}", "i64 %y_step")
@@ -296,6 +291,33 @@ class _Sort(Keys):
         f.call("void", "@write", f"ptr {keys}", "i64 %count", *given)
         f.ret()
         return f.text
+
+    def in_registers(self, f: Asm, line: tuple[str, ...], target: str) -> None:
+        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart."""
+        adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
+        apart = f.op(f"xor i1 {adjacent}, true")
+        with f.when(apart):
+            self.copy(f, "%n", ("%x", "%x_step"), ("%room", str(self.size)))
+        places = [f.op(f"select i1 {adjacent}, ptr {place}, ptr %room") for place in ("%x", "%y")]
+        for r in sizes(self):
+            with f.when(f.compare("sle", "i64", "%n", r * self.lanes)):
+                given = (*(f"ptr {p}" for p in places), "i64 %n", "i64 %first", "i64 %count")
+                done = f.call("i1", f"@short{r}", *given)
+                if self.is_float:
+                    with f.when(f.op(f"xor i1 {done}, true"), UNLIKELY):
+                        self.by_pairs(f, line, target)
+                with f.when(apart):
+                    first = f.gep("%room", f.op(f"mul i64 %first, {self.size}"))
+                    self.copy(f, "%count", (first, str(self.size)), (target, "%y_step"))
+                f.ret()
+        f.do("unreachable")
+        f.closed = True
+
+    def copy(self, f: Asm, count: str, source: tuple[str, str], target: tuple[str, str]) -> None:
+        """Elements at one step to others at another."""
+        with f.loop(count) as loop:
+            x, y = (f.gep(place, f.op(f"mul i64 {loop.index}, {step}")) for place, step in (source, target))
+            self.stored(f, self.loaded(f, x, 1), y, 1)
 
     def by_pairs(self, f: Asm, line: tuple[str, ...], target: str) -> None:
         listed = f.call("ptr", "@list", *line)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tensordsl.codegen.sort_quick import Quick
+from tensordsl.codegen.sort_text import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.runtime import elf
 
@@ -22,7 +23,7 @@ P, I64 = ctypes.c_void_p, ctypes.c_int64
 
 @cache
 def function(bits: int, has_positions: bool, name: str) -> Callable[..., Any]:
-    quick = Quick("quick", bits, (1, 2, 4) if has_positions else (1, 2, 4, 8), has_positions)
+    quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, has_positions)
     text = (quick.declarations() + quick.text()).replace("define internal", "define")
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
@@ -93,7 +94,7 @@ def test_keys_with_positions_are_sorted_stably() -> None:
 @pytest.mark.parametrize("stays", [False, True])
 def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, stays: bool) -> None:
     part = function(bits, False, "quick.part")
-    for n in (65, 130, 500, 3000):
+    for n in (129, 257, 500, 3000):
         for keys in orders(n, f"uint{bits}"):
             a, b = padded(keys), padded(np.zeros_like(keys))
             part(address(a), address(b), n, 0, stays, False, 0)
