@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import cache
 from zlib import crc32
 
+from tensordsl.casting import real_of
 from tensordsl.codegen import half
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED, UNSIGNED
+from tensordsl.types import COMPLEX
 
 TYPES = {
     "bool": "i1", "float16": "float", "float32": "float", "float64": "double",
@@ -109,11 +112,16 @@ MANGLED = {
 
 
 def llvm_type(dtype: str, W: int = 1) -> str:
-    """The register type: bool is i1 and float16 float here, i8 and i16 in memory (`memory_type`)."""
+    """The register type: bool is i1 and float16 float here, i8 and i16 in memory (`memory_type`); a complex number is
+    two lanes of its parts' type."""
+    if dtype in COMPLEX:
+        return llvm_type(real_of(dtype), 2 * W)
     return TYPES[dtype] if W == 1 else f"<{W} x {TYPES[dtype]}>"
 
 
 def memory_type(dtype: str, W: int = 1) -> str:
+    if dtype in COMPLEX:
+        return llvm_type(dtype, W)
     t = {"bool": "i8", "float16": "i16"}.get(dtype, TYPES[dtype])
     return t if W == 1 else f"<{W} x {t}>"
 
@@ -148,6 +156,8 @@ def hash_text(values: tuple[float, ...]) -> str:
 
 def load(code: Code, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> str:
     """W adjacent elements at `pointer`; `align` in bytes, by default the element's."""
+    if dtype in COMPLEX:
+        return load(code, pointer, real_of(dtype), 2 * W, align)
     align = align or ITEMSIZE[dtype]
     t = memory_type(dtype, W)
     return from_memory(code, code.op(f"load {t}, ptr {pointer}, align {align}"), dtype, W)
@@ -169,6 +179,8 @@ def to_memory(code: Code, value: str, dtype: str, W: int = 1) -> str:
 def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: int | None = None) -> None:
     """Store W adjacent elements, register by register: LLVM stores the end of a longer vector first, and lines that are
     written from their end take twice the time on Intel's cores where the vectors straddle them."""
+    if dtype in COMPLEX:
+        return store(code, value, pointer, real_of(dtype), 2 * W, align)
     align, size = align or ITEMSIZE[dtype], ITEMSIZE[dtype]
     value, t, n = to_memory(code, value, dtype, W), memory_type(dtype, W), code.vector_bytes // size
     if W <= n:
@@ -185,6 +197,31 @@ def splat(code: Code, value: str, dtype: str, W: int) -> str:
     """A scalar in all lanes."""
     if W == 1:
         return value
+    if dtype in COMPLEX:
+        return shuffled(code, llvm_type(dtype), value, "poison", [0, 1] * W)
     t = llvm_type(dtype, W)
     first = code.op(f"insertelement {t} poison, {TYPES[dtype]} {value}, i32 0")
     return code.op(f"shufflevector {t} {first}, {t} poison, <{W} x i32> zeroinitializer")
+
+
+def shuffled(code: Code, kind: str, x: str, y: str, lanes: Iterable[int]) -> str:
+    """Those of the lanes of x and, counted on, of y, which are vectors of type `kind`."""
+    numbers = [f"i32 {k}" for k in lanes]
+    return code.op(f"shufflevector {kind} {x}, {kind} {y}, <{len(numbers)} x i32> <{', '.join(numbers)}>")
+
+
+def part(code: Code, value: str, dtype: str, k: int, W: int = 1) -> str:
+    """The real (k = 0) or imaginary parts of W complex numbers."""
+    t = llvm_type(dtype, W)
+    if W == 1:
+        return code.op(f"extractelement {t} {value}, i32 {k}")
+    return shuffled(code, t, value, "poison", range(k, 2 * W, 2))
+
+
+def paired(code: Code, re: str, im: str, dtype: str, W: int = 1) -> str:
+    """W complex numbers of their parts."""
+    t = llvm_type(real_of(dtype), W)
+    if W == 1:
+        first = code.op(f"insertelement {llvm_type(dtype)} poison, {t} {re}, i32 0")
+        return code.op(f"insertelement {llvm_type(dtype)} {first}, {t} {im}, i32 1")
+    return shuffled(code, t, re, im, (k + W * n for k in range(W) for n in (0, 1)))

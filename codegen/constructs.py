@@ -7,6 +7,7 @@ Each function computes one IR value into program IR; `CONSTRUCTS` is the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 from tensordsl.codegen import extents as ex
@@ -69,23 +70,13 @@ def build_concatenate(b: Bufferiser, v: Value) -> None:
 
 
 def build_part(b: Bufferiser, v: Value) -> None:
-    b.view(v, _part(b, b.ref(v.operands[0]), v.attrs["k"], v.dtype))
-
-
-def _part(b: Bufferiser, ref: Ref, k: int, dtype: str) -> Ref:
-    """The view of the real (k = 0) or imaginary parts, which have this dtype."""
-    if not k:
-        return ref
-    ptr = b.fresh("p")
-    b.emit(p.Offset(ptr, ref.ptr, b.name(ITEMSIZE[dtype])))
-    return Ref(ptr, ref.dims, ref.strides, ref.base)
-
-
-def build_complex(b: Bufferiser, v: Value) -> None:
-    ref = b.destination(v, v.dtype, v.shape)
-    for k, part in enumerate(v.operands):
-        b.copy(b.ref(part), _part(b, ref, k, part.dtype), part.dtype)
-    b.finish(v, ref)
+    """The view of the real (k = 0) or imaginary parts."""
+    ref = b.ref(v.operands[0])
+    if v.attrs["k"]:
+        ptr = b.fresh("p")
+        b.emit(p.Offset(ptr, ref.ptr, b.name(ITEMSIZE[v.dtype])))
+        ref = replace(ref, ptr=ptr)
+    b.view(v, ref)
 
 
 def build_assert(b: Bufferiser, v: Value) -> None:
@@ -328,7 +319,7 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_product, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
-    "part": build_part, "complex": build_complex,
+    "part": build_part,
     "along": build_along, "searchsorted": build_search,
     "true_positions": build_true, "repeated_positions": build_repeated,
     "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen.scalar import ARITY, FLOATS, Val, walk
+from tensordsl.types import COMPLEX
 
 Array = Any  # an ndarray or a NumPy scalar
 
@@ -49,7 +50,20 @@ def _apply(v: Val, operands: list[Array]) -> Array:
         return np.asarray(v.attr, v.type)[operands[0] % len(v.attr)]
     if v.op in CONVERSIONS:
         return CONVERSIONS[v.op](operands[0], v.type)
+    if v.op == "part":
+        return operands[0].imag if v.attr else operands[0].real
+    if v.op == "complex":
+        return _paired(v.type, *operands)
+    if v.type in COMPLEX:  # pairwise
+        re, im = (OPERATIONS[v.op](*parts) for parts in ([x.real for x in operands], [x.imag for x in operands]))
+        return _paired(v.type, re, im)
     return OPERATIONS[v.op](*operands)
+
+
+def _paired(type: str, re: Array, im: Array) -> Array:
+    result = np.empty(np.broadcast_shapes(np.shape(re), np.shape(im)), type)
+    result.real, result.imag = re, im
+    return result
 
 
 def _integer(value: int, type: str) -> Array:

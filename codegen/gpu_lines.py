@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tensordsl.casting import real_of
-from tensordsl.codegen.code import llvm_type
+from tensordsl.codegen.code import paired, part
 from tensordsl.codegen.gpu_kernels import THREADS
 from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_text import GLOBAL, Env, GpuCode, Kernel, Loop, evaluate
-from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
+from tensordsl.codegen.scalar import FLOATS, Builder, Val
 from tensordsl.types import COMPLEX
 
 BLOCKS = 8  # per multiprocessor
@@ -52,45 +52,16 @@ class LineCode(GpuCode):
             totals = [t if x == "0" else self.arith("add", x, t) for x, t in zip(totals, terms, strict=True)]
         return totals
 
-    # -- complex numbers: one value of two lanes, aligned as their parts are
-    def at(self, pointer: str, dtype: str, index: str, space: str = GLOBAL) -> str:
-        if dtype not in COMPLEX:
-            return super().at(pointer, dtype, index, space)
-        return self.op(f"getelementptr {value_type(dtype)}, ptr{space} {pointer}, i64 {index}")
-
-    def load(self, pointer: str, dtype: str, space: str = GLOBAL) -> str:
-        if dtype not in COMPLEX:
-            return super().load(pointer, dtype, space)
-        return self.op(f"load {value_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[dtype] // 2}")
-
-    def store(self, value: str, pointer: str, dtype: str, space: str = GLOBAL) -> None:
-        if dtype not in COMPLEX:
-            return super().store(value, pointer, dtype, space)
-        self.do(f"store {value_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype] // 2}")
-
-    def cells(self, name: str, dtype: str, count: int) -> str:
-        if dtype not in COMPLEX:
-            return super().cells(name, dtype, count)
-        symbol = f"@{name}_shared{len(self.shared)}"
-        kind = f"[{count} x {value_type(dtype)}]"
-        self.shared.append(f"{symbol} = internal addrspace(3) global {kind} undef, align 16\n")
-        return symbol
-
     def shuffle(self, value: str, dtype: str, mask: int) -> str:
         if dtype not in COMPLEX:
             return super().shuffle(value, dtype, mask)
         real = real_of(dtype)
-        return self.pair(dtype, *(super(LineCode, self).shuffle(x, real, mask) for x in self.parts(value, dtype)))
+        re, im = (super(LineCode, self).shuffle(x, real, mask) for x in self.parts(value, dtype))
+        return paired(self, re, im, dtype)
 
     def parts(self, value: str, dtype: str) -> tuple[str, str]:
         """The real and the imaginary part."""
-        re, im = (self.op(f"extractelement {value_type(dtype)} {value}, i32 {k}") for k in (0, 1))
-        return re, im
-
-    def pair(self, dtype: str, re: str, im: str) -> str:
-        kind, part = value_type(dtype), llvm_type(real_of(dtype))
-        first = self.op(f"insertelement {kind} poison, {part} {re}, i32 0")
-        return self.op(f"insertelement {kind} {first}, {part} {im}, i32 1")
+        return part(self, value, dtype, 0), part(self, value, dtype, 1)
 
     def element(self, pointer: str, dtype: str, offset: str, at: str, step: str = "1") -> str:
         """The address of an element of a line."""
@@ -104,11 +75,6 @@ class LineCode(GpuCode):
         text = "".join(self.shared) + f"{head}\nentry:\n{self.text}\n}}\n"
         declared = frozenset(self.declarations.values())
         return LineKernel(self.name, text, declared, self.functions, 1, (*self.pointers, *self.numbers))
-
-
-def value_type(dtype: str) -> str:
-    """LLVM's type of one value."""
-    return f"<2 x {llvm_type(real_of(dtype))}>" if dtype in COMPLEX else llvm_type(dtype)
 
 
 def scalar(c: GpuCode, make: Callable[..., Val], types: Sequence[str], *operands: str) -> str:

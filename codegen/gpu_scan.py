@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tensordsl.codegen.code import llvm_type
 from tensordsl.codegen.gpu_kernels import THREADS, module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand
-from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar, value_type
+from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar
 from tensordsl.codegen.gpu_text import SHARED, WARP, Loop
 from tensordsl.codegen.gpu_totals import Meeting, Totals, leaves, state_of, wide_of
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -235,7 +236,7 @@ class _Scan:
 
     def _total(self, kind: Meeting, low: str, high: str, load: Callable[[str], str]) -> str:
         """What load(position) gives for [low, high), together, in all threads."""
-        loop = Loop(self.code, low, high, [(value_type(kind.dtype), kind.start)])
+        loop = Loop(self.code, low, high, [(llvm_type(kind.dtype), kind.start)])
         own, _, _ = self._own(kind, loop, high, load)
         _, whole = self._meet(kind, own, loop.values[0])
         loop.end(THREADS, [whole])
@@ -246,7 +247,7 @@ class _Scan:
     ) -> str:
         """store(position, running total, element) for [low, high); the first total that is no number."""
         c, kind = self.code, self.sums.meeting
-        loop = Loop(c, low, high, [(value_type(self.sums.state), before), (self.type, first)])
+        loop = Loop(c, low, high, [(llvm_type(self.sums.state), before), (self.type, first)])
         own, at, live = self._own(kind, loop, high, lambda at: self.sums.lifted(self.element(x, at)))
         state, whole = self._meet(kind, own, loop.values[0], not self.sums.leaves)
         value, first = self.sums.rounded(self.sums.value(state)), loop.values[1]
@@ -262,13 +263,13 @@ class _Scan:
         c = self.code
         at = c.arith("add", loop.index, c.tid)
         live = c.test("slt", at, high)
-        t, own = value_type(kind.dtype), load(c.min(at, c.arith("sub", high, 1)))
+        t, own = llvm_type(kind.dtype), load(c.min(at, c.arith("sub", high, 1)))
         return c.op(f"select i1 {live}, {t} {own}, {t} {kind.start}"), at, live
 
     def _meet(self, kind: Meeting, own: str, start: str, waits: bool = True) -> tuple[str, str]:
         """Behind a thread's element, and behind the block's last; `waits`: no other barrier parts this from the next
         meeting in the same memory."""
-        c, t = self.code, value_type(kind.dtype)
+        c, t = self.code, llvm_type(kind.dtype)
         cells = c.cells(c.name, kind.dtype, WARPS)
         lane, warp = c.arith("and", c.tid, WARP - 1), c.arith("lshr", c.tid, 5)
         prefix = total = own

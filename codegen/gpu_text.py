@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, to_memory
+from tensordsl.casting import real_of
+from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, part, shuffled, to_memory
 from tensordsl.codegen.gpu_fastmath import FAST, approximate, is_reciprocal_root, reciprocal_root
 from tensordsl.codegen.group import Reducer, region
 from tensordsl.codegen.math import complete
 from tensordsl.codegen.scalar import ARITY, ITEMSIZE, MATH, Builder, Val
 from tensordsl.codegen.schedule import reach
 from tensordsl.codegen.text import emit
+from tensordsl.types import COMPLEX
 
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
@@ -106,25 +108,30 @@ class GpuCode(Code):
         return self.op(f"getelementptr {memory_type(dtype)}, ptr{space} {pointer}, i64 {index}")
 
     def load(self, pointer: str, dtype: str, space: str = GLOBAL) -> str:
-        value = self.op(f"load {memory_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
+        value = self.op(f"load {memory_type(dtype)}, ptr{space} {pointer}, align {ITEMSIZE[real_of(dtype)]}")
         return from_memory(self, value, dtype)
 
     def store(self, value: str, pointer: str, dtype: str, space: str = GLOBAL) -> None:
         value = to_memory(self, value, dtype)
-        self.do(f"store {memory_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[dtype]}")
+        self.do(f"store {memory_type(dtype)} {value}, ptr{space} {pointer}, align {ITEMSIZE[real_of(dtype)]}")
 
     def load_many(self, pointer: str, dtype: str, count: int, space: str = GLOBAL) -> list[str]:
         """`count` adjacent elements by one access, aligned to its size."""
         kind = memory_type(dtype, count)
         packed = self.op(f"load {kind}, ptr{space} {pointer}, align {count * ITEMSIZE[dtype]}")
+        if dtype in COMPLEX:
+            return [shuffled(self, kind, packed, "poison", (2 * k, 2 * k + 1)) for k in range(count)]
         values = [self.op(f"extractelement {kind} {packed}, i32 {k}") for k in range(count)]
         return [from_memory(self, x, dtype) for x in values]
 
     def store_many(self, values: list[str], pointer: str, dtype: str) -> None:
+        if dtype in COMPLEX:
+            parts = [part(self, x, dtype, k) for x in values for k in (0, 1)]
+        else:
+            parts = [to_memory(self, x, dtype) for x in values]
         kind, packed = memory_type(dtype, len(values)), "poison"
-        for k, x in enumerate(values):
-            x = to_memory(self, x, dtype)
-            packed = self.op(f"insertelement {kind} {packed}, {memory_type(dtype)} {x}, i32 {k}")
+        for k, x in enumerate(parts):
+            packed = self.op(f"insertelement {kind} {packed}, {memory_type(real_of(dtype))} {x}, i32 {k}")
         self.do(f"store {kind} {packed}, ptr{GLOBAL} {pointer}, align {len(values) * ITEMSIZE[dtype]}")
 
     def cells(self, name: str, dtype: str, count: int) -> str:

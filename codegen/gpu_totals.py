@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.casting import complex_of, real_of
-from tensordsl.codegen.code import constant, llvm_type
-from tensordsl.codegen.gpu_lines import LineCode, scalar, scalars, value_type
+from tensordsl.codegen.code import constant, llvm_type, paired
+from tensordsl.codegen.gpu_lines import LineCode, scalar, scalars
 from tensordsl.codegen.scalar import FLOATS, Builder, Val
 from tensordsl.types import COMPLEX
 
@@ -55,7 +55,7 @@ class Totals:
         self.code, self.result, self.wide, self.is_product = code, result, wide_of(result), function == "cumprod"
         self.state, self.leaves = state_of(function, result), leaves(function, result)
         self.is_scaled = self.state != self.wide
-        self.type = value_type(self.wide)
+        self.type = llvm_type(self.wide)
         # adding -0.0 changes nothing, 0.0 the sign of a zero
         number: Any = 1 if self.is_product else 0 if result not in (*FLOATS, *COMPLEX) else -0.0
         self.identity = constant(number, real_of(self.wide))
@@ -85,7 +85,7 @@ class Totals:
             return c.op(f"fadd {self.type} {x}, {y}")
         (a, b), (p, q), t = c.parts(x, self.result), c.parts(y, self.result), llvm_type(real_of(self.result))
         ap, bq, aq, bp = (c.op(f"fmul {t} {u}, {v}") for u, v in ((a, p), (b, q), (a, q), (b, p)))
-        return c.pair(self.result, c.op(f"fsub {t} {ap}, {bq}"), c.op(f"fadd {t} {aq}, {bp}"))
+        return paired(c, c.op(f"fsub {t} {ap}, {bq}"), c.op(f"fadd {t} {aq}, {bp}"), self.result)
 
     def following(self, total: str, own: str, at: str) -> str:
         """The total behind the element at a position."""
@@ -141,7 +141,8 @@ class Totals:
             significand = b.copysign(b.significand(size), x)
             return b.select(is_number, significand, x), b.select(is_number, b.exponent(size), 0.0)
 
-        return self.code.pair(self.state, *scalars(self.code, make, (self.wide,), x))
+        number, place = scalars(self.code, make, (self.wide,), x)
+        return paired(self.code, number, place, self.state)
 
     def together(self, x: str, y: str) -> str:
         if not self.is_scaled:
@@ -155,7 +156,8 @@ class Totals:
 
         c = self.code
         parts = (*c.parts(x, self.state), *c.parts(y, self.state))
-        return c.pair(self.state, *scalars(c, make, (self.wide,) * 4, *parts))
+        number, place = scalars(c, make, (self.wide,) * 4, *parts)
+        return paired(c, number, place, self.state)
 
     def value(self, state: str) -> str:
         """The number that a state stands for."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from tensordsl.codegen.nest_words import Function, move, splat, strided
 
+NEAR = (16, 8, 4)  # bytes of elements that are packed by whole vectors where they are near each other
+
 
 def copy_texts(vector_bytes: int, fetches: bool) -> list[str]:
     """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces.  fetches: blocks that are
     packed ask for the next ones."""
-    near = [_pack_near(size, stride, fetches) for size in (8, 4) for stride in (2, -1)]
+    near = [_pack_near(size, stride, fetches) for size in NEAR for stride in (2, -1)]
     return [_copy_in(vector_bytes), _copy_out(vector_bytes), *near, _pack(), _unpack()]
 
 
@@ -32,14 +34,19 @@ def pieces(c: Function, target: str, source: str, size: str) -> None:
 
 
 def _repeated(c: Function, pointer: str, size: str) -> str:
-    """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
-    cell = c.cell(0)
+    """<8 x i64> filled with the element of 1, 2, 4, 8 or 16 bytes at `pointer`."""
+    cell = c.op("alloca <8 x i64>, align 64")
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
         with c.when(c.test("eq", size, count)):
             value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
             value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
-            c.put(c.arith("mul", value, factor), cell, 0)
-    return splat(c, c.get(cell, 0))
+            c.do(f"store <8 x i64> {splat(c, c.arith('mul', value, factor))}, ptr {cell}, align 64")
+    with c.when(c.test("eq", size, 16)):
+        pair = c.op(f"load <2 x i64>, ptr {pointer}, align 1")
+        lanes = ", ".join(f"i32 {k % 2}" for k in range(8))
+        pair = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
+        c.do(f"store <8 x i64> {pair}, ptr {cell}, align 64")
+    return c.op(f"load <8 x i64>, ptr {cell}, align 64")
 
 
 def _copy_in(vector_bytes: int) -> str:
@@ -77,9 +84,11 @@ def _copy_out(vector_bytes: int) -> str:
 def _pack_near(size: int, stride: int, fetches: bool) -> str:
     """Of every second element, or of elements in reverse: as many as whole vectors hold; their number."""
     c = Function("i64", f"pack{size}{'r' if stride < 0 else ''}", ["ptr to", "ptr from", "i64 count"], internal=True)
-    lanes = 64 // size
-    kind, span = f"<{lanes} x i{8 * size}>", lanes * max(stride, 1)
-    mask = ", ".join(f"i32 {lanes - 1 - k if stride < 0 else k * stride}" for k in range(lanes))
+    lanes, word = 64 // size, min(size, 8)
+    span, each = lanes * max(stride, 1), size // word
+    kind, wide = (f"<{count * each} x i{8 * word}>" for count in (lanes, span))
+    elements = (lanes - 1 - k if stride < 0 else k * stride for k in range(lanes))
+    mask = ", ".join(f"i32 {k * each + part}" for k in elements for part in range(each))
     # A vector of every second element ends behind an element that is not ours: it may not be there.
     whole = c.max(c.arith("and", c.arith("sub", "%count", 1 if stride > 1 else 0), -lanes), 0)
     ahead = c.arith("mul", "%count", stride * size)
@@ -89,10 +98,8 @@ def _pack_near(size: int, stride: int, fetches: bool) -> str:
         for line in range(0, span * size if fetches else 0, 64):
             place = c.gep(source, c.arith("add", ahead, line))
             c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
-        value = c.op(f"load <{span} x i{8 * size}>, ptr {source}, align {size}")
-        value = c.op(
-            f"shufflevector <{span} x i{8 * size}> {value}, <{span} x i{8 * size}> poison, <{lanes} x i32> <{mask}>"
-        )
+        value = c.op(f"load {wide}, ptr {source}, align {word}")
+        value = c.op(f"shufflevector {wide} {value}, {wide} poison, <{lanes * each} x i32> <{mask}>")
         c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', loop.index, size))}, align 1")
     return c.end("i64", whole)
 
@@ -105,7 +112,7 @@ def _pack() -> str:
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     done = c.cell(0)
-    for size in (8, 4):
+    for size in NEAR:
         for stride in (2 * size, -size):
             near = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", stride))
             with c.when(near):

@@ -142,6 +142,11 @@ def _transposed() -> str:
                 for there, least in ((HALF, 0), (SIDE, HALF)):
                     with c.when(c.all(c.test("sgt", left, least), c.test("sle", left, there))):
                         c.call("void", f"@{strip}{size}x{there}", *places, f"i64 {m}", f"i64 {n}")
+    with c.when(c.test("eq", "%size", 16)):
+        with c.loop("%columns") as k:
+            to, _, source, _ = at("0", k.index)
+            c.call("void", "@column", to, source, "i64 %from_row", "i64 %size", "i64 %rows")
+        c.ret()
     with c.when(c.test("sgt", below, 0)), c.loop(right) as k:
         to, _, source, _ = at(rows, c.arith("add", columns, k.index))
         c.call("void", "@column", to, source, "i64 %from_row", "i64 %size", f"i64 {below}")

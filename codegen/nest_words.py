@@ -91,11 +91,11 @@ def move(c: Function, kind: str, target: str, source: str) -> None:
 def strided(c: Function, count: str, target_stride: str, source_stride: str) -> None:
     """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
     whole = c.arith("and", count, -4)
-    for size in (8, 4, 2, 1):
+    for size, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
 
-        def element(k: str, size: int = size) -> None:
+        def element(k: str, kind: str = kind) -> None:
             source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
-            move(c, f"i{8 * size}", c.gep("%to", target), c.gep("%from", source))
+            move(c, kind, c.gep("%to", target), c.gep("%from", source))
 
         with c.when(c.test("eq", "%size", size)):
             with c.loop(whole, step=4) as loop:

@@ -32,7 +32,7 @@ from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
 
-FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent"))
+FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 ROW_SPACES = 4
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
@@ -113,6 +113,8 @@ class Pull:
             return self.b.const(value.attrs["data"][()], value.dtype)
         if root or self.roots.get(value.number) == axes:
             return None
+        if value.op == "part":  # of a number that is loaded whole
+            return self.b.part(self.at(value.operands[0], axes), value.attrs["k"])
         buffer = self.buffer_of(value)
         if buffer is None:
             return None
@@ -152,7 +154,7 @@ class Pull:
         return scalar
 
     def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
-        if v.op == "map":
+        if v.op in ("map", "complex"):
             return [(o, _aligned(o, axes)) for o in v.operands]
         if v.op == "move":
             (x,) = v.operands
@@ -265,6 +267,7 @@ MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
     "take": _make_take,
     "iota": lambda pull, v, axes, args: pull.b.const(0, "int64") if axes == (0,) else pull.b.index(axes[0]),
     "extent": lambda pull, v, axes, args: pull.b.extent(v.attrs["extent"]),
+    "complex": lambda pull, v, axes, args: pull.b.complex(*args),
 }
 
 

@@ -12,7 +12,8 @@ computed for, so whatever can be written as one DAG may be computed by one kerne
 All operations are total and have NumPy's result: integers wrap, `x // 0 == 0`, shifts past the width give 0 or the
 sign, float to integer out of range gives what NumPy gives on x86-64.  Types are NumPy dtype names at every floor.
 
-A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.
+A float16 is only loaded, stored and cast: it is computed with as a float32 (`Builder.row`), as NumPy does.  A complex
+number is loaded and stored whole; it is computed with by its parts, or by `PAIRWISE` operations on both at once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
+
+from tensordsl.casting import complex_of, real_of
 
 FLOATS = ("float16", "float32", "float64")
 COMPUTED = FLOATS[1:]  # floats with arithmetic
@@ -47,12 +50,13 @@ ARITY = {
     **dict.fromkeys(("neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "not", "sign"), 1),
     **dict.fromkeys(("add", "sub", "mul", "div", "floordiv", "mod", "fmod", "and", "or", "xor", "shl", "shr"), 2),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "minimum", "maximum", "copysign"), 2),
-    **dict.fromkeys(("cast", "bitcast", "exponent", "significand", "lookup"), 1),
-    "ldexp": 2,
+    **dict.fromkeys(("cast", "bitcast", "exponent", "significand", "lookup", "part"), 1),
+    **dict.fromkeys(("ldexp", "complex"), 2),
     **dict.fromkeys(("select", "fma"), 3),
     **{name: 2 if name in ("pow", "arctan2") else 1 for name in MATH},
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+PAIRWISE = ("add", "sub", "mul", "div", "neg")  # done on pairs where both parts of complex numbers take them alike
 # Too dear to compute twice: the rules of `pull` and the schedules look at this set.
 HEAVY = frozenset(MATH) | {"reduce"}
 
@@ -291,6 +295,15 @@ class Builder:
             return x
         return self.const(x.attr, "float32") if x.op == "const" else self.cast(x, "float32")
 
+    # complex numbers
+    def part(self, x: Val, k: int) -> Val:
+        """The real (k = 0) or the imaginary part."""
+        return x.args[k] if x.op == "complex" else self.make("part", real_of(x.type), (x,), k)
+
+    def complex(self, re: Val, im: Val) -> Val:
+        """Where both parts are computed alike, that is done on pairs."""
+        return pairwise(self, re, im) or self.make("complex", complex_of(re.type), (re, im))
+
     def bitcast(self, x: Val, type: str) -> Val:
         assert ITEMSIZE[x.type] == ITEMSIZE[type]
         return x if x.type == type else self.apply("bitcast", x, type=type)
@@ -320,6 +333,30 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Itera
                 continue
         order[id(v)] = v
     return list(order.values())
+
+
+def pairwise(b: Builder, re: Val, im: Val) -> Val | None:
+    """The complex number of these parts by operations on pairs; None if some have to be parted.  The operations of
+    `PAIRWISE` that give both parts must be the same ones, down to parts of one number or a real number for both."""
+    known: dict[tuple[int, int], Val] = {}
+    stack = [(re, im)]
+    while stack:
+        x, y = stack[-1]
+        whole = x.args[0] if x.op == y.op == "part" and x.args == y.args and (x.attr, y.attr) == (0, 1) else None
+        if whole is None and x.op == y.op and x.op in PAIRWISE and x is not y:
+            pairs = list(zip(x.args, y.args, strict=True))
+            missing = [(v, w) for v, w in pairs if (id(v), id(w)) not in known]
+            if missing:
+                stack += missing
+                continue
+            whole = b.make(x.op, complex_of(x.type), [known[id(v), id(w)] for v, w in pairs])
+        if whole is None and len(stack) > 1 and (x is y or x.op == y.op == "const"):
+            whole = b.make("complex", complex_of(x.type), (x, y))
+        if whole is None:
+            return None
+        known[id(x), id(y)] = whole
+        stack.pop()
+    return known[id(re), id(im)]
 
 
 def attr_key(attr: Any) -> Any:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from tensordsl.casting import real_of
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
+from tensordsl.types import COMPLEX
 
 SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes
@@ -312,7 +314,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(pass_roots(p), lambda v: not v.axes & local) if v.axes & local]
     few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
-    known = not any(v.op == "index" or (v.op == "load" and v.args) for v in group.scalars)
+    known = not any(v.op == "index" or (v.op == "load" and v.args) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
     lanes, extent = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes)), group.extents[lane]
@@ -325,7 +327,7 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
     types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
     types += [o.buffer.type for o in p.outs]
-    types = ["int32" if t == "int64" and narrow else t for t in types]
+    types = ["int32" if t == "int64" and narrow else real_of(t) for t in types]
     return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
 
 

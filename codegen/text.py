@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 
+from tensordsl.casting import real_of
 from tensordsl.codegen.casts import bitcast, cast
 from tensordsl.codegen.code import (
     TYPES,
@@ -20,11 +21,14 @@ from tensordsl.codegen.code import (
     llvm_type,
     load,
     memory_type,
+    paired,
+    part,
     splat,
     store,
 )
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
+from tensordsl.types import COMPLEX
 
 __all__ = [
     "Code", "constant", "emit", "llvm_type", "load", "math_definition", "math_symbol", "memory_type", "splat", "store",
@@ -180,6 +184,13 @@ def _operation(code: Code, v: Val, operands: list[str], W: int) -> str:
         return _divide_constant(code, v, operands, W)
     if v.op == "lookup":
         return _lookup(code, v, operands[0], W)
+    if v.op == "part":
+        return part(code, operands[0], v.args[0].type, v.attr, W)
+    if v.op == "complex":
+        return paired(code, operands[0], operands[1], v.type, W)
+    if v.type in COMPLEX:  # pairwise
+        real = real_of(v.type)
+        return OPERATIONS[v.op](code, real, real, operands, 2 * W)
     # The operands' type: of `select` the last one's.
     return OPERATIONS[v.op](code, v.args[-1].type, v.type, operands, W)
 

@@ -21,28 +21,33 @@ _RANGES = {
 
 
 # -- sizes -----------------------------------------------------------------------------------------------------------
-def _scaled(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
-    """(p, q, s, is_infinite): p >= q are the sizes of x and y times s, whose squares are in range."""
+def _scaled(b: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """(p, q, s, 1 / s, is_infinite): p >= q are the sizes of x and y times s, whose squares are in range."""
     low, high, factor, *_ = _RANGES[x.type]
     x, y = b.abs(x), b.abs(y)
-    large, small = b.maximum(x, y), b.minimum(x, y)
-    s = b.select(b.gt(large, high), 1 / factor, b.select(b.lt(large, low), factor, b.const(1.0, x.type)))
-    return b.mul(large, s), b.mul(small, s), s, b.or_(b.eq(x, INF), b.eq(y, INF))
+    is_x = b.gt(x, y)  # one of both is nan where a part is
+    large, small = b.select(is_x, x, y), b.select(is_x, y, x)
+
+    def chosen(of_large: float, of_small: float) -> Any:
+        return b.select(b.gt(large, high), of_large, b.select(b.lt(large, low), of_small, b.const(1.0, x.type)))
+
+    s, back = chosen(1 / factor, factor), chosen(factor, 1 / factor)
+    return b.mul(large, s), b.mul(small, s), s, back, b.or_(b.eq(x, INF), b.eq(y, INF))
 
 
 def hypot(b: Any, x: Any, y: Any) -> Any:
     """sqrt(x^2 + y^2), corrected once (Borges: An improved algorithm for hypot(a, b), 2019); inf if a part is."""
-    p, q, s, is_infinite = _scaled(b, x, y)
+    p, q, _, back, is_infinite = _scaled(b, x, y)
     h = b.sqrt(b.fma(p, p, b.mul(q, q)))
     hh, pp = b.mul(h, h), b.mul(p, p)
     error = b.add(b.fma(b.neg(q), q, b.sub(hh, pp)), b.sub(b.fma(h, h, b.neg(hh)), b.fma(p, p, b.neg(pp))))
     h = b.select(b.eq(h, 0), h, b.sub(h, b.div(error, b.mul(h, 2.0))))
-    return b.select(is_infinite, INF, b.mul(h, b.div(1.0, s)))
+    return b.select(is_infinite, INF, b.mul(h, back))
 
 
 def log_hypot(b: Any, x: Any, y: Any) -> Any:
     """log(sqrt(x^2 + y^2)); next to 1 from x^2 + y^2 - 1 in twice the precision."""
-    p, q, s, is_infinite = _scaled(b, x, y)
+    p, q, s, _, is_infinite = _scaled(b, x, y)
     pp, qq = b.mul(p, p), b.mul(q, q)
     square = b.add(pp, qq)
     far = b.sub(b.mul(b.call("log", square), 0.5), b.call("log", s))

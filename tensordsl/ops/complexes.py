@@ -1,7 +1,7 @@
 """Complex numbers: rows that take them apart and make them, and what other rows mean on them.
 
-The compiler knows real tensors only.  A complex value is a pair of them: an argument's parts are two strided views of
-it, a result's are written side by side.  `PARTS` says what a row is in terms of its operands' parts, which become
+The compiler computes with real tensors only.  A complex value is a pair of them; kernels load and store both parts of a
+number at once.  `PARTS` says what a row is in terms of its operands' parts, which become
 ordinary real rows, so that everything that is known of those (fusion, rules, targets) holds here too.  Sorting and
 running sums read both parts from memory.  All other rows refuse complex operands.
 """

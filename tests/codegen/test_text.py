@@ -18,7 +18,7 @@ from tensordsl.codegen.text import Code, constant, emit, math_definition, math_s
 
 WIDTHS = (1, 8, 16)
 DIVISIONS = ("floordiv", "mod", "fmod")
-PARTS = ("exponent", "significand", "ldexp", "lookup")
+PARTS = ("exponent", "significand", "ldexp", "lookup", "part", "complex")
 PLAIN = [op for op in ARITY if op not in (*MATH, *PARTS, *DIVISIONS, "cast", "bitcast", "select", "fma")]
 
 
