@@ -15,7 +15,6 @@ from typing import Any
 from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
 from tensordsl.codegen.copies import Phi
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
-from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
 from tensordsl.codegen.schedule import is_narrow_sum
@@ -67,14 +66,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     if k.finishes:
         _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
     else:
-        _add_to_total(k.after, reduce, _places(k, k.after, reduce, areas), state, 1)
-
-
-def only_sums(group: Group) -> tuple[Val, ...]:
-    """The reductions of a group that is one pass of sums of floats over all axes."""
-    points = [p for p in group.passes if p.local]
-    alone = len(points) == 1 and not group.parallel and all(map(is_float_sum, points[0].reduces))
-    return points[0].reduces if alone else ()
+        _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
 
 
 def is_float_sum(reduce: Val) -> bool:
@@ -212,18 +204,18 @@ def finished(k: Kernel, reduce: Val, areas: Sequence[int]) -> list[str]:
         state = [c.name for c in k.carried[id(reduce)] if c.value]
     else:
         types = [t for t, _ in kept_state(reduce, True)]
-        places = _places(k, k.row_code, reduce, areas)
+        places = [k.pointer(INTERNAL, a) for a in areas]
         state = [load(k.row_code, p, t) for p, t in zip(places, types, strict=True)]
         state = [with_rest(k.row_code, state[0], state[1], 1)] if loses_digits(reduce) else state
     return in_line(k.row_code, reduce.attr[0], "finish", reduce.type, state, 1)
 
 
-def _places(k: Kernel, code: Code, reduce: Val, areas: Sequence[int]) -> list[str]:
-    """Where the state is kept; what a sum has lost may stand in the same area."""
+def join(k: Kernel, reduce: Val, areas: Sequence[int], others: Sequence[int]) -> None:
+    """The state kept in other areas into the one that is kept in these."""
     places = [k.pointer(INTERNAL, a) for a in areas]
-    if len(places) < len(kept_state(reduce, True)):
-        places.append(code.op(f"getelementptr i64, ptr {places[0]}, i64 1"))
-    return places
+    types = [t for t, _ in kept_state(reduce, True)]
+    state = [load(k.row_code, k.pointer(INTERNAL, a), t) for a, t in zip(others, types, strict=True)]
+    _add_to_total(k.row_code, reduce, places, state, 1)
 
 
 def _carry(k: Kernel, number: int, reduce: Val, places: list[str], state: list[str]) -> None:
@@ -275,10 +267,11 @@ def _or_others(k: Kernel, number: int, reduce: Val, state: list[str], areas: Seq
 def _added_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> list[str]:
     types = [t for t, _ in kept_state(reduce, W == 1)]
     old = [load(code, p, t, W) for p, t in zip(places, types, strict=True)]
-    if len(old) == len(state):
+    if W > 1 or not loses_digits(reduce):
         return in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
     total, missed = two_sum(code, "double", old[0], state[0])
-    return [total, code.op(f"fadd double {old[1]}, {missed}")]
+    lost = code.op(f"fadd double {old[1]}, {missed}")
+    return [total, code.op(f"fadd double {lost}, {state[1]}") if len(state) > 1 else lost]
 
 
 def _add_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> None:

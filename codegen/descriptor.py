@@ -70,6 +70,16 @@ Node = Fill | Call | Loop | Blocks
 Pair = tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Of a group that reduces all its axes: a pass over the elements, what follows from its results, and what combines
+    the states of two parts of it."""
+
+    points: Sequence[Node]
+    rows: Sequence[Node]
+    joined: Sequence[Node]
+
+
 @dataclass(slots=True)
 class Layout:
     """Where scratch areas lie.  The first 64 bytes are the zero that operands without an offset add."""
@@ -79,6 +89,7 @@ class Layout:
     parallel: Collection[int]  # axes
     offsets: list[int] = field(default_factory=list)
     room: int = 0  # elements that areas have room for
+    kept: int = 0  # bytes of what comes first
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
@@ -111,8 +122,16 @@ def calls(tree: Sequence[Node]) -> list[Call]:
     return result
 
 
-def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, parallel: Collection[int]) -> Layout:
-    """The largest block, a multiple of `width` up to `block`, for which scratch stays small."""
+def layout(
+    tree: Sequence[Node],
+    areas: Sequence[Area],
+    block: int,
+    width: int,
+    parallel: Collection[int],
+    first: Sequence[int] = (),
+) -> Layout:
+    """The largest block, a multiple of `width` up to `block`, for which scratch stays small.  `first`: the areas that
+    lie in front of the others, in this order."""
     kernels = [k for c in calls(tree) for k in c.kernels]
     packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if e.kind == nest.VECTOR) for k in kernels]
     each = max(packs, default=0) + sum(a.per_element for a in areas)
@@ -120,10 +139,12 @@ def layout(tree: Sequence[Node], areas: Sequence[Area], block: int, width: int, 
         block //= 2
     result = Layout(max(block // width * width, width), areas, parallel)
     result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
-    at = 64
-    for a in areas:
-        result.offsets.append(at)
-        at += _aligned(a.size * ROWS + a.per_element * result.room)
+    at, result.offsets = 64, [0] * len(areas)
+    for k in dict.fromkeys((*first, *range(len(areas)))):
+        rows = ROWS if parallel or areas[k].every else 1
+        result.offsets[k] = at
+        at += _aligned(areas[k].size * rows + areas[k].per_element * result.room)
+        result.kept = at - 64 if k in first else result.kept
     result.packed = at
     sizes = (sum(result.packed_size(e, _packed_rows(k)) for e in k.entries.values()) for k in kernels)
     result.size = at + max(sizes, default=0) + 64
@@ -169,14 +190,14 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
-def parted_axes(group: Group, lane: str, axes: Sequence[str]) -> tuple[int, int]:
-    """(the first of the axes, the lane axis) by number, as far as launches over parts of them do the same: no kernel
-    reads positions along them, and no two parts write the same element.  `axes`: parallel ones; all of a group of sums
-    over all axes."""
+def parted_axes(group: Group, lane: str) -> tuple[int, int]:
+    """(the first axis, the lane axis) by number, as far as launches over parts of them do the same: no two parts write
+    the same element.  They are parallel axes or, where there are none, those of all passes."""
     numbers = {a: k for k, a in enumerate(group.extents)}
-    read = {v.attr for v in group.scalars if v.op == "index"}
+    passes = [p.local for p in group.passes if p.local]
+    axes = group.parallel or [a for a in group.extents if all(a in local for local in passes)]
     outs = [o for o in group.outs if group.parallel or any(isinstance(m, str) for m in o.map)]
-    free = [a for a in axes if a not in read and all(a in o.map for o in outs)]
+    free = [a for a in axes if all(a in o.map for o in outs)]
     outer = [a for a in free if a != lane]
     return numbers[outer[0]] if outer else -1, numbers[lane] if lane in free else -1
 
@@ -199,22 +220,29 @@ def descriptor(
     sizes: tuple[int, int, int],
     numbers: dict[str, int],
     sharing: tuple[int, int, int],
-    sums: Sequence[int] = (),
-    behind: Sequence[Node] = (),
+    levels: Sequence[Level] = (),
+    states: int = 0,
     across: bool = False,
 ) -> tuple[int, ...]:
-    """Header, swaps, merges, sums, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name ->
-    its number; `sharing`: work per 1,000 points, and the axes that may be parted; `sums`: the area of each total, from
-    which `behind` goes on; `across`: lanes run across rows, which may be short."""
-    totals = [(where.offsets[a], where.offsets[a] + 8 if where.areas[a].size > 8 else 0) for a in sums]
+    """Header, swaps, merges, levels, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name
+    -> its number; `sharing`: work per 1,000 points, and the axes that may be parted; `levels`: what follows the tree,
+    with so many bytes of states; `across`: lanes run across rows, which may be short."""
     transposed = _transposed(tree, sharing[2]) if across else []
-    pairs = [*swaps, *merges, *totals, *transposed]
-    first = nest.HEADER + 2 * len(pairs)
+    pairs = [*swaps, *merges, *transposed]
+    first = nest.HEADER + 2 * len(pairs) + 4 * len(levels)
     code: list[int] = []
-    _encode(tree, where, numbers, code)
-    finish = first + len(code)
-    _encode(behind, where, numbers, code)
-    tree = [*tree, *behind]
+
+    def put(nodes: Sequence[Node]) -> int:
+        start = first + len(code)
+        _encode(nodes, where, numbers, code)
+        return start
+
+    put(tree)
+    places = [[put(level.points), put(level.rows)] for level in levels]
+    end = first + len(code)
+    for place, level in zip(places, levels, strict=True):
+        place += [put(level.joined), first + len(code)]
+    tree = [*tree, *all_nodes(levels)]
     every = calls(tree)
     header = [0] * nest.HEADER
     header[nest.N_OPERANDS], header[nest.N_INPUTS], header[nest.N_AXES] = sizes
@@ -222,15 +250,19 @@ def descriptor(
     header[nest.N_POINTERS] = 2 * sum(len(k.entries) for c in every for k in c.kernels)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.N_TRANSPOSED] = len(transposed)
-    header[nest.CODE], header[nest.END] = first, first + len(code)
-    header[nest.FINISH], header[nest.SUMS] = finish, len(sums)
+    header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
+    header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
     header[nest.WIDTH] = every[0].kernel.width
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if _is_direct(tree):
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
-    return (*header, *(a for pair in pairs for a in pair), *code, *where.wide)
+    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide)
+
+
+def all_nodes(levels: Sequence[Level]) -> list[Node]:
+    return [n for level in levels for nodes in (level.points, level.rows, level.joined) for n in nodes]
 
 
 def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:

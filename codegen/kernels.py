@@ -20,13 +20,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, finished, kept_state, only_sums
+from tensordsl.codegen.accumulate import accumulate, finished, join, kept_state
 from tensordsl.codegen.descriptor import (
     Blocks,
     Call,
     Fill,
+    Level,
     Loop,
     Node,
+    all_nodes,
     axis_pairs,
     calls,
     descriptor,
@@ -95,7 +97,8 @@ class _Planner(Tables):
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
-        self.sums = only_sums(group)
+        self.total = not group.parallel  # are all axes reduced?
+        self.others: dict[int, list[int]] = {}  # reduce -> areas of the state of another part
         self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
@@ -135,8 +138,8 @@ class _Planner(Tables):
             return self.scalar_plan()
         return self.finish(*self.tree())
 
-    def tree(self) -> tuple[list[Node], list[Node]]:
-        """The loops around the kernels, and what is behind them where all axes are reduced."""
+    def tree(self) -> tuple[list[Node], list[Level]]:
+        """The loops around the kernels; or what comes before them, and levels, where all axes are reduced."""
         lane = self.schedule.lane
         points = [(k, p) for k, p in enumerate(self.steps) if p.local]
         rows = self.rows = self.row_kernels(points)
@@ -146,13 +149,15 @@ class _Planner(Tables):
         bodies = [self.point_nodes(k, p) for k, p in points]
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
+        if self.total:
+            joined = [self.join(p) for _, p in points]
+            rows[-2].nodes += rows[-1].nodes
+            triples = zip(bodies, rows[1:-1], joined, strict=True)
+            return rows[0].nodes, [Level(nodes, row.nodes, other) for nodes, row, other in triples]
         body: list[Node] = list(rows[0].nodes)
         for nodes, row in zip(bodies, rows[1:-1], strict=True):
             body += [*nodes, *row.nodes]
         body += rows[-1].nodes
-        if self.sums:
-            behind = [*rows[1].nodes, *rows[2].nodes]
-            return body[: len(body) - len(behind)], behind
         outer = [a for a in self.group.parallel if a != lane]
         if self.columns:
             body = [Blocks(self.axis[lane], min(self.schedule.width), body)]
@@ -187,8 +192,15 @@ class _Planner(Tables):
         state = kept_state(reduce, not self.columns)
         if self.columns:
             return [self.area(0, ITEMSIZE[t], identity=pattern(x, t)) for t, x in state]
-        sizes = [ITEMSIZE[t] for t, _ in state]
-        return [self.area(sum(sizes))] if self.sums else [self.area(size) for size in sizes]
+        return [self.area(ITEMSIZE[t]) for t, _ in state]
+
+    def join(self, p: Pass) -> list[Node]:
+        """Where all axes are reduced: the states of another part of a pass into those of the parts before it."""
+        kernel = self.kernel(ROW)
+        for r in p.reduces:
+            self.others[id(r)] = self.state_areas(r)
+            join(kernel, r, self.states[id(r)], self.others[id(r)])
+        return [Call(kernel)]
 
     # -- point kernels
     def lane_of(self, p: Pass) -> str:
@@ -208,7 +220,7 @@ class _Planner(Tables):
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
-        self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.sums
+        self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         kernel = swept[-1].kernel
         kernel.beside = self.schedule.beside[number] if form == COLUMNS else 1
@@ -556,18 +568,23 @@ class _Planner(Tables):
         kernel.entries = dict(sorted(kernel.entries.items(), key=lambda e: (ORDER.index(e[0][0]), e[0][1])))
         return self.launch_plan(())
 
-    def finish(self, tree: Sequence[Node], behind: Sequence[Node]) -> LaunchPlan:
+    def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> LaunchPlan:
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
         parallel = {self.axis[a] for a in self.group.parallel}
-        where = layout([*tree, *behind], self.areas, self.schedule.block, width, parallel)
+        tables = (self.states, self.others) if self.total else ()
+        states = [a for table in tables for areas in table.values() for a in areas]
+        first = [*states, *self.places.values()] if self.total else []
+        nodes = [*tree, *all_nodes(levels)]
+        where = layout(nodes, self.areas, self.schedule.block, width, parallel, first)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        free = self.axes if self.sums else self.group.parallel
-        sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane, free)
-        sums = [self.states[id(r)][0] for r in self.sums]
-        across = not self.sums and self.schedule.lane == lane_across(self.group)
-        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, sums, behind, across))
+        sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane)
+        is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)
+        across = self.schedule.lane == lane_across(self.group) and not is_read
+        own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
+        rest = levels, own, across
+        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

@@ -1,27 +1,45 @@
-"""Of the nest library: a launch shared out among threads, as launches over parts of one parallel axis.
+"""Of the nest library: a launch shared out among threads, as launches over parts of one axis.
 
 Parts depend on extents only, and each point or row is computed as if it were alone, so results do not depend on who
-does what, nor on how many threads there are.  Sums over all axes are parted for one thread as well; their totals are
-added up in the order of the parts.
+does what, nor on how many threads there are.  Where all axes are reduced, parts are made for one thread as well: of
+each pass over the elements every part has states of its own, which are combined in the order of the parts, and what
+follows from the results is computed once, before the next pass.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
+    CX_D,
+    CX_SCRATCH,
     END,
-    FINISH,
     HEADER,
+    KEPT,
     LANE,
+    LEVELS,
     N_AXES,
     N_MERGES,
     N_OPERANDS,
     N_SWAPS,
     OUTER,
     PARAMS,
-    SUMS,
+    STATES,
+    T_AXIS,
+    T_BYTES,
+    T_COUNT,
+    T_FROM,
+    T_JOIN,
+    T_JOINED,
+    T_KEPT,
+    T_OUT,
+    T_POINTS,
+    T_START,
+    T_STATES,
+    T_TO,
+    T_WORDS,
     WORK,
     Function,
 )  # fmt: skip
@@ -31,17 +49,19 @@ SHARE = 25_000  # ns of a part: a few per thread, since the system may take a th
 MOST = 32  # parts
 ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
 GRAIN = 1024  # elements along the lanes' axis
+FIRST = 64  # bytes of scratch before what is kept from level to level
 # Words of a job: the parameters, then these.
-J_AXIS, J_SIZE, J_TOTALS, J_FLAG = range(len(PARAMS), len(PARAMS) + 4)
+J_AXIS, J_SIZE, J_MORE, J_FROM, J_TO, J_KEPT, J_STATES, J_FLAG = range(len(PARAMS), len(PARAMS) + 8)
 
 
 def share_texts() -> list[str]:
-    return [_parts(), _part(), _totals(), _two_sum(), _add_parts(), _all_parts(), _run_nest()]
+    return [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts(), _run_nest()]
 
 
 def _parts() -> str:
-    """The number of parts; their axis and size go to `axis` and `size`."""
-    c = Function("i64", "parts", ["ptr D", "ptr E", "ptr axis", "ptr size"], internal=True)
+    """The number of a job's parts; their axis, their size and how much larger the last may be go to the job.  Few
+    columns would be added up as wide rows (`nest_wide`), in an order of their own: they are no part."""
+    c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job"], internal=True)
     with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
     work = c.arith("udiv", c.arith("mul", loop.values[0], c.get("%D", WORK)), 1000)
@@ -53,13 +73,13 @@ def _parts() -> str:
     axis, grain = c.choose(by_rows, outer, lane), c.choose(by_rows, 1, GRAIN)
     with c.when(c.test("slt", axis, 0)):
         c.ret("i64", 1)
-    extent = c.get("%E", axis)
+    extent, more = c.get("%E", axis), c.choose(by_rows, 0, WIDE_ROW)
     units = _quotient(c, extent, grain)
     count = c.min(c.min(c.arith("udiv", work, SHARE), MOST), units)
     size = c.arith("mul", _quotient(c, units, c.max(count, 1)), grain)
-    c.put(axis, "%axis", 0)
-    c.put(size, "%size", 0)
-    return c.end("i64", _quotient(c, extent, size))
+    for word, value in ((J_AXIS, axis), (J_SIZE, size), (J_MORE, more)):
+        c.put(value, "%job", word)
+    return c.end("i64", _quotient(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
 def _quotient(c: Function, x: str, y: str) -> str:
@@ -77,62 +97,113 @@ def _part() -> str:
     start = c.arith("mul", "%k", size)
     with c.loop(axes) as loop:
         c.put(c.get(given["E"], loop.index), extents, loop.index)
-    c.put(c.min(c.arith("sub", c.get(given["E"], axis), start), size), extents, axis)
+    left = c.arith("sub", c.get(given["E"], axis), start)
+    is_last = c.test("sle", left, c.arith("add", size, c.get("%job", J_MORE)))
+    c.put(c.choose(is_last, left, size), extents, axis)
     with c.loop(operands) as loop:
         step = c.get(given["S"], c.arith("add", c.arith("mul", loop.index, axes), axis))
         c.put(c.arith("add", c.get(given["B"], loop.index), c.arith("mul", step, start)), bases, loop.index)
-    sums = c.get(given["D"], SUMS)
-    code = c.get(given["D"], CODE), c.choose(c.test("ne", sums, 0), c.get(given["D"], FINISH), c.get(given["D"], END))
-    totals = c.word(c.get("%job", J_TOTALS, "ptr"), c.arith("mul", "%k", c.arith("shl", sums, 1)))
     with c.loop(axes, ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get(given["E"], loop.index))]
-    rest = f"i64 {code[0]}", f"i64 {code[1]}", f"ptr {totals}", f"i64 {loop.values[0]}"
+    bytes_, states = c.get(given["D"], STATES), c.get("%job", J_STATES, "ptr")
+    out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
+    stage = c.op(f"alloca i64, i64 {T_WORDS}, align 8")
+    words = {
+        T_FROM: c.get("%job", J_FROM), T_TO: c.get("%job", J_TO), T_AXIS: axis, T_START: start, T_COUNT: 0,
+        T_POINTS: loop.values[0], T_BYTES: bytes_,
+    }  # fmt: skip
+    for word, value in words.items():
+        c.put(value, stage, word)
+    c.put(c.get("%job", J_KEPT, "ptr"), stage, T_KEPT, "ptr")
+    c.put(out, stage, T_OUT, "ptr")
     given |= {"B": bases, "E": extents}
-    bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), *rest)
+    bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), f"ptr {stage}")
     c.do(f"%old = atomicrmw or ptr {c.word('%job', J_FLAG)}, i64 {bad} seq_cst")
     return c.end()
 
 
-def _totals() -> str:
-    """Between scratch and pairs of words: each sum's total, and what was lost of it or 0."""
-    c = Function("void", "totals", ["ptr D", "ptr scratch", "ptr words", "i1 is_in"], internal=True)
-    pairs = c.word(
-        "%D", c.arith("add", c.arith("shl", c.arith("add", c.get("%D", N_SWAPS), c.get("%D", N_MERGES)), 1), HEADER)
+def _copy() -> str:
+    """So many bytes, a multiple of 64."""
+    c = Function("void", "copy_kept", ["ptr to", "ptr from", "i64 count"], internal=True)
+    with c.loop("%count", step=64) as at:
+        line = c.op(f"load <8 x i64>, ptr {c.gep('%from', at.index)}, align 8")
+        c.do(f"store <8 x i64> {line}, ptr {c.gep('%to', at.index)}, align 8")
+    return c.end()
+
+
+def _receive() -> str:
+    """Before a stage: what is kept, and the states of all parts as one."""
+    c = Function("void", "receive", ["ptr cx", "ptr stage"], internal=True)
+    kept, words = c.get("%stage", T_KEPT, "ptr"), c.get("%cx", CX_D, "ptr")
+    first, bytes_ = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), FIRST), c.get(words, STATES)
+    with c.when(c.not_null(kept)):
+        c.call("void", "@copy_kept", f"ptr {first}", f"ptr {kept}", f"i64 {c.get(words, KEPT)}")
+    code = f"i64 {c.get('%stage', T_JOIN)}", f"i64 {c.get('%stage', T_JOINED)}"
+    with c.loop(c.get("%stage", T_COUNT)) as k:
+        there = c.gep(c.get("%stage", T_STATES, "ptr"), c.arith("mul", k.index, bytes_))
+        is_other = c.test("ne", k.index, 0)
+        here = c.gep(first, c.choose(is_other, bytes_, 0))
+        c.call("void", "@copy_kept", f"ptr {here}", f"ptr {there}", f"i64 {bytes_}")
+        with c.when(is_other):
+            c.call("void", "@execute", "ptr %cx", *code)
+    return c.end()
+
+
+def _send() -> str:
+    """Behind a stage: what others need of it."""
+    c = Function("void", "send", ["ptr scratch", "ptr stage"], internal=True)
+    out = c.get("%stage", T_OUT, "ptr")
+    with c.when(c.not_null(out)):
+        bytes_ = c.get("%stage", T_BYTES)
+        c.call("void", "@copy_kept", f"ptr {out}", f"ptr {c.gep('%scratch', FIRST)}", f"i64 {bytes_}")
+    return c.end()
+
+
+def _stage() -> str:
+    """What is computed once, from the states of `count` parts; what is kept is changed."""
+    code = ["i64 from", "i64 to", "i64 join", "i64 joined"]
+    c = Function("void", "stage", ["ptr job", *code, "i64 count"], internal=True)
+    given = {p[-1]: c.get("%job", k, "ptr") for k, p in enumerate(PARAMS)}
+    stage, kept = c.op(f"alloca i64, i64 {T_WORDS}, align 8"), c.get("%job", J_KEPT, "ptr")
+    words = {
+        T_FROM: "%from", T_TO: "%to", T_JOIN: "%join", T_JOINED: "%joined", T_AXIS: 0, T_START: 0, T_POINTS: 0,
+        T_COUNT: "%count", T_BYTES: c.get(given["D"], KEPT),
+    }  # fmt: skip
+    for word, value in words.items():
+        c.put(value, stage, word)
+    for word, value in ((T_KEPT, kept), (T_STATES, c.get("%job", J_STATES, "ptr")), (T_OUT, kept)):
+        c.put(value, stage, word, "ptr")
+    bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), f"ptr {stage}")
+    c.put(c.arith("or", bad, c.get("%job", J_FLAG)), "%job", J_FLAG)
+    return c.end()
+
+
+def _levels() -> str:
+    """A job of passes over all elements, each by `count` parts."""
+    c = Function("void", "levels", ["ptr pool", "ptr job", "i64 count"], internal=True)
+    words = c.get("%job", 1, "ptr")
+    levels, bytes_ = c.get(words, LEVELS), c.get(words, KEPT)
+    kept, states = (
+        c.op(f"alloca i8, i64 {n}, align 64") for n in (bytes_, c.arith("mul", "%count", c.get(words, STATES)))
     )
-    with c.loop(c.arith("shl", c.get("%D", SUMS), 1)) as loop:
-        offset, word = c.get(pairs, loop.index), c.word("%words", loop.index)
-        kept, there = c.test("ne", offset, 0), c.gep("%scratch", offset)
-        with c.when(c.all("%is_in", kept)):
-            c.put(c.get(word, 0), there, 0)
-        with c.when(c.op("xor i1 %is_in, true")):
-            c.put(c.choose(kept, c.get(there, 0), 0), word, 0)
-    return c.end()
-
-
-def _two_sum() -> str:
-    """to += by, and what rounding took from it is added to the word behind (Knuth's six operations)."""
-    c = Function("void", "two_sum", ["ptr to", "double by"], internal=True)
-
-    def two(op: str, x: str, y: str) -> str:
-        return c.op(f"{op} double {x}, {y}")
-
-    old = c.get("%to", 0, "double")
-    total = two("fadd", old, "%by")
-    part = two("fsub", total, old)
-    lost = two("fadd", two("fsub", old, two("fsub", total, part)), two("fsub", "%by", part))
-    c.put(total, "%to", 0, "double")
-    c.put(two("fadd", c.get("%to", 1, "double"), lost), "%to", 1, "double")
-    return c.end()
-
-
-def _add_parts() -> str:
-    """The first part's totals become those of all `count` parts."""
-    c = Function("void", "add_parts", ["ptr words", "i64 sums", "i64 count"], internal=True)
-    with c.loop("%count", start="1") as k, c.loop("%sums") as s:
-        at, first = c.arith("add", c.arith("mul", k.index, "%sums"), s.index), c.arith("shl", s.index, 1)
-        to, other = c.word("%words", first), c.word("%words", c.arith("shl", at, 1))
-        c.call("void", "@two_sum", f"ptr {to}", f"double {c.get(other, 0, 'double')}")
-        c.put(c.op(f"fadd double {c.get(to, 1, 'double')}, {c.get(other, 1, 'double')}"), to, 1, "double")
+    with c.loop(bytes_, step=8) as at:
+        c.do(f"store i64 0, ptr {c.gep(kept, at.index)}, align 8")
+    for word, value in ((J_KEPT, kept), (J_STATES, states)):
+        c.put(value, "%job", word, "ptr")
+    pairs = c.arith("add", c.get(words, N_SWAPS), c.get(words, N_MERGES))
+    table = c.word(words, c.arith("add", c.arith("shl", pairs, 1), HEADER))
+    code = f"i64 {c.get(words, CODE)}", f"i64 {c.get(table, 0)}"
+    with c.when(c.test("ne", c.get(words, CODE), c.get(table, 0))):
+        c.call("void", "@stage", "ptr %job", *code, "i64 0", "i64 0", "i64 0")
+    with c.loop(levels) as level:
+        row = c.word(table, c.arith("shl", level.index, 2))
+        pass_, rows, join, joined, following = (c.get(row, k) for k in range(5))
+        c.put(pass_, "%job", J_FROM)
+        c.put(rows, "%job", J_TO)
+        c.call("void", "@all_parts", "ptr %pool", "ptr %job", "i64 %count")
+        is_last = c.test("eq", c.arith("add", level.index, 1), levels)
+        to = c.choose(is_last, c.get(words, END), following)
+        c.call("void", "@stage", "ptr %job", f"i64 {rows}", f"i64 {to}", f"i64 {join}", f"i64 {joined}", "i64 %count")
     return c.end()
 
 
@@ -151,31 +222,29 @@ def _all_parts() -> str:
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
     alone, ask, pooled, share = (c.label(k) for k in ("alone", "ask", "pooled", "share"))
-    given, sums = passed(PARAMS), c.get("%D", SUMS)
+    levels = c.get("%D", LEVELS)
     place = c.op("alloca ptr, align 8")
     c.put("null", place, 0, "ptr")
     with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):
         c.put(c.load("ptr", "%rt", abi.RT["threads"]), place, 0, "ptr")
     pool = c.get(place, 0, "ptr")
-    c.branch(c.all(c.is_null(pool), c.test("eq", sums, 0)), alone, ask)
+    c.branch(c.all(c.is_null(pool), c.test("eq", levels, 0)), alone, ask)
     c.place(ask)
     job = c.op(f"alloca i64, i64 {J_FLAG + 1}, align 8")
-    places = f"ptr {c.word(job, J_AXIS)}", f"ptr {c.word(job, J_SIZE)}"
-    count = c.call("i64", "@parts", "ptr %D", "ptr %E", *places)
+    count = c.call("i64", "@parts", "ptr %D", "ptr %E", f"ptr {job}")
     c.branch(c.test("sgt", count, 1), share, alone)
     c.place(share)
-    totals = c.op(f"alloca i64, i64 {c.arith('mul', count, c.arith('shl', sums, 1))}, align 8")
     for k, p in enumerate(PARAMS):
         c.put(f"%{p[-1]}", job, k, "ptr")
-    c.put(totals, job, J_TOTALS, "ptr")
-    c.put(0, job, J_FLAG)
-    c.call("void", "@all_parts", f"ptr {pool}", f"ptr {job}", f"i64 {count}")
-    with c.when(c.test("eq", sums, 0)):
+    for word, value in ((J_FROM, c.get("%D", CODE)), (J_TO, c.get("%D", END)), (J_FLAG, 0)):
+        c.put(value, job, word)
+    for word in (J_KEPT, J_STATES):
+        c.put("null", job, word, "ptr")
+    given = f"ptr {pool}", f"ptr {job}", f"i64 {count}"
+    with c.when(c.test("eq", levels, 0)):
+        c.call("void", "@all_parts", *given)
         c.ret("i64", c.get(job, J_FLAG))
-    c.call("void", "@add_parts", f"ptr {totals}", f"i64 {sums}", f"i64 {count}")
-    rest = f"i64 {c.get('%D', FINISH)}", f"i64 {c.get('%D', END)}", f"ptr {totals}", "i64 0"
-    bad = c.call("i64", "@nest", *given, *rest)
-    c.ret("i64", c.arith("or", bad, c.get(job, J_FLAG)))
+    c.call("void", "@levels", *given)
+    c.ret("i64", c.get(job, J_FLAG))
     c.place(alone)
-    code = (f"i64 {c.get('%D', k)}" for k in (CODE, END))
-    return c.end("i64", c.call("i64", "@nest", *given, *code, "ptr null", "i64 0"))
+    return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))

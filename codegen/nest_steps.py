@@ -68,6 +68,7 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
+    put_position,
     splat,
 )  # fmt: skip
 
@@ -121,7 +122,7 @@ def _loop() -> str:
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
-        c.put(loop.index, positions, axis)
+        put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
         with c.when(c.test("slt", loop.index, last)):
             _advance(c, axis, "1")
@@ -149,7 +150,7 @@ def _rows() -> str:
     with c.loop(extent, step=size) as loop:
         left = c.arith("sub", extent, loop.index)
         c.put(c.min(left, size), "%cx", CX_ROWS)
-        c.put(loop.index, positions, axis)
+        put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
         with c.when(c.test("sgt", left, size)):
             _advance(c, axis, size)
@@ -192,7 +193,7 @@ def _blocks() -> str:
         c.put(c.choose(tail, width, whole), "%cx", CX_COUNT)
         c.put(c.choose(tail, left, width), "%cx", CX_LIVE)
         c.put(c.op(f"zext i1 {tail} to i64"), "%cx", CX_TAIL)
-        c.put(start, positions, axis)
+        put_position(c, positions, axis, start)
         step = c.choose(tail, left, whole)
         following = c.arith("add", start, step)
         first, last = c.choose(c.test("eq", start, 0), 1, 0), c.choose(c.test("sge", following, extent), 2, 0)

@@ -25,6 +25,7 @@ from tensordsl.codegen.nest_transposed import transposed_texts
 from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
+    ALL,
     CODE,
     CX_COUNT,
     CX_CUR,
@@ -34,6 +35,7 @@ from tensordsl.codegen.nest_words import (
     CX_I,
     CX_K,
     CX_LIVE,
+    CX_ORIGINS,
     CX_P,
     CX_PACKS,
     CX_POS,
@@ -47,7 +49,6 @@ from tensordsl.codegen.nest_words import (
     CX_WORDS,
     END,
     FAST,
-    FINISH,
     HEADER,
     INTEGER,
     N_AXES,
@@ -61,6 +62,11 @@ from tensordsl.codegen.nest_words import (
     READ,
     SCRATCH,
     SPACE,
+    T_AXIS,
+    T_FROM,
+    T_POINTS,
+    T_START,
+    T_TO,
     VECTOR,
     WIDTH,
     WRITE,
@@ -198,12 +204,12 @@ def _merge() -> str:
 
 def _general() -> str:
     """`job`, `times`: in as many blocks (`nest_transposed`), or null and 1."""
-    rest = ["i64 from", "i64 to", "ptr totals", "i64 points", "ptr job", "i64 times"]
+    rest = ["ptr stage", "ptr job", "i64 times"]
     c = Function("i64", "general", [*PARAMS, *SPACE, *rest], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
     total = c.arith("mul", axes, operands)
-    extents, strides, positions, current = (
-        c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, operands)
+    extents, strides, positions, origins, current = (
+        c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, axes, operands)
     )
     context = c.op(f"alloca [{CX_WORDS} x i64], align 16")
     for n, source, target in ((axes, "%E", extents), (total, "%S", strides), (operands, "%B", current)):
@@ -211,12 +217,16 @@ def _general() -> str:
             c.put(c.get(source, loop.index), target, loop.index)
     with c.loop(axes) as loop:
         c.put(0, positions, loop.index)
+        c.put(0, origins, loop.index)
+    is_part = c.not_null("%stage")
+    with c.when(is_part):
+        c.put(c.get("%stage", T_START), origins, c.get("%stage", T_AXIS))
     _arrange_axes(c, axes, operands, extents, strides)
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         with c.loop(axes) as loop:  # kernels do one row at least
             with c.when(c.test("eq", c.get(extents, loop.index), 0)):
                 c.ret("i64", 0)
-        _direct_if_flat(c, axes, extents, strides)
+        _direct_if_flat(c, axes, extents, strides, points_of(c))
         given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
             c.ret("i64", 0)
@@ -226,7 +236,7 @@ def _general() -> str:
     pointers = {
         CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current,
         CX_SCRATCH: "%scratch",
-        CX_P: "%P",
+        CX_P: "%P", CX_ORIGINS: origins,
     }  # fmt: skip
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
@@ -234,20 +244,25 @@ def _general() -> str:
         for k in words:
             c.put(numbers, context, k)
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
-    c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {c.get('%D', END)}")
-    with c.when(c.test("eq", "%from", c.get("%D", FINISH))):
-        c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 true")
+    first, end = c.cell(c.get("%D", CODE)), c.cell(c.get("%D", END))
+    every = c.choose(is_part, c.get("%D", ALL), c.get(end, 0))
+    c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {every}")
+    with c.when(is_part):
+        c.put(c.get("%stage", T_FROM), first, 0)
+        c.put(c.get("%stage", T_TO), end, 0)
+        c.call("void", "@receive", f"ptr {context}", "ptr %stage")
+    code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"
     in_blocks = c.not_null("%job")
     c.put(c.op(f"zext i1 {in_blocks} to i64"), context, CX_TRANSPOSED)
     with c.loop("%times") as turn:
         move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
         with c.when(in_blocks):
             c.call("void", "@move", *move, "i1 false")
-        c.call("void", "@execute", f"ptr {context}", "i64 %from", "i64 %to")
+        c.call("void", "@execute", f"ptr {context}", *code)
         with c.when(in_blocks):
             c.call("void", "@move", *move, "i1 true")
-    with c.when(c.test("ne", "%to", c.get("%D", END))):
-        c.call("void", "@totals", "ptr %D", "ptr %scratch", "ptr %totals", "i1 false")
+    with c.when(is_part):
+        c.call("void", "@send", "ptr %scratch", "ptr %stage")
     return c.end("i64", c.get(context, CX_FLAG))
 
 
@@ -262,7 +277,13 @@ def _arrange_axes(c: Function, axes: str, operands: str, extents: str, strides: 
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
 
 
-def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
+def points_of(c: Function) -> str:
+    """Points of the launch that a stage is a part of, or 0."""
+    whole = c.is_null("%stage")
+    return c.choose(whole, 0, c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS))
+
+
+def _direct_if_flat(c: Function, axes: str, extents: str, strides: str, points: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.get("%D", FAST)), 2), c.cell(0)
     with c.loop(axes) as loop:
@@ -270,7 +291,7 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
         c.note(c.all(c.test("ne", loop.index, lane), longer), others)
     with c.when(c.test("eq", c.get(others, 0), 0)):
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
-        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 %points")
+        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, f"i64 {points}")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
 
@@ -299,19 +320,17 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 
 
 def _nest() -> str:
-    """All of a launch; or of one of SUMS the part up to its totals, which are written, or the rest, from totals.
-    `points`: of the launch that this is a part of, or 0."""
-    c = Function("i64", "nest", [*PARAMS, "i64 from", "i64 to", "ptr totals", "i64 points"], internal=True)
+    """All of a launch, or a stage of it."""
+    c = Function("i64", "nest", [*PARAMS, "ptr stage"], internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = passed((*PARAMS, *SPACE))
     with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
-        done = c.call("i64", "@direct", *arguments, "i64 %points")
+        done = c.call("i64", "@direct", *arguments, f"i64 {points_of(c)}")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
     with c.when(c.test("ne", c.get("%D", N_TRANSPOSED), 0)):
-        bad = c.call("i64", "@in_blocks", *arguments)
+        bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    rest = "i64 %from", "i64 %to", "ptr %totals", "i64 %points", "ptr null", "i64 1"
-    return c.end("i64", c.call("i64", "@general", *arguments, *rest))
+    return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", "i64 1"))

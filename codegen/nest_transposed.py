@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
-    CODE,
-    END,
     HEADER,
     LANE,
     N_AXES,
@@ -164,7 +162,7 @@ def _move_operand() -> str:
 
 def _in_blocks() -> str:
     """All of a launch; or -1: rows are too long, or all lanes adjacent."""
-    c = Function("i64", "in_blocks", [*PARAMS, *SPACE], internal=True)
+    c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
     lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
     total = c.arith("mul", axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (J_WORDS, axes, total, operands, many))
@@ -195,9 +193,8 @@ def _in_blocks() -> str:
         c.put(count, extents, lane)
         c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")
         given = "ptr %K", "ptr %D", f"ptr {places}", f"ptr {strides}", f"ptr {extents}", "ptr %I", *passed(SPACE)
-        code = (f"i64 {c.get('%D', k)}" for k in (CODE, END))
         turns = c.choose(c.test("sgt", count, 0), turns, 0)
-        bad = c.call("i64", "@general", *given, *code, "ptr null", "i64 0", f"ptr {job}", f"i64 {turns}")
+        bad = c.call("i64", "@general", *given, "ptr %stage", f"ptr {job}", f"i64 {turns}")
         flag = c.arith("or", flag, bad)
     return c.end("i64", flag)
 

@@ -31,6 +31,7 @@ from tensordsl.codegen.nest_words import (
     STREAMS,
     Function,
     entry_of,
+    put_position,
 )  # fmt: skip
 
 WHOLE = 3  # turn: a row's first block and its last
@@ -134,7 +135,7 @@ def _turns() -> str:
     positions, code = c.get("%cx", CX_POS, "ptr"), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@start_turns", code)
     with c.loop("%extent", step="%size") as loop:
-        c.put(loop.index, positions, "%axis")
+        put_position(c, positions, "%axis", loop.index)
         rows = c.min(c.arith("sub", "%extent", loop.index), "%size")
         c.call("void", "@turn", code, f"i64 {rows}")
     return c.end()

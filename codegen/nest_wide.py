@@ -51,6 +51,7 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
+    put_position,
     splat,
 )  # fmt: skip
 
@@ -233,7 +234,7 @@ def _is_read(c: Function, entry: str) -> str:
 
 def _own(c: Function, first: str, elements: str, count: str, n: str) -> None:
     """Rows' own values, from the row `first` on."""
-    c.put(first, c.get("%cx", CX_POS, "ptr"), "%axis")
+    put_position(c, c.get("%cx", CX_POS, "ptr"), "%axis", first)
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         with c.when(_is_own(c, entry)):

@@ -7,14 +7,16 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    FINISH, SUMS, STREAMED, N_TRANSPOSED, WIDE,
-) = range(19)  # fmt: skip
-HEADER = 19
-# WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1: parallel ones or, of SUMS (their
-# number, over all axes), reduced ones.  From FINISH on the code goes by the totals.  In front of the code stand SUMS
-# pairs of scratch offsets: of a total, of what was lost of it or 0.  STREAMED: it writes nothing but what a
-# call gives, which goes past the caches if it is large.  There, or in place of totals, stand N_TRANSPOSED pairs: an
-# operand that may be transposed, the bytes of its elements.  From WIDE on stand calls of kernels for wide rows.
+    LEVELS, KEPT, STATES, ALL, STREAMED, N_TRANSPOSED, WIDE,
+) = range(21)  # fmt: skip
+HEADER = 21
+# WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: it writes nothing but
+# what a call gives, which goes past the caches if it is large.  Where all axes are reduced, LEVELS is how often: in
+# front of the code stand as many times four places in it, where a pass over the elements begins, what follows from its
+# results, what combines the states of two parts (behind END, up to ALL), and its end.  Behind its first 64 bytes
+# scratch has KEPT bytes of all that stays from level to level: of states STATES, as many of another part's, the rest.
+# There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be transposed, the bytes of its elements.
+# From WIDE on stand calls of kernels for wide rows.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 8
@@ -34,9 +36,15 @@ PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED,
-) = range(19)  # fmt: skip
+    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS,
+) = range(20)  # fmt: skip
 CX_WORDS = 20
+# Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
+# an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go.
+(
+    T_FROM, T_TO, T_JOIN, T_JOINED, T_AXIS, T_START, T_POINTS, T_KEPT, T_STATES, T_COUNT, T_OUT, T_BYTES,
+) = range(12)  # fmt: skip
+T_WORDS = 12
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 SPACE = ["ptr P", "ptr scratch"]
@@ -119,3 +127,8 @@ def put_integers(c: Function, words: str, external: str, every: str) -> None:
     """What a CALL reads beside its external operands."""
     with c.loop(every, start=external) as loop:
         c.put(c.word("%I", c.get(entry_of(c, words, loop.index), 1)), "%P", loop.index, "ptr")
+
+
+def put_position(c: Function, positions: str, axis: str, index: str) -> None:
+    """The position along an axis of what is the index-th there for a stage."""
+    c.put(c.arith("add", index, c.get(c.get("%cx", CX_ORIGINS, "ptr"), axis)), positions, axis)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from native import Runner
+from native import Runner, library
 
-from tensordsl.codegen import target
+from tensordsl.codegen import nest_shares, target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
@@ -235,6 +236,21 @@ def alias(group: Group, arrays: Arrays) -> int:
                 count += 1
                 break
     return count
+
+
+def test_groups_in_the_smallest_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for constant, value in {"WORTH": 1, "SHARE": 1, "ROWS": 2, "GRAIN": 8}.items():
+        monkeypatch.setattr(nest_shares, constant, value)
+    library.cache_clear()
+    try:
+        for seed in range(60):
+            maker = Maker(np.random.default_rng(seed), ("float64", "float32", "int64", "int8", "bool")[seed % 5])
+            group = maker.group()
+            want = expected(group, maker.arrays, maker.sizes)
+            assert Runner(group)(maker.arrays, maker.sizes) == 0
+            compare(group, maker.arrays, want)
+    finally:
+        library.cache_clear()
 
 
 @settings(max_examples=150)

@@ -33,10 +33,12 @@ EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
     "total": ([x, y], T.exp(x * y).sum()),
     "totals": ([x, y], [T.exp(x), T.exp(x).sum(), (x * y).mean(), T.sqrt((y**2).sum())]),
     "totals of float32": ([x, y], T.sum(T.cast(x, "float32") ** 2) * T.cast(y, "float32").sum()),
+    "totals of all kinds": ([x, y], [x.max(), T.argmin(x * y), (x > y).sum(), T.any(x > 5), (1 + x / 1e6).prod()]),
+    "totals of totals": ([x], [x.var(), T.log(T.exp(x - x.max()).sum())]),
     "total of taken": ([x, k], T.exp(x[k]).sum()),
     "taken": ([x, k], T.exp(x[k])),
 }  # fmt: skip
-SHAPES = [(1000, 257), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
+SHAPES = [(1000, 257), (1000, 1030), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
 
 
 @pytest.fixture(autouse=True)
