@@ -3,8 +3,8 @@ and the search in what is sorted.
 
 A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
 equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all; so are
-complex numbers, by the key of their real and of their imaginary parts.  Where few places of the order are wanted, the
-line is narrowed to what may be there.
+complex numbers, by the key of their real and of their imaginary parts.  Positions of many keys of one or two bytes are
+found by counting these.  Where few places of the order are wanted, the line is narrowed to what may be there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
 from tensordsl.codegen.sort_columns import SIZES, columns_text
-from tensordsl.codegen.sort_core import Core
+from tensordsl.codegen.sort_core import DIGITS, Core
 from tensordsl.codegen.sort_keys import Keys
 from tensordsl.codegen.sort_quick import Quick
 from tensordsl.codegen.sort_short import short_text, sizes
@@ -25,8 +25,10 @@ from tensordsl.types import COMPLEX
 
 LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 WANTED = (*LINE, "i64 first", "i64 count")
+COUNTS = (*LINE[:1], *LINE[2:4], "ptr from", "ptr y", "i64 y_step")
 PLACES = 16  # bytes of scratch in which a program gives the first place and how many
 TOGETHER = (4, 1)  # numbers that are searched side by side
+COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
 SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
 REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
@@ -54,6 +56,7 @@ class _Sort(Keys):
     def text(self) -> str:
         parts = [core.declarations() + core.text() for core in self.cores()]
         parts += [self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
+        parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
         if self.parts == 1:
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
         parts += [self.search("left"), self.search("right")]
@@ -70,6 +73,11 @@ class _Sort(Keys):
     def is_packed(self) -> bool:
         """Whether a key and a position below 2^32 are one number of 64 bits, whose order is theirs."""
         return self.splits and self.parts * self.size <= 4
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether keys are so few that positions are found by counting them."""
+        return self.parts == 1 and self.size in COUNTED
 
     @property
     def splits_pairs(self) -> bool:
@@ -331,12 +339,49 @@ class _Sort(Keys):
 
     def argsort_line(self) -> str:
         f = Asm("void", f"argsort_{self.dtype}.line", LINE, internal=True)
+        if self.is_counted:
+            with f.when(f.compare("sge", "i64", "%n", COUNTED[self.size])):
+                self.by_counts(f)
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
         position = self.positions(f, "%n")
         with f.loop("%n") as loop:
             f.store("i64", position(listed, loop.index), f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
         f.ret()
         return f.text
+
+    def counted(self, byte: int) -> str:
+        """The positions at `from` (by the lowest byte: all) in the order of a byte of their keys, which are counted."""
+        f = Asm("void", f"counted{byte}", COUNTS, internal=True)
+        counts = f.op(f"alloca [{DIGITS} x i64], align 64")
+        f.do(f"store [{DIGITS} x i64] zeroinitializer, ptr {counts}")
+
+        def count_of(position: str) -> str:
+            key = self.one_key(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))
+            digit = f.op(f"and i64 {f.op(f'lshr i64 {key}, {8 * byte}')}, {DIGITS - 1}")
+            return f.gep(counts, digit, "i64")
+
+        with f.loop("%n") as loop:
+            place = count_of(loop.index)
+            f.store("i64", f.op(f"add i64 {f.load('i64', place)}, 1"), place)
+        with f.loop(DIGITS, ("i64", "0")) as loop:
+            place = f.gep(counts, loop.index, "i64")
+            loop.next = [f.op(f"add i64 {loop.values[0]}, {f.load('i64', place)}")]
+            f.store("i64", loop.values[0], place)
+        with f.loop("%n") as loop:
+            position = f.load("i64", f.gep("%from", loop.index, "i64")) if byte else loop.index
+            place = count_of(position)
+            to = f.load("i64", place)
+            f.store("i64", f.op(f"add i64 {to}, 1"), place)
+            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {to}, %y_step")))
+        f.ret()
+        return f.text
+
+    def by_counts(self, f: Asm) -> None:
+        given = "ptr %x", "i64 %n", "i64 %x_step", "ptr %room"
+        if self.size == 2:
+            f.call("void", "@counted0", *given, "ptr %room", "i64 8")
+        f.call("void", f"@counted{self.size - 1}", *given, "ptr %y", "i64 %y_step")
+        f.ret()
 
     def plane(self) -> str:
         """All lines along one other axis, of m lines: by vectors of them where they are short and side by side."""
