@@ -28,6 +28,8 @@ from tensordsl.codegen.schedule import reach
 THREADS = 256
 ACCESS = 16  # bytes of the widest access
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
+IN_FLIGHT = 32  # loads of a thread at a time that are worth registers; twice as many where they are adjacent
+KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each
 FLAT, CROSSED, ROWS, COLUMNS = "flat", "crossed", "rows", "columns"
 PITCH = WARP + 1  # cells of a tile's row in shared memory: neither rows nor columns meet in a bank
 TILE_CELLS = WARP * PITCH
@@ -66,9 +68,10 @@ def module_text(kernels: Sequence[Kernel]) -> str:
 
 
 def flat_vector(group: Group) -> int:
-    """Elements of a wide access: all operands' elements of one thread fit ACCESS bytes."""
+    """Elements of a wide access: all operands' elements of one thread fit ACCESS bytes, and registers."""
     ins, outs = buffers(group)
-    return max(1, ACCESS // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
+    vector = max(1, ACCESS // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
+    return max(1, min(vector, 1 << (2 * IN_FLIGHT // max(1, len(ins))).bit_length() >> 1))
 
 
 def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
@@ -137,6 +140,8 @@ class Emitter:
         self.vector = flat_vector(group) if self.pattern == FLAT and self.lane else 1
         count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
         self.in_place = count <= IN_PLACE
+        few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
+        self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
@@ -192,6 +197,8 @@ class Emitter:
     def decompose(self, number: str, axes: Sequence[str], lengths: Sequence[str]) -> None:
         """Positions along `axes`, the last one fastest, of a point's number."""
         c = self.code
+        if not self.is_kept:
+            number = c.opaque(number)
         for k in range(len(axes) - 1, -1, -1):
             if k == 0:
                 self.position[axes[k]] = number
@@ -483,36 +490,44 @@ class Emitter:
 
     def _span(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
         """The same without partial states: several steps at a time, their loads on the way together; then the rest."""
-        c, count = self.code, MANY if self._is_light(p) else FEW
+        c, count = self.code, self._at_a_time(p)
         chunk = c.arith("mul", self.threads, count)  # a power of two
         whole = c.arith("and", c.arith("sub", high, low), c.arith("sub", 0, chunk))
-        middle = c.arith("add", low, whole)
+        middle = c.arith("add", low, whole) if count > 1 else low
         carried = [x for f in folds for x in f.identity]
-        for start, limit, n in ((low, middle, count), (middle, high, 1)):
+        for start, limit, n in ((low, middle, count), (middle, high, 1))[count == 1 :]:
             loop = Loop(c, c.arith("add", start, self.member), limit, carried)
             after = self._steps(p, folds, lengths, loop, n, stores)
             loop.end(chunk if n > 1 else self.threads, after)
             carried = [(kind, x) for (kind, _), x in zip(carried, loop.values, strict=True)]
         return loop.values
 
-    def _is_light(self, p: Pass) -> bool:
+    def _inner(self, p: Pass) -> list[Val]:
+        """What a pass computes at each element."""
         roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
-        return not any(
-            v.op in MATH and not self.is_fast(v) for v in reach(roots, lambda v: id(v) in self.env or v.op == "result")
-        )
+        return reach(roots, lambda v: id(v) in self.env or v.op == "result")
+
+    def _at_a_time(self, p: Pass) -> int:
+        """Steps: a power of two."""
+        inner = self._inner(p)
+        count = FEW if any(v.op in MATH and not self.is_fast(v) for v in inner) else MANY
+        loads = sum(v.op == "load" and id(v) not in self.env for v in inner)
+        while count > 1 and count * loads > IN_FLIGHT:
+            count //= 2
+        return count
 
     def _steps(self, p: Pass, folds: list[Fold], lengths: list[str], loop: Loop, count: int, stores: str) -> list[str]:
         """`count` steps of a thread from the loop's position on: all direct loads, then steps and stores in order."""
-        c, points = self.code, []
-        roots = [a for f in folds for a in f.value.args] + [o.value for o in p.outs]
-        inner = reach(roots, lambda v: id(v) in self.env or v.op == "result")
-        loads = [v for v in inner if v.op == "load" and not v.args and id(v) not in self.env]
+        c, points, row = self.code, [], dict(self.position)
+        loads = [v for v in self._inner(p) if v.op == "load" and not v.args and id(v) not in self.env]
         for k in range(count):
             number = loop.index if k == 0 else c.arith("add", loop.index, c.arith("mul", self.threads, k))
             self.decompose(number, p.local, lengths)
+            if not self.is_kept:
+                self.position |= {a: c.opaque(row[a]) for a in self.group.parallel if a in row}
             env = dict(self.env)
             self.values(loads, env)
-            points.append((env, {a: self.position[a] for a in p.local}))
+            points.append((env, dict(self.position)))
         state = loop.values
         for env, position in points:
             self.position |= position
@@ -524,4 +539,5 @@ class Emitter:
             state = after
             self.values([o.value for o in p.outs], env)
             self._stores(p.outs, env, stores)
+        self.position = row
         return state

@@ -61,6 +61,11 @@ class GpuCode(Code):
     def min(self, x: object, y: object) -> str:
         return self.intrinsic("smin", "int64", 1, str(x), str(y))
 
+    def opaque(self, x: str) -> str:
+        """x, of which LLVM knows nothing in a loop: what depends on it is computed where it is used, neither kept in
+        registers from before the loop nor carried from step to step."""
+        return x if x.isdigit() else self.op(f'call i64 asm sideeffect "", "=l,0"(i64 {x})')
+
     def product(self, factors: Iterable[str]) -> str:
         result = "1"
         for f in factors:

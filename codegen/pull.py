@@ -17,6 +17,7 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
                      that computes all before it again
     R9 few spaces    reductions to scalars walk one space, those to rows at most ROW_SPACES; the others are cut at their
                      results: what walks different axes gains nothing in one group, whose tables grow with its axes
+    R10 few operands a group loads at most OPERANDS tensors, so that a GPU's registers hold what it needs of each
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tensordsl.ops.index import index_place
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 ROW_SPACES = 4
+OPERANDS = 48
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
 Axes = tuple[Any, ...]
 
@@ -348,9 +350,27 @@ def attempt(
     for b in loads.values():
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
+    if len(loads) > OPERANDS and len(values) == 1:
+        _part_operands(pull, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
     return Fused(group, list(values), [b.value for b in loads.values()], tensors, pull)
+
+
+def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
+    """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
+    loads: dict[int, frozenset[int]] = {}  # scalar -> the buffers below it
+    for s in scalars:
+        own = frozenset([id(s.attr[0])] if s.op == "load" else ())
+        loads[id(s)] = own.union(*(loads[id(a)] for a in s.args))
+    best, most = None, OPERANDS // 4
+    for number, points in pull.points.items():
+        v = pull.values[number]
+        count = max(len(loads.get(id(s), ())) for s in points.values())
+        if v.op == "map" and v is not root and most < count <= OPERANDS:
+            best, most = v, count
+    if best is not None:
+        raise Cut(best, "R10")
 
 
 def levels(f: Fused) -> int:

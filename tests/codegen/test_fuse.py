@@ -101,6 +101,7 @@ def test_equal_dtypes_that_are_different_objects_are_one() -> None:
 # -- groups of user-level programs -------------------------------------------------------------------------------------
 X, Y, V, B = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("b")
 SIX = [T.dmatrix() for _ in range(6)]
+MANY = [T.dmatrix() for _ in range(100)]
 ROWS, K = T.lvector("rows"), T.lvector("k")
 CENTRED = X - X.mean(axis=1, keepdims=True)
 
@@ -144,6 +145,9 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
         [V, *SIX], [V + sum(m.sum(axis=1) for m in SIX)],
         [["sum", "sum", "sum", "sum", ""], ["sum", ""], ["sum", ""]], {"R9"},
     ),
+    "R10 few operands": (MANY, [T.exp(sum(MANY))], [[""], [""], [""]], {"R10"}),
+    "R10 few operands of rows": (MANY, [T.nnet.softmax(sum(MANY))], [[""], [""], ["max", "sum", ""]], {"R10"}),
+    "R10 what is read twice": ([*MANY, V], [sum(MANY) + sum(x * V for x in MANY)], [[""]] * 5, {"R10"}),
     "constructs_in_between": ([X, Y], [T.tanh(T.dot(T.exp(X), Y))], [[""], ["dot"], [""]], set()),
 }  # fmt: skip
 
