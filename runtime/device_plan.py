@@ -241,6 +241,7 @@ class DeviceRunner(Runner):
             return None
         self.has_looked = True
         broken = first_broken(self.device.download(self.flags + 8, (len(pending),), np.int64), pending)
+        self.driver.fill(self.flags + 8, 0, 8 * len(pending))  # numbers have been copied there; launches only set words
         return self.raised(*broken) if broken else None
 
     def check_flags(self) -> None:

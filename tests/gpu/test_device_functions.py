@@ -227,6 +227,18 @@ def test_target_places_a_variable_and_wrong_ones_are_refused() -> None:
     assert w.clone().get_value().tolist() == [0.0, 1.0, 2.0]
 
 
+def test_numbers_that_were_looked_at_early_are_no_errors_of_later_launches() -> None:
+    """The least position, 1, is in range; it stood where the load at the mask's positions says whether it failed."""
+    x, k = T.dvector("x"), T.lvector("k")
+    y = T.set_subtensor(x[k], 0.0)
+    f = tensordsl.function([x, k], [y, x[T.gt(y, 0)]])
+    for _ in range(4):
+        written, positive = f(np.array([1.0, 2.0, 3.0, -4.0]), np.array([1, 3]))
+        assert written.tolist() == [1.0, 0.0, 3.0, 0.0] and positive.tolist() == [1.0, 3.0]
+    with pytest.raises(IndexError):
+        f(np.ones(4), np.array([1, 4]))
+
+
 def test_one_variable_serves_functions_of_several_devices() -> None:
     """In whatever order they come, each sees the others' updates, also those that the CPU makes in place."""
     w, x = tensordsl.shared(np.zeros(3)), T.dvector("x")
