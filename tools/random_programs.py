@@ -1,10 +1,11 @@
-"""Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT [long]`.
+"""Random programs over the whole op table, many: `python tools/random_programs.py FIRST COUNT [long | sim]`.
 
 Each is made by `tests/property` from a seed, runs as native code, by the reference evaluator and with one pass of the
 compiler left out (a different one from seed to seed), with arguments of some lengths, of other ones where it allows
 that, and of the first ones again, and is compared with the oracles.  With `long`, values have up to three million
-elements, and every second call may use three threads.  Prints every difference with the program (but not if it is
-long), then a line of counts; the status is 1 if there were differences.
+elements, and every second call may use three threads.  With `sim`, they run on the simulated GPU alone, with its
+threads in another order from call to call, which must not change a bit.  Prints every difference with the program (but
+not if it is long), then a line of counts; the status is 1 if there were differences.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import random
 import resource
 import sys
 import time
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +29,12 @@ from test_complex_native import ComplexMaker  # noqa: E402
 from test_vocabulary_native import WordMaker  # noqa: E402
 
 from tensordsl.codegen.pipeline import PIPELINE  # noqa: E402
+from tensordsl.config import config  # noqa: E402
+from tensordsl.devices import get_device  # noqa: E402
 from tensordsl.modes import FAST_COMPILE, FAST_RUN  # noqa: E402
+from tensordsl.runtime.simulator import ORDERS  # noqa: E402
+
+Way = Callable[[], None]
 
 OPTIONAL = [p.name for p in PIPELINE if not p.required]
 MODES = [*(FAST_RUN.excluding(name) for name in OPTIONAL), FAST_COMPILE]
@@ -45,17 +54,42 @@ def maker_of(seed: int, is_long: bool = False) -> expressions.Maker:
     return maker
 
 
-def run(seed: int, is_long: bool = False) -> str:
+def with_threads(count: int) -> Way:
+    return lambda: setattr(config, "num_threads", count)
+
+
+def in_order(order: str) -> Way:
+    return lambda: setattr(get_device("sim").driver, "order", order)
+
+
+# what is set before a call, in turn, and how often each is made; results must be the same to the bit
+WAYS: dict[str, tuple[Sequence[Way], int]] = {
+    "": ((), 2),
+    "long": ((with_threads(1), with_threads(3)), 2),
+    "sim": ([in_order(order) for order in ORDERS], 5),  # the third call repeats what the second one has recorded
+}
+
+
+def modes_of(seed: int, kind: str) -> Sequence[Any]:
+    if kind == "sim":
+        return (None,)
+    return (None, MODES[seed // 3 % len(MODES)], *(() if kind == "long" else ("REFERENCE",)))
+
+
+def run(seed: int, kind: str = "") -> str:
     """What is wrong with the program of a seed; empty if nothing is."""
+    is_long, (ways, turns) = kind == "long", WAYS[kind]
     maker = maker_of(seed, is_long)
     try:
         case = maker.make()
     except expressions.Unfit:
         return ""
     also = expressions.other_scenes(maker, LONG_LENGTHS if is_long else LENGTHS)
-    modes = (None, MODES[seed // 3 % len(MODES)], *(() if is_long else ("REFERENCE",)))
     try:
-        expressions.check(case, maker.level, modes, also=also, threads=(1, 3) if is_long else ())
+        with config.change_flags(device="sim" if kind == "sim" else "cpu", num_threads=config.num_threads):
+            expressions.check(case, maker.level, modes_of(seed, kind), turns, also, ways)
+        if kind == "sim":
+            get_device("sim").driver.check()
     except Exception as error:  # every kind of failure is a finding
         text = "" if is_long else expressions.describe(case, maker.level)
         return f"{type(error).__name__}: {error}\n{text}"
@@ -67,8 +101,9 @@ def main(first: int, count: int, kind: str = "") -> int:
     if kind == "long":  # what a program that is too large for the oracles would take
         resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     np.seterr(all="ignore")
+    warnings.filterwarnings("ignore", "device .* has no kernel")
     for seed in range(first, first + count):
-        text = run(seed, kind == "long")
+        text = run(seed, kind)
         if text:
             differences += 1
             print(f"== seed {seed}\n{text}\n", flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from growth import ROUNDED, SIGNLESS
 from program_text import describe
 
 import tensordsl
-from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Kernel, Movement, Variable, toposort
 from tensordsl.ops.complexes import FUNCTIONS
 from tensordsl.ops.evaluate import evaluate, evaluate_node
@@ -280,20 +279,20 @@ def check(
     modes: Sequence[Any] = (None,),
     turns: int = 2,
     also: Sequence[Scene] = (),
-    threads: Sequence[int] = (),
+    ways: Sequence[Callable[[], Any]] = (),
 ) -> None:
     """Compare in each mode, call twice or more often, then with the arguments of other cases of the function and with
-    the first ones again, and compare with the oracles.  Calls may use `threads[0]` threads, `threads[1]`, and so on in
-    turn.  What is raised carries the program as a note."""
+    the first ones again, and compare with the oracles.  Before each call one of the `ways` is called, in turn: they
+    choose the number of threads, or their order on the simulator.  What is raised carries the program as a note."""
     try:
-        _check([(case, levels), *also], modes, turns, threads or [config.num_threads])
+        _check([(case, levels), *also], modes, turns, ways or [lambda: None])
     except Exception as error:
         error.add_note(describe(case, levels))
         raise
 
 
-def _check(scenes: Sequence[Scene], modes: Sequence[Any], turns: int, threads: Sequence[int]) -> None:
-    case, before = scenes[0][0], config.num_threads
+def _check(scenes: Sequence[Scene], modes: Sequence[Any], turns: int, ways: Sequence[Callable[[], Any]]) -> None:
+    case = scenes[0][0]
     case.first = [s.get_value() for s in case.shared]
     calls = [_expected(*scene) for scene in scenes]
     try:
@@ -302,7 +301,7 @@ def _check(scenes: Sequence[Scene], modes: Sequence[Any], turns: int, threads: S
             runs: list[list[Any]] = [[] for _ in scenes]
             order = [*range(len(scenes)), *range(len(scenes) - 1)]
             for turn, k in enumerate(k for k in order for _ in range(turns)):
-                config.num_threads = threads[turn % len(threads)]
+                ways[turn % len(ways)]()
                 try:
                     runs[k].append(_turn(f, scenes[k][0], *calls[k]))
                 except AssertionError as error:
@@ -310,7 +309,6 @@ def _check(scenes: Sequence[Scene], modes: Sequence[Any], turns: int, threads: S
             for k, run in enumerate(runs):
                 assert all(x == run[0] for x in run), f"mode {mode}, arguments {k}: a later call gives something else"
     finally:
-        config.num_threads = before
         _set(case, case.first)
 
 
