@@ -510,9 +510,11 @@ class Emitter:
     def _at_a_time(self, p: Pass) -> int:
         """Steps: a power of two."""
         inner = self._inner(p)
+        loads = [ITEMSIZE[v.type] for v in inner if v.op == "load" and id(v) not in self.env]
         count = FEW if any(v.op in MATH and not self.is_fast(v) for v in inner) else MANY
-        loads = sum(v.op == "load" and id(v) not in self.env for v in inner)
-        while count > 1 and count * loads > IN_FLIGHT:
+        if count * sum(loads) <= ACCESS and count == MANY:
+            count *= 2  # a thread's 32 bytes on their way make 32 KiB of a multiprocessor, which hide memory's latency
+        while count > 1 and count * len(loads) > IN_FLIGHT:
             count //= 2
         return count
 
