@@ -257,16 +257,11 @@ LIBRARY = {
     "gemm_float32": ("gemm_float32", "gemms_float32"),
     "nest": ("run_nest",),
     "threads": ("worker", "parallel_for"),
-    "scatter": SCATTERS,
-    **{f"cumulate_{t}": (f"cumsum_{t}", f"cumprod_{t}") for t in DTYPES if t != "uint64"},
-    **{
-        f"sort_{t}": tuple(
-            f"{f}_{t}"
-            for f in ("sort", "argsort", "searchsorted_left", "searchsorted_right", "sort_part")
-            if t in LIBRARY_CALLS[f]
-        )
-        for t in DTYPES
-    },
+    **{f"scatter_{name}": (name,) for name in SCATTERS},
+    **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},
+    **{f"sort_{t}": tuple(f"{f}_{t}" for f in ("sort", "sort_part") if t in LIBRARY_CALLS[f]) for t in DTYPES},
+    **{f"argsort_{t}": (f"argsort_{t}",) for t in DTYPES},
+    **{f"searchsorted_{t}": (f"searchsorted_left_{t}", f"searchsorted_right_{t}") for t in DTYPES},
     **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
     "replay": ("replay",),

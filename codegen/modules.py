@@ -1,8 +1,10 @@
-"""LLVM modules of the kernels of plans: those that are compiled with their function, and those that a call requires."""
+"""LLVM modules of the kernels of plans: those that are compiled with their function, and those that a call requires;
+and of the library: what some of its functions need."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,3 +49,19 @@ def late_text(parts: Sequence[bytes]) -> str:
         named = tuple(t.replace("@(", f"@{s}(", 1) for s, t in zip(symbols, texts, strict=True))
         plans.append(Kernels(symbols, named, frozenset(declarations)))
     return module_text(plans)
+
+
+def only(text: str, symbols: Iterable[str]) -> str:
+    """A module without the functions that none of these needs."""
+    functions = {m[1]: m[0] for m in re.finditer(r"^define [^@]*@([\w.]+)\(.*?^}\n", text, re.MULTILINE | re.DOTALL)}
+    needed: set[str] = set()
+    todo = list(symbols)
+    while todo:
+        name = todo.pop()
+        if name in functions and name not in needed:
+            needed.add(name)
+            todo += re.findall(r"@([\w.]+)", functions[name])
+    for name, definition in functions.items():
+        if name not in needed:
+            text = text.replace(definition, "", 1)
+    return text

@@ -68,47 +68,56 @@ def has_half() -> bool:
 
 def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.LIBRARY[name]`."""
-    if name == "native":
+    from tensordsl.codegen.abi import LIBRARY
+    from tensordsl.codegen.modules import only
+
+    return compile_object(only(_library_text(name), LIBRARY[name]))
+
+
+def _library_text(name: str) -> str:
+    """A module that has the functions of a library, and perhaps those of others."""
+    kind, _, rest = name.partition("_")
+    if kind == "native":
         from tensordsl.codegen.native_text import native_text
 
-        return compile_object(native_text())
-    if name.startswith("gemm_"):
+        return native_text()
+    if kind == "gemm":
         from tensordsl.codegen.gemm_text import gemm_text
 
-        return compile_object(gemm_text(name.removeprefix("gemm_"), native_width(), has_panels()))
-    if name == "threads":
+        return gemm_text(rest, native_width(), has_panels())
+    if kind == "threads":
         from tensordsl.codegen.thread_text import thread_text
 
-        return compile_object(thread_text(platform.machine()))
-    if name == "scatter":
+        return thread_text(platform.machine())
+    if kind == "scatter":
         from tensordsl.codegen.scatter_text import scatter_text
 
-        return compile_object(scatter_text(native_width(), "half" if has_half() else ""))
-    if name.startswith("cumulate_"):
+        return scatter_text(native_width(), "half" if has_half() else "")
+    if kind in ("cumsum", "cumprod"):
         from tensordsl.codegen.code import host_isa
         from tensordsl.codegen.cumulate_text import cumulate_text
 
-        return compile_object(cumulate_text(name.removeprefix("cumulate_"), native_width(), host_isa()))
-    if name.startswith("sort_"):
+        return cumulate_text(rest, native_width(), host_isa())
+    if kind in ("sort", "argsort", "searchsorted"):
         from tensordsl.codegen.sort_text import sort_text
 
-        return compile_object(sort_text(name.removeprefix("sort_"), native_width()))
-    if name.startswith("select_"):
+        return sort_text(rest, native_width())
+    if kind == "select":
         from tensordsl.codegen.select_text import select_text
 
-        return compile_object(select_text(name.removeprefix("select_"), native_width()))
-    if name == "positions":
+        return select_text(rest, native_width())
+    if kind == "positions":
         from tensordsl.codegen.positions_text import positions_text
 
-        return compile_object(positions_text(native_width()))
-    if name == "replay":
+        return positions_text(native_width())
+    if kind == "replay":
         from tensordsl.codegen.replay_text import replay_text
 
-        return compile_object(replay_text())
-    assert name == "nest", name
+        return replay_text()
+    assert kind == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 
-    return compile_object(nest_text(native_width(), fetches_turns()))
+    return nest_text(native_width(), fetches_turns())
 
 
 _made: list[Any] = []

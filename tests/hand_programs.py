@@ -364,8 +364,8 @@ CASES: dict[str, Case] = {
     "blocks": Case(blocks, blocks_expected, 1),
     "host": Case(host, host_expected, 1, hosts=[sine]),
     "indexed": Case(indexed, indexed_expected, 1, dtype="int64"),
-    "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter"),
-    "running": Case(running, running_expected, 1, dtype="int64", library="cumulate_float64 cumulate_int64 positions"),
+    "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter_add_double"),
+    "running": Case(running, running_expected, 1, dtype="int64", library="cumsum_float64 cumsum_int64 positions"),
 }
 
 

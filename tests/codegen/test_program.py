@@ -11,6 +11,7 @@ from hand_programs import CASES, F, Writer, library, updates
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import EMIT, emit_program
+from tensordsl.codegen.modules import only
 from tensordsl.codegen.program import Program
 from tensordsl.codegen.program_tables import kernel_table, libraries
 from tensordsl.codegen.show_program import SHOW, show
@@ -351,3 +352,16 @@ def test_fifty_thousand_instructions_pass_without_recursion() -> None:
     assert len(program.code) > 50_000
     verify(program)
     assert emit_program(program).count("call i64 %rt.run_nest") == 37_500
+
+
+def test_of_a_library_only_what_is_needed_is_compiled() -> None:
+    calls = {"first": "first.part", "first.part": "far", "second": "first.part", "third": "third"}
+    functions = (f"define void @{name}() {{\n  call void @{other}()\n  ret void\n}}\n" for name, other in calls.items())
+    text = "declare void @far()\n" + "".join(functions) + "!0 = !{}\n"
+    for wanted, kept in (
+        (["first"], ["first", "first.part"]),
+        (["second", "third"], ["first.part", "second", "third"]),
+    ):
+        left = only(text, wanted)
+        assert re.findall(r"^define void @([\w.]+)", left, re.MULTILINE) == kept
+        assert left.startswith("declare void @far()\n") and left.endswith("!0 = !{}\n") and compile_object(left)
