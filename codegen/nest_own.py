@@ -15,7 +15,7 @@ def _spread() -> str:
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
     c = Function("void", "spread", params, internal=True)
     row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
-    for size in (1, 2, 4, 8):
+    for size in (1, 2, 4, 8, 16):
         with c.when(c.test("eq", "%size", size)):
             for stored in (16, 32, 64):
                 with c.when(c.test("sle", row, stored)):
@@ -26,13 +26,14 @@ def _spread() -> str:
 
 def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str) -> None:
     """By a store of so many bytes for each row."""
-    lanes, element = stored // size, f"i{8 * size}"
-    kind = f"<{lanes} x {element}>"
+    words, lanes = max(size // 8, 1), stored // min(size, 8)  # pairs of words for complex numbers
+    element = f"i{8 * size // words}"
+    kind, one = f"<{lanes} x {element}>", f"<{words} x {element}>"
+    mask = ", ".join(f"i32 {k % words}" for k in range(lanes))
 
     def every(source: str) -> str:
-        x = c.op(f"load {element}, ptr {source}, align 1")
-        one = c.op(f"insertelement {kind} poison, {element} {x}, i64 0")
-        return c.op(f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer")
+        x = c.op(f"load {one}, ptr {source}, align 1")
+        return c.op(f"shufflevector {one} {x}, {one} poison, <{lanes} x i32> <{mask}>")
 
     with c.loop(end, ("ptr", "%from"), ("ptr", "%from"), step=row) as loop:
         source = loop.values[0]

@@ -242,6 +242,20 @@ def test_rows_have_weights(dtype: str) -> None:
                     np.testing.assert_allclose(result, want.astype(dtype), rtol=rough, atol=rough * 20)
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_rows_of_complex_numbers_have_weights(dtype: str) -> None:
+    x, w = T.TensorType(dtype, (None, None))("x"), T.TensorType(dtype, (None,))("w")
+    f, rng = tensordsl.function([x, w], [(x * w[:, None]).sum(0), x.argmax(0)]), np.random.default_rng(21)
+    for n in (8, 9, 100, 1000):
+        for k in (1, 2, 3, 5, 8, 16):
+            a = (rng.standard_normal((n, k)) + 1j * rng.standard_normal((n, k))).astype(dtype)
+            b = (rng.standard_normal(n) + 1j * rng.standard_normal(n)).astype(dtype)
+            total, first = f(a, b)
+            rough = dict(complex64=1e-3, complex128=1e-9)[dtype]
+            np.testing.assert_allclose(total, (a.astype("complex128") * b[:, None]).sum(0), rtol=rough, atol=rough)
+            np.testing.assert_array_equal(first, a.argmax(0))
+
+
 def test_what_has_weights_is_stored_by_later_passes_too() -> None:
     x, w, rng = T.dmatrix("x"), T.dcol("w"), np.random.default_rng(20)
     e = T.exp(x) * w
