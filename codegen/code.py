@@ -193,6 +193,22 @@ def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: i
         code.do(f"store {memory_type(dtype, n)} {piece}, ptr {place}, align {align}")
 
 
+def gathered(code: Code, places: str, dtype: str, W: int, align: int | None = None) -> str:
+    """One element for each of W addresses."""
+    if dtype == "complex64":  # both parts at once
+        whole = gathered(code, places, "float64", W, 4)
+        return code.op(f"bitcast <{W} x double> {whole} to {llvm_type(dtype, W)}")
+    if dtype == "complex128":
+        behind = code.op(f"getelementptr i8, <{W} x ptr> {places}, i64 8")
+        return paired(code, gathered(code, places, "float64", W), gathered(code, behind, "float64", W), dtype, W)
+    memory, t = memory_type(dtype), memory_type(dtype, W)
+    kind = {"double": "f64", "float": "f32"}.get(memory, memory)
+    symbol = f"llvm.masked.gather.v{W}{kind}.v{W}p0"
+    code.declarations.setdefault(symbol, f"declare {t} @{symbol}(<{W} x ptr>, i32, <{W} x i1>, {t})")
+    rest = f"i32 {align or ITEMSIZE[dtype]}", f"<{W} x i1> splat (i1 true)", f"{t} poison"
+    return from_memory(code, code.call(symbol, t, f"<{W} x ptr> {places}", *rest), dtype, W)
+
+
 def splat(code: Code, value: str, dtype: str, W: int) -> str:
     """A scalar in all lanes."""
     if W == 1:

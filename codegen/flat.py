@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.code import from_memory, memory_type
+from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
     as_index,
@@ -324,15 +324,7 @@ class Kernel:
     def gather(self, operand: int, dtype: str, offset: str) -> str:
         """One element per lane at byte offsets from the operand's current address."""
         W, base = self.width, self.pointer(SPLAT, operand, ITEMSIZE[dtype], READ)
-        pointers = self.body.op(f"getelementptr i8, ptr {base}, <{W} x i64> {offset}")
-        memory = memory_type(dtype)
-        kind = {"double": "f64", "float": "f32"}.get(memory, memory)
-        symbol, t = f"llvm.masked.gather.v{W}{kind}.v{W}p0", f"<{W} x {memory}>"
-        self.body.declarations.setdefault(symbol, f"declare {t} @{symbol}(<{W} x ptr>, i32, <{W} x i1>, {t})")
-        value = self.body.call(
-            symbol, t, f"<{W} x ptr> {pointers}", f"i32 {ITEMSIZE[dtype]}", f"<{W} x i1> splat (i1 true)", f"{t} poison"
-        )
-        return from_memory(self.body, value, dtype, W)
+        return gathered(self.body, self.body.op(f"getelementptr i8, ptr {base}, <{W} x i64> {offset}"), dtype, W)
 
     # -- reductions
     def live_mask(self) -> str:

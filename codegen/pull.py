@@ -257,9 +257,10 @@ def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     for d, i in index.items():
         if i.op == "index" and i.attr not in entries and pull.extents[i.attr] == pull.find(x.shape[d]):
             entries[d] = i.attr
-    buffer = pull.buffer_of(x)
+    buffer = pull.buffer_of(x.operands[0] if x.op == "part" else x)
     assert buffer is not None
-    return pull.b.load(buffer, *entries)
+    value = pull.b.load(buffer, *entries)
+    return pull.b.part(value, x.attrs["k"]) if x.op == "part" else value
 
 
 MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {

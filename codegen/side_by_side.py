@@ -26,7 +26,7 @@ from tensordsl.codegen.accumulate import (
     two_sum,
     with_rest,
 )
-from tensordsl.codegen.code import Code, constant, from_memory, llvm_type, memory_type, splat, to_memory
+from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.copies import Phi, as_index, defined, index_phi, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -81,12 +81,7 @@ class SideBySide:
 
     def load(self, pointer: str, dtype: str) -> str:
         """A row-level operand, of all rows."""
-        code, R, t = self.final, self.rows, memory_type(dtype, self.rows)
-        symbol = f"llvm.masked.gather.{_mangled(t)}.v{R}p0"
-        code.declarations[symbol] = f"declare {t} @{symbol}(<{R} x ptr>, i32, <{R} x i1>, {t})"
-        places, every = f"<{R} x ptr> {self._places(code, pointer)}", f"<{R} x i1> splat (i1 true)"
-        value = code.call(symbol, t, places, f"i32 {ITEMSIZE[dtype]}", every, f"{t} poison")
-        return from_memory(code, value, dtype, R)
+        return gathered(self.final, self._places(self.final, pointer), dtype, self.rows)
 
     def store(self, pointer: str, dtype: str, value: str) -> None:
         """Results of all rows; behind everything else."""

@@ -113,6 +113,23 @@ def test_layouts(dtype: str) -> None:
                 np.testing.assert_allclose(got, wanted, rtol=exact, atol=exact, err_msg=f"{name} {shape} {k}")
 
 
+@pytest.mark.parametrize("dtype", COMPLEX)
+def test_positions(dtype: str) -> None:
+    z, i, j = T.matrix("z", dtype=dtype), T.lvector("i"), T.lvector("j")
+    f = tensordsl.function(
+        [z, i, j], [z[i] * 2, z[:, j] + 1, z[i, i] * z[0, 0], z[i].sum(0), z[:, j].imag, (z * 2)[i], z[i[0]]]
+    )
+    exact, rng = 1e-4 if dtype == "complex64" else 1e-12, np.random.default_rng(0)
+    for shape in ((5, 3), (17, 33), (40, 30)):
+        a, p, q = numbers(shape, dtype), rng.integers(-min(shape), min(shape), 7), rng.integers(-shape[1], shape[1], 35)
+        want = a[p] * 2, a[:, q] + 1, a[p, p] * a[0, 0], a[p].sum(0), a[:, q].imag, (a * 2)[p], a[p[0]]
+        for name, given in layouts(a).items():
+            for k, (got, wanted) in enumerate(zip(f(given, p, q), want, strict=True)):
+                np.testing.assert_allclose(got, wanted, rtol=exact, atol=exact, err_msg=f"{name} {shape} {k}")
+        with pytest.raises(IndexError):
+            f(a, np.array([shape[0]]), q)
+
+
 def test_what_is_not_finite_and_signs_of_zeros() -> None:
     special = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan]
     a = np.array([complex(p, q) for p in special for q in special])

@@ -409,12 +409,12 @@ def test_exact_arrays_of_the_device_are_taken_as_they_are_and_others_refused_as_
 def test_complex_numbers_are_read_and_written_whole(dtype: str) -> None:
     """Elementwise, by several points at once, through shared memory, with a row for all, and summed."""
     x, y, v = T.matrix("x", dtype=dtype), T.matrix("y", dtype=dtype), T.vector("v", dtype=dtype)
-    f = tensordsl.function([x, y, v], [x * y, x - y, x.conj() * y.T, x * v, x.imag, x.sum(0), abs(x).sum()])
+    f = tensordsl.function([x, y, v], [x * y, x - y, x.conj() * y.T, x * v, x.imag, x[[0, -1]], x.sum(0), abs(x).sum()])
     rng, exact = np.random.default_rng(0), 1e-4 if dtype == "complex64" else 1e-12
     for n in (1, 6, 37):
         a, b, c = ((rng.standard_normal(s) + 1j * rng.standard_normal(s)).astype(dtype) for s in ((n, n), (n, n), n))
         for p, q, r in ((a, b, c), (a.T, b[::-1], np.repeat(c, 2)[::2])):
-            want = p * q, p - q, p.conj() * q.T, p * r, p.imag, p.sum(0), np.abs(p).sum()
+            want = p * q, p - q, p.conj() * q.T, p * r, p.imag, p[[0, -1]], p.sum(0), np.abs(p).sum()
             for got, wanted in zip(f(p, q, r), want, strict=True):
                 np.testing.assert_allclose(got, wanted, rtol=exact, atol=exact)
 
