@@ -4,8 +4,9 @@
              says (`vectors` per row of the lane axis), single elements for the rest
     crossed  no reductions, but operands that are adjacent along the schedule's `cross` axis: a block is a tile of 32 by
              32 points; what crosses is read along `cross` into shared memory, and from there along the lane axis
-    rows     the lane axis is reduced: `team` threads share a row, a warp or the whole block; a thread takes each
-             team-th element; states meet by shuffles, then by shared memory, warps in order
+    rows     the lane axis is reduced: `team` threads share a row, a part of a warp (`side` teams side by side), a warp
+             or the whole block; a thread takes each team-th element; states meet by shuffles, then by shared memory,
+             warps in order
     columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
              states meet in shared memory, in order
 
@@ -369,16 +370,21 @@ class Emitter:
         tid, ntid, cta, ncta = self.thread()
         team = self.param("team")
         self.member, self.threads = c.arith("and", tid, c.arith("sub", team, 1)), team
-        per = c.arith("udiv", ntid, team)
-        first = c.arith("add", c.arith("mul", cta, per), c.arith("udiv", tid, team))
+        per, own, side = c.arith("udiv", ntid, team), c.arith("udiv", tid, team), self.param("side")
+        beside = c.arith("and", own, c.arith("sub", side, 1))
+        first = c.arith("add", c.arith("mul", cta, per), c.arith("sub", own, beside))
         self.warp, self.warps = c.arith("lshr", tid, 5), c.arith("lshr", ntid, 5)
         self.in_warp, self.wide = c.arith("and", tid, WARP - 1), c.test("ugt", team, WARP)
         axes = self.group.parallel
         lengths = [self.length(a) for a in axes]
-        loop = Loop(c, first, c.product(lengths))
-        self.decompose(loop.index, axes, lengths)
+        rows = c.product(lengths)
+        loop = Loop(c, first, rows)
+        row = c.arith("add", loop.index, beside)
+        live = c.test("slt", row, rows)
+        # Teams beyond the last row repeat it: all threads of a warp must come to its shuffles.
+        self.decompose(c.min(row, c.arith("sub", rows, 1)), axes, lengths)
         for p in self.steps:
-            self._pass(p, c.test("eq", self.member, 0), "")
+            self._pass(p, c.op(f"and i1 {live}, {c.test('eq', self.member, 0)}"), live)
         loop.end(c.arith("mul", per, ncta))
 
     def _meet_rows(self, f: Fold, state: list[str]) -> list[str]:
@@ -386,7 +392,11 @@ class Emitter:
         c = self.code
         for mask in (16, 8, 4, 2, 1):
             other = [c.shuffle(x, t, mask) for t, x in zip(f.state, state, strict=True)]
-            state = f.apply(c, "combine", state, other)
+            other, alone, inside = f.apply(c, "combine", state, other), state, c.test("ugt", self.threads, mask)
+            state = [
+                c.op(f"select i1 {inside}, {k} {x}, {k} {y}")
+                for (k, _), x, y in zip(f.identity, other, alone, strict=True)
+            ]
         block, join, before = c.label("block"), c.label("join"), c.block
         c.do(f"br i1 {self.wide}, label %{block}, label %{join}")
         c.place(block)

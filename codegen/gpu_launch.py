@@ -157,13 +157,22 @@ def _launch(
         length = tile_size(local, k.pattern) if k.tile else local
         is_warp = length <= WARP_ROWS and bool(k.group.parallel)
         block = WARP_BLOCK if is_warp else THREADS
-        values["team"] = 32 if is_warp else THREADS
-        blocks = -(-points * values["team"] // block)
+        values["team"] = team = _team(length) if is_warp else THREADS
+        values["side"] = max(1, 32 // team)
+        blocks = -(-points * team // block)
     if k.tile:
         values["tile"] = tile_size(local, k.pattern)
     grid = max(1, min(blocks, multiprocessors * (2048 // block)))
     arguments = tuple(_argument(k, p, used, axes, lengths, values, status) for p in k.params)
     return Launch(k, grid, block, arguments)
+
+
+def _team(length: int) -> int:
+    """Threads of a warp that share a row: each has two of its elements, if there are not more."""
+    team = 1
+    while team < 32 and 2 * team < length:
+        team *= 2
+    return team
 
 
 def point_arguments(

@@ -112,6 +112,34 @@ def test_rows_are_accessed_128_bits_wide_where_they_can_be() -> None:
     assert vectors((6, 8), (8, 1), address=4100) == 0
 
 
+def test_short_rows_stand_side_by_side_in_a_warp() -> None:
+    p = plan(cases.softmax("float32"))
+
+    def shared(n: int, m: int) -> tuple[int, ...]:
+        """Threads of a row, rows of a warp, and blocks."""
+        operands = {b: Operand(4096, (n, m), (m, 1)) for b in p.buffers}
+        (launch,) = launches(p, operands, extents(p, operands), 0)
+        team, side = (launch.arguments[launch.kernel.params.index((name,))] for name in ("team", "side"))
+        return team, side, launch.grid
+
+    assert shared(512, 1) == shared(512, 2) == (1, 32, 4) and shared(512, 3) == (2, 16, 8)
+    assert shared(512, 10) == (8, 4, 32) and shared(512, 32) == (16, 2, 64)
+    assert shared(512, 33) == shared(512, 1024) == (32, 1, 128) and shared(512, 1025) == (256, 1, 512)
+
+
+@pytest.mark.parametrize("name", ["softmax", "argmax", "layernorm"])
+def test_short_rows_that_fill_no_warp(name: str) -> None:
+    run = runner(name, "float32")
+    for m in (1, 2, 3, 5, 9, 16, 17, 32, 33):
+        for n in (1, 33):
+            arrays = inputs(name, (n, m), "float32", "random", np.random.default_rng(m))
+            expected = outputs(name, arrays)
+            for order in JUDGED:
+                got = arrays | {k: np.zeros_like(v) for k, v in expected.items()}
+                assert run(got, order, multiprocessors=1) == 0
+                agree(got, expected, "float32", f"{n} {m} {order}")
+
+
 def test_long_full_reductions_have_two_stages_of_fixed_tiles() -> None:
     p = plan(cases.fullsum("float32"))
     assert [k.name for k in p.kernels] == ["fullsum_1", "fullsum_2"]
