@@ -34,38 +34,43 @@ def pieces(c: Function, target: str, source: str, size: str) -> None:
 
 
 def _repeated(c: Function, pointer: str, size: str) -> str:
-    """<8 x i64> filled with the element of 1, 2, 4, 8 or 16 bytes at `pointer`."""
-    cell = c.op("alloca <8 x i64>, align 64")
+    """<8 x i64> filled with the element of 1, 2, 4 or 8 bytes at `pointer`."""
+    cell = c.cell(0)
     for count, factor in ((1, 0x0101010101010101), (2, 0x0001000100010001), (4, 0x0000000100000001), (8, 1)):
         with c.when(c.test("eq", size, count)):
             value = c.op(f"load i{8 * count}, ptr {pointer}, align 1")
             value = c.op(f"zext i{8 * count} {value} to i64") if count < 8 else value
-            c.do(f"store <8 x i64> {splat(c, c.arith('mul', value, factor))}, ptr {cell}, align 64")
-    with c.when(c.test("eq", size, 16)):
-        pair = c.op(f"load <2 x i64>, ptr {pointer}, align 1")
-        lanes = ", ".join(f"i32 {k % 2}" for k in range(8))
-        pair = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
-        c.do(f"store <8 x i64> {pair}, ptr {cell}, align 64")
-    return c.op(f"load <8 x i64>, ptr {cell}, align 64")
+            c.put(c.arith("mul", value, factor), cell, 0)
+    return splat(c, c.get(cell, 0))
 
 
 def _copy_in(vector_bytes: int) -> str:
     """`live` contiguous elements to scratch, then the last one repeated up to `count`; writes whole 64 bytes."""
     c = Function("void", "copy_in", ["ptr to", "ptr from", "i64 size", "i64 live", "i64 count"], internal=True)
     live, total = c.arith("mul", "%live", "%size"), c.arith("mul", "%count", "%size")
-    pad = _repeated(c, c.gep("%from", c.arith("sub", live, "%size")), "%size")
+    last = c.gep("%from", c.arith("sub", live, "%size"))
+    pad = _repeated(c, last, "%size")
+    with c.when(c.test("eq", "%size", 16)):
+        pair, lanes = c.op(f"load <2 x i64>, ptr {last}, align 1"), ", ".join(f"i32 {k % 2}" for k in range(8))
+        both = c.op(f"shufflevector <2 x i64> {pair}, <2 x i64> poison, <8 x i32> <{lanes}>")
+        _copy_padded(c, vector_bytes, both, live, total)
+        c.ret()
+    _copy_padded(c, vector_bytes, pad, live, total)
+    return c.end()
+
+
+def _copy_padded(c: Function, vector_bytes: int, pad: str, live: str, total: str) -> None:
     if vector_bytes < 64:
         with c.loop(total, step=64) as loop:
             c.do(f"store <8 x i64> {pad}, ptr {c.gep('%to', loop.index)}, align 64")
         pieces(c, "%to", "%from", live)
-        return c.end()
+        return
     passed = c.op(f"bitcast <8 x i64> {pad} to <64 x i8>")
     with c.loop(total, step=64) as loop:
         mask = _byte_mask(c, c.max(c.arith("sub", live, loop.index), 0))
         operands = f"ptr {c.gep('%from', loop.index)}", "i32 1", f"<64 x i1> {mask}", f"<64 x i8> {passed}"
         value = c.call("<64 x i8>", "@llvm.masked.load.v64i8.p0", *operands)
         c.do(f"store <64 x i8> {value}, ptr {c.gep('%to', loop.index)}, align 64")
-    return c.end()
 
 
 def _copy_out(vector_bytes: int) -> str:

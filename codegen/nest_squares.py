@@ -16,7 +16,7 @@ _PARAMS = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 
 
 def square_texts() -> list[str]:
     strips = [strip(size, there) for size in SIZES for strip in (_upright, _level) for there in (HALF, SIDE)]
-    return [*map(_squares, SIZES), *strips, *map(_declared, SIZES), _column(), _transposed()]
+    return [*map(_squares, SIZES), *strips, *map(_declared, SIZES), _column(), _columns(), _transposed()]
 
 
 def turned(c: Asm, kind: str, rows: list[str]) -> list[str]:
@@ -124,6 +124,9 @@ def _transposed() -> str:
     """to[c, r] = from[r, c], of any element size and numbers: squares, what is right of them and below, the corner."""
     params = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 size", "i64 rows", "i64 columns"]
     c = Function("void", "transposed", params, internal=True)
+    with c.when(c.test("eq", "%size", 16)):
+        c.call("void", "@columns16", *(p.replace(" ", " %") for p in params if p != "i64 size"))
+        c.ret()
     rows, columns = c.arith("and", "%rows", -SIDE), c.arith("and", "%columns", -SIDE)
     below, right = c.arith("sub", "%rows", rows), c.arith("sub", "%columns", columns)
 
@@ -142,14 +145,18 @@ def _transposed() -> str:
                 for there, least in ((HALF, 0), (SIDE, HALF)):
                     with c.when(c.all(c.test("sgt", left, least), c.test("sle", left, there))):
                         c.call("void", f"@{strip}{size}x{there}", *places, f"i64 {m}", f"i64 {n}")
-    with c.when(c.test("eq", "%size", 16)):
-        with c.loop("%columns") as k:
-            to, _, source, _ = at("0", k.index)
-            c.call("void", "@column", to, source, "i64 %from_row", "i64 %size", "i64 %rows")
-        c.ret()
     with c.when(c.test("sgt", below, 0)), c.loop(right) as k:
         to, _, source, _ = at(rows, c.arith("add", columns, k.index))
         c.call("void", "@column", to, source, "i64 %from_row", "i64 %size", f"i64 {below}")
+    return c.end()
+
+
+def _columns() -> str:
+    """The same of elements of 16 bytes, one by one."""
+    c = Function("void", "columns16", _PARAMS, internal=True)
+    with c.loop("%columns") as k:
+        to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("shl", k.index, 4))
+        c.call("void", "@column", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 16", "i64 %rows")
     return c.end()
 
 

@@ -97,9 +97,9 @@ def move(c: Function, kind: str, target: str, source: str) -> None:
 
 
 def strided(c: Function, count: str, target_stride: str, source_stride: str) -> None:
-    """Element by element; four at a time, since a scalar copy is bound by the loop around it."""
+    """Element by element, and return; four at a time, since a scalar copy is bound by the loop around it."""
     whole = c.arith("and", count, -4)
-    for size, kind in ((16, "<2 x i64>"), (8, "i64"), (4, "i32"), (2, "i16"), (1, "i8")):
+    for size, kind in ((8, "i64"), (4, "i32"), (16, "<2 x i64>"), (2, "i16"), (1, "i8")):
 
         def element(k: str, kind: str = kind) -> None:
             source, target = c.arith("mul", k, source_stride), c.arith("mul", k, target_stride)
@@ -111,6 +111,7 @@ def strided(c: Function, count: str, target_stride: str, source_stride: str) -> 
                     element(c.arith("add", loop.index, k))
             with c.loop(c.arith("sub", count, whole)) as loop:
                 element(c.arith("add", loop.index, whole))
+            c.ret()
 
 
 def splat(c: Function, value: str) -> str:
