@@ -14,6 +14,7 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_narrow import narrow_texts, widest
 from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
+from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_words import Function
 
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
@@ -26,8 +27,11 @@ STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c"
 OPERANDS = (*SIZES, *STRIDED)
 BROAD = 8  # vectors of a part's row
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
-# Words of a job: the table, the operands, factors and flags; rows and panels of a part; parts of a row of parts.
-J_TABLE, J_ALPHA, J_BETA, J_ADD, J_NARROW, J_ROWS, J_COLUMNS, J_ACROSS = 0, *range(1 + len(OPERANDS), 8 + len(OPERANDS))
+
+
+def _job(v: Vector) -> Job:
+    """Of a product; rows and columns of a part, parts of a row of parts."""
+    return Job((*_params(v), "i1 narrow", "i64 rows", "i64 columns", "i64 across"))
 
 
 def _params(v: Vector) -> list[str]:
@@ -179,11 +183,8 @@ def _by_panels(v: Vector) -> str:
 def _part(v: Vector) -> str:
     """A part of a job: rows by panels of C."""
     c = Function("void", f"part_{v.kind}", ["ptr job", "i64 part"], internal=True)
-    given = {}
-    for word, param in enumerate(OPERANDS, J_TABLE + 1):
-        kind, name = param.split()
-        given[name] = c.get("%job", word, kind)
-    across, rows, width = (c.get("%job", word) for word in (J_ACROSS, J_ROWS, J_COLUMNS))
+    given = _job(v).given(c)
+    across, rows, width = (given[name] for name in ("across", "rows", "columns"))
     above = c.arith("mul", c.arith("sdiv", "%part", across), rows)
     left = c.arith("mul", c.arith("srem", "%part", across), width)
     given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
@@ -191,11 +192,7 @@ def _part(v: Vector) -> str:
     given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
     given["m"] = c.min(c.arith("sub", given["m"], above), rows)
     given["n"] = c.min(c.arith("sub", given["n"], left), width)
-    operands = [f"{kind} {given[name]}" for kind, name in map(str.split, OPERANDS)]
-    alpha, beta = (f"{v.kind} {c.get('%job', word, v.kind)}" for word in (J_ALPHA, J_BETA))
-    add, narrow = (f"i1 {c.test('ne', c.get('%job', word), 0)}" for word in (J_ADD, J_NARROW))
-    table = f"ptr {c.get('%job', J_TABLE, 'ptr')}"
-    c.call("void", f"@by_panels_{v.kind}", table, *operands, alpha, add, beta, narrow)
+    c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), "i1 narrow"), given))
     return c.end()
 
 
@@ -204,20 +201,12 @@ def _shared(v: Vector) -> str:
     c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
     pool = c.load("ptr", "%rt", abi.RT["threads"])
     worth = c.test("sge", c.arith("mul", c.arith("mul", "%m", "%n"), "%k"), WORTH)
-    share, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
-    c.branch(c.all(c.not_null(pool), worth), share, alone)
+    shared, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
+    c.branch(c.all(c.not_null(pool), worth), shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}")
     c.ret()
-    c.place(share)
-    job = c.op(f"alloca i64, i64 {J_ACROSS + 1}, align 8")
-    for word, param in enumerate(("ptr rt", *OPERANDS), J_TABLE):
-        kind, name = param.split()
-        c.put("%" + name, job, word, kind)
-    for factor, word in (("%alpha", J_ALPHA), ("%beta", J_BETA)):
-        c.put(factor, job, word, v.kind)
-    for flag, word in (("%add", J_ADD), (narrow, J_NARROW)):
-        c.put(c.op(f"zext i1 {flag} to i64"), job, word)
+    c.place(shared)
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
     wanted, vectors = c.arith("mul", threads, PER_THREAD), _quotient(c, "%n", v.lanes)
     by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
@@ -227,9 +216,8 @@ def _shared(v: Vector) -> str:
     down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))
     rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), ROWS[0]), ROWS[0])
     rows = c.max(rows, LEAST_ROWS)
-    for word, value in ((J_ROWS, rows), (J_COLUMNS, columns), (J_ACROSS, across)):
-        c.put(value, job, word)
+    sizes = {"narrow": narrow, "rows": rows, "columns": columns, "across": across}
+    job = _job(v).made(c, named(_params(v)) | sizes)
     parts = c.arith("mul", across, _quotient(c, "%m", rows))
-    parallel = c.load("ptr", pool, abi.TH["parallel_for"])
-    c.call("void", parallel, f"ptr {pool}", f"ptr @part_{v.kind}", f"ptr {job}", f"i64 {parts}")
+    share(c, pool, f"part_{v.kind}", job, parts)
     return c.end()

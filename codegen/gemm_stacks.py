@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, element, readable
+from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_words import Function
 
 MOST_K = 16  # rows of B in registers
@@ -28,7 +29,7 @@ PER_THREAD = 4  # parts: the system may take a thread's core away
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 SEVERAL = ("i64 count", "i64 sa", "i64 sb")
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch", *SEVERAL)
-J_PART = len(PARAMS)  # the word of a job behind them: products of a part
+JOB = Job((*PARAMS, "i64 most"))  # products of a part
 
 
 def stack_texts(v: Vector, dtype: str) -> list[str]:
@@ -159,16 +160,12 @@ def _in_turn(v: Vector, dtype: str) -> str:
 def _part(v: Vector) -> str:
     """A part of a job: some products."""
     f = Function("void", f"some_{v.kind}", ["ptr job", "i64 part"], internal=True)
-    given = {}
-    for word, param in enumerate(PARAMS):
-        kind, name = param.split()
-        given[name] = f.get("%job", word, kind)
-    most = f.get("%job", J_PART)
-    first = f.arith("mul", "%part", most)
+    given = JOB.given(f)
+    first, most = f.arith("mul", "%part", given["most"]), given["most"]
     given["c"] = element(f, v.kind, given["c"], first, f.arith("mul", given["m"], given["ldc"]))
     given |= {x: element(f, v.kind, given[x], first, given[step]) for x, step in (("a", "sa"), ("b", "sb"))}
     given["count"] = f.min(f.arith("sub", given["count"], first), most)
-    f.call("void", f"@stack_{v.kind}", *(f"{kind} {given[name]}" for kind, name in map(str.split, PARAMS)))
+    f.call("void", f"@stack_{v.kind}", *operands(PARAMS, given))
     return f.end()
 
 
@@ -176,30 +173,27 @@ def _gemms(v: Vector, dtype: str) -> str:
     f = Function("void", f"gemms_{dtype}", PARAMS)
     single, scratch = f.test("eq", "%m", 1), f.choose(readable(f), "null", "%scratch", "ptr")
     no_scratch = f.is_null(scratch)
-    operands = [x if x != "ptr %scratch" else f"ptr {scratch}" for x in passed(PARAMS)]
+    values = named(PARAMS) | {"scratch": scratch}
+    given = operands(PARAMS, values)
     rows = f.choose(single, "%sa", "%rsa")
     below = f.any(single, f.test("eq", "%sa", f.arith("mul", "%m", "%rsa")))
     apart = f.all(f.test("eq", "%csa", 1), f.test("sge", rows, "%k"), no_scratch)
     with f.when(f.all(f.test("eq", "%sb", 0), below, apart, f.test("sgt", "%count", 0))):
-        one = [f"i64 {f.arith('mul', '%m', '%count')}", *operands[2:5], f"i64 {rows}", *operands[6 : -len(SEVERAL)]]
-        f.call("void", f"@gemm_{dtype}", operands[0], *one)
+        one = values | {"m": f.arith("mul", "%m", "%count"), "rsa": rows}
+        f.call("void", f"@gemm_{dtype}", *operands(PARAMS[: -len(SEVERAL)], one))
         f.ret()
     pool, ask, alone = f.load("ptr", "%rt", abi.RT["threads"]), f.label("ask"), f.label("alone")
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
     worth = f.all(f.test("sle", size, LARGE), f.test("sge", f.arith("mul", size, "%count"), WORTH))
     f.branch(f.all(f.not_null(pool), worth, no_scratch, f.test("sgt", "%count", 1)), ask, alone)
     f.place(alone)
-    f.call("void", f"@stack_{v.kind}", *operands)
+    f.call("void", f"@stack_{v.kind}", *given)
     f.ret()
     f.place(ask)
-    job = f.op(f"alloca i64, i64 {J_PART + 1}, align 8")
-    for word, (kind, name) in enumerate(map(str.split, operands)):
-        f.put(name, job, word, kind)
     threads = f.arith("add", f.load("i64", pool, abi.TH_WANTED), 1)
     parts = f.min("%count", f.arith("mul", threads, PER_THREAD))
     most = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", parts), 1), parts)
-    f.put(most, job, J_PART)
+    job = JOB.made(f, values | {"most": most})
     number = f.arith("sdiv", f.arith("sub", f.arith("add", "%count", most), 1), most)
-    parallel = f.load("ptr", pool, abi.TH["parallel_for"])
-    f.call("void", parallel, f"ptr {pool}", f"ptr @some_{v.kind}", f"ptr {job}", f"i64 {number}")
+    share(f, pool, f"some_{v.kind}", job, number)
     return f.end()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
@@ -50,8 +51,10 @@ MOST = 32  # parts
 ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
 GRAIN = 1024  # elements along the lanes' axis
 FIRST = 64  # bytes of scratch before what is kept from level to level
-# Words of a job: the parameters, then these.
-J_AXIS, J_SIZE, J_MORE, J_FROM, J_TO, J_KEPT, J_STATES, J_FLAG = range(len(PARAMS), len(PARAMS) + 8)
+# Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
+# what all of them begin with, where their states go; and whether one has failed.
+PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 flag")
+JOB = Job((*PARAMS, *PARTS))
 
 
 def share_texts() -> list[str]:
@@ -77,8 +80,8 @@ def _parts() -> str:
     units = _quotient(c, extent, grain)
     count = c.min(c.min(c.arith("udiv", work, SHARE), MOST), units)
     size = c.arith("mul", _quotient(c, units, c.max(count, 1)), grain)
-    for word, value in ((J_AXIS, axis), (J_SIZE, size), (J_MORE, more)):
-        c.put(value, "%job", word)
+    for name, value in (("axis", axis), ("size", size), ("more", more)):
+        JOB.put(c, "%job", name, value)
     return c.end("i64", _quotient(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
@@ -90,35 +93,35 @@ def _quotient(c: Function, x: str, y: str) -> str:
 def _part() -> str:
     """The k-th part of a job."""
     c = Function("void", "part", ["ptr job", "i64 k"], internal=True)
-    given = {p[-1]: c.get("%job", k, "ptr") for k, p in enumerate(PARAMS)}
-    axis, size = c.get("%job", J_AXIS), c.get("%job", J_SIZE)
-    axes, operands = c.get(given["D"], N_AXES), c.get(given["D"], N_OPERANDS)
-    bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (operands, axes))
+    given = JOB.given(c)
+    axis, size = given["axis"], given["size"]
+    axes, number = c.get(given["D"], N_AXES), c.get(given["D"], N_OPERANDS)
+    bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (number, axes))
     start = c.arith("mul", "%k", size)
     with c.loop(axes) as loop:
         c.put(c.get(given["E"], loop.index), extents, loop.index)
     left = c.arith("sub", c.get(given["E"], axis), start)
-    is_last = c.test("sle", left, c.arith("add", size, c.get("%job", J_MORE)))
+    is_last = c.test("sle", left, c.arith("add", size, given["more"]))
     c.put(c.choose(is_last, left, size), extents, axis)
-    with c.loop(operands) as loop:
+    with c.loop(number) as loop:
         step = c.get(given["S"], c.arith("add", c.arith("mul", loop.index, axes), axis))
         c.put(c.arith("add", c.get(given["B"], loop.index), c.arith("mul", step, start)), bases, loop.index)
     with c.loop(axes, ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get(given["E"], loop.index))]
-    bytes_, states = c.get(given["D"], STATES), c.get("%job", J_STATES, "ptr")
+    bytes_, states = c.get(given["D"], STATES), given["states"]
     out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
     stage = c.op(f"alloca i64, i64 {T_WORDS}, align 8")
     words = {
-        T_FROM: c.get("%job", J_FROM), T_TO: c.get("%job", J_TO), T_AXIS: axis, T_START: start, T_COUNT: 0,
+        T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_COUNT: 0,
         T_POINTS: loop.values[0], T_BYTES: bytes_,
     }  # fmt: skip
     for word, value in words.items():
         c.put(value, stage, word)
-    c.put(c.get("%job", J_KEPT, "ptr"), stage, T_KEPT, "ptr")
+    c.put(given["kept"], stage, T_KEPT, "ptr")
     c.put(out, stage, T_OUT, "ptr")
     given |= {"B": bases, "E": extents}
-    bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), f"ptr {stage}")
-    c.do(f"%old = atomicrmw or ptr {c.word('%job', J_FLAG)}, i64 {bad} seq_cst")
+    bad = c.call("i64", "@nest", *operands(PARAMS, given), f"ptr {stage}")
+    c.do(f"%old = atomicrmw or ptr {c.word('%job', JOB.words['flag'])}, i64 {bad} seq_cst")
     return c.end()
 
 
@@ -163,33 +166,33 @@ def _stage() -> str:
     """What is computed once, from the states of `count` parts; what is kept is changed."""
     code = ["i64 from", "i64 to", "i64 join", "i64 joined"]
     c = Function("void", "stage", ["ptr job", *code, "i64 count"], internal=True)
-    given = {p[-1]: c.get("%job", k, "ptr") for k, p in enumerate(PARAMS)}
-    stage, kept = c.op(f"alloca i64, i64 {T_WORDS}, align 8"), c.get("%job", J_KEPT, "ptr")
+    given = JOB.given(c)
+    stage, kept = c.op(f"alloca i64, i64 {T_WORDS}, align 8"), given["kept"]
     words = {
         T_FROM: "%from", T_TO: "%to", T_JOIN: "%join", T_JOINED: "%joined", T_AXIS: 0, T_START: 0, T_POINTS: 0,
         T_COUNT: "%count", T_BYTES: c.get(given["D"], KEPT),
     }  # fmt: skip
     for word, value in words.items():
         c.put(value, stage, word)
-    for word, value in ((T_KEPT, kept), (T_STATES, c.get("%job", J_STATES, "ptr")), (T_OUT, kept)):
+    for word, value in ((T_KEPT, kept), (T_STATES, given["states"]), (T_OUT, kept)):
         c.put(value, stage, word, "ptr")
-    bad = c.call("i64", "@nest", *(f"ptr {given[p[-1]]}" for p in PARAMS), f"ptr {stage}")
-    c.put(c.arith("or", bad, c.get("%job", J_FLAG)), "%job", J_FLAG)
+    bad = c.call("i64", "@nest", *operands(PARAMS, given), f"ptr {stage}")
+    JOB.put(c, "%job", "flag", c.arith("or", bad, given["flag"]))
     return c.end()
 
 
 def _levels() -> str:
     """A job of passes over all elements, each by `count` parts."""
     c = Function("void", "levels", ["ptr pool", "ptr job", "i64 count"], internal=True)
-    words = c.get("%job", 1, "ptr")
+    words = JOB.get(c, "D")
     levels, bytes_ = c.get(words, LEVELS), c.get(words, KEPT)
     kept, states = (
         c.op(f"alloca i8, i64 {n}, align 64") for n in (bytes_, c.arith("mul", "%count", c.get(words, STATES)))
     )
     with c.loop(bytes_, step=8) as at:
         c.do(f"store i64 0, ptr {c.gep(kept, at.index)}, align 8")
-    for word, value in ((J_KEPT, kept), (J_STATES, states)):
-        c.put(value, "%job", word, "ptr")
+    JOB.put(c, "%job", "kept", kept)
+    JOB.put(c, "%job", "states", states)
     pairs = c.arith("add", c.get(words, N_SWAPS), c.get(words, N_MERGES))
     table = c.word(words, c.arith("add", c.arith("shl", pairs, 1), HEADER))
     code = f"i64 {c.get(words, CODE)}", f"i64 {c.get(table, 0)}"
@@ -198,8 +201,8 @@ def _levels() -> str:
     with c.loop(levels) as level:
         row = c.word(table, c.arith("shl", level.index, 2))
         pass_, rows, join, joined, following = (c.get(row, k) for k in range(5))
-        c.put(pass_, "%job", J_FROM)
-        c.put(rows, "%job", J_TO)
+        JOB.put(c, "%job", "from", pass_)
+        JOB.put(c, "%job", "to", rows)
         c.call("void", "@all_parts", "ptr %pool", "ptr %job", "i64 %count")
         is_last = c.test("eq", c.arith("add", level.index, 1), levels)
         to = c.choose(is_last, c.get(words, END), following)
@@ -214,14 +217,13 @@ def _all_parts() -> str:
         with c.loop("%count") as k:
             c.call("void", "@part", "ptr %job", f"i64 {k.index}")
         c.ret()
-    share = c.load("ptr", "%pool", abi.TH["parallel_for"])
-    c.call("void", share, "ptr %pool", "ptr @part", "ptr %job", "i64 %count")
+    share(c, "%pool", "part", "%job", "%count")
     return c.end()
 
 
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
-    alone, ask, pooled, share = (c.label(k) for k in ("alone", "ask", "pooled", "share"))
+    alone, ask, shared = (c.label(k) for k in ("alone", "ask", "shared"))
     levels = c.get("%D", LEVELS)
     place = c.op("alloca ptr, align 8")
     c.put("null", place, 0, "ptr")
@@ -230,21 +232,18 @@ def _run_nest() -> str:
     pool = c.get(place, 0, "ptr")
     c.branch(c.all(c.is_null(pool), c.test("eq", levels, 0)), alone, ask)
     c.place(ask)
-    job = c.op(f"alloca i64, i64 {J_FLAG + 1}, align 8")
+    job = JOB.made(c, {})
     count = c.call("i64", "@parts", "ptr %D", "ptr %E", f"ptr {job}")
-    c.branch(c.test("sgt", count, 1), share, alone)
-    c.place(share)
-    for k, p in enumerate(PARAMS):
-        c.put(f"%{p[-1]}", job, k, "ptr")
-    for word, value in ((J_FROM, c.get("%D", CODE)), (J_TO, c.get("%D", END)), (J_FLAG, 0)):
-        c.put(value, job, word)
-    for word in (J_KEPT, J_STATES):
-        c.put("null", job, word, "ptr")
+    c.branch(c.test("sgt", count, 1), shared, alone)
+    c.place(shared)
+    whole = {"from": c.get("%D", CODE), "to": c.get("%D", END), "kept": "null", "states": "null", "flag": 0}
+    for name, value in {**named(PARAMS), **whole}.items():
+        JOB.put(c, job, name, value)
     given = f"ptr {pool}", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
         c.call("void", "@all_parts", *given)
-        c.ret("i64", c.get(job, J_FLAG))
+        c.ret("i64", c.get(job, JOB.words["flag"]))
     c.call("void", "@levels", *given)
-    c.ret("i64", c.get(job, J_FLAG))
+    c.ret("i64", c.get(job, JOB.words["flag"]))
     c.place(alone)
     return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))

@@ -1,0 +1,58 @@
+"""What the parts of one call of a library share, and how threads take them: a job, which is words in memory.
+
+A part is a function `void part(ptr job, i64 k)`; `thread_text` says in which order and by whom parts are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tensordsl.codegen import abi
+from tensordsl.codegen.nest_words import Function
+
+
+class Job:
+    """The words of a job by the names of `params` ("type name"): a function's parameters, and what else parts need."""
+
+    def __init__(self, params: Sequence[str]) -> None:
+        self.kinds = {name: kind for kind, name in map(str.split, params)}
+        self.words = {name: k for k, name in enumerate(self.kinds)}
+
+    def made(self, c: Function, values: Mapping[str, object]) -> str:
+        """A job on the stack.  Words that have no value yet are not set."""
+        job = c.op(f"alloca i64, i64 {len(self.words)}, align 8")
+        for name, value in values.items():
+            self.put(c, job, name, value)
+        return job
+
+    def put(self, c: Function, job: str, name: str, value: object) -> None:
+        if self.kinds[name] == "i1":
+            c.put(c.op(f"zext i1 {value} to i64"), job, self.words[name])
+        else:
+            c.put(value, job, self.words[name], self.kinds[name])
+
+    def get(self, c: Function, name: str) -> str:
+        """A word of the parameter %job."""
+        if self.kinds[name] == "i1":
+            return c.test("ne", c.get("%job", self.words[name]), 0)
+        return c.get("%job", self.words[name], self.kinds[name])
+
+    def given(self, c: Function) -> dict[str, str]:
+        """The words of the parameter %job by name."""
+        return {name: self.get(c, name) for name in self.words}
+
+
+def named(params: Sequence[str]) -> dict[str, str]:
+    """The values of a function's own parameters by name."""
+    return {name: f"%{name}" for _, name in map(str.split, params)}
+
+
+def operands(params: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """Those of a call with such parameters."""
+    return [f"{kind} {values[name]}" for kind, name in map(str.split, params)]
+
+
+def share(c: Function, pool: str, part: str, job: str, count: str) -> None:
+    """All parts, by the threads of a pool."""
+    parallel = c.load("ptr", pool, abi.TH["parallel_for"])
+    c.call("void", parallel, f"ptr {pool}", f"ptr @{part}", f"ptr {job}", f"i64 {count}")
