@@ -28,7 +28,7 @@ from tensordsl.types import TensorType
 
 WRITES = ("inc_take", "inc_subtensor")  # what writes to parts
 RELEASE_GIL = 10_000_000  # ps of estimated work from which the GIL is released
-KEEP_GIL = 4_000_000_000  # ps for which it is taken back to add products to state in place; Python's turns are longer
+KEEP_GIL = 4_000_000_000  # ps for which it is taken back to compute state in place; Python's turns are longer
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
@@ -79,7 +79,7 @@ class _Function:
         self.slots = 0
         self.late_storage = False
         self.late_at = 0  # where in the body the destructive steps begin
-        self.only_products = False  # whether nothing but products adds to state, and nothing writes to parts of it
+        self.writes_parts = False  # of state: elsewhere all of it would have to be copied
         self.body = Scope()
         b.scopes.append(self.body)
 
@@ -167,16 +167,14 @@ class _Function:
         b = self.b
         is_direct = {k for k, _ in direct}
         values = [s.value for s in late if s.value is not None]
-        writes = [v for v in values if v.op in WRITES or (v.op == "dot" and "beta" in v.attrs)]
-        partly = {v.number for v in writes}
-        self.only_products = bool(writes) and all(v.op == "dot" for v in writes)
+        self.writes_parts = any(v.op in WRITES for v in values)
         copied_from = {base_shared(v) for k, v in self.updates if k not in is_direct}
         commits = []
         targets = []
         for k, v in self.updates:
             slot = self._slot()
             commits.append((k, slot))
-            target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from, v.number in partly))
+            target = self._lazily(v, partial(self._new_value, k, slot, k in copied_from, k in is_direct))
             if k in is_direct:
                 b.targets.setdefault(v.number, []).insert(0, target)
             targets.append((k, v, target))
@@ -211,7 +209,8 @@ class _Function:
         prepares = [i for i in self.storage if isinstance(i, p.Prepare)]
         early, late = body[: self.late_at], body[self.late_at :]
         unpinned = bool(program.n_hosts) or self.late_storage
-        is_long = "" if held or unpinned or not self.only_products else self._is_long(late)
+        waits = any(i.late for i in prepares) and not (held or unpinned or self.writes_parts)
+        is_long = self._is_long(late) if waits else ""
         if is_long is None:
             prepares = [replace(i, late=False) for i in prepares]
         partly: list[p.Instr] = [replace(i, unless=is_long or None) for i in prepares if i.late]
