@@ -97,20 +97,15 @@ class _Function:
         if not single:
             list_slot = self._slot()
             self.storage.append(p.NewList(list_slot, len(self.outputs), b.common_site("memory")))
-        run_steps(
-            b,
-            early,
-            {n for s in late for n in s.needs}
-            | {n for v in self.outputs for n in memory(v, b.homes)}
-            | {n for _, v in self.updates for n in memory(v, b.homes)},
-        )
+        copied = {n for v in (*self.outputs, *(v for _, v in self.updates)) for n in memory(v, b.homes)}
+        run_steps(b, early, copied.union(*(s.needs for s in late)))
         for v, target in copies:
             if not b.late & set(memory(v, b.homes)):
                 b.copy(b.ref(v), target(), v.dtype)
                 continue
             for s in (*_layout(b, v, b.late), *target().dims, *target().strides):
                 b.name(s)  # before anything is destroyed
-        commits = self._updates(direct, late)
+        commits = self._updates(direct, late, copied)
         for v, target in copies:
             if b.late & set(memory(v, b.homes)):
                 b.copy(b.ref(v), target(), v.dtype)
@@ -162,8 +157,9 @@ class _Function:
     def _new_value(self, k: int, slot: int, fresh: bool, late: bool, dst: str, dims: tuple[str, ...]) -> p.Instr:
         return p.Prepare(dst, k, dims, slot, self.b.common_site("memory"), fresh, late)
 
-    def _updates(self, direct: list[tuple[int, Value]], late: list[Step]) -> list[tuple[int, int]]:
-        """Prepare every new storage, then the destructive steps, then copies of what was computed before."""
+    def _updates(self, direct: list[tuple[int, Value]], late: list[Step], keep: set[int]) -> list[tuple[int, int]]:
+        """Prepare every new storage, then the destructive steps, then copies of what was computed before; `keep`: the
+        values that are copied at the end."""
         b = self.b
         is_direct = {k for k, _ in direct}
         values = [s.value for s in late if s.value is not None]
@@ -191,7 +187,7 @@ class _Function:
             if s.value is not None and s.value.op == "dot" and s.value.number not in b.products:
                 scratch_of(b, s.value)
         self.late_at = len(self.body.code)
-        run_steps(b, late)
+        run_steps(b, late, keep)
         for k, v, target in targets:
             if k not in is_direct:
                 b.copy(b.ref(v), target(), v.dtype)

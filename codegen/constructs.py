@@ -203,7 +203,7 @@ def run_region(b: Bufferiser, context: Context, wants: Sequence[tuple[Value, Ref
     b.targets, b.context = saved, outer
 
 
-def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int] = ()) -> None:
+def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int]) -> None:
     """Compute the steps' values in order; storage of a value that dies is free for the next one of its size, but for
     the values in `keep`, which later steps need."""
     last = last_uses(steps, keep, b.homes)

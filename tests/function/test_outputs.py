@@ -358,3 +358,17 @@ def test_functions_see_later_values() -> None:
     f()
     w.set_value(5)
     assert float(f()) == 10.0
+
+
+def test_a_view_that_is_copied_at_the_end_outlives_the_steps_before() -> None:
+    """The group that the view is of writes state in place, so all steps come after it."""
+    state, x = np.random.default_rng(0).random((33, 33)), T.TensorType("bool", (1,))("x")
+    s = theano.shared(state)
+    mean = s.mean(axis=0)
+    column = mean.dimshuffle(0, "x") * x.dimshuffle("x", 0)
+    f = theano.function([x], [column.dimshuffle(1, 0, "x"), T.nnet.softmax(mean)], updates=[(s, s * s)])
+    got, weights = f(np.array([False]))
+    assert got.shape == (1, 33, 1) and not got.any()
+    powers = np.exp(state.mean(axis=0))
+    np.testing.assert_allclose(weights, powers[None] / powers.sum())
+    np.testing.assert_array_equal(s.get_value(), state * state)
