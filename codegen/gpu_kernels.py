@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensordsl.codegen.code import llvm_type
 from tensordsl.codegen.gpu_fastmath import FAST
 from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
-from tensordsl.codegen.schedule import reach
+from tensordsl.codegen.schedule import for_points, reach
 
 THREADS = 256
 ACCESS = 16  # bytes of the widest access
@@ -144,6 +145,7 @@ class Emitter:
         few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
+        self.guarded = for_points(group)
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
             if v.op == "result":
@@ -464,8 +466,11 @@ class Emitter:
             return
         folds, lengths = [Fold(v) for v in p.reduces], [self.length(a) for a in p.local]
         roots = [a for f in folds for a in f.value.args] + [o.value for o in p.outs]
-        self.values([v for v in reach(roots, lambda v: v.op == "result") if not v.axes & set(p.local)], self.env)
+        rows = [v for v in reach(roots, lambda v: v.op == "result") if not v.axes & set(p.local)]
         total, low = c.product(lengths), "0"
+        self.values([v for v in rows if id(v) not in self.guarded], self.env)
+        guarded = [v for v in rows if id(v) in self.guarded]
+        self._if_points(c.test("sgt", total, 0), guarded)
         if self.tile:
             size = self.param("tile")
             low = c.arith("mul", self.position[self.tile], size)
@@ -480,6 +485,24 @@ class Emitter:
             finished = f.apply(c, "finish", state)
             for v in self.results.get(id(f.value), []):
                 self.env[id(v)] = finished[v.attr]
+        for v in guarded:
+            del self.env[id(v)]
+
+    def _if_points(self, some: str, values: list[Val]) -> None:
+        """Values of a row that are read at indices for its points alone: without these, indices may be out of range."""
+        if not values:
+            return
+        c = self.code
+        read, join, before = c.label("read"), c.label("join"), c.block
+        c.do(f"br i1 {some}, label %{read}, label %{join}")
+        c.place(read)
+        self.values(values, self.env)
+        after = c.block
+        c.do(f"br label %{join}")
+        c.place(join)
+        for v in values:
+            given = self.env[id(v)]
+            self.env[id(v)] = c.op(f"phi {llvm_type(v.type)} [ zeroinitializer, %{before} ], [ {given}, %{after} ]")
 
     def _sweep(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
         """A thread's states over its part of [low, high): partial states of `block` steps keep sums accurate."""

@@ -405,6 +405,27 @@ def test_exact_arrays_of_the_device_are_taken_as_they_are_and_others_refused_as_
         f(to_device(a, "sim"), to_device(a, "sim"))
 
 
+def test_what_only_points_need_is_not_read_where_there_are_none() -> None:
+    """Rows without elements: the index of what they would be multiplied by is that of nothing."""
+    i, v, w = T.lvector("i"), T.dvector("v"), T.dmatrix("w")
+    at = i % 1
+    cases = (
+        [T.dot(i, i) + w[0, i], i[at]],
+        [(w * T.exp(v[at])).sum(axis=1), w - v[at]],
+        [(w.T * T.exp(v[at])[:, None]).sum(axis=0), w.T - v[at][:, None]],
+    )
+    for outputs in cases:
+        f = tensordsl.function([i, v, w], outputs, on_unused_input="ignore")
+        slow = tensordsl.function([i, v, w], outputs, mode="REFERENCE", on_unused_input="ignore")
+        for rows, n in ((3, 0), (1, 0), (3, 5)):
+            given = np.arange(n), np.linspace(0.5, 1.0, n), np.ones((rows, n))
+            for got, want in zip(f(*given), slow(*given), strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-12)
+    f = tensordsl.function([v, i, w], w.sum(axis=1) + v[i])
+    with pytest.raises(IndexError):
+        f(np.zeros(0), np.zeros(3, "int64"), np.zeros((3, 0)))
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_complex_numbers_are_read_and_written_whole(dtype: str) -> None:
     """Elementwise, by several points at once, through shared memory, with a row for all, and summed."""
