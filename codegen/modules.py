@@ -53,7 +53,8 @@ def late_text(parts: Sequence[bytes]) -> str:
 
 def only(text: str, symbols: Iterable[str]) -> str:
     """A module without the functions that none of these needs."""
-    functions = {m[1]: m[0] for m in re.finditer(r"^define [^@]*@([\w.]+)\(.*?^}\n", text, re.MULTILINE | re.DOTALL)}
+    pattern = re.compile(r"^define [^@]*@([\w.]+)\(.*?^}\n", re.MULTILINE | re.DOTALL)
+    functions = {m[1]: m[0] for m in pattern.finditer(text)}
     needed: set[str] = set()
     todo = list(symbols)
     while todo:
@@ -61,7 +62,4 @@ def only(text: str, symbols: Iterable[str]) -> str:
         if name in functions and name not in needed:
             needed.add(name)
             todo += re.findall(r"@([\w.]+)", functions[name])
-    for name, definition in functions.items():
-        if name not in needed:
-            text = text.replace(definition, "", 1)
-    return text
+    return pattern.sub(lambda m: m[0] if m[1] in needed else "", text)
