@@ -399,19 +399,12 @@ class Emitter:
                 c.op(f"select i1 {inside}, {k} {x}, {k} {y}")
                 for (k, _), x, y in zip(f.identity, other, alone, strict=True)
             ]
-        block, join, before = c.label("block"), c.label("join"), c.block
-        c.do(f"br i1 {self.wide}, label %{block}, label %{join}")
-        c.place(block)
-        met = self._meet_in_memory(
-            f, state, self.warp, self.warps, None, THREADS // WARP, c.test("eq", self.in_warp, 0)
-        )
-        after = c.block
-        c.do(f"br label %{join}")
-        c.place(join)
-        kinds = [k for k, _ in f.identity]
-        return [
-            c.op(f"phi {k} [ {x}, %{before} ], [ {y}, %{after} ]") for k, x, y in zip(kinds, state, met, strict=True)
-        ]
+        is_first = c.test("eq", self.in_warp, 0)
+        of_warp = [(kind, x) for (kind, _), x in zip(f.identity, state, strict=True)]
+        return c.either(
+            self.wide, of_warp,
+            lambda: self._meet_in_memory(f, state, self.warp, self.warps, None, THREADS // WARP, is_first),
+        )  # fmt: skip
 
     def _meet_in_memory(
         self, f: Fold, state: list[str], slot: str, count: str, column: str | None, size: int, writes: str | None
@@ -492,17 +485,13 @@ class Emitter:
         """Values of a row that are read at indices for its points alone: without these, indices may be out of range."""
         if not values:
             return
-        c = self.code
-        read, join, before = c.label("read"), c.label("join"), c.block
-        c.do(f"br i1 {some}, label %{read}, label %{join}")
-        c.place(read)
-        self.values(values, self.env)
-        after = c.block
-        c.do(f"br label %{join}")
-        c.place(join)
-        for v in values:
-            given = self.env[id(v)]
-            self.env[id(v)] = c.op(f"phi {llvm_type(v.type)} [ zeroinitializer, %{before} ], [ {given}, %{after} ]")
+
+        def read() -> list[str]:
+            self.values(values, self.env)
+            return [self.env[id(v)] for v in values]
+
+        nothing = [(llvm_type(v.type), "zeroinitializer") for v in values]
+        self.env.update(zip(map(id, values), self.code.either(some, nothing, read), strict=True))
 
     def _sweep(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
         """A thread's states over its part of [low, high): partial states of `block` steps keep sums accurate."""

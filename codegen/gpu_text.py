@@ -149,12 +149,25 @@ class GpuCode(Code):
 
     # -- control
     def when(self, condition: str, body: Callable[[], None]) -> None:
-        yes, done = self.label("when"), self.label("done")
+        def done() -> tuple[str, ...]:
+            body()
+            return ()
+
+        self.either(condition, (), done)
+
+    def either(self, condition: str, others: Iterable[tuple[str, str]], body: Callable[[], Iterable[str]]) -> list[str]:
+        """The values that `body` gives where the condition holds, else the others: (LLVM's type, value) of each."""
+        yes, done, before = self.label("either"), self.label("join"), self.block
         self.do(f"br i1 {condition}, label %{yes}, label %{done}")
         self.place(yes)
-        body()
+        values = list(body())
+        after = self.block
         self.do(f"br label %{done}")
         self.place(done)
+        return [
+            self.op(f"phi {kind} [ {other}, %{before} ], [ {value}, %{after} ]")
+            for (kind, other), value in zip(others, values, strict=True)
+        ]
 
 
 class Loop:
