@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers
-from tensordsl.codegen.group import Buffer, Group, Out, Schedule, buffers, structure
+from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers, taken_apart
+from tensordsl.codegen.group import Buffer, Group, Out, Schedule, any_copy, buffers, structure
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused, relies_on
@@ -330,7 +330,9 @@ class Bufferiser:
             site = self.site("index", node, "index out of bounds")
         launches = [self._launch(number, group, operands, site, block) for number, operands in plans]
         launch = p.If(long, (launches[0],), (launches[1],)) if long else launches[0]
-        choices = (prefers_other, other), (goes_across(self, group, planned, refs), planned.across)
+        choices = [(prefers_other, other), (goes_across(self, group, planned, refs), planned.across)]
+        if not self.device and block is None:
+            choices.append(taken_apart(self, group, usual, refs))
         for condition, chosen in choices:
             if chosen and condition:
                 number, operands = self._plan_like(planned, chosen, group, mine, refs)
@@ -349,7 +351,7 @@ class Bufferiser:
         self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
     ) -> tuple[int, list[Ref]]:
         """The plan of the group, or of an earlier one of its structure, and its operands."""
-        key = chosen.lane, chosen.beside
+        key = chosen.lane, chosen.beside, chosen.apart
         if key not in planned.plans:
             planned.plans[key] = self._plan(group, chosen), mine
         number, theirs = planned.plans[key]
@@ -369,12 +371,21 @@ class Bufferiser:
 
     def _launch_copy(self, group: Group, refs: dict[int, Ref]) -> None:
         """Copies are planned once per dtype and pattern."""
-        (out,) = group.outs
-        key = out.buffer.type, tuple(m == 0 for m in out.map), tuple(m == 0 for m in out.value.attr[1])
-        if key not in self.plans:
-            self.plans[key] = self._plan(any_copy(group), schedule(group, vector_bytes=self.vector_bytes))
-        operands = [refs[id(out.value.attr[0])], refs[id(out.buffer)]]
-        self.emit(self._launch(self.plans[key], group, operands, 0))
+        (out,), general = group.outs, any_copy(group)
+        usual = schedule(general, vector_bytes=self.vector_bytes)
+        condition, other = (None, None) if self.device else taken_apart(self, group, usual, refs)
+        operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
+        for chosen in (usual, other) if other else (usual,):
+            key = (
+                out.buffer.type,
+                tuple(m == 0 for m in out.map),
+                tuple(m == 0 for m in out.value.attr[1]),
+                chosen.apart,
+            )
+            if key not in self.plans:
+                self.plans[key] = self._plan(general, chosen)
+            launches.append(self._launch(self.plans[key], group, operands, 0))
+        self.emit(p.If(condition, (launches[1],), (launches[0],)) if condition else launches[0])
 
     def _launch(
         self, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None
@@ -579,16 +590,3 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
     b.launch(fused.group, by_buffer, b.node_of(fused.values[0]))
     for v, ref in zip(fused.values, outs, strict=True):
         b.finish(v, ref)
-
-
-def any_copy(group: Group) -> Group:
-    """A copy with lengths of its own: the group of all copies of this dtype and pattern."""
-    (out,) = group.outs
-    _, entries = out.value.attr
-    lengths = {a: f"n{k}" for k, a in enumerate(group.extents)}
-
-    def buffer(name: str, entries: tuple[Any, ...]) -> Buffer:
-        return Buffer(name, out.buffer.type, tuple(lengths.get(e, 1) for e in entries))
-
-    value = Builder().load(buffer("x", entries), *entries)
-    return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))

@@ -16,7 +16,7 @@ from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import begins_with, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
-from tensordsl.codegen.nest_words import STREAMED
+from tensordsl.codegen.nest_words import NEVER, STREAMED
 from tensordsl.codegen.places import slice_layout
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
@@ -278,7 +278,7 @@ def _mark_streamed(program: p.Program, results: set[str]) -> None:
     others = {i.plan for i in launches if not results.issuperset(i.writes)}
     for k in {i.plan for i in launches} - others:
         words = program.plans[k].descriptor
-        if words:
+        if words and words[STREAMED] != NEVER:
             words = (*words[:STREAMED], 1, *words[STREAMED + 1 :])
             program.plans[k] = replace(program.plans[k], descriptor=words)
 

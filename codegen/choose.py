@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.group import Buffer, Group, Schedule
+from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_transposed import MOST
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
@@ -24,13 +26,13 @@ Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The schedules of a group, and its plans by the axis of their lanes and what is side by side, with the buffers of
-    their operands."""
+    """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
+    apart, with the buffers of their operands."""
 
     usual: Schedule
     other: Schedule | None
     across: Schedule | None
-    plans: dict[tuple[str, tuple[int, ...]], tuple[int, list[Buffer]]] = field(default_factory=dict)
+    plans: dict[Any, tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -140,6 +142,49 @@ def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | N
             count = b.find(group.extents[inner])
             result += [("ne", ex.floordiv(far, step), count)] if far != ex.mul(step, count) else []
     return result or None
+
+
+def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> tuple[str | None, Schedule | None]:
+    """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
+    schedule of kernels that take them so), if that may be and some are no adjacent elements themselves."""
+    lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
+    here, least = group.extents.get(lane, 0), VECTORS * max(usual.width)
+    is_short = isinstance(here, int) and here < least
+    reduces, by_index = len(group.parallel) < len(group.extents), any(v.args for v in loads.values())
+    if is_short or reduces or by_index or len(group.scalars) > usual.split:  # more are several kernels
+        return None, None
+    steps, conditions = [], [("ge", here, least)]
+    for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
+        if lane not in entries:
+            continue
+        strides, size = refs[id(buffer)].strides, ITEMSIZE[buffer.type]
+        stride = b.find(ex.total(strides[d] for d, a in enumerate(entries) if a == lane))
+        step = _step(stride, size)
+        is_masked = k >= len(loads) and step not in (1, -1)
+        if not 0 < abs(step) <= apart.MOST or (is_masked and size < apart.MASKED):
+            return None, None
+        steps += [(k, step)] if step != 1 else []
+        conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
+    known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
+    inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
+    if not steps or not known or _may_overwrite(b, inputs, outputs):
+        return None, None
+    return b.compared(*conditions), replace(usual, apart=tuple(steps))
+
+
+def _may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:
+    """May an output be an input, as new values of shared variables are?"""
+    shared = {name for key, name in b.entry.names.items() if isinstance(key, tuple) and key[:2] == ("data", "shared")}
+    pairs = ((i, o) for i in inputs for o in outputs)
+    return any(i.ptr == o.ptr or (i.ptr in shared and i.strides == o.strides) for i, o in pairs)
+
+
+def _step(stride: Any, size: int) -> int:
+    """Elements from lane to lane, if the operand is a slice of adjacent ones; or 0."""
+    if isinstance(stride, int):
+        return stride // size if stride % size == 0 else 0
+    ((monomial, coefficient), *more) = stride.terms
+    return coefficient if not more and [a[0] for a in monomial] == ["stride"] else 0
 
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:

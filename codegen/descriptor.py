@@ -99,7 +99,7 @@ class Layout:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
         if e.kind != nest.INTERNAL:
             flags = e.flags | nest.MANY * (many and e.kind == nest.VECTOR)
-            return e.kind, e.number, e.itemsize, packed if e.kind == nest.VECTOR else 0, flags, add
+            return e.kind, e.number, e.itemsize * e.step, packed if e.kind == nest.VECTOR else 0, flags, add
         area = self.areas[e.number]
         step = area.size if area.every or row in self.parallel else 0
         state = area.identity is not None
@@ -108,7 +108,7 @@ class Layout:
 
     def packed_size(self, e: Entry, rows: int) -> int:
         """Bytes of scratch for an operand that cannot be read in place, or is repeated."""
-        return _aligned(e.itemsize * max(rows * self.block, self.room)) if e.kind == nest.VECTOR else 0
+        return _aligned(e.itemsize * max(rows * self.block, self.room)) if _may_be_packed(e) else 0
 
 
 def calls(tree: Sequence[Node]) -> list[Call]:
@@ -133,7 +133,7 @@ def layout(
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small.  `first`: the areas that
     lie in front of the others, in this order."""
     kernels = [k for c in calls(tree) for k in c.kernels]
-    packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if e.kind == nest.VECTOR) for k in kernels]
+    packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if _may_be_packed(e)) for k in kernels]
     each = max(packs, default=0) + sum(a.per_element for a in areas)
     while block > width and each * block > SCRATCH_LIMIT:
         block //= 2
@@ -156,6 +156,10 @@ def _packed_rows(kernel: Kernel) -> int:
     entries = kernel.entries.values()
     alone = kernel.form != COLUMNS or any(e.flags & nest.WRITE or e.add != NO_AREA for e in entries)
     return 1 if alone else nest.PACKED_ROWS
+
+
+def _may_be_packed(e: Entry) -> bool:
+    return e.kind == nest.VECTOR and e.step == 1
 
 
 def _aligned(size: int) -> int:
@@ -253,6 +257,8 @@ def descriptor(
     header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
     header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
     header[nest.WIDTH] = every[0].kernel.width
+    entries = [e for c in every for k in c.kernels for e in k.entries.values()]
+    header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if _is_direct(tree):
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.codegen.apart import load_apart, store_apart
 from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
@@ -52,7 +53,7 @@ HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 @dataclass(slots=True)
 class Entry:
     """A pointer in P.  `name`: in the text, the same in equal kernels; `number`: operand, area, integer or axis; `add`:
-    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?"""
+    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?  `step`: elements from lane to lane."""
 
     name: str
     kind: int
@@ -61,6 +62,7 @@ class Entry:
     flags: int = 0
     add: int = NO_AREA
     moves: bool = False
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Kernel:
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
+        self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.phis: list[Phi] = []  # of the loop around the body
         self.repeats = False  # does a row of one chunk end with its last whole vector, masked?
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
@@ -128,6 +131,7 @@ class Kernel:
         name = f"%a.{len(self.entries)}"
         entry = self.entries.setdefault((kind, number, add), Entry(name, kind, number, itemsize, 0, add))
         entry.flags |= flags
+        entry.step = self.apart.get(number, 1) if kind == VECTOR else 1
         entry.moves |= moves and self.has_rows and kind in (VECTOR, SPLAT, INTERNAL)
         if add == NO_AREA:
             return entry.name
@@ -167,14 +171,15 @@ class Kernel:
         light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
         self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
 
-    def lane_pointer(self, pointer: str, itemsize: int) -> str:
+    def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
         """In the loop: the address of the current vector."""
         if not self.loops:
             return pointer
         name = f"{pointer}.i"
         if name not in self._once:
             self._once[name] = name
-            self.body.do(f"{name} = getelementptr i{8 * itemsize}, ptr {pointer}, i64 %i")
+            index = "%i" if step == 1 else self.body.op(f"mul i64 %i, {step}")
+            self.body.do(f"{name} = getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}")
         return name
 
     def integer(self, number: int) -> str:
@@ -212,13 +217,19 @@ class Kernel:
         return load(self.row_code, pointer, dtype)
 
     def load_vector(self, operand: int, dtype: str, add: int = NO_AREA) -> str:
-        pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add)
-        return load(self.body, self.lane_pointer(pointer, ITEMSIZE[dtype]), dtype, self.width)
+        pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.apart.get(operand, 1)
+        place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
+        if step == 1:
+            return load(self.body, place, dtype, self.width)
+        return load_apart(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
-        kind = VECTOR if self.loops else SPLAT
-        pointer = self.pointer(kind, operand, ITEMSIZE[dtype], WRITE)
-        store(self.body, value, self.lane_pointer(pointer, ITEMSIZE[dtype]), dtype, self.width)
+        kind, step = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1)
+        place = self.lane_pointer(self.pointer(kind, operand, ITEMSIZE[dtype], WRITE), ITEMSIZE[dtype], step)
+        if step == 1:
+            store(self.body, value, place, dtype, self.width)
+        else:
+            store_apart(self.body, value, place, dtype, step, self.width)
 
     def row_place(self, code: Code, pointer: str, dtype: str) -> str:
         """The row's place in an area, from that of the first row."""

@@ -1,7 +1,7 @@
 """Which kernels that a call requires are compiled with its function: those of conditions that known lengths decide.
 
-One module of kernels costs less than two.  The shared variables' lengths are what they are now; a call with others
-finds its kernels absent, as it does where nothing was known.
+One module of kernels costs less than two.  The shared variables' lengths are what they are now, the last axes of
+arguments have adjacent elements; a call with others finds its kernels absent, as it does where nothing was known.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from math import inf
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Name, Program
+from tensordsl.codegen.scalar import ITEMSIZE
 
 Range = tuple[float, float]  # the least and the greatest value
 ANY: Range = (-inf, inf)
@@ -31,6 +32,9 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
         elif isinstance(i, p.Extent):
             kind, number = i.src
             known[i.dst] = (shapes[number][i.axis],) * 2 if kind == "shared" and number < len(shapes) else LENGTH
+        elif isinstance(i, p.Stride):
+            dtype, shape = program.args[i.src[1]]
+            known[i.dst] = (ITEMSIZE[dtype],) * 2 if i.axis == len(shape) - 1 else ANY
         elif isinstance(i, p.Mul | p.Arith):
             known[i.dst] = _computed(i, known)
         elif isinstance(i, p.Compare):

@@ -16,7 +16,7 @@ from typing import Any
 from tensordsl.codegen.scalar import Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 
-__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "buffers", "levels", "region"]
+__all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -122,6 +122,7 @@ class Schedule:
     split: int = 60  # a pass of more scalar operations is several kernels over a block's temporaries
     beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
     # of the short rows side by side (along a reduced one; 0: none)
+    apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 
@@ -179,3 +180,16 @@ def structure(group: Group) -> tuple[Any, list[Buffer]]:
     outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)
     axes = tuple((a, length(n)) for a, n in group.extents.items())
     return (tuple(rows), outs, axes, group.parallel), list(known.values())
+
+
+def any_copy(group: Group) -> Group:
+    """A copy with lengths of its own: the group of all copies of this dtype and pattern."""
+    (out,) = group.outs
+    _, entries = out.value.attr
+    lengths = {a: f"n{k}" for k, a in enumerate(group.extents)}
+
+    def buffer(name: str, entries: tuple[Any, ...]) -> Buffer:
+        return Buffer(name, out.buffer.type, tuple(lengths.get(e, 1) for e in entries))
+
+    value = Builder().load(buffer("x", entries), *entries)
+    return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))

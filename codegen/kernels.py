@@ -110,6 +110,7 @@ class _Planner(Tables):
     def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
         name = f"{self.name}_{len(self.kernels)}"
         self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
+        self.kernels[-1].apart = dict(self.schedule.apart)
         if self.finishes and form == LANES:
             self.kernels[-1].finish_rows()
         return self.kernels[-1]
@@ -569,6 +570,7 @@ class _Planner(Tables):
         return self.launch_plan(())
 
     def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> LaunchPlan:
+        assert len(self.kernels) == 1 or not self.schedule.apart
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
@@ -581,6 +583,7 @@ class _Planner(Tables):
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
         maps = [entries for _, entries in self.buffers]
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
+        swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane)
         is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)

@@ -36,7 +36,7 @@ def stream_texts() -> list[str]:
 def _is_streamed() -> str:
     """Are the results of `points` points larger than the caches, adjacent, and none of them an operand?"""
     c = Function("i1", "is_streamed", ["ptr D", "ptr B", "i64 points"], internal=True)
-    with c.when(c.test("eq", c.get("%D", STREAMED), 0)):
+    with c.when(c.test("ne", c.get("%D", STREAMED), 1)):
         c.ret("i1", "false")
     words, wrong = c.word("%D", c.get("%D", FAST)), c.cell(0)
     with c.loop(c.get(words, 3), ("i64", "0")) as loop:
@@ -79,7 +79,9 @@ def _streamed() -> str:
     put_integers(c, words, external, every)
     first, size = _first_line(c, words, external, kernel, width)
     block = c.max(c.min(most, c.arith("udiv", BLOCK, size)), width)
-    done = c.arith("sub", n, c.arith("urem", c.arith("sub", n, first), block))
+    rest = c.arith("urem", c.arith("sub", n, first), block)
+    rest = c.choose(c.test("slt", rest, width), c.arith("add", rest, block), rest)  # at least a vector
+    done = c.arith("sub", n, rest)
     with c.loop(done, start=first, step=block) as at:
         with c.loop(external) as loop:
             address, area, size, is_out = _operand(c, words, loop.index, at.index)

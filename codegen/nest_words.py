@@ -10,12 +10,14 @@ from tensordsl.codegen.assembly import Asm
     LEVELS, KEPT, STATES, ALL, STREAMED, N_TRANSPOSED, WIDE,
 ) = range(21)  # fmt: skip
 HEADER = 21
-# WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: it writes nothing but
-# what a call gives, which goes past the caches if it is large.  Where all axes are reduced, LEVELS is how often: in
-# front of the code stand as many times four places in it, where a pass over the elements begins, what follows from its
-# results, what combines the states of two parts (behind END, up to ALL), and its end.  Behind its first 64 bytes
-# scratch has KEPT bytes of all that stays from level to level: of states STATES, as many of another part's, the rest.
-# There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be transposed, the bytes of its elements.
+NEVER = 2
+# WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: 1 if it writes
+# nothing but what a call gives, which goes past the caches if it is large; NEVER where results have gaps.  Where all
+# axes are reduced, LEVELS is how often: in front of the code stand as many times four places in it, where a pass over
+# the elements begins, what follows from its results, what combines the states of two parts (behind END, up to ALL), and
+# its end.  Behind its first 64 bytes scratch has KEPT bytes of all that stays from level to level: of states STATES, as
+# many of another part's, the rest.  There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be
+# transposed, the bytes of its elements.
 # From WIDE on stand calls of kernels for wide rows.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)

@@ -17,11 +17,14 @@ ARG, SHARED = ("arg", 0), ("shared", 0)
 
 
 def choices(*code: Any) -> set[int]:
-    """Of a program that requires plan 1 if `x` is not 0, else plan 2; its shared variable is (4, 100)."""
+    """Of a program that requires plan 1 if `x` is not 0, else plan 2; its argument is a matrix of float64, its shared
+    variable is (4, 100)."""
     require = p.Require((("x", 1), ("not x", 2)), 0, 1)
     opposite = p.Compare("not x", "eq", "x", "c0")
     const = [p.Const("c0", 0), p.Const("c32", 32), p.Extent("a", ARG, 0), p.Extent("s", SHARED, 0)]
-    program = p.Program("f", [], [], [], code=[*const, *code, opposite, require, p.Const("x", 0)])
+    program = p.Program(
+        "f", [("float64", (None, None))], [], [], code=[*const, *code, opposite, require, p.Const("x", 0)]
+    )
     return foreseen_plans(program, [(4, 100)])
 
 
@@ -38,6 +41,12 @@ def test_an_unknown_length_is_long_but_not_known_to_be_no_short_one() -> None:
     assert choices(p.Compare("x", "eq", "a", "c32")) == set()
     assert choices(p.Stride("t", ARG, 0), p.Compare("x", "ge", "t", "c32")) == set()
     assert choices(p.Mul("t", "a", "s", 1), p.Compare("x", "ge", "t", "c32")) == set()
+
+
+def test_arguments_are_taken_for_such_with_adjacent_elements() -> None:
+    twice = p.Const("c2", 2), p.Const("c16", 16), p.Mul("t", "d", "c2", 1), p.Compare("x", "eq", "t", "c16")
+    assert choices(p.Stride("d", ARG, 1), *twice) == {1}
+    assert choices(p.Stride("d", ARG, 0), *twice) == set()
 
 
 def test_one_condition_may_decide_for_several() -> None:

@@ -1,0 +1,102 @@
+"""Operands and results whose elements stand a known number of elements apart: slices with steps of adjacent ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from end_of_memory import End
+
+import tensordsl as td
+import tensordsl.tensor as T
+
+DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
+LENGTHS = [0, 1, 7, 31, 32, 33, 63, 65, 127, 128, 129, 255, 256, 257, 515, 1030, 2100]
+STEPS = [-4, -3, -2, -1, 2, 3, 4, 5]
+
+
+def data(dtype: str, n: int) -> np.ndarray:
+    random = np.random.default_rng(n)
+    values = random.integers(-90, 90, n).astype(dtype)
+    if values.dtype.kind in "fc" and n > 6:
+        values[[0, 2, n // 2, n - 1]] = np.nan, -0.0, np.inf, -0.0
+    return values
+
+
+def equal(got: Any, wanted: np.ndarray) -> bool:
+    """The same bits, but for those of nan."""
+    got = np.asarray(got)
+    assert got.dtype == wanted.dtype
+    real = [(got, wanted)] if got.dtype.kind != "c" else [(got.real, wanted.real), (got.imag, wanted.imag)]
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") and signs(a) == signs(b) for a, b in real)
+
+
+def signs(x: np.ndarray) -> bytes:
+    return np.signbit(x[x == 0]).tobytes() if x.dtype.kind == "f" else b""
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", STEPS)
+def test_slices_with_steps(dtype: str, step: int, ends: list[End]) -> None:
+    x, y = T.tensor(dtype, (False,)), T.tensor(dtype, (False,))
+    one = np.ones((), dtype)
+    taken, joined = x[::step], T.stack([x, x[::-1]], axis=-1)
+    f = td.function([x, y], [taken, taken | y if dtype == "bool" else taken + y, joined])
+    g = td.function([x, y], [T.set_subtensor(x[::step], y), T.set_subtensor(x[::step], one)])
+    for n in LENGTHS:
+        a = data(dtype, n)
+        b = data(dtype, len(a[::step]))
+        every = a[::step], a[::step] + b, np.stack([a, a[::-1]], -1)
+        for layout in (a, np.repeat(a, 2)[::2], a[::-1].copy()[::-1]):
+            assert all(equal(got, wanted) for got, wanted in zip(f(layout, b), every, strict=True))
+            values, ones = a.copy(), a.copy()
+            values[::step], ones[::step] = b, 1
+            assert all(equal(got, wanted) for got, wanted in zip(g(layout, b), (values, ones), strict=True))
+
+
+@pytest.mark.parametrize("step", [-1, 2, 3])
+def test_rows_of_which_a_slice_is_taken(step: int) -> None:
+    x, y, z = T.matrix(), T.vector(), T.matrix()
+    f = td.function([x, y, z], x[:, ::step] * y + z.T)
+    for rows in (1, 2, 9):
+        for n in (5, 40, 97, 300):
+            a = np.random.default_rng(n).normal(size=(rows, n))
+            count = len(a[0, ::step])
+            b, c = np.arange(float(count)), np.arange(float(rows * count)).reshape(count, rows)
+            for layout in (a, np.asfortranarray(a), a[::-1]):
+                assert np.array_equal(f(layout, b, c), layout[:, ::step] * b + c.T)
+                assert np.array_equal(f(layout, b[::-1], c.T.copy().T), layout[:, ::step] * b[::-1] + c.T)
+
+
+def test_parts_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(td.config, "num_threads", 3)
+    x = T.vector()
+    f = td.function([x], T.exp(x[::2]) + x[1::2])
+    a = np.random.default_rng(0).normal(size=2 * 40_009)
+    np.testing.assert_allclose(f(a), np.exp(a[::2]) + a[1::2], atol=1e-14)
+
+
+def test_results_that_are_larger_than_the_caches() -> None:
+    x, y = T.vector(dtype="float32"), T.vector(dtype="float32")
+    f = td.function([x, y], [x[::2] + y, T.set_subtensor(x[::2], y + 1)])
+    n = (1 << 23) + 3
+    a, b = np.arange(2.0 * n, dtype="float32"), np.arange(1.0 * n, dtype="float32")
+    wanted = a.copy()
+    wanted[::2] = b + 1
+    got = f(a, b)
+    assert np.array_equal(got[0], a[::2] + b) and np.array_equal(got[1], wanted)
+
+
+def test_an_update_in_place_does_no_element_twice() -> None:
+    x = T.vector()
+    for n in (7, 33, 65, 130, 1030):
+        state = td.shared(np.ones(n))
+        f = td.function([x], updates=[(state, state * 2 + x[::2])])
+        g = td.function([x], updates=[(state, T.inc_subtensor(state[::2], x[: (n + 1) // 2 * 2 : 2]))])
+        a = np.arange(2.0 * n + 2)
+        f(a[: 2 * n])
+        g(a)
+        wanted = 2 + a[: 2 * n : 2]
+        wanted[::2] += a[: (n + 1) // 2 * 2 : 2]
+        assert np.array_equal(state.get_value(), wanted)
