@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
+from tensordsl.codegen.entry_text import incref
 from tensordsl.codegen.large_text import KEPT
 
 LINE = 64
@@ -18,19 +19,19 @@ MOST = 1 << 47  # bytes beyond which every allocator fails
 
 
 def array_text() -> str:
-    return _new_result() + _take_data() + _data_malloc() + _data_calloc() + _data_realloc() + _data_free()
+    return _new_result() + _data_malloc() + _data_calloc() + _data_realloc() + _data_free()
 
 
 def _new_result() -> str:
     """ptr: a new array; NULL: exception set.  One without data, or one that is too large, is left to NumPy."""
     f = Asm("ptr", "new_result", ("ptr rt", "ptr descr", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
-    handler, usual, own, made, failed = (f.load("ptr", "%rt", abi.RT["np_handler"]), *map(f.label, "uomf"))
-    data = f.call("ptr", "@take_data", "ptr %rt", f"ptr {handler}", "i64 %itemsize", "i32 %ndim", "ptr %dims")
-    f.branch(f.is_null(data), usual, own)
+    handler, some, usual, made, failed = (f.load("ptr", "%rt", abi.RT["np_handler"]), *map(f.label, "sumf"))
+    f.branch(f.not_null(handler), some, usual)
     f.place(usual)
     f.ret("ptr", f.call("ptr", "@new_array", "ptr %rt", "ptr %descr", "i32 %ndim", "ptr %dims"))
-    f.place(own)
-    f.call("void", "@incref", "ptr %descr")
+    f.place(some)
+    data = _take_data(f, usual)
+    incref(f, "%descr")
     kind, new = f.load("ptr", "%rt", abi.RT["np_type"]), f.load("ptr", "%rt", abi.RT["np_new"])
     flags = abi.C_CONTIGUOUS | abi.ALIGNED | abi.WRITEABLE
     given = f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr null", f"ptr {data}", f"i32 {flags}", "ptr null"
@@ -38,7 +39,7 @@ def _new_result() -> str:
     f.branch(f.not_null(array), made, failed)
     f.place(made)
     f.store("i32", f.op(f"or i32 {f.load('i32', array, abi.ND_FLAGS)}, {abi.OWNDATA}"), array, abi.ND_FLAGS)
-    f.call("void", "@incref", f"ptr {handler}")
+    incref(f, handler)
     f.store("ptr", handler, array, abi.ND_HANDLER)
     f.ret("ptr", array)
     f.place(failed)
@@ -47,14 +48,9 @@ def _new_result() -> str:
     return f.text
 
 
-def _take_data() -> str:
-    """The data of an array; NULL if there is no handler or no memory, or the array is empty or too large."""
-    f = Asm("ptr", "take_data", ("ptr rt", "ptr handler", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
-    none, some, small = map(f.label, ("none", "some", "small"))
-    f.branch(f.is_null("%handler"), none, some)
-    f.place(none)
-    f.ret("ptr", "null")
-    f.place(some)
+def _take_data(f: Asm, none: str) -> str:
+    """The data of an array; on to `none` if there is no memory, or the array is empty or too large."""
+    small, taken = map(f.label, ("small", "taken"))
     with f.loop(f.op("zext i32 %ndim to i64"), ("i64", "%itemsize")) as loop:
         extent = f.op(f"load i64, ptr {f.gep('%dims', loop.index, 'i64')}")
         fits = f.all(f.compare("ult", "i64", extent, MOST), f.compare("ult", "i64", loop.values[0], MOST))
@@ -66,12 +62,11 @@ def _take_data() -> str:
     f.branch(f.all(f.compare("sgt", "i64", size, 0), f.compare("slt", "i64", size, MOST)), small, none)
     f.place(small)
     data = f.call("ptr", "@data_malloc", "ptr %rt", f"i64 {size}")
-    with f.when(f.is_null(data), UNLIKELY):
-        f.ret("ptr", "null")
+    f.branch(f.is_null(data), none, taken, UNLIKELY)
+    f.place(taken)
     track = f.load("ptr", "%rt", abi.RT["PyTraceMalloc_Track"])
     f.call("i32", track, f"i32 {DOMAIN}", f"ptr {data}", f"i64 {size}")
-    f.ret("ptr", data)
-    return f.text
+    return data
 
 
 def _data_malloc() -> str:

@@ -264,7 +264,19 @@ def descriptor(
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
-    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide)
+    flat = _flat(every[0].kernel, numbers, merges, sizes) if header[nest.FAST] else []
+    if flat:
+        header[nest.FLAT] = header[nest.WIDE] + len(where.wide)
+    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat)
+
+
+def _flat(kernel: Kernel, numbers: dict[str, int], merges: Sequence[Pair], sizes: tuple[int, int, int]) -> list[int]:
+    """The words of `nest_flat`, where axes may merge in their order and operands stand in the kernel's."""
+    entries, last = list(kernel.entries.values()), sizes[2] - 1
+    ordered = [e.number for e in entries] == [*range(sizes[0])] and all(e.kind != nest.INTEGER for e in entries)
+    if not ordered or kernel.lane != last or [*merges] != [(a, a + 1) for a in range(last)]:
+        return []
+    return [numbers[kernel.name], *(e.itemsize * e.step * (e.kind == nest.VECTOR) for e in entries)]
 
 
 def all_nodes(levels: Sequence[Level]) -> list[Node]:

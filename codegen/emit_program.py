@@ -412,6 +412,7 @@ class Emitter:
             self.array("bases", "ptr", [*(v[o] for o in i.operands), *(self.at("%ints", 8 * k) for k in words)])
             return
         self.array("bases", "ptr", [v[o] for o in i.operands])
+        self.sizes["bases"] = max(self.sizes["bases"], 2 * len(i.operands))  # a kernel loads steps behind
         self.array("strides", "i64", [0 if s is None else v[s] for row in i.strides for s in row])
         self.array("spans", "i64", [v[e] for e in i.extents])
 

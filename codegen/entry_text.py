@@ -24,6 +24,13 @@ def record(f: Asm, kind: int) -> None:
     f.store("i64", kind, "%frame", abi.FR_KIND)
 
 
+def incref(f: Asm, obj: str) -> None:
+    """32 bits of a reference count are read and written on every version; negative means immortal."""
+    count = f.load("i32", obj, abi.OB_REFCNT)
+    with f.when(f.compare("sge", "i32", count, 0)):
+        f.store("i32", f.op(f"add i32 {count}, 1"), obj, abi.OB_REFCNT)
+
+
 def _stub() -> str:
     """ptr stub(self, args, nargsf, kwnames): CPython's vectorcall of every Function."""
     f = Asm("ptr", "stub", ("ptr self", "ptr args", "i64 nargsf", "ptr kwnames"))

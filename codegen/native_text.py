@@ -9,7 +9,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
-from tensordsl.codegen.entry_text import entry_text, record, table
+from tensordsl.codegen.entry_text import entry_text, incref, record, table
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
 # Cycles between two looks for signals: about 10 ms.
@@ -23,23 +23,11 @@ def native_text() -> str:
         "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        incref_text(), decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
+        decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
         arena_text(), _host_call(), _poll(), _cell_set(), parts_text(), entry_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
-
-
-# Reference counts: 32 bits are read and written on every version; negative means immortal.
-
-
-def incref_text() -> str:
-    f = Asm("void", "incref", ("ptr obj",), internal=True)
-    count = f.load("i32", "%obj", abi.OB_REFCNT)
-    with f.when(f.compare("sge", "i32", count, 0)):
-        f.store("i32", f.op(f"add i32 {count}, 1"), "%obj", abi.OB_REFCNT)
-    f.ret()
-    return f.text
 
 
 def decref_text() -> str:
@@ -60,7 +48,7 @@ def decref_text() -> str:
 def new_array_text() -> str:
     """PyArray_NewFromDescr, which steals the reference to the dtype; NULL: exception set."""
     f = Asm("ptr", "new_array", ("ptr rt", "ptr descr", "i32 ndim", "ptr dims"), internal=True)
-    f.call("void", "@incref", "ptr %descr")
+    incref(f, "%descr")
     kind = f.load("ptr", "%rt", abi.RT["np_type"])
     new = f.load("ptr", "%rt", abi.RT["np_new"])
     array = f.call(
@@ -212,7 +200,7 @@ def _pin() -> str:
         cell = _cell(f, loop.index)
         f.store("i64", thread, cell, abi.CELL_LOCK)
         array = f.load("ptr", cell, abi.CELL_ARRAY)
-        f.call("void", "@incref", f"ptr {array}")
+        incref(f, array)
         f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
     f.ret("i64", 0)
     return f.text
@@ -224,7 +212,7 @@ def _cell_set() -> str:
     lock = f.load("i64", "%cell", abi.CELL_LOCK)
     with f.when(f.compare("ne", "i64", lock, 0), UNLIKELY):
         f.ret("i64", lock)
-    f.call("void", "@incref", "ptr %array")
+    incref(f, "%array")
     spare = f.load("ptr", "%cell", abi.CELL_SPARE)
     f.store("ptr", "null", "%cell", abi.CELL_SPARE)
     _drop_all(f, f.call("ptr", "@swap_in", "ptr %cell", "ptr %array"), spare)
@@ -274,8 +262,21 @@ def _restore(f: Asm) -> str:
 
 
 def _release() -> str:
-    """Take the GIL back, unlock, give arenas back, then drop objects, which may run arbitrary code."""
+    """Take the GIL back, unlock, give arenas back, then drop objects, which may run arbitrary code.  At once if there
+    is nothing of that."""
     f = Asm("void", "release", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"))
+    held = [f.load("i64", "%frame", offset) for offset in (abi.FR_TSTATE, abi.FR_PINNED, abi.FR_ARENA)]
+    with f.loop("%n", ("i64", f.op(f"or i64 {f.op(f'or i64 {held[0]}, {held[1]}')}, {held[2]}"))) as loop:
+        obj = f.op(f"load i64, ptr {f.gep('%objs', loop.index, 'i64')}")
+        loop.next = [f.op(f"or i64 {loop.values[0]}, {obj}")]
+    with f.when(f.compare("ne", "i64", loop.values[0], 0)):
+        f.call("void", "@release_all", "ptr %ctx", "ptr %frame", "ptr %objs", "i64 %n")
+    f.ret()
+    return f.text + _release_all()
+
+
+def _release_all() -> str:
+    f = Asm("void", "release_all", ("ptr ctx", "ptr frame", "ptr objs", "i64 n"), internal=True)
     rt = table(f)
     _restore(f)
     with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
@@ -224,8 +225,9 @@ def _all_parts() -> str:
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
     alone, ask, shared = (c.label(k) for k in ("alone", "ask", "shared"))
-    levels = c.get("%D", LEVELS)
     place = c.op("alloca ptr, align 8")
+    call_if_flat(c)
+    levels = c.get("%D", LEVELS)
     c.put("null", place, 0, "ptr")
     with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):
         c.put(c.load("ptr", "%rt", abi.RT["threads"]), place, 0, "ptr")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
-from tensordsl.codegen.native_text import decref_text, incref_text, new_array_text
+from tensordsl.codegen.entry_text import incref
+from tensordsl.codegen.native_text import decref_text, new_array_text
 
 EQ = 2  # Py_EQ
 DROPPED = 4  # references that an update of a variable may drop
@@ -18,7 +19,7 @@ DROPPED = 4  # references that an update of a variable may drop
 def replay_text() -> str:
     """The whole module."""
     parts = (
-        incref_text(), decref_text(), new_array_text(), _packed(), _fits(), _states_fit(), _outs_free(), _find(),
+        decref_text(), new_array_text(), _packed(), _fits(), _states_fit(), _outs_free(), _find(),
         _stage(), _run(), _words_hold(), _results(), _commit(), _unlock(), _unrecorded(), _replay(),
     )  # fmt: skip
     return "".join(parts) + METADATA
@@ -230,7 +231,7 @@ def _result() -> str:
     f = Asm("ptr", "result", ("ptr rt", "ptr out", "ptr described"), internal=True)
     obj = f.load("ptr", "%out", abi.OU_OBJECT)
     with f.when(f.not_null(obj)):
-        f.call("void", "@incref", f"ptr {obj}")
+        incref(f, obj)
         f.ret("ptr", obj)
     descr, rank = f.load("ptr", "%described", abi.OUT_DESCR), f.load("i32", "%described", abi.OUT_NDIM)
     dims = f.load("ptr", "%out", abi.OU_DIMS)
@@ -259,7 +260,7 @@ def _commit() -> str:
         spare = f.op(f"select i1 {shown}, ptr {none}, ptr {old[0]}")
         room = f.gep(dropped, f.op(f"mul i64 {loop.index}, {DROPPED}"), "ptr")
         for k, (place, new) in enumerate(zip(places, (array, spare, none, false), strict=True)):
-            f.call("void", "@incref", f"ptr {new}")
+            incref(f, new)
             f.store("ptr", new, place)
             f.store("ptr", old[k], room, 8 * k)
     rt = f.load("ptr", "%ctx", abi.CTX_RT)

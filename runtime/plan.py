@@ -150,7 +150,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
             b = (pointer * (len(bases) + len(ends)))(*bases, *ends)
             ctypes.CFUNCTYPE(None, pointer, word, word)(addresses[0])(ctypes.addressof(b), 1, 1)
             return plan.may_fail and i[len(ints)]
-        b = (pointer * max(len(bases), 1))(*bases)
+        b = (pointer * max(2 * len(bases), 1))(*bases)  # as many steps behind
         flat = [x for row in strides for x in row]
         s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
         return nest(None, *[ctypes.addressof(x) for x in (table, words, b, s, e, i)])

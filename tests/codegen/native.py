@@ -58,7 +58,7 @@ class Runner:
         for b, a in zip(p.operands, used, strict=True):
             assert str(a.dtype) == b.type and a.ndim == len(b.shape), (b, a.dtype, a.shape)
             known |= dict(zip(b.shape, a.shape, strict=True))
-        bases = (WORD * len(used))(*[a.ctypes.data for a in used])
+        bases = (WORD * (2 * len(used)))(*[a.ctypes.data for a in used])
         strides = [sum(a.strides[d] for d in dims) for a, row in zip(used, p.strides, strict=True) for dims in row]
         numbers = [known[w[1]] if w[0] == "extent" else used[w[1]].strides[w[2]] for w in p.ints]
         ints = (WORD * (len(numbers) + 1))(*numbers)
@@ -75,7 +75,7 @@ class Runner:
     def _scalar(self, bases: Any, ints: Any, n: int, used: Any) -> Any:
         flag = WORD(0)
         address = ctypes.addressof(ints)
-        table = [*bases, *[address + 8 * k for k in range(n)], ctypes.addressof(flag)]
+        table = [*bases[: len(used)], *[address + 8 * k for k in range(n)], ctypes.addressof(flag)]
         pointers = (WORD * len(table))(*table)
         kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, WORD, WORD)(self.kernels[0])
 
