@@ -13,10 +13,10 @@ from typing import Any
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.gpu_gemm import SIDE, TILES, Choice, Product, Tiled, launches
-from tensordsl.codegen.gpu_kernels import CROSSED, FLAT, THREADS, Emitter, GpuKernel, module_text
+from tensordsl.codegen.gpu_kernels import CROSSED, FLAT, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand, point_arguments
 from tensordsl.codegen.gpu_program import GpuStep, names_of
-from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, Env, Loop
+from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, THREADS, Env, Loop
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 

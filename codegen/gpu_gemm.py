@@ -20,11 +20,11 @@ from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.code import constant, llvm_type
-from tensordsl.codegen.gpu_kernels import COLUMNS, ROWS, THREADS, module_text
+from tensordsl.codegen.gpu_kernels import COLUMNS, ROWS, module_text
 from tensordsl.codegen.gpu_launch import ENOUGH, MIN_TILES, Launch, Operand, contiguous, extents, tile_size
 from tensordsl.codegen.gpu_launch import launches as group_launches
 from tensordsl.codegen.gpu_schedule import GpuPlan, plan
-from tensordsl.codegen.gpu_text import GLOBAL, SHARED, WARP, GpuCode, Kernel, Loop
+from tensordsl.codegen.gpu_text import GLOBAL, SHARED, THREADS, WARP, GpuCode, Kernel, Loop
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.ops.reducers import ADD

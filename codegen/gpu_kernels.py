@@ -1,4 +1,4 @@
-"""GPU kernels of a group: LLVM text in four thread patterns, chosen by the schedule's lane axis.
+"""GPU kernels of a group: LLVM text in five thread patterns, chosen by the schedule's lane axis.
 
     flat     no reductions: a thread per point, grid-stride; 128-bit accesses along the lane axis as far as the host
              says (`vectors` per row of the lane axis), single elements for the rest
@@ -6,7 +6,8 @@
              32 points; what crosses is read along `cross` into shared memory, and from there along the lane axis
     rows     the lane axis is reduced: `team` threads share a row, a part of a warp (`side` teams side by side), a warp
              or the whole block; a thread takes each team-th element; states meet by shuffles, then by shared memory,
-             warps in order
+             by shuffles again
+    held     rows of several passes whose elements stay in the threads' registers from pass to pass (`gpu_held`)
     columns  the lane axis is parallel: a block is a tile of 32 columns, its `width` rows of threads share a column;
              states meet in shared memory, in order
 
@@ -21,18 +22,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import llvm_type
+from tensordsl.codegen.gpu_accesses import ACCESS, IN_FLIGHT, check_updates, crosses, flat_vector, is_wide
 from tensordsl.codegen.gpu_fastmath import FAST
-from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, WARP, Env, Fold, GpuCode, Kernel, Loop, evaluate
+from tensordsl.codegen.gpu_text import (
+    GLOBAL,
+    IN_PLACE,
+    SHARED,
+    THREADS,
+    WARP,
+    Env,
+    Fold,
+    GpuCode,
+    Kernel,
+    Loop,
+    evaluate,
+)
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 from tensordsl.codegen.schedule import for_points, reach
 
-THREADS = 256
-ACCESS = 16  # bytes of the widest access
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
-IN_FLIGHT = 32  # loads of a thread at a time that are worth registers; twice as many where they are adjacent
 KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each
-FLAT, CROSSED, ROWS, COLUMNS = "flat", "crossed", "rows", "columns"
+FLAT, CROSSED, ROWS, HELD, COLUMNS = "flat", "crossed", "rows", "held", "columns"
+MASKS = (16, 8, 4, 2, 1)  # of the shuffles by which a warp's lanes meet
 PITCH = WARP + 1  # cells of a tile's row in shared memory: neither rows nor columns meet in a bank
 TILE_CELLS = WARP * PITCH
 
@@ -45,7 +57,8 @@ class GpuKernel(Kernel):
     schedule: Schedule
     pattern: str
     tile: str
-    vector: int  # elements of a wide access (flat), else 1
+    vector: int  # elements of a wide access (flat, held), else 1
+    runs: int  # of neighbouring elements that a thread has of a row (held)
     buffers: tuple[Buffer, ...]
     params: tuple[tuple[Any, ...], ...]
 
@@ -62,58 +75,11 @@ def module_text(kernels: Sequence[Kernel]) -> str:
     notes = []
     for k in kernels:
         # Without a number of blocks ptxas limits registers for an occupancy of its own choice, and spills.
-        limits = (("maxntidx", THREADS), ("minctasm", k.resident))
+        limits = (("maxntidx", k.threads), ("minctasm", k.resident))
         notes += [f'!{{ptr @{k.name}, !"{limit}", i32 {value}}}' for limit, value in limits]
     numbered = [f"!{n} = {note}" for n, note in enumerate(notes)]
     listing = f"!nvvm.annotations = !{{{', '.join(f'!{n}' for n in range(len(notes)))}}}"
     return "\n".join([*declarations, *functions.values(), *(k.text for k in kernels), listing, *numbered, ""])
-
-
-def flat_vector(group: Group) -> int:
-    """Elements of a wide access: all operands' elements of one thread fit ACCESS bytes, and registers."""
-    ins, outs = buffers(group)
-    vector = max(1, ACCESS // max(ITEMSIZE[b.type] for b in [*ins, *outs]))
-    return max(1, min(vector, 1 << (2 * IN_FLIGHT // max(1, len(ins))).bit_length() >> 1))
-
-
-def is_wide(entries: tuple[Any, ...], lane: str) -> bool:
-    """May neighbours along the lane axis be one access, if they are adjacent in memory?"""
-    rest = entries[:-1]
-    return (
-        bool(entries) and entries[-1] == lane and lane not in rest and all(isinstance(m, str) or m == 0 for m in rest)
-    )
-
-
-def crosses(v: Val, lane: str) -> bool:
-    """Is this a load along both the lane axis and another, last one, along which its neighbours are adjacent?"""
-    if v.op != "load" or v.args or not v.attr[1] or v.attr[1][-1] in (lane, 0):
-        return False
-    axes = [m for m in v.attr[1] if m != 0]
-    return lane in axes and len(set(axes)) == len(axes)
-
-
-def check_updates(group: Group, steps: Sequence[Pass], tile: str) -> None:
-    """Raises ValueError for an output in an input's storage, of which another thread could still read the old value.
-
-    It must be read at the very points that are written: over elements in no later pass, next to rows in that pass only.
-    """
-    loads = [v for v in walk(group.roots) if v.op == "load"]
-    for last, p in enumerate(steps):
-        for o in p.outs:
-            for v in (v for v in loads if v.attr[0].name == o.buffer.name):
-                uses = [k for k, q in enumerate(steps) if any(v is w for w in _values(q))]
-                is_own = v.attr == (v.attr[0], o.map) and v.type == o.buffer.type
-                is_own = is_own and set(o.map) - {0} == {*group.parallel, *p.local} - {tile}
-                if not is_own or max(uses) > last or (min(uses) < last and not p.local):
-                    raise ValueError(
-                        f"group {group.name}: {o.buffer.name} is read where another thread may have written"
-                    )
-
-
-def _values(p: Pass) -> list[Val]:
-    """What a pass computes, with the row's values that it uses."""
-    roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
-    return reach(roots, lambda v: v.op == "result")
 
 
 class Emitter:
@@ -146,13 +112,15 @@ class Emitter:
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.guarded = for_points(group)
+        self.block, self.runs = THREADS, 1
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
             if v.op == "result":
                 self.results.setdefault(id(v.args[0]), []).append(v)
 
     def run(self) -> GpuKernel:
-        {FLAT: self._flat, CROSSED: self._crossed, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
+        bodies = {FLAT: self._flat, CROSSED: self._crossed, COLUMNS: self._columns}
+        bodies.get(self.pattern, self._rows)()
         c = self.code
         c.do("ret void")
         head = f"define ptx_kernel void @{self.name}({', '.join(self.kinds())}) nounwind {{"
@@ -174,7 +142,7 @@ class Emitter:
         declared, pattern = frozenset(self.code.declarations.values()), self.pattern
         return GpuKernel(
             self.name, text, declared, self.code.functions, 1, self.group, self.schedule, pattern, self.tile,
-            self.vector, self.buffers, tuple(self.params),
+            self.vector, self.runs, self.buffers, tuple(self.params), threads=self.block,
         )  # fmt: skip
 
     def is_fast(self, v: Val) -> bool:
@@ -376,7 +344,9 @@ class Emitter:
         beside = c.arith("and", own, c.arith("sub", side, 1))
         first = c.arith("add", c.arith("mul", cta, per), c.arith("sub", own, beside))
         self.warp, self.warps = c.arith("lshr", tid, 5), c.arith("lshr", ntid, 5)
-        self.in_warp, self.wide = c.arith("and", tid, WARP - 1), c.test("ugt", team, WARP)
+        self.in_warp, self.is_wide = c.arith("and", tid, WARP - 1), c.test("ugt", team, WARP)
+        self.short = c.op(f"trunc i64 {team} to i32")
+        self._before_rows()
         axes = self.group.parallel
         lengths = [self.length(a) for a in axes]
         rows = c.product(lengths)
@@ -389,46 +359,48 @@ class Emitter:
             self._pass(p, c.op(f"and i1 {live}, {c.test('eq', self.member, 0)}"), live)
         loop.end(c.arith("mul", per, ncta))
 
+    def _before_rows(self) -> None:
+        """What threads know before their first row."""
+
     def _meet_rows(self, f: Fold, state: list[str]) -> list[str]:
         """The team's states as one, in all its threads."""
         c = self.code
-        for mask in (16, 8, 4, 2, 1):
-            other = [c.shuffle(x, t, mask) for t, x in zip(f.state, state, strict=True)]
-            other, alone, inside = f.apply(c, "combine", state, other), state, c.test("ugt", self.threads, mask)
+        for mask in MASKS:
+            inside, alone = c.test("ugt", self.short, mask, "i32"), state
             state = [
                 c.op(f"select i1 {inside}, {k} {x}, {k} {y}")
-                for (k, _), x, y in zip(f.identity, other, alone, strict=True)
+                for (k, _), x, y in zip(f.identity, self._shuffled(f, state, mask), alone, strict=True)
             ]
-        is_first = c.test("eq", self.in_warp, 0)
         of_warp = [(kind, x) for (kind, _), x in zip(f.identity, state, strict=True)]
-        return c.either(
-            self.wide, of_warp,
-            lambda: self._meet_in_memory(f, state, self.warp, self.warps, None, THREADS // WARP, is_first),
-        )  # fmt: skip
+        return c.either(self.is_wide, of_warp, lambda: self._meet_warps(f, state))
 
-    def _meet_in_memory(
-        self, f: Fold, state: list[str], slot: str, count: str, column: str | None, size: int, writes: str | None
-    ) -> list[str]:
-        """States through shared memory: one of each of `count` writers (of this `column`), combined in order."""
+    def _shuffled(self, f: Fold, state: list[str], mask: int) -> list[str]:
+        other = [self.code.shuffle(x, t, mask) for t, x in zip(f.state, state, strict=True)]
+        return f.apply(self.code, "combine", state, other)
+
+    def _meet_warps(self, f: Fold, state: list[str]) -> list[str]:
+        """The states of a block's warps, through shared memory: each warp combines all of them by shuffles."""
         c = self.code
-        cells = [c.cells(self.name, t, size) for t in f.state]
+        cells = [c.cells(self.name, t, self.block // WARP) for t in f.state]
 
         def write() -> None:
             for cell, t, x in zip(cells, f.state, state, strict=True):
-                c.store(x, c.at(cell, t, slot, SHARED), t, SHARED)
+                c.store(x, c.at(cell, t, self.warp, SHARED), t, SHARED)
 
-        if writes is None:
-            write()
-        else:
-            c.when(writes, write)
+        c.when(c.test("eq", self.in_warp, 0), write)
         c.barrier()
-        loop = Loop(c, "0", count, f.identity)
-        at = loop.index if column is None else c.arith("add", c.arith("mul", loop.index, WARP), column)
-        other = [c.load(c.at(cell, t, at, SHARED), t, SHARED) for cell, t in zip(cells, f.state, strict=True)]
-        loop.end(1, f.apply(c, "combine", loop.values, other))
+
+        def read() -> list[str]:
+            return [
+                c.load(c.at(cell, t, self.in_warp, SHARED), t, SHARED) for cell, t in zip(cells, f.state, strict=True)
+            ]
+
+        state = c.either(c.test("ult", self.in_warp, self.warps), f.identity, read)
+        for mask in MASKS:
+            state = self._shuffled(f, state, mask)
         if self.single:
             c.barrier()  # before the next row is written to the cells: other reductions' barriers do as well
-        return loop.values
+        return state
 
     # -- columns
     def _columns(self) -> None:
@@ -449,6 +421,21 @@ class Emitter:
         for p in self.steps:
             self._pass(p, c.op(f"and i1 {live}, {c.test('eq', self.member, 0)}"), live)
         loop.end(ncta)
+
+    def _meet_columns(self, f: Fold, state: list[str]) -> list[str]:
+        """States of a column's threads through shared memory, combined in order."""
+        c = self.code
+        cells = [c.cells(self.name, t, THREADS) for t in f.state]
+        for cell, t, x in zip(cells, f.state, state, strict=True):
+            c.store(x, c.at(cell, t, self.tid, SHARED), t, SHARED)
+        c.barrier()
+        loop = Loop(c, "0", self.threads, f.identity)
+        at = c.arith("add", c.arith("mul", loop.index, WARP), self.x)
+        other = [c.load(c.at(cell, t, at, SHARED), t, SHARED) for cell, t in zip(cells, f.state, strict=True)]
+        loop.end(1, f.apply(c, "combine", loop.values, other))
+        if self.single:
+            c.barrier()  # as of warps
+        return loop.values
 
     # -- passes
     def _pass(self, p: Pass, row_stores: str, point_stores: str) -> None:
@@ -471,10 +458,7 @@ class Emitter:
         states = self._sweep(p, folds, lengths, low, total, point_stores)
         for f in folds:
             state, states = states[: len(f.state)], states[len(f.state) :]
-            if self.pattern == ROWS:
-                state = self._meet_rows(f, state)
-            else:
-                state = self._meet_in_memory(f, state, self.tid, self.threads, self.x, THREADS, None)
+            state = self._meet_columns(f, state) if self.pattern == COLUMNS else self._meet_rows(f, state)
             finished = f.apply(c, "finish", state)
             for v in self.results.get(id(f.value), []):
                 self.env[id(v)] = finished[v.attr]
@@ -555,13 +539,17 @@ class Emitter:
         state = loop.values
         for env, position in points:
             self.position |= position
-            after, rest = [], state
-            for f in folds:
-                self.values(f.value.args, env)
-                after += f.apply(c, "step", rest[: len(f.state)], [env[id(a)] for a in f.value.args])
-                rest = rest[len(f.state) :]
-            state = after
+            state = self._stepped(folds, state, env)
             self.values([o.value for o in p.outs], env)
             self._stores(p.outs, env, stores)
         self.position = row
         return state
+
+    def _stepped(self, folds: list[Fold], state: list[str], env: Env) -> list[str]:
+        """The states after one element more."""
+        after: list[str] = []
+        for f in folds:
+            self.values(f.value.args, env)
+            after += f.apply(self.code, "step", state[: len(f.state)], [env[id(a)] for a in f.value.args])
+            state = state[len(f.state) :]
+        return after

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, ROWS, THREADS, GpuKernel, is_wide
+from tensordsl.codegen.gpu_accesses import is_wide
+from tensordsl.codegen.gpu_held import holds, team
+from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, HELD, ROWS, GpuKernel
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
-from tensordsl.codegen.gpu_text import Kernel
+from tensordsl.codegen.gpu_text import THREADS, Kernel
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 
@@ -103,8 +105,14 @@ def launches(
     """The launches of a plan; temporaries are operands too."""
     kernels = plan.kernels
     if plan.has_choice:
-        kernels = kernels[1:] if lengths[TILES] else kernels[:1]
+        kernels = kernels[:1] if takes_first(plan, lengths) else kernels[1:]
     return [_launch(k, operands, lengths, status, multiprocessors) for k in kernels]
+
+
+def takes_first(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
+    """Of a plan that has a choice: one stage, or rows that are too long for registers?"""
+    k = plan.kernels[-1]
+    return not holds(k, _local_size(k, lengths)) if k.pattern == HELD else not lengths[TILES]
 
 
 def reads_nothing(plan: GpuPlan, lengths: Mapping[Any, int]) -> bool:
@@ -153,13 +161,18 @@ def _launch(
     elif k.pattern == COLUMNS:
         width = axes[k.schedule.lane]
         blocks, block = points // max(width, 1) * -(-width // 32), THREADS
+    elif k.pattern == HELD:
+        values["team"] = threads = team(k, local)
+        values |= {"side": max(1, 32 // threads), "aligned": int(_is_aligned(k, used))}
+        block = max(threads, WARP_BLOCK if threads <= 32 else 0)
+        blocks = -(-points * threads // block)
     else:
         length = tile_size(local, k.pattern) if k.tile else local
         is_warp = length <= WARP_ROWS and bool(k.group.parallel)
         block = WARP_BLOCK if is_warp else THREADS
-        values["team"] = team = _team(length) if is_warp else THREADS
-        values["side"] = max(1, 32 // team)
-        blocks = -(-points * team // block)
+        values["team"] = threads = _team(length) if is_warp else THREADS
+        values["side"] = max(1, 32 // threads)
+        blocks = -(-points * threads // block)
     if k.tile:
         values["tile"] = tile_size(local, k.pattern)
     grid = max(1, min(blocks, multiprocessors * (2048 // block)))
@@ -204,19 +217,24 @@ def _argument(
 
 
 def _vectors(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> int:
-    """Wide accesses per row of the lane axis; 0 where an operand is not made for them."""
+    """Wide accesses per row of the lane axis."""
+    return axes[k.schedule.lane] // k.vector if _is_aligned(k, used) else 0
+
+
+def _is_aligned(k: GpuKernel, used: list[Operand]) -> bool:
+    """Are the operands along the lane axis made for wide accesses?"""
     if k.vector == 1:
-        return 0
+        return False
     lane = k.schedule.lane
     for b, entries in _uses(k):
         if not is_wide(entries, lane):
             continue
         o, width = used[_number(k, b)], k.vector
         if o.address % (width * ITEMSIZE[b.type]) or (o.strides[-1] != 1 and o.shape[-1] > 1):
-            return 0
+            return False
         if any(s % width for s, n in zip(o.strides[:-1], o.shape[:-1], strict=True) if n > 1):
-            return 0
-    return axes[lane] // k.vector
+            return False
+    return True
 
 
 def _uses(k: GpuKernel) -> list[tuple[Buffer, tuple[Any, ...]]]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from tensordsl.casting import real_of
 from tensordsl.codegen.code import paired, part
-from tensordsl.codegen.gpu_kernels import THREADS
 from tensordsl.codegen.gpu_launch import Launch, Operand
-from tensordsl.codegen.gpu_text import GLOBAL, Env, GpuCode, Kernel, Loop, evaluate
+from tensordsl.codegen.gpu_text import GLOBAL, THREADS, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.scalar import FLOATS, Builder, Val
 from tensordsl.types import COMPLEX
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tensordsl.codegen.code import llvm_type
-from tensordsl.codegen.gpu_kernels import THREADS, module_text
+from tensordsl.codegen.gpu_kernels import module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, scalar
-from tensordsl.codegen.gpu_text import SHARED, WARP, Loop
+from tensordsl.codegen.gpu_text import SHARED, THREADS, WARP, Loop
 from tensordsl.codegen.gpu_totals import Meeting, Totals, leaves, state_of, wide_of
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import COMPLEX

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tensordsl.codegen.gpu_kernels import THREADS, module_text
+from tensordsl.codegen.gpu_kernels import module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand
-from tensordsl.codegen.gpu_text import GLOBAL, SHARED, WARP, Env, GpuCode, Kernel, Loop, evaluate
+from tensordsl.codegen.gpu_text import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.pull import place_taken
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 

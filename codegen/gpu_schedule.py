@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tensordsl.codegen.gpu_kernels import THREADS, TILE_CELLS, GpuKernel, crosses, kernel, module_text
+from tensordsl.codegen.gpu_accesses import crosses
+from tensordsl.codegen.gpu_held import held_kernel
+from tensordsl.codegen.gpu_kernels import TILE_CELLS, GpuKernel, kernel, module_text
+from tensordsl.codegen.gpu_text import THREADS
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, Val, walk
 from tensordsl.codegen.schedule import is_short, lane_axis, reach
@@ -25,7 +28,7 @@ TILES, TILE_AXIS = "tiles", "tile"
 class GpuPlan:
     """A group's kernels in the order of their launches, the buffers between them, and the module that holds them.
 
-    has_choice: the first kernel does all, or the others do, by the lengths (`gpu_launch.extents`).
+    has_choice: the first kernel does all, or the others do, by the lengths (`gpu_launch.takes_first`).
     """
 
     group: Group
@@ -70,11 +73,14 @@ def _crossing(group: Group, steps: Sequence[Pass]) -> tuple[str, str] | None:
     return (lane, cross) if cross and count[cross] * TILE_CELLS <= 48 << 10 else None
 
 
-def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath: bool = False) -> GpuPlan:
+def plan(
+    group: Group, name: str = "", two_stages: bool | None = None, fastmath: bool = False, held: bool = True
+) -> GpuPlan:
     """The kernels of a group: `name` (by default the group's), or `name_1` and `name_2` if there are two stages.
 
     By default a full reduction has two, and other groups whose one pass reduces have both forms: few long rows or
-    columns are not work enough for a GPU.  `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
+    columns are not work enough for a GPU.  Groups of several passes have `name_held` too, unless told otherwise.
+    `fastmath`: float32 functions by approximate instructions (`gpu_fastmath`).
     """
     name = name or group.name
     possible = len([p for p in group.passes if p.local]) == 1 and any(p.reduces for p in group.passes)
@@ -85,12 +91,14 @@ def plan(group: Group, name: str = "", two_stages: bool | None = None, fastmath:
     temporaries: tuple[Buffer, ...] = ()
     if has_one:
         kernels.append(kernel(group, schedule(group, fastmath), name))
+    in_registers = held_kernel(group, kernels[0].schedule, name + "_held") if held and not possible else None
+    kernels += [in_registers] if in_registers is not None else []
     if has_two:
         first, second = stages(group)
         kernels.append(kernel(first, schedule(first, fastmath, lane_axis(group)), name + "_1", TILE_AXIS))
         kernels.append(kernel(second, schedule(second, fastmath), name + "_2"))
         temporaries = tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,))
-    return GpuPlan(group, tuple(kernels), temporaries, module_text(kernels), has_one and has_two)
+    return GpuPlan(group, tuple(kernels), temporaries, module_text(kernels), has_one and len(kernels) > 1)
 
 
 def stages(group: Group) -> tuple[Group, Group]:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tensordsl.codegen.gpu_kernels import THREADS, module_text
+from tensordsl.codegen.gpu_kernels import module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, search
-from tensordsl.codegen.gpu_text import SHARED, Loop
+from tensordsl.codegen.gpu_text import SHARED, THREADS, Loop
 from tensordsl.codegen.scalar import ITEMSIZE
 
 CHUNK, BITS = 1024, 10  # elements that a block sorts

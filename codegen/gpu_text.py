@@ -23,6 +23,7 @@ from tensordsl.types import COMPLEX
 Env = dict[int, str]
 GLOBAL, SHARED = " addrspace(1)", " addrspace(3)"
 WARP = 32
+THREADS = 256  # of a block, at most, unless its kernel says otherwise
 BARRIER = "llvm.nvvm.barrier0"  # the name that LLVM 20 knows; later ones read it too
 SHUFFLE = "llvm.nvvm.shfl.sync.bfly.i32"
 REGISTERS = "llvm.nvvm.read.ptx.sreg."
@@ -34,6 +35,7 @@ class Kernel:
     """A kernel's text, and what its module must hold for it.  Parameters are pointers and i64.
 
     resident: blocks that a multiprocessor has to have room for at a time, which limits a thread's registers.
+    threads: of a block, at most.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Kernel:
     declarations: frozenset[str] = field(repr=False)
     functions: dict[str, str] = field(repr=False)
     resident: int
+    threads: int = field(default=THREADS, kw_only=True)
 
 
 class GpuCode(Code):
@@ -168,6 +171,21 @@ class GpuCode(Code):
             self.op(f"phi {kind} [ {other}, %{before} ], [ {value}, %{after} ]")
             for (kind, other), value in zip(others, values, strict=True)
         ]
+
+    def fork(
+        self, condition: str, kinds: Iterable[str], yes: Callable[[], list[str]], no: Callable[[], list[str]]
+    ) -> list[str]:
+        """The values, of LLVM's types `kinds`, that one of two bodies gives."""
+        first, second, done = self.label("yes"), self.label("no"), self.label("join")
+        self.do(f"br i1 {condition}, label %{first}, label %{second}")
+        found = []
+        for label, body in ((first, yes), (second, no)):
+            self.place(label)
+            values = body()
+            found.append([f"[ {x}, %{self.block} ]" for x in values])
+            self.do(f"br label %{done}")
+        self.place(done)
+        return [self.op(f"phi {kind} {x}, {y}") for kind, x, y in zip(kinds, *found, strict=True)]
 
 
 class Loop:

@@ -43,8 +43,15 @@ def on_device(memory: Memory, a: np.ndarray) -> np.ndarray:
 class SimulatedGroup:
     """A group's plan on the simulator; `text` may be another one, for mutations."""
 
-    def __init__(self, group: Group, text: str = "", two_stages: bool | None = None, fastmath: bool = False) -> None:
-        self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath)
+    def __init__(
+        self,
+        group: Group,
+        text: str = "",
+        two_stages: bool | None = None,
+        fastmath: bool = False,
+        held: bool = True,
+    ) -> None:
+        self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath, held=held)
         self.simulator = Simulator(text or self.plan.text)
 
     def another(self, group: Group, two_stages: bool | None = None) -> SimulatedGroup:
@@ -97,8 +104,15 @@ class DeviceGroup(SimulatedGroup):
 
     device: Device
 
-    def __init__(self, group: Group, text: str = "", two_stages: bool | None = None, fastmath: bool = False) -> None:
-        self.plan = plan(group, two_stages=two_stages, fastmath=fastmath)
+    def __init__(
+        self,
+        group: Group,
+        text: str = "",
+        two_stages: bool | None = None,
+        fastmath: bool = False,
+        held: bool = True,
+    ) -> None:
+        self.plan = plan(group, two_stages=two_stages, fastmath=fastmath, held=held)
         text = text or self.plan.text
         self.module = Module(
             self.device, compiled_text(self.device, text), re.findall(r"define ptx_kernel void @(\w+)", text)

@@ -25,8 +25,9 @@ JUDGED = ORDERS[:3]  # one of them greedy
 
 @cache
 def runner(name: str, dtype: str) -> SimulatedGroup:
+    """One stage, and rows that are walked along: those in registers are `test_gpu_held`'s."""
     group = getattr(cases, name)(dtype)
-    return SimulatedGroup(group, two_stages=None if not group.parallel else False)
+    return SimulatedGroup(group, two_stages=None if not group.parallel else False, held=False)
 
 
 def outputs(name: str, arrays: Arrays) -> Arrays:
@@ -113,7 +114,7 @@ def test_rows_are_accessed_128_bits_wide_where_they_can_be() -> None:
 
 
 def test_short_rows_stand_side_by_side_in_a_warp() -> None:
-    p = plan(cases.softmax("float32"))
+    p = plan(cases.softmax("float32"), held=False)
 
     def shared(n: int, m: int) -> tuple[int, ...]:
         """Threads of a row, rows of a warp, and blocks."""
@@ -335,7 +336,7 @@ def test_updates_that_read_other_points_are_refused() -> None:
 
 def is_caught(name: str, text: str, shape: tuple[int, int], dtype: str = "float64") -> bool:
     """Does the mutated text fail, give a wrong result or depend on the order of threads?"""
-    run = SimulatedGroup(getattr(cases, name)(dtype), text)
+    run = SimulatedGroup(getattr(cases, name)(dtype), text, held=False)
     arrays = inputs(name, shape, dtype, "random", np.random.default_rng(2))
     expected = outputs(name, arrays)
     for order in ORDERS:

@@ -9,6 +9,7 @@ from typing import Any
 import expressions
 import numpy as np
 import pytest
+import test_gpu_held
 import test_gpu_kernels
 import test_gpu_library
 import test_gpu_rows
@@ -99,7 +100,7 @@ def test_torch_reads_and_gives_arrays_without_a_copy(gpu: Any) -> None:
 def on_card(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs groups on the simulator runs them on the GPU."""
     monkeypatch.setattr(DeviceGroup, "device", gpu, raising=False)
-    for module in (test_gpu_rows, test_gpu_kernels, test_programs):
+    for module in (test_gpu_rows, test_gpu_kernels, test_gpu_held, test_programs):
         monkeypatch.setattr(module, "SimulatedGroup", DeviceGroup)
 
 
@@ -119,6 +120,16 @@ def test_cases(name: str, dtype: str, on_card: None) -> None:
     test_gpu_kernels.runner.cache_clear()
     test_gpu_kernels.test_case_agrees_with_numpy_in_every_thread_order(name, dtype)
     test_gpu_kernels.runner.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", COMPUTED)
+@pytest.mark.parametrize("name", test_gpu_held.NAMES)
+def test_rows_in_registers(name: str, dtype: str, on_card: None) -> None:
+    test_gpu_held.runner.cache_clear()
+    test_gpu_held.test_rows_of_every_length_agree_with_numpy(name, dtype)
+    test_gpu_held.test_the_longest_rows_and_empty_ones(name)
+    test_gpu_held.test_results_do_not_depend_on_how_elements_are_accessed(name)
+    test_gpu_held.runner.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
