@@ -201,6 +201,10 @@ HELPERS = {
     **dict.fromkeys(("gemm_float64", "gemm_float32"), f"void ({_GEMM})"),
     # the same, of how many products, and how far (elements) the operands of one are from those of the one before
     **dict.fromkeys(("gemms_float64", "gemms_float32"), f"void ({_GEMM}, i64, i64, i64)"),
+    # as of one, and the environment of a launch on blocks of C (`codegen.epilogues`)
+    **dict.fromkeys(("gemm_then_float64", "gemm_then_float32"), f"void ({_GEMM}, ptr)"),
+    # rt, environment, first row and column, how many
+    "run_tile": "void (ptr, ptr, i64, i64, i64, i64)",
     # rt, kern, desc, bases, strides, extents, ints -> 0: no bad index
     "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
@@ -253,9 +257,8 @@ LIBRARY = {
         "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
         "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
     ),
-    "gemm_float64": ("gemm_float64", "gemms_float64"),
-    "gemm_float32": ("gemm_float32", "gemms_float32"),
-    "nest": ("run_nest",),
+    **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
+    "nest": ("run_nest", "run_tile"),
     "threads": ("worker", "parallel_for"),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
     **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},

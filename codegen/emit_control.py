@@ -72,7 +72,7 @@ def loop(e: Emitter, i: p.For) -> None:
 def branch(e: Emitter, i: p.If) -> None:
     then, other, join = e.label("then"), e.label("else"), e.label("join")
     if i.then and type(i.then[0]) is p.Launch and i.orelse and type(i.orelse[0]) is p.Launch:
-        e.launch_arrays(i.then[0])  # most of what the other side's launch wants is the same
+        e.launch_arrays(i.then[0], {})  # most of what the other side's launch wants is the same
     before = e.written
     e.put(f"br i1 {e.bit(i.cond)}, label %{then}, label %{other}")
     ends = []

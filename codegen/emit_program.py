@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from struct import pack
 from typing import Any
 
 from tensordsl.codegen import abi
@@ -17,9 +16,11 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_blocks import blocks
 from tensordsl.codegen.emit_control import branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
+from tensordsl.codegen.emit_gemm import gemm, gemm_then, place_of_c
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
+from tensordsl.codegen.nest_words import WIDTH
 from tensordsl.codegen.program import Instr, Name, Program
-from tensordsl.codegen.program_tables import Tables, gemm_symbol, is_large, library_call_symbol
+from tensordsl.codegen.program_tables import Tables, is_large, library_call_symbol
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scatter_text import scatter_symbol
 
@@ -74,7 +75,7 @@ class Emitter:
         self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
         self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
         self.opened: list[str | None] = []  # per open region: its first arena block
-        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env"), 0)
+        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile"), 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
         self.functions: list[str] = []  # of parts of rows
         self.globals: list[str] = []
@@ -403,24 +404,25 @@ class Emitter:
         self.guard(self.op(f"icmp ne ptr {data}, null"))
 
     # -- work ---------------------------------------------------------------------------------------------------------
-    def launch_arrays(self, i: p.Launch) -> None:
-        """What a launch passes by address."""
+    def launch_arrays(self, i: p.Launch, moved: dict[Name, Operand]) -> None:
+        """What a launch passes by address; moved: operands that are elsewhere."""
         plan, v = self.program.plans[i.plan], self.values
         self.array("ints", "i64", [v[x] for x in i.ints])
         if not plan.descriptor:  # integers and the flag are pointed at
             words = range(len(i.ints) + plan.may_fail)
             self.array("bases", "ptr", [*(v[o] for o in i.operands), *(self.at("%ints", 8 * k) for k in words)])
             return
-        self.array("bases", "ptr", [v[o] for o in i.operands])
+        self.array("bases", "ptr", [moved.get(o) or v[o] for o in i.operands])
         self.sizes["bases"] = max(self.sizes["bases"], 2 * len(i.operands))  # a kernel loads steps behind
         self.array("strides", "i64", [0 if s is None else v[s] for row in i.strides for s in row])
         self.array("spans", "i64", [v[e] for e in i.extents])
 
     def launch(self, i: p.Launch) -> None:
-        plan = self.program.plans[i.plan]
+        plan, pair = self.program.plans[i.plan], self.tables.epilogues.get(id(i))
         if plan.may_fail:
             self.inject(i.site)
-        self.launch_arrays(i)
+        where = place_of_c(self, pair, plan.descriptor[WIDTH]) if pair else ("", "")
+        self.launch_arrays(i, {pair.gemm.c: where[1]} if pair else {})
         if not plan.descriptor:
             self.launch_direct(i, plan)
             return
@@ -428,9 +430,12 @@ class Emitter:
         kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.tables.kernels[i.plan]}")
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
+        tables = (kern, desc, "%bases", "%strides", "%spans", "%ints")
+        if pair:
+            gemm_then(self, pair, where, tables)
+            return
         f = self.helper("run_nest")
-        args = f"ptr %rt, ptr {kern}, ptr {desc}, ptr %bases, ptr %strides, ptr %spans, ptr %ints"
-        bad = self.op(f"call i64 {f}({args})")
+        bad = self.op(f"call i64 {f}(ptr %rt, {', '.join(f'ptr {x}' for x in tables)})")
         if plan.may_fail:
             fail_if(self, self.op(f"icmp ne i64 {bad}, 0"), i.site, abi.ERR_INDEX)
 
@@ -455,28 +460,6 @@ class Emitter:
         absent = self.load("i64", "%kern", 8 * (self.tables.absent + i.first // abi.CHOICES))
         missing = self.op(f"and i64 {wanted}, {absent}")
         fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
-
-    def gemm(self, i: p.Gemm) -> None:
-        v, f = self.values, self.helper(gemm_symbol(i))
-        a, b = (f"ptr {v[x]}, i64 {v[r]}, i64 {v[c]}" for x, (r, c) in ((i.a, i.a_strides), (i.b, i.b_strides)))
-        scratch = "null" if i.scratch is None else v[i.scratch]
-        size = f"i64 {v[i.m]}, i64 {v[i.n]}, i64 {v[i.k]}"
-        alpha, beta = self.number(i, i.factor, i.alpha), self.number(i, i.decay, i.beta)
-        if i.decay:  # a 0 of the call is -0, which multiplies
-            beta = self.op(f"select i1 {self.op(f'fcmp oeq double {beta}, 0.0')}, double -0.0, double {beta}")
-        scale = f"double {alpha}, double {beta}"
-        several = "".join(f", i64 {v[x]}" for x in (() if i.count is None else (i.count, *i.steps)))
-        operands = f"{size}, {a}, {b}, ptr {v[i.c]}, i64 {v[i.ldc]}, {scale}, ptr {scratch}{several}"
-        self.put(f"call void {f}(ptr %rt, {operands})")
-
-    def number(self, i: p.Gemm, name: Name | None, times: float) -> str:
-        """A number in memory, which a double holds exactly, times one that is known."""
-        if name is None:
-            return _double(times)
-        kind = "double" if i.dtype == "float64" else "float"
-        x = self.op(f"load {kind}, ptr {self.values[name]}")
-        x = self.op(f"fpext float {x} to double") if kind == "float" else x
-        return x if times == 1 else self.op(f"fmul double {_double(times)}, {x}")
 
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
@@ -565,11 +548,6 @@ class Emitter:
 HEX = [f"\\{x:02X}" for x in range(256)]
 
 
-def _double(x: float) -> str:
-    """A double in LLVM's exact notation."""
-    return "0x" + pack(">d", x).hex().upper()
-
-
 EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Const: Emitter.const, p.Extent: Emitter.extent, p.Stride: Emitter.stride, p.Data: Emitter.data,
     p.BlasThreads: Emitter.blas_threads,
@@ -577,7 +555,7 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
-    p.Require: Emitter.require, p.Gemm: Emitter.gemm, p.Scatter: Emitter.scatter,
+    p.Require: Emitter.require, p.Gemm: gemm, p.Scatter: Emitter.scatter,
     p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
     p.AcquireGil: Emitter.acquire_gil, p.Commit: Emitter.commit, p.Return: Emitter.ret,

@@ -29,7 +29,7 @@ def narrow_texts(v: Vector) -> list[str]:
     return [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v), _narrow(v)]
 
 
-def _params(v: Vector) -> list[str]:
+def narrow_params(v: Vector) -> list[str]:
     return ["ptr rt", *SIZES, *STRIDED, f"{v.kind} alpha", "i1 add"]
 
 
@@ -55,7 +55,7 @@ def _room(f: Function, size: str) -> tuple[str, str]:
 
 def _by_dots(v: Vector) -> str:
     """i1: whether there was memory for the columns of B; if not, nothing is done."""
-    f, kind = Function("i1", f"long_dots_{v.kind}", _params(v), internal=True), v.kind
+    f, kind = Function("i1", f"long_dots_{v.kind}", narrow_params(v), internal=True), v.kind
     size = f.arith("mul", f.arith("mul", "%n", f.min("%k", TERMS)), v.align)
     block, columns = _room(f, size)
     with f.loop("%k", step=TERMS) as p:
@@ -93,7 +93,7 @@ def _add_turned(v: Vector) -> str:
 
 def _turned(v: Vector) -> str:
     """i1: whether there was memory; if not, nothing is done."""
-    f, kind = Function("i1", f"turned_{v.kind}", _params(v), internal=True), v.kind
+    f, kind = Function("i1", f"turned_{v.kind}", narrow_params(v), internal=True), v.kind
     width = f.min("%m", ROWS)
     size = f.arith("mul", f.arith("mul", "%n", width), v.align)
     block, t = _room(f, size)
@@ -103,7 +103,7 @@ def _turned(v: Vector) -> str:
         done = f.call(
             "i1", f"@product_{kind}", "ptr %rt", "i64 %n", f"i64 {m}", "i64 %k", "ptr %b", "i64 %csb", "i64 %rsb",
             f"ptr {a}", "i64 %csa", "i64 1", f"ptr {t}", f"i64 {width}", f"{kind} %alpha", "i1 false",
-            f"{kind} 1.0",
+            f"{kind} 1.0", "ptr null", "i64 0", "i64 0",
         )  # fmt: skip
         f.do(f"call void @llvm.assume(i1 {done})")  # few rows need no panels
         f.call(
@@ -116,7 +116,7 @@ def _turned(v: Vector) -> str:
 
 def _narrow(v: Vector) -> str:
     """i1: is it done?"""
-    f, params = Function("i1", f"narrow_{v.kind}", _params(v), internal=True), _params(v)
+    f, params = Function("i1", f"narrow_{v.kind}", narrow_params(v), internal=True), narrow_params(v)
     operands = [f"{kind} %{name}" for kind, name in map(str.split, params)]
 
     def pays(*lengths: tuple[int, int]) -> str:

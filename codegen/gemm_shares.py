@@ -11,7 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.gemm_narrow import narrow_texts, widest
+from tensordsl.codegen.gemm_narrow import narrow_params, narrow_texts, widest
 from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
 from tensordsl.codegen.jobs import Job, named, operands, share
@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_words import Function
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
 PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
 STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
+EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
 WORTH = 1 << 22  # multiplications from which threads are asked
 PER_THREAD = 4  # parts, at least: the system may take a thread's core away
 
@@ -35,11 +36,14 @@ def _job(v: Vector) -> Job:
 
 
 def _params(v: Vector) -> list[str]:
-    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
+    """`then`, if not null, is a launch on C (`codegen.epilogues`), which begins at its `row` and `column` here."""
+    scales = f"{v.kind} alpha", "i1 add", f"{v.kind} beta"
+    return ["ptr rt", *OPERANDS, *scales, "ptr then", "i64 row", "i64 column"]
 
 
 def share_texts(v: Vector) -> list[str]:
-    """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays."""
+    """`shared_<type>`: (if add) beta C + alpha A B for any strides of A and B, by several threads if that pays; and
+    what follows it."""
     return [
         block_text(),
         *panel_texts(v),
@@ -92,9 +96,9 @@ def _strips(v: Vector) -> str:
 def _product(v: Vector) -> str:
     """i1: whether there was memory for panels; if not, nothing is done."""
     c = Function("i1", f"product_{v.kind}", _params(v), internal=True)
-    most = PACKED // (BLOCK_K * v.align) // (WIDE * v.lanes) * WIDE * v.lanes
+    most = _columns_together(c, v)
     packs, block = _panel_block(c, v, most)
-    panels = c.gep(block, abi.BLOCK_HEAD)
+    panels, together = c.gep(block, abi.BLOCK_HEAD), _rows_together(c, v, c.min("%n", most))
     with c.loop("%n", step=most) as jc, c.loop("%k", step=BLOCK_K) as pc, c.loop("%m", step=BLOCK_M) as ic:
         columns = c.min(c.arith("sub", "%n", jc.index), most)
         k = c.min(c.arith("sub", "%k", pc.index), BLOCK_K)
@@ -102,7 +106,7 @@ def _product(v: Vector) -> str:
         a = element(c, v.kind, element(c, v.kind, "%a", pc.index, "%csa"), ic.index, "%rsa")
         b = element(c, v.kind, element(c, v.kind, "%b", pc.index, "%rsb"), jc.index, "%csb")
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
-        later = c.test("sgt", pc.index, 0)
+        later, last = c.test("sgt", pc.index, 0), c.test("sge", c.arith("add", pc.index, BLOCK_K), "%k")
         adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
         fills = c.all(packs, c.test("eq", ic.index, 0))
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
@@ -110,11 +114,30 @@ def _product(v: Vector) -> str:
         strided = c.is_null(strips)
         rows = c.choose(strided, a, c.gep(strips, abi.BLOCK_HEAD), "ptr"), below
         _panels(c, v, (m, columns, k), rows, b, panels, (packs, fills, strided), adds)
+        end = c.arith("add", ic.index, m)
+        is_whole = c.any(c.test("eq", end, "%m"), c.test("eq", c.arith("srem", end, together), 0))
+        with c.when(c.all(last, is_whole)):
+            first = c.arith("mul", c.arith("sdiv", ic.index, together), together)
+            run_epilogue(c, (first, jc.index), (c.arith("sub", end, first), columns))
         with c.when(c.not_null(strips)):
             c.call("void", "@give_block", "ptr %rt", f"ptr {strips}")
     with c.when(packs):
         c.call("void", "@give_block", "ptr %rt", f"ptr {block}")
     return c.end("i1", "true")
+
+
+def _rows_together(c: Function, v: Vector, columns: str) -> str:
+    """How many rows of C what follows is run on at a time."""
+    blocks = c.arith("sdiv", EPILOGUE // (BLOCK_M * v.align), columns)
+    return c.arith("mul", c.max(blocks, 1), BLOCK_M)
+
+
+def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[str, str]) -> None:
+    """What follows the product, on a block of C that is complete."""
+    with c.when(c.not_null("%then")):
+        row, column = (c.arith("add", f"%{x}", at) for x, at in zip(("row", "column"), first, strict=True))
+        run = c.load("ptr", "%rt", abi.RT["run_tile"])
+        c.call("void", run, "ptr %rt", "ptr %then", *(f"i64 {x}" for x in (row, column, *sizes)))
 
 
 def _panels(
@@ -140,7 +163,16 @@ def _panels(
         )  # fmt: skip
 
 
-def _panel_block(c: Function, v: Vector, most: int) -> tuple[str, str]:
+def _columns_together(c: Function, v: Vector) -> str:
+    """How many columns of B are packed at a time: whole panels, about as many each time."""
+    width = WIDE * v.lanes
+    panels = c.arith("sdiv", PACKED // (v.align * width), c.max(c.min("%k", BLOCK_K), 1))
+    count = _quotient(c, "%n", width)
+    parts = _quotient(c, count, c.max(panels, 1))
+    return c.arith("mul", _quotient(c, count, parts), width)
+
+
+def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
     bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
     pays = c.all(c.test("sge", "%m", PACK_ROWS), c.test("sgt", bytes_of_b, PACK_BYTES))
@@ -163,20 +195,22 @@ def _by_panels(v: Vector) -> str:
     """The product; what lacks memory is done by the plain loop."""
     c = Function("void", f"by_panels_{v.kind}", [*_params(v), "i1 narrow"], internal=True)
     scales = c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))
-    given, all_of_c = passed(_params(v)[:-1]), ("i64 %m", "i64 %n", "ptr %c", "i64 %ldc")
+    given, all_of_c = passed(narrow_params(v)), ("i64 %m", "i64 %n", "ptr %c", "i64 %ldc")
     with c.when("%narrow"):
         with c.when(scales):
             c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
         with c.when(c.call("i1", f"@narrow_{v.kind}", *given)):
+            run_epilogue(c, (0, 0), ("%m", "%n"))
             c.ret()
-    beta = c.choose("%narrow", "1.0", "%beta", v.kind)
-    with c.when(c.call("i1", f"@product_{v.kind}", *given, f"{v.kind} {beta}")):
+    values = named(_params(v)) | {"beta": c.choose("%narrow", "1.0", "%beta", v.kind)}
+    with c.when(c.call("i1", f"@product_{v.kind}", *operands(_params(v), values))):
         c.ret()
     with c.when(c.op("xor i1 %add, true")):
         c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} 0.0")
     with c.when(c.all(scales, c.op("xor i1 %narrow, true"))):
         c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
     c.call("void", f"@triple_loop_{v.kind}", *passed(OPERANDS), f"{v.kind} %alpha")
+    run_epilogue(c, (0, 0), ("%m", "%n"))
     return c.end()
 
 
@@ -190,6 +224,7 @@ def _part(v: Vector) -> str:
     given["a"] = element(c, v.kind, given["a"], above, given["rsa"])
     given["b"] = element(c, v.kind, given["b"], left, given["csb"])
     given["c"] = c.gep(element(c, v.kind, given["c"], above, given["ldc"]), left, v.kind)
+    given |= {x: c.arith("add", given[x], at) for x, at in (("row", above), ("column", left))}
     given["m"] = c.min(c.arith("sub", given["m"], above), rows)
     given["n"] = c.min(c.arith("sub", given["n"], left), width)
     c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), "i1 narrow"), given))

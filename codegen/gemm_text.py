@@ -32,9 +32,13 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
+from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
+from tensordsl.codegen.jobs import Job, operands
+from tensordsl.codegen.nest_words import PARAMS as LAUNCH
+from tensordsl.codegen.nest_words import Function
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -68,6 +72,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
         _gemv(kind, dtype),
         _blas(kind, dtype),
         _gemm(kind, dtype, panels),
+        _gemm_then(kind, dtype, panels),
         *stack_texts(vector, dtype),
     ]
     declared = (
@@ -295,9 +300,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     empty = f.op(f"or i1 {f.compare('sle', 'i64', '%m', 0)}, {f.compare('sle', 'i64', '%n', 0)}")
     with f.when(empty):
         f.ret()
-    alpha, beta = ("%alpha", "%beta")
-    if kind == "float":
-        alpha, beta = (f.op(f"fptrunc double {x} to float") for x in (alpha, beta))
+    alpha, beta = _factors(f, kind)
     operands = passed((*SIZES, *STRIDED))
     with f.when(f.compare("sle", "i64", "%k", 0)):  # a sum of nothing, times alpha
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
@@ -314,9 +317,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
     _thin(f, kind, alpha, add)
-    size = f.op(f"call {kind} @llvm.fabs.f{8 * TYPES[dtype][1]}({kind} {alpha})")
-    tiny, huge = (f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True))
-    with f.when(f.any(tiny, huge)):
+    with f.when(_is_extreme(f, kind, alpha)):
         _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows", scratch)
     given = ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
@@ -324,12 +325,42 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         f.ret()
     if panels:
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
-            _by_panels(f, kind, (*given, f"{kind} {f.op(f'select i1 {late}, {kind} {beta}, {kind} 1.0')}"))
+            beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
+            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"))
     _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
         f.ret()
     _without_blas(f, kind, operands, alpha, add, "blocked", scratch)
     return f.text
+
+
+def _gemm_then(kind: str, dtype: str, panels: bool) -> str:
+    """A product and the launch behind it, by panels on blocks of C while they are in the cache.  C is large."""
+    f = Function("void", f"gemm_then_{dtype}", (*PARAMS, "ptr job"))
+    given = Job(TILE).given(f)
+    if panels:
+        alpha, beta = _factors(f, kind)
+        large = f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
+        with f.when(f.all(large, f.op(f"xor i1 {_is_extreme(f, kind, alpha)}, true"))):
+            add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
+            scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
+            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
+    f.call("void", f"@gemm_{dtype}", *passed(PARAMS))
+    f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(LAUNCH, given))
+    return f.end()
+
+
+def _factors(f: Asm, kind: str) -> tuple[str, str]:
+    """alpha and beta in the type of the matrices."""
+    if kind == "double":
+        return "%alpha", "%beta"
+    return f.op("fptrunc double %alpha to float"), f.op("fptrunc double %beta to float")
+
+
+def _is_extreme(f: Asm, kind: str, alpha: str) -> str:
+    """Whether alpha is to be applied to whole sums."""
+    size = f.op(f"call {kind} @llvm.fabs.f{64 if kind == 'double' else 32}({kind} {alpha})")
+    return f.any(*(f.op(f"fcmp {c} {kind} {size}, {x}") for c, x in zip(("ult", "ugt"), FACTORS, strict=True)))
 
 
 def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
@@ -352,7 +383,7 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
     ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
     f.branch(f.compare("sle", "i64", threads, ours), run, done)
     f.place(run)
-    f.call("void", f"@shared_{kind}", *given)
+    f.call("void", f"@shared_{kind}", *given, "i64 0", "i64 0")
     f.ret()
     f.place(done)
 

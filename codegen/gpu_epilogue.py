@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tensordsl.codegen import epilogues as cpu
 from tensordsl.codegen import program as p
+from tensordsl.codegen.epilogues import pairs, regions
 from tensordsl.codegen.gpu_gemm import SIDE, TILES, Choice, Product, Tiled, launches
 from tensordsl.codegen.gpu_kernels import CROSSED, FLAT, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu_launch import Launch, Operand, point_arguments
@@ -21,11 +23,7 @@ from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 
 PART = 1 << 14  # bytes of a tile in shared memory at a time
-BETWEEN = (
-    p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena, p.NewOut, p.Prepare, p.Pin,
-    p.AcquireGil, p.ReleaseGil,
-)  # fmt: skip
-"""What may stand between: it touches nothing in memory."""
+BETWEEN = (*cpu.BETWEEN, p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ def epilogues(program: p.Program, steps: Sequence[GpuStep | None]) -> list[Epilo
     for i in p.walk_program(program.code):
         for name in names_of(i):
             uses.setdefault(name, []).append(i)
-    blocks, pairs = _blocks(program.code)
+    blocks, candidates = _blocks(program.code)
     found = []
-    for gemm, launch in pairs:
+    for gemm, launch in candidates:
         read = _read(gemm, launch, steps[launch.plan])
         if read is not None:
             is_dead = gemm.c in launch.writes or _is_forgotten(gemm, launch, uses[gemm.c], blocks)
@@ -84,20 +82,11 @@ def _blocks(code: Sequence[p.Instr]) -> tuple[dict[int, int], list[tuple[p.Gemm,
     """The number of the block that each instruction (by its id) is in, 0 for the program's own; and the products whose
     next work is a launch."""
     blocks: dict[int, int] = {}
-    pairs = []
-    stack: list[Sequence[p.Instr]] = [code]
-    count = 0
-    while stack:
-        block, before = stack.pop(), None
-        for i in block:
-            blocks[id(i)] = count
-            if isinstance(i, p.Launch) and before is not None:
-                pairs.append((before, i))
-            if not isinstance(i, BETWEEN):
-                before = i if isinstance(i, p.Gemm) and i.factor is i.decay is i.count is None else None
-            stack += [getattr(i, region) for region in ("body", "then", "orelse") if hasattr(i, region)]
-        count += 1
-    return blocks, pairs
+    found = []
+    for count, block in enumerate(regions(code)):
+        blocks |= dict.fromkeys(map(id, block), count)
+        found += [(gemm, i) for gemm, i in pairs(block, BETWEEN) if gemm.factor is gemm.decay is None]
+    return blocks, found
 
 
 def _read(gemm: p.Gemm, launch: p.Launch, step: GpuStep | None) -> int | None:

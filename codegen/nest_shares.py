@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_wide import WIDE_ROW
@@ -59,7 +60,8 @@ JOB = Job((*PARAMS, *PARTS))
 
 
 def share_texts() -> list[str]:
-    return [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts(), _run_nest()]
+    parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
+    return [*parts, _run_nest(), _run_tile()]
 
 
 def _parts() -> str:
@@ -249,3 +251,22 @@ def _run_nest() -> str:
     c.ret("i64", c.get(job, JOB.words["flag"]))
     c.place(alone)
     return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+
+
+def _run_tile() -> str:
+    """A launch on some rows and columns of the matrix that it follows, by an environment (`epilogues.TILE`)."""
+    c = Function("void", "run_tile", ["ptr rt", "ptr job", "i64 row", "i64 column", "i64 rows", "i64 columns"])
+    given = Job(TILE).given(c)
+    axes, down, across = (given[name] for name in ("axes", "down", "across"))
+    bases = c.op(f"alloca ptr, i64 {c.arith('mul', given['operands'], 2)}, align 8")
+    extents = c.op(f"alloca i64, i64 {axes}, align 8")
+    with c.loop(given["operands"]) as o:
+        steps = c.word(given["S"], c.arith("mul", o.index, axes))
+        below = c.arith("mul", c.get(steps, down), "%row")
+        right = c.arith("mul", c.get(steps, across), "%column")
+        moved = c.gep(c.get(given["B"], o.index, "ptr"), c.arith("add", below, right))
+        c.put(moved, bases, o.index, "ptr")
+    c.put("%rows", extents, down)
+    c.put("%columns", extents, across)
+    c.call("i64", "@run_nest", "ptr %rt", *operands(PARAMS, given | {"B": bases, "E": extents}))
+    return c.end()

@@ -67,4 +67,5 @@ class Tables:
             may_fail=any(k.fails for k in self.kernels),
             work=work(self.group),
             declarations=frozenset(declarations.values()),
+            is_pointwise=not any(v.op in ("reduce", "index") or v.op == "load" and v.args for v in self.group.scalars),
         )

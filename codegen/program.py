@@ -44,6 +44,7 @@ class LaunchPlan:
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
     work: tuple[tuple[int, tuple[int, ...]], ...]  # estimated: see `codegen.schedule.work`
     declarations: frozenset[str] = frozenset()
+    is_pointwise: bool = False  # each point is computed alone, wherever it stands
     group: Any = None  # of a device's plan (`codegen.gpu_program`): what the kernels are made from
 
 

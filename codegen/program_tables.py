@@ -9,6 +9,7 @@ from typing import Any
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
+from tensordsl.codegen.epilogues import epilogues
 from tensordsl.codegen.program import Program, walk_program
 from tensordsl.codegen.scatter_text import scatter_symbol
 
@@ -26,6 +27,7 @@ class Tables:
         self.constants = {data: at + k for k, data in enumerate(constant_table(program))}
         self.descriptors = descriptor_places(program)
         self.first_constant, self.absent = at, at + len(self.constants)
+        self.epilogues = epilogues(program)
 
 
 def kernel_table(program: Program, soon: Collection[int] = ()) -> list[str | None]:
