@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
 
-ONE = "[1 x i64]"
 _NAME = re.compile(r"%[\w.]+")
 
 
@@ -22,25 +21,9 @@ class Phi:
     next: str
 
 
-def index_phi(name: str, start: str, following: str) -> Phi:
-    """The position of a loop as an array of one element.  LLVM keeps it in a register all the same, but takes it for
-    no induction variable: it spends no time on finding addresses other than those that are written."""
-    return Phi(name, ONE, start, following)
-
-
-def as_index(name: str, value: str) -> str:
-    """A start or following value of `index_phi`."""
-    return f"  {name} = insertvalue {ONE} poison, i64 {value}, 0"
-
-
 def phi_lines(phis: Sequence[Phi], first: str, last: str) -> list[str]:
     """All phis of a block."""
-    names = [f"{p.name}.in" if p.type == ONE else p.name for p in phis]
-    lines = [
-        f"  {name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]"
-        for name, p in zip(names, phis, strict=True)
-    ]
-    return [*lines, *(f"  {p.name} = extractvalue {ONE} {p.name}.in, 0" for p in phis if p.type == ONE)]
+    return [f"  {p.name} = phi {p.type} [ {p.initial}, %{first} ], [ {p.next}, %{last} ]" for p in phis]
 
 
 def is_straight(*texts: Sequence[str]) -> bool:
@@ -69,7 +52,7 @@ def columns_side_by_side(k: Kernel) -> list[str]:
     """Several vectors of a row after each other, as far as they reach: so few bytes as one has of each row are no
     stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""
     span, row_phis = k.beside * k.width, k.row_phis()
-    rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {x: f"{x}.w" for x in ("%r.next", "%r.more")}
+    rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {"%r.more": "%r.more.w"}
     own = {*defined(k.before.lines), *defined(k.ends.lines), *defined(k.close.lines), *(p.name for p in k.phis)}
     phis, bodies, closes = [], [], []
     for n in range(k.beside):
@@ -81,11 +64,10 @@ def columns_side_by_side(k: Kernel) -> list[str]:
     return [
         f"  %spans = and i64 %n, {-span}",
         f"  %wide = select i1 {'%folds' if k.widens else 'false'}, i64 0, i64 %spans",
-        as_index("%wide.out", "%wide"),
         "  %any.w = icmp ne i64 %wide, 0",
         "  br i1 %any.w, label %vectors, label %narrow",
         "vectors:",
-        *phi_lines([index_phi("%i.w0", "zeroinitializer", "%i.w.out")], "entry", "closes"),
+        *phi_lines([Phi("%i.w0", "i64", "0", "%i.w")], "entry", "closes"),
         *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
         "  br label %across",
         "across:",
@@ -96,7 +78,6 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "closes:",
         *closes,
         f"  %i.w = add i64 %i.w0, {span}",
-        as_index("%i.w.out", "%i.w"),
         "  %more.w = icmp slt i64 %i.w, %wide",
         "  br i1 %more.w, label %vectors, label %narrow",
         "narrow:",

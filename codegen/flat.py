@@ -29,9 +29,7 @@ from tensordsl.codegen.apart import load_apart, store_apart
 from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
-    as_index,
     columns_side_by_side,
-    index_phi,
     is_straight,
     masked_tail,
     phi_lines,
@@ -445,14 +443,13 @@ class Kernel:
 
     def row_phis(self) -> list[Phi]:
         moving = [e.name for e in self.entries.values() if e.moves]
-        return [index_phi("%r", "zeroinitializer", "%r.out"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
+        return [Phi("%r", "i64", "0", "%r.next"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
 
     def next_row(self) -> list[str]:
         moving = [e.name for e in self.entries.values() if e.moves]
         return [
             *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
             "  %r.next = add i64 %r, 1",
-            as_index("%r.out", "%r.next"),
             "  %r.more = icmp slt i64 %r.next, %rows",
         ]
 
@@ -465,13 +462,11 @@ class Kernel:
             "  br label %chunk",
             "chunk:",
             *phi_lines(self.totals, self.points.block, self.close.block),
-            as_index("%start.out", "%start"),
             "  br label %loop",
             "loop:",
-            *phi_lines([index_phi("%i", "%start.out", "%i.out"), *self.phis], "chunk", self.body.block),
+            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
             *self.body.lines,
             f"  %i.next = add i64 %i, {self.width}",
-            as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %stop",
             f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
             *(masked_tail(self) if self.repeats else ()),
@@ -536,11 +531,11 @@ class Kernel:
 
     def _columns(self) -> list[str]:
         wide = self.beside > 1 and is_straight(self.before.lines, self.ends.lines, self.close.lines)
-        first = ("%wide.out", "narrow") if wide else ("zeroinitializer", "entry")
+        first = ("%wide", "narrow") if wide else ("0", "entry")
         return [
             *(columns_side_by_side(self) if wide else ["  br label %vector"]),
             "vector:",
-            *phi_lines([index_phi("%i", first[0], "%i.out")], first[1], self.close.block),
+            *phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
             *(["  br i1 %folds, label %others, label %row"] if self.widens else ["  br label %row"]),
             "row:",
             *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
@@ -552,7 +547,6 @@ class Kernel:
             *(self._fold() if self.widens else ()),
             *self.close.lines,
             f"  %i.next = add i64 %i, {self.width}",
-            as_index("%i.out", "%i.next"),
             "  %more = icmp slt i64 %i.next, %n",
             "  br i1 %more, label %vector, label %done",
             "done:",

@@ -27,7 +27,7 @@ from tensordsl.codegen.accumulate import (
     with_rest,
 )
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
-from tensordsl.codegen.copies import Phi, as_index, defined, index_phi, phi_lines, renamed
+from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
@@ -304,14 +304,12 @@ def _chunk(copies: _Copies, one: Kernel) -> list[str]:
         "  %span.q = sub i64 %stop.q, %start.q",
         f"  %even.q = and i64 %span.q, {-one.width}",
         "  %full.q = add i64 %start.q, %even.q",
-        as_index("%start.out.q", "%start.q"),
         "  %any.q = icmp ne i64 %even.q, 0",
         "  br i1 %any.q, label %inner.q, label %rest.q",
         "inner.q:",
-        *phi_lines([index_phi("%i.q", "%start.out.q", "%i.out.q"), *copies.phis("l", "", "l")], "chunk.q", "inner.q"),
+        *phi_lines([Phi("%i.q", "i64", "%start.q", "%i.q.next"), *copies.phis("l", "", "l")], "chunk.q", "inner.q"),
         *copies.all_of(one.body.lines, "l", inside),
         f"  %i.q.next = add i64 %i.q, {one.width}",
-        as_index("%i.out.q", "%i.q.next"),
         "  %more.q = icmp slt i64 %i.q.next, %full.q",
         "  br i1 %more.q, label %inner.q, label %rest.q",
         "rest.q:",

@@ -2,7 +2,7 @@
 
 There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 2 for the library, 1
 for kernels (the same instructions, not ordered a second time after registers are known: as fast, and an eighth of the
-time less), 0 for host programs.
+time less), 0 for host programs.  Kernels also do without LLVM's last passes over texts (`NEEDLESS`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import platform
 from _thread import allocate_lock
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -19,6 +21,9 @@ from tensordsl.processor import LEVELS
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.
 UNUSED = frozenset(("avx512ifma", "avxifma"))
+# What code generation does to texts before it selects instructions: a fifth of the time, and kernels run the same.
+NEEDLESS = ("disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting")
+NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
 def compile_object(text: str, opt: int = 2) -> bytes:
@@ -26,8 +31,23 @@ def compile_object(text: str, opt: int = 2) -> bytes:
     llvm, triple, layout, machines = _target()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = triple, layout
-    result: bytes = machines[opt].emit_object(module)
+    with _without(NEEDLESS if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else ()):
+        result: bytes = machines[opt].emit_object(module)
     return result
+
+
+@contextmanager
+def _without(switches: tuple[str, ...]) -> Iterator[None]:
+    """Have code generated under LLVM's `switches`, which are the process's: off again for its other users."""
+    llvm, *_ = _target()
+    with _lock:
+        for switch in switches:
+            llvm.set_option("tensordsl", f"-{switch}=true")
+        try:
+            yield
+        finally:
+            for switch in switches:
+                llvm.set_option("tensordsl", f"-{switch}=false")
 
 
 def llvm_version() -> str:

@@ -1,0 +1,46 @@
+"""The compiler of texts leaves LLVM as it was for its other users in the process."""
+
+from __future__ import annotations
+
+import pytest
+
+from tensordsl.codegen import target
+
+LOOP = """
+define void @fill(ptr %p, i64 %n) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %by = mul i64 %i, 24
+  %at = getelementptr i8, ptr %p, i64 %by
+  store i64 %i, ptr %at
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %n
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}
+"""
+
+
+def plainly():
+    """The object as anybody else in the process gets it."""
+    llvm, triple, layout, machines = target._target()
+    module = llvm.parse_assembly(LOOP)
+    module.triple, module.data_layout = triple, layout
+    return machines[1].emit_object(module)
+
+
+def test_switches_hold_for_kernels_alone():
+    before = plainly()
+    assert target.compile_object(LOOP, 1) != before  # has its strength not reduced
+    assert plainly() == before
+    with pytest.raises(ZeroDivisionError), target._without(target.NEEDLESS):
+        raise ZeroDivisionError
+    assert plainly() == before
+
+
+def test_an_llvm_that_may_not_know_the_switches_is_not_told_of_them(monkeypatch):
+    monkeypatch.setattr(target, "NEWEST", 1)
+    assert target.compile_object(LOOP, 1) == plainly()
