@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_copy import copy_texts
+from tensordsl.codegen.nest_gaps import gap_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import share_texts
@@ -81,7 +82,15 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
     parts = [*copy_texts(vector_bytes, fetches), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
-    parts += [*turn_texts(), *step_texts(), *stream_texts(), *wide_texts(), *transposed_texts(), *share_texts()]
+    parts += [
+        *gap_texts(),
+        *turn_texts(),
+        *step_texts(),
+        *stream_texts(),
+        *wide_texts(),
+        *transposed_texts(),
+        *share_texts(),
+    ]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
@@ -230,7 +239,10 @@ def _general() -> str:
         given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
             c.ret("i64", 0)
-        c.call("void", "@overlapped", *given[:2], f"ptr {current}", *given[3:])
+        moved = *given[:2], f"ptr {current}", *given[3:]
+        c.call("void", "@overlapped", *moved)
+        with c.when(c.test("ne", c.call("i64", "@gapped", *moved), 0)):
+            c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {

@@ -1,0 +1,78 @@
+"""Short rows with gaps between them: some columns of a join, or of a slice that is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from end_of_memory import End
+
+import tensordsl as td
+import tensordsl.tensor as T
+
+DTYPES = ["float64", "float32", "int16", "int8"]
+ROWS = [1, 2, 5, 9, 30, 64, 129, 400, 1100]
+
+
+def data(dtype: str, *shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(-5, 5, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("widths", [(3, 2), (1, 5, 1), (7, 8, 9), (0, 4), (31, 2), (63, 1)])
+def test_joins_of_few_columns(dtype: str, widths: tuple[int, ...], ends: list[End]) -> None:
+    parts = [T.tensor(dtype, (False, False)) for _ in widths]
+    f = td.function(parts, [T.concatenate(parts, axis=1), T.concatenate([p + p[0] for p in parts], axis=1)])
+    for rows in ROWS:
+        arrays = [data(dtype, rows, n) for n in widths]
+        joined, computed = np.concatenate(arrays, 1), np.concatenate([a + a[0] for a in arrays], 1)
+        for given in (
+            [end.put(a) for end, a in zip(ends, arrays, strict=False)],
+            [np.repeat(a, 2, axis=0)[::2] for a in arrays],
+            [np.asfortranarray(a) for a in arrays],
+            [np.repeat(a, 3, axis=1)[:, ::3] for a in arrays],
+        ):
+            got = f(*given)
+            assert np.array_equal(got[0], joined) and np.array_equal(got[1], computed)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("first, last", [(0, 3), (1, 2), (2, 9), (1, 16)])
+def test_writes_to_some_columns(dtype: str, first: int, last: int, ends: list[End]) -> None:
+    x, y, z = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False)), T.tensor(dtype, (False,))
+    part = x[:, first:last]
+    results = [T.set_subtensor(part, y * 2), T.inc_subtensor(part, y + z), T.set_subtensor(part, z), part * 2]
+    f = td.function([x, y, z], results)
+    state = td.shared(data(dtype, 1, 1))
+    g = td.function([y], updates=[(state, T.inc_subtensor(state[:, first:last], y))])
+    for rows in ROWS:
+        a, b, c = data(dtype, rows, 17), data(dtype, rows, last - first)[::-1], data(dtype, last - first)
+        wanted = [a.copy() for _ in range(3)]
+        wanted[0][:, first:last] = b * 2
+        wanted[1][:, first:last] += b + c
+        wanted[2][:, first:last] = c
+        got = f(ends[0].put(a), b, ends[1].put(c))
+        for value, expected in zip(got, [*wanted, a[:, first:last] * 2], strict=True):
+            assert np.array_equal(value, expected)
+        state.set_value(a)
+        g(b)
+        a[:, first:last] += b
+        assert np.array_equal(state.get_value(), a)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_dear_functions_of_some_columns(dtype: str) -> None:
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    f = td.function([x, y], T.concatenate([T.exp(x) * T.tanh(x), T.sin(y), x], axis=1))
+    for columns in (1, 7, 15, 29, 31):
+        for rows in (3, 20, 77, 500):
+            a, b = data(dtype, rows, columns), data(dtype, rows, 33)
+            expected = np.concatenate([np.exp(a) * np.tanh(a), np.sin(b), a], 1)
+            np.testing.assert_allclose(f(a, b), expected, rtol=1e-5)
+
+
+def test_parts_of_rows_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(td.config, "num_threads", 3)
+    x, y = T.matrix(), T.matrix()
+    f = td.function([x, y], T.concatenate([T.exp(x), y], axis=1))
+    a, b = np.random.default_rng(0).normal(size=(20_003, 3)), data("float64", 20_003, 2)
+    np.testing.assert_allclose(f(a, b), np.concatenate([np.exp(a), b], 1), rtol=1e-14)
