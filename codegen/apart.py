@@ -14,7 +14,7 @@ from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import COMPLEX
 
 MOST = 4  # elements from one to the next
-MASKED = 4  # bytes of an element, at least, of which stores leave lanes out
+MASKED = 4  # bytes of an element, at least, of which stores leave lanes out (1 with AVX-512)
 
 Place = tuple[int, int]  # the number of a vector, and of a lane in it
 
@@ -52,6 +52,23 @@ def store_apart(code: Code, value: str, pointer: str, dtype: str, step: int, W: 
             symbol, bits = f"llvm.masked.store.{_mangled(kind, n * unit)}.p0", f"<{n * unit} x i1>"
             code.declarations.setdefault(symbol, f"declare void @{symbol}({t}, ptr, i32, {bits})")
             code.do(f"call void @{symbol}({t} {vector}, ptr {place}, i32 {align}, {bits} <{mask}>)")
+
+
+def store_joined(code: Code, values: Sequence[str], pointer: str, dtype: str, W: int) -> None:
+    """W elements of each of some vectors, the first ones of all, then the second ones, and so on."""
+    kind, unit = _parts(dtype)
+    values, whole = [to_memory(code, v, kind, W * unit) for v in values], memory_type(kind, W * unit)
+    for first, n in _pieces(code, dtype, W):
+        t, own = memory_type(kind, n * unit), _parted(range(first, first + n), unit)
+        parts = [shuffled(code, whole, v, "poison", own) for v in values] if n < W else values
+        for k in range(len(values)):
+            places = [divmod(k * n + lane, len(values)) for lane in range(n)]  # (element, vector) of each lane
+            vector = "poison"
+            for j, part in enumerate(parts):
+                lanes = [n + e if i == j else lane for lane, (e, i) in enumerate(places)]
+                vector = shuffled(code, t, vector, part, _parted(lanes, unit))
+            place = _at(code, pointer, first * len(values) + k * n, dtype)
+            code.do(f"store {t} {vector}, ptr {place}, align {ITEMSIZE[kind]}")
 
 
 def _layout(n: int, step: int) -> tuple[dict[int, int], list[Place]]:

@@ -351,7 +351,7 @@ class Bufferiser:
         self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
     ) -> tuple[int, list[Ref]]:
         """The plan of the group, or of an earlier one of its structure, and its operands."""
-        key = chosen.lane, chosen.beside, chosen.apart
+        key = chosen.lane, chosen.beside, chosen.apart, chosen.joins
         if key not in planned.plans:
             planned.plans[key] = self._plan(group, chosen), mine
         number, theirs = planned.plans[key]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
-from tensordsl.codegen.group import Buffer, Group, Schedule
+from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Schedule
 from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_transposed import MOST
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
@@ -40,6 +40,7 @@ class Builder(Protocol):
 
     entry: Scope
     scopes: list[Scope]
+    vector_bytes: int
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
@@ -153,15 +154,16 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     reduces, by_index = len(group.parallel) < len(group.extents), any(v.args for v in loads.values())
     if is_short or reduces or by_index or len(group.scalars) > usual.split:  # more are several kernels
         return None, None
-    steps, conditions = [], [("ge", here, least)]
+    steps, conditions, joins = [], [("ge", here, least)], group.name == INTERLEAVE
+    masked = 1 if b.vector_bytes == 64 else apart.MASKED
     for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
         if lane not in entries:
             continue
         strides, size = refs[id(buffer)].strides, ITEMSIZE[buffer.type]
         stride = b.find(ex.total(strides[d] for d, a in enumerate(entries) if a == lane))
         step = _step(stride, size)
-        is_masked = k >= len(loads) and step not in (1, -1)
-        if not 0 < abs(step) <= apart.MOST or (is_masked and size < apart.MASKED):
+        is_masked = k >= len(loads) and step not in (1, -1) and not joins
+        if not 0 < abs(step) <= apart.MOST or (is_masked and size < masked):
             return None, None
         steps += [(k, step)] if step != 1 else []
         conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
@@ -169,7 +171,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
     if not steps or not known or _may_overwrite(b, inputs, outputs):
         return None, None
-    return b.compared(*conditions), replace(usual, apart=tuple(steps))
+    return b.compared(*conditions), replace(usual, apart=tuple(steps), joins=joins)
 
 
 def _may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:

@@ -19,7 +19,7 @@ from tensordsl.codegen.build_library import build_along, build_repeated, build_s
 from tensordsl.codegen.build_scatter import accumulate, build_in_bounds, build_inc_take
 from tensordsl.codegen.build_stacks import run_stacks
 from tensordsl.codegen.ir import Value
-from tensordsl.codegen.places import join_places, place_parts, slice_place, sliced
+from tensordsl.codegen.places import interleave, join_places, place_parts, slice_place, sliced
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
@@ -59,12 +59,16 @@ def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
 
 def build_concatenate(b: Bufferiser, v: Value) -> None:
     ref, places = join_places(b, v)
-    for part, place in zip(v.operands, places, strict=True):
-        source = b.ref(part)
+    sources = [b.ref(part) for part in v.operands]
+    for source in sources:
         for d, (m, n) in enumerate(zip(source.dims, ref.dims, strict=True)):
             if d != v.attrs["axis"]:
                 b.agree(n, m, "concatenate: lengths of an axis")
-        if source.ptr != place.ptr:
+    moved = [(source, place) for source, place in zip(sources, places, strict=True) if source.ptr != place.ptr]
+    if len(moved) == len(places) and v.attrs["axis"] == v.rank - 1 and all(place.dims[-1] == 1 for place in places):
+        interleave(b, moved, v.dtype)
+    else:
+        for source, place in moved:
             b.copy(source, place, v.dtype)
     b.finish(v, ref)
 

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.apart import load_apart, store_apart
+from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
@@ -228,6 +228,12 @@ class Kernel:
             store(self.body, value, place, dtype, self.width)
         else:
             store_apart(self.body, value, place, dtype, step, self.width)
+
+    def store_joined(self, outs: Sequence[tuple[int, str, str]]) -> None:
+        """(operand, dtype, value) of outputs that stand side by side."""
+        (operand, dtype, _), values = outs[0], [value for _, _, value in outs]
+        pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
+        store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], len(outs)), dtype, self.width)
 
     def row_place(self, code: Code, pointer: str, dtype: str) -> str:
         """The row's place in an area, from that of the first row."""

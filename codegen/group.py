@@ -19,6 +19,9 @@ from tensordsl.ops.reducers import Reducer
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
 
+INTERLEAVE = "interleave"  # the name of groups whose outputs stand side by side: of each point all, in their order
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Buffer:
     """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static
@@ -123,6 +126,7 @@ class Schedule:
     beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
     # of the short rows side by side (along a reduced one; 0: none)
     apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
+    joins: bool = False  # CPU: whether all outputs are such, and stand side by side
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 

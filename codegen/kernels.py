@@ -301,8 +301,12 @@ class _Planner(Tables):
                     kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])
                 else:
                     kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
-            for o in row.outs:
-                kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)])
+            stored = [(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)]) for o in row.outs]
+            if self.schedule.joins:
+                kernel.store_joined(stored)
+            else:
+                for operand, dtype, value in stored:
+                    kernel.store_vector(operand, dtype, value)
             row.nodes = [*self.offsets, *swept]
             return
         finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None

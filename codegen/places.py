@@ -8,10 +8,13 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.apart import MOST
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_scatter import over
+from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.regions import Step, memory
+from tensordsl.codegen.scalar import Builder
 from tensordsl.codegen.storage import Ref, known_at_entry
 
 
@@ -95,6 +98,26 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
                 ptr = end
         b.places[v.number] = ref, places
     return b.places[v.number]
+
+
+def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> None:
+    """Copy what goes to places side by side: a few by one group, which joins them in registers."""
+    target = moves[0][1]
+    if b.device or not 1 < len(moves) <= MOST or all(n == 1 for n in target.dims):
+        for source, place in moves:
+            b.copy(source, place, dtype)
+        return
+    axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
+    s, outs = Builder(), []
+    refs: dict[int, Ref] = {}
+    for k, (source, place) in enumerate(moves):
+        entries = [0 if step == 0 else a for a, step in zip(axes, source.strides, strict=True)]
+        shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
+        x, y = Buffer(f"x{k}", dtype, shape), Buffer(f"y{k}", dtype, target.dims)
+        outs.append(Out(y, tuple(axes), s.load(x, *entries)))
+        refs |= {id(x): source, id(y): place}
+    extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
+    b.launch(Group(INTERLEAVE, extents, tuple(extents), tuple(outs)), refs, None)
 
 
 def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:

@@ -55,6 +55,36 @@ def test_slices_with_steps(dtype: str, step: int, ends: list[End]) -> None:
             assert all(equal(got, wanted) for got, wanted in zip(g(layout, b), (values, ones), strict=True))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_stacks_along_a_last_axis(dtype: str, count: int, ends: list[End]) -> None:
+    x, y, z = (T.tensor(dtype, (False,)) for _ in range(3))
+    several = [x, y[::2], x[::-1], T.zeros_like(x) + z[0], y[1::2]][:count]
+    f = td.function(
+        [x, y, z], [T.stack(several, axis=-1), T.stack([x + x, *several[1:]], axis=-1)], on_unused_input="ignore"
+    )
+    for n in LENGTHS:
+        a, b, c = data(dtype, n), data(dtype, 2 * n), data(dtype, 1)
+        parts = [a, b[::2], a[::-1], np.full(n, c[0]), b[1::2]][:count]
+        for layout in (ends[0].put(a), np.repeat(a, 3)[::3]):
+            one, other = f(layout, ends[1].put(b), c)
+            assert equal(one, np.stack(parts, -1)) and equal(other, np.stack([a + a, *parts[1:]], -1))
+
+
+def test_stacks_of_matrices() -> None:
+    x, y = T.matrix(), T.matrix()
+    f = td.function(
+        [x, y], [T.stack([x, y.T], axis=-1), T.stack([x, y.T], axis=1), T.stack([x[:, :1], x[:, 1:2]], axis=2)]
+    )
+    for rows, columns in ((1, 40), (3, 50), (200, 2), (60, 70)):
+        a, b = np.random.default_rng(0).normal(size=(2, rows, columns))
+        for first, second in ((a, b.T), (np.asfortranarray(a), b.T.copy()), (a[::-1], b[::-1].T)):
+            got = f(first, second)
+            assert np.array_equal(got[0], np.stack([first, second.T], -1))
+            assert np.array_equal(got[1], np.stack([first, second.T], 1))
+            assert np.array_equal(got[2], np.stack([first[:, :1], first[:, 1:2]], 2))
+
+
 @pytest.mark.parametrize("step", [-1, 2, 3])
 def test_rows_of_which_a_slice_is_taken(step: int) -> None:
     x, y, z = T.matrix(), T.vector(), T.matrix()
