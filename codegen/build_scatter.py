@@ -10,10 +10,11 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
-from tensordsl.codegen.patterns import number_of
-from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.codegen.patterns import is_zero
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder
 from tensordsl.codegen.storage import Ref
 from tensordsl.ops.index import index_place
+from tensordsl.types import COMPLEX
 
 
 def build_in_bounds(b: Bufferiser, v: Value) -> None:
@@ -39,18 +40,11 @@ def over(b: Bufferiser, v: Value, x: Value) -> Ref:
     if v.number in b.heirs and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
-    if _is_zero(x):
+    if is_zero(x):
         b.emit(p.Fill(ref.ptr, b.name(ex.mul(ITEMSIZE[x.dtype], ex.product(ref.dims)))))
     elif b.ref(x).ptr != ref.ptr:
         b.copy(b.ref(x), ref, x.dtype)
     return ref
-
-
-def _is_zero(x: Value) -> bool:
-    """Whether all bytes of x are 0."""
-    while x.op == "move":
-        x = x.operands[0]
-    return number_of(x) is not None and not any(x.attrs["data"].tobytes())
 
 
 def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:
@@ -85,8 +79,12 @@ def collapsed(axes: Any) -> list[tuple[Any, Any, Any]]:
     return result
 
 
-def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
-    """target += source, point by point."""
+def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str, to_zeros: bool = False) -> None:
+    """target += source, point by point; `to_zeros`: that is what stands there, and is not read."""
+    to_zeros &= dtype not in COMPLEX
+    if to_zeros and dtype not in FLOATS:
+        b.copy(source, target, dtype)
+        return
     b.agree_all(source.dims, target.dims)
     s = Builder()
     axes: list[Any] = [0 if n == 1 else f"a{d}" for d, n in enumerate(target.dims)]
@@ -94,7 +92,8 @@ def accumulate(b: Bufferiser, source: Ref, target: Ref, dtype: str) -> None:
     shape = tuple(1 if e == 0 else n for e, n in zip(entries, target.dims, strict=True))
     x, old, new = Buffer("x", dtype, shape), Buffer("t", dtype, target.dims), Buffer("t", dtype, target.dims)
     a, c = s.load(old, *axes), s.load(x, *entries)
-    value = s.or_(a, c) if dtype == "bool" else s.add(a, c)
+    value = s.or_(a, c) if dtype == "bool" else s.add(s.const(0.0, dtype) if to_zeros else a, c)
     extents = {a: n for a, n in zip(axes, target.dims, strict=True) if a}
     group = Group("accumulate", extents, tuple(extents), (Out(new, tuple(axes), value),))
-    b.launch(group, {id(x): source, id(old): target, id(new): target}, None)
+    refs = {id(x): source, id(new): target} if to_zeros else {id(x): source, id(old): target, id(new): target}
+    b.launch(group, refs, None)

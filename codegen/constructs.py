@@ -19,6 +19,7 @@ from tensordsl.codegen.build_library import build_along, build_repeated, build_s
 from tensordsl.codegen.build_scatter import accumulate, build_in_bounds, build_inc_take
 from tensordsl.codegen.build_stacks import run_stacks
 from tensordsl.codegen.ir import Value
+from tensordsl.codegen.patterns import is_zero_at
 from tensordsl.codegen.places import interleave, join_places, place_parts, slice_place, sliced
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -51,7 +52,7 @@ def build_inc_subtensor(b: Bufferiser, v: Value) -> None:
     ref, target = slice_place(b, v)
     source = b.ref(v.operands[1])
     if not v.attrs["set"]:
-        accumulate(b, source, target, v.dtype)
+        accumulate(b, source, target, v.dtype, is_zero_at(v.operands[0], v.attrs["bounds"]))
     elif source.ptr != target.ptr:
         b.copy(source, target, v.dtype)
     b.finish(v, ref)

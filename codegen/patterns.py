@@ -23,6 +23,8 @@ from tensordsl.graph import Constant, Elementwise, Op, Variable, toposort
 from tensordsl.ops.operands import as_variable
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 
+SLICES = 16  # that were written before, of which it is found out whether another one meets them
+
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "float": ("float64", FLOATS), "integer": ("int64", INTEGERS), "discrete": ("int64", DISCRETE),
     "signed": ("float64", (*FLOATS, *SIGNED)),
@@ -174,6 +176,32 @@ def number_of(v: Value) -> Any:
         return None
     data = v.attrs["data"]
     return data.item() if data.size == 1 else None
+
+
+def is_zero(v: Value) -> bool:
+    """Whether all bytes of v are 0."""
+    while v.op == "move":
+        v = v.operands[0]
+    return number_of(v) is not None and not any(v.attrs["data"].tobytes())
+
+
+def is_zero_at(v: Value, bounds: Sequence[Any]) -> bool:
+    """Whether all bytes of a slice of v are 0, since other slices alone were written to zeros."""
+    for _ in range(SLICES):
+        if v.op != "inc_subtensor" or not _are_apart(v.attrs["bounds"], bounds):
+            break
+        v = v.operands[0]
+    return is_zero(v)
+
+
+def _are_apart(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether two slices of one tensor are known to have no element in common."""
+    for (i, m, s, _), (j, n, t, _) in zip(some, others, strict=True):
+        if not all(isinstance(k, int) for k in (i, j, s, t)):
+            continue
+        if m == n == 1 and i != j or s == t and (i - j) % s:
+            return True
+    return False
 
 
 def _same_number(wanted: Any, v: Value) -> bool:

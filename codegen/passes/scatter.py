@@ -18,10 +18,11 @@ from functools import reduce
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.patterns import number_of
+from tensordsl.codegen.patterns import is_zero, number_of
 from tensordsl.ops.comparisons import AND, EQ
 from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
 from tensordsl.ops.index import index_place
+from tensordsl.types import COMPLEX, FLOATS
 
 COMPUTED = frozenset(("map", "move", "const", "reduce"))  # a write to what is stored touches its positions alone
 
@@ -57,7 +58,11 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
     """An argument with y added to a slice: the sum is set, and can be computed in its place.  Other values may be added
     to where they stand."""
     x, y, *ints = v.operands
-    if v.attrs["set"] or x.op != "arg" or v.dtype == "bool":
+    if v.attrs["set"] or v.dtype == "bool":
+        return None
+    if is_zero(x):
+        return _added_to_zeros(ctx, v)
+    if x.op != "arg":
         return None
     ctx.hit("x[a:b] += y: x[a:b] = x[a:b] + y")
     bounds = v.attrs["bounds"]
@@ -69,6 +74,22 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
     return ctx.graph.make(
         "inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True}
     )
+
+
+def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
+    """Zeros with y added to a slice: what is computed (plus 0, for -0) is set, or is all, perhaps in reverse."""
+    x, y, *ints = v.operands
+    bounds, find, g = v.attrs["bounds"], ctx.graph.extents.find, ctx.graph
+    is_all = all(
+        keeps and find(n) == find(d) and step in (1, -1) for (_, n, step, keeps), d in zip(bounds, x.shape, strict=True)
+    )
+    if (y.op != "map" and not is_all) or y.dtype in COMPLEX or v.loops != y.loops:
+        return None
+    value = y if y.dtype not in FLOATS else g.map(ADD, y, g.broadcast_to(g.const(0.0, y.dtype), y.shape))
+    ctx.hit("zeros[a:b] += y: zeros[a:b] = y + 0")
+    if not is_all:
+        return g.make("inc_subtensor", (x, value, *ints), v.dtype, v.shape, loops=v.loops, **{**v.attrs, "set": True})
+    return g.make("subtensor", (value, *ints), v.dtype, v.shape, bounds=bounds, checks=v.attrs["checks"], loops=v.loops)
 
 
 def _is_all(ctx: Context, positions: Value, length: object) -> bool:
