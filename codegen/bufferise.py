@@ -21,7 +21,7 @@ from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.codegen.schedule import across_schedule, loads_at_indices, other_schedule, schedule
+from tensordsl.codegen.schedule import across_schedule, for_long_rows, loads_at_indices, other_schedule, schedule
 from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
@@ -322,7 +322,7 @@ class Bufferiser:
         usual, other = planned.usual, planned.other
         prefers_other = prefers(self, group, usual, other, refs) if other else None
         long = is_long(self, group, usual)
-        usuals = [replace(usual, beside=()), usual] if long else [usual]
+        usuals = [for_long_rows(usual), usual] if long else [usual]
         plans = [self._plan_like(planned, s, group, mine, refs) for s in usuals]
         site = 0
         if self.program.plans[plans[0][0]].may_fail:

@@ -14,7 +14,7 @@ from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_transposed import MOST
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import BESIDE_VECTORS, SHORT, widens, widest_load
+from tensordsl.codegen.schedule import SHORT, longest_beside, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
@@ -191,10 +191,12 @@ def _step(stride: Any, size: int) -> int:
 
 def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     """Whether rows are too long to go side by side, if they may be short: then they need no form for that."""
-    lanes, here = [n for n in usual.beside if n], group.extents[usual.lane] if usual.lane else 0
-    if not lanes or usual.lane in group.parallel or isinstance(here, int) or not known_at_entry(b.find(here)):
+    if not usual.beside or usual.lane in group.parallel:
         return None
-    return b.compared(("ge", here, BESIDE_VECTORS * max(lanes) + 1))
+    here = group.extents[usual.lane]
+    if isinstance(here, int) or not known_at_entry(b.find(here)):
+        return None
+    return b.compared(("ge", here, longest_beside(usual) + 1))
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:

@@ -33,10 +33,14 @@ def is_straight(*texts: Sequence[str]) -> bool:
 
 def masked_tail(k: Kernel) -> list[str]:
     """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are."""
-    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%i.k"} | {p.name: p.next for p in k.phis}
+    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"} | {p.name: p.next for p in k.phis}
     return [
         "whole:",
-        "  br i1 %has.k, label %tail, label %ends",
+        "  %last.k = icmp eq i64 %stop, %n.whole",
+        "  br i1 %last.k, label %rest, label %ends",
+        "rest:",
+        "  %odd.k = icmp ne i64 %n, %n.whole",
+        "  br i1 %odd.k, label %tail, label %ends",
         "tail:",
         *renamed(k.body.lines, names),
         *(
@@ -46,6 +50,12 @@ def masked_tail(k: Kernel) -> list[str]:
         ),
         "  br label %ends",
     ]
+
+
+def ended_lines(phis: Sequence[Phi]) -> list[str]:
+    """The states behind `masked_tail`."""
+    before = "[ {0}, %whole ], [ {0}, %rest ]"
+    return [f"  {p.name} = phi {p.type} {before.format(p.initial)}, [ {p.next}, %tail ]" for p in phis]
 
 
 def columns_side_by_side(k: Kernel) -> list[str]:

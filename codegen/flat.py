@@ -13,10 +13,10 @@ nest library reads the entries to fill P.  By form:
              turn) combines states with those `turn` elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
-row's last whole vector, some lanes of which were done before.  `live` (the width, but for a padded vector) lanes hold
-elements.  Where a row is one chunk of whole vectors there is nothing to add up or to mask, and `close` is left out; of
-a short body also where such a vector follows (`repeats`): the same states take it, in the lanes not done before.
-`head` comes first and once.  Short rows that are only reduced have a form of their own (`side_by_side`).
+row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
+vector too (`repeats`), in the lanes not done before.  `live` (the width, but for a padded vector) lanes hold elements.
+Where a row is one chunk there is nothing to add up or to mask, and `close` is left out.  `head` comes first and once.
+Short rows that are only reduced have a form of their own (`side_by_side`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
+from tensordsl.codegen.assembly import LIKELY, METADATA
 from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
     columns_side_by_side,
+    ended_lines,
     is_straight,
     masked_tail,
     phi_lines,
@@ -98,7 +100,7 @@ class Kernel:
         self.halves = False  # in half registers?
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.phis: list[Phi] = []  # of the loop around the body
-        self.repeats = False  # does a row of one chunk end with its last whole vector, masked?
+        self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
@@ -165,7 +167,7 @@ class Kernel:
             self.head.do("%folds = icmp eq i64 %rows, 0")
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
-        """Let rows of one chunk end with their last whole vector, if the body is short and some reducers add up."""
+        """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
         light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
         self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
 
@@ -345,12 +347,14 @@ class Kernel:
     def live_mask(self) -> str:
         """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self._once:
-            W = self.width
-            code, t = self.masked, f"<{W} x i8>"
-            first = code.op("trunc i64 %first to i8")
-            count = code.op(f"sub i8 {code.op('trunc i64 %live to i8')}, {first}")
-            lane = code.op(f"sub {t} <{', '.join(f'i8 {k}' for k in range(W))}>, {splat(code, first, 'uint8', W)}")
-            self._once["live"] = code.op(f"icmp ult {t} {lane}, {splat(code, count, 'uint8', W)}")
+            W, code = self.width, self.masked
+            live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>"
+            mask = code.op(f"icmp ult {lanes}, {splat(code, live, 'uint8', W)}")
+            if not self.repeats:
+                done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
+                done = splat(code, code.op(f"trunc i64 {done} to i8"), "uint8", W)
+                mask = code.op(f"and <{W} x i1> {mask}, {code.op(f'icmp uge {lanes}, {done}')}")
+            self._once["live"] = mask
         return self._once["live"]
 
     # -- text
@@ -373,6 +377,7 @@ class Kernel:
                     ("last", "eq i64 %turn, 2"),
                 ):
                     self.head.do(f"%is_{name} = icmp {test}")
+                self.head.declarations["!0"] = METADATA
             if self.states and self.close.block == "close":
                 self.close.block = "fold"
             if self.side:
@@ -380,36 +385,30 @@ class Kernel:
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def _chunks(self) -> list[Phi]:
-        """Where a chunk starts and stops, and how many of its first vector's lanes were done before: as many whole
-        vectors as may be; behind the last of them, the row's last whole vector."""
-        size, head, code = self.chunk * self.width, self.head, self.close
-        whole = head.op(f"and i64 %n, {-self.width}")
+        """Where a chunk starts and stops: it has as many whole vectors as may be; behind the last of them comes the
+        row's last whole vector, in the same chunk or one of its own."""
+        size, head, code, whole = self.chunk * self.width, self.head, self.close, "%n.whole"
+        head.do(f"{whole} = and i64 %n, {-self.width}")
+        head.do(f"%n.last = sub i64 %n, {self.width}")
         if not self.states:
-            again = head.op(f"sub i64 %n, {self.width}")
-            return [Phi("%start", "i64", "0", again), Phi("%stop", "i64", whole, "%n")]
+            return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
         first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
         full = head.op(f"icmp eq i64 %live, {self.width}")
-        if self.repeats:
-            one = head.op(f"icmp sle i64 %n, {size}") if size else "true"
-            self._tail_mask(whole)
-        else:
-            one = head.op(f"icmp eq i64 %n, {first}")
+        one = head.op(f"icmp eq i64 {whole if self.repeats else '%n'}, {first}")
         head.do(f"%single = and i1 {one}, {full}")
         if self.repeats:
-            head.do("%has.k = and i1 %single, %odd.k")
-        start = code.intrinsic("smin", "int64", 1, "%stop", head.op(f"sub i64 %n, {self.width}"))
-        more = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), whole) if size else whole
-        is_last = code.op(f"icmp eq i64 %stop, {whole}")
-        stop = code.op(f"select i1 {is_last}, i64 %n, i64 {more}")
-        again = code.op(f"sub i64 %stop, {start}")
-        return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop), Phi("%first", "i64", "0", again)]
+            self._tail_mask()
+            start, end = "%stop", whole
+        else:
+            start = code.intrinsic("smin", "int64", 1, "%stop", "%n.last")
+            end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
+        stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
+        return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop)]
 
-    def _tail_mask(self, whole: str) -> None:
+    def _tail_mask(self) -> None:
         """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
         W, head = self.width, self.head
-        head.do(f"%odd.k = icmp ne i64 %n, {whole}")
-        head.do(f"%i.k = sub i64 %n, {W}")
-        done = splat(head, head.op(f"trunc i64 {head.op(f'sub i64 {whole}, %i.k')} to i8"), "uint8", W)
+        done = splat(head, head.op(f"trunc i64 {head.op('sub i64 %n.whole, %n.last')} to i8"), "uint8", W)
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
@@ -477,7 +476,7 @@ class Kernel:
             f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
             *(masked_tail(self) if self.repeats else ()),
             "ends:",
-            *phi_lines(self.ended, "whole", "tail"),
+            *(ended_lines(self.ended) if self.repeats else ()),
             *self.ends.lines,
             *self._close(),
             "after:",
@@ -494,7 +493,7 @@ class Kernel:
             kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
             store(save, kept, self.row_place(save, c.place, c.dtype), c.dtype)
         return [
-            "  br i1 %is_whole, label %final, label %partly",
+            f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
             "partly:",
             *self.resume.lines,
             *save.lines,
@@ -512,16 +511,16 @@ class Kernel:
         ]
 
     def _close(self) -> list[str]:
-        again = "  %again = icmp slt i64 %stop, %n"
+        again = f"  %again = icmp slt i64 %stop, %n{'.whole' * self.repeats}"
         if not self.states:
             return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
         return [
             "  br i1 %single, label %after, label %close",
             "close:",
-            "  %before = icmp ne i64 %first, 0",
-            f"  %short = icmp ne i64 %live, {self.width}",
-            "  %some = or i1 %before, %short",
-            "  br i1 %some, label %masked, label %fold",
+            f"  %padded = icmp ne i64 %live, {self.width}",
+            "  %before = icmp sgt i64 %stop, %n.whole",
+            "  %some = or i1 %before, %padded",
+            f"  br i1 %{'padded' if self.repeats else 'some'}, label %masked, label %fold",
             "masked:",
             *self.masked.lines,
             "  br label %fold",

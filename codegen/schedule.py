@@ -7,6 +7,7 @@ along it.  The lane axis should be the one with stride 1 in most operands: a wro
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -43,9 +44,11 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     if lane not in group.parallel:
         least = min(w for w, p in zip(widths, steps, strict=True) if p.local)
         widths = [min(w, least) for w in widths]  # no pass packs rows that fill a vector of another
-        beside = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps)
+        beside, extent = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps), group.extents[lane]
         every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
-        return Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
+        usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
+        is_long = every and isinstance(extent, int) and extent > longest_beside(usual)
+        return for_long_rows(usual) if is_long else usual
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK and any(p.reduces for p in steps):
@@ -55,6 +58,17 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
     beside = tuple(w // width if w // width > 2 and not dear else 1 for w in widths)
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
+
+
+def longest_beside(usual: Schedule) -> int:
+    """Elements of rows that go side by side, at most."""
+    return BESIDE_VECTORS * max(usual.beside)
+
+
+def for_long_rows(usual: Schedule) -> Schedule:
+    """The schedule where rows are too long to go side by side: with twice as many lanes a row has half as many chunks,
+    of which each lane adds up no more."""
+    return replace(usual, width=tuple(min(2 * lanes, MAX_LANES) for lanes in usual.width), beside=())
 
 
 def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
@@ -317,9 +331,8 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     known = not any(v.op == "index" or (v.op == "load" and v.args) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
-    lanes, extent = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes)), group.extents[lane]
-    is_long = isinstance(extent, int) and extent > BESIDE_VECTORS * lanes
-    return lanes if few and known and min(sizes) >= 4 and not is_long else 0
+    lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
+    return lanes if few and known and min(sizes) >= 4 else 0
 
 
 def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:

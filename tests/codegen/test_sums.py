@@ -128,3 +128,16 @@ def test_rows_of_every_length_count_each_element_once(dtype: str) -> None:
         total, least = rows(a, factors)
         np.testing.assert_array_equal(total, (wide * factors).sum(1).astype(total.dtype))
         np.testing.assert_array_equal(least, wide.min(1))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [256, 257, 513, 1000, 1087, 2111])
+def test_rows_of_known_lengths_are_those_of_unknown_ones(dtype: str, n: int) -> None:
+    """Long ones have chunks of twice as many lanes, whether their length is known before the call or not."""
+    known, unknown = T.TensorType(dtype, (None, n))("x"), T.TensorType(dtype, (None, None))("x")
+    f, g = (tensordsl.function([x], [x.sum(1), x.var(1)]) for x in (known, unknown))
+    a = np.random.default_rng(n).integers(-3, 4, (5, n)).astype(dtype)
+    for layout in (a, np.repeat(a, 2, axis=1)[:, ::2], a[::-1]):
+        for one, other in zip(f(layout), g(layout), strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(f(layout)[0], layout.sum(1))
