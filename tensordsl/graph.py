@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tensordsl.types import COMPLEX, Dim, TensorType
+from tensordsl.types import COMPLEX, Dim, TensorType, tensor_type
 
 
 # -- one op = one row ------------------------------------------------------------------------------------------------
@@ -351,9 +351,11 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
         raise OpShapeError(_mismatch(op, inputs, error)) from None
     node = Apply(op, inputs, attrs, capture_origin())
     several = isinstance(dtype, tuple)
-    types, shapes = (dtype, shape) if several else ((dtype,), (shape,))
-    kinds = [TensorType(t, tuple(s)) for t, s in zip(types, shapes, strict=True)]
-    outputs = tuple([kind.make_variable(node, k) for k, kind in enumerate(kinds)])
+    if several:
+        types = [tensor_type(t, tuple(s)) for t, s in zip(dtype, shape, strict=True)]
+        outputs = tuple([type.make_variable(node, k) for k, type in enumerate(types)])
+    else:
+        outputs = (tensor_type(dtype, tuple(shape)).make_variable(node, 0),)
     object.__setattr__(node, "outputs", outputs)
     for hook in _APPLY_HOOKS:
         hook(node)

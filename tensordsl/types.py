@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,3 +141,13 @@ class TensorType:
         return f"TensorType({self.dtype}, {kind})"
 
     __repr__ = __str__
+
+
+@lru_cache(1 << 12)
+def tensor_type(dtype: str, shape: tuple[Dim, ...]) -> TensorType:
+    """The type of these, one object for equal ones: a graph has few types.
+
+    >>> tensor_type("float64", (None,)) is tensor_type("float64", (None,))
+    True
+    """
+    return TensorType(dtype, shape)

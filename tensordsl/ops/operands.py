@@ -12,7 +12,7 @@ import numpy as np
 from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
-from tensordsl.types import ALL_DTYPES, MOST_AXES, TensorType
+from tensordsl.types import ALL_DTYPES, MOST_AXES, tensor_type
 
 
 def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
@@ -63,7 +63,7 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
-    return _constant_class()(TensorType(dtype_name(data), data.shape), data, name)
+    return _constant_class()(tensor_type(dtype_name(data), data.shape), data, name)
 
 
 def _integers_of(value: Any) -> Any:
@@ -106,8 +106,11 @@ def broadcast(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:
 
 
 def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    first, *others = shapes
-    if all(s == first or not s for s in others):  # equal shapes and scalars: by far the most
+    first = shapes[0]
+    for shape in shapes:
+        if shape and shape != first:
+            break
+    else:  # equal shapes and scalars: by far the most
         return first
     rank = max(map(len, shapes))
     return tuple(d.broadcast([s[k - rank] for s in shapes if len(s) >= rank - k]) for k in range(rank))
