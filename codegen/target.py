@@ -2,7 +2,7 @@
 
 There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 2 for the library, 1
 for kernels (the same instructions, not ordered a second time after registers are known: as fast, and an eighth of the
-time less), 0 for host programs.  Kernels also do without LLVM's last passes over texts (`NEEDLESS`).
+time less), 0 for host programs.  Kernels also do without some of LLVM's passes (`NEEDLESS`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ from tensordsl.processor import LEVELS
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.
 UNUSED = frozenset(("avx512ifma", "avxifma"))
-# What code generation does to texts before it selects instructions: a fifth of the time, and kernels run the same.
-NEEDLESS = ("disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting")
+# What code generation does to texts before it selects instructions, and finds between these: a quarter of the time, and
+# kernels run the same.
+NEEDLESS = (
+    "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
+    "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
+)  # fmt: skip
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
