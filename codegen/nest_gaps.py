@@ -1,13 +1,13 @@
-"""Of the nest library: groups of one kernel whose rows are shorter than a vector and have gaps between them, as what is
-written into some columns of a join.
+"""Of the nest library: groups of one kernel whose rows are shorter than a vector and do not all lie one behind the
+other: what is written into some columns of a join, small matrices that are transposed.
 
-Blocks of rows are copied to scratch without the gaps, computed there as one long row, and copied back.
+Blocks of points are copied to scratch in the order of the loops, computed there as one long row, and copied back.  A
+block is a part of one axis and all of those inside.  Elements are adjacent along the lanes' axis or the one around it.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_periods import put_pointer
 from tensordsl.codegen.nest_tiles import block_of
 from tensordsl.codegen.nest_words import (
     FAST,
@@ -15,6 +15,7 @@ from tensordsl.codegen.nest_words import (
     PARAMS,
     READ,
     SPACE,
+    SPLAT,
     VECTOR,
     WIDTH,
     WRITE,
@@ -26,10 +27,16 @@ from tensordsl.codegen.nest_words import (
 
 # Rows of at most as many bytes as two of these have are one from their start on, and one up to their end.
 HALVES = ((1, "i8"), (2, "i16"), (4, "i32"), (8, "i64"), (16, "<2 x i64>"), (32, "<4 x i64>"))
+IN_PLACE, PACKED, NEITHER = range(3)  # how an operand is taken
+# The axes around the lanes' one that are longer than 1, in their order, and their number; how operands are taken.
+ORDER = ["ptr order", "i64 around", "ptr kinds"]
+# Of a block: the place in the order of the axis that it is a part of, the points inside of one position along that
+# axis, how many positions it has at most.
+BLOCK = ["i64 part", "i64 inner", "i64 most"]
 
 
 def gap_texts() -> list[str]:
-    return [_rows_moved(), _has_gaps(), _rows_with_gaps(), _gapped()]
+    return [_rows_moved(), _matrix_moved(), _offset(), _kind(), _kinds(), _packed(), _blocks(), _gapped()]
 
 
 def _rows_moved() -> str:
@@ -54,98 +61,175 @@ def _rows_moved() -> str:
     return c.end()
 
 
-def _strides(c: Function, entry: str) -> tuple[str, str]:
-    """Bytes from lane to lane and from row to row of an operand."""
-    first = c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES))
-    return c.get("%S", c.arith("add", first, "%lane")), c.get("%S", c.arith("add", first, "%row"))
+def _matrix_moved() -> str:
+    """Rows between scratch, where they lie one behind the other, and an operand: `across` and `along` are bytes from
+    lane to lane and from row to row there, one of which is an element's size."""
+    params = ["ptr area", "ptr place", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows", "i1 in"]
+    c = Function("void", "matrix_moved", params, internal=True)
+    line = c.arith("mul", "%n", "%size")
+    here, by_rows, turned = ("ptr %area", f"i64 {line}"), ("ptr %place", "i64 %along"), ("ptr %place", "i64 %across")
+    with c.when(c.test("eq", "%across", "%size")):
+        with c.when("%in"):
+            c.call("void", "@rows_moved", *here, *by_rows, f"i64 {line}", "i64 %rows")
+            c.ret()
+        c.call("void", "@rows_moved", *by_rows, *here, f"i64 {line}", "i64 %rows")
+        c.ret()
+    with c.when("%in"):
+        c.call("void", "@transposed", *here, *turned, "i64 %size", "i64 %n", "i64 %rows")
+        c.ret()
+    c.call("void", "@transposed", *turned, *here, "i64 %size", "i64 %rows", "i64 %n")
+    return c.end()
 
 
-def _has_gap(c: Function, entry: str, along: str) -> str:
-    flat = c.test("eq", along, c.arith("mul", c.get(entry, 2), "%n"))
-    return c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("ne", along, 0), c.op(f"xor i1 {flat}, true"))
+def _steps(c: Function, entry: str) -> str:
+    """The byte strides of an operand."""
+    return c.word("%S", c.arith("mul", c.get(entry, 1), c.get("%D", N_AXES)))
 
 
-def _has_gaps() -> str:
-    """Have some operands' rows gaps, and all others none, or are the same?  What is both read and written has gaps,
-    since elements are computed twice."""
-    params = ["ptr D", "ptr words", "ptr B", "ptr S", "i64 lane", "i64 row", "i64 n"]
-    c = Function("i1", "has_gaps", params, internal=True)
-    found, wrong, again = c.cell(0), c.cell(0), c.call("i64", "@may_repeat", "ptr %D", "ptr %B")
-    once = c.test("eq", again, 0)
-    with c.loop(c.get("%words", 3)) as loop:
+def _offset() -> str:
+    """Bytes from an operand's first point to the one of number q in the order of some of the axes."""
+    c = Function("i64", "offset", ["ptr steps", "ptr E", "ptr order", "i64 first", "i64 end", "i64 q"], internal=True)
+    with c.loop(c.arith("sub", "%end", "%first"), ("i64", "0"), ("i64", "%q")) as loop:
+        axis = c.get("%order", c.arith("sub", c.arith("sub", "%end", 1), loop.index))
+        (offset, rest), n = loop.values, c.get("%E", axis)
+        step = c.arith("mul", c.arith("urem", rest, n), c.get("%steps", axis))
+        loop.next = [c.arith("add", offset, step), c.arith("udiv", rest, n)]
+    return c.end("i64", loop.values[0])
+
+
+def _kind() -> str:
+    """How an operand is taken: in place where it is one long row, or the same at all points."""
+    params = ["ptr operand", "ptr steps", "ptr E", "ptr order", "i64 around", "i64 lane"]
+    c = Function("i64", "kind", params, internal=True)
+    kind, size, across = c.get("%operand", 0), c.get("%operand", 2), c.get("%steps", "%lane")
+    with c.loop("%around", ("i64", c.arith("mul", size, c.get("%E", "%lane"))), ("i64", "0"), ("i64", "0")) as loop:
+        axis = c.get("%order", c.arith("sub", c.arith("sub", "%around", 1), loop.index))
+        length, gaps, moves = loop.values
+        step = c.get("%steps", axis)
+        gaps, moves = c.arith("or", gaps, c.arith("xor", step, length)), c.arith("or", moves, step)
+        loop.next = [c.arith("mul", length, c.get("%E", axis)), gaps, moves]
+    _, gaps, moves = loop.values
+    is_near, is_row = c.test("eq", across, size), c.test("eq", gaps, 0)
+    along = c.get("%steps", c.get("%order", c.arith("sub", "%around", 1)))
+    packed = c.choose(c.any(is_near, c.test("eq", along, size)), PACKED, NEITHER)
+    vector = c.choose(c.all(is_near, is_row), IN_PLACE, packed)
+    scalar = c.choose(c.test("eq", moves, 0), IN_PLACE, NEITHER)
+    scalar = c.choose(c.test("eq", kind, SPLAT), scalar, NEITHER)
+    return c.end("i64", c.choose(c.test("eq", kind, VECTOR), vector, scalar))
+
+
+def _kinds() -> str:
+    """The kinds of a CALL's operands; whether all of them can be taken, and some are packed.  Results that may be
+    operands are packed, since elements are computed twice."""
+    c = Function("i1", "kinds", [*PARAMS[1:5], "ptr words", "i64 lane", *ORDER], internal=True)
+    once = c.test("eq", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
+    with c.loop(c.get("%words", 3), ("i64", "0"), ("i64", "0")) as loop:
         entry = entry_of(c, "%words", loop.index)
-        across, along = _strides(c, entry)
-        gap = _has_gap(c, entry, along)
-        near = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", across, c.get(entry, 2)))
+        given = f"ptr {entry}", f"ptr {_steps(c, entry)}", "ptr %E", "ptr %order", "i64 %around", "i64 %lane"
+        kind = c.call("i64", "@kind", *given)
+        c.put(kind, "%kinds", loop.index)
         is_out = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
-        wants_gap = c.all(is_out, once)
-        fits = c.choose(is_out, near, c.any(near, c.test("eq", along, 0)), "i1")
-        c.note(gap, found)
-        c.note(c.op(f"xor i1 {fits}, true"), wrong)
-        c.note(c.all(wants_gap, c.op(f"xor i1 {gap}, true")), wrong)
-    return c.end("i1", c.all(c.test("ne", c.get(found, 0), 0), c.test("eq", c.get(wrong, 0), 0)))
+        wrong = c.all(is_out, once, c.test("ne", kind, PACKED))
+        packed, least = loop.values
+        kind = c.choose(wrong, NEITHER, kind)
+        loop.next = [c.arith("or", packed, c.arith("and", kind, PACKED)), c.max(least, kind)]
+    packed, worst = loop.values
+    return c.end("i1", c.all(c.test("ne", packed, 0), c.test("ne", worst, NEITHER)))
+
+
+def _packed() -> str:
+    """A block of an operand at `place` to scratch or back, matrix by matrix."""
+    params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
+    c = Function("void", "move_block", [*params, "i64 some", "i1 in"], internal=True)
+    size, area = c.get("%operand", 2), c.gep("%scratch", c.get("%operand", 3))
+    last = c.arith("sub", "%around", 1)
+    row, n, across = c.get("%order", last), c.get("%E", "%lane"), c.get("%steps", "%lane")
+    along, is_one = c.get("%steps", row), c.test("eq", "%part", last)
+    rows = c.choose(is_one, "%some", c.get("%E", row))
+    points = c.arith("mul", rows, n)
+    with c.loop(c.arith("udiv", c.arith("mul", "%some", "%inner"), points)) as q:
+        steps = "ptr %steps", "ptr %E", "ptr %order", "i64 %part", f"i64 {last}", f"i64 {q.index}"
+        place = c.gep("%place", c.call("i64", "@offset", *steps))
+        here = c.gep(area, c.arith("mul", c.arith("mul", q.index, points), size))
+        sizes = (across, along, size, n, rows)
+        c.call("void", "@matrix_moved", f"ptr {here}", f"ptr {place}", *(f"i64 {x}" for x in sizes), "i1 %in")
+    return c.end()
+
+
+def _blocks() -> str:
+    """All blocks at one position of the axes outside of the part's; the last ones are halves, so that each has more
+    than a vector."""
+    params = [*PARAMS, *SPACE, "i64 lane", *ORDER, *BLOCK, "i64 outer"]
+    c = Function("void", "blocks_with_gaps", params, internal=True)
+    words, width, axis = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%order", "%part")
+    external, kernel, extent = c.get(words, 3), c.get("%K", c.get(words, 1), "ptr"), c.get("%E", axis)
+    at, more, done = c.cell(0), c.label("more"), c.label("done")
+
+    def move_all(start: str, some: str, flag: int) -> None:
+        with c.loop(external) as loop:
+            entry = entry_of(c, words, loop.index)
+            steps, kind = _steps(c, entry), c.get("%kinds", loop.index)
+            before = "ptr %E", "ptr %order", "i64 0", "i64 %part", "i64 %outer"
+            offset = c.call("i64", "@offset", f"ptr {steps}", *before)
+            offset = c.arith("add", offset, c.arith("mul", c.get(steps, axis), start))
+            place, packed = c.gep(c.get("%B", c.get(entry, 1), "ptr"), offset), c.test("eq", kind, PACKED)
+            if flag == READ:
+                area = c.gep("%scratch", c.get(entry, 3))
+                c.put(c.choose(packed, area, place, "ptr"), "%P", loop.index, "ptr")
+            with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), flag), 0))):
+                given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
+                rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
+                c.call("void", "@move_block", *given, *rest)
+
+    c.place(more)
+    start = c.get(at, 0)
+    left = c.arith("sub", extent, start)
+    half = c.arith("lshr", c.arith("add", left, 1), 1)
+    some = c.choose(c.test("sle", left, "%most"), left, c.min(half, "%most"))
+    move_all(start, some, READ)
+    c.call("void", kernel, "ptr %P", f"i64 {c.arith('mul', some, '%inner')}", f"i64 {width}", "i64 1")
+    move_all(start, some, WRITE)
+    c.put(c.arith("add", start, some), at, 0)
+    c.branch(c.test("slt", c.get(at, 0), extent), more, done)
+    c.place(done)
+    return c.end()
 
 
 def _gapped() -> str:
     """1: all is done."""
     c = Function("i64", "gapped", [*PARAMS, *SPACE], internal=True)
-    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
-    lane = c.get(words, 2)
-    n = c.get("%E", lane)
-    row = c.call("i64", "@rows_axis", "ptr %D", "ptr %E", f"i64 {lane}")
-    rows = c.choose(c.test("sge", row, 0), c.get("%E", c.max(row, 0)), 0)
-    room = c.arith("sub", block_of(c), width)
-    few = c.any(c.test("slt", c.arith("mul", rows, n), width), c.test("slt", room, c.arith("mul", width, 3)))
-    with c.when(c.any(c.test("sge", n, width), few)):
+    words, width, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%D", N_AXES)
+    lane, external = c.get(words, 2), c.get(words, 3)
+    n, room = c.get("%E", lane), c.arith("sub", block_of(c), width)
+    with c.when(c.any(c.test("sge", n, width), c.test("slt", room, c.arith("mul", width, 3)))):
         c.ret("i64", 0)
-    given = "ptr %D", f"ptr {words}", "ptr %B", "ptr %S", f"i64 {lane}", f"i64 {row}", f"i64 {n}"
-    with c.when(c.call("i1", "@has_gaps", *given)):
-        c.call("void", "@rows_with_gaps", *passed((*PARAMS, *SPACE)), *given[4:], f"i64 {c.arith('udiv', room, n)}")
-        c.ret("i64", 1)
-    return c.end("i64", 0)
-
-
-def _rows_with_gaps() -> str:
-    """`most` rows at a time, and the last ones in halves, so that there is always more than a vector."""
-    params = [*PARAMS, *SPACE, "i64 lane", "i64 row", "i64 n", "i64 most"]
-    c = Function("void", "rows_with_gaps", params, internal=True)
-    words, width, rows = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH), c.get("%E", "%row")
-    external, every = c.get(words, 3), c.get(words, 4)
-    put_integers(c, words, external, every)
-    room, kernel = c.arith("mul", "%most", "%n"), c.get("%K", c.get(words, 1), "ptr")
-    with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        across, along = _strides(c, entry)
-        shared = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", along, 0))
-        put_pointer(c, entry, loop.index, shared, (across, "%n", room))
-    at, more, done = c.cell(0), c.label("more"), c.label("done")
-    c.place(more)
-    start = c.get(at, 0)
-    left = c.arith("sub", rows, start)
-    half = c.arith("lshr", c.arith("add", left, 1), 1)
-    some = c.choose(c.test("sle", left, "%most"), left, c.min(half, "%most"))
-    _move_rows(c, words, external, start, some, is_in=True)
-    c.call("void", kernel, "ptr %P", f"i64 {c.arith('mul', some, '%n')}", f"i64 {width}", "i64 1")
-    _move_rows(c, words, external, start, some, is_in=False)
-    c.put(c.arith("add", start, some), at, 0)
-    c.branch(c.test("slt", c.get(at, 0), rows), more, done)
-    c.place(done)
-    return c.end()
-
-
-def _move_rows(c: Function, words: str, external: str, start: str, some: str, *, is_in: bool) -> None:
-    """Rows with gaps to scratch or back; the pointers of others go along."""
-    with c.loop(external) as loop:
-        entry = entry_of(c, words, loop.index)
-        (_, along), size = _strides(c, entry), c.get(entry, 2)
-        place = c.gep(c.get("%B", c.get(entry, 1), "ptr"), c.arith("mul", along, start))
-        area, gap = c.gep("%scratch", c.get(entry, 3)), _has_gap(c, entry, along)
-        if is_in:
-            with c.when(c.test("ne", along, 0)):
-                c.put(c.choose(gap, area, place, "ptr"), "%P", loop.index, "ptr")
-        wanted = c.test("ne", c.arith("and", c.get(entry, 4), READ if is_in else WRITE), 0)
-        with c.when(c.all(gap, wanted)):
-            bytes_ = c.arith("mul", size, "%n")
-            here, there = (f"ptr {area}", f"i64 {bytes_}"), (f"ptr {place}", f"i64 {along}")
-            both = (*here, *there) if is_in else (*there, *here)
-            c.call("void", "@rows_moved", *both, f"i64 {bytes_}", f"i64 {some}")
+    order, kinds = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, external))
+    with c.loop(axes, ("i64", "0"), ("i64", n)) as loop:
+        count, total = loop.values
+        extent = c.get("%E", loop.index)
+        is_around = c.all(c.test("ne", extent, 1), c.test("ne", loop.index, lane))
+        c.put(loop.index, order, c.min(count, c.arith("sub", axes, 1)))
+        more, times = c.op(f"zext i1 {is_around} to i64"), c.choose(is_around, extent, 1)
+        loop.next = [c.arith("add", count, more), c.arith("mul", total, times)]
+    around, total = loop.values
+    with c.when(c.any(c.test("eq", around, 0), c.test("slt", total, width))):
+        c.ret("i64", 0)
+    orders = f"ptr {order}", f"i64 {around}", f"ptr {kinds}"
+    taken = c.call("i1", "@kinds", *passed(PARAMS[1:5]), f"ptr {words}", f"i64 {lane}", *orders)
+    with c.when(c.op(f"xor i1 {taken}, true")):
+        c.ret("i64", 0)
+    with c.loop(around, ("i64", n), ("i64", around), ("i64", n)) as loop:
+        points, part, inner = loop.values
+        k = c.arith("sub", c.arith("sub", around, 1), loop.index)
+        fits = c.test("sle", points, room)
+        extent = c.get("%E", c.get(order, k))
+        loop.next = [c.arith("mul", points, extent), c.choose(fits, k, part), c.choose(fits, points, inner)]
+    _, part, inner = loop.values
+    with c.loop(part, ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], c.get("%E", c.get(order, loop.index)))]
+    put_integers(c, words, external, c.get(words, 4))
+    block = f"i64 {part}", f"i64 {inner}", f"i64 {c.arith('udiv', room, inner)}"
+    with c.loop(loop.values[0]) as outer:
+        given = *passed((*PARAMS, *SPACE)), f"i64 {lane}", *orders, *block, f"i64 {outer.index}"
+        c.call("void", "@blocks_with_gaps", *given)
+    return c.end("i64", 1)

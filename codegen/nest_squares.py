@@ -16,7 +16,15 @@ _PARAMS = ["ptr to", "i64 to_row", "ptr from", "i64 from_row", "i64 rows", "i64 
 
 def square_texts() -> list[str]:
     strips = [strip(size, there) for size in SIZES for strip in (_upright, _level) for there in (HALF, SIDE)]
-    return [*map(_squares, SIZES), *strips, *map(_declared, SIZES), _column(), _columns(), _transposed()]
+    return [
+        *map(_squares, SIZES),
+        *strips,
+        *map(_corner, SIZES),
+        *map(_declared, SIZES),
+        _column(),
+        _columns(),
+        _transposed(),
+    ]
 
 
 def turned(c: Asm, kind: str, rows: list[str]) -> list[str]:
@@ -111,6 +119,22 @@ def _level(size: int, there: int) -> str:
     return c.end()
 
 
+def _corner(size: int) -> str:
+    """The same of one square with fewer rows and columns."""
+    c, kind = Function("void", f"corner{size}", _PARAMS, internal=True), _kind(size)
+    there, wanted, last = _mask(c, "%columns", SIDE), _mask(c, "%rows", SIDE), c.arith("sub", "%rows", 1)
+    name, rows = f"v{SIDE}i{8 * size}.p0", []
+    for q in range(SIDE):
+        place = c.gep("%from", c.arith("mul", c.min(last, q), "%from_row"))
+        given = f"ptr {place}", "i32 1", f"<{SIDE} x i1> {there}", f"{kind} poison"
+        rows.append(c.call(kind, f"@llvm.masked.load.{name}", *given))
+    for q, (column, target) in enumerate(zip(turned(c, kind, rows), _places(c, "%to", "%to_row", SIDE), strict=True)):
+        with c.when(c.test("sgt", "%columns", q)):
+            given = f"{kind} {column}", f"ptr {target}", "i32 1", f"<{SIDE} x i1> {wanted}"
+            c.call("void", f"@llvm.masked.store.{name}", *given)
+    return c.end()
+
+
 def _declared(size: int) -> str:
     kinds = ((f"v{n}i{8 * size}", _kind(size, n), n) for n in (HALF, SIDE))
     return "".join(
@@ -145,9 +169,8 @@ def _transposed() -> str:
                 for there, least in ((HALF, 0), (SIDE, HALF)):
                     with c.when(c.all(c.test("sgt", left, least), c.test("sle", left, there))):
                         c.call("void", f"@{strip}{size}x{there}", *places, f"i64 {m}", f"i64 {n}")
-    with c.when(c.test("sgt", below, 0)), c.loop(right) as k:
-        to, _, source, _ = at(rows, c.arith("add", columns, k.index))
-        c.call("void", "@column", to, source, "i64 %from_row", "i64 %size", f"i64 {below}")
+            with c.when(c.all(c.test("sgt", below, 0), c.test("sgt", right, 0))):
+                c.call("void", f"@corner{size}", *at(rows, columns), f"i64 {below}", f"i64 {right}")
     return c.end()
 
 

@@ -76,3 +76,26 @@ def test_parts_of_rows_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     f = td.function([x, y], T.concatenate([T.exp(x), y], axis=1))
     a, b = np.random.default_rng(0).normal(size=(20_003, 3)), data("float64", 20_003, 2)
     np.testing.assert_allclose(f(a, b), np.concatenate([np.exp(a), b], 1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 7), (40, 2, 2), (130, 7, 3), (2, 300, 3), (3, 4, 5, 6), (9, 1, 17, 2), (2, 3, 400)]
+)
+def test_exchanged_axes_and_parts_of_small_matrices(dtype: str, shape: tuple[int, ...], ends: list[End]) -> None:
+    rank = len(shape)
+    x, y = T.tensor(dtype, (False,) * rank), T.tensor(dtype, (False,) * rank)
+    inner = (slice(None), *(slice(1, None),) * (rank - 1))
+    outer = (slice(None), *(slice(0, -1),) * (rank - 1))
+    orders = [(*range(rank - 2), rank - 1, rank - 2), tuple(reversed(range(rank))), (1, 0, *range(2, rank))]
+    orders.append((*range(1, rank), 0))
+    turned = [x.dimshuffle(*order) * 2 for order in orders]
+    f = td.function([x, y], [*turned, T.set_subtensor(x[inner], y[outer]), T.inc_subtensor(x[inner], y[inner])])
+    a, b = data(dtype, *shape), data(dtype, *shape)[::-1]
+    wanted = [a.transpose(order) * 2 for order in orders]
+    written, added = a.copy(), a.copy()
+    written[inner] = b[outer]
+    added[inner] += b[inner]
+    for given in (ends[0].put(a), np.asfortranarray(a), np.repeat(a, 2, axis=0)[::2]):
+        for got, expected in zip(f(given, b), [*wanted, written, added], strict=True):
+            assert np.array_equal(got, expected)
