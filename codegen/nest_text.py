@@ -75,6 +75,7 @@ from tensordsl.codegen.nest_words import (
     entry_of,
 )  # fmt: skip
 
+LINE = 64  # bytes
 LONG = 1 << 20  # points from which results may be larger than the caches
 _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
@@ -175,11 +176,13 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
 
 
 def _swap() -> str:
-    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order."""
+    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that are
+    shared count first, so an axis along which some are adjacent stays if the other has none."""
     c = Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     with c.loop("%operands", ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
+        sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
         loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes))]
     with c.when(c.test("slt", loop.values[0], 0)):
         first, second = c.get("%e", "%a"), c.get("%e", "%b")
