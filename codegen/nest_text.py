@@ -176,8 +176,8 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
 
 
 def _swap() -> str:
-    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that are
-    shared count first, so an axis along which some are adjacent stays if the other has none."""
+    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that
+    elements share count first, so an axis along which some are adjacent stays if the other has none."""
     c = Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
     with c.loop("%operands", ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
