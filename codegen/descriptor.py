@@ -13,6 +13,7 @@ from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
+HUGE = 1 << 30  # elements
 ROWS = 64  # that a kernel gets at once, at most
 COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
@@ -246,6 +247,7 @@ def descriptor(
     end = first + len(code)
     for place, level in zip(places, levels, strict=True):
         place += [put(level.joined), first + len(code)]
+    straight = [*tree, *(n for level in levels for n in (*level.points, *level.rows))]
     tree = [*tree, *all_nodes(levels)]
     every = calls(tree)
     header = [0] * nest.HEADER
@@ -264,19 +266,57 @@ def descriptor(
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
-    flat = _flat(every[0].kernel, numbers, merges, sizes) if header[nest.FAST] else []
+    flat = _flat(straight, where, numbers, merges, sizes)
     if flat:
         header[nest.FLAT] = header[nest.WIDE] + len(where.wide)
     return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat)
 
 
-def _flat(kernel: Kernel, numbers: dict[str, int], merges: Sequence[Pair], sizes: tuple[int, int, int]) -> list[int]:
-    """The words of `nest_flat`, where axes may merge in their order and operands stand in the kernel's."""
-    entries, last = list(kernel.entries.values()), sizes[2] - 1
-    ordered = [e.number for e in entries] == [*range(sizes[0])] and all(e.kind != nest.INTEGER for e in entries)
-    if not ordered or kernel.lane != last or [*merges] != [(a, a + 1) for a in range(last)]:
+def _flat(
+    tree: Sequence[Node], where: Layout, numbers: dict[str, int], merges: Sequence[Pair], sizes: tuple[int, int, int]
+) -> list[int]:
+    """The words of `nest_flat`, if all axes may merge into the lanes' and kernels then do all that there is at once."""
+    steps, last = _at_once(tree, where), sizes[2] - 1
+    every = [n.kernel for n in steps or () if isinstance(n, Call)]
+    entries = [e for k in every for e in k.entries.values()]
+    placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) for e in entries)
+    overwritten = any(e.flags == nest.READ | nest.WRITE for e in entries)
+    beside = any(k.loops and (k.lane, k.form) != (last, LANES) for k in every)
+    if steps is None or placed or overwritten or beside or [*merges] != [(a, a + 1) for a in range(last)]:
         return []
-    return [numbers[kernel.name], *(e.itemsize * e.step * (e.kind == nest.VECTOR) for e in entries)]
+    units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
+    grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
+    least = max(k.width if k.side or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
+    words = [where.block if grows else HUGE, least, *(units.get(k, 0) for k in range(sizes[0]))]
+    as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(sizes[0])]
+    words += [numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0, len(steps)]
+    for node in steps:
+        if isinstance(node, Fill):
+            value = pattern(node.value, node.dtype)
+            words += [nest.FILL, where.offsets[node.area], where.areas[node.area].size, value]
+        else:
+            words += _flat_call(node.kernel, where, numbers)
+    return words
+
+
+def _flat_call(kernel: Kernel, where: Layout, numbers: dict[str, int]) -> list[int]:
+    words, packed = [nest.CALL, numbers[kernel.name], kernel.width * kernel.loops, len(kernel.entries)], where.packed
+    for e in kernel.entries.values():
+        number = where.offsets[e.number] if e.kind == nest.INTERNAL else e.number
+        words += [e.kind, number, e.itemsize, packed, e.flags]
+        packed += where.packed_size(e, 1)
+    return words
+
+
+def _at_once(tree: Sequence[Node], where: Layout) -> list[Fill | Call] | None:
+    """What is done in one turn of every loop; None if parts of a block differ."""
+    steps: list[Fill | Call] = []
+    for node in tree:
+        inside = [node] if isinstance(node, Fill | Call) else _at_once(node.body, where)
+        if inside is None or any(isinstance(n, Fill) and where.areas[n.area].per_element for n in inside):
+            return None
+        steps += inside
+    return steps
 
 
 def all_nodes(levels: Sequence[Level]) -> list[Node]:

@@ -1,43 +1,76 @@
-"""Of the nest library: launches whose operands all lie as one row, as small calls have them, without any tables.
+"""Of the nest library: small launches whose operands all lie as one row, as small calls have them, without a context.
 
-The operands' addresses are what their kernel takes.  FLAT leads to its number, and to each operand's step from element
-to element; scalars have none.
+From FLAT on stand the most and the least points; each operand's step from point to point (0: a scalar); the number of
+a kernel that takes the operands' addresses as they are, plus 1, or 0; how many instructions there are, and these:
+(FILL, scratch offset, bytes, pattern), or (CALL, kernel, its width or 0 if it does not loop, operands), and for
+each operand (kind, number or scratch offset, itemsize, scratch offset of a copy, flags).
 """
 
 from __future__ import annotations
 
-from tensordsl.codegen.nest_words import FLAT, N_AXES, N_OPERANDS, WIDTH, WORK, Function
+from tensordsl.codegen.nest_words import (
+    FILL,
+    FLAT,
+    INTERNAL,
+    N_AXES,
+    N_OPERANDS,
+    N_POINTERS,
+    READ,
+    SCRATCH,
+    SPLAT,
+    VECTOR,
+    WIDTH,
+    WORK,
+    WRITE,
+    Function,
+    splat,
+)
 
-SMALL = 1 << 16  # points, and ns of estimated work: below, no threads are asked and no result is larger than the caches
+SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
+FIELDS = 5  # words of an operand
+
+
+def flat_texts() -> list[str]:
+    return [_in_order(), _call(), _operand()]
 
 
 def call_if_flat(c: Function) -> None:
-    """Return from `run_nest` if one call does it.  Elements behind the last whole vector are done by the last one
+    """Return from `run_nest` if this does it all.  Elements behind the last whole vector are done by the last one
     again, so that nothing may be in place then."""
-    no, some, small, fits, apart, yes = (c.label(x) for x in ("no", "some", "small", "fits", "apart", "yes"))
+    labels = "no", "some", "small", "one", "whole", "apart", "alone", "order"
+    no, some, small, one, whole, apart, alone, order = map(c.label, labels)
     place = c.get("%D", FLAT)
     c.branch(c.test("eq", place, 0), no, some)
     c.place(some)
-    words = c.word("%D", place)
-    n, wrong = _row(c, c.word(words, 1))
-    small_work = c.test("ult", c.arith("mul", n, c.arith("add", c.get("%D", WORK), 1000)), 1000 * SMALL)
-    c.branch(c.all(c.test("eq", wrong, 0), small_work), small, no)
+    words, operands = c.word("%D", place), c.get("%D", N_OPERANDS)
+    n, wrong = _row(c, c.word(words, 2), operands)
+    work = c.arith("mul", n, c.arith("add", c.get("%D", WORK), 1000))
+    fits = c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
+    is_small = c.all(c.test("eq", wrong, 0), c.test("ult", work, 1000 * SMALL), fits)
+    c.branch(is_small, small, no)
     c.place(small)
-    width = c.get("%D", WIDTH)
-    c.branch(c.test("slt", n, width), no, fits)
-    c.place(fits)
-    c.branch(c.test("eq", c.arith("and", n, c.arith("sub", width, 1)), 0), yes, apart)
+    code, width = c.word(words, c.arith("add", operands, 2)), c.get("%D", WIDTH)
+    number = c.get(code, 0)
+    c.branch(c.all(c.test("ne", number, 0), c.test("sge", n, width)), one, apart)
+    c.place(one)
+    c.branch(c.test("eq", c.arith("and", n, c.arith("sub", width, 1)), 0), alone, whole)
+    c.place(whole)
+    c.branch(c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0), alone, no)
+    c.place(alone)
+    kernel = c.get("%K", c.arith("sub", number, 1), "ptr")
+    c.call("void", kernel, "ptr %B", f"i64 {n}", f"i64 {width}", "i64 1", "i64 3")
+    c.ret("i64", 0)
     c.place(apart)
-    c.branch(c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0), yes, no)
-    c.place(yes)
-    c.call("void", c.get("%K", c.get(words, 0), "ptr"), "ptr %B", f"i64 {n}", f"i64 {width}", "i64 1")
+    c.branch(c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0), order, no)
+    c.place(order)
+    c.call("void", "@in_order", "ptr %K", "ptr %D", "ptr %B", "ptr %I", f"ptr {c.word(code, 1)}", f"i64 {n}")
     c.ret("i64", 0)
     c.place(no)
 
 
-def _row(c: Function, units: str) -> tuple[str, str]:
+def _row(c: Function, units: str, operands: str) -> tuple[str, str]:
     """(points; 0 if all operands are rows of as many)"""
-    axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    axes = c.get("%D", N_AXES)
     with c.loop(axes, ("i64", "1"), ("i64", "0")) as loop:
         axis = c.arith("sub", c.arith("sub", axes, 1), loop.index)
         with c.loop(operands, ("i64", loop.values[1]), ("i64", axis)) as each:
@@ -46,3 +79,70 @@ def _row(c: Function, units: str) -> tuple[str, str]:
             each.next = [c.arith("or", each.values[0], differs), c.arith("add", each.values[1], axes)]
         loop.next = [c.arith("mul", loop.values[0], c.get("%E", axis)), each.values[0]]
     return loop.values[0], loop.values[1]
+
+
+def _in_order() -> str:
+    """The instructions, one after the other."""
+    c = Function("void", "in_order", ["ptr K", "ptr D", "ptr B", "ptr I", "ptr code", "i64 n"], internal=True)
+    c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
+    c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
+    at = c.cell(1)
+    with c.loop(c.get("%code", 0)):
+        place = c.get(at, 0)
+        words = c.word("%code", place)
+        fill, call, done = c.label("fill"), c.label("call"), c.label("done")
+        c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
+        c.place(fill)
+        target, value = c.gep("%scratch", c.get(words, 1)), splat(c, c.get(words, 3))
+        with c.loop(c.get(words, 2), step=64) as line:
+            c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
+        c.put(c.arith("add", place, 4), at, 0)
+        c.jump(done)
+        c.place(call)
+        tables = "ptr %B", "ptr %I", "ptr %P", "ptr %scratch"
+        kernel = c.get("%K", c.get(words, 1), "ptr")
+        c.call("void", "@flat_call", f"ptr {kernel}", *tables, f"ptr {words}", "i64 %n")
+        c.put(c.arith("add", c.arith("add", place, 4), c.arith("mul", c.get(words, 3), FIELDS)), at, 0)
+        c.jump(done)
+        c.place(done)
+    return c.end()
+
+
+def _call() -> str:
+    """A CALL; of fewer points than a vector has lanes on copies of what is not a scalar."""
+    tables = ["ptr B", "ptr I", "ptr P", "ptr scratch"]
+    c = Function("void", "flat_call", ["ptr kernel", *tables, "ptr words", "i64 n"], internal=True)
+    width, count, first = c.get("%words", 2), c.get("%words", 3), c.word("%words", 4)
+    is_short = c.test("slt", "%n", width)
+    with c.loop(count) as loop:
+        words = c.word(first, c.arith("mul", loop.index, FIELDS))
+        c.put(
+            c.call("ptr", "@flat_operand", "ptr %B", "ptr %I", "ptr %scratch", f"ptr {words}"), "%P", loop.index, "ptr"
+        )
+        with c.when(c.all(is_short, c.test("eq", c.get(words, 0), VECTOR))):
+            area, size = c.gep("%scratch", c.get(words, 3)), c.get(words, 2)
+            with c.when(c.test("ne", c.arith("and", c.get(words, 4), READ), 0)):
+                given = f"ptr {area}", f"ptr {c.get('%P', loop.index, 'ptr')}", f"i64 {size}", "i64 %n", f"i64 {width}"
+                c.call("void", "@copy_in", *given)
+            c.put(area, "%P", loop.index, "ptr")
+    loops = c.test("ne", width, 0)
+    n, live = c.choose(loops, c.max("%n", width), 1), c.choose(loops, c.min("%n", width), 1)
+    c.call("void", "%kernel", "ptr %P", f"i64 {n}", f"i64 {live}", "i64 1", "i64 3")
+    with c.when(is_short), c.loop(count) as loop:
+        words = c.word(first, c.arith("mul", loop.index, FIELDS))
+        written = c.test("ne", c.arith("and", c.get(words, 4), WRITE), 0)
+        with c.when(c.all(written, c.test("eq", c.get(words, 0), VECTOR))):
+            target, area = c.get("%B", c.get(words, 1), "ptr"), c.gep("%scratch", c.get(words, 3))
+            bytes_ = c.arith("mul", "%n", c.get(words, 2))
+            c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {bytes_}")
+    return c.end()
+
+
+def _operand() -> str:
+    """The address of an operand."""
+    c = Function("ptr", "flat_operand", ["ptr B", "ptr I", "ptr scratch", "ptr words"], internal=True)
+    kind, number = c.get("%words", 0), c.get("%words", 1)
+    given, inside = c.test("sle", kind, SPLAT), c.test("eq", kind, INTERNAL)
+    base = c.get("%B", c.choose(given, number, 0), "ptr")
+    own = c.choose(inside, c.gep("%scratch", number), c.word("%I", number), "ptr")
+    return c.end("ptr", c.choose(given, base, own, "ptr"))
