@@ -58,3 +58,35 @@ def test_lengths_around_the_limit(threads):
         for n in (60, 1 << 10, (1 << 16) - 1, 1 << 16, (1 << 16) + 1):
             a, b = np.linspace(0, 1, n), np.linspace(2, 3, n)
             np.testing.assert_allclose(f(a, b), np.exp(a) * b, rtol=1e-15)
+
+
+REDUCTIONS = {
+    "sum": lambda m, x: x.sum(),
+    "largest": lambda m, x: x.max() if x.size else x.sum(),
+    "product": lambda m, x: (1 + x / 8).prod(),
+    "distance": lambda m, x: m.sqrt(((x - 3) ** 2).sum()) * x,
+    "scaled": lambda m, x: (x - x.mean()) / (1 + x.var()),
+    "softmax": lambda m, x: m.exp(x - x.max()) / m.exp(x - x.max()).sum() if x.size else x,
+    "any": lambda m, x: (x > 8).any(),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("shape", [s for s in SHAPES if 0 not in s] + [(31,), (33,), (64,), (65,)], ids=str)
+def test_reductions_of_any_layout(shape, name):
+    rng = np.random.default_rng(sum(shape))
+    x = T.tensor(dtype="float64", shape=(None,) * len(shape), name="x")
+    f = td.function([x], REDUCTIONS[name](T, x))
+    for a in laid_out(shape, "float64", rng):
+        for value in (a, np.where(a > 12, np.nan, a)):
+            want = REDUCTIONS[name](np, value)
+            np.testing.assert_allclose(f(value), want, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 5, 8, 31, 32, 33, 100])
+def test_an_update_by_a_sum_of_itself(n):
+    first = np.arange(1.0, n + 1)
+    state = td.shared(first.copy())
+    f = td.function([], state.sum(), updates=[(state, state / state.sum() + 1)])
+    np.testing.assert_allclose(f(), first.sum())
+    np.testing.assert_allclose(state.get_value(), first / first.sum() + 1)
