@@ -3,30 +3,38 @@
 k adjacent in A       tiles of dot products, with the columns of B copied behind each other
 rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C
 
-Which of them does not depend on how many rows there are: parts with all columns have the sums of the whole.
+A few columns behind whole vectors of them go so too.  Which of them does not depend on how many rows there are: parts
+with all columns have the sums of the whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tensordsl.codegen import abi
+from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
+from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.nest_words import Function
 
 LONG = 64  # terms of a sum for which it is little work to add up lanes, or to turn the result
 TERMS = 1024  # of a block of dot products: 4 rows of A stay in the first-level cache
 ROWS = 2048  # of C that are turned at a time
+VECTORS = 16  # of a row of C, beside which lanes that are empty in the last one are much
+LEAST_ROWS, ROWS_BYTES = 64, 1 << 18  # of A that columns apart from the others read while they are in the cache
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 
 
 def widest(v: Vector) -> int:
     """The most columns."""
-    return v.lanes * 3 // 2
+    return v.lanes * VECTORS
 
 
 def narrow_texts(v: Vector) -> list[str]:
-    """`narrow_<type>`, which needs `product_<type>` and `dots_<type>`."""
-    return [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v), _narrow(v)]
+    """`narrow_<type>` and `plain_<type>`, which need `product_<type>` and `dots_<type>`."""
+    parts = [_columns_of_b(v), _by_dots(v), _add_turned(v), _turned(v)]
+    return [*parts, _plain(v), _parted(v), _narrow(v)]
 
 
 def narrow_params(v: Vector) -> list[str]:
@@ -114,17 +122,66 @@ def _turned(v: Vector) -> str:
     return f.end("i1", "true")
 
 
+def _plain(v: Vector) -> str:
+    """Where there is no memory for anything better."""
+    f = Function("void", f"plain_{v.kind}", narrow_params(v), internal=True)
+    with f.when(f.op("xor i1 %add, true")):
+        f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} 0.0")
+    f.call("void", f"@triple_loop_{v.kind}", *passed((*SIZES, *STRIDED)), f"{v.kind} %alpha")
+    return f.end()
+
+
+def _or_plain(f: Function, v: Vector, done: str, given: Sequence[str]) -> None:
+    with f.when(f.op(f"xor i1 {done}, true")):
+        f.call("void", f"@plain_{v.kind}", *given)
+
+
+def _parted(v: Vector) -> str:
+    """Whole vectors of columns, and the rest of them, of some rows of A while these are in the cache."""
+    f, kind = Function("void", f"parted_{v.kind}", narrow_params(v), internal=True), v.kind
+    rest = f.arith("and", "%n", v.lanes - 1)
+    main, rows = f.arith("sub", "%n", rest), f.arith("sdiv", ROWS_BYTES // v.align, "%k")
+    rows = f.max(f.arith("and", rows, -LEAST_ROWS), LEAST_ROWS)
+    with f.loop("%m", step=rows) as i:
+        at_a, at_c = (element(f, kind, f"%{x}", i.index, f"%{s}") for x, s in (("a", "rsa"), ("c", "ldc")))
+        values = named(narrow_params(v)) | {"m": f.min(f.arith("sub", "%m", i.index), rows), "a": at_a, "c": at_c}
+        given = operands(narrow_params(v), values | {"n": main})
+        product = f.call("i1", f"@product_{kind}", *given, f"{kind} 1.0", "ptr null", "i64 0", "i64 0")
+        _or_plain(f, v, product, given)
+        places = {"b": element(f, kind, "%b", main, "%csb"), "c": f.gep(at_c, main, kind)}
+        given = operands(narrow_params(v), values | {"n": rest} | places)
+        with f.when(f.test("eq", "%csa", 1)):
+            _or_plain(f, v, f.call("i1", f"@long_dots_{kind}", *given), given)
+        with f.when(f.test("ne", "%csa", 1)):
+            _or_plain(f, v, f.call("i1", f"@turned_{kind}", *given), given)
+    return f.end()
+
+
 def _narrow(v: Vector) -> str:
-    """i1: is it done?"""
-    f, params = Function("i1", f"narrow_{v.kind}", narrow_params(v), internal=True), narrow_params(v)
-    operands = [f"{kind} %{name}" for kind, name in map(str.split, params)]
+    """i1: is it done, as beta C + alpha A B?"""
+    params = narrow_params(v)
+    f, given = Function("i1", f"narrow_{v.kind}", [*params, f"{v.kind} beta"], internal=True), passed(params)
 
     def pays(*lengths: tuple[int, int]) -> str:
         return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))
 
-    half, most = v.lanes // 2, v.lanes * 3 // 4
-    with f.when(f.all(f.test("eq", "%csa", 1), pays((half, LONG), (most, 4 * LONG)))):
-        f.ret("i1", f.call("i1", f"@long_dots_{v.kind}", *operands))
-    with f.when(f.all(f.test("eq", "%rsa", 1), pays((half // 2, 1), (most, LONG), (widest(v), 2 * LONG)))):
-        f.ret("i1", f.call("i1", f"@turned_{v.kind}", *operands))
+    def begin() -> None:
+        with f.when(f.all("%add", f.op(f"fcmp une {v.kind} %beta, 1.0"))):
+            f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} %beta")
+
+    half, most, by_terms, by_rows = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1), f.test("eq", "%rsa", 1)
+    with f.when(f.all(by_terms, pays((half, LONG), (most, 4 * LONG)))):
+        begin()
+        _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
+        f.ret("i1", "true")
+    with f.when(f.all(by_rows, pays((half // 2, 1), (most, LONG), (v.lanes * 3 // 2, 2 * LONG)))):
+        begin()
+        _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
+        f.ret("i1", "true")
+    rest = f.arith("and", "%n", v.lanes - 1)
+    few = f.all(f.test("sgt", rest, 0), f.test("sle", rest, half), f.test("sgt", "%n", v.lanes))
+    with f.when(f.all(few, f.test("sge", "%k", LONG), f.any(by_terms, by_rows))):
+        begin()
+        f.call("void", f"@parted_{v.kind}", *given)
+        f.ret("i1", "true")
     return f.end("i1", "false")

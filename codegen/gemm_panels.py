@@ -13,6 +13,7 @@ from tensordsl.codegen.gemm_tiles import Vector, element, over_vectors
 ROWS = (8, 4, 2, 1)
 WIDE = 3  # vectors of a tile
 AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
+SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
 
 
 def panel_texts(v: Vector) -> list[str]:
@@ -30,7 +31,8 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
     masks = [""] * (wide - 1) + [v.mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
-    ahead = f.op(f"mul i64 {step_b}, {AHEAD}")
+    shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {SETS - 1}"), 0)
+    ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {AHEAD}')}")
     state = [(v.type, "zeroinitializer")] * (rows * wide)
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
@@ -103,11 +105,11 @@ def _pack_strips(v: Vector) -> str:
     eights, whole = f.op(f"and i64 %m, {-ROWS[0]}"), f.op(f"and i64 %k, {-ROWS[0]}")
     adjacent, turned = f.compare("eq", "i64", "%rsa", 1), f.compare("eq", "i64", "%csa", 1)
     copied = f.op(f"select i1 {adjacent}, i64 {eights}, i64 0")
-    with f.loop(copied, step=ROWS[0]) as i:
-        a, to = f.gep("%a", i.index, v.kind), element(f, v.kind, "%to", i.index, "%k")
-        with f.loop("%k") as p:
-            x = square.load(f, element(f, v.kind, a, p.index, "%csa"))
-            square.store(f, x, element(f, v.kind, to, p.index, str(ROWS[0])))
+    along = f.op(f"select i1 {adjacent}, i64 %k, i64 0")
+    with f.loop(along) as p:  # a row of A' after the other, as they lie in memory
+        row, first = element(f, v.kind, "%a", p.index, "%csa"), element(f, v.kind, "%to", p.index, str(ROWS[0]))
+        with f.loop(copied, step=ROWS[0]) as i:
+            square.store(f, square.load(f, f.gep(row, i.index, v.kind)), element(f, v.kind, first, i.index, "%k"))
     squares = f.op(f"select i1 {f.op(f'xor i1 {adjacent}, true')}, i64 {eights}, i64 0")
     done = f.op(f"select i1 {turned}, i64 {whole}, i64 0")
     with f.loop(squares, step=ROWS[0]) as i:

@@ -176,7 +176,7 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     """(whether panels of B are packed, the block of the pool for them).  The function ends where there is no memory."""
     bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
     pays = c.all(c.test("sge", "%m", PACK_ROWS), c.test("sgt", bytes_of_b, PACK_BYTES))
-    packs = c.op(f"or i1 {c.test('ne', '%csb', 1)}, {pays}")
+    packs = c.any(c.test("ne", "%csb", 1), pays)
     take, go = c.label("take"), c.label("go")
     before = c.block
     c.branch(packs, take, go)
@@ -194,22 +194,16 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
 def _by_panels(v: Vector) -> str:
     """The product; what lacks memory is done by the plain loop."""
     c = Function("void", f"by_panels_{v.kind}", [*_params(v), "i1 narrow"], internal=True)
-    scales = c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))
-    given, all_of_c = passed(narrow_params(v)), ("i64 %m", "i64 %n", "ptr %c", "i64 %ldc")
+    given, beta = passed(narrow_params(v)), f"{v.kind} %beta"
     with c.when("%narrow"):
-        with c.when(scales):
-            c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
-        with c.when(c.call("i1", f"@narrow_{v.kind}", *given)):
+        with c.when(c.call("i1", f"@narrow_{v.kind}", *given, beta)):
             run_epilogue(c, (0, 0), ("%m", "%n"))
             c.ret()
-    values = named(_params(v)) | {"beta": c.choose("%narrow", "1.0", "%beta", v.kind)}
-    with c.when(c.call("i1", f"@product_{v.kind}", *operands(_params(v), values))):
+    with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
         c.ret()
-    with c.when(c.op("xor i1 %add, true")):
-        c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} 0.0")
-    with c.when(c.all(scales, c.op("xor i1 %narrow, true"))):
-        c.call("void", f"@scale_{v.kind}", *all_of_c, f"{v.kind} %beta")
-    c.call("void", f"@triple_loop_{v.kind}", *passed(OPERANDS), f"{v.kind} %alpha")
+    with c.when(c.all("%add", c.op(f"fcmp une {v.kind} %beta, 1.0"))):
+        c.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", beta)
+    c.call("void", f"@plain_{v.kind}", *given)
     run_epilogue(c, (0, 0), ("%m", "%n"))
     return c.end()
 

@@ -231,6 +231,7 @@ def test_small_products_scale_and_add(dtype):
     [
         (9, 9, 9), (8, 24, 16), (13, 100, 31), (65, 47, 257), (130, 66, 300), (50, 530, 20), (49, 1020, 9), (1, 31, 40),
         (79, 97, 270), (15, 783, 35), (71, 5, 130), (61, 11, 300), (2100, 3, 70), (50, 23, 140), (33, 4, 1100),
+        (70, 20, 64), (200, 12, 600), (130, 36, 70), (9, 60, 65), (512, 10, 64),
     ],
 )  # fmt: skip
 def test_sizes_about_those_of_tiles_panels_and_blocks(dtype, m, n, k):
@@ -248,7 +249,7 @@ def test_nothing_outside_of_the_operands_is_read():
     try:
         rng = np.random.default_rng(9)
         for dtype in ("float64", "float32"):
-            for m, n, k in ((9, 25, 11), (50, 31, 17), (12, 13, 9), (64, 9, 33)):
+            for m, n, k in ((9, 25, 11), (50, 31, 17), (12, 13, 9), (64, 9, 33), (20, 18, 70)):
                 for shapes in (((m, k), (k, n)), ((m, k), (n, k)), ((k, m), (k, n))):
                     for which in (0, 1):
                         ends = [rng.standard_normal(s).astype(dtype) for s in shapes]
@@ -271,6 +272,9 @@ def test_without_memory_for_panels():
     a, b = rng.standard_normal((60, 20)), rng.standard_normal((20, 30))
     for alpha, beta in ((1.0, 0.0), (0.5, 1.0), (2.0, 0.5)):
         check(a, b, alpha=alpha, beta=beta, table=ctypes.addressof(copy))
+        for n in (3, 5, 12, 18):  # few columns, and few behind others
+            for first in (rng.standard_normal((60, 300)), rng.standard_normal((300, 60)).T):
+                check(first, rng.standard_normal((300, n)), alpha=alpha, beta=beta, table=ctypes.addressof(copy))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -325,6 +329,7 @@ def set_threads() -> Iterator[Callable[[int], None]]:
     [
         (260, 130, 130), (128, 400, 100), (16, 1000, 300), (3000, 15, 100), (385, 193, 70), (33, 1700, 80),
         (4, 1040, 1030), (1031, 41, 110), (50, 60, 1500), (161, 163, 165), (9, 400000, 2), (3000, 5, 300), (4100, 10, 130),
+        (700, 20, 310), (900, 42, 120),
     ],
 )  # fmt: skip
 def test_threads_share_a_product_and_do_not_change_it(dtype, m, n, k, set_threads):
