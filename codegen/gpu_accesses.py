@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.codegen.group import Group, Pass, buffers
+from tensordsl.codegen.group import Buffer, Group, Pass, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, Val, walk
 from tensordsl.codegen.schedule import reach
 
@@ -58,3 +58,25 @@ def _values(p: Pass) -> list[Val]:
     """What a pass computes, with the row's values that it uses."""
     roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
     return reach(roots, lambda v: v.op == "result")
+
+
+def merging(p: Pass) -> tuple[list[list[str]], list[tuple[Buffer, int]]]:
+    """The local axes in runs, along each of which one number can walk, and what this wants: the buffers, and their axes
+    whose steps have to be those of as many elements of the next axis as it has."""
+    roots = [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
+    values = reach(roots, lambda v: v.op == "result")
+    uses = [v.attr for v in values if v.op == "load"] + [(o.buffer, o.map) for o in p.outs]
+    alone = {v.attr for v in values if v.op == "index"}
+    runs, together = [[a] for a in p.local[:1]], []
+    for a, b in zip(p.local, p.local[1:], strict=False):
+        places = [[d for d, m in enumerate(entries) if m in (a, b)] for _, entries in uses]
+        follow = [
+            not at or (entries[at[0]] == a and entries[at[0] + 1 :][:1] == (b,) and len(at) == 2)
+            for at, (_, entries) in zip(places, uses, strict=True)
+        ]
+        if alone & {a, b} or not all(follow):
+            runs.append([b])
+            continue
+        runs[-1].append(b)
+        together += [(buffer, at[0]) for at, (buffer, _) in zip(places, uses, strict=True) if at]
+    return runs, together

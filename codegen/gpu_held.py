@@ -16,7 +16,7 @@ from typing import Any
 from tensordsl.casting import real_of
 from tensordsl.codegen.code import llvm_type
 from tensordsl.codegen.gpu_accesses import ACCESS, is_wide
-from tensordsl.codegen.gpu_kernels import HELD, Emitter, GpuKernel
+from tensordsl.codegen.gpu_kernels import HELD, Axes, Emitter, GpuKernel
 from tensordsl.codegen.gpu_text import WARP, Env, Fold
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -117,7 +117,7 @@ class _Held(Emitter):
     def _run(self, first: str, count: int, live: str) -> _Run:
         return _Run(first, count, live, tuple({} for _ in range(count)))
 
-    def _sweep(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
+    def _sweep(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
         """The pass over a thread's elements: what it loads is on its way together."""
         known = set(self.parts[0].kept[0])
         loads = [v for v in _inner(p, self.lane, known) if v.op == "load" and not v.args and id(v) not in known]

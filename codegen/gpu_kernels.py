@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import llvm_type
-from tensordsl.codegen.gpu_accesses import ACCESS, IN_FLIGHT, check_updates, crosses, flat_vector, is_wide
+from tensordsl.codegen.gpu_accesses import ACCESS, IN_FLIGHT, check_updates, crosses, flat_vector, is_wide, merging
 from tensordsl.codegen.gpu_fastmath import FAST
 from tensordsl.codegen.gpu_text import (
     GLOBAL,
@@ -48,6 +48,8 @@ MASKS = (16, 8, 4, 2, 1)  # of the shuffles by which a warp's lanes meet
 PITCH = WARP + 1  # cells of a tile's row in shared memory: neither rows nor columns meet in a bank
 TILE_CELLS = WARP * PITCH
 
+Axes = dict[str, str]  # axis -> length, outermost first
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GpuKernel(Kernel):
@@ -59,6 +61,7 @@ class GpuKernel(Kernel):
     tile: str
     vector: int  # elements of a wide access (flat, held), else 1
     runs: int  # of neighbouring elements that a thread has of a row (held)
+    merges: tuple[tuple[int, int], ...]  # (operand, axis): steps along it are whole rows of the next one, if `merged`
     buffers: tuple[Buffer, ...]
     params: tuple[tuple[Any, ...], ...]
 
@@ -113,6 +116,7 @@ class Emitter:
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.guarded = for_points(group)
         self.block, self.runs = THREADS, 1
+        self.merges: set[tuple[int, int]] = set()
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
             if v.op == "result":
@@ -142,7 +146,7 @@ class Emitter:
         declared, pattern = frozenset(self.code.declarations.values()), self.pattern
         return GpuKernel(
             self.name, text, declared, self.code.functions, 1, self.group, self.schedule, pattern, self.tile,
-            self.vector, self.runs, self.buffers, tuple(self.params), threads=self.block,
+            self.vector, self.runs, tuple(sorted(self.merges)), self.buffers, tuple(self.params), threads=self.block,
         )  # fmt: skip
 
     def is_fast(self, v: Val) -> bool:
@@ -444,10 +448,10 @@ class Emitter:
             self.values([o.value for o in p.outs], self.env)  # by all threads: they agree
             self._stores(p.outs, self.env, row_stores)
             return
-        folds, lengths = [Fold(v) for v in p.reduces], [self.length(a) for a in p.local]
+        folds, axes = [Fold(v) for v in p.reduces], {a: self.length(a) for a in p.local}
         roots = [a for f in folds for a in f.value.args] + [o.value for o in p.outs]
         rows = [v for v in reach(roots, lambda v: v.op == "result") if not v.axes & set(p.local)]
-        total, low = c.product(lengths), "0"
+        total, low = c.product(axes.values()), "0"
         self.values([v for v in rows if id(v) not in self.guarded], self.env)
         guarded = [v for v in rows if id(v) in self.guarded]
         self._if_points(c.test("sgt", total, 0), guarded)
@@ -455,7 +459,7 @@ class Emitter:
             size = self.param("tile")
             low = c.arith("mul", self.position[self.tile], size)
             total = c.min(c.arith("add", low, size), total)
-        states = self._sweep(p, folds, lengths, low, total, point_stores)
+        states = self._along(p, folds, axes, low, total, point_stores)
         for f in folds:
             state, states = states[: len(f.state)], states[len(f.state) :]
             state = self._meet_columns(f, state) if self.pattern == COLUMNS else self._meet_rows(f, state)
@@ -477,16 +481,32 @@ class Emitter:
         nothing = [(llvm_type(v.type), "zeroinitializer") for v in values]
         self.env.update(zip(map(id, values), self.code.either(some, nothing, read), strict=True))
 
-    def _sweep(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
+    def _along(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
+        """The sweep; where operands lie for it, as the host says, along fewer axes: each run of them is one."""
+        runs, together = merging(p)
+        if not together:
+            return self._sweep(p, folds, axes, low, high, stores)
+        self.merges |= {(self.number[id(b)], d) for b, d in together}
+
+        def along_runs() -> list[str]:
+            self.position |= dict.fromkeys(p.local, "0")
+            merged = {run[-1]: self.code.product(axes[a] for a in run) for run in runs}
+            return self._sweep(p, folds, merged, low, high, stores)
+
+        condition = self.code.test("ne", self.param("merged"), 0)
+        kinds = [kind for f in folds for kind, _ in f.identity]
+        return self.code.fork(condition, kinds, along_runs, lambda: self._sweep(p, folds, axes, low, high, stores))
+
+    def _sweep(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
         """A thread's states over its part of [low, high): partial states of `block` steps keep sums accurate."""
         c = self.code
         if not folds:
-            self._span(p, [], lengths, low, high, stores)
+            self._span(p, [], axes, low, high, stores)
             return []
         span = c.arith("mul", self.threads, self.schedule.block)
         outer = Loop(c, low, high, [x for f in folds for x in f.identity])
         end = c.min(c.arith("add", outer.index, span), high)
-        totals, whole, part = [], outer.values, self._span(p, folds, lengths, outer.index, end, stores)
+        totals, whole, part = [], outer.values, self._span(p, folds, axes, outer.index, end, stores)
         for f in folds:
             n = len(f.state)
             totals += f.apply(c, "combine", whole[:n], part[:n])
@@ -494,7 +514,7 @@ class Emitter:
         outer.end(span, totals)
         return outer.values
 
-    def _span(self, p: Pass, folds: list[Fold], lengths: list[str], low: str, high: str, stores: str) -> list[str]:
+    def _span(self, p: Pass, folds: list[Fold], axes: Axes, low: str, high: str, stores: str) -> list[str]:
         """The same without partial states: several steps at a time, their loads on the way together; then the rest."""
         c, count = self.code, self._at_a_time(p)
         chunk = c.arith("mul", self.threads, count)  # a power of two
@@ -503,7 +523,7 @@ class Emitter:
         carried = [x for f in folds for x in f.identity]
         for start, limit, n in ((low, middle, count), (middle, high, 1))[count == 1 :]:
             loop = Loop(c, c.arith("add", start, self.member), limit, carried)
-            after = self._steps(p, folds, lengths, loop, n, stores)
+            after = self._steps(p, folds, axes, loop, n, stores)
             loop.end(chunk if n > 1 else self.threads, after)
             carried = [(kind, x) for (kind, _), x in zip(carried, loop.values, strict=True)]
         return loop.values
@@ -524,13 +544,13 @@ class Emitter:
             count //= 2
         return count
 
-    def _steps(self, p: Pass, folds: list[Fold], lengths: list[str], loop: Loop, count: int, stores: str) -> list[str]:
+    def _steps(self, p: Pass, folds: list[Fold], axes: Axes, loop: Loop, count: int, stores: str) -> list[str]:
         """`count` steps of a thread from the loop's position on: all direct loads, then steps and stores in order."""
         c, points, row = self.code, [], dict(self.position)
         loads = [v for v in self._inner(p) if v.op == "load" and not v.args and id(v) not in self.env]
         for k in range(count):
             number = loop.index if k == 0 else c.arith("add", loop.index, c.arith("mul", self.threads, k))
-            self.decompose(number, p.local, lengths)
+            self.decompose(number, [*axes], [*axes.values()])
             if not self.is_kept:
                 self.position |= {a: c.opaque(row[a]) for a in self.group.parallel if a in row}
             env = dict(self.env)

@@ -175,6 +175,8 @@ def _launch(
         blocks = -(-points * threads // block)
     if k.tile:
         values["tile"] = tile_size(local, k.pattern)
+    if k.merges:
+        values["merged"] = int(all(_is_merged(used[n], d) for n, d in k.merges))
     grid = max(1, min(blocks, multiprocessors * (2048 // block)))
     arguments = tuple(_argument(k, p, used, axes, lengths, values, status) for p in k.params)
     return Launch(k, grid, block, arguments)
@@ -235,6 +237,11 @@ def _is_aligned(k: GpuKernel, used: list[Operand]) -> bool:
         if any(s % width for s, n in zip(o.strides[:-1], o.shape[:-1], strict=True) if n > 1):
             return False
     return True
+
+
+def _is_merged(o: Operand, d: int) -> bool:
+    """Are steps along an axis those of all elements of the next one?"""
+    return o.shape[d] <= 1 or o.strides[d] == o.strides[d + 1] * o.shape[d + 1]
 
 
 def _uses(k: GpuKernel) -> list[tuple[Buffer, tuple[Any, ...]]]:

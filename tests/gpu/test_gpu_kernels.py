@@ -173,6 +173,51 @@ def test_a_full_reduction_may_store_elements_on_its_way() -> None:
         np.testing.assert_allclose(arrays["s"], np.exp(x * 0.5).sum() * 0.5, rtol=1e-13)
 
 
+def pooled(dtype: str) -> Group:
+    """Of x[n, c, h, w]: sums of x y over n, h and w for each c, where y has no n."""
+    b, shape = Builder(), ("N", "C", "H", "W")
+    x = b.load(Buffer("x", dtype, shape), *"nchw")
+    y = b.load(Buffer("y", dtype, shape[1:]), *"chw")
+    (total,) = b.reduce(reducers.SUM, ("n", "h", "w"), b.mul(x, y))
+    return Group(
+        "pooled", dict(zip("cnhw", "CNHW", strict=True)), ("c",), (Out(Buffer("s", dtype, ("C",)), ("c",), total),)
+    )
+
+
+def test_axes_that_lie_as_one_are_walked_as_one() -> None:
+    p = plan(cases.total("float32"), two_stages=False)
+    (kernel,) = p.kernels
+    assert kernel.merges == ((0, 0),) and plan(pooled("float32")).kernels[0].merges == ((0, 2), (1, 1))
+
+    def merged(shape: tuple[int, int], strides: tuple[int, int]) -> int:
+        operands = {b: Operand(0, shape[: len(b.shape)], strides[: len(b.shape)]) for b in p.buffers}
+        (launch,) = launches(p, operands, extents(p, operands), 0)
+        return launch.arguments[kernel.params.index(("merged",))]
+
+    assert merged((5, 8), (8, 1)) == merged((5, 8), (16, 2)) == merged((5, 8), (-8, -1)) == merged((1, 8), (9, 1)) == 1
+    assert merged((5, 8), (9, 1)) == merged((5, 8), (1, 5)) == merged((5, 8), (0, 1)) == 0
+
+
+@pytest.mark.parametrize("two_stages", [False, True])
+@pytest.mark.parametrize("name", ["total", "pooled"])
+def test_sums_are_the_same_bits_however_axes_lie(name: str, two_stages: bool) -> None:
+    run = SimulatedGroup((cases.total if name == "total" else pooled)("float32"), two_stages=two_stages)
+    shape = (61, 83) if name == "total" else (3, 5, 17, 31)
+    rng = np.random.default_rng(5)
+    x, y = (rng.standard_normal(shape[k:]).astype("float32") for k in (0, 1))
+    wide = np.zeros((*shape[:-1], 2 * shape[-1]), "float32")[..., ::2]
+    wide[...] = x
+    expected = x.sum(dtype="float64") if name == "total" else (x * y.astype("float64")).sum((0, 2, 3))
+    bits = set()
+    for given in (x, wide, np.asfortranarray(x)):
+        for order in JUDGED:
+            got = np.zeros(expected.shape, "float32")
+            assert run({"x": given, "y": got} if name == "total" else {"x": given, "y": y, "s": got}, order) == 0
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+            bits.add(got.tobytes())
+    assert len(bits) == 1
+
+
 def test_the_lengths_decide_between_one_and_two_stages() -> None:
     def tiles(name: str, n: int, m: int) -> int:
         p = plan(getattr(cases, name)("float32"))
