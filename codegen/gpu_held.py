@@ -102,6 +102,9 @@ class _Held(Emitter):
         local = [p for p in self.steps if p.local]
         self.kept = {id(p): [v for v, first, last in lives if first == k < last] for k, p in enumerate(local)}
 
+    def body(self) -> None:
+        self._rows()
+
     def _before_rows(self) -> None:
         c, v, n = self.code, self.vector, self.length(self.lane)
         self.aligned = c.test("ne", self.param("aligned"), 0)

@@ -1,7 +1,6 @@
 """GPU kernels of a group: LLVM text in five thread patterns, chosen by the schedule's lane axis.
 
-    flat     no reductions: a thread per point, grid-stride; 128-bit accesses along the lane axis as far as the host
-             says (`vectors` per row of the lane axis), single elements for the rest
+    flat     no reductions: some points of a thread at a time, grid-stride (`gpu_flat`)
     crossed  no reductions, but operands that are adjacent along the schedule's `cross` axis: a block is a tile of 32 by
              32 points; what crosses is read along `cross` into shared memory, and from there along the lane axis
     rows     the lane axis is reduced: `team` threads share a row, a part of a warp (`side` teams side by side), a warp
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import llvm_type
-from tensordsl.codegen.gpu_accesses import ACCESS, IN_FLIGHT, check_updates, crosses, flat_vector, is_wide, merging
+from tensordsl.codegen.gpu_accesses import ACCESS, IN_FLIGHT, check_updates, crosses, merging
 from tensordsl.codegen.gpu_fastmath import FAST
 from tensordsl.codegen.gpu_text import (
     GLOBAL,
@@ -66,11 +65,6 @@ class GpuKernel(Kernel):
     params: tuple[tuple[Any, ...], ...]
 
 
-def kernel(group: Group, schedule: Schedule, name: str, tile: str = "") -> GpuKernel:
-    """The kernel of a group.  With a `tile` axis, the one pass covers `tile` (a parameter) positions from there on."""
-    return Emitter(group, schedule, name, tile).run()
-
-
 def module_text(kernels: Sequence[Kernel]) -> str:
     """One LLVM module, for NVPTX once it has the triple."""
     declarations = sorted({d for k in kernels for d in k.declarations})
@@ -86,7 +80,8 @@ def module_text(kernels: Sequence[Kernel]) -> str:
 
 
 class Emitter:
-    """A kernel's text, part by part."""
+    """A kernel's text, part by part.  With a `tile` axis, the one pass covers `tile` (a parameter) positions from there
+    on."""
 
     def __init__(self, group: Group, schedule: Schedule, name: str, tile: str) -> None:
         self.group, self.schedule, self.name, self.tile = group, schedule, name, tile
@@ -108,14 +103,13 @@ class Emitter:
         self.status = self.param("status")
         self.position: dict[str, str] = {}
         self.env: Env = {}  # of the point, or of the row where there are local axes
-        self.vector = flat_vector(group) if self.pattern == FLAT and self.lane else 1
         count = sum(v.op in MATH and not self.is_fast(v) for v in reach(group.roots))
         self.in_place = count <= IN_PLACE
         few = sum(v.op == "load" for v in walk(group.roots)) <= KEPT
         self.is_kept = few and self.pattern != COLUMNS  # addresses of columns take two positions' registers
         self.single = sum(len(p.reduces) for p in self.steps) == 1
         self.guarded = for_points(group)
-        self.block, self.runs = THREADS, 1
+        self.block, self.vector, self.runs = THREADS, 1, 1
         self.merges: set[tuple[int, int]] = set()
         self.results: dict[int, list[Val]] = {}
         for v in walk(group.roots):
@@ -123,12 +117,14 @@ class Emitter:
                 self.results.setdefault(id(v.args[0]), []).append(v)
 
     def run(self) -> GpuKernel:
-        bodies = {FLAT: self._flat, CROSSED: self._crossed, COLUMNS: self._columns}
-        bodies.get(self.pattern, self._rows)()
+        self.body()
         c = self.code
         c.do("ret void")
         head = f"define ptx_kernel void @{self.name}({', '.join(self.kinds())}) nounwind {{"
         return self.made("".join(c.shared) + f"{head}\nentry:\n{c.text}\n}}\n")
+
+    def body(self) -> None:
+        {CROSSED: self._crossed, ROWS: self._rows, COLUMNS: self._columns}[self.pattern]()
 
     def kinds(self) -> list[str]:
         """The parameters, for a head."""
@@ -237,58 +233,6 @@ class Emitter:
             self.code.when(condition, body)
         else:
             body()
-
-    # -- flat
-    def _flat(self) -> None:
-        c = self.code
-        tid, ntid, cta, ncta = self.thread()
-        first, step = c.arith("add", c.arith("mul", cta, ntid), tid), c.arith("mul", ntid, ncta)
-        outer = [a for a in self.group.parallel if a != self.lane]
-        axes, lengths = [*outer, self.lane] if self.lane else outer, [self.length(a) for a in outer]
-        done = "0"
-        if self.vector > 1:
-            vectors = self.param("vectors")
-            loop = Loop(c, first, c.product([*lengths, vectors]))
-            self.decompose(loop.index, axes, [*lengths, vectors])
-            self.position[self.lane] = c.arith("mul", self.position[self.lane], self.vector)
-            self._wide()
-            loop.end(step)
-            done = c.arith("mul", vectors, self.vector)
-        rest = [c.arith("sub", self.length(self.lane), done)] if self.lane else []
-        loop = Loop(c, first, c.product([*lengths, *rest]))
-        self.decompose(loop.index, axes, [*lengths, *rest])
-        if done != "0":
-            self.position[self.lane] = c.arith("add", self.position[self.lane], done)
-        env: Env = {}
-        for o in self.group.outs:
-            self.values([o.value], env)
-        for o in self.group.outs:
-            self.store(o, env)
-        loop.end(step)
-
-    def _wide(self) -> None:
-        """`vector` points side by side: what the lane axis does not change is shared."""
-        c, base, n = self.code, self.position[self.lane], self.vector
-        common: Env = {}
-        self.values([v for v in walk(self.group.roots) if self.lane not in v.axes], common)
-        lanes: list[Env] = [dict(common) for _ in range(n)]
-        for v in walk(self.group.roots):
-            if v.op == "load" and is_wide(v.attr[1], self.lane):
-                loaded = c.load_many(self.address(v.attr[0], v.attr[1], (), unit=True), v.type, n)
-                for env, x in zip(lanes, loaded, strict=True):
-                    env[id(v)] = x
-        for k, env in enumerate(lanes):
-            self.position[self.lane] = base if k == 0 else c.arith("add", base, k)
-            self.values(self.group.roots, env)
-        for o in self.group.outs:
-            self.position[self.lane] = base
-            if is_wide(o.map, self.lane):
-                address = self.address(o.buffer, o.map, (), unit=True)
-                c.store_many([env[id(o.value)] for env in lanes], address, o.buffer.type)
-                continue
-            for k, env in enumerate(lanes):
-                self.position[self.lane] = base if k == 0 else c.arith("add", base, k)
-                self.store(o, env)
 
     # -- crossed
     def _crossed(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tensordsl.codegen.gpu_accesses import is_wide
+from tensordsl.codegen.gpu_flat import across, chunks
 from tensordsl.codegen.gpu_held import holds, team
 from tensordsl.codegen.gpu_kernels import COLUMNS, CROSSED, FLAT, HELD, ROWS, GpuKernel
 from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
@@ -151,9 +152,9 @@ def _launch(
         points *= axes[a]
     local = _local_size(k, lengths)
     if k.pattern == FLAT:
-        vectors = _vectors(k, used, axes)
-        values["vectors"] = vectors
-        blocks, block = -(-points // (THREADS * (k.vector if vectors else 1))), THREADS
+        values |= _halves(k, used, axes)
+        along = max(values["vectors"], values["chunks"]) if k.vector > 1 else axes.get(k.schedule.lane, 1)
+        blocks, block = -(-points // max(1, axes.get(k.schedule.lane, 1)) * along // THREADS), THREADS
     elif k.pattern == CROSSED:
         blocks, block = 1, THREADS
         for a, n in axes.items():
@@ -218,9 +219,15 @@ def _argument(
     return status if p[0] == "status" else values[str(p[0])]
 
 
-def _vectors(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> int:
-    """Wide accesses per row of the lane axis."""
-    return axes[k.schedule.lane] // k.vector if _is_aligned(k, used) else 0
+def _halves(k: GpuKernel, used: list[Operand], axes: Mapping[str, int]) -> dict[str, int]:
+    """Of each row of the lane axis: wide accesses, and what goes by single elements."""
+    if k.vector == 1:
+        return {}
+    length = axes[k.schedule.lane]
+    vectors = length // k.vector if _is_aligned(k, used) else 0
+    rest = length - vectors * k.vector
+    threads = across(k.vector, rest, THREADS)
+    return {"vectors": vectors, "across": threads, "chunks": chunks(k.vector, rest, threads)}
 
 
 def _is_aligned(k: GpuKernel, used: list[Operand]) -> bool:

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen.gpu_accesses import crosses
+from tensordsl.codegen.gpu_flat import flat_kernel
 from tensordsl.codegen.gpu_held import held_kernel
-from tensordsl.codegen.gpu_kernels import TILE_CELLS, GpuKernel, kernel, module_text
+from tensordsl.codegen.gpu_kernels import TILE_CELLS, Emitter, GpuKernel, module_text
 from tensordsl.codegen.gpu_text import THREADS
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, Val, walk
@@ -90,15 +91,20 @@ def plan(
     kernels: list[GpuKernel] = []
     temporaries: tuple[Buffer, ...] = ()
     if has_one:
-        kernels.append(kernel(group, schedule(group, fastmath), name))
+        kernels.append(_kernel(group, schedule(group, fastmath), name))
     in_registers = held_kernel(group, kernels[0].schedule, name + "_held") if held and not possible else None
     kernels += [in_registers] if in_registers is not None else []
     if has_two:
         first, second = stages(group)
-        kernels.append(kernel(first, schedule(first, fastmath, lane_axis(group)), name + "_1", TILE_AXIS))
-        kernels.append(kernel(second, schedule(second, fastmath), name + "_2"))
+        kernels.append(_kernel(first, schedule(first, fastmath, lane_axis(group)), name + "_1", TILE_AXIS))
+        kernels.append(_kernel(second, schedule(second, fastmath), name + "_2"))
         temporaries = tuple(o.buffer for o in first.outs if o.buffer.shape[:1] == (TILES,))
     return GpuPlan(group, tuple(kernels), temporaries, module_text(kernels), has_one and len(kernels) > 1)
+
+
+def _kernel(group: Group, chosen: Schedule, name: str, tile: str = "") -> GpuKernel:
+    is_flat = not chosen.cross and not any(p.local for p in group.passes)
+    return flat_kernel(group, chosen, name) if is_flat else Emitter(group, chosen, name, tile).run()
 
 
 def stages(group: Group) -> tuple[Group, Group]:
