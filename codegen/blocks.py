@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tensordsl.codegen import extents as ex
-from tensordsl.codegen.fuse import strip
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.codegen.pull import Cut, Fused, ValueBuffer, attempt
+from tensordsl.codegen.pull import Cut, Fused, ValueBuffer, attempt, strip
 from tensordsl.codegen.regions import VIEWS, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.storage import known_at_entry

@@ -11,7 +11,7 @@ from tensordsl.codegen.extents import named
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies, lengths_of
 from tensordsl.codegen.pieces import Piece, pieces
-from tensordsl.codegen.pull import FEW_LEVELS, FUSED, Cut, Fused, ValueBuffer, attempt, levels
+from tensordsl.codegen.pull import FEW_LEVELS, FUSED, Cut, Fused, ValueBuffer, attempt, levels, strip
 from tensordsl.codegen.scalar import walk
 from tensordsl.codegen.step_order import StepOrder
 
@@ -21,13 +21,6 @@ MERGE_STEPS = 400  # groups further apart are not merged: time stays linear
 LARGE_REGION = 1000  # tensors
 MERGE_TENSORS = 200
 MERGE_OPERANDS = 24
-
-
-def strip(v: Value) -> Value:
-    """The value whose buffer a view looks at."""
-    while v.op == "move":
-        v = v.operands[0]
-    return v
 
 
 class Fusion:

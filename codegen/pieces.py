@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen.ir import Value
+from tensordsl.codegen.pull import OPERANDS, strip
 
 PIECE = 150  # tensors
 CHEAP = 3  # light operations that are computed again rather than stored
@@ -34,7 +35,7 @@ def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find:
     be stored anyway."""
     if sum(v.op == "map" for v in inside) <= PIECE:
         return []
-    result = []
+    result: list[Piece] = []
     users: dict[int, list[int]] = {}
     for v in inside:
         for o in v.operands:
@@ -48,9 +49,24 @@ def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find:
             continue  # its one group is formed once
         parts = -(-len(component) // PIECE)
         size = -(-len(component) // parts)
-        result += [Piece(component[k : k + size]) for k in range(0, len(component), size)]
+        result += map(Piece, _parted(component, size))
     _choose_roots(result, users, wanted)
     return result
+
+
+def _parted(component: Sequence[Value], size: int) -> list[list[Value]]:
+    """Up to `size` values each, in order, that use up to OPERANDS others (R10)."""
+    parts: list[list[Value]] = [[]]
+    own, others = set[int](), set[int]()
+    for v in component:
+        used = {strip(o).number for o in v.operands if o.op != "const"}
+        if len(parts[-1]) == size or len(others | (used - own)) > OPERANDS:
+            parts.append([])
+            own, others = set(), set()
+        others |= used - own
+        own.add(v.number)
+        parts[-1].append(v)
+    return parts
 
 
 def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any]) -> list[list[Value]]:

@@ -41,6 +41,13 @@ LARGE = 12  # scalar operations that are dearer to compute twice than to store o
 Axes = tuple[Any, ...]
 
 
+def strip(v: Value) -> Value:
+    """The value whose buffer a view looks at."""
+    while v.op == "move":
+        v = v.operands[0]
+    return v
+
+
 class Cut(Exception):
     """`values` need buffers, because of `rule`."""
 

@@ -14,7 +14,7 @@ from tensordsl.codegen import fuse
 from tensordsl.codegen.group import structure
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
-from tensordsl.codegen.pull import Cut, attempt
+from tensordsl.codegen.pull import OPERANDS, Cut, attempt
 from tensordsl.codegen.regions import plan_regions
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
@@ -171,6 +171,19 @@ def test_groups_of(name: str) -> None:
     got = [reducers(s.fused.group) if s.fused else [s.value.op] for s in region.steps]
     assert sorted(got) == sorted(want)
     assert set(region.cuts.values()) == cuts
+
+
+def test_pieces_with_several_results_load_few_operands() -> None:
+    """R10 where R7 has cut a large computation: mean, deviation and sum of the same hundred matrices."""
+    total, squares = sum(MANY), sum(x * x for x in MANY)
+    outputs = [total / 100, T.sqrt(squares / 100 - (total / 100) ** 2), total + squares]
+    groups = [s.fused for s in plan(MANY, outputs)[()].steps]
+    assert len(groups) <= 8 and max(len(g.values) for g in groups) > 1
+    assert max(len(g.loads) for g in groups) <= OPERANDS
+    arrays = [np.full((2, 3), k % 7 - 3.0) for k in range(len(MANY))]
+    want = np.mean(arrays, axis=0), np.std(arrays, axis=0), np.sum(arrays, axis=0) + np.sum(np.square(arrays), axis=0)
+    for got, expected in zip(tensordsl.function(MANY, outputs)(*arrays), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
 def test_the_groups_of_many_sums_grow_with_their_number() -> None:
