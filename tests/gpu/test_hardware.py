@@ -9,6 +9,7 @@ from typing import Any
 import expressions
 import numpy as np
 import pytest
+import test_gpu_flat
 import test_gpu_held
 import test_gpu_kernels
 import test_gpu_library
@@ -100,7 +101,7 @@ def test_torch_reads_and_gives_arrays_without_a_copy(gpu: Any) -> None:
 def on_card(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs groups on the simulator runs them on the GPU."""
     monkeypatch.setattr(DeviceGroup, "device", gpu, raising=False)
-    for module in (test_gpu_rows, test_gpu_kernels, test_gpu_held, test_programs):
+    for module in (test_gpu_rows, test_gpu_kernels, test_gpu_flat, test_gpu_held, test_programs):
         monkeypatch.setattr(module, "SimulatedGroup", DeviceGroup)
 
 
@@ -120,6 +121,18 @@ def test_cases(name: str, dtype: str, on_card: None) -> None:
     test_gpu_kernels.runner.cache_clear()
     test_gpu_kernels.test_case_agrees_with_numpy_in_every_thread_order(name, dtype)
     test_gpu_kernels.runner.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "float16", "complex64"])
+@pytest.mark.parametrize("kind", test_gpu_flat.KINDS)
+def test_elementwise_rows_of_every_length_and_kind(kind: str, dtype: str, on_card: None) -> None:
+    test_gpu_flat.test_rows_of_every_length_and_kind(kind, dtype)
+
+
+@pytest.mark.parametrize("two_stages", [False, True])
+@pytest.mark.parametrize("name", ["total", "pooled"])
+def test_axes_walked_as_one(name: str, two_stages: bool, on_card: None) -> None:
+    test_gpu_kernels.test_sums_are_the_same_bits_however_axes_lie(name, two_stages)
 
 
 @pytest.mark.parametrize("dtype", COMPUTED)
