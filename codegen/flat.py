@@ -368,15 +368,7 @@ class Kernel:
                 old = self.ends.op(f"load i64, ptr {pointer}, align 8")
                 self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
             self.totals[:0] = self._chunks()
-            if self.finishes:
-                self.head.do("%none = icmp eq i64 %n, 0")
             if self.carried:
-                for name, test in (
-                    ("whole", "eq i64 %turn, 3"),
-                    ("first", "eq i64 %turn, 1"),
-                    ("last", "eq i64 %turn, 2"),
-                ):
-                    self.head.do(f"%is_{name} = icmp {test}")
                 self.head.declarations["!0"] = METADATA
             if self.states and self.close.block == "close":
                 self.close.block = "fold"
@@ -460,7 +452,8 @@ class Kernel:
 
     def _lanes(self) -> list[str]:
         behind = "final" if self.carried else "after"
-        points = [f"  br i1 %none, label %{behind}, label %points", "points:", *self.points.lines]
+        points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
+        points += ["points:", *self.points.lines]
         lines = [
             *self.before.lines,
             *(points if self.finishes else ()),
@@ -493,10 +486,13 @@ class Kernel:
             kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
             store(save, kept, self.row_place(save, c.place, c.dtype), c.dtype)
         return [
+            "  %is_whole = icmp eq i64 %turn, 3",
             f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
             "partly:",
             *self.resume.lines,
+            "  %is_first = icmp eq i64 %turn, 1",
             *save.lines,
+            "  %is_last = icmp eq i64 %turn, 2",
             "  br i1 %is_last, label %final, label %next",
             "final:",
             *(

@@ -147,7 +147,8 @@ class SideBySide:
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
             "  %each.q = and i1 %fits.q, %all.lanes.q",
-            "  %beside.q = and i1 %each.q, %is_whole",
+            "  %whole.q = icmp eq i64 %turn, 3",
+            "  %beside.q = and i1 %each.q, %whole.q",
             "  br i1 %beside.q, label %some.q, label %single.q",
         ]
 
