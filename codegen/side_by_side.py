@@ -1,9 +1,10 @@
 """Short rows of a reduction, several side by side: each has a state of one native vector, and they share a loop.
 
-    for each group of rows: `before`; for each chunk of it: { for each vector: steps; then `close` }; then `final`
+    for each group of rows: `before`; for each row: { for each vector: steps }; then `close`, `final`
 
+A row is read from end to end, as memory is; only where rows share operands their steps go together, vector by vector.
 `close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
-lane q of the last one is row q's, and a vector of totals takes it.  Of a row's last vector only lanes in it are loaded.
+lane q of the last one is row q's.  Of a row's last vector only lanes in it are loaded.
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
 from.  Where there are fewer rows than a group has, the last one stands in all places left.
 
@@ -21,10 +22,6 @@ from tensordsl.codegen.accumulate import (
     added,
     in_few_lanes,
     is_float_sum,
-    kept_state,
-    loses_digits,
-    two_sum,
-    with_rest,
 )
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
@@ -33,7 +30,6 @@ from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
 from tensordsl.ops.reducers import Reducer
 
-CHUNK = 16  # vectors that one lane adds up
 _NAME = re.compile(r"%[\w.]+")
 _LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
 _KINDS = {"double": "f64", "float": "f32"}
@@ -41,11 +37,10 @@ _KINDS = {"double": "f64", "float": "f32"}
 
 @dataclass(slots=True)
 class _State:
-    """Of one reduction: names of its state in one row's steps, and of its totals in the lanes of all rows."""
+    """Of one reduction: types of its state in one row's steps, and names of it in the lanes of all rows."""
 
     reduce: Val
-    types: tuple[str, ...]  # of the steps
-    totals: list[Phi] = field(default_factory=list)  # of the chunks
+    types: tuple[str, ...]
     result: list[str] = field(default_factory=list)
 
 
@@ -89,10 +84,7 @@ class SideBySide:
 
     def finished(self, reduce: Val) -> list[str]:
         state = next(s for s in self.states if s.reduce is reduce)
-        result = state.result
-        if loses_digits(reduce):
-            result = [with_rest(self.final, result[0], result[1], self.rows)]
-        return in_line(self.final, reduce.attr[0], "finish", reduce.type, result, self.rows)
+        return in_line(self.final, reduce.attr[0], "finish", reduce.type, state.result, self.rows)
 
     def _places(self, code: Code, pointer: str) -> str:
         """The rows' addresses; behind the last one again its own."""
@@ -107,27 +99,16 @@ class SideBySide:
         """Write `lines`.  They end in the block `single.q`, from which the kernel's own form goes on with all rows."""
         self._mask()
         copies = _Copies(self.main, self.one, self.rows, self.shared)
-        is_sum = any(is_float_sum(s.reduce) for s in self.states)
-        size = CHUNK * self.one.width if is_sum else BESIDE_VECTORS * self.one.width
         self.main.head.declarations["llvm.smin.i64"] = "declare i64 @llvm.smin.i64(i64, i64)"
-        totals = [p for s in self.states for p in s.totals]
         self.lines = [
             *renamed(self.one.head.lines, copies.names(0)),
             *copies.first(),
             *self._condition(),
             "some.q:",
             *copies.rows(),
-            *copies.all_of(self.one.before.lines, "x", {}),
-            "  br label %chunk.q",
-            "chunk.q:",
-            *phi_lines([Phi("%start.q", "i64", "0", "%stop.q"), *totals], "some.q", "ended.q"),
-            f"  %end.q = add i64 %start.q, {size}",
-            "  %stop.q = call i64 @llvm.smin.i64(i64 %end.q, i64 %n)",
-            *_chunk(copies, self.one),
+            *copies.each(self.one.before.lines, "x", {}),
+            *_steps(copies, self.one),
             *self.close.lines,
-            "  %over.q = icmp sge i64 %stop.q, %n",
-            "  br i1 %over.q, label %final.q, label %chunk.q",
-            "final.q:",
             *renamed(self.final.lines, copies.names(0)),
             *renamed(self._stores(), copies.names(0)),
             "  %r.y = add i64 %r.q, %count.q",
@@ -162,25 +143,13 @@ class SideBySide:
             code.declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{W} x i1>, {t})"
 
     def _close(self, number: int, s: _State) -> None:
-        """The states of a chunk's rows, turned and added to the totals."""
-        code, R, W, reducer = self.close, self.rows, self.one.width, s.reduce.attr[0]
+        """The states of the rows, turned."""
+        R, W, reducer = self.rows, self.one.width, s.reduce.attr[0]
         types = reducer.state(s.reduce.type)
         states = [[f"%r{number}.{n}.x{q}" for n in range(len(types))] for q in range(R)]
         if is_float_sum(s.reduce):
-            states, lanes = [[in_few_lanes(code, x, s.types[0], W, R)] for (x,) in states], R
-        else:
-            lanes = W
-        part = _turned(code, reducer, types, states, lanes)
-        names = [f"%tq{number}.{n}" for n in range(len(types))]
-        kept = [(name, t, x) for name, (t, x) in zip(names, kept_state(s.reduce, False), strict=True)]
-        if loses_digits(s.reduce):
-            kept.append((f"%tq{number}.e", "float64", 0))
-            total, missed = two_sum(code, llvm_type("float64", R), names[0], part[0])
-            s.result = [total, code.op(f"fadd {llvm_type('float64', R)} %tq{number}.e, {missed}")]
-        else:
-            s.result = in_line(code, reducer, "combine", s.reduce.type, [*names, *part], R)
-        for (name, t, x), following in zip(kept, s.result, strict=True):
-            s.totals.append(Phi(name, llvm_type(t, R), constant(x, t, R), following))
+            states, W = [[in_few_lanes(self.close, x, s.types[0], W, R)] for (x,) in states], R
+        s.result = _turned(self.close, reducer, types, states, W)
 
     def _stores(self) -> list[str]:
         """Whole vectors where all rows' results are adjacent."""
@@ -232,6 +201,8 @@ class _Copies:
             if name in own and set(_NAME.findall(right)) <= known:
                 known.add(name)
         self.same = known & own
+        every = [*range(rows)]
+        self.sweeps = [every] if self.same & self.body else [[q] for q in every]  # rows whose steps go together
 
     def names(self, q: int, form: str = "x") -> dict[str, str]:
         """The names of row q's values; `form`: of those of the body."""
@@ -246,13 +217,16 @@ class _Copies:
             **{p.name: f"{p.name}.{form}{q}" for p in self.states},
         }
 
-    def all_of(self, lines: Sequence[str], form: str, more: Mapping[str, str]) -> list[str]:
+    def each(self, lines: Sequence[str], form: str, more: Mapping[str, str], rows: Sequence[int] = ()) -> list[str]:
+        """The text for these rows, or for all."""
         rest = [line for line in lines if line.strip().partition(" = ")[0] not in self.same]
-        result = renamed(lines, {**self.names(0, form), **more})
-        return result + [x for q in range(1, self.count) for x in renamed(rest, {**self.names(q, form), **more})]
+        first, *others = rows or range(self.count)
+        result = renamed(lines if first == 0 else rest, {**self.names(first, form), **more})
+        return result + [x for q in others for x in renamed(rest, {**self.names(q, form), **more})]
 
-    def phis(self, form: str, initial: str, following: str) -> list[Phi]:
-        """Of all rows' states: from those of `initial` ("": the identity), or from what follows on those of another."""
+    def phis(self, form: str, initial: str, following: str, rows: Sequence[int] = ()) -> list[Phi]:
+        """Of these rows' states, or of all: from those of `initial` ("": the identity), or from what follows on those
+        of another."""
         return [
             Phi(
                 f"{p.name}.{form}{q}",
@@ -261,7 +235,7 @@ class _Copies:
                 self.names(q, following)[p.next],
             )
             for p in self.states
-            for q in range(self.count)
+            for q in rows or range(self.count)
         ]
 
     def first(self) -> list[str]:
@@ -296,29 +270,33 @@ class _Copies:
         return lines
 
 
-def _chunk(copies: _Copies, one: Kernel) -> list[str]:
-    """From `start` to `stop`: whole vectors, then the lanes behind them."""
-    inside = {"%i": "%i.q", "%live.m": "splat (i1 true)"}
-    behind = {"%i": "%full.q", "%live.m": "%odd.b"}
-    after = copies.phis("w", "", "l")
+def _steps(copies: _Copies, one: Kernel) -> list[str]:
+    """Whole vectors, then the lanes behind them."""
+    inside, behind = {"%live.m": "splat (i1 true)"}, {"%i": "%full.q", "%live.m": "%odd.b"}
+    blocks = [f"inner.q{k}" for k in range(len(copies.sweeps))]
+    lines = [
+        f"  %full.q = and i64 %n, {-one.width}",
+        "  %any.q = icmp ne i64 %full.q, 0",
+        f"  br i1 %any.q, label %{blocks[0]}, label %rest.q",
+    ]
+    for k, (block, rows) in enumerate(zip(blocks, copies.sweeps, strict=True)):
+        i, before, following = f"%i.{block}", ["some.q", *blocks][k], [*blocks, "rest.q"][k + 1]
+        lines += [
+            f"{block}:",
+            *phi_lines([Phi(i, "i64", "0", f"{i}.next"), *copies.phis("l", "", "l", rows)], before, block),
+            *copies.each(one.body.lines, "l", inside | {"%i": i}, rows),
+            f"  {i}.next = add i64 {i}, {one.width}",
+            f"  {i}.more = icmp slt i64 {i}.next, %full.q",
+            f"  br i1 {i}.more, label %{block}, label %{following}",
+        ]
     return [
-        "  %span.q = sub i64 %stop.q, %start.q",
-        f"  %even.q = and i64 %span.q, {-one.width}",
-        "  %full.q = add i64 %start.q, %even.q",
-        "  %any.q = icmp ne i64 %even.q, 0",
-        "  br i1 %any.q, label %inner.q, label %rest.q",
-        "inner.q:",
-        *phi_lines([Phi("%i.q", "i64", "%start.q", "%i.q.next"), *copies.phis("l", "", "l")], "chunk.q", "inner.q"),
-        *copies.all_of(one.body.lines, "l", inside),
-        f"  %i.q.next = add i64 %i.q, {one.width}",
-        "  %more.q = icmp slt i64 %i.q.next, %full.q",
-        "  br i1 %more.q, label %inner.q, label %rest.q",
+        *lines,
         "rest.q:",
-        *phi_lines(after, "chunk.q", "inner.q"),
-        "  %tails.q = icmp slt i64 %full.q, %stop.q",
+        *phi_lines(copies.phis("w", "", "l"), "some.q", blocks[-1]),
+        "  %tails.q = icmp slt i64 %full.q, %n",
         "  br i1 %tails.q, label %tail.q, label %ended.q",
         "tail.q:",
-        *copies.all_of([_masked(line) for line in one.body.lines], "w", behind),
+        *copies.each([_masked(line) for line in one.body.lines], "w", behind),
         "  br label %ended.q",
         "ended.q:",
         *phi_lines(copies.phis("x", "w", "w"), "rest.q", "tail.q"),
