@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tensordsl.codegen.code import Code, constant, llvm_type, load, splat, store
+from tensordsl.codegen.code import Code, constant, llvm_type, load, shuffled, splat, store
 from tensordsl.codegen.copies import Phi
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
@@ -33,8 +33,9 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     types, identity = reducer.state(step), reducer.identity(step)
     is_sum, is_narrow = is_float_sum(reduce), len(operands) < len(reduce.args)
     if is_narrow:
-        operands = [*operands, splat(k.body, k.body.op("trunc i64 %i to i32"), "int32", W)]
-        identity, step = (identity[0], NO_POSITION), (step[0], "int32")
+        place = position_type(step[0])
+        operands = [*operands, _positions(k, place)]
+        identity, step = (identity[0], NO_POSITION), (step[0], place)
     dtypes = step if is_sum else reducer.state(step)
     kinds = [llvm_type(t, W) for t in dtypes]
     start = [constant(x, t, W) for t, x in zip(dtypes, identity, strict=True)]
@@ -71,6 +72,22 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
 
 def is_float_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type[0] in FLOATS)
+
+
+def position_type(dtype: str) -> str:
+    """Of positions in a block, beside values of a dtype: lanes as long as theirs, where these are long, so that what
+    compares values chooses positions as it stands."""
+    return "int64" if ITEMSIZE[dtype] == 8 else "int32"
+
+
+def _positions(k: Kernel, place: str) -> str:
+    """The lanes' positions in a register, the same in all registers of a vector: what is different between these is
+    added in the end."""
+    code, N = k.body, min(k.width, k.body.vector_bytes // ITEMSIZE[place])
+    kind, here = llvm_type(place, N), "%i" if place == "int64" else code.op("trunc i64 %i to i32")
+    numbers = ", ".join(f"{llvm_type(place)} {n}" for n in range(N))
+    first = code.op(f"add {kind} {splat(code, here, place, N)}, <{numbers}>")
+    return shuffled(code, kind, first, "poison", (n % N for n in range(k.width)))
 
 
 def added(k: Kernel, total: str, term: Val, value: str) -> str:
@@ -167,14 +184,17 @@ def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:
 def _first_extremum(k: Kernel, reduce: Val, value: str, vector: str) -> list[str]:
     """(value, position along the lane axis): the extremum of all lanes, and the first position where it stands."""
     code, W, dtype = k.after, k.width, reduce.type[0]
-    position = code.op(f"add {llvm_type('int32', W)} {vector}, <{', '.join(f'i32 {n}' for n in range(W))}>")
+    place = position_type(dtype)
+    kind, N = llvm_type(place), k.body.vector_bytes // ITEMSIZE[place]
+    position = code.op(f"add {llvm_type(place, W)} {vector}, <{', '.join(f'{kind} {n - n % N}' for n in range(W))}>")
     (best,) = all_lanes(code, MAX if reduce.attr[0].name == "argmax" else MIN, (dtype,), [value], W)
     params, found = _where(dtype)
     env = {id(p): x for p, x in zip(params, (value, splat(code, best, dtype, W), position), strict=True)}
     emit(code, [found], env, W)
-    (first,) = all_lanes(code, MIN, ("int32",), [env[id(found)]], W)
-    lost = code.op(f"icmp sge i32 {first}, {NO_POSITION}")
-    wide = code.op(f"add i64 {code.op(f'sext i32 {first} to i64')}, {k.position(k.lane)}")
+    (first,) = all_lanes(code, MIN, (place,), [env[id(found)]], W)
+    lost = code.op(f"icmp sge {kind} {first}, {NO_POSITION}")
+    first = first if place == "int64" else code.op(f"sext i32 {first} to i64")
+    wide = code.op(f"add i64 {first}, {k.position(k.lane)}")
     none = reduce.attr[0].identity(reduce.type)[1]
     return [best, code.op(f"select i1 {lost}, i64 {none}, i64 {wide}")]
 
@@ -183,11 +203,12 @@ def _first_extremum(k: Kernel, reduce: Val, value: str, vector: str) -> list[str
 def _where(dtype: str) -> tuple[tuple[Val, ...], Val]:
     """(params, result): the position where the value is the extremum; NaN is one wherever it is."""
     b = Builder()
-    value, best, position = b.param("value", dtype), b.param("best", dtype), b.param("position", "int32")
+    place = position_type(dtype)
+    value, best, position = b.param("value", dtype), b.param("best", dtype), b.param("position", place)
     found = b.eq(value, best)
     if dtype in FLOATS:
         found = b.or_(found, b.isnan(value))
-    return (value, best, position), b.select(found, position, b.const(NO_POSITION, "int32"))
+    return (value, best, position), b.select(found, position, b.const(NO_POSITION, place))
 
 
 # -- totals
