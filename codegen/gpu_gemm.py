@@ -247,9 +247,11 @@ class _Side:
         fast_m = (c.arith("urem", e.tid, tile.size), c.arith("udiv", e.tid, tile.size), 0, THREADS // tile.size)
         pairs = zip(fast_k, fast_m, strict=True)
         at, self.step, self.at_move, self.step_move = (c.op(f"select i1 {along_k}, i64 {x}, i64 {y}") for x, y in pairs)
+        self.is_whole = c.test("sle", c.arith("add", first, tile.size), limit)
         position = c.arith("add", first, at)
         self.room = self._short(c.arith("sub", limit, position))
-        self.at_short, self.step_short = (c.op(f"trunc i64 {x} to i32") for x in (self.at_move, self.step_move))
+        shorts = (c.op(f"trunc i64 {x} to i32") for x in (self.at_move, self.step, self.step_move))
+        self.at_short, self.first_step, self.step_short = shorts
         start = c.arith("add", low, self.step)
         self.offset = c.arith("add", c.arith("mul", position, outer), c.arith("mul", start, inner))
         self.offset_move = c.arith("add", c.arith("mul", self.at_move, outer), c.arith("mul", self.step_move, inner))
@@ -272,8 +274,7 @@ class _Side:
     def fetch(self, offset: str, low: str, high: str) -> list[str]:
         """This thread's elements of the tile whose sum begins at `low`; 0 outside, where the first element is read."""
         c, e, values = self.c, self.e, []
-        at, step = "0", "0"
-        left = self._short(c.arith("sub", c.arith("sub", high, low), self.step))
+        at, step, left = "0", self.first_step, self._short(c.arith("sub", high, low))
         for i in range(self.count):
             if i:
                 at, step = c.arith("add", at, self.at_short, "i32"), c.arith("add", step, self.step_short, "i32")
@@ -282,6 +283,15 @@ class _Side:
             chosen = c.op(f"select i1 {valid}, i64 {offset}, i64 0")
             value = c.load(c.at(self.pointer, e.dtype, chosen), e.dtype)
             values.append(c.op(f"select i1 {valid}, {e.type} {value}, {e.type} {constant(0.0, e.dtype)}"))
+        return values
+
+    def fetch_whole(self, offset: str) -> list[str]:
+        """The same of a tile that is all there."""
+        c, values = self.c, []
+        place = c.at(self.pointer, self.e.dtype, offset)
+        for i in range(self.count):
+            place = c.at(place, self.e.dtype, self.offset_move) if i else place
+            values.append(c.load(place, self.e.dtype))
         return values
 
     def put(self, values: list[str], half: str) -> None:
@@ -353,6 +363,8 @@ class Tiled:
         """Of this thread's per * per elements, rows first, over [low, high)."""
         c, per, zero = self.code, self.tile.per, (self.type, constant(0.0, self.dtype))
         sides = (a, b)
+        whole = c.op(f"and i1 {a.is_whole}, {b.is_whole}")
+        last = c.op(f"select i1 {whole}, i64 {c.arith('sub', high, self.tile.depth)}, i64 -1")  # steps of whole tiles
         for side in sides:
             side.put(side.fetch(side.offset, low, high), "0")
         c.barrier()
@@ -360,17 +372,30 @@ class Tiled:
         totals, (half, *offsets) = loop.values[:-3], loop.values[-3:]
         following = c.arith("add", loop.index, self.tile.depth)
         offsets = [c.arith("add", at, side.advance) for at, side in zip(offsets, sides, strict=True)]
-        fetched = [side.fetch(at, following, high) for at, side in zip(offsets, sides, strict=True)]
+        fetched = self._fetched(list(zip(sides, offsets, strict=True)), following, high, last)
         for step in range(self.tile.depth):
             xs, ys = a.part(half, self.y, step), b.part(half, self.x, step)
-            pairs = ((x, y) for x in xs for y in ys)
-            totals = [c.intrinsic("fma", self.dtype, 1, x, y, t) for (x, y), t in zip(pairs, totals, strict=True)]
+            products = ((x, y) for x in xs for y in ys)
+            totals = [c.intrinsic("fma", self.dtype, 1, x, y, t) for (x, y), t in zip(products, totals, strict=True)]
         other = c.arith("sub", self.buffer, half)
         for side, values in zip(sides, fetched, strict=True):
             side.put(values, other)
         c.barrier()  # nobody writes to a half that another one still reads
         loop.end(self.tile.depth, [*totals, other, *offsets])
         return loop.values[:-3]
+
+    def _fetched(self, sides: list[tuple[_Side, str]], low: str, high: str, last: str) -> list[list[str]]:
+        """Both sides' elements of a tile, without looking at ends up to that of step `last`.  float64's units take an
+        instruction in two cycles, in which there is time to look."""
+        c, count = self.code, sides[0][0].count
+        if self.dtype == "float64":
+            return [side.fetch(at, low, high) for side, at in sides]
+        values = c.fork(
+            c.test("sle", low, last), [self.type] * 2 * count,
+            lambda: [x for side, at in sides for x in side.fetch_whole(at)],
+            lambda: [x for side, at in sides for x in side.fetch(at, low, high)],
+        )  # fmt: skip
+        return [values[:count], values[count:]]
 
     def _store(self, totals: list[str], c_pointer: str, row: str, column: str, p: dict[str, str]) -> None:
         c, per = self.code, self.tile.per
