@@ -231,7 +231,7 @@ class _Function:
                 late.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
-        _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, p.NewOut | p.Prepare)})
+        _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at

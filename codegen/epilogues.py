@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from tensordsl.codegen import program as p
@@ -40,7 +41,7 @@ def regions(code: Sequence[Instr]) -> Iterator[Sequence[Instr]]:
     stack: list[Sequence[Instr]] = [code]
     while stack:
         yield (block := stack.pop())
-        stack += [getattr(i, region) for i in block for region in ("body", "then", "orelse") if hasattr(i, region)]
+        stack += [getattr(i, region) for i in block for region in p.REGIONS.get(type(i), ())]
 
 
 def pairs(block: Sequence[Instr], between: tuple[type[Instr], ...]) -> Iterator[tuple[p.Gemm, p.Launch]]:
@@ -72,9 +73,8 @@ class _Storages:
         self.products: dict[Name, tuple[Name, Name]] = {}
         self.storage: dict[Name, tuple[object, bool]] = {}  # and whether to its beginning
         self.temporary: set[Name] = set()
-        self.uses: Counter[Name] = Counter()
+        self.program = program
         for i in p.walk_program(program.code):
-            self.uses.update(_pointers(i))
             if isinstance(i, p.Const):
                 self.numbers[i.dst] = i.value
             elif isinstance(i, p.Mul):
@@ -83,13 +83,17 @@ class _Storages:
                 self.storage[i.dst] = i.src, True
             elif isinstance(i, p.Prepare):
                 self.storage[i.dst] = ("shared", i.shared), True
-            elif isinstance(i, p.NewOut | p.Slot | p.Bytes):
+            elif isinstance(i, (p.NewOut, p.Slot, p.Bytes)):
                 self.storage[i.dst] = i.dst, True
             elif isinstance(i, p.Arena):
                 self.storage |= {dst: (dst, True) for dst, _ in i.items}
                 self.temporary.update(dst for dst, _ in i.items)
             elif isinstance(i, p.Offset) and i.base in self.storage:
                 self.storage[i.dst] = self.storage[i.base][0], False
+
+    @cached_property
+    def uses(self) -> Counter[Name]:
+        return Counter(x for i in p.walk_program(self.program.code) for x in _pointers(i))
 
     def epilogue(self, gemm: p.Gemm, launch: p.Launch, plan: LaunchPlan) -> Epilogue | None:
         """The pair, if the launch may begin before the product is complete."""

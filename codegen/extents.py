@@ -14,6 +14,8 @@ Equal extents are equal objects by value, so "the same size?" is `==` after `Ext
 from __future__ import annotations
 
 import hashlib
+import os
+from _thread import allocate_lock
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -35,28 +37,15 @@ class Extent:
     that stands in two places of the next, again and again, has more paths than anybody can walk.
     """
 
-    __slots__ = ("terms", "_hash", "_text", "__weakref__")
+    __slots__ = ("terms", "_text", "__weakref__")
     terms: tuple[Term, ...]
-    _hash: int
     _text: str
 
     def __new__(cls, terms: tuple[Term, ...]) -> Extent:
-        found = _ALIVE.get(terms)
-        if found is None:
-            found = _ALIVE[terms] = object.__new__(cls)
-            found.terms, found._hash, found._text = terms, hash(terms), ""
-        return found
-
-    def __hash__(self) -> int:
-        return self._hash
+        return _ALIVE.get(terms) or _only(object.__new__(cls), terms)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Extent, (self.terms,)  # hashes of texts differ between processes
-
-    def __eq__(self, other: object) -> bool:
-        if self is other or not isinstance(other, Extent) or self._hash != other._hash:
-            return self is other
-        return self.terms == other.terms
+        return Extent, (self.terms,)
 
     def __repr__(self) -> str:
         """A long text is cut: that of a slice of a slice of a slice doubles each time."""
@@ -68,6 +57,23 @@ class Extent:
 
 
 _ALIVE: WeakValueDictionary[tuple[Term, ...], Extent] = WeakValueDictionary()
+_lock = allocate_lock()
+
+
+def _only(made: Extent, terms: tuple[Term, ...]) -> Extent:
+    """The extent of these terms: `made`, unless another thread has made one."""
+    made.terms, made._text = terms, ""
+    with _lock:
+        return _ALIVE.setdefault(terms, made)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 Length = int | Extent
 SHOWN, LONGEST = 100, 400  # characters of a text that is cut; of one that is not
 
@@ -128,14 +134,16 @@ def sub(a: Length, b: Length) -> Length:
 
 
 def mul(a: Length, b: Length) -> Length:
-    if isinstance(a, int) and isinstance(b, int):
-        return a * b
+    if isinstance(a, Extent):
+        return _times(a, b)
+    return _times(b, a) if isinstance(b, Extent) else a * b
+
+
+@lru_cache(1 << 14)
+def _times(a: Extent, b: Length) -> Length:
     if isinstance(b, int):
-        a, b = b, a
-    if isinstance(a, int):
-        assert isinstance(b, Extent)
-        return b if a == 1 else Extent(tuple([(m, a * c) for m, c in b.terms])) if a else 0
-    return _normal((tuple(sorted((*m, *n), key=_text)), c * d) for m, c in _terms(a) for n, d in _terms(b))
+        return a if b == 1 else Extent(tuple([(m, b * c) for m, c in a.terms])) if b else 0
+    return _normal((tuple(sorted((*m, *n), key=_text)), c * d) for m, c in a.terms for n, d in b.terms)
 
 
 def product(lengths: Iterable[Length]) -> Length:

@@ -35,7 +35,7 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
         elif isinstance(i, p.Stride):
             dtype, shape = program.args[i.src[1]]
             known[i.dst] = (ITEMSIZE[dtype],) * 2 if i.axis == len(shape) - 1 else ANY
-        elif isinstance(i, p.Mul | p.Arith):
+        elif isinstance(i, (p.Mul, p.Arith)):
             known[i.dst] = _computed(i, known)
         elif isinstance(i, p.Compare):
             known[i.dst] = _compared(i, known)

@@ -79,14 +79,14 @@ class _Writer:
         return True
 
     def attribute(self, value: Any) -> str | None:
-        if value is None or isinstance(value, bool | int | str):
+        if value is None or isinstance(value, (bool, int, str)):
             return repr(value)
         if isinstance(value, float):
             return value.hex()
-        if isinstance(value, tuple | list):
+        if isinstance(value, (tuple, list)):
             items = [self.attribute(x) for x in value]
             return None if None in items else f"({','.join(map(str, items))})"
-        if isinstance(value, np.ndarray | np.generic):
+        if isinstance(value, (np.ndarray, np.generic)):
             array = np.asarray(value)
             return f"a{array.dtype}{array.shape}{array.tobytes().hex()}"
         return self.body(value)

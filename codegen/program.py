@@ -490,20 +490,17 @@ class Program:
     n_hosts: int = 0
 
 
-_LOOPS = (For, Blocks)
+REGIONS: dict[type[Instr], tuple[str, ...]] = {For: ("body",), Blocks: ("body",), If: ("then", "orelse")}
 
 
 def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
     """Every instruction in order, regions after their instruction, without recursion."""
-    stack = list(reversed(code))
+    stack = [*reversed(code)]
     while stack:
         i = stack.pop()
         yield i
-        if isinstance(i, _LOOPS):
-            stack.extend(reversed(i.body))
-        elif isinstance(i, If):
-            stack.extend(reversed(i.orelse))
-            stack.extend(reversed(i.then))
+        for region in reversed(REGIONS.get(type(i), ())):
+            stack += reversed(getattr(i, region))
 
 
 def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:

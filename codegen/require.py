@@ -53,7 +53,7 @@ def _launches(code: Sequence[Instr], guards: _Guards) -> Iterator[tuple[int, int
         i, guard = stack.pop()
         if isinstance(i, p.Launch):
             yield i.plan, guard
-        elif isinstance(i, p.For | p.Blocks):
+        elif isinstance(i, (p.For, p.Blocks)):
             stack.extend((x, guard) for x in reversed(i.body))
         elif isinstance(i, p.If):
             for part, truth in ((i.orelse, False), (i.then, True)):

@@ -42,6 +42,8 @@ def _same_shape(graph: Graph, a: Sequence[Any], b: Sequence[Any]) -> bool:
 
 def _same(graph: Graph, a: Any, b: Any) -> bool:
     """Whether two lengths are equal; code that may be left out compares its lengths when it runs."""
+    if a == b:
+        return True
     find = graph.extents.find
     a, b = find(a), find(b)
     return a == b or (bool(graph.extents.assumed) and not (isinstance(a, int) and isinstance(b, int)))

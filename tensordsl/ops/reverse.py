@@ -135,7 +135,7 @@ class Known:
         self._made = {
             key: (operands, made)
             for key, (operands, made) in self._made.items()
-            if ids.isdisjoint(map(id, made) if isinstance(made, list | tuple) else (id(made),))
+            if ids.isdisjoint(map(id, made) if isinstance(made, (list, tuple)) else (id(made),))
         }
 
 
