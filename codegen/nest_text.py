@@ -17,6 +17,7 @@ from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
+from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_squares import square_texts
@@ -84,8 +85,9 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
     parts = [*copy_texts(vector_bytes, fetches), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
-    parts += [*gap_texts(), *turn_texts(), *step_texts(), *stream_texts(), *wide_texts(), *transposed_texts()]
-    parts += [*share_texts(), *flat_texts(), _may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
+    parts += [*gap_texts(), *packed_texts(), *turn_texts(), *step_texts(), *stream_texts(), *wide_texts()]
+    parts += [*transposed_texts(), *share_texts(), *flat_texts()]
+    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
     declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
@@ -301,6 +303,8 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str, points: 
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, f"i64 {points}")
         with c.when(c.test("ne", done, 0)):
+            c.ret("i64", 0)
+        with c.when(c.test("ne", c.call("i64", "@packed_row", "ptr %K", "ptr %D", *tables), 0)):
             c.ret("i64", 0)
 
 

@@ -130,3 +130,20 @@ def test_an_update_in_place_does_no_element_twice() -> None:
         wanted = 2 + a[: 2 * n : 2]
         wanted[::2] += a[: (n + 1) // 2 * 2 : 2]
         assert np.array_equal(state.get_value(), wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "int8", "complex64"])
+def test_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None:
+    x, y, z = T.tensor(dtype, (False,)), T.tensor(dtype, (False,)), T.tensor(dtype, (False, False))
+    f = td.function([x, y, z], [x + y * z[0, 0] + z[:, 1], T.set_subtensor(z[:, 0], x + y)])
+    for n in (*LENGTHS[1:], 70_003):
+        a, b, c = data(dtype, 7 * n), data(dtype, n), data(dtype, 3 * n).reshape(n, 3)
+        if dtype[0] in "fc":
+            a, b, c = (np.nan_to_num(v, posinf=3) for v in (a, b, c))
+        for step, first in ((2, a[:n]), (5, ends[0].put(a[: 5 * n - 4])[::5]), (-7, a[::-7]), (1, a[::7])):
+            second = np.repeat(b, abs(step))[:: abs(step)]
+            written = c.copy()
+            written[:, 0] = first + second
+            got = f(first, second, ends[1].put(c))
+            assert np.array_equal(got[0], first + second * c[0, 0] + c[:, 1])
+            assert np.array_equal(got[1], written)
