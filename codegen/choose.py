@@ -149,10 +149,11 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
     schedule of kernels that take them so), if that may be and some are no adjacent elements themselves."""
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
-    here, least = group.extents.get(lane, 0), VECTORS * max(usual.width)
-    is_short = isinstance(here, int) and here < least
-    reduces, by_index = len(group.parallel) < len(group.extents), any(v.args for v in loads.values())
-    if is_short or reduces or by_index or len(group.scalars) > usual.split:  # more are several kernels
+    reduces = len(group.parallel) < len(group.extents)
+    here, least = group.extents.get(lane, 0), max(usual.width) * (1 if reduces else VECTORS)
+    is_short, by_index = isinstance(here, int) and here < least, any(v.args for v in loads.values())
+    across = reduces and (lane in group.parallel or usual.keep)
+    if not lane or is_short or across or by_index or len(group.scalars) > usual.split:  # more are several kernels
         return None, None
     steps, conditions, joins = [], [("ge", here, least)], group.name == INTERLEAVE
     masked = 1 if b.vector_bytes == 64 else apart.MASKED
@@ -171,7 +172,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
     if not steps or not known or _may_overwrite(b, inputs, outputs):
         return None, None
-    return b.compared(*conditions), replace(usual, apart=tuple(steps), joins=joins)
+    return b.compared(*conditions), replace(usual, beside=(), apart=tuple(steps), joins=joins)
 
 
 def _may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:

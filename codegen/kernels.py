@@ -574,7 +574,6 @@ class _Planner(Tables):
         return self.launch_plan(())
 
     def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> LaunchPlan:
-        assert len(self.kernels) == 1 or not self.schedule.apart
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
