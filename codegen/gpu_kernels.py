@@ -484,6 +484,8 @@ class Emitter:
         count = FEW if any(v.op in MATH and not self.is_fast(v) for v in inner) else MANY
         if count * sum(loads) <= ACCESS and count == MANY:
             count *= 2  # a thread's 32 bytes on their way make 32 KiB of a multiprocessor, which hide memory's latency
+        elif 2 * count * sum(loads) <= ACCESS and sum(bool(q.local) for q in self.steps) == 1:
+            count *= 2  # half of that in time for the functions; what later passes read comes from caches
         while count > 1 and count * len(loads) > IN_FLIGHT:
             count //= 2
         return count
@@ -492,13 +494,14 @@ class Emitter:
         """`count` steps of a thread from the loop's position on: all direct loads, then steps and stores in order."""
         c, points, row = self.code, [], dict(self.position)
         loads = [v for v in self._inner(p) if v.op == "load" and not v.args and id(v) not in self.env]
+        places: list[str] = []
         for k in range(count):
             number = loop.index if k == 0 else c.arith("add", loop.index, c.arith("mul", self.threads, k))
             self.decompose(number, [*axes], [*axes.values()])
             if not self.is_kept:
                 self.position |= {a: c.opaque(row[a]) for a in self.group.parallel if a in row}
-            env = dict(self.env)
-            self.values(loads, env)
+            places = [self._element(v, axes, *places[n : n + 1]) for n, v in enumerate(loads)]
+            env = self.env | {id(v): c.load(at, v.type) for v, at in zip(loads, places, strict=True)}
             points.append((env, dict(self.position)))
         state = loop.values
         for env, position in points:
@@ -508,6 +511,15 @@ class Emitter:
             self._stores(p.outs, env, stores)
         self.position = row
         return state
+
+    def _element(self, v: Val, axes: Axes, before: str = "") -> str:
+        """The address of a load's element; `before`: of the thread's last one, from which it is one step along one
+        axis."""
+        buffer, entries = v.attr
+        if not before or not self.is_kept or len(axes) > 1 or entries.count(*axes) != 1:
+            return self.address(buffer, entries, ())
+        stride = self.param("stride", self.number[id(buffer)], entries.index(*axes))
+        return self.code.at(before, v.type, self.code.arith("mul", self.threads, stride))
 
     def _stepped(self, folds: list[Fold], state: list[str], env: Env) -> list[str]:
         """The states after one element more."""
