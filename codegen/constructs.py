@@ -84,6 +84,13 @@ def build_part(b: Bufferiser, v: Value) -> None:
     b.view(v, ref)
 
 
+def build_pairs(b: Bufferiser, v: Value) -> None:
+    """The same bytes, complex numbers as pairs of real ones or these as complex ones."""
+    (x,) = v.operands
+    packed, dims = b.packed(b.ref(x), x.dtype), tuple(map(b.find, v.shape))
+    b.view(v, Ref(packed.ptr, dims, contiguous(dims, ITEMSIZE[v.dtype]), packed.base))
+
+
 def build_assert(b: Bufferiser, v: Value) -> None:
     x, *flags = v.operands
     for f in flags:
@@ -324,7 +331,7 @@ def last_uses(steps: Sequence[Step], keep: Collection[int], homes: Collection[in
 CONSTRUCTS: dict[str, Callable[[Bufferiser, Value], None]] = {
     "dot": build_product, "reshape": build_reshape, "subtensor": build_subtensor, "inc_subtensor": build_inc_subtensor,
     "in_bounds": build_in_bounds, "inc_take": build_inc_take, "concatenate": build_concatenate,
-    "part": build_part,
+    "part": build_part, "pairs": build_pairs,
     "along": build_along, "searchsorted": build_search,
     "true_positions": build_true, "repeated_positions": build_repeated,
     "assert": build_assert, "host": build_host, "for": build_for, "ifelse": build_ifelse,

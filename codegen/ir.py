@@ -19,6 +19,7 @@
     searchsorted(side)      places of the second operand's elements in the first, a sorted vector
     true_positions repeated_positions                           int64 positions, as many as the second operand says
     reshape subtensor inc_subtensor concatenate host            constructs with a buffer of their own
+    part(k) pairs            real or imaginary numbers; complex numbers as twice as many real ones, or these as complex
     for(body) ifelse         regions; `result(k)` are their values
     index carried(k)         parameters of a loop body
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensordsl.casting import real_of, upcast
+from tensordsl.codegen.complex_products import complex_dot
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.lower_library import lower_along, lower_search
 from tensordsl.graph import Apply, Constant, Reduction, Variable, apply
@@ -78,6 +79,9 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
     if name == "prod":
         return [_product(low, node, operands[0])]
+    if name == "dot" and all(v.dtype in COMPLEX for v in operands):
+        node.op.shape(g.extents, *operands, **node.attrs)  # which asks for one length of terms
+        return [complex_dot(g, *(_of_dtype(g, v, node.outputs[0].type.dtype) for v in operands))]
     if name in EXTREMA:
         return [_extremum(low, node)]
     wide = real_of(upcast(*(v.type.dtype for v in node.inputs), *(v.type.dtype for v in node.outputs)))

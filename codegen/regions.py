@@ -20,7 +20,7 @@ from tensordsl.codegen.pull import FUSED, Fused
 
 Context = tuple[tuple[Any, ...], ...]
 NESTS = ("for", "ifelse")
-VIEWS = ("part", "subtensor", "reshape", "assert", "in_bounds")  # constructs whose result is their operand's memory
+VIEWS = ("part", "pairs", "subtensor", "reshape", "assert", "in_bounds")  # whose result is their operand's memory
 
 
 @dataclass(slots=True)

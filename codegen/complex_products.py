@@ -1,0 +1,94 @@
+"""Products of complex matrices and vectors as real ones of numbers that stand in memory in pairs.
+
+Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, read so, x y = P + i Q.  Where terms
+of a sum are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)': with
+both behind each other it is x y' in pairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tensordsl.casting import real_of
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Graph, Value
+from tensordsl.ops.elementwise import ADD, NEG, SUB, SWITCH
+
+
+def complex_dot(g: Graph, x: Value, y: Value) -> Value:
+    """x y of two complex values of one dtype, which are pairs of their parts (`lower_complex`)."""
+    left, right = turned(g, x), turned(g, y)
+    if left is not None and (y.rank == 1 or right is not None):
+        made = complex_dot(g, y if right is None else right, left)
+        return made if made.rank < 2 else turn(g, made)
+    if y.rank == 1:
+        return by_terms(g, x, y)
+    if right is not None:
+        return by_terms(g, right, x) if x.rank == 1 else turn(g, by_terms(g, right, x))
+    return by_rows(g, x, y)
+
+
+def by_rows(g: Graph, x: Value, y: Value) -> Value:
+    shape = (*x.shape[:-1], y.shape[-1])
+    (p_re, p_im), (q_re, q_im) = (parts_of(g, v) for v in (_each if x.rank == 1 else _together)(g, x, in_pairs(g, y)))
+    return g.make("complex", (g.map(SUB, p_re, q_im), g.map(ADD, p_im, q_re)), x.dtype, shape)
+
+
+def _each(g: Graph, x: Value, pairs: Value) -> list[Value]:
+    """P and Q of a vector x: a product of two rows would not be read as fast."""
+    products = [g.make("dot", (part, pairs), pairs.dtype, pairs.shape[1:]) for part in x.operands]
+    return [g.make("pairs", (v,), x.dtype, (ex.floordiv(pairs.shape[-1], 2),)) for v in products]
+
+
+def _together(g: Graph, x: Value, pairs: Value) -> list[Value]:
+    """P and Q of a matrix x as one product: its real parts stand above the imaginary ones."""
+    rows, terms = x.shape
+    above = g.const(np.array([True, False]).reshape(2, 1, 1))
+    stacked = g.broadcast_to(g.map(SWITCH, above, *x.operands), (2, rows, terms))
+    count, columns = ex.mul(2, rows), ex.floordiv(pairs.shape[-1], 2)
+    product = g.make("dot", (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
+    both = g.make("pairs", (product,), x.dtype, (2, rows, columns))
+    bounds = ((0, rows, 1, True), (0, columns, 1, True))
+    halves = [((k, 1, 1, False), *bounds) for k in (0, 1)]
+    return [g.make("subtensor", (both,), x.dtype, (rows, columns), bounds=h, checks=()) for h in halves]
+
+
+def by_terms(g: Graph, x: Value, y: Value) -> Value:
+    """x y', where y is a vector or has rows of as many terms as x."""
+    rows, terms = y.shape[:-1], y.shape[-1]
+    shape = *rows, 2, terms
+    place = [*range(len(rows)), len(rows) + 1]
+    re, im = (g.move(part, place, (*rows, 1, terms)) for part in y.operands)
+    is_first = g.const(np.array([[True], [False]]))
+    both = [g.broadcast_to(g.map(SWITCH, is_first, *pair), shape) for pair in ((re, im), (g.map(NEG, im), re))]
+    pairs, others = in_pairs(g, x), in_pairs(g, g.make("complex", both, y.dtype, shape))
+    count, length = ex.mul(2, ex.product(rows)), others.shape[-1]
+    turned_ = g.move(g.reshape(others, (count, length)), (1, 0), (length, count))
+    product = g.make("dot", (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
+    made = g.make("pairs", (product,), x.dtype, (*x.shape[:-1], *rows))
+    return g.make("complex", parts_of(g, made), made.dtype, made.shape)
+
+
+def in_pairs(g: Graph, v: Value) -> Value:
+    """The numbers of its rows, one after the other."""
+    re, im = v.operands
+    if re.op == im.op == "part" and re.operands == im.operands and (re.attrs["k"], im.attrs["k"]) == (0, 1):
+        v = re.operands[0]
+    return g.make("pairs", (v,), real_of(v.dtype), (*v.shape[:-1], ex.mul(2, v.shape[-1])))
+
+
+def parts_of(g: Graph, v: Value) -> tuple[Value, Value]:
+    re, im = (g.make("part", (v,), real_of(v.dtype), v.shape, k=k) for k in (0, 1))
+    return re, im
+
+
+def turned(g: Graph, v: Value) -> Value | None:
+    """The matrix of which it is the transpose."""
+    if v.rank != 2 or any(part.op != "move" or part.attrs["map"] != (1, 0) for part in v.operands):
+        return None
+    return g.make("complex", [part.operands[0] for part in v.operands], v.dtype, v.shape[::-1])
+
+
+def turn(g: Graph, v: Value) -> Value:
+    shape = v.shape[::-1]
+    return g.make("complex", [g.move(part, (1, 0), shape) for part in v.operands], v.dtype, shape)
