@@ -19,6 +19,7 @@ from tensordsl.codegen.nest_gaps import gap_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts
+from tensordsl.codegen.nest_shared import place_shared
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
@@ -242,6 +243,8 @@ def _general() -> str:
         with c.when(c.test("ne", c.call("i64", "@gapped", *moved), 0)):
             c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
+        with c.when(c.is_null("%job")):
+            place_shared(c, axes, extents, strides, current)
     c.put(0, "%scratch", 0)
     pointers = {
         CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current,
