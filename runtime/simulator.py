@@ -273,6 +273,17 @@ define float @sim.nvvm.div.full(float %x, float %y) {
   ret float %z
 }
 """
+# What LLVM calls where it has made one narrowing of two, the first of which is exact; two again.
+_NARROWING = """
+define half @__truncdfhf2(double %x) {
+  %place = alloca float
+  %first = fptrunc double %x to float
+  store volatile float %first, ptr %place
+  %y = load volatile float, ptr %place
+  %z = fptrunc float %y to half
+  ret half %z
+}
+"""
 _REGISTERS = ("ntid.x", "ctaid.x", "nctaid.x")
 _KERNEL = re.compile(r"^define ptx_kernel void @(\w+)\((.*)\)[^()]*\{$", re.MULTILINE)
 _SHARED = re.compile(r"^@(\w+) = internal addrspace\(3\) global \[(\d+) x (?:<2 x (\w+)>|(\w+))\]", re.MULTILINE)
@@ -383,6 +394,8 @@ def _parameters(text: str) -> list[str]:
 def _host_text(text: str) -> str:
     """The module for this machine: intrinsics become functions, kernels plain functions with a caller each."""
     parts = [_MACHINE]
+    if "to half" in text:
+        parts.append(_NARROWING)
     if ".approx." in text or ".div.full" in text:
         parts.append(_APPROXIMATE)
     for k, name in enumerate(_REGISTERS):

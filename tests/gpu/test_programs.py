@@ -112,6 +112,17 @@ def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
     return np.asarray(values).astype(dtype)
 
 
+def test_functions_of_a_narrowed_float64() -> None:
+    """LLVM makes one narrowing of two, for which it calls a function on the simulator's host."""
+    x = T.dscalar("x")
+    y = T.erfc(T.arcsin(T.cast(x, "float16")))
+    on_cpu = tensordsl.function([x], y)
+    with tensordsl.config.change_flags(device="sim"):
+        f = tensordsl.function([x], y)
+    for value in (0.5, 0.1, 1e300, 2.0, 5e-324, np.nan):
+        np.testing.assert_array_equal(f(value), on_cpu(value))
+
+
 def test_cross_entropy_with_integer_targets_is_one_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def program() -> tuple[list[Any], Any]:
         x, t = T.fmatrix("x"), T.lvector("t")
