@@ -14,13 +14,14 @@ from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass."""
+    pass; `written`: numbers of those that others write to, once somebody has asked."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
     users: dict[int, int] = field(default_factory=dict)
     frozen: frozenset[int] = frozenset()
     order: Sequence[Value] = ()
+    written: set[int] = field(default_factory=set)
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1
@@ -28,6 +29,12 @@ class Context:
     def is_sole(self, v: Value) -> bool:
         """Whether v has one user, so that moving the user's work into it repeats nothing."""
         return self.users.get(v.number, 1) <= 1
+
+    def is_written_to(self, v: Value) -> bool:
+        """Whether a slice of v is written to by another value."""
+        if not self.written:
+            self.written.update(w.operands[0].number for w in self.order if w.op == "inc_subtensor")
+        return v.number in self.written
 
     def find(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """A shape with every extent replaced by its representative."""

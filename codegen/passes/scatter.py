@@ -77,13 +77,16 @@ def add_to_given(ctx: Context, v: Value) -> Value | None:
 
 
 def _added_to_zeros(ctx: Context, v: Value) -> Value | None:
-    """Zeros with y added to a slice: what is computed (plus 0, for -0) is set, or is all, perhaps in reverse."""
+    """Zeros with y added to a slice: what is computed (plus 0, for -0) is set, or is all, perhaps in reverse.  Of many
+    slices that are added, all stay what one group gives."""
     x, y, *ints = v.operands
     bounds, find, g = v.attrs["bounds"], ctx.graph.extents.find, ctx.graph
     is_all = all(
         keeps and find(n) == find(d) and step in (1, -1) for (_, n, step, keeps), d in zip(bounds, x.shape, strict=True)
     )
-    if (y.op != "map" and not is_all) or y.dtype in COMPLEX or v.loops != y.loops:
+    if not is_all and (y.op != "map" or ctx.is_written_to(v)):
+        return None
+    if y.dtype in COMPLEX or v.loops != y.loops:
         return None
     value = y if y.dtype not in FLOATS else g.map(ADD, y, g.broadcast_to(g.const(0.0, y.dtype), y.shape))
     ctx.hit("zeros[a:b] += y: zeros[a:b] = y + 0")

@@ -9,6 +9,8 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen import pipeline
+from tensordsl.codegen.ir import toposort
 
 SLICES: list[Any] = [
     np.s_[::2], np.s_[::-1], np.s_[1:], np.s_[:], np.s_[3:5], np.s_[-1:], np.s_[::-3], np.s_[2], np.s_[:0],
@@ -76,3 +78,11 @@ def test_gradients_of_columns(columns: int) -> None:
         wanted[:, -1] += a[:, 0] * b
         wanted[:, ::2] += b[:, None]
         np.testing.assert_allclose(f(a, b), wanted, rtol=1e-12)
+
+
+def test_gradients_of_shifted_slices_are_results_of_one_group() -> None:
+    x = T.matrix("x")
+    parts = [x[i : i + x.shape[0] - 2, j : j + x.shape[1] - 2] for i in range(3) for j in range(3)]
+    cost = T.sqr(sum(T.exp(-T.sqr(p - parts[4])) for p in parts)).sum()
+    lowered, _, _ = pipeline.make_program("f", [x], (), [T.grad(cost, x)], (), False)
+    assert not [v for v in toposort(lowered.outputs) if v.op == "inc_subtensor" and v.attrs["set"]]
