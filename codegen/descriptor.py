@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
+from tensordsl.codegen.nest_flat import SMALL
 from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
-HUGE = 1 << 30  # elements
 ROWS = 64  # that a kernel gets at once, at most
 COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
@@ -266,17 +266,23 @@ def descriptor(
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
-    flat = _flat(straight, where, numbers, merges, sizes)
+    flat = _flat(straight, where, [*_instructions(code[: end - first], first)], numbers, merges, header)
     if flat:
         header[nest.FLAT] = header[nest.WIDE] + len(where.wide)
     return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat)
 
 
 def _flat(
-    tree: Sequence[Node], where: Layout, numbers: dict[str, int], merges: Sequence[Pair], sizes: tuple[int, int, int]
+    tree: Sequence[Node],
+    where: Layout,
+    places: Sequence[int],
+    numbers: dict[str, int],
+    merges: Sequence[Pair],
+    header: Sequence[int],
 ) -> list[int]:
-    """The words of `nest_flat`, if all axes may merge into the lanes' and kernels then do all that there is at once."""
-    steps, last = _at_once(tree, where), sizes[2] - 1
+    """The words of `nest_flat`, if all axes may merge into the lanes' and kernels then do all that there is at once;
+    `places`: of the tree's instructions."""
+    steps, last, operands = _at_once(tree, where), header[nest.N_AXES] - 1, header[nest.N_OPERANDS]
     every = [n.kernel for n in steps or () if isinstance(n, Call)]
     entries = [e for k in every for e in k.entries.values()]
     placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) for e in entries)
@@ -286,26 +292,26 @@ def _flat(
         return []
     units = {e.number: e.itemsize * e.step for e in entries if e.kind == nest.VECTOR}
     grows = any(where.areas[e.number].per_element for e in entries if e.kind == nest.INTERNAL)
+    most = (1000 * SMALL - 1) // (1000 + header[nest.WORK])
     least = max(k.width if k.side or any(e.step != 1 for e in k.entries.values()) else 1 for k in every)
-    words = [where.block if grows else HUGE, least, *(units.get(k, 0) for k in range(sizes[0]))]
-    as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(sizes[0])]
-    words += [numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0, len(steps)]
-    for node in steps:
-        if isinstance(node, Fill):
-            value = pattern(node.value, node.dtype)
-            words += [nest.FILL, where.offsets[node.area], where.areas[node.area].size, value]
-        else:
-            words += _flat_call(node.kernel, where, numbers)
-    return words
+    as_they_are = [(e.kind <= nest.SPLAT, e.number) for e in entries] == [(True, k) for k in range(operands)]
+    alone = numbers[every[0].name] + 1 if as_they_are and len(steps) == 1 else 0
+    widths = [n.kernel.width * n.kernel.loops if isinstance(n, Call) else 0 for n in steps]
+    code = [word for pair in zip(places, widths, strict=True) for word in pair]
+    limits = min(most, where.block) if grows else most, least
+    return [*limits, *(units.get(k, 0) for k in range(operands)), alone, len(steps), *code]
 
 
-def _flat_call(kernel: Kernel, where: Layout, numbers: dict[str, int]) -> list[int]:
-    words, packed = [nest.CALL, numbers[kernel.name], kernel.width * kernel.loops, len(kernel.entries)], where.packed
-    for e in kernel.entries.values():
-        number = where.offsets[e.number] if e.kind == nest.INTERNAL else e.number
-        words += [e.kind, number, e.itemsize, packed, e.flags]
-        packed += where.packed_size(e, 1)
-    return words
+def _instructions(code: Sequence[int], first: int) -> Iterator[int]:
+    """Where each FILL and CALL of `code` stands, which begins at `first`."""
+    heads = {nest.LOOP: nest.LOOP_WORDS, nest.ROWS: nest.ROWS_WORDS, nest.BLOCKS: nest.BLOCKS_WORDS}
+    at = 0
+    while at < len(code):
+        if code[at] in heads:
+            at += heads[code[at]]
+            continue
+        yield first + at
+        at += nest.FILL_WORDS if code[at] == nest.FILL else nest.CALL_WORDS + nest.ENTRY * code[at + 4]
 
 
 def _at_once(tree: Sequence[Node], where: Layout) -> list[Fill | Call] | None:

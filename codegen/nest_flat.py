@@ -1,9 +1,8 @@
 """Of the nest library: small launches whose operands all lie as one row, as small calls have them, without a context.
 
 From FLAT on stand the most and the least points; each operand's step from point to point (0: a scalar); the number of
-a kernel that takes the operands' addresses as they are, plus 1, or 0; how many instructions there are, and these:
-(FILL, scratch offset, bytes, pattern), or (CALL, kernel, its width or 0 if it does not loop, operands), and for
-each operand (kind, number or scratch offset, itemsize, scratch offset of a copy, flags).
+a kernel that takes the operands' addresses as they are, plus 1, or 0; how many instructions there are, and of each its
+place in the descriptor and, of a CALL, its kernel's width, or 0 if that does not loop.
 """
 
 from __future__ import annotations
@@ -20,14 +19,13 @@ from tensordsl.codegen.nest_words import (
     SPLAT,
     VECTOR,
     WIDTH,
-    WORK,
     WRITE,
     Function,
+    entry_of,
     splat,
 )
 
 SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
-FIELDS = 5  # words of an operand
 
 
 def flat_texts() -> list[str]:
@@ -44,10 +42,8 @@ def call_if_flat(c: Function) -> None:
     c.place(some)
     words, operands = c.word("%D", place), c.get("%D", N_OPERANDS)
     n, wrong = _row(c, c.word(words, 2), operands)
-    work = c.arith("mul", n, c.arith("add", c.get("%D", WORK), 1000))
     fits = c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
-    is_small = c.all(c.test("eq", wrong, 0), c.test("ult", work, 1000 * SMALL), fits)
-    c.branch(is_small, small, no)
+    c.branch(c.all(c.test("eq", wrong, 0), fits), small, no)
     c.place(small)
     code, width = c.word(words, c.arith("add", operands, 2)), c.get("%D", WIDTH)
     number = c.get(code, 0)
@@ -86,23 +82,20 @@ def _in_order() -> str:
     c = Function("void", "in_order", ["ptr K", "ptr D", "ptr B", "ptr I", "ptr code", "i64 n"], internal=True)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
-    at = c.cell(1)
-    with c.loop(c.get("%code", 0)):
-        place = c.get(at, 0)
-        words = c.word("%code", place)
+    with c.loop(c.get("%code", 0)) as loop:
+        pair = c.word("%code", c.arith("add", c.arith("shl", loop.index, 1), 1))
+        words, width = c.word("%D", c.get(pair, 0)), c.get(pair, 1)
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
         c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
         c.place(fill)
-        target, value = c.gep("%scratch", c.get(words, 1)), splat(c, c.get(words, 3))
+        target, value = c.gep("%scratch", c.get(words, 1)), splat(c, c.get(words, 4))
         with c.loop(c.get(words, 2), step=64) as line:
             c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
-        c.put(c.arith("add", place, 4), at, 0)
         c.jump(done)
         c.place(call)
         tables = "ptr %B", "ptr %I", "ptr %P", "ptr %scratch"
         kernel = c.get("%K", c.get(words, 1), "ptr")
-        c.call("void", "@flat_call", f"ptr {kernel}", *tables, f"ptr {words}", "i64 %n")
-        c.put(c.arith("add", c.arith("add", place, 4), c.arith("mul", c.get(words, 3), FIELDS)), at, 0)
+        c.call("void", "@flat_call", f"ptr {kernel}", *tables, f"ptr {words}", f"i64 {width}", "i64 %n")
         c.jump(done)
         c.place(done)
     return c.end()
@@ -111,37 +104,34 @@ def _in_order() -> str:
 def _call() -> str:
     """A CALL; of fewer points than a vector has lanes on copies of what is not a scalar."""
     tables = ["ptr B", "ptr I", "ptr P", "ptr scratch"]
-    c = Function("void", "flat_call", ["ptr kernel", *tables, "ptr words", "i64 n"], internal=True)
-    width, count, first = c.get("%words", 2), c.get("%words", 3), c.word("%words", 4)
-    is_short = c.test("slt", "%n", width)
+    c = Function("void", "flat_call", ["ptr kernel", *tables, "ptr words", "i64 width", "i64 n"], internal=True)
+    count, is_short = c.get("%words", 4), c.test("slt", "%n", "%width")
     with c.loop(count) as loop:
-        words = c.word(first, c.arith("mul", loop.index, FIELDS))
-        c.put(
-            c.call("ptr", "@flat_operand", "ptr %B", "ptr %I", "ptr %scratch", f"ptr {words}"), "%P", loop.index, "ptr"
-        )
-        with c.when(c.all(is_short, c.test("eq", c.get(words, 0), VECTOR))):
-            area, size = c.gep("%scratch", c.get(words, 3)), c.get(words, 2)
-            with c.when(c.test("ne", c.arith("and", c.get(words, 4), READ), 0)):
-                given = f"ptr {area}", f"ptr {c.get('%P', loop.index, 'ptr')}", f"i64 {size}", "i64 %n", f"i64 {width}"
-                c.call("void", "@copy_in", *given)
+        entry = entry_of(c, "%words", loop.index)
+        address = c.call("ptr", "@flat_operand", "ptr %B", "ptr %I", "ptr %scratch", f"ptr {entry}")
+        c.put(address, "%P", loop.index, "ptr")
+        with c.when(c.all(is_short, c.test("eq", c.get(entry, 0), VECTOR))):
+            area, size = c.gep("%scratch", c.get(entry, 3)), c.get(entry, 2)
+            with c.when(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0)):
+                c.call("void", "@copy_in", f"ptr {area}", f"ptr {address}", f"i64 {size}", "i64 %n", "i64 %width")
             c.put(area, "%P", loop.index, "ptr")
-    loops = c.test("ne", width, 0)
-    n, live = c.choose(loops, c.max("%n", width), 1), c.choose(loops, c.min("%n", width), 1)
+    loops = c.test("ne", "%width", 0)
+    n, live = c.choose(loops, c.max("%n", "%width"), 1), c.choose(loops, c.min("%n", "%width"), 1)
     c.call("void", "%kernel", "ptr %P", f"i64 {n}", f"i64 {live}", "i64 1", "i64 3")
     with c.when(is_short), c.loop(count) as loop:
-        words = c.word(first, c.arith("mul", loop.index, FIELDS))
-        written = c.test("ne", c.arith("and", c.get(words, 4), WRITE), 0)
-        with c.when(c.all(written, c.test("eq", c.get(words, 0), VECTOR))):
-            target, area = c.get("%B", c.get(words, 1), "ptr"), c.gep("%scratch", c.get(words, 3))
-            bytes_ = c.arith("mul", "%n", c.get(words, 2))
+        entry = entry_of(c, "%words", loop.index)
+        written = c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0)
+        with c.when(c.all(written, c.test("eq", c.get(entry, 0), VECTOR))):
+            target, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
+            bytes_ = c.arith("mul", "%n", c.get(entry, 2))
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {bytes_}")
     return c.end()
 
 
 def _operand() -> str:
     """The address of an operand."""
-    c = Function("ptr", "flat_operand", ["ptr B", "ptr I", "ptr scratch", "ptr words"], internal=True)
-    kind, number = c.get("%words", 0), c.get("%words", 1)
+    c = Function("ptr", "flat_operand", ["ptr B", "ptr I", "ptr scratch", "ptr operand"], internal=True)
+    kind, number = c.get("%operand", 0), c.get("%operand", 1)
     given, inside = c.test("sle", kind, SPLAT), c.test("eq", kind, INTERNAL)
     base = c.get("%B", c.choose(given, number, 0), "ptr")
     own = c.choose(inside, c.gep("%scratch", number), c.word("%I", number), "ptr")

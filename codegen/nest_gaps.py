@@ -36,7 +36,7 @@ BLOCK = ["i64 part", "i64 inner", "i64 most"]
 
 
 def gap_texts() -> list[str]:
-    return [_rows_moved(), _matrix_moved(), _offset(), _kind(), _kinds(), _packed(), _blocks(), _gapped()]
+    return [_rows_moved(), _matrix_moved(), _offset(), _kind(), _kinds(), _block_moved(), _blocks(), _gapped()]
 
 
 def _rows_moved() -> str:
@@ -137,10 +137,10 @@ def _kinds() -> str:
     return c.end("i1", c.all(c.test("ne", packed, 0), c.test("ne", worst, NEITHER)))
 
 
-def _packed() -> str:
+def _block_moved() -> str:
     """A block of an operand at `place` to scratch or back, matrix by matrix."""
     params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
-    c = Function("void", "move_block", [*params, "i64 some", "i1 in"], internal=True)
+    c = Function("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
     size, area = c.get("%operand", 2), c.gep("%scratch", c.get("%operand", 3))
     last = c.arith("sub", "%around", 1)
     row, n, across = c.get("%order", last), c.get("%E", "%lane"), c.get("%steps", "%lane")
@@ -179,7 +179,7 @@ def _blocks() -> str:
             with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), flag), 0))):
                 given = f"ptr {entry}", f"ptr {steps}", f"ptr {place}", "ptr %scratch", "ptr %E", "i64 %lane"
                 rest = *passed((*ORDER, *BLOCK)), f"i64 {some}", f"i1 {str(flag == READ).lower()}"
-                c.call("void", "@move_block", *given, *rest)
+                c.call("void", "@block_moved", *given, *rest)
 
     c.place(more)
     start = c.get(at, 0)

@@ -52,7 +52,10 @@ class SimulatedGroup:
         held: bool = True,
     ) -> None:
         self.plan: GpuPlan = plan(group, two_stages=two_stages, fastmath=fastmath, held=held)
-        self.simulator = Simulator(text or self.plan.text)
+        self.load(text or self.plan.text)
+
+    def load(self, text: str) -> None:
+        self.simulator = Simulator(text)
 
     def another(self, group: Group, two_stages: bool | None = None) -> SimulatedGroup:
         """A group whose kernels this one's text has too."""
@@ -104,16 +107,7 @@ class DeviceGroup(SimulatedGroup):
 
     device: Device
 
-    def __init__(
-        self,
-        group: Group,
-        text: str = "",
-        two_stages: bool | None = None,
-        fastmath: bool = False,
-        held: bool = True,
-    ) -> None:
-        self.plan = plan(group, two_stages=two_stages, fastmath=fastmath, held=held)
-        text = text or self.plan.text
+    def load(self, text: str) -> None:
         self.module = Module(
             self.device, compiled_text(self.device, text), re.findall(r"define ptx_kernel void @(\w+)", text)
         )

@@ -44,6 +44,16 @@ def agree(got: Arrays, expected: Arrays, dtype: str, message: str) -> None:
             np.testing.assert_allclose(got[k], v, rtol=tolerance, atol=tolerance * 10, err_msg=message)
 
 
+def agree_in_every_order(run: SimulatedGroup, arrays: Arrays, expected: Arrays, dtype: str, message: str) -> None:
+    bits = set()
+    for number, order in enumerate(JUDGED):
+        got = {k: np.zeros_like(v) for k, v in expected.items()}
+        assert run(arrays | got, order, multiprocessors=1 + 2 * number) == 0
+        agree(got, expected, dtype, f"{message} {order}")
+        bits.add(tuple(v.tobytes() for v in got.values()))
+    assert len(bits) == 1, (message, "the result depends on the order of threads or on the grid")
+
+
 @pytest.mark.parametrize("dtype", COMPUTED)
 @pytest.mark.parametrize("name", REFERENCE)
 def test_case_agrees_with_numpy_in_every_thread_order(name: str, dtype: str) -> None:
@@ -56,14 +66,7 @@ def test_case_agrees_with_numpy_in_every_thread_order(name: str, dtype: str) -> 
             if name == "layernorm" and kind == "broadcast":
                 continue  # a constant row: the result is the rounding error of its mean
             arrays = inputs(name, shape, dtype, kind, rng)
-            expected = outputs(name, arrays)
-            bits = set()
-            for k, order in enumerate(JUDGED):
-                got = {k: np.zeros_like(v) for k, v in expected.items()}
-                assert run(arrays | got, order, multiprocessors=1 + 2 * k) == 0
-                agree(got, expected, dtype, f"{shape} {kind} {order}")
-                bits.add(tuple(v.tobytes() for v in got.values()))
-            assert len(bits) == 1, (shape, kind, "the result depends on the order of threads or on the grid")
+            agree_in_every_order(run, arrays, outputs(name, arrays), dtype, f"{shape} {kind}")
 
 
 @pytest.mark.parametrize("name", ["gathersum", "gathersum0", "crossentropy", "lookup", "pick"])
