@@ -344,7 +344,8 @@ class Simulator:
 
 
 class Memory:
-    """Device memory: poisoned arrays between canaries."""
+    """Device memory: poisoned arrays between canaries, of which the one behind is longer than any row: what a wrong
+    kernel reads there is no end of the process."""
 
     def __init__(self) -> None:
         self._frames: list[tuple[np.ndarray, int, int]] = []
@@ -352,7 +353,7 @@ class Memory:
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A new C-contiguous array at a multiple of 256 bytes, whose bytes are POISON."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        frame = np.full(size + 3 * CANARY, GUARD, np.uint8)
+        frame = np.full(2 * size + 3 * CANARY, GUARD, np.uint8)
         first = CANARY + (-frame.ctypes.data) % CANARY
         self._frames.append((frame, first, first + size))
         frame[first : first + size] = POISON
