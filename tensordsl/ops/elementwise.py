@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import float_of, real_of, true_div_dtype, upcast, upcast_min8
+from tensordsl.casting import float_of, float_of_all, real_of, true_div_dtype, upcast, upcast_min8
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
@@ -163,27 +163,29 @@ def _numpy_cast(x: Any, dtype: str) -> Any:
 
 
 # -- public functions ------------------------------------------------------------------------------------------------
-def add(x: Any, y: Any, *more: Any) -> Any:
-    """x + y (+ ...); `or` on bools.
+def add(x: Any, *more: Any) -> Any:
+    """x + y (+ ...); `or` on bools.  Of one operand: itself.
 
     >>> add([1, 2], [10, 20], 100).eval()
     array([111, 122])
+    >>> add(*[[1, 2]]).eval()
+    array([1, 2])
     """
-    result = apply(ADD, as_variable(x), as_variable(y))
-    for z in more:
-        result = apply(ADD, result, as_variable(z))
+    result = as_variable(x)
+    for y in more:
+        result = apply(ADD, result, as_variable(y))
     return result
 
 
-def mul(x: Any, y: Any, *more: Any) -> Any:
-    """x * y (* ...); `and` on bools.
+def mul(x: Any, *more: Any) -> Any:
+    """x * y (* ...); `and` on bools.  Of one operand: itself.
 
     >>> mul([1, 2], [10, 20]).eval()
     array([10, 40])
     """
-    result = apply(MUL, as_variable(x), as_variable(y))
-    for z in more:
-        result = apply(MUL, result, as_variable(z))
+    result = as_variable(x)
+    for y in more:
+        result = apply(MUL, result, as_variable(y))
     return result
 
 
@@ -428,6 +430,16 @@ def cast(x: Any, dtype: str) -> Any:
         dtype = named_dtype(dtype, "cast")
     x = as_variable(x)
     return x if x.type.dtype == dtype else apply(CAST, x, dtype=dtype)
+
+
+def as_real(*operands: Any) -> tuple[Any, ...]:
+    """The operands as variables, integers and bools among them cast to the float of their common dtype.
+
+    What is subtracted, negated or squared on the way to a float may not wrap.
+    """
+    variables = tuple(as_variable(v) for v in operands)
+    dtype = float_of_all(*(v.type.dtype for v in variables))
+    return tuple(cast(v, dtype) if v.type.dtype in DISCRETE else v for v in variables)
 
 
 def round_half_to_even(x: Any) -> Any:

@@ -12,7 +12,7 @@ from tensordsl.config import config
 from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
 from tensordsl.ops.comparisons import eq, gt, lt
 from tensordsl.ops.creation import arange
-from tensordsl.ops.elementwise import abs_, cast, clip, int_div, minimum, mod, sgn, switch
+from tensordsl.ops.elementwise import abs_, as_real, cast, clip, int_div, minimum, mod, sgn, switch
 from tensordsl.ops.functions import SIGMOID, exp, expm1, log, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
@@ -158,7 +158,7 @@ def crossentropy_softmax_argmax_1hot_with_bias(x: Any, b: Any, y_idx: Any) -> tu
     >>> crossentropy_softmax_argmax_1hot_with_bias([[0.0, 0.0]], [1.0, 2.0], [1])[2].eval()
     array([1])
     """
-    score = as_variable(x) + b
+    score = _with_bias(x, b)
     probability = softmax(score)
     return categorical_crossentropy(probability, y_idx), probability, argmax(score, axis=1)
 
@@ -171,7 +171,7 @@ def binary_crossentropy(output: Any, target: Any) -> Any:
     >>> binary_crossentropy(0.5, 1.0).eval()
     array(0.6931472, dtype=float32)
     """
-    output, target = as_variable(output), as_variable(target)
+    (output,), (target,) = as_real(output), as_real(target)
     if output.owner is not None and output.owner.op is SIGMOID:
         return sigmoid_binary_crossentropy(output.owner.inputs[0], target)
     return -(target * log(output) + (1 - target) * log(1 - output))
@@ -183,7 +183,7 @@ def sigmoid_binary_crossentropy(output: Any, target: Any) -> Any:
     >>> sigmoid_binary_crossentropy([0.0], [1.0]).eval()
     array([0.69314718])
     """
-    output, target = as_variable(output), as_variable(target)
+    (output,), (target,) = as_real(output), as_real(target)
     return target * softplus(-output) + (1 - target) * softplus(output)
 
 
@@ -194,10 +194,9 @@ def relu(x: Any, alpha: Any = 0) -> Any:
     >>> relu([-1.5, 2.0]).eval()
     array([0., 2.])
     """
-    x = as_variable(x)
     if isinstance(alpha, (int, float)) and alpha == 0:
-        return apply(RELU, x)
-    alpha = as_variable(alpha)
+        return apply(RELU, as_variable(x))
+    (x,), alpha = as_real(x), as_variable(alpha)
     return 0.5 * (1 + alpha) * x + 0.5 * (1 - alpha) * abs_(x)
 
 
@@ -241,7 +240,7 @@ def softsign(x: Any) -> Any:
     >>> softsign([1.0, -1.0]).eval()
     array([ 0.5, -0.5])
     """
-    x = as_variable(x)
+    (x,) = as_real(x)
     return x / (1.0 + abs_(x))
 
 
@@ -251,7 +250,8 @@ def logsigmoid(x: Any) -> Any:
     >>> logsigmoid([0.0]).eval()
     array([-0.69314718])
     """
-    return -softplus(-as_variable(x))
+    (x,) = as_real(x)
+    return -softplus(-x)
 
 
 def log1pexp(x: Any) -> Any:
@@ -284,7 +284,7 @@ def logaddexp(x: Any, y: Any) -> Any:
     >>> logaddexp(1000.0, 1000.0).eval().round(4)
     np.float32(1000.6932)
     """
-    return log_add_exp(as_variable(x), as_variable(y))
+    return log_add_exp(*as_real(x, y))
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:
@@ -299,13 +299,18 @@ def to_one_hot(y: Any, nb_class: Any, dtype: str | None = None) -> Any:
 
 
 # -- softmax and losses in one ---------------------------------------------------------------------------------------
+def _with_bias(x: Any, b: Any) -> Any:
+    x, b = as_real(x, b)
+    return x + b
+
+
 def softmax_with_bias(x: Any, b: Any) -> Any:
     """softmax(x + b) of each row.
 
     >>> softmax_with_bias([[1.0, 0.0]], [0.0, 1.0]).eval()
     array([[0.5, 0.5]])
     """
-    return softmax(as_variable(x) + b)
+    return softmax(_with_bias(x, b))
 
 
 def crossentropy_softmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -324,7 +329,7 @@ def crossentropy_softmax_1hot_with_bias(x: Any, b: Any, y_idx: Any, **keywords: 
     >>> crossentropy_softmax_1hot_with_bias([[0.0, 0.0]], [1.0, 1.0], [1])[0].eval().round(4)
     array([0.6931])
     """
-    return crossentropy_softmax_1hot(as_variable(x) + b, y_idx)
+    return crossentropy_softmax_1hot(_with_bias(x, b), y_idx)
 
 
 def crossentropy_softmax_max_and_argmax_1hot(x: Any, y_idx: Any, **keywords: Any) -> tuple[Any, Any, Any, Any]:
@@ -345,7 +350,7 @@ def crossentropy_softmax_max_and_argmax_1hot_with_bias(
     >>> crossentropy_softmax_max_and_argmax_1hot_with_bias([[0.0, 1.0]], [2.0, 0.0], [1])[3].eval()
     array([0])
     """
-    return crossentropy_softmax_max_and_argmax_1hot(as_variable(x) + b, y_idx)
+    return crossentropy_softmax_max_and_argmax_1hot(_with_bias(x, b), y_idx)
 
 
 def h_softmax(

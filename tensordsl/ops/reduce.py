@@ -11,7 +11,7 @@ from tensordsl.casting import accumulator, float_of, real_of, sum_dtype, upcast
 from tensordsl.graph import Dims, Op, Reduction, apply
 from tensordsl.ops import reducers
 from tensordsl.ops.comparisons import eq, lt, neq
-from tensordsl.ops.elementwise import abs_, cast, mul, second, sqr, sqrt, switch
+from tensordsl.ops.elementwise import abs_, as_real, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
 from tensordsl.ops.rows import PIECEWISE
@@ -348,9 +348,11 @@ def norm(x: Any, ord: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if not isinstance(ord, int | float | np.integer | np.floating):
         raise TypeError(f"norm: ord must be a number, got {ord!r}")
     x = as_variable(x)
-    size = abs_(x)
     if ord == 0:
-        return sum(cast(eq(x, 0), "int8") * -1 + 1, axis, keepdims=keepdims)
+        return sum(cast(neq(x, 0), "int8"), axis, keepdims=keepdims)
+    if x.type.dtype in DISCRETE:  # whose squares and least number's size may not fit; as NumPy
+        x = cast(x, "float64")
+    size = abs_(x)
     if ord == np.inf:
         return max(size, axis, keepdims)
     if ord == -np.inf:
@@ -372,7 +374,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     from tensordsl.ops.control import DISCONNECTED_GRAD
     from tensordsl.ops.functions import exp, log
 
-    x = as_variable(x)
+    (x,) = as_real(x)
     axes = normalise_axes(axis, x.type.ndim, "logsumexp")
     # The result does not depend on what is subtracted, so neither does its gradient.
     top = apply(DISCONNECTED_GRAD, bound(x, axes))

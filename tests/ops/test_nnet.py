@@ -150,3 +150,29 @@ def test_batch_normalisation_keeps_float32_and_refuses_wrong_arguments() -> None
     ):
         with pytest.raises(ValueError, match="batch_normalization"):
             wrong()
+
+
+WHOLE_NUMBERS: dict[str, Any] = {
+    "logsumexp": lambda x, y: T.logsumexp(x, axis=1), "logaddexp": T.logaddexp, "logsigmoid": lambda x, y: nnet.logsigmoid(x),
+    "sigmoid binary": nnet.sigmoid_binary_crossentropy, "with bias": lambda x, y: nnet.softmax_with_bias(x, y[0]),
+    "1hot with bias": lambda x, y: nnet.crossentropy_softmax_1hot_with_bias(x, y[0], [0, 2])[0],
+    "softmax": lambda x, y: nnet.softmax(x), "leaky relu": lambda x, y: nnet.relu(x, 0.25),
+    "softsign": lambda x, y: nnet.softsign(x), "norm": lambda x, y: T.norm(x, 2), "norm 1": lambda x, y: T.norm(x, 1),
+    "norm 3": lambda x, y: T.norm(x, 3, axis=0), "norm inf": lambda x, y: T.norm(x, np.inf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "uint32", "int64"])
+def test_whole_numbers_do_not_wrap_on_their_way_to_a_float(dtype: str) -> None:
+    """What is subtracted, negated or squared inside a function is a float by then."""
+    signed = np.array([[100, -3, -128], [7, 0, 40]]), np.array([[90, 100, -100], [-128, 1, 2]])
+    x, y = (abs(v).astype(dtype) if dtype[0] in "bu" else v.astype(dtype) for v in signed)
+    exact = {"logaddexp": np.logaddexp(x.astype(float), y), "norm": np.linalg.norm(x.astype(float))}
+    inputs = [T.TensorType(dtype, (False, False))() for _ in (x, y)]
+    floats = [T.cast(v, "float64") for v in inputs]
+    pairs = [v for f in WHOLE_NUMBERS.values() for v in (f(*inputs), f(*floats))]
+    results = tensordsl.function(inputs, pairs)(x, y)
+    for name, got, want in zip(WHOLE_NUMBERS, results[::2], results[1::2], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-30, err_msg=name)
+        if name in exact:
+            np.testing.assert_allclose(want, exact[name], rtol=1e-12, err_msg=name)
