@@ -11,13 +11,14 @@ from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Schedule
 from tensordsl.codegen.nest_periods import SHORT as VECTORS
-from tensordsl.codegen.nest_transposed import MOST
+from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import SHORT, longest_beside, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
+PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
 SHORT_ROWS = 128  # elements of rows that lanes may go across, a block of rows at a time
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
@@ -66,10 +67,25 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     if not bounds and not steps:
         return None
     long = ("ge", there, (2 if group.parallel else 1) * other.width[0])
-    with _early(b, (*bounds, *apart, *steps, long)):
+    few = _few_rows(group, usual, other)
+    with _early(b, (*bounds, *apart, *steps, long, *few)):
         reasons = [b.compared(*steps)] if steps else []
         reasons += [_all(b, bounds, apart)] if bounds else []
-        return b.joined("min", [b.joined("max", reasons), b.compared(long)])
+        enough = [b.compared(long)] + ([b.compared(*few)] if few else [])
+        return b.joined("min", [b.joined("max", reasons), b.joined("max", enough)])
+
+
+def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]:
+    """Of a group of two axes: all of these hold where lanes may go across fewer rows than vectors have elements, since
+    the rows are short (`nest_straight`)."""
+    across = other.lane in group.parallel and usual.lane not in group.parallel
+    if not across or len(group.extents) != 2 or usual.beside:
+        return []
+    operands = {id(v.attr[0]): v.type for v in group.scalars if v.op == "load" and len(v.attr[1]) == 2}
+    sizes = [ITEMSIZE[t] for t in operands.values()] + [ITEMSIZE[o.buffer.type] for o in group.outs if len(o.map) == 2]
+    here, there = group.extents[usual.lane], group.extents[other.lane]
+    most = ROOM // (2 * other.width[0] * max(sum(sizes), 1))
+    return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
 
 
 @contextmanager

@@ -269,7 +269,11 @@ def descriptor(
     flat = _flat(straight, where, [*_instructions(code[: end - first], first)], numbers, merges, header)
     if flat:
         header[nest.FLAT] = header[nest.WIDE] + len(where.wide)
-    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat)
+    fits = transposed and not levels and header[nest.N_AXES] == 2
+    block = _straight(tree, where, code, first, header[nest.WORK]) if fits else []
+    if block:
+        header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
+    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat, *block)
 
 
 def _flat(
@@ -300,6 +304,23 @@ def _flat(
     code = [word for pair in zip(places, widths, strict=True) for word in pair]
     limits = min(most, where.block) if grows else most, least
     return [*limits, *(units.get(k, 0) for k in range(operands)), alone, len(steps), *code]
+
+
+def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: int, work: int) -> list[int]:
+    """The words of `nest_straight`, if a block is instructions and loops around one kernel each."""
+    (block,) = tree if len(tree) == 1 else (None,)
+    if not isinstance(block, Blocks):
+        return []
+    most = []
+    for node in block.body:
+        loops = isinstance(node, Loop) and len(node.body) == 1 and _takes_rows(node, where)
+        step = node.body[0] if isinstance(node, Loop) and loops else node
+        if not isinstance(step, Call | Fill) or (loops and isinstance(step, Fill)):
+            return []
+        most.append(COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else ROWS)
+    places = _instructions(code, first)
+    points = (1000 * SMALL - 1) // (1000 + work)
+    return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
 
 
 def _instructions(code: Sequence[int], first: int) -> Iterator[int]:

@@ -13,6 +13,7 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_flat import call_if_flat
+from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
@@ -229,6 +230,7 @@ def _run_nest() -> str:
     alone, ask, shared = (c.label(k) for k in ("alone", "ask", "shared"))
     place = c.op("alloca ptr, align 8")
     call_if_flat(c)
+    call_if_straight(c)
     levels = c.get("%D", LEVELS)
     c.put("null", place, 0, "ptr")
     with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):

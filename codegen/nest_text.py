@@ -23,6 +23,7 @@ from tensordsl.codegen.nest_shared import place_shared
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
+from tensordsl.codegen.nest_straight import straight_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
 from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_transposed import transposed_texts
@@ -87,7 +88,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
     parts = [*copy_texts(vector_bytes, fetches), *square_texts(), *tile_texts(), *period_texts(), *overlap_texts()]
     parts += [*gap_texts(), *packed_texts(), *turn_texts(), *step_texts(), *stream_texts(), *wide_texts()]
-    parts += [*transposed_texts(), *share_texts(), *flat_texts()]
+    parts += [*transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))

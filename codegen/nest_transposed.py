@@ -164,17 +164,9 @@ def _in_blocks() -> str:
     """All of a launch; or -1: rows are too long, or all lanes adjacent."""
     c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
     lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
-    total = c.arith("mul", axes, operands)
-    tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (J_WORDS, axes, total, operands, many))
-    job, extents, strides, places, runs = tables
-    words = {
-        J_BASES: "%B", J_STRIDES: "%S", J_EXTENTS: extents, J_THERE: strides, J_PLACES: places, J_RUNS: runs,
-    }  # fmt: skip
-    for k, table in words.items():
+    job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
+    for k, table in {J_BASES: "%B", J_STRIDES: "%S", J_EXTENTS: "%E"}.items():
         c.put(table, job, k, "ptr")
-    for size, source, target in ((axes, "%E", extents), (total, "%S", strides)):
-        with c.loop(size) as loop:
-            c.put(c.get(source, loop.index), target, loop.index)
     with c.loop(many, ("i64", "0")) as loop:
         o = _operand(c, loop.index, job)
         loop.next = [c.arith("add", loop.values[0], c.call("i64", "@lane_size", o.own, o.extents, o.lanes))]
@@ -185,6 +177,14 @@ def _in_blocks() -> str:
     fits = c.all(c.test("sgt", each, 0), c.test("sle", room, MOST), c.test("sgt", n, 0))
     with c.when(c.op(f"xor i1 {fits}, true")):
         c.ret("i64", -1)
+    total = c.arith("mul", axes, operands)
+    tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
+    extents, strides, places, runs = tables
+    for k, table in {J_EXTENTS: extents, J_THERE: strides, J_PLACES: places, J_RUNS: runs}.items():
+        c.put(table, job, k, "ptr")
+    for size, source, target in ((axes, "%E", extents), (total, "%S", strides)):
+        with c.loop(size) as loop:
+            c.put(c.get(source, loop.index), target, loop.index)
     area = c.op(f"alloca i8, i64 {c.arith('add', c.arith('shl', many, 6), room)}, align 64")
     times = c.op(f"sdiv i64 {n}, {block}")
     whole, flag = c.arith("mul", times, block), "0"
