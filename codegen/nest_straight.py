@@ -2,8 +2,8 @@
 
 All that is not adjacent along the lanes is transposed to scratch, where the instructions follow each other; results go
 back.  Fewer lanes than a vector has are all there, and zeros, or the last one again, behind them.  From STRAIGHT on
-stand the most lanes and points; how many instructions there are, and of each its place in the descriptor and, of a
-CALL, how many rows its kernel takes at once.
+stand the most lanes at once, and points; how many instructions there are, and of each its place in the descriptor and,
+of a CALL, how many rows its kernel takes at once.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _straight() -> str:
     words, lane, width = c.word("%D", c.get("%D", STRAIGHT)), c.get("%D", LANE), c.get("%D", WIDTH)
     n, rows = c.get("%E", lane), c.get("%E", c.arith("sub", 1, lane))
     none, is_short = c.any(c.test("slt", n, 1), c.test("slt", rows, 1)), c.test("slt", n, width)
-    many = c.any(c.test("sgt", n, c.get(words, 0)), c.test("sgt", c.arith("mul", n, rows), c.get(words, 1)))
+    many = c.test("sgt", c.arith("mul", n, rows), c.get(words, 1))
     with c.when(c.any(none, many)):
         c.ret("i64", -1)
     mask, operands = c.arith("sub", width, 1), c.get("%D", N_TRANSPOSED)
@@ -95,6 +95,7 @@ def _in_scratch() -> str:
         for k in range(2):
             place = c.arith("add", c.arith("shl", loop.index, 1), k)
             c.put(c.get("%S", place), strides, place)
+    there = c.max("%n", c.get("%D", WIDTH))
     with c.loop(many, ("ptr", area)) as loop:
         o, place = _Operand(c, loop.index, lane, "%rows", "%room"), loop.values[0]
         is_copied = c.test("ne", c.arith("or", o.apart, "%every"), 0)
@@ -106,7 +107,7 @@ def _in_scratch() -> str:
             c.put(o.size, row, lane)
             c.put(c.choose(o.moves, o.pitch, 0), row, c.arith("sub", 1, lane))
             with c.when(c.test("slt", o.number, inputs)):
-                c.call("void", "@into_scratch", *o.moved(c, place), "i64 %room")
+                c.call("void", "@into_scratch", *o.moved(c, place), f"i64 {there}")
         loop.next = [c.choose(is_copied, following, place, "ptr")]
     _every_lane(c, bases, strides, own)
     with c.loop(many) as loop:
@@ -121,8 +122,10 @@ def _every_lane(c: Function, bases: str, strides: str, own: str) -> None:
     width = c.get("%D", WIDTH)
     whole = c.max(c.arith("and", "%n", c.arith("sub", 0, width)), width)
     tables = "ptr %K", "ptr %D", f"ptr {bases}", f"ptr {strides}", "ptr %E", "ptr %I", "ptr %P", "ptr %scratch"
-    live = c.min("%n", width)
-    c.call("void", "@straight_part", *tables, f"ptr {own}", "i64 0", f"i64 {whole}", f"i64 {live}")
+    live, most = c.min("%n", width), c.get(c.word("%D", c.get("%D", STRAIGHT)), 0)
+    with c.loop(whole, step=most) as at:
+        count = c.min(c.arith("sub", whole, at.index), most)
+        c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {at.index}", f"i64 {count}", f"i64 {live}")
     with c.when(c.test("sgt", "%n", whole)):
         start = c.arith("sub", "%n", width)
         c.call("void", "@straight_part", *tables, f"ptr {own}", f"i64 {start}", f"i64 {width}", f"i64 {width}")
@@ -151,10 +154,10 @@ class _Operand:
 
 
 def _into_scratch() -> str:
-    """n elements of each row, and valid ones behind them, up to `room`."""
-    c = Function("void", "into_scratch", [*_MOVE, "i64 room"], internal=True)
+    """n elements of each row, and valid ones behind them, up to `there`."""
+    c = Function("void", "into_scratch", [*_MOVE, "i64 there"], internal=True)
     with c.when(_is_turned(c)):
-        with c.when(c.test("slt", "%n", "%room")):
+        with c.when(c.test("slt", "%n", "%there")):
             with c.loop(c.arith("mul", "%rows", "%pitch"), step=64) as line:
                 c.do(f"store <8 x i64> zeroinitializer, ptr {c.gep('%area', line.index)}, align 64")
         numbers = "ptr %area", "i64 %pitch", "ptr %base", "i64 %step", "i64 %size", "i64 %n", "i64 %rows"
@@ -162,7 +165,7 @@ def _into_scratch() -> str:
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
-        c.call("void", "@pack", f"ptr {here}", f"ptr {there}", "i64 %step", "i64 %size", "i64 %n", "i64 %room")
+        c.call("void", "@pack", f"ptr {here}", f"ptr {there}", "i64 %step", "i64 %size", "i64 %n", "i64 %there")
     return c.end()
 
 

@@ -188,7 +188,11 @@ def _in_blocks() -> str:
     area = c.op(f"alloca i8, i64 {c.arith('add', c.arith('shl', many, 6), room)}, align 64")
     times = c.op(f"sdiv i64 {n}, {block}")
     whole, flag = c.arith("mul", times, block), "0"
-    for first, count, turns in (("0", block, times), (whole, c.arith("sub", n, whole), "1")):
+    rest = c.arith("sub", n, whole)
+    again = c.all(c.test("sgt", rest, 0), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0))
+    up = c.arith("and", c.arith("sub", c.arith("add", rest, width), 1), c.arith("sub", 0, width))
+    last = c.choose(again, c.min(up, n), rest)
+    for first, count, turns in (("0", block, times), (c.arith("sub", n, last), last, "1")):
         c.put(first, job, J_FIRST)
         c.put(count, extents, lane)
         c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")

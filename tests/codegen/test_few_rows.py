@@ -12,7 +12,7 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 
-ROWS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 70)
+ROWS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 70, 100, 265, 530)
 LENGTHS = (1, 2, 3, 5, 8, 10, 17, 33)
 
 
