@@ -24,7 +24,7 @@ def load_apart(code: Code, pointer: str, dtype: str, step: int, W: int) -> str:
     kind, unit = _parts(dtype)
     pieces = []
     for first, n in _pieces(code, dtype, W):
-        starts, places = _layout(n, step)
+        starts, places = layout(n, step)
         t, value = memory_type(kind, n * unit), "poison"
         for k, start in starts.items():
             vector = code.op(f"load {t}, ptr {_at(code, pointer, first * step + start, dtype)}, align {ITEMSIZE[kind]}")
@@ -39,7 +39,7 @@ def store_apart(code: Code, value: str, pointer: str, dtype: str, step: int, W: 
     kind, unit = _parts(dtype)
     value, whole = to_memory(code, value, kind, W * unit), memory_type(kind, W * unit)
     for first, n in _pieces(code, dtype, W):
-        starts, places = _layout(n, step)
+        starts, places = layout(n, step)
         t = memory_type(kind, n * unit)
         for k, start in starts.items():
             mine = {lane: first + e for e, (j, lane) in enumerate(places) if j == k}
@@ -71,7 +71,7 @@ def store_joined(code: Code, values: Sequence[str], pointer: str, dtype: str, W:
             code.do(f"store {t} {vector}, ptr {place}, align {ITEMSIZE[kind]}")
 
 
-def _layout(n: int, step: int) -> tuple[dict[int, int], list[Place]]:
+def layout(n: int, step: int) -> tuple[dict[int, int], list[Place]]:
     """(the vectors of n elements by number, from which element on each is; where each of n elements that are `step`
     apart is)"""
     far, low = abs(step), min(step, 0) * (n - 1)

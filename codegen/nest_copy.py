@@ -1,17 +1,13 @@
-"""Of the nest library: copies between operands and scratch, contiguous or strided, with their tails padded."""
+"""Of the nest library: copies of adjacent elements between operands and scratch, with their tails padded."""
 
 from __future__ import annotations
 
-from tensordsl.codegen.nest_words import Function, move, splat, strided
-
-NEAR = (16, 8, 4)  # bytes of elements that are packed by whole vectors where they are near each other
+from tensordsl.codegen.nest_words import Function, move, splat
 
 
-def copy_texts(vector_bytes: int, fetches: bool) -> list[str]:
-    """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces.  fetches: blocks that are
-    packed ask for the next ones."""
-    near = [_pack_near(size, stride, fetches) for size in NEAR for stride in (2, -1)]
-    return [_copy_in(vector_bytes), _copy_out(vector_bytes), *near, _pack(), _unpack()]
+def copy_texts(vector_bytes: int) -> list[str]:
+    """At 64 bytes the target has AVX-512 with byte masks; other targets copy tails in pieces."""
+    return [_copy_in(vector_bytes), _copy_out(vector_bytes)]
 
 
 def _byte_mask(c: Function, live: str) -> str:
@@ -83,66 +79,4 @@ def _copy_out(vector_bytes: int) -> str:
         value = c.op(f"load <64 x i8>, ptr {c.gep('%from', loop.index)}, align 64")
         operands = f"<64 x i8> {value}", f"ptr {c.gep('%to', loop.index)}", "i32 1", f"<64 x i1> {mask}"
         c.call("void", "@llvm.masked.store.v64i8.p0", *operands)
-    return c.end()
-
-
-def _pack_near(size: int, stride: int, fetches: bool) -> str:
-    """Of every second element, or of elements in reverse: as many as whole vectors hold; their number."""
-    c = Function("i64", f"pack{size}{'r' if stride < 0 else ''}", ["ptr to", "ptr from", "i64 count"], internal=True)
-    lanes, word = 64 // size, min(size, 8)
-    span, each = lanes * max(stride, 1), size // word
-    kind, wide = (f"<{count * each} x i{8 * word}>" for count in (lanes, span))
-    elements = (lanes - 1 - k if stride < 0 else k * stride for k in range(lanes))
-    mask = ", ".join(f"i32 {k * each + part}" for k in elements for part in range(each))
-    # A vector of every second element ends behind an element that is not ours: it may not be there.
-    whole = c.max(c.arith("and", c.arith("sub", "%count", 1 if stride > 1 else 0), -lanes), 0)
-    ahead = c.arith("mul", "%count", stride * size)
-    with c.loop(whole, step=lanes) as loop:
-        first = loop.index if stride > 0 else c.arith("add", loop.index, lanes - 1)
-        source = c.gep("%from", c.arith("mul", first, stride * size))
-        for line in range(0, span * size if fetches else 0, 64):
-            place = c.gep(source, c.arith("add", ahead, line))
-            c.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
-        value = c.op(f"load {wide}, ptr {source}, align {word}")
-        value = c.op(f"shufflevector {wide} {value}, {wide} poison, <{lanes * each} x i32> <{mask}>")
-        c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', loop.index, size))}, align 1")
-    return c.end("i64", whole)
-
-
-def _pack() -> str:
-    """`live` elements to scratch, then the last one repeated up to `count`."""
-    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count"]
-    c = Function("void", "pack", params, internal=True)
-    with c.when(c.test("eq", "%stride", "%size")):
-        c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
-        c.ret()
-    done = c.cell(0)
-    for size in NEAR:
-        for stride in (2 * size, -size):
-            near = c.all(c.test("eq", "%size", size), c.test("eq", "%stride", stride))
-            with c.when(near):
-                c.put(
-                    c.call("i64", f"@pack{size}{'r' if stride < 0 else ''}", "ptr %to", "ptr %from", "i64 %live"),
-                    done,
-                    0,
-                )
-    first = c.get(done, 0)
-    target, source = c.gep("%to", c.arith("mul", first, "%size")), c.gep("%from", c.arith("mul", first, "%stride"))
-    left = c.arith("sub", "%live", first)
-    c.call("void", "@column", f"ptr {target}", f"ptr {source}", "i64 %stride", "i64 %size", f"i64 {left}")
-    rest = c.arith("sub", "%count", "%live")
-    with c.when(c.test("sgt", rest, 0)):
-        last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
-        target = c.gep("%to", c.arith("mul", "%live", "%size"))
-        operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
-        c.call("void", "@pack", *operands)
-    return c.end()
-
-
-def _unpack() -> str:
-    c = Function("void", "unpack", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live"], internal=True)
-    with c.when(c.test("eq", "%stride", "%size")):
-        c.call("void", "@copy_out", "ptr %to", "ptr %from", f"i64 {c.arith('mul', '%live', '%size')}")
-        c.ret()
-    strided(c, "%live", "%stride", "%size")
     return c.end()

@@ -64,9 +64,9 @@ def _repeat() -> str:
     """`count` elements at `to`: `n` elements at a stride, again and again."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 count"]
     c = Function("void", "repeat", params, internal=True)
-    c.call("void", "@column", "ptr %to", "ptr %from", "i64 %stride", "i64 %size", "i64 %n")
+    c.call("void", "@column", "ptr %to", "ptr %from", "i64 %stride", "i64 %n", "i64 %size")
     behind, left = c.gep("%to", c.arith("mul", "%n", "%size")), c.arith("sub", "%count", "%n")
-    c.call("void", "@column", f"ptr {behind}", "ptr %to", "i64 %size", "i64 %size", f"i64 {left}")
+    c.call("void", "@column", f"ptr {behind}", "ptr %to", "i64 %size", f"i64 {left}", "i64 %size")
     return c.end()
 
 

@@ -36,7 +36,7 @@ def place_shared(c: Function, axes: str, extents: str, strides: str, current: st
             base, room = c.get(current, number, "ptr"), c.op(f"alloca i8, i64 {c.arith('add', bytes, PAGE)}, align 64")
             place = c.arith("and", c.arith("sub", _number(c, out), _number(c, room)), PAGE - LINE)
             room = c.gep(room, place)
-            c.call("void", "@column", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {size}", f"i64 {n}")
+            c.call("void", "@column", f"ptr {room}", f"ptr {base}", f"i64 {size}", f"i64 {n}", f"i64 {size}")
             c.put(room, current, number, "ptr")
 
 

@@ -6,7 +6,7 @@ What is left beside whole squares goes by strips: squares of which only some row
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import Asm
-from tensordsl.codegen.nest_words import Function, strided
+from tensordsl.codegen.nest_words import Function
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones
@@ -21,7 +21,6 @@ def square_texts() -> list[str]:
         *strips,
         *map(_corner, SIZES),
         *map(_declared, SIZES),
-        _column(),
         _columns(),
         _transposed(),
     ]
@@ -179,12 +178,5 @@ def _columns() -> str:
     c = Function("void", "columns16", _PARAMS, internal=True)
     with c.loop("%columns") as k:
         to, source = c.gep("%to", c.arith("mul", k.index, "%to_row")), c.gep("%from", c.arith("shl", k.index, 4))
-        c.call("void", "@column", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 16", "i64 %rows")
-    return c.end()
-
-
-def _column() -> str:
-    """`count` elements, whose distance is `stride` bytes, to contiguous ones."""
-    c = Function("void", "column", ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 count"], internal=True)
-    strided(c, "%count", "%size", "%stride")
+        c.call("void", "@far16", f"ptr {to}", f"ptr {source}", "i64 %from_row", "i64 %rows")
     return c.end()

@@ -140,8 +140,9 @@ def test_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None
         a, b, c = data(dtype, 7 * n), data(dtype, n), data(dtype, 3 * n).reshape(n, 3)
         if dtype[0] in "fc":
             a, b, c = (np.nan_to_num(v, posinf=3) for v in (a, b, c))
-        last = a[: 5 * n - 4] if n > 70_000 else ends[0].put(a[: 5 * n - 4])
-        for step, first in ((2, a[:n]), (5, last[::5]), (-7, a[::-7]), (1, a[::7])):
+        for step in (-7, -1, 1, 2, 3, 4, 5):
+            last = a[: abs(step) * (n - 1) + 1]
+            first = (last if n > 70_000 else ends[0].put(last))[::step]
             second = np.repeat(b, abs(step))[:: abs(step)]
             written = c.copy()
             written[:, 0] = first + second
