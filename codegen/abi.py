@@ -59,8 +59,9 @@ SRC_DATA, SRC_DIMS, SRC_STRIDES, SRC_SIZE = 0, 8, 16, 24  # ptr; ptr to i64 exte
 # -- context: one per function, 8-byte slots --------------------------------------------------------------------------
 CTX_RT = 0  # the run-time table
 CTX_DESC = 8  # argument descriptors
-CTX_KERN = 16  # addresses of kernels, in the order of meta["kernels"], and of constants; then words of `CHOICES` bits:
+CTX_KERN = 16  # of each plan of meta["plans"] `PLAN_SIZE` bytes; addresses of constants; then words of `CHOICES` bits:
 # which plans of meta["late"] are absent
+PLAN_KERNELS, PLAN_DESCRIPTOR, PLAN_SIZE = 0, 8, 16  # ptr to addresses of kernels; ptr to words
 CTX_PROGRAM = 24
 CTX_CELLS = 32  # ptr to pointers to cells
 CTX_OUTS = 40  # output descriptors
@@ -270,8 +271,3 @@ LIBRARY = {
     "replay": ("replay",),
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"
-
-
-def late_symbol(plan: int, kernel: int) -> str:
-    """The symbol of a kernel in a module of plans that a call required, by their places in the module."""
-    return f"k{plan}_{kernel}"

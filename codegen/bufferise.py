@@ -329,15 +329,21 @@ class Bufferiser:
             self._check_sources(group, refs, node)
             site = self.site("index", node, "index out of bounds")
         launches = [self._launch(number, group, operands, site, block) for number, operands in plans]
-        launch = p.If(long, (launches[0],), (launches[1],)) if long else launches[0]
+        launch = self._either(long, *launches) if long else launches[0]
         choices = [(prefers_other, other), (goes_across(self, group, planned, refs), planned.across)]
         if not self.device and block is None:
             choices.append(taken_apart(self, group, usual, refs))
         for condition, chosen in choices:
             if chosen and condition:
                 number, operands = self._plan_like(planned, chosen, group, mine, refs)
-                launch = p.If(condition, (self._launch(number, group, operands, site, block),), (launch,))
+                launch = self._either(condition, self._launch(number, group, operands, site, block), launch)
         self.emit(launch)
+
+    def _either(self, condition: str, chosen: p.Launch, other: p.Instr) -> p.Instr:
+        """Where two launches differ in their plans alone, the program chooses between these."""
+        if isinstance(other, p.Launch) and replace(other, plan=chosen.plan, instead=()) == chosen:
+            return replace(other, instead=(*other.instead, (condition, chosen.plan)))
+        return p.If(condition, (chosen,), (other,))
 
     def _planned(self, group: Group) -> Planned:
         usual, width = schedule(group, vector_bytes=self.vector_bytes), self.vector_bytes
@@ -385,7 +391,7 @@ class Bufferiser:
             if key not in self.plans:
                 self.plans[key] = self._plan(general, chosen)
             launches.append(self._launch(self.plans[key], group, operands, 0))
-        self.emit(p.If(condition, (launches[1],), (launches[0],)) if condition else launches[0])
+        self.emit(self._either(condition, launches[1], launches[0]) if condition else launches[0])
 
     def _launch(
         self, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None

@@ -16,7 +16,6 @@ from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import begins_with, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
-from tensordsl.codegen.nest_words import NEVER, STREAMED
 from tensordsl.codegen.places import slice_layout
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
@@ -275,12 +274,9 @@ def _estimate(b: Bufferiser, work: Any) -> str:
 def _mark_streamed(program: p.Program, results: set[str]) -> None:
     """Plans whose launches write nothing but results and new values of shared variables."""
     launches = [i for i in p.walk_program(program.code) if isinstance(i, p.Launch)]
-    others = {i.plan for i in launches if not results.issuperset(i.writes)}
-    for k in {i.plan for i in launches} - others:
-        words = program.plans[k].descriptor
-        if words and words[STREAMED] != NEVER:
-            words = (*words[:STREAMED], 1, *words[STREAMED + 1 :])
-            program.plans[k] = replace(program.plans[k], descriptor=words)
+    others = {k for i in launches if not results.issuperset(i.writes) for k in i.plans}
+    for k in {k for i in launches for k in i.plans} - others:
+        program.plans[k] = replace(program.plans[k], streams=True)
 
 
 def _layout(b: Bufferiser, v: Value, later: set[int]) -> list[Any]:

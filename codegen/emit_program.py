@@ -18,7 +18,6 @@ from tensordsl.codegen.emit_control import branch, loop
 from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
 from tensordsl.codegen.emit_gemm import gemm, gemm_then, place_of_c
 from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
-from tensordsl.codegen.nest_words import WIDTH
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import Tables, is_large, library_call_symbol
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -224,8 +223,6 @@ class Emitter:
             load(value, "%rt", abi.RT[name])
         if self.program.plans or self.tables.constants:
             load("%kern", "%ctx", abi.CTX_KERN)
-        if self.tables.descriptors:
-            load("%descriptors", "%kern", 8 * self.tables.first_constant)
         if self.cells:
             load("%cells", "%ctx", abi.CTX_CELLS)
         for k in sorted(self.cells):
@@ -408,7 +405,7 @@ class Emitter:
         """What a launch passes by address; moved: operands that are elsewhere."""
         plan, v = self.program.plans[i.plan], self.values
         self.array("ints", "i64", [v[x] for x in i.ints])
-        if not plan.descriptor:  # integers and the flag are pointed at
+        if not plan.axes:  # integers and the flag are pointed at
             words = range(len(i.ints) + plan.may_fail)
             self.array("bases", "ptr", [*(v[o] for o in i.operands), *(self.at("%ints", 8 * k) for k in words)])
             return
@@ -421,13 +418,13 @@ class Emitter:
         plan, pair = self.program.plans[i.plan], self.tables.epilogues.get(id(i))
         if plan.may_fail:
             self.inject(i.site)
-        where = place_of_c(self, pair, plan.descriptor[WIDTH]) if pair else ("", "")
+        where = place_of_c(self, pair, min(plan.schedule.width)) if pair else ("", "")
         self.launch_arrays(i, {pair.gemm.c: where[1]} if pair else {})
-        if not plan.descriptor:
+        if not plan.axes:
             self.launch_direct(i, plan)
             return
-        desc = self.at("%descriptors", 8 * self.tables.descriptors[plan.descriptor])
-        kern = self.op(f"getelementptr ptr, ptr %kern, i64 {self.tables.kernels[i.plan]}")
+        chosen = self.chosen(i)
+        kern, desc = (self.load("ptr", chosen, offset) for offset in (abi.PLAN_KERNELS, abi.PLAN_DESCRIPTOR))
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
         tables = (kern, desc, "%bases", "%strides", "%spans", "%ints")
@@ -439,6 +436,14 @@ class Emitter:
         if plan.may_fail:
             fail_if(self, self.op(f"icmp ne i64 {bad}, 0"), i.site, abi.ERR_INDEX)
 
+    def chosen(self, i: p.Launch) -> str:
+        """Where in `ctx.kern` the plan stands that is launched."""
+        result = self.at("%kern", abi.PLAN_SIZE * i.plan)
+        for cond, plan in i.instead:
+            other = self.at("%kern", abi.PLAN_SIZE * plan)
+            result = self.op(f"select i1 {self.bit(cond)}, ptr {other}, ptr {result}")
+        return result
+
     def launch_direct(self, i: p.Launch, plan: p.LaunchPlan) -> None:
         """A plan without axes: one point, no nest."""
         n, flag = len(i.ints), self.at("%ints", 8 * len(i.ints)) if plan.may_fail else ""
@@ -446,7 +451,7 @@ class Emitter:
             self.sizes["ints"] = max(self.sizes["ints"], n + 1)
             self.put(f"store i64 0, ptr {flag}")
             self.written["ints"].pop(n, None)
-        kernel = self.load("ptr", "%kern", 8 * self.tables.kernels[i.plan])
+        kernel = self.load("ptr", self.load("ptr", self.chosen(i), abi.PLAN_KERNELS), 0)
         self.put(f"call void {kernel}(ptr %bases, i64 1, i64 1)")
         if plan.may_fail:
             fail_if(self, self.op(f"icmp ne i64 {self.op(f'load i64, ptr {flag}')}, 0"), i.site, abi.ERR_INDEX)

@@ -48,7 +48,7 @@ def pairs(block: Sequence[Instr], between: tuple[type[Instr], ...]) -> Iterator[
     """The products of a region whose next work is a launch."""
     before = None
     for i in block:
-        if isinstance(i, p.Launch) and before is not None:
+        if isinstance(i, p.Launch) and before is not None and not i.instead:
             yield before, i
         if not isinstance(i, between):
             before = i if isinstance(i, p.Gemm) and i.count is None else None

@@ -37,8 +37,8 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
     strides = tuple(tuple((d,) for d in range(len(b.shape))) for b in operands)
     may_fail = any(v.op == "load" and v.args for v in walk(group.roots))
     return LaunchPlan(
-        (name,), (), (), operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others,
-        may_fail, (), group=group,
+        name, operands, len(ins), tuple(group.extents), tuple(group.extents.values()), strides, others, may_fail,
+        group=group,
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ class GpuStep:
 
 def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
     """The kernels of a plan (`fastmath`: see `gpu_fastmath`).  Raises ValueError for what GPUs lack."""
-    kernels = plan_gpu(plan.group, plan.symbols[0], fastmath=fastmath)
+    kernels = plan_gpu(plan.group, plan.name, fastmath=fastmath)
     check_intrinsics(kernels.text)
     check_parameters(kernels.text)
     return GpuStep(plan, kernels, turns(plan.group, kernels, plan.operands, plan.n_inputs))
@@ -159,7 +159,7 @@ class HostStep:
 def host_step(plan: LaunchPlan, vector_bytes: int) -> HostStep:
     """The plan of a group for the CPU."""
     chosen = schedule(plan.group, vector_bytes=vector_bytes)
-    return HostStep(plan, plan_cpu(plan.group, chosen, plan.symbols[0]))
+    return HostStep(plan, plan_cpu(plan.group, chosen, plan.name))
 
 
 def late_numbers(program: Program) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """A device's program as bytes, for the disk cache: what a warm start needs instead of the compiler.
 
-It is a pickle, read from a cache that trusts its own files only.  Groups go flat, as a list of values, operands first:
-a group can be deeper than Python's stack.  Reducers are their names: launches look at maps and lengths alone.
+Of reducers there are their names: launches look at maps and lengths alone.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any
 
 from tensordsl.codegen.gpu_program import GpuStep
 from tensordsl.codegen.gpu_schedule import GpuPlan
-from tensordsl.codegen.group import Buffer, Group, Out, Reducer
+from tensordsl.codegen.group import Reducer
+from tensordsl.codegen.group_store import GroupPickler
 from tensordsl.codegen.program import Program
-from tensordsl.codegen.scalar import Val, walk
 
 LIMIT = 64 << 20  # bytes: larger programs, which hold large constants, are not kept
 
@@ -45,33 +44,12 @@ def from_bytes(blob: bytes) -> tuple[Program, list[GpuStep], str]:
     return program, steps, text
 
 
-class _Pickler(pickle.Pickler):
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, Group):
-            return _group, (obj.name, obj.extents, obj.parallel, *_flat(obj))
-        if isinstance(obj, Buffer):  # not what the compiler hangs on it
-            return Buffer, (obj.name, obj.type, obj.shape)
-        if isinstance(obj, Reducer):
-            return _reducer, (obj.name,)
-        return NotImplemented
-
-
-def _flat(group: Group) -> tuple[list[Any], list[Any]]:
-    values = list(walk(group.roots))
-    number = {id(v): k for k, v in enumerate(values)}
-    rows = [(v.op, v.type, tuple(number[id(a)] for a in v.args), v.attr, v.axes) for v in values]
-    return rows, [(o.buffer, o.map, number[id(o.value)]) for o in group.outs]
-
-
-def _group(name: str, extents: dict[str, Any], parallel: tuple[str, ...], rows: list[Any], outs: list[Any]) -> Group:
-    values: list[Val] = []
-    for op, type_, args, attr, axes in rows:
-        values.append(Val(op, type_, tuple(values[k] for k in args), attr, axes))
-    return Group(name, extents, parallel, tuple(Out(b, m, values[k]) for b, m, k in outs))
-
-
 def _reducer(name: str) -> Reducer:
     def none(*_: Any) -> Any:
         raise AssertionError(f"the reduction {name} of a stored program has no text")
 
     return Reducer(name, none, none, none, none)
+
+
+class _Pickler(GroupPickler):
+    reducer = staticmethod(_reducer)

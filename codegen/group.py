@@ -152,6 +152,11 @@ def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
     return list(ins.values()), [o.buffer for o in group.outs]
 
 
+def names_lengths(group: Group) -> bool:
+    """Do its kernels read lengths or strides: as numbers, or of what is read at indices?"""
+    return any(v.op == "extent" or (v.op == "load" and v.args) for v in group.scalars)
+
+
 def structure(group: Group) -> tuple[Any, list[Buffer]]:
     """(key, buffers): groups of equal keys have equal plans, whose operands correspond as their buffers do.  The key
     is None where a plan names lengths of its own group."""
@@ -174,11 +179,11 @@ def structure(group: Group) -> tuple[Any, list[Buffer]]:
             tuple(map(length, b.shape)),
         )
 
+    if names_lengths(group):
+        return None, []
     rows = []
     for v in group.scalars:
         numbers[id(v)] = len(numbers)
-        if v.op == "extent" or (v.op == "load" and v.args):
-            return None, []
         attr = operand(*v.attr) if v.op == "load" else attr_key(v.attr)
         rows.append((v.op, v.type, tuple([numbers[id(a)] for a in v.args]), attr))
     outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, finished, join, kept_state
@@ -38,7 +39,7 @@ from tensordsl.codegen.descriptor import (
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line, pattern
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.plan_tables import Tables
-from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.program import Kernels, LaunchPlan
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import (
     for_points,
@@ -74,8 +75,8 @@ class _Row:
 
 
 def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
-    """The kernels of a group under a schedule; symbols are `name_0`, `name_1` and so on."""
-    return _Planner(group, schedule, name).run()
+    """A group under a schedule; the symbols of its kernels are `name_0`, `name_1` and so on."""
+    return Tables(group, name).launch_plan(schedule, cache(lambda: _Planner(group, schedule, name).run()))
 
 
 class _Planner(Tables):
@@ -134,7 +135,7 @@ class _Planner(Tables):
         return not (v.axes & self.local)
 
     # -- the plan
-    def run(self) -> LaunchPlan:
+    def run(self) -> Kernels:
         if not self.axes:
             return self.scalar_plan()
         return self.finish(*self.tree())
@@ -563,7 +564,7 @@ class _Planner(Tables):
         return kernel.gather(operand, v.type, total)
 
     # -- results
-    def scalar_plan(self) -> LaunchPlan:
+    def scalar_plan(self) -> Kernels:
         """A group without axes: one kernel of one lane; P is the operands, the integers, then the flag."""
         kernel = self.kernel(SCALAR)
         self.rows = [_Row(0)]
@@ -571,9 +572,9 @@ class _Planner(Tables):
         for o in self.group.outs:
             kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
         kernel.entries = dict(sorted(kernel.entries.items(), key=lambda e: (ORDER.index(e[0][0]), e[0][1])))
-        return self.launch_plan(())
+        return self.kernels_made(())
 
-    def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> LaunchPlan:
+    def finish(self, tree: Sequence[Node], levels: Sequence[Level]) -> Kernels:
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
@@ -593,4 +594,4 @@ class _Planner(Tables):
         across = self.schedule.lane == lane_across(self.group) and not is_read
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
         rest = levels, own, across
-        return self.launch_plan(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))
+        return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

@@ -3,25 +3,16 @@ and of the library: what some of its functions need."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from tensordsl.codegen import abi
-from tensordsl.codegen.program import LaunchPlan
-
-
-@dataclass(frozen=True, slots=True)
-class Kernels:
-    """What a module needs of a `LaunchPlan`."""
-
-    symbols: tuple[str, ...]
-    texts: tuple[str, ...]
-    declarations: frozenset[str]
+from tensordsl.codegen.group_store import unpack_plan
+from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.program import Kernels
 
 
-def module_text(plans: Iterable[LaunchPlan | Kernels]) -> str:
+def module_text(plans: Iterable[Kernels]) -> str:
     """One LLVM module of all the plans' kernels, with what they share once; equal kernels are one, with two names."""
     shared: dict[str, None] = {}
     first: dict[str, str] = {}
@@ -34,21 +25,13 @@ def module_text(plans: Iterable[LaunchPlan | Kernels]) -> str:
     return "\n".join([*sorted(shared), *definitions])
 
 
-def late_part(plan: LaunchPlan) -> bytes:
-    """The kernels of a plan that is compiled later, without names: equal plans give equal bytes."""
-    texts = [t.replace(f"@{s}(", "@(", 1) for s, t in zip(plan.symbols, plan.texts, strict=True)]
-    return json.dumps([sorted(plan.declarations), texts]).encode()
-
-
-def late_text(parts: Sequence[bytes]) -> str:
-    """The module of several such plans; its symbols are `abi.late_symbol`s."""
-    plans = []
+def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
+    """Of plans that a call requires (`group_store.pack_plan`)."""
+    result = []
     for k, part in enumerate(parts):
-        declarations, texts = json.loads(part)
-        symbols = tuple(abi.late_symbol(k, j) for j in range(len(texts)))
-        named = tuple(t.replace("@(", f"@{s}(", 1) for s, t in zip(symbols, texts, strict=True))
-        plans.append(Kernels(symbols, named, frozenset(declarations)))
-    return module_text(plans)
+        group, chosen, streams = unpack_plan(part)
+        result.append(replace(plan(group, chosen, f"k{k}"), streams=streams).kernels)
+    return result
 
 
 def only(text: str, symbols: Iterable[str]) -> str:

@@ -14,9 +14,10 @@ from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.foresee import foreseen_plans
+from tensordsl.codegen.group_store import pack_plan
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
-from tensordsl.codegen.modules import late_part, module_text
+from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
@@ -30,7 +31,7 @@ from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
 from tensordsl.codegen.program import Program, walk_program
-from tensordsl.codegen.program_tables import constant_table, kernel_table, late_plans, late_table, libraries
+from tensordsl.codegen.program_tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.show_program import show as show_program
 from tensordsl.codegen.verify_ir import verify_ir
 from tensordsl.codegen.verify_program import verify
@@ -255,7 +256,7 @@ class Compiled:
     kernels: bytes
     host: bytes
     constants: list[bytes]
-    late: list[bytes]  # kernels that a call may require: see `modules.late_part`
+    late: list[bytes]  # kernels that a call may require: see `group_store.pack_plan`
     hosts: list[Any]
     instructions: list[str]
     trace: Trace | None = None
@@ -293,8 +294,8 @@ def compile_graph(
     shared variables have now, if known."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode)
     late, soon = late_plans(program), foreseen_plans(program, shapes)
-    now = [plan for k, plan in enumerate(program.plans) if k in soon or k not in late]
-    text = module_text(now) if now else ""
+    now = [k for k in range(len(program.plans)) if k in soon or k not in late]
+    text = module_text(program.plans[k].kernels for k in now) if now else ""
     trace.text(5, "kernels", lambda: text)
     kernels = kernel_object(text) if text else b""
     trace.phase("kernels")
@@ -307,11 +308,11 @@ def compile_graph(
         "name": name,
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
         "outputs": [list(o) for o in program.outputs],
-        "kernels": kernel_table(program, soon),
-        "late": late_table(program),
+        "plans": plan_table(program, now),
+        "late": late,
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    parts = [late_part(program.plans[k]) for k in late]
+    parts = [b"" if k in now else pack_plan(program.plans[k]) for k in late]
     names = [type(i).__name__ for i in walk_program(program.code)]
-    return Compiled(meta, kernels, host, constant_table(program), parts, lowered.hosts, names, trace)
+    return Compiled(meta, kernels, host, constant_table(program, now), parts, lowered.hosts, names, trace)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tensordsl.codegen.descriptor import Area
 from tensordsl.codegen.flat import Kernel
-from tensordsl.codegen.group import Buffer, Group
-from tensordsl.codegen.program import LaunchPlan
+from tensordsl.codegen.group import Buffer, Group, Schedule, names_lengths
+from tensordsl.codegen.program import Kernels, LaunchPlan
 from tensordsl.codegen.schedule import work
 
 
@@ -46,15 +47,25 @@ class Tables:
         self.areas.append(Area(size, per_element, **kinds))
         return len(self.areas) - 1
 
-    def launch_plan(self, words: tuple[int, ...]) -> LaunchPlan:
+    def kernels_made(self, words: tuple[int, ...]) -> Kernels:
         declarations: dict[str, str] = {}
         for k in self.kernels:
             for table in k.needs():
                 declarations |= table
-        return LaunchPlan(
+        return Kernels(
             symbols=tuple(k.name for k in self.kernels),
             texts=tuple(k.text() for k in self.kernels),
             descriptor=words,
+            declarations=frozenset(declarations.values()),
+            ints=tuple(self.ints),
+            may_fail=any(k.fails for k in self.kernels),
+        )
+
+    def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:
+        """Kernels of groups that name lengths or read at indices have to be made to know their integers."""
+        known = make() if names_lengths(self.group) else None
+        return LaunchPlan(
+            name=self.name,
             operands=tuple(b for b, _ in self.buffers),
             n_inputs=self.n_inputs,
             axes=self.axes,
@@ -63,9 +74,11 @@ class Tables:
                 tuple(tuple(d for d, m in enumerate(entries) if m == a) for a in self.axes)
                 for _, entries in self.buffers
             ),
-            ints=tuple(self.ints),
-            may_fail=any(k.fails for k in self.kernels),
+            ints=known.ints if known else (),
+            may_fail=known is not None and known.may_fail,
             work=work(self.group),
-            declarations=frozenset(declarations.values()),
             is_pointwise=not any(v.op in ("reduce", "index") or v.op == "load" and v.args for v in self.group.scalars),
+            group=self.group,
+            schedule=schedule,
+            make=make,
         )

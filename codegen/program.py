@@ -14,38 +14,64 @@ nothing reads a shared value's old storage after it was overwritten in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
+
+from tensordsl.codegen.nest_words import NEVER, STREAMED
 
 Source = tuple[str, int]
 Name = str
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchPlan:
-    """A group scheduled for the CPU: flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest
-    library reads.
+class Kernels:
+    """Flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest library reads.
 
-    operands: buffers in calling order (inputs, then outputs).  axes: order of the extents and of each operand's
-    strides. strides[o][a]: the dimensions of operand o whose byte strides add up to its step along axis a (empty: 0).
-    ints: run-time integers that kernels read: ("extent", e) or ("stride", operand, dim).
+    ints: run-time integers that they read: ("extent", e) or ("stride", operand, dim).
     """
 
     symbols: tuple[str, ...]
     texts: tuple[str, ...]  # their definitions, without shared declarations
-    descriptor: tuple[int, ...]  # words for `run_nest`; kernels are numbered within `symbols`
+    descriptor: tuple[int, ...]  # words for `run_nest`, which numbers kernels within `symbols`; () without axes
+    declarations: frozenset[str]
+    ints: tuple[tuple[Any, ...], ...]
+    may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """A scheduled group as programs launch it.
+
+    operands: buffers in calling order (inputs, then outputs).  axes: order of the extents and of each operand's
+    strides. strides[o][a]: the dimensions of operand o whose byte strides add up to its step along axis a (empty: 0).
+    ints, may_fail: of its kernels.
+    """
+
+    name: str
     operands: tuple[Any, ...]  # codegen.group.Buffer
     n_inputs: int
     axes: tuple[str, ...]
     extents: tuple[Any, ...]  # one per axis
     strides: tuple[tuple[tuple[int, ...], ...], ...]
     ints: tuple[tuple[Any, ...], ...]
-    may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
-    work: tuple[tuple[int, tuple[int, ...]], ...]  # estimated: see `codegen.schedule.work`
-    declarations: frozenset[str] = frozenset()
+    may_fail: bool
+    work: tuple[tuple[int, tuple[int, ...]], ...] = ()  # estimated: see `codegen.schedule.work`
     is_pointwise: bool = False  # each point is computed alone, wherever it stands
-    group: Any = None  # of a device's plan (`codegen.gpu_program`): what the kernels are made from
+    streams: bool = False  # do its launches write nothing but results and new values of shared variables?
+    group: Any = None  # what the kernels are made from
+    schedule: Any = None  # the CPU's
+    make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        assert self.make is not None, "a device's plan"
+        made = self.make()
+        words = made.descriptor
+        if not self.streams or not words or words[STREAMED] == NEVER:
+            return made
+        return replace(made, descriptor=(*words[:STREAMED], 1, *words[STREAMED + 1 :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +270,8 @@ class Prepare(Instr):
 # -- work -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Launch(Instr):
-    """Run a scheduled group.  strides[o][a]: byte stride (a name) of operand o along axis a, None for 0."""
+    """Run a scheduled group.  strides[o][a]: byte stride (a name) of operand o along axis a, None for 0.  instead:
+    other plans of the group, each with a condition: the last one that holds says which of them runs."""
 
     plan: int  # index into Program.plans
     operands: tuple[Name, ...]
@@ -253,6 +280,11 @@ class Launch(Instr):
     ints: tuple[Name, ...]
     writes: tuple[Name, ...]  # the operands that are written
     site: int  # used only if the plan may fail
+    instead: tuple[tuple[Name, int], ...] = ()
+
+    @property
+    def plans(self) -> tuple[int, ...]:
+        return (self.plan, *(plan for _, plan in self.instead))
 
     @property
     def reads(self) -> tuple[Name, ...]:

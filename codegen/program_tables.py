@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from struct import pack
 from typing import Any
@@ -10,31 +10,20 @@ from typing import Any
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.epilogues import epilogues
-from tensordsl.codegen.program import Program, walk_program
+from tensordsl.codegen.program import LaunchPlan, Program, walk_program
 from tensordsl.codegen.scatter_text import scatter_symbol
 
 LITERAL = 1 << 13  # bytes: a larger constant is no literal of the program; the run time hands over its address
 
 
 class Tables:
-    """Where in `ctx.kern` kernels and constants stand, and in the constant of all descriptors each of them."""
+    """Where in `ctx.kern`, counted in words, plans and constants stand."""
 
     def __init__(self, program: Program) -> None:
-        self.kernels, at = list[int](), 0
-        for plan in program.plans:
-            self.kernels.append(at)
-            at += len(plan.symbols)
-        self.constants = {data: at + k for k, data in enumerate(constant_table(program))}
-        self.descriptors = descriptor_places(program)
-        self.first_constant, self.absent = at, at + len(self.constants)
+        self.first_constant = abi.PLAN_SIZE // 8 * len(program.plans)
+        self.constants = {data: self.first_constant + k for k, data in enumerate(large_constants(program))}
+        self.absent = self.first_constant + len(self.constants)
         self.epilogues = epilogues(program)
-
-
-def kernel_table(program: Program, soon: Collection[int] = ()) -> list[str | None]:
-    """The symbols that `ctx.kern` must hold, in order: those of plan 0, of plan 1 and so on; None: of a late plan that
-    is not in `soon`."""
-    late = set(late_plans(program)).difference(soon)
-    return [None if k in late else symbol for k, plan in enumerate(program.plans) for symbol in plan.symbols]
 
 
 def late_plans(program: Program) -> list[int]:
@@ -43,32 +32,33 @@ def late_plans(program: Program) -> list[int]:
     return [plan for i in requires for _, plan in i.choices]
 
 
-def late_table(program: Program) -> list[tuple[int, int]]:
-    """Where the kernels of each late plan stand in `ctx.kern`, and how many they are."""
-    ranges, at = [], 0
-    for plan in program.plans:
-        ranges.append((at, len(plan.symbols)))
-        at += len(plan.symbols)
-    return [ranges[k] for k in late_plans(program)]
+def plan_table(program: Program, now: Collection[int]) -> list[list[Any] | None]:
+    """Of each plan its kernels' symbols, and the word of all descriptors at which its own begins; None: of a plan that
+    is not compiled now."""
+    places = descriptor_places(program.plans[k] for k in now)
+    made = [plan.kernels if k in now else None for k, plan in enumerate(program.plans)]
+    return [None if m is None else [list(m.symbols), places.get(m.descriptor, 0)] for m in made]
 
 
-def constant_table(program: Program) -> list[bytes]:
-    """The constants whose addresses follow the kernels in `ctx.kern`, in order: the plans' descriptors, if there are
-    some, and large ones."""
-    words = [w for descriptor in descriptor_places(program) for w in descriptor]
-    large = dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i))
-    return [*([pack(f"<{len(words)}q", *words)] if words else []), *large]
+def constant_table(program: Program, now: Collection[int]) -> list[bytes]:
+    """The descriptors of the plans that are compiled now, and the constants whose addresses follow the plans."""
+    words = [w for descriptor in descriptor_places(program.plans[k] for k in now) for w in descriptor]
+    return [pack(f"<{len(words)}q", *words), *large_constants(program)]
 
 
-def descriptor_places(program: Program) -> dict[tuple[int, ...], int]:
+def descriptor_places(plans: Iterable[LaunchPlan]) -> dict[tuple[int, ...], int]:
     """The descriptors of the plans, equal ones once -> the word at which each begins among all of them."""
     places: dict[tuple[int, ...], int] = {}
     at = 0
-    for plan in program.plans:
-        if plan.descriptor and plan.descriptor not in places:
-            places[plan.descriptor] = at
-            at += len(plan.descriptor)
+    for plan in plans:
+        if (words := plan.kernels.descriptor) not in places:
+            places[words] = at
+            at += len(words)
     return places
+
+
+def large_constants(program: Program) -> list[bytes]:
+    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i)))
 
 
 def is_large(i: p.Bytes) -> bool:
@@ -78,7 +68,7 @@ def is_large(i: p.Bytes) -> bool:
 def libraries(program: Program) -> list[str]:
     """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
     calls = {symbol(i) for i in walk_program(program.code) if (symbol := _SYMBOLS.get(type(i))) is not None}
-    if any(plan.descriptor for plan in program.plans):
+    if any(plan.axes for plan in program.plans):
         calls.add("run_nest")
     return sorted({_library_of()[name] for name in calls})
 

@@ -52,6 +52,9 @@ def _launches(code: Sequence[Instr], guards: _Guards) -> Iterator[tuple[int, int
     while stack:
         i, guard = stack.pop()
         if isinstance(i, p.Launch):
+            for cond, plan in reversed(i.instead):
+                yield plan, guards.within(guard, cond, True)
+                guard = guards.within(guard, cond, False)
             yield i.plan, guard
         elif isinstance(i, (p.For, p.Blocks)):
             stack.extend((x, guard) for x in reversed(i.body))

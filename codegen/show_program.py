@@ -30,7 +30,8 @@ def _show_launch(i: p.Launch) -> str:
 
     moved = [operand(name, row) for name, row in zip(i.operands, i.strides, strict=False)]
     ints = f" ints {_join(i.ints)}" if i.ints else ""
-    return f"launch plan{i.plan} over ({_join(i.extents)}): {_join(moved)}{ints} writes {_join(i.writes)}"
+    plans = f"plan{i.plan}" + "".join(f", plan{plan} if {cond}" for cond, plan in i.instead)
+    return f"launch {plans} over ({_join(i.extents)}): {_join(moved)}{ints} writes {_join(i.writes)}"
 
 
 def _show_gemm(i: p.Gemm) -> str:

@@ -47,7 +47,8 @@ def _of_kind(kind: str) -> Callable[[Any], Names]:
 
 
 def _launch_ints(i: p.Launch) -> Names:
-    return (*i.extents, *i.ints, *(s for row in i.strides for s in row if s is not None))
+    strides = (s for row in i.strides for s in row if s is not None)
+    return (*i.extents, *i.ints, *strides, *(cond for cond, _ in i.instead))
 
 
 def _gemm_ints(i: p.Gemm) -> Names:
@@ -383,8 +384,13 @@ class _Checker:
         self.prepared[i.shared] = i
 
     def check_launch(self, i: p.Launch) -> None:
-        assert 0 <= i.plan < len(self.program.plans), f"{self.where(i)}: no such plan"
-        plan = self.program.plans[i.plan]
+        assert all(0 <= k < len(self.program.plans) for k in i.plans), f"{self.where(i)}: no such plan"
+        for k in i.plans:
+            self.check_plan(i, self.program.plans[k])
+        fails = {self.program.plans[k].may_fail for k in i.plans}
+        assert len(fails) == 1, f"{self.where(i)}: one of its plans may fail, another can't"
+
+    def check_plan(self, i: p.Launch, plan: p.LaunchPlan) -> None:
         for what, got, want in (
             ("operands", len(i.operands), len(plan.operands)),
             ("extents", len(i.extents), len(plan.axes)),

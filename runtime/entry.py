@@ -127,7 +127,7 @@ def fill_argument(at: int, name: str, shape: Sequence[int | None], extents: int)
 
 def _absent(executable: Executable, kernels: Sequence[int]) -> list[int]:
     """The words that name the late plans which have no kernels yet."""
-    places = [place for place, _ in executable.meta.get("late", ())]
+    places = [abi.PLAN_SIZE // 8 * plan for plan in executable.meta.get("late", ())]
     return [
         sum(1 << bit for bit, place in enumerate(places[k : k + abi.CHOICES]) if not kernels[place])
         for k in range(0, len(places), abi.CHOICES)

@@ -7,37 +7,42 @@ kernels share them.
 from __future__ import annotations
 
 import _thread
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 
-from tensordsl.codegen import abi
 from tensordsl.runtime import elf
-from tensordsl.runtime.layout import immortalise
+from tensordsl.runtime.layout import bytes_address, immortalise
 
-Compile = Callable[[Sequence[bytes]], bytes]  # of plans (`codegen.modules.late_part`) the object
+Made = tuple[Sequence[Sequence[str]], bytes, Sequence[bytes]]  # the plans' symbols, their object, their descriptors
+Compile = Callable[[Sequence[bytes]], Made]  # of plans (`codegen.group_store.pack_plan`)
 
 
 class _State:
-    addresses: dict[bytes, list[int]] = {}  # of a plan's kernels
+    plans: dict[bytes, tuple[int, int]] = {}
     lock = _thread.allocate_lock()
 
 
-def load_late(parts: Sequence[bytes], counts: Sequence[int], compile: Compile) -> list[list[int]]:
-    """The addresses of the plans' kernels, `counts` of each.  Raises what the compiler raises, or elf.LoadError."""
+def load_late(parts: Sequence[bytes], compile: Compile) -> list[tuple[int, int]]:
+    """Of each plan the addresses of its kernels' addresses and of its descriptor.  Raises what the compiler raises, or
+    elf.LoadError."""
     with _State.lock:
-        missing = {p: n for p, n in zip(parts, counts, strict=True) if p not in _State.addresses}
+        missing = list(dict.fromkeys(part for part in parts if part not in _State.plans))
         if missing:
-            wanted = [abi.late_symbol(k, j) for k, n in enumerate(missing.values()) for j in range(n)]
-            code, [found] = elf.load([(compile(list(missing)), wanted)])
-            immortalise(code)
-            for part, n in missing.items():
-                _State.addresses[part], found = found[:n], found[n:]
-        return [_State.addresses[part] for part in parts]
+            symbols, kernels, descriptors = compile(missing)
+            code, [found] = elf.load([(kernels, [s for own in symbols for s in own])])
+            table = (ctypes.c_int64 * len(found))(*found)
+            immortalise((code, table, *descriptors))
+            at = ctypes.addressof(table)
+            for part, own, words in zip(missing, symbols, descriptors, strict=True):
+                _State.plans[part] = at, bytes_address(words)
+                at += 8 * len(own)
+        return [_State.plans[part] for part in parts]
 
 
 def forget() -> None:
     """Load them anew for functions to come."""
-    _State.addresses.clear()
+    _State.plans.clear()
 
 
 def _after_fork() -> None:

@@ -32,6 +32,11 @@ def address_of(buffer: bytearray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
 
 
+def bytes_address(data: bytes) -> int:
+    """Where the bytes lie, which stay there as long as the object lives."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+
+
 def immortalise(obj: Any) -> None:
     """Keep an object for good: a thread may use it when the interpreter has ended for Python code."""
     ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))(id(obj))

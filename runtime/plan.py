@@ -140,12 +140,12 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
 
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     table = (pointer * max(len(addresses), 1))(*addresses)
-    words = (word * max(len(plan.descriptor), 1))(*plan.descriptor)
+    words = (word * max(len(plan.kernels.descriptor), 1))(*plan.kernels.descriptor)
     nest = ctypes.CFUNCTYPE(word, *[pointer] * 7)(run_nest)
 
     def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
         i = (word * (len(ints) + 1))(*ints, 0)
-        if not plan.descriptor:
+        if not plan.axes:
             ends = [ctypes.addressof(i) + 8 * k for k in range(len(ints) + plan.may_fail)]
             b = (pointer * (len(bases) + len(ends)))(*bases, *ends)
             ctypes.CFUNCTYPE(None, pointer, word, word)(addresses[0])(ctypes.addressof(b), 1, 1)
@@ -411,7 +411,8 @@ class Runner:
         v = self.values
         strides = [[0 if s is None else v[s] for s in row] for row in i.strides]
         bases, extents, ints = [v[o] for o in i.operands], [v[e] for e in i.extents], [v[x] for x in i.ints]
-        bad = self.kernels[i.plan](bases, strides, extents, ints)
+        plan = next((plan for cond, plan in reversed(i.instead) if v[cond]), i.plan)
+        bad = self.kernels[plan](bases, strides, extents, ints)
         if bad and self.program.plans[i.plan].may_fail:
             raise self.fail(abi.ERR_INDEX, i.site, ())
 

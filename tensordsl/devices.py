@@ -248,7 +248,7 @@ def _host_code(plan: Any) -> tuple[Any, Any, Any]:
 
     library.require("native", "nest")
     step = host_step(plan, native_width())
-    code, [addresses] = elf.load([(compile_object(module_text([step.cpu])), list(step.cpu.symbols))])
+    code, [addresses] = elf.load([(compile_object(module_text([step.cpu.kernels])), list(step.cpu.kernels.symbols))])
     nest = layout.peek(library.table() + abi.RT["run_nest"])
     return step, native_kernel(step.cpu, addresses, nest), code
 

@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from struct import pack
 from typing import Any
 
 from tensordsl import processor
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads
-from tensordsl.runtime.executable import Executable
+from tensordsl.runtime.executable import Executable, packed, unpacked
+from tensordsl.runtime.late import Made
 
 IN_PROCESS = 512  # executables kept
 ON_DISK = 1 << 26  # bytes of one executable, with its constants
@@ -163,19 +165,22 @@ def _kernel_object(text: str) -> bytes:
     return blob
 
 
-def late_object(parts: Sequence[bytes]) -> bytes:
-    """The object of kernels that a call requires, from the disk cache if it has that of the same ones."""
+def late_object(parts: Sequence[bytes]) -> Made:
+    """The kernels of plans that a call requires, from the disk cache if it has those of the same ones."""
     start = time.perf_counter()
-    key = cache.key("late", cache.compiler_version(), *parts)
+    key = cache.key("late", _State.version, *parts)
     blob = cache.get(key)
     if blob is None:
-        from tensordsl.codegen.modules import late_text  # late: the compiler
+        from tensordsl.codegen import modules  # late: the compiler
         from tensordsl.codegen.target import compile_object
 
-        blob = compile_object(late_text(parts), 1)
+        made = modules.late_kernels(parts)
+        words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
+        blob = packed([m.symbols for m in made], [compile_object(modules.module_text(made), 1), *words])
         cache.put(key, blob)
+    symbols, (kernels, *descriptors) = unpacked(blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
-    return blob
+    return symbols, kernels, descriptors
 
 
 def _remember(key: str, executable: Executable) -> Executable:

@@ -15,7 +15,7 @@ from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.program import LaunchPlan, Program
-from tensordsl.codegen.program_tables import constant_table, kernel_table, libraries
+from tensordsl.codegen.program_tables import constant_table, libraries, plan_table
 from tensordsl.codegen.scalar import Builder
 from tensordsl.codegen.schedule import schedule
 from tensordsl.codegen.target import compile_object, native_width
@@ -381,11 +381,17 @@ def build(program: Program, faults: bool = False) -> Any:
 
     verify(program)
     meta = {
-        "name": program.name, "args": program.args, "outputs": program.outputs, "kernels": kernel_table(program),
+        "name": program.name, "args": program.args, "outputs": program.outputs,
+        "plans": plan_table(program, range(len(program.plans))),
         "libraries": libraries(program),
     }  # fmt: skip
-    kernels = compile_object(module_text(program.plans)) if program.plans else b""
-    return Executable(meta, kernels, compile_object(emit_program(program, faults), 0), tuple(constant_table(program)))
+    kernels = compile_object(module_text(plan.kernels for plan in program.plans)) if program.plans else b""
+    return Executable(
+        meta,
+        kernels,
+        compile_object(emit_program(program, faults), 0),
+        tuple(constant_table(program, range(len(program.plans)))),
+    )
 
 
 def raise_error(error: Any, function: Any, args: Any) -> Any:
@@ -417,9 +423,8 @@ def numpy_kernels(name: str, program: Program) -> list[Any]:
 
     result = []
     for launched in program.plans:
-        kind = launched.symbols[0].rsplit("_", 1)[0]
-        if kind in NUMPY:
-            result.append(runner.numpy_kernel(launched, NUMPY[kind]))
+        if launched.name in NUMPY:
+            result.append(runner.numpy_kernel(launched, NUMPY[launched.name]))
         else:
             result.append(native_kernels(name, program)[program.plans.index(launched)])
     return result
@@ -432,12 +437,19 @@ def native_kernels(name: str, program: Program) -> list[Any]:
     from tensordsl.runtime.layout import peek
 
     library.require("nest")
-    addresses, nest = list(executable(name, False).load()[1]), peek(library.table() + abi.RT["run_nest"])
-    result = []
-    for launched in program.plans:
-        mine, addresses = addresses[: len(launched.symbols)], addresses[len(launched.symbols) :]
-        result.append(runner.native_kernel(launched, mine, nest))
-    return result
+    nest = peek(library.table() + abi.RT["run_nest"])
+    return [
+        runner.native_kernel(launched, addresses, nest)
+        for launched, addresses in zip(program.plans, kernel_addresses(executable(name, False)), strict=True)
+    ]
+
+
+def kernel_addresses(executable: Any) -> list[list[int]]:
+    """Of each plan, all of which are compiled."""
+    from tensordsl.runtime.layout import peek
+
+    plans, table = executable.meta["plans"], executable.load()[1]
+    return [[peek(table[2 * k] + 8 * j) for j in range(len(symbols))] for k, (symbols, _) in enumerate(plans)]
 
 
 def listed(result: Any) -> list[Any]:

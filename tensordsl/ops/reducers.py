@@ -157,3 +157,8 @@ ARGMIN = _extremum("argmin", "lt", highest)
 COMPLEX_MAX = _complex_extremum("complex_max", "gt", float("-inf"))
 COMPLEX_MIN = _complex_extremum("complex_min", "lt", float("inf"))
 REDUCERS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)
+_NAMED = {r.name: r for r in (*REDUCERS, ADD, COMPLEX_PROD, COMPLEX_MAX, COMPLEX_MIN)}
+
+
+def named_reducer(name: str) -> Reducer:
+    return _NAMED[name]

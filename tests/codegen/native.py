@@ -47,9 +47,9 @@ class Runner:
         self.group = group
         self.schedule = schedule_ or schedule(group, vector_bytes=self.width)
         self.plan: LaunchPlan = plan(group, self.schedule, "k")
-        self.text = module_text([self.plan])
+        self.text = module_text([self.plan.kernels])
         self.engine = load_object(target.compile_object(self.text))
-        self.kernels = [self.engine.get_function_address(s) for s in self.plan.symbols]
+        self.kernels = [self.engine.get_function_address(s) for s in self.plan.kernels.symbols]
 
     def prepare(self, arrays: dict[str, np.ndarray], extents: Extents | None = None) -> Any:
         """A call without arguments; `arrays` by the buffers' names, `extents` that no array has."""
@@ -62,9 +62,9 @@ class Runner:
         strides = [sum(a.strides[d] for d in dims) for a, row in zip(used, p.strides, strict=True) for dims in row]
         numbers = [known[w[1]] if w[0] == "extent" else used[w[1]].strides[w[2]] for w in p.ints]
         ints = (WORD * (len(numbers) + 1))(*numbers)
-        if not p.descriptor:
+        if not p.axes:
             return self._scalar(bases, ints, len(numbers), used)
-        words = (WORD * len(p.descriptor))(*p.descriptor)
+        words = (WORD * len(p.kernels.descriptor))(*p.kernels.descriptor)
         kernels = (WORD * len(self.kernels))(*self.kernels)
         steps = (WORD * (len(strides) + 1))(*strides)
         lengths = (WORD * len(p.axes))(*[known[e] for e in p.extents])

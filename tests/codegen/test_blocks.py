@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_programs import build
+from hand_programs import build, kernel_addresses
 
 import tensordsl
 import tensordsl.tensor as T
@@ -350,13 +350,10 @@ def runs(made: p.Program, args: list[Any], state: list[Any]) -> tuple[list[Any],
     """What the plan runner makes of a program with its own kernels: outputs, state, and the names of what it ran."""
     library.require("nest")
     executable = build(made)
-    executable.meta["kernels"] = [s for launched in made.plans for s in launched.symbols]  # also those that may be late
-    code, addresses, *_ = executable.load()
+    code = executable.load()
     nest = peek(library.table() + abi.RT["run_nest"])
-    kernels = []
-    for launched in made.plans:
-        mine, addresses = addresses[: len(launched.symbols)], addresses[len(launched.symbols) :]
-        kernels.append(plan.native_kernel(launched, mine, nest))
+    every = zip(made.plans, kernel_addresses(executable), strict=True)
+    kernels = [plan.native_kernel(launched, addresses, nest) for launched, addresses in every]
     storages, log = [plan.Storage(a) for a in state], []
     got = plan.run(made, args, storages, kernels, log=log)
     assert code is not None  # it must live as long

@@ -39,7 +39,7 @@ def kinds(made: p.Program) -> list[str]:
 
 def copies(made: p.Program) -> int:
     return kinds(made).count("Copy") + sum(
-        i.plan < len(made.plans) and made.plans[i.plan].symbols[0].startswith("copy")
+        i.plan < len(made.plans) and made.plans[i.plan].name.startswith("copy")
         for i in p.walk_program(made.code) if isinstance(i, p.Launch)
     )  # fmt: skip
 

@@ -140,7 +140,7 @@ def test_gradient_of_cross_entropy() -> None:
 def checks(output: Any) -> int:
     """How often the kernels of a function of X and K check an index."""
     _, program, _ = make_program("f", [X, K], [], [output], [], True)
-    return sum(text.count("icmp uge") for plan in program.plans for text in plan.texts)
+    return sum(text.count("icmp uge") for plan in program.plans for text in plan.kernels.texts)
 
 
 def test_an_index_is_checked_once_and_positions_are_not() -> None:

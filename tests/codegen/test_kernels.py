@@ -203,7 +203,7 @@ def test_group_without_axes_is_one_kernel_over_pointers() -> None:
     value = b.select(flag, b.call("exp", x), b.cast(b.extent("n"), "float64"))
     outs = (Out(Buffer("y", "float64", ()), (), value), Out(Buffer("z", "float32", ()), (), b.load(table, k)))
     run = Runner(Group("scalar", {}, (), outs))
-    assert run.plan.descriptor == () and run.plan.may_fail and len(run.plan.symbols) == 1
+    assert run.plan.kernels.descriptor == () and run.plan.may_fail and len(run.plan.kernels.symbols) == 1
     for flag_, k_ in ((True, -2), (False, 4)):
         arrays = {"t": np.arange(5, dtype="float32"), "k": np.array(k_), "x": np.array(0.5), "flag": np.array(flag_)}
         y, z = np.zeros(()), np.zeros((), "float32")
@@ -259,7 +259,7 @@ def test_long_chains_are_split_over_temporaries() -> None:
         v = b.call("tanh", b.add(b.mul(v, 1.5), x))
     group = Group("chain", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), v),))
     run = Runner(group)
-    assert len(run.plan.symbols) == 5
+    assert len(run.plan.kernels.symbols) == 5
     a = np.linspace(-2, 2, 3000)
     y, intact = framed((3000,), "float64")
     assert run({"x": a, "y": y}) == 0
@@ -271,10 +271,10 @@ def test_long_chains_are_split_over_temporaries() -> None:
 
 
 def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None:
-    texts = {module_text([plan(g, schedule(g), "k")]) for g in (cases.softmax("float32") for _ in range(3))}
+    texts = {module_text([plan(g, schedule(g), "k").kernels]) for g in (cases.softmax("float32") for _ in range(3))}
     assert len(texts) == 1
     groups = [cases.softmax("float64"), cases.crossentropy("float64")]
-    text = module_text([plan(g, schedule(g), f"k{n}") for n, g in enumerate(groups)])
+    text = module_text([plan(g, schedule(g), f"k{n}").kernels for n, g in enumerate(groups)])
     lines = [line for line in text.splitlines() if line.startswith("declare")]
     assert len(lines) == len(set(lines)) and text.count("define void @k0_0(") == 1
 
@@ -285,13 +285,13 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
 ) -> None:
     monkeypatch.setattr(code, "host_isa", lambda: isa)
     group = cases.multiply_add("float32")
-    text = "".join(plan(group, schedule(group), "k").texts)
+    text = "".join(plan(group, schedule(group), "k").kernels.texts)
     halves = HALVES in text
     assert halves == ("halves" in isa) == ("store <8 x float>" in text)
     dear = cases.matrix_chain("float64")
     whole = cases.multiply_add("int64")  # LLVM cannot part all that it makes of integers
     for other in (dear, whole):
-        assert all(HALVES not in t for t in plan(other, schedule(other), "k").texts)
+        assert all(HALVES not in t for t in plan(other, schedule(other), "k").kernels.texts)
     if native_width() < 64:
         return
     run, rng = Runner(group), np.random.default_rng(3)

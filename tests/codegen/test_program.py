@@ -13,7 +13,7 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_program import EMIT, emit_program
 from tensordsl.codegen.modules import only
 from tensordsl.codegen.program import Program
-from tensordsl.codegen.program_tables import kernel_table, libraries
+from tensordsl.codegen.program_tables import libraries, plan_table
 from tensordsl.codegen.show_program import SHOW, show
 from tensordsl.codegen.target import compile_object
 from tensordsl.codegen.verify_program import EFFECTS, faults, verify
@@ -31,7 +31,9 @@ def test_good_programs_pass_and_compile(name: str) -> None:
         assert compile_object(text, 0)
         assert ("%inject" in text) == inject
         assert not re.findall(r"^declare (?!.*@llvm\.)", text, re.M), "an external symbol"
-    assert kernel_table(program) == [s for plan in program.plans for s in plan.symbols]
+    assert [row and row[0] for row in plan_table(program, range(len(program.plans)))] == [
+        list(plan.kernels.symbols) for plan in program.plans
+    ]
     assert libraries(program) == CASES[name].library.split()
 
 

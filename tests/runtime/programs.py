@@ -25,10 +25,10 @@ def executable(program: p.Program) -> Executable:
         "name": program.name,
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
         "outputs": [list(output) for output in program.outputs],
-        "kernels": [],
+        "plans": [],
         "libraries": list(libraries(program)),
     }
-    return Executable(meta, b"", compile_object(emit_program(program), 0), tuple(constant_table(program)))
+    return Executable(meta, b"", compile_object(emit_program(program), 0), tuple(constant_table(program, ())))
 
 
 def function(program: p.Program, cells: Sequence[Cell] = (), hosts: Sequence[Callable[..., Any]] = ()) -> Function:

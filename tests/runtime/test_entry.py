@@ -257,7 +257,7 @@ def test_functions_of_one_executable_share_its_code():
     item = programs.executable(programs.NOTHING)
     f, g = (entry.make_function(item, (), slow=print, on_error=print) for _ in range(2))
     assert peek(peek(id(f) + abi.FN_CTX) + abi.CTX_PROGRAM) == peek(peek(id(g) + abi.FN_CTX) + abi.CTX_PROGRAM)
-    assert item.load()[0] is not None and isinstance(item.load()[0], elf.Code)
+    assert item.load()[0] is not None and isinstance(item.load()[0][0], elf.Code)
 
 
 def test_host_calls():
