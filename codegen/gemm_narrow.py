@@ -1,7 +1,8 @@
 """Matrix products with few columns, of which panels would leave most lanes empty.
 
 k adjacent in A       tiles of dot products, with the columns of B copied behind each other
-rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C
+rows adjacent in A    C' = B' A' into a block of the pool, from where it goes to C: lanes along the rows of C, if
+                      the whole product has more of these
 
 A few columns behind whole vectors of them go so too.  Which of them does not depend on how many rows there are: parts
 with all columns have the sums of the whole.
@@ -158,9 +159,10 @@ def _parted(v: Vector) -> str:
 
 
 def _narrow(v: Vector) -> str:
-    """i1: is it done, as beta C + alpha A B?"""
+    """i1: is it done, as beta C + alpha A B?  `height`: rows of the whole product."""
     params = narrow_params(v)
-    f, given = Function("i1", f"narrow_{v.kind}", [*params, f"{v.kind} beta"], internal=True), passed(params)
+    given, more = passed(params), (f"{v.kind} beta", "i64 height")
+    f = Function("i1", f"narrow_{v.kind}", [*params, *more], internal=True)
 
     def pays(*lengths: tuple[int, int]) -> str:
         return f.any(*(f.all(f.test("sle", "%n", n), f.test("sge", "%k", k)) for n, k in lengths))
@@ -169,17 +171,19 @@ def _narrow(v: Vector) -> str:
         with f.when(f.all("%add", f.op(f"fcmp une {v.kind} %beta, 1.0"))):
             f.call("void", f"@scale_{v.kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{v.kind} %beta")
 
-    half, most, by_terms, by_rows = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1), f.test("eq", "%rsa", 1)
+    half, most, by_terms = v.lanes // 2, v.lanes * 3 // 4, f.test("eq", "%csa", 1)
+    by_rows, fills = f.test("eq", "%rsa", 1), f.test("sgt", "%height", "%n")
     with f.when(f.all(by_terms, pays((half, LONG), (most, 4 * LONG)))):
         begin()
         _or_plain(f, v, f.call("i1", f"@long_dots_{v.kind}", *given), given)
         f.ret("i1", "true")
-    with f.when(f.all(by_rows, pays((half // 2, 1), (most, LONG), (v.lanes * 3 // 2, 2 * LONG)))):
+    with f.when(f.all(by_rows, fills, pays((half // 2, 1), (most, LONG), (v.lanes * 3 // 2, 2 * LONG)))):
         begin()
         _or_plain(f, v, f.call("i1", f"@turned_{v.kind}", *given), given)
         f.ret("i1", "true")
     rest = f.arith("and", "%n", v.lanes - 1)
     few = f.all(f.test("sgt", rest, 0), f.test("sle", rest, half), f.test("sgt", "%n", v.lanes))
+    few = f.all(few, f.test("sge", "%height", v.lanes))
     with f.when(f.all(few, f.test("sge", "%k", LONG), f.any(by_terms, by_rows))):
         begin()
         f.call("void", f"@parted_{v.kind}", *given)

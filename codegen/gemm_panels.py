@@ -7,10 +7,13 @@ elements of A for 24 multiplications and additions.  `gemm_shares` has the loops
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.gemm_tiles import Vector, element, over_vectors
 
 ROWS = (8, 4, 2, 1)
+HALVED = ROWS[:2]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
 WIDE = 3  # vectors of a tile
 AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
 SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
@@ -19,21 +22,27 @@ SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where wha
 def panel_texts(v: Vector) -> list[str]:
     """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
     tiles = [_tile(v, rows, wide) for rows in ROWS for wide in range(1, WIDE + 1)]
-    return [*tiles, _pack_panel(v), _pack_strips(v), _block(v)]
+    tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED for wide in range(1, WIDE + 1)]
+    return [halves(v).declarations(), *tiles, _pack_panel(v), _pack_strips(v), _block(v)]
 
 
-def _tile(v: Vector, rows: int, wide: int) -> str:
-    """`rows` rows and `wide` vectors of C, of the last of which `live` lanes: (if add) beta C + alpha A B."""
+def halves(v: Vector) -> Vector:
+    return Vector(v.kind, v.lanes // 2)
+
+
+def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
+    """`rows` rows and `wide` vectors of C, of the last of which, which may be half as long, `live` lanes: (if add)
+    beta C + alpha A B."""
     params = ("i64 k", "ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "ptr c", "i64 ldc", "i64 live")
     factors = (f"{v.kind} alpha", "i1 add", f"{v.kind} beta")
-    f = Asm("void", f"tile_{v.kind}_{rows}_{wide}", (*params, *factors), internal=True)
-    size = v.align
-    masks = [""] * (wide - 1) + [v.mask(f, "%live")]
+    f = Asm("void", _name(v, rows, wide, halved), (*params, *factors), internal=True)
+    size, vectors = v.align, [v] * (wide - 1) + [halves(v) if halved else v]
+    masks = [""] * (wide - 1) + [vectors[-1].mask(f, "%live")]
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     step_a, step_b = (f.op(f"mul i64 {s}, {size}") for s in ("%csa", "%rsb"))
     shared = f.compare("eq", "i64", f.op(f"and i64 {step_b}, {SETS - 1}"), 0)
     ahead = f.op(f"select i1 {shared}, i64 0, i64 {f.op(f'mul i64 {step_b}, {AHEAD}')}")
-    state = [(v.type, "zeroinitializer")] * (rows * wide)
+    state = [(u.type, "zeroinitializer") for u in vectors] * rows
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j in range(wide):
@@ -42,25 +51,47 @@ def _tile(v: Vector, rows: int, wide: int) -> str:
         at, b, *sums = loop.values
         for j in range(wide):
             _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
-        loaded = [v.load(f, f.gep(b, j * v.lanes * size), m) for j, m in enumerate(masks)]
+        columns = [*zip(vectors, masks, strict=True)]
+        loaded = [u.load(f, f.gep(b, j * v.lanes * size), m) for j, (u, m) in enumerate(columns)]
         made = []
         for r in range(rows):
-            one = v.splat(f, f.load(v.kind, a[r], at))
-            made += [v.fma(f, one, x, sums[r * wide + j]) for j, x in enumerate(loaded)]
+            ones = _splats(f, vectors, f.load(v.kind, a[r], at))
+            parts = zip(vectors, ones, loaded, sums[r * wide : (r + 1) * wide], strict=True)
+            made += [u.fma(f, one, x, total) for u, one, x, total in parts]
         loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), *made]
-    alpha, beta, sums = v.splat(f, "%alpha"), v.splat(f, "%beta"), loop.values[2:]
+    scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[2:]
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
-        for j, m in enumerate(masks):
-            place, x = f.gep(c, j * v.lanes * size), f.op(f"fmul {v.type} {alpha}, {sums[r * wide + j]}")
-            yes, done, before = f.label("add"), f.label("store"), f.block
-            f.branch("%add", yes, done)
-            f.place(yes)
-            total = f.op(f"fadd {v.type} {f.op(f'fmul {v.type} {beta}, {v.load(f, place, m)}')}, {x}")
-            f.place(done)
-            v.store(f, f.op(f"phi {v.type} [ {total}, %{yes} ], [ {x}, %{before} ]"), place, m)
+        for j, (u, m) in enumerate(columns):
+            _store(f, u, sums[r * wide + j], f.gep(c, j * v.lanes * size), m, scales[j])
     f.ret()
     return f.text
+
+
+def _splats(f: Asm, vectors: Sequence[Vector], scalar: str) -> list[str]:
+    """In vectors of all types: each by a load, which is a part of the multiplication; of three the last from the
+    others'."""
+    if len(vectors) < WIDE:
+        return [u.splat(f, scalar) for u in vectors]
+    whole, last = vectors[0].splat(f, scalar), vectors[-1]
+    lanes = ", ".join(f"i32 {k}" for k in range(last.lanes))
+    part = f.op(f"shufflevector {vectors[0].type} {whole}, {vectors[0].type} poison, <{last.lanes} x i32> <{lanes}>")
+    return [whole] * (len(vectors) - 1) + [part]
+
+
+def _name(v: Vector, rows: int, wide: int, halved: bool) -> str:
+    return f"tile_{v.kind}_{rows}_{wide}{'h' * halved}"
+
+
+def _store(f: Asm, v: Vector, total: str, place: str, mask: str, scales: tuple[str, ...]) -> None:
+    alpha, beta = scales
+    x = f.op(f"fmul {v.type} {alpha}, {total}")
+    yes, done, before = f.label("add"), f.label("store"), f.block
+    f.branch("%add", yes, done)
+    f.place(yes)
+    old = f.op(f"fadd {v.type} {f.op(f'fmul {v.type} {beta}, {v.load(f, place, mask)}')}, {x}")
+    f.place(done)
+    v.store(f, f.op(f"phi {v.type} [ {old}, %{yes} ], [ {x}, %{before} ]"), place, mask)
 
 
 def _prefetch(f: Asm, address: str, writes: int) -> None:
@@ -164,10 +195,13 @@ def _block(v: Vector) -> str:
     f = Asm("void", f"block_{v.kind}", given, internal=True)
     down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
     columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in ROWS}
-    cases = {wide: f.label(f"wide{wide}") for wide in range(1, WIDE + 1)}
-    f.do(f"switch i64 %wide, label %{cases[WIDE]} [{' '.join(f'i64 {k}, label %{x}' for k, x in cases.items())}]")
+    cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, WIDE + 1) for halved in (False, True)}
+    few = f.op(f"zext i1 {f.compare('sle', 'i64', '%live', v.lanes // 2)} to i64")
+    which = f.op(f"add i64 {f.op('mul i64 %wide, 2')}, {few}")
+    targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in cases.items())
+    f.do(f"switch i64 {which}, label %{cases[WIDE, False]} [{targets}]")
     f.closed = True
-    for wide, label in cases.items():
+    for (wide, halved), label in cases.items():
         f.place(label)
         start = "0"
         for rows in ROWS:
@@ -175,7 +209,7 @@ def _block(v: Vector) -> str:
             with f.loop(end, start=start, step=rows) as i:
                 a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
                 f.call(
-                    "void", f"@tile_{v.kind}_{rows}_{wide}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
+                    "void", f"@{_name(v, rows, wide, halved and rows in HALVED)}", "i64 %k", f"ptr {a}", f"i64 {rsa}",
                     f"i64 {columns[rows]}", "ptr %b", "i64 %rsb", f"ptr {c}", "i64 %ldc", "i64 %live",
                     f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
                 )  # fmt: skip

@@ -26,13 +26,14 @@ PER_THREAD = 4  # parts, at least: the system may take a thread's core away
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
+_NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm_narrow` may do it, and its rows
 BROAD = 8  # vectors of a part's row
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
 
 
 def _job(v: Vector) -> Job:
     """Of a product; rows and columns of a part, parts of a row of parts."""
-    return Job((*_params(v), "i1 narrow", "i64 rows", "i64 columns", "i64 across"))
+    return Job((*_params(v), *_NARROW, "i64 rows", "i64 columns", "i64 across"))
 
 
 def _params(v: Vector) -> list[str]:
@@ -193,10 +194,10 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
 
 def _by_panels(v: Vector) -> str:
     """The product; what lacks memory is done by the plain loop."""
-    c = Function("void", f"by_panels_{v.kind}", [*_params(v), "i1 narrow"], internal=True)
+    c = Function("void", f"by_panels_{v.kind}", [*_params(v), *_NARROW], internal=True)
     given, beta = passed(narrow_params(v)), f"{v.kind} %beta"
     with c.when("%narrow"):
-        with c.when(c.call("i1", f"@narrow_{v.kind}", *given, beta)):
+        with c.when(c.call("i1", f"@narrow_{v.kind}", *given, beta, "i64 %height")):
             run_epilogue(c, (0, 0), ("%m", "%n"))
             c.ret()
     with c.when(c.call("i1", f"@product_{v.kind}", *passed(_params(v)))):
@@ -221,7 +222,7 @@ def _part(v: Vector) -> str:
     given |= {x: c.arith("add", given[x], at) for x, at in (("row", above), ("column", left))}
     given["m"] = c.min(c.arith("sub", given["m"], above), rows)
     given["n"] = c.min(c.arith("sub", given["n"], left), width)
-    c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), "i1 narrow"), given))
+    c.call("void", f"@by_panels_{v.kind}", *operands((*_params(v), *_NARROW), given))
     return c.end()
 
 
@@ -233,7 +234,7 @@ def _shared(v: Vector) -> str:
     shared, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
     c.branch(c.all(c.not_null(pool), worth), shared, alone)
     c.place(alone)
-    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}")
+    c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
     c.ret()
     c.place(shared)
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
@@ -245,7 +246,7 @@ def _shared(v: Vector) -> str:
     down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))
     rows = c.arith("mul", _quotient(c, _quotient(c, "%m", down), ROWS[0]), ROWS[0])
     rows = c.max(rows, LEAST_ROWS)
-    sizes = {"narrow": narrow, "rows": rows, "columns": columns, "across": across}
+    sizes = {"narrow": narrow, "height": "%m", "rows": rows, "columns": columns, "across": across}
     job = _job(v).made(c, named(_params(v)) | sizes)
     parts = c.arith("mul", across, _quotient(c, "%m", rows))
     share(c, pool, f"part_{v.kind}", job, parts)
