@@ -18,6 +18,7 @@ from tensordsl.codegen.verify_program import EFFECTS
 
 BETWEEN = (p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena)
 """What may stand between: it touches nothing in memory, and the product may as well come after it."""
+NUMBERS = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Check, p.Data))  # they use no address
 # What `run_tile` is given of a launch: the parameters of `run_nest`, sizes of its tables, the axes of C.
 TILE = (
     "ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "i64 operands", "i64 axes", "i64 down", "i64 across",
@@ -93,7 +94,8 @@ class _Storages:
 
     @cached_property
     def uses(self) -> Counter[Name]:
-        return Counter(x for i in p.walk_program(self.program.code) for x in _pointers(i))
+        code = p.walk_program(self.program.code)
+        return Counter(x for i in code if type(i) not in NUMBERS for x in _pointers(i))
 
     def epilogue(self, gemm: p.Gemm, launch: p.Launch, plan: LaunchPlan) -> Epilogue | None:
         """The pair, if the launch may begin before the product is complete."""

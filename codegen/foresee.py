@@ -23,12 +23,14 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
     """The plans that the program's Requires will ask for; shapes: those of the shared variables."""
     requires = [k for k, i in enumerate(program.code) if isinstance(i, p.Require)]
     known: dict[Name, Range] = {}
+    literals: set[Name] = set()
     plans = set()
     for i in _in_order(program.code[: requires[-1] + 1] if requires else ()):
         if isinstance(i, p.Require):
             plans |= {plan for condition, plan in i.choices if _truth(known, condition)}
         elif isinstance(i, p.Const):
             known[i.dst] = i.value, i.value
+            literals.add(i.dst)
         elif isinstance(i, p.Extent):
             kind, number = i.src
             known[i.dst] = (shapes[number][i.axis],) * 2 if kind == "shared" and number < len(shapes) else LENGTH
@@ -38,7 +40,7 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
         elif isinstance(i, (p.Mul, p.Arith)):
             known[i.dst] = _computed(i, known)
         elif isinstance(i, p.Compare):
-            known[i.dst] = _compared(i, known)
+            known[i.dst] = _compared(i, known, i.b in literals)
         elif isinstance(i, p.If):
             for name, a, b in i.results:
                 known[name] = _chosen(_truth(known, i.cond), known.get(a, ANY), known.get(b, ANY))
@@ -76,11 +78,12 @@ def _computed(i: p.Mul | p.Arith, known: Mapping[Name, Range]) -> Range:
     return (a[0] * b[0],) * 2 if is_known and op == "mul" else (a[0] + b[0],) * 2 if is_known and op == "add" else ANY
 
 
-def _compared(i: p.Compare, known: Mapping[Name, Range]) -> Range:
-    """A length that nothing bounds is taken for long: few batches are short, as rows often are."""
+def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool) -> Range:
+    """A length that nothing bounds is taken for long: few batches are short, as rows often are.  It may be less than a
+    number of ours, but not than what a known length gives."""
     (low, high), (least, most) = known.get(i.a, ANY), known.get(i.b, ANY)
-    if i.op == "ge" and (low, high) == LENGTH and least == most:
-        return 1, 1
+    if (low, high) == LENGTH and least == most and (i.op == "ge" or (i.op == "le" and not is_literal)):
+        return (1, 1) if i.op == "ge" else (0, 0)
     above, below = low > most, high < least
     apart, equal = above or below, low == high == least == most
     yes = {"gt": above, "lt": below, "ge": low >= most, "le": high <= least, "ne": apart, "eq": equal}[i.op]

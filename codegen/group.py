@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from tensordsl.codegen.scalar import Builder, Val, attr_key, walk
+from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
@@ -112,6 +112,23 @@ class Group:
         keys = sorted(table, key=lambda key: (key[0], not key[1]))
         return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys)
 
+    @cached_property
+    def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per
+        1,000 points, by a rough price per operation, and the axes by number."""
+        priced: dict[frozenset[str], float] = {}
+        for v in self.scalars:
+            space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
+            priced[space] = priced.get(space, 0.0) + _price(v)
+        for o in self.outs:
+            priced.setdefault(frozenset(m for m in o.map if isinstance(m, str)), 0.0)
+        prices: dict[frozenset[str], float] = {}
+        for space in sorted(priced, key=len, reverse=True):
+            walked = next((larger for larger in prices if space <= larger), space)
+            prices[walked] = prices.get(walked, 100) + priced[space]
+        numbers = {a: k for k, a in enumerate(self.extents)}
+        return tuple((int(price), tuple(sorted(map(numbers.__getitem__, space)))) for space, price in prices.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -202,3 +219,8 @@ def any_copy(group: Group) -> Group:
 
     value = Builder().load(buffer("x", entries), *entries)
     return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
+
+
+def _price(v: Val) -> float:
+    size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
+    return size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)

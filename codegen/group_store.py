@@ -1,11 +1,13 @@
 """Groups as bytes, for the disk cache: flat, as a list of values, operands first, since a group can be deeper than
-Python's stack.  It is a pickle, read from a cache that trusts its own files only."""
+Python's stack."""
 
 from __future__ import annotations
 
-import io
+import json
 import pickle
-from dataclasses import replace
+import struct
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule
@@ -15,9 +17,9 @@ from tensordsl.ops.reducers import Reducer, named_reducer
 
 
 class GroupPickler(pickle.Pickler):
-    """`reducer` makes a reducer again from its name; buffers lose what the compiler hangs on them."""
+    """`reducer` makes something of a reducer's name; buffers lose what the compiler hangs on them."""
 
-    reducer = staticmethod(named_reducer)
+    reducer: Callable[[str], Any]
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Group):
@@ -44,48 +46,80 @@ def _group(name: str, extents: dict[str, Any], parallel: tuple[str, ...], rows: 
 
 def pack_plan(plan: LaunchPlan) -> bytes:
     """What a plan's kernels are made from: equal bytes for plans that differ in names and unknown lengths alone."""
-    group, chosen = plan.group, plan.schedule
-    number = {id(x): k for k, x in enumerate((*group.scalars, *group.outs))}
-    keep, keep_in = (tuple([number[id(x)] for x in kept]) for kept in (chosen.keep, chosen.keep_in))
-    out = io.BytesIO()
-    GroupPickler(out, pickle.HIGHEST_PROTOCOL).dump(
-        (_Numbered().group(group), replace(chosen, keep=keep, keep_in=keep_in), plan.streams)
-    )
-    return out.getvalue()
+    group, chosen, writer = plan.group, plan.schedule, _Writer()
+    rows = [(v.op, v.type, [writer.number[id(a)] for a in v.args], *writer.row(v)) for v in group.scalars]
+    outs = [(writer.buffer(o.buffer), o.map, writer.number[id(o.value)]) for o in group.outs]
+    extents = [(a, writer.length(n)) for a, n in group.extents.items()]
+    own = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+    own["keep"] = [writer.number[id(v)] for v in chosen.keep]
+    own["keep_in"] = [next(k for k, o in enumerate(group.outs) if o is kept) for kept in chosen.keep_in]
+    return json.dumps([writer.buffers, rows, outs, extents, group.parallel, own, plan.streams], default=int).encode()
+
+
+class _Writer:
+    """Numbers for values, buffers and unknown lengths."""
+
+    def __init__(self) -> None:
+        self.number: dict[int, int] = {}  # of values
+        self.buffers: list[Any] = []
+        self._places: dict[int, int] = {}
+        self._lengths: dict[Any, str] = {}
+
+    def length(self, n: Any) -> Any:
+        return n if isinstance(n, int) else self._lengths.setdefault(n, f"n{len(self._lengths)}")
+
+    def buffer(self, b: Buffer) -> int:
+        if id(b) not in self._places:
+            self._places[id(b)] = len(self.buffers)
+            self.buffers.append((b.name, b.type, [self.length(n) for n in b.shape]))
+        return self._places[id(b)]
+
+    def row(self, v: Val) -> tuple[Any, list[str]]:
+        """The next value's attribute and axes."""
+        self.number[id(v)] = len(self.number)
+        attr = v.attr
+        if v.op == "load":
+            attr = self.buffer(attr[0]), attr[1]
+        elif v.op == "extent":
+            attr = self.length(attr)
+        elif v.op == "reduce":
+            assert named_reducer(attr[0].name) is attr[0]
+            attr = attr[0].name, attr[1]
+        return _plain(attr), sorted(v.axes)
+
+
+def _plain(attr: Any) -> Any:
+    """Tuples and floats, whose bits JSON does not keep, are marked."""
+    if isinstance(attr, tuple):
+        return {"tuple": [_plain(x) for x in attr]}
+    return {"bits": struct.pack("<d", attr).hex()} if isinstance(attr, float) else attr
+
+
+def _attribute(plain: Any) -> Any:
+    if not isinstance(plain, dict):
+        return plain
+    if "bits" in plain:
+        return struct.unpack("<d", bytes.fromhex(plain["bits"]))[0]
+    return tuple([_attribute(x) for x in plain["tuple"]])
 
 
 def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
     """The group, its schedule, and whether the plan `streams`."""
-    group, chosen, streams = pickle.loads(data)
-    known = (*group.scalars, *group.outs)
-    keep, keep_in = (tuple([known[k] for k in kept]) for kept in (chosen.keep, chosen.keep_in))
-    return group, replace(chosen, keep=keep, keep_in=keep_in), streams
+    tables, rows, stored, extents, parallel, own, streams = json.loads(data)
+    known = [Buffer(name, type_, tuple(shape)) for name, type_, shape in tables]
+    values: list[Val] = []
+    for op, type_, args, plain, axes in rows:
+        attr = _attribute(plain)
+        if op == "load":
+            attr = known[attr[0]], attr[1]
+        elif op == "reduce":
+            attr, type_ = (named_reducer(attr[0]), attr[1]), tuple(type_)
+        values.append(Val(op, type_, tuple([values[k] for k in args]), attr, frozenset(axes)))
+    outs = tuple(Out(known[b], tuple(entries), values[k]) for b, entries, k in stored)
+    own = {name: tuple(map(_tupled, x)) if isinstance(x, list) else x for name, x in own.items()}
+    own["keep"], own["keep_in"] = tuple(values[k] for k in own["keep"]), tuple(outs[k] for k in own["keep_in"])
+    return Group("", dict(extents), tuple(parallel), outs), Schedule(**own), streams
 
 
-class _Numbered:
-    """A group with numbers for its unknown lengths."""
-
-    def __init__(self) -> None:
-        self.lengths: dict[Any, Any] = {}
-        self.buffers: dict[int, Buffer] = {}
-
-    def length(self, n: Any) -> Any:
-        return n if isinstance(n, int) else self.lengths.setdefault(n, f"n{len(self.lengths)}")
-
-    def buffer(self, b: Buffer) -> Buffer:
-        if id(b) not in self.buffers:
-            self.buffers[id(b)] = Buffer(b.name, b.type, tuple(map(self.length, b.shape)))
-        return self.buffers[id(b)]
-
-    def group(self, group: Group) -> Group:
-        made: dict[int, Val] = {}
-        for v in group.scalars:
-            attr = v.attr
-            if v.op == "load":
-                attr = self.buffer(attr[0]), attr[1]
-            elif v.op == "extent":
-                attr = self.length(attr)
-            made[id(v)] = Val(v.op, v.type, tuple([made[id(a)] for a in v.args]), attr, v.axes)
-        extents = {a: self.length(n) for a, n in group.extents.items()}
-        outs = tuple(Out(self.buffer(o.buffer), o.map, made[id(o.value)]) for o in group.outs)
-        return Group("", extents, group.parallel, outs)
+def _tupled(x: Any) -> Any:
+    return tuple(x) if isinstance(x, list) else x

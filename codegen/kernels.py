@@ -54,7 +54,6 @@ from tensordsl.codegen.schedule import (
     shared_loads,
     stores,
     widens,
-    work,
 )
 from tensordsl.codegen.side_by_side import SideBySide
 from tensordsl.codegen.text import emit, splat
@@ -589,7 +588,7 @@ class _Planner(Tables):
         swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
         swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        sharing = sum(price for price, _ in work(self.group)), *parted_axes(self.group, self.schedule.lane)
+        sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane)
         is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)
         across = self.schedule.lane == lane_across(self.group) and not is_read
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0

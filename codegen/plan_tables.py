@@ -9,7 +9,6 @@ from tensordsl.codegen.descriptor import Area
 from tensordsl.codegen.flat import Kernel
 from tensordsl.codegen.group import Buffer, Group, Schedule, names_lengths
 from tensordsl.codegen.program import Kernels, LaunchPlan
-from tensordsl.codegen.schedule import work
 
 
 class Tables:
@@ -76,7 +75,7 @@ class Tables:
             ),
             ints=known.ints if known else (),
             may_fail=known is not None and known.may_fail,
-            work=work(self.group),
+            work=self.group.work,
             is_pointwise=not any(v.op in ("reduce", "index") or v.op == "load" and v.args for v in self.group.scalars),
             group=self.group,
             schedule=schedule,

@@ -15,7 +15,7 @@ from tensordsl.casting import real_of
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.nest_wide import WIDE_ROW
-from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, MATH, Val
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -373,25 +373,3 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
 
 def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:
     return w is v or condition(w)
-
-
-def work(group: Group) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per 1,000
-    points, by a rough price per operation, and the axes by number."""
-    priced: dict[frozenset[str], float] = {}
-    for v in group.scalars:
-        space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
-        priced[space] = priced.get(space, 0.0) + _price(v)
-    for o in group.outs:
-        priced.setdefault(frozenset(m for m in o.map if isinstance(m, str)), 0.0)
-    prices: dict[frozenset[str], float] = {}
-    for space in sorted(priced, key=len, reverse=True):
-        walked = next((larger for larger in prices if space <= larger), space)
-        prices[walked] = prices.get(walked, 100) + priced[space]
-    numbers = {a: k for k, a in enumerate(group.extents)}
-    return tuple((int(price), tuple(sorted(map(numbers.__getitem__, space)))) for space, price in prices.items())
-
-
-def _price(v: Val) -> float:
-    size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
-    return size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)

@@ -43,6 +43,12 @@ def test_an_unknown_length_is_long_but_not_known_to_be_no_short_one() -> None:
     assert choices(p.Mul("t", "a", "s", 1), p.Compare("x", "ge", "t", "c32")) == set()
 
 
+def test_an_unknown_length_is_taken_for_more_than_what_a_known_one_gives() -> None:
+    assert choices(p.Compare("x", "le", "a", "s")) == {2}
+    assert choices(p.Mul("t", "s", "c32", 1), p.Compare("x", "le", "a", "t")) == {2}
+    assert choices(p.Mul("t", "a", "c32", 1), p.Compare("x", "le", "a", "t")) == set()
+
+
 def test_arguments_are_taken_for_such_with_adjacent_elements() -> None:
     twice = p.Const("c2", 2), p.Const("c16", 16), p.Mul("t", "d", "c2", 1), p.Compare("x", "eq", "t", "c16")
     assert choices(p.Stride("d", ARG, 1), *twice) == {1}
