@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import LIKELY, METADATA
-from tensordsl.codegen.code import gathered
 from tensordsl.codegen.copies import (
     Phi,
     columns_side_by_side,
@@ -38,7 +37,7 @@ from tensordsl.codegen.copies import (
 )
 from tensordsl.codegen.group import region
 from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, NUMBERS_BEGIN, POSITION, READ, SPLAT, VECTOR, WRITE
-from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val
+from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
 if TYPE_CHECKING:
@@ -99,6 +98,7 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
+        self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
@@ -113,7 +113,7 @@ class Kernel:
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = self.guarded = False
-        self._once: dict[str, str] = {}
+        self.once: dict[str, str] = {}
 
     @property
     def loops(self) -> bool:
@@ -136,10 +136,10 @@ class Kernel:
         if add == NO_AREA:
             return entry.name
         key = f"{entry.name}.at"
-        if key not in self._once:
+        if key not in self.once:
             offset = load(self.before, self.pointer(INTERNAL, add), "int64")
-            self._once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
-        return self._once[key]
+            self.once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
+        return self.once[key]
 
     def finish_rows(self) -> None:
         """Let the kernel do all of a row, also of one without elements."""
@@ -176,8 +176,8 @@ class Kernel:
         if not self.loops:
             return pointer
         name = f"{pointer}.i"
-        if name not in self._once:
-            self._once[name] = name
+        if name not in self.once:
+            self.once[name] = name
             index = "%i" if step == 1 else self.body.op(f"mul i64 %i, {step}")
             self.body.do(f"{name} = getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}")
         return name
@@ -185,18 +185,18 @@ class Kernel:
     def integer(self, number: int) -> str:
         """A run-time integer, loaded before the loops."""
         key = f"int{number}"
-        if key not in self._once:
-            self._once[key] = self.head.op(f"load i64, ptr {self.pointer(INTEGER, number)}, align 8")
-        return self._once[key]
+        if key not in self.once:
+            self.once[key] = self.head.op(f"load i64, ptr {self.pointer(INTEGER, number)}, align 8")
+        return self.once[key]
 
     def position(self, axis: int) -> str:
         """The current position along an axis; of the lane axis: of the block."""
         key = f"pos{axis}"
-        if key not in self._once:
+        if key not in self.once:
             at = self.head.op(f"load i64, ptr {self.pointer(POSITION, axis)}, align 8")
             moves = self.has_rows and axis == self.row
-            self._once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
-        return self._once[key]
+            self.once[key] = self.before.op(f"add i64 {at}, %r") if moves else at
+        return self.once[key]
 
     # -- memory
     def area(self, area: int, dtype: str) -> str:
@@ -220,7 +220,9 @@ class Kernel:
         pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.apart.get(operand, 1)
         place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
         if step == 1:
-            return load(self.body, place, dtype, self.width)
+            value = load(self.body, place, dtype, self.width)
+            self.adjacent[value] = place
+            return value
         return load_apart(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
@@ -262,8 +264,8 @@ class Kernel:
         """The lanes' positions in the block, int64; clamped: dead lanes repeat the last live one's."""
         clamped |= self.clamps
         key = "relative.clamped" if clamped else "relative"
-        if key in self._once:
-            return self._once[key]
+        if key in self.once:
+            return self.once[key]
         W, t = self.width, llvm_type("int64", self.width)
         iota = f"<{', '.join(f'i64 {k}' for k in range(W))}>" if W > 1 else "0"
         start = splat(self.body, "%i", "int64", W)
@@ -272,7 +274,7 @@ class Kernel:
             last = self.head.op(f"add i64 {self.head.op('add i64 %n, %live')}, {-W - 1}")
             last = splat(self.head, last, "int64", W)
             value = self.body.intrinsic("smin", "int64", W, value, last)
-        self._once[key] = value
+        self.once[key] = value
         return value
 
     def lane_index(self, axis: int, clamped: bool) -> str:
@@ -290,25 +292,6 @@ class Kernel:
         every = splat(self.before, here, "int64", self.width)
         return self.body.op(f"add {llvm_type('int64', self.width)} {every}, {numbers}")
 
-    def wrapped(self, code: Code, index: str, dtype: str, extent: str, W: int) -> str:
-        """NumPy's index: negative ones count from the end; out of range raises the flag and gives 0."""
-        key = f"{id(code)} {index} of {extent}"
-        if key not in self._once:
-            self._once[key] = self._wrapped(code, index, dtype, extent, W)
-        return self._once[key]
-
-    def _wrapped(self, code: Code, index: str, dtype: str, extent: str, W: int) -> str:
-        t, mask = llvm_type("int64", W), llvm_type("bool", W)
-        if ITEMSIZE[dtype] < 8:
-            index = code.op(f"{'sext' if dtype in SIGNED else 'zext'} {llvm_type(dtype, W)} {index} to {t}")
-        n, zero = splat(self.before if W > 1 else code, extent, "int64", W), constant(0, "int64", W)
-        moved = code.op(f"add {t} {index}, {n}")
-        low = code.op(f"icmp slt {t} {index}, {zero}")
-        index = code.op(f"select {mask} {low}, {t} {moved}, {t} {index}")
-        wrong = code.op(f"icmp uge {t} {index}, {n}")
-        self.flag(code, code.any(wrong, W))
-        return code.op(f"select {mask} {wrong}, {t} {zero}, {t} {index}")
-
     def flag(self, code: Code, wrong: str) -> None:
         """Raise the flag if the i1 is true; in a loop over vectors once, behind it."""
         self.fails = True
@@ -322,31 +305,10 @@ class Kernel:
         last = self.phis[-1]
         self.phis[-1] = Phi(last.name, last.type, last.initial, code.op(f"or i64 {last.next}, {bit}"))
 
-    def scaled(self, index: str, step: str, itemsize: int) -> str:
-        """index * step, in bytes.  Most often elements are adjacent: products of int64 take as long as the gather."""
-        W, code, t = self.width, self.body, f"<{self.width} x i64>"
-        every = splat(self.before, step, "int64", W)
-        if self.form != LANES:
-            return code.op(f"mul {t} {index}, {every}")
-        near = self.head.op(f"icmp eq i64 {step}, {itemsize}")
-        close = code.op(f"shl {t} {index}, {constant(itemsize.bit_length() - 1, 'int64', W)}")
-        far, done, before = code.label("far"), code.label("scaled"), code.block
-        code.do(f"br i1 {near}, label %{done}, label %{far}")
-        code.place(far)
-        product = code.op(f"mul {t} {index}, {every}")
-        code.do(f"br label %{done}")
-        code.place(done)
-        return code.op(f"phi {t} [ {close}, %{before} ], [ {product}, %{far} ]")
-
-    def gather(self, operand: int, dtype: str, offset: str) -> str:
-        """One element per lane at byte offsets from the operand's current address."""
-        W, base = self.width, self.pointer(SPLAT, operand, ITEMSIZE[dtype], READ)
-        return gathered(self.body, self.body.op(f"getelementptr i8, ptr {base}, <{W} x i64> {offset}"), dtype, W)
-
     # -- reductions
     def live_mask(self) -> str:
         """Behind a chunk: lanes that hold elements that were not done before."""
-        if "live" not in self._once:
+        if "live" not in self.once:
             W, code = self.width, self.masked
             live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>"
             mask = code.op(f"icmp ult {lanes}, {splat(code, live, 'uint8', W)}")
@@ -354,8 +316,8 @@ class Kernel:
                 done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
                 done = splat(code, code.op(f"trunc i64 {done} to i8"), "uint8", W)
                 mask = code.op(f"and <{W} x i1> {mask}, {code.op(f'icmp uge {lanes}, {done}')}")
-            self._once["live"] = mask
-        return self._once["live"]
+            self.once["live"] = mask
+        return self.once["live"]
 
     # -- text
     def finish(self) -> None:

@@ -37,6 +37,7 @@ from tensordsl.codegen.descriptor import (
     parted_axes,
 )
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line, pattern
+from tensordsl.codegen.gathers import Along, gather, narrow, wrapped
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import Kernels, LaunchPlan
@@ -420,7 +421,7 @@ class _Planner(Tables):
             if isinstance(m, tuple):
                 a = v.args[m[1]]
                 extent = self.integer(kernel, "extent", buffer.shape[d])
-                index = kernel.wrapped(code, kernel.scalars[id(a)], a.type, extent, 1)
+                index = wrapped(kernel, code, kernel.scalars[id(a)], a.type, extent, 1)
                 step = self.integer(kernel, "stride", self.operand(buffer, entries), d)
                 total = code.op(f"add i64 {total}, {code.op(f'mul i64 {index}, {step}')}")
         return total
@@ -548,19 +549,17 @@ class _Planner(Tables):
             return kernel.lane_index(self.axis[lane], gathers)
         assert v.op == "load", v.op
         buffer, entries = v.attr
-        operand, code, W, total = self.operand(buffer, entries), kernel.body, kernel.width, "zeroinitializer"
+        operand, places = self.operand(buffer, entries), []
         for d, m in enumerate(entries):
             if isinstance(m, tuple):
-                a = v.args[m[1]]
-                index = kernel.lanes[id(a)]
-                index = kernel.wrapped(code, index, a.type, self.integer(kernel, "extent", buffer.shape[d]), W)
+                a = narrow(kernel, v.args[m[1]])
+                index, checked = kernel.lanes[id(a)], (a.type, self.integer(kernel, "extent", buffer.shape[d]))
             elif m == lane:
-                index = kernel.relative(True)
+                index, checked = kernel.relative(True), ("", "")
             else:
                 continue
-            step = kernel.scaled(index, self.integer(kernel, "stride", operand, d), ITEMSIZE[v.type])
-            total = code.op(f"add <{W} x i64> {total}, {step}")
-        return kernel.gather(operand, v.type, total)
+            places.append(Along(index, self.integer(kernel, "stride", operand, d), *checked))
+        return gather(kernel, operand, v.type, places)
 
     # -- results
     def scalar_plan(self) -> Kernels:

@@ -145,8 +145,56 @@ def checks(output: Any) -> int:
 
 def test_an_index_is_checked_once_and_positions_are_not() -> None:
     assert checks(X[T.arange(X.shape[0])[:, None], K]) == 1
-    assert checks((T.exp(X) + X[0])[T.arange(X.shape[0]), K]) == 1
+    assert checks((T.exp(X) + X.T)[T.arange(X.shape[0]), K]) == 1
+    assert checks((T.exp(X) + X[0])[T.arange(X.shape[0]), K]) == 2  # that of X[0] alone, lane by lane
     assert checks(X[T.arange(K.shape[0]), K]) == 2
+
+
+NARROW = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "bool", "complex128"])
+def test_indices_of_all_dtypes_at_all_lengths(dtype: str) -> None:
+    """All in range as they are, some from the end, some wrong; a table as long as what the indices can name, or not."""
+    for kind in NARROW:
+        index, table = T.TensorType(kind, (False,))("i"), T.TensorType(dtype, (False,))("t")
+        f = tensordsl.function([table, index], table[index])
+        lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
+        for n in (1, 127, 128, 129, 255, 256, 257):
+            values = np.arange(n).astype(dtype)
+            at = np.minimum(RNG.integers(0, n, 150), highest).astype(kind)
+            for count in (0, 1, 7, 33, 150):
+                np.testing.assert_array_equal(f(values, at[:count]), values[at[:count]])
+            np.testing.assert_array_equal(f(np.repeat(values, 2)[::2], at[::-3]), values[at[::-3]])
+            at[77] = max(-n, lowest)
+            np.testing.assert_array_equal(f(values, at), values[at])
+            for wrong in {min(n, highest), max(-n - 1, lowest), highest, lowest}:
+                at[140] = wrong
+                if not -n <= wrong < n:
+                    with pytest.raises(IndexError, match=f"out of bounds for axis 0 with size {n}"):
+                        f(values, at)
+
+
+def test_tables_of_one_length_are_gathered_in_one_kernel() -> None:
+    tables = T.dvectors("a", "b")
+    f = tensordsl.function([*tables, K], [tables[0][K] * tables[1][K], T.sum(tables[1][K])])
+    a, b = RNG.normal(size=(2, 9))
+    for k in (np.arange(100) % 9, np.arange(100) % 18 - 9):
+        product, total = f(a, b, k)
+        np.testing.assert_array_equal(product, a[k] * b[k])
+        np.testing.assert_allclose(total, b[k].sum(), rtol=1e-12)
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        f(a, b, np.arange(100) % 10)
+
+
+def test_an_index_that_is_updated_in_its_place_is_read_before() -> None:
+    index, table = tensordsl.shared(np.arange(1000) % 7), T.dvector("t")
+    f = tensordsl.function([table], table[index], updates=[(index, index + 1000)])
+    values = RNG.normal(size=7)
+    np.testing.assert_array_equal(f(values), values[np.arange(1000) % 7])
+    with pytest.raises(IndexError):
+        f(values)
+    np.testing.assert_array_equal(index.get_value(), np.arange(1000) % 7 + 1000)
 
 
 def plan(inputs: list[Any], outputs: list[Any]) -> list[str]:
