@@ -153,9 +153,10 @@ def layout(
 
 
 def _packed_rows(kernel: Kernel) -> int:
-    """Rows that are packed at once: of reductions along them, which only read."""
+    """Rows that are packed at once: of reductions, which only read along their lanes."""
     entries = kernel.entries.values()
-    alone = kernel.form != COLUMNS or any(e.flags & nest.WRITE or e.add != NO_AREA for e in entries)
+    reads = all(e.kind != nest.VECTOR or not e.flags & nest.WRITE for e in entries)
+    alone = kernel.form not in (COLUMNS, LANES) or not reads or any(e.add != NO_AREA for e in entries)
     return 1 if alone else nest.PACKED_ROWS
 
 

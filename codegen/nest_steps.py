@@ -74,6 +74,7 @@ from tensordsl.codegen.nest_words import (
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
 BESIDE = 8  # rows that kernels do side by side, at most
+NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
@@ -87,6 +88,7 @@ def step_texts() -> list[str]:
         _packs(),
         _call(),
         _call_packed(),
+        _rows_in(),
         _call_together(),
         _execute(),
         _resolve(),
@@ -178,7 +180,7 @@ def _blocks() -> str:
         c.put(c.call("i64", "@widens", body, f"i64 {axis}"), wide, 0)
     is_wide = c.all(c.test("ne", c.get(wide, 0), 0), c.any(twice, c.test("slt", extent, width)))
     c.put(c.op(f"zext i1 {is_wide} to i64"), "%cx", CX_WIDE)
-    by_kernel = c.any(short, is_wide, c.all(by_kernel, twice, in_place))
+    by_kernel = c.any(short, is_wide, c.all(by_kernel, twice))
     as_block = c.all(as_block, twice)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
@@ -301,21 +303,21 @@ def _call_packed() -> str:
 
 
 def _call_together() -> str:
-    """A CALL for as many rows as can be packed at once, by transposing them where elements are adjacent along the rows'
-    axis; their number."""
+    """A CALL for as many rows as can be packed at once; their number."""
     c = Function("i64", "call_together", ["ptr cx", "ptr words"], internal=True)
     lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
-    rows, axes, found = c.get("%cx", CX_ROWS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES), c.cell(0)
-    strides = c.get("%cx", CX_S, "ptr")
+    rows, axes = c.get("%cx", CX_ROWS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    strides, found, turned = c.get("%cx", CX_S, "ptr"), c.cell(0), c.cell(0)
 
     def along(entry: str) -> str:
         return c.get(strides, c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(row, 0)))
 
     with c.loop(external) as loop:
         entry = entry_of(c, "%words", loop.index)
-        many = c.test("ne", c.arith("and", c.get(entry, 4), MANY), 0)
-        fits = c.all(many, c.test("eq", along(entry), c.get(entry, 2)))
-        c.note(c.all(_is_copied(c, entry, lane)[0], c.op(f"xor i1 {fits}, true")), found)
+        alone = c.test("eq", c.arith("and", c.get(entry, 4), MANY), 0)
+        copied = _is_copied(c, entry, lane)[0]
+        c.note(c.all(copied, alone), found)
+        c.note(c.all(copied, c.test("eq", along(entry), c.get(entry, 2))), turned)
     tail, alone = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", row, 0)
     c.note(c.op(f"or i1 {c.op(f'or i1 {tail}, {alone}')}, {c.test('slt', rows, 2)}"), found)
     with c.when(c.test("ne", c.get(found, 0), 0)):
@@ -324,8 +326,10 @@ def _call_together() -> str:
     steps, position = c.word(pointers, c.get("%words", 4)), c.word(c.get("%cx", CX_POS, "ptr"), row)
     kernel, turn = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr"), f"i64 {c.get('%cx', CX_TURN)}"
     first = c.get(position, 0)
-    with c.loop(rows, step=PACKED_ROWS) as at:
-        some = c.min(c.arith("sub", rows, at.index), PACKED_ROWS)
+    most = c.max(c.min(c.arith("udiv", NEAR_ELEMENTS, c.max(count, 1)), PACKED_ROWS), 1)
+    most = c.choose(c.test("ne", c.get(turned, 0), 0), PACKED_ROWS, most)
+    with c.loop(rows, step=most) as at:
+        some = c.min(c.arith("sub", rows, at.index), most)
         with c.loop(external) as loop:
             entry = entry_of(c, "%words", loop.index)
             copied, stride = _is_copied(c, entry, lane)
@@ -335,8 +339,8 @@ def _call_together() -> str:
             c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
             c.put(c.choose(copied, pitch, unit), steps, loop.index)
             with c.when(copied):
-                given = f"ptr {area}", f"i64 {pitch}", f"ptr {address}", f"i64 {stride}", f"i64 {size}"
-                c.call("void", "@transposed", *given, f"i64 {count}", f"i64 {some}")
+                steps_of = (stride, unit, size, count, some)
+                c.call("void", "@rows_in", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
         c.put(c.arith("add", first, at.index), position, 0)
         c.call("void", kernel, f"ptr {pointers}", f"i64 {count}", f"i64 {live}", f"i64 {some}", turn)
@@ -345,6 +349,22 @@ def _call_together() -> str:
     with c.loop(external) as loop:
         c.put(along(entry_of(c, "%words", loop.index)), steps, loop.index)
     return c.end("i64", rows)
+
+
+def _rows_in() -> str:
+    """Rows of elements `across` bytes apart to scratch: transposed, where elements are adjacent from row to row."""
+    params = ["ptr to", "ptr from", "i64 across", "i64 along", "i64 size", "i64 n", "i64 rows"]
+    c = Function("void", "rows_in", params, internal=True)
+    pitch = c.arith("mul", "%n", "%size")
+    with c.when(c.test("eq", "%along", "%size")):
+        given = "ptr %to", f"i64 {pitch}", "ptr %from", "i64 %across", "i64 %size", "i64 %n", "i64 %rows"
+        c.call("void", "@transposed", *given)
+        c.ret()
+    packer = c.call("ptr", "@packer", "i64 %size", "i64 %across")
+    with c.loop("%rows") as row:
+        to, source = (c.gep(x, c.arith("mul", row.index, step)) for x, step in (("%to", pitch), ("%from", "%along")))
+        c.call("void", packer, f"ptr {to}", f"ptr {source}", "i64 %across", "i64 %n")
+    return c.end()
 
 
 def _move_areas(c: Function, external: str, pointers: str, sign: str, turn: str = "%turn") -> None:

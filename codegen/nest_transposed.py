@@ -27,6 +27,7 @@ from tensordsl.codegen.nest_words import (
 
 ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
 MOST = 1 << 16  # bytes of blocks of one vector
+VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane.
 J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST = range(7)
@@ -34,7 +35,7 @@ J_WORDS = 7
 
 
 def transposed_texts() -> list[str]:
-    return [_size(), _places(), _settle(), _move_operand(), _move(), _in_blocks()]
+    return [_size(), _has_run(), _places(), _settle(), _move_operand(), _move(), _in_blocks()]
 
 
 def _size() -> str:
@@ -44,6 +45,16 @@ def _size() -> str:
         moves = c.all(c.test("ne", loop.index, "%lane"), c.test("ne", c.get("%s", loop.index), 0))
         loop.next = [c.arith("mul", loop.values[0], c.choose(moves, c.get("%E", loop.index), 1))]
     return c.end("i64", c.choose(c.test("eq", c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
+
+
+def _has_run() -> str:
+    """Do elements of an operand lie one behind the other along another axis than the lanes'?"""
+    c = Function("i1", "has_run", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
+    with c.loop("%axes", ("i1", "false")) as loop:
+        behind = c.test("eq", c.get("%s", loop.index), "%size")
+        longer = c.all(c.test("ne", loop.index, "%lane"), c.test("sgt", c.get("%E", loop.index), 1))
+        loop.next = [c.any(loop.values[0], c.all(behind, longer))]
+    return c.end("i1", loop.values[0])
 
 
 def _places() -> str:
@@ -138,6 +149,7 @@ def _move_operand() -> str:
     count, apart = c.get("%e", "%lane"), c.get("%s", "%lane")
     pitch = c.arith("mul", count, "%size")
     first = c.arith("mul", "%run", pitch)
+    alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {apart}")
 
     def length(axis: str) -> str:
         """Of an axis along which elements do not lie one behind the other."""
@@ -151,13 +163,18 @@ def _move_operand() -> str:
             (offset, rest), n = loop.values, length(loop.index)
             step = c.arith("mul", c.arith("srem", rest, n), c.get("%s", loop.index))
             loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, n)]
-        outside = f"ptr {c.gep('%base', loop.values[0])}", f"i64 {apart}"
-        inside = f"ptr {c.gep('%area', c.arith('mul', line.index, first))}", f"i64 {pitch}"
+        there, here = c.gep("%base", loop.values[0]), c.gep("%area", c.arith("mul", line.index, first))
+        outside, inside = (f"ptr {there}", f"i64 {apart}"), (f"ptr {here}", f"i64 {pitch}")
+        with c.when(c.all(alone, c.op("xor i1 %out, true"))):
+            c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", f"i64 {count}")
         with c.when("%out"):
             c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", f"i64 {count}")
-        with c.when(c.op("xor i1 %out, true")):
+        with c.when(c.op(f"xor i1 {c.any('%out', alone)}, true")):
             c.call("void", "@transposed", *inside, *outside, "i64 %size", f"i64 {count}", "i64 %run")
     return c.end()
+
+
+_OF_OPERANDS = (("i64", "lane_size"), ("i1", "has_run"))
 
 
 def _in_blocks() -> str:
@@ -167,14 +184,16 @@ def _in_blocks() -> str:
     job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
     for k, table in {J_BASES: "%B", J_STRIDES: "%S", J_EXTENTS: "%E"}.items():
         c.put(table, job, k, "ptr")
-    with c.loop(many, ("i64", "0")) as loop:
+    with c.loop(many, ("i64", "0"), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
-        loop.next = [c.arith("add", loop.values[0], c.call("i64", "@lane_size", o.own, o.extents, o.lanes))]
-    (each,), width, n = loop.values, c.get("%D", WIDTH), c.get("%E", lane)
+        size, runs = (c.call(kind, f"@{name}", o.own, o.extents, o.lanes) for kind, name in _OF_OPERANDS)
+        loop.next = [c.arith("add", loop.values[0], size), c.any(loop.values[1], runs)]
+    (each, turns), width, n = loop.values, c.get("%D", WIDTH), c.get("%E", lane)
     block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
     block = c.min(c.max(block, width), n)
     room = c.arith("mul", each, block)
-    fits = c.all(c.test("sgt", each, 0), c.test("sle", room, MOST), c.test("sgt", n, 0))
+    pays = c.any(turns, c.test("sge", block, c.arith("mul", width, VECTORS)))
+    fits = c.all(c.test("sgt", each, 0), c.test("sle", room, MOST), c.test("sgt", n, 0), pays)
     with c.when(c.op(f"xor i1 {fits}, true")):
         c.ret("i64", -1)
     total = c.arith("mul", axes, operands)

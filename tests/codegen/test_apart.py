@@ -175,6 +175,22 @@ def test_reductions_of_slices(dtype: str, step: int) -> None:
                 assert all(np.array_equal(u, v) for u, v in zip(g(layout, b), total, strict=True))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "uint8"])
+def test_reductions_of_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None:
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    f = td.function([x, y], [x.sum(0), x.sum(1), x.argmax(0), x.argmin(1), (x * y.T).sum(0), (x * y.T).sum(1)])
+    g = td.function([x], [x[:, ::2].sum(0), x[:, ::2].max(1)])
+    for rows, n in ((2, 9), (9, 600), (70, 130), (300, 37), (1030, 20)):
+        for step in (-2, -1, 1, 2, 3, 5):
+            random = np.random.default_rng(n)
+            every = random.integers(0, 9, (rows, (n - 1) * abs(step) + 1)).astype(dtype)
+            p, q = ends[0].put(every)[:, ::step], random.integers(0, 9, (n, rows)).astype(dtype)
+            product = p * q.T
+            wanted = [p.sum(0), p.sum(1), p.argmax(0), p.argmin(1), product.sum(0), product.sum(1)]
+            assert all(np.array_equal(u, v) for u, v in zip(f(p, q), wanted, strict=True))
+            assert all(np.array_equal(u, v) for u, v in zip(g(p), (p[:, ::2].sum(0), p[:, ::2].max(1)), strict=True))
+
+
 def test_several_passes_over_slices() -> None:
     x = T.matrix()
     part = x[:, ::2]
