@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.nest_words import AHEAD, VECTOR
+
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
 
+PREFETCH, LINE = "llvm.prefetch.p0", 64
 _NAME = re.compile(r"%[\w.]+")
 
 
@@ -73,6 +76,8 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         closes += renamed([*k.ends.lines, *k.close.lines], names | states)
     return [
         f"  %spans = and i64 %n, {-span}",
+        f"  %turn.ahead = and i64 %turn, {AHEAD}",
+        "  %is_ahead = icmp ne i64 %turn.ahead, 0",
         f"  %wide = select i1 {'%folds' if k.widens else 'false'}, i64 0, i64 %spans",
         "  %any.w = icmp ne i64 %wide, 0",
         "  br i1 %any.w, label %vectors, label %narrow",
@@ -81,8 +86,13 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
         "  br label %across",
         "across:",
-        *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "across"),
+        *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
         *bodies,
+        "  br i1 %is_ahead, label %ahead, label %onward",
+        "ahead:",
+        *_asked_ahead(k, span),
+        "  br label %onward",
+        "onward:",
         *renamed(k.next_row(), rows),
         "  br i1 %r.more.w, label %across, label %closes",
         "closes:",
@@ -94,6 +104,25 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "  %rest = icmp slt i64 %wide, %n",
         "  br i1 %rest, label %vector, label %done",
     ]
+
+
+def _asked_ahead(k: Kernel, span: int) -> list[str]:
+    """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
+    lines = []
+    for e in k.entries.values():
+        if e.kind != VECTOR or not e.moves or e.step != 1 or e.add >= 0:
+            continue
+        lines += [
+            f"  {e.name}.by = mul i64 {e.name}.step, %rows",
+            f"  {e.name}.far = getelementptr i8, ptr {e.name}.w, i64 {e.name}.by",
+            f"  {e.name}.line = getelementptr i{8 * e.itemsize}, ptr {e.name}.far, i64 %i.w0",
+        ]
+        for at in range(0, span * e.itemsize, LINE):
+            lines += [
+                f"  {e.name}.l{at} = getelementptr i8, ptr {e.name}.line, i64 {at}",
+                f"  call void @{PREFETCH}(ptr {e.name}.l{at}, i32 0, i32 2, i32 1)",
+            ]
+    return lines
 
 
 def defined(lines: Iterable[str]) -> set[str]:

@@ -15,7 +15,6 @@ from tensordsl.codegen.schedule import MAX_LANES
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
-COLUMN_ROWS = 16  # of a reduction along them: as many streams of memory
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
 REREAD = 3 << 13  # bytes of rows that several passes read: they should stay in a first-level cache
 
@@ -318,7 +317,7 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
         step = node.body[0] if isinstance(node, Loop) and loops else node
         if not isinstance(step, Call | Fill) or (loops and isinstance(step, Fill)):
             return []
-        most.append(COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else ROWS)
+        most.append(nest.COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else ROWS)
     places = _instructions(code, first)
     points = (1000 * SMALL - 1) // (1000 + work)
     return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
@@ -425,7 +424,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         code += [nest.BLOCKS, node.axis, node.width, block, _again(node, where), len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
-        most = COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
+        most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
         sizes = [e.itemsize for k in swept for e in k.entries.values() if e.kind == nest.VECTOR]
         budget = REREAD // max(sizes, default=8) if len(swept) > 1 else 0
         code += [nest.ROWS, node.axis, most, budget, swept[-1].lane if swept else node.axis, len(body), *body]

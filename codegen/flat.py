@@ -9,8 +9,9 @@ nest library reads the entries to fill P.  By form:
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
-    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`.  Where it `widens`, k(P, n, live, 0,
-             turn) combines states with those `turn` elements behind them (`others`).
+    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`.  As k(P, n, live, rows, turn) it
+             asks for the rows that follow (`turn` & AHEAD).  Where it `widens`, k(P, n, live, 0, turn) combines states
+             with those `turn` elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import LIKELY, METADATA
 from tensordsl.codegen.copies import (
+    PREFETCH,
     Phi,
     columns_side_by_side,
     ended_lines,
@@ -94,6 +96,8 @@ class Kernel:
         self.row_code = self.points = self.before  # what scalars are computed in; those that only elements need
         if form != LANES:
             self.body = self.before
+        if form == COLUMNS:
+            self.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
@@ -366,7 +370,7 @@ class Kernel:
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
-        takes_turn = self.finishes or (self.widens and self.form == COLUMNS)
+        takes_turn = self.finishes or self.form == COLUMNS
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{"]

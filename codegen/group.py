@@ -16,6 +16,8 @@ from typing import Any
 from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 
+MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
+
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
 
@@ -115,17 +117,20 @@ class Group:
     @cached_property
     def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per
-        1,000 points, by a rough price per operation, and the axes by number."""
+        1,000 points, by a rough price per operation, load and store, and the axes by number."""
         priced: dict[frozenset[str], float] = {}
         for v in self.scalars:
             space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
             priced[space] = priced.get(space, 0.0) + _price(v)
+        stored: dict[frozenset[str], float] = {}
         for o in self.outs:
-            priced.setdefault(frozenset(m for m in o.map if isinstance(m, str)), 0.0)
+            space = frozenset(m for m in o.map if isinstance(m, str))
+            stored[space] = stored.get(space, 0.0) + MOVE * _words(o.buffer.type)
         prices: dict[frozenset[str], float] = {}
-        for space in sorted(priced, key=len, reverse=True):
+        for space in sorted({**priced, **stored}, key=len, reverse=True):
             walked = next((larger for larger in prices if space <= larger), space)
-            prices[walked] = prices.get(walked, 100) + priced[space]
+            own = stored.get(space, 0.0) if walked is space else 0.0
+            prices[walked] = prices.get(walked, 0.0) + priced.get(space, 0.0) + own
         numbers = {a: k for k, a in enumerate(self.extents)}
         return tuple((int(price), tuple(sorted(map(numbers.__getitem__, space)))) for space, price in prices.items())
 
@@ -222,5 +227,10 @@ def any_copy(group: Group) -> Group:
 
 
 def _price(v: Val) -> float:
-    size = ITEMSIZE[v.type] / 8 if isinstance(v.type, str) else 1.0
-    return size * (800 if v.op in MATH else 100 if v.op == "load" else 0 if v.op in LEAVES else 60)
+    free = v.op in LEAVES or v.op == "result"
+    return _words(v.type) * (800 if v.op in MATH else MOVE if v.op == "load" else 0 if free else 60)
+
+
+def _words(dtype: str | tuple[str, ...]) -> float:
+    """Of an element, or of all that a reduction takes: words of 8 bytes."""
+    return sum(map(ITEMSIZE.__getitem__, [dtype] if isinstance(dtype, str) else dtype)) / 8

@@ -49,7 +49,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 WORTH = 60_000  # ns of estimated work from which threads are asked
-SHARE = 25_000  # ns of a part: a few per thread, since the system may take a thread's core away
+SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 MOST = 32  # parts
 ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
 GRAIN = 1024  # elements along the lanes' axis

@@ -25,6 +25,7 @@ from tensordsl.codegen.nest_words import (
     BY_KERNEL,
     CALL,
     CALL_WORDS,
+    COLUMN_ROWS,
     CX_COUNT,
     CX_CUR,
     CX_D,
@@ -64,6 +65,7 @@ from tensordsl.codegen.nest_words import (
     SHORT_ROWS,
     STREAMS,
     VECTOR,
+    WHOLE,
     WIDENS,
     WRITE,
     Function,
@@ -145,9 +147,13 @@ def _rows() -> str:
     fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
     fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
     size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
+    at_once = c.cell(size), c.cell(WHOLE)
+    with c.when(c.all(c.test("eq", most, COLUMN_ROWS), c.test("sgt", extent, size))):
+        c.call("void", "@down_columns", "ptr %cx", f"i64 {axis}", *(f"ptr {cell}" for cell in at_once))
+    size, turn = (c.get(cell, 0) for cell in at_once)
     with c.when(c.test("sgt", extent, size)):
         with c.when(c.call("i1", "@at_once", body)):
-            c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}")
+            c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")
             c.ret("i64", end)
     with c.loop(extent, step=size) as loop:
         left = c.arith("sub", extent, loop.index)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import apart_texts
+from tensordsl.codegen.nest_columns import column_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
@@ -88,8 +89,8 @@ _TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of 
 def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
     parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *square_texts(), *tile_texts(), *period_texts()]
-    parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *step_texts(), *stream_texts()]
-    parts += [*wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
+    parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
+    parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
     parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))

@@ -34,7 +34,6 @@ from tensordsl.codegen.nest_words import (
     put_position,
 )  # fmt: skip
 
-WHOLE = 3  # turn: a row's first block and its last
 CODE = ["ptr cx", "i64 first", "i64 end"]
 
 
@@ -107,7 +106,7 @@ def _start() -> str:
 
 def _turn() -> str:
     """All calls for some rows; then their pointers are those of the rows that follow."""
-    c = Function("void", "turn", [*CODE, "i64 rows"], internal=True)
+    c = Function("void", "turn", [*CODE, "i64 rows", "i64 turn"], internal=True)
     count, live = c.cell(c.get("%cx", CX_COUNT)), c.cell(c.get("%cx", CX_LIVE))
     extents, kernels = c.get("%cx", CX_E, "ptr"), c.get("%cx", CX_K, "ptr")
     with _walk(c) as (words, at):
@@ -117,7 +116,7 @@ def _turn() -> str:
             counted = c.test("sge", c.get(words, 2), 0)
             n, lanes = (f"i64 {c.choose(counted, c.get(cell, 0), 1)}" for cell in (count, live))
             kernel = c.get(kernels, c.get(words, 1), "ptr")
-            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", f"i64 {WHOLE}")
+            c.call("void", kernel, f"ptr {pointers}", n, lanes, "i64 %rows", "i64 %turn")
             steps = c.word(pointers, every)
             with c.loop(c.get(words, 3)) as loop:
                 moved = c.arith("mul", c.get(steps, loop.index), "%rows")
@@ -131,11 +130,11 @@ def _turn() -> str:
 
 
 def _turns() -> str:
-    c = Function("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent"], internal=True)
+    c = Function("void", "turns", [*CODE, "i64 axis", "i64 size", "i64 extent", "i64 turn"], internal=True)
     positions, code = c.get("%cx", CX_POS, "ptr"), "ptr %cx, i64 %first, i64 %end"
     c.call("void", "@start_turns", code)
     with c.loop("%extent", step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
         rows = c.min(c.arith("sub", "%extent", loop.index), "%size")
-        c.call("void", "@turn", code, f"i64 {rows}")
+        c.call("void", "@turn", code, f"i64 {rows}", "i64 %turn")
     return c.end()

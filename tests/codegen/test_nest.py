@@ -4,6 +4,7 @@ strides, indexed loads, several outputs, outputs that are inputs."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native import Runner, library
 
-from tensordsl.codegen import nest_shares, target
+from tensordsl.codegen import nest_columns, nest_shares, target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
@@ -238,9 +239,18 @@ def alias(group: Group, arrays: Arrays) -> int:
     return count
 
 
-def test_groups_in_the_smallest_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for constant, value in {"WORTH": 1, "SHARE": 1, "ROWS": 2, "GRAIN": 8}.items():
-        monkeypatch.setattr(nest_shares, constant, value)
+@pytest.mark.parametrize(
+    ("module", "constants"),
+    [
+        (nest_shares, {"WORTH": 1, "SHARE": 1, "ROWS": 2, "GRAIN": 8}),
+        (nest_columns, {"FAR": 1, "PAGE": 8, "LINES": 3}),
+    ],
+)
+def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, constants: dict[str, int]
+) -> None:
+    for constant, value in constants.items():
+        monkeypatch.setattr(module, constant, value)
     library.cache_clear()
     try:
         for seed in range(60):

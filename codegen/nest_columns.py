@@ -1,0 +1,40 @@
+"""Of the nest library: how reductions along rows, with lanes along columns, read memory.
+
+A kernel reads some bytes of each of a few rows, and the next bytes then: so many streams, of which processors do not
+read far ahead.  Of what no cache keeps it asks for the rows of the next turn.  Rows that begin at the same place of a
+page share sets of a first-level cache, which has no more than eight lines each on some processors.
+"""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import (
+    AHEAD,
+    CX_D,
+    CX_E,
+    CX_S,
+    N_AXES,
+    N_OPERANDS,
+    WHOLE,
+    Function,
+)
+
+FAR = 1 << 24  # bytes of an operand, from where on it is not taken to be in a cache
+PAGE = 4096
+LINES = 8  # of a set of a first-level cache
+
+
+def column_texts() -> list[str]:
+    c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
+    words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
+    axes, extent = c.get(words, N_AXES), c.get(c.get("%cx", CX_E, "ptr"), "%axis")
+    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0")) as loop:
+        at, longest, same = loop.values
+        step = c.get(strides, at)
+        here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, PAGE - 1), 0))
+        length = c.max(step, c.arith("sub", 0, step))
+        loop.next = [c.arith("add", at, axes), c.max(longest, length), c.choose(here, 1, same)]
+    _, longest, same = loop.values
+    far = c.test("sge", c.arith("mul", longest, extent), FAR)
+    c.put(c.choose(c.test("ne", same, 0), c.min(c.get("%rows", 0), LINES), c.get("%rows", 0)), "%rows", 0)
+    c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
+    return [c.end()]
