@@ -51,7 +51,9 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
     if k.form == COLUMNS:
-        _total_of_columns(k, number, reduce, following, areas)
+        counted = [f"%k{number}.{n}" for n in range(len(dtypes))]
+        k.counted += [Phi(*row) for row in zip(counted, kinds, start, following, strict=True)]
+        _total_of_columns(k, number, reduce, counted, areas)
         return
     if on:
         k.totals += [Phi(*row) for row in zip(totals, kinds, start, ended, strict=True)]

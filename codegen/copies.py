@@ -72,8 +72,9 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
         phis += _renamed_phis(k.phis, names)
         bodies += renamed(k.before.lines, names)
-        states = {p.name: names.get(p.next, p.next) for p in k.folded}
-        closes += renamed([*k.ends.lines, *k.close.lines], names | states)
+        names |= {p.name: names.get(p.next, p.next) for p in k.counted}
+        names |= {p.name: names.get(p.next, p.next) for p in k.folded}
+        closes += renamed([*k.ends.lines, *k.close.lines], names)
     return [
         f"  %spans = and i64 %n, {-span}",
         f"  %turn.ahead = and i64 %turn, {AHEAD}",
@@ -103,6 +104,29 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "narrow:",
         "  %rest = icmp slt i64 %wide, %n",
         "  br i1 %rest, label %vector, label %done",
+    ]
+
+
+def last_whole(k: Kernel) -> list[str]:
+    """Of COLUMNS: the place of a vector, at the end that of the last whole one."""
+    return [
+        f"  %i.last = sub i64 %n, {k.width}",
+        "  %i.short = icmp slt i64 %i.last, %at",
+        "  %i = select i1 %i.short, i64 %i.last, i64 %at",
+    ]
+
+
+def counted_lanes(k: Kernel) -> list[str]:
+    """Of COLUMNS: the states of a vector's rows, or none in lanes that were done before."""
+    W = k.width
+    numbers = ", ".join(f"i8 {n}" for n in range(W))
+    return [
+        "  %done.n = sub i64 %at, %i",
+        "  %done.b = trunc i64 %done.n to i8",
+        f"  %done.0 = insertelement <{W} x i8> poison, i8 %done.b, i32 0",
+        f"  %done.v = shufflevector <{W} x i8> %done.0, <{W} x i8> poison, <{W} x i32> zeroinitializer",
+        f"  %done.k = icmp uge <{W} x i8> <{numbers}>, %done.v",
+        *(f"  {p.name} = select <{W} x i1> %done.k, {p.type} {p.next}, {p.type} {p.initial}" for p in k.counted),
     ]
 
 

@@ -442,7 +442,7 @@ def _again(node: Blocks, where: Layout) -> int:
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
         wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
-        return nest.AS_BLOCK * again | nest.WIDENS * wide
+        return (nest.AS_BLOCK | nest.BY_KERNEL) * again | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)

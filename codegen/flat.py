@@ -9,9 +9,10 @@ nest library reads the entries to fill P.  By form:
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
-    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`.  As k(P, n, live, rows, turn) it
-             asks for the rows that follow (`turn` & AHEAD).  Where it `widens`, k(P, n, live, 0, turn) combines states
-             with those `turn` elements behind them (`others`).
+    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of the width
+             the last whole vector, whose states stay as they are in lanes done before (`counted`).  With `turn` & AHEAD
+             it asks for the rows that follow.  Where it `widens`, k(P, n, live, 0, turn) combines states with those
+             `turn` elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
@@ -32,8 +33,10 @@ from tensordsl.codegen.copies import (
     PREFETCH,
     Phi,
     columns_side_by_side,
+    counted_lanes,
     ended_lines,
     is_straight,
+    last_whole,
     masked_tail,
     phi_lines,
 )
@@ -115,6 +118,7 @@ class Kernel:
         self.side: SideBySide | None = None  # the form for short rows
         self.widens = False  # may COLUMNS take several short rows as one?
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
+        self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.fails = self.guarded = False
         self.once: dict[str, str] = {}
@@ -502,7 +506,8 @@ class Kernel:
         return [
             *(columns_side_by_side(self) if wide else ["  br label %vector"]),
             "vector:",
-            *phi_lines([Phi("%i", "i64", first[0], "%i.next")], first[1], self.close.block),
+            *phi_lines([Phi("%at", "i64", first[0], "%i.next")], first[1], self.close.block),
+            *last_whole(self),
             *(["  br i1 %folds, label %others, label %row"] if self.widens else ["  br label %row"]),
             "row:",
             *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
@@ -510,10 +515,11 @@ class Kernel:
             *self.next_row(),
             "  br i1 %r.more, label %row, label %close",
             "close:",
+            *counted_lanes(self),
             *self.ends.lines,
             *(self._fold() if self.widens else ()),
             *self.close.lines,
-            f"  %i.next = add i64 %i, {self.width}",
+            f"  %i.next = add i64 %at, {self.width}",
             "  %more = icmp slt i64 %i.next, %n",
             "  br i1 %more, label %vector, label %done",
             "done:",

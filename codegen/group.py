@@ -16,11 +16,10 @@ from typing import Any
 from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 
-MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
-
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
 
+MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
 INTERLEAVE = "interleave"  # the name of groups whose outputs stand side by side: of each point all, in their order
 
 
