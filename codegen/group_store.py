@@ -71,7 +71,7 @@ class _Writer:
     def buffer(self, b: Buffer) -> int:
         if id(b) not in self._places:
             self._places[id(b)] = len(self.buffers)
-            self.buffers.append((b.name, b.type, [self.length(n) for n in b.shape]))
+            self.buffers.append((b.type, [self.length(n) for n in b.shape]))
         return self._places[id(b)]
 
     def row(self, v: Val) -> tuple[Any, list[str]]:
@@ -106,7 +106,7 @@ def _attribute(plain: Any) -> Any:
 def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
     """The group, its schedule, and whether the plan `streams`."""
     tables, rows, stored, extents, parallel, own, streams = json.loads(data)
-    known = [Buffer(name, type_, tuple(shape)) for name, type_, shape in tables]
+    known = [Buffer(f"b{k}", type_, tuple(shape)) for k, (type_, shape) in enumerate(tables)]
     values: list[Val] = []
     for op, type_, args, plain, axes in rows:
         attr = _attribute(plain)
