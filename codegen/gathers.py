@@ -130,7 +130,7 @@ def _are_positions(k: Kernel, place: Along, itemsize: int) -> str:
 
 def _inside(k: Kernel, place: Along) -> str:
     code, W, bits = k.body, k.width, 8 * ITEMSIZE[place.dtype]
-    end = k.head.op(f"sub i64 {place.extent}, 1")
+    end = _last(k, place.extent)
     if bits < 64:
         most = constant((1 << bits - (place.dtype in SIGNED)) - 1, "int64")
         end = k.head.op(f"trunc i64 {k.head.intrinsic('umin', 'int64', 1, end, most)} to i{bits}")
@@ -138,13 +138,22 @@ def _inside(k: Kernel, place: Along) -> str:
     return code.op(f"xor i1 {code.any(beyond, W)}, true")
 
 
+def _last(k: Kernel, extent: str) -> str:
+    key = f"the last of {extent}"
+    if key not in k.once:
+        k.once[key] = k.head.op(f"sub i64 {extent}, 1")
+    return k.once[key]
+
+
 def _each(k: Kernel, operand: int, dtype: str, place: Along) -> str:
+    """Indices are read again, and bounded: a thread of the caller's may have written others since they were checked."""
     code, element, value = k.body, memory_type(dtype), "poison"
     base, indices = k.pointer(SPLAT, operand, ITEMSIZE[dtype], READ), k.adjacent[place.index]
     kind, size = memory_type(place.dtype), ITEMSIZE[place.dtype]
     for lane in range(k.width):
         at = code.op(f"getelementptr {kind}, ptr {indices}, i64 {lane}")
         index = _widened(code, code.op(f"load {kind}, ptr {at}, align {size}"), place.dtype)
+        index = code.intrinsic("umin", "int64", 1, index, _last(k, place.extent))
         at = code.op(f"getelementptr {element}, ptr {base}, i64 {index}")
         one = code.op(f"load {element}, ptr {at}, align {ITEMSIZE[dtype]}")
         value = code.op(f"insertelement {memory_type(dtype, k.width)} {value}, {element} {one}, i32 {lane}")
