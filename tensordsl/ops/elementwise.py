@@ -70,8 +70,8 @@ def _clip_gradient(g: Any, out: Any, x: Any, low: Any, high: Any) -> Sequence[An
 
 
 def _choice(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
-    """The gradient of maximum and minimum: to the operand that was chosen, to both where they are equal (as Theano)."""
-    return where(eq(out, x), g), where(eq(out, y), g)
+    """The gradient of maximum and minimum: to the operand that was chosen, of equal ones the first (as Theano)."""
+    return where(eq(out, x), g), where(neq(out, x), g)
 
 
 # -- rows: arithmetic ------------------------------------------------------------------------------------------------

@@ -73,3 +73,15 @@ def test_conditions_and_sides_that_broadcast() -> None:
     for sides in ((lambda x, y: (x, y)), (lambda x, y: (y, x)), (lambda x, y: (T.exp(x) * y, T.log(y)))):
         verify_grad(lambda x, y, sides=sides: T.switch(c, *sides(x, y)), [POINTS + 3, s])
         verify_grad(lambda x, y, sides=sides: T.switch(c[:, 0], *sides(x[:2], y)), [POINTS + 3, s])
+
+
+def test_of_equal_operands_the_first_gets_the_gradient() -> None:
+    """As in Theano: both would count it twice, and the derivative of maximum(x, x) would be 2."""
+    x, y = T.dvectors("x", "y")
+    for f in (T.maximum, T.minimum):
+        gradients = T.grad(f(x, y).sum(), [x, y])
+        at = np.array([1.0, 2.0, -0.0]), np.array([1.0, 3.0, 0.0])
+        first, second = function([x, y], gradients)(*at)
+        np.testing.assert_array_equal(first + second, 1)
+        assert first[0] == 1 and first[2] == 1
+        assert function([x], T.grad(f(x, x).sum(), x))([3.0]) == 1
