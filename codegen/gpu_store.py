@@ -13,9 +13,9 @@ from typing import Any
 
 from tensordsl.codegen.gpu_program import GpuStep
 from tensordsl.codegen.gpu_schedule import GpuPlan
-from tensordsl.codegen.group import Reducer
-from tensordsl.codegen.group_store import GroupPickler
+from tensordsl.codegen.group import Buffer, Group, Out, Reducer
 from tensordsl.codegen.program import Program
+from tensordsl.codegen.scalar import Val
 
 LIMIT = 64 << 20  # bytes: larger programs, which hold large constants, are not kept
 
@@ -51,5 +51,28 @@ def _reducer(name: str) -> Reducer:
     return Reducer(name, none, none, none, none)
 
 
-class _Pickler(GroupPickler):
-    reducer = staticmethod(_reducer)
+class _Pickler(pickle.Pickler):
+    """Groups flat, as a list of values, operands first, since a group can be deeper than Python's stack; buffers
+    without what the compiler hangs on them."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Group):
+            return _group, (obj.name, obj.extents, obj.parallel, *_flat(obj))
+        if isinstance(obj, Buffer):
+            return Buffer, (obj.name, obj.type, obj.shape)
+        if isinstance(obj, Reducer):
+            return _reducer, (obj.name,)
+        return NotImplemented
+
+
+def _flat(group: Group) -> tuple[list[Any], list[Any]]:
+    number = {id(v): k for k, v in enumerate(group.scalars)}
+    rows = [(v.op, v.type, tuple([number[id(a)] for a in v.args]), v.attr, v.axes) for v in group.scalars]
+    return rows, [(o.buffer, o.map, number[id(o.value)]) for o in group.outs]
+
+
+def _group(name: str, extents: dict[str, Any], parallel: tuple[str, ...], rows: list[Any], outs: list[Any]) -> Group:
+    values: list[Val] = []
+    for op, type_, args, attr, axes in rows:
+        values.append(Val(op, type_, tuple([values[k] for k in args]), attr, axes))
+    return Group(name, extents, parallel, tuple(Out(b, m, values[k]) for b, m, k in outs))

@@ -4,44 +4,14 @@ Python's stack."""
 from __future__ import annotations
 
 import json
-import pickle
 import struct
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import Val
-from tensordsl.ops.reducers import Reducer, named_reducer
-
-
-class GroupPickler(pickle.Pickler):
-    """`reducer` makes something of a reducer's name; buffers lose what the compiler hangs on them."""
-
-    reducer: Callable[[str], Any]
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, Group):
-            return _group, (obj.name, obj.extents, obj.parallel, *_flat(obj))
-        if isinstance(obj, Buffer):
-            return Buffer, (obj.name, obj.type, obj.shape)
-        if isinstance(obj, Reducer):
-            return self.reducer, (obj.name,)
-        return NotImplemented
-
-
-def _flat(group: Group) -> tuple[list[Any], list[Any]]:
-    number = {id(v): k for k, v in enumerate(group.scalars)}
-    rows = [(v.op, v.type, tuple([number[id(a)] for a in v.args]), v.attr, v.axes) for v in group.scalars]
-    return rows, [(o.buffer, o.map, number[id(o.value)]) for o in group.outs]
-
-
-def _group(name: str, extents: dict[str, Any], parallel: tuple[str, ...], rows: list[Any], outs: list[Any]) -> Group:
-    values: list[Val] = []
-    for op, type_, args, attr, axes in rows:
-        values.append(Val(op, type_, tuple([values[k] for k in args]), attr, axes))
-    return Group(name, extents, parallel, tuple(Out(b, m, values[k]) for b, m, k in outs))
+from tensordsl.ops.reducers import named_reducer
 
 
 def pack_plan(plan: LaunchPlan) -> bytes:

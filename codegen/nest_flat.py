@@ -22,7 +22,7 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
-    splat,
+    fill_lines,
 )
 
 SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
@@ -88,9 +88,7 @@ def _in_order() -> str:
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
         c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
         c.place(fill)
-        target, value = c.gep("%scratch", c.get(words, 1)), splat(c, c.get(words, 4))
-        with c.loop(c.get(words, 2), step=64) as line:
-            c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
+        fill_lines(c, c.gep("%scratch", c.get(words, 1)), c.get(words, 2), c.get(words, 4))
         c.jump(done)
         c.place(call)
         tables = "ptr %B", "ptr %I", "ptr %P", "ptr %scratch"

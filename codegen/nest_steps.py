@@ -70,8 +70,8 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
+    fill_lines,
     put_position,
-    splat,
 )  # fmt: skip
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
@@ -226,9 +226,7 @@ def _fill() -> str:
     c, words = _instruction("fill")
     offset, each_row, each, pattern = (c.get(words, k) for k in (1, 2, 3, 4))
     rows, elements = c.arith("mul", c.get("%cx", CX_ROWS), each_row), c.arith("mul", c.get("%cx", CX_COUNT), each)
-    target, value = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), splat(c, pattern)
-    with c.loop(c.arith("add", rows, elements), step=64) as loop:
-        c.do(f"store <8 x i64> {value}, ptr {c.gep(target, loop.index)}, align 64")
+    fill_lines(c, c.gep(c.get("%cx", CX_SCRATCH, "ptr"), offset), c.arith("add", rows, elements), pattern)
     return c.end("i64", c.arith("add", "%pc", FILL_WORDS))
 
 

@@ -32,7 +32,7 @@ from tensordsl.codegen.nest_words import (
     WIDTH,
     Function,
     entry_of,
-    splat,
+    fill_lines,
 )  # fmt: skip
 
 BYTES = 2 * ROOM  # of all that goes to scratch: in the first-level cache
@@ -158,8 +158,7 @@ def _into_scratch() -> str:
     c = Function("void", "into_scratch", [*_MOVE, "i64 there"], internal=True)
     with c.when(_is_turned(c)):
         with c.when(c.test("slt", "%n", "%there")):
-            with c.loop(c.arith("mul", "%rows", "%pitch"), step=64) as line:
-                c.do(f"store <8 x i64> zeroinitializer, ptr {c.gep('%area', line.index)}, align 64")
+            fill_lines(c, "%area", c.arith("mul", "%rows", "%pitch"), "0")
         numbers = "ptr %area", "i64 %pitch", "ptr %base", "i64 %step", "i64 %size", "i64 %n", "i64 %rows"
         c.call("void", "@transposed", *numbers)
         c.ret()
@@ -200,10 +199,8 @@ def _part() -> str:
         fill, call, done = c.label("fill"), c.label("call"), c.label("done")
         c.branch(c.test("eq", c.get(words, 0), FILL), fill, call)
         c.place(fill)
-        target, value = c.gep("%scratch", c.get(words, 1)), splat(c, c.get(words, 4))
         size = c.arith("add", c.get(words, 2), c.arith("mul", c.get(words, 3), "%count"))
-        with c.loop(size, step=64) as line:
-            c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
+        fill_lines(c, c.gep("%scratch", c.get(words, 1)), size, c.get(words, 4))
         c.jump(done)
         c.place(call)
         c.call("void", "@straight_call", *passed((*TABLES, *_PART)), f"ptr {words}", f"i64 {most}")

@@ -124,6 +124,13 @@ def splat(c: Function, value: str) -> str:
     return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
 
 
+def fill_lines(c: Function, target: str, size: str, pattern: str) -> None:
+    """`size` bytes, a multiple of 64, on lines of their own, with the pattern of 8 bytes."""
+    value = splat(c, pattern)
+    with c.loop(size, step=64) as line:
+        c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
+
+
 def entry_of(c: Function, words: str, k: str) -> str:
     """The k-th operand of a CALL."""
     return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))
