@@ -25,6 +25,7 @@ from tensordsl.codegen.nest_words import (
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
 Axes = tuple[str, str, str]
 NEVER = 1 << 62
+FEW, NEAR = 8, 3  # rows beside each other that others do faster, and vectors that these are together
 
 
 def overlap_texts() -> list[str]:
@@ -83,6 +84,10 @@ def _overlapped() -> str:
     n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
     few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
     with c.when(c.op(f"xor i1 {c.all(c.test('slt', n, width), c.test('sgt', n, 0), few, again)}, true")):
+        c.ret()
+    few = c.test("slt", c.get("%E", row), FEW)
+    near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
+    with c.when(c.all(c.test("ne", first, row), few, near)):
         c.ret()
     axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
     left = c.call("i64", "@left_over", "ptr %D", f"ptr {words}", "ptr %S", "ptr %E", *axes)

@@ -18,7 +18,7 @@ from tensordsl.codegen.nest_columns import column_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
-from tensordsl.codegen.nest_overlaps import overlap_texts
+from tensordsl.codegen.nest_overlaps import FEW, overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts
 from tensordsl.codegen.nest_shared import place_shared
@@ -66,6 +66,7 @@ from tensordsl.codegen.nest_words import (
     N_SWAPS,
     N_TRANSPOSED,
     PARAMS,
+    POSITION,
     READ,
     SCRATCH,
     SPACE,
@@ -91,7 +92,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *square_texts(), *tile_texts(), *period_texts()]
     parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
     parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
-    parts += [_may_repeat(), _direct(), _swap(), _merge(), _general(), _nest()]
+    parts += [_may_repeat(), _direct(), _exchange(), _lengthen(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
     declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
@@ -174,6 +175,41 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
+def _lengthen() -> str:
+    """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
+    c = Function("void", "lengthen", [*_TABLES, "ptr D"], internal=True)
+    words, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", N_AXES)
+    lane, row = c.get(words, 2), c.get(words, 6)
+    with c.loop(c.get(words, 4), ("i64", "0")) as loop:
+        is_placed = c.test("eq", c.get(entry_of(c, words, loop.index), 0), POSITION)
+        loop.next = [c.choose(is_placed, 1, loop.values[0])]
+    with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
+        c.ret()
+    with c.when(c.test("sge", c.get("%e", row), FEW)):
+        c.ret()
+    with c.loop(axes, ("i64", row)) as loop:
+        best = loop.values[0]
+        longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
+        loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
+    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.get('%D', N_OPERANDS)}"
+    c.call("void", "@exchange", "ptr %e", "ptr %s", *given)
+    return c.end()
+
+
+def _exchange() -> str:
+    c = Function("void", "exchange", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
+
+    def exchange(row: str) -> None:
+        first, second = c.get(row, "%a"), c.get(row, "%b")
+        c.put(second, row, "%a")
+        c.put(first, row, "%b")
+
+    exchange("%e")
+    with c.loop("%operands") as loop:
+        exchange(c.word("%s", c.arith("mul", loop.index, "%axes")))
+    return c.end()
+
+
 def _swap() -> str:
     """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that
     elements share count first, so an axis along which some are adjacent stays if the other has none."""
@@ -184,14 +220,7 @@ def _swap() -> str:
         sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
         loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes))]
     with c.when(c.test("slt", loop.values[0], 0)):
-        first, second = c.get("%e", "%a"), c.get("%e", "%b")
-        c.put(second, "%e", "%a")
-        c.put(first, "%e", "%b")
-        with c.loop("%operands") as loop:
-            row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-            first, second = c.get(row, "%a"), c.get(row, "%b")
-            c.put(second, row, "%a")
-            c.put(first, row, "%b")
+        c.call("void", "@exchange", *passed((*_TABLES, "i64 a", "i64 b", *_SIZES)))
     return c.end()
 
 
@@ -248,6 +277,7 @@ def _general() -> str:
         _tiles(c, axes, operands, extents, strides, current)
         with c.when(c.is_null("%job")):
             place_shared(c, axes, extents, strides, current)
+            c.call("void", "@lengthen", f"ptr {extents}", f"ptr {strides}", "ptr %D")
     c.put(0, "%scratch", 0)
     pointers = {
         CX_K: "%K", CX_D: "%D", CX_E: extents, CX_S: strides, CX_I: "%I", CX_POS: positions, CX_CUR: current,

@@ -99,3 +99,33 @@ def test_exchanged_axes_and_parts_of_small_matrices(dtype: str, shape: tuple[int
     for given in (ends[0].put(a), np.asfortranarray(a), np.repeat(a, 2, axis=0)[::2]):
         for got, expected in zip(f(given, b), [*wanted, written, added], strict=True):
             assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex128"])
+@pytest.mark.parametrize("step", [-1, 2, -2, 5])
+def test_short_rows_of_elements_apart(dtype: str, step: int, ends: list[End]) -> None:
+    x, y = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False))
+    zeros = T.zeros_like(x)
+    results = [x[:, ::step] * 2, x[:, ::step] + y[::-1, ::step], T.set_subtensor(zeros[:, ::step], x[:, ::step] * 3)]
+    f = td.function([x, y], results)
+    for columns in (1, 2, 5, 8, 17, 31, 40, 70):
+        for rows in (1, 3, 50, 700):
+            a, b = data(dtype, rows, columns), data(dtype, rows, columns)
+            written = np.zeros_like(a)
+            written[:, ::step] = a[:, ::step] * 3
+            wanted = [a[:, ::step] * 2, a[:, ::step] + b[::-1, ::step], written]
+            for given in (ends[0].put(a), np.repeat(a, 2, axis=1)[:, ::2], np.ascontiguousarray(a[:, ::-1])[:, ::-1]):
+                for got, expected in zip(f(given, ends[1].put(b)), wanted, strict=True):
+                    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_rows_beside_each_other(dtype: str, ends: list[End]) -> None:
+    x, y = T.tensor(dtype, (False, False)), T.tensor3(dtype=dtype)
+    f = td.function([x, y], [T.repeat(x, 2, 0), T.tile(x, (2, 3)), y.dimshuffle(1, 0, 2) * 2, y + x])
+    for columns in (1, 7, 20, 50, 130):
+        for rows in (1, 5, 333):
+            a, b = data(dtype, rows, columns), data(dtype, 3, rows, columns)
+            wanted = [np.repeat(a, 2, 0), np.tile(a, (2, 3)), b.transpose(1, 0, 2) * 2, b + a]
+            for got, expected in zip(f(ends[0].put(a), ends[1].put(b)), wanted, strict=True):
+                assert np.array_equal(got, expected)
