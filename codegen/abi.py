@@ -72,6 +72,7 @@ CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_SIZE = 96
 CHOICES = 62  # bits of a word that names plans
+CACHED = 3 << 19  # bytes of a matrix that the second-level cache still has when it is read a second time
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------
 DESC_DESCR, DESC_NDIM, DESC_FLAGS, DESC_STATIC, DESC_SCALAR, DESC_PYTHON, DESC_INT = 0, 8, 12, 16, 24, 32, 40
@@ -103,9 +104,10 @@ FR_POLLED = 64  # cycle counter at the last look for signals
 FR_ARGS = 72  # one source per argument
 
 ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL, ERR_ABSENT = range(9)
-ERR_UNRECORDED, ERR_DEVICE = 9, 10
+ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN = 9, 10, 11
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
+# ERR_OUTGROWN is none: on_error has the function run a program that was made for larger shared variables, and calls it.
 # ERR_UNRECORDED: no recording of a device's function fits, Python makes the call.  ERR_DEVICE: A: what the driver
 # said, B: the number of its function (`DRIVER_CALLS`).
 

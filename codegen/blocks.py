@@ -7,10 +7,12 @@ cache for the second product.  Sums over the rows stay what they were, over valu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tensordsl.codegen import abi
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.ir import Graph, Value
@@ -22,7 +24,7 @@ from tensordsl.codegen.storage import known_at_entry
 Axes = list[int | None]
 Readers = dict[tuple[int, int], list[tuple[int, Value, int, Axes, Axes]]]  # see `_readers`
 
-CACHE = 3 << 19  # bytes of a matrix that does not come from the second-level cache the second time
+CACHE = abi.CACHED  # bytes of a matrix that does not come from the second-level cache the second time
 BLOCK = 1 << 17  # bytes of a block of it
 NARROW = 32  # columns of the product, beyond which multiplying takes most of the time
 ROWS = "rows"  # the axis along them where there is no group
@@ -63,20 +65,23 @@ class Chain:
 
 
 def in_blocks(
-    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int]
-) -> list[Step]:
-    """The steps of the function's own region, with chains in place of their parts."""
+    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int],
+    small: Collection[int] = (),
+) -> tuple[list[Step], list[Any]]:  # fmt: skip
+    """The steps of the function's own region, with chains in place of their parts; and of what is no chain since it
+    reads one of the `small` shared variables, which stay in the cache, the bytes of its matrix."""
     dots = {s.value.number: k for k, s in enumerate(steps) if s.value is not None and _is_product(s.value)}
     if len(dots) < 2 or graph.extents.assumed:
-        return list(steps)
+        return list(steps), []
     new = {n for v in updates for n in memory(v, homes)}
     kept = new.union(*(memory(v, homes) for v in outputs))
     readers = _readers(graph.values[number] for number in dots)
     replaced: dict[int, list[Step]] = {}  # position -> what stands there instead
     taken: set[int] = set()  # products that chains compute: no chain computes one of another
     groups = [k for k, s in enumerate(steps) if s.fused is not None]
+    left_out = _left_out(graph, [graph.values[number] for number in dots], small)
     for k in (*groups, *dots.values()):
-        for chain in _chains(graph, readers, dots, steps[k]):
+        for chain in _chains(graph, readers, dots, steps[k], left_out):
             at, computed = dots[chain.first.number], {chain.first.number, *(v.number for v, _ in chain.products)}
             rows = [chain.first, *(chain.by_rows.values if chain.by_rows is not None else ())]
             if taken & computed or any(chain.first.number in t.needs for t in steps[at + 1 : k]):
@@ -91,7 +96,7 @@ def in_blocks(
             replaced[at] = []
             replaced[k] = [Step(None, None, gives, needs, replace(chain, inner=frozenset(inner)))]
             break
-    return [t for k, s in enumerate(steps) for t in replaced.get(k, [s])]
+    return [t for k, s in enumerate(steps) for t in replaced.get(k, [s])], list(left_out.values())
 
 
 def _is_product(v: Value) -> bool:
@@ -112,8 +117,25 @@ def _needs_of(step: Step, chain: Chain) -> set[int]:
     return {step.value.operands[side].number, *(o.number for o in step.value.operands[2:])}
 
 
-def _chains(graph: Graph, readers: Readers, dots: Collection[int], step: Step) -> Iterator[Chain]:
-    """The chains around this group, or this product without a group."""
+def _left_out(graph: Graph, dots: Sequence[Value], small: Collection[int]) -> dict[int, Any]:
+    """By their numbers the bytes of matrices that several products read, and that are small now."""
+    read = [(v, side, origin(v.operands[side])[0]) for v in dots for side in (0, 1)] if small else []
+    times = Counter(base.number for _, _, base in read)
+    found = {}
+    for v, side, base in read:
+        source = _source(base)
+        if source is None or source.op != "shared" or source.attrs["index"] not in small or times[base.number] < 2:
+            continue
+        rows, length, _ = map(graph.extents.find, extents_of(v, side))
+        if v.operands[side].rank == 2 and _may_pay(graph, v, side) and known_at_entry(size := ex.mul(rows, length)):
+            found[base.number] = ex.mul(size, ITEMSIZE[v.dtype])
+    return found
+
+
+def _chains(
+    graph: Graph, readers: Readers, dots: Collection[int], step: Step, left_out: Collection[int]
+) -> Iterator[Chain]:
+    """The chains around this group, or this product without a group; none of a matrix that is left out."""
     for v in step.fused.loads if step.fused is not None else [step.value]:
         assert v is not None
         first, _ = origin(v)
@@ -121,7 +143,7 @@ def _chains(graph: Graph, readers: Readers, dots: Collection[int], step: Step) -
             continue
         for side, matrix in enumerate(first.operands[:2]):
             base, axes = origin(matrix)
-            if matrix.rank != 2 or not _is_given(base) or not _may_pay(graph, first, side):
+            if matrix.rank != 2 or base.number in left_out or _source(base) is None or not _may_pay(graph, first, side):
                 continue
             parts = _parted(graph, step.fused, first, side) if step.fused is not None else (None, None, ROWS)
             if parts is None:
@@ -155,11 +177,11 @@ def origin(v: Value) -> tuple[Value, list[int | None]]:
     return v, axes
 
 
-def _is_given(v: Value) -> bool:
-    """Whether v is memory of an argument or of a shared variable."""
+def _source(v: Value) -> Value | None:
+    """The argument or the shared variable whose memory v is, if it is one's."""
     while v.op in ("move", *VIEWS):
         v = v.operands[0]
-    return v.op in ("arg", "shared")
+    return v if v.op in ("arg", "shared") else None
 
 
 def extents_of(first: Value, side: int) -> tuple[Any, Any, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.blocks import in_blocks
+from tensordsl.codegen.blocks import CACHE, in_blocks
 from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_dot import scratch_of
@@ -39,10 +39,10 @@ GEMM_RATE = 20  # multiplications per ns, for the estimate
 
 def build_program(
     name: str, lowered: Lowered, args: Sequence[TensorType], shared: Sequence[TensorType], single: bool,
-    vector_bytes: int, device: bool = False,
+    vector_bytes: int, device: bool = False, small: Collection[int] = (),
 ) -> tuple[p.Program, dict[Context, Region]]:  # fmt: skip
     """The program of a lowered function.  single: it returns its only output itself, not a list; device: its plans are
-    a device's (`codegen.gpu_program`)."""
+    a device's (`codegen.gpu_program`); small: the shared variables that stay in the cache, as far as is known."""
     roots = share_branches(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
     outputs = roots[: len(lowered.outputs)]
     updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[len(outputs) :], strict=True)]
@@ -62,18 +62,22 @@ def build_program(
             if v.op == "result":
                 b.results.setdefault(v.operands[0].number, []).append(v)
     steps = regions[()].steps
+    left_out: list[Any] = []
     if not device:
-        for group_steps in (in_blocks, by_stacks):
-            steps = group_steps(lowered.graph, steps, outputs, [v for _, v in updates], b.homes)
-    _Function(b, outputs, updates).run(steps, single)
+        kept = outputs, [v for _, v in updates], b.homes
+        steps, left_out = in_blocks(lowered.graph, steps, *kept, small)
+        steps = by_stacks(lowered.graph, steps, *kept)
+    _Function(b, outputs, updates, left_out).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()
     return program, regions
 
 
 class _Function:
-    def __init__(self, b: Bufferiser, outputs: list[Value], updates: list[tuple[int, Value]]) -> None:
-        self.b, self.outputs, self.updates = b, outputs, updates
+    def __init__(
+        self, b: Bufferiser, outputs: list[Value], updates: list[tuple[int, Value]], left_out: Sequence[Any] = ()
+    ) -> None:
+        self.b, self.outputs, self.updates, self.left_out = b, outputs, updates, left_out
         self.storage: list[p.Instr] = []  # outputs and updates whose lengths are known at entry
         self.slots = 0
         self.late_storage = False
@@ -212,7 +216,7 @@ class _Function:
         if not partly:
             early, late = body, []
         work = b.name(0) if held else "" if unpinned else self._releasable(early, late, is_long if partly else "")
-        required = [] if b.device else requires(b, body)
+        required = [] if b.device else [*self._outgrown(), *requires(b, body)]
         head = [*b.entry.code, *required]
         if b.arena:
             head.append(p.Arena(tuple(b.arena), b.common_site("memory")))
@@ -231,6 +235,11 @@ class _Function:
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
+
+    def _outgrown(self) -> list[p.Instr]:
+        """Stop where a matrix has become large that was not."""
+        large = tuple(dict.fromkeys(self.b.compared(("gt", size, CACHE)) for size in self.left_out))
+        return [p.Outgrow(large, self.b.common_site("kernels"))] if large else []
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at

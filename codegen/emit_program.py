@@ -466,6 +466,11 @@ class Emitter:
         missing = self.op(f"and i64 {wanted}, {absent}")
         fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
 
+    def outgrow(self, i: p.Outgrow) -> None:
+        self.inject(i.site)
+        for cond in i.conditions:
+            fail_if(self, self.bit(cond), i.site, abi.ERR_OUTGROWN)
+
     def scatter(self, i: p.Scatter) -> None:
         v, f = self.values, self.helper(scatter_symbol(i.dtype, i.set))
         bases = self.array("bases", "ptr", [v[x] for x in (i.x, i.y, *i.positions)])
@@ -560,7 +565,7 @@ EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
     p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,
     p.StoreScalar: Emitter.store_scalar, p.Slot: Emitter.slot8, p.Bytes: Emitter.bytes, p.Arena: Emitter.arena,
     p.NewOut: Emitter.new_out, p.NewList: Emitter.new_list, p.Prepare: Emitter.prepare, p.Launch: Emitter.launch,
-    p.Require: Emitter.require, p.Gemm: gemm, p.Scatter: Emitter.scatter,
+    p.Require: Emitter.require, p.Outgrow: Emitter.outgrow, p.Gemm: gemm, p.Scatter: Emitter.scatter,
     p.Copy: Emitter.copy, p.Fill: Emitter.fill, p.HostCall: Emitter.host_call, p.LibraryCall: Emitter.library_call,
     p.For: loop, p.If: branch, p.Blocks: blocks, p.Pin: Emitter.pin, p.ReleaseGil: Emitter.release_gil,
     p.AcquireGil: Emitter.acquire_gil, p.Commit: Emitter.commit, p.Return: Emitter.ret,

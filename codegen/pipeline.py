@@ -265,8 +265,9 @@ class Compiled:
 def make_program(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None, device: bool = False,
+    small: Collection[int] = (),
 ) -> tuple[Lowered, Program, Trace]:  # fmt: skip
-    """The verified program of a function, for the CPU or for a device."""
+    """The verified program of a function, for the CPU or for a device.  small: see `build_program`."""
     trace = Trace(name)
     lowered = lower(inputs, shared, outputs, updates)
     trace.phase("lower")
@@ -276,8 +277,9 @@ def make_program(
         guard(lowered, mode.settings)
     trace.phase("optimise")
     program, regions = build_program(
-        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width(), device
-    )
+        name, lowered, [v.type for v in inputs], [v.type for v in shared], single, target.native_width(), device,
+        small,
+    )  # fmt: skip
     verify(program)
     trace.phase("program")
     trace.text(4, "groups", lambda: groups_text(regions))
@@ -289,10 +291,11 @@ def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
+    small: Collection[int] = (),
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
-    shared variables have now, if known."""
-    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode)
+    shared variables have now, if known; small: see `build_program`."""
+    lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
     late, soon = late_plans(program), foreseen_plans(program, shapes)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
     text = module_text(program.plans[k].kernels for k in now) if now else ""

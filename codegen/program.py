@@ -306,6 +306,16 @@ class Require(Instr):
 
 
 @dataclass(frozen=True, slots=True)
+class Outgrow(Instr):
+    """Stop the call where one of the conditions is not 0: what was left out of the program is worthwhile then.  The run
+    time has the function compiled with it, and the call is made again."""
+
+    conditions: tuple[Name, ...]
+    site: int
+    may_fail: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 

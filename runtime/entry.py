@@ -38,6 +38,8 @@ class NativeError(NamedTuple):
 
 Slow = Callable[..., Any]
 OnError = Callable[[NativeError, Function, tuple[Any, ...]], Any]
+Hosts = Sequence[Callable[..., Any]]
+Outgrown = Callable[[], tuple[Executable, OnError, Hosts]]
 
 
 def make_function(
@@ -46,19 +48,20 @@ def make_function(
     *,
     slow: Slow,
     on_error: OnError,
-    hosts: Sequence[Callable[..., Any]] = (),
+    hosts: Hosts = (),
     compile: Compile | None = None,
+    outgrown: Outgrown | None = None,
 ) -> Function:
     """A callable over native code.
 
     slow(strict, *args, **kwargs) gets every call that the native check refuses: it normalises the arguments, calls
     `strict(*args)` and returns its result; `strict` raises RuntimeError for arguments that are still not right.
     on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
-    cells happens here.  hosts: the callables of the program's host calls (`runtime.host`); compile: see `runtime.late`.
+    cells happens here.  hosts: the callables of the program's host calls (`runtime.host`); compile: see `runtime.late`;
+    outgrown: gives what takes the executable's place when its shared variables have become too large for it.
     """
     kind = function_type()
-    library.require(*executable.meta.get("libraries", ()))
-    context, keep = _context(executable, tuple(cells), on_error, hosts, compile)
+    context, keep = _context(executable, tuple(cells), on_error, hosts, compile, outgrown)
     strict = new_function(kind, keep, context, _refuse)
 
     bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
@@ -69,14 +72,16 @@ def _context(
     executable: Executable,
     cells: tuple[Cell, ...],
     on_error: OnError,
-    hosts: Sequence[Callable[..., Any]],
+    hosts: Hosts,
     compile: Compile | None,
+    outgrown: Outgrown | None = None,
 ) -> tuple[int, tuple[Any, ...]]:
     """The address of a context, and what it points to.
 
     The collector can call a function while it takes a cycle apart, so nothing that native code reads may be an object
     that it clears or finalises: tuples, bytearrays, mappings and arrays are not.
     """
+    library.require(*executable.meta.get("libraries", ()))
     code, kernels, program = executable.load()
     absent = _absent(executable, kernels)
     args, outputs = executable.meta["args"], executable.meta["outputs"]
@@ -88,7 +93,14 @@ def _context(
     words = bytearray(sum(sizes))
     start = address_of(words)
     _, kernel_at, cell_at, desc_at, out_at, extent_at = (start + sum(sizes[:i]) for i in range(len(sizes)))
-    entry = _error_entry(cells, on_error, _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile))
+
+    def grow(function: Function) -> None:
+        assert outgrown is not None, "make_function was given nothing for larger variables"
+        new, on_new_error, new_hosts = outgrown()
+        _give(function, *_context(new, cells, on_new_error, new_hosts, compile))
+
+    supply = _supplier(executable, kernel_at, kernel_at + 8 * len(kernels), compile)
+    entry = _error_entry(cells, on_error, supply, grow)
     for base, values in ((kernel_at, [*kernels, *absent]), (cell_at, [cell.address for cell in cells])):
         for i, value in enumerate(values):
             poke(base + 8 * i, value)
@@ -148,13 +160,18 @@ def _supplier(executable: Executable, table: int, absent: int, compile: Compile 
     return supply
 
 
-def _error_entry(cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[int, int], None]) -> Callable[..., Any]:
+def _error_entry(
+    cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[int, int], None], grow: Callable[[Function], None]
+) -> Callable[..., Any]:
     def entry(frame: int, function: Function, *args: Any) -> Any:
         kind = peek(frame + abi.FR_KIND)
         if kind == abi.ERR_BUSY:
             return wait_for(cells)  # None: the stub calls again
         if kind == abi.ERR_ABSENT:
             return supply(peek(frame + abi.FR_A), peek(frame + abi.FR_B))
+        if kind == abi.ERR_OUTGROWN:
+            grow(function)
+            return function(*args)
         values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
         try:
             return on_error(NativeError(peek(frame + abi.FR_SITE), kind, values), function, args)
@@ -162,6 +179,16 @@ def _error_entry(cells: tuple[Cell, ...], on_error: OnError, supply: Callable[[i
             raise in_short(error) from error.__cause__
 
     return entry
+
+
+def _give(function: Function, context: int, keep: tuple[Any, ...]) -> None:
+    """Have a function run another context.  It keeps the old one, which calls in other threads may still run."""
+    at = id(function)
+    owner = ctypes.cast(peek(at + abi.FN_OWNER), ctypes.py_object).value, keep
+    _incref(id(owner))
+    _decref(peek(at + abi.FN_OWNER))
+    poke(at + abi.FN_OWNER, id(owner))
+    poke(at + abi.FN_CTX, context)
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -201,6 +228,7 @@ class _Member(ctypes.Structure):
 
 _made: list[Any] = []  # the type, and what it points to
 _incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
+_decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
 _allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize_t)(("PyType_GenericAlloc", api))
 
 

@@ -416,8 +416,8 @@ class Runner:
         if bad and self.program.plans[i.plan].may_fail:
             raise self.fail(abi.ERR_INDEX, i.site, ())
 
-    def require(self, i: p.Require) -> None:
-        """The plan runner is given all kernels."""
+    def proceed(self, i: p.Require | p.Outgrow) -> None:
+        """The plan runner is given all kernels, and what is left out of a program is faster but gives the same."""
 
     def gemm(self, i: p.Gemm) -> None:
         v, size = self.values, np.dtype(i.dtype).itemsize
@@ -571,7 +571,7 @@ RUN: dict[str, Callable[[Runner, Any], None]] = {
     "Check": Runner.check, "Offset": Runner.offset, "Select": Runner.select, "LoadScalar": Runner.load_scalar,
     "StoreScalar": Runner.store_scalar, "Slot": Runner.slot, "Bytes": Runner.bytes, "Arena": Runner.arena,
     "NewOut": Runner.new_out, "NewList": Runner.new_list, "Prepare": Runner.prepare, "Launch": Runner.launch,
-    "Require": Runner.require, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
+    "Require": Runner.proceed, "Outgrow": Runner.proceed, "Gemm": Runner.gemm, "Scatter": Runner.scatter,
     "LibraryCall": Runner.library_call,
     "Copy": Runner.copy, "Fill": Runner.fill, "HostCall": Runner.host_call,
     "For": Runner.loop, "Blocks": Runner.in_blocks, "If": Runner.branch,

@@ -56,7 +56,6 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
     compiled = compile_spec(spec, mode)
     if profile is not None:
         profile.compiled(compiled.origin, compiled.phases, compiled.instructions, compiled.seconds)
-    sites = compiled.executable.meta.get("sites", {})
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
     has_states = any(parameter.is_state for parameter in spec.parameters)
 
@@ -66,15 +65,29 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         except Exception as error:
             raise in_short(error) from error.__cause__
 
+    executable, on_error, hosts = _parts(compiled, spec)
+    return make_function(
+        executable,
+        [shared.cell for shared in spec.shared],
+        slow=slow,
+        on_error=on_error,
+        hosts=hosts,
+        compile=late_object,
+        outgrown=lambda: _parts(compile_spec(spec, mode, outgrown=True), spec),
+    )
+
+
+def _parts(compiled: Any, spec: FunctionSpec) -> tuple[Any, Any, list[Any]]:
+    """Of the compiled spec: the executable, what reports errors of its sites, and the callables of its host calls."""
+    sites = compiled.executable.meta.get("sites", {})
+
     def on_error(error: Any, function: Any, args: tuple[Any, ...]) -> Any:
         from tensordsl import debugging  # late: only for errors
 
         arrays = [np.asarray(value, dtype=v.type.dtype) for value, v in zip(args, spec.inputs, strict=True)]
         debugging.raise_site(site_of(error, sites), error.values, spec, arrays)
 
-    cells = [shared.cell for shared in spec.shared]
-    hosts = [explained(step, spec) for step in compiled.hosts]
-    return make_function(compiled.executable, cells, slow=slow, on_error=on_error, hosts=hosts, compile=late_object)
+    return compiled.executable, on_error, [explained(step, spec) for step in compiled.hosts]
 
 
 def explained(step: Any, spec: FunctionSpec) -> Any:

@@ -17,6 +17,7 @@ from struct import pack
 from typing import Any
 
 from tensordsl import processor
+from tensordsl.codegen import abi
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
@@ -45,10 +46,12 @@ class _State:
     directory: Any = ()
 
 
-def compile_spec(spec: Any, mode: Any) -> Compiled:
-    """The object code of a `tensordsl.spec.FunctionSpec`; of the mode only the choice of passes matters."""
+def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
+    """The object code of a `tensordsl.spec.FunctionSpec`; of the mode only the choice of passes matters.  outgrown: it
+    is made for shared variables of any size, not for what they have now."""
     start = time.perf_counter()
-    key = program_key(spec, mode)
+    small = () if outgrown else small_variables(spec)
+    key = program_key(spec, mode, small=small)
     if key is not None:
         found = _State.executables.get(key)
         if found is not None:
@@ -56,7 +59,7 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
         blob = cache.get(key)
         if blob is not None:
             return _report(Compiled(_remember(key, Executable.from_bytes(blob)), [], origin="disk"), spec, start)
-    compiled = _compile(spec, mode)
+    compiled = _compile(spec, mode, small)
     if key is not None:
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
@@ -64,7 +67,13 @@ def compile_spec(spec: Any, mode: Any) -> Compiled:
     return _report(compiled, spec, start)
 
 
-def _compile(spec: Any, mode: Any) -> Compiled:
+def small_variables(spec: Any) -> tuple[int, ...]:
+    """The shared matrices that stay in the cache while a call reads them twice."""
+    matrices = ((k, v.storage) for k, v in enumerate(spec.shared) if v.type.ndim == 2)
+    return tuple([k for k, storage in matrices if storage.nbytes <= abi.CACHED])
+
+
+def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
     from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
     with _paused_collector():
@@ -78,6 +87,7 @@ def _compile(spec: Any, mode: Any) -> Compiled:
             mode=mode,
             kernel_object=_kernel_object,
             shapes=[variable.storage.shape for variable in spec.shared],
+            small=small,
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
@@ -96,14 +106,15 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
-def program_key(spec: Any, mode: Any, target: str = "") -> str | None:
-    """The key of a function's program for a target ("": this processor); None where its graph has none."""
+def program_key(spec: Any, mode: Any, target: str = "", small: Sequence[int] = ()) -> str | None:
+    """The key of a function's program for a target ("": this processor), and for shared variables some of which are
+    `small`; None where its graph has none."""
     _prepare()
     graph = graph_key(spec.inputs, spec.shared, [*spec.outputs, *(value for _, value in spec.updates)])
     if graph is None:
         return None
     updated = [spec.shared.index(variable) for variable, _ in spec.updates]
-    form = f"{len(spec.outputs)},{spec.form == 'one'},{updated}"
+    form = f"{len(spec.outputs)},{spec.form == 'one'},{updated},{small}"
     return cache.key(_State.version, _choices(mode), target, form, *graph)
 
 
@@ -144,8 +155,9 @@ def memory_map(spec: Any, mode: Any) -> Any:
 
     single = spec.form == "one"
     _, program, _ = pipeline.make_program(
-        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, single, mode, spec.device != "cpu"
-    )
+        spec.name, spec.inputs, spec.shared, spec.outputs, spec.updates, single, mode, spec.device != "cpu",
+        () if spec.device != "cpu" else small_variables(spec),
+    )  # fmt: skip
     inputs, shared = (
         [v.name or f"{what} {k}" for k, v in enumerate(variables)]
         for what, variables in (("input", spec.inputs), ("shared", spec.shared))
