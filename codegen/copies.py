@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.nest_words import AHEAD, VECTOR
+from tensordsl.codegen.ahead import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
 
-PREFETCH, LINE = "llvm.prefetch.p0", 64
 _NAME = re.compile(r"%[\w.]+")
 
 
@@ -77,8 +76,7 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         closes += renamed([*k.ends.lines, *k.close.lines], names)
     return [
         f"  %spans = and i64 %n, {-span}",
-        f"  %turn.ahead = and i64 %turn, {AHEAD}",
-        "  %is_ahead = icmp ne i64 %turn.ahead, 0",
+        *IS_AHEAD,
         f"  %wide = select i1 {'%folds' if k.widens else 'false'}, i64 0, i64 %spans",
         "  %any.w = icmp ne i64 %wide, 0",
         "  br i1 %any.w, label %vectors, label %narrow",
@@ -133,19 +131,8 @@ def counted_lanes(k: Kernel) -> list[str]:
 def _asked_ahead(k: Kernel, span: int) -> list[str]:
     """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
     lines = []
-    for e in k.entries.values():
-        if e.kind != VECTOR or not e.moves or e.step != 1 or e.add >= 0:
-            continue
-        lines += [
-            f"  {e.name}.by = mul i64 {e.name}.step, %rows",
-            f"  {e.name}.far = getelementptr i8, ptr {e.name}.w, i64 {e.name}.by",
-            f"  {e.name}.line = getelementptr i{8 * e.itemsize}, ptr {e.name}.far, i64 %i.w0",
-        ]
-        for at in range(0, span * e.itemsize, LINE):
-            lines += [
-                f"  {e.name}.l{at} = getelementptr i8, ptr {e.name}.line, i64 {at}",
-                f"  call void @{PREFETCH}(ptr {e.name}.l{at}, i32 0, i32 2, i32 1)",
-            ]
+    for e in filter(is_adjacent, k.entries.values()):
+        lines += [*further(e, f"{e.name}.w"), *asked_lines(e, "%i.w0", span, SECOND)]
     return lines
 
 

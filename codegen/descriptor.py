@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
+from tensordsl.codegen.ahead import elements_near
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_flat import SMALL
@@ -16,7 +17,6 @@ from tensordsl.codegen.schedule import MAX_LANES
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
-REREAD = 3 << 13  # bytes of rows that several passes read: they should stay in a first-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,9 +425,9 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
         most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
-        sizes = [e.itemsize for k in swept for e in k.entries.values() if e.kind == nest.VECTOR]
-        budget = REREAD // max(sizes, default=8) if len(swept) > 1 else 0
-        code += [nest.ROWS, node.axis, most, budget, swept[-1].lane if swept else node.axis, len(body), *body]
+        budget, near = elements_near(swept)
+        lane = swept[-1].lane if swept else node.axis
+        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), *body]
     else:
         code += [nest.LOOP, node.axis, len(body), *body]
 

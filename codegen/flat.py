@@ -9,6 +9,7 @@ nest library reads the entries to fill P.  By form:
              Where a row is done by one kernel, k(P, n, live, rows, turn) also finishes it: if the row is one of several
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
+             With `turn` & AHEAD it `asks` for operands of as many rows further on (`ahead`).
     COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of the width
              the last whole vector, whose states stay as they are in lanes done before (`counted`).  With `turn` & AHEAD
              it asks for the rows that follow.  Where it `widens`, k(P, n, live, 0, turn) combines states with those
@@ -27,10 +28,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH, ask_in_loop, further
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import LIKELY, METADATA
 from tensordsl.codegen.copies import (
-    PREFETCH,
     Phi,
     columns_side_by_side,
     counted_lanes,
@@ -41,7 +42,18 @@ from tensordsl.codegen.copies import (
     phi_lines,
 )
 from tensordsl.codegen.group import region
-from tensordsl.codegen.nest_words import FLAG, INTEGER, INTERNAL, NUMBERS_BEGIN, POSITION, READ, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.nest_words import (
+    FLAG,
+    INTEGER,
+    INTERNAL,
+    NUMBERS_BEGIN,
+    POSITION,
+    READ,
+    SPLAT,
+    VECTOR,
+    WHOLE,
+    WRITE,
+)
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 
@@ -120,6 +132,7 @@ class Kernel:
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
+        self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
         self.fails = self.guarded = False
         self.once: dict[str, str] = {}
 
@@ -374,7 +387,7 @@ class Kernel:
         head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
 
     def text(self) -> str:
-        takes_turn = self.finishes or self.form == COLUMNS
+        takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{"]
@@ -388,7 +401,7 @@ class Kernel:
                 lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
-        head = [*self.head.lines, *(guard if self.guarded else ())]
+        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *(guard if self.guarded else ())]
         return "\n".join([*lines, *head, *loops(), "  ret void", "}", ""])
 
     def _rows(self) -> list[str]:
@@ -421,19 +434,21 @@ class Kernel:
         ]
 
     def _lanes(self) -> list[str]:
-        behind = "final" if self.carried else "after"
+        behind, turned = "final" if self.carried else "after", "onward" if self.asks else self.body.block
         points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
         points += ["points:", *self.points.lines]
         lines = [
             *self.before.lines,
             *(points if self.finishes else ()),
+            *(line for e in self.asks for line in further(e, e.name)),
             "  br label %chunk",
             "chunk:",
             *phi_lines(self.totals, self.points.block, self.close.block),
             "  br label %loop",
             "loop:",
-            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", self.body.block),
+            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", turned),
             *self.body.lines,
+            *(ask_in_loop(self) if self.asks else ()),
             f"  %i.next = add i64 %i, {self.width}",
             "  %more = icmp slt i64 %i.next, %stop",
             f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
@@ -456,7 +471,8 @@ class Kernel:
             kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
             store(save, kept, self.row_place(save, c.place, c.dtype), c.dtype)
         return [
-            "  %is_whole = icmp eq i64 %turn, 3",
+            f"  %blocks = and i64 %turn, {WHOLE}",
+            f"  %is_whole = icmp eq i64 %blocks, {WHOLE}",
             f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
             "partly:",
             *self.resume.lines,

@@ -22,6 +22,7 @@ from functools import cache
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, finished, join, kept_state
+from tensordsl.codegen.ahead import ask_ahead
 from tensordsl.codegen.descriptor import (
     Blocks,
     Call,
@@ -149,6 +150,8 @@ class _Planner(Tables):
             for r in p.reduces:
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
+        if not self.columns and not self.total:
+            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies])
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:

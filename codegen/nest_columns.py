@@ -24,17 +24,32 @@ LINES = 8  # of a set of a first-level cache
 
 
 def column_texts() -> list[str]:
+    return [_down_columns(), _longest_operand()]
+
+
+def _down_columns() -> str:
     c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
-    axes, extent = c.get(words, N_AXES), c.get(c.get("%cx", CX_E, "ptr"), "%axis")
-    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0")) as loop:
-        at, longest, same = loop.values
+    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
+        at, same = loop.values
         step = c.get(strides, at)
         here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, PAGE - 1), 0))
-        length = c.max(step, c.arith("sub", 0, step))
-        loop.next = [c.arith("add", at, axes), c.max(longest, length), c.choose(here, 1, same)]
-    _, longest, same = loop.values
-    far = c.test("sge", c.arith("mul", longest, extent), FAR)
+        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same)]
+    same, size = loop.values[1], c.call("i64", "@longest_operand", "ptr %cx", "i64 %axis")
+    far = c.test("sge", size, FAR)
     c.put(c.choose(c.test("ne", same, 0), c.min(c.get("%rows", 0), LINES), c.get("%rows", 0)), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
-    return [c.end()]
+    return c.end()
+
+
+def _longest_operand() -> str:
+    """Bytes of the operand that reaches furthest along an axis."""
+    c = Function("i64", "longest_operand", ["ptr cx", "i64 axis"], internal=True)
+    words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
+    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
+        at, longest = loop.values
+        step = c.get(strides, at)
+        length = c.max(step, c.arith("sub", 0, step))
+        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.max(longest, length)]
+    extent = c.get(c.get("%cx", CX_E, "ptr"), "%axis")
+    return c.end("i64", c.arith("mul", loop.values[1], extent))

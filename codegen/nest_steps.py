@@ -1,8 +1,9 @@
 """Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
 
     LOOP   axis, words of body                              for each position of the axis: body
-    ROWS   axis, most, budget, lane axis, words of body     the same for up to `most` positions at once, which have
-                                                            `budget` elements (0: any number): kernels walk them
+    ROWS   axis, most, budget, lane axis, near, words       the same for up to `most` positions at once, which have
+                                                            `budget` elements (0: any number), or `near` where kernels
+                                                            ask for the next ones: kernels walk them
     BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes per row, per element, pattern      identity states, of all rows
     CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words
@@ -25,7 +26,6 @@ from tensordsl.codegen.nest_words import (
     BY_KERNEL,
     CALL,
     CALL_WORDS,
-    COLUMN_ROWS,
     CX_COUNT,
     CX_CUR,
     CX_D,
@@ -75,7 +75,6 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
-BESIDE = 8  # rows that kernels do side by side, at most
 NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
@@ -137,20 +136,16 @@ def _loop() -> str:
 
 def _rows() -> str:
     c, words = _instruction("rows")
-    axis, most, budget, lane = (c.get(words, k) for k in (1, 2, 3, 4))
-    body, end = _body(c, ROWS_WORDS, c.get(words, 5))
+    axis = c.get(words, 1)
+    body, end = _body(c, ROWS_WORDS, c.get(words, 6))
     positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
     extent = c.get(extents, axis)
     with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):
         c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, ROWS_WORDS)}", f"i64 {axis}")
         c.ret("i64", end)
-    fitting = c.max(c.op(f"sdiv i64 {budget}, {c.max(c.get(extents, lane), 1)}"), 1)
-    fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
-    size = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
-    at_once = c.cell(size), c.cell(WHOLE)
-    with c.when(c.all(c.test("eq", most, COLUMN_ROWS), c.test("sgt", extent, size))):
-        c.call("void", "@down_columns", "ptr %cx", f"i64 {axis}", *(f"ptr {cell}" for cell in at_once))
-    size, turn = (c.get(cell, 0) for cell in at_once)
+    together = c.cell(1), c.cell(WHOLE)
+    c.call("void", "@rows_together", "ptr %cx", f"ptr {words}", *(f"ptr {cell}" for cell in together))
+    size, turn = (c.get(cell, 0) for cell in together)
     with c.when(c.test("sgt", extent, size)):
         with c.when(c.call("i1", "@at_once", body)):
             c.call("void", "@turns", body, f"i64 {axis}", f"i64 {size}", f"i64 {extent}", f"i64 {turn}")

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_words import (
+    AHEAD,
     ANY_LENGTH,
     BLOCKS,
     BLOCKS_WORDS,
     BY_KERNEL,
     CALL,
     CALL_WORDS,
+    COLUMN_ROWS,
     CX_COUNT,
     CX_CUR,
     CX_D,
@@ -29,16 +32,39 @@ from tensordsl.codegen.nest_words import (
     ENTRY,
     SHORT_ROWS,
     STREAMS,
+    WHOLE,
     Function,
     entry_of,
     put_position,
 )  # fmt: skip
 
 CODE = ["ptr cx", "i64 first", "i64 end"]
+BESIDE = 8  # rows that kernels do side by side, at most
+SECOND_LEVEL = 1 << 19  # bytes of an operand, up to which a second-level cache keeps it from call to call
 
 
 def turn_texts() -> list[str]:
-    return [_at_once(), _start(), _turn(), _turns()]
+    return [_together(), _at_once(), _start(), _turn(), _turns()]
+
+
+def _together() -> str:
+    """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
+    c = Function("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
+    axis, most, budget, lane, near = (c.get("%words", k) for k in range(1, 6))
+    extents, asks = c.get("%cx", CX_E, "ptr"), c.cell(0)
+    extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
+    with c.when(c.test("sle", length, near)):
+        size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
+        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), c.test("slt", size, FAR)), asks)
+    ahead = c.test("ne", c.get(asks, 0), 0)
+    fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)
+    fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)
+    rows = c.min(most, c.choose(c.test("eq", budget, 0), most, fitting))
+    c.put(rows, "%rows", 0)
+    c.put(c.choose(ahead, WHOLE | AHEAD, WHOLE), "%turn", 0)
+    with c.when(c.all(c.test("eq", most, COLUMN_ROWS), c.test("sgt", extent, rows))):
+        c.call("void", "@down_columns", "ptr %cx", f"i64 {axis}", "ptr %rows", "ptr %turn")
+    return c.end()
 
 
 @contextmanager
@@ -135,6 +161,8 @@ def _turns() -> str:
     c.call("void", "@start_turns", code)
     with c.loop("%extent", step="%size") as loop:
         put_position(c, positions, "%axis", loop.index)
-        rows = c.min(c.arith("sub", "%extent", loop.index), "%size")
-        c.call("void", "@turn", code, f"i64 {rows}", "i64 %turn")
+        left = c.arith("sub", "%extent", loop.index)
+        rows, behind = c.min(left, "%size"), c.test("sle", left, "%size")
+        turn = c.choose(behind, c.arith("and", "%turn", WHOLE), "%turn")
+        c.call("void", "@turn", code, f"i64 {rows}", f"i64 {turn}")
     return c.end()

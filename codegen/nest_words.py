@@ -22,7 +22,7 @@ NEVER = 2
 # have their words.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
-LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 6, 6, 5, 8
+LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 7, 6, 5, 8
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
@@ -35,7 +35,7 @@ VECTOR, SPLAT, INTERNAL, INTEGER, POSITION, FLAG = range(6)
 READ, WRITE, MANY = 1, 2, 4  # flags; MANY: scratch has places for `PACKED_ROWS` rows of it
 STATE, NUMBERS = 1, 2  # flags of an area: of a reduction's state; of positions in wide rows
 COLUMN_ROWS = 16  # of a reduction along them, that a kernel gets at once
-WHOLE, AHEAD = 3, 4  # of a turn: a row's first block and its last; the rows that follow are in no cache
+WHOLE, AHEAD = 3, 4  # of a turn: a row's first block and its last; those who can ask for the rows that follow
 NUMBERS_BEGIN = 64  # bytes, behind how many rows a wide one has: which of them each element is in
 PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.

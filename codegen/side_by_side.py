@@ -26,6 +26,7 @@ from tensordsl.codegen.accumulate import (
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
+from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
 from tensordsl.ops.reducers import Reducer
@@ -128,7 +129,8 @@ class SideBySide:
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
             "  %each.q = and i1 %fits.q, %all.lanes.q",
-            "  %whole.q = icmp eq i64 %turn, 3",
+            f"  %blocks.q = and i64 %turn, {WHOLE}",
+            f"  %whole.q = icmp eq i64 %blocks.q, {WHOLE}",
             "  %beside.q = and i1 %each.q, %whole.q",
             "  br i1 %beside.q, label %some.q, label %single.q",
         ]

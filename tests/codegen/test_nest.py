@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from native import Runner, library
 
-from tensordsl.codegen import nest_columns, nest_shares, target
+from tensordsl.codegen import nest_columns, nest_shares, nest_turns, target
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
@@ -244,6 +244,7 @@ def alias(group: Group, arrays: Arrays) -> int:
     [
         (nest_shares, {"WORTH": 1, "SHARE": 1, "ROWS": 2, "GRAIN": 8}),
         (nest_columns, {"FAR": 1, "PAGE": 8, "LINES": 3}),
+        (nest_turns, {"SECOND_LEVEL": 0, "BESIDE": 2}),
     ],
 )
 def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
