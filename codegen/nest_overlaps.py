@@ -7,6 +7,7 @@ rows are left to others.  Outside of the rows' axis there may be one more.
 
 from __future__ import annotations
 
+from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_periods import put_pointer
 from tensordsl.codegen.nest_words import (
     FAST,
@@ -70,8 +71,9 @@ def _left_over() -> str:
 
 
 def _overlapped() -> str:
-    """Does what it can; what is left are the last of the outermost axis' rows, to which B and E are set."""
-    c = Function("void", "overlapped", [*PARAMS, *SPACE], internal=True)
+    """1: all is done; or what can be is: what is left are the last of the outermost axis' rows, to which B and E are
+    set."""
+    c = Function("i64", "overlapped", [*PARAMS, *SPACE], internal=True)
     words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
     with c.loop(c.get("%D", N_AXES), ("i64", "-1"), ("i64", "-1"), ("i64", "0")) as loop:
@@ -84,22 +86,23 @@ def _overlapped() -> str:
     n, again = c.get("%E", lane), c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
     few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
     with c.when(c.op(f"xor i1 {c.all(c.test('slt', n, width), c.test('sgt', n, 0), few, again)}, true")):
-        c.ret()
+        c.ret("i64", 0)
     few = c.test("slt", c.get("%E", row), FEW)
     near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
     with c.when(c.all(c.test("ne", first, row), few, near)):
-        c.ret()
+        with c.when(c.test("ne", c.call("i64", "@gapped", *passed((*PARAMS, *SPACE))), 0)):
+            c.ret("i64", 1)
     axes = f"i64 {lane}", f"i64 {first}", f"i64 {row}"
     left = c.call("i64", "@left_over", "ptr %D", f"ptr {words}", "ptr %S", "ptr %E", *axes)
     done = c.arith("sub", c.get("%E", first), left)
     with c.when(c.test("sle", done, 0)):
-        c.ret()
+        c.ret("i64", 0)
     _do_rows(c, words, (lane, first, row), (external, every), (n, done, width))
     c.put(left, "%E", first)
     with c.loop(c.get("%D", N_OPERANDS)) as loop:
         step = c.get("%S", c.arith("add", c.arith("mul", loop.index, c.get("%D", N_AXES)), first))
         c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, done)), "%B", loop.index, "ptr")
-    return c.end()
+    return c.end("i64", 0)
 
 
 def _do_rows(c: Function, words: str, axes: Axes, operands: tuple[str, str], sizes: tuple[str, str, str]) -> None:

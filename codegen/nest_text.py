@@ -271,9 +271,9 @@ def _general() -> str:
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
             c.ret("i64", 0)
         moved = *given[:2], f"ptr {current}", *given[3:]
-        c.call("void", "@overlapped", *moved)
-        with c.when(c.test("ne", c.call("i64", "@gapped", *moved), 0)):
-            c.ret("i64", 0)
+        for way in ("overlapped", "gapped"):
+            with c.when(c.test("ne", c.call("i64", f"@{way}", *moved), 0)):
+                c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
         with c.when(c.is_null("%job")):
             place_shared(c, axes, extents, strides, current)
