@@ -239,6 +239,7 @@ def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     else:
         most = min(SHORT_IF_HEAVY, 3 * width) - 1 if is_heavy else width * 5 // 4
         whole = [*range(width, most + 1, width)]
-    if isinstance(here, int) and not SHORT < here <= most:
+    least = SHORT if len(group.parallel) < len(group.extents) else 0
+    if isinstance(here, int) and not least < here <= most:
         return []
     return [("le", here, most), *(("ne", here, n) for n in whole)]

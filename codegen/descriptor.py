@@ -228,10 +228,11 @@ def descriptor(
     levels: Sequence[Level] = (),
     states: int = 0,
     across: bool = False,
+    taken: Sequence[int] = (),
 ) -> tuple[int, ...]:
     """Header, swaps, merges, levels, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name
     -> its number; `sharing`: work per 1,000 points, and the axes that may be parted; `levels`: what follows the tree,
-    with so many bytes of states; `across`: lanes run across rows, which may be short."""
+    with so many bytes of states; `across`: lanes run across rows, which may be short; `taken`: `nest_taken`'s words."""
     transposed = _transposed(tree, sharing[2]) if across else []
     pairs = [*swaps, *merges, *transposed]
     first = nest.HEADER + 2 * len(pairs) + 4 * len(levels)
@@ -273,7 +274,9 @@ def descriptor(
     block = _straight(tree, where, code, first, header[nest.WORK]) if fits else []
     if block:
         header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
-    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat, *block)
+    if taken:
+        header[nest.TAKEN] = header[nest.WIDE] + len(where.wide) + len(flat) + len(block)
+    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat, *block, *taken)
 
 
 def _flat(

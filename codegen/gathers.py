@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from tensordsl.codegen.code import from_memory, gathered, memory_type
 from tensordsl.codegen.flat import LANES, Kernel
 from tensordsl.codegen.nest_words import READ, SPLAT
-from tensordsl.codegen.scalar import INTEGERS, ITEMSIZE, SIGNED, Val
+from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val, unwidened
 from tensordsl.codegen.text import Code, constant, llvm_type, splat
 from tensordsl.types import COMPLEX
-
-SHORT = frozenset(t for t in INTEGERS if ITEMSIZE[t] < 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,9 @@ class Along:
 
 
 def narrow(k: Kernel, index: Val) -> Val:
-    """An index as it is in memory, where it was only cast to int64, which changed no number."""
-    if index.op != "cast" or index.type != "int64" or index.args[0].type not in SHORT:
-        return index
-    return index.args[0] if k.lanes.get(id(index.args[0])) in k.adjacent else index
+    """An index as it is in memory, where it was only cast."""
+    short = unwidened(index)
+    return short if k.lanes.get(id(short)) in k.adjacent else index
 
 
 def gather(k: Kernel, operand: int, dtype: str, places: Sequence[Along]) -> str:

@@ -594,5 +594,5 @@ class _Planner(Tables):
         is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)
         across = self.schedule.lane == lane_across(self.group) and not is_read
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
-        rest = levels, own, across
+        rest = levels, own, across, self.taken()
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

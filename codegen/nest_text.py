@@ -27,6 +27,7 @@ from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_straight import straight_texts
 from tensordsl.codegen.nest_streams import METADATA, stream_texts
+from tensordsl.codegen.nest_taken import taken_texts
 from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_transposed import transposed_texts
 from tensordsl.codegen.nest_turns import turn_texts
@@ -75,6 +76,7 @@ from tensordsl.codegen.nest_words import (
     T_POINTS,
     T_START,
     T_TO,
+    TAKEN,
     VECTOR,
     WIDTH,
     WRITE,
@@ -92,6 +94,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *square_texts(), *tile_texts(), *period_texts()]
     parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
     parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
+    parts += taken_texts()
     parts += [_may_repeat(), _direct(), _exchange(), _lengthen(), _swap(), _merge(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
@@ -370,6 +373,10 @@ def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, cu
 def _nest() -> str:
     """All of a launch, or a stage of it."""
     c = Function("i64", "nest", [*PARAMS, "ptr stage"], internal=True)
+    with c.when(c.test("ne", c.get("%D", TAKEN), 0)):
+        bad = c.call("i64", "@taken", *passed(PARAMS))
+        with c.when(c.test("sge", bad, 0)):
+            c.ret("i64", bad)
     c.do(f"%scratch = alloca i8, i64 {c.get('%D', SCRATCH)}, align 64")
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = passed((*PARAMS, *SPACE))

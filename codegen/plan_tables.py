@@ -9,6 +9,8 @@ from tensordsl.codegen.descriptor import Area
 from tensordsl.codegen.flat import Kernel
 from tensordsl.codegen.group import Buffer, Group, Schedule, names_lengths
 from tensordsl.codegen.program import Kernels, LaunchPlan
+from tensordsl.codegen.scalar import ITEMSIZE, SIGNED
+from tensordsl.codegen.schedule import taken_load
 
 
 class Tables:
@@ -41,6 +43,18 @@ class Tables:
 
     def integer(self, kernel: Kernel, *what: Any) -> str:
         return kernel.integer(self.ints.setdefault(what, len(self.ints)))
+
+    def taken(self) -> list[int]:
+        """The words of `nest_taken`, if the group only copies what stands at indices."""
+        found = taken_load(self.group)
+        if found is None:
+            return []
+        load, index = found
+        buffer, entries = load.attr
+        axis = next(d for d, m in enumerate(entries) if isinstance(m, tuple))
+        numbers = ("extent", buffer.shape[axis]), ("stride", self.operand(buffer, entries), axis)
+        kind, along = 2 * ITEMSIZE[index.type] + (index.type in SIGNED), self.axis[index.attr[1][0]]
+        return [ITEMSIZE[load.type], kind, along, *(self.ints[number] for number in numbers)]
 
     def area(self, size: int, per_element: int = 0, **kinds: Any) -> int:
         self.areas.append(Area(size, per_element, **kinds))

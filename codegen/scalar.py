@@ -29,6 +29,7 @@ COMPUTED = FLOATS[1:]  # floats with arithmetic
 SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
+SHORT = frozenset(t for t in INTEGERS if not t.endswith("64"))
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 ITEMSIZE = {
     "bool": 1, "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
@@ -357,6 +358,12 @@ def pairwise(b: Builder, re: Val, im: Val) -> Val | None:
         known[id(x), id(y)] = whole
         stack.pop()
     return known[id(re), id(im)]
+
+
+def unwidened(index: Val) -> Val:
+    """An index as it was before it was cast to int64, if that changed no number."""
+    is_cast = index.op == "cast" and index.type == "int64"
+    return index.args[0] if is_cast and index.args[0].type in SHORT else index
 
 
 def attr_key(attr: Any) -> Any:

@@ -15,7 +15,7 @@ from tensordsl.casting import real_of
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.nest_wide import WIDE_ROW
-from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -72,13 +72,17 @@ def for_long_rows(usual: Schedule) -> Schedule:
 
 
 def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
-    """A schedule of a reduction whose lanes run the other way: along rows instead of their elements, or the reverse.
-    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other.
-    None if there is no other axis, or its place is known to be worse."""
+    """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
+    Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the
+    former of computations at indices, too.  None if there is no other axis, or its place is known to be worse."""
     lane = usual.lane
     reduced = [a for p in group.passes for a in p.local]
-    if not lane or not reduced:
+    if not lane:
         return None
+    if not reduced:
+        by_index = any(v.op == "load" and any(a.axes == {lane} for a in v.args) for v in group.scalars)
+        other = lane_across(group) if by_index and not taken_load(group) else ""
+        return schedule(group, vector_bytes=vector_bytes, lane=other) if other not in ("", lane) else None
     if not group.parallel:
         long = next((a for a in reduced if not is_short(group, a)), lane)
         return schedule(group, vector_bytes=vector_bytes, lane=long) if long != lane and _has_rows(group) else None
@@ -104,7 +108,9 @@ def across_schedule(group: Group, others: Collection[str], *, vector_bytes: int 
     reduces = len(group.parallel) < len(group.extents)
     if lane in ("", *others, *reads) or not (reduces or by_index) or any(lane not in o.map for o in group.outs):
         return None
-    if any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
+    if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
+        return None
+    if (taken := taken_load(group)) and taken[1].attr[1] == (list(group.extents)[-1],):
         return None
     return schedule(group, vector_bytes=vector_bytes, lane=lane)
 
@@ -228,6 +234,18 @@ def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
             if v.op == "load" and v.args:
                 found[id(v), (*group.parallel, *p.local)] = v
     return [(v, axes) for (_, axes), v in found.items()]
+
+
+def taken_load(group: Group) -> tuple[Val, Val] | None:
+    """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
+    all places of the axes around it."""
+    (out, *more), axes = group.outs, list(group.extents)
+    if more or out.value.op != "load" or len(out.value.args) != 1 or len(group.parallel) < len(axes):
+        return None
+    entries, index = out.value.attr[1], unwidened(out.value.args[0])
+    is_row = index.op == "load" and not index.args and len(index.attr[1]) == 1
+    along = index.attr[1][0] if is_row else 0
+    return (out.value, index) if along in axes[1:] and along not in entries else None
 
 
 def for_points(group: Group) -> set[int]:

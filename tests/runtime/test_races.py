@@ -12,9 +12,10 @@ import numpy as np, tensordsl, tensordsl.tensor as T
 
 def race(dtype, wrong):
     x, i = T.dvector(), T.TensorType(dtype, (False,))()
-    functions = [tensordsl.function([x, i], out) for out in ((x[i] * 2).sum(), x[i] * 2)]
+    outs = (x[i] * 2).sum(), x[i] * 2, x.reshape((4, -1))[:, i]
+    functions = [tensordsl.function([x, i], out) for out in outs]
     good, bad = (np.arange(200_000) % 100).astype(dtype), np.full(200_000, wrong, dtype)
-    table, indices, running = np.ones(100), good.copy(), [True]
+    table, indices, running = np.ones(400), good.copy(), [True]
 
     def write():
         while running:
