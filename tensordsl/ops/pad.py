@@ -43,7 +43,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
         if mode == "constant":
             x = _joined(x, axis, (before, behind), constants)
         else:
-            x = getitem(x, (slice(None),) * axis + (_positions(shape_i(x, axis), before, behind, mode),))
+            x = _repeated(x, axis, (before, behind), mode)
     return x
 
 
@@ -81,12 +81,20 @@ def _joined(x: Any, axis: int, widths: tuple[Any, Any], constants: tuple[Any, An
     return concatenate([before, x, behind], axis)
 
 
-def _positions(n: Any, before: Any, behind: Any, mode: str) -> Any:
-    """Where on an axis of length n the elements of the padded one are."""
-    n = as_dim(n)
+def _repeated(x: Any, axis: int, widths: tuple[Any, Any], mode: str) -> Any:
+    """x with elements of its own before and behind it: all but these are a copy."""
+    n, (before, behind) = shape_i(x, axis), widths
     is_possible = or_(gt(n, 0), and_(eq(before, 0), eq(behind, 0)))
     n = require(n, is_possible, f"pad: an axis without elements has none for mode {mode!r}")
-    at = arange(0 - before, n + behind)
+    around = []
+    for width, first, last in ((before, 0 - before, 0), (behind, n, n + behind)):
+        at = _positions(arange(first, last), n, mode)
+        around.append([] if known_int(width) == 0 else [getitem(x, (slice(None),) * axis + (at,))])
+    return concatenate([*around[0], x, *around[1]], axis)
+
+
+def _positions(at: Any, n: Any, mode: str) -> Any:
+    """Where on an axis of length n the elements are that stand at `at` of an endless one."""
     if mode == "edge":
         return clipped(at, 0, n - 1)
     if mode == "wrap":
