@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensordsl.casting import real_of
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.bufferise import Bufferiser
@@ -48,19 +49,20 @@ def over(b: Bufferiser, v: Value, x: Value) -> Ref:
 
 
 def emit_scatter(b: Bufferiser, v: Value, x: Ref, y: Ref, positions: Sequence[Ref]) -> None:
-    axes = v.attrs["axes"]
-    at = index_place(axes)
+    """On the CPU complex numbers are rows of their two parts."""
+    axes, in_parts = v.attrs["axes"], v.dtype in COMPLEX and not b.device
+    at, dtype = index_place(axes), real_of(v.dtype) if in_parts else v.dtype
     free = [d for d in range(v.rank) if d not in axes]
     y_strides = [0 if n == 1 else s for n, s in zip(y.dims, y.strides, strict=True)]
-    block = collapsed(
-        (x.dims[d], x.strides[d], s) for d, s in zip(free, (*y_strides[:at], *y_strides[at + 1 :]), strict=True)
-    )
+    of_block = zip(free, (*y_strides[:at], *y_strides[at + 1 :]), strict=True)
+    parts = [(2, ITEMSIZE[dtype], ITEMSIZE[dtype])] if in_parts else []
+    block = collapsed([*((x.dims[d], x.strides[d], s) for d, s in of_block), *parts])
     dims, x_steps, y_steps = (tuple(map(b.name, part)) for part in zip(*block, strict=True)) if block else ((), (), ())
     b.emit(
         p.Scatter(
-            v.dtype, v.attrs["set"], x.ptr, y.ptr, tuple(r.ptr for r in positions),
+            dtype, v.attrs["set"], x.ptr, y.ptr, tuple(r.ptr for r in positions),
             tuple(b.name(x.strides[d]) for d in axes), b.name(positions[0].dims[0]), b.name(y_strides[at]),
-            dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[v.dtype],
+            dims, x_steps, y_steps, is_row=bool(block) and block[-1][1] == ITEMSIZE[dtype],
             lengths=tuple(b.name(x.dims[d]) for d in axes) if b.device else (),
             types=tuple(i.dtype for i in v.operands[2:]),
         )

@@ -30,6 +30,7 @@ from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import of_exponentials
+from tensordsl.codegen.passes.whole import move_numbers
 from tensordsl.codegen.program import Program, walk_program
 from tensordsl.codegen.program_tables import constant_table, late_plans, libraries, plan_table
 from tensordsl.codegen.show_program import show as show_program
@@ -240,8 +241,9 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
     lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
     if any(p.name == "fold_products" for p in passes):
         lowered.outputs, lowered.updates = finish_products(lowered.graph, lowered.outputs, lowered.updates, on_cpu)
-    if on_cpu and (mode is None or mode.optimizer == "fast_run"):
-        roots = narrow_positions(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+    if mode is None or mode.optimizer == "fast_run":
+        roots = move_numbers(lowered.graph, [*lowered.outputs, *(v for _, v in lowered.updates)])
+        roots = narrow_positions(lowered.graph, roots) if on_cpu else roots
         lowered.outputs = roots[:n]
         lowered.updates = [(k, v) for (k, _), v in zip(lowered.updates, roots[n:], strict=True)]
 

@@ -12,8 +12,8 @@ import tensordsl
 import tensordsl.tensor as T
 
 
-def table(rows: int = 50, width: int = 4) -> Any:
-    return tensordsl.shared(np.arange(rows * width, dtype="float64").reshape(rows, width), name="table")
+def table(rows: int = 50, width: int = 4, dtype: str = "float64") -> Any:
+    return tensordsl.shared(np.arange(rows * width).reshape(rows, width).astype(dtype), name="table")
 
 
 def place(shared: Any) -> int:
@@ -41,11 +41,12 @@ PARTS: dict[str, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {
 }
 
 
+@pytest.mark.parametrize("dtype", ["float64", "complex64", "complex128"])
 @pytest.mark.parametrize("write", [T.set_subtensor, T.inc_subtensor], ids=["set", "inc"])
 @pytest.mark.parametrize("name", PARTS)
-def test_only_a_part_is_written_in_place(name: str, write: Any) -> None:
+def test_only_a_part_is_written_in_place(name: str, write: Any, dtype: str) -> None:
     part, symbols, values = PARTS[name]
-    s = table()
+    s = table(dtype=dtype)
     f = tensordsl.function(symbols, [], updates=[(s, write(part(s), 0.5))])
     oracle = tensordsl.function(symbols, write(part(s), 0.5), mode="REFERENCE")
     at = place(s)
