@@ -12,6 +12,7 @@ from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, memory_type
 from tensordsl.codegen.lines_text import walk_text
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.scatter_counts import DECLARATIONS, LEAST, MOST, counted_text, counts_text
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
@@ -33,7 +34,12 @@ def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
         bodies += [_elements(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
-    return PREFETCH + "".join(bodies) + METADATA
+        bodies += [counted_text(name, kind)] if counts(name) else []
+    return PREFETCH + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
+
+
+def counts(name: str) -> bool:
+    return name.startswith("add_")
 
 
 def _position() -> str:
@@ -213,6 +219,8 @@ def _entry(name: str) -> str:
             places = f"ptr {positions}", f"ptr {steps}", "i64 %k", f"i64 {count}"
             f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
         f.ret()
+    if counts(name):
+        _or_counts(f, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
     table, room = f.op("alloca ptr, i64 %k"), f.op(f"alloca [{BLOCK} x i64], i64 %k, align 64")
     with f.loop(count, step=BLOCK) as block:
         left = f.op(f"sub i64 {count}, {block.index}")
@@ -224,3 +232,15 @@ def _entry(name: str) -> str:
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
     f.ret()
     return f.text
+
+
+def _or_counts(
+    f: Asm, name: str, count: str, y_step: str, arrays: tuple[str, str], positions: str, steps: str, sizes: str
+) -> None:
+    """One number at positions of one byte, of which there are many."""
+    one = (f.compare("eq", "i64", x, n) for x, n in (("%k", 1), ("%rank", 0), (y_step, 0), (f.load("i64", sizes), 1)))
+    many = f.compare("sge", "i64", count, LEAST), f.compare("slt", "i64", count, MOST)
+    with f.when(f.all(*one, *many)):
+        places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
+        with f.when(f.call("i1", f"@counted_{name}", *arrays, *places)):
+            f.ret()

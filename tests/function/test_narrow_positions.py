@@ -11,7 +11,7 @@ import tensordsl
 import tensordsl.tensor as T
 
 DTYPES = ("uint8", "uint16")
-COUNTS = (0, 1, 7, 8, 511, 512, 513, 2000)
+COUNTS = (0, 1, 7, 8, 511, 512, 513, 2000, 2048, 5003)
 
 
 def counted(x: Any, n: Any) -> Any:
@@ -132,3 +132,32 @@ def test_what_is_computed_from_narrow_numbers_is_another_position(dtype: str) ->
         wanted = [np.bincount(p, minlength=800) for p in computed] + [np.bincount(p) for p in computed[:6]]
         for result, expected in zip(f(a.astype(dtype)), wanted, strict=True):
             np.testing.assert_array_equal(result, expected)
+
+
+VALUES: dict[str, tuple[float, ...]] = {
+    "int8": (1, -3), "uint16": (1, 40_000), "int32": (7, -(2**31)), "uint64": (1, 2**63 + 1), "bool": (True, False),
+    "float16": (1, 0.1), "float32": (1, -3, 0.1, 1e5, 2.0**24, np.nan, -0.0, 0.0), "float64": (1, -3, 0.1, 2.0**53, np.inf, -0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+def test_one_number_many_times_is_what_one_after_the_other_gives(dtype: str) -> None:
+    i, x, v = T.vector("i", dtype="uint8"), T.vector("x", dtype=dtype), T.scalar("v", dtype=dtype)
+    f = tensordsl.function([i, x, v], [T.inc_subtensor(x[i], v), T.inc_subtensor(x[::-2][i], v)])
+    rng = np.random.default_rng(4)
+    starts = [np.zeros(300), -np.zeros(300), rng.integers(0, 100, 300), 2.0 ** rng.integers(20, 54, 300)]
+    starts += [np.where(rng.random(300) < 0.1, special, 3) for special in (0.5, np.nan, -np.inf, -0.0)]
+    starts = starts if np.dtype(dtype).kind == "f" else starts[:3]
+    with np.errstate(over="ignore"):
+        starts = [a.astype(dtype) for a in starts]
+    for start in starts:
+        for value in np.array(VALUES[dtype], dtype):
+            for at in (rng.integers(0, 150, 4001), np.full(3000, 7), np.arange(2100) // 100):
+                at, expected = at.astype("uint8"), (start.copy(), start[::-2].copy())
+                with np.errstate(all="ignore"):
+                    np.add.at(expected[0], at, value)
+                    np.add.at(expected[1], at, value)
+                for got, wanted in zip(f(at, start, value), expected, strict=True):
+                    np.testing.assert_array_equal(got, wanted)
+                    if got.dtype.kind == "f":
+                        np.testing.assert_array_equal(np.signbit(got[got == 0]), np.signbit(wanted[wanted == 0]))
