@@ -19,8 +19,9 @@ RELOCATION = struct.Struct("<QQq")  # offset, info, addend
 SYMTAB, RELA, NOBITS = 2, 4, 8
 WRITE, ALLOC = 1, 2
 X86_64 = 62
-# relocation type -> (struct format, relative to the place)
-RELOCATIONS = {1: ("<Q", False), 2: ("<i", True), 4: ("<i", True), 24: ("<q", True)}
+# relocation type -> (what is written, relative to the place)
+_WORD, _HALF, _OFFSET = struct.Struct("<Q"), struct.Struct("<i"), struct.Struct("<q")
+RELOCATIONS = {1: (_WORD, False), 2: (_HALF, True), 4: (_HALF, True), 24: (_OFFSET, True)}
 
 EXTERNAL = ("fma", "fmaf")
 STUB = b"\xff\x25\x02\0\0\0\0\0"  # jmp to the address in the word behind
@@ -70,11 +71,14 @@ class _Object:
         symtab = next(s for s in self.sections if s[1] == SYMTAB)
         self.strings = self.sections[symtab[6]][4]
         self.symbols = list(SYMBOL.iter_unpack(data[symtab[4] : symtab[4] + symtab[5]]))
-        self.stubs: dict[int, tuple[int, int]] = {}  # external symbol -> its stub's place, its address
-        for i, (name, _, _, section, _, _) in enumerate(self.symbols):
-            if section == 0 and name:
-                self.end = -(-self.end // 16) * 16
-                self.stubs[i] = self.end, _external(self._string(self.strings, name))
+        self.stubs: list[tuple[int, int]] = []  # of external symbols: the place, the function's address
+        self.goals: dict[int, int] = {}  # symbol -> its place
+        for i, (name, _, _, section, value, _) in enumerate(self.symbols):
+            if section in self.place:
+                self.goals[i] = self.place[section] + value
+            elif section == 0 and name:
+                self.goals[i] = self.end = -(-self.end // 16) * 16
+                self.stubs.append((self.end, _external(self._string(self.strings, name))))
                 self.end += len(STUB) + 8
 
     def _string(self, table: int, offset: int) -> str:
@@ -87,34 +91,26 @@ class _Object:
             if info >> 4 == 1 and section in self.place
         }
 
-    def copy_to(self, base: int) -> None:
+    def copy_to(self, code: Code) -> None:
         for i, place in self.place.items():
             offset, length = self.sections[i][4:6]
-            ctypes.memmove(base + place, self.data[offset : offset + length], length)
-        for place, address in self.stubs.values():
-            ctypes.memmove(base + place, STUB + struct.pack("<Q", address), len(STUB) + 8)
+            code[place : place + length] = self.data[offset : offset + length]
+        for place, address in self.stubs:
+            code[place : place + len(STUB) + 8] = STUB + _WORD.pack(address)
 
-    def relocate(self, base: int) -> None:
+    def relocate(self, code: Code, base: int) -> None:
         for _, kind, _, _, offset, length, _, target, _, _ in self.sections:
             if kind != RELA or target not in self.place:
                 continue
+            start, room = self.place[target], self.sections[target][5]
             for where, info, addend in RELOCATION.iter_unpack(self.data[offset : offset + length]):
-                self._relocate(base, target, where, info, addend)
-
-    def _relocate(self, base: int, target: int, where: int, info: int, addend: int) -> None:
-        symbol, kind = info >> 32, info & 0xFFFFFFFF
-        _, _, _, section, value, _ = self.symbols[symbol]
-        row = RELOCATIONS.get(kind)
-        if row is None or section not in self.place and symbol not in self.stubs:
-            raise LoadError(f"relocation of type {kind} to section {section}")
-        goal = self.stubs[symbol][0] if symbol in self.stubs else self.place[section] + value
-        layout, relative = row
-        if where + struct.calcsize(layout) > self.sections[target][5]:
-            raise LoadError("relocation past the end of its section")
-        place = base + self.place[target] + where
-        result = base + goal + addend - (place if relative else 0)
-        packed = struct.pack(layout, result)
-        ctypes.memmove(place, packed, len(packed))
+                row, goal = RELOCATIONS.get(info & 0xFFFFFFFF), self.goals.get(info >> 32)
+                if row is None or goal is None:
+                    raise LoadError(f"relocation {info:#x}")
+                layout, relative = row
+                if where + layout.size > room:
+                    raise LoadError("relocation past the end of its section")
+                layout.pack_into(code, start + where, goal + addend - (start + where if relative else -base))
 
 
 def _external(name: str) -> int:
@@ -141,9 +137,9 @@ def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[lis
     base = ctypes.addressof(ctypes.c_char.from_buffer(code))
     addresses = []
     for item, (_, wanted) in zip(parsed, objects, strict=True):
-        item.copy_to(base)
+        item.copy_to(code)
         try:
-            item.relocate(base)
+            item.relocate(code, base)
             table = item.globals(base)
             addresses.append([table[name] for name in wanted])
         except (struct.error, IndexError, ValueError) as error:
