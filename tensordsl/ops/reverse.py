@@ -76,24 +76,28 @@ def cotangents(
     known = Known() if known is None else known
     seeds = list(seeds)
     outputs = [y for y, _ in seeds]
-    order = known.order = known.order or toposort(outputs, stop)
-    wanted = _between(order, wrt)
-    closed = {id(v) for v in constant} | ({id(v) for v in outputs} if are_final else set())
+    constants = {id(v) for v in constant}
+    totals = known.begin(outputs, stop, is_whole=not constants)
+    order, wanted = known.order, _between(known.order, wrt)
+    closed = constants | ({id(v) for v in outputs} if are_final else set())
     found: dict[int, Terms | Zero | Undefined] = {}
     for y, g in seeds:
         _add(found, y, conform(g, y), known)
     for node in reversed(order):
         if wanted.isdisjoint(map(id, node.outputs)):
             continue
-        needed = [id(v) in wanted and id(v) not in closed for v in node.inputs]
+        needed = [id(v) in wanted and id(v) not in closed and id(v) not in totals for v in node.inputs]
         if not any(needed):
             continue
-        arriving = [_total(found.get(id(v)), v) for v in node.outputs]
+        for v in node.outputs:
+            if id(v) not in totals:
+                totals[id(v)] = _total(found.get(id(v)), v)
+        arriving = [totals[id(v)] for v in node.outputs]
         parts = known.parts(node, arriving, needed)
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
                 _add(found, operand, known.recall(_conform_within, part, operand, node.outputs[0]), known)
-    results = [_unguarded(_total(found.get(id(v)), v), v) for v in wrt]
+    results = [_unguarded(totals[id(v)] if id(v) in totals else _total(found.get(id(v)), v), v) for v in wrt]
     known.release(results)
     return results
 
@@ -104,7 +108,7 @@ class Known:
     What a user has got is not used again: he may name it, replace it, or differentiate by it.
     """
 
-    __slots__ = ("settings", "order", "is_stable", "_made")
+    __slots__ = ("settings", "order", "is_stable", "totals", "_made", "_makers")
     # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
     _ANEW = frozenset(("for", "OpFromGraph"))
 
@@ -112,15 +116,28 @@ class Known:
         self.settings = settings
         self.order: list[Apply] = []  # toposort of the seeds
         self.is_stable = False  # `stable` has nothing to replace in the cost, whatever it may look through
+        self.totals: dict[int, Cotangent] | None = None  # by the ids of variables: all that arrives there, as `_total`
         # by the ids of the operands: the operands, which keep these ids theirs, and what was made of them
         self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
+        self._makers: dict[int, list[tuple[int, ...]]] = {}  # by the id of what was made
+
+    def begin(self, outputs: Sequence[Variable], stop: Iterable[Variable], is_whole: bool) -> dict[int, Cotangent]:
+        """Find the order of a walk from `outputs`, and what is known to arrive where.  is_whole: all flows that there
+        are are followed."""
+        if not self.order:
+            self.order = toposort(outputs, stop)
+            self.totals = None if any(node.op.name in self._ANEW for node in self.order) else {}
+        return self.totals if is_whole and self.totals is not None else {}
 
     def recall(self, make: Callable[..., Any], *operands: Any) -> Any:
         """make(*operands); for one number and kind of operands always the same `make`."""
         key = tuple(map(id, operands))
         found = self._made.get(key)
         if found is None:
-            found = self._made[key] = operands, make(*operands)
+            made = make(*operands)
+            found = self._made[key] = operands, made
+            for v in made if isinstance(made, (list, tuple)) else (made,):
+                self._makers.setdefault(id(v), []).append(key)
         return found[1]
 
     def parts(self, node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -> Sequence[Cotangent]:
@@ -130,13 +147,20 @@ class Known:
         return made
 
     def release(self, given: Sequence[Any]) -> None:
-        """Forget how these were made."""
+        """Forget how these were made, and what of all that arrives somewhere was made of them."""
         ids = {id(v) for v in given if isinstance(v, Variable)}
-        self._made = {
-            key: (operands, made)
-            for key, (operands, made) in self._made.items()
-            if ids.isdisjoint(map(id, made) if isinstance(made, (list, tuple)) else (id(made),))
-        }
+        for made in ids:
+            for key in self._makers.pop(made, ()):
+                self._made.pop(key, None)
+        if not self.totals:
+            return
+        values = {key: g.value if isinstance(g, Guarded) else g for key, g in self.totals.items()}
+        own = [v for v in values.values() if isinstance(v, Variable)]
+        forward = [v for node in self.order for v in node.outputs]
+        for node in toposort(own, forward):
+            if not ids.isdisjoint(map(id, node.inputs)):
+                ids.update(map(id, node.outputs))
+        self.totals = {key: g for key, g in self.totals.items() if id(values[key]) not in ids}
 
 
 def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: Any, known: Known) -> None:
@@ -329,6 +353,8 @@ def conform(g: Any, like: Variable) -> Any:
 
     Axes over which `like` was repeated are summed, axes along which `g` was not spread out are repeated.
     """
+    if g.type == like.type and like.type.dtype in CONTINUOUS:  # by far the most
+        return g
     from tensordsl.ops.elementwise import cast, second
     from tensordsl.ops.reduce import sum as sum_
     from tensordsl.ops.shape import dimshuffle

@@ -64,6 +64,22 @@ def test_what_was_given_is_not_part_of_later_gradients() -> None:
         grad(T.sum(by_x), by_b)
 
 
+def test_what_is_made_of_what_was_given_is_made_anew() -> None:
+    """Also where the given one arrives elsewhere as it is, is a part of a sum, or belongs to a variable on the way."""
+    x, b, c = T.matrix("x"), T.matrix("b"), T.matrix("c")
+    inner = T.tanh(T.tanh(x)) + b
+    cost = T.sum(T.dot(inner * inner, c) * (inner + c)) + T.sum(T.sqr(b + c) * inner)
+    variables = [x, inner, x, b, c, inner, x]
+    gradients = [grad(cost, v) for v in variables]
+    for k, later in enumerate(gradients):
+        inside = {id(v) for node in toposort([later]) for v in node.outputs}
+        assert inside.isdisjoint(map(id, gradients[:k]))
+    values = [RNG.normal(size=(3, 3)) for _ in range(3)]
+    results = function([x, b, c], [*gradients, *grad(cost, variables)])(*values)
+    for separate, together in zip(results[:7], results[7:], strict=True):
+        np.testing.assert_allclose(separate, together, rtol=1e-13)
+
+
 def test_settings_are_those_of_the_call() -> None:
     n = T.lvector("n")
     cost = T.sum(T.sqr(n * T.constant(2.0)))
