@@ -38,6 +38,10 @@ _RECORD = np.dtype(
 )
 
 
+_SLOTS, _HEADER = (ctypes.c_int64 * (size // 8) for size in (abi.CELL_SIZE, abi.ND_STRIDES + 8))
+_NATIVE = frozenset(map(np.dtype, abi.DTYPES))
+
+
 class Cell:
     """One shared variable's storage: a C-contiguous, aligned, native array, which compiled functions may replace.
 
@@ -51,16 +55,16 @@ class Cell:
         self._check(array)
         self.words = np.zeros((), _RECORD)
         self.address = peek(id(self.words) + abi.ND_DATA)
+        slots, header = _SLOTS.from_address(self.address), _HEADER.from_address(id(array))
         for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
-            _decref(peek(self.address + offset))  # NumPy's zero of an object field is an object
-            poke(self.address + offset, 0)
+            _decref(slots[offset // 8])  # NumPy's zero of an object field is an object
         _incref(id(array))
-        poke(self.address + abi.CELL_ARRAY, id(array))
-        poke(self.address + abi.CELL_ITEMSIZE, array.dtype.itemsize)
+        slots[abi.CELL_ARRAY // 8], slots[abi.CELL_SPARE // 8] = id(array), 0
+        slots[abi.CELL_ITEMSIZE // 8] = array.dtype.itemsize
         for source, field in (
             (abi.SRC_DATA, abi.ND_DATA), (abi.SRC_DIMS, abi.ND_DIMS), (abi.SRC_STRIDES, abi.ND_STRIDES),
         ):  # fmt: skip
-            poke(self.address + source, peek(id(array) + field))
+            slots[source // 8] = header[field // 8]
         _cells.add(self)
 
     def get(self) -> np.ndarray:
@@ -86,8 +90,8 @@ class Cell:
 
     def _check(self, array: np.ndarray) -> None:
         assert type(array) is np.ndarray and array.dtype == self.dtype and array.ndim == self.ndim
-        assert array.dtype == np.dtype(abi.DTYPES[abi.DTYPE_CODE[array.dtype.name]]), "native dtypes only"
-        assert array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+        assert array.dtype in _NATIVE, "native dtypes only"
+        assert array.flags.c_contiguous and array.flags.aligned
 
 
 @cache

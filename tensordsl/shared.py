@@ -56,7 +56,8 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
             device = self._device
             with device.device.lock if device is not None else nullcontext(), _LOCK:  # always in this order
                 if self._cell is None and self._device is device:
-                    self._cell = Cell(np.require(self.storage, requirements="W"))
+                    storage = self.storage
+                    self._cell = Cell(storage if storage.flags.writeable else storage.copy())
                     self._array = self._device = None
                     if device is not None:
                         device.is_left = True
