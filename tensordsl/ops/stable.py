@@ -111,12 +111,11 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
         return list(outputs)
     new: dict[int, Any] = {}
     for node in nodes:
-        operands = tuple(new.get(id(v), v) for v in node.inputs)
-        changed = any(a is not b for a, b in zip(operands, node.inputs, strict=True))
-        fresh = reapply(node, operands) if changed else node.outputs
-        if changed:
+        fresh = node.outputs
+        if new and any(id(v) in new for v in node.inputs):
+            fresh = reapply(node, tuple(new.get(id(v), v) for v in node.inputs))
             new.update((id(old), v) for old, v in zip(node.outputs, fresh, strict=True))
-        if len(fresh) == 1 and id(node.outputs[0]) not in blocked:
+        if node.op.name in _ROOTS and len(fresh) == 1 and id(node.outputs[0]) not in blocked:
             better = _better(fresh[0], blocked)
             if better is not fresh[0]:
                 new[id(node.outputs[0])] = better
