@@ -27,6 +27,9 @@ NEEDLESS = (
     "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
 )  # fmt: skip
+# Instructions as the text has them: the scheduler would load a vector of several registers from its end, and memory does
+# not foresee that.  Dear functions do without: what waits for another has to be apart, which is worth more.
+ORDER, AS_WRITTEN, BY_DEPENDENCE = "pre-RA-sched", "linearize", "default"
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
@@ -35,23 +38,29 @@ def compile_object(text: str, opt: int = 2) -> bytes:
     llvm, triple, layout, machines = _target()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = triple, layout
-    with _without(NEEDLESS if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else ()):
+    with _under(_switches(text) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
         result: bytes = machines[opt].emit_object(module)
     return result
 
 
+def _switches(text: str) -> dict[str, tuple[str, str]]:
+    """LLVM's switches for a module of kernels: what each is for it, and for others."""
+    order = BY_DEPENDENCE if "@llvm.fma" in text else AS_WRITTEN
+    return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, BY_DEPENDENCE)}
+
+
 @contextmanager
-def _without(switches: tuple[str, ...]) -> Iterator[None]:
-    """Have code generated under LLVM's `switches`, which are the process's: off again for its other users."""
+def _under(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
+    """Have code generated under LLVM's `switches`, which are the process's: as before for its other users."""
     llvm, *_ = _target()
     with _lock:
-        for switch in switches:
-            llvm.set_option("tensordsl", f"-{switch}=true")
+        for switch, (value, _) in switches.items():
+            llvm.set_option("tensordsl", f"-{switch}={value}")
         try:
             yield
         finally:
-            for switch in switches:
-                llvm.set_option("tensordsl", f"-{switch}=false")
+            for switch, (_, before) in switches.items():
+                llvm.set_option("tensordsl", f"-{switch}={before}")
 
 
 def llvm_version() -> str:
