@@ -27,9 +27,9 @@ NEEDLESS = (
     "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
 )  # fmt: skip
-# Instructions as the text has them: the scheduler would load a vector of several registers from its end, and memory does
-# not foresee that.  Dear functions do without: what waits for another has to be apart, which is worth more.
-ORDER, AS_WRITTEN, BY_DEPENDENCE = "pre-RA-sched", "linearize", "default"
+# The usual scheduler loads a vector of several registers from its end, which memory does not foresee; this one from its
+# beginning.  Dear functions keep the usual one.  ("linearize" is no choice: its sums of float32 are wrong.)
+ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
@@ -45,8 +45,8 @@ def compile_object(text: str, opt: int = 2) -> bytes:
 
 def _switches(text: str) -> dict[str, tuple[str, str]]:
     """LLVM's switches for a module of kernels: what each is for it, and for others."""
-    order = BY_DEPENDENCE if "@llvm.fma" in text else AS_WRITTEN
-    return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, BY_DEPENDENCE)}
+    order = USUAL if "@llvm.fma" in text else FORWARD
+    return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, USUAL)}
 
 
 @contextmanager

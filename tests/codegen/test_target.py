@@ -36,7 +36,7 @@ def test_switches_hold_for_kernels_alone():
     before = plainly()
     assert target.compile_object(LOOP, 1) != before  # has its strength not reduced
     assert plainly() == before
-    with pytest.raises(ZeroDivisionError), target._without(target.NEEDLESS):
+    with pytest.raises(ZeroDivisionError), target._under(target._switches(LOOP)):
         raise ZeroDivisionError
     assert plainly() == before
 
