@@ -271,8 +271,7 @@ def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], are
         k.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
     if is_narrow_sum(reduce):
         state = [_widened(k.ends, state[0], k.width)]
-    if k.widens:
-        state = _or_others(k, number, reduce, state, areas)
+    state = _or_others(k, number, reduce, state, areas)
     _add_to_total(k.close, reduce, pointers, state, k.width)
 
 

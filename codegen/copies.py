@@ -77,7 +77,7 @@ def columns_side_by_side(k: Kernel) -> list[str]:
     return [
         f"  %spans = and i64 %n, {-span}",
         *IS_AHEAD,
-        f"  %wide = select i1 {'%folds' if k.widens else 'false'}, i64 0, i64 %spans",
+        "  %wide = select i1 %folds, i64 0, i64 %spans",
         "  %any.w = icmp ne i64 %wide, 0",
         "  br i1 %any.w, label %vectors, label %narrow",
         "vectors:",

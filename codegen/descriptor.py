@@ -55,8 +55,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
+    """`price`: ns of 1,000 points, of a loop along rows that may be done in parts."""
+
     axis: int
     body: Sequence[Node]
+    price: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,7 @@ def descriptor(
     header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
     header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
     header[nest.WIDTH] = every[0].kernel.width
+    header[nest.DOWN] = int(any(k.form == COLUMNS for c in every for k in c.kernels))
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
@@ -430,9 +434,9 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
         budget, near = elements_near(swept)
         lane = swept[-1].lane if swept else node.axis
-        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), *body]
+        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, *body]
     else:
-        code += [nest.LOOP, node.axis, len(body), *body]
+        code += [nest.LOOP, node.axis, len(body), node.price, *body]
 
 
 def _again(node: Blocks, where: Layout) -> int:

@@ -12,8 +12,8 @@ nest library reads the entries to fill P.  By form:
              With `turn` & AHEAD it `asks` for operands of as many rows further on (`ahead`).
     COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of the width
              the last whole vector, whose states stay as they are in lanes done before (`counted`).  With `turn` & AHEAD
-             it asks for the rows that follow.  Where it `widens`, k(P, n, live, 0, turn) combines states with those
-             `turn` elements behind them (`others`).
+             it asks for the rows that follow.  k(P, n, live, 0, turn) combines states with those `turn` elements
+             behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
@@ -112,6 +112,8 @@ class Kernel:
         if form != LANES:
             self.body = self.before
         if form == COLUMNS:
+            self.close.block = "fold"
+            self.head.do("%folds = icmp eq i64 %rows, 0")
             self.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
@@ -181,11 +183,8 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def widen(self) -> None:
-        """Let several short rows be taken as one; the states of COLUMNS are folded then."""
+        """Let several short rows be taken as one."""
         self.widens = True
-        if self.form == COLUMNS:
-            self.close.block = "fold"
-            self.head.do("%folds = icmp eq i64 %rows, 0")
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
@@ -524,7 +523,7 @@ class Kernel:
             "vector:",
             *phi_lines([Phi("%at", "i64", first[0], "%i.next")], first[1], self.close.block),
             *last_whole(self),
-            *(["  br i1 %folds, label %others, label %row"] if self.widens else ["  br label %row"]),
+            "  br i1 %folds, label %others, label %row",
             "row:",
             *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
             *self.before.lines,
@@ -533,7 +532,7 @@ class Kernel:
             "close:",
             *counted_lanes(self),
             *self.ends.lines,
-            *(self._fold() if self.widens else ()),
+            *self._fold(),
             *self.close.lines,
             f"  %i.next = add i64 %at, {self.width}",
             "  %more = icmp slt i64 %i.next, %n",

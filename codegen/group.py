@@ -120,18 +120,18 @@ class Group:
         priced: dict[frozenset[str], float] = {}
         for v in self.scalars:
             space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
-            priced[space] = priced.get(space, 0.0) + _price(v)
-        stored: dict[frozenset[str], float] = {}
+            priced[space] = priced.get(space, 0.0) + price(v)
+        stores: dict[frozenset[str], float] = {}
         for o in self.outs:
             space = frozenset(m for m in o.map if isinstance(m, str))
-            stored[space] = stored.get(space, 0.0) + MOVE * _words(o.buffer.type)
+            stores[space] = stores.get(space, 0.0) + stored(o)
         prices: dict[frozenset[str], float] = {}
-        for space in sorted({**priced, **stored}, key=len, reverse=True):
+        for space in sorted({**priced, **stores}, key=len, reverse=True):
             walked = next((larger for larger in prices if space <= larger), space)
-            own = stored.get(space, 0.0) if walked is space else 0.0
+            own = stores.get(space, 0.0) if walked is space else 0.0
             prices[walked] = prices.get(walked, 0.0) + priced.get(space, 0.0) + own
         numbers = {a: k for k, a in enumerate(self.extents)}
-        return tuple((int(price), tuple(sorted(map(numbers.__getitem__, space)))) for space, price in prices.items())
+        return tuple((int(ns), tuple(sorted(map(numbers.__getitem__, space)))) for space, ns in prices.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,13 @@ def any_copy(group: Group) -> Group:
     return Group("copy", dict(lengths), group.parallel, (Out(buffer("y", out.map), out.map, value),))
 
 
-def _price(v: Val) -> float:
+def stored(o: Out) -> float:
+    """ns of 1,000 stores."""
+    return MOVE * _words(o.buffer.type)
+
+
+def price(v: Val) -> float:
+    """ns of 1,000 such operations."""
     free = v.op in LEAVES or v.op == "result"
     return _words(v.type) * (800 if v.op in MATH else MOVE if v.op == "load" else 0 if free else 60)
 

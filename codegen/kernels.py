@@ -51,6 +51,7 @@ from tensordsl.codegen.schedule import (
     narrow_index,
     pass_lane,
     pass_roots,
+    price_of,
     reach,
     reads,
     shared_loads,
@@ -239,7 +240,7 @@ class _Planner(Tables):
         blocks = swept if self.columns else [Blocks(self.axis[lane], width, swept)]
         body: list[Node] = [*self.offsets, *blocks]
         for a in reversed([a for a in p.local if a != lane]):
-            body = [Loop(self.axis[a], body)]
+            body = [Loop(self.axis[a], body, price_of(p, self.local) if self.columns else 0)]
         fills = []
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)

@@ -11,6 +11,7 @@ from tensordsl.codegen.nest_words import (
     AHEAD,
     CX_D,
     CX_E,
+    CX_PARTS,
     CX_S,
     N_AXES,
     N_OPERANDS,
@@ -43,7 +44,7 @@ def _down_columns() -> str:
 
 
 def _longest_operand() -> str:
-    """Bytes of the operand that reaches furthest along an axis."""
+    """Bytes of the operand that reaches furthest along an axis, in all parts of it."""
     c = Function("i64", "longest_operand", ["ptr cx", "i64 axis"], internal=True)
     words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
     with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0")) as loop:
@@ -52,4 +53,5 @@ def _longest_operand() -> str:
         length = c.max(step, c.arith("sub", 0, step))
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.max(longest, length)]
     extent = c.get(c.get("%cx", CX_E, "ptr"), "%axis")
-    return c.end("i64", c.arith("mul", loop.values[1], extent))
+    every = c.arith("mul", extent, c.max(c.get("%cx", CX_PARTS), 1))
+    return c.end("i64", c.arith("mul", loop.values[1], every))

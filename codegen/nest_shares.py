@@ -3,22 +3,27 @@
 Parts depend on extents only, and each point or row is computed as if it were alone, so results do not depend on who
 does what, nor on how many threads there are.  Where all axes are reduced, parts are made for one thread as well: of
 each pass over the elements every part has states of its own, which are combined in the order of the parts, and what
-follows from the results is computed once, before the next pass.
+follows from the results is computed once, before the next pass.  So it is with the rows of few columns, of which each
+pass is parted by itself (`nest_row_parts`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_flat import call_if_flat
+from tensordsl.codegen.nest_row_parts import SHARE, quotient, whole_turns
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
     CX_D,
     CX_SCRATCH,
+    DOWN,
     END,
     HEADER,
     KEPT,
@@ -28,6 +33,7 @@ from tensordsl.codegen.nest_words import (
     N_MERGES,
     N_OPERANDS,
     N_SWAPS,
+    N_TRANSPOSED,
     OUTER,
     PARAMS,
     STATES,
@@ -38,60 +44,70 @@ from tensordsl.codegen.nest_words import (
     T_JOIN,
     T_JOINED,
     T_KEPT,
+    T_MERGED,
     T_OUT,
+    T_PARTS,
     T_POINTS,
+    T_POOL,
     T_START,
     T_STATES,
     T_TO,
     T_WORDS,
+    WIDTH,
     WORK,
     Function,
 )  # fmt: skip
 
 WORTH = 60_000  # ns of estimated work from which threads are asked
-SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
-MOST = 32  # parts
 ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
-GRAIN = 1024  # elements along the lanes' axis
+GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
+COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
-# what all of them begin with, where their states go; and whether one has failed.
-PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 flag")
+# what all of them begin with, where their states go; whether axes are merged already; and whether one has failed.
+PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
 JOB = Job((*PARAMS, *PARTS))
 
 
 def share_texts() -> list[str]:
     parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_nest(), _run_tile()]
+    return [*parts, _run_down(), _run_nest(), _run_tile()]
+
+
+def _work(c: Function, extents: str) -> str:
+    """ns of a launch, as estimated."""
+    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], c.get(extents, loop.index))]
+    return c.arith("udiv", c.arith("mul", loop.values[0], c.get("%D", WORK)), 1000)
+
+
+def _length(c: Function, extents: str, axis: str) -> str:
+    """Of an axis; 0 if it is none."""
+    return c.choose(c.test("sge", axis, 0), c.get(extents, c.max(axis, 0)), 0)
 
 
 def _parts() -> str:
-    """The number of a job's parts; their axis, their size and how much larger the last may be go to the job.  Few
-    columns would be added up as wide rows (`nest_wide`), in an order of their own: they are no part."""
-    c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job"], internal=True)
-    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
-    work = c.arith("udiv", c.arith("mul", loop.values[0], c.get("%D", WORK)), 1000)
-    outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
-    with c.when(c.test("slt", work, WORTH)):
+    """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
+    much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
+    their own: they are no part."""
+    c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job", "i64 axis", "i64 grain", "i64 unit"], internal=True)
+    work = _work(c, "%E")
+    with c.when(c.any(c.test("slt", work, WORTH), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
-    rows = c.choose(c.test("sge", outer, 0), c.get("%E", c.max(outer, 0)), 0)
-    by_rows = c.op(f"or i1 {c.test('sge', rows, ROWS)}, {c.test('slt', lane, 0)}")
-    axis, grain = c.choose(by_rows, outer, lane), c.choose(by_rows, 1, GRAIN)
-    with c.when(c.test("slt", axis, 0)):
-        c.ret("i64", 1)
-    extent, more = c.get("%E", axis), c.choose(by_rows, 0, WIDE_ROW)
-    units = _quotient(c, extent, grain)
-    count = c.min(c.min(c.arith("udiv", work, SHARE), MOST), units)
-    size = c.arith("mul", _quotient(c, units, c.max(count, 1)), grain)
-    for name, value in (("axis", axis), ("size", size), ("more", more)):
+    extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
+    fitting = c.arith("sdiv", extent, "%grain")
+    even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
+    fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
+    count = c.max(c.min(whole_turns(c, c.arith("udiv", work, SHARE)), fitting), 1)
+    size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
+    for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
-    return c.end("i64", _quotient(c, c.max(c.arith("sub", extent, more), 1), size))
+    return c.end("i64", quotient(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
-def _quotient(c: Function, x: str, y: str) -> str:
-    """x / y, rounded up."""
-    return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
+def _count(c: Function, extents: str, job: str, axis: str, grain: str | int, unit: str | int) -> str:
+    numbers = (f"i64 {x}" for x in (axis, grain, unit))
+    return c.call("i64", "@parts", "ptr %D", f"ptr {extents}", f"ptr {job}", *numbers)
 
 
 def _part() -> str:
@@ -114,19 +130,24 @@ def _part() -> str:
         loop.next = [c.arith("mul", loop.values[0], c.get(given["E"], loop.index))]
     bytes_, states = c.get(given["D"], STATES), given["states"]
     out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
-    stage = c.op(f"alloca i64, i64 {T_WORDS}, align 8")
     words = {
-        T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_COUNT: 0,
-        T_POINTS: loop.values[0], T_BYTES: bytes_,
+        T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_POINTS: loop.values[0],
+        T_KEPT: given["kept"], T_OUT: out, T_BYTES: bytes_, T_MERGED: given["merged"],
     }  # fmt: skip
-    for word, value in words.items():
-        c.put(value, stage, word)
-    c.put(given["kept"], stage, T_KEPT, "ptr")
-    c.put(out, stage, T_OUT, "ptr")
+    stage = _stage_of(c, words)
     given |= {"B": bases, "E": extents}
     bad = c.call("i64", "@nest", *operands(PARAMS, given), f"ptr {stage}")
     c.do(f"%old = atomicrmw or ptr {c.word('%job', JOB.words['flag'])}, i64 {bad} seq_cst")
     return c.end()
+
+
+def _stage_of(c: Function, values: Mapping[int, object]) -> str:
+    """A stage on the stack; words without a value are 0."""
+    stage = c.op(f"alloca i64, i64 {T_WORDS}, align 8")
+    for word in range(T_WORDS):
+        kind, none = ("ptr", "null") if word in (T_KEPT, T_STATES, T_OUT, T_POOL) else ("i64", 0)
+        c.put(values.get(word, none), stage, word, kind)
+    return stage
 
 
 def _copy() -> str:
@@ -171,15 +192,12 @@ def _stage() -> str:
     code = ["i64 from", "i64 to", "i64 join", "i64 joined"]
     c = Function("void", "stage", ["ptr job", *code, "i64 count"], internal=True)
     given = JOB.given(c)
-    stage, kept = c.op(f"alloca i64, i64 {T_WORDS}, align 8"), given["kept"]
+    kept = given["kept"]
     words = {
-        T_FROM: "%from", T_TO: "%to", T_JOIN: "%join", T_JOINED: "%joined", T_AXIS: 0, T_START: 0, T_POINTS: 0,
-        T_COUNT: "%count", T_BYTES: c.get(given["D"], KEPT),
+        T_FROM: "%from", T_TO: "%to", T_JOIN: "%join", T_JOINED: "%joined", T_KEPT: kept, T_STATES: given["states"],
+        T_COUNT: "%count", T_OUT: kept, T_BYTES: c.get(given["D"], KEPT),
     }  # fmt: skip
-    for word, value in words.items():
-        c.put(value, stage, word)
-    for word, value in ((T_KEPT, kept), (T_STATES, given["states"]), (T_OUT, kept)):
-        c.put(value, stage, word, "ptr")
+    stage = _stage_of(c, words)
     bad = c.call("i64", "@nest", *operands(PARAMS, given), f"ptr {stage}")
     JOB.put(c, "%job", "flag", c.arith("or", bad, given["flag"]))
     return c.end()
@@ -225,26 +243,72 @@ def _all_parts() -> str:
     return c.end()
 
 
+def _run_down() -> str:
+    """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
+    Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
+    c = Function("i64", "run_down", ["ptr pool", *PARAMS], internal=True)
+    axes, number, outer, lane, width = (c.get("%D", k) for k in (N_AXES, N_OPERANDS, OUTER, LANE, WIDTH))
+    job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), WORTH)
+    with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
+        block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
+        with c.when(c.test("ne", block, 0)):
+            _return_parts(c, job, named(PARAMS), _count(c, "%E", job, lane, COLUMNS, width), 0)
+    with c.when(alone):
+        c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+    extents, strides = (c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, c.arith("mul", axes, number)))
+    c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
+    rows, n = (_length(c, extents, k) for k in (outer, lane))
+    few, many = c.test("slt", n, 2 * COLUMNS), c.test("sge", rows, ROWS)
+    long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * SHARE)
+    by_rows = c.any(many, few)
+    with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
+        words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: 1, T_POOL: "%pool", T_MERGED: 1}
+        c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), f"ptr {_stage_of(c, words)}"))
+    grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
+    count = _count(c, extents, job, c.choose(by_rows, outer, lane), grain, unit)
+    _return_parts(c, job, {**named(PARAMS), "E": extents, "S": strides}, count, 1)
+    return c.text
+
+
+def _return_parts(c: Function, job: str, tables: dict[str, str], count: str, merged: int) -> None:
+    """All of a launch, in so many parts if there is a pool for them."""
+    with c.when(c.any(c.is_null("%pool"), c.test("slt", count, 2))):
+        c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+    _fill(c, job, tables, merged)
+    c.call("void", "@all_parts", "ptr %pool", f"ptr {job}", f"i64 {count}")
+    c.ret("i64", c.get(job, JOB.words["flag"]))
+
+
+def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0) -> None:
+    """A job of all of a launch."""
+    code = {"from": c.get("%D", CODE), "to": c.get("%D", END), "merged": merged}
+    for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0"}.items():
+        JOB.put(c, job, name, value)
+
+
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
     alone, ask, shared = (c.label(k) for k in ("alone", "ask", "shared"))
     place = c.op("alloca ptr, align 8")
     call_if_flat(c)
     call_if_straight(c)
-    levels = c.get("%D", LEVELS)
+    levels, down = c.get("%D", LEVELS), c.get("%D", DOWN)
     c.put("null", place, 0, "ptr")
     with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):
         c.put(c.load("ptr", "%rt", abi.RT["threads"]), place, 0, "ptr")
     pool = c.get(place, 0, "ptr")
-    c.branch(c.all(c.is_null(pool), c.test("eq", levels, 0)), alone, ask)
+    c.branch(c.all(c.is_null(pool), c.test("eq", c.arith("or", levels, down), 0)), alone, ask)
     c.place(ask)
+    with c.when(c.test("ne", down, 0)):
+        c.ret("i64", c.call("i64", "@run_down", f"ptr {pool}", *passed(PARAMS)))
     job = JOB.made(c, {})
-    count = c.call("i64", "@parts", "ptr %D", "ptr %E", f"ptr {job}")
+    outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
+    by_rows = c.any(c.test("sge", _length(c, "%E", outer), ROWS), c.test("slt", lane, 0))
+    grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
+    count = _count(c, "%E", job, c.choose(by_rows, outer, lane), grain, unit)
     c.branch(c.test("sgt", count, 1), shared, alone)
     c.place(shared)
-    whole = {"from": c.get("%D", CODE), "to": c.get("%D", END), "kept": "null", "states": "null", "flag": 0}
-    for name, value in {**named(PARAMS), **whole}.items():
-        JOB.put(c, job, name, value)
+    _fill(c, job, named(PARAMS))
     given = f"ptr {pool}", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
         c.call("void", "@all_parts", *given)

@@ -1,7 +1,8 @@
 """Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
 
-    LOOP   axis, words of body                              for each position of the axis: body
-    ROWS   axis, most, budget, lane axis, near, words       the same for up to `most` positions at once, which have
+    LOOP   axis, words of body, price                       for each position of the axis: body
+    ROWS   axis, most, budget, lane axis, near, words, price
+                                                            the same for up to `most` positions at once, which have
                                                             `budget` elements (0: any number), or `near` where kernels
                                                             ask for the next ones: kernels walk them
     BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
@@ -9,6 +10,8 @@
     CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words
                                                             pack what cannot be read in place, call, unpack; wide: one
                                                             more than the place, behind WIDE, of the CALL for wide rows
+
+A loop with a price (ns of 1,000 points; else 0) may be done in parts (`nest_row_parts`).
 
 A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
 (no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
@@ -26,6 +29,7 @@ from tensordsl.codegen.nest_words import (
     BY_KERNEL,
     CALL,
     CALL_WORDS,
+    COLUMN_ROWS,
     CX_COUNT,
     CX_CUR,
     CX_D,
@@ -36,6 +40,7 @@ from tensordsl.codegen.nest_words import (
     CX_LIVE,
     CX_P,
     CX_PACKS,
+    CX_PARTS,
     CX_POS,
     CX_ROWS,
     CX_S,
@@ -45,6 +50,7 @@ from tensordsl.codegen.nest_words import (
     CX_TURN,
     CX_TWICE,
     CX_WIDE,
+    DOWN,
     ENTRY,
     FILL,
     FILL_WORDS,
@@ -76,6 +82,7 @@ from tensordsl.codegen.nest_words import (
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
 NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
+NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once, however many columns there are
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
@@ -118,10 +125,19 @@ def _body(c: Function, words: int, size: str) -> tuple[str, str]:
     return f"ptr %cx, i64 {first}, i64 {end}", end
 
 
+def _in_parts(c: Function, axis: str, words: int, unit: int, price: str, end: str) -> None:
+    """Return where a loop is done in parts."""
+    with c.when(c.all(c.test("eq", c.get("%cx", CX_PARTS), 1), c.test("ne", price, 0))):
+        code = "%pc", c.arith("add", "%pc", words), end, axis, unit, price
+        with c.when(c.call("i1", "@in_parts", "ptr %cx", *(f"i64 {x}" for x in code))):
+            c.ret("i64", end)
+
+
 def _loop() -> str:
     c, words = _instruction("loop")
     axis = c.get(words, 1)
     body, end = _body(c, LOOP_WORDS, c.get(words, 2))
+    _in_parts(c, axis, LOOP_WORDS, 1, c.get(words, 3), end)
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
     last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
@@ -138,6 +154,7 @@ def _rows() -> str:
     c, words = _instruction("rows")
     axis = c.get(words, 1)
     body, end = _body(c, ROWS_WORDS, c.get(words, 6))
+    _in_parts(c, axis, ROWS_WORDS, COLUMN_ROWS, c.get(words, 7), end)
     positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
     extent = c.get(extents, axis)
     with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):
@@ -185,6 +202,8 @@ def _blocks() -> str:
     as_block = c.all(as_block, twice)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
     block = c.choose(c.all(any_length, in_place), HUGE, block)
+    packs_down = c.all(c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0), c.op(f"xor i1 {in_place}, true"))
+    block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")
     with c.when(c.op(f"or i1 {c.test('sgt', extent, 0)}, {finishes}")):
         c.place(more)
@@ -326,7 +345,8 @@ def _call_together() -> str:
     kernel, turn = c.get(c.get("%cx", CX_K, "ptr"), c.get("%words", 1), "ptr"), f"i64 {c.get('%cx', CX_TURN)}"
     first = c.get(position, 0)
     most = c.max(c.min(c.arith("udiv", NEAR_ELEMENTS, c.max(count, 1)), PACKED_ROWS), 1)
-    most = c.choose(c.test("ne", c.get(turned, 0), 0), PACKED_ROWS, most)
+    every = c.any(c.test("ne", c.get(turned, 0), 0), c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0))
+    most = c.choose(every, PACKED_ROWS, most)
     with c.loop(rows, step=most) as at:
         some = c.min(c.arith("sub", rows, at.index), most)
         with c.loop(external) as loop:

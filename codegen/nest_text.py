@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import apart_texts
+from tensordsl.codegen.nest_axes import axes_texts
 from tensordsl.codegen.nest_columns import column_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
-from tensordsl.codegen.nest_overlaps import FEW, overlap_texts
+from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts
+from tensordsl.codegen.nest_row_parts import row_part_texts
 from tensordsl.codegen.nest_shared import place_shared
 from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_squares import square_texts
@@ -46,6 +48,8 @@ from tensordsl.codegen.nest_words import (
     CX_ORIGINS,
     CX_P,
     CX_PACKS,
+    CX_PARTS,
+    CX_POOL,
     CX_POS,
     CX_ROWS,
     CX_S,
@@ -57,23 +61,22 @@ from tensordsl.codegen.nest_words import (
     CX_WORDS,
     END,
     FAST,
-    HEADER,
     INTEGER,
     N_AXES,
     N_INPUTS,
-    N_MERGES,
     N_OPERANDS,
     N_POINTERS,
-    N_SWAPS,
     N_TRANSPOSED,
     PARAMS,
-    POSITION,
     READ,
     SCRATCH,
     SPACE,
     T_AXIS,
     T_FROM,
+    T_MERGED,
+    T_PARTS,
     T_POINTS,
+    T_POOL,
     T_START,
     T_TO,
     TAKEN,
@@ -84,18 +87,16 @@ from tensordsl.codegen.nest_words import (
     entry_of,
 )  # fmt: skip
 
-LINE = 64  # bytes
 LONG = 1 << 20  # points from which results may be larger than the caches
-_TABLES, _SIZES = ["ptr e", "ptr s"], ["i64 axes", "i64 operands"]  # copies of E and S that may be changed
 
 
 def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
-    parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *square_texts(), *tile_texts(), *period_texts()]
+    parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *square_texts(), *tile_texts()]
+    parts += period_texts()
     parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
     parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
-    parts += taken_texts()
-    parts += [_may_repeat(), _direct(), _exchange(), _lengthen(), _swap(), _merge(), _general(), _nest()]
+    parts += [*taken_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
     declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
@@ -178,73 +179,6 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
             c.call("void", "@copy_out", f"ptr {target}", f"ptr {area}", f"i64 {c.arith('mul', left, size)}")
 
 
-def _lengthen() -> str:
-    """Few rows beside each other take less than the loops around them: the longest axis takes their place."""
-    c = Function("void", "lengthen", [*_TABLES, "ptr D"], internal=True)
-    words, axes = c.word("%D", c.get("%D", FAST)), c.get("%D", N_AXES)
-    lane, row = c.get(words, 2), c.get(words, 6)
-    with c.loop(c.get(words, 4), ("i64", "0")) as loop:
-        is_placed = c.test("eq", c.get(entry_of(c, words, loop.index), 0), POSITION)
-        loop.next = [c.choose(is_placed, 1, loop.values[0])]
-    with c.when(c.any(c.test("slt", row, 0), c.test("ne", loop.values[0], 0))):
-        c.ret()
-    with c.when(c.test("sge", c.get("%e", row), FEW)):
-        c.ret()
-    with c.loop(axes, ("i64", row)) as loop:
-        best = loop.values[0]
-        longer = c.test("sgt", c.get("%e", loop.index), c.get("%e", best))
-        loop.next = [c.choose(c.all(longer, c.test("ne", loop.index, lane)), loop.index, best)]
-    given = f"i64 {row}", f"i64 {loop.values[0]}", f"i64 {axes}", f"i64 {c.get('%D', N_OPERANDS)}"
-    c.call("void", "@exchange", "ptr %e", "ptr %s", *given)
-    return c.end()
-
-
-def _exchange() -> str:
-    c = Function("void", "exchange", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
-
-    def exchange(row: str) -> None:
-        first, second = c.get(row, "%a"), c.get(row, "%b")
-        c.put(second, row, "%a")
-        c.put(first, row, "%b")
-
-    exchange("%e")
-    with c.loop("%operands") as loop:
-        exchange(c.word("%s", c.arith("mul", loop.index, "%axes")))
-    return c.end()
-
-
-def _swap() -> str:
-    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that
-    elements share count first, so an axis along which some are adjacent stays if the other has none."""
-    c = Function("void", "swap", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
-    with c.loop("%operands", ("i64", "0")) as loop:
-        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
-        sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
-        loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes))]
-    with c.when(c.test("slt", loop.values[0], 0)):
-        c.call("void", "@exchange", *passed((*_TABLES, "i64 a", "i64 b", *_SIZES)))
-    return c.end()
-
-
-def _merge() -> str:
-    """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1."""
-    c = Function("void", "merge", [*_TABLES, "i64 a", "i64 b", *_SIZES], internal=True)
-    extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
-    wrong, one = c.cell(0), c.test("eq", extent_b, 1)
-    with c.loop("%operands") as loop:
-        row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-        c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
-    fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
-    with c.when(c.all(fits, c.test("ne", extent_a, 1))):
-        c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")
-        c.put(1, "%e", "%a")
-        with c.when(one), c.loop("%operands") as loop:
-            row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-            c.put(c.get(row, "%a"), row, "%b")
-    return c.end()
-
-
 def _general() -> str:
     """`job`, `times`: in as many blocks (`nest_transposed`), or null and 1."""
     rest = ["ptr stage", "ptr job", "i64 times"]
@@ -255,16 +189,15 @@ def _general() -> str:
         c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, total, axes, axes, operands)
     )
     context = c.op(f"alloca [{CX_WORDS} x i64], align 16")
-    for n, source, target in ((axes, "%E", extents), (total, "%S", strides), (operands, "%B", current)):
-        with c.loop(n) as loop:
-            c.put(c.get(source, loop.index), target, loop.index)
+    c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
+    with c.loop(operands) as loop:
+        c.put(c.get("%B", loop.index), current, loop.index)
     with c.loop(axes) as loop:
         c.put(0, positions, loop.index)
         c.put(0, origins, loop.index)
     is_part = c.not_null("%stage")
     with c.when(is_part):
         c.put(c.get("%stage", T_START), origins, c.get("%stage", T_AXIS))
-    _arrange_axes(c, axes, operands, extents, strides)
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         with c.loop(axes) as loop:  # kernels do one row at least
             with c.when(c.test("eq", c.get(extents, loop.index), 0)):
@@ -289,7 +222,7 @@ def _general() -> str:
     }  # fmt: skip
     for k, value in pointers.items():
         c.put(value, context, k, "ptr")
-    for numbers, words in ((0, (CX_FLAG, CX_TAIL, CX_PACKS, CX_WIDE)), (1, (CX_COUNT, CX_LIVE, CX_ROWS))):
+    for numbers, words in ((0, (CX_FLAG, CX_TAIL, CX_PACKS, CX_WIDE, CX_PARTS)), (1, (CX_COUNT, CX_LIVE, CX_ROWS))):
         for k in words:
             c.put(numbers, context, k)
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
@@ -300,6 +233,8 @@ def _general() -> str:
         c.put(c.get("%stage", T_FROM), first, 0)
         c.put(c.get("%stage", T_TO), end, 0)
         c.call("void", "@receive", f"ptr {context}", "ptr %stage")
+        c.put(c.choose(c.is_null("%job"), c.get("%stage", T_PARTS), 0), context, CX_PARTS)
+        c.put(c.get("%stage", T_POOL), context, CX_POOL)
     code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"
     in_blocks = c.not_null("%job")
     c.put(c.op(f"zext i1 {in_blocks} to i64"), context, CX_TRANSPOSED)
@@ -313,17 +248,6 @@ def _general() -> str:
     with c.when(is_part):
         c.call("void", "@send", "ptr %scratch", "ptr %stage")
     return c.end("i64", c.get(context, CX_FLAG))
-
-
-def _arrange_axes(c: Function, axes: str, operands: str, extents: str, strides: str) -> None:
-    """Exchange and merge the axes that may be."""
-    pairs = c.word("%D", HEADER)
-    for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
-        with c.loop(c.get("%D", count)) as loop:
-            pair = c.word(pairs, c.arith("mul", loop.index, 2))
-            tables, two = (f"ptr {extents}", f"ptr {strides}"), (f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}")
-            c.call("void", f"@{name}", *tables, *two, f"i64 {axes}", f"i64 {operands}")
-        pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
 
 
 def points_of(c: Function) -> str:
@@ -384,7 +308,10 @@ def _nest() -> str:
         done = c.call("i64", "@direct", *arguments, f"i64 {points_of(c)}")
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
-    with c.when(c.test("ne", c.get("%D", N_TRANSPOSED), 0)):
+    whole = c.is_null("%stage")
+    merged = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_MERGED)
+    as_given = c.any(whole, c.test("eq", merged, 0))
+    with c.when(c.all(as_given, c.test("ne", c.get("%D", N_TRANSPOSED), 0))):
         bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)

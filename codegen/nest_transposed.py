@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     HEADER,
     LANE,
@@ -35,7 +36,7 @@ J_WORDS = 7
 
 
 def transposed_texts() -> list[str]:
-    return [_size(), _has_run(), _places(), _settle(), _move_operand(), _move(), _in_blocks()]
+    return [_size(), _has_run(), _places(), _settle(), _move_operand(), _move(), _in_block(), _in_blocks()]
 
 
 def _size() -> str:
@@ -177,25 +178,44 @@ def _move_operand() -> str:
 _OF_OPERANDS = (("i64", "lane_size"), ("i1", "has_run"))
 
 
-def _in_blocks() -> str:
-    """All of a launch; or -1: rows are too long, or all lanes adjacent."""
-    c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
-    lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
+def _of_blocks(c: Function) -> str:
+    """A job of blocks that has no places yet."""
     job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
-    for k, table in {J_BASES: "%B", J_STRIDES: "%S", J_EXTENTS: "%E"}.items():
+    for k, table in {J_STRIDES: "%S", J_EXTENTS: "%E"}.items():
         c.put(table, job, k, "ptr")
-    with c.loop(many, ("i64", "0"), ("i1", "false")) as loop:
+    return job
+
+
+def _in_block() -> str:
+    """Lanes of a block, and bytes of what a lane has of all operands; 0 if rows are too long, or all lanes adjacent."""
+    c = Function("i64", "in_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
+    job, width, n = _of_blocks(c), c.get("%D", WIDTH), c.get("%E", c.get("%D", LANE))
+    with c.loop(c.get("%D", N_TRANSPOSED), ("i64", "0"), ("i1", "false")) as loop:
         o = _operand(c, loop.index, job)
         size, runs = (c.call(kind, f"@{name}", o.own, o.extents, o.lanes) for kind, name in _OF_OPERANDS)
         loop.next = [c.arith("add", loop.values[0], size), c.any(loop.values[1], runs)]
-    (each, turns), width, n = loop.values, c.get("%D", WIDTH), c.get("%E", lane)
+    each, turns = loop.values
+    c.put(each, "%bytes", 0)
     block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
-    block = c.min(c.max(block, width), n)
-    room = c.arith("mul", each, block)
-    pays = c.any(turns, c.test("sge", block, c.arith("mul", width, VECTORS)))
-    fits = c.all(c.test("sgt", each, 0), c.test("sle", room, MOST), c.test("sgt", n, 0), pays)
-    with c.when(c.op(f"xor i1 {fits}, true")):
+    enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, WIDE_ROW)  # all parts of many are many
+    pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
+    pays = c.any(turns, pays)
+    block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))
+    few = c.test("sle", c.arith("mul", each, block), MOST)
+    fits = c.all(c.test("sgt", each, 0), few, c.test("sgt", n, 0), pays)
+    return c.end("i64", c.choose(fits, block, 0))
+
+
+def _in_blocks() -> str:
+    """All of a launch; or -1 if it is not done in blocks."""
+    c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
+    lane, axes, operands, many = (c.get("%D", k) for k in (LANE, N_AXES, N_OPERANDS, N_TRANSPOSED))
+    bytes_, width, n = c.cell(0), c.get("%D", WIDTH), c.get("%E", lane)
+    block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
+    with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
+    job, room = _of_blocks(c), c.arith("mul", c.get(bytes_, 0), block)
+    c.put("%B", job, J_BASES, "ptr")
     total = c.arith("mul", axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
     extents, strides, places, runs = tables

@@ -7,9 +7,9 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    LEVELS, KEPT, STATES, ALL, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN,
-) = range(24)  # fmt: skip
-HEADER = 24
+    LEVELS, KEPT, STATES, ALL, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN, DOWN,
+) = range(25)  # fmt: skip
+HEADER = 25
 NEVER = 2
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: 1 if it writes
 # nothing but what a call gives, which goes past the caches if it is large; NEVER where results have gaps.  Where all
@@ -19,10 +19,11 @@ NEVER = 2
 # many of another part's, the rest.  There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be
 # transposed, the bytes of its elements.
 # From WIDE on stand calls of kernels for wide rows; FLAT, STRAIGHT and TAKEN are 0 or where `nest_flat`,
-# `nest_straight` and `nest_taken` have their words.
+# `nest_straight` and `nest_taken` have their words.  DOWN: 1 if there are reductions along rows, with lanes along
+# columns.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
-LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 3, 7, 6, 5, 8
+LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 8, 6, 5, 8
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
@@ -41,15 +42,18 @@ PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS,
-) = range(20)  # fmt: skip
-CX_WORDS = 20
+    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS, CX_PARTS, CX_POOL,
+) = range(22)  # fmt: skip
+CX_WORDS = 22
+# PARTS: 1 where loops along rows may be done in parts, by the threads of a pool, or null; in a part their number.
 # Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
-# an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go.
+# an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go;
+# what the context has of the same names; and whether its axes are merged already, and not transposed.
 (
     T_FROM, T_TO, T_JOIN, T_JOINED, T_AXIS, T_START, T_POINTS, T_KEPT, T_STATES, T_COUNT, T_OUT, T_BYTES,
-) = range(12)  # fmt: skip
-T_WORDS = 12
+    T_PARTS, T_POOL, T_MERGED,
+) = range(15)  # fmt: skip
+T_WORDS = 15
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 SPACE = ["ptr P", "ptr scratch"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from tensordsl.casting import real_of
 from tensordsl.codegen.code import INLINE
-from tensordsl.codegen.group import Group, Out, Pass, Schedule
+from tensordsl.codegen.group import Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.types import COMPLEX
@@ -224,6 +224,12 @@ def reads(roots: Sequence[Val], o: Out) -> bool:
 
 def pass_roots(p: Pass) -> list[Val]:
     return [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
+
+
+def price_of(p: Pass, local: Collection[str]) -> int:
+    """ns of 1,000 points of a pass over the axes `local`, roughly."""
+    values = [v for v in reach(pass_roots(p), lambda v: not v.axes & set(local)) if v.axes & set(local)]
+    return int(sum(map(price, [*values, *p.reduces])) + sum(map(stored, p.outs)))
 
 
 def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
