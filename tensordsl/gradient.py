@@ -168,6 +168,7 @@ def _known(cost: Any) -> Known:
     if known is None or known.settings != settings:
         known = cost.__dict__["_known_cotangents"] = Known(settings)
     result: Known = known
+    result.release()
     return result
 
 
