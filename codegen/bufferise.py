@@ -9,19 +9,17 @@ first destructive write.  Buffers that die are used again for the next one of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers, taken_apart
-from tensordsl.codegen.group import Buffer, Group, Out, Schedule, any_copy, buffers, structure
+from tensordsl.codegen.choose import Planned
+from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.codegen.kernels import plan as plan_kernels
+from tensordsl.codegen.launches import launch_of
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
-from tensordsl.codegen.schedule import across_schedule, for_long_rows, loads_at_indices, other_schedule, schedule
 from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
 
 COMMON_SITES = {
@@ -312,109 +310,7 @@ class Bufferiser:
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> None:
         """Run a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
-        if group.name == "copy":
-            self._launch_copy(group, refs)
-            return
-        key, mine = (None, []) if self.device else structure(group)
-        planned = self.planned.get(key) or self._planned(group)
-        if key is not None:
-            self.planned[key] = planned
-        usual, other = planned.usual, planned.other
-        prefers_other = prefers(self, group, usual, other, refs) if other else None
-        long = is_long(self, group, usual)
-        usuals = [for_long_rows(usual), usual] if long else [usual]
-        plans = [self._plan_like(planned, s, group, mine, refs) for s in usuals]
-        site = 0
-        if self.program.plans[plans[0][0]].may_fail:
-            self._check_sources(group, refs, node)
-            site = self.site("index", node, "index out of bounds")
-        launches = [self._launch(number, group, operands, site, block) for number, operands in plans]
-        launch = self._either(long, *launches) if long else launches[0]
-        choices = [(prefers_other, other), (goes_across(self, group, planned, refs), planned.across)]
-        if not self.device and block is None:
-            choices.append(taken_apart(self, group, usual, refs))
-        for condition, chosen in choices:
-            if chosen and condition:
-                number, operands = self._plan_like(planned, chosen, group, mine, refs)
-                launch = self._either(condition, self._launch(number, group, operands, site, block), launch)
-        self.emit(launch)
-
-    def _either(self, condition: str, chosen: p.Launch, other: p.Instr) -> p.Instr:
-        """Where two launches differ in their plans alone, the program chooses between these."""
-        if isinstance(other, p.Launch) and replace(other, plan=chosen.plan, instead=()) == chosen:
-            return replace(other, instead=(*other.instead, (condition, chosen.plan)))
-        return p.If(condition, (chosen,), (other,))
-
-    def _planned(self, group: Group) -> Planned:
-        usual, width = schedule(group, vector_bytes=self.vector_bytes), self.vector_bytes
-        if self.device:
-            return Planned(usual, None, None)
-        other = other_schedule(group, usual, vector_bytes=width)
-        lanes = [s.lane for s in (usual, other) if s]
-        return Planned(usual, other, across_schedule(group, lanes, vector_bytes=width))
-
-    def _plan_like(
-        self, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
-    ) -> tuple[int, list[Ref]]:
-        """The plan of the group, or of an earlier one of its structure, and its operands."""
-        key = chosen.lane, chosen.beside, chosen.apart, chosen.joins
-        if key not in planned.plans:
-            planned.plans[key] = self._plan(group, chosen), mine
-        number, theirs = planned.plans[key]
-        same = {id(b): refs[id(c)] for b, c in zip(theirs, mine, strict=True)} or refs
-        return number, [same[id(b)] for b in self.program.plans[number].operands]
-
-    def _plan(self, group: Group, chosen: Schedule) -> int:
-        number = len(self.program.plans)
-        name = f"k{number}"
-        if self.device:
-            from tensordsl.codegen.gpu_program import device_plan  # late: most functions run on the CPU
-
-            self.program.plans.append(device_plan(group, name))
-        else:
-            self.program.plans.append(plan_kernels(group, chosen, name))
-        return number
-
-    def _launch_copy(self, group: Group, refs: dict[int, Ref]) -> None:
-        """Copies are planned once per dtype and pattern."""
-        (out,), general = group.outs, any_copy(group)
-        usual = schedule(general, vector_bytes=self.vector_bytes)
-        condition, other = (None, None) if self.device else taken_apart(self, group, usual, refs)
-        operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
-        for chosen in (usual, other) if other else (usual,):
-            key = (
-                out.buffer.type,
-                tuple(m == 0 for m in out.map),
-                tuple(m == 0 for m in out.value.attr[1]),
-                chosen.apart,
-            )
-            if key not in self.plans:
-                self.plans[key] = self._plan(general, chosen)
-            launches.append(self._launch(self.plans[key], group, operands, 0))
-        self.emit(self._either(condition, launches[1], launches[0]) if condition else launches[0])
-
-    def _launch(
-        self, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None
-    ) -> p.Launch:
-        plan = self.program.plans[number]
-        if block is not None:
-            operands = self._shifted_operands(block, plan, operands)
-        strides = tuple(
-            tuple(self._stride(r, dims) for dims in per_axis)
-            for r, per_axis in zip(operands, plan.strides, strict=True)
-        )
-        lengths = group.extents.items() if plan.axes else ()
-        extents = tuple(block.here if block and block.axis == a else self.name(e) for a, e in lengths)
-        ints = tuple(self._int(i, operands) for i in plan.ints)
-        writes = tuple(r.ptr for r in operands[plan.n_inputs :])
-        return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
-
-    def _shifted_operands(self, block: Block, plan: p.LaunchPlan, operands: Sequence[Ref]) -> list[Ref]:
-        at, result = plan.axes.index(block.axis), []
-        for buffer, r, per_axis in zip(plan.operands, operands, plan.strides, strict=True):
-            dims = per_axis[at] or (d for k, d in block.by_position.items() if k == id(buffer))
-            result.append(replace(r, ptr=self.shifted(block, r, ex.total(r.strides[d] for d in dims))))
-        return result
+        self.emit(launch_of(self, group, refs, node, block))
 
     def shifted(self, block: Block, ref: Ref, step: Any) -> str:
         """The address of the block's first row, where each row is `step` bytes after the one before."""
@@ -426,25 +322,6 @@ class Bufferiser:
             self.emit(p.Mul(offset, block.first, self.name(step), self.common_site("overflow")))
             self.emit(p.Offset(names[key], ref.ptr, offset))
         return names[key]
-
-    def _stride(self, ref: Ref, dims: Sequence[int]) -> str | None:
-        total: Any = 0
-        for d in dims:
-            total = ex.add(total, ref.strides[d])
-        return None if total == 0 else self.name(total)
-
-    def _int(self, entry: tuple[Any, ...], ptrs: Sequence[Ref]) -> str:
-        return self.name(entry[1]) if entry[0] == "extent" else self.name(ptrs[entry[1]].strides[entry[2]])
-
-    def _check_sources(self, group: Group, refs: dict[int, Ref], node: int | None) -> None:
-        """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
-        for v, axes in loads_at_indices(group):
-            points, (buffer, entries) = ex.product(group.extents[a] for a in axes), v.attr
-            for d, entry in enumerate(entries):
-                n = refs[id(buffer)].dims[d]
-                if isinstance(entry, tuple) and not (isinstance(n, int) and n > 0):
-                    ok = self.joined("max", [self.compared(("gt", n, 0)), self.compared(("le", points, 0))])
-                    self.emit(p.Check("gt", ok, self.name(0), self.site("index", node, "index into an empty axis")))
 
     def copy(self, source: Ref, target: Ref, dtype: str) -> None:
         """target = source, broadcasting along strides of 0."""

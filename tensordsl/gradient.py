@@ -168,7 +168,6 @@ def _known(cost: Any) -> Known:
     if known is None or known.settings != settings:
         known = cost.__dict__["_known_cotangents"] = Known(settings)
     result: Known = known
-    result.release()
     return result
 
 

@@ -25,7 +25,8 @@ _OF_NUMBERS = ascii_uppercase + ascii_lowercase
 def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     """The sum of products that the subscripts say, as `numpy.einsum`, also in its form with lists of numbers.
 
-    The operands are multiplied from left to right, two at a time, as a product of matrices where an axis is summed.
+    The operands are multiplied from left to right, two at a time, as a product of matrices where an axis is summed that
+    not both of them have alone.
     The result has the dtype that the operands promote to.
 
     optimize: accepted as NumPy's, without effect.
@@ -133,9 +134,10 @@ def _product(left: Term, right: Term, kept: Collection[str]) -> Term:
     alike, contracted = [k for k in both if k in kept], [k for k in both if k not in kept]
     free_x, free_y = ([k for k in labels if k not in both] for labels in (of_x, of_y))
     labels = [*alike, *free_x, *free_y]
-    if not contracted:
+    if not contracted or not (free_x or free_y):
+        labels = [*labels, *contracted]
         x, y = (dimshuffle(v, [own.index(k) if k in own else "x" for k in labels]) for v, own in ((x, of_x), (y, of_y)))
-        return mul(x, y), labels
+        return _summed((mul(x, y), labels), kept)
     if not alike:
         axes = [[of_x.index(k) for k in contracted], [of_y.index(k) for k in contracted]]
         return tensordot(x, y, axes), labels

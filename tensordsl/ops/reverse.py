@@ -97,8 +97,9 @@ def cotangents(
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
                 _add(found, operand, known.recall(_conform_within, part, operand, node.outputs[0]), known)
-    known.given = [_unguarded(totals[id(v)] if id(v) in totals else _total(found.get(id(v)), v), v) for v in wrt]
-    return list(known.given)
+    results = [_unguarded(totals[id(v)] if id(v) in totals else _total(found.get(id(v)), v), v) for v in wrt]
+    known.release(results)
+    return results
 
 
 class Known:
@@ -107,7 +108,7 @@ class Known:
     What a user has got is not used again: he may name it, replace it, or differentiate by it.
     """
 
-    __slots__ = ("settings", "order", "is_stable", "totals", "given", "_made", "_makers")
+    __slots__ = ("settings", "order", "is_stable", "totals", "_made", "_makers")
     # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
     _ANEW = frozenset(("for", "OpFromGraph"))
 
@@ -116,7 +117,6 @@ class Known:
         self.order: list[Apply] = []  # toposort of the seeds
         self.is_stable = False  # `stable` has nothing to replace in the cost, whatever it may look through
         self.totals: dict[int, Cotangent] | None = None  # by the ids of variables: all that arrives there, as `_total`
-        self.given: Sequence[Any] = ()  # what the last gradient gave
         # by the ids of the operands: the operands, which keep these ids theirs, and what was made of them
         self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
         self._makers: dict[int, list[tuple[int, ...]]] = {}  # by the id of what was made
@@ -146,14 +146,13 @@ class Known:
         made: Sequence[Cotangent] = self.recall(lambda *_: _parts(node, arriving, needed), node, *arriving)
         return made
 
-    def release(self) -> None:
-        """Forget how what was given was made, and what of all that arrives somewhere was made of it."""
-        ids = {id(v) for v in self.given if isinstance(v, Variable)}
-        self.given = ()
+    def release(self, given: Sequence[Any]) -> None:
+        """Forget how these were made, and what of all that arrives somewhere was made of them."""
+        ids = {id(v) for v in given if isinstance(v, Variable)}
         for made in ids:
             for key in self._makers.pop(made, ()):
                 self._made.pop(key, None)
-        if not ids or not self.totals:
+        if not self.totals:
             return
         values = {key: g.value if isinstance(g, Guarded) else g for key, g in self.totals.items()}
         own = [v for v in values.values() if isinstance(v, Variable)]

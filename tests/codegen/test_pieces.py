@@ -48,7 +48,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     monkeypatch.setattr(fuse.Fusion, "attempt", counted)
     monkeypatch.setattr(fuse.Fusion, "plan", planned)
     key = native.program_key
-    monkeypatch.setattr(native, "program_key", lambda *args: key(*args) and None)  # compiled whatever the caches have
+    monkeypatch.setattr(
+        native, "program_key", lambda *args, **more: key(*args, **more) and None
+    )  # compiled whatever the caches have
     return seen
 
 

@@ -13,7 +13,7 @@ from simulated import SimulatedGroup
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import bufferise, ptx
+from tensordsl.codegen import launches, ptx
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Group, buffers
 from tensordsl.codegen.scalar import walk
@@ -61,13 +61,13 @@ def groups_of(
     program: Callable[[], tuple[list[Any], Any]], monkeypatch: pytest.MonkeyPatch, empty: Path
 ) -> list[Group]:
     found: dict[int, Group] = {}
-    usual = bufferise.plan_kernels
+    usual = launches.plan_kernels
 
     def noting(group: Group, *rest: Any) -> Any:
         found[id(group)] = group
         return usual(group, *rest)
 
-    monkeypatch.setattr(bufferise, "plan_kernels", noting)
+    monkeypatch.setattr(launches, "plan_kernels", noting)
     inputs, outputs = program()
     with tensordsl.config.change_flags(compiledir=str(empty)):  # a program from the cache has no groups
         tensordsl.function(inputs, outputs, on_unused_input="ignore")

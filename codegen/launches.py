@@ -1,0 +1,164 @@
+"""Launches of groups in program IR: which plans a call may need of each, and how it chooses between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
+from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers, taken_apart
+from tensordsl.codegen.group import Buffer, Group, Schedule, any_copy, structure
+from tensordsl.codegen.kernels import plan as plan_kernels
+from tensordsl.codegen.one_axis import one_axis
+from tensordsl.codegen.schedule import across_schedule, for_long_rows, loads_at_indices, other_schedule, schedule
+from tensordsl.codegen.storage import Block, Ref
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.bufferise import Bufferiser
+
+
+def launch_of(
+    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
+) -> p.Instr:
+    """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
+    if group.name == "copy":
+        return _copy(b, group, refs)
+    one = None if b.device or block else one_axis(b, group, refs)
+    if one is None:
+        return _chosen(b, group, refs, node, block)
+    made = _chosen(b, one.group, one.refs, node)
+    return _either(one.condition, made, _chosen(b, group, refs, node)) if one.condition else made
+
+
+def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
+    key, mine = (None, []) if b.device else structure(group)
+    planned = b.planned.get(key) or _planned(b, group)
+    if key is not None:
+        b.planned[key] = planned
+    usual, other = planned.usual, planned.other
+    prefers_other = prefers(b, group, usual, other, refs) if other else None
+    long = is_long(b, group, usual)
+    usuals = [for_long_rows(usual), usual] if long else [usual]
+    plans = [_plan_like(b, planned, s, group, mine, refs) for s in usuals]
+    site = 0
+    if b.program.plans[plans[0][0]].may_fail:
+        _check_sources(b, group, refs, node)
+        site = b.site("index", node, "index out of bounds")
+    launches = [_launch(b, number, group, operands, site, block) for number, operands in plans]
+    launch: p.Instr = _either(long, *launches) if long else launches[0]
+    choices = [(prefers_other, other), (goes_across(b, group, planned, refs), planned.across)]
+    if not b.device and block is None:
+        choices.append(taken_apart(b, group, usual, refs))
+    for condition, chosen in choices:
+        if chosen and condition:
+            number, operands = _plan_like(b, planned, chosen, group, mine, refs)
+            launch = _either(condition, _launch(b, number, group, operands, site, block), launch)
+    return launch
+
+
+def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
+    """Where two launches differ in their plans alone, the program chooses between these."""
+    if isinstance(chosen, p.Launch) and isinstance(other, p.Launch) and not chosen.instead:
+        if replace(other, plan=chosen.plan, instead=()) == chosen:
+            return replace(other, instead=(*other.instead, (condition, chosen.plan)))
+    return p.If(condition, (chosen,), (other,))
+
+
+def _planned(b: Bufferiser, group: Group) -> Planned:
+    usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
+    if b.device:
+        return Planned(usual, None, None)
+    other = other_schedule(group, usual, vector_bytes=width)
+    lanes = [s.lane for s in (usual, other) if s]
+    return Planned(usual, other, across_schedule(group, lanes, vector_bytes=width))
+
+
+def _plan_like(
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
+) -> tuple[int, list[Ref]]:
+    """The plan of the group, or of an earlier one of its structure, and its operands."""
+    key = chosen.lane, chosen.beside, chosen.apart, chosen.joins
+    if key not in planned.plans:
+        planned.plans[key] = _plan(b, group, chosen), mine
+    number, theirs = planned.plans[key]
+    same = {id(x): refs[id(y)] for x, y in zip(theirs, mine, strict=True)} or refs
+    return number, [same[id(x)] for x in b.program.plans[number].operands]
+
+
+def _plan(b: Bufferiser, group: Group, chosen: Schedule) -> int:
+    number = len(b.program.plans)
+    name = f"k{number}"
+    if b.device:
+        from tensordsl.codegen.gpu_program import device_plan  # late: most functions run on the CPU
+
+        b.program.plans.append(device_plan(group, name))
+    else:
+        b.program.plans.append(plan_kernels(group, chosen, name))
+    return number
+
+
+def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
+    """Copies are planned once per dtype and pattern."""
+    (out,), general = group.outs, any_copy(group)
+    usual = schedule(general, vector_bytes=b.vector_bytes)
+    condition, other = (None, None) if b.device else taken_apart(b, group, usual, refs)
+    operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
+    for chosen in (usual, other) if other else (usual,):
+        key = (
+            out.buffer.type,
+            tuple(m == 0 for m in out.map),
+            tuple(m == 0 for m in out.value.attr[1]),
+            chosen.apart,
+        )
+        if key not in b.plans:
+            b.plans[key] = _plan(b, general, chosen)
+        launches.append(_launch(b, b.plans[key], group, operands, 0))
+    return _either(condition, launches[1], launches[0]) if condition else launches[0]
+
+
+def _launch(
+    b: Bufferiser, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None
+) -> p.Launch:
+    plan = b.program.plans[number]
+    if block is not None:
+        operands = _shifted_operands(b, block, plan, operands)
+    strides = tuple(
+        tuple(_stride(b, r, dims) for dims in per_axis) for r, per_axis in zip(operands, plan.strides, strict=True)
+    )
+    lengths = group.extents.items() if plan.axes else ()
+    extents = tuple(block.here if block and block.axis == a else b.name(e) for a, e in lengths)
+    ints = tuple(_int(b, i, operands) for i in plan.ints)
+    writes = tuple(r.ptr for r in operands[plan.n_inputs :])
+    return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
+
+
+def _shifted_operands(b: Bufferiser, block: Block, plan: p.LaunchPlan, operands: Sequence[Ref]) -> list[Ref]:
+    at, result = plan.axes.index(block.axis), []
+    for buffer, r, per_axis in zip(plan.operands, operands, plan.strides, strict=True):
+        dims = per_axis[at] or (d for k, d in block.by_position.items() if k == id(buffer))
+        result.append(replace(r, ptr=b.shifted(block, r, ex.total(r.strides[d] for d in dims))))
+    return result
+
+
+def _stride(b: Bufferiser, ref: Ref, dims: Sequence[int]) -> str | None:
+    total: Any = 0
+    for d in dims:
+        total = ex.add(total, ref.strides[d])
+    return None if total == 0 else b.name(total)
+
+
+def _int(b: Bufferiser, entry: tuple[Any, ...], ptrs: Sequence[Ref]) -> str:
+    return b.name(entry[1]) if entry[0] == "extent" else b.name(ptrs[entry[1]].strides[entry[2]])
+
+
+def _check_sources(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """An indexed load clamps into its source, which must not be empty where there is a point to compute."""
+    for v, axes in loads_at_indices(group):
+        points, (buffer, entries) = ex.product(group.extents[a] for a in axes), v.attr
+        for d, entry in enumerate(entries):
+            n = refs[id(buffer)].dims[d]
+            if isinstance(entry, tuple) and not (isinstance(n, int) and n > 0):
+                ok = b.joined("max", [b.compared(("gt", n, 0)), b.compared(("le", points, 0))])
+                b.emit(p.Check("gt", ok, b.name(0), b.site("index", node, "index into an empty axis")))
