@@ -30,27 +30,21 @@ def complex_dot(g: Graph, x: Value, y: Value) -> Value:
 
 def by_rows(g: Graph, x: Value, y: Value) -> Value:
     shape = (*x.shape[:-1], y.shape[-1])
-    (p_re, p_im), (q_re, q_im) = (parts_of(g, v) for v in (_each if x.rank == 1 else _together)(g, x, in_pairs(g, y)))
+    (p_re, p_im), (q_re, q_im) = (parts_of(g, v) for v in _together(g, x, in_pairs(g, y)))
     return g.make("complex", (g.map(SUB, p_re, q_im), g.map(ADD, p_im, q_re)), x.dtype, shape)
 
 
-def _each(g: Graph, x: Value, pairs: Value) -> list[Value]:
-    """P and Q of a vector x: a product of two rows would not be read as fast."""
-    products = [g.make("dot", (part, pairs), pairs.dtype, pairs.shape[1:]) for part in x.operands]
-    return [g.make("pairs", (v,), x.dtype, (ex.floordiv(pairs.shape[-1], 2),)) for v in products]
-
-
 def _together(g: Graph, x: Value, pairs: Value) -> list[Value]:
-    """P and Q of a matrix x as one product: its real parts stand above the imaginary ones."""
-    rows, terms = x.shape
-    above = g.const(np.array([True, False]).reshape(2, 1, 1))
-    stacked = g.broadcast_to(g.map(SWITCH, above, *x.operands), (2, rows, terms))
-    count, columns = ex.mul(2, rows), ex.floordiv(pairs.shape[-1], 2)
+    """P and Q as one product: the real parts of x stand above the imaginary ones."""
+    *rows, terms = x.shape
+    above = g.const(np.array([True, False]).reshape(2, *([1] * x.rank)))
+    stacked = g.broadcast_to(g.map(SWITCH, above, *x.operands), (2, *rows, terms))
+    count, columns = ex.mul(2, ex.product(rows)), ex.floordiv(pairs.shape[-1], 2)
     product = g.make("dot", (g.reshape(stacked, (count, terms)), pairs), pairs.dtype, (count, pairs.shape[-1]))
-    both = g.make("pairs", (product,), x.dtype, (2, rows, columns))
-    bounds = ((0, rows, 1, True), (0, columns, 1, True))
+    both = g.make("pairs", (product,), x.dtype, (2, *rows, columns))
+    bounds = tuple((0, n, 1, True) for n in (*rows, columns))
     halves = [((k, 1, 1, False), *bounds) for k in (0, 1)]
-    return [g.make("subtensor", (both,), x.dtype, (rows, columns), bounds=h, checks=()) for h in halves]
+    return [g.make("subtensor", (both,), x.dtype, (*rows, columns), bounds=h, checks=()) for h in halves]
 
 
 def by_terms(g: Graph, x: Value, y: Value) -> Value:

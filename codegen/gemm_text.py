@@ -15,6 +15,9 @@ Which way a product goes:
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
+    m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm_few`)
+    and more, and the BLAS has no more
+    than 2 threads or would wake none
     m > 3 and the BLAS has no more        panels of our own, on machines for which they are compiled (`gemm_shares`)
     threads than we, or 2, or the
     product is not large
@@ -33,6 +36,7 @@ from collections.abc import Callable, Sequence
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.epilogues import TILE
+from tensordsl.codegen.gemm_few import LONG_ROW, ROWS, few_texts
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
@@ -55,6 +59,7 @@ FACTORS = (2.0**-24, 2.0**24)  # a BLAS may apply alpha to an operand, which bey
 ROW_MAJOR, NO_TRANS, TRANS = 101, 111, 112
 
 SIZED = ("%m", "%n", "%k")
+SIZED_OPERANDS = tuple(f"i64 {x}" for x in SIZED)
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch")
 
@@ -66,7 +71,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
     vector = Vector(kind, vector_bytes // size)
     bodies = tile_texts(vector)
     bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
-    bodies += share_texts(vector) if panels else []
+    bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
     bodies += [
         _blocked(kind),
         _gemv(kind, dtype),
@@ -324,6 +329,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
+        _few(f, kind, alpha, add)
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
             _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"))
@@ -386,6 +392,20 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
     f.call("void", f"@shared_{kind}", *given, "i64 0", "i64 0")
     f.ret()
     f.place(done)
+
+
+def _few(f: Asm, kind: str, alpha: str, add: str) -> None:
+    """Return if B is read as it stands, for two or three rows, unless many threads would share it."""
+    few = f.any(*(f.compare("eq", "i64", "%m", rows) for rows in ROWS))
+    size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
+    alone = f.compare("sle", "i64", f.load("i64", "%rt", abi.RT["blas_threads"]), FEW_THREADS)
+    alone = f.any(alone, f.compare("slt", "i64", size, WAKES))
+    long = f.compare("sge", "i64", "%n", LONG_ROW // (8 if kind == "double" else 4))
+    with f.when(f.all(few, long, f.compare("eq", "i64", "%csb", 1), alone)):
+        _clear(f, kind, add)
+        given = *SIZED_OPERANDS, "ptr %a", "i64 %rsa", "i64 %csa", "ptr %b", "i64 %rsb", "ptr %c", "i64 %ldc"
+        f.call("void", f"@few_{kind}", *given, f"{kind} {alpha}")
+        f.ret()
 
 
 def _clear(f: Asm, kind: str, add: str) -> None:

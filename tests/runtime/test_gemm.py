@@ -232,7 +232,7 @@ def test_small_products_scale_and_add(dtype):
         (9, 9, 9), (8, 24, 16), (13, 100, 31), (65, 47, 257), (130, 66, 300), (50, 530, 20), (49, 1020, 9), (1, 31, 40),
         (79, 97, 270), (15, 783, 35), (71, 5, 130), (61, 11, 300), (2100, 3, 70), (50, 23, 140), (33, 4, 1100),
         (70, 20, 64), (200, 12, 600), (130, 36, 70), (9, 60, 65), (512, 10, 64), (4, 20, 300), (18, 20, 130), (50, 10, 40),
-        (39, 18, 24), (13, 26, 30),
+        (39, 18, 24), (13, 26, 30), (2, 133, 40), (3, 150, 43), (2, 1027, 22), (3, 2049, 17), (2, 128, 500),
     ],
 )  # fmt: skip
 def test_sizes_about_those_of_tiles_panels_and_blocks(dtype, m, n, k):
@@ -250,7 +250,15 @@ def test_nothing_outside_of_the_operands_is_read():
     try:
         rng = np.random.default_rng(9)
         for dtype in ("float64", "float32"):
-            for m, n, k in ((9, 25, 11), (50, 31, 17), (12, 13, 9), (64, 9, 33), (20, 18, 70)):
+            for m, n, k in (
+                (9, 25, 11),
+                (50, 31, 17),
+                (12, 13, 9),
+                (64, 9, 33),
+                (20, 18, 70),
+                (2, 33, 21),
+                (3, 40, 32),
+            ):
                 for shapes in (((m, k), (k, n)), ((m, k), (n, k)), ((k, m), (k, n))):
                     for which in (0, 1):
                         ends = [rng.standard_normal(s).astype(dtype) for s in shapes]
@@ -303,7 +311,8 @@ def test_products_in_pieces_that_wake_no_threads_of_the_blas(dtype, m, n, k):
     ],
 )  # fmt: skip
 def test_threads_of_the_blas_are_woken_for_large_products_only(m, n, k, entry, alone, threads):
-    a, b, c, sizes = np.ones((m, k)), np.ones((k, n)), np.zeros((m, n)), []
+    # a matrix of which few rows would be read by our own code, if it was not transposed
+    a, b, c, sizes = np.ones((m, k)), np.ones((k, n), order="F" if m > 1 and n > 1 else "C"), np.zeros((m, n)), []
 
     @ctypes.CFUNCTYPE(None, *[ctypes.c_int] * (3 if "cblas" in entry else 2), I, I, I)
     def record(*given):
