@@ -278,9 +278,13 @@ def descriptor(
     block = _straight(tree, where, code, first, header[nest.WORK]) if fits else []
     if block:
         header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
+    behind = [*where.wide, *flat, *block, *taken]
+    compact = [] if levels or header[nest.FAST] else _compact(tree, header[nest.N_INPUTS])
     if taken:
-        header[nest.TAKEN] = header[nest.WIDE] + len(where.wide) + len(flat) + len(block)
-    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *where.wide, *flat, *block, *taken)
+        header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
+    if compact:
+        header[nest.COMPACT] = header[nest.WIDE] + len(behind)
+    return (*header, *(a for row in (*pairs, *places) for a in row), *code, *behind, *compact)
 
 
 def _flat(
@@ -328,6 +332,18 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
     places = _instructions(code, first)
     points = (1000 * SMALL - 1) // (1000 + work)
     return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
+
+
+def _compact(tree: Sequence[Node], inputs: int) -> list[int]:
+    """The words of `nest_compact`, if all kernels have lanes along one axis and none asks for positions."""
+    kernels = [k for c in calls(tree) for k in c.kernels]
+    entries = [e for k in kernels for e in k.entries.values()]
+    lanes = {k.lane for k in kernels if k.loops}
+    placed = any(e.add != NO_AREA or e.kind in (nest.POSITION, nest.FLAG) or e.step != 1 for e in entries)
+    sizes = {e.number: e.itemsize for e in entries if e.kind == nest.VECTOR}
+    if placed or len(lanes) != 1 or not any(k < inputs for k in sizes):
+        return []
+    return [*lanes, *(sizes.get(k, 0) for k in range(inputs))]
 
 
 def _instructions(code: Sequence[int], first: int) -> Iterator[int]:

@@ -16,6 +16,7 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import apart_texts
 from tensordsl.codegen.nest_axes import axes_texts
 from tensordsl.codegen.nest_columns import column_texts
+from tensordsl.codegen.nest_compact import compact_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
@@ -37,6 +38,7 @@ from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
     ALL,
     CODE,
+    COMPACT,
     CX_COUNT,
     CX_CUR,
     CX_D,
@@ -96,7 +98,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     parts += period_texts()
     parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
     parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
-    parts += [*taken_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
+    parts += [*taken_texts(), *compact_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
     declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
@@ -313,6 +315,10 @@ def _nest() -> str:
     as_given = c.any(whole, c.test("eq", merged, 0))
     with c.when(c.all(as_given, c.test("ne", c.get("%D", N_TRANSPOSED), 0))):
         bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
+        with c.when(c.test("sge", bad, 0)):
+            c.ret("i64", bad)
+    with c.when(c.test("ne", c.get("%D", COMPACT), 0)):
+        bad = c.call("i64", "@compacted", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
     return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", "i64 1"))

@@ -273,6 +273,7 @@ def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
     st.booleans(),
 )
 @example(1137, "bool", 32, True, False)  # a pass that is several kernels, over rows of no elements
+@example(16444, "int16", 64, False, True)  # copies of blocks of rows along an inner axis, the last one shorter
 @example(238, "int64", 32, False, False)  # short rows side by side in vectors that are not the machine's
 def test_random_groups(seed: int, dtype: str, vector_bytes: int, small: bool, across: bool) -> None:
     """`small`: kernels of few operations and short blocks, so that passes are split and rows have several blocks;
