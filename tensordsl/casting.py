@@ -30,7 +30,7 @@ _FLOAT_OF = {
 }  # fmt: skip
 _SUM = {"bool": "int64", **dict.fromkeys(SIGNED, "int64"), **dict.fromkeys(UNSIGNED, "uint64"),
         **{t: t for t in CONTINUOUS}}  # fmt: skip
-_NAMES = {np.dtype(t): t for t in ALL_DTYPES}  # np.dtype.name is slow
+NAMES = {np.dtype(t): t for t in ALL_DTYPES}  # np.dtype.name is slow
 _LARGEST = {t: float(np.finfo(t).max) for t in ("float16", "float32")}
 _INT_RANGES = [(t, -(2 ** (n - 1)), 2 ** (n - 1) - 1) for t, n in zip(SIGNED, (8, 16, 32, 64), strict=True)]
 
@@ -135,7 +135,7 @@ def to_array(value: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
             data = data.astype(config.floatX)
     if dtype is not None and data.dtype.kind in "buifcO":
         data = _checked_cast(data, dtype)
-    if data.dtype not in _NAMES:
+    if data.dtype not in NAMES:
         data = _native(data, value)
     data.flags.writeable = False
     return data
@@ -157,7 +157,7 @@ def _as_array(value: Any) -> np.ndarray[Any, Any]:
 
 def dtype_name(data: np.ndarray[Any, Any]) -> str:
     """The dtype of an array made by `to_array`."""
-    return _NAMES[data.dtype]
+    return NAMES[data.dtype]
 
 
 def _native(data: np.ndarray[Any, Any], value: Any) -> np.ndarray[Any, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tensordsl.casting import NAMES
 from tensordsl.errors import flag, flags
 from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
-from tensordsl.types import ALL_DTYPES, TensorType
+from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
 _LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
@@ -293,8 +294,8 @@ def shared(
         raise TypeError(f"shared: broadcastable={pattern} is for {len(pattern)} axes, the value has {array.ndim}")
     if any(b and d != 1 for b, d in zip(pattern, array.shape, strict=True)):
         raise TypeError(f"shared: an axis that broadcasts has length 1; broadcastable={pattern}, shape {array.shape}")
-    tensor_type = TensorType(array.dtype.name, tuple(1 if b else None for b in pattern))
-    variable = TensorSharedVariable(tensor_type, stored(array, value, borrow), name, strict, allow_downcast)
+    kind = tensor_type(NAMES[array.dtype], tuple([1 if b else None for b in pattern]))
+    variable = TensorSharedVariable(kind, stored(array, value, borrow), name, strict, allow_downcast)
     if not isinstance(target, str) or target != "cpu":
         from tensordsl.runtime.device import get_device  # late: it loads the run time
 
@@ -309,9 +310,11 @@ def _as_array(value: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(value, dtype="int64" if type(value) is int else None)
     except OverflowError:
         raise TypeError(f"shared: {value} does not fit into int64") from None
+    if array.dtype in NAMES:
+        return array
     if array.dtype.name not in ALL_DTYPES:
         raise TypeError(f"shared: unsupported dtype {array.dtype}; supported: {', '.join(ALL_DTYPES)}")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 shared_constructor = shared
