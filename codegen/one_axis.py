@@ -1,4 +1,5 @@
-"""Reduced axes that are one axis in memory, as one: short rows that lie one behind the other are a long one."""
+"""Axes that are one in memory, as one, next to reductions: short rows that lie one behind the other are a long one, and
+matrices of rows are as many rows."""
 
 from __future__ import annotations
 
@@ -26,19 +27,21 @@ class OneAxis:
 
 
 def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
-    """A group whose passes all reduce the same axes, the last of which may be one; None if they can't be."""
+    """A group that reduces the same axes in all passes, the last of which may be one, or those of its rows; None if
+    they can't be."""
     locals_ = {p.local for p in group.passes if p.local}
     if not group.parallel or len(locals_) != 1 or any(v.op == "load" and v.args for v in group.scalars):
         return None
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
-    axes = _adjacent(next(iter(locals_)), operands)
-    if len(axes) == 1 or any(v.op == "index" and v.attr in axes for v in group.scalars):
+    places = {v.attr for v in group.scalars if v.op == "index"}
+    runs = [_adjacent(axes, operands) for axes in (group.parallel, *locals_)]
+    runs = [axes for axes in runs if len(axes) > 1 and not places & set(axes)]
+    conditions = [c for axes in runs for operand in operands for c in _conditions(b, group, operand, axes, refs)]
+    if not runs or any(isinstance(x, int) and isinstance(y, int) for _, x, y in conditions):
         return None
-    conditions = [c for operand in operands for c in _conditions(b, group, operand, axes, refs)]
-    if any(isinstance(x, int) and isinstance(y, int) for _, x, y in conditions):
-        return None
-    made = _with_one_axis(group, axes, refs)
-    return OneAxis(*made, b.compared(*conditions) if conditions else None)
+    for axes in runs:
+        group, refs = _with_one_axis(group, axes, refs)
+    return OneAxis(group, refs, b.compared(*conditions) if conditions else None)
 
 
 def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> tuple[str, ...]:
@@ -98,4 +101,5 @@ def _with_one_axis(group: Group, axes: Sequence[str], refs: dict[int, Ref]) -> t
         values[id(v)] = Val(v.op, v.type, tuple([values[id(a)] for a in v.args]), attr, v.axes.difference(gone))
     outs = tuple(Out(*turned(o.buffer, o.map), values[id(o.value)]) for o in group.outs)
     extents = {a: length if a == lane else n for a, n in group.extents.items() if a not in gone}
-    return Group(group.name, extents, group.parallel, outs), moved
+    parallel = tuple(a for a in group.parallel if a not in gone)
+    return Group(group.name, extents, parallel, outs), moved

@@ -84,3 +84,18 @@ def test_state_that_is_read_and_written() -> None:
         np.testing.assert_allclose(step(), a.sum((1, 2)), atol=1e-12)
         a = a - a.mean((1, 2), keepdims=True)
     np.testing.assert_allclose(x.get_value(), a, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rows_of_several_axes(dtype: str) -> None:
+    x, y = T.tensor3(dtype=dtype), T.matrix(dtype=dtype)
+    results = [x - x.max(2, keepdims=True), (x * y).sum(0), T.argmax(x + y, axis=2), (x - x.mean(0)) * y]
+    f = td.function([x, y], [*results, T.nnet.softmax(x, axis=2)])
+    for shape in [(7, 100, 5), (100, 7, 5), (3, 2, 40), (1, 1, 3), (20, 30, 1), (40, 1, 9)]:
+        a = np.random.default_rng(0).normal(size=shape).astype(dtype)
+        b = np.random.default_rng(1).normal(size=shape[1:]).astype(dtype)
+        e = np.exp(a - a.max(2, keepdims=True))
+        wanted = [a - a.max(2, keepdims=True), (a * b).sum(0), (a + b).argmax(2), (a - a.mean(0)) * b]
+        for given in layouts(a):
+            for got, expected in zip(f(given, b), [*wanted, e / e.sum(2, keepdims=True)], strict=True):
+                np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5)
