@@ -1,4 +1,4 @@
-"""Products of complex matrices and vectors as real ones of numbers that stand in memory in pairs.
+"""Products of complex matrices as real ones of numbers that stand in memory in pairs; with a vector behind, sums.
 
 Rows of y are rows of twice as many real numbers: with P = re(x) y and Q = im(x) y, read so, x y = P + i Q.  Where terms
 of a sum are adjacent in both, re(x y') is the real product of x and conj(y)', im(x y') that of x and i conj(y)': with
@@ -12,7 +12,8 @@ import numpy as np
 from tensordsl.casting import real_of
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.ops.elementwise import ADD, NEG, SUB, SWITCH
+from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
+from tensordsl.ops.reduce import SUM
 
 
 def complex_dot(g: Graph, x: Value, y: Value) -> Value:
@@ -22,10 +23,30 @@ def complex_dot(g: Graph, x: Value, y: Value) -> Value:
         made = complex_dot(g, y if right is None else right, left)
         return made if made.rank < 2 else turn(g, made)
     if y.rank == 1:
-        return by_terms(g, x, y)
+        return by_sums(g, x, y)
     if right is not None:
-        return by_terms(g, right, x) if x.rank == 1 else turn(g, by_terms(g, right, x))
+        return by_sums(g, right, x) if x.rank == 1 else turn(g, by_terms(g, right, x))
     return by_rows(g, x, y)
+
+
+def by_sums(g: Graph, x: Value, y: Value) -> Value:
+    """x y of a vector y: sums of products, which read the numbers where they are, whatever the layout."""
+    if x.rank == 2:  # what is computed of the vector is needed again for each row
+        y = stored(g, y)
+    parts = [g.broadcast_to(v, x.shape) for v in y.operands]
+
+    def total(j: int, k: int) -> Value:
+        return g.reduce(SUM.meaning, 0, (x.rank - 1,), [g.map(MUL, x.operands[j], parts[k])])
+
+    re, im = g.map(SUB, total(0, 0), total(1, 1)), g.map(ADD, total(0, 1), total(1, 0))
+    return g.make("complex", (re, im), x.dtype, re.shape)
+
+
+def stored(g: Graph, v: Value) -> Value:
+    """The same value in memory."""
+    pairs = in_pairs(g, v)
+    whole = pairs.operands[0] if pairs.operands[0] is not v else g.make("pairs", (pairs,), v.dtype, v.shape)
+    return g.make("complex", parts_of(g, whole), v.dtype, v.shape)
 
 
 def by_rows(g: Graph, x: Value, y: Value) -> Value:
@@ -48,18 +69,17 @@ def _together(g: Graph, x: Value, pairs: Value) -> list[Value]:
 
 
 def by_terms(g: Graph, x: Value, y: Value) -> Value:
-    """x y', where y is a vector or has rows of as many terms as x."""
-    rows, terms = y.shape[:-1], y.shape[-1]
-    shape = *rows, 2, terms
-    place = [*range(len(rows)), len(rows) + 1]
-    re, im = (g.move(part, place, (*rows, 1, terms)) for part in y.operands)
+    """x y', where rows of y have as many terms as those of x."""
+    rows, terms = y.shape
+    shape = rows, 2, terms
+    re, im = (g.move(part, (0, 2), (rows, 1, terms)) for part in y.operands)
     is_first = g.const(np.array([[True], [False]]))
     both = [g.broadcast_to(g.map(SWITCH, is_first, *pair), shape) for pair in ((re, im), (g.map(NEG, im), re))]
     pairs, others = in_pairs(g, x), in_pairs(g, g.make("complex", both, y.dtype, shape))
-    count, length = ex.mul(2, ex.product(rows)), others.shape[-1]
+    count, length = ex.mul(2, rows), others.shape[-1]
     turned_ = g.move(g.reshape(others, (count, length)), (1, 0), (length, count))
     product = g.make("dot", (pairs, turned_), pairs.dtype, (*x.shape[:-1], count))
-    made = g.make("pairs", (product,), x.dtype, (*x.shape[:-1], *rows))
+    made = g.make("pairs", (product,), x.dtype, (*x.shape[:-1], rows))
     return g.make("complex", parts_of(g, made), made.dtype, made.shape)
 
 

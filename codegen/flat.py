@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH, ask_in_loop, further
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import LIKELY, METADATA
+from tensordsl.codegen.code import crossed
 from tensordsl.codegen.copies import (
     Phi,
     columns_side_by_side,
@@ -56,6 +57,7 @@ from tensordsl.codegen.nest_words import (
 )
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
+from tensordsl.types import COMPLEX
 
 if TYPE_CHECKING:
     from tensordsl.codegen.side_by_side import SideBySide
@@ -130,6 +132,7 @@ class Kernel:
         self.finishes = False  # is it one of those that do all of a row?
         self.beside = 1  # vectors of COLUMNS that are done together
         self.side: SideBySide | None = None  # the form for short rows
+        self.order: Sequence[int] = range(width)  # which element of a vector each lane has
         self.widens = False  # may COLUMNS take several short rows as one?
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
@@ -163,6 +166,13 @@ class Kernel:
             offset = load(self.before, self.pointer(INTERNAL, add), "int64")
             self.once[key] = self.before.op(f"getelementptr i8, ptr {entry.name}, i64 {offset}")
         return self.once[key]
+
+    def cross(self, types: set[str]) -> None:
+        """Let the lanes be in the order that takes the least time of complex numbers, if these are all that it reads
+        along them, of the given types."""
+        if self.form == LANES and len(types) == 1 and types <= set(COMPLEX):
+            self.body.crosses = True
+            self.order = crossed(self.body, types.pop(), self.width)
 
     def finish_rows(self) -> None:
         """Let the kernel do all of a row, also of one without elements."""
@@ -253,8 +263,12 @@ class Kernel:
         else:
             store_apart(self.body, value, place, dtype, step, self.width)
 
-    def store_joined(self, outs: Sequence[tuple[int, str, str]]) -> None:
-        """(operand, dtype, value) of outputs that stand side by side."""
+    def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: bool) -> None:
+        """(operand, dtype, value) of outputs; joined: they stand side by side."""
+        if not joined:
+            for out in outs:
+                self.store_vector(*out)
+            return
         (operand, dtype, _), values = outs[0], [value for _, _, value in outs]
         pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
         store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], len(outs)), dtype, self.width)
@@ -330,7 +344,7 @@ class Kernel:
         """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self.once:
             W, code = self.width, self.masked
-            live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>"
+            live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in self.order)}>"
             mask = code.op(f"icmp ult {lanes}, {splat(code, live, 'uint8', W)}")
             if not self.repeats:
                 done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
@@ -383,7 +397,7 @@ class Kernel:
         """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
         W, head = self.width, self.head
         done = splat(head, head.op(f"trunc i64 {head.op('sub i64 %n.whole, %n.last')} to i8"), "uint8", W)
-        head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in range(W))}>, {done}")
+        head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in self.order)}>, {done}")
 
     def text(self) -> str:
         takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)

@@ -96,12 +96,12 @@ class _Planner(Tables):
         self.wanted: dict[int, Val] = {}  # what the pass in work needs of values that only points need
         self.number = len(self.steps)  # the pass in work
         self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
+        self.crosses = False  # may their lanes be in another order than elements?
         self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
-        self.total = not group.parallel  # are all axes reduced?
-        self.others: dict[int, list[int]] = {}  # reduce -> areas of the state of another part
+        self.total, self.others = not group.parallel, dict[int, list[int]]()  # are all axes reduced; see `join`
         self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
@@ -225,6 +225,7 @@ class _Planner(Tables):
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
         roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
         form = COLUMNS if self.columns and p.reduces else LANES
+        self.crosses = not self.columns and not self.kept and roots == [a for r in p.reduces for a in r.args]
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
@@ -245,7 +246,7 @@ class _Planner(Tables):
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
             fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=False)]
-        self.clamps = self.finishes = False
+        self.clamps = self.finishes = self.crosses = False
         return [*self.guarded_nodes(p), *fills, *body]
 
     def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:
@@ -307,11 +308,7 @@ class _Planner(Tables):
                 else:
                     kernel.store_row(self.places[id(v)], v.type, kernel.scalars[id(v)])
             stored = [(self.outputs[id(o)], o.buffer.type, kernel.lanes[id(o.value)]) for o in row.outs]
-            if self.schedule.joins:
-                kernel.store_joined(stored)
-            else:
-                for operand, dtype, value in stored:
-                    kernel.store_vector(operand, dtype, value)
+            kernel.store_vectors(stored, self.schedule.joins)
             row.nodes = [*self.offsets, *swept]
             return
         finisher = self.finishers.get(id(row.reduces[0])) if row.reduces else None
@@ -469,6 +466,9 @@ class _Planner(Tables):
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = parts == 1 and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
+        if self.crosses and parts == 1:
+            read = [v for v in reach(roots, is_stop) if v.op in ("load", "index") and self.varies(v, lane)]
+            kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)
         return [*result, Call(kernel)]

@@ -24,6 +24,7 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "vector and matrix": ("k kn", lambda m, x, y: m.dot(x, y)),
     "vector and turned matrix": ("k nk", lambda m, x, y: m.dot(x, y.T)),
     "vectors": ("k k", lambda m, x, y: m.dot(x, y)),
+    "matrix and what is computed of a vector": ("mk k", lambda m, x, y: m.dot(x, y * y - 1)),
     "computed": ("mk kn", lambda m, x, y: m.dot(x * 2 + 1j, m.exp(y * 0.1)) - 1),
     "part of a vector": ("mk kn", lambda m, x, y: abs(m.dot(x, y)[0])),
     "twice": ("mk kn", lambda m, x, y: m.dot(x, y) * m.dot(m.conj(x), y)),
@@ -102,11 +103,24 @@ def test_a_state_takes_a_product() -> None:
         np.testing.assert_allclose(state.get_value(), v, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name, count", [("matrices", 1), ("right one turned", 1), ("matrix and vector", 1), ("vector and matrix", 1)]
-)
-def test_products_are_of_real_numbers_in_pairs(name: str, count: int) -> None:
+def steps(name: str) -> tuple[int, int]:
+    """(products, launches)"""
     shapes, expression = CASES[name]
     inputs = symbols(shapes, "complex128")
-    made = pipeline.make_program("f", inputs, [], [expression(T, *inputs)], [], False)[1]
-    assert sum(isinstance(i, p.Gemm) for i in p.walk_program(made.code)) == count
+    code = list(p.walk_program(pipeline.make_program("f", inputs, [], [expression(T, *inputs)], [], False)[1].code))
+    products, launches = ([i for i in code if isinstance(i, kind)] for kind in (p.Gemm, p.Launch))
+    return len(products), len(launches)
+
+
+@pytest.mark.parametrize("name", ["matrices", "right one turned", "vector and matrix"])
+def test_products_are_of_real_numbers_in_pairs(name: str) -> None:
+    assert steps(name)[0] == 1
+
+
+@pytest.mark.parametrize("name", ["matrix and vector", "vector and turned matrix", "vectors"])
+def test_products_with_a_vector_behind_are_sums(name: str) -> None:
+    assert steps(name) == (0, 1)
+
+
+def test_what_is_computed_of_a_vector_is_computed_once() -> None:
+    assert steps("matrix and what is computed of a vector") == (0, 2)

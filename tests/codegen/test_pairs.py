@@ -15,6 +15,7 @@ from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.ops.reducers import MAX, SUM
 from tensordsl.types import COMPLEX
 
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 129, 700)
@@ -87,6 +88,24 @@ def test_groups_of_pairs(dtype: str, vector_bytes: int) -> None:
             np.testing.assert_array_equal(arrays[o.buffer.name], want, err_msg=f"{o.buffer.name} {n}")
 
 
+@pytest.mark.parametrize("dtype", COMPLEX)
+@pytest.mark.parametrize("vector_bytes", [16, 32, 64])
+def test_reductions_of_pairs(dtype: str, vector_bytes: int) -> None:
+    b, rows = Builder(), ("m", "n")
+    z, w = (b.load(Buffer(name, dtype, rows), "i", "j") for name in "xy")
+    total = b.reduce(SUM, ("j",), b.mul(b.part(z, 0), b.part(w, 1)))[0]
+    largest = b.reduce(MAX, ("j",), b.sub(b.part(z, 1), b.part(w, 0)))[0]
+    outs = tuple(Out(Buffer(n, v.type, ("m",)), ("i",), v) for n, v in (("o0", total), ("o1", largest)))
+    run = Runner(Group("g", {"i": "m", "j": "n"}, ("i",), outs), vector_bytes=vector_bytes)
+    for n in LENGTHS[1:]:
+        arrays = {"x": numbers((3, n), dtype), "y": numbers((3, n), dtype, 1)}
+        arrays |= {o.buffer.name: np.empty(3, o.buffer.type) for o in outs}
+        run(arrays)
+        u, v = arrays["x"], arrays["y"]
+        np.testing.assert_allclose(arrays["o0"], (u.real * v.imag).sum(1), rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(arrays["o1"], (u.imag - v.real).max(1))
+
+
 def layouts(a: Any) -> dict[str, Any]:
     """The same numbers: adjacent, with gaps, turned round, in columns, and beginning with half of an element before."""
     wide, odd = np.zeros((*a.shape[:-1], 2 * a.shape[-1] + 1), a.dtype), np.zeros(2 * a.size + 1, a.real.dtype)
@@ -96,6 +115,34 @@ def layouts(a: Any) -> dict[str, Any]:
         "adjacent": a, "gaps": wide[..., 1::2], "turned": turned, "columns": np.asfortranarray(a),
         "unaligned": odd[1:].view(a.dtype).reshape(a.shape),
     }  # fmt: skip
+
+
+REDUCED: dict[str, tuple[Any, Any]] = {
+    "sum": (lambda z: z.sum(-1), lambda a: a.sum(-1)),
+    "mean and variance": (lambda z: z.mean(-1) + abs(z - z.mean(-1, keepdims=True)).sum(-1), lambda a: a.mean(-1) + abs(a - a.mean(-1, keepdims=True)).sum(-1)),
+    "product": (lambda z: (z / abs(z)).prod(-1), lambda a: (a / abs(a)).prod(-1)),
+    "largest": (lambda z: abs(z * z).max(-1), lambda a: abs(a * a).max(-1)),
+    "its place": (lambda z: abs(z).argmax(-1), lambda a: abs(a).argmax(-1)),
+    "a number's place": (lambda z: z.argmin(-1), lambda a: a.argmin(-1)),
+    "any": (lambda z: T.any(z.real * z.imag > 8, -1), lambda a: (a.real * a.imag > 8).any(-1)),
+    "with the places": (lambda z: (z * T.arange(z.shape[-1])).sum(-1), lambda a: (a * np.arange(a.shape[-1])).sum(-1)),
+    "with real numbers": (lambda z: (z * z.real[::-1]).sum(-1), lambda a: (a * a.real[::-1]).sum(-1)),
+    "products": (lambda z: T.dot(z, T.conj(z[0])), lambda a: a @ a[0].conj()),
+    "of all": (lambda z: (z * z[::-1]).sum(), lambda a: (a * a[::-1]).sum()),
+    "of columns": (lambda z: (z * z.conj()).sum(0), lambda a: (a * a.conj()).sum(0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", COMPLEX)
+@pytest.mark.parametrize("name", REDUCED)
+def test_reductions_of_all_lengths(name: str, dtype: str) -> None:
+    z, (build, oracle) = T.matrix("z", dtype=dtype), REDUCED[name]
+    f, exact = tensordsl.function([z], build(z)), 3e-5 if dtype == "complex64" else 1e-12
+    for n in LENGTHS[1:]:
+        for rows in (1, 3):
+            a = numbers((rows, n), dtype, n)
+            for where, given in layouts(a).items():
+                np.testing.assert_allclose(f(given), oracle(a), rtol=exact, atol=exact * n, err_msg=f"{where} {n}")
 
 
 @pytest.mark.parametrize("dtype", COMPLEX)
