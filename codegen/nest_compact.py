@@ -29,7 +29,7 @@ LINE = 64
 
 
 def compact_texts() -> list[str]:
-    return [_reads(), _bytes(), _gather(), _compacted(), _in_copies()]
+    return [_reads(), _bytes(), _gather(), _in_copy(), _compacted(), _in_copies()]
 
 
 def _reads() -> str:
@@ -90,30 +90,44 @@ def _gather() -> str:
     return c.end()
 
 
-def _compacted() -> str:
-    """All of a launch; or -1: nothing is copied."""
-    c = Function("i64", "compacted", [*PARAMS, *SPACE, "ptr stage"], internal=True)
+def _in_copy() -> str:
+    """Positions of a block of the axis that threads share, or of any other; 0: nothing is copied.  To `T` and `e` go
+    strides and extents of one position."""
+    c = Function("i64", "in_copy", ["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], internal=True)
     axes, outer = c.get("%D", N_AXES), c.get("%D", OUTER)
     with c.when(c.op(f"xor i1 {_some_apart(c, axes)}, true")):
-        c.ret("i64", -1)
-    total = c.arith("mul", axes, c.get("%D", N_OPERANDS))
-    strides, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (total, axes))
-    for count, source, target in ((axes, "%E", extents), (total, "%S", strides)):
+        c.ret("i64", 0)
+    for count, source, target in ((axes, "%E", "%e"), (c.arith("mul", axes, c.get("%D", N_OPERANDS)), "%S", "%T")):
         with c.loop(count) as loop:
             c.put(c.get(source, loop.index), target, loop.index)
     is_parted, at = c.test("sge", outer, 0), c.max(outer, 0)
     many = c.choose(is_parted, c.get("%E", at), 1)
     with c.when(is_parted):
-        c.put(1, extents, outer)
-    fixed, each = _sizes(c, strides, extents, is_parted, at)
+        c.put(1, "%e", outer)
+    fixed, each = _sizes(c, "%T", "%e", is_parted, at)
     fits = c.test("sle", c.arith("add", fixed, c.arith("mul", each, FEW)), ROOM)
     some = c.all(c.test("ne", c.arith("or", fixed, each), 0), c.test("sgt", many, 0), fits)
-    with c.when(c.op(f"xor i1 {some}, true")):
-        c.ret("i64", -1)
     block = c.min(c.op(f"udiv i64 {c.arith('sub', ROOM, fixed)}, {c.max(each, 1)}"), many)
-    block = c.choose(c.test("eq", each, 0), many, block)
+    return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))
+
+
+def _compacted() -> str:
+    """All of a launch; or -1: nothing is copied."""
+    c = Function("i64", "compacted", [*PARAMS, *SPACE, "ptr stage"], internal=True)
+    outer, (strides, extents) = c.get("%D", OUTER), room_for_copies(c)
+    block = c.call("i64", "@in_copy", "ptr %D", "ptr %S", "ptr %E", f"ptr {strides}", f"ptr {extents}")
+    with c.when(c.test("eq", block, 0)):
+        c.ret("i64", -1)
+    many = c.choose(c.test("sge", outer, 0), c.get("%E", c.max(outer, 0)), 1)
     tables = f"ptr {strides}", f"ptr {extents}", f"i64 {many}", f"i64 {block}"
     return c.end("i64", c.call("i64", "@in_copies", *passed((*PARAMS, *SPACE)), "ptr %stage", *tables))
+
+
+def room_for_copies(c: Function) -> tuple[str, str]:
+    """Tables of strides and extents."""
+    axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    strides, extents = (c.op(f"alloca i64, i64 {k}, align 8") for k in (c.arith("mul", axes, operands), axes))
+    return strides, extents
 
 
 def _some_apart(c: Function, axes: str) -> str:

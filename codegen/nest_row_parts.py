@@ -50,6 +50,7 @@ from tensordsl.codegen.nest_words import (
 
 SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 MOST = 32  # parts
+FOLDED = 2  # times as long are parts of rows, and half as many: short rows that are taken as one are folded in each
 ENOUGH = 8  # of an outer loop's rows; of fewer its inner loop has parts
 LINE = 128  # elements: states of a part begin at a multiple of it, whatever a vector has
 STATES = 1 << 18  # bytes of the states of all parts, of which there are fewer where they would take more
@@ -262,10 +263,12 @@ def quotient(c: Function, x: str, y: str | int) -> str:
     return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
 
 
-def whole_turns(c: Function, parts: str) -> str:
-    """A number of parts that two threads or four do in equal shares: an odd one leaves some without work at the end."""
+def parts_of(c: Function, work: str, times: int = 1) -> str:
+    """How many parts so much work is worth, each `times` as long as others: a number that two threads or four do in
+    equal shares, as an odd one leaves some without work at the end."""
+    parts = c.arith("udiv", work, times * SHARE)
     more = c.arith("and", c.arith("add", parts, 3), -4)
-    return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST)
+    return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST // times)
 
 
 def _in_parts() -> str:
@@ -276,7 +279,7 @@ def _in_parts() -> str:
     extent, count = c.get(c.get("%cx", CX_E, "ptr"), "%axis"), c.get("%cx", CX_COUNT)
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
-    wanted, units = whole_turns(c, c.arith("udiv", work, SHARE)), quotient(c, extent, "%unit")
+    wanted, units = parts_of(c, work, FOLDED), quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))
     parts = c.min(c.min(wanted, units), c.arith("udiv", STATES, c.max(bytes_, 1)))

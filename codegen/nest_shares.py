@@ -15,12 +15,14 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
-from tensordsl.codegen.nest_row_parts import SHARE, quotient, whole_turns
+from tensordsl.codegen.nest_row_parts import FOLDED, SHARE, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
+    COMPACT,
     CX_D,
     CX_SCRATCH,
     DOWN,
@@ -98,7 +100,7 @@ def _parts() -> str:
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    count = c.max(c.min(whole_turns(c, c.arith("udiv", work, SHARE)), fitting), 1)
+    count = c.max(c.min(parts_of(c, work), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
@@ -247,19 +249,20 @@ def _run_down() -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = Function("i64", "run_down", ["ptr pool", *PARAMS], internal=True)
-    axes, number, outer, lane, width = (c.get("%D", k) for k in (N_AXES, N_OPERANDS, OUTER, LANE, WIDTH))
+    outer, lane, width = (c.get("%D", k) for k in (OUTER, LANE, WIDTH))
     job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), WORTH)
     with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
         block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
             _return_parts(c, job, named(PARAMS), _count(c, "%E", job, lane, COLUMNS, width), 0)
+    strides, extents = room_for_copies(c)
+    alone = c.any(alone, _is_copied(c, strides, extents))
     with c.when(alone):
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
-    extents, strides = (c.op(f"alloca i64, i64 {n}, align 8") for n in (axes, c.arith("mul", axes, number)))
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     few, many = c.test("slt", n, 2 * COLUMNS), c.test("sge", rows, ROWS)
-    long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * SHARE)
+    long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
         words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: 1, T_POOL: "%pool", T_MERGED: 1}
@@ -268,6 +271,15 @@ def _run_down() -> str:
     count = _count(c, extents, job, c.choose(by_rows, outer, lane), grain, unit)
     _return_parts(c, job, {**named(PARAMS), "E": extents, "S": strides}, count, 1)
     return c.text
+
+
+def _is_copied(c: Function, strides: str, extents: str) -> str:
+    """Does the launch go by copies of its operands?  How its rows are added up then depends on all of it."""
+    place = c.cell(0)
+    with c.when(c.test("ne", c.get("%D", COMPACT), 0)):
+        tables = f"ptr {strides}", f"ptr {extents}"
+        c.put(c.call("i64", "@in_copy", "ptr %D", "ptr %S", "ptr %E", *tables), place, 0)
+    return c.test("ne", c.get(place, 0), 0)
 
 
 def _return_parts(c: Function, job: str, tables: dict[str, str], count: str, merged: int) -> None:

@@ -317,7 +317,7 @@ def _nest() -> str:
         bad = c.call("i64", "@in_blocks", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    with c.when(c.test("ne", c.get("%D", COMPACT), 0)):
+    with c.when(c.all(as_given, c.test("ne", c.get("%D", COMPACT), 0))):
         bad = c.call("i64", "@compacted", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
