@@ -90,6 +90,11 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "  br i1 %is_ahead, label %ahead, label %onward",
         "ahead:",
         *_asked_ahead(k, span),
+        f"  %i.behind = add i64 %i.w0, {span}",
+        "  %is_last.w = icmp sge i64 %i.behind, %wide",
+        "  br i1 %is_last.w, label %ahead.rest, label %onward",
+        "ahead.rest:",
+        *_asked_behind(k, span),
         "  br label %onward",
         "onward:",
         *renamed(k.next_row(), rows),
@@ -134,6 +139,13 @@ def _asked_ahead(k: Kernel, span: int) -> list[str]:
     for e in filter(is_adjacent, k.entries.values()):
         lines += [*further(e, f"{e.name}.w"), *asked_lines(e, "%i.w0", span, SECOND)]
     return lines
+
+
+def _asked_behind(k: Kernel, span: int) -> list[str]:
+    """The same of the columns behind the last ones that are done so."""
+    entries = filter(is_adjacent, k.entries.values())
+    lines = [line for e in entries for line in asked_lines(e, "%i.behind", span, SECOND)]
+    return renamed(lines, {x: f"{x}.rest" for x in defined(lines)})
 
 
 def defined(lines: Iterable[str]) -> set[str]:

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
+    AHEAD,
     CALL,
     CALL_WORDS,
     CX_CUR,
@@ -59,6 +61,7 @@ WIDE_ELEMENTS = 1024
 WIDE_ROW = 128  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
+FAR_TURNS = 8  # of what no cache keeps: more are more streams than memory follows
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
 SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
@@ -283,20 +286,24 @@ def _main() -> str:
     kernel, pointers = _kernel(c)
     external = c.get("%words", 3)
     steps = c.word(pointers, c.get("%words", 4))
-    with c.loop(external) as loop:
+    with c.loop(external, ("i64", "0")) as loop:
         entry = entry_of(c, "%words", loop.index)
-        with c.when(_is_read(c, entry)):
-            number, size = c.get(entry, 1), c.get(entry, 2)
+        number, size, is_read = c.get(entry, 1), c.get(entry, 2), _is_read(c, entry)
+        with c.when(is_read):
             c.put(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), pointers, loop.index, "ptr")
             c.put(c.arith("mul", "%long", size), steps, loop.index)
-    with c.loop("%rows", step="%turns") as at:
-        some = c.min(c.arith("sub", "%rows", at.index), "%turns")
+        loop.next = [c.arith("add", loop.values[0], c.choose(is_read, size, 0))]
+    bytes_ = c.arith("mul", loop.values[0], c.arith("mul", "%rows", "%long"))
+    far = c.test("sge", bytes_, FAR)
+    turn, turns = c.choose(far, AHEAD, 0), c.choose(far, c.min("%turns", FAR_TURNS), "%turns")
+    with c.loop("%rows", step=turns) as at:
+        some = c.min(c.arith("sub", "%rows", at.index), turns)
         elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
         _own(c, c.arith("udiv", c.arith("mul", at.index, "%long"), "%n"), elements, elements, "%n")
-        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", "i64 0")
+        c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {turn}")
         with c.loop(external) as loop:
             entry = entry_of(c, "%words", loop.index)
-            moved = c.choose(_is_own(c, entry), 0, c.arith("mul", c.get(steps, loop.index), "%turns"))
+            moved = c.choose(_is_own(c, entry), 0, c.arith("mul", c.get(steps, loop.index), turns))
             c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
     return c.end()
 

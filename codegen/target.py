@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +29,11 @@ NEEDLESS = (
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
 )  # fmt: skip
 # The usual scheduler loads a vector of several registers from its end, which memory does not foresee; this one from its
-# beginning.  Dear functions keep the usual one.  ("linearize" is no choice: its sums of float32 are wrong.)
+# beginning, but several vectors of one register from the last to the first.  Dear functions keep the usual one.
+# ("linearize" is no choice: its sums of float32 are wrong.)
 ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
+_LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
+_SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
@@ -45,7 +49,8 @@ def compile_object(text: str, opt: int = 2) -> bytes:
 
 def _switches(text: str) -> dict[str, tuple[str, str]]:
     """LLVM's switches for a module of kernels: what each is for it, and for others."""
-    order = USUAL if "@llvm.fma" in text else FORWARD
+    lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
+    order = FORWARD if max(lengths, default=0) > native_width() and "@llvm.fma." not in text else USUAL
     return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, USUAL)}
 
 
