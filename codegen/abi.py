@@ -85,8 +85,9 @@ INT_REFUSE, INT_KEEP, INT_FLOAT = 0, 1, 2  # to Python; int64; float64 if |i| <=
 OUT_DESCR, OUT_NDIM, OUT_ITEMSIZE, OUT_SIZE = 0, 8, 16, 24
 
 # -- cell: the storage of one shared variable.  Owns one reference to `array` and one to `spare` ----------------------
-CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_SIZE = 24, 32, 40, 48, 56  # a source precedes
-# LOCK: identifier of the thread that has pinned the cell, 0 = free; written only under the GIL.
+CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_NEXT, CELL_SIZE = 24, 32, 40, 48, 56, 64  # a source precedes
+# LOCK: identifier of the thread that has pinned the cell, 0 = free; written only under the GIL.  NEXT: of the one that
+# waits for it and comes next, or 0.
 # SPARE: the array that the last swap replaced; the next update writes into it if nobody else sees it.
 SPARE_LIMIT = 1 << 28  # bytes; larger arrays are dropped instead of kept as spare
 

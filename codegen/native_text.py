@@ -184,18 +184,21 @@ def _commit() -> str:
 
 
 def _pin() -> str:
-    """All or nothing, under the GIL: lock every cell and hold its array in slots[i].
+    """All or nothing, under the GIL: lock every cell and hold its array in slots[i].  One for which another thread
+    waits is that one's: a thread that calls again at once would never let it in.
 
     The additional reference is what makes `prepare` choose other storage, so that nobody sees a write without the GIL.
     """
     f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots"))
     count = f.load("i64", "%ctx", abi.CTX_N_SHARED)
+    thread = f.call("i64", f.load("ptr", table(f), abi.RT["PyThread_get_thread_ident"]))
     with f.loop(count) as loop:
-        with f.when(f.compare("ne", "i64", f.load("i64", _cell(f, loop.index), abi.CELL_LOCK), 0), UNLIKELY):
+        owner, following = (f.load("i64", _cell(f, loop.index), word) for word in (abi.CELL_LOCK, abi.CELL_NEXT))
+        others = f.op(f"select i1 {f.compare('eq', 'i64', following, thread)}, i64 0, i64 {following}")
+        with f.when(f.compare("ne", "i64", f.op(f"or i64 {owner}, {others}"), 0), UNLIKELY):
             record(f, abi.ERR_BUSY)
             f.ret("i64", 1)
     f.store("i64", 1, "%frame", abi.FR_PINNED)
-    thread = f.call("i64", f.load("ptr", table(f), abi.RT["PyThread_get_thread_ident"]))
     with f.loop(count) as loop:
         cell = _cell(f, loop.index)
         f.store("i64", thread, cell, abi.CELL_LOCK)

@@ -27,7 +27,7 @@ _incref, _decref = (ctypes.PYFUNCTYPE(None, ctypes.c_void_p)((name, api)) for na
 # garbage collector neither finalises nor clears arrays, so that functions collected with their cells can use them to
 # the end.
 _FIELDS = {abi.SRC_DATA: "i8", abi.SRC_DIMS: "i8", abi.SRC_STRIDES: "i8", abi.CELL_LOCK: "i8", abi.CELL_ITEMSIZE: "i8"}
-_FIELDS |= {abi.CELL_ARRAY: "O", abi.CELL_SPARE: "O"}
+_FIELDS |= {abi.CELL_ARRAY: "O", abi.CELL_SPARE: "O", abi.CELL_NEXT: "i8"}
 _RECORD = np.dtype(
     {
         "names": [f"at{offset}" for offset in _FIELDS],
@@ -79,9 +79,35 @@ class Cell:
         Raises RuntimeError from within a call (a callback) that uses it itself.
         """
         self._check(array)
-        swap, wait = _native_set(), WAIT
-        while owner := swap(library.table(), self.address, id(array)):
-            wait = wait_once(owner, wait)
+        swap = _native_set()
+        self._wait_while(lambda: swap(library.table(), self.address, id(array)))
+
+    def wait(self) -> None:
+        """Return when no other thread's call uses the cell, and none waits for it that came before."""
+        if self.locked_by or self._following not in (0, get_ident()):
+            self._wait_while(lambda: self.locked_by)
+
+    def _wait_while(self, owner_now: Callable[[], int]) -> None:
+        """Wait in turn while somebody owns the cell: calls in other threads that begin meanwhile wait as well."""
+        me, wait, is_next = get_ident(), WAIT, False
+        try:
+            while True:
+                following = self._following
+                owner = owner_now() if following in (0, me) or is_next else following
+                if not owner:
+                    return
+                if not following:
+                    poke(self.address + abi.CELL_NEXT, me)
+                    is_next = True
+                wait = wait_once(owner, wait)
+        finally:
+            if is_next:
+                poke(self.address + abi.CELL_NEXT, 0)
+
+    @property
+    def _following(self) -> int:
+        """The thread that is to have the cell next, as it waits for it, or 0."""
+        return int(peek(self.address + abi.CELL_NEXT))
 
     @property
     def locked_by(self) -> int:
@@ -110,10 +136,8 @@ def wait_once(owner: int, wait: float) -> float:
 
 def wait_for(cells: tuple[Cell, ...]) -> None:
     """Return when none of the cells is locked."""
-    wait = WAIT
     for cell in cells:
-        while owner := cell.locked_by:
-            wait = wait_once(owner, wait)
+        cell.wait()
 
 
 def _after_fork() -> None:
@@ -121,6 +145,7 @@ def _after_fork() -> None:
     for cell in list(_cells):
         if cell.locked_by != get_ident():
             poke(cell.address + abi.CELL_LOCK, 0)
+        poke(cell.address + abi.CELL_NEXT, 0)
 
 
 _cells = weakref.WeakSet()

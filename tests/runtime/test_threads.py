@@ -261,3 +261,37 @@ def test_results_larger_than_the_caches(shape: tuple[int, int], threads: int) ->
             assert got.dtype == w.dtype
             np.testing.assert_allclose(got, w, rtol=1e-15)
         np.testing.assert_allclose(one(x, r), x + 1j * (x * r), rtol=1e-15)
+
+
+def test_calls_without_end_let_others_have_the_state() -> None:
+    state = td.shared(np.ones((2000, 400)))
+    call, step = td.function([], T.exp(state).sum()), td.function([], T.exp(state).sum(), updates=[(state, state * 1)])
+    call(), step()
+    is_done, counts = threading.Event(), [0, 0]
+
+    def again_and_again(number: int, function: Any) -> None:
+        while not is_done.is_set():
+            function()
+            counts[number] += 1
+
+    def replace() -> None:
+        for _ in range(5):
+            state.set_value(np.ones((2000, 400)))
+            before = list(counts)
+            while min(after - n for after, n in zip(counts, before, strict=True)) < 2:
+                time.sleep(1e-3)
+        is_done.set()
+
+    jobs: list[tuple[Any, tuple[Any, ...]]] = [
+        (replace, ()),
+        (again_and_again, (0, call)),
+        (again_and_again, (1, step)),
+    ]
+    workers = [threading.Thread(target=job, args=args, daemon=True) for job, args in jobs]
+    for worker in workers:
+        worker.start()
+    is_in_time = is_done.wait(60)
+    is_done.set()
+    for worker in workers:
+        worker.join(60)
+    assert is_in_time
