@@ -1,8 +1,9 @@
 """Of the nest library: how reductions along rows, with lanes along columns, read memory.
 
 A kernel reads some bytes of each of a few rows, and the next bytes then: so many streams, of which processors do not
-read far ahead.  Of what no cache keeps it takes fewer rows, and asks for those of the next turn.  Rows that begin at
-the same place of a page share sets of a first-level cache, which has no more than eight lines each on some processors.
+read far ahead.  Of what no cache keeps it asks for the rows of the next turn, and takes fewer of several operands.
+Rows that begin at the same place of a page share sets of a first-level cache, which has no more than eight lines each
+on some processors.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tensordsl.codegen.nest_words import (
 
 FAR = 1 << 24  # bytes of operands, from where on they are not taken to be in a cache
 PAGE = 4096
-LINES = 8  # of a set of a first-level cache; and rows at once of what memory has
+LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
 
 
 def column_texts() -> list[str]:
@@ -31,16 +32,17 @@ def column_texts() -> list[str]:
 def _down_columns() -> str:
     c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
-    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0")) as loop:
-        at, same, row = loop.values
+    with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
+        at, same, row, streams = loop.values
         step = c.get(strides, at)
         here = c.all(c.test("ne", step, 0), c.test("eq", c.arith("and", step, PAGE - 1), 0))
         row = c.arith("add", row, c.call("i64", "@llvm.abs.i64", f"i64 {step}", "i1 false"))
-        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row]
-    _, same, row = loop.values
+        streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
+        loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row, streams]
+    _, same, row, streams = loop.values
     far = c.test("sge", c.arith("mul", row, c.get(c.get("%cx", CX_E, "ptr"), "%axis")), FAR)
-    few = c.min(c.get("%rows", 0), LINES)
-    c.put(c.choose(c.any(c.test("ne", same, 0), far), few, c.get("%rows", 0)), "%rows", 0)
+    few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
+    c.put(c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0)), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
     return c.end()
 

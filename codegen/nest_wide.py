@@ -61,7 +61,7 @@ WIDE_ELEMENTS = 1024
 WIDE_ROW = 128  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
-FAR_TURNS = 8  # of what no cache keeps: more are more streams than memory follows
+FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams than memory follows
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
 SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
@@ -286,15 +286,15 @@ def _main() -> str:
     kernel, pointers = _kernel(c)
     external = c.get("%words", 3)
     steps = c.word(pointers, c.get("%words", 4))
-    with c.loop(external, ("i64", "0")) as loop:
+    with c.loop(external, ("i64", "0"), ("i64", "0")) as loop:
         entry = entry_of(c, "%words", loop.index)
         number, size, is_read = c.get(entry, 1), c.get(entry, 2), _is_read(c, entry)
         with c.when(is_read):
             c.put(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), pointers, loop.index, "ptr")
             c.put(c.arith("mul", "%long", size), steps, loop.index)
-        loop.next = [c.arith("add", loop.values[0], c.choose(is_read, size, 0))]
-    bytes_ = c.arith("mul", loop.values[0], c.arith("mul", "%rows", "%long"))
-    far = c.test("sge", bytes_, FAR)
+        loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
+    each, streams = loop.values
+    far = c.all(c.test("sge", c.arith("mul", each, c.arith("mul", "%rows", "%long")), FAR), c.test("sgt", streams, 1))
     turn, turns = c.choose(far, AHEAD, 0), c.choose(far, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
