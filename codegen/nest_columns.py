@@ -40,7 +40,7 @@ def _down_columns() -> str:
         streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
-    far = c.test("sge", c.arith("mul", row, c.get(c.get("%cx", CX_E, "ptr"), "%axis")), FAR)
+    far = c.test("sge", c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis"))), FAR)
     few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
     c.put(c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0)), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
@@ -56,6 +56,10 @@ def _longest_operand() -> str:
         step = c.get(strides, at)
         length = c.max(step, c.arith("sub", 0, step))
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.max(longest, length)]
-    extent = c.get(c.get("%cx", CX_E, "ptr"), "%axis")
-    every = c.arith("mul", extent, c.max(c.get("%cx", CX_PARTS), 1))
+    every = in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis"))
     return c.end("i64", c.arith("mul", loop.values[1], every))
+
+
+def in_all_parts(c: Function, count: str) -> str:
+    """Of what a part has so many of, how many a launch has."""
+    return c.arith("mul", count, c.max(c.get("%cx", CX_PARTS), 1))

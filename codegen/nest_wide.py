@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.nest_columns import FAR
+from tensordsl.codegen.nest_columns import FAR, in_all_parts
 from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
     AHEAD,
@@ -294,7 +294,8 @@ def _main() -> str:
             c.put(c.arith("mul", "%long", size), steps, loop.index)
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
-    far = c.all(c.test("sge", c.arith("mul", each, c.arith("mul", "%rows", "%long")), FAR), c.test("sgt", streams, 1))
+    bytes_ = c.arith("mul", each, in_all_parts(c, c.arith("mul", "%rows", "%long")))
+    far = c.all(c.test("sge", bytes_, FAR), c.test("sgt", streams, 1))
     turn, turns = c.choose(far, AHEAD, 0), c.choose(far, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
