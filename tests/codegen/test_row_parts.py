@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from native import Runner, library
-from test_nest import Maker, compare, expected
+from test_nest import check_groups
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -166,13 +165,4 @@ def test_groups_in_the_smallest_parts(monkeypatch: pytest.MonkeyPatch, modules: 
     for module in modules:
         monkeypatch.setattr(module, "SHARE", 1)
     monkeypatch.setattr(nest_shares, "WORTH", 1)
-    library.cache_clear()
-    try:
-        for seed in range(60):
-            maker = Maker(np.random.default_rng(seed), ("float64", "float32", "int64", "int8", "bool")[seed % 5])
-            group = maker.group()
-            want = expected(group, maker.arrays, maker.sizes)
-            assert Runner(group)(maker.arrays, maker.sizes) == 0
-            compare(group, maker.arrays, want)
-    finally:
-        library.cache_clear()
+    check_groups()
