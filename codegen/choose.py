@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
+from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Schedule
 from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
@@ -51,28 +52,64 @@ class Builder(Protocol):
 
 def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether lanes should run the other way, if that is not known to be worse: the usual lanes' axis is short (and
-    several rows are not taken as one), or elements are adjacent along the other; and the other is long.  Known at entry
+    several rows are not taken as one) and the other is long, or elements are adjacent along the other.  Known at entry
     where that can be."""
-    there, bounds = group.extents[other.lane], _bounds(group, usual)
+    bounds = _bounds(group, usual)
     together = bool(bounds) and widens(group, usual)
     apart = _apart(b, group, usual, refs) if together else []
     bounds = bounds if apart or not together else []
-    load = widest_load(group, (usual.lane, other.lane))
-    steps: list[Condition] = []
-    if load is not None:
-        buffer, entries = load.attr
-        size = ITEMSIZE[buffer.type]
-        step, turned = (refs[id(buffer)].strides[entries.index(s.lane)] for s in (usual, other))
-        steps = [("ne", step, size), ("eq", turned, size)] if step != size else []
-    if not bounds and not steps:
-        return None
-    long = ("ge", there, (2 if group.parallel else 1) * other.width[0])
     few = _few_rows(group, usual, other)
-    with _early(b, (*bounds, *apart, *steps, long, *few)):
-        reasons = [b.compared(*steps)] if steps else []
-        reasons += [_all(b, bounds, apart)] if bounds else []
-        enough = [b.compared(long)] + ([b.compared(*few)] if few else [])
-        return b.joined("min", [b.joined("max", reasons), b.joined("max", enough)])
+    reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
+    if bounds:
+        long = ("ge", group.extents[other.lane], _enough(group, other))
+        with _early(b, (*bounds, *apart, long, *few)):
+            reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
+    known = [name for name in reasons if name]
+    return b.joined("max", known) if known else None
+
+
+def _exchanged(group: Group, other: Schedule) -> list[str]:
+    """The axis of other lanes, and those that take its place at run time where elements are nearer along them."""
+    if other.lane in group.parallel:
+        return [other.lane]
+    maps = [*(v.attr[1] for v in group.scalars if v.op == "load"), *(o.map for o in group.outs)]
+    axes = list(group.extents)
+    return [other.lane, *(axes[a] for a, _ in axis_pairs(group, other.lane, maps)[0])]
+
+
+def _long_or_few(b: Builder, long: Condition, few: Sequence[Condition]) -> str:
+    return b.joined("max", [b.compared(long), *([b.compared(*few)] if few else [])])
+
+
+def _adjacent(
+    b: Builder,
+    group: Group,
+    usual: Schedule,
+    other: Schedule,
+    axis: str,
+    refs: dict[int, Ref],
+    few: Sequence[Condition] = (),
+) -> str | None:
+    """Whether elements of the largest operand are adjacent along an axis, which has enough for other lanes (a vector
+    where rows go side by side, or columns leave one result each) or `few`, and not along the usual ones."""
+    if (load := widest_load(group, (usual.lane, axis))) is None:
+        return None
+    buffer, entries = load.attr
+    size = ITEMSIZE[buffer.type]
+    here, there = (refs[id(buffer)].strides[entries.index(a)] for a in (usual.lane, axis))
+    if here == size:
+        return None
+    is_light = not _goes_back(group, usual) if other.lane in group.parallel else other.beside
+    long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
+    least = min(long, b.vector_bytes // size) if is_light else long
+    steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
+    with _early(b, (*steps, enough, *few)):
+        return b.joined("min", [b.compared(*steps), _long_or_few(b, enough, few)])
+
+
+def _enough(group: Group, other: Schedule) -> int:
+    """Elements of an axis along which other lanes may run in any case."""
+    return (2 if group.parallel else 1) * other.width[0]
 
 
 def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]:
@@ -125,16 +162,27 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
 
 
 def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]) -> str | None:
-    """Whether lanes should run across rows, if that is not known to be worse: all other axes are short, those of other
-    lanes too short for these, and rows that go side by side do not lie one behind the other."""
-    usual, other, across = planned.usual, planned.other, planned.across
+    """Whether lanes should run across rows, if that is not known to be worse: elements of a reduction's operand are
+    adjacent along that axis, or all others are short."""
+    usual, across = planned.usual, planned.across
     if across is None:
         return None
+    reasons = [_short_rows(b, group, planned, across, refs)]
+    if len(group.parallel) < len(group.extents):
+        reasons.append(_adjacent(b, group, usual, across, across.lane, refs))
+    known = [name for name in reasons if name]
+    return b.joined("max", known) if known else None
+
+
+def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
+    """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
+    lie one behind the other."""
+    usual, other = planned.usual, planned.other
     sizes = {id(v.attr[0]): ITEMSIZE[v.type] for v in group.scalars if v.op == "load"}
     size = across.width[0] * (sum(sizes.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
     limit = min(SHORT_ROWS, MOST // size)
     rest = ex.product(ex.minimum(b.find(n), limit + 1) for a, n in group.extents.items() if a != across.lane)
-    conditions = [("le", rest, limit), ("ge", group.extents[across.lane], 2 * across.width[0])]
+    conditions = [("le", rest, limit), ("ge", group.extents[across.lane], _enough(group, across))]
     conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], SHORT)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -91,3 +92,35 @@ def test_sums_of_infinities_and_overflow() -> None:
         with np.errstate(all="ignore"):
             for got, want in zip(f(a), (a.sum(), a.mean()), strict=True):
                 np.testing.assert_array_equal(got, want)
+
+
+REDUCED = [0, 1, 2, (0, 1), (0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+@pytest.mark.parametrize("axis", REDUCED, ids=str)
+def test_reductions_of_three_axes_that_lie_in_any_order(dtype: str, axis: Any) -> None:
+    y, rng = T.TensorType(dtype, (None,) * 3)("y"), np.random.default_rng(1)
+    f = td.function([y], [y.sum(axis=axis), y.max(axis=axis), y - y.min(axis=axis, keepdims=True)])
+    for shape in [(70, 3, 9), (9, 70, 3), (3, 9, 70), (33, 130, 2), (2, 33, 130), (130, 2, 33), (17, 16, 15)]:
+        a = rng.integers(0, 9, shape).astype(dtype)
+        for order in itertools.permutations(range(3)):
+            turned = np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
+            for step in (1, -1):
+                found, given = f(turned[::step]), a[::step]
+                wanted = given.sum(axis), given.max(axis), given - given.min(axis, keepdims=True)
+                for name, ours, numpys in zip(("sum", "max", "range"), found, wanted, strict=True):
+                    np.testing.assert_array_equal(ours, numpys, err_msg=f"{name} {shape} {order}")
+
+
+def test_heavy_reductions_of_three_axes_that_lie_in_any_order() -> None:
+    rng, x = np.random.default_rng(2), T.dtensor3()
+    for axis in REDUCED:
+        f = td.function([x], [T.exp(x).sum(axis=axis), x.var(axis=axis), x - x.mean(axis=axis, keepdims=True)])
+        for shape in [(70, 3, 9), (9, 70, 3), (33, 130, 2), (17, 16, 15), (1, 40, 40)]:
+            a = rng.normal(size=shape)
+            wanted = np.exp(a).sum(axis), a.var(axis), a - a.mean(axis, keepdims=True)
+            for order in itertools.permutations(range(3)):
+                turned = np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
+                for ours, numpys in zip(f(turned), wanted, strict=True):
+                    np.testing.assert_allclose(ours, numpys, rtol=1e-12, atol=1e-13, err_msg=f"{shape} {order}")
