@@ -120,7 +120,8 @@ def stabilise() -> tuple[Rule, ...]:
     made = []
     for name, left, right in EQUATIONS:
         operands = variables[: left.__code__.co_argcount]
-        made.append(Rule(name, left(*operands), right(*operands), loose=True, sole=name.startswith("1 - ")))
+        sole = name.startswith(("1 - ", "1 + ", "erf"))
+        made.append(Rule(name, left(*operands), right(*operands), loose=True, sole=sole))
     return tuple(made)
 
 

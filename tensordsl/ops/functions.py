@@ -10,7 +10,8 @@ import numpy as np
 
 from tensordsl.casting import float_of, float_of_all
 from tensordsl.graph import Op, apply
-from tensordsl.ops.elementwise import cast, floor, sqr, sqrt
+from tensordsl.ops.comparisons import and_, neq
+from tensordsl.ops.elementwise import abs_, cast, floor, reciprocal, sqr, sqrt, switch
 from tensordsl.ops.operands import as_variable, constant
 from tensordsl.ops.rows import PIECEWISE, like, real_function, row
 from tensordsl.ops.scalars import erfcinv as erfcinv_scalar
@@ -31,13 +32,35 @@ Unary = Callable[[Any], Any]
 
 def _arccosh_gradient(g: Any, out: Any, x: Any) -> tuple[Any]:
     """The root of x^2 - 1 has the wrong sign in the left half of the complex plane."""
-    return (g / (sqrt(x - 1) * sqrt(x + 1) if x.type.dtype in COMPLEX else sqrt(sqr(x) - 1)),)
+    if x.type.dtype in COMPLEX:
+        return (g / (sqrt(x - 1) * sqrt(x + 1)),)
+    return (g / sqrt(_uncancelled(sqr(x) - 1, (x - 1) * (x + 1))),)
+
+
+def _one_minus_sqr(x: Any) -> Any:
+    """The factors of complex numbers have another zero on the branch cuts."""
+    return 1 - sqr(x) if x.type.dtype in COMPLEX else _uncancelled(1 - sqr(x), (1 - x) * (1 + x))
+
+
+def _uncancelled(difference: Any, product: Any) -> Any:
+    """The product where the equal difference is small; 0 and the derivative near x = 0 are better by the difference."""
+    return switch(and_(neq(difference, 0), abs_(difference) < 0.5), product, difference)
+
+
+def _erfcx_gradient(g: Any, out: Any, x: Any) -> tuple[Any]:
+    """2 (x erfcx(x) - 1 / sqrt(pi)); where that cancels, the derivative of the asymptotic series (DLMF 7.12.1)."""
+    near, series = x * out * 2 - like(_TWO_PER_ROOT_PI, g), like(0.0, g)
+    w = reciprocal(sqr(switch(x < 10, 10, x)))
+    for k in range(10, -1, -1):
+        term = math.prod(range(1, 2 * k + 2, 2)) / (-2.0) ** k / math.sqrt(math.pi)
+        series = (series - like(term, g)) * w
+    return (g * switch(x < 10, near, series),)
 
 
 _PER_LN2, _PER_LN10 = 1 / math.log(2), 1 / math.log(10)
 EXP = real_function("exp", np.exp, lambda g, out, x: (g * out,))
 EXP2 = real_function("exp2", np.exp2, lambda g, out, x: (g * out * like(math.log(2), g),))
-EXPM1 = real_function("expm1", np.expm1, lambda g, out, x: (g * (out + 1),))
+EXPM1 = real_function("expm1", np.expm1, lambda g, out, x: (g * exp(x),))
 LOG = real_function("log", np.log, lambda g, out, x: (g / x,), domain=(0.01, 100))
 LOG2 = real_function("log2", np.log2, lambda g, out, x: (g / x * like(_PER_LN2, g),), domain=(0.01, 100))
 LOG10 = real_function("log10", np.log10, lambda g, out, x: (g / x * like(_PER_LN10, g),), domain=(0.01, 100))
@@ -45,8 +68,8 @@ LOG1P = real_function("log1p", np.log1p, lambda g, out, x: (g / (x + 1),), domai
 SIN = real_function("sin", np.sin, lambda g, out, x: (g * cos(x),))
 COS = real_function("cos", np.cos, lambda g, out, x: (-g * sin(x),))
 TAN = real_function("tan", np.tan, lambda g, out, x: (g * (sqr(out) + 1),), domain=(-1.4, 1.4))
-ARCSIN = real_function("arcsin", np.arcsin, lambda g, out, x: (g / sqrt(1 - sqr(x)),), domain=(-0.9, 0.9))
-ARCCOS = real_function("arccos", np.arccos, lambda g, out, x: (-g / sqrt(1 - sqr(x)),), domain=(-0.9, 0.9))
+ARCSIN = real_function("arcsin", np.arcsin, lambda g, out, x: (g / sqrt(_one_minus_sqr(x)),), domain=(-0.9, 0.9))
+ARCCOS = real_function("arccos", np.arccos, lambda g, out, x: (-g / sqrt(_one_minus_sqr(x)),), domain=(-0.9, 0.9))
 ARCTAN = real_function("arctan", np.arctan, lambda g, out, x: (g / (sqr(x) + 1),))
 ARCTAN2 = real_function(
     "arctan2",
@@ -59,7 +82,7 @@ COSH = real_function("cosh", np.cosh, lambda g, out, x: (g * sinh(x),))
 TANH = real_function("tanh", np.tanh, lambda g, out, x: (g * (1 - sqr(out)),))
 ARCSINH = real_function("arcsinh", np.arcsinh, lambda g, out, x: (g / sqrt(sqr(x) + 1),))
 ARCCOSH = real_function("arccosh", np.arccosh, _arccosh_gradient, domain=(1.1, 10))
-ARCTANH = real_function("arctanh", np.arctanh, lambda g, out, x: (g / (1 - sqr(x)),), domain=(-0.9, 0.9))
+ARCTANH = real_function("arctanh", np.arctanh, lambda g, out, x: (g / _one_minus_sqr(x),), domain=(-0.9, 0.9))
 CBRT = real_function("cbrt", np.cbrt, lambda g, out, x: (g / (3 * sqr(out)),), domain=(0.1, 10))
 SIGMOID = real_function("sigmoid", numpy_sigmoid, lambda g, out, x: (g * out * (1 - out),))
 SOFTPLUS = real_function("softplus", numpy_softplus, lambda g, out, x: (g * sigmoid(x),))
@@ -79,12 +102,9 @@ ERFCINV = row(
     lambda g, out, x: (g * exp(sqr(out)) * like(-math.sqrt(math.pi) / 2, g),), dtype=float_of, wide=True, ulp=16,
     domain=(0.01, 1.99),
 )  # fmt: skip
-ERFCX = real_function(
-    "erfcx", vectorised(scaled_erfc), lambda g, out, x: (g * (x * out * 2 - like(_TWO_PER_ROOT_PI, g)),), ulp=16,
-    domain=(-3, 3),
-)  # fmt: skip
+ERFCX = real_function("erfcx", vectorised(scaled_erfc), _erfcx_gradient, ulp=16, domain=(-3, 3))
 LOG1MEXP = real_function(
-    "log1mexp", numpy_log1mexp, lambda g, out, x: (g / (1 - exp(-x)),), ulp=8, domain=(-5, -0.1)
+    "log1mexp", numpy_log1mexp, lambda g, out, x: (g * exp(x) / expm1(x),), ulp=8, domain=(-5, -0.1)
 )  # fmt: skip
 RSQRT = row(
     "rsqrt", lambda b, x: b.div(1.0, b.sqrt(x)), lambda x: 1 / np.sqrt(x), lambda g, out, x: (-g * out / (x * 2),),

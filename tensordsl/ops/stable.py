@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, apply, toposort, unwatched
+from tensordsl.ops.comparisons import and_, eq, isinf
 from tensordsl.ops.elementwise import abs_, maximum, reciprocal, sqr, sqrt, switch
 from tensordsl.ops.functions import (
     erf,
@@ -22,6 +23,7 @@ from tensordsl.ops.functions import (
     exp,
     expm1,
     log,
+    log1mexp,
     log1p,
     sigmoid,
     softplus,
@@ -49,7 +51,12 @@ def log_add_exp(x: Any, y: Any) -> Any:
     """By choices whose gradients add up to one where x = y, unlike those of a maximum and an absolute value."""
     is_left = x > y
     high, low = switch(is_left, x, y), switch(is_left, y, x)
-    return high + log1p(exp(low - switch(abs_(high) < np.inf, high, 0)))  # inf - inf would be nan
+    is_same_infinity = and_(eq(low, high), isinf(high))  # whose difference would be nan
+    return high + log1p(exp(switch(is_same_infinity, 0, low - high)))
+
+
+def _log_sub_exp(x: Any, y: Any) -> Any:
+    return x + log1mexp(y - switch(eq(x, -np.inf), 0, x))  # -inf + inf would be nan
 
 
 # By the op at the left side's root; of one root the first that fits is applied.
@@ -64,6 +71,13 @@ _BY_ROOT: dict[str, tuple[tuple[str, Side, Side], ...]] = {
         ("log(erfc(x) * 0.5) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) * 0.5), _log_half_erfc),
         ("log(erfc(x) / 2) = log(erfcx(x) * 0.5) - sqr(x)", lambda x: log(erfc(x) / 2), _log_half_erfc),
         ("log(exp(x) + exp(y)) = logaddexp(x, y)", lambda x, y: log(exp(x) + exp(y)), log_add_exp),
+        ("log(exp(x) - exp(y)) = x + log1mexp(y - x)", lambda x, y: log(exp(x) - exp(y)), _log_sub_exp),
+        ("log(-expm1(x)) = log1mexp(x)", lambda x: log(-expm1(x)), log1mexp),
+        (
+            "log(sigmoid(x) * (1 - sigmoid(x))) = -softplus(x) - softplus(-x)",
+            lambda x: log(sigmoid(x) * (1 - sigmoid(x))),
+            lambda x: -softplus(x) - softplus(-x),
+        ),
     ),
     "sub": (
         ("exp(x) - 1 = expm1(x)", lambda x: exp(x) - 1, expm1),
@@ -71,10 +85,15 @@ _BY_ROOT: dict[str, tuple[tuple[str, Side, Side], ...]] = {
         ("1 - sigmoid(x) = sigmoid(-x)", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
         ("1 - erf(x) = erfc(x)", lambda x: 1 - erf(x), erfc),
         ("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), erf),
+        ("erf(x) - 1 = -erfc(x)", lambda x: erf(x) - 1, lambda x: -erfc(x)),
     ),
-    "add": (("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),),
+    "add": (
+        ("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),
+        ("1 + erf(x) = erfc(-x)", lambda x: 1 + erf(x), lambda x: erfc(-x)),
+    ),
     "log1p": (
         ("log1p(expm1(x)) = x", lambda x: log1p(expm1(x)), lambda x: x),
+        ("log1p(-exp(x)) = log1mexp(x)", lambda x: log1p(-exp(x)), log1mexp),
         ("log1p(exp(x)) = softplus(x)", lambda x: log1p(exp(x)), softplus),
         ("log1p(-sigmoid(x)) = -softplus(x)", lambda x: log1p(-sigmoid(x)), lambda x: -softplus(x)),
     ),

@@ -160,6 +160,11 @@ STABLE: Mapping[str, tuple[Any, float, float]] = {
     "log(exp(x))": (lambda x: T.log(T.exp(x)), -1000.0, -1000.0),
     "sqrt(x ** 2)": (lambda x: T.sqrt(x**2), -1e200, 1e200),
     "1 - erf(x)": (lambda x: 1 - T.erf(x), 10.0, 2.0884875837625446e-45),
+    "1 + erf(x)": (lambda x: 1 + T.erf(x), -10.0, 2.0884875837625446e-45),
+    "erf(x) - 1": (lambda x: T.erf(x) - 1, 10.0, -2.0884875837625446e-45),
+    "log(1 - exp(x))": (lambda x: T.log(1 - T.exp(x)), -60.0, -np.exp(-60.0)),
+    "log1p(-exp(x))": (lambda x: T.log1p(-T.exp(x)), -1e-20, np.log(1e-20)),
+    "log(exp(x) - exp(1))": (lambda x: T.log(T.exp(x) - T.exp(T.exp(0 * x))), 1000.0, 1000.0),
 }
 
 
