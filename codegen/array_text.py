@@ -3,6 +3,9 @@
 Malloc's blocks of some size start 16 bytes behind a line, so that every vector of a line's length straddles two.  The
 data belong to the array like any other: `runtime.memory` tells NumPy of this handler (NEP 49).  In the eight bytes
 before the data stands the address of the block, whose first word says how many bytes a large one has (`large_text`).
+
+The data of a large array start with a page.  A load waits for a store shortly before it whose address has the same last
+12 bits.  NumPy's large arrays start 16 bytes behind a page, so what a loop stores stays behind what it loads.
 """
 
 from __future__ import annotations
@@ -10,10 +13,10 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import UNLIKELY, Asm
 from tensordsl.codegen.entry_text import incref
-from tensordsl.codegen.large_text import KEPT
+from tensordsl.codegen.large_text import KEPT, PAGE
 
 LINE = 64
-ROOM = LINE + 16  # bytes more than the data's: malloc's addresses are multiples of 16
+HEAD = 16  # bytes before the data: malloc's addresses are multiples of as many
 DOMAIN = 389047  # NumPy's in tracemalloc
 MOST = 1 << 47  # bytes beyond which every allocator fails
 
@@ -72,26 +75,30 @@ def _take_data(f: Asm, none: str) -> str:
 def _data_malloc() -> str:
     f = Asm("ptr", "data_malloc", ("ptr rt", "i64 size"))
     large, small, known, none, some = map(f.label, "lsknm")
-    bytes = f.op(f"add i64 %size, {ROOM}")
+    bytes = f.op(f"add i64 %size, {LINE + HEAD}")
     f.branch(f.compare("sge", "i64", bytes, KEPT), large, small, UNLIKELY)
-    f.place(large)
-    first = f.call("ptr", "@take_large", "ptr %rt", f"i64 {bytes}")
-    f.branch(f.is_null(first), none, some, UNLIKELY)
     f.place(small)
-    second = f.call("ptr", f.load("ptr", "%rt", abi.RT["malloc"]), f"i64 {bytes}")
-    f.branch(f.is_null(second), none, known, UNLIKELY)
+    block = f.call("ptr", f.load("ptr", "%rt", abi.RT["malloc"]), f"i64 {bytes}")
+    f.branch(f.is_null(block), none, known, UNLIKELY)
     f.place(known)
-    f.store("i64", bytes, second)
-    f.jump(some)
+    f.store("i64", bytes, block)
+    f.ret("ptr", _data(f, block, LINE))
+    f.place(large)
+    block = f.call("ptr", "@take_large", "ptr %rt", f"i64 {f.op(f'add i64 %size, {PAGE + HEAD}')}")
+    f.branch(f.is_null(block), none, some, UNLIKELY)
+    f.place(some)
+    f.ret("ptr", _data(f, block, PAGE))
     f.place(none)
     f.ret("ptr", "null")
-    f.place(some)
-    block = f.op(f"phi ptr [ {first}, %{large} ], [ {second}, %{known} ]")
-    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {ROOM}")
-    data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-LINE}')} to ptr")
-    f.store("ptr", block, data, -8)
-    f.ret("ptr", data)
     return f.text
+
+
+def _data(f: Asm, block: str, unit: int) -> str:
+    """Where the data of a block begin: at the first multiple of `unit` behind its head."""
+    address = f.op(f"add i64 {f.op(f'ptrtoint ptr {block} to i64')}, {unit + HEAD}")
+    data = f.op(f"inttoptr i64 {f.op(f'and i64 {address}, {-unit}')} to ptr")
+    f.store("ptr", block, data, -8)
+    return data
 
 
 def _data_calloc() -> str:
@@ -114,7 +121,7 @@ def _data_realloc() -> str:
         f.ret("ptr", f.call("ptr", "@data_malloc", "ptr %rt", "i64 %size"))
     block = f.load("ptr", "%data", -8)
     distance = f.op(f"sub i64 {f.op('ptrtoint ptr %data to i64')}, {f.op(f'ptrtoint ptr {block} to i64')}")
-    realloc, bytes = f.load("ptr", "%rt", abi.RT["realloc"]), f.op(f"add i64 %size, {ROOM}")
+    realloc, bytes = f.load("ptr", "%rt", abi.RT["realloc"]), f.op(f"add i64 %size, {distance}")
     new = f.call("ptr", realloc, f"ptr {block}", f"i64 {bytes}")
     with f.when(f.is_null(new), UNLIKELY):
         f.ret("ptr", "null")

@@ -23,9 +23,9 @@ def native_text() -> str:
         "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
+        entry_text(), decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(), _cell_set(), parts_text(), entry_text(),
+        arena_text(), _host_call(), _poll(), _cell_set(), parts_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
 

@@ -85,7 +85,7 @@ def _object_fits() -> bool:
 def _array_fits() -> bool:
     import weakref
 
-    base = np.arange(12.0).reshape(3, 4)
+    whole, base = np.zeros(2), np.arange(12.0).reshape(3, 4)
     array = base[:, ::2]
     at = id(array)
     flags = peek(at + abi.ND_FLAGS, ctypes.c_int32)
@@ -97,7 +97,7 @@ def _array_fits() -> bool:
         and peek(at + abi.ND_BASE) != 0
         and peek(at + abi.ND_DESCR) == id(array.dtype) == id(np.dtype("float64"))
         and flags & (abi.ALIGNED | abi.WRITEABLE | abi.OWNDATA | abi.C_CONTIGUOUS) == abi.ALIGNED | abi.WRITEABLE
-        and peek(id(np.zeros(2)) + abi.ND_FLAGS, ctypes.c_int32) & 0x505 == 0x505
+        and peek(id(whole) + abi.ND_FLAGS, ctypes.c_int32) & 0x505 == 0x505
         and peek(at + abi.ND_WEAK) == 0
     )
     reference = weakref.ref(array)
