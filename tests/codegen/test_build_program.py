@@ -18,6 +18,7 @@ from tensordsl.codegen.verify_program import EFFECTS, verify
 from tensordsl.ifelse import ifelse
 
 X, K, C = T.dvector("x"), T.lvector("k"), T.lscalar("c")
+M, N = T.dmatrix("m"), T.dmatrix("n")
 
 
 def program(inputs: list[Any], outputs: list[Any], updates: list[tuple[Any, Any]] = ()) -> p.Program:  # type: ignore[assignment]
@@ -69,7 +70,15 @@ def test_updates_of_several_variables_are_each_in_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "new", [lambda s: s.T, lambda s: s[::-1], lambda s: T.dot(s, s), lambda s: s + s.T, lambda s: s - s[0]]
+    "new",
+    [
+        lambda s: s.T,
+        lambda s: s[::-1],
+        lambda s: T.dot(s, s),
+        lambda s: s + s.T,
+        lambda s: s - s[0],
+        lambda s: (s * 2).T,
+    ],
 )
 def test_what_reads_elsewhere_is_not_computed_in_place(new: Any) -> None:
     s = state((3, 3))
@@ -106,6 +115,22 @@ def test_outputs_are_computed_in_their_own_arrays() -> None:
     outs = {i.dst for i in made.code if isinstance(i, p.NewOut)}
     written = {w for i in made.code if isinstance(i, p.Launch) for w in i.writes}
     assert outs == written and "Arena" not in kinds(made)
+
+
+@pytest.mark.parametrize(
+    ("turned", "numpys"),
+    [
+        ((T.exp(M) + X).T, lambda m, x: (np.exp(m) + x).T),
+        (T.einsum("ij,j->ij", M, X), lambda m, x: m * x),
+        (T.einsum("i,jk->kji", X, M * 2), lambda m, x: np.einsum("i,jk->kji", x, m * 2)),
+    ],
+)
+def test_a_result_with_axes_exchanged_is_computed_in_its_own_array(turned: Any, numpys: Any) -> None:
+    made = program([M, X], [turned])
+    assert kinds(made).count("Launch") == 1 and "Arena" not in kinds(made)
+    f, m, x = tensordsl.function([M, X], turned), np.linspace(0, 1, 340).reshape(20, 17), np.arange(17.0)
+    for given in (m, np.asfortranarray(m), m[::-1]):
+        np.testing.assert_allclose(f(given, x), numpys(given, x))
 
 
 @pytest.mark.parametrize("repeated", [T.tile(X, 3), T.repeat(X, 3)])
@@ -176,7 +201,6 @@ def test_a_long_sum_of_lengths_is_right_wherever_it_goes_on_from() -> None:
 
 
 STATIC, SHORT = T.TensorType("float64", (300, 200))("static"), T.TensorType("float64", (8,))("short")
-M, N = T.dmatrix("m"), T.dmatrix("n")
 
 
 @pytest.mark.parametrize(
