@@ -13,7 +13,8 @@ import numpy as np
 
 from tensordsl.graph import STATIC, Constant, Dims, Kernel, Op, OpShapeError, Variable, apply
 from tensordsl.ops.creation import arange, zeros_like
-from tensordsl.ops.elementwise import cast, clip, maximum, minimum, mod
+from tensordsl.ops.elementwise import cast, clip, maximum, minimum, mod, switch
+from tensordsl.ops.last_writes import last_writes
 from tensordsl.ops.masks import mask_positions, required
 from tensordsl.ops.operands import as_variable, broadcast_shapes, constant, normalise_axis, whole_number
 from tensordsl.ops.reduce import sum as total
@@ -245,8 +246,12 @@ def _take_gradient(g: Any, out: Any, x: Any, *indices: Any, axes: tuple[int, ...
 def _inc_take_gradient(
     g: Any, out: Any, x: Any, y: Any, *indices: Any, axes: tuple[int, ...], set: bool
 ) -> Sequence[Any]:
-    """Where indices repeat, `set` keeps one of several values: the gradient to y is right for unique indices only."""
     part = apply(TAKE, g, *indices, axes=axes)
+    stay = last_writes(x, indices, axes) if set else None
+    if stay is not None:
+        kinds = take_axes(x.type.ndim, axes, stay.type.ndim)
+        stay = dimshuffle(stay, *(k if kind == "index" else "x" for kind, k in kinds))
+        part = switch(stay, part, constant(0, dtype=g.type.dtype))
     gx = apply(INC_TAKE, g, constant(0, dtype=g.type.dtype), *indices, axes=axes, set=True) if set else g
     return gx, sum_to(part, y), *(None for _ in indices)
 

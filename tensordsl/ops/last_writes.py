@@ -1,0 +1,49 @@
+"""Which of the values that `set_subtensor` writes at integer positions stay: of several at one position the last."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensordsl.graph import Constant, apply
+from tensordsl.ops.comparisons import eq
+from tensordsl.ops.creation import ARANGE, arange
+from tensordsl.ops.elementwise import add, mul
+from tensordsl.ops.masks import mask_of
+from tensordsl.ops.operands import constant
+from tensordsl.ops.shape import broadcast_to, reshape, shape_i, shape_tuple
+
+
+def last_writes(x: Any, indices: Sequence[Any], axes: Sequence[int]) -> Any:
+    """Whether each value stays, over the axes that the indices have together; None if every one does for sure."""
+    from tensordsl.ops.index import INC_TAKE, TAKE  # late: that table's gradients are made with this
+
+    if _all_differ(indices):
+        return None
+    dims = shape_tuple(functools.reduce(add, indices))
+    order = reshape(arange(functools.reduce(mul, dims)), dims)
+    places = broadcast_to(constant(0, dtype="int64"), tuple(shape_i(x, axis) for axis in axes))
+    every = tuple(range(len(axes)))
+    written = apply(INC_TAKE, places, order, *indices, axes=every, set=True)
+    return eq(apply(TAKE, written, *indices, axes=every), order)
+
+
+def _all_differ(indices: Sequence[Any]) -> bool:
+    """Whether no position occurs twice, as far as that can be seen before there are values."""
+    if all(n == 1 for i in indices for n in i.type.shape) or mask_of(indices) is not None:
+        return True
+    rank = max(i.type.ndim for i in indices)
+    return rank == 1 and any(i.type.ndim == 1 and _counts_up(i) for i in indices)
+
+
+def _counts_up(i: Any) -> bool:
+    """Whether a vector has no element twice and none that counts from the end."""
+    if isinstance(i, Constant):
+        return bool((i.data >= 0).all()) and len(np.unique(i.data)) == len(i.data)
+    if i.owner is None or i.owner.op is not ARANGE:
+        return False
+    start, _, step = i.owner.inputs
+    return isinstance(start, Constant) and isinstance(step, Constant) and start.data >= 0 and step.data > 0
