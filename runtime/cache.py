@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from tensordsl import processor
+import tensordsl.processor as processor  # `from tensordsl` would ask the package for the name first
 from tensordsl.codegen.abi import ABI_VERSION, HEAD
 
 MAGIC = b"TDSLC\x00\x00\x01"
@@ -69,14 +69,18 @@ def key(*parts: str | bytes) -> str:
 
 def sources_version(directories: Iterable[str | os.PathLike[str]]) -> str:
     """Changes when a Python source in the directories changes (name, size or time)."""
-    found = []
-    for top in directories:
-        for folder, folders, names in os.walk(top):
-            folders.sort()
-            for name in sorted(names):
-                if name.endswith(".py"):
-                    status = os.stat(os.path.join(folder, name))
-                    found.append((os.path.relpath(folder, top), name, status.st_size, status.st_mtime_ns))
+    found: list[tuple[str, int, int]] = []
+    for top in [os.fspath(directory) for directory in directories]:
+        waiting = [top] if os.path.isdir(top) else []
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".py"):
+                        status = entry.stat()
+                        found.append((entry.path[len(top) :], status.st_size, status.st_mtime_ns))
+                    elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    found.sort()
     return str(blake2b(repr(found).encode(), digest_size=16).hexdigest())
 
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _large = (ctypes.c_int64 * abi.KEPT_SLOTS)()
 immortalise(_pool)
 immortalise(_large)
 _NAME = b"mem_handler"  # the capsule keeps its address
+_handlers: list[Any] = []  # the capsule over the library's handler of data, once it is made
 _free = libc.free
 _free.argtypes = [ctypes.c_void_p]
 
@@ -73,7 +75,20 @@ def data_handler(table: int, functions: Sequence[int]) -> int:
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
     capsule = make(("PyCapsule_New", api))(ctypes.addressof(handler), _NAME, None)
     immortalise(capsule)
+    _handlers.append(capsule)
     return id(capsule)
+
+
+def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy in C order, in the library's memory where the library is loaded."""
+    if not _handlers:
+        return np.array(array, order="C")
+    use = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(numpy_api()[304])  # PyDataMem_SetHandler
+    usual = use(_handlers[0])
+    try:
+        return np.array(array, order="C")
+    finally:
+        use(usual)
 
 
 def _has_huge_pages() -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import library
@@ -41,6 +40,8 @@ def set_threads(count: int) -> None:
 
 def _new_pool() -> int:
     """A pool without threads, for good: threads use it when the interpreter has ended."""
+    import signal  # late: few processes have threads
+
     words = (ctypes.c_int64 * ((abi.TH_SIZE + 64) // 8))()
     immortalise(words)
     start = -(-ctypes.addressof(words) // 64) * 64

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from struct import pack
 from typing import Any
 
-from tensordsl import processor
+import tensordsl.processor as processor  # `from tensordsl` would ask the package for the name first
 from tensordsl.codegen import abi
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads

@@ -14,6 +14,7 @@ from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
+LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.large_text`)
 _LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
 
@@ -130,7 +131,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         """
         if return_internal_type and self._device is not None:
             return self._device.show() if borrow else self._device.array.copy()
-        return self.storage if borrow else self.storage.copy()
+        return self.storage if borrow else copied(self.storage)
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Replace the value.  It may have another shape, not another dtype, rank or broadcast pattern.
@@ -238,7 +239,16 @@ def stored(value: np.ndarray[Any, Any], given: Any, borrow: bool) -> np.ndarray[
     is_fit = value.flags.c_contiguous and value.flags.writeable and value.flags.aligned
     if is_fit and (borrow or not is_callers):
         return value
-    return np.array(value, order="C")
+    return copied(value)
+
+
+def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy in C order."""
+    if array.nbytes < LARGE:
+        return np.array(array, order="C")
+    from tensordsl.runtime.memory import copied  # late: it loads the run time
+
+    return copied(array)
 
 
 def shared(

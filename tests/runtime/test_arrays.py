@@ -116,6 +116,17 @@ def test_large_results_stand_in_huge_pages(kept: int) -> None:
     assert add(np.zeros(huge // 8 * 3 // 4)).ctypes.data == place  # though its block is a third larger
 
 
+def test_values_of_large_shared_variables_have_the_librarys_memory(kept: int) -> None:
+    given = np.arange(4e5).reshape(500, 800).T
+    state = shared(given)
+    own, copy = state.get_value(borrow=True), state.get_value()
+    for array in (own, copy):
+        assert array.ctypes.data % 4096 == 0 and array.base is None and array.flags.owndata
+        assert array.flags.c_contiguous and array.flags.writeable and np.array_equal(array, given)
+    assert not np.shares_memory(own, copy)
+    assert np.zeros(1 << 20).ctypes.data % 4096 != 0  # NumPy's own memory is as ever
+
+
 def test_results_can_be_resized(handler: str) -> None:
     add = plus_one(1)
     for old, new in ((8, 1000), (1000, 8), (100_000, 700_000), (700_000, 3), (5, 0), (300_000, 280_000), (300_000, 9)):
