@@ -12,6 +12,8 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Schedule
 from tensordsl.codegen.nest_periods import SHORT as VECTORS
+from tensordsl.codegen.nest_row_parts import FOLDED, SHARE
+from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
@@ -21,6 +23,7 @@ from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
 SHORT_ROWS = 128  # elements of rows that lanes may go across, a block of rows at a time
+LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
@@ -262,6 +265,20 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
     return b.compared(("ge", here, longest_beside(usual) + 1))
+
+
+def has_long_rows(b: Builder, group: Group) -> str | None:
+    """Whether there are fewer rows than are shared out among threads, each with enough work for several parts, if that
+    may be."""
+    rows = b.find(ex.product(group.extents[a] for a in group.parallel))
+    points = b.find(ex.product(n for a, n in group.extents.items() if a not in group.parallel))
+    most = 1000 * LONG // max(sum(price for price, _ in group.work), 1) - 1
+    known = [isinstance(rows, int) and rows >= ROWS, isinstance(points, int) and points <= most]
+    if any(known) or not (known_at_entry(rows) and known_at_entry(points)):
+        return None
+    conditions: list[Condition] = [("lt", rows, ROWS), ("gt", points, most)]
+    with _early(b, conditions):
+        return b.compared(*conditions)
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:

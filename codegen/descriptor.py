@@ -198,13 +198,13 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 
-def parted_axes(group: Group, lane: str) -> tuple[int, int]:
+def parted_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
     """(the first axis, the lane axis) by number, as far as launches over parts of them do the same: no two parts write
-    the same element.  They are parallel axes or, where there are none, those of all passes."""
+    the same element.  They are the axes `parallel` or, where there are none, those of all passes."""
     numbers = {a: k for k, a in enumerate(group.extents)}
     passes = [p.local for p in group.passes if p.local]
-    axes = group.parallel or [a for a in group.extents if all(a in local for local in passes)]
-    outs = [o for o in group.outs if group.parallel or any(isinstance(m, str) for m in o.map)]
+    axes = parallel or [a for a in group.extents if all(a in local for local in passes)]
+    outs = [o for o in group.outs if parallel or not set(o.map).isdisjoint(axes)]
     free = [a for a in axes if all(a in o.map for o in outs)]
     outer = [a for a in free if a != lane]
     return numbers[outer[0]] if outer else -1, numbers[lane] if lane in free else -1
@@ -232,10 +232,12 @@ def descriptor(
     states: int = 0,
     across: bool = False,
     taken: Sequence[int] = (),
+    rows: Collection[int] = (),
 ) -> tuple[int, ...]:
     """Header, swaps, merges, levels, code.  `sizes`: numbers of operands, inputs and axes; `numbers`: a kernel's name
     -> its number; `sharing`: work per 1,000 points, and the axes that may be parted; `levels`: what follows the tree,
-    with so many bytes of states; `across`: lanes run across rows, which may be short; `taken`: `nest_taken`'s words."""
+    with so many bytes of states; `across`: lanes run across rows, which may be short; `taken`: `nest_taken`'s words;
+    `rows`: the axes of rows that are done one by one."""
     transposed = _transposed(tree, sharing[2]) if across else []
     pairs = [*swaps, *merges, *transposed]
     first = nest.HEADER + 2 * len(pairs) + 4 * len(levels)
@@ -262,6 +264,7 @@ def descriptor(
     header[nest.N_TRANSPOSED] = len(transposed)
     header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
     header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
+    header[nest.ROW_AXES] = sum(1 << a for a in rows)
     header[nest.WIDTH] = every[0].kernel.width
     header[nest.DOWN] = int(any(k.form == COLUMNS for c in every for k in c.kernels))
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]

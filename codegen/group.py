@@ -148,6 +148,7 @@ class Schedule:
     # of the short rows side by side (along a reduced one; 0: none)
     apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
     joins: bool = False  # CPU: whether all outputs are such, and stand side by side
+    alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 

@@ -101,7 +101,9 @@ class _Planner(Tables):
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
         self.offsets: list[Node] = []
         self.has_heavy: dict[int, bool] = {}
-        self.total, self.others = not group.parallel, dict[int, list[int]]()  # are all axes reduced; see `join`
+        self.outer = [] if schedule.alone else [a for a in group.parallel if a != schedule.lane]
+        self.total = schedule.alone or not group.parallel  # are all axes reduced?
+        self.others: dict[int, list[int]] = {}  # see `join`
         self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
@@ -164,10 +166,9 @@ class _Planner(Tables):
         for nodes, row in zip(bodies, rows[1:-1], strict=True):
             body += [*nodes, *row.nodes]
         body += rows[-1].nodes
-        outer = [a for a in self.group.parallel if a != lane]
         if self.columns:
             body = [Blocks(self.axis[lane], min(self.schedule.width), body)]
-        for a in reversed(outer):
+        for a in reversed(self.outer):
             body = [Loop(self.axis[a], body)]
         return body, []
 
@@ -580,20 +581,19 @@ class _Planner(Tables):
         for k in self.kernels:
             k.finish()
         width = max(k.width for k in self.kernels)
-        parallel = {self.axis[a] for a in self.group.parallel}
-        tables = (self.states, self.others) if self.total else ()
-        states = [a for table in tables for areas in table.values() for a in areas]
+        rows = [self.axis[a] for a in self.group.parallel]
+        parallel, alone = ((), rows) if self.total else (self.group.parallel, ())
+        states = [a for t in (self.states, self.others) for areas in t.values() for a in areas if self.total]
         first = [*states, *self.places.values()] if self.total else []
         nodes = [*tree, *all_nodes(levels)]
-        where = layout(nodes, self.areas, self.schedule.block, width, parallel, first)
+        where = layout(nodes, self.areas, self.schedule.block, width, [] if self.total else rows, first)
         numbers = {k.name: i for i, k in enumerate(self.kernels)}
-        maps = [entries for _, entries in self.buffers]
-        swaps, merges = axis_pairs(self.group, self.schedule.lane, maps)
+        swaps, merges = axis_pairs(self.group, self.schedule.lane, [entries for _, entries in self.buffers])
         swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
-        sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane)
+        sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane, parallel)
         is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)
         across = self.schedule.lane == lane_across(self.group) and not is_read
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
-        rest = levels, own, across, self.taken()
+        rest = levels, own, across, self.taken(), alone
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import Planned, goes_across, is_long, prefers, taken_apart
+from tensordsl.codegen.choose import Planned, goes_across, has_long_rows, is_long, prefers, taken_apart
 from tensordsl.codegen.group import Buffer, Group, Schedule, any_copy, structure
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
-from tensordsl.codegen.schedule import across_schedule, for_long_rows, loads_at_indices, other_schedule, schedule
+from tensordsl.codegen.schedule import (
+    across_schedule,
+    for_long_rows,
+    loads_at_indices,
+    other_schedule,
+    row_by_row,
+    schedule,
+)
 from tensordsl.codegen.storage import Block, Ref
 
 if TYPE_CHECKING:
@@ -50,6 +57,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     launch: p.Instr = _either(long, *launches) if long else launches[0]
     choices = [(prefers_other, other), (goes_across(b, group, planned, refs), planned.across)]
     if not b.device and block is None:
+        alone = row_by_row(group, usual)
+        choices.insert(0, (has_long_rows(b, group) if alone else None, alone))
         choices.append(taken_apart(b, group, usual, refs))
     for condition, chosen in choices:
         if chosen and condition:
@@ -79,7 +88,7 @@ def _plan_like(
     b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
 ) -> tuple[int, list[Ref]]:
     """The plan of the group, or of an earlier one of its structure, and its operands."""
-    key = chosen.lane, chosen.beside, chosen.apart, chosen.joins
+    key = chosen.lane, chosen.beside, chosen.apart, chosen.joins, chosen.alone
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
     number, theirs = planned.plans[key]

@@ -50,7 +50,7 @@ from tensordsl.codegen.nest_words import (
 
 SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 MOST = 32  # parts
-FOLDED = 2  # times as long are parts of rows, and half as many: short rows that are taken as one are folded in each
+FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many
 ENOUGH = 8  # of an outer loop's rows; of fewer its inner loop has parts
 LINE = 128  # elements: states of a part begin at a multiple of it, whatever a vector has
 STATES = 1 << 18  # bytes of the states of all parts, of which there are fewer where they would take more

@@ -3,8 +3,8 @@
 Parts depend on extents only, and each point or row is computed as if it were alone, so results do not depend on who
 does what, nor on how many threads there are.  Where all axes are reduced, parts are made for one thread as well: of
 each pass over the elements every part has states of its own, which are combined in the order of the parts, and what
-follows from the results is computed once, before the next pass.  So it is with the rows of few columns, of which each
-pass is parted by itself (`nest_row_parts`).
+follows from the results is computed once, before the next pass.  So it is with a few long rows, one by one, and with
+the rows of few columns, of which each pass is parted by itself (`nest_row_parts`).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from tensordsl.codegen.nest_words import (
     N_TRANSPOSED,
     OUTER,
     PARAMS,
+    ROW_AXES,
     STATES,
     T_AXIS,
     T_BYTES,
@@ -73,7 +74,7 @@ JOB = Job((*PARAMS, *PARTS))
 
 def share_texts() -> list[str]:
     parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_down(), _run_nest(), _run_tile()]
+    return [*parts, _run_down(), _run_parts(), _run_rows(), _run_nest(), _run_tile()]
 
 
 def _work(c: Function, extents: str) -> str:
@@ -100,7 +101,9 @@ def _parts() -> str:
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    count = c.max(c.min(parts_of(c, work), fitting), 1)
+    joined = c.test("ne", c.get("%D", LEVELS), 0)
+    wanted = parts_of(c, c.choose(joined, c.arith("udiv", work, FOLDED), work))
+    count = c.max(c.min(wanted, fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
@@ -300,7 +303,7 @@ def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0) -> Non
 
 def _run_nest() -> str:
     c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
-    alone, ask, shared = (c.label(k) for k in ("alone", "ask", "shared"))
+    alone, ask = c.label("alone"), c.label("ask")
     place = c.op("alloca ptr, align 8")
     call_if_flat(c)
     call_if_straight(c)
@@ -310,25 +313,66 @@ def _run_nest() -> str:
         c.put(c.load("ptr", "%rt", abi.RT["threads"]), place, 0, "ptr")
     pool = c.get(place, 0, "ptr")
     c.branch(c.all(c.is_null(pool), c.test("eq", c.arith("or", levels, down), 0)), alone, ask)
+    c.place(alone)
+    c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.place(ask)
-    with c.when(c.test("ne", down, 0)):
-        c.ret("i64", c.call("i64", "@run_down", f"ptr {pool}", *passed(PARAMS)))
+    given = f"ptr {pool}", *passed(PARAMS)
+    for word, name in ((down, "run_down"), (c.get("%D", ROW_AXES), "run_rows")):
+        with c.when(c.test("ne", word, 0)):
+            c.ret("i64", c.call("i64", f"@{name}", *given))
+    return c.end("i64", c.call("i64", "@run_parts", *given))
+
+
+def _run_rows() -> str:
+    """A launch of few long rows, one by one."""
+    c = Function("i64", "run_rows", ["ptr pool", *PARAMS], internal=True)
+    axes, number = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    bases, extents = (c.op(f"alloca i64, i64 {n}, align 8") for n in (number, axes))
+    bad, row_axes = c.cell(0), c.get("%D", ROW_AXES)
+    with c.loop(axes, ("i64", "1")) as axis:
+        is_of_rows = c.test("ne", c.arith("and", row_axes, c.arith("shl", 1, axis.index)), 0)
+        own = c.choose(is_of_rows, c.get("%E", axis.index), 1)
+        c.put(c.choose(is_of_rows, 1, c.get("%E", axis.index)), extents, axis.index)
+        axis.next = [c.arith("mul", axis.values[0], own)]
+    with c.loop(axis.values[0]) as row:
+        _place_row(c, row.index, bases, extents)
+        given = {**named(PARAMS), "B": bases, "E": extents}
+        c.note(c.test("ne", c.call("i64", "@run_parts", "ptr %pool", *operands(PARAMS, given)), 0), bad)
+    return c.end("i64", c.get(bad, 0))
+
+
+def _place_row(c: Function, row: str, bases: str, extents: str) -> None:
+    """The operands' addresses of a row, by its number: axes that are of one element now and were not are of rows."""
+    axes, number = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
+    with c.loop(number) as loop:
+        strides = c.word("%S", c.arith("mul", loop.index, axes))
+        with c.loop(axes, ("i64", row), ("i64", c.get("%B", loop.index))) as turn:
+            axis = c.arith("sub", c.arith("sub", axes, 1), turn.index)
+            left, place = turn.values
+            extent = c.choose(c.test("eq", c.get(extents, axis), 1), c.get("%E", axis), 1)
+            offset = c.arith("mul", c.arith("urem", left, extent), c.get(strides, axis))
+            turn.next = [c.arith("udiv", left, extent), c.arith("add", place, offset)]
+        c.put(turn.values[1], bases, loop.index)
+
+
+def _run_parts() -> str:
+    """All of a launch, by parts of one axis where that is worth it."""
+    c = Function("i64", "run_parts", ["ptr pool", *PARAMS], internal=True)
+    levels = c.get("%D", LEVELS)
     job = JOB.made(c, {})
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), ROWS), c.test("slt", lane, 0))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
     count = _count(c, "%E", job, c.choose(by_rows, outer, lane), grain, unit)
-    c.branch(c.test("sgt", count, 1), shared, alone)
-    c.place(shared)
+    with c.when(c.test("slt", count, 2)):
+        c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     _fill(c, job, named(PARAMS))
-    given = f"ptr {pool}", f"ptr {job}", f"i64 {count}"
+    given = "ptr %pool", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
         c.call("void", "@all_parts", *given)
         c.ret("i64", c.get(job, JOB.words["flag"]))
     c.call("void", "@levels", *given)
-    c.ret("i64", c.get(job, JOB.words["flag"]))
-    c.place(alone)
-    return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
+    return c.end("i64", c.get(job, JOB.words["flag"]))
 
 
 def _run_tile() -> str:

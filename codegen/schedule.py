@@ -71,6 +71,16 @@ def for_long_rows(usual: Schedule) -> Schedule:
     return replace(usual, width=tuple(min(2 * lanes, MAX_LANES) for lanes in usual.width), beside=())
 
 
+def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
+    """The schedule where there are few rows, each of which is worth several parts.  None if all passes do not go along
+    the same axes of a row, or ask which row it is."""
+    spaces = {p.local for p in group.passes if p.local}
+    placed = any(v.op == "index" and v.attr in group.parallel for v in group.scalars)
+    if not group.parallel or usual.lane in group.parallel or len(spaces) != 1 or placed:
+        return None
+    return replace(for_long_rows(usual) if usual.beside else usual, alone=True)
+
+
 def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> Schedule | None:
     """A schedule whose lanes run the other way, of a reduction: along rows instead of their elements, or the reverse.
     Better at run time where the usual lane axis turns out to be short, or elements to be adjacent along the other; the

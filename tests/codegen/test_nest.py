@@ -17,7 +17,7 @@ from tensordsl.codegen import nest_columns, nest_shares, nest_turns, nest_wide, 
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
-from tensordsl.codegen.schedule import lane_across, schedule
+from tensordsl.codegen.schedule import lane_across, row_by_row, schedule
 from tensordsl.ops import reducers
 
 Arrays = dict[str, np.ndarray]
@@ -240,15 +240,16 @@ def alias(group: Group, arrays: Arrays) -> int:
 
 
 def check_groups() -> None:
-    """Random groups, by a library that is made anew for them and forgotten: its constants may have been changed."""
+    """Random groups, also row by row, by a library that is made anew and forgotten: its constants may have been changed."""
     library.cache_clear()
     try:
         for seed in range(60):
             maker = Maker(np.random.default_rng(seed), ("float64", "float32", "int64", "int8", "bool")[seed % 5])
             group = maker.group()
             want = expected(group, maker.arrays, maker.sizes)
-            assert Runner(group)(maker.arrays, maker.sizes) == 0
-            compare(group, maker.arrays, want)
+            for chosen in (None, row_by_row(group, schedule(group))):
+                assert Runner(group, chosen)(maker.arrays, maker.sizes) == 0
+                compare(group, maker.arrays, want)
     finally:
         library.cache_clear()
 
