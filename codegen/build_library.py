@@ -20,6 +20,7 @@ from tensordsl.codegen.storage import Block, Ref, Scope
 
 GRAIN = {"sort": 1 << 13, "argsort": 1 << 13}  # elements of a block of lines, of which threads take a few each
 SUMMED = 1 << 15  # of one of running sums
+SEARCHED = 1 << 11  # numbers of a block that are searched for
 TOGETHER = 64  # lines: functions take several side by side
 LINE = 64  # bytes that scratch is aligned to
 SCRATCH = 1 << 27  # bytes of it for all threads
@@ -132,12 +133,20 @@ def build_search(b: Bufferiser, v: Value) -> None:
     """The places of all elements of a tensor in a sorted vector."""
     x, wanted = b.ref(v.operands[0]), b.packed(b.ref(v.operands[1]), v.operands[1].dtype)
     ref = b.destination(v, v.dtype, v.shape)
-    dtype, many = v.operands[0].dtype, (ex.product(ref.dims),)
-    inputs = (
-        _operand(b, x.ptr, dtype, x.dims, x.strides),
-        _operand(b, wanted.ptr, dtype, many, (ITEMSIZE[dtype],)),
-    )
-    b.emit(p.LibraryCall(f"searchsorted_{v.attrs['side']}", inputs, (_operand(b, ref.ptr, v.dtype, many, (8,)),)))
+    dtype, count = v.operands[0].dtype, ex.product(ref.dims)
+    name, size, given = f"searchsorted_{v.attrs['side']}", ITEMSIZE[dtype], _operand(b, x.ptr, dtype, x.dims, x.strides)
+    if b.device or v.number in b.late or (isinstance(count, int) and count <= SEARCHED):
+        places = _operand(b, ref.ptr, v.dtype, (count,), (8,))
+        b.emit(p.LibraryCall(name, (given, _operand(b, wanted.ptr, dtype, (count,), (size,))), (places,)))
+    else:
+        step = ex.maximum(quotient(count, PARTS), SEARCHED)
+        block = block_of(b, count, step, step)
+        strides = b.name(size), b.name(8)
+        b.scopes.append(Scope())
+        mine = b.shifted(block, wanted, size), dtype, (block.here,), strides[:1]
+        places = b.shifted(block, ref, 8), v.dtype, (block.here,), strides[1:]
+        b.emit(p.LibraryCall(name, (given, mine), (places,)))
+        b.emit(blocks_of(b, block, count, b.close_scope()))
     b.finish(v, ref)
 
 

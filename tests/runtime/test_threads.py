@@ -37,6 +37,11 @@ EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
     "totals of totals": ([x], [x.var(), T.log(T.exp(x - x.max()).sum())]),
     "total of taken": ([x, k], T.exp(x[k]).sum()),
     "taken": ([x, k], T.exp(x[k])),
+    "few long rows": ([x], [x.var(1), T.log(T.exp(x).sum(1)), x.argmax(1)]),
+    "searched": ([x, v], [T.searchsorted(T.sort(v), x), T.searchsorted(T.sort(v), x[::-1, ::2], side="right")]),
+    "running": ([x], [T.cumsum(x, 0), T.cumprod(1 + x / 1e3, 1), T.cumsum(x[::-1], 0)[::2], T.cumsum(x)]),
+    "sorted": ([x], [T.sort(x, 0), T.argsort(x, 1), T.sort(x.flatten())]),
+    "chosen": ([x, v], [x[x > 0.3], T.exp(x[(x < 1).nonzero()]), x[:, (v > 0).nonzero()[0]]]),
 }  # fmt: skip
 SHAPES = [(1000, 257), (1000, 1030), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
 
