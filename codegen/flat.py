@@ -28,18 +28,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH, ask_in_loop, further
+from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
-from tensordsl.codegen.assembly import LIKELY, METADATA
+from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed
 from tensordsl.codegen.copies import (
     Phi,
     columns_side_by_side,
     counted_lanes,
-    ended_lines,
     is_straight,
     last_whole,
-    masked_tail,
     phi_lines,
 )
 from tensordsl.codegen.group import region
@@ -52,9 +50,9 @@ from tensordsl.codegen.nest_words import (
     READ,
     SPLAT,
     VECTOR,
-    WHOLE,
     WRITE,
 )
+from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 from tensordsl.types import COMPLEX
@@ -363,7 +361,7 @@ class Kernel:
                 pointer = self.pointer(FLAG, 0)
                 old = self.ends.op(f"load i64, ptr {pointer}, align 8")
                 self.ends.do(f"store i64 {self.ends.op(f'or i64 {old}, {flag.next}')}, ptr {pointer}, align 8")
-            self.totals[:0] = self._chunks()
+            self.totals[:0] = chunks(self)
             if self.carried:
                 self.head.declarations["!0"] = METADATA
             if self.states and self.close.block == "close":
@@ -371,33 +369,6 @@ class Kernel:
             if self.side:
                 self.side.finish()
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
-
-    def _chunks(self) -> list[Phi]:
-        """Where a chunk starts and stops: it has as many whole vectors as may be; behind the last of them comes the
-        row's last whole vector, in the same chunk or one of its own."""
-        size, head, code, whole = self.chunk * self.width, self.head, self.close, "%n.whole"
-        head.do(f"{whole} = and i64 %n, {-self.width}")
-        head.do(f"%n.last = sub i64 %n, {self.width}")
-        if not self.states:
-            return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
-        first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
-        full = head.op(f"icmp eq i64 %live, {self.width}")
-        one = head.op(f"icmp eq i64 {whole if self.repeats else '%n'}, {first}")
-        head.do(f"%single = and i1 {one}, {full}")
-        if self.repeats:
-            self._tail_mask()
-            start, end = "%stop", whole
-        else:
-            start = code.intrinsic("smin", "int64", 1, "%stop", "%n.last")
-            end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
-        stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
-        return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop)]
-
-    def _tail_mask(self) -> None:
-        """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
-        W, head = self.width, self.head
-        done = splat(head, head.op(f"trunc i64 {head.op('sub i64 %n.whole, %n.last')} to i8"), "uint8", W)
-        head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {k}' for k in self.order)}>, {done}")
 
     def text(self) -> str:
         takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)
@@ -416,6 +387,10 @@ class Kernel:
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
         head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *(guard if self.guarded else ())]
         return "\n".join([*lines, *head, *loops(), "  ret void", "}", ""])
+
+    def _lanes(self) -> list[str]:
+        first = self.side.lines if self.side else ()
+        return self._for_rows(row_lines(self), "next" if self.carried else self.after.block, first)
 
     def _rows(self) -> list[str]:
         return self._for_rows(self.before.lines, self.before.block)
@@ -444,89 +419,6 @@ class Kernel:
             *(f"  {a}.next = getelementptr i8, ptr {a}, i64 {a}.step" for a in moving),
             "  %r.next = add i64 %r, 1",
             "  %r.more = icmp slt i64 %r.next, %rows",
-        ]
-
-    def _lanes(self) -> list[str]:
-        behind, turned = "final" if self.carried else "after", "onward" if self.asks else self.body.block
-        points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
-        points += ["points:", *self.points.lines]
-        lines = [
-            *self.before.lines,
-            *(points if self.finishes else ()),
-            *(line for e in self.asks for line in further(e, e.name)),
-            "  br label %chunk",
-            "chunk:",
-            *phi_lines(self.totals, self.points.block, self.close.block),
-            "  br label %loop",
-            "loop:",
-            *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *self.phis], "chunk", turned),
-            *self.body.lines,
-            *(ask_in_loop(self) if self.asks else ()),
-            f"  %i.next = add i64 %i, {self.width}",
-            "  %more = icmp slt i64 %i.next, %stop",
-            f"  br i1 %more, label %loop, label %{'whole' if self.repeats else 'ends'}",
-            *(masked_tail(self) if self.repeats else ()),
-            "ends:",
-            *(ended_lines(self.ended) if self.repeats else ()),
-            *self.ends.lines,
-            *self._close(),
-            "after:",
-            *phi_lines(self.states, "ends", "summed"),
-            *self.after.lines,
-            *(self._finish() if self.carried else ()),
-        ]
-        first = self.side.lines if self.side else ()
-        return self._for_rows(lines, "next" if self.carried else self.after.block, first)
-
-    def _finish(self) -> list[str]:
-        every, save = [c for row in self.carried.values() for c in row], Code("w")
-        for c in every:
-            kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
-            store(save, kept, self.row_place(save, c.place, c.dtype), c.dtype)
-        return [
-            f"  %blocks = and i64 %turn, {WHOLE}",
-            f"  %is_whole = icmp eq i64 %blocks, {WHOLE}",
-            f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
-            "partly:",
-            *self.resume.lines,
-            "  %is_first = icmp eq i64 %turn, 1",
-            *save.lines,
-            "  %is_last = icmp eq i64 %turn, 2",
-            "  br i1 %is_last, label %final, label %next",
-            "final:",
-            *(
-                f"  {c.name} = phi {llvm_type(c.dtype)} [ {c.none}, %{self.before.block} ], "
-                f"[ {c.first}, %{self.after.block} ], [ {c.value}, %{self.resume.block} ]"
-                for c in every
-                if c.value
-            ),
-            *self.final.lines,
-            "  br label %next",
-            "next:",
-        ]
-
-    def _close(self) -> list[str]:
-        again = f"  %again = icmp slt i64 %stop, %n{'.whole' * self.repeats}"
-        if not self.states:
-            return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
-        return [
-            "  br i1 %single, label %after, label %close",
-            "close:",
-            f"  %padded = icmp ne i64 %live, {self.width}",
-            "  %before = icmp sgt i64 %stop, %n.whole",
-            "  %some = or i1 %before, %padded",
-            f"  br i1 %{'padded' if self.repeats else 'some'}, label %masked, label %fold",
-            "masked:",
-            *self.masked.lines,
-            "  br label %fold",
-            "fold:",
-            *phi_lines(self.chosen, "close", "masked"),
-            *self.close.lines,
-            again,
-            "  br i1 %again, label %chunk, label %summed",
-            "summed:",
-            *self.summed.lines,
-            "  br label %after",
         ]
 
     def _columns(self) -> list[str]:

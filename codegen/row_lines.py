@@ -1,0 +1,128 @@
+"""What stands around the body of a kernel of form LANES (`flat`): a row's chunks, its last whole vector, its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.ahead import ask_in_loop, further
+from tensordsl.codegen.assembly import LIKELY
+from tensordsl.codegen.copies import Phi, ended_lines, masked_tail, phi_lines
+from tensordsl.codegen.nest_words import WHOLE
+from tensordsl.codegen.text import Code, llvm_type, splat, store
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.flat import Kernel
+
+
+def chunks(k: Kernel) -> list[Phi]:
+    """Where a chunk starts and stops: it has as many whole vectors as may be; behind the last of them comes the
+    row's last whole vector, in the same chunk or one of its own."""
+    size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
+    head.do(f"{whole} = and i64 %n, {-k.width}")
+    head.do(f"%n.last = sub i64 %n, {k.width}")
+    if not k.states:
+        return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
+    first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
+    full = head.op(f"icmp eq i64 %live, {k.width}")
+    one = head.op(f"icmp eq i64 {whole if k.repeats else '%n'}, {first}")
+    head.do(f"%single = and i1 {one}, {full}")
+    if k.repeats:
+        _tail_mask(k)
+        start, end = "%stop", whole
+    else:
+        start = code.intrinsic("smin", "int64", 1, "%stop", "%n.last")
+        end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
+    stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
+    return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop)]
+
+
+def _tail_mask(k: Kernel) -> None:
+    """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
+    W, head = k.width, k.head
+    done = splat(head, head.op(f"trunc i64 {head.op('sub i64 %n.whole, %n.last')} to i8"), "uint8", W)
+    head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {lane}' for lane in k.order)}>, {done}")
+
+
+def row_lines(k: Kernel) -> list[str]:
+    """A row, from `before` to `final`; ends in the block `after`, or in `next` where the kernel finishes the row."""
+    behind, turned = "final" if k.carried else "after", "onward" if k.asks else k.body.block
+    points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
+    points += ["points:", *k.points.lines]
+    return [
+        *k.before.lines,
+        *(points if k.finishes else ()),
+        *(line for e in k.asks for line in further(e, e.name)),
+        "  br label %chunk",
+        "chunk:",
+        *phi_lines(k.totals, k.points.block, k.close.block),
+        "  br label %loop",
+        "loop:",
+        *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
+        *k.body.lines,
+        *(ask_in_loop(k) if k.asks else ()),
+        f"  %i.next = add i64 %i, {k.width}",
+        "  %more = icmp slt i64 %i.next, %stop",
+        f"  br i1 %more, label %loop, label %{'whole' if k.repeats else 'ends'}",
+        *(masked_tail(k) if k.repeats else ()),
+        "ends:",
+        *(ended_lines(k.ended) if k.repeats else ()),
+        *k.ends.lines,
+        *_close(k),
+        "after:",
+        *phi_lines(k.states, "ends", "summed"),
+        *k.after.lines,
+        *(_finish(k) if k.carried else ()),
+    ]
+
+
+def _finish(k: Kernel) -> list[str]:
+    every, save = [c for row in k.carried.values() for c in row], Code("w")
+    for c in every:
+        kept = save.op(f"select i1 %is_first, {llvm_type(c.dtype)} {c.first}, {llvm_type(c.dtype)} {c.resumed}")
+        store(save, kept, k.row_place(save, c.place, c.dtype), c.dtype)
+    return [
+        f"  %blocks = and i64 %turn, {WHOLE}",
+        f"  %is_whole = icmp eq i64 %blocks, {WHOLE}",
+        f"  br i1 %is_whole, label %final, label %partly, {LIKELY}",
+        "partly:",
+        *k.resume.lines,
+        "  %is_first = icmp eq i64 %turn, 1",
+        *save.lines,
+        "  %is_last = icmp eq i64 %turn, 2",
+        "  br i1 %is_last, label %final, label %next",
+        "final:",
+        *(
+            f"  {c.name} = phi {llvm_type(c.dtype)} [ {c.none}, %{k.before.block} ], "
+            f"[ {c.first}, %{k.after.block} ], [ {c.value}, %{k.resume.block} ]"
+            for c in every
+            if c.value
+        ),
+        *k.final.lines,
+        "  br label %next",
+        "next:",
+    ]
+
+
+def _close(k: Kernel) -> list[str]:
+    again = f"  %again = icmp slt i64 %stop, %n{'.whole' * k.repeats}"
+    if not k.states:
+        return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
+    return [
+        "  br i1 %single, label %after, label %close",
+        "close:",
+        f"  %padded = icmp ne i64 %live, {k.width}",
+        "  %before = icmp sgt i64 %stop, %n.whole",
+        "  %some = or i1 %before, %padded",
+        f"  br i1 %{'padded' if k.repeats else 'some'}, label %masked, label %fold",
+        "masked:",
+        *k.masked.lines,
+        "  br label %fold",
+        "fold:",
+        *phi_lines(k.chosen, "close", "masked"),
+        *k.close.lines,
+        again,
+        "  br i1 %again, label %chunk, label %summed",
+        "summed:",
+        *k.summed.lines,
+        "  br label %after",
+    ]
