@@ -282,7 +282,7 @@ def descriptor(
     if block:
         header[nest.STRAIGHT] = header[nest.WIDE] + len(where.wide) + len(flat)
     behind = [*where.wide, *flat, *block, *taken]
-    compact = [] if levels or header[nest.FAST] else _compact(tree, header[nest.N_INPUTS])
+    compact = [] if levels or (header[nest.FAST] and not _has_own(tree)) else _compact(tree, header[nest.N_INPUTS])
     if taken:
         header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
     if compact:
@@ -347,6 +347,11 @@ def _compact(tree: Sequence[Node], inputs: int) -> list[int]:
     if placed or len(lanes) != 1 or not any(k < inputs for k in sizes):
         return []
     return [*lanes, *(sizes.get(k, 0) for k in range(inputs))]
+
+
+def _has_own(tree: Sequence[Node]) -> bool:
+    """Do rows of elementwise work have a number each?  They can't be taken as one then."""
+    return any(e.kind == nest.SPLAT and e.moves for c in calls(tree) for k in c.kernels for e in k.entries.values())
 
 
 def _instructions(code: Sequence[int], first: int) -> Iterator[int]:

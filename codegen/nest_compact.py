@@ -1,4 +1,5 @@
-"""Of the nest library: operands of reductions whose elements stand apart, copied to scratch row by row.
+"""Of the nest library: operands whose elements stand apart, copied to scratch row by row: of reductions, and of
+elementwise work on rows that have a number each.
 
 The usual way packs the part of a row that a kernel is about to read: again in each row that shares it, and a call for
 each row however short.  Here all that rows of a block read is copied once, and the launch goes on with the copies.  A
@@ -12,17 +13,20 @@ from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
     COMPACT,
     DOWN,
+    FAST,
     N_AXES,
     N_INPUTS,
     N_OPERANDS,
+    N_SWAPS,
     OUTER,
     PARAMS,
     SPACE,
+    WIDTH,
     Function,
 )
 
-ROOM = 1 << 15  # bytes of all copies
-FEW = 8  # positions of a block, at least, if it is not all
+ROOM = 1 << 16  # bytes of all copies
+FEW, LARGE = 8, 1 << 12  # positions of a block, at least, if it is not all; or bytes
 SHORT = 32  # elements of rows that are copied though they are read once
 AGAIN = 4  # rows that read the same, from which it is copied; not of columns, which may be shared out too
 LINE = 64
@@ -50,6 +54,15 @@ def _bytes() -> str:
     step, n, axes = c.get("%s", "%lane"), c.get("%E", "%lane"), c.get("%D", N_AXES)
     with c.when(c.op(f"xor i1 {_is_apart(c, '%size', step)}, true")):
         c.ret("i64", 0)
+    by_tiles = c.all(c.test("ne", c.get("%D", FAST), 0), c.test("sge", n, c.get("%D", WIDTH)))
+    exchanged = c.test("ne", c.get("%D", N_SWAPS), 0)
+    with c.loop(axes, ("i1", "false")) as loop:
+        behind = c.test("eq", c.get("%s", loop.index), "%size")
+        is_outer = c.test("eq", loop.index, c.get("%D", OUTER))  # of any length, as above
+        is_long = c.any(is_outer, c.test("sgt", c.get("%E", loop.index), SHORT))
+        loop.next = [c.any(loop.values[0], c.all(behind, is_long))]
+    with c.when(c.all(c.any(by_tiles, exchanged), loop.values[0])):
+        c.ret("i64", 0)
     times = c.call("i64", "@times_read", "ptr %D", "ptr %s", "ptr %E")
     once = c.any(c.test("ne", c.get("%D", DOWN), 0), c.test("slt", times, AGAIN))
     with c.when(c.all(c.test("sgt", n, SHORT), once)):
@@ -65,28 +78,39 @@ def _bytes() -> str:
 
 
 def _gather() -> str:
-    """The elements of an operand to where its strides `t` in scratch say, row by row."""
+    """The elements of an operand to where its strides `t` in scratch say, matrix by matrix: of the lanes and the axis
+    next to them there."""
     params = ["ptr to", "ptr from", "ptr s", "ptr t", "ptr E", "i64 axes", "i64 lane", "i64 size"]
     c = Function("void", "compact_rows", params, internal=True)
-    step, n = c.get("%s", "%lane"), c.get("%E", "%lane")
-    packer = c.call("ptr", "@packer", "i64 %size", f"i64 {step}")
+    n = c.get("%E", "%lane")
     row = c.arith("mul", n, "%size")
+    with c.loop("%axes", ("i64", "-1")) as loop:
+        moves = c.all(c.test("eq", c.get("%t", loop.index), row), c.test("ne", loop.index, "%lane"))
+        longer = c.all(moves, c.test("ne", c.get("%E", loop.index), 1))
+        loop.next = [c.choose(longer, loop.index, loop.values[0])]
+    near = loop.values[0]
+    is_matrix, at = c.test("sge", near, 0), c.max(near, 0)
+    rows = c.choose(is_matrix, c.get("%E", at), 1)
+    matrix = c.arith("mul", row, rows)
 
     def length(axis: str) -> str:
-        return c.choose(c.test("sge", c.get("%t", axis), row), c.get("%E", axis), 1)
+        outside = c.all(c.test("ne", axis, near), c.test("sge", c.get("%t", axis), matrix))
+        return c.choose(outside, c.get("%E", axis), 1)
 
     with c.loop("%axes", ("i64", "1")) as loop:
         loop.next = [c.arith("mul", loop.values[0], length(loop.index))]
+    sizes = c.get("%s", "%lane"), c.choose(is_matrix, c.get("%s", at), 0), "%size", n, rows
     with c.loop(loop.values[0]) as line:
         with c.loop("%axes", ("i64", "0"), ("i64", "0"), ("i64", line.index)) as loop:
             (source, target, rest), axis = loop.values, c.arith("sub", c.arith("sub", "%axes", 1), loop.index)
             extent = length(axis)
-            at = c.arith("urem", rest, extent)
-            moved = (c.arith("mul", at, c.get(table, axis)) for table in ("%s", "%t"))
+            turn = c.arith("urem", rest, extent)
+            moved = (c.arith("mul", turn, c.get(table, axis)) for table in ("%s", "%t"))
             source, target = (c.arith("add", x, y) for x, y in zip((source, target), moved, strict=True))
             loop.next = [source, target, c.arith("udiv", rest, extent)]
         there, here = c.gep("%from", loop.values[0]), c.gep("%to", loop.values[1])
-        c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {step}", f"i64 {n}")
+        given = f"ptr {here}", f"i64 {row}", f"ptr {there}", *(f"i64 {x}" for x in sizes)
+        c.call("void", "@matrix_moved", *given, "i1 true")
     return c.end()
 
 
@@ -105,7 +129,8 @@ def _in_copy() -> str:
     with c.when(is_parted):
         c.put(1, "%e", outer)
     fixed, each = _sizes(c, "%T", "%e", is_parted, at)
-    fits = c.test("sle", c.arith("add", fixed, c.arith("mul", each, FEW)), ROOM)
+    least = c.min(c.arith("mul", each, FEW), c.max(each, LARGE))
+    fits = c.test("sle", c.arith("add", fixed, least), ROOM)
     some = c.all(c.test("ne", c.arith("or", fixed, each), 0), c.test("sgt", many, 0), fits)
     block = c.min(c.op(f"udiv i64 {c.arith('sub', ROOM, fixed)}, {c.max(each, 1)}"), many)
     return c.end("i64", c.choose(some, c.choose(c.test("eq", each, 0), many, block), 0))

@@ -80,6 +80,27 @@ def test_results_do_not_depend_on_threads(dtype: str) -> None:
         config.num_threads = 1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "complex128"])
+def test_elementwise_work_on_rows_that_have_a_number_each(dtype: str) -> None:
+    x, v, b = T.TensorType(dtype, (None, None))("x"), T.TensorType(dtype, (None,))("v"), T.bvector("b")
+    c = v[:, None]
+    outputs = [x + c, T.switch(b[:, None], x, 0), x[:, :, None] * x[:, None, :3] + c[:, :, None], (x * c).T - v]
+    f = tensordsl.function([x, v, b], outputs)
+    try:
+        for shape in [*SHAPES, (5_000, 7), (3_001, 20)]:
+            a = RNG.integers(0, 100, shape).astype(dtype)
+            w, which = RNG.integers(0, 9, 2 * shape[0]).astype(dtype)[::2], RNG.integers(0, 2, shape[0]).astype("int8")
+            for given in (*layouts(a), np.ascontiguousarray(a[::-1])[::-1], np.broadcast_to(a[:, :1], shape)):
+                row, zero = w[:, None], a.dtype.type(0)
+                outer = given[:, :, None] * given[:, None, :3] + row[:, :, None]
+                wanted = [given + row, np.where(which[:, None], given, zero), outer, (given * row).T - w]
+                for config.num_threads in (1, 2):
+                    for got, want in zip(f(given, w, which), wanted, strict=True):
+                        np.testing.assert_array_equal(got, want, err_msg=str(shape))
+    finally:
+        config.num_threads = 1
+
+
 def test_nothing_behind_the_operands_is_read(ends: list[End]) -> None:
     x, y = T.dmatrix("x"), T.dmatrix("y")
     f = tensordsl.function([x, y], ((x[:, None] - y[None]) ** 2).sum(axis=2))
