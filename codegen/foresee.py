@@ -17,6 +17,7 @@ Range = tuple[float, float]  # the least and the greatest value
 ANY: Range = (-inf, inf)
 LENGTH: Range = (0, inf)
 TRUTH: Range = (0, 1)
+HUGE = 1 << 16  # a length that nothing bounds is taken for less
 
 
 def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int]:
@@ -84,6 +85,8 @@ def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool) -> Ra
     (low, high), (least, most) = known.get(i.a, ANY), known.get(i.b, ANY)
     if (low, high) == LENGTH and least == most and (i.op in ("ge", "lt") or (i.op == "le" and not is_literal)):
         return (1, 1) if i.op == "ge" else (0, 0)
+    if (low, high) == LENGTH and i.op == "gt" and is_literal and least >= HUGE:
+        return 0, 0
     above, below = low > most, high < least
     apart, equal = above or below, low == high == least == most
     yes = {"gt": above, "lt": below, "ge": low >= most, "le": high <= least, "ne": apart, "eq": equal}[i.op]

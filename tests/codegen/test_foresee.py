@@ -43,6 +43,12 @@ def test_an_unknown_length_is_long_but_not_known_to_be_no_short_one() -> None:
     assert choices(p.Mul("t", "a", "s", 1), p.Compare("x", "ge", "t", "c32")) == set()
 
 
+def test_an_unknown_length_is_not_huge() -> None:
+    assert choices(p.Const("huge", 100_000), p.Compare("x", "gt", "a", "huge")) == {2}
+    assert choices(p.Compare("x", "gt", "a", "c32")) == set()
+    assert choices(p.Mul("t", "a", "s", 1), p.Const("huge", 100_000), p.Compare("x", "gt", "t", "huge")) == set()
+
+
 def test_an_unknown_length_is_taken_for_more_than_what_a_known_one_gives() -> None:
     assert choices(p.Compare("x", "le", "a", "s")) == {2}
     assert choices(p.Mul("t", "s", "c32", 1), p.Compare("x", "le", "a", "t")) == {2}
