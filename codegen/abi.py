@@ -185,6 +185,8 @@ LIBRARY_SYMBOLS = tuple(dict.fromkeys(library_symbol(f, t) for f, types in LIBRA
 _GEMM = "ptr, i64, i64, i64, ptr, i64, i64, ptr, i64, i64, ptr, i64, double, double, ptr"
 HELPERS = {
     "new_out": "ptr (ptr, ptr, i64, i64, ptr, ptr)",  # ctx, frame, site, output, dims, slot -> data; the object: *slot
+    # the same, and how many rows of strides; these, and behind them C order's, in whose place the array's are put
+    "new_like": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64, ptr)",
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
     "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, PREPARE_* -> data
     "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
@@ -257,8 +259,8 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
 LIBRARY = {
     "native": (
-        "new_out", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release", "fail",
-        "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
+        "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release",
+        "fail", "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
         "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},

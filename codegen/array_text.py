@@ -26,19 +26,21 @@ def array_text() -> str:
 
 
 def _new_result() -> str:
-    """ptr: a new array; NULL: exception set.  One without data, or one that is too large, is left to NumPy."""
-    f = Asm("ptr", "new_result", ("ptr rt", "ptr descr", "i64 itemsize", "i32 ndim", "ptr dims"), internal=True)
+    """ptr: a new array, in C order if `strides` is NULL; NULL: exception set.  One without data, or one that is too
+    large, is left to NumPy."""
+    params = ("ptr rt", "ptr descr", "i64 itemsize", "i32 ndim", "ptr dims", "ptr strides")
+    f = Asm("ptr", "new_result", params, internal=True)
     handler, some, usual, made, failed = (f.load("ptr", "%rt", abi.RT["np_handler"]), *map(f.label, "sumf"))
     f.branch(f.not_null(handler), some, usual)
     f.place(usual)
-    f.ret("ptr", f.call("ptr", "@new_array", "ptr %rt", "ptr %descr", "i32 %ndim", "ptr %dims"))
+    f.ret("ptr", f.call("ptr", "@new_array", "ptr %rt", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr %strides"))
     f.place(some)
     data = _take_data(f, usual)
     incref(f, "%descr")
     kind, new = f.load("ptr", "%rt", abi.RT["np_type"]), f.load("ptr", "%rt", abi.RT["np_new"])
     flags = abi.C_CONTIGUOUS | abi.ALIGNED | abi.WRITEABLE
-    given = f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr null", f"ptr {data}", f"i32 {flags}", "ptr null"
-    array = f.call("ptr", new, *given)
+    given = f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr %strides"
+    array = f.call("ptr", new, *given, f"ptr {data}", f"i32 {flags}", "ptr null")
     f.branch(f.not_null(array), made, failed)
     f.place(made)
     f.store("i32", f.op(f"or i32 {f.load('i32', array, abi.ND_FLAGS)}, {abi.OWNDATA}"), array, abi.ND_FLAGS)

@@ -35,7 +35,7 @@ class Asm:
         kind = "internal " if internal else ""
         end = "noinline nounwind" if internal else "nounwind"
         self.lines = [f"define {kind}{result} @{name}({typed}) {end} {{", "entry:"]
-        self.block = "entry"
+        self.name, self.block = name, "entry"
         self.closed = False  # the current block ends already
         self._count = 0
 

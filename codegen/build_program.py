@@ -16,6 +16,7 @@ from tensordsl.codegen.build_dot import scratch_of
 from tensordsl.codegen.constructs import begins_with, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
+from tensordsl.codegen.memory_order import keep_orders
 from tensordsl.codegen.places import slice_layout
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
@@ -234,6 +235,8 @@ class _Function:
                 late.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
+        if not b.device:
+            keep_orders(b)
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
     def _outgrown(self) -> list[p.Instr]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
@@ -175,7 +176,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
 
     Not an axis whose positions a kernel reads.  A merge takes the outer axis of two neighbours in loop order into the
     inner one; kernels take operands without the lane axis as scalars, so whatever has an axis that is exchanged with
-    the lane axis or merged into it must have both.  `maps`: the operands' maps.
+    the lane axis or merged into it must have both.  Exchanges sort: the nearest axis, then the farthest, and so on.
+    `maps`: the operands' maps.
     """
     number, columns = {a: k for k, a in enumerate(group.extents)}, lane in group.parallel
     locals_ = {p.local for p in group.passes if p.local}
@@ -194,7 +196,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
             into_lane |= {a} if b in into_lane else set()
     merges = kept[::-1]
     beside = [a for chain in chains if lane in chain for a in chain if a != lane]
-    swaps = [(a, lane) for a in beside if not {a, lane} & pinned and all((lane in m) == (a in m) for m in maps)]
+    pairs = [(a, lane) for a in beside] + ([] if locals_ else list(combinations(outer, 2)))
+    swaps = [(a, b) for a, b in pairs if not {a, b} & pinned and all((b in m) == (a in m) for m in maps)]
     return [(number[a], number[b]) for a, b in swaps], [(number[a], number[b]) for a, b in merges]
 
 

@@ -379,10 +379,16 @@ class Emitter:
 
     def new_out(self, i: p.NewOut) -> None:
         self.inject(i.site)
-        f, dims, slot = self.helper("new_out"), self.dims(i.dims), self.slot(i.slot)
-        call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.output}, ptr {dims}, ptr {slot})"
-        self.define(i.dst, data := self.op(call))
+        f, dims, slot = self.helper("new_like" if i.likes else "new_out"), self.dims(i.dims), self.slot(i.slot)
+        given = f"ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.output}, ptr {dims}, ptr {slot}"
+        words = [0 if s is None else self.values[s] for row in (*i.likes, i.usual) for s in row]
+        if words:
+            given += f", i64 {len(i.likes)}, ptr {self.array('strides', 'i64', words)}"
+        self.define(i.dst, data := self.op(f"call ptr {f}({given})"))
         self.guard(self.op(f"icmp ne ptr {data}, null"))
+        for k, name in enumerate(i.strides, len(words) - len(i.strides)):
+            self.define(name, self.load("i64", "%strides", 8 * k))
+            self.written["strides"][k] = self.values[name]
 
     def new_list(self, i: p.NewList) -> None:
         self.inject(i.site)

@@ -64,7 +64,7 @@ class _Walk:
             self.step += 1
             start = self.step
             known = set(self.storages)
-            mine = {b for name in _texts(i) for b in self.bases.get(name, ())}
+            mine = {b for name in names_in(i) for b in self.bases.get(name, ())}
             self.define(i)
             if isinstance(i, p.For):
                 for name, a, b in i.carried:
@@ -163,7 +163,7 @@ def _sum(a: str, b: str) -> str:
     return b if a == "0" else f"{a} + {b}"
 
 
-def _texts(x: Any) -> Iterator[str]:
+def names_in(x: Any) -> Iterator[str]:
     """All names in an instruction, without its regions."""
     stack = [getattr(x, f.name) for f in fields(x) if f.name not in ("body", "then", "orelse")]
     while stack:

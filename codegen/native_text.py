@@ -10,6 +10,7 @@ from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.entry_text import entry_text, incref, record, table
+from tensordsl.codegen.order_text import like_text, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
 # Cycles between two looks for signals: about 10 ms.
@@ -19,11 +20,12 @@ POLL_CYCLES = 30_000_000
 def native_text() -> str:
     """The whole module."""
     declarations = (
-        "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.readcyclecounter()\n"
-        "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
+        "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
+        "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        entry_text(), decref_text(), new_array_text(), array_text(), _new_out(), _new_list(), _exclusive(), _prepare(),
+        entry_text(), decref_text(), new_array_text(), array_text(), like_text(), _new_outs(), _new_list(),
+        _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
         arena_text(), _host_call(), _poll(), _cell_set(), parts_text(),
     )  # fmt: skip
@@ -47,24 +49,30 @@ def decref_text() -> str:
 
 def new_array_text() -> str:
     """PyArray_NewFromDescr, which steals the reference to the dtype; NULL: exception set."""
-    f = Asm("ptr", "new_array", ("ptr rt", "ptr descr", "i32 ndim", "ptr dims"), internal=True)
+    f = Asm("ptr", "new_array", ("ptr rt", "ptr descr", "i32 ndim", "ptr dims", "ptr strides"), internal=True)
     incref(f, "%descr")
     kind = f.load("ptr", "%rt", abi.RT["np_type"])
     new = f.load("ptr", "%rt", abi.RT["np_new"])
-    array = f.call(
-        "ptr", new, f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr null", "ptr null", "i32 0", "ptr null"
-    )
-    f.ret("ptr", array)
+    given = f"ptr {kind}", "ptr %descr", "i32 %ndim", "ptr %dims", "ptr %strides"
+    f.ret("ptr", f.call("ptr", new, *given, "ptr null", "i32 0", "ptr null"))
     return f.text
 
 
-def _new_out() -> str:
-    f = Asm("ptr", "new_out", ("ptr ctx", "ptr frame", "i64 site", "i64 output", "ptr dims", "ptr slot"))
+_OUT = ("ptr ctx", "ptr frame", "i64 site", "i64 output", "ptr dims", "ptr slot")
+
+
+def _new_outs() -> str:
+    """In C order; and in the order of `likes` rows of strides."""
+    return _new_out(Asm("ptr", "new_out", _OUT)) + _new_out(Asm("ptr", "new_like", (*_OUT, "i64 likes", "ptr rows")))
+
+
+def _new_out(f: Asm) -> str:
     out = f.gep(f.load("ptr", "%ctx", abi.CTX_OUTS), f.op(f"mul i64 %output, {abi.OUT_SIZE}"))
     descr, ndim = f.load("ptr", out, abi.OUT_DESCR), f.load("i32", out, abi.OUT_NDIM)
     itemsize = f.load("i64", out, abi.OUT_ITEMSIZE)
     given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims"
-    _return_array(f, f.call("ptr", "@new_result", *given))
+    strides = strides_like(f, itemsize, ndim) if f.name == "new_like" else "null"
+    _return_array(f, f.call("ptr", "@new_result", *given, f"ptr {strides}"))
     return f.text
 
 
@@ -136,7 +144,7 @@ def _prepare() -> str:
         f.ret("ptr", f.load("ptr", spare, abi.ND_DATA))
     descr, ndim = f.load("ptr", array, abi.ND_DESCR), f.load("i32", array, abi.ND_NDIM)
     itemsize = f.load("i64", cell, abi.CELL_ITEMSIZE)
-    given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims"
+    given = f"ptr {table(f)}", f"ptr {descr}", f"i64 {itemsize}", f"i32 {ndim}", "ptr %dims", "ptr null"
     _return_array(f, f.call("ptr", "@new_result", *given))
     return f.text
 

@@ -76,8 +76,9 @@ def _exchange() -> str:
 
 
 def _swap() -> str:
-    """Exchange an axis with the lane axis if elements are nearer along it: all arrays in Fortran's order.  Lines that
-    elements share count first, so an axis along which some are adjacent stays if the other has none."""
+    """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
+    order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
+    none."""
     c = Function("void", "swap", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
     with c.loop("%operands", ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))

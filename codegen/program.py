@@ -229,13 +229,20 @@ class Arena(Instr):
 
 @dataclass(frozen=True, slots=True)
 class NewOut(Instr):
-    """dst (ptr) = data of a fresh C-contiguous array for output `output`; the object stands in objs[slot]."""
+    """dst (ptr) = data of a fresh array for output `output`; the object stands in objs[slot].
+
+    It is in C order, or in that of `likes`, rows of byte strides (None: 0), where all of these have the same; then its
+    `strides` are defined, which are C order's, the `usual` ones, or others.
+    """
 
     dst: Name
     output: int
     dims: tuple[Name, ...]
     slot: int
     site: int
+    likes: tuple[tuple[Name | None, ...], ...] = ()
+    usual: tuple[Name | None, ...] = ()
+    strides: tuple[Name, ...] = ()
     may_fail: ClassVar[bool] = True
 
 

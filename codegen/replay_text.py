@@ -235,7 +235,7 @@ def _result() -> str:
         f.ret("ptr", obj)
     descr, rank = f.load("ptr", "%described", abi.OUT_DESCR), f.load("i32", "%described", abi.OUT_NDIM)
     dims = f.load("ptr", "%out", abi.OU_DIMS)
-    array = f.call("ptr", "@new_array", "ptr %rt", f"ptr {descr}", f"i32 {rank}", f"ptr {dims}")
+    array = f.call("ptr", "@new_array", "ptr %rt", f"ptr {descr}", f"i32 {rank}", f"ptr {dims}", "ptr null")
     room = f.load("ptr", "%out", abi.OU_ROOM)
     with f.when(f.all(f.not_null(array), f.not_null(room))):
         size, copy = f.load("i64", "%out", abi.OU_BYTES), f.load("ptr", "%rt", abi.RT["memcpy"])

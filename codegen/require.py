@@ -28,7 +28,7 @@ class Builder(Protocol):
 
 def requires(b: Builder, body: Sequence[Instr]) -> list[Instr]:
     """The Requires of a program whose entry is b's; their conditions are appended to that."""
-    guards = _Guards(_known(b.entry.code))
+    guards = _Guards(names_defined(b.entry.code))
     needed: dict[int, dict[int, None]] = {}  # plan -> the guards of its launches
     for plan, guard in _launches(body, guards):
         needed.setdefault(plan, {})[guard] = None
@@ -41,7 +41,7 @@ def requires(b: Builder, body: Sequence[Instr]) -> list[Instr]:
     return [p.Require(tuple(choices[k : k + abi.CHOICES]), k, b.common_site("kernels")) for k in parts]
 
 
-def _known(entry: Iterable[Instr]) -> frozenset[Name]:
+def names_defined(entry: Iterable[Instr]) -> frozenset[Name]:
     results = (name for i in entry if isinstance(i, p.If) for name, _, _ in i.results)
     return frozenset((*results, *(name for i in entry for name, _ in EFFECTS[type(i)].defines(i))))
 

@@ -63,6 +63,12 @@ def _show_library(i: p.LibraryCall) -> str:
     return f"({_join(map(value, i.outputs))}) = {i.function}({_join(map(value, i.inputs))})"
 
 
+def _show_new_out(i: p.NewOut) -> str:
+    rows = " and ".join(f"({_join(s or '0' for s in row)})" for row in i.likes)
+    order = f", strides {_join(i.strides)} like {rows}" if rows else ""
+    return f"{i.dst} = output{i.output}[{_join(i.dims)}] in slot {i.slot}{order}"
+
+
 def _show_for(i: p.For) -> str:
     carried = "".join(f"; {name} from {a} then {b}" for name, a, b in i.carried)
     return f"for {i.index} in range({i.count}){carried}"
@@ -85,7 +91,7 @@ SHOW: dict[type[Instr], Callable[[Any], str]] = {
     p.Slot: lambda i: f"{i.dst} = slot",
     p.Bytes: lambda i: f"{i.dst} = {len(i.data)} constant bytes",
     p.Arena: lambda i: f"arena {_join(f'{d}: {n} bytes' for d, n in i.items)}",
-    p.NewOut: lambda i: f"{i.dst} = output{i.output}[{_join(i.dims)}] in slot {i.slot}",
+    p.NewOut: _show_new_out,
     p.NewList: lambda i: f"list of {i.n} in slot {i.slot}",
     p.Prepare: lambda i: (
         f"{i.dst} = {'fresh' if i.fresh else 'late' if i.late else 'prepare'} shared{i.shared}[{_join(i.dims)}]"

@@ -51,6 +51,10 @@ def _launch_ints(i: p.Launch) -> Names:
     return (*i.extents, *i.ints, *strides, *(cond for cond, _ in i.instead))
 
 
+def _new_out_ints(i: p.NewOut) -> Names:
+    return (*i.dims, *(s for row in (*i.likes, i.usual) for s in row if s is not None))
+
+
 def _gemm_ints(i: p.Gemm) -> Names:
     return (i.m, i.n, i.k, *i.a_strides, *i.b_strides, i.ldc, *(() if i.count is None else (i.count, *i.steps)))
 
@@ -96,7 +100,7 @@ EFFECTS: dict[type[Instr], Effects] = {
     p.Arena: Effects(
         ints=lambda i: tuple(n for _, n in i.items), defines=lambda i: tuple((d, "ptr") for d, _ in i.items)
     ),
-    p.NewOut: Effects(ints=lambda i: i.dims, defines=_ptr),
+    p.NewOut: Effects(ints=_new_out_ints, defines=lambda i: (*_ptr(i), *((s, "i64") for s in i.strides))),
     p.NewList: Effects(),
     p.Prepare: Effects(ints=lambda i: i.dims if i.unless is None else (*i.dims, i.unless), defines=_ptr),
     p.Launch: Effects(ints=_launch_ints, reads=lambda i: i.reads, writes=lambda i: i.writes),
@@ -370,6 +374,8 @@ class _Checker:
         assert 0 <= i.output < len(self.program.outputs), f"{self.where(i)}: no such output"
         rank = self.program.outputs[i.output][1]
         assert len(i.dims) == rank, f"{self.where(i)}: {len(i.dims)} dims for an output of rank {rank}"
+        for row in (*i.likes, *([i.usual, i.strides] if i.likes else [])):
+            assert len(row) == rank, f"{self.where(i)}: {len(row)} strides for an output of rank {rank}"
         self.take_slot(i, i.slot)
 
     def check_new_list(self, i: p.NewList) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from tensordsl.codegen import abi
 from tensordsl.runtime.faults import Busy, error
 from tensordsl.runtime.layout import poke
+from tensordsl.runtime.orders import kept_order
 from tensordsl.runtime.state import REENTRY
 
 if TYPE_CHECKING:  # at run time a program is data: instructions are told apart by the names of their classes
@@ -378,14 +379,20 @@ class Runner:
             assert whole, f"{self.program.name}: something wrote outside of {name} ({n} bytes)"
         del self.blocks[mark:]
 
-    def new(self, dtype: Any, dims: Sequence[Name]) -> Any:
-        array = np.empty([self.values[d] for d in dims], dtype)
+    def new(self, dtype: Any, dims: Sequence[Name], order: Sequence[int] | None = None) -> Any:
+        """Poisoned; order: the axes from the farthest elements to the nearest ones."""
+        axes = range(len(dims)) if order is None else order
+        array = np.empty([self.values[dims[a]] for a in axes], dtype)
         array.reshape(-1).view(np.uint8).fill(POISON)
-        return array
+        return array if order is None else array.transpose(np.argsort(axes))
 
     def new_out(self, i: p.NewOut) -> None:
-        array = self.objs[i.slot] = self.new(self.program.outputs[i.output][0], i.dims)
+        rows = [[0 if s is None else self.values[s] for s in row] for row in i.likes]
+        order = kept_order([self.values[d] for d in i.dims], rows) if rows else None
+        array = self.objs[i.slot] = self.new(self.program.outputs[i.output][0], i.dims, order)
         self.values[i.dst] = array.ctypes.data
+        if i.strides:
+            self.values.update(zip(i.strides, array.strides, strict=True))
 
     def new_list(self, i: p.NewList) -> None:
         self.objs[i.slot] = [None] * i.n

@@ -143,7 +143,7 @@ def convert(value: Any, type: TensorType, strict: bool = False, allow_downcast: 
         if expected is not None and expected != got:
             what = "Non-unit value on shape on a broadcastable dimension" if expected == 1 else "Wrong length"
             raise TypeError(f"{what}: axis {axis} of {type} has length {expected}, got shape {array.shape}")
-    return array if array.flags.aligned else array.copy()
+    return array if array.flags.aligned else array.copy(order="K")
 
 
 def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool | None) -> Array:

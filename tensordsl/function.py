@@ -71,6 +71,8 @@ def function(
     device : where it runs: "cpu", "cuda" (or "gpu", "cuda1", ...) or "sim"; default: `config.device`.
     accept_inplace : accepted; a user's graph has no operations that overwrite their operands.
 
+    Results are new arrays.  Their order in memory may be that of arguments in Fortran's order; else it is C's.
+
     Raises
     ------
     MissingInputError, UnusedInputError, TypeError, ValueError; DeviceError where there is no such device

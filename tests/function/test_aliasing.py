@@ -32,6 +32,17 @@ def test_an_argument_is_never_written_to(mode: Any) -> None:
     assert given.tolist() == [1.0, 2.0]
 
 
+def test_the_order_in_memory_of_an_output_says_nothing_about_its_values(mode: Any) -> None:
+    x = T.matrix("x")
+    s = theano.shared(np.zeros((2, 3)))
+    f = theano.function([x], [x + 1, x.T], mode=mode, updates=[(s, x * 2)])
+    given = np.arange(6.0).reshape(2, 3)
+    for outputs in (f(given), f(np.asfortranarray(given))):
+        assert [o.tolist() for o in outputs] == [(given + 1).tolist(), given.T.tolist()]
+        assert all(o.flags.c_contiguous or o.flags.f_contiguous for o in outputs)
+        assert s.get_value(borrow=True).flags.c_contiguous
+
+
 def test_an_output_that_is_an_input_or_a_view_of_it_is_a_copy(mode: Any) -> None:
     x = T.matrix("x")
     f = theano.function([x], [x, x.T, x[1:], x.reshape((-1,)), x[::-1]], mode=mode)
