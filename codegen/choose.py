@@ -264,7 +264,7 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     here = group.extents[usual.lane]
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
-    return b.compared(("ge", here, longest_beside(usual) + 1))
+    return b.compared(("ge", here, longest_beside(max(usual.beside)) + 1))
 
 
 def has_long_rows(b: Builder, group: Group) -> str | None:

@@ -26,7 +26,7 @@ COLUMN_BLOCK = 1024
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
-BESIDE_VECTORS = 16  # of such a row, at most: as many as one lane adds up
+BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
 PLAIN = frozenset(("float32", "float64"))
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
@@ -47,7 +47,7 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
         beside, extent = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps), group.extents[lane]
         every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
         usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
-        is_long = every and isinstance(extent, int) and extent > longest_beside(usual)
+        is_long = every and isinstance(extent, int) and extent > longest_beside(max(usual.beside))
         return for_long_rows(usual) if is_long else usual
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
@@ -60,9 +60,9 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     return Schedule(lane, (width,) * len(widths), max(block, *widths), keep, keep_in, SPLIT, beside)
 
 
-def longest_beside(usual: Schedule) -> int:
-    """Elements of rows that go side by side, at most."""
-    return BESIDE_VECTORS * max(usual.beside)
+def longest_beside(lanes: int) -> int:
+    """Elements of rows that go side by side, at most, by vectors of so many."""
+    return min(BESIDE_VECTORS * lanes, BESIDE_LANES)
 
 
 def for_long_rows(usual: Schedule) -> Schedule:
@@ -366,7 +366,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
     lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
-    return lanes if few and known and min(sizes) >= 4 else 0
+    return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
 
 
 def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:

@@ -8,7 +8,7 @@ lane q of the last one is row q's.  Of a row's last vector only lanes in it are 
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
 from.  Where there are fewer rows than a group has, the last one stands in all places left.
 
-A kernel has this form beside its own (`flat`), for rows of up to `BESIDE_VECTORS` vectors however many rows there are:
+A kernel has this form beside its own (`flat`), for rows of up to `longest_beside` elements however many rows there are:
 what one gives does not depend on the others.
 """
 
@@ -28,7 +28,7 @@ from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
-from tensordsl.codegen.schedule import BESIDE_VECTORS, rows_beside
+from tensordsl.codegen.schedule import longest_beside, rows_beside
 from tensordsl.ops.reducers import Reducer
 
 _NAME = re.compile(r"%[\w.]+")
@@ -124,7 +124,7 @@ class SideBySide:
 
     def _condition(self) -> list[str]:
         return [
-            f"  %short.q = icmp ule i64 %n, {BESIDE_VECTORS * self.one.width}",
+            f"  %short.q = icmp ule i64 %n, {longest_beside(self.one.width)}",
             "  %some.lanes.q = icmp ne i64 %n, 0",
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 import tensordsl
 import tensordsl.tensor as T
@@ -141,3 +142,32 @@ def test_rows_of_known_lengths_are_those_of_unknown_ones(dtype: str, n: int) -> 
         for one, other in zip(f(layout), g(layout), strict=True):
             np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(f(layout)[0], layout.sum(1))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "bool", "float16"])
+def test_short_rows_of_small_elements_at_the_end_of_memory(dtype: str, ends: list[End]) -> None:
+    x, w = T.TensorType(dtype, (None, None))(), T.TensorType(dtype, (None,))()
+    outputs = [x.any(axis=1), x.all(axis=1), T.max(x, axis=1), T.min(x, axis=1), x.sum(axis=1)]
+    numpys = [
+        lambda a, b: a.any(1),
+        lambda a, b: a.all(1),
+        lambda a, b: a.max(1),
+        lambda a, b: a.min(1),
+        lambda a, b: a.sum(1),
+    ]
+    if dtype not in ("bool", "float16"):
+        outputs += [T.dot(x, w), x.prod(axis=1), T.dot(x[:5], x.T), (x - w).max(axis=1)]
+        numpys += [
+            lambda a, b: a @ b,
+            lambda a, b: a.prod(1),
+            lambda a, b: a[:5] @ a.T,
+            lambda a, b: (a - b).max(1),
+        ]
+    f, rng = tensordsl.function([x, w], outputs, on_unused_input="ignore"), np.random.default_rng(4)
+    for n in (1, 2, 7, 8, 31, 63, 64, 65, 100, 127, 128, 129, 200, 255, 256, 257, 300):
+        for rows in (1, 2, 5, 7, 8, 9, 16, 23):
+            values = rng.integers(-3, 100, (rows, n))
+            values = (values > 95) if dtype == "bool" else np.minimum(values, 9) if dtype == "float16" else values
+            a, b = ends[0].put(values.astype(dtype)), ends[1].put(values[0, ::-1].astype(dtype))
+            for name, (ours, numpy) in enumerate(zip(f(a, b), numpys, strict=True)):
+                np.testing.assert_array_equal(ours, numpy(a, b), err_msg=f"{name} of {rows} rows of {n}")
