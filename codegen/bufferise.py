@@ -38,6 +38,7 @@ class Bufferiser:
         self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
+        self.early: set[str] = set()  # what the entry finds
         self.closed: list[tuple[Any, str]] = []  # names of branches and loops that are complete
         self.refs: dict[int, Ref] = {}
         self.targets: dict[int, list[Callable[[], Ref]]] = {}
@@ -136,10 +137,11 @@ class Bufferiser:
         return self.joined("min", names)
 
     def joined(self, op: str, names: Sequence[str]) -> str:
-        """The name of whether all of them hold (min) or one does (max)."""
+        """The name of whether all of them hold (min) or one does (max); found at entry where that is possible."""
         result, *others = sorted(set(names))
+        scope = self.entry if self.early.issuperset(names) else self.scopes[-1]
         for name in others:
-            result = self.once(self.scopes[-1], "q", p.Arith, op, result, name)
+            result = self.once(scope, "q", p.Arith, op, result, name)
         return result
 
     def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str:
@@ -150,6 +152,8 @@ class Bufferiser:
                 return s.names[key]
         dst = scope.names[key] = self.fresh(prefix)
         scope.code.append(make(dst, *operands))
+        if scope is self.entry:
+            self.early.add(dst)
         return dst
 
     def common_site(self, kind: str) -> int:

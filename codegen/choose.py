@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -65,8 +64,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
     if bounds:
         long = ("ge", group.extents[other.lane], _enough(group, other))
-        with _early(b, (*bounds, *apart, long, *few)):
-            reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
+        reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
     known = [name for name in reasons if name]
     return b.joined("max", known) if known else None
 
@@ -106,8 +104,7 @@ def _adjacent(
     long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
     least = min(long, b.vector_bytes // size) if is_light else long
     steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
-    with _early(b, (*steps, enough, *few)):
-        return b.joined("min", [b.compared(*steps), _long_or_few(b, enough, few)])
+    return b.joined("min", [b.compared(*steps), _long_or_few(b, enough, few)])
 
 
 def _enough(group: Group, other: Schedule) -> int:
@@ -126,16 +123,6 @@ def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]
     here, there = group.extents[usual.lane], group.extents[other.lane]
     most = ROOM // (2 * other.width[0] * max(sum(sizes), 1))
     return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
-
-
-@contextmanager
-def _early(b: Builder, conditions: Sequence[Condition]) -> Iterator[None]:
-    """What is compared is compared at entry, if all of it is known there."""
-    scopes = b.scopes
-    if all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends):
-        b.scopes = [b.entry]
-    yield
-    b.scopes = scopes
 
 
 def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition]) -> str:
@@ -192,8 +179,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     apart = _gaps(b, group, refs) if usual.beside else []
     if apart is None:
         return None
-    with _early(b, (*conditions, *apart)):
-        return _all(b, conditions, apart)
+    return _all(b, conditions, apart)
 
 
 def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | None:
@@ -277,8 +263,7 @@ def has_long_rows(b: Builder, group: Group) -> str | None:
     if any(known) or not (known_at_entry(rows) and known_at_entry(points)):
         return None
     conditions: list[Condition] = [("lt", rows, ROWS), ("gt", points, most)]
-    with _early(b, conditions):
-        return b.compared(*conditions)
+    return b.compared(*conditions)
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:

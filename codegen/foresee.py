@@ -80,8 +80,8 @@ def _computed(i: p.Mul | p.Arith, known: Mapping[Name, Range]) -> Range:
 
 
 def _compared(i: p.Compare, known: Mapping[Name, Range], is_literal: bool) -> Range:
-    """A length that nothing bounds is taken for long: few batches are short, as rows often are.  It may be as short as
-    a number of ours, but not as what a known length gives."""
+    """A length that nothing bounds is taken for long, but not for huge: few batches are short, as rows often are.  It
+    may be as short as a number of ours, but not as what a known length gives."""
     (low, high), (least, most) = known.get(i.a, ANY), known.get(i.b, ANY)
     if (low, high) == LENGTH and least == most and (i.op in ("ge", "lt") or (i.op == "le" and not is_literal)):
         return (1, 1) if i.op == "ge" else (0, 0)
