@@ -235,6 +235,8 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
     """The part of a group that is computed row by row, the part that sums over rows, and the axis along the rows."""
     rows = 0 if side == 0 else first.rank - 1
     axis = axis_of(fused, first, rows)
+    if any(v.op == "move" for v in fused.values):  # what stands in memory is not what others read
+        return None
     sums = [] if axis is None else [s for s in fused.group.scalars if s.op == "reduce" and axis in s.attr[1]]
     if axis is None or not sums:
         return (fused, None, axis) if axis is not None and is_along(fused, axis) else None
