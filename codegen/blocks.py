@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen import abi
@@ -20,6 +20,7 @@ from tensordsl.codegen.pull import Cut, Fused, ValueBuffer, attempt, strip
 from tensordsl.codegen.regions import VIEWS, Step, memory
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.storage import known_at_entry
+from tensordsl.records import record
 
 Axes = list[int | None]
 Readers = dict[tuple[int, int], list[tuple[int, Value, int, Axes, Axes]]]  # see `_readers`
@@ -34,7 +35,7 @@ PARTS = 32  # at most: rows that a thread does before it asks for others, and su
 LEAST_BLOCKS, TALL = 4, 128  # of a part; and rows for each column of the product, beside which adding its sum is little
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """A product, the group that reads it row by row if there is one, and products that sum over these rows.
 

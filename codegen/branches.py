@@ -7,7 +7,6 @@ none of them leaves it out: a gradient needs much of what its forward branch com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -15,11 +14,12 @@ from tensordsl.codegen.fuse import SOURCES
 from tensordsl.codegen.ir import Graph, Value, dependencies, rebuild, toposort
 from tensordsl.codegen.passes.context import frozen_values
 from tensordsl.codegen.regions import integer_values, place
+from tensordsl.records import record
 
 NEVER = frozenset(("for", "ifelse", "host", "assert"))  # not one value, or more than a value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Side:
     """One side of the `ifelse`s on a condition.  Of values with equal `level` none needs such an `ifelse` that needs
     another."""

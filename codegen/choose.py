@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol
 
 from tensordsl.codegen import apart
@@ -18,6 +18,7 @@ from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import SHORT, longest_beside, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
+from tensordsl.records import record
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
@@ -28,7 +29,7 @@ SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole ve
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Planned:
     """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
     apart, with the buffers of their operands."""

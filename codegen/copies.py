@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.ahead import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
+from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"%[\w.]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Phi:
     name: str
     type: str

@@ -14,13 +14,14 @@ from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_flat import SMALL
 from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES
+from tensordsl.records import record
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS = 64  # that a kernel gets at once, at most
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Area:
     """A place in scratch: bytes for each row, or for each element of a block.  `every`: for each row of whichever loop
     is innermost, not only of a parallel one; `identity`: of a state, the pattern that it starts from; `numbers`: of
@@ -33,7 +34,7 @@ class Area:
     numbers: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fill:
     """Area of scratch := a constant in every element."""
 
@@ -42,7 +43,7 @@ class Fill:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """`wide`: the kernel for several short rows as one, if it is another."""
 
@@ -54,7 +55,7 @@ class Call:
         return (self.kernel, self.wide) if self.wide else (self.kernel,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """`price`: ns of 1,000 points, of a loop along rows that may be done in parts."""
 
@@ -63,7 +64,7 @@ class Loop:
     price: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Blocks:
     axis: int
     width: int
@@ -74,7 +75,7 @@ Node = Fill | Call | Loop | Blocks
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Level:
     """Of a group that reduces all its axes: a pass over the elements, what follows from its results, and what combines
     the states of two parts of it."""

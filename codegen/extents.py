@@ -17,10 +17,12 @@ import hashlib
 import os
 from _thread import allocate_lock
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
+
+from tensordsl.records import record
 
 Atom = tuple[Any, ...]
 Term = tuple[tuple[Atom, ...], int]
@@ -224,7 +226,7 @@ def choice(condition: Length, a: Length, b: Length) -> Length:
     return a if a == b else atom("choice", condition, a, b)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constraint:
     """a == b must hold at run time; `node`: the user's application that needs it, `what`: in words."""
 

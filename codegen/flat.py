@@ -55,6 +55,7 @@ from tensordsl.codegen.nest_words import (
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Entry:
     step: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """A part of a reduction's state from block to block, and of its value behind the last one ("": it has no part):
     names behind the first block, behind another, and of no block."""

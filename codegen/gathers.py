@@ -8,17 +8,17 @@ memory, one comparison finds that all of them are in range as they are; then ind
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tensordsl.codegen.code import from_memory, gathered, memory_type
 from tensordsl.codegen.flat import LANES, Kernel
 from tensordsl.codegen.nest_words import READ, SPLAT
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED, Val, unwidened
 from tensordsl.codegen.text import Code, constant, llvm_type, splat
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Along:
     """Where the lanes' elements are along one axis: at `index`, `step` bytes times it.  `dtype`, `extent`: those of an
     index that is to be wrapped and checked; else it is a position."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
+from tensordsl.records import record
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
@@ -23,7 +24,7 @@ MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
 INTERLEAVE = "interleave"  # the name of groups whose outputs stand side by side: of each point all, in their order
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Buffer:
     """A tensor in memory.  `shape` has one extent (any hashable; equal means equal length) per axis, 1 for a static
     1.  An input and an output of a group that have one name are one storage, with the same strides."""
@@ -52,7 +53,7 @@ def region(reducer: Reducer, part: str, types: tuple[str, ...]) -> tuple[tuple[V
     return s, tuple(b.cast(v, t) for v, t in zip(reducer.finish(b, s), reducer.result(types), strict=True))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Out:
     """`buffer[map] = value`; entries of the map are axes, or 0 for a static 1."""
 
@@ -61,7 +62,7 @@ class Out:
     value: Val
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Pass:
     """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over
     them."""
@@ -134,7 +135,7 @@ class Group:
         return tuple((int(ns), tuple(sorted(map(numbers.__getitem__, space)))) for space, ns in prices.items())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """All that depends on the target."""
 

@@ -15,6 +15,7 @@ from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_com
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.codegen.lower_library import loops_of_step, lower_along, lower_repeated, lower_search, lower_true
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
+from tensordsl.records import record
 from tensordsl.types import COMPLEX, TensorType
 
 
@@ -31,7 +32,7 @@ class Lowered:
     sources: list[Value] = field(default_factory=list)  # the inputs, then the shared variables
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class HostStep:
     """A step of the host: the oracle of `node`'s row, called with arrays of its own."""
 

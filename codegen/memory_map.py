@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.show_program import RELATION, SYMBOL
+from tensordsl.records import record
 
 ALIGNMENT = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Storage:
     """One storage of a call.  Sizes are texts over the lengths of the inputs, since one program serves all of them.
 

@@ -4,7 +4,7 @@ matrices of rows are as many rows."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -12,11 +12,12 @@ from tensordsl.codegen.choose import Builder, Condition
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import Val
 from tensordsl.codegen.storage import Ref
+from tensordsl.records import record
 
 Operand = tuple[Buffer, tuple[Any, ...]]  # a buffer and the axes that it is read or written along
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneAxis:
     """The same group with one axis, where its operands are; `condition`: whether all of them allow it, or None if they
     are known to."""

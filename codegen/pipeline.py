@@ -38,10 +38,11 @@ from tensordsl.codegen.verify_ir import verify_ir
 from tensordsl.codegen.verify_program import verify
 from tensordsl.config import config
 from tensordsl.graph import Variable
+from tensordsl.records import record
 
 
 # -- passes ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class Pass:
     """One walk over the IR, operands first.
 

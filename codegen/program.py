@@ -20,12 +20,13 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from tensordsl.codegen.nest_words import NEVER, STREAMED
+from tensordsl.records import record
 
 Source = tuple[str, int]
 Name = str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kernels:
     """Flat kernels `k(ptr P, i64 n, i64 live)` and the descriptor that the nest library reads.
 
@@ -74,19 +75,19 @@ class LaunchPlan:
         return replace(made, descriptor=(*words[:STREAMED], 1, *words[STREAMED + 1 :]))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instr:
     may_fail: ClassVar[bool] = False
 
 
 # -- integers and addresses -------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class Const(Instr):
     dst: Name
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extent(Instr):
     """dst = the length of an axis of a source."""
 
@@ -95,7 +96,7 @@ class Extent(Instr):
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stride(Instr):
     """dst = the byte stride of an axis of a source."""
 
@@ -104,7 +105,7 @@ class Stride(Instr):
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Data(Instr):
     """dst = the address of a source's first element."""
 
@@ -112,14 +113,14 @@ class Data(Instr):
     src: Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlasThreads(Instr):
     """dst = how many threads the BLAS has."""
 
     dst: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arith(Instr):
     """dst = a op b on i64: add sub mul floordiv mod min max; total: division by 0 gives 0, what is too large wraps."""
 
@@ -129,7 +130,7 @@ class Arith(Instr):
     b: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mul(Instr):
     """dst = a * b, checked for overflow."""
 
@@ -140,7 +141,7 @@ class Mul(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare(Instr):
     """dst = 1 if a op b else 0; eq ne lt le gt ge on i64."""
 
@@ -150,7 +151,7 @@ class Compare(Instr):
     b: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check(Instr):
     """Fail unless a op b (eq le lt ge gt ne on i64)."""
 
@@ -161,7 +162,7 @@ class Check(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Offset(Instr):
     """dst = base + bytes: a view."""
 
@@ -170,7 +171,7 @@ class Offset(Instr):
     bytes: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Select(Instr):
     """dst = a if cond != 0 else b; values are two i64 or two ptr (`kind`)."""
 
@@ -181,7 +182,7 @@ class Select(Instr):
     kind: str = "i64"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoadScalar(Instr):
     """dst (i64) = the 0-d integer or bool at ptr."""
 
@@ -190,7 +191,7 @@ class LoadScalar(Instr):
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoreScalar(Instr):
     """The i64 `value` written as a 0-d integer or bool to ptr."""
 
@@ -200,14 +201,14 @@ class StoreScalar(Instr):
 
 
 # -- storage ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class Slot(Instr):
     """dst = address of 8 bytes of the call's stack, for a 0-d value."""
 
     dst: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bytes(Instr):
     """dst (ptr) = address of constant bytes: in the program object, or beside it where they are many."""
 
@@ -215,7 +216,7 @@ class Bytes(Instr):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arena(Instr):
     """One allocation for several buffers: items are (dst ptr, number of bytes); each is 64-byte aligned.
 
@@ -227,7 +228,7 @@ class Arena(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewOut(Instr):
     """dst (ptr) = data of a fresh array for output `output`; the object stands in objs[slot].
 
@@ -246,7 +247,7 @@ class NewOut(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewList(Instr):
     """objs[slot] = a list of n outputs."""
 
@@ -256,7 +257,7 @@ class NewList(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepare(Instr):
     """dst (ptr) = where the new value of a shared variable goes: its own storage where nobody else can see it, it has
     these dims and `fresh` is false; else fresh or spare storage, held in objs[slot].
@@ -275,7 +276,7 @@ class Prepare(Instr):
 
 
 # -- work -------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class Launch(Instr):
     """Run a scheduled group.  strides[o][a]: byte stride (a name) of operand o along axis a, None for 0.  instead:
     other plans of the group, each with a condition: the last one that holds says which of them runs."""
@@ -298,7 +299,7 @@ class Launch(Instr):
         return tuple(o for o in self.operands if o not in self.writes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Require(Instr):
     """Have the kernels that this call will launch: of each (condition, plan) the plan's if the condition is not 0.
     Where some are absent the call stops, the run time compiles them, and the call is made again.
@@ -312,7 +313,7 @@ class Require(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outgrow(Instr):
     """Stop the call where one of the conditions is not 0: what was left out of the program is worthwhile then.  The run
     time has the function compiled with it, and the call is made again."""
@@ -322,7 +323,7 @@ class Outgrow(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gemm(Instr):
     """c[m, n] (C order, row stride ldc elements) = alpha * a[m, k] @ b[k, n] + beta * c; a and b by element strides.
 
@@ -354,7 +355,7 @@ class Gemm(Instr):
     steps: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scatter(Instr):
     """Set, or add to, blocks of `x` at positions, one after the other: repeated ones add up, or the last one wins.
 
@@ -384,7 +385,7 @@ class Scatter(Instr):
         return self.types or ("int64",) * len(self.positions)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Copy(Instr):
     """Copy `bytes` bytes; nothing is done if dst is src."""
 
@@ -393,7 +394,7 @@ class Copy(Instr):
     bytes: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fill(Instr):
     """Zero `bytes` bytes."""
 
@@ -401,7 +402,7 @@ class Fill(Instr):
     bytes: Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostCall(Instr):
     """Call the Python callable number `host` with owned arrays; inputs are (ptr, dtype, dims); outputs are written
     back.
@@ -419,7 +420,7 @@ class HostCall(Instr):
 Operand = tuple[Name, str, tuple[Name, ...], tuple[Name, ...]]  # where, dtype, lengths, byte strides
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LibraryCall(Instr):
     """Run a function of the library (`abi.LIBRARY_CALLS`), on the dtype of its first input; it cannot fail.
 
@@ -432,7 +433,7 @@ class LibraryCall(Instr):
 
 
 # -- control ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class For(Instr):
     """for index in range(count): body.  carried: (name in the body and, after the loop, final; initial; next)
     pointers or integers (`kinds`).  Signals are polled at the back edge."""
@@ -446,7 +447,7 @@ class For(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If(Instr):
     """Run one branch; results: (dst, name in then, name in else), `kinds` as in For."""
 
@@ -457,7 +458,7 @@ class If(Instr):
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Blocks(Instr):
     """for first in range(0, count, step): body, on `here` rows, step or what is left of them; once where count is 0.
 
@@ -485,7 +486,7 @@ class Blocks(Instr):
 
 
 # -- state ------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class Pin(Instr):
     """If work (ps) > threshold: lock and hold every shared storage of the call, so that the GIL may be released."""
 
@@ -496,26 +497,26 @@ class Pin(Instr):
     may_fail: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReleaseGil(Instr):
     """Only if pinned and, where a name is given, if that is 1."""
 
     when: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AcquireGil(Instr):
     """Only if released."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commit(Instr):
     """Swap the new storages in: (shared, slot), all of them; cannot fail, runs no Python code."""
 
     updates: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return(Instr):
     """The outputs' slots; `list_slot` -1: a single output object, else the list that takes them."""
 

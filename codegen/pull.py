@@ -32,6 +32,7 @@ from tensordsl.codegen.group import Buffer, Group, Out, region
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
+from tensordsl.records import record
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
@@ -386,7 +387,7 @@ def levels(f: Fused) -> int:
     return max(f.group.levels.values(), default=0) if f.rows is not None else 0
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class ValueBuffer(Buffer):
     """The buffer of an IR value."""
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.records import record
 
 LONG_SUM = 4  # terms
 ENTRY_ATOMS = frozenset(("arg", "shared", "stride", "floordiv", "min", "max", "choice", "negative", "rows"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ref:
     """A tensor in memory: address, lengths and byte strides; `base` names the storage, for its lifetime."""
 
@@ -23,7 +24,7 @@ class Ref:
     base: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """The turn of a loop over blocks of rows: the names of its first row, of how many there are, of its part, of that
     one's first row and slot, how many rows at most a block and a part have, and how many parts follow the first; the

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tensordsl.records import record
 from tensordsl.types import COMPLEX, Dim, TensorType, tensor_type
 
 
 # -- one op = one row ------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Elementwise:
     """Meaning: one scalar computation at every point of the broadcast operands.
 
@@ -29,7 +30,7 @@ class Elementwise:
     widens: bool = True
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Reduction:
     """Meaning: a Reducer over the axes `attrs["axis"]` (a tuple); output k is the reducer's result `results[k]`.
 
@@ -45,7 +46,7 @@ class Reduction:
     needs_element: bool = False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Movement:
     """Meaning: the same elements at other places.  map(ndim of operand, **attrs) -> for every axis of the operand the
     axis of the result that indexes it, or None (an axis of length 1, read at 0)."""
@@ -53,14 +54,14 @@ class Movement:
     map: Callable[..., tuple[int | None, ...]]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Expand:
     """Meaning: other ops.  build(*variables, **attrs) -> variable(s), written with the public functions."""
 
     build: Callable[..., Any]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Kernel:
     """Meaning: a construct the compiler knows by name (dot, reshape, subtensor, take, for, ifelse, print, ...)."""
 

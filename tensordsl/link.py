@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
+from tensordsl.records import record
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 
@@ -313,7 +314,7 @@ def run_with_states(parameters: Sequence[Parameter], arrays: list[Array], run: R
         raise
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FunctionGraph:
     """The graph of a function."""
 
@@ -335,7 +336,7 @@ class FunctionGraph:
         return self.spec.nodes()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Maker:
     """Where a function came from."""
 

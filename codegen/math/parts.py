@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tensordsl.codegen.scalar import Builder, Val
+from tensordsl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """A float type as its bits: `magic` + n holds the integer n in its low bits, for |n| < 2^(mantissa - 2)."""
 

@@ -8,13 +8,13 @@ of the separate steps, by less than the sum itself is uncertain by.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value, rewrite, toposort
 from tensordsl.codegen.passes.context import Context, count_users
 from tensordsl.codegen.patterns import number_of
+from tensordsl.records import record
 
 # Factors beyond are left outside: a BLAS may apply them to an operand, which could then overflow or vanish.
 FACTORS = (2.0**-24, 2.0**24)
@@ -146,7 +146,7 @@ def _is_cheaper(m: Any, k: Any, n: Any, p: Any) -> bool:
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
+@record
 class _Scaled:
     """alpha factor d, where d is the product; the factor is a number known at run time only, or there is none."""
 
@@ -165,7 +165,7 @@ class _Scaled:
         return g.make("dot", operands, like.dtype, like.shape, **factors)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Kept:
     """beta factor value; the factor is a number known at run time only, or there is none."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, Variable, apply, toposort
 from tensordsl.ops.operands import as_variable, shape_of_first
+from tensordsl.records import record
 from tensordsl.types import COMPLEX, INTEGERS, TensorType
 
 
 # -- the counted loop ------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class LoopBody:
     """One step of a loop, closed: `next` and `stacked` depend on `index`, `carried`, `invariants` and constants only.
 

@@ -7,14 +7,14 @@ MIN; the first NaN, else the first extremum, wins in ARGMAX and ARGMIN, whose ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.ops.complex_scalars import times
+from tensordsl.records import record
 from tensordsl.types import FLOATS, SIGNED
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Reducer:
     """A monoid with its way in and out, over a state of one or more values.
 

@@ -9,27 +9,28 @@ where a choice by elements took the other side, what that side's derivative make
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.config import config
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Variable, apply, toposort
+from tensordsl.records import record
 from tensordsl.types import COMPLEX, CONTINUOUS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zero:
     """The cotangent of what matters only through steps: connected, and zero almost everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Undefined:
     """The cotangent of what matters through an op without gradient, and the reason."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guard:
     """A condition that must be true (or false): a scalar's, or if `is_pointwise` that of each element."""
 
@@ -38,7 +39,7 @@ class Guard:
     is_pointwise: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guarded:
     """A cotangent that is `value` where all guards hold, the outermost first, else zero.
 

@@ -7,17 +7,17 @@ minus the sum of the probabilities, where x is its own maximum.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.graph import Apply, Constant, apply
 from tensordsl.ops.substitute import reapply
+from tensordsl.records import record
 
 Order = tuple[Any, ...]  # of a dimshuffle
 LONGEST = 10  # nodes of a form
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sum:
     """f(sum(w exp(x - m))) with at most a logarithm, quotients and moves around the sum.
 
