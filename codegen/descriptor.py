@@ -456,7 +456,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
     _encode(node.body, where, numbers, body, node.axis if many else row)
     if isinstance(node, Blocks):
         block = where.block // node.width * node.width
-        code += [nest.BLOCKS, node.axis, node.width, block, _again(node, where), len(body), *body]
+        code += [nest.BLOCKS, node.axis, node.width, block, _again(node, where, row), len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
         most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
@@ -467,7 +467,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         code += [nest.LOOP, node.axis, len(body), node.price, *body]
 
 
-def _again(node: Blocks, where: Layout) -> int:
+def _again(node: Blocks, where: Layout, row: int) -> int:
     """How elements behind the last whole vector are done: copied to scratch; by the last whole vector again, as a block
     or by the kernels themselves, which then may get blocks of any length if nothing in scratch grows with them.  Not
     again where a kernel reads what it then overwrites.  And whether nothing is kept in scratch at all."""
@@ -483,4 +483,18 @@ def _again(node: Blocks, where: Layout) -> int:
     finishes = any(c.kernel.carried for c in inside)
     short = all(c.kernel.side for c in inside)
     flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
-    return sum(flag for is_set, flag in (*flags, (finishes, nest.FINISHES), (short, nest.SHORT_ROWS)) if is_set)
+    own = (finishes, nest.FINISHES), (short, nest.SHORT_ROWS), (_joins(inside, where, row), nest.JOINS)
+    return sum(flag for is_set, flag in (*flags, *own) if is_set)
+
+
+def _joins(inside: Sequence[Call], where: Layout, row: int) -> bool:
+    """May rows be one, as far as kernels go: is there one, which adds to the same state in all of them?"""
+    (kernel, *more) = [c.kernel for c in inside]
+    if more or kernel.carried or row < 0 or row in where.parallel or kernel.row != row:
+        return False
+    entries = kernel.entries.values()
+    areas = [where.areas[e.number] for e in entries if e.kind == nest.INTERNAL]
+    reads = all(not e.flags & nest.WRITE and e.add == NO_AREA for e in entries if e.kind in (nest.VECTOR, nest.SPLAT))
+    near = all(e.step == 1 for e in entries if e.kind == nest.VECTOR)
+    placed = any(e.kind in (nest.POSITION, nest.FLAG) for e in entries)
+    return reads and near and not placed and bool(areas) and not any(a.every or a.per_element for a in areas)

@@ -157,6 +157,11 @@ def _rows() -> str:
     _in_parts(c, axis, ROWS_WORDS, COLUMN_ROWS, c.get(words, 7), end)
     positions, extents = c.get("%cx", CX_POS, "ptr"), c.get("%cx", CX_E, "ptr")
     extent = c.get(extents, axis)
+    blocks = c.word(words, ROWS_WORDS)
+    alone = c.test("eq", c.get(words, 6), c.arith("add", c.get(blocks, 5), BLOCKS_WORDS))
+    with c.when(c.all(c.test("eq", c.get(blocks, 0), BLOCKS), alone)):
+        with c.when(c.call("i1", "@joined", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
+            c.ret("i64", end)
     with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):
         c.call("void", "@wide_rows", "ptr %cx", f"ptr {c.word(words, ROWS_WORDS)}", f"i64 {axis}")
         c.ret("i64", end)

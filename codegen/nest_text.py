@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_compact import compact_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
+from tensordsl.codegen.nest_joined import joined_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts
@@ -96,7 +97,15 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     """The library's module.  fetches: see `target.fetches_turns`."""
     parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *square_texts(), *tile_texts()]
     parts += period_texts()
-    parts += [*overlap_texts(), *gap_texts(), *packed_texts(), *turn_texts(), *column_texts(), *step_texts()]
+    parts += [
+        *overlap_texts(),
+        *gap_texts(),
+        *packed_texts(),
+        *turn_texts(),
+        *column_texts(),
+        *joined_texts(),
+        *step_texts(),
+    ]
     parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
     parts += [*taken_texts(), *compact_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))

@@ -27,6 +27,7 @@ LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 8, 6, 5, 8
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are
+JOINS = 128  # of BLOCKS: rows may be copied one behind the other and taken as one (`nest_joined`)
 WIDENS = 64  # of BLOCKS: its reductions along rows may take several short rows as one (`nest_wide`)
 # A kernel operand: (kind, number, itemsize, scratch offset, flags, scratch offset of the bytes to add, or of a zero);
 # of an area in scratch: (INTERNAL, scratch offset, bytes from row to row, bytes of an element or 0, flags, identity).
