@@ -32,10 +32,9 @@ def _by_bits(logical: str, other: str) -> Callable[..., Any]:
 
 # -- gradients of more than one line ---------------------------------------------------------------------------------
 def _power_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
-    if isinstance(y, Constant) and not y.data.any():
-        gx = second(out, like(0, g))
-    else:
-        gx = (g * y) * x ** (y - 1)
+    gx = (g * y) * x ** (y - 1)
+    if not isinstance(y, Constant) or not y.data.all():
+        gx = switch(eq(y, 0), like(0, g), gx)  # x ** 0 is 1 also at 0, where 0 * 0 ** -1 would be nan
     if y.type.dtype in DISCRETE:
         return gx, None
     from tensordsl.ops.functions import log

@@ -93,3 +93,16 @@ def test_the_skew_normal_far_on_its_thin_side() -> None:
         slopes = [float(2 / mp.sqrt(mp.pi) * mp.exp(-z * z) / tail) for z, tail in zip((7, 30), tails, strict=True)]
     np.testing.assert_allclose(value, wanted, rtol=1e-14)
     np.testing.assert_allclose(slope, slopes, rtol=1e-13)
+
+
+def test_powers_that_are_0_are_constant_also_at_0() -> None:
+    x, y, n = T.vector("x"), T.vector("y"), T.lvector("n")
+    degrees = np.arange(4)
+    for exponents in (degrees, degrees.astype("float64"), T.arange(4)):
+        first = grad((x[:, None] ** exponents).sum(), x)
+        got = function([x], [first, grad(first.sum(), x)])(np.array([0.0, 2.0]))
+        np.testing.assert_array_equal(got, [[1, 17], [2, 14]])
+    for exponent in (y, n):
+        got = function([x, exponent], grad((x**exponent).sum(), x))([0, 0, 0, 3], [0, 1, 2, 0])
+        np.testing.assert_array_equal(got, [0, 1, 0, 0])
+    np.testing.assert_array_equal(function([x], grad((x**0).sum(), x))([0, np.inf]), 0)
