@@ -1,4 +1,5 @@
-"""Of the nest library: small launches whose operands all lie as one row, as small calls have them, without a context.
+"""Of the nest library: small launches whose operands all lie as one row, as small calls have them, without a context;
+of one kernel also where they do in Fortran's order.
 
 From FLAT on stand the most and the least points; each operand's step from point to point (0: a scalar); the number of
 a kernel that takes the operands' addresses as they are, plus 1, or 0; how many instructions there are, and of each its
@@ -7,6 +8,7 @@ place in the descriptor and, of a CALL, its kernel's width, or 0 if that does no
 
 from __future__ import annotations
 
+from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
     FILL,
     FLAT,
@@ -14,6 +16,8 @@ from tensordsl.codegen.nest_words import (
     N_AXES,
     N_OPERANDS,
     N_POINTERS,
+    N_SWAPS,
+    PARAMS,
     READ,
     SCRATCH,
     SPLAT,
@@ -29,22 +33,36 @@ SMALL = 60_000  # points, and ns of estimated work: below, there are no parts an
 
 
 def flat_texts() -> list[str]:
-    return [_in_order(), _call(), _operand()]
+    return [_turned_row(), _in_order(), _call(), _operand()]
 
 
 def call_if_flat(c: Function) -> None:
     """Return from `run_nest` if this does it all.  Elements behind the last whole vector are done by the last one
     again, so that nothing may be in place then."""
-    labels = "no", "some", "small", "one", "whole", "apart", "alone", "order"
-    no, some, small, one, whole, apart, alone, order = map(c.label, labels)
+    no, some, small, turned = map(c.label, ("no", "some", "small", "turned"))
     place = c.get("%D", FLAT)
     c.branch(c.test("eq", place, 0), no, some)
     c.place(some)
     words, operands = c.word("%D", place), c.get("%D", N_OPERANDS)
-    n, wrong = _row(c, c.word(words, 2), operands)
-    fits = c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
-    c.branch(c.all(c.test("eq", wrong, 0), fits), small, no)
+    n, wrong = _row(c, c.word(words, 2), operands, is_turned=False)
+    c.branch(c.all(c.test("eq", wrong, 0), _is_small(c, words, n)), small, turned)
+    c.place(turned)
+    with c.when(c.test("ne", c.get("%D", N_SWAPS), 0)):
+        with c.when(c.test("ne", c.call("i64", "@turned_row", *passed(PARAMS)), 0)):
+            c.ret("i64", 0)
+    c.jump(no)
     c.place(small)
+    _done(c, words, operands, n, no, 0)
+    c.place(no)
+
+
+def _is_small(c: Function, words: str, n: str) -> str:
+    return c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
+
+
+def _done(c: Function, words: str, operands: str, n: str, no: str, result: int) -> None:
+    """Do a row and return `result`, or go on where that may not be."""
+    one, whole, apart, alone, order = map(c.label, ("one", "whole", "apart", "alone", "order"))
     code, width = c.word(words, c.arith("add", operands, 2)), c.get("%D", WIDTH)
     number = c.get(code, 0)
     c.branch(c.all(c.test("ne", number, 0), c.test("sge", n, width)), one, apart)
@@ -55,20 +73,32 @@ def call_if_flat(c: Function) -> None:
     c.place(alone)
     kernel = c.get("%K", c.arith("sub", number, 1), "ptr")
     c.call("void", kernel, "ptr %B", f"i64 {n}", f"i64 {width}", "i64 1", "i64 3")
-    c.ret("i64", 0)
+    c.ret("i64", result)
     c.place(apart)
     c.branch(c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0), order, no)
     c.place(order)
     c.call("void", "@in_order", "ptr %K", "ptr %D", "ptr %B", "ptr %I", f"ptr {c.word(code, 1)}", f"i64 {n}")
-    c.ret("i64", 0)
-    c.place(no)
+    c.ret("i64", result)
 
 
-def _row(c: Function, units: str, operands: str) -> tuple[str, str]:
-    """(points; 0 if all operands are rows of as many)"""
+def _turned_row() -> str:
+    """1 if all operands of one kernel are rows in Fortran's order, and this does it all; else 0."""
+    c = Function("i64", "turned_row", PARAMS, internal=True)
+    words, operands = c.word("%D", c.get("%D", FLAT)), c.get("%D", N_OPERANDS)
+    n, wrong = _row(c, c.word(words, 2), operands, is_turned=True)
+    is_one = c.test("ne", c.get(c.word(words, c.arith("add", operands, 2)), 0), 0)
+    with c.when(c.all(is_one, c.test("eq", wrong, 0), _is_small(c, words, n))):
+        no = c.label("no")
+        _done(c, words, operands, n, no, 1)
+        c.place(no)
+    return c.end("i64", 0)
+
+
+def _row(c: Function, units: str, operands: str, is_turned: bool) -> tuple[str, str]:
+    """(points; 0 if all operands are rows of as many, in C order or Fortran's)"""
     axes = c.get("%D", N_AXES)
     with c.loop(axes, ("i64", "1"), ("i64", "0")) as loop:
-        axis = c.arith("sub", c.arith("sub", axes, 1), loop.index)
+        axis = loop.index if is_turned else c.arith("sub", c.arith("sub", axes, 1), loop.index)
         with c.loop(operands, ("i64", loop.values[1]), ("i64", axis)) as each:
             unit, step = c.get(units, each.index), c.get("%S", each.values[1])
             differs = c.arith("xor", c.arith("mul", unit, loop.values[0]), step)
