@@ -31,6 +31,12 @@ def _by_bits(logical: str, other: str) -> Callable[..., Any]:
 
 
 # -- gradients of more than one line ---------------------------------------------------------------------------------
+def _division_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
+    """Without y * y, which overflows and underflows where the quotient does not."""
+    gx = g / y
+    return gx, -(gx * out)
+
+
 def _power_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
     gx = (g * y) * x ** (y - 1)
     if not isinstance(y, Constant) or not y.data.all():
@@ -78,8 +84,7 @@ ADD = row("add", _by_bits("or", "add"), np.add, lambda g, out, x, y: (g, g), com
 SUB = row("sub", lambda b, x, y: b.sub(x, y), np.subtract, lambda g, out, x, y: (g, -g), dtype=arithmetic, symbol="-")
 MUL = row("mul", _by_bits("and", "mul"), np.multiply, lambda g, out, x, y: (g * y, g * x), commutative=True, symbol="*")
 TRUE_DIV = row(
-    "true_div", lambda b, x, y: b.div(x, y), np.true_divide, lambda g, out, x, y: (g / y, -(g * x) / (y * y)),
-    dtype=true_div_dtype, symbol="/",
+    "true_div", lambda b, x, y: b.div(x, y), np.true_divide, _division_gradient, dtype=true_div_dtype, symbol="/",
 )  # fmt: skip
 INT_DIV = row(
     "int_div", lambda b, x, y: b.floordiv(x, y), np.floor_divide, dtype=upcast_min8, no_gradient=PIECEWISE, symbol="//"

@@ -106,3 +106,12 @@ def test_powers_that_are_0_are_constant_also_at_0() -> None:
         got = function([x, exponent], grad((x**exponent).sum(), x))([0, 0, 0, 3], [0, 1, 2, 0])
         np.testing.assert_array_equal(got, [0, 1, 0, 0])
     np.testing.assert_array_equal(function([x], grad((x**0).sum(), x))([0, np.inf]), 0)
+
+
+def test_quotients_of_large_and_of_small_numbers() -> None:
+    for dtype, power in (("float32", 25), ("float64", 200)):
+        x, y = T.vectors("x", "y", dtype=dtype)
+        numerator = np.array([10.0**power, 10.0**-power, 1], dtype)
+        dx, dy = function([x, y], grad((x / y).sum(), [x, y]))(numerator, numerator)
+        np.testing.assert_allclose(dx * numerator, 1, rtol=1e-6)
+        np.testing.assert_allclose(dy * numerator, -1, rtol=1e-6)
