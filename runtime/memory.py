@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -83,12 +84,18 @@ def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A copy in C order, in the library's memory where the library is loaded."""
     if not _handlers:
         return np.array(array, order="C")
-    use = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(numpy_api()[304])  # PyDataMem_SetHandler
+    use = _set_handler()
     usual = use(_handlers[0])
     try:
         return np.array(array, order="C")
     finally:
         use(usual)
+
+
+@cache
+def _set_handler() -> Any:
+    """PyDataMem_SetHandler: gives the handler so far, of this thread's context."""
+    return ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(numpy_api()[304])
 
 
 def _has_huge_pages() -> int:

@@ -402,27 +402,27 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
         if not isinstance(v, Variable):
             raise TypeError(f"wants symbolic variables, got {v!r} of type {type(v).__name__}")
     blocked = {id(v) for v in stop}
-    done: dict[int, Apply] = {}
-    begun: set[int] = set()
+    done: dict[Apply, None] = {}
+    begun: set[Apply] = set()
     stack: list[Apply | None] = []  # behind a None: an application whose operands are done
     below: Sequence[Variable] = outputs
     while True:
         for v in reversed(below):
             owner = v.owner
-            if owner is not None and id(owner) not in done and id(v) not in blocked:
+            if owner is not None and owner not in done and not (blocked and id(v) in blocked):
                 stack.append(owner)
         below = ()
         if not stack:
-            return list(done.values())
+            return list(done)
         node = stack.pop()
         if node is None:
             node = stack.pop()
             assert node is not None
-            done[id(node)] = node
-        elif id(node) not in done:
-            if id(node) in begun:
+            done[node] = None
+        elif node not in done:
+            if node in begun:
                 raise ValueError(f"the graph has a cycle: {node.op.name} is computed from its own result")
-            begun.add(id(node))
+            begun.add(node)
             stack += (node, None)
             below = node.inputs
 
