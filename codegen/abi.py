@@ -215,7 +215,7 @@ HELPERS = {
     "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
     **dict.fromkeys(SCATTERS, "void (ptr, ptr, i64, i64, i64)"),
-    # inputs, then outputs; lengths, then strides, of each; how many lengths the first input has
+    # inputs, then outputs, then rt; lengths, then strides, of each; how many lengths the first input has
     **dict.fromkeys(LIBRARY_SYMBOLS, "void (ptr, ptr, i64)"),
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
     "memset": "ptr (ptr, i32, i64)",  # to, byte, bytes

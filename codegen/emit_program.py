@@ -488,7 +488,7 @@ class Emitter:
 
     def library_call(self, i: p.LibraryCall) -> None:
         v, f, operands = self.values, self.helper(library_call_symbol(i)), i.inputs + i.outputs
-        bases = self.array("bases", "ptr", [v[o[0]] for o in operands])
+        bases = self.array("bases", "ptr", [*(v[o[0]] for o in operands), "%rt"])
         words = self.array("strides", "i64", [v[n] for _, _, dims, strides in operands for n in (*dims, *strides)])
         self.put(f"call void {f}(ptr {bases}, ptr {words}, i64 {len(i.inputs[0][2])})")
 

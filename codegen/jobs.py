@@ -31,11 +31,10 @@ class Job:
         else:
             c.put(value, job, self.words[name], self.kinds[name])
 
-    def get(self, c: Function, name: str) -> str:
-        """A word of the parameter %job."""
+    def get(self, c: Function, name: str, job: str = "%job") -> str:
         if self.kinds[name] == "i1":
-            return c.test("ne", c.get("%job", self.words[name]), 0)
-        return c.get("%job", self.words[name], self.kinds[name])
+            return c.test("ne", c.get(job, self.words[name]), 0)
+        return c.get(job, self.words[name], self.kinds[name])
 
     def given(self, c: Function) -> dict[str, str]:
         """The words of the parameter %job by name."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen import sort_core
+from tensordsl.codegen import abi, sort_core
 from tensordsl.codegen.assembly import LIKELY, METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
@@ -27,9 +27,10 @@ LINE = ("ptr x", "ptr y", "i64 n", "i64 x_step", "i64 y_step", "ptr room")
 WANTED = (*LINE, "i64 first", "i64 count")
 COUNTS = (*LINE[:1], *LINE[2:4], "ptr from", "ptr y", "i64 y_step")
 PLACES = 16  # bytes of scratch in which a program gives the first place and how many
+HEAD = 64  # bytes before the room of a line: those, and last where the threads' pool is
 TOGETHER = (4, 1)  # numbers that are searched side by side
 COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
-SLACK = 256  # bytes of scratch for whole vectors, and for what is read but not used
+SLACK = HEAD + 256  # bytes of scratch, also for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
 REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
 
@@ -160,7 +161,7 @@ class _Sort(Keys):
                     both = f.op(f"or i64 {f.op(f'shl i64 {key}, 32')}, {loop.index}")
                     f.store("i64", both, f.gep("%room", loop.index, "i64"))
                 other = f.gep("%room", "%n", "i64")
-                f.ret("ptr", f.call("ptr", "@packed", "ptr %room", f"ptr {other}", "i64 %n", "i64 8"))
+                f.ret("ptr", self.sorted_keys(f, "packed", other, "i64 8"))
         apart = 8 if self.splits_pairs else PAIR  # bytes from one key to the next
         behind = f.op("shl i64 %n, 3") if self.splits_pairs else "8"  # from a key to its position
         other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
@@ -172,9 +173,16 @@ class _Sort(Keys):
                 f.store("i64", key, f.gep("%room", at))
                 f.store("i64", position, f.gep("%room", at), behind)
             last = f"i64 {behind}" if self.splits_pairs else f"i64 {self.size * self.parts // self.key_count}"
-            listed = f.call("ptr", "@pairs", "ptr %room", f"ptr {other}", "i64 %n", last)
+            listed = self.sorted_keys(f, "pairs", other, last)
         f.ret("ptr", listed)
         return f.text
+
+    def sorted_keys(self, f: Asm, core: str, other: str, more: str) -> str:
+        """Where the keys in the room of a line are sorted, by threads if that may be."""
+        given = "ptr %room", f"ptr {other}", "i64 %n", more
+        if not any(isinstance(c, Quick) and c.name == core for c in self.cores()):
+            return f.call("ptr", f"@{core}", *given)
+        return f.call("ptr", f"@{core}.shared", *given, f"ptr {f.load('ptr', '%room', -8)}")
 
     def fits(self, f: Asm, length: str) -> str:
         """i1: whether positions in a line are numbers of 32 bits."""
@@ -294,7 +302,7 @@ class _Sort(Keys):
         if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
             whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
             other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")
-        keys = f.call("ptr", "@plain", "ptr %room", f"ptr {other}", "i64 %n", f"i64 {self.size}")
+        keys = self.sorted_keys(f, "plain", other, f"i64 {self.size}")
         keys = f.gep(keys, "%first", f"i{self.width}")
         f.call("void", "@write", f"ptr {keys}", "i64 %count", *given)
         f.ret()
@@ -436,12 +444,13 @@ class _Sort(Keys):
         """Behind x and y there is scratch; of a part, it begins with the places."""
         f = Asm("void", f"{function}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
         line, axes = given_lines(f)
-        room = f.load("ptr", "%bases", 16)
-        given = [f"ptr {room}"]
+        room, rt = (f.load("ptr", "%bases", at) for at in (16, 24))
+        f.store("ptr", f.load("ptr", rt, abi.RT["threads"]), room, HEAD - 8)
+        given = [f"ptr {f.gep(room, HEAD)}"]
         if function == "sort":
             given += ["i64 0", line[2]]
         elif function == "sort_part":
-            given = [f"ptr {f.gep(room, PLACES)}", *(f"i64 {f.load('i64', room, at)}" for at in (0, 8))]
+            given += [f"i64 {f.load('i64', room, at)}" for at in (0, 8)]
         axes.append(f"i64 {self.last(f, function)}")
         f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes)
         f.ret()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from tensordsl import config
+from tensordsl.codegen import abi, sort_quick
 from tensordsl.codegen.sort_quick import Quick
 from tensordsl.codegen.sort_text import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.target import compile_object, native_width
-from tensordsl.runtime import elf
+from tensordsl.runtime import elf, library
+from tensordsl.runtime.layout import peek
 
 pytestmark = pytest.mark.skipif(native_width() < 64, reason="needs AVX-512")
 CANARIES = 64  # elements before and behind what may be written
@@ -21,14 +26,22 @@ LENGTHS = (*range(1, 40), 63, 64, 65, 66, 71, 72, 127, 128, 129, 130, 143, 255, 
 P, I64 = ctypes.c_void_p, ctypes.c_int64
 
 
+@pytest.fixture(params=[1, 3])
+def threads(request: Any) -> Iterator[int]:
+    before, config.num_threads = config.num_threads, request.param
+    yield request.param
+    config.num_threads = before
+
+
 @cache
 def function(bits: int, has_positions: bool, name: str) -> Callable[..., Any]:
     quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, has_positions)
-    text = (quick.declarations() + quick.text()).replace("define internal", "define")
+    with patch.multiple(sort_quick, SHARED=100, PIECE=quick.most):
+        text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
-    kinds = (P, P, I64, I64) if name == "quick" else (P, P, I64, I64, ctypes.c_bool, ctypes.c_bool, I64)
-    call = ctypes.CFUNCTYPE(P, *kinds)(address)
+    part = (ctypes.c_bool, ctypes.c_bool, I64) if name == "quick.part" else (P,)
+    call = ctypes.CFUNCTYPE(P, P, P, I64, I64, *part)(address)
     call.code = code  # type: ignore[attr-defined]
     return call
 
@@ -61,9 +74,17 @@ def inside(room: Any) -> Any:
     return room[CANARIES : len(room) - CANARIES]
 
 
+def sort_of(bits: int, has_positions: bool, threads: int) -> Callable[..., Any]:
+    """What sorts keys, with a pool of threads or alone."""
+    if threads == 1:
+        return lambda *given: function(bits, has_positions, "quick")(*given, 0)
+    pool = peek(library.table() + abi.RT["threads"])
+    return lambda *given: function(bits, has_positions, "quick.shared")(*given, pool)
+
+
 @pytest.mark.parametrize("bits", [32, 64])
-def test_keys_are_sorted(bits: int) -> None:
-    sort = function(bits, False, "quick")
+def test_keys_are_sorted(bits: int, threads: int) -> None:
+    sort = sort_of(bits, False, threads)
     for n in LENGTHS:
         for keys in orders(n, f"uint{bits}"):
             a, b = padded(keys), padded(np.zeros_like(keys))
@@ -72,8 +93,8 @@ def test_keys_are_sorted(bits: int) -> None:
             inside(b)
 
 
-def test_keys_with_positions_are_sorted_stably() -> None:
-    sort = function(64, True, "quick")
+def test_keys_with_positions_are_sorted_stably(threads: int) -> None:
+    sort = sort_of(64, True, threads)
     for n in LENGTHS:
         for keys in orders(n, "uint64"):
             (a, b), (p, q) = (np.full((2, n + 2 * CANARIES), 77, "uint64") for _ in range(2))

@@ -249,7 +249,7 @@ def test_sorting_stays_in_its_place_and_scratch(dtype: str, vector_bytes: int) -
             x = np.repeat(x, apart)[::apart]
             whole = np.full(n * apart + 128, 1, dtype if name.startswith("sort") else "int64")
             y = whole[64 : 64 + n * apart : apart]
-            bases = (ctypes.c_void_p * 3)(*(v.ctypes.data for v in (x, y, room)))
+            bases = (ctypes.c_void_p * 4)(*(v.ctypes.data for v in (x, y, room)), library.table())
             words = (ctypes.c_int64 * 4)(n, x.itemsize * apart, n, y.itemsize * apart)
             function(ctypes.addressof(bases), ctypes.addressof(words), 1)
             order = np.argsort(x, kind="stable")

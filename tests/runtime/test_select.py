@@ -21,7 +21,7 @@ from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element, s
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.codegen.verify_program import walk_program
 from tensordsl.ops.control import loop_index, make_loop
-from tensordsl.runtime import elf
+from tensordsl.runtime import elf, library
 
 SHAPES = [(0,), (1,), (7,), (33,), (64,), (300,), (2000,), (5, 7), (40, 30), (3, 0), (2, 50, 3)]
 SLICES = [
@@ -195,7 +195,7 @@ def test_it_stays_in_its_scratch(dtype: str, vector_bytes: int, function: str) -
                 x, room = np.ascontiguousarray(x), np.full(size + 256, 0xA5, np.uint8)
                 room[:16].view("int64")[:] = first, count
                 y = np.ones(n, want.dtype)
-                bases = (ctypes.c_void_p * 3)(*(v.ctypes.data for v in (x, y, room)))
+                bases = (ctypes.c_void_p * 4)(*(v.ctypes.data for v in (x, y, room)), library.table())
                 words = (ctypes.c_int64 * 4)(n, x.itemsize, n, y.itemsize)
                 call(ctypes.addressof(bases), ctypes.addressof(words), 1)
                 places = slice(first, first + count)
