@@ -160,7 +160,11 @@ def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]
         return None
     reasons = [_short_rows(b, group, planned, across, refs)]
     if len(group.parallel) < len(group.extents):
-        reasons.append(_adjacent(b, group, usual, across, across.lane, refs))
+        adjacent = _adjacent(b, group, usual, across, across.lane, refs)
+        if adjacent and any(a in group.extents and a not in group.parallel for o in group.outs for a in o.map):
+            limit = MOST // _block_size(group, across)  # of what is transposed back, block by block
+            adjacent = b.joined("min", [adjacent, b.compared(("le", _rest(b, group, across, limit), limit))])
+        reasons.append(adjacent)
     known = [name for name in reasons if name]
     return b.joined("max", known) if known else None
 
@@ -169,11 +173,11 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    sizes = {id(v.attr[0]): ITEMSIZE[v.type] for v in group.scalars if v.op == "load"}
-    size = across.width[0] * (sum(sizes.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
-    limit = min(SHORT_ROWS, MOST // size)
-    rest = ex.product(ex.minimum(b.find(n), limit + 1) for a, n in group.extents.items() if a != across.lane)
-    conditions = [("le", rest, limit), ("ge", group.extents[across.lane], _enough(group, across))]
+    limit = min(SHORT_ROWS, MOST // _block_size(group, across))
+    conditions = [
+        ("le", _rest(b, group, across, limit), limit),
+        ("ge", group.extents[across.lane], _enough(group, across)),
+    ]
     conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], SHORT)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
@@ -181,6 +185,17 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     if apart is None:
         return None
     return _all(b, conditions, apart)
+
+
+def _block_size(group: Group, across: Schedule) -> int:
+    """Bytes of one vector of all operands."""
+    sizes = {id(v.attr[0]): ITEMSIZE[v.type] for v in group.scalars if v.op == "load"}
+    return across.width[0] * (sum(sizes.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
+
+
+def _rest(b: Builder, group: Group, across: Schedule, limit: int) -> Any:
+    """Elements of a row that lanes go across, or more than the limit."""
+    return ex.product(ex.minimum(b.find(n), limit + 1) for a, n in group.extents.items() if a != across.lane)
 
 
 def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | None:
