@@ -47,6 +47,16 @@ def _uncancelled(difference: Any, product: Any) -> Any:
     return switch(and_(neq(difference, 0), abs_(difference) < 0.5), product, difference)
 
 
+def _arctan2_gradient(g: Any, out: Any, y: Any, x: Any) -> tuple[Any, Any]:
+    """x / (x^2 + y^2) and -y / (x^2 + y^2) by a quotient of at most 1, since squares overflow and underflow."""
+    is_flat = abs_(x) >= abs_(y)
+    large, small = switch(is_flat, x, y), switch(is_flat, y, x)
+    ratio = small / large
+    along_small = g / (large * (sqr(ratio) + 1))
+    along_large = along_small * ratio
+    return switch(is_flat, along_small, along_large), -switch(is_flat, along_large, along_small)
+
+
 def _erfcx_gradient(g: Any, out: Any, x: Any) -> tuple[Any]:
     """2 (x erfcx(x) - 1 / sqrt(pi)); where that cancels, the derivative of the asymptotic series (DLMF 7.12.1)."""
     near, series = x * out * 2 - like(_TWO_PER_ROOT_PI, g), like(0.0, g)
@@ -74,7 +84,7 @@ ARCTAN = real_function("arctan", np.arctan, lambda g, out, x: (g / (sqr(x) + 1),
 ARCTAN2 = real_function(
     "arctan2",
     np.arctan2,
-    lambda g, out, y, x: (g * x / (sqr(x) + sqr(y)), -g * y / (sqr(x) + sqr(y))),
+    _arctan2_gradient,
     dtype=float_of_all,
 )
 SINH = real_function("sinh", np.sinh, lambda g, out, x: (g * cosh(x),))

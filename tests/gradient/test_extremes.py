@@ -115,3 +115,14 @@ def test_quotients_of_large_and_of_small_numbers() -> None:
         dx, dy = function([x, y], grad((x / y).sum(), [x, y]))(numerator, numerator)
         np.testing.assert_allclose(dx * numerator, 1, rtol=1e-6)
         np.testing.assert_allclose(dy * numerator, -1, rtol=1e-6)
+
+
+def test_angles_of_far_and_of_near_points() -> None:
+    for dtype, power in (("float32", 25), ("float64", 200)):
+        x, y = T.vectors("x", "y", dtype=dtype)
+        right, up = np.array([3, -3, 4, 3, 0], dtype), np.array([4, 4, -3, 0, 3], dtype)
+        f = function([y, x], grad(T.arctan2(y, x).sum(), [y, x]))
+        for scale in (np.dtype(dtype).type(10.0**power), np.dtype(dtype).type(10.0**-power)):
+            dy, dx = f(up * scale, right * scale)
+            np.testing.assert_allclose(dy * scale, right / (right**2 + up**2), rtol=1e-6)
+            np.testing.assert_allclose(dx * scale, -up / (right**2 + up**2), rtol=1e-6)
