@@ -120,7 +120,7 @@ def stabilise() -> tuple[Rule, ...]:
     made = []
     for name, left, right in EQUATIONS:
         operands = variables[: left.__code__.co_argcount]
-        sole = name.startswith(("1 - ", "1 + ", "erf"))
+        sole = name.startswith(("1 - ", "erf"))
         made.append(Rule(name, left(*operands), right(*operands), loose=True, sole=sole))
     return tuple(made)
 

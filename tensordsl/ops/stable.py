@@ -62,6 +62,10 @@ def _log_sub_exp(x: Any, y: Any) -> Any:
 # By the op at the left side's root; of one root the first that fits is applied.
 _BY_ROOT: dict[str, tuple[tuple[str, Side, Side], ...]] = {
     "log": (
+        # By themselves these sums stay as they are: erfc takes twice the time of erf.
+        ("log(1 + erf(x)) = log(erfc(-x))", lambda x: log(1 + erf(x)), lambda x: _log_erfc(-x)),
+        ("log((1 + erf(x)) * 0.5)", lambda x: log((1 + erf(x)) * 0.5), lambda x: _log_half_erfc(-x)),
+        ("log((1 + erf(x)) / 2)", lambda x: log((1 + erf(x)) / 2), lambda x: _log_half_erfc(-x)),
         ("log(1 + x) = log1p(x)", lambda x: log(1 + x), log1p),
         ("log(1 - x) = log1p(-x)", lambda x: log(1 - x), lambda x: log1p(-x)),
         ("log(exp(x)) = x", lambda x: log(exp(x)), lambda x: x),
@@ -87,10 +91,7 @@ _BY_ROOT: dict[str, tuple[tuple[str, Side, Side], ...]] = {
         ("1 - erfc(x) = erf(x)", lambda x: 1 - erfc(x), erf),
         ("erf(x) - 1 = -erfc(x)", lambda x: erf(x) - 1, lambda x: -erfc(x)),
     ),
-    "add": (
-        ("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),
-        ("1 + erf(x) = erfc(-x)", lambda x: 1 + erf(x), lambda x: erfc(-x)),
-    ),
+    "add": (("exp(x) + -1 = expm1(x)", lambda x: exp(x) + -1, expm1),),
     "log1p": (
         ("log1p(expm1(x)) = x", lambda x: log1p(expm1(x)), lambda x: x),
         ("log1p(-exp(x)) = log1mexp(x)", lambda x: log1p(-exp(x)), log1mexp),
