@@ -44,7 +44,6 @@ class Builder(Protocol):
     """What is needed of a `bufferise.Bufferiser`."""
 
     entry: Scope
-    scopes: list[Scope]
     vector_bytes: int
 
     def find(self, length: Any) -> Any: ...

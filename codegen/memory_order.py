@@ -28,18 +28,23 @@ def keep_orders(b: Bufferiser) -> None:
     if not outs:
         return
     alone, lengths = _written_alone(code, outs), b.lengths()
+    places = {name: k for k, i in enumerate(code) for name in names_defined((i,))}
     changed: dict[int, Instr] = {}
     for launch in code:
         if isinstance(launch, p.Launch) and alone.issuperset(launch.writes) and _is_free(program, launch):
-            changed |= _followed(b, launch, [outs[name] for name in launch.writes], lengths)
+            changed |= _followed(b, launch, [outs[name] for name in launch.writes], lengths, places)
     program.code = [changed.get(id(i), i) for i in code]
 
 
-def _followed(b: Bufferiser, launch: p.Launch, made: Sequence[p.NewOut], lengths: Lengths) -> dict[int, Instr]:
-    """The launch and its outputs, whose strides the call chooses, by id; none where it can't."""
-    plan, strides, code = b.program.plans[launch.plan], list(launch.strides), b.program.code
-    rows, known = _read(plan, launch, lengths), names_defined(code[: min(map(code.index, made))])
-    if not rows or not all(map(known.issuperset, (*rows, *strides[plan.n_inputs :]))):
+def _followed(
+    b: Bufferiser, launch: p.Launch, made: Sequence[p.NewOut], lengths: Lengths, places: Mapping[Name, int]
+) -> dict[int, Instr]:
+    """The launch and its outputs, whose strides the call chooses, by id; none where it can't.  `places`: where names
+    are defined."""
+    plan, strides = b.program.plans[launch.plan], list(launch.strides)
+    rows, first = _read(plan, launch, lengths), min(places[out.dst] for out in made)
+    needed = [name for row in (*rows, *strides[plan.n_inputs :]) for name in row]
+    if not rows or any(name is None or places.get(name, first) >= first for name in needed):
         return {}
     changed: dict[int, Instr] = {}
     for k, out in enumerate(made, plan.n_inputs):

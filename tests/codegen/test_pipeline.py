@@ -307,13 +307,21 @@ def each(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     return inputs, [], [T.exp(x) * 2 for x in inputs], []
 
 
+def each_matrix(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    inputs = [T.dmatrix() for _ in range(n)]
+    return inputs, [], [T.exp(x) * 2 for x in inputs], []
+
+
 def join_of_slices(n: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     x = T.dvector("x")
     cost = T.sqr(T.concatenate([x[5 * k : 5 * k + 5] * k for k in range(n)])).sum()
     return [x], [], [cost, tensordsl.grad(cost, x)], []
 
 
-@pytest.mark.parametrize("wide", [shared_vectors, layers, join, join_of_slices, each], ids=lambda make: make.__name__)
+WIDE = (shared_vectors, layers, join, join_of_slices, each, each_matrix)
+
+
+@pytest.mark.parametrize("wide", WIDE, ids=lambda make: make.__name__)
 def test_functions_of_many_variables_take_linear_work(wide: Any) -> None:
     """In calls of functions, from the graph to the text of the program."""
 
