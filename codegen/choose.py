@@ -65,8 +65,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     if bounds:
         long = ("ge", group.extents[other.lane], _enough(group, other))
         reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
-    known = [name for name in reasons if name]
-    return b.joined("max", known) if known else None
+    return _any(b, reasons)
 
 
 def _exchanged(group: Group, other: Schedule) -> list[str]:
@@ -125,6 +124,12 @@ def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]
     return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
 
 
+def _any(b: Builder, names: Sequence[str | None]) -> str | None:
+    """Whether one of them holds, of those that there are."""
+    known = [name for name in names if name]
+    return b.joined("max", known) if known else None
+
+
 def _all(b: Builder, conditions: Sequence[Condition], some: Sequence[Condition]) -> str:
     """Whether all of the conditions hold, and one of `some`, if there are any."""
     one = [b.joined("max", [b.compared(condition) for condition in some])] if some else []
@@ -164,8 +169,7 @@ def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]
             limit = MOST // _block_size(group, across)  # of what is transposed back, block by block
             adjacent = b.joined("min", [adjacent, b.compared(("le", _rest(b, group, across, limit), limit))])
         reasons.append(adjacent)
-    known = [name for name in reasons if name]
-    return b.joined("max", known) if known else None
+    return _any(b, reasons)
 
 
 def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
@@ -277,8 +281,7 @@ def has_long_rows(b: Builder, group: Group) -> str | None:
     known = [isinstance(rows, int) and rows >= ROWS, isinstance(points, int) and points <= most]
     if any(known) or not (known_at_entry(rows) and known_at_entry(points)):
         return None
-    conditions: list[Condition] = [("lt", rows, ROWS), ("gt", points, most)]
-    return b.compared(*conditions)
+    return b.compared(("lt", rows, ROWS), ("gt", points, most))
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:
