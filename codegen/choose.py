@@ -16,7 +16,7 @@ from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import SHORT, longest_beside, widens, widest_load
+from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 from tensordsl.records import record
 
@@ -150,9 +150,9 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
             own = rows & set(entries)
             found += [("ge", group.extents[usual.lane], SPREAD_BYTES // largest)] if own else []
             continue
-        for far in (strides[d] for d, a in enumerate(entries) if a in rows):
-            pairs = (strides[entries.index(usual.lane)], size), (far, length)
-            found += [("ne", x, y) for x, y in pairs if b.find(x) != b.find(y)]
+        pairs = [(strides[d], length) for d, a in enumerate(entries) if a in rows]
+        pairs.append((strides[entries.index(usual.lane)], size))
+        found += [("ne", x, y) for x, y in pairs if b.find(x) != b.find(y)]
     return found
 
 
@@ -176,12 +176,14 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    limit = min(SHORT_ROWS, MOST // _block_size(group, across))
+    mixed, limit = mixes(group), MOST // _block_size(group, across)
+    limit = limit if mixed else min(SHORT_ROWS, limit)
     conditions = [
         ("le", _rest(b, group, across, limit), limit),
         ("ge", group.extents[across.lane], _enough(group, across)),
     ]
-    conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], SHORT)]
+    most = usual.width[0] - 1 if mixed else SHORT
+    conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], most)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
     apart = _gaps(b, group, refs) if usual.beside else []
@@ -191,9 +193,9 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 
 
 def _block_size(group: Group, across: Schedule) -> int:
-    """Bytes of one vector of all operands."""
-    sizes = {id(v.attr[0]): ITEMSIZE[v.type] for v in group.scalars if v.op == "load"}
-    return across.width[0] * (sum(sizes.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
+    """Bytes of one vector of all operands along the lanes."""
+    loads = {v.attr: ITEMSIZE[v.type] for v in group.scalars if v.op == "load" and across.lane in v.attr[1]}
+    return across.width[0] * (sum(loads.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
 
 
 def _rest(b: Builder, group: Group, across: Schedule, limit: int) -> Any:

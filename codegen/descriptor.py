@@ -274,7 +274,7 @@ def descriptor(
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
-    if _is_direct(tree):
+    if is_direct(tree) and not transposed:
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
         header[nest.FAST] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
@@ -387,14 +387,14 @@ def all_nodes(levels: Sequence[Level]) -> list[Node]:
 
 def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:
     """The operands whose lanes run along a parallel axis, and the bytes of their elements; none if some are found at
-    places that a kernel computes, or the library has shorter ways."""
+    places that a kernel computes."""
     entries = [e for c in calls(tree) for e in c.kernel.entries.values() if e.kind == nest.VECTOR]
-    if lane < 0 or _is_direct(tree) or any(e.add != NO_AREA for e in entries):
+    if lane < 0 or any(e.add != NO_AREA for e in entries):
         return []
     return sorted({e.number: e.itemsize for e in entries}.items())
 
 
-def _is_direct(tree: Sequence[Node]) -> bool:
+def is_direct(tree: Sequence[Node]) -> bool:
     """Is it loops around one call whose operands the library can give without a context?"""
     while len(tree) == 1:
         node = tree[0]

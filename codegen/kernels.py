@@ -34,6 +34,7 @@ from tensordsl.codegen.descriptor import (
     axis_pairs,
     calls,
     descriptor,
+    is_direct,
     layout,
     parted_axes,
 )
@@ -47,7 +48,6 @@ from tensordsl.codegen.schedule import (
     for_points,
     has_own,
     is_light,
-    lane_across,
     narrow_index,
     pass_lane,
     pass_roots,
@@ -56,6 +56,7 @@ from tensordsl.codegen.schedule import (
     reads,
     shared_loads,
     stores,
+    transposes,
     widens,
 )
 from tensordsl.codegen.side_by_side import SideBySide
@@ -592,8 +593,7 @@ class _Planner(Tables):
         swaps = [] if self.schedule.apart else swaps  # along another axis elements are not as far apart
         sizes = len(self.buffers), self.n_inputs, len(self.axes)
         sharing = sum(price for price, _ in self.group.work), *parted_axes(self.group, self.schedule.lane, parallel)
-        is_read = any(v.op == "index" and v.attr == self.schedule.lane for v in self.group.scalars)
-        across = self.schedule.lane == lane_across(self.group) and not is_read
+        across = transposes(self.group, self.schedule.lane, is_direct(tree))
         own = where.offsets[states[len(states) // 2]] - where.offsets[states[0]] if states else 0
         rest = levels, own, across, self.taken(), alone
         return self.kernels_made(descriptor(tree, where, swaps, merges, sizes, numbers, sharing, *rest))

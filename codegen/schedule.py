@@ -111,18 +111,43 @@ def _has_rows(group: Group) -> bool:
 def across_schedule(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> Schedule | None:
     """A schedule whose lanes run along the outermost parallel axis, for where all other axes turn out to be short: the
     library transposes blocks of rows for it.  None if one of the axes `others` is that, or rows have ways of their own:
-    those without reductions or indices, and of one axis."""
+    most without reductions or indices, and those of one axis."""
     lane = lane_across(group)
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     reduces = len(group.parallel) < len(group.extents)
-    if lane in ("", *others, *reads) or not (reduces or by_index) or any(lane not in o.map for o in group.outs):
+    if lane in ("", *others, *reads) or any(lane not in o.map for o in group.outs):
+        return None
+    if not (reduces or by_index or mixes(group)):
         return None
     if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
         return None
     if (taken := taken_load(group)) and taken[1].attr[1] == (list(group.extents)[-1],):
         return None
     return schedule(group, vector_bytes=vector_bytes, lane=lane)
+
+
+def transposes(group: Group, lane: str, direct: bool) -> bool:
+    """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
+    where these do not fail."""
+    is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
+    return lane == lane_across(group) and not is_read and (not direct or mixes(group))
+
+
+def mixes(group: Group) -> bool:
+    """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
+    its end meets the next one (`nest_gaps`, `nest_overlaps`)?  Rows have numbers of their own beside operands that are
+    the same in all of the outermost axis, or there are more axes than two around the lanes."""
+    axes, lane = list(group.extents), lane_axis(group)
+    loads = [v for v in group.scalars if v.op == "load"]
+    sets = {frozenset(v.attr[1]) & set(axes) for v in loads}
+    reduces = len(group.parallel) < len(axes)
+    if reduces or any(v.args for v in loads) or not any(s and lane not in s for s in sets):
+        return False
+    pairs = zip(axes, axes[1:], strict=False)
+    first, *inner = [axes[0], *(b for a, b in pairs if any((a in s) != (b in s) for s in sets))]
+    rows = set(inner[:-1])
+    return len(rows) > 1 or any(lane in s and first not in s and s & rows for s in sets)
 
 
 def lane_across(group: Group) -> str:

@@ -12,6 +12,7 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config
+from tensordsl.codegen import choose, launches
 
 COUNTS = (1, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
@@ -111,6 +112,78 @@ def test_rows_that_share_an_operand(ends: list[End]) -> None:
             wanted = [e, 4 * (e[:, :, None] * d).sum(axis=1), -4 * (e[:, :, None] * d).sum(axis=0)]
             for found, w in zip(g(b, c), wanted, strict=True):
                 np.testing.assert_allclose(found, w, rtol=1e-9, atol=1e-9)
+
+
+MIXED: dict[str, Callable[..., Any]] = {
+    "outer": lambda m, a, b, c, d: a[:, :, None] * b[:, None, :] * c,
+    "choice": lambda m, a, b, c, d: m.where(a[:, :, None] > 3, b[:, None, :], c),
+    "four": lambda m, a, b, c, d: a[:, :, None, None] * b[:, None, :, None] - c[:, None],
+    "stacks": lambda m, a, b, c, d: d[:, :, :, None] * c[:, None] + a[:, :, None, None],
+    "all": lambda m, a, b, c, d: a[:, :, None, None] * b[:, None, :, None] + a[:, None, None, :],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8"])
+@pytest.mark.parametrize("name", MIXED)
+def test_rows_of_operands_with_different_axes(name: str, dtype: str, ends: list[End]) -> None:
+    """Elementwise, without reductions: `schedule.mixes`."""
+    rng, form = np.random.default_rng(12), MIXED[name]
+    f = td.function(
+        s := [T.TensorType(dtype, (None,) * r)() for r in (2, 2, 2, 3)], form(T, *s), on_unused_input="ignore"
+    )
+    for n in COUNTS:
+        for k, j in ((1, 3), (3, 1), (4, 3), (3, 7), (2, 9), (20, 5)):
+            given = [values(rng, shape, dtype) for shape in ((n, k), (n, j), (k, j), (n, k, j))]
+            wanted = form(np, *given)
+            places = [end.put(x) for end, x in zip(ends, given, strict=False)]
+            others = [np.asfortranarray(x) for x in given], [np.repeat(x, 2, axis=-1)[..., ::2] for x in given]
+            for operands in ((*places, given[3]), *others, [x[::-1].copy()[::-1] for x in given]):
+                np.testing.assert_array_equal(f(*operands), wanted, err_msg=f"{n} {k} {j}")
+
+
+def test_which_groups_mix_axes(fresh_code: pytest.MonkeyPatch) -> None:
+    """Rows that overlap or are one have shorter ways."""
+    planned, made = launches._planned, []
+    fresh_code.setattr(launches, "_planned", lambda *given: made.append(planned(*given)) or made[-1])
+    a, b, c, d = (T.TensorType("float64", (None,) * r)() for r in (2, 2, 2, 3))
+    plain = [d * c, d * a[:, :, None], a[:, :, None] * b[:, None, :], a[:, None, :] - c, d + a[0]]
+    for forms, crosses in (([form(T, a, b, c, d) for form in MIXED.values()], True), (plain, False)):
+        for form in forms:
+            made.clear()
+            td.function([a, b, c, d], form, on_unused_input="ignore")
+            assert [p.across is not None for p in made] == [crosses], td.pp(form)
+
+
+def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code: pytest.MonkeyPatch) -> None:
+    """Lanes would run along few columns, whose results are not adjacent: each row would be a call of its own."""
+    reasons: list[Any] = []
+    fresh_code.setattr(launches, "prefers", lambda *given: prefers(reasons, *given))
+
+    def prefers(reasons: list[Any], b: Any, group: Any, usual: Any, other: Any, refs: Any) -> str | None:
+        (out,) = group.outs
+        stride = refs[id(out.buffer)].strides[out.map.index(usual.lane)]
+        reasons.append(("ne", stride, 8) in choose._apart(b, group, usual, refs))
+        return choose.prefers(b, group, usual, other, refs)
+
+    x, g = T.TensorType("float64", (None, 3))(), T.dmatrix()
+    f = td.function([x, g], (g[:, :, None] * x[:, None, :]).sum(axis=0))
+    assert reasons == [True]
+    rng = np.random.default_rng(13)
+    for n in COUNTS:
+        a, b = rng.normal(size=(n, 3)), rng.normal(size=(n, 4))
+        np.testing.assert_allclose(f(a, b), b.T @ a, rtol=1e-12, atol=1e-12)
+
+
+def test_updates_in_place_of_operands_with_different_axes() -> None:
+    rng = np.random.default_rng(14)
+    for n in COUNTS:
+        a, b, c = rng.normal(size=(n, 4, 3)), rng.normal(size=(n, 4)), rng.normal(size=(4, 3))
+        s, x, y = td.shared(a), T.dmatrix(), T.dmatrix()
+        f = td.function([x, y], [], updates={s: s * x[:, :, None] + y * s})
+        for _ in range(3):
+            f(b, c)
+            a = a * b[:, :, None] + c * a
+            np.testing.assert_allclose(s.get_value(), a, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("axis", [1, 2])
