@@ -38,12 +38,21 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "JAX_ENABLE_X64": "1",
 }
+# Every library, and the BLAS of NumPy, held to what most desktop processors have.
+AVX2 = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NUMBA_CPU_NAME": "x86-64-v3",
+    "NUMBA_CPU_FEATURES": "",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "XLA_FLAGS": f"{ONE_THREAD['XLA_FLAGS']} --xla_cpu_max_isa=AVX2",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long to measure: interleaved rounds, seconds per timing, and the limit of one answer.  `processor`: calls are
-    measured in processor time, which a busy machine disturbs less."""
+    measured in processor time, which a busy machine disturbs less; `avx2`: without AVX-512."""
 
     rounds: int = 7
     compile_rounds: int = 5
@@ -51,6 +60,7 @@ class Plan:
     limit: float = 300.0
     has_slow: bool = True
     processor: bool = False
+    avx2: bool = False
 
 
 QUICK = Plan(rounds=3, compile_rounds=2, seconds=0.05, limit=60.0, has_slow=False)
@@ -82,13 +92,13 @@ class Failed(Exception):
 class Worker:
     """A peer's process; `ask` sends one command and waits for its answer."""
 
-    def __init__(self, peer: str, python: str, cache: str, limit: float) -> None:
-        self.limit = limit
+    def __init__(self, peer: str, python: str, cache: str, plan: Plan) -> None:
+        self.limit = plan.limit
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", peer],
             cwd=ROOT,
-            env=environment(cache),
+            env=environment(cache, plan),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -134,15 +144,17 @@ def bytecode_directory() -> str:
     return directory.name
 
 
-def environment(cache: str) -> dict[str, str]:
+def environment(cache: str, plan: Plan) -> dict[str, str]:
     """One thread, no BLAS overrides, and every library's disk cache in the directory `cache`."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     flags = [part for part in inherited.get("TENSORDSL_FLAGS", "").split(",") if part and "compiledir" not in part]
+    level = ["cpu=x86-64-v3"] if plan.avx2 else []
     return {
         **inherited,
         **ONE_THREAD,
+        **(AVX2 if plan.avx2 else {}),
         "PYTHONPYCACHEPREFIX": bytecode_directory(),
-        "TENSORDSL_FLAGS": ",".join([*flags, f"compiledir={cache}/tensordsl"]),
+        "TENSORDSL_FLAGS": ",".join([*flags, *level, f"compiledir={cache}/tensordsl"]),
         "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
         "NUMBA_CACHE_DIR": f"{cache}/numba",
         "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
@@ -164,7 +176,7 @@ class Run:
 
     @contextmanager
     def worker(self, peer: str, cache: str) -> Iterator[Worker]:
-        worker = Worker(peer, self.pythons.get(peer, sys.executable), cache, self.plan.limit)
+        worker = Worker(peer, self.pythons.get(peer, sys.executable), cache, self.plan)
         try:
             yield worker
         finally:
@@ -236,7 +248,7 @@ def calls(run: Run, workload: Workload) -> list[Result]:
         try:
             expected: list[float] = []
             for name, result in found.items():
-                workers[name] = Worker(name, run.pythons.get(name, sys.executable), cache, run.plan.limit)
+                workers[name] = Worker(name, run.pythons.get(name, sys.executable), cache, run.plan)
                 try:
                     answer = workers[name].ask("check", workload=workload.name)["result"]
                     expected = expected or answer
@@ -313,7 +325,7 @@ def imports(run: Run, workload: Workload) -> list[Result]:
                     "-c",
                     program.format(first=first, name=modules.get(name, name)),
                 ]
-                done = subprocess.run(command, cwd=ROOT, env=environment(cache), capture_output=True, text=True)
+                done = subprocess.run(command, cwd=ROOT, env=environment(cache, run.plan), capture_output=True, text=True)
                 if done.returncode:
                     found[name].error = done.stderr.strip().split("\n")[-1][:200]
                 elif turn:  # the first round fills the byte code cache

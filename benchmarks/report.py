@@ -96,6 +96,7 @@ def as_json(run: Run, seconds: float) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "processor_time": run.plan.processor,
+        "avx2": run.plan.avx2,
         "triad": {str(size): speed for size, speed in run.triad.items()},
         "machine": machine(),
         "threads": 1,
@@ -163,7 +164,7 @@ def caption(facts: dict[str, Any]) -> str:
         f"{facts['date'][:10]}; {versions}. Minimum (median) of interleaved rounds, every result checked against NumPy."
     )
     speeds = [f"{speed / 1e9:.0f} GB/s of {quantity_of_bytes(int(size))}" for size, speed in facts["triad"].items()]
-    text += " Processor time." * facts["processor_time"]
+    text += " Processor time." * facts["processor_time"] + " All held to AVX2." * facts["avx2"]
     return text + (f" Triad in the same run: {', '.join(speeds)}." if speeds else "")
 
 
