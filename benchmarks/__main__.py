@@ -20,7 +20,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure tensordsl beside its peers.")
     parser.add_argument("--quick", action="store_true", help="few and short rounds, no slow workloads")
     parser.add_argument("--processor-time", action="store_true", help="of calls; a busy machine disturbs it less")
-    parser.add_argument("--avx2", action="store_true", help="hold every library to AVX2, as most desktop processors are")
+    parser.add_argument("--avx2", action="store_true", help="hold every library to AVX2")
     parser.add_argument("--suite", choices=sorted(SUITES), default="foundation", help="which workloads")
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="a workload, or how names begin; may be repeated"

@@ -325,7 +325,9 @@ def imports(run: Run, workload: Workload) -> list[Result]:
                     "-c",
                     program.format(first=first, name=modules.get(name, name)),
                 ]
-                done = subprocess.run(command, cwd=ROOT, env=environment(cache, run.plan), capture_output=True, text=True)
+                done = subprocess.run(
+                    command, cwd=ROOT, env=environment(cache, run.plan), capture_output=True, text=True
+                )
                 if done.returncode:
                     found[name].error = done.stderr.strip().split("\n")[-1][:200]
                 elif turn:  # the first round fills the byte code cache

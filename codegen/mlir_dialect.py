@@ -136,9 +136,10 @@ def _rich(x: Any) -> Any:
     if kind == "dict":
         return {k: _rich(v) for k, v in rest}
     if kind == "row":
+        from tensordsl.codegen.passes.stabilise import SHARE  # of passes alone
         from tensordsl.ops.table import OPS
 
-        return OPS[rest[0]]
+        return SHARE if rest[0] == SHARE.name else OPS[rest[0]]
     if kind == "reducer":
         from tensordsl.ops import reducers
 

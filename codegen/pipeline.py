@@ -29,7 +29,7 @@ from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice
 from tensordsl.codegen.passes.sink import sink_slices
-from tensordsl.codegen.passes.stabilise import of_exponentials
+from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
 from tensordsl.codegen.passes.whole import move_numbers
 from tensordsl.codegen.program import Program, walk_program
 from tensordsl.codegen.program_tables import constant_table, late_plans, libraries, plan_table
@@ -87,6 +87,10 @@ PIPELINE = (
         reason="before anything moves: its patterns are the user's formulas",
     ),
     Pass(
+        "divide_once", divide_once, ops=MAPS,
+        reason="after the rules, which look for a softmax's division",
+    ),
+    Pass(
         "merge_reductions", merge_reductions, ops=frozenset(("reduce",)), needs_users=True,
         reason="after the rules, which look for sums of exponentials; before slices move into reductions",
     ),
@@ -127,7 +131,7 @@ PIPELINE = (
 # (earlier, later): the reasons above as facts that a test checks.
 MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
-    ("simplify", "stabilise"),
+    ("simplify", "stabilise"), ("stabilise", "divide_once"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),

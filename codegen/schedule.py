@@ -29,6 +29,7 @@ BESIDE = 8  # operations per element, at most, of short rows that are done side 
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
 PLAIN = frozenset(("float32", "float64"))
+CHAINS = frozenset(("exp", "sigmoid", "softplus"))  # without tables: four registers of 32 bytes are faster than two
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
 
@@ -405,7 +406,7 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
 
 def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     """Native lanes of the widest type; twice that with dear functions, whose long chains of operations overlap; and
-    twice that with many, which are calls: each does more.
+    twice that with many, which are calls: each does more, and with some of few lanes.
     Reductions need more accumulators, to hide the latency of their adds, the fewer operations there are beside them.
     Each doubling doubles what LLVM has to compile."""
     local = {a for q in group.passes for a in q.local}
@@ -419,10 +420,11 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     native = _native(p, values, narrow, vector_bytes)
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
-    heavy = sum(v.op in HEAVY and v.op != "reduce" for v in values)
+    dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
-    if heavy:
-        factor = 2 if heavy <= INLINE else 4
+    if dear:
+        slow = len(dear) > INLINE or (vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear))
+        factor = 4 if slow else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

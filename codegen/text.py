@@ -14,10 +14,8 @@ from functools import lru_cache, partial
 from tensordsl.casting import real_of
 from tensordsl.codegen.casts import bitcast, cast
 from tensordsl.codegen.code import (
-    TYPES,
     Code,
     constant,
-    hash_text,
     llvm_type,
     load,
     memory_type,
@@ -26,6 +24,7 @@ from tensordsl.codegen.code import (
     splat,
     store,
 )
+from tensordsl.codegen.lookups import chunks, has_avx512, lookup, lookups_of_two, partners
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
 from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
 from tensordsl.types import COMPLEX
@@ -45,12 +44,18 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
     in_place = count <= code.inline
     if in_place:
         code.inline -= count
+    pairs = partners(code, todo, W)
     for v in todo:
+        if id(v) in env:
+            continue
         if v.op == "const":
             env[id(v)] = constant(v.attr, v.type, W)
         elif v.op in MATH:
             operands = [env[id(a)] for a in v.args]
             env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and v.op not in SLOW)
+        elif id(v) in pairs:
+            other = pairs[id(v)]
+            env[id(v)], env[id(other)] = lookups_of_two(code, v, other, env[id(v.args[0])], W)
         elif v.op in ARITY:
             env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
         else:
@@ -140,7 +145,7 @@ def _slow_function(code: Code, name: str, dtype: str, W: int, operands: list[str
         (result,) = _expand(body, "slow", name, dtype, W, operands)
     else:
         part, t = _slow_function(code, name, dtype, n, operands), llvm_type(dtype, n)
-        result = _chunks(body, dtype, W, operands, lambda *x: body.call(part, t, *(f"{t} {v}" for v in x)), n)
+        result = chunks(body, dtype, W, operands, lambda *x: body.call(part, t, *(f"{t} {v}" for v in x)), n)
     code.need(body)
     code.functions[symbol] = _function(body, symbol, llvm_type(dtype, W), operands, result)
     return symbol
@@ -183,7 +188,7 @@ def _operation(code: Code, v: Val, operands: list[str], W: int) -> str:
     if v.op in ("floordiv", "mod") and v.type not in FLOATS and v.args[1].op == "const" and v.args[1].attr > 0:
         return _divide_constant(code, v, operands, W)
     if v.op == "lookup":
-        return _lookup(code, v, operands[0], W)
+        return lookup(code, v, operands[0], W)
     if v.op == "part":
         return part(code, operands[0], v.args[0].type, v.attr, W)
     if v.op == "complex":
@@ -406,41 +411,14 @@ def _dag_with_fmod(code: Code, dtype: str, W: int, x: list[str], make: Callable[
     return _dag(code, dtype, W, [*x, _math(code, "fmod", dtype, W, x, in_place=False)], make)
 
 
-# Parts of floats and tables
-
-
-def _chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[..., str], n: int = 0) -> str:
-    """`call` on `n` lanes (512 bits) at a time of vectors of such pieces; floats of `dtype` result."""
-    n = n or 64 // ITEMSIZE[dtype]
-    if n == W:
-        return call(*operands)
-    results, kinds = [], [dtype] * len(operands)
-    for k in range(0, W, n):
-        lanes = ", ".join(f"i32 {k + i}" for i in range(n))
-        pieces = []
-        for x, kind in zip(operands, kinds, strict=True):
-            t = llvm_type(kind, W)
-            pieces.append(code.op(f"shufflevector {t} {x}, {t} poison, <{n} x i32> <{lanes}>"))
-        results.append(call(*pieces))
-    while len(results) > 1:
-        t, lanes = llvm_type(dtype, n), ", ".join(f"i32 {i}" for i in range(2 * n))
-        results = [
-            code.op(f"shufflevector {t} {a}, {t} {b}, <{2 * n} x i32> <{lanes}>")
-            for a, b in zip(results[::2], results[1::2], strict=True)
-        ]
-        n *= 2
-    return results[0]
-
-
-def _has_avx512(code: Code, dtype: str, W: int) -> bool:
-    return "avx512" in code.isa and W * ITEMSIZE[dtype] % 64 == 0
+# Parts of floats
 
 
 def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
     """An operation on the exponent and the significand: AVX-512's instruction, or a DAG with the same results."""
 
     def row(code: Code, dtype: str, result: str, x: list[str], W: int) -> str:
-        if not _has_avx512(code, dtype, W):
+        if not has_avx512(code, dtype, W):
             return _dag(code, dtype, W, x, generic)
         n, suffix = 64 // ITEMSIZE[dtype], "pd" if dtype == "float64" else "ps"
         t, symbol = llvm_type(dtype, n), f"llvm.x86.avx512.mask.{name}.{suffix}.512"
@@ -453,77 +431,9 @@ def _part(name: str, generic: Callable[..., Val], immediate: str = "") -> Row:
             operands = [*(f"{t} {p}" for p in pieces), *rest, f"{t} zeroinitializer", f"i{n} -1", "i32 4"]
             return code.call(symbol, t, *operands)
 
-        return _chunks(code, dtype, W, x, call)
+        return chunks(code, dtype, W, x, call)
 
     return row
-
-
-def _lookup(code: Code, v: Val, index: str, W: int) -> str:
-    """An entry of a constant table per lane: permutations of registers, of two at once by AVX-512, or loads."""
-    dtype, size = v.type, len(v.attr)
-    itype = v.args[0].type
-    wide = _has_avx512(code, dtype, W)
-    if not wide and not ("avx2" in code.isa and dtype == "float32" and W % 8 == 0):
-        return _load_lanes(code, v, index, W)
-    n, bits = 64 // ITEMSIZE[dtype] if wide else 8, 8 * ITEMSIZE[dtype]
-    two = wide and size > n
-    t, i = llvm_type(dtype, n), llvm_type(itype, n)
-    entries = v.attr * max(1, n // size)
-    registers = [
-        f"<{', '.join(f'{TYPES[dtype]} {constant(x, dtype)}' for x in entries[k : k + n])}>"
-        for k in range(0, len(entries), n)
-    ]
-    kind = "d" if dtype == "float64" else "s"
-    if two:
-        symbol = f"llvm.x86.avx512.vpermi2var.p{kind}.512"
-    else:
-        symbol = f"llvm.x86.avx512.permvar.{kind}f.512" if wide else "llvm.x86.avx2.permps"
-    code.declarations.setdefault(symbol, f"declare {t} @{symbol}({t}, {i}{f', {t}' if two else ''})")
-    # An integer vector, split like one of floats.
-    as_float = bitcast(code, itype, dtype, [index], W)
-
-    def call(piece: str) -> str:
-        at = bitcast(code, dtype, itype, [piece], n)
-        if two:
-            halves = [
-                code.call(symbol, t, f"{t} {low}", f"{i} {at}", f"{t} {high}")
-                for low, high in zip(registers[::2], registers[1::2], strict=True)
-            ]
-        else:
-            halves = [code.call(symbol, t, f"{t} {register}", f"{i} {at}") for register in registers]
-        step = len(entries) // len(halves)
-        while len(halves) > 1:
-            if wide:
-                bit, test = code.op(f"and {i} {at}, {constant(step, itype, n)}"), "ne"
-            else:  # as a sign, which is what AVX2 blends by
-                bit, test = code.op(f"shl {i} {at}, {constant(bits - step.bit_length(), itype, n)}"), "slt"
-            upper = code.op(f"icmp {test} {i} {bit}, zeroinitializer")
-            halves = [
-                code.op(f"select {llvm_type('bool', n)} {upper}, {t} {high}, {t} {low}")
-                for low, high in zip(halves[::2], halves[1::2], strict=True)
-            ]
-            step *= 2
-        return halves[0]
-
-    return _chunks(code, dtype, W, [as_float], call, n)
-
-
-def _load_lanes(code: Code, v: Val, index: str, W: int) -> str:
-    dtype, itype, size, t = v.type, v.args[0].type, len(v.attr), TYPES[v.type]
-    symbol = f"tds_table_{hash_text(v.attr)}_{dtype}"
-    entries = ", ".join(f"{t} {constant(x, dtype)}" for x in v.attr)
-    code.functions[symbol] = f"@{symbol} = internal unnamed_addr constant [{size} x {t}] [{entries}], align 64\n"
-    vector, lane_type = llvm_type(itype, W), TYPES[itype]
-    index = code.op(f"and {vector} {index}, {constant(size - 1, itype, W)}")
-    result = "poison"
-    for lane in range(W):
-        i = index if W == 1 else code.op(f"extractelement {vector} {index}, i32 {lane}")
-        at = code.op(f"getelementptr {t}, ptr @{symbol}, {lane_type} {i}")
-        value = load(code, at, dtype)
-        if W == 1:
-            return value
-        result = code.op(f"insertelement {llvm_type(dtype, W)} {result}, {t} {value}, i32 {lane}")
-    return result
 
 
 OPERATIONS: dict[str, Row] = {

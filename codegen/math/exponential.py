@@ -158,7 +158,7 @@ def _half_expm1_of_double(b: Builder, x: Val) -> Val:
     of_half = [v * 2.0 ** (i + 2) for i, v in enumerate(EXP_NARROW[t])]
     m = b.add(b.add(head, head), b.fma(b.mul(r, r), polynomial(b, r, of_half), tail))
     half_root = b.bitcast(b.lookup([v / 2 for v in ROOT_HEADS[t]], bits), "int64")
-    half_power = b.bitcast(b.add(half_root, b.shl(b.shr(bits, 3), 52)), t)
+    half_power = b.bitcast(b.add(half_root, b.shl(b.and_(bits, -8), 52 - 3)), t)
     return b.fma(half_power, m, b.sub(half_power, 0.5))
 
 

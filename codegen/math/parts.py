@@ -18,7 +18,6 @@ class Format:
     bias: int
     magic: float
     tiny: float  # the smallest normal number
-    field: int  # bits of a `magic` number above the integer that it holds, for sign extension
 
     @property
     def scale_up(self) -> int:
@@ -27,8 +26,8 @@ class Format:
 
 
 FORMATS = {
-    "float64": Format("int64", 64, 52, 1023, 1.5 * 2.0**52, 2.0**-1022, 32),
-    "float32": Format("int32", 32, 23, 127, 1.5 * 2.0**23, 2.0**-126, 10),
+    "float64": Format("int64", 64, 52, 1023, 1.5 * 2.0**52, 2.0**-1022),
+    "float32": Format("int32", 32, 23, 127, 1.5 * 2.0**23, 2.0**-126),
 }
 
 
@@ -89,33 +88,31 @@ def reciprocal_of_double(b: Builder, x: Val) -> Val:
     return b.bitcast(b.sub(2 * one - (1 << f.mantissa) - (1 << (f.mantissa - 4)), b.bitcast(x, f.integer)), x.type)
 
 
-def integer_of_magic(b: Builder, bits: Val, type: str) -> Val:
-    """The integer n in `magic` bits, sign-extended."""
-    f = FORMATS[type]
-    return b.shr(b.shl(bits, f.field), f.field)
-
-
 def add_to_exponent(b: Builder, x: Val, bits: Val) -> Val:
     """x 2^n, n in `magic` bits, of normal x with a normal result."""
     f = FORMATS[x.type]
     return b.bitcast(b.add(b.bitcast(x, f.integer), b.shl(bits, f.mantissa)), x.type)
 
 
-def power_of_two(b: Builder, n: Val, type: str) -> Val:
-    """2^n for an integer n of a normal number."""
-    f = FORMATS[type]
-    return b.bitcast(b.shl(b.add(n, f.bias), f.mantissa), type)
-
-
 # `exponent`, `significand` and `ldexp` for targets that have no instruction for them.
+
+
+def _normal(b: Builder, a: Val) -> tuple[Val, Val]:
+    """(whether |x| is subnormal, the bits of |x|, times 2^scale_up where it is)"""
+    f = FORMATS[a.type]
+    subnormal = b.lt(a, f.tiny)
+    return subnormal, b.bitcast(b.select(subnormal, b.mul(a, 2.0**f.scale_up), a), f.integer)
 
 
 def exponent(b: Builder, x: Val) -> Val:
     f, a = FORMATS[x.type], b.abs(x)
-    subnormal = b.lt(a, f.tiny)
-    bits = b.bitcast(b.select(subnormal, b.mul(a, 2.0**f.scale_up), a), f.integer)
-    k = as_float(b, b.sub(b.shr(bits, f.mantissa), f.bias), x.type)
-    k = b.select(subnormal, b.sub(k, float(f.scale_up)), k)
+    subnormal, bits = _normal(b, a)
+    biased = b.bitcast(b.shr(b.bitcast(bits, f"u{f.integer}"), f.mantissa), f.integer)
+    if x.type == "float32":
+        biased, bias = b.cast(biased, x.type), float(f.bias)
+    else:  # no conversion instruction
+        biased, bias = b.bitcast(b.add(biased, 0x4338000000000000), x.type), f.magic + f.bias
+    k = b.sub(biased, b.select(subnormal, bias + f.scale_up, b.const(bias, x.type)))
     k = b.select(b.eq(a, 0.0), float("-inf"), k)
     return b.select(b.lt(a, float("inf")), k, a)
 
@@ -123,21 +120,21 @@ def exponent(b: Builder, x: Val) -> Val:
 def significand(b: Builder, x: Val) -> Val:
     f, inf = FORMATS[x.type], float("inf")
     one = b.copysign(b.const(1.0, x.type), x)
-    bits = b.bitcast(b.select(b.lt(x, f.tiny), b.mul(x, 2.0**f.scale_up), x), f.integer)
+    _, bits = _normal(b, b.abs(x))
     m = b.bitcast(b.or_(b.and_(bits, (1 << f.mantissa) - 1), f.bias << f.mantissa), x.type)
     m = b.select(b.or_(b.eq(x, 0.0), b.eq(x, inf)), one, m)
     return b.select(b.ge(x, 0.0), m, float("nan"))
 
 
 def ldexp(b: Builder, x: Val, n: Val) -> Val:
+    """In two factors: n may be outside the range of exponents.  Each is the low bits of a magic number as an exponent:
+    AVX2 has no shift that keeps the sign of 64 bits."""
     f = FORMATS[x.type]
-    return scale(b, x, integer_of_magic(b, b.bitcast(b.add(n, f.magic), f.integer), x.type))
-
-
-def scale(b: Builder, x: Val, n: Val) -> Val:
-    """x 2^n, in two factors: n may be outside the range of exponents; one rounding into the subnormal numbers."""
-    half = b.shr(n, 1)
-    return b.mul(b.mul(x, power_of_two(b, half, x.type)), power_of_two(b, b.sub(n, half), x.type))
+    origin = b.const(f.magic + f.bias, x.type)
+    half = b.fma(n, 0.5, origin)
+    rest = b.add(b.sub(n, b.sub(half, origin)), origin)
+    first, second = (b.bitcast(b.shl(b.bitcast(v, f.integer), f.mantissa), x.type) for v in (half, rest))
+    return b.mul(b.mul(x, first), second)
 
 
 def clamp(b: Builder, x: Val, low: float, high: float) -> Val:

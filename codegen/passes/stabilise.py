@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.patterns import fit
+from tensordsl.codegen.scalar import Builder, Val
 from tensordsl.ops.comparisons import LT
 from tensordsl.ops.elementwise import ABS, ADD, SUB, SWITCH, TRUE_DIV
 from tensordsl.ops.functions import EXP, LOG
 from tensordsl.ops.reduce import MAX
+from tensordsl.ops.rows import PIECEWISE, row
 from tensordsl.types import FLOATS
+
+
+def _share(b: Builder, part: Val, whole: Val) -> Val:
+    """part / whole for 0 <= part <= whole, which is 0, normal or infinite, by the inverse of what all parts have in
+    common.  The quotient errs by up to 1.5 ulp, and by what the remainder adds no more than a division does (P.
+    Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990)."""
+    inverse = b.div(1.0, whole)
+    quotient = b.mul(part, inverse)
+    finite = b.select(b.lt(whole, math.inf), whole, 0.0)
+    return b.fma(b.fma(b.neg(quotient), finite, part), inverse, quotient)
+
+
+SHARE = row("share", _share, np.true_divide, no_gradient=PIECEWISE)
 
 
 def of_exponentials(ctx: Context, v: Value) -> Value | None:
@@ -40,15 +57,16 @@ def _strip(v: Value) -> tuple[Value, list[Value]]:
     return v, chain
 
 
-def _centred(c: Value) -> bool:
-    """Whether c = x - max(x) over some axes."""
+def _centred(c: Value, axes: object = None) -> bool:
+    """Whether c = x - max(x) over some axes, or those that are given."""
     if not _is_row(c, SUB):
         return False
     x, m = c.operands
     m, _ = _strip(m)
     if _is_row(m, SWITCH):  # the maximum, where it is finite (see _log_sum_exp)
         m = m.operands[1]
-    return m.op == "reduce" and m.attrs["reducer"].name == "max" and m.operands[0] is x
+    is_largest = m.op == "reduce" and m.attrs["reducer"].name == "max" and m.operands[0] is x
+    return is_largest and axes in (None, m.attrs["axes"])
 
 
 def _summed_exp(s: Value) -> tuple[Value, list[Value]] | None:
@@ -133,3 +151,19 @@ def _log_sum_exp(ctx: Context, v: Value) -> Value | None:
         total = ctx.graph.map(TRUE_DIV, total, by)
     ctx.hit("log(sum(exp(x))) = max(x) + log(sum(exp(x - max(x))))")
     return fit(ctx.graph, ctx.graph.map(ADD, m, ctx.graph.map(LOG, total)), v)
+
+
+def divide_once(ctx: Context, v: Value) -> Value | None:
+    """exp(c) / sum(exp(c)) by the inverse of the sum, for c = x - max(x) over the same axes: divisions are all that the
+    last pass over a softmax does, and take as long as ten products each."""
+    if v.attrs["row"] is not TRUE_DIV or v.dtype not in ("float32", "float64"):
+        return None
+    e, s = v.operands
+    total, chain = _strip(s)
+    if not _is_row(e, EXP) or total.op != "reduce" or total.operands[0] is not e or any(c.op != "move" for c in chain):
+        return None
+    c = e.operands[0]
+    if total.attrs["reducer"].name != "sum" or not _centred(c, total.attrs["axes"]):
+        return None
+    ctx.hit("exp(c) / sum(exp(c)) by the inverse of the sum")
+    return ctx.graph.map(SHARE, e, s)

@@ -90,6 +90,36 @@ def test_parts_of_floats(dtype, isa):
         np.testing.assert_array_equal(got, np.array(table, dtype)[i % size])
 
 
+@pytest.mark.parametrize("isa", ["", None, *(["avx2"] if HAS_AVX2 else [])])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_powers_beyond_the_range_of_exponents(dtype, isa):
+    """In two factors, with one rounding into the subnormal numbers."""
+    f = np.finfo(dtype)
+    n = np.arange(2 * f.minexp + 2, 2 * f.maxexp - 2, 3 if dtype == "float32" else 17).astype(dtype)
+    for x in (1.0, -1.3, 0.7, 1.9999, 0.0, np.inf, np.nan):
+        x = np.full(len(n), x, dtype)
+        with np.errstate(all="ignore"):
+            expected = np.ldexp(x, n.astype(int))
+        np.testing.assert_array_equal(Kernel([dtype] * 2, lambda b, v, n: b.ldexp(v, n), 16, isa=isa)(x, n), expected)
+
+
+@pytest.mark.parametrize("isa", ["", None, *(["avx2"] if HAS_AVX2 else [])])
+@pytest.mark.parametrize("W", [1, 2, 4, 8, 16])
+def test_several_tables_at_one_place(W, isa):
+    """Two are side by side in memory, a third and one of another length stand alone."""
+    i = np.arange(-40, 40)
+    tables = [tuple(k * 1.5 + j for k in range(n)) for j, n in enumerate((16, 16, 8, 16))]
+
+    def digits(b, v):
+        first, *others = [b.mul(b.lookup(table, v), 1000.0**j) for j, table in enumerate(tables)]
+        for x in others:
+            first = b.add(first, x)
+        return first
+
+    expected = sum(np.array(table)[i % len(table)] * 1000.0**j for j, table in enumerate(tables))
+    np.testing.assert_array_equal(Kernel(["int64"], digits, W, isa=isa)(i), expected)
+
+
 @pytest.mark.parametrize("name", [name for name in MATH if name not in SLOW])
 def test_expansion_means_the_same_in_the_evaluator(name):
     x = samples(name, "float64", 8)

@@ -176,3 +176,40 @@ def test_whole_numbers_do_not_wrap_on_their_way_to_a_float(dtype: str) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-30, err_msg=name)
         if name in exact:
             np.testing.assert_allclose(want, exact[name], rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_parts_of_a_sum_by_its_inverse_are_quotients(dtype: str, axis: int) -> None:
+    """Softmax divides by the inverse of the sum and corrects that: as exact as a division."""
+    x = T.TensorType(dtype, (None, None))("x")
+    e = T.exp(x - x.max(axis, keepdims=True))
+    f = tensordsl.function([x], [e, e.sum(axis, keepdims=True), e / e.sum(axis, keepdims=True)])
+    assert "share" in tensordsl.function([x], T.nnet.softmax(x, axis)).mlir("tensordsl")
+    rng = np.random.default_rng(1)
+    rows = [[0.0, -np.inf, -700.0, -745.0], [np.inf, 1, 2, 3], [-np.inf] * 4, [np.nan, 1, 2, 3], [1e30, -1e30, 0, 0]]
+    for value in (rng.standard_normal((50, 77)) * 30, rng.standard_normal((300, 3)), np.array(rows), np.array(rows).T):
+        parts, whole, shares = f(value.astype(dtype))
+        with np.errstate(all="ignore"):
+            expected = parts / whole
+        np.testing.assert_array_max_ulp(*(np.nan_to_num(v, nan=7) for v in (shares, expected)), maxulp=1)
+        np.testing.assert_array_equal(np.isnan(shares), np.isnan(expected))
+        assert (shares == expected)[~np.isnan(expected)].mean() > 0.99
+
+
+def test_exponentials_that_sum_to_infinity_have_no_share() -> None:
+    x = T.dmatrix("x")
+    f = tensordsl.function([x], T.exp(x) / T.exp(x).sum(1, keepdims=True))
+    np.testing.assert_array_equal(f([[np.inf, 1, 2], [-np.inf] * 3]), [[np.nan, 0, 0], [np.nan] * 3])
+
+
+@pytest.mark.parametrize("sum_axis", [None, 0])
+def test_a_sum_over_other_axes_than_the_maximum_is_divided_by(sum_axis: int | None) -> None:
+    """It may be subnormal.  Quotients that are may err by one unit."""
+    x = T.dmatrix("x")
+    e = T.exp(x - x.max())
+    f = tensordsl.function([x], e / e.sum(sum_axis, keepdims=True))
+    value = np.array([[0.0, -708, -745], [-1, -745, -744]])
+    e_value = np.exp(value)
+    expected = e_value / e_value.sum(sum_axis, keepdims=True)
+    np.testing.assert_allclose(f(value), expected, rtol=1e-14, atol=5e-324)
