@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.ahead import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
+from tensordsl.codegen.code import Code, splat
 from tensordsl.records import record
 
 if TYPE_CHECKING:
@@ -45,13 +46,40 @@ def masked_tail(k: Kernel) -> list[str]:
         "  br i1 %odd.k, label %tail, label %ends",
         "tail:",
         *renamed(k.body.lines, names),
-        *(
-            f"  {p.next} = select <{k.width} x i1> %mask.k, {p.type} {names.get(old, old)}, {p.type} {old}"
-            for p in k.ended
-            for old in [p.initial]
-        ),
+        *_chosen(k, names),
         "  br label %ends",
     ]
+
+
+def _chosen(k: Kernel, names: Mapping[str, str]) -> list[str]:
+    """Behind `masked_tail`: the states with that vector in the lanes that are new in it."""
+    code, masks = Code("n"), {p.type: "%mask.k" for p in k.ended if has_mask_registers(k)}
+    for p in k.ended:
+        if p.type not in masks:
+            masks[p.type] = code.op(new_lanes(code, k, _bits(p.type)))
+        chosen = f"{p.type} {names.get(p.initial, p.initial)}, {p.type} {p.initial}"
+        code.do(f"{p.next} = select <{k.width} x i1> {masks[p.type]}, {chosen}")
+    return code.lines
+
+
+def has_mask_registers(k: Kernel) -> bool:
+    """If there are none, a mask is as wide as what it chooses from, and LLVM takes one from block to block lane by
+    lane."""
+    return "avx512" in k.head.isa
+
+
+def new_lanes(code: Code, k: Kernel, bits: int) -> str:
+    """The mask of a row's last whole vector: lanes that were not done before, by numbers of `bits` bits."""
+    kind = f"i{bits}"
+    before = code.op(f"trunc i64 %before.k to {kind}") if bits < 64 else "%before.k"
+    numbers = f"<{k.width} x {kind}> <{', '.join(f'{kind} {n}' for n in k.order)}>"
+    return f"icmp uge {numbers}, {splat(code, before, f'uint{bits}', k.width)}"
+
+
+def _bits(kind: str) -> int:
+    """Of an element of a type of vectors."""
+    element = kind[1:-1].split(" x ")[1]
+    return {"float": 32, "double": 64, "i1": 8}.get(element) or int(element[1:])
 
 
 def ended_lines(phis: Sequence[Phi]) -> list[str]:

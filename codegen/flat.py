@@ -54,6 +54,7 @@ from tensordsl.codegen.nest_words import (
 )
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.scalar import ITEMSIZE, Val
+from tensordsl.codegen.schedule import PLAIN
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 from tensordsl.records import record
 from tensordsl.types import COMPLEX
@@ -292,6 +293,20 @@ class Kernel:
                 else splat(self.points, name, v.type, self.width)
             )
         return self.lanes[id(v)]
+
+    def turn_differences(self, values: Iterable[Val], roots: Sequence[Val]) -> None:
+        """Where only the square of x - m is wanted, and x alone is in memory, m - x: one instruction with its load."""
+        users: dict[int, list[Val]] = {}
+        for v in values:
+            for a in v.args:
+                users.setdefault(id(a), []).append(v)
+        for v in values:
+            if v.op != "sub" or v.type not in PLAIN or id(v) in self.lanes or v in roots:
+                continue
+            x, m = (self.lanes.get(id(a), "") for a in v.args)
+            squared = all(w.op == "mul" and w.args[0] is w.args[1] for w in users[id(v)])
+            if squared and x in self.adjacent and m and m not in self.adjacent:
+                self.lanes[id(v)] = self.body.op(f"fsub {llvm_type(v.type, self.width)} {m}, {x}")
 
     def relative(self, clamped: bool = False) -> str:
         """The lanes' positions in the block, int64; clamped: dead lanes repeat the last live one's."""

@@ -517,6 +517,7 @@ class _Planner(Tables):
                 env[id(v)] = kernel.load_vector(self.operand(*v.attr), v.type, self.offset_area(v))
             elif v.op == "result" and id(v) not in env:
                 self.finish_columns(kernel, v.args[0])
+        kernel.turn_differences(values, roots)
         emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane, values))
         kernel.scalars = known  # all that is there without points
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.ahead import ask_in_loop, further
 from tensordsl.codegen.assembly import LIKELY
-from tensordsl.codegen.copies import Phi, ended_lines, masked_tail, phi_lines
+from tensordsl.codegen.copies import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.nest_words import WHOLE
-from tensordsl.codegen.text import Code, llvm_type, splat, store
+from tensordsl.codegen.text import Code, llvm_type, store
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
@@ -37,10 +37,11 @@ def chunks(k: Kernel) -> list[Phi]:
 
 
 def _tail_mask(k: Kernel) -> None:
-    """Lanes of the row's last whole vector that hold elements behind the whole vectors before it."""
-    W, head = k.width, k.head
-    done = splat(head, head.op(f"trunc i64 {head.op('sub i64 %n.whole, %n.last')} to i8"), "uint8", W)
-    head.do(f"%mask.k = icmp uge <{W} x i8> <{', '.join(f'i8 {lane}' for lane in k.order)}>, {done}")
+    """For `masked_tail`: how many lanes of the row's last whole vector were done before, and the mask of others if it
+    has a register."""
+    k.head.do("%before.k = sub i64 %n.whole, %n.last")
+    if has_mask_registers(k):
+        k.head.do(f"%mask.k = {new_lanes(k.head, k, 8)}")
 
 
 def row_lines(k: Kernel) -> list[str]:

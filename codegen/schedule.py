@@ -63,7 +63,12 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
 
 def longest_beside(lanes: int) -> int:
     """Elements of rows that go side by side, at most, by vectors of so many."""
-    return min(BESIDE_VECTORS * lanes, BESIDE_LANES)
+    return min(BESIDE_VECTORS * lanes * states_beside(lanes), BESIDE_LANES)
+
+
+def states_beside(lanes: int) -> int:
+    """States of a row that goes side by side with others, each a vector of so many lanes: short ones by turns."""
+    return max(8 // lanes, 1)
 
 
 def for_long_rows(usual: Schedule) -> Schedule:

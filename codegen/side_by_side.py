@@ -1,8 +1,9 @@
-"""Short rows of a reduction, several side by side: each has a state of one native vector, and they share a loop.
+"""Short rows of a reduction, several side by side: each has a state or two of a native vector, and they share a loop.
 
     for each group of rows: `before`; for each row: { for each vector: steps }; then `close`, `final`
 
 A row is read from end to end, as memory is; only where rows share operands their steps go together, vector by vector.
+Two states take turns: vectors of few lanes would wait for each other, and one state add up too many (`states_beside`).
 `close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
 lane q of the last one is row q's.  Of a row's last vector only lanes in it are loaded.
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
@@ -28,11 +29,12 @@ from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
-from tensordsl.codegen.schedule import longest_beside, rows_beside
+from tensordsl.codegen.schedule import longest_beside, rows_beside, states_beside
 from tensordsl.ops.reducers import Reducer
 
 _NAME = re.compile(r"%[\w.]+")
 _LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
+_LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
 _KINDS = {"double": "f64", "float": "f32"}
 
 
@@ -148,10 +150,21 @@ class SideBySide:
         """The states of the rows, turned."""
         R, W, reducer = self.rows, self.one.width, s.reduce.attr[0]
         types = reducer.state(s.reduce.type)
-        states = [[f"%r{number}.{n}.x{q}" for n in range(len(types))] for q in range(R)]
+        ended = _ENDED[: states_beside(W)]
+        rows = [[f"%r{number}.{n}.{form}{q}" for form in ended for n in range(len(s.types))] for q in range(R)]
+        states = [self._one_state(s, row) for row in rows]
         if is_float_sum(s.reduce):
             states, W = [[in_few_lanes(self.close, x, s.types[0], W, R)] for (x,) in states], R
         s.result = _turned(self.close, reducer, types, states, W)
+
+    def _one_state(self, s: _State, names: list[str]) -> list[str]:
+        """A row's state, of all that it has."""
+        W = self.one.width
+        if len(names) == len(s.types):
+            return names
+        if is_float_sum(s.reduce):
+            return [self.close.op(f"fadd {llvm_type(s.types[0], W)} {names[0]}, {names[1]}")]
+        return in_line(self.close, s.reduce.attr[0], "combine", s.reduce.type, names, W)
 
     def _stores(self) -> list[str]:
         """Whole vectors where all rows' results are adjacent."""
@@ -273,36 +286,61 @@ class _Copies:
 
 
 def _steps(copies: _Copies, one: Kernel) -> list[str]:
-    """Whole vectors, then the lanes behind them."""
-    inside, behind = {"%live.m": "splat (i1 true)"}, {"%i": "%full.q", "%live.m": "%odd.b"}
-    blocks = [f"inner.q{k}" for k in range(len(copies.sweeps))]
-    lines = [
-        f"  %full.q = and i64 %n, {-one.width}",
-        "  %any.q = icmp ne i64 %full.q, 0",
-        f"  br i1 %any.q, label %{blocks[0]}, label %rest.q",
-    ]
-    for k, (block, rows) in enumerate(zip(blocks, copies.sweeps, strict=True)):
-        i, before, following = f"%i.{block}", ["some.q", *blocks][k], [*blocks, "rest.q"][k + 1]
+    """Whole vectors, as many at a time as a row has states; then the others; then the lanes behind them."""
+    whole, states = {"%live.m": "splat (i1 true)"}, states_beside(one.width)
+    loops, last = _loops(copies, one, states, whole)
+    first = [x for form, loop in zip(_FIRST, _LOOP[:states], strict=False) for x in copies.phis(form, "", loop)]
+    lines = [*loops, "rest.q:", *phi_lines(first, "some.q", last)]
+    before = "rest.q"
+    if states > 1:
         lines += [
-            f"{block}:",
-            *phi_lines([Phi(i, "i64", "0", f"{i}.next"), *copies.phis("l", "", "l", rows)], before, block),
-            *copies.each(one.body.lines, "l", inside | {"%i": i}, rows),
-            f"  {i}.next = add i64 {i}, {one.width}",
-            f"  {i}.more = icmp slt i64 {i}.next, %full.q",
-            f"  br i1 {i}.more, label %{block}, label %{following}",
+            "  %another.q = icmp slt i64 %at.q, %full.q",
+            "  br i1 %another.q, label %one.q, label %behind.q",
+            "one.q:",
+            *copies.each(one.body.lines, "w", whole | {"%i": "%at.q"}),
+            "  br label %behind.q",
+            "behind.q:",
+            *phi_lines(copies.phis(_ENDED[1], "w", "w"), "rest.q", "one.q"),
         ]
+        before = "behind.q"
+    form = _FIRST[states - 1]
     return [
         *lines,
-        "rest.q:",
-        *phi_lines(copies.phis("w", "", "l"), "some.q", blocks[-1]),
         "  %tails.q = icmp slt i64 %full.q, %n",
         "  br i1 %tails.q, label %tail.q, label %ended.q",
         "tail.q:",
-        *copies.each([_masked(line) for line in one.body.lines], "w", behind),
+        *copies.each([_masked(line) for line in one.body.lines], form, {"%i": "%full.q", "%live.m": "%odd.b"}),
         "  br label %ended.q",
         "ended.q:",
-        *phi_lines(copies.phis("x", "w", "w"), "rest.q", "tail.q"),
+        *phi_lines(copies.phis(_ENDED[0], form, form), before, "tail.q"),
     ]
+
+
+def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> tuple[list[str], str]:
+    """The loops over vectors, and the block behind them."""
+    span = states * one.width
+    blocks = [f"inner.q{k}" for k in range(len(copies.sweeps))]
+    lines = [
+        f"  %full.q = and i64 %n, {-one.width}",
+        f"  %at.q = and i64 %n, {-span}",
+        "  %any.q = icmp ne i64 %at.q, 0",
+        f"  br i1 %any.q, label %{blocks[0]}, label %rest.q",
+    ]
+    for k, (block, rows) in enumerate(zip(blocks, copies.sweeps, strict=True)):
+        i, before = f"%i.{block}", ["some.q", *(f"{b}.end" for b in blocks)][k]
+        phis = [x for form in _LOOP[:states] for x in copies.phis(form, "", form, rows)]
+        lines += [f"{block}:", *phi_lines([Phi(i, "i64", "0", f"{i}.next"), *phis], before, block)]
+        for n, form in enumerate(_LOOP[:states]):
+            lines += [f"  {i}.{n} = add i64 {i}, {n * one.width}"]
+            lines += copies.each(one.body.lines, form, whole | {"%i": f"{i}.{n}"}, rows)
+        lines += [
+            f"  {i}.next = add i64 {i}, {span}",
+            f"  {i}.more = icmp slt i64 {i}.next, %at.q",
+            f"  br i1 {i}.more, label %{block}, label %{block}.end",
+            f"{block}.end:",  # where the next loop's first states are made, not in each turn of this one
+            f"  br label %{[*blocks, 'rest.q'][k + 1]}",
+        ]
+    return lines, f"{blocks[-1]}.end"
 
 
 def _masked(line: str) -> str:

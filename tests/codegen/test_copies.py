@@ -123,7 +123,7 @@ def test_short_rows_go_side_by_side_or_are_transposed_in_scratch(dtype: str, len
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32"])
-@pytest.mark.parametrize("length", [*range(1, 20), 31, 32, 33, 63, 64, 65, 127, 129, 255, 257, 511, 513])
+@pytest.mark.parametrize("length", [*range(1, 20), 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 257, 511, 513])
 def test_rows_side_by_side(dtype: str, length: int) -> None:
     """As many rows as one group has, fewer, and some behind whole groups; several reductions, operands and results."""
     x, y, v = T.tensor(dtype, (False, False)), T.tensor(dtype, (False, False)), T.tensor(dtype, (False,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
-from tensordsl.codegen.schedule import schedule
+from tensordsl.codegen.schedule import for_long_rows, schedule
 from tensordsl.codegen.target import native_width
 from tensordsl.ops.reducers import MAX, SUM
 
@@ -301,6 +302,23 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
         assert run({"x": x, "y": y, "z": z, "o": o}) == 0
         intact()
         np.testing.assert_array_equal(o, x * y + z)
+
+
+@pytest.mark.parametrize("isa, registers", [("avx512", True), ("avx2", False), ("", False)])
+def test_masks_of_all_rows_are_made_once_where_they_have_registers(
+    isa: str, registers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    for dtype, place in (("float32", "i32"), ("float64", "i64")):
+        group = cases.meanvar(dtype)
+        first, second = plan(group, for_long_rows(schedule(group)), "k").kernels.texts
+        for text in (first, second):
+            head, tail = text[: text.index("\nrow:")], text[text.index("\ntail:") : text.index("\nends:")]
+            assert ("%mask.k = icmp" in head) == registers == ("%mask.k" in tail)
+            assert (f"x {place}> <{place} 0, {place} 1" in tail) != registers
+        assert re.search(
+            r"fsub <.*> %o2, %v1\n", second
+        )  # x - mean the other way around: one instruction with its load
 
 
 def test_vectors_of_several_registers_are_stored_in_order() -> None:

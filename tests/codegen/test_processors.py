@@ -76,6 +76,8 @@ def test_mathematics_and_random_programs_with_avx2():
     quick = "stated_bound and (exp or log or sin or tan or cbrt)"
     passes("-m", "pytest", "-p", "no:cacheprovider", "tests/codegen/test_math.py", "-k", quick, cpu="x86-64-v3")
     assert "20 programs, 0 differences" in passes("tools/random_programs.py", "31000", "20", cpu="x86-64-v3")
+    rows = "side_by_side and (float64 or float32) and (3 or 5 or 12 or 100 or 129)"
+    passes("-m", "pytest", "-p", "no:cacheprovider", "tests/codegen/test_copies.py", "-k", rows, cpu="x86-64-v3")
 
 
 def test_what_a_processor_lacks_is_refused_before_it_runs(monkeypatch):
