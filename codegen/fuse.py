@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -66,6 +66,8 @@ class Fusion:
         needed = self._needed()
         asked = set(needed)
         self._part(needed)
+        self._form(needed)
+        self._free(needed, asked)
         for _ in range(8):
             groups = self._merge(self._form(needed))
             homes = Counter(n for g in groups for n in g.dear)
@@ -79,6 +81,24 @@ class Fusion:
         for g in groups:
             g.pull = None
         return groups
+
+    def _free(self, needed: dict[int, Value], asked: Collection[int]) -> None:
+        """Takes the buffer of what was cut for something in it that has got one since, and is light now."""
+        viewed, users = Counter(strip(self.graph.values[n]).number for n in self.leaves), defaultdict(list)
+        for g in self.formed.values():
+            for w in g.loads:
+                users[w.number].append(g.values[0].number)
+        for f in [*self.formed.values()]:
+            v = f.values[0]
+            is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3") and v.number not in asked
+            is_alone = len(f.values) == 1 == viewed[v.number] and v.number not in self.pieces
+            around = [v.number, *users[v.number]]
+            if not (is_cut and is_alone and len(around) == 2 and self.formed.keys() >= {*around}) or v.number in f.dear:
+                continue
+            del self.cuts[v.number], needed[v.number]
+            self.leaves.discard(v.number)
+            for number in around:
+                self.homes.subtract(self.formed.pop(number).dear)
 
     def _without_unread(self, groups: list[Fused], asked: set[int]) -> list[Fused]:
         """The groups without outputs that R6 asked for, so that several groups load them, if these have been joined."""

@@ -268,6 +268,12 @@ def mixture() -> tuple[list[Any], list[Any]]:
     return [*parameters, x], [cost, *tensordsl.grad(cost, parameters)]
 
 
+def test_what_was_cut_for_what_has_a_buffer_itself_now_is_fused_again() -> None:
+    """R3 cuts what the gradient sums, since dear shares are in it, which then R2 cuts."""
+    groups = [s.fused for s in plan(*mixture())[()].steps]
+    assert max(len(v.shape) for g in groups for v in g.values) == 2
+
+
 def rows_and_columns() -> tuple[list[Any], list[Any]]:
     """Of a matrix and of a square one, whose axes have equal lengths."""
     square = T.dot(X, X.T)
