@@ -1,6 +1,7 @@
 """LLVM text of sorting short lines of adjacent numbers in vector registers, from where they stand to where they go.
 
-Only for machines that leave lanes out when they load and store (AVX-512): elsewhere such lines go through scratch.
+Only where instructions leave lanes out when they load and store: AVX-512, and AVX2 for numbers of 4 and 8 bytes.
+Elsewhere such lines go through scratch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from tensordsl.codegen.sort_block import Vectors, sorted_block
 from tensordsl.codegen.sort_core import WIDEST
 from tensordsl.codegen.sort_keys import Keys
 
+WIDEST_OF_AVX2 = {32: 16, 64: 64}  # numbers by their bits: longer lines of 4 bytes are as fast through scratch
 PARAMS = ("ptr x", "ptr y", "i64 n", "i64 first", "i64 count")
 
 
@@ -25,7 +27,8 @@ def short_text(k: Keys) -> str:
 
 def sizes(k: Keys) -> list[int]:
     """How many registers are taken."""
-    return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= WIDEST] if k.vector_bytes == 64 else []
+    widest = {64: WIDEST, 32: WIDEST_OF_AVX2.get(k.bits, 0)}.get(k.vector_bytes, 0)
+    return [r for r in (1, 2, 4, 8, 16) if r * k.lanes <= widest]
 
 
 def _short(k: Keys, r: int, name: str) -> str:

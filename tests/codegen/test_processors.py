@@ -39,6 +39,7 @@ same = np.testing.assert_array_equal
 near = lambda got, want: np.testing.assert_allclose(got, want, rtol=3e-6)
 one = tensordsl.function([x], [T.exp(x), T.tanh(x), T.sin(x), x.sum(), T.sort(x), T.argsort(x), T.cumsum(x), x[x > 0]])
 two = tensordsl.function([m], [T.log(m), m.sum(0), m.sum(1), m.max(1), m.argmin(0), T.dot(m, m.T), T.nnet.softmax(m)])
+sorts = tensordsl.function([m], [T.sort(m, 0), T.sort(m), T.sort(T.cast(m, "float64")), T.sort(T.cast(m * 9, "int64"))[:, 1:]])
 three = tensordsl.function([x, i], [T.inc_subtensor(x[i], x), x[i]])
 four = tensordsl.function([h], [h * h + h, h.sum(), T.sort(h), T.cast(h, "float32")])
 for n in (0, 1, 2, 3, 5, 8, 9, 17, 33, 64, 100):
@@ -54,6 +55,11 @@ for n in (0, 1, 2, 3, 5, 8, 9, 17, 33, 64, 100):
         wanted = [np.log(b), b.sum(0), b.sum(1), b.max(1), b.argmin(0), b @ b.T, e / e.sum(1, keepdims=True)]
         for got, want in zip(two(b), wanted):
             near(got, want)
+        b.flat[:: 5 * n] = np.nan if n % 3 == 0 else -0.0
+        orders = [np.sort(b, 0), np.sort(b), np.sort(b.astype("d")), np.sort((np.nan_to_num(b) * 9).astype("q"))[:, 1:]]
+        for got, want in zip(sorts(b)[:3], orders):
+            same(got, want)
+        same(sorts(np.nan_to_num(b))[3], orders[3])
     c = a.astype("float16")
     for got, want in zip(four(c), [c * c + c, c.astype("f").sum().astype("float16"), np.sort(c), c.astype("f")]):
         same(got, want)
