@@ -56,7 +56,7 @@ def orders(n: int, dtype: str) -> Iterator[Any]:
     yield np.arange(n, dtype=dtype)[::-1].copy()
     yield np.minimum(np.arange(n), np.arange(n)[::-1]).astype(dtype)
     yield (np.arange(n) % 7).astype(dtype)
-    yield np.where(rng.integers(0, 50, n) == 0, top, 0).astype(dtype)
+    yield np.where(rng.integers(0, 50, n) == 0, np.array(top, dtype), np.array(0, dtype))
 
 
 def padded(x: Any) -> Any:

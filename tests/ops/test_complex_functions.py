@@ -110,6 +110,8 @@ def test_special_values_are_numpys(name: str) -> None:
     numpy = getattr(np, {"sgn": "sign", "abs_": "abs"}.get(name, name))
     with np.errstate(all="ignore"):
         want, got = numpy(a), tensordsl.function([z], getattr(T, name)(z))(a)
+    if name == "arccosh":
+        want.imag[(a.real == 0) & np.isnan(a.imag)] = np.pi / 2  # C17, and NumPy from 2.3 on; before: no number
     finite = np.isfinite(a)
     for p, q in ((got.real, want.real), (got.imag, want.imag)):
         open_sign = ~finite & (np.isnan(got) | (q == 0))
