@@ -34,12 +34,17 @@ _RANK_NAMES = {
 }  # fmt: skip
 
 
+def numpys_name(dtype: Any) -> str:
+    """NumPy's name of a dtype, "" for what is none: NumPy before 2.3 takes a variable for its own."""
+    try:
+        return "" if isinstance(getattr(dtype, "dtype", None), str) else str(np.dtype(dtype).name)
+    except (TypeError, ValueError):
+        return ""
+
+
 def _dtype_name(dtype: Any) -> str:
     """The name of a dtype given as NumPy's object or class."""
-    try:
-        name = "" if isinstance(dtype, str) or dtype is None else np.dtype(dtype).name
-    except (TypeError, ValueError):
-        name = ""
+    name = "" if isinstance(dtype, str) or dtype is None else numpys_name(dtype)
     if name not in ALL_DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
     return name

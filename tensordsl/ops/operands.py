@@ -12,7 +12,7 @@ import numpy as np
 from tensordsl.casting import dtype_name, to_array
 from tensordsl.config import config
 from tensordsl.graph import Constant, Dims, Variable
-from tensordsl.types import ALL_DTYPES, MOST_AXES, tensor_type
+from tensordsl.types import ALL_DTYPES, MOST_AXES, numpys_name, tensor_type
 
 
 def as_variable(value: Any, name: str | None = None, ndim: int | None = None) -> Any:
@@ -182,10 +182,7 @@ def named_dtype(dtype: Any, what: str = "") -> str:
     """The dtype's name; `config.floatX` for None and "floatX".  Raises TypeError for what is none of ours."""
     if dtype is None or (isinstance(dtype, str) and dtype == "floatX"):
         return str(config.floatX)
-    try:
-        name = str(np.dtype(dtype).name)
-    except (TypeError, ValueError):
-        name = ""
+    name = numpys_name(dtype)
     if name not in ALL_DTYPES:
         start = f"{what}: " if what else ""
         raise TypeError(f"{start}unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")

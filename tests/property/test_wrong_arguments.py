@@ -28,6 +28,7 @@ ONCE_WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "the 2^31st derivative": (lambda: T.polygamma(2**31, -1), TypeError, "polygamma: the order must not be above 100"),
     "an axis that is no integer": (lambda: T.sum(T.vector(), axis=0.5), TypeError, "sum: axis must be None, an integer or"),
     "a dtype that is a variable": (lambda: T.sum(T.vector(), dtype=T.vector()), TypeError, "sum: unsupported dtype"),
+    "a type of a dtype that is a variable": (lambda: T.TensorType(T.vector(), ()), TypeError, "unsupported dtype"),
     "the jacobian of a matrix": (
         lambda: T.jacobian(T.matrix(), T.vector()), ValueError, "expects a 1 dimensional variable",
     ),
