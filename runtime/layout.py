@@ -6,6 +6,7 @@ Raises ImportError, with the reason, on free-threaded builds and where a layout 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import sys
 from typing import Any
 
@@ -48,10 +49,8 @@ def function_address(library: Any, name: str) -> int:
 
 
 def multiarray() -> Any:
-    """NumPy's extension module, under its name in NumPy 1 or 2."""
-    name = "numpy._core._multiarray_umath" if int(np.__version__.split(".")[0]) >= 2 else "numpy.core._multiarray_umath"
-    __import__(name)
-    return sys.modules[name]
+    """NumPy's extension module."""
+    return importlib.import_module("numpy._core._multiarray_umath")
 
 
 def numpy_api() -> Any:

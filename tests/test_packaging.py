@@ -68,6 +68,13 @@ def test_the_version_is_stated_once() -> None:
     assert shown == stated[1]
 
 
+def test_the_documentation_states_the_oldest_dependencies() -> None:
+    stated = (ROOT / "docs" / "support.md").read_text().lower()
+    for dependency in PROJECT["project"]["dependencies"]:
+        name, oldest = dependency.split(">=")
+        assert f"| {name} | {oldest} or newer" in stated
+
+
 def test_the_changelog_has_an_entry_for_the_version() -> None:
     version = re.search(r'__version__ = "(.+)"', (ROOT / "tensordsl" / "version.py").read_text())
     assert version and f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text()
