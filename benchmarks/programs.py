@@ -282,6 +282,55 @@ def attitudes(m: Any, v: Any, q: Any, target: Any) -> Any:
     return ((v + q[:, 0][:, None] * twice + cross(q[:, 1:], twice) - target) ** 2).sum()
 
 
+def covariances(m: Any, weights: Any, means: Any, roots: Any, x: Any) -> Any:
+    """A mixture of Gaussians of three dimensions, with an inverse written by hand."""
+    c = (roots[:, :, None, :] * roots[:, None, :, :]).sum(axis=3) + 0.5 * m.eye(3)
+
+    def minor(i: int, j: int, k: int, l: int) -> Any:
+        return c[:, i, j] * c[:, k, l] - c[:, i, l] * c[:, k, j]
+
+    rows = (
+        (minor(1, 1, 2, 2), minor(0, 2, 2, 1), minor(0, 1, 1, 2)),
+        (minor(1, 2, 2, 0), minor(0, 0, 2, 2), minor(0, 2, 1, 0)),
+        (minor(1, 0, 2, 1), minor(0, 1, 2, 0), minor(0, 0, 1, 1)),
+    )
+    size = sum(c[:, 0, k] * row[0] for k, row in enumerate(rows))
+    inverse = m.stack([m.stack(row, axis=1) for row in rows], axis=1) / size[:, None, None]
+    d = x[:, None, :] - means[None]
+    far = (d[:, :, :, None] * inverse[None] * d[:, :, None, :]).sum(axis=(2, 3))
+    share = weights - m.log(m.exp(weights).sum())
+    return -log_sum_exp(m, share - 0.5 * far - 0.5 * m.log(size)[None, :]).sum()
+
+
+def triangular(m: Any, a: Any, b: Any) -> Any:
+    """Many Gaussian densities of four dimensions, by Cholesky's factors written by hand."""
+    root: dict[tuple[int, int], Any] = {}
+    solved: list[Any] = []
+    for i in range(4):
+        for j in range(i + 1):
+            rest = (a[:, i, :] * a[:, j, :]).sum(axis=1) + float(i == j)
+            rest = rest - sum(root[i, k] * root[j, k] for k in range(j))
+            root[i, j] = m.sqrt(rest) if i == j else rest / root[j, j]
+        solved.append((b[:, i] - sum(root[i, k] * solved[k] for k in range(i))) / root[i, i])
+    return sum(v**2 / 2 + m.log(root[i, i]) for i, v in enumerate(solved)).sum()
+
+
+def graphs(m: Any, first: Any, second: Any, x: Any, near: Any, label: Any) -> Any:
+    """Two layers over the four neighbours of each node."""
+    h = m.tanh((x @ first)[near].mean(axis=1))
+    z = (h @ second)[near].mean(axis=1)
+    return (log_sum_exp(m, z) - z[m.arange(5000), label]).mean()
+
+
+def interpolation(m: Any, image: Any, at: Any, target: Any) -> Any:
+    low = m.floor(at)
+    parts, place = at - low, low.astype("int64")
+    dy, dx, i, j = parts[:, 0], parts[:, 1], place[:, 0], place[:, 1]
+    above = (1 - dx) * image[i, j] + dx * image[i, j + 1]
+    below = (1 - dx) * image[i + 1, j] + dx * image[i + 1, j + 1]
+    return (((1 - dy) * above + dy * below - target) ** 2).mean()
+
+
 def simplex(r: np.random.Generator) -> np.ndarray:
     p = r.random((300, 300))
     return np.asarray(p / p.sum())
@@ -340,6 +389,14 @@ PROGRAMS = (
     Program("images", images, 2, lambda r: (r.normal(size=(27, 8)), np.zeros(8), r.normal(size=(4, 3, 20, 20)))),
     Program("attitudes", attitudes, 2, lambda r: (
         r.normal(size=(500, 3)), r.normal(size=(500, 4)), r.normal(size=(500, 3)))),
+    Program("covariances", covariances, 3, lambda r: (
+        r.normal(size=4), r.normal(size=(4, 3)), r.normal(size=(4, 3, 3)), r.normal(size=(1000, 3)))),
+    Program("triangular", triangular, 2, lambda r: (r.normal(size=(1000, 4, 4)), r.normal(size=(1000, 4)))),
+    Program("graphs", graphs, 2, lambda r: (
+        0.3 * r.normal(size=(8, 16)), 0.3 * r.normal(size=(16, 4)), r.normal(size=(5000, 8)),
+        r.integers(0, 5000, (5000, 4)), r.integers(0, 4, 5000))),
+    Program("interpolation", interpolation, 2, lambda r: (
+        r.normal(size=(64, 64)), r.uniform(1, 62, (20_000, 2)), r.normal(size=20_000))),
     Program("autoregression", autoregression, 1, lambda r: (r.normal(size=3), r.normal(size=10_003))),
 )  # fmt: skip
 
