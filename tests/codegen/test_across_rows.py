@@ -249,7 +249,8 @@ def test_threads_change_nothing(axis: int) -> None:
     a = np.random.default_rng(8).normal(size=(40_000, 3, 4)).astype("float32")
     x = T.ftensor3()
     far = T.sqrt(((x - x[:, 0, 0][:, None, None]) ** 2).sum())
-    f = td.function([x], [softmax(T, x, axis), x.sum(axis=axis), x.argmax(axis=axis), far])
+    mixed = x * x[:, :, 0][:, :, None] + x[0]
+    f = td.function([x], [softmax(T, x, axis), x.sum(axis=axis), x.argmax(axis=axis), far, mixed])
     alone = [y.copy() for y in f(a)]
     try:
         config.num_threads = 3
