@@ -16,7 +16,7 @@ from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, widens, widest_load
+from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, states_beside, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 from tensordsl.records import record
 
@@ -301,7 +301,7 @@ def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     if usual.lane in group.parallel:
         most = width - 1
     elif usual.beside:
-        most = min(lanes for lanes in usual.beside if lanes) // 2
+        most = min(lanes * states_beside(lanes) for lanes in usual.beside if lanes) // 2
     elif not _goes_back(group, usual):
         most = max(width, SHORT_IF_HEAVY * is_heavy) - 1
     elif by_index:
