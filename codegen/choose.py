@@ -22,7 +22,7 @@ from tensordsl.records import record
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
-SHORT_ROWS = 128  # elements of rows that lanes may go across, a block of rows at a time
+SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows at a time
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 

@@ -75,6 +75,17 @@ def test_rows_of_three_axes_in_every_layout(dtype: str, axis: Any, ends: list[En
                 np.testing.assert_array_equal(a, before)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_longer_rows(dtype: str, ends: list[End]) -> None:
+    rng, x, forms = np.random.default_rng(15), T.TensorType(dtype, (None,) * 3)(), ("sum", "max", "argmin", "range")
+    f = td.function([x], [FORMS[name](T, x, 1) for name in forms])
+    for n in (33, 64, 200):
+        for k, j in ((12, 20), (32, 8), (50, 5), (16, 17)):
+            for a in layouts(values(rng, (n, k, j), dtype), ends[0]):
+                for found, name in zip(f(a), forms, strict=True):
+                    np.testing.assert_allclose(found, FORMS[name](np, a, 1), rtol=1e-6, err_msg=f"{name} {a.shape}")
+
+
 def test_what_is_not_finite_and_rows_of_nothing() -> None:
     rng, x = np.random.default_rng(4), T.dtensor3()
     f = td.function([x], [x.max(axis=1), x.argmax(axis=1), x.sum(axis=1), 1 / x.min(axis=1), x.argmin(axis=2)])
