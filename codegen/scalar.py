@@ -267,7 +267,8 @@ class Builder:
         return self.apply("exponent", x)
 
     def significand(self, x: Val) -> Val:
-        """x / 2^k in [1, 2), k = `exponent`, x > 0; 1 of inf, 1 with the sign of zeros, nan of negative numbers."""
+        """x / 2^k in [1, 2), k = `exponent`, x > 0; 1 of inf, of zeros 1 or that with their sign, nan of
+        negative numbers."""
         return self.apply("significand", x)
 
     def ldexp(self, x: Val, n: Val) -> Val:

@@ -118,11 +118,9 @@ def exponent(b: Builder, x: Val) -> Val:
 
 
 def significand(b: Builder, x: Val) -> Val:
-    f, inf = FORMATS[x.type], float("inf")
-    one = b.copysign(b.const(1.0, x.type), x)
+    f = FORMATS[x.type]
     _, bits = _normal(b, b.abs(x))
     m = b.bitcast(b.or_(b.and_(bits, (1 << f.mantissa) - 1), f.bias << f.mantissa), x.type)
-    m = b.select(b.or_(b.eq(x, 0.0), b.eq(x, inf)), one, m)
     return b.select(b.ge(x, 0.0), m, float("nan"))
 
 
