@@ -428,8 +428,8 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)
     if dear:
-        slow = len(dear) > INLINE or (vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear))
-        factor = 4 if slow else 2
+        few = vector_bytes == 32 and len(dear) < 3 and CHAINS.issuperset(dear)
+        factor = 4 if few or len(dear) > INLINE else 2
     elif not p.reduces or operations > 8:
         factor = 1
     else:

@@ -139,12 +139,3 @@ def clamp(b: Builder, x: Val, low: float, high: float) -> Val:
     """x in [low, high]; a nan stays."""
     x = b.select(b.lt(x, low), low, x)
     return b.select(b.gt(x, high), high, x)
-
-
-def as_float(b: Builder, n: Val, type: str) -> Val:
-    """A small integer (|n| < 2^31 at float64) as a float; float64 needs no conversion instruction this way."""
-    f = FORMATS[type]
-    if type == "float32":
-        return b.cast(n, type)
-    magic_bits = 0x4338000000000000
-    return b.sub(b.bitcast(b.add(n, magic_bits), type), f.magic)
