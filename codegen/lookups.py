@@ -14,14 +14,9 @@ def chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[.
     n = n or 64 // ITEMSIZE[dtype]
     if n == W:
         return call(*operands)
-    results, kinds = [], [dtype] * len(operands)
+    t, results = llvm_type(dtype, W), []
     for k in range(0, W, n):
-        lanes = ", ".join(f"i32 {k + i}" for i in range(n))
-        pieces = []
-        for x, kind in zip(operands, kinds, strict=True):
-            t = llvm_type(kind, W)
-            pieces.append(code.op(f"shufflevector {t} {x}, {t} poison, <{n} x i32> <{lanes}>"))
-        results.append(call(*pieces))
+        results.append(call(*(shuffled(code, t, x, "poison", range(k, k + n)) for x in operands)))
     return _joined(code, dtype, results, n)
 
 

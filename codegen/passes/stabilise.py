@@ -58,15 +58,19 @@ def _strip(v: Value) -> tuple[Value, list[Value]]:
 
 
 def _centred(c: Value, axes: object = None) -> bool:
-    """Whether c = x - max(x) over some axes, or those that are given."""
+    """Whether c = x - max(x) over some axes, or over those that are given and not rounded by a cast."""
     if not _is_row(c, SUB):
         return False
     x, m = c.operands
-    m, _ = _strip(m)
+    m, chain = _strip(m)
     if _is_row(m, SWITCH):  # the maximum, where it is finite (see _log_sum_exp)
         m = m.operands[1]
     is_largest = m.op == "reduce" and m.attrs["reducer"].name == "max" and m.operands[0] is x
-    return is_largest and axes in (None, m.attrs["axes"])
+    return is_largest and (axes is None or (axes == m.attrs["axes"] and _only_moves(chain)))
+
+
+def _only_moves(chain: list[Value]) -> bool:
+    return all(c.op == "move" for c in chain)
 
 
 def _summed_exp(s: Value) -> tuple[Value, list[Value]] | None:
@@ -160,7 +164,7 @@ def divide_once(ctx: Context, v: Value) -> Value | None:
         return None
     e, s = v.operands
     total, chain = _strip(s)
-    if not _is_row(e, EXP) or total.op != "reduce" or total.operands[0] is not e or any(c.op != "move" for c in chain):
+    if not _is_row(e, EXP) or total.op != "reduce" or total.operands[0] is not e or not _only_moves(chain):
         return None
     c = e.operands[0]
     if total.attrs["reducer"].name != "sum" or not _centred(c, total.attrs["axes"]):

@@ -213,3 +213,12 @@ def test_a_sum_over_other_axes_than_the_maximum_is_divided_by(sum_axis: int | No
     e_value = np.exp(value)
     expected = e_value / e_value.sum(sum_axis, keepdims=True)
     np.testing.assert_allclose(f(value), expected, rtol=1e-14, atol=5e-324)
+
+
+def test_a_maximum_that_a_cast_rounds_leaves_a_division() -> None:
+    """The sum may be subnormal then, and has no inverse."""
+    x = T.dmatrix("x")
+    rounded = T.cast(T.cast(x.max(1, keepdims=True), "float32"), "float64")
+    e = T.exp(x - rounded)
+    f = tensordsl.function([x], e / e.sum(1, keepdims=True))
+    np.testing.assert_array_equal(f([[99999997952.0 + 8192 - 740]]), [[1.0]])
