@@ -25,12 +25,14 @@ from benchmarks.suites import BY_NAME, SUITES
 from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
-PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "torch")
+PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "blosc2", "tinygrad", "torch")
 # The first two choose other BLAS kernels than the machine's own, and not for every peer alike.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
+    "BLOSC_NTHREADS": "1",
+    "NUM_CPU_THREADS": "1",  # tinygrad
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
@@ -45,6 +47,7 @@ AVX2 = {
     "NUMBA_CPU_NAME": "x86-64-v3",
     "NUMBA_CPU_FEATURES": "",
     "ATEN_CPU_CAPABILITY": "avx2",
+    "DEV": "CPU:LLVM:x86_64,x86-64-v3",  # tinygrad
     "XLA_FLAGS": f"{ONE_THREAD['XLA_FLAGS']} --xla_cpu_max_isa=AVX2",
 }
 
@@ -157,6 +160,7 @@ def environment(cache: str, plan: Plan) -> dict[str, str]:
         "TENSORDSL_FLAGS": ",".join([*flags, *level, f"compiledir={cache}/tensordsl"]),
         "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",
         "NUMBA_CACHE_DIR": f"{cache}/numba",
+        "CACHEDB": f"{cache}/tinygrad.db",
         "JAX_COMPILATION_CACHE_DIR": f"{cache}/jax",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",

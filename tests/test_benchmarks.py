@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
+from benchmarks.harness import PEERS  # noqa: E402
+from benchmarks.plots import COLOURS  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +47,25 @@ def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
 def test_an_unknown_peer_or_workload_is_refused() -> None:
     assert "no such peers: nobody" in run("--peers", "nobody").stderr
     assert "no workload begins with 'nothing'" in run("--only", "nothing").stderr
+
+
+def test_every_peer_has_an_adapter_and_a_colour() -> None:
+    adapters = {path.stem for path in (ROOT / "benchmarks" / "peers").glob("[!_]*.py")} - {"numba_loops", "symbolic"}
+    assert set(PEERS) == adapters == set(COLOURS)
+
+
+@pytest.mark.parametrize("peer", ["blosc2", "tinygrad"])
+def test_a_peer_gives_numpys_results(peer: str, tmp_path: Path) -> None:
+    pytest.importorskip(peer)
+    if peer == "tinygrad" and not shutil.which(os.environ.get("CC", "clang")):
+        pytest.skip("no clang")
+    only = "a.", "b.axpb_out.f8.1e4", "c.sigmoid.f4.1e4", "d.strided", "e.meanvar.f8.10000x100", "m.embed", "n.schools"
+    names = [part for name in only for part in ("--only", name)]
+    done = run("--quick", "--peers", f"numpy,{peer}", *names, "--json", str(tmp_path / "out.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert [row["error"] for row in rows] == [""] * len(rows)
+    assert {row["peer"] for row in rows} == {"numpy", peer}
 
 
 def test_the_gpus_benchmark_says_who_is_left_out_and_runs_on_the_simulator() -> None:
