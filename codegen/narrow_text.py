@@ -59,7 +59,7 @@ def _between(k: Keys, source: str) -> str:
     def look(W: int, at: str, kept: str, below: str, flag: str) -> list[str]:
         t, bit = k.typed(k.width, W), k.typed(1, W)
         key, special = _key(f, k, source, at, W)
-        is_less, is_more = (f.op(f"icmp {c} {t} {key}, {limits[W][c]}") for c in ("ult", "ugt"))
+        is_less, is_more = (f.op(f"icmp {c} {t} {key}, {limits[W][c]}") for c in ("slt", "sgt"))
         inside = f.op(f"xor {bit} {f.op(f'or {bit} {is_less}, {is_more}')}, {k.const(-1, W, 1)}")
         place = f.gep("%a", kept, key_type)
         if W > 1:
@@ -71,7 +71,7 @@ def _between(k: Keys, source: str) -> str:
         flag = f.op(f"or {bit} {flag}, {special}") if special else flag
         return [f.op(f"add i64 {kept}, {more}"), f.op(f"add i64 {below}, {lower}"), flag]
 
-    limits = {W: {"ult": _every(f, k, "%low", W), "ugt": _every(f, k, "%high", W)} for W in (1, k.lanes)}
+    limits = {W: {"slt": _every(f, k, "%low", W), "sgt": _every(f, k, "%high", W)} for W in (1, k.lanes)}
     adjacent = f.compare("eq", "i64", "%x_step", k.size if source == "numbers" else k.width // 8)
     whole, bits = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %n, {-k.lanes}')}, i64 0"), k.typed(1, k.lanes)
     with f.loop(whole, ("i64", "0"), ("i64", "0"), (bits, "zeroinitializer"), step=k.lanes) as loop:
@@ -105,7 +105,8 @@ def _narrow(k: Keys, source: str) -> str:
     sample = f.call("ptr", "@plain", "ptr %a", f"ptr {room}", f"i64 {size}", f"i64 {k.size}")
     last = f.op("sub i64 %count, 1")
     limits = []
-    for place, by, outside in (("%first", "sub", 0), (f.op(f"add i64 %first, {last}"), "add", -1)):
+    ends = ("%first", "sub", ~k.greatest), (f.op(f"add i64 %first, {last}"), "add", k.greatest)
+    for place, by, outside in ends:
         at = f.op(f"udiv i64 {f.op(f'mul i64 {place}, {size}')}, %n")
         at = f.op(f"{by} i64 {at}, {beside}")
         is_there = f.compare("ult", "i64", at, size)
@@ -115,8 +116,8 @@ def _narrow(k: Keys, source: str) -> str:
     found = f.call("{i64, i64}", f"@between.{source}", *passed(PARAMS[:4]), *given)
     kept, below = (f.op(f"extractvalue {{i64, i64}} {found}, {n}") for n in range(2))
     first = f.op(f"sub i64 %first, {below}")
-    ends = f.compare("sge", "i64", first, 0), f.compare("sle", "i64", f.op(f"add i64 {first}, %count"), kept)
-    with f.when(f.op(f"xor i1 {f.all(*ends)}, true"), UNLIKELY):
+    are_there = f.compare("sge", "i64", first, 0), f.compare("sle", "i64", f.op(f"add i64 {first}, %count"), kept)
+    with f.when(f.op(f"xor i1 {f.all(*are_there)}, true"), UNLIKELY):
         _give_up(f, k, source)
     with f.when(f.compare("eq", key_type, *limits)):
         f.ret("ptr", f.gep("%a", first, key_type))

@@ -138,11 +138,10 @@ class _Select(Keys):
     def better(self, f: Asm, end: str, limit: str, source: str) -> str:
         """A bit for each number of a vector, set if it may be better than the limit."""
         W, t = self.lanes, self.typed(self.width, self.lanes)
-        x, limit = self.loaded(f, source, W), self.turned(f, limit, end)
-        limit = limit if self.width == 64 else f.op(f"trunc i64 {limit} to i{self.width}")
+        x, limit = self.loaded(f, source, W), self.signed(f, self.turned(f, limit, end))
         one = f.op(f"insertelement {t} poison, i{self.width} {limit}, i64 0")
         every = f.op(f"shufflevector {t} {one}, {t} poison, <{W} x i32> zeroinitializer")
-        found = f.op(f"icmp {'ult' if end == 'least' else 'ugt'} {t} {self.ordered(f, x, W)}, {every}")
+        found = f.op(f"icmp {'slt' if end == 'least' else 'sgt'} {t} {self.ordered(f, x, W)}, {every}")
         if end == "greatest" and self.is_float:  # a nan may have a sign
             found = f.op(f"or {self.typed(1, W)} {found}, {self.is_nan(f, x, W)}")
         return f.op(f"bitcast {self.typed(1, W)} {found} to i{W}")

@@ -1,12 +1,15 @@
-"""LLVM text of sorting and merging unsigned integers in vector registers: bitonic networks, no branches.
+"""LLVM text of sorting and merging signed integers in vector registers: networks of exchanges, no branches.
 
-A block's element e stands in register e % R, lane e // R, so that most exchanges are between registers (Batcher,
-Sorting networks and their applications, 1968, in the form where each merge begins by comparing e with its mirror
-image).  The order of what is read does not matter; what is written is turned round by rounds of interleaving.
+The lanes of the registers are sorted each for itself (merges of odd and even places), and merged by bitonic networks
+(Batcher, Sorting networks and their applications, 1968, in the form where each merge begins by comparing an element
+with its mirror image).  Element e stands in the register that its lowest bits say, and in the lane that the others say,
+so that most exchanges are between registers, and each bit that the order of memory has elsewhere takes one round of
+shuffles.  The order of what is read does not matter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tensordsl.codegen.assembly import Asm
@@ -33,7 +36,7 @@ def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
 
 def declarations(bits: int, lanes: int) -> str:
     kind = f"<{lanes} x i{bits}>"
-    return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in ("umin", "umax"))
+    return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in ("smin", "smax"))
 
 
 def set_lanes(f: Asm, mask: str, W: int) -> str:
@@ -45,7 +48,7 @@ def set_lanes(f: Asm, mask: str, W: int) -> str:
 
 
 class Vectors:
-    """Operations on vectors of unsigned integers, in the function that is being written."""
+    """Operations on vectors of signed integers, in the function that is being written."""
 
     def __init__(self, f: Asm, bits: int, lanes: int) -> None:
         self.f, self.bits, self.lanes = f, bits, lanes
@@ -65,7 +68,7 @@ class Vectors:
     def extremes(self, x: str, y: str) -> tuple[str, str]:
         """(the lesser, the greater one) in each lane."""
         operands, callee = (f"{self.kind} {x}", f"{self.kind} {y}"), f".v{self.lanes}i{self.bits}"
-        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in ("umin", "umax"))
+        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in ("smin", "smax"))
         return low, high
 
     def shuffled(self, x: str, order: list[int], y: str = "poison") -> str:
@@ -111,11 +114,19 @@ class PairVectors(Vectors):
 
 
 class _Block:
+    """Elements in registers: bit j of a register's number is the element's bit j, that of a lane's `lane_bits[j]`."""
+
     def __init__(self, vectors: Vectors, values: list[str]) -> None:
-        self.v, self.values, self.registers = vectors, values, len(values)
+        self.v, self.values, self.registers = vectors, list(values), len(values)
+        self.of_register, self.of_lane = (k.bit_length() - 1 for k in (self.registers, vectors.lanes))
+        self.swapped = min(self.of_register, self.of_lane)
+        behind = max(self.of_register, self.of_lane)
+        self.lane_bits = [behind + j if j < self.swapped else j for j in range(self.of_lane)]
 
     def sort(self) -> None:
-        size = 2
+        for low, high in exchanges(self.registers):
+            self.values[low], self.values[high] = self.v.extremes(self.values[low], self.values[high])
+        size = 2 * self.registers
         while size <= self.registers * self.v.lanes:
             self.exchange(size - 1)  # with the mirror image: all bits below `size` differ
             distance = size // 4
@@ -124,28 +135,48 @@ class _Block:
                 distance //= 2
             size *= 2
 
+    def places(self, mask: int) -> tuple[int, int]:
+        """The bits of an element's number among those of its register's, and of its lane's."""
+        return mask & (self.registers - 1), sum(1 << j for j, bit in enumerate(self.lane_bits) if mask >> bit & 1)
+
     def exchange(self, mask: int) -> None:
         """Element e and e ^ mask, the lesser one to the lower place."""
-        register, lane = mask % self.registers, mask // self.registers
+        register, lane = self.places(mask)
         old = list(self.values)
-        if not lane:
-            for r in range(self.registers):
-                if r < r ^ register:
-                    self.values[r], self.values[r ^ register] = self.v.extremes(old[r], old[r ^ register])
-            return
-        bit = 1 << (lane.bit_length() - 1)  # says which of the two lanes is the lower one
-        moved = [self.v.mirrored(x, lane) for x in old]
+        _, bit = self.places(1 << (mask.bit_length() - 1))  # says which of the two lanes is the lower one
         for r in range(self.registers):
-            self.values[r] = self.v.chosen(*self.v.extremes(old[r], moved[r ^ register]), bit)
+            if r > r ^ register:
+                continue
+            other = self.v.mirrored(old[r ^ register], lane) if lane else old[r ^ register]
+            low, high = self.v.extremes(old[r], other)
+            if lane:
+                low, high = self.v.chosen(low, high, bit), self.v.chosen(high, low, bit) if register else ""
+            self.values[r] = low
+            if register:
+                self.values[r ^ register] = self.v.mirrored(high, lane) if lane else high
 
     def turn(self) -> None:
-        """To the order of memory: each round moves one bit of the register's number below those of the lane."""
-        lanes, bit = self.v.lanes, self.registers // 2
-        while bit:
-            old = list(self.values)
+        """To the order of memory: each round swaps a bit of the register's number and one of the lane's."""
+        for j in range(self.swapped):
+            bit, old = 1 << j, list(self.values)
             for r in range(self.registers):
-                if not r & bit:
-                    for side in (0, 1):
-                        order = [side * lanes // 2 + k // 2 + lanes * (k % 2) for k in range(lanes)]
-                        self.values[r | bit * side] = self.v.shuffled(old[r], order, old[r | bit])
-            bit //= 2
+                low, side = r & ~bit, r & bit
+                order = [(k ^ bit) + self.v.lanes if k & bit else k for k in range(self.v.lanes)]
+                self.values[r] = self.v.shuffled(old[low], [k | side for k in order], old[low | bit])
+        bits = [*self.lane_bits[: self.swapped], *range(self.swapped, self.of_register)]
+        first = [sum(1 << bit for j, bit in enumerate(bits) if r >> j & 1) for r in range(self.registers)]
+        self.values = [self.values[r] for r in sorted(range(self.registers), key=first.__getitem__)]
+
+
+def exchanges(size: int) -> Iterator[tuple[int, int]]:
+    """(the place of the lesser one, of the greater one) for each exchange of a network that sorts a power of two."""
+    run = 1
+    while run < size:
+        apart = run
+        while apart:
+            for start in range(apart % run, size - apart, 2 * apart):
+                for low in range(start, min(start + apart, size - apart)):
+                    if low // (2 * run) == (low + apart) // (2 * run):
+                        yield low, low + apart
+            apart //= 2
+        run *= 2

@@ -1,15 +1,12 @@
 """LLVM text of sorting short lines that stand side by side, as the pixels of a few images: a vector of lines at a time.
 
-Number r of each line is in register r, and all lines go through one network of exchanges (Batcher, Sorting networks and
-their applications, 1968: merges of odd and even places).
+Number r of each line is in register r, and all lines go through one network of exchanges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tensordsl.codegen.assembly import Asm
-from tensordsl.codegen.sort_block import Vectors
+from tensordsl.codegen.sort_block import Vectors, exchanges
 from tensordsl.codegen.sort_keys import Keys
 
 SIZES = (4, 8, 16, 32)  # numbers of a line that are sorted so, at most
@@ -32,7 +29,9 @@ def _columns(k: Keys, size: int) -> str:
         x = k.loaded(f, f.gep("%x", f.op(f"mul i64 {row}, %x_step")), W)
         if k.is_float:
             special = f.op(f"or {mask} {k.is_special(f, x, W)}, {special}")
-        values.append(f.op(f"select i1 {is_there}, {v.kind} {k.ordered(f, x, W)}, {v.kind} {k.const(-1, W, k.width)}"))
+        values.append(
+            f.op(f"select i1 {is_there}, {v.kind} {k.ordered(f, x, W)}, {v.kind} {k.const(k.greatest, W, k.width)}")
+        )
     if k.is_float:
         with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {mask} {special} to i{W}')}, 0")):
             f.ret("i1", "false")
@@ -45,17 +44,3 @@ def _columns(k: Keys, size: int) -> str:
             f.do(f"store {k.typed(k.bits, W)} {k.number(f, key, W)}, ptr {place}, align {k.size}")
     f.ret("i1", "true")
     return f.text
-
-
-def exchanges(size: int) -> Iterator[tuple[int, int]]:
-    """(the place of the lesser one, of the greater one) for each exchange of a network that sorts a power of two."""
-    run = 1
-    while run < size:
-        apart = run
-        while apart:
-            for start in range(apart % run, size - apart, 2 * apart):
-                for low in range(start, min(start + apart, size - apart)):
-                    if low // (2 * run) == (low + apart) // (2 * run):
-                        yield low, low + apart
-            apart //= 2
-        run *= 2

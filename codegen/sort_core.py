@@ -23,18 +23,18 @@ BOTH = ("ptr a", "ptr b", "i64 n")
 
 
 class Core:
-    """The functions for one kind of element: unsigned integers of 16, 32 or 64 bits, or pairs of a 64-bit key and a
-    position.
+    """The functions for one kind of element: signed integers of 16, 32 or 64 bits, or pairs of an unsigned key of 64
+    bits and a position.
 
-    `@NAME(a, b, n, bytes)` sorts the n elements at a, with room for as many at b and keys below 256^bytes; it gives the
-    address of the result, a or b.  Behind both is room for one vector more.
+    `@NAME(a, b, n, bytes)` sorts the n elements at a, with room for as many at b and keys of so many bytes; it gives
+    the address of the result, a or b.  Behind both is room for one vector more.
     """
 
     def __init__(self, name: str, bits: int, vector_bytes: int = 0) -> None:
         self.name, self.is_pair, self.bits = name, bits == 128, bits
         self.kind = "<2 x i64>" if self.is_pair else f"i{bits}"
         self.key_kind = "i64" if self.is_pair else self.kind
-        self.size = bits // 8
+        self.size, self.greatest = bits // 8, (1 << (bits - 1)) - 1
         self.lanes = vector_bytes // self.size
         self.blocks = [] if self.is_pair else [r for r in (2, 4, 8) if r <= self.lanes and r * self.lanes <= WIDEST]
         self.run = BLOCK if self.is_pair else self.blocks[-1] * self.lanes  # elements of the first sorted runs
@@ -62,7 +62,7 @@ class Core:
         f.do(f"store {self.kind} {value}, ptr {target}, align {min(self.size, 8)}")
 
     def less(self, f: Asm, x: str, y: str) -> str:
-        return f.compare("ult", self.key_kind, x, y)
+        return f.compare("ult" if self.is_pair else "slt", self.key_kind, x, y)
 
     def chosen(self, f: Asm, x: str, y: str, target: str, last: bool = False) -> str:
         """i1: is the element at y less than the one at x?  The lesser one, or the other if `last`, goes to `target`."""
@@ -93,7 +93,7 @@ class Core:
             with f.loop("%n") as loop:
                 self.move(f, self.at(f, "%a", loop.index), self.at(f, room, loop.index))
             with f.loop(BLOCK, start="%n") as loop:
-                f.store(self.kind, -1, self.at(f, room, loop.index))
+                f.store(self.kind, self.greatest, self.at(f, room, loop.index))
             f.call("void", f"@{self.name}.few", f"ptr {room}", f"ptr {result}")
             with f.loop("%n") as loop:
                 self.move(f, self.at(f, result, loop.index), self.at(f, "%b", loop.index))
@@ -104,7 +104,7 @@ class Core:
         for size, name in names:
             with f.when(f.compare("sle", "i64", "%n", size)):
                 with f.loop(size, start="%n", step=W) as loop:
-                    v.store(f"splat (i{self.bits} -1)", self.at(f, room, loop.index))
+                    v.store(f"splat (i{self.bits} {self.greatest})", self.at(f, room, loop.index))
                 f.call("void", f"@{self.name}.{name}", f"ptr {room}", f"ptr {result}")
                 with f.loop("%n", step=W) as loop:
                     v.store(v.load(self.at(f, result, loop.index)), self.at(f, "%b", loop.index))
@@ -305,6 +305,7 @@ class Core:
 
     def count_of(self, f: Asm, counts: str, place: str) -> str:
         key = self.key(f, place)
+        key = key if self.is_pair else f.op(f"xor {self.kind} {key}, {~self.greatest}")  # unsigned
         wide = key if self.key_kind == "i64" else f.op(f"zext {self.key_kind} {key} to i64")
         byte = f.op(f"and i64 {f.op(f'lshr i64 {wide}, %shift')}, {DIGITS - 1}")
         return f.gep(counts, byte, "i64")
@@ -339,7 +340,7 @@ class Core:
         """How many elements whole vectors hold; those behind the last one become the largest number."""
         n = f.op(f"and i64 {f.op(f'add i64 %n, {self.lanes - 1}')}, {-self.lanes}")
         with f.loop(n, start="%n") as loop:
-            f.store(self.kind, -1, self.at(f, "%a", loop.index))
+            f.store(self.kind, self.greatest, self.at(f, "%a", loop.index))
         return n
 
     def many(self, f: Asm) -> str:

@@ -1,4 +1,8 @@
-"""LLVM text of keys: unsigned integers in the order of the numbers of a dtype, by which the libraries compare them."""
+"""LLVM text of keys: integers in the order of the numbers of a dtype, by which the libraries compare them.
+
+Those of vectors are signed, as AVX2 compares no others of 64 bits; those of single numbers, whose bytes are counted,
+are unsigned.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, SIGNED
 from tensordsl.types import COMPLEX
 
 MANTISSA = {"float16": 10, "float32": 23, "float64": 52}
-NAN = -1  # its key, the greatest; that of no other number is next to it
+NAN = -1  # its unsigned key, the greatest; that of no other number is next to it
 
 
 class Keys:
@@ -25,6 +29,7 @@ class Keys:
         self.size = ITEMSIZE[self.part]
         self.bits, self.width = 8 * self.size, 8 * max(2, self.size)  # in memory, of a key
         self.sign = -1 << (self.bits - 1)
+        self.greatest = (1 << (self.width - 1)) - 1  # of all signed keys
         self.vector_bytes, self.lanes = vector_bytes, vector_bytes // (self.width // 8)
 
     def typed(self, bits: int, W: int) -> str:
@@ -34,35 +39,44 @@ class Keys:
         return str(value) if W == 1 else f"splat (i{bits or self.bits} {value})"
 
     def ordered(self, f: Asm, x: str, W: int) -> str:
-        """The key of what stands in memory: unsigned, in the order of the numbers."""
-        t = self.typed(self.bits, W)
+        """The key of what stands in memory: signed, in the order of the numbers."""
+        t, wide = self.typed(self.bits, W), self.typed(self.width, W)
         if self.part == "bool":
-            return f.op(
-                f"zext {self.typed(1, W)} {f.op(f'icmp ne {t} {x}, {self.const(0, W)}')} to {self.typed(16, W)}"
-            )
-        if self.is_float:
-            flip = f.op(f"ashr {t} {x}, {self.const(self.bits - 1, W)}")
-            x = f.op(f"xor {t} {x}, {f.op(f'or {t} {flip}, {self.const(self.sign, W)}')}")
-        elif self.is_signed:
-            x = f.op(f"xor {t} {x}, {self.const(self.sign, W)}")
-        return x if self.bits == self.width else f.op(f"zext {t} {x} to {self.typed(self.width, W)}")
+            return f.op(f"zext {self.typed(1, W)} {f.op(f'icmp ne {t} {x}, {self.const(0, W)}')} to {wide}")
+        if self.bits < self.width:
+            return f.op(f"zext {t} {self.flipped(f, x, W) if self.is_signed else x} to {wide}")
+        return self.reordered(f, x, W)
 
     def number(self, f: Asm, key: str, W: int) -> str:
         """What has the key."""
-        t = self.typed(self.bits, W)
         if self.bits < self.width:
-            key = f.op(f"trunc {self.typed(self.width, W)} {key} to {t}")
+            x = f.op(f"trunc {self.typed(self.width, W)} {key} to {self.typed(self.bits, W)}")
+            return self.flipped(f, x, W) if self.is_signed else x
+        return self.reordered(f, key, W)
+
+    def reordered(self, f: Asm, x: str, W: int) -> str:
+        """Of a number as wide as its key the key, or back."""
+        t = self.typed(self.bits, W)
         if self.is_float:
-            low = f.op(f"xor {t} {f.op(f'ashr {t} {key}, {self.const(self.bits - 1, W)}')}, {self.const(-1, W)}")
-            return f.op(f"xor {t} {key}, {f.op(f'or {t} {low}, {self.const(self.sign, W)}')}")
-        return f.op(f"xor {t} {key}, {self.const(self.sign, W)}") if self.is_signed else key
+            is_negative = f.op(f"ashr {t} {x}, {self.const(self.bits - 1, W)}")
+            return f.op(f"xor {t} {x}, {f.op(f'and {t} {is_negative}, {self.const(~self.sign, W)}')}")
+        return x if self.is_signed else self.flipped(f, x, W)
+
+    def flipped(self, f: Asm, x: str, W: int) -> str:
+        """An unsigned number in the order of the signed one, or back."""
+        return f.op(f"xor {self.typed(self.bits, W)} {x}, {self.const(self.sign, W)}")
+
+    def signed(self, f: Asm, key: str) -> str:
+        """The signed key of a number that has this unsigned one of 64 bits."""
+        x = key if self.bits == 64 else f.op(f"trunc i64 {key} to i{self.bits}")
+        return self.flipped(f, x, 1) if self.bits == self.width else f.op(f"zext i{self.bits} {x} to i{self.width}")
 
     def size_of(self, f: Asm, x: str, W: int) -> str:
         return f.op(f"and {self.typed(self.bits, W)} {x}, {self.const(~self.sign, W)}")
 
     def is_nan(self, f: Asm, x: str, W: int) -> str:
         infinity = (1 << (self.bits - 1)) - (1 << MANTISSA[self.part])
-        return f.op(f"icmp ugt {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(infinity, W)}")
+        return f.op(f"icmp sgt {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(infinity, W)}")
 
     def is_special(self, f: Asm, x: str, W: int) -> str:
         """Whether others may be equal to x that are not the same: it is nan or -0."""
@@ -94,11 +108,14 @@ class Keys:
         return [f.op(f"or i64 {f.op(f'shl i64 {first}, {self.bits}')}, {second}")]
 
     def one_key(self, f: Asm, place: str) -> str:
-        """The key of a real number in 64 bits; equal numbers have one."""
-        x = self.loaded(f, place, 1)
-        key = self.ordered(f, x, 1)
+        """The unsigned key of a real number in 64 bits; equal numbers have one."""
+        x, t = self.loaded(f, place, 1), f"i{self.bits}"
+        if self.part == "bool":
+            return f.op(f"zext i1 {f.compare('ne', t, x, 0)} to i64")
         if self.is_float:
-            zero = f.compare("eq", f"i{self.bits}", self.size_of(f, x, 1), 0)
-            key = f.op(f"select i1 {zero}, i{self.bits} {self.sign}, i{self.bits} {key}")
-            key = f.op(f"select i1 {self.is_nan(f, x, 1)}, i{self.bits} {NAN}, i{self.bits} {key}")
-        return key if self.width == 64 else f.op(f"zext i{self.width} {key} to i64")
+            zero = f.compare("eq", t, self.size_of(f, x, 1), 0)
+            key = f.op(f"select i1 {zero}, {t} 0, {t} {self.reordered(f, x, 1)}")
+            x = f.op(f"select i1 {self.is_nan(f, x, 1)}, {t} {self.greatest}, {t} {key}")
+        if self.is_float or self.is_signed:
+            x = self.flipped(f, x, 1)
+        return x if self.bits == 64 else f.op(f"zext {t} {x} to i64")

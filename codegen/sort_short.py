@@ -49,7 +49,7 @@ def _short(k: Keys, r: int, name: str) -> str:
         if k.is_float:
             special = f.op(f"or {mask} {special}, {k.is_special(f, x, W)}")
         values.append(
-            f.op(f"select {mask} {is_there}, {v.kind} {k.ordered(f, x, W)}, {v.kind} {k.const(-1, W, k.width)}")
+            f.op(f"select {mask} {is_there}, {v.kind} {k.ordered(f, x, W)}, {v.kind} {k.const(k.greatest, W, k.width)}")
         )
     if k.is_float:
         with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {mask} {special} to i{W}')}, 0")):

@@ -1,7 +1,7 @@
 """LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
 and the search in what is sorted.
 
-A line of the axis is copied to unsigned integers of the same order, sorted there, and copied back.  Numbers that are
+A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are
 equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all; so are
 complex numbers, by the key of their real and of their imaginary parts.  Positions of many keys of one or two bytes are
 found by counting these.  Where few places of the order are wanted, the line is narrowed to what may be there.
@@ -68,7 +68,7 @@ class _Sort(Keys):
     @property
     def splits(self) -> bool:
         """Whether there are the instructions for quicksort."""
-        return self.vector_bytes == 64
+        return self.vector_bytes >= 32
 
     @property
     def is_packed(self) -> bool:
@@ -84,7 +84,7 @@ class _Sort(Keys):
     def splits_pairs(self) -> bool:
         """Whether keys and positions are arrays of their own; by two keys they are sorted in turn, in any order of
         positions, which quicksort does not keep."""
-        return self.splits and not self.is_packed and self.key_count == 1
+        return self.vector_bytes == 64 and not self.is_packed and self.key_count == 1
 
     @property
     def sorts_in_place(self) -> bool:
@@ -92,16 +92,15 @@ class _Sort(Keys):
         return self.splits and self.bits == self.width > 16
 
     def cores(self) -> list[Core | Quick]:
-        cores: list[Core | Quick] = [
-            Quick("pairs", 64, REGISTERS_OF_PAIRS, has_positions=True) if self.splits_pairs else Core("pairs", 128)
-        ]
+        cores: list[Core | Quick] = [Core("pairs", 128)]
+        if self.splits_pairs:
+            cores = [Quick("pairs", 64, REGISTERS_OF_PAIRS, has_positions=True)]
         if self.is_packed:
-            cores.append(Quick("packed", 64, REGISTERS))
+            cores.append(Quick("packed", 64, REGISTERS, self.vector_bytes))
         if self.parts == 1:
-            has_quick = self.sorts_in_place
-            cores.append(
-                Quick("plain", self.width, REGISTERS) if has_quick else Core("plain", self.width, self.vector_bytes)
-            )
+            kind = "plain", self.width
+            quick = Quick(*kind, REGISTERS, self.vector_bytes)
+            cores.append(quick if self.sorts_in_place else Core(*kind, self.vector_bytes))
         return cores
 
     # -- lines ---------------------------------------------------------------------------------------------------------
@@ -159,6 +158,7 @@ class _Sort(Keys):
                 with f.loop("%n") as loop:
                     (key,) = self.keys(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")))
                     both = f.op(f"or i64 {f.op(f'shl i64 {key}, 32')}, {loop.index}")
+                    both = f.op(f"xor i64 {both}, {-1 << 63}")  # in the order of signed numbers
                     f.store("i64", both, f.gep("%room", loop.index, "i64"))
                 other = f.gep("%room", "%n", "i64")
                 f.ret("ptr", self.sorted_keys(f, "packed", other, "i64 8"))

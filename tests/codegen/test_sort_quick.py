@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 from tensordsl import config
-from tensordsl.codegen import abi, sort_quick
+from tensordsl.codegen import abi, sort_shared
 from tensordsl.codegen.sort_quick import Quick
 from tensordsl.codegen.sort_text import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.runtime import elf, library
 from tensordsl.runtime.layout import peek
 
-pytestmark = pytest.mark.skipif(native_width() < 64, reason="needs AVX-512")
+WIDTHS = [width for width in (32, 64) if width <= native_width()]
+pytestmark = pytest.mark.skipif(not WIDTHS, reason="needs AVX2")
 CANARIES = 64  # elements before and behind what may be written
 LENGTHS = (*range(1, 40), 63, 64, 65, 66, 71, 72, 127, 128, 129, 130, 143, 255, 257, 500, 1023, 1024, 3000, 20_001)
 P, I64 = ctypes.c_void_p, ctypes.c_int64
@@ -34,9 +35,9 @@ def threads(request: Any) -> Iterator[int]:
 
 
 @cache
-def function(bits: int, has_positions: bool, name: str) -> Callable[..., Any]:
-    quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, has_positions)
-    with patch.multiple(sort_quick, SHARED=100, PIECE=quick.most):
+def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[..., Any]:
+    quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, width, has_positions)
+    with patch.multiple(sort_shared, SHARED=100, PIECE=quick.most):
         text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
@@ -47,11 +48,12 @@ def function(bits: int, has_positions: bool, name: str) -> Callable[..., Any]:
 
 
 def orders(n: int, dtype: str) -> Iterator[Any]:
-    rng, top = np.random.default_rng(n), np.iinfo(dtype).max
-    yield rng.integers(0, top, n, dtype, endpoint=True)
+    rng, bottom, top = np.random.default_rng(n), np.iinfo(dtype).min, np.iinfo(dtype).max
+    yield rng.integers(bottom, top, n, dtype, endpoint=True)
     for distinct in (1, 2, 3, 10):
         yield rng.integers(0, distinct, n).astype(dtype)
         yield top - rng.integers(0, distinct, n).astype(dtype)
+        yield bottom + rng.integers(0, distinct, n).astype(dtype)
     yield np.arange(n, dtype=dtype)
     yield np.arange(n, dtype=dtype)[::-1].copy()
     yield np.minimum(np.arange(n), np.arange(n)[::-1]).astype(dtype)
@@ -74,27 +76,29 @@ def inside(room: Any) -> Any:
     return room[CANARIES : len(room) - CANARIES]
 
 
-def sort_of(bits: int, has_positions: bool, threads: int) -> Callable[..., Any]:
+def sort_of(bits: int, width: int, has_positions: bool, threads: int) -> Callable[..., Any]:
     """What sorts keys, with a pool of threads or alone."""
     if threads == 1:
-        return lambda *given: function(bits, has_positions, "quick")(*given, 0)
+        return lambda *given: function(bits, width, has_positions, "quick")(*given, 0)
     pool = peek(library.table() + abi.RT["threads"])
-    return lambda *given: function(bits, has_positions, "quick.shared")(*given, pool)
+    return lambda *given: function(bits, width, has_positions, "quick.shared")(*given, pool)
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("bits", [32, 64])
-def test_keys_are_sorted(bits: int, threads: int) -> None:
-    sort = sort_of(bits, False, threads)
+def test_keys_are_sorted(bits: int, width: int, threads: int) -> None:
+    sort = sort_of(bits, width, False, threads)
     for n in LENGTHS:
-        for keys in orders(n, f"uint{bits}"):
+        for keys in orders(n, f"int{bits}"):
             a, b = padded(keys), padded(np.zeros_like(keys))
             assert sort(address(a), address(b), n, bits // 8) == address(a)
             np.testing.assert_array_equal(inside(a), np.sort(keys))
             inside(b)
 
 
+@pytest.mark.skipif(64 not in WIDTHS, reason="needs AVX-512")
 def test_keys_with_positions_are_sorted_stably(threads: int) -> None:
-    sort = sort_of(64, True, threads)
+    sort = sort_of(64, 64, True, threads)
     for n in LENGTHS:
         for keys in orders(n, "uint64"):
             (a, b), (p, q) = (np.full((2, n + 2 * CANARIES), 77, "uint64") for _ in range(2))
@@ -111,12 +115,13 @@ def test_keys_with_positions_are_sorted_stably(threads: int) -> None:
                 inside(x)
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("stays", [False, True])
-def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, stays: bool) -> None:
-    part = function(bits, False, "quick.part")
+def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, width: int, stays: bool) -> None:
+    part = function(bits, width, False, "quick.part")
     for n in (129, 257, 500, 3000):
-        for keys in orders(n, f"uint{bits}"):
+        for keys in orders(n, f"int{bits}"):
             a, b = padded(keys), padded(np.zeros_like(keys))
             part(address(a), address(b), n, 0, stays, False, 0)
             np.testing.assert_array_equal(inside(a if stays else b), np.sort(keys))

@@ -363,7 +363,8 @@ def test_counts_must_not_be_negative() -> None:
 def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
     for dtype in ("bool", "int16", "float16", "float64", "complex64", "complex128"):
         assert compile_object(cumulate_text(dtype, vector_bytes))
-        assert compile_object(sort_text(dtype, vector_bytes))
+        if vector_bytes <= native_width():  # instructions of its own permute vectors
+            assert compile_object(sort_text(dtype, vector_bytes))
     assert compile_object(positions_text(vector_bytes))
 
 

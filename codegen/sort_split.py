@@ -1,0 +1,130 @@
+"""LLVM text of the step of quicksort: the elements that are less than a key to one side, the others to the other one.
+
+Keys in vectors of no more than eight are permuted, what stays first, and stored whole to either side.  Others, and
+those with positions, which have to keep their order, are compressed twice (AVX-512 alone).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.sort_block import Vectors, set_lanes
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.sort_quick import Quick
+
+PERMUTATIONS = {64: ("llvm.x86.avx512.permvar.di.512", "<8 x i64>"), 32: ("llvm.x86.avx2.permd", "<8 x i32>")}
+ROW = 8  # lanes of a permutation, and bytes of its row in the table
+
+
+def text(q: Quick) -> str:
+    """`i64 @NAME.split(x, y, n, p, less)`: of the n elements at x those below p go to the front of x, the others to y,
+    from `less` on; how many are below.  Of keys alone it finds that out on the way, and does without `less`."""
+    return _orders(q) + _permuting(q) if _permutes(q) else _compressing(q)
+
+
+def _permutes(q: Quick) -> bool:
+    return q.lanes <= ROW and not q.has_positions
+
+
+def declarations(q: Quick) -> str:
+    if _permutes(q):
+        name, kind = PERMUTATIONS[q.vector_bytes]
+        return f"declare {kind} @{name}({kind}, {kind})\n"
+    return f"declare {q.kind} @llvm.experimental.vector.compress.v{q.lanes}{q.key}({q.kind}, {q.mask}, {q.kind})\n"
+
+
+def _split(q: Quick) -> Asm:
+    params = ("ptr x", "ptr y", "i64 n", f"{q.key} p", "i64 less", *q.more)
+    return Asm("i64", f"{q.name}.split", params, internal=True)
+
+
+# -- by permutations ---------------------------------------------------------------------------------------------------
+def _permuting(q: Quick) -> str:
+    """What is no whole vector is split first: behind the front of x stands again what stood there, before the end of y
+    is written what is written over later."""
+    f, W = _split(q), q.lanes
+    p, few = Vectors(f, q.bits, W).every("%p"), f.op(f"and i64 %n, {W - 1}")
+    there = f.op(f"sub i64 {f.op(f'shl i64 1, {few}')}, 1")
+
+    def below(x: str) -> str:
+        is_less = f.op(f"icmp {q.below} {q.kind} {x}, {p}")
+        return f.op(f"zext i{W} {f.op(f'bitcast {q.mask} {is_less} to i{W}')} to i64")
+
+    x = q.load(f, "%x")
+    less = f.op(f"and i64 {below(x)}, {there}")
+    rest = f.op(f"xor i64 {f.op(f'xor i64 {less}, {there}')}, {(1 << W) - 1}")  # all lanes but those of the others
+    q.store(f, _permuted(q, f, x, less), "%x")
+    q.store(f, _permuted(q, f, x, rest), q.at(f, "%y", f.op(f"sub i64 %n, {W}")))
+    kept = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
+    end = f.op(f"sub i64 %n, {f.op(f'sub i64 {few}, {kept}')}")
+    with f.loop("%n", ("i64", kept), ("i64", end), start=few, step=W) as loop:
+        kept, end = loop.values
+        x = q.load(f, q.at(f, "%x", loop.index))
+        less = below(x)
+        x, place = _permuted(q, f, x, less), f.op(f"sub i64 {end}, {W}")
+        q.store(f, x, q.at(f, "%x", kept))
+        q.store(f, x, q.at(f, "%y", place))
+        count = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
+        loop.next = [f.op(f"add i64 {kept}, {count}"), f.op(f"add i64 {place}, {count}")]
+    f.ret("i64", loop.values[0])
+    return f.text
+
+
+def _permuted(q: Quick, f: Asm, x: str, lanes: str) -> str:
+    """The lanes whose bits are set, then the others."""
+    name, kind = PERMUTATIONS[q.vector_bytes]
+    order = f.op(f"load <{ROW} x i8>, ptr {f.gep(f'@{q.name}.orders', lanes, 'i64')}, align 8")
+    order = f.op(f"zext <{ROW} x i8> {order} to {kind}")
+    if kind == q.kind:
+        return f.call(kind, f"@{name}", f"{kind} {x}", f"{kind} {order}")
+    x = f.op(f"bitcast {q.kind} {x} to {kind}")
+    return f.op(f"bitcast {kind} {f.call(kind, f'@{name}', f'{kind} {x}', f'{kind} {order}')} to {q.kind}")
+
+
+def _orders(q: Quick) -> str:
+    """For each set of lanes the order of a vector's parts, which are as many as a row has bytes."""
+    parts, numbers = ROW // q.lanes, []
+    for bits in range(1 << q.lanes):
+        lanes = sorted(range(q.lanes), key=lambda k: bits >> k & 1, reverse=True)
+        row = bytes(parts * lane + part for lane in lanes for part in range(parts))
+        numbers.append(f"i64 {int.from_bytes(row, 'little')}")
+    return f"@{q.name}.orders = internal constant [{len(numbers)} x i64] [{', '.join(numbers)}], align 64\n"
+
+
+# -- by compressing ----------------------------------------------------------------------------------------------------
+def _compressing(q: Quick) -> str:
+    f, W = _split(q), q.lanes
+    p, whole = Vectors(f, q.bits, W).every("%p"), f.op(f"and i64 %n, {-W}")
+    # of keys alone the others are written from the end
+    start = "%less" if q.has_positions else "%n"
+    with f.loop(whole, ("i64", "0"), ("i64", start), step=W) as loop:
+        loop.next = _moved(q, f, p, loop.index, *loop.values)
+    last = q.lanes_below(f, f.op(f"sub i64 %n, {whole}"))
+    kept, place = loop.values
+    f.ret("i64", _moved(q, f, p, whole, kept, place, last)[0])
+    return f.text
+
+
+def _moved(q: Quick, f: Asm, p: str, index: str, kept: str, place: str, there: str = "") -> list[str]:
+    """(what stays, the place of the next others) behind a vector, or some of its lanes."""
+    columns = [q.load(f, a, there) for a in q.columns(f, q.at(f, "%x", index))]
+    is_less = f.op(f"icmp {q.below} {q.kind} {columns[0]}, {p}")
+    others = f.op(f"xor {q.mask} {is_less}, splat (i1 true)")
+    if there:
+        is_less, others = (f.op(f"and {q.mask} {m}, {there}") for m in (is_less, others))
+    counts = [set_lanes(f, m, q.lanes) for m in (is_less, others)]
+    following = f.op(f"{'add' if q.has_positions else 'sub'} i64 {place}, {counts[1]}")
+    to = q.at(f, "%x", kept), q.at(f, "%y", place if q.has_positions else following)
+    # what a whole vector writes behind the ones that stay has been read
+    masks = q.lanes_below(f, counts[0]) if there else "", q.lanes_below(f, counts[1])
+    for base, lanes, mask in zip(to, (is_less, others), masks, strict=True):
+        for target, x in zip(q.columns(f, base), columns, strict=True):
+            q.store(f, _compressed(q, f, x, lanes), target, mask)
+    return [f.op(f"add i64 {kept}, {counts[0]}"), following]
+
+
+def _compressed(q: Quick, f: Asm, value: str, mask: str) -> str:
+    given = f"{q.kind} {value}", f"{q.mask} {mask}", f"{q.kind} poison"
+    return f.call(q.kind, f"@llvm.experimental.vector.compress.v{q.lanes}{q.key}", *given)
