@@ -75,6 +75,7 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
     level: dict[int, int] = {}
     space: dict[int, Any] = {}
     parent: dict[int, int] = {}
+    passed: set[int] = set()
 
     def leader(n: int) -> int:
         while parent[n] != n:
@@ -85,7 +86,7 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
     for v in inside:
         n = v.number
         own = tuple(map(find, v.shape)) if v.op == "map" else None
-        before = [o.number for o in needs(v) if o.number in level]
+        before = _followed(v, needs, level, passed)
         level[n] = max((level[o] + (own is None or space[o] != own) for o in before), default=0)
         space[n] = own
         if own is None:
@@ -99,6 +100,20 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
         if v.number in parent:
             groups.setdefault(leader(v.number), []).append(v)
     return list(groups.values())
+
+
+def _followed(v: Value, needs: Needs, level: Collection[int], passed: set[int]) -> list[int]:
+    """What v follows of what has a level, also through the body of its loop or its branches.  `passed`: what stands
+    elsewhere and has been walked through."""
+    found, stack = [], [v]
+    while stack:
+        for o in needs(stack.pop()):
+            if o.number in level:
+                found.append(o.number)
+            elif v.op in ("for", "ifelse") and o.number not in passed:
+                passed.add(o.number)
+                stack.append(o)
+    return found
 
 
 def _choose_roots(made: list[Piece], users: dict[int, list[int]], wanted: Collection[int]) -> None:

@@ -13,6 +13,7 @@ import tensordsl.tensor as T
 from tensordsl import native
 from tensordsl.codegen import fuse, pieces
 from tensordsl.codegen.pull import Fused
+from tensordsl.ifelse import ifelse
 
 
 class Work:
@@ -113,6 +114,22 @@ def test_reductions_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: py
         expected.append((want * want).sum(0))
     for got, right in zip(f(value)[:-1], [want, *expected], strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-9)
+
+
+def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a branch computes from a map of a component lies between it and the maps that use the `ifelse`."""
+    monkeypatch.setattr(pieces, "PIECE", 4)
+    x, c = T.dvector("x"), T.bscalar("c")
+    y = T.tanh(x - x.mean())
+    y = T.tanh(y - y.mean())
+    z = T.exp(y) + y
+    f = theano.function([x, c], [y, z, z * ifelse(c, T.sum(z), T.max(z)) + y])
+    value = np.array([0.5, -1.0, 2.0])
+    y = np.tanh(value - value.mean())
+    y = np.tanh(y - y.mean())
+    z = np.exp(y) + y
+    for got, want in zip(f(value, 1), [y, z, z * z.sum() + y], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_one_result_stays_one_group(work: Work) -> None:
