@@ -54,6 +54,24 @@ def pieces(inside: Sequence[Value], wanted: Collection[int], needs: Needs, find:
     return result
 
 
+def _in_order(inside: Sequence[Value], mine: Collection[int], needs: Needs) -> list[Value]:
+    """The values, whose numbers are `mine`, each behind what it needs, lengths too, and what bodies of loops and
+    branches compute from them."""
+    result: list[Value] = []
+    seen: set[int] = set()
+    stack = [(v, False) for v in reversed(inside)]
+    while stack:
+        v, is_ready = stack.pop()
+        if is_ready:
+            result.append(v)
+        elif v.number not in seen:
+            seen.add(v.number)
+            stack.append((v, True))
+            is_nest = v.op in ("for", "ifelse") or v.number not in mine
+            stack += [(o, False) for o in needs(v) if o.number not in seen and (is_nest or o.number in mine)]
+    return result
+
+
 def _parted(component: Sequence[Value], size: int) -> list[list[Value]]:
     """Up to `size` values each, in order, that use up to OPERANDS others (R10)."""
     parts: list[list[Value]] = [[]]
@@ -75,7 +93,8 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
     level: dict[int, int] = {}
     space: dict[int, Any] = {}
     parent: dict[int, int] = {}
-    passed: set[int] = set()
+    mine = {v.number for v in inside}
+    order = _in_order(inside, mine, needs)
 
     def leader(n: int) -> int:
         while parent[n] != n:
@@ -83,10 +102,10 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
             n = parent[n]
         return n
 
-    for v in inside:
+    for v in order:
         n = v.number
-        own = tuple(map(find, v.shape)) if v.op == "map" else None
-        before = _followed(v, needs, level, passed)
+        own = tuple(map(find, v.shape)) if v.op == "map" and n in mine else None
+        before = [o.number for o in needs(v) if o.number in level]
         level[n] = max((level[o] + (own is None or space[o] != own) for o in before), default=0)
         space[n] = own
         if own is None:
@@ -96,24 +115,10 @@ def _components(inside: Sequence[Value], needs: Needs, find: Callable[[Any], Any
             if space.get(o.number) == own and level[o.number] == level[n]:
                 parent[leader(o.number)] = leader(n)
     groups: dict[int, list[Value]] = {}
-    for v in inside:
+    for v in order:
         if v.number in parent:
             groups.setdefault(leader(v.number), []).append(v)
     return list(groups.values())
-
-
-def _followed(v: Value, needs: Needs, level: Collection[int], passed: set[int]) -> list[int]:
-    """What v follows of what has a level, also through the body of its loop or its branches.  `passed`: what stands
-    elsewhere and has been walked through."""
-    found, stack = [], [v]
-    while stack:
-        for o in needs(stack.pop()):
-            if o.number in level:
-                found.append(o.number)
-            elif v.op in ("for", "ifelse") and o.number not in passed:
-                passed.add(o.number)
-                stack.append(o)
-    return found
 
 
 def _choose_roots(made: list[Piece], users: dict[int, list[int]], wanted: Collection[int]) -> None:

@@ -132,6 +132,16 @@ def test_branches_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pyte
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+def test_lengths_on_the_way_do_not_close_a_circle(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions are wrapped by a length that is computed from the map they come from."""
+    monkeypatch.setattr(pieces, "PIECE", 4)
+    x = T.lmatrix("x")
+    counts = T.bincount(x.flatten() % 7)
+    table = T.outer(counts, counts)
+    f = theano.function([x], table.reshape((table.shape[1], table.shape[0])))
+    assert f([[1, 2], [8, -7]]).tolist() == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
+
+
 def test_one_result_stays_one_group(work: Work) -> None:
     x = T.dvector("x")
     y = x
