@@ -24,7 +24,7 @@ from tensordsl.ops.control import (
     parameter_like,
 )
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.reverse import Known, Undefined, cotangent_dtype, cotangents, ones_like, zeros_like
+from tensordsl.ops.reverse import Known, Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
 from tensordsl.ops.stable import stable
 from tensordsl.ops.substitute import substitute
 from tensordsl.types import COMPLEX
@@ -324,7 +324,8 @@ def Rop(
     # Only the shapes of the parameters are left in the result: it is linear in them.
     shapes = {p: zeros_like(v) for p, v in zip(parameters, outputs, strict=True)}
     replaced = iter(substitute([g for g in answer if isinstance(g, Variable)], shapes))
-    return _like_wrt(f, [next(replaced) if isinstance(g, Variable) else g for g in answer])
+    products = [next(replaced) if isinstance(g, Variable) else g for g in answer]
+    return _like_wrt(f, [over(v, g, [x for x, _ in pairs]) for v, g in zip(outputs, products, strict=True)])
 
 
 def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tuple[Any, Any]]:

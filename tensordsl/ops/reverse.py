@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tensordsl.config import config
-from tensordsl.graph import Apply, Constant, Elementwise, Expand, Variable, apply, toposort
+from tensordsl.graph import Apply, Constant, Elementwise, Expand, Variable, ancestors, apply, toposort
 from tensordsl.records import record
 from tensordsl.types import COMPLEX, CONTINUOUS
 
@@ -392,6 +392,17 @@ def zeros_like(variable: Variable) -> Any:
 
 def ones_like(variable: Variable) -> Any:
     return _filled(variable, 1.0)
+
+
+def over(variable: Variable, product: Any, wrt: Iterable[Variable]) -> Any:
+    """The product, as a function of all of `wrt` that the variable depends on: where it is linear in them, they are no
+    part of the product, and `function` refuses inputs that nothing uses."""
+    from tensordsl.ops.elementwise import second
+
+    if not isinstance(product, Variable):
+        return product
+    lost = set(wrt).intersection(ancestors([variable])).difference(ancestors([product]))
+    return second(variable, product) if lost else product
 
 
 def _filled(variable: Variable, value: float) -> Any:

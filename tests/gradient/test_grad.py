@@ -292,6 +292,14 @@ def test_rop_of_several_functions_and_variables() -> None:
         Rop(x, y, y)
 
 
+def test_what_a_linear_function_depends_on_is_an_input_of_its_rop() -> None:
+    w, v, x = T.matrix("w"), T.matrix("v"), T.vector("x")
+    f = function([w, v, x], Rop(T.dot(x, w), w, v))
+    assert f([[1, 1], [1, 1]], [[2, 2], [2, 2]], [0, 1]).tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError):
+        f([[1, 1], [1, 1]], [[2], [2]], [0, 1])
+
+
 def test_hessian_vector_product_agrees_with_the_hessian() -> None:
     x, v = T.vector("x"), T.vector("v")
     cost = T.sum(T.exp(x) * x[::-1])
