@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tensordsl.codegen.code import Code, constant, llvm_type, load, shuffled, splat, store
+from tensordsl.codegen.code import Code, constant, llvm_type, load, load_by_registers, shuffled, splat, store
 from tensordsl.codegen.copies import Phi
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
@@ -282,13 +282,13 @@ def _or_others(k: Kernel, number: int, reduce: Val, state: list[str], areas: Seq
         first = code.op(f"getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
         there = code.op(f"getelementptr i{8 * ITEMSIZE[t]}, ptr {first}, i64 %turn")
         names.append(f"%z{number}.{n}")
-        k.folded.append(Phi(names[-1], llvm_type(t, k.width), load(code, there, t, k.width), x))
+        k.folded.append(Phi(names[-1], llvm_type(t, k.width), load_by_registers(code, there, t, k.width), x))
     return names
 
 
 def _added_to_total(code: Code, reduce: Val, places: list[str], state: Sequence[str], W: int) -> list[str]:
     types = [t for t, _ in kept_state(reduce, W == 1)]
-    old = [load(code, p, t, W) for p, t in zip(places, types, strict=True)]
+    old = [load_by_registers(code, p, t, W) for p, t in zip(places, types, strict=True)]
     if W > 1 or not loses_digits(reduce):
         return in_line(code, reduce.attr[0], "combine", reduce.type, [*old, *state], W)
     total, missed = two_sum(code, "double", old[0], state[0])

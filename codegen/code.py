@@ -194,6 +194,22 @@ def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: i
         code.do(f"store {memory_type(dtype, n)} {piece}, ptr {place}, align {align}")
 
 
+def load_by_registers(code: Code, pointer: str, dtype: str, W: int) -> str:
+    """As `load`, register by register: so states, which are in scratch, have no say in the order in which operands are
+    loaded (`ORDER` in `codegen.target`)."""
+    if dtype in COMPLEX:
+        return load_by_registers(code, pointer, real_of(dtype), 2 * W)
+    size = ITEMSIZE[dtype]
+    n = min(code.vector_bytes // size, W)
+    places = [code.op(f"getelementptr i8, ptr {pointer}, i64 {k * size}") if k else pointer for k in range(0, W, n)]
+    pieces = [load(code, place, dtype, n) for place in places]
+    while len(pieces) > 1:
+        kind, pairs = llvm_type(dtype, n), zip(pieces[::2], pieces[1::2], strict=True)
+        n *= 2
+        pieces = [shuffled(code, kind, low, high, range(n)) for low, high in pairs]
+    return pieces[0]
+
+
 def gathered(code: Code, places: str, dtype: str, W: int, align: int | None = None) -> str:
     """One element for each of W addresses."""
     if dtype == "complex64":  # both parts at once

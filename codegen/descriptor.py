@@ -12,6 +12,7 @@ from tensordsl.codegen.ahead import elements_near
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_flat import SMALL
+from tensordsl.codegen.nest_steps import NEAR_COLUMNS
 from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES
 from tensordsl.records import record
@@ -93,6 +94,7 @@ class Layout:
     areas: Sequence[Area]
     parallel: Collection[int]  # axes
     offsets: list[int] = field(default_factory=list)
+    packs: int = 0  # elements of an operand that are packed at once
     room: int = 0  # elements that areas have room for
     kept: int = 0  # bytes of what comes first
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
@@ -113,7 +115,7 @@ class Layout:
 
     def packed_size(self, e: Entry, rows: int) -> int:
         """Bytes of scratch for an operand that cannot be read in place, or is repeated."""
-        return _aligned(e.itemsize * max(rows * self.block, self.room)) if _may_be_packed(e) else 0
+        return _aligned(e.itemsize * max(rows * self.packs, self.room)) if _may_be_packed(e) else 0
 
 
 def calls(tree: Sequence[Node]) -> list[Call]:
@@ -139,10 +141,12 @@ def layout(
     lie in front of the others, in this order."""
     kernels = [k for c in calls(tree) for k in c.kernels]
     packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if _may_be_packed(e)) for k in kernels]
-    each = max(packs, default=0) + sum(a.per_element for a in areas)
-    while block > width and each * block > SCRATCH_LIMIT:
+    most, each = max(packs, default=0), sum(a.per_element for a in areas)
+    near = NEAR_COLUMNS if any(k.form == COLUMNS for k in kernels) else block
+    while block > width and most * min(block, near) + each * block > SCRATCH_LIMIT:
         block //= 2
-    result = Layout(max(block // width * width, width), areas, parallel)
+    block = max(block // width * width, width)
+    result = Layout(block, areas, parallel, packs=min(block, near))
     result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
     at, result.offsets = 64, [0] * len(areas)
     for k in dict.fromkeys((*first, *range(len(areas)))):

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
-from tensordsl.codegen.code import crossed
+from tensordsl.codegen.code import crossed, load_by_registers
 from tensordsl.codegen.copies import (
     Phi,
     columns_side_by_side,
@@ -234,7 +234,7 @@ class Kernel:
         return self.lane_pointer(self.pointer(INTERNAL, area, moves=not self.loops), ITEMSIZE[dtype])
 
     def load_area(self, area: int, dtype: str) -> str:
-        return load(self.body, self.area(area, dtype), dtype, self.width)
+        return load_by_registers(self.body, self.area(area, dtype), dtype, self.width)
 
     def store_area(self, area: int, dtype: str, value: str) -> None:
         store(self.body, value, self.area(area, dtype), dtype, self.width)

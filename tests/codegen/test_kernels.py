@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
-from tensordsl.codegen import code
+from tensordsl.codegen import code, nest_words
 from tensordsl.codegen.flat import HALVES
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.modules import module_text
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
-from tensordsl.codegen.schedule import for_long_rows, schedule
+from tensordsl.codegen.schedule import SUM_BLOCK, for_long_rows, schedule
 from tensordsl.codegen.target import native_width
 from tensordsl.ops.reducers import MAX, SUM
 
@@ -329,6 +329,18 @@ def test_vectors_of_several_registers_are_stored_in_order() -> None:
         "8 x double> %v2",
     ]
     assert "i32 0, i32 1" in body.lines[0] and "i64 64" in body.lines[3]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their states, in scratch, are longer than a register; loads of that length change the order of all others."""
+    monkeypatch.setattr(code, "host_isa", lambda: "avx512")
+    group = cases.colsum(dtype)
+    kernels = plan(group, schedule(group), "k").kernels
+    loads = re.findall(r" = load <(\d+) x (float|double)>", "".join(kernels.texts))
+    assert loads and {int(n) * {"float": 4, "double": 8}[kind] for n, kind in loads} == {64}
+    operation, _, _, block, *_ = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
+    assert (operation, block) == (nest_words.BLOCKS, SUM_BLOCK)
 
 
 def test_softmax_computes_each_exponential_once() -> None:

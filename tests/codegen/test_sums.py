@@ -47,6 +47,18 @@ def test_sums_over_an_axis_err_less_than_numpys(shape: tuple[int, int]) -> None:
             assert errors(got, exact).max() <= max(errors(term.sum(axis), exact).max(), 2)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "float32", "float64", "complex128"])
+def test_sums_over_the_first_axis_of_many_columns(dtype: str) -> None:
+    """Longer than a block, and packed in shorter ones where they stand apart."""
+    x, y, z = (T.TensorType(dtype, (None, None))(name) for name in "xyz")
+    sums = tensordsl.function([x, y, z], [x.sum(0), (x * y * z).sum(0)])
+    for n in (255, 257, 2500, 4096, 4097, 9000):
+        a, b, c = np.random.default_rng(n).integers(0, 4, (3, 35, n)).astype(dtype)
+        for one in (a, np.asfortranarray(a), np.repeat(a, 3, axis=1)[:, ::3], a[::-1, ::-1].copy()[::-1, ::-1]):
+            for got, want in zip(sums(one, b, np.repeat(c, 2, axis=1)[:, ::2]), (a, a * b * c), strict=True):
+                np.testing.assert_array_equal(got, want.sum(0), err_msg=str(n))
+
+
 def test_sums_of_no_elements_and_of_what_is_not_finite() -> None:
     x = T.fmatrix()
     sums = tensordsl.function([x], [x.sum(0), x.sum(1), x.sum()])
