@@ -1,10 +1,11 @@
 """LLVM text of the libraries `sort_*`: `sort` and `argsort` along an axis, NumPy's stable order with nan at the end,
 and the search in what is sorted.
 
-A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are
-equal without being the same (zeros of both signs, nans) are sorted with their positions, as `argsort` sorts all; so are
-complex numbers, by the key of their real and of their imaginary parts.  Positions of many keys of one or two bytes are
-found by counting these.  Where few places of the order are wanted, the line is narrowed to what may be there.
+A line of the axis is copied to integers of the same order, sorted there, and copied back.  Numbers that are equal
+without being the same (zeros of both signs, nans) are put to their places in the order in which they stood.  Complex
+numbers are sorted with their positions, as `argsort` sorts all, by the key of their real and of their imaginary parts.
+Positions of many keys of one or two bytes are found by counting these.  Where few places of the order are wanted, the
+line is narrowed to what may be there.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ TOGETHER = (4, 1)  # numbers that are searched side by side
 COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
 SLACK = HEAD + 256  # bytes of scratch, also for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
+SPECIALS = 24  # bytes before the keys that were set apart
 REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
 
 
 def room_per_element(function: str, dtype: str) -> int:
     """Bytes of scratch that the library needs for each element of a line."""
-    is_plain = function == "sort" and dtype not in (*FLOATS, *COMPLEX)
-    return 2 * (max(2, ITEMSIZE[dtype]) if is_plain else PAIR)
+    if function != "sort" or dtype in COMPLEX:
+        return 2 * PAIR
+    return (3 if dtype in FLOATS else 2) * max(2, ITEMSIZE[dtype])
 
 
 def declared_once(text: str) -> str:
@@ -57,6 +60,7 @@ class _Sort(Keys):
     def text(self) -> str:
         parts = [core.declarations() + core.text() for core in self.cores()]
         parts += [self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
+        parts += [self.set_apart(), self.put_back()] if self.is_float and self.parts == 1 else []
         parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
         if self.parts == 1:
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
@@ -129,6 +133,42 @@ class _Sort(Keys):
             return f.op(f"or {self.typed(1, W)} {flag}, {self.is_special(f, x, W)}") if self.is_float else flag
 
         f.ret("i1", self.each(f, "%x_step", self.size, one))
+        return f.text
+
+    def set_apart(self) -> str:
+        """The keys of zeros and nans in the order of the line, to `room`: behind how many are below zero, how many they
+        are of each, the zeros' from the front and the nans' from the end.  In `keys` nans become equal."""
+        params = ("ptr x", "i64 n", "i64 x_step", "ptr keys", "ptr room")
+        f, t = Asm("void", "set_apart", params, internal=True), f"i{self.width}"
+        listed = f.gep("%room", SPECIALS)
+        with f.loop("%n", *(("i64", "0") for _ in range(3))) as loop:
+            below, zeros, nans = loop.values
+            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")), 1)
+            key, is_nan = self.ordered(f, x, 1), self.is_nan(f, x, 1)
+            f.store(t, key, f.gep(listed, zeros, t))
+            f.store(t, key, f.gep(listed, f.op(f"sub i64 %n, {nans}"), t))
+            f.store(t, f.op(f"select i1 {is_nan}, {t} {self.greatest}, {t} {key}"), f.gep("%keys", loop.index, t))
+            is_zero = f.compare("eq", t, self.size_of(f, x, 1), 0)
+            is_below = f.op(f"xor i1 {f.op(f'or i1 {is_nan}, {is_zero}')}, true")
+            is_below = f.all(is_below, f.compare("slt", t, key, 0))
+            counted = zip(loop.values, (is_below, is_zero, is_nan), strict=True)
+            loop.next = [f.op(f"add i64 {count}, {f.op(f'zext i1 {one} to i64')}") for count, one in counted]
+        for k, count in enumerate(loop.values):
+            f.store("i64", count, "%room", 8 * k)
+        f.ret()
+        return f.text
+
+    def put_back(self) -> str:
+        """The keys that were set apart to their places among the sorted ones."""
+        f, t = Asm("void", "put_back", ("ptr keys", "i64 n", "ptr room"), internal=True), f"i{self.width}"
+        listed, (below, zeros, nans) = f.gep("%room", SPECIALS), (f.load("i64", "%room", 8 * k) for k in range(3))
+        with f.loop(zeros) as loop:
+            place = f.gep("%keys", f.op(f"add i64 {below}, {loop.index}"), t)
+            f.store(t, f.load(t, f.gep(listed, loop.index, t)), place)
+        with f.loop(nans) as loop:
+            place = f.gep("%keys", f.op(f"add i64 {f.op(f'sub i64 %n, {nans}')}, {loop.index}"), t)
+            f.store(t, f.load(t, f.gep(listed, f.op(f"sub i64 %n, {loop.index}"), t)), place)
+        f.ret()
         return f.text
 
     def stored(self, f: Asm, x: str, place: str, W: int) -> None:
@@ -280,54 +320,54 @@ class _Sort(Keys):
     def sort_line(self) -> str:
         """The wanted places of y."""
         f = Asm("void", f"sort_{self.dtype}.line", WANTED, internal=True)
-        line = ("ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        target = f.gep("%y", f.op("mul i64 %first, %y_step"))
         if self.parts == 2:
-            self.by_pairs(f, line, target)
+            self.by_pairs(f)
             return f.text
-        places = ("i64 %first", "i64 %count")
+        line, target = ("ptr %x", "i64 %n", "i64 %x_step"), f.gep("%y", f.op("mul i64 %first, %y_step"))
         if sizes(self):
             with f.when(f.compare("sle", "i64", "%n", sizes(self)[-1] * self.lanes)):
-                self.in_registers(f, line, target)
-        other = f.gep("%room", f.op(f"add i64 %n, {self.lanes}"), f"i{self.width}")
-        some = f.call("ptr", "@narrow.numbers", *line, f"ptr {other}", *places)
-        given = (f"ptr {target}", "i64 %y_step")
+                self.in_registers(f, target)
+        key, length = f"i{self.width}", f.op(f"add i64 %n, {self.lanes}")
+        other = f.gep("%room", length, key)
+        some = f.call("ptr", "@narrow.numbers", *line, "ptr %room", f"ptr {other}", "i64 %first", "i64 %count")
         with f.when(f.not_null(some)):
-            f.call("void", "@write", f"ptr {some}", "i64 %count", *given)
+            f.call("void", "@write", f"ptr {some}", "i64 %count", f"ptr {target}", "i64 %y_step")
             f.ret()
-        special = f.call("i1", "@read", *line)
+        special = f.call("i1", "@read", *line, "ptr %room")
+        room = f.gep(other, length, key)
         if self.is_float:
-            with f.when(special):
-                self.by_pairs(f, line, target)
+            with f.when(special, UNLIKELY):
+                f.call("void", "@set_apart", *line, "ptr %room", f"ptr {room}")
         if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
             whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
             other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")
         keys = self.sorted_keys(f, "plain", other, f"i64 {self.size}")
-        keys = f.gep(keys, "%first", f"i{self.width}")
-        f.call("void", "@write", f"ptr {keys}", "i64 %count", *given)
+        if self.is_float:
+            with f.when(special, UNLIKELY):
+                f.call("void", "@put_back", f"ptr {keys}", "i64 %n", f"ptr {room}")
+        f.call("void", "@write", f"ptr {f.gep(keys, '%first', key)}", "i64 %count", f"ptr {target}", "i64 %y_step")
         f.ret()
         return f.text
 
-    def in_registers(self, f: Asm, line: tuple[str, ...], target: str) -> None:
-        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart."""
+    def in_registers(self, f: Asm, target: str) -> None:
+        """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart; one with
+        special numbers goes on."""
         adjacent = f.all(*(f.compare("eq", "i64", step, self.size) for step in ("%x_step", "%y_step")))
-        apart = f.op(f"xor i1 {adjacent}, true")
+        apart, goes_on = f.op(f"xor i1 {adjacent}, true"), f.label("special")
         with f.when(apart):
             self.copy(f, "%n", ("%x", "%x_step"), ("%room", str(self.size)))
         places = [f.op(f"select i1 {adjacent}, ptr {place}, ptr %room") for place in ("%x", "%y")]
         for r in sizes(self):
             with f.when(f.compare("sle", "i64", "%n", r * self.lanes)):
                 given = (*(f"ptr {p}" for p in places), "i64 %n", "i64 %first", "i64 %count")
-                done = f.call("i1", f"@short{r}", *given)
-                if self.is_float:
-                    with f.when(f.op(f"xor i1 {done}, true"), UNLIKELY):
-                        self.by_pairs(f, line, target)
+                done, is_done = f.call("i1", f"@short{r}", *given), f.label("sorted")
+                f.branch(done, is_done, goes_on, LIKELY)
+                f.place(is_done)
                 with f.when(apart):
                     first = f.gep("%room", f.op(f"mul i64 %first, {self.size}"))
                     self.copy(f, "%count", (first, str(self.size)), (target, "%y_step"))
                 f.ret()
-        f.do("unreachable")
-        f.closed = True
+        f.place(goes_on)
 
     def copy(self, f: Asm, count: str, source: tuple[str, str], target: tuple[str, str]) -> None:
         """Elements at one step to others at another."""
@@ -335,9 +375,9 @@ class _Sort(Keys):
             x, y = (f.gep(place, f.op(f"mul i64 {loop.index}, {step}")) for place, step in (source, target))
             self.stored(f, self.loaded(f, x, 1), y, 1)
 
-    def by_pairs(self, f: Asm, line: tuple[str, ...], target: str) -> None:
-        listed = f.call("ptr", "@list", *line)
-        other = f.gep("%room", f.op(f"mul i64 %n, {PAIR}"))
+    def by_pairs(self, f: Asm) -> None:
+        listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
+        other, target = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), f.gep("%y", f.op("mul i64 %first, %y_step"))
         is_first = f.compare("ult", "ptr", listed, other)
         free = f.op(f"select i1 {is_first}, ptr {other}, ptr %room")
         steps = ("i64 %count", "i64 %x_step", "i64 %y_step")

@@ -234,7 +234,7 @@ def test_many_elements_go_by_their_digits(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint32", "complex64", "complex128"])
-@pytest.mark.parametrize("vector_bytes", [16, 32, native_width()])
+@pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
 def test_sorting_stays_in_its_place_and_scratch(dtype: str, vector_bytes: int) -> None:
     names = f"sort_{dtype}", f"argsort_{dtype}"
     code, [addresses] = elf.load([(compile_object(sort_text(dtype, vector_bytes)), names)])
