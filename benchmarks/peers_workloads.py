@@ -209,6 +209,14 @@ def uniform(dtype: str, *shapes: tuple[int, ...], low: float = 0.1, high: float 
     return make
 
 
+def as_stored(data: Data) -> tuple[Data, Callable[..., Data]]:
+    """Operands in C order, and what makes views of them: who copies operands beforehand has that work in the call."""
+    kinds = ["whole" if x.flags.c_contiguous else "transposed" if x.ndim > 1 else "stepped" for x in data]
+    views = {"whole": lambda x: x, "transposed": lambda x: x.T, "stepped": lambda x: x[::2]}
+    bases = tuple(x.base if kind == "stepped" else views[kind](x) for x, kind in zip(data, kinds, strict=True))
+    return bases, lambda *operands: tuple(views[kind](x) for x, kind in zip(operands, kinds, strict=True))
+
+
 def transposed(dtype: str, rows: int, columns: int) -> Callable[[], Data]:
     return lambda: (lambda a, b: (a.T, b))(*uniform(dtype, (columns, rows), (rows, columns))())
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
 from benchmarks.harness import PEERS  # noqa: E402
+from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
 from benchmarks.plots import COLOURS  # noqa: E402
 
 
@@ -47,6 +48,14 @@ def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
 def test_an_unknown_peer_or_workload_is_refused() -> None:
     assert "no such peers: nobody" in run("--peers", "nobody").stderr
     assert "no workload begins with 'nothing'" in run("--only", "nothing").stderr
+
+
+def test_operands_are_views_of_what_is_stored() -> None:
+    data = BY_CASE["d.transp.f8.2048x1024"].make() + BY_CASE["d.strided.f8.2e6"].make() + (np.array(1.0),)
+    stored, view = as_stored(data)
+    for x, base, seen in zip(data, stored, view(*stored), strict=True):
+        assert base.flags.c_contiguous and np.shares_memory(base, x)
+        assert seen.strides == x.strides and seen.shape == x.shape and seen.ctypes.data == x.ctypes.data
 
 
 def test_every_peer_has_an_adapter_and_a_colour() -> None:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, OPERANDS, Case
+from benchmarks.peers_workloads import CASES, OPERANDS, Case, as_stored
 from benchmarks.workloads import Call, Data, builders, chain
 
 PACKAGES = ("jax", "jaxlib")
@@ -104,7 +104,8 @@ def case(case: Case, data: Data) -> Call:
     if case.how == "gradients":
         both = jax.value_and_grad(function, tuple(range(case.by)))
         return waiting(lambda *x: jax.tree.leaves(both(*x)), **dict(zip(OPERANDS, data, strict=False)))
-    return waiting(function, **dict(zip(OPERANDS, data, strict=False)))
+    stored, view = as_stored(data)
+    return waiting(lambda *x: function(*view(*x)), **dict(zip(OPERANDS, stored, strict=False)))
 
 
 def training_case(case: Case, data: Data) -> Call:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers_workloads
-from benchmarks.peers_workloads import CASES, Case
+from benchmarks.peers_workloads import CASES, Case, as_stored
 from benchmarks.workloads import Call, Data
 
 if shutil.which(os.environ.get("CC", "clang")) is None:
@@ -83,7 +83,8 @@ def compiled(function: Any, operands: list[Tensor]) -> Program:
 
 
 def waiting(function: Any, data: Data) -> Call:
-    program = compiled(function, tensors(data))
+    stored, view = as_stored(data)
+    program = compiled(lambda *x: function(*view(*x)), tensors(stored))
     return Call("f()", {"f": program}, program.values)
 
 
