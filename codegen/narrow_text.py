@@ -8,14 +8,16 @@ kept is narrowed in turn.  Where the sample was wrong, or keeps too much, the ca
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import UNLIKELY, Asm, passed
-from tensordsl.codegen.sort_block import set_lanes
+from tensordsl.codegen.sort_block import Vectors, set_lanes
 from tensordsl.codegen.sort_keys import Keys
+from tensordsl.codegen.sort_orders import ROW, orders, permutation, permuted
 
 LEAST = 512  # elements of a line that is narrowed
 SAMPLES = ((128, 20), (1024, 56))  # how many; the places to either side that are 3.5 deviations of a middle one's
 MANY = 16_384  # elements from which on the larger sample is taken
 PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr a", "ptr b", "i64 first", "i64 count")
 RANDOM = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
+ORDERS = "@narrow.orders"
 WORTH = 8  # a wanted place among so many
 
 
@@ -23,9 +25,15 @@ def narrow_text(k: Keys) -> str:
     """`ptr @narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null; all keys are in
     `a` and `b`, which have room for n.  SOURCE: x holds `numbers`, or `keys`, which are then sorted instead of null."""
     W, kind = k.lanes, k.typed(k.width, k.lanes)
-    text = f"declare {kind} @llvm.experimental.vector.compress.v{W}i{k.width}({kind}, <{W} x i1>, {kind})\n"
+    text = orders(ORDERS, W) + permutation(k.vector_bytes) if _permutes(k) else ""
+    text += f"declare {kind} @llvm.experimental.vector.compress.v{W}i{k.width}({kind}, <{W} x i1>, {kind})\n"
     text += "declare i64 @llvm.ctpop.i64(i64)\n"
     return text + "".join(part(k, source) for source in ("keys", "numbers") for part in (_sample, _between, _narrow))
+
+
+def _permutes(k: Keys) -> bool:
+    """Whether vectors have no instruction of their own that compresses them, but a table."""
+    return k.vector_bytes == 32 and k.lanes <= ROW
 
 
 def _key(f: Asm, k: Keys, source: str, at: str, W: int) -> tuple[str, str]:
@@ -62,10 +70,12 @@ def _between(k: Keys, source: str) -> str:
         is_less, is_more = (f.op(f"icmp {c} {t} {key}, {limits[W][c]}") for c in ("slt", "sgt"))
         inside = f.op(f"xor {bit} {f.op(f'or {bit} {is_less}, {is_more}')}, {k.const(-1, W, 1)}")
         place = f.gep("%a", kept, key_type)
-        if W > 1:
-            key = f.call(
-                t, f"@llvm.experimental.vector.compress.v{W}i{k.width}", f"{t} {key}", f"{bit} {inside}", f"{t} poison"
-            )
+        if W > 1 and _permutes(k):
+            lanes = f.op(f"zext i{W} {f.op(f'bitcast {bit} {inside} to i{W}')} to i64")
+            key = permuted(Vectors(f, k.width, W), ORDERS, key, lanes)
+        elif W > 1:
+            compress = f"@llvm.experimental.vector.compress.v{W}i{k.width}"
+            key = f.call(t, compress, f"{t} {key}", f"{bit} {inside}", f"{t} poison")
         f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")
         more, lower = (set_lanes(f, mask, W) for mask in (inside, is_less))
         flag = f.op(f"or {bit} {flag}, {special}") if special else flag

@@ -10,7 +10,7 @@ from tensordsl.codegen.sort_block import Vectors, sorted_block
 if TYPE_CHECKING:
     from tensordsl.codegen.sort_quick import Quick
 
-SAMPLES = ((1, 0), (4, 1024))  # registers of 64 bytes; from how many keys on
+SAMPLES = ((1, 0), (2, 1024))  # registers of 64 bytes; from how many keys on
 
 
 def text(q: Quick) -> str:

@@ -187,15 +187,19 @@ class Quick:
                 f.ret()
 
     def border(self, f: Asm, state: Sequence[str]) -> tuple[str, str]:
-        """Where the part is split, and how many are less if it `counts`; it is done if all of its keys are equal."""
+        """Where the part is split, and how many are less if it `counts` or all keys may be equal; it is done if they
+        are."""
         x, y, n, depth, stays, counts = state
         quick, counting, found = f.label("quick"), f.label("counting"), f.label("found")
         counts = f.op(f"or i1 {counts}, {f.compare('sle', 'i64', depth, 0)}")
         f.branch(counts, counting, quick)
         f.place(quick)
         given = f"ptr {x}", f"i64 {n}", f"i64 {depth}"
-        sampled, before = f.call(self.key, f"@{self.name}.middle", *given), f.block
-        f.jump(found)
+        sampled = f.call(self.key, f"@{self.name}.middle", *given)
+        ends = f.load(self.key, x), f.load(self.key, self.at(f, self.at(f, x, n), -1))
+        are_equal = f.all(*(f.compare("eq", self.key, f.op(f"sub {self.key} {sampled}, 1"), end) for end in ends))
+        before = f.block
+        f.branch(are_equal, counting, found, UNLIKELY)
         f.place(counting)
         pair = f"{{{self.key}, i64}}"
         both = f.call(pair, f"@{self.name}.pivot", *given)

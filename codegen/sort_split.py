@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.sort_block import Vectors, set_lanes
+from tensordsl.codegen.sort_orders import ROW, orders, permutation, permuted
 
 if TYPE_CHECKING:
     from tensordsl.codegen.sort_quick import Quick
-
-PERMUTATIONS = {64: ("llvm.x86.avx512.permvar.di.512", "<8 x i64>"), 32: ("llvm.x86.avx2.permd", "<8 x i32>")}
-ROW = 8  # lanes of a permutation, and bytes of its row in the table
 
 
 def text(q: Quick) -> str:
     """`i64 @NAME.split(x, y, n, p, less)`: of the n elements at x those below p go to the front of x, the others to y,
     from `less` on; how many are below.  Of keys alone it finds that out on the way, and does without `less`."""
-    return _orders(q) + _permuting(q) if _permutes(q) else _compressing(q)
+    return orders(f"@{q.name}.orders", q.lanes) + _permuting(q) if _permutes(q) else _compressing(q)
 
 
 def _permutes(q: Quick) -> bool:
@@ -30,8 +28,7 @@ def _permutes(q: Quick) -> bool:
 
 def declarations(q: Quick) -> str:
     if _permutes(q):
-        name, kind = PERMUTATIONS[q.vector_bytes]
-        return f"declare {kind} @{name}({kind}, {kind})\n"
+        return permutation(q.vector_bytes)
     return f"declare {q.kind} @llvm.experimental.vector.compress.v{q.lanes}{q.key}({q.kind}, {q.mask}, {q.kind})\n"
 
 
@@ -45,7 +42,8 @@ def _permuting(q: Quick) -> str:
     """What is no whole vector is split first: behind the front of x stands again what stood there, before the end of y
     is written what is written over later."""
     f, W = _split(q), q.lanes
-    p, few = Vectors(f, q.bits, W).every("%p"), f.op(f"and i64 %n, {W - 1}")
+    v, few = Vectors(f, q.bits, W), f.op(f"and i64 %n, {W - 1}")
+    p, table = v.every("%p"), f"@{q.name}.orders"
     there = f.op(f"sub i64 {f.op(f'shl i64 1, {few}')}, 1")
 
     def below(x: str) -> str:
@@ -55,42 +53,21 @@ def _permuting(q: Quick) -> str:
     x = q.load(f, "%x")
     less = f.op(f"and i64 {below(x)}, {there}")
     rest = f.op(f"xor i64 {f.op(f'xor i64 {less}, {there}')}, {(1 << W) - 1}")  # all lanes but those of the others
-    q.store(f, _permuted(q, f, x, less), "%x")
-    q.store(f, _permuted(q, f, x, rest), q.at(f, "%y", f.op(f"sub i64 %n, {W}")))
+    q.store(f, permuted(v, table, x, less), "%x")
+    q.store(f, permuted(v, table, x, rest), q.at(f, "%y", f.op(f"sub i64 %n, {W}")))
     kept = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
     end = f.op(f"sub i64 %n, {f.op(f'sub i64 {few}, {kept}')}")
     with f.loop("%n", ("i64", kept), ("i64", end), start=few, step=W) as loop:
         kept, end = loop.values
         x = q.load(f, q.at(f, "%x", loop.index))
         less = below(x)
-        x, place = _permuted(q, f, x, less), f.op(f"sub i64 {end}, {W}")
+        x, place = permuted(v, table, x, less), f.op(f"sub i64 {end}, {W}")
         q.store(f, x, q.at(f, "%x", kept))
         q.store(f, x, q.at(f, "%y", place))
         count = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
         loop.next = [f.op(f"add i64 {kept}, {count}"), f.op(f"add i64 {place}, {count}")]
     f.ret("i64", loop.values[0])
     return f.text
-
-
-def _permuted(q: Quick, f: Asm, x: str, lanes: str) -> str:
-    """The lanes whose bits are set, then the others."""
-    name, kind = PERMUTATIONS[q.vector_bytes]
-    order = f.op(f"load <{ROW} x i8>, ptr {f.gep(f'@{q.name}.orders', lanes, 'i64')}, align 8")
-    order = f.op(f"zext <{ROW} x i8> {order} to {kind}")
-    if kind == q.kind:
-        return f.call(kind, f"@{name}", f"{kind} {x}", f"{kind} {order}")
-    x = f.op(f"bitcast {q.kind} {x} to {kind}")
-    return f.op(f"bitcast {kind} {f.call(kind, f'@{name}', f'{kind} {x}', f'{kind} {order}')} to {q.kind}")
-
-
-def _orders(q: Quick) -> str:
-    """For each set of lanes the order of a vector's parts, which are as many as a row has bytes."""
-    parts, numbers = ROW // q.lanes, []
-    for bits in range(1 << q.lanes):
-        lanes = sorted(range(q.lanes), key=lambda k: bits >> k & 1, reverse=True)
-        row = bytes(parts * lane + part for lane in lanes for part in range(parts))
-        numbers.append(f"i64 {int.from_bytes(row, 'little')}")
-    return f"@{q.name}.orders = internal constant [{len(numbers)} x i64] [{', '.join(numbers)}], align 64\n"
 
 
 # -- by compressing ----------------------------------------------------------------------------------------------------
