@@ -115,9 +115,7 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "across:",
         *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
         *bodies,
-        "  br i1 %is_ahead, label %ahead, label %onward",
-        "ahead:",
-        *_asked_ahead(k, span),
+        *_asked_ahead(k, span, ".w"),
         f"  %i.behind = add i64 %i.w0, {span}",
         "  %is_last.w = icmp sge i64 %i.behind, %wide",
         "  br i1 %is_last.w, label %ahead.rest, label %onward",
@@ -161,11 +159,16 @@ def counted_lanes(k: Kernel) -> list[str]:
     ]
 
 
-def _asked_ahead(k: Kernel, span: int) -> list[str]:
+def ask_ahead_of(k: Kernel) -> list[str]:
+    """Behind the body of COLUMNS: the lines of this vector in rows further on.  Ends in the block `onward`."""
+    return [*_asked_ahead(k, k.width), "  br label %onward", "onward:"]
+
+
+def _asked_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
     """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
-    lines = []
+    lines = ["  br i1 %is_ahead, label %ahead, label %onward", "ahead:"]
     for e in filter(is_adjacent, k.entries.values()):
-        lines += [*further(e, f"{e.name}.w"), *asked_lines(e, "%i.w0", span, SECOND)]
+        lines += [*further(e, f"{e.name}{names}"), *asked_lines(e, "%i.w0" if names else "%i", span, SECOND)]
     return lines
 
 

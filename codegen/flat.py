@@ -34,6 +34,7 @@ from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed, load_by_registers
 from tensordsl.codegen.copies import (
     Phi,
+    ask_ahead_of,
     columns_side_by_side,
     counted_lanes,
     is_straight,
@@ -440,15 +441,17 @@ class Kernel:
     def _columns(self) -> list[str]:
         wide = self.beside > 1 and is_straight(self.before.lines, self.ends.lines, self.close.lines)
         first = ("%wide", "narrow") if wide else ("0", "entry")
+        asks, last = ([], self.before.block) if wide else (ask_ahead_of(self), "onward")
         return [
-            *(columns_side_by_side(self) if wide else ["  br label %vector"]),
+            *(columns_side_by_side(self) if wide else [*IS_AHEAD, "  br label %vector"]),
             "vector:",
             *phi_lines([Phi("%at", "i64", first[0], "%i.next")], first[1], self.close.block),
             *last_whole(self),
             "  br i1 %folds, label %others, label %row",
             "row:",
-            *phi_lines([*self.row_phis(), *self.phis], "vector", self.before.block),
+            *phi_lines([*self.row_phis(), *self.phis], "vector", last),
             *self.before.lines,
+            *asks,
             *self.next_row(),
             "  br i1 %r.more, label %row, label %close",
             "close:",

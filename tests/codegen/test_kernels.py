@@ -343,6 +343,14 @@ def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, mon
     assert (operation, block) == (nest_words.BLOCKS, SUM_BLOCK)
 
 
+@pytest.mark.parametrize("name", ["colsum", "argmax0", "softmax0"])
+def test_reductions_along_rows_can_ask_for_the_rows_that_follow(name: str) -> None:
+    """Those of several vectors at once, and those of one, which have many operations."""
+    group = getattr(cases, name)("float64")
+    texts = [t for t in plan(group, schedule(group), "k").kernels.texts if "%folds" in t]
+    assert texts and all("call void @llvm.prefetch" in t for t in texts)
+
+
 def test_softmax_computes_each_exponential_once() -> None:
     for name in ("softmax", "softmax0"):
         group = getattr(cases, name)("float64")
