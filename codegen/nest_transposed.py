@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     HEADER,
     LANE,
@@ -29,6 +28,7 @@ from tensordsl.codegen.nest_words import (
 ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
 MOST = 1 << 16  # bytes of blocks of one vector
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
+MANY = 128  # lanes, from which on they need not be so many
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane.
 J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST = range(7)
@@ -197,7 +197,7 @@ def _in_block() -> str:
     each, turns = loop.values
     c.put(each, "%bytes", 0)
     block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
-    enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, WIDE_ROW)  # all parts of many are many
+    enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, MANY)  # all parts of many are many
     pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
     pays = c.any(turns, pays)
     block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))

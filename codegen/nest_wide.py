@@ -58,14 +58,14 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 WIDE_ELEMENTS = 1024
-WIDE_ROW = 128  # columns, at most
+WIDE_ROW = 255  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
 FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams than memory follows
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
 SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
-FEW = 8  # rows that are not worth it
+FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]
 
 
@@ -131,7 +131,7 @@ def _is_apart() -> str:
     """Are there rows of a CALL, of `n` elements, that cannot be taken together?"""
     c = Function("i1", "is_apart", [*OF_CALL, "i64 n"], internal=True)
     row, wrong = c.get("%words", 6), c.cell(0)
-    c.note(c.test("slt", c.get(c.get("%cx", CX_E, "ptr"), row), FEW), wrong)
+    c.note(c.test("slt", c.get(c.get("%cx", CX_E, "ptr"), row), c.max("%n", FEW)), wrong)
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0))
@@ -295,8 +295,9 @@ def _main() -> str:
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.arith("mul", each, in_all_parts(c, c.arith("mul", "%rows", "%long")))
-    far = c.all(c.test("sge", bytes_, FAR), c.test("sgt", streams, 1))
-    turn, turns = c.choose(far, AHEAD, 0), c.choose(far, c.min("%turns", FAR_TURNS), "%turns")
+    far = c.test("sge", bytes_, FAR)
+    several = c.all(far, c.test("sgt", streams, 1))
+    turn, turns = c.choose(far, AHEAD, 0), c.choose(several, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
         elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")

@@ -7,7 +7,7 @@ import mmap
 
 import numpy as np
 
-PAGES = 256
+PAGES = 1024
 
 
 class End:

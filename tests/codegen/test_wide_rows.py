@@ -14,7 +14,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.nest_wide import WIDE_ROW
 
-COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, WIDE_ROW, WIDE_ROW + 1]
+COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, 192, WIDE_ROW, WIDE_ROW + 1]
 ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
 KINDS: dict[str, Any] = {
@@ -101,7 +101,7 @@ def test_discrete_and_narrow_types(dtype: str) -> None:
     if dtype != "float16":
         kinds.append(lambda x: x.sum(0))
     f = tensordsl.function([x], [kind(x) for kind in kinds])
-    for k in (1, 3, 10, 33, 100, 128):
+    for k in (1, 3, 10, 33, 100, 128, 250):
         for n in (8, 64, 300):
             a = rng.integers(0, 100, (n, k)).astype(dtype)
             a[rng.random((n, k)) < 1e-2] = 0
