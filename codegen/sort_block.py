@@ -2,9 +2,8 @@
 
 The lanes of the registers are sorted each for itself (merges of odd and even places), and merged by bitonic networks
 (Batcher, Sorting networks and their applications, 1968, in the form where each merge begins by comparing an element
-with its mirror image).  Element e stands in the register that its lowest bits say, and in the lane that the others say,
-so that most exchanges are between registers, and each bit that the order of memory has elsewhere takes one round of
-shuffles.  The order of what is read does not matter.
+with its mirror image).  Element e of R registers stands in register e % R, lane e // R, so that most exchanges are
+between registers.  The order of what is read does not matter; what is written is turned round by shuffles.
 """
 
 from __future__ import annotations
@@ -114,14 +113,8 @@ class PairVectors(Vectors):
 
 
 class _Block:
-    """Elements in registers: bit j of a register's number is the element's bit j, that of a lane's `lane_bits[j]`."""
-
     def __init__(self, vectors: Vectors, values: list[str]) -> None:
         self.v, self.values, self.registers = vectors, list(values), len(values)
-        self.of_register, self.of_lane = (k.bit_length() - 1 for k in (self.registers, vectors.lanes))
-        self.swapped = min(self.of_register, self.of_lane)
-        behind = max(self.of_register, self.of_lane)
-        self.lane_bits = [behind + j if j < self.swapped else j for j in range(self.of_lane)]
 
     def sort(self) -> None:
         for low, high in exchanges(self.registers):
@@ -135,37 +128,47 @@ class _Block:
                 distance //= 2
             size *= 2
 
-    def places(self, mask: int) -> tuple[int, int]:
-        """The bits of an element's number among those of its register's, and of its lane's."""
-        return mask & (self.registers - 1), sum(1 << j for j, bit in enumerate(self.lane_bits) if mask >> bit & 1)
-
     def exchange(self, mask: int) -> None:
         """Element e and e ^ mask, the lesser one to the lower place."""
-        register, lane = self.places(mask)
-        old = list(self.values)
-        _, bit = self.places(1 << (mask.bit_length() - 1))  # says which of the two lanes is the lower one
+        register, lane = mask % self.registers, mask // self.registers
+        old, bit = list(self.values), 1 << (lane.bit_length() - 1) if lane else 0  # which lane is the lower one
         for r in range(self.registers):
             if r > r ^ register:
                 continue
             other = self.v.mirrored(old[r ^ register], lane) if lane else old[r ^ register]
             low, high = self.v.extremes(old[r], other)
-            if lane:
-                low, high = self.v.chosen(low, high, bit), self.v.chosen(high, low, bit) if register else ""
-            self.values[r] = low
+            self.values[r] = self.v.chosen(low, high, bit) if lane else low
             if register:
-                self.values[r ^ register] = self.v.mirrored(high, lane) if lane else high
+                self.values[r ^ register] = self.v.mirrored(self.v.chosen(high, low, bit), lane) if lane else high
 
     def turn(self) -> None:
-        """To the order of memory: each round swaps a bit of the register's number and one of the lane's."""
-        for j in range(self.swapped):
-            bit, old = 1 << j, list(self.values)
+        """To the order of memory."""
+        if self.registers >= self.v.lanes:
+            self.transpose()
+            return
+        bit = self.registers // 2
+        while bit:  # of the register's number becomes the lowest of the lane's
             for r in range(self.registers):
-                low, side = r & ~bit, r & bit
-                order = [(k ^ bit) + self.v.lanes if k & bit else k for k in range(self.v.lanes)]
-                self.values[r] = self.v.shuffled(old[low], [k | side for k in order], old[low | bit])
-        bits = [*self.lane_bits[: self.swapped], *range(self.swapped, self.of_register)]
-        first = [sum(1 << bit for j, bit in enumerate(bits) if r >> j & 1) for r in range(self.registers)]
-        self.values = [self.values[r] for r in sorted(range(self.registers), key=first.__getitem__)]
+                if not r & bit:
+                    self.values[r], self.values[r | bit] = self.interleaved(self.values[r], self.values[r | bit])
+            bit //= 2
+
+    def interleaved(self, x: str, y: str) -> list[str]:
+        lanes = self.v.lanes
+        orders = ([side * lanes // 2 + k // 2 + lanes * (k % 2) for k in range(lanes)] for side in (0, 1))
+        return [self.v.shuffled(x, order, y) for order in orders]
+
+    def transpose(self) -> None:
+        """The bits of the lane's number change places with the lowest ones of the register's."""
+        lanes, bit = self.v.lanes, 1
+        while bit < lanes:
+            old = list(self.values)
+            for r in range(self.registers):
+                order = [(k ^ bit) + lanes if k & bit else k for k in range(lanes)]
+                self.values[r] = self.v.shuffled(old[r & ~bit], [k | r & bit for k in order], old[r | bit])
+            bit *= 2
+        behind = self.registers // lanes  # registers that continue the lanes of one
+        self.values = [self.values[m // behind + lanes * (m % behind)] for m in range(self.registers)]
 
 
 def exchanges(size: int) -> Iterator[tuple[int, int]]:
