@@ -8,26 +8,29 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
-from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.assembly import METADATA, UNLIKELY, X86_NAMES, Asm
 from tensordsl.codegen.entry_text import entry_text, incref, record, table
 from tensordsl.codegen.order_text import like_text, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
-# Cycles between two looks for signals: about 10 ms.
-POLL_CYCLES = 30_000_000
+# What counts time, and how far it counts between two looks for signals: about 10 ms, on AArch64, where programs may not
+# read cycles and machines' clocks differ, 1 to 40.
+X86_CLOCK = "llvm.readcyclecounter", 30_000_000
+ARM_CLOCK = "llvm.readsteadycounter", 1_000_000
 
 
-def native_text() -> str:
-    """The whole module."""
+def native_text(machine: str) -> str:
+    """The whole module.  `machine`: a name as `platform.machine` gives it."""
+    clock = X86_CLOCK if machine in X86_NAMES else ARM_CLOCK
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
-        "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
+        f"declare i64 @{clock[0]}()\ndeclare {{i64, i1}} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
         entry_text(), decref_text(), new_array_text(), array_text(), like_text(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(), _cell_set(), parts_text(),
+        arena_text(), _host_call(), _poll(*clock), _cell_set(), parts_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
 
@@ -352,13 +355,13 @@ def _host_call() -> str:
     return f.text
 
 
-def _poll() -> str:
+def _poll(clock: str, interval: int) -> str:
     f = Asm("i64", "poll", ("ptr ctx", "ptr frame", "i64 site"))
-    now, last = f.call("i64", "@llvm.readcyclecounter"), f.load("i64", "%frame", abi.FR_POLLED)
+    now, last = f.call("i64", f"@{clock}"), f.load("i64", "%frame", abi.FR_POLLED)
     with f.when(f.compare("eq", "i64", last, 0)):
         f.store("i64", now, "%frame", abi.FR_POLLED)
         f.ret("i64", 0)
-    with f.when(f.compare("ult", "i64", f.op(f"sub i64 {now}, {last}"), POLL_CYCLES)):
+    with f.when(f.compare("ult", "i64", f.op(f"sub i64 {now}, {last}"), interval)):
         f.ret("i64", 0)
     f.store("i64", now, "%frame", abi.FR_POLLED)
     with f.when(_unpinned_state(f)):

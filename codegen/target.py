@@ -118,7 +118,7 @@ def _library_text(name: str) -> str:
     if kind == "native":
         from tensordsl.codegen.native_text import native_text
 
-        return native_text()
+        return native_text(platform.machine())
     if kind == "gemm":
         from tensordsl.codegen.gemm_text import gemm_text
 

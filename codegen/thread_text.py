@@ -12,16 +12,20 @@ the first job, spin for a moment behind each, then sleep; where fewer are wanted
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.assembly import METADATA, Asm
+from tensordsl.codegen.assembly import METADATA, X86_NAMES, Asm
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
+Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its operands
+X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
 
 def thread_text(machine: str) -> str:
-    """The module.  `machine` is a name as `platform.machine` gives it: x86 processors have an instruction to wait."""
-    wait = "declare void @llvm.x86.sse2.pause()\n" if machine in ("x86_64", "AMD64") else ""
-    return wait + "".join((_drain(), _worker(bool(wait)), _start(), _parallel_for(bool(wait)))) + METADATA
+    """The module.  `machine` is a name as `platform.machine` gives it."""
+    wait = X86_WAIT if machine in X86_NAMES else ARM_WAIT
+    kinds = ", ".join(operand.split()[0] for operand in wait[1:])
+    parts = _drain(), _worker(wait), _start(), _parallel_for(wait)
+    return f"declare void @{wait[0]}({kinds})\n" + "".join(parts) + METADATA
 
 
 def _atomic(f: Asm, operation: str, offset: int, value: int) -> str:
@@ -40,9 +44,8 @@ def _system(f: Asm, name: str, *operands: str) -> str:
     return f.call("i32", f.load("ptr", "%pool", abi.TH[name]), *operands)
 
 
-def _pause(f: Asm, pauses: bool) -> None:
-    if pauses:
-        f.call("void", "@llvm.x86.sse2.pause")
+def _pause(f: Asm, wait: Wait) -> None:
+    f.call("void", f"@{wait[0]}", *wait[1:])
 
 
 def _mutex(f: Asm) -> str:
@@ -67,7 +70,7 @@ def _drain() -> str:
     return f.text
 
 
-def _worker(pauses: bool) -> str:
+def _worker(wait: Wait) -> str:
     f = Asm("ptr", "worker", ("ptr pool",))
     how = f.op(f"trunc i64 {f.load('i64', '%pool', abi.TH_HOW)} to i32")
     _system(f, "pthread_sigmask", f"i32 {how}", f"ptr {f.gep('%pool', abi.TH_SIGNALS)}", "ptr null")
@@ -80,7 +83,7 @@ def _worker(pauses: bool) -> str:
     with f.loop(SPIN):
         with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
             f.jump(work)
-        _pause(f, pauses)
+        _pause(f, wait)
     _system(f, "pthread_mutex_lock", _mutex(f))
     _atomic(f, "add", abi.TH_SLEEPERS, 1)
     look, sleep, wake = f.label("look"), f.label("sleep"), f.label("wake")
@@ -118,7 +121,7 @@ def _alone(f: Asm) -> None:
     f.ret()
 
 
-def _parallel_for(pauses: bool) -> str:
+def _parallel_for(wait: Wait) -> str:
     f = Asm("void", "parallel_for", ("ptr pool", "ptr fn", "ptr job", "i64 n"))
     taken = f.op(f"cmpxchg ptr {f.gep('%pool', abi.TH_BUSY)}, i64 0, i64 1 seq_cst seq_cst")
     with f.when(f.op(f"xor i1 {f.op(f'extractvalue {{i64, i1}} {taken}, 1')}, true")):
@@ -145,7 +148,7 @@ def _parallel_for(pauses: bool) -> str:
         with f.when(f.compare("eq", "i64", _get(f, abi.TH_REMAINING), 0)):
             _put(f, 0, abi.TH_BUSY)
             f.ret()
-        _pause(f, pauses)
+        _pause(f, wait)
     _system(f, "sched_yield")
     f.jump(again)
     return f.text

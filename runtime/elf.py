@@ -1,4 +1,4 @@
-"""Loads object files without a linker: ELF64 x86-64 relocatables that need no library, into one private mapping.
+"""Loads object files without a linker: ELF64 relocatables that need no library, into one private mapping.
 
 The mapping is writable while it is filled and executable afterwards, never both.  Processors without fused multiply-add
 call that of the mathematics library, which is correct and slow: the only external symbols that are known.
@@ -12,19 +12,17 @@ import struct
 from collections.abc import Sequence
 
 from tensordsl.runtime.layout import function_address, libc
+from tensordsl.runtime.relocations import HERE, Machine
 
 SECTION = struct.Struct("<IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, alignment, entry size
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 RELOCATION = struct.Struct("<QQq")  # offset, info, addend
 SYMTAB, RELA, NOBITS = 2, 4, 8
 WRITE, ALLOC = 1, 2
-X86_64 = 62
-# relocation type -> (what is written, relative to the place)
-_WORD, _HALF, _OFFSET = struct.Struct("<Q"), struct.Struct("<i"), struct.Struct("<q")
-RELOCATIONS = {1: (_WORD, False), 2: (_HALF, True), 4: (_HALF, True), 24: (_OFFSET, True)}
+RELOCATABLE = 1
+ADDRESS = struct.Struct("<Q")
 
 EXTERNAL = ("fma", "fmaf")
-STUB = b"\xff\x25\x02\0\0\0\0\0"  # jmp to the address in the word behind
 
 _mprotect = libc.mprotect
 _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -42,10 +40,11 @@ Code = mmap.mmap
 class _Object:
     """The parsed tables of one file, and where its sections go."""
 
-    def __init__(self, data: bytes, start: int) -> None:
-        if len(data) < 64 or data[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<HH", data, 16) != (1, X86_64):
-            raise LoadError("not an ELF64 x86-64 relocatable")
-        self.data = data
+    def __init__(self, data: bytes, start: int, machine: Machine) -> None:
+        kind = data[:6], data[16:20]
+        if len(data) < 64 or kind != (b"\x7fELF\x02\x01", struct.pack("<HH", RELOCATABLE, machine.number)):
+            raise LoadError("not an ELF64 relocatable of this machine")
+        self.data, self.machine = data, machine
         try:
             self._parse(start)
         except (struct.error, IndexError, ValueError, StopIteration) as error:
@@ -79,7 +78,7 @@ class _Object:
             elif section == 0 and name:
                 self.goals[i] = self.end = -(-self.end // 16) * 16
                 self.stubs.append((self.end, _external(self._string(self.strings, name))))
-                self.end += len(STUB) + 8
+                self.end += len(self.machine.stub) + ADDRESS.size
 
     def _string(self, table: int, offset: int) -> str:
         return self.data[table + offset : self.data.index(b"\0", table + offset)].decode()
@@ -96,21 +95,24 @@ class _Object:
             offset, length = self.sections[i][4:6]
             code[place : place + length] = self.data[offset : offset + length]
         for place, address in self.stubs:
-            code[place : place + len(STUB) + 8] = STUB + _WORD.pack(address)
+            stub = self.machine.stub + ADDRESS.pack(address)
+            code[place : place + len(stub)] = stub
 
     def relocate(self, code: Code, base: int) -> None:
+        relocations = self.machine.relocations
         for _, kind, _, _, offset, length, _, target, _, _ in self.sections:
             if kind != RELA or target not in self.place:
                 continue
             start, room = self.place[target], self.sections[target][5]
             for where, info, addend in RELOCATION.iter_unpack(self.data[offset : offset + length]):
-                row, goal = RELOCATIONS.get(info & 0xFFFFFFFF), self.goals.get(info >> 32)
-                if row is None or goal is None:
+                known, goal = relocations.get(info & 0xFFFFFFFF), self.goals.get(info >> 32)
+                if known is None or goal is None:
                     raise LoadError(f"relocation {info:#x}")
-                layout, relative = row
+                layout, place = known.layout, start + where
                 if where + layout.size > room:
                     raise LoadError("relocation past the end of its section")
-                layout.pack_into(code, start + where, goal + addend - (start + where if relative else -base))
+                (word,) = layout.unpack_from(code, place)
+                layout.pack_into(code, place, known.rule(word, place, goal + addend, base))
 
 
 def _external(name: str) -> int:
@@ -126,10 +128,12 @@ def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[lis
 
     Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
     """
+    if HERE is None:
+        raise LoadError("code is loaded on x86-64 and AArch64 only")
     parsed: list[_Object] = []
     end = 0
     for data, _ in objects:
-        parsed.append(_Object(data, -(-end // 64) * 64))
+        parsed.append(_Object(data, -(-end // 64) * 64, HERE))
         end = parsed[-1].end
     size = max(1, -(-end // mmap.PAGESIZE)) * mmap.PAGESIZE
     flags, access = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE
