@@ -30,7 +30,7 @@ NEEDLESS = (
 )  # fmt: skip
 # The usual scheduler loads a vector of several registers from its end, which memory does not foresee; this one from its
 # beginning, but several vectors of one register from the last to the first.  Dear functions keep the usual one.
-# ("linearize" is no choice: its sums of float32 are wrong.)
+# ("linearize" is no choice: its sums of float32 are wrong.  LLVM's code generator for AArch64 crashes with "list-ilp".)
 ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
 _LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
@@ -50,7 +50,8 @@ def compile_object(text: str, opt: int = 2) -> bytes:
 def _switches(text: str) -> dict[str, tuple[str, str]]:
     """LLVM's switches for a module of kernels: what each is for it, and for others."""
     lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
-    order = FORWARD if max(lengths, default=0) > native_width() and "@llvm.fma." not in text else USUAL
+    is_long = max(lengths, default=0) > native_width() and "@llvm.fma." not in text
+    order = FORWARD if is_long and not is_arm() else USUAL
     return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, USUAL)}
 
 
@@ -95,13 +96,17 @@ def prefers_halves() -> bool:
 def fetches_turns() -> bool:
     """Whether loops that read a block of each operand in turn ask for the next blocks: Intel's cores follow none of so
     many short streams; AMD's do, and asking costs a quarter of the time and, of operands in memory, up to a third."""
-    return not _processor()[0].startswith("znver")
+    return not is_arm() and not _processor()[0].startswith("znver")
 
 
 def has_half() -> bool:
     """Whether there are instructions that convert float16."""
-    _, triple, *_ = _target()
-    return triple.startswith(("aarch64", "arm64")) or bool(_processor()[1].get("f16c"))
+    return is_arm() or bool(_processor()[1].get("f16c"))
+
+
+def is_arm() -> bool:
+    """Whether code is compiled for AArch64."""
+    return platform.machine() in ("aarch64", "arm64")
 
 
 def library_objects(name: str) -> bytes:
