@@ -13,24 +13,22 @@ from tensordsl.codegen.entry_text import entry_text, incref, record, table
 from tensordsl.codegen.order_text import like_text, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
-# What counts time, and how far it counts between two looks for signals: about 10 ms, on AArch64, where programs may not
-# read cycles and machines' clocks differ, 1 to 40.
-X86_CLOCK = "llvm.readcyclecounter", 30_000_000
-ARM_CLOCK = "llvm.readsteadycounter", 1_000_000
+# Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
+X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
 
 
 def native_text(machine: str) -> str:
     """The whole module.  `machine`: a name as `platform.machine` gives it."""
-    clock = X86_CLOCK if machine in X86_NAMES else ARM_CLOCK
+    interval = X86_CYCLES if machine in X86_NAMES else ARM_TICKS
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
-        f"declare i64 @{clock[0]}()\ndeclare {{i64, i1}} @llvm.smul.with.overflow.i64(i64, i64)\n"
+        "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
         entry_text(), decref_text(), new_array_text(), array_text(), like_text(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(*clock), _cell_set(), parts_text(),
+        arena_text(), _host_call(), _poll(interval), _cell_set(), parts_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
 
@@ -355,9 +353,9 @@ def _host_call() -> str:
     return f.text
 
 
-def _poll(clock: str, interval: int) -> str:
+def _poll(interval: int) -> str:
     f = Asm("i64", "poll", ("ptr ctx", "ptr frame", "i64 site"))
-    now, last = f.call("i64", f"@{clock}"), f.load("i64", "%frame", abi.FR_POLLED)
+    now, last = f.call("i64", "@llvm.readcyclecounter"), f.load("i64", "%frame", abi.FR_POLLED)
     with f.when(f.compare("eq", "i64", last, 0)):
         f.store("i64", now, "%frame", abi.FR_POLLED)
         f.ret("i64", 0)

@@ -86,4 +86,4 @@ def test_damaged_files_are_errors_not_crashes():
         with pytest.raises(elf.LoadError):
             elf.load([(data[:size], ["outer"])])
     with pytest.raises(elf.LoadError, match="not an ELF64"):
-        elf.load([(data[:18] + b"\xb7\x00" + data[20:], ["outer"])])  # aarch64
+        elf.load([(data[:18] + b"\x08\x00" + data[20:], ["outer"])])  # of MIPS
