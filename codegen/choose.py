@@ -36,7 +36,7 @@ class Planned:
 
     usual: Schedule
     other: Schedule | None
-    across: Schedule | None
+    across: tuple[Schedule, ...]
     plans: dict[Any, tuple[int, list[Buffer]]] = field(default_factory=dict)
 
 
@@ -156,12 +156,10 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     return found
 
 
-def goes_across(b: Builder, group: Group, planned: Planned, refs: dict[int, Ref]) -> str | None:
+def goes_across(b: Builder, group: Group, planned: Planned, across: Schedule, refs: dict[int, Ref]) -> str | None:
     """Whether lanes should run across rows, if that is not known to be worse: elements of a reduction's operand are
     adjacent along that axis, or all others are short."""
-    usual, across = planned.usual, planned.across
-    if across is None:
-        return None
+    usual = planned.usual
     reasons = [_short_rows(b, group, planned, across, refs)]
     if len(group.parallel) < len(group.extents):
         adjacent = _adjacent(b, group, usual, across, across.lane, refs)

@@ -13,7 +13,7 @@ from tensordsl.codegen.group import Buffer, Group, Schedule, any_copy, structure
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
 from tensordsl.codegen.schedule import (
-    across_schedule,
+    across_schedules,
     for_long_rows,
     loads_at_indices,
     other_schedule,
@@ -55,7 +55,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         site = b.site("index", node, "index out of bounds")
     launches = [_launch(b, number, group, operands, site, block) for number, operands in plans]
     launch: p.Instr = _either(long, *launches) if long else launches[0]
-    choices = [(prefers_other, other), (goes_across(b, group, planned, refs), planned.across)]
+    choices = [(prefers_other, other)]
+    choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
     if not b.device and block is None:
         alone = row_by_row(group, usual)
         choices.insert(0, (has_long_rows(b, group) if alone else None, alone))
@@ -78,10 +79,10 @@ def _either(condition: str, chosen: p.Instr, other: p.Instr) -> p.Instr:
 def _planned(b: Bufferiser, group: Group) -> Planned:
     usual, width = schedule(group, vector_bytes=b.vector_bytes), b.vector_bytes
     if b.device:
-        return Planned(usual, None, None)
+        return Planned(usual, None, ())
     other = other_schedule(group, usual, vector_bytes=width)
     lanes = [s.lane for s in (usual, other) if s]
-    return Planned(usual, other, across_schedule(group, lanes, vector_bytes=width))
+    return Planned(usual, other, across_schedules(group, lanes, vector_bytes=width))
 
 
 def _plan_like(

@@ -114,30 +114,33 @@ def _has_rows(group: Group) -> bool:
     return any(v.args or 0 < len({a for a in v.attr[1] if a}) < len(group.extents) for v in loads)
 
 
-def across_schedule(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> Schedule | None:
-    """A schedule whose lanes run along the outermost parallel axis, for where all other axes turn out to be short: the
-    library transposes blocks of rows for it.  None if one of the axes `others` is that, or rows have ways of their own:
-    most without reductions or indices, and those of one axis."""
-    lane = lane_across(group)
+def across_schedules(group: Group, others: Collection[str], *, vector_bytes: int = 64) -> tuple[Schedule, ...]:
+    """Schedules whose lanes run along an outer parallel axis, for where all other axes turn out to be short: the
+    library transposes blocks of rows for it.  `others`: axes that have schedules."""
+    lanes = [a for a in lanes_across(group) if a not in others and _may_go_across(group, a)]
+    return tuple(schedule(group, vector_bytes=vector_bytes, lane=a) for a in lanes)
+
+
+def _may_go_across(group: Group, lane: str) -> bool:
+    """Have rows no ways of their own, as most without reductions or indices have, and those of one axis?"""
     reads = {v.attr for v in group.scalars if v.op == "index"}
     by_index = any(v.op == "load" and v.args for v in group.scalars)
     reduces = len(group.parallel) < len(group.extents)
-    if lane in ("", *others, *reads) or any(lane not in o.map for o in group.outs):
-        return None
+    if lane in reads or any(lane not in o.map for o in group.outs):
+        return False
     if not (reduces or by_index or mixes(group)):
-        return None
+        return False
     if reduces and any(v.op == "load" and v.args and lane in v.attr[1] for v in group.scalars):
-        return None
-    if (taken := taken_load(group)) and taken[1].attr[1] == (list(group.extents)[-1],):
-        return None
-    return schedule(group, vector_bytes=vector_bytes, lane=lane)
+        return False
+    taken = taken_load(group)
+    return not taken or taken[1].attr[1] != (list(group.extents)[-1],)
 
 
 def transposes(group: Group, lane: str, direct: bool) -> bool:
     """Does the library transpose blocks of rows, with lanes along `lane`?  direct: it has shorter ways for one kernel,
     where these do not fail."""
     is_read = any(v.op == "index" and v.attr == lane for v in group.scalars)
-    return lane == lane_across(group) and not is_read and (not direct or mixes(group))
+    return lane in lanes_across(group) and not is_read and (not direct or mixes(group))
 
 
 def mixes(group: Group) -> bool:
@@ -158,7 +161,12 @@ def mixes(group: Group) -> bool:
 
 def lane_across(group: Group) -> str:
     """The outermost parallel axis that is not known to be short, or ""."""
-    return next((a for a in group.parallel if not is_short(group, a)), "")
+    return next(iter(lanes_across(group)), "")
+
+
+def lanes_across(group: Group) -> list[str]:
+    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself."""
+    return [a for a in group.parallel if not is_short(group, a)][: 1 + mixes(group)]
 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:
