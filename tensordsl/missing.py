@@ -9,19 +9,22 @@ _LOOPS = "not built yet; a Python loop of a fixed number of rounds builds the sa
 _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
+_NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_module"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d", "signal", "pool", "pool_2d", "downsample"), _CONVOLUTION),
     **dict.fromkeys(("linalg", "slinalg", "nlinalg", "cholesky", "solve", "svd", "eig", "eigh"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("det", "matrix_inverse", "pinv", "qr"), _LINEAR_ALGEBRA),
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
+    **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
+    "d3viz": "tensordsl.printing.debugprint prints expressions",
     "inplace": "updates work in place wherever nobody can see it; write x + y for add_inplace(x, y)",
-    **dict.fromkeys(("as_op", "COp"), _OPERATIONS),
+    **dict.fromkeys(("as_op", "COp", "ops"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
     # PyTensor's
     **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
     "softmax": "it is T.nnet.softmax",
-    "random": "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers",
+    **dict.fromkeys(("random", "raw_random"), _NUMBERS),
     "math": "its functions are in tensordsl.tensor itself",
     "dprint": "it is tensordsl.printing.debugprint",
     "graph_replace": "it is tensordsl.clone_replace",

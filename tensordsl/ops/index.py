@@ -368,7 +368,7 @@ def _item(item: Any) -> Any:
     if item is None or isinstance(item, slice):
         return item
     if isinstance(item, (bool, np.bool_)):
-        raise TypeError("index must be integers, not a bool")
+        raise TypeError("index must be integers, not a bool (== and != compare variables themselves: T.eq, T.neq)")
     if isinstance(item, (int, np.integer)):
         return int(item)
     if isinstance(item, list) and not item:

@@ -46,6 +46,7 @@ def test_names_like_none_are_said_to_be_missing_only() -> None:
         ("from tensordsl.tensor.signal import downsample", "convolution and pooling are not built yet"),
         ("from tensordsl.tensor.nnet import conv2d", "convolution and pooling are not built yet"),
         ("import tensordsl.sandbox.cuda", "config.device"),
+        ("from tensordsl.compile.ops import as_op", "a new operation is a row"),
         ("import tensordsl.xyzzy", None),
     ],
 )
