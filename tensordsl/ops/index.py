@@ -182,6 +182,8 @@ def _numpy_inc_subtensor(x: Any, y: Any, *ints: Any, index: Index, set: bool) ->
 
 def _numpy_update(x: Any, y: Any, where: Any, set: bool) -> Any:
     result = np.array(x, order="C")  # of a transposed array, np.array keeps the order, and reshape(-1) would copy
+    if not set and result.ndim == 1:  # NumPy 2.4 adds a y of fewer axes than its index as if it had all of them
+        y = np.broadcast_to(y, result[where].shape)
     if set:
         result[where] = y
     elif result.dtype == bool:

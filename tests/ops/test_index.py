@@ -280,3 +280,10 @@ def test_bounds_beyond_every_length(far: int) -> None:
     for k in (far, -far):
         with pytest.raises(IndexError):
             tensordsl.function([x], x[k])(a)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE", "DebugMode"])
+def test_a_value_of_fewer_axes_than_its_index_is_added_along_the_others_too(mode: str) -> None:
+    x, y = T.dvectors("x", "y")
+    f = tensordsl.function([x, y], T.inc_subtensor(x[np.array([[0, -2], [1, 0]])], y), mode=mode)
+    assert f([0.5, 0.25], [1.0, 2.0]).tolist() == [5.5, 1.25]

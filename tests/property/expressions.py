@@ -17,7 +17,7 @@ from tensordsl.graph import Constant, Variable
 from tensordsl.ifelse import ifelse
 from tensordsl.ops.control import loop_index, make_loop
 from tensordsl.ops.evaluate import evaluate
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
+from tensordsl.types import CONTINUOUS, DISCRETE, DTYPES, FLOATS, TensorType
 
 __all__ = [
     "EXACT", "INEXACT", "SIGN", "Case", "Maker", "Unfit", "check", "compare", "describe", "other_scenes", "perturbed",
@@ -341,7 +341,7 @@ def loop(m: Growth) -> None:
         inner.add(v, m.value[v], m.level[v])
     inner.add(index, np.int64(0), EXACT)
     for v, init in zip(carried, inits, strict=True):
-        inner.add(v, m.value[init], INEXACT if v.type.dtype in FLOATS else EXACT)
+        inner.add(v, m.value[init], INEXACT if v.type.dtype in CONTINUOUS else EXACT)
     for _ in range(1 + m.pick(5)):
         inner.step()
     following = []

@@ -211,6 +211,8 @@ class Growth:
         floats = any(o.type.dtype in CONTINUOUS for o in node.inputs)
         if name in ROUNDED and any(o.type.dtype in COMPLEX for o in node.inputs):
             return INEXACT
+        if name == "sqr" and floats and square_overflows(operands[0]):
+            return INEXACT  # sqrt(sqr(x)) = abs(x) does not
         to = node.attrs.get("acc_dtype", node.attrs.get("dtype")) if floats else None
         if level == INEXACT and floats:
             casts_to_discrete = to in DISCRETE
@@ -350,6 +352,11 @@ def check_write(node: Any, operands: Sequence[Any]) -> None:
     place = apply(PART_OF[node.op], x, *index, **{k: a for k, a in node.attrs.items() if k != "set"})
     (there,) = evaluate_node(place.owner, [operands[0], *operands[2:]])
     check_lengths([place, value], [there, operands[1]])
+
+
+def square_overflows(x: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.any(np.isinf(np.square(x)) & np.isfinite(x)))
 
 
 def self_level(level: dict[Variable, int], v: Variable) -> bool:
