@@ -166,7 +166,8 @@ def lane_across(group: Group) -> str:
 
 def lanes_across(group: Group) -> list[str]:
     """That axis, and of operands with very different axes the next one, for where it turns out to be short itself."""
-    return [a for a in group.parallel if not is_short(group, a)][: 1 + mixes(group)]
+    lanes = [a for a in group.parallel if not is_short(group, a)]
+    return lanes[: 1 + mixes(group)] if lanes else []
 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:

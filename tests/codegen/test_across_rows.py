@@ -269,3 +269,8 @@ def test_threads_change_nothing(axis: int) -> None:
             np.testing.assert_array_equal(found, wanted)
     finally:
         config.num_threads = 1
+
+
+def test_groups_without_axes_have_no_lanes_across() -> None:
+    x = T.bscalar("x")
+    assert td.function([x], [x, -x])(3) == [3, -3]
