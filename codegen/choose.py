@@ -23,6 +23,7 @@ from tensordsl.records import record
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
 SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows at a time
+MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
@@ -175,7 +176,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     lie one behind the other."""
     usual, other = planned.usual, planned.other
     mixed, limit = mixes(group), MOST // _block_size(group, across)
-    limit = limit if mixed else min(SHORT_ROWS, limit)
+    limit = min(limit, (MIXED_ROWS if len(group.extents) == 3 else limit) if mixed else SHORT_ROWS)
     conditions = [
         ("le", _rest(b, group, across, limit), limit),
         ("ge", group.extents[across.lane], _enough(group, across)),

@@ -132,9 +132,14 @@ def _place(c: Function, words: str, axes: tuple[str, str, str, str], n: str, roo
 def put_pointer(c: Function, entry: str, k: str, shared: str, line: tuple[str, str, str]) -> None:
     """Of an operand; where all rows share it, to scratch, in which its line (stride, elements) is repeated for `room`
     elements."""
+    put_line(c, entry, k, c.get("%B", c.get(entry, 1), "ptr"), shared, line)
+
+
+def put_line(c: Function, entry: str, k: str, place: str, shared: str, line: tuple[str, str, str]) -> None:
+    """The same of the operand's line at a place."""
     size, (across, n, room) = c.get(entry, 2), line
-    base, area = c.get("%B", c.get(entry, 1), "ptr"), c.gep("%scratch", c.get(entry, 3))
-    c.put(c.choose(shared, area, base, "ptr"), "%P", k, "ptr")
+    area = c.gep("%scratch", c.get(entry, 3))
+    c.put(c.choose(shared, area, place, "ptr"), "%P", k, "ptr")
     with c.when(shared):
-        given = f"ptr {area}", f"ptr {base}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
+        given = f"ptr {area}", f"ptr {place}", f"i64 {across}", f"i64 {size}", f"i64 {n}", f"i64 {room}"
         c.call("void", "@repeat", *given)

@@ -129,3 +129,21 @@ def test_few_rows_beside_each_other(dtype: str, ends: list[End]) -> None:
             wanted = [np.repeat(a, 2, 0), np.tile(a, (2, 3)), b.transpose(1, 0, 2) * 2, b + a]
             for got, expected in zip(f(ends[0].put(a), ends[1].put(b)), wanted, strict=True):
                 assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "complex128"])
+def test_short_rows_of_few_positions(dtype: str, ends: list[End]) -> None:
+    """Of operands that rows of a position share, a vector at the end of a line reaches far into those behind it."""
+    a, b, c = T.matrix(dtype=dtype), T.matrix(dtype=dtype), T.tensor3(dtype=dtype)
+    outer = a[:, :, None] * b[:, None, :]
+    f = td.function([a, b, c], [outer, outer * c, b[:, None, :] + c, outer + c[0, 0], outer - c[:, 0][:, None]])
+    for n in (1, 2, 3, 4, 9):
+        for rows, columns in ((2, 3), (8, 1), (9, 2), (20, 3), (33, 7), (70, 31), (200, 5), (130, 63)):
+            x, y, z = data(dtype, n, rows), data(dtype, n, columns), data(dtype, n, rows, columns)
+            product = x[:, :, None] * y[:, None, :]
+            wanted = [product, product * z, y[:, None, :] + z, product + z[0, 0], product - z[:, 0][:, None]]
+            placed = [end.put(v) for end, v in zip(ends, (x, y, z), strict=True)]
+            apart = [np.repeat(v, 2, axis=0)[::2] for v in (x, y, z)]
+            for given in (placed, apart, [v[::-1].copy()[::-1] for v in (x, y, z)], [np.asfortranarray(x), y, z]):
+                for got, expected in zip(f(*given), wanted, strict=True):
+                    np.testing.assert_array_equal(got, expected, err_msg=f"{n} {rows} {columns}")
