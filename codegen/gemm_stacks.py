@@ -46,6 +46,7 @@ def _tile(v: Vector, k: int) -> str:
     places = _places(f, v)
     some, adjacent = f.test("sgt", rest, 0), f.test("eq", "%csb", 1)
     after = f.arith("mul", "%m", "%ldc")
+    last = _last_whole(f, v, after)
     with f.loop("%count", ("ptr", "%a"), ("ptr", "%b"), ("ptr", "%c")) as t:
         a, b, c = t.values
 
@@ -54,15 +55,38 @@ def _tile(v: Vector, k: int) -> str:
                 row, place = i.values
                 total = f.op(f"fmul {v.type} {alpha}, {_sum(f, v, row, loaded)}")
                 (total,) = added(f, v, [total], [place], mask)
-                v.store(f, total, place, mask)
+                _store_row(f, v, total, place, mask, last)
                 i.next = [f.gep(row, "%rsa", v.kind), f.gep(place, "%ldc", v.kind)]
 
-        with f.loop(full, step=v.lanes) as j:
-            rows(j.index, _rows_of_b(f, v, k, f.gep(b, j.index, v.kind), ""), "")
         with f.when(some):
             rows(full, _last_of_b(f, v, k, f.gep(b, full, v.kind), mask, (adjacent, places)), mask)
+        with f.loop(full, step=v.lanes) as j:
+            rows(j.index, _rows_of_b(f, v, k, f.gep(b, j.index, v.kind), ""), "")
         t.next = [f.gep(x, step, v.kind) for x, step in ((a, "%sa"), (b, "%sb"), (c, after))]
     return f.end()
+
+
+def _last_whole(f: Function, v: Vector, after: str) -> str:
+    """The last place in C of a whole vector, if what it writes behind its row is written later: columns behind whole
+    vectors of them come first.  None if rows stand apart, or are added to."""
+    place = f.gep("%c", f.arith("sub", f.arith("mul", "%count", after), v.lanes), v.kind)
+    later = f.all(f.test("eq", "%ldc", "%n"), f.op("xor i1 %add, true"))
+    return f.choose(later, place, "null", "ptr")
+
+
+def _store_row(f: Function, v: Vector, value: str, place: str, mask: str, last: str) -> None:
+    """Without AVX-512 a store by a mask takes longer than what else a short row does: all lanes, where that may be."""
+    if not mask or v.lanes * v.align == 64:
+        v.store(f, value, place, mask)
+        return
+    whole, part, done = (f.label(x) for x in ("whole", "part", "stored"))
+    f.branch(f.op(f"icmp ule ptr {place}, {last}"), whole, part)
+    f.place(whole)
+    v.store(f, value, place)
+    f.jump(done)
+    f.place(part)
+    v.store(f, value, place, mask)
+    f.place(done)
 
 
 def _sum(f: Function, v: Vector, row: str, loaded: Sequence[str]) -> str:

@@ -31,12 +31,12 @@ def built(dtype: str, width: int, panels: bool) -> tuple[object, int]:
     return code, address
 
 
-@pytest.fixture(autouse=True, params=["panels", "blas", "narrow"])
+@pytest.fixture(autouse=True, params=["panels", "blas", "half", "narrow"])
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test runs with products by panels of our own, without, and with vectors of 16 bytes."""
+    """Every test runs with products by panels of our own, without, and with vectors of 32 and of 16 bytes."""
     if request.param == "panels" and native_width() < 64:
         pytest.skip("panels need 32 registers of 64 bytes")
-    width = 16 if request.param == "narrow" else native_width()
+    width = min({"half": 32, "narrow": 16}.get(request.param, 64), native_width())
     for dtype in ("float64", "float32"):
         monkeypatch.setitem(library._State.symbols, f"gemms_{dtype}", built(dtype, width, request.param == "panels")[1])
 
@@ -48,28 +48,28 @@ def many_threads() -> Iterator[None]:
 
 
 def multiply(a, b, c, alpha=1.0, beta=0.0, scratch=True):
-    """c = alpha a b + beta c by the library."""
+    """c = alpha a b + beta c by the library; rows of c may stand apart."""
     dtype = a.dtype.name
     (count, m, k), n, item = a.shape, b.shape[2], a.itemsize
     space = np.full(m * k + k * n + 1, np.nan, a.dtype)
     PROTOTYPE(library._State.symbols[f"gemms_{dtype}"])(
         library.table(), m, n, k, a.ctypes.data, *(s // item for s in a.strides[1:]), b.ctypes.data,
-        *(s // item for s in b.strides[1:]), c.ctypes.data, n, alpha, beta, space.ctypes.data if scratch else None,
+        *(s // item for s in b.strides[1:]), c.ctypes.data, c.strides[1] // item, alpha, beta, space.ctypes.data if scratch else None,
         count, a.strides[0] // item, b.strides[0] // item,
     )  # fmt: skip
 
 
 def check(a, b, alpha=1.0, beta=0.0, scratch=True):
     shape = (*a.shape[:2], b.shape[2])
-    frame = np.full(np.prod(shape) + 2, 7.0, a.dtype)
-    c = frame[1:-1].reshape(shape)
+    frame = np.full(np.prod(shape) + 16, 7.0, a.dtype)
+    c = frame[8:-8].reshape(shape)
     c[...] = np.nan if beta == 0 else np.arange(c.size).reshape(shape) % 5 - 2
     old = np.zeros(shape) if beta == 0 else c.astype("float64")
     multiply(a, b, c, alpha, beta, scratch)
     want = alpha * (a.astype("float64") @ b.astype("float64")) + beta * old
     tolerance = (1e-13 if a.dtype == "float64" else 1e-5) * max(1, a.shape[2])
     np.testing.assert_allclose(c, want, rtol=tolerance, atol=tolerance * max(1.0, abs(alpha)))
-    assert frame[0] == frame[-1] == 7  # nothing around them
+    assert (frame[:8] == 7).all() and (frame[-8:] == 7).all()  # nothing around them
 
 
 def layouts(values):
@@ -101,6 +101,17 @@ def test_all_layouts_counts_and_factors(dtype, m, n, k):
                 check(x, y, scratch=False, beta=1.0)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_is_between_rows_of_results_stays(dtype):
+    rng = np.random.default_rng(4)
+    for m, n, k in SHAPES[:14]:
+        a, b = (rng.standard_normal(s).astype(dtype) for s in ((4, m, k), (4, k, n)))
+        wide = np.full((4, m, n + 3), 7.0, dtype)
+        multiply(a, b, wide[:, :, :n])
+        np.testing.assert_allclose(wide[:, :, :n], a @ b, rtol=1e-4, atol=1e-4)
+        assert (wide[:, :, n:] == 7).all()
+
+
 def test_special_values_and_the_sign_of_zero():
     a = np.array([[[np.inf, 1.0], [np.nan, 0.0]], [[-0.0, -0.0], [0.0, 1.0]]])
     b = np.array([[[1.0, 0.0], [2.0, -np.inf]], [[1.0, -1.0], [1.0, -1.0]]])
@@ -116,17 +127,18 @@ def test_special_values_and_the_sign_of_zero():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("beta", [0.0, 0.5])
 @pytest.mark.parametrize("count, m, n, k", [(7000, 9, 9, 9), (30, 64, 60, 50), (300, 40, 20, 30), (5, 130, 130, 130)])
-def test_threads_share_products_and_do_not_change_them(dtype, count, m, n, k, many_threads):
+def test_threads_share_products_and_do_not_change_them(dtype, count, m, n, k, beta, many_threads):
     rng = np.random.default_rng(2)
     a, b = (rng.standard_normal(s).astype(dtype) for s in ((count, m, k), (count, n, k)))
     got = []
     for number in (1, 2, 3, 7):
         threads.set_threads(number)
         c = np.full((count, m, n), 3.0, dtype)
-        multiply(a, b.transpose(0, 2, 1), c, alpha=-0.5, beta=0.5, scratch=False)
+        multiply(a, b.transpose(0, 2, 1), c, alpha=-0.5, beta=beta, scratch=False)
         got.append(c)
-    want = 1.5 - 0.5 * (a.astype("float64") @ b.transpose(0, 2, 1))
+    want = 3 * beta - 0.5 * (a.astype("float64") @ b.transpose(0, 2, 1))
     np.testing.assert_allclose(got[0], want, rtol=1e-3 if dtype == "float32" else 1e-10, atol=1e-3)
     assert all(np.array_equal(got[0], c) for c in got[1:])
 
