@@ -165,6 +165,13 @@ def test_a_reshape_moves_onto_what_is_stored() -> None:
     assert root.operands[0].op == "map"
 
 
+def test_a_reshape_behind_an_axis_that_is_dropped() -> None:
+    x = T.TensorType("float64", (None, None, 1))("x")
+    f = tensordsl.function([x], x.dimshuffle(0, 1).reshape((2, -1, x.shape[1])))
+    value = np.arange(12.0)
+    assert f(value.reshape(4, 3, 1)).tolist() == value.reshape(2, 2, 3).tolist()
+
+
 def test_casts_fold_only_where_no_value_changes() -> None:
     i, x = T.ivector("i"), T.dvector("x")
     _, (exact,) = optimised([i], [T.cast(T.cast(i, "float64"), "int64")])
