@@ -10,6 +10,7 @@ from tensordsl.codegen.sort_block import Vectors, sorted_block
 if TYPE_CHECKING:
     from tensordsl.codegen.sort_quick import Quick
 
+PARTS, POWER = 65537, 40503  # where one of so many keys is sampled: a power of this, modulo parts of the way
 SAMPLES = ((1, 0), (2, 1024))  # registers of 64 bytes; from how many keys on
 
 
@@ -23,16 +24,19 @@ def _samples(q: Quick) -> list[tuple[int, int]]:
 
 
 def _sample(q: Quick, r: int) -> str:
-    """The middle one of r registers of the n keys at x, which stand as far apart as they can; the next number if
-    none of these keys is less."""
+    """The middle one of r registers of the n keys at x, one of each so many, at places that follow no period, as lines
+    may have one; the next number if none of these keys is less."""
     f, W = Asm(q.key, f"{q.name}.sample{r}", ("ptr x", "i64 n"), internal=True), q.lanes
     apart = f.op(f"udiv i64 %n, {r * W}")
-    place, values = q.at(f, "%x", f.op(f"lshr i64 {apart}, 1")), []
-    for _ in range(r):
+    values = []
+    for at in range(r):
         value = "poison"
         for lane in range(W):
-            value = f.op(f"insertelement {q.kind} {value}, {q.key} {f.load(q.key, place)}, i64 {lane}")
-            place = q.at(f, place, apart)
+            whole = at * W + lane
+            part = pow(POWER, whole, PARTS)
+            place = f.op(f"udiv i64 {f.op(f'mul i64 {apart}, {whole * PARTS + part}')}, {PARTS}")
+            key = f.load(q.key, q.at(f, "%x", place))
+            value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
         values.append(value)
     values = sorted_block(Vectors(f, q.bits, W), values)
     first = f.op(f"extractelement {q.kind} {values[0]}, i64 0")

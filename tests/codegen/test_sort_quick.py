@@ -43,7 +43,7 @@ def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[
     code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
     part = (ctypes.c_bool, ctypes.c_bool, I64) if name == "quick.part" else (P,)
     call = ctypes.CFUNCTYPE(P, P, P, I64, I64, *part)(address)
-    call.code = code  # type: ignore[attr-defined]
+    call.code, call.address = code, address  # type: ignore[attr-defined]
     return call
 
 
@@ -126,3 +126,15 @@ def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, width: i
             part(address(a), address(b), n, 0, stays, False, 0)
             np.testing.assert_array_equal(inside(a if stays else b), np.sort(keys))
             inside(b if stays else a)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("bits", [32, 64])
+def test_lines_with_a_period_are_split_near_their_middle(bits: int, width: int) -> None:
+    key = ctypes.c_int32 if bits == 32 else I64
+    middle = ctypes.CFUNCTYPE(key, P, I64, I64)(function(bits, width, False, "quick.middle").address)  # type: ignore[attr-defined]
+    for n in (640, 6400, 102_400):
+        for period in (8, 16, 32, 64, n // 64, n // 32, n // 16, n // 8):
+            places = np.arange(n)
+            keys = (places % period * (n // period) + places // period).astype(f"int{bits}")
+            assert n / 10 < middle(keys.ctypes.data, n, 1) < n * 9 / 10
