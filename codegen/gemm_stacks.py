@@ -2,7 +2,7 @@
 behind the one before.
 
     one B for all, rows of A as in one matrix   one product
-    k <= 16, not large                          tiles that keep the rows of B in registers, one loop over all products
+    k <= 16, not large, or few k and columns    tiles that keep the rows of B in registers, one loop over all products
     else                                        one after the other as `gemm_text` does them
 
 Where the process has threads (`thread_text`), each does some of the products, unless they share the same scratch or are
@@ -22,6 +22,7 @@ from tensordsl.codegen.nest_words import Function
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products
 SMALL = 1 << 15  # multiplications of a product that is done in such a tile
+SHORT_K = 4  # of one with a vector of columns at most that is, too, up to `LARGE`; without AVX-512 twice as many
 WORTH = 1 << 22  # multiplications of all products from which threads are asked
 LARGE = 1 << 20  # of one, which threads share
 PER_THREAD = 4  # parts: the system may take a thread's core away
@@ -143,7 +144,9 @@ def _small(v: Vector) -> str:
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
     columns = f.any(f.test("eq", "%csb", 1), f.test("sle", "%n", v.lanes - 1))
     some = f.all(*(f.test("sgt", x, 0) for x in ("%m", "%n", "%k")))
-    few = f.all(f.test("sle", "%k", MOST_K), f.test("sle", size, SMALL))
+    short = SHORT_K if v.lanes * v.align == 64 else 2 * SHORT_K
+    narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, LARGE))
+    few = f.all(f.test("sle", "%k", MOST_K), f.any(f.test("sle", size, SMALL), narrow))
     wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", TALL))
     f.branch(f.all(some, few, columns, wide), run, refuse)
     f.place(run)

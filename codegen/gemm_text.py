@@ -8,7 +8,9 @@ too.
 Which way a product goes:
 
     k <= 16, not large, rows of B         tiles that keep them in registers (`gemm_stacks`, also of many products)
-    contiguous or less than a vector
+    contiguous or less than a vector;
+    tall, of a vector of columns and
+    4 terms (8 without AVX-512) at most
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
     k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products

@@ -327,6 +327,21 @@ def test_threads_of_the_blas_are_woken_for_large_products_only(m, n, k, entry, a
     assert max(sizes) <= alone if threads > 1 else len(sizes) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_tall_products_of_few_columns_need_no_blas(dtype):
+    asked, rng = [], np.random.default_rng(5)
+    no_blas = ctypes.CFUNCTYPE(None)(lambda: asked.append(1))
+    library.require(f"gemm_{dtype}")
+    copy = memory.Table.from_buffer_copy(library._State.table)
+    copy[abi.RT[f"cblas_{dtype}"] // 8] = ctypes.cast(no_blas, ctypes.c_void_p).value
+    for k in (1, 3, 4):
+        b = rng.standard_normal((k, 2)).astype(dtype)
+        for _, a in layouts(rng, 12_000, k, dtype):
+            for beta in (0.0, 0.5):
+                check(a, b, alpha=-0.5, beta=beta, table=ctypes.addressof(copy))
+    assert not asked
+
+
 @pytest.fixture
 def set_threads() -> Iterator[Callable[[int], None]]:
     yield threads.set_threads
