@@ -1,7 +1,8 @@
 """Loads object files without a linker: ELF64 relocatables that need no library, into one private mapping.
 
-The mapping is writable while it is filled and executable afterwards, never both.  Processors without fused multiply-add
-call that of the mathematics library, which is correct and slow: the only external symbols that are known.
+The mapping is writable while it is filled and executable afterwards, never both; as it becomes so, Linux has AArch64's
+instruction caches see what was written.  Processors without fused multiply-add call that of the mathematics library,
+which is correct and slow: the only external symbols that are known.
 """
 
 from __future__ import annotations

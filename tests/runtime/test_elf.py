@@ -73,6 +73,12 @@ def test_writable_data_is_refused():
         elf.load([(data, ["f"])])
 
 
+def test_other_machines_are_an_error(monkeypatch):
+    monkeypatch.setattr(elf, "HERE", None)
+    with pytest.raises(elf.LoadError, match="x86-64 and AArch64 only"):
+        elf.load([(compile_object(ANSWER), ["answer"])])
+
+
 def test_missing_symbols_are_an_error():
     with pytest.raises(elf.LoadError, match="lacks 'other'"):
         elf.load([(compile_object(ANSWER), ["other"])])
