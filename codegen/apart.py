@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tensordsl.casting import real_of
-from tensordsl.codegen.code import Code, from_memory, memory_type, shuffled, to_memory
+from tensordsl.codegen.code import Code, from_memory, joined, memory_type, shuffled, to_memory
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import COMPLEX
 
@@ -31,7 +31,7 @@ def load_apart(code: Code, pointer: str, dtype: str, step: int, W: int) -> str:
             lanes = [n + lane if j == k else e for e, (j, lane) in enumerate(places)]
             value = shuffled(code, t, value, vector, _parted(lanes, unit))
         pieces.append(value)
-    return from_memory(code, _joined(code, pieces, kind, W * unit), kind, W * unit)
+    return from_memory(code, joined(code, memory_type(kind), pieces, W * unit // len(pieces)), kind, W * unit)
 
 
 def store_apart(code: Code, value: str, pointer: str, dtype: str, step: int, W: int) -> None:
@@ -97,15 +97,6 @@ def _parts(dtype: str) -> tuple[str, int]:
 
 def _parted(lanes: Sequence[int], unit: int) -> list[int]:
     return [lane * unit + k for lane in lanes for k in range(unit)]
-
-
-def _joined(code: Code, pieces: list[str], kind: str, lanes: int) -> str:
-    """One vector of pieces, whose number is a power of two."""
-    while len(pieces) > 1:
-        n = lanes // len(pieces)
-        pairs = zip(pieces[::2], pieces[1::2], strict=True)
-        pieces = [shuffled(code, memory_type(kind, n), a, b, range(2 * n)) for a, b in pairs]
-    return pieces[0]
 
 
 def _at(code: Code, pointer: str, elements: int, dtype: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-X86_NAMES = ("x86_64", "AMD64")  # of machines, as `platform.machine` gives them
 LIKELY = "!prof !0"
 UNLIKELY = "!prof !1"
 METADATA = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'

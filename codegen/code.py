@@ -188,8 +188,7 @@ def store(code: Code, value: str, pointer: str, dtype: str, W: int = 1, align: i
         code.do(f"store {t} {value}, ptr {pointer}, align {align}")
         return
     for k in range(0, W, n):
-        lanes = ", ".join(f"i32 {k + i}" for i in range(n))
-        piece = code.op(f"shufflevector {t} {value}, {t} poison, <{n} x i32> <{lanes}>")
+        piece = shuffled(code, t, value, "poison", range(k, k + n))
         place = code.op(f"getelementptr i8, ptr {pointer}, i64 {k * size}") if k else pointer
         code.do(f"store {memory_type(dtype, n)} {piece}, ptr {place}, align {align}")
 
@@ -202,12 +201,7 @@ def load_by_registers(code: Code, pointer: str, dtype: str, W: int) -> str:
     size = ITEMSIZE[dtype]
     n = min(code.vector_bytes // size, W)
     places = [code.op(f"getelementptr i8, ptr {pointer}, i64 {k * size}") if k else pointer for k in range(0, W, n)]
-    pieces = [load(code, place, dtype, n) for place in places]
-    while len(pieces) > 1:
-        kind, pairs = llvm_type(dtype, n), zip(pieces[::2], pieces[1::2], strict=True)
-        n *= 2
-        pieces = [shuffled(code, kind, low, high, range(n)) for low, high in pairs]
-    return pieces[0]
+    return joined(code, TYPES[dtype], [load(code, place, dtype, n) for place in places], n)
 
 
 def gathered(code: Code, places: str, dtype: str, W: int, align: int | None = None) -> str:
@@ -241,6 +235,15 @@ def shuffled(code: Code, kind: str, x: str, y: str, lanes: Iterable[int]) -> str
     """Those of the lanes of x and, counted on, of y, which are vectors of type `kind`."""
     numbers = [f"i32 {k}" for k in lanes]
     return code.op(f"shufflevector {kind} {x}, {kind} {y}, <{len(numbers)} x i32> <{', '.join(numbers)}>")
+
+
+def joined(code: Code, element: str, pieces: Sequence[str], n: int) -> str:
+    """One vector of several ones of n elements of an LLVM type; their number is a power of two."""
+    while len(pieces) > 1:
+        pairs = zip(pieces[::2], pieces[1::2], strict=True)
+        pieces = [shuffled(code, f"<{n} x {element}>", a, b, range(2 * n)) for a, b in pairs]
+        n *= 2
+    return pieces[0]
 
 
 def crossed(code: Code, dtype: str, W: int) -> Sequence[int]:

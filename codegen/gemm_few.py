@@ -21,7 +21,7 @@ def few_texts(v: Vector) -> list[str]:
 
 def _terms(v: Vector) -> int:
     """Rows of B at a time: their factors stay in registers, of which there are half as many of half the size."""
-    return 8 if v.lanes * v.align == 64 else 4
+    return 8 if v.bytes == 64 else 4
 
 
 def _tile(v: Vector, rows: int) -> str:

@@ -77,7 +77,7 @@ def _last_whole(f: Function, v: Vector, after: str) -> str:
 
 def _store_row(f: Function, v: Vector, value: str, place: str, mask: str, last: str) -> None:
     """Without AVX-512 a store by a mask takes longer than what else a short row does: all lanes, where that may be."""
-    if not mask or v.lanes * v.align == 64:
+    if not mask or v.bytes == 64:
         v.store(f, value, place, mask)
         return
     whole, part, done = (f.label(x) for x in ("whole", "part", "stored"))
@@ -144,7 +144,7 @@ def _small(v: Vector) -> str:
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
     columns = f.any(f.test("eq", "%csb", 1), f.test("sle", "%n", v.lanes - 1))
     some = f.all(*(f.test("sgt", x, 0) for x in ("%m", "%n", "%k")))
-    short = SHORT_K if v.lanes * v.align == 64 else 2 * SHORT_K
+    short = SHORT_K if v.bytes == 64 else 2 * SHORT_K
     narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, LARGE))
     few = f.all(f.test("sle", "%k", MOST_K), f.any(f.test("sle", size, SMALL), narrow))
     wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", TALL))

@@ -27,6 +27,7 @@ class Vector:
         self.mangled = f"v{lanes}f{64 if kind == 'double' else 32}"
         self.mask_type, self.places = f"<{lanes} x i1>", f"<{lanes} x ptr>"
         self.align = 8 if kind == "double" else 4
+        self.bytes = lanes * self.align
 
     def declarations(self) -> str:
         v, mask, m, kind = self.type, self.mask_type, self.mangled, self.kind

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from tensordsl.codegen.casts import bitcast
-from tensordsl.codegen.code import TYPES, Code, constant, hash_text, llvm_type, load, shuffled
+from tensordsl.codegen.code import TYPES, Code, constant, hash_text, joined, llvm_type, load, shuffled
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 
 
@@ -17,16 +17,7 @@ def chunks(code: Code, dtype: str, W: int, operands: list[str], call: Callable[.
     t, results = llvm_type(dtype, W), []
     for k in range(0, W, n):
         results.append(call(*(shuffled(code, t, x, "poison", range(k, k + n)) for x in operands)))
-    return _joined(code, dtype, results, n)
-
-
-def _joined(code: Code, dtype: str, pieces: Sequence[str], n: int) -> str:
-    """One vector of several ones of n lanes."""
-    while len(pieces) > 1:
-        pairs = zip(pieces[::2], pieces[1::2], strict=True)
-        pieces = [shuffled(code, llvm_type(dtype, n), a, b, range(2 * n)) for a, b in pairs]
-        n *= 2
-    return pieces[0]
+    return joined(code, TYPES[dtype], results, n)
 
 
 def has_avx512(code: Code, dtype: str, W: int) -> bool:
@@ -120,7 +111,7 @@ def lookups_of_two(code: Code, v: Val, other: Val, index: str, W: int) -> tuple[
         even, odd = (shuffled(code, t, rows[k + j], rows[k + j + 2], range(4)) for j in (0, 1))
         firsts.append(shuffled(code, "<4 x double>", even, odd, (0, 4, 2, 6)))
         seconds.append(shuffled(code, "<4 x double>", even, odd, (1, 5, 3, 7)))
-    return _joined(code, v.type, firsts, 4), _joined(code, v.type, seconds, 4)
+    return joined(code, "double", firsts, 4), joined(code, "double", seconds, 4)
 
 
 def _load_lanes(code: Code, v: Val, index: str, W: int) -> str:

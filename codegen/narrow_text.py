@@ -10,7 +10,7 @@ from __future__ import annotations
 from tensordsl.codegen.assembly import UNLIKELY, Asm, passed
 from tensordsl.codegen.sort_block import Vectors, set_lanes
 from tensordsl.codegen.sort_keys import Keys
-from tensordsl.codegen.sort_orders import ROW, orders, permutation, permuted
+from tensordsl.codegen.sort_orders import ROW, compressed, compression, orders, permutation, permuted
 
 LEAST = 512  # elements of a line that is narrowed
 SAMPLES = ((128, 20), (1024, 56))  # how many; the places to either side that are 3.5 deviations of a middle one's
@@ -24,9 +24,7 @@ WORTH = 8  # a wanted place among so many
 def narrow_text(k: Keys) -> str:
     """`ptr @narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null; all keys are in
     `a` and `b`, which have room for n.  SOURCE: x holds `numbers`, or `keys`, which are then sorted instead of null."""
-    W, kind = k.lanes, k.typed(k.width, k.lanes)
-    text = orders(ORDERS, W) + permutation(k.vector_bytes) if _permutes(k) else ""
-    text += f"declare {kind} @llvm.experimental.vector.compress.v{W}i{k.width}({kind}, <{W} x i1>, {kind})\n"
+    text = orders(ORDERS, k.lanes) + permutation(k.vector_bytes) if _permutes(k) else compression(k.width, k.lanes)
     text += "declare i64 @llvm.ctpop.i64(i64)\n"
     return text + "".join(part(k, source) for source in ("keys", "numbers") for part in (_sample, _between, _narrow))
 
@@ -74,8 +72,7 @@ def _between(k: Keys, source: str) -> str:
             lanes = f.op(f"zext i{W} {f.op(f'bitcast {bit} {inside} to i{W}')} to i64")
             key = permuted(Vectors(f, k.width, W), ORDERS, key, lanes)
         elif W > 1:
-            compress = f"@llvm.experimental.vector.compress.v{W}i{k.width}"
-            key = f.call(t, compress, f"{t} {key}", f"{bit} {inside}", f"{t} poison")
+            key = compressed(Vectors(f, k.width, W), key, inside)
         f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")
         more, lower = (set_lanes(f, mask, W) for mask in (inside, is_less))
         flag = f.op(f"or {bit} {flag}, {special}") if special else flag

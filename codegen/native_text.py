@@ -8,7 +8,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
-from tensordsl.codegen.assembly import METADATA, UNLIKELY, X86_NAMES, Asm
+from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.entry_text import entry_text, incref, record, table
 from tensordsl.codegen.order_text import like_text, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
@@ -17,9 +17,9 @@ from tensordsl.codegen.parts_text import DECLARATION, parts_text
 X86_CYCLES, ARM_TICKS = 30_000_000, 1_000_000
 
 
-def native_text(machine: str) -> str:
-    """The whole module.  `machine`: a name as `platform.machine` gives it."""
-    interval = X86_CYCLES if machine in X86_NAMES else ARM_TICKS
+def native_text(is_arm: bool) -> str:
+    """The whole module, for AArch64 or x86-64."""
+    interval = ARM_TICKS if is_arm else X86_CYCLES
     declarations = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare i64 @llvm.abs.i64(i64, i1)\n"
         "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"

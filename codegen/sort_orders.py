@@ -1,7 +1,7 @@
-"""LLVM text of vectors in a chosen order: some of their lanes, then the others, by a table of all sets of lanes.
+"""LLVM text of vectors with some of their lanes first: compressed, or in an order by a table of all sets of lanes.
 
-Only of eight lanes at most.  AVX2 has no instruction that compresses lanes, and Zen 4 none that stores them so in less
-time.
+A table is for eight lanes at most.  AVX2 has no instruction that compresses lanes, and Zen 4 none that stores them so
+in less time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,18 @@ from tensordsl.codegen.sort_block import Vectors
 
 PERMUTATIONS = {64: ("llvm.x86.avx512.permvar.di.512", "<8 x i64>"), 32: ("llvm.x86.avx2.permd", "<8 x i32>")}
 ROW = 8  # lanes of a permutation, and bytes of its row in the table
+
+
+def compression(bits: int, lanes: int) -> str:
+    """The declaration of what compresses."""
+    kind = f"<{lanes} x i{bits}>"
+    return f"declare {kind} @llvm.experimental.vector.compress.v{lanes}i{bits}({kind}, <{lanes} x i1>, {kind})\n"
+
+
+def compressed(v: Vectors, x: str, mask: str) -> str:
+    """The lanes of the mask; what follows is anything."""
+    given = f"{v.kind} {x}", f"<{v.lanes} x i1> {mask}", f"{v.kind} poison"
+    return v.f.call(v.kind, f"@llvm.experimental.vector.compress.v{v.lanes}i{v.bits}", *given)
 
 
 def permutation(vector_bytes: int) -> str:

@@ -28,12 +28,12 @@ def _halve(q: Quick) -> str:
     """The k-th piece of a job as two: what is less, and the others; or as one and none."""
     f = Function("void", f"{q.name}.halve", ("ptr job", "i64 k"), internal=True)
     piece, twice = _given(q, f), f.arith("shl", "%k", 1)
-    targets = [_piece(q, f, JOB.get(f, "to"), f.arith("or", twice, j)) for j in range(2)]
+    targets = [_piece(f, JOB.get(f, "to"), f.arith("or", twice, j)) for j in range(2)]
     for target in targets:
         PIECE_OF.put(f, target, "n", 0)
     x, y, n, depth, stays, _ = state = list(piece.values())
     with f.when(f.compare("sle", "i64", n, PIECE)):
-        _put_piece(q, f, targets[0], state)
+        _put_piece(f, targets[0], state)
         f.ret()
     p, less = q.border(f, state)
     split = f"ptr {x}", f"ptr {y}", f"i64 {n}", f"{q.key} {p}", f"i64 {less}", *passed(q.more)
@@ -41,13 +41,13 @@ def _halve(q: Quick) -> str:
     is_none, is_all = f.compare("eq", "i64", less, 0), f.compare("eq", "i64", less, n)
     with f.when(f.any(is_none, is_all), UNLIKELY):
         here, there = (f.op(f"select i1 {is_none}, ptr {a}, ptr {b}") for a, b in ((y, x), (x, y)))
-        _put_piece(q, f, targets[0], [here, there, n, depth, f.op(f"xor i1 {stays}, {is_none}"), "true"])
+        _put_piece(f, targets[0], [here, there, n, depth, f.op(f"xor i1 {stays}, {is_none}"), "true"])
         f.ret()
     deeper, counts = f.op(f"sub i64 {depth}, 1"), "true" if q.has_positions else "false"
-    _put_piece(q, f, targets[0], [x, y, less, deeper, stays, counts])
+    _put_piece(f, targets[0], [x, y, less, deeper, stays, counts])
     behind, there = q.at(f, y, less), q.at(f, x, less)
     rest = [behind, there, f.op(f"sub i64 {n}, {less}"), deeper, f.op(f"xor i1 {stays}, true"), counts]
-    _put_piece(q, f, targets[1], rest)
+    _put_piece(f, targets[1], rest)
     f.ret()
     return f.text
 
@@ -56,15 +56,15 @@ def _given(q: Quick, f: Function) -> dict[str, str]:
     """The words of the k-th piece of %job; and %shift."""
     if q.has_positions:
         f.do(f"%shift = load i64, ptr {f.word('%job', JOB.words['shift'])}, align 8")
-    place = _piece(q, f, JOB.get(f, "from"), "%k")
+    place = _piece(f, JOB.get(f, "from"), "%k")
     return {name: PIECE_OF.get(f, name, place) for name in PIECE_OF.words}
 
 
-def _piece(q: Quick, f: Function, table: str, k: str) -> str:
+def _piece(f: Function, table: str, k: str) -> str:
     return f.word(table, f.arith("mul", k, len(PIECE_OF.words)))
 
 
-def _put_piece(q: Quick, f: Function, place: str, state: Sequence[str]) -> None:
+def _put_piece(f: Function, place: str, state: Sequence[str]) -> None:
     for name, value in zip(PIECE_OF.words, state, strict=True):
         PIECE_OF.put(f, place, name, value)
 
@@ -93,7 +93,7 @@ def _shared(q: Quick) -> str:
     tables = [f.op(f"alloca i64, i64 {PIECES * len(PIECE_OF.words)}, align 8") for _ in range(2)]
     bits = f.arith("sub", 64, f.call("i64", "@llvm.ctlz.i64", "i64 %n", "i1 false"))
     counts = "true" if q.has_positions else "false"
-    _put_piece(q, f, tables[0], ["%a", "%b", "%n", f.arith("shl", bits, 1), "true", counts])
+    _put_piece(f, tables[0], ["%a", "%b", "%n", f.arith("shl", bits, 1), "true", counts])
     job = JOB.made(f, {"shift": "%shift" if q.has_positions else "0"})
     for split in range(SPLITS + 1):
         JOB.put(f, job, "from", tables[split % 2])

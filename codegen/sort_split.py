@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.assembly import Asm
 from tensordsl.codegen.sort_block import Vectors, set_lanes
-from tensordsl.codegen.sort_orders import ROW, orders, permutation, permuted
+from tensordsl.codegen.sort_orders import ROW, compressed, compression, orders, permutation, permuted
 
 if TYPE_CHECKING:
     from tensordsl.codegen.sort_quick import Quick
@@ -29,7 +29,7 @@ def _permutes(q: Quick) -> bool:
 def declarations(q: Quick) -> str:
     if _permutes(q):
         return permutation(q.vector_bytes)
-    return f"declare {q.kind} @llvm.experimental.vector.compress.v{q.lanes}{q.key}({q.kind}, {q.mask}, {q.kind})\n"
+    return compression(q.bits, q.lanes)
 
 
 def _split(q: Quick) -> Asm:
@@ -98,10 +98,5 @@ def _moved(q: Quick, f: Asm, p: str, index: str, kept: str, place: str, there: s
     masks = q.lanes_below(f, counts[0]) if there else "", q.lanes_below(f, counts[1])
     for base, lanes, mask in zip(to, (is_less, others), masks, strict=True):
         for target, x in zip(q.columns(f, base), columns, strict=True):
-            q.store(f, _compressed(q, f, x, lanes), target, mask)
+            q.store(f, compressed(Vectors(f, q.bits, q.lanes), x, lanes), target, mask)
     return [f.op(f"add i64 {kept}, {counts[0]}"), following]
-
-
-def _compressed(q: Quick, f: Asm, value: str, mask: str) -> str:
-    given = f"{q.kind} {value}", f"{q.mask} {mask}", f"{q.kind} poison"
-    return f.call(q.kind, f"@llvm.experimental.vector.compress.v{q.lanes}{q.key}", *given)

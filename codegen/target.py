@@ -123,7 +123,7 @@ def _library_text(name: str) -> str:
     if kind == "native":
         from tensordsl.codegen.native_text import native_text
 
-        return native_text(platform.machine())
+        return native_text(is_arm())
     if kind == "gemm":
         from tensordsl.codegen.gemm_text import gemm_text
 
@@ -131,7 +131,7 @@ def _library_text(name: str) -> str:
     if kind == "threads":
         from tensordsl.codegen.thread_text import thread_text
 
-        return thread_text(platform.machine())
+        return thread_text(is_arm())
     if kind == "scatter":
         from tensordsl.codegen.scatter_text import scatter_text
 

@@ -12,7 +12,7 @@ the first job, spin for a moment behind each, then sleep; where fewer are wanted
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.assembly import METADATA, X86_NAMES, Asm
+from tensordsl.codegen.assembly import METADATA, Asm
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
@@ -20,9 +20,9 @@ Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its opera
 X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
 
-def thread_text(machine: str) -> str:
-    """The module.  `machine` is a name as `platform.machine` gives it."""
-    wait = X86_WAIT if machine in X86_NAMES else ARM_WAIT
+def thread_text(is_arm: bool) -> str:
+    """The module, for AArch64 or x86-64."""
+    wait = ARM_WAIT if is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
     parts = _drain(), _worker(wait), _start(), _parallel_for(wait)
     return f"declare void @{wait[0]}({kinds})\n" + "".join(parts) + METADATA

@@ -93,10 +93,8 @@ def _reshape(ctx: Context, v: Value) -> Value | None:
         before, first = x.rank - stay, v.rank - stay
         if stay and x.attrs["map"][:before] == tuple(range(before)):
             y = x.operands[0]
-            moved = [
-                None if a is None else a - before + first for a in x.attrs["map"][before:]
-            ]  # axes of 1 are dropped
-            place = [*range(first), *moved]
+            behind = (a if a is None else a - before + first for a in x.attrs["map"][before:])  # None: a dropped 1
+            place = [*range(first), *behind]
             return g.move(g.reshape(y, (*v.shape[:first], *y.shape[before:])), place, v.shape)
     return g.reshape(x, v.shape)
 
