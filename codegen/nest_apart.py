@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.apart import layout
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_words import Function, strided
+from tensordsl.codegen.nest_words import Function, shuffled, strided
 
 NEAR = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
@@ -21,11 +21,6 @@ def apart_texts(fetches: bool) -> list[str]:
     """fetches: blocks that are packed ask for the next ones."""
     near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
     return [*near, *map(_far, KINDS), _column(), _packer(), _pack(), _unpack()]
-
-
-def _shuffled(c: Function, kind: str, a: str, b: str, lanes: list[int]) -> str:
-    mask = ", ".join(f"i32 {k}" for k in lanes)
-    return c.op(f"shufflevector {kind} {a}, {kind} {b}, <{len(lanes)} x i32> <{mask}>")
 
 
 def _near(size: int, step: int, fetches: bool) -> str:
@@ -44,7 +39,7 @@ def _near(size: int, step: int, fetches: bool) -> str:
                 c.do(f"call void @llvm.prefetch.p0(ptr {c.gep(place, ahead)}, i32 0, i32 3, i32 1)")
             vector = c.op(f"load {kind}, ptr {place}, align 1")
             mixed = [lanes + lane if j == k else e for e, (j, lane) in enumerate(places)]
-            value = _shuffled(c, kind, value, vector, mixed)
+            value = shuffled(c, kind, value, vector, mixed)
         c.do(f"store {kind} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
     return c.end()
 
@@ -85,7 +80,7 @@ def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
     lanes = 2
     while len(elements) > 1:
         pairs, lanes = zip(elements[::2], elements[1::2], strict=True), 2 * lanes
-        elements = [_shuffled(c, f"<{lanes // 2} x double>", a, b, list(range(lanes))) for a, b in pairs]
+        elements = [shuffled(c, f"<{lanes // 2} x double>", a, b, list(range(lanes))) for a, b in pairs]
     return f"<{lanes} x double>", elements[0]
 
 

@@ -6,7 +6,7 @@ What is left beside whole squares goes by strips: squares of which only some row
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import Asm
-from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.nest_words import Function, shuffled
 
 SIDE = 8  # of the squares
 HALF = 4  # rows or columns of half ones
@@ -75,11 +75,6 @@ def _mask(c: Function, count: str, lanes: int) -> str:
     return c.op(f"icmp ult <{lanes} x i64> <{', '.join(f'i64 {k}' for k in range(lanes))}>, {every}")
 
 
-def _shuffled(c: Function, kind: str, a: str, b: str, lanes: range) -> str:
-    mask = ", ".join(f"i32 {k}" for k in lanes)
-    return c.op(f"shufflevector {kind} {a}, {kind} {b}, <{len(lanes)} x i32> <{mask}>")
-
-
 def _upright(size: int, there: int) -> str:
     """The same of squares with at most `there` columns: of whole rows what is there is loaded."""
     c = Function("void", f"upright{size}x{there}", _PARAMS, internal=True)
@@ -93,7 +88,7 @@ def _upright(size: int, there: int) -> str:
             for place in _places(c, source, "%from_row", SIDE)
         ]
         if there < SIDE:
-            rows = [_shuffled(c, part, a, b, range(SIDE)) for a, b in zip(rows[:there], rows[there:], strict=True)]
+            rows = [shuffled(c, part, a, b, range(SIDE)) for a, b in zip(rows[:there], rows[there:], strict=True)]
         for q, (row, target) in enumerate(zip(turned(c, kind, rows), targets, strict=True)):
             with c.when(c.test("sgt", "%columns", q)):
                 c.do(f"store {kind} {row}, ptr {c.gep(target, behind)}, align 1")
@@ -110,7 +105,7 @@ def _level(size: int, there: int) -> str:
         behind = c.arith("mul", k.index, size)
         columns = turned(c, kind, [c.op(f"load {kind}, ptr {c.gep(s, behind)}, align 1") for s in sources])
         if there < SIDE:
-            columns = [_shuffled(c, kind, x, x, range(first, first + there)) for first in (0, there) for x in columns]
+            columns = [shuffled(c, kind, x, x, range(first, first + there)) for first in (0, there) for x in columns]
         target = c.gep("%to", c.arith("mul", k.index, "%to_row"))
         for column, place in zip(columns, _places(c, target, "%to_row", SIDE), strict=True):
             given = f"{part} {column}", f"ptr {place}", "i32 1", f"<{there} x i1> {mask}"

@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_compact import compact_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
 from tensordsl.codegen.nest_gaps import gap_texts
+from tensordsl.codegen.nest_interleaved import interleaved_texts
 from tensordsl.codegen.nest_joined import joined_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
@@ -100,6 +101,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     parts += [
         *overlap_texts(),
         *gap_texts(),
+        *interleaved_texts(),
         *packed_texts(),
         *turn_texts(),
         *column_texts(),

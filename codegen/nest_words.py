@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tensordsl.codegen.assembly import Asm
 
 # Words of the header.
@@ -104,6 +106,12 @@ class Function(Asm):
 
 def move(c: Function, kind: str, target: str, source: str) -> None:
     c.do(f"store {kind} {c.op(f'load {kind}, ptr {source}, align 1')}, ptr {target}, align 1")
+
+
+def shuffled(c: Function, kind: str, a: str, b: str, lanes: Iterable[int]) -> str:
+    """Of two vectors the lanes with these numbers."""
+    mask = [f"i32 {k}" for k in lanes]
+    return c.op(f"shufflevector {kind} {a}, {kind} {b}, <{len(mask)} x i32> <{', '.join(mask)}>")
 
 
 def strided(c: Function, count: str, target_stride: str, source_stride: str) -> None:

@@ -1,0 +1,104 @@
+"""Columns of one block, which one packer copies."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from functools import reduce
+
+import numpy as np
+import pytest
+from end_of_memory import End
+
+import tensordsl as td
+import tensordsl.tensor as T
+from tensordsl.codegen.modules import only
+from tensordsl.codegen.nest_text import nest_text
+from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.runtime import elf
+
+DTYPES = ["float64", "float32", "int64", "int32", "complex64", "int16"]
+CHOSEN = [(0, 1), (1, 0), (2, 0, 1), (0, 2), (0, 3), (3, 1, 0), (0, 4), (5, 2, 1, 7), (6, 1, 5, 0, 3, 4, 2), (1, 1, 2)]
+LENGTHS = [1, 7, 31, 63, 64, 65, 127, 128, 129, 143, 200, 257, 300, 530, 1030]
+
+
+def columns_at_the_end(end: End, chosen: tuple[int, ...], rows: int, width: int, dtype: str) -> list[np.ndarray]:
+    """Columns of a block that has no more than these."""
+    random = np.random.default_rng(rows)
+    block = random.integers(-90, 90, (rows - 1) * width + max(chosen) + 1).astype(dtype)
+    flat, size = end.put(block), block.itemsize
+    return [np.ndarray(rows, dtype, flat, c * size, (width * size,)) for c in chosen]  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("chosen", CHOSEN)
+def test_columns_of_one_block(dtype: str, chosen: tuple[int, ...], ends: list[End]) -> None:
+    given = [T.tensor(dtype, (False,)) for _ in chosen]
+    x, w = T.tensor(dtype, (False, False)), T.tensor(dtype, (False,))
+
+    def of(values: list) -> object:
+        return reduce(lambda a, b: a * 2 - b, values)
+
+    f = td.function(given, of(given))
+    g = td.function([x, w], [of([x[:, c] for c in chosen]) * w, of([x[:, c] for c in chosen]).sum()])
+    for width in (w for w in (2, 3, 4, 5, 8, 11) if w > max(chosen)):
+        for rows in LENGTHS:
+            columns = columns_at_the_end(ends[0], chosen, rows, width, dtype)
+            assert np.array_equal(f(*columns), of(columns))
+            assert np.array_equal(f(*[c[::-1] for c in columns]), of([c[::-1] for c in columns]))
+            block, b = (np.arange(rows * k) % 31 for k in (width, 1))
+            block, b = block.reshape(rows, width).astype(dtype), b.astype(dtype)
+            wanted = of([block[:, c] for c in chosen])
+            product, total = g(ends[1].put(block), b)
+            assert np.array_equal(product, wanted * b) and total == wanted.sum()
+
+
+def test_rows_beside_each_other_and_fields_of_records() -> None:
+    x, y, z = T.vectors(3)
+    f = td.function([x, y, z], x * y - z)
+    for width in (3, 4, 7):
+        for rows in (70, 200, 1000):
+            a = np.arange(rows * width, dtype=float).reshape(rows, width)
+            for p, q, r in (
+                (a[:-1, 0], a[1:, 0], a[:-1, 1]),
+                (a[1:, 2], a[:-1, 2], a[1:, 0]),
+                (a[:, 1], *[a[:, 1]] * 2),
+            ):
+                assert np.array_equal(f(p, q, r), p * q - r)
+    records = np.zeros(300, [("a", "f8"), ("b", "i4"), ("c", "i4"), ("d", "f8"), ("e", "f4"), ("f", "f4")])
+    for k, name in enumerate(records.dtype.names or ()):
+        records[name] = np.arange(300) * k
+    u, v = T.ivectors(2)
+    g = td.function([x, y, u, v], [x - y * 3 + u * 5 + v * 7])
+    taken = [records[k] for k in "adbc"]
+    assert np.array_equal(g(*taken)[0], taken[0] - taken[1] * 3 + taken[2] * 5 + taken[3] * 7)
+
+
+def test_a_column_of_state_follows_from_the_others() -> None:
+    for rows in (50, 300, 5000):
+        value = np.arange(rows * 3.0).reshape(rows, 3)
+        s = td.shared(value)
+        f = td.function([], updates=[(s, T.set_subtensor(s[:, 1], s[:, 0] * s[:, 2] - s[:, 1]))])
+        f()
+        wanted = value.copy()
+        wanted[:, 1] = value[:, 0] * value[:, 2] - value[:, 1]
+        assert np.array_equal(s.get_value(), wanted)
+
+
+@pytest.mark.parametrize("size", [4, 8])
+@pytest.mark.parametrize("used", [(0, 1), (0, 3), (0, 2, 3), (0, 1, 2, 3)])
+def test_the_packer_of_columns(size: int, used: tuple[int, ...], ends: list[End]) -> None:
+    name = f"interleaved{size}"
+    text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(native_width()), [name]))
+    code, [[address]] = elf.load([(compile_object(text), (name,))])
+    pack = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
+    for width in (4, 5, 9):
+        for rows in LENGTHS:
+            columns = columns_at_the_end(ends[0], used, rows, width, f"int{8 * size}")
+            copies = [np.full(rows + 1, 99, f"int{8 * size}") for _ in used]
+            table = np.zeros(4, np.intp)
+            table[[*used]] = [c.ctypes.data for c in copies]
+            pack(table.ctypes.data, columns[0].ctypes.data, width * size, rows)
+            for copy, column in zip(copies, columns, strict=True):
+                assert np.array_equal(copy[:-1], column) and copy[-1] == 99
+    del code
