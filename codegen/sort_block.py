@@ -1,4 +1,4 @@
-"""LLVM text of sorting and merging signed integers in vector registers: networks of exchanges, no branches.
+"""LLVM text of sorting and merging integers in vector registers: networks of exchanges, no branches.
 
 The lanes of the registers are sorted each for itself (merges of odd and even places), and merged by bitonic networks
 (Batcher, Sorting networks and their applications, 1968, in the form where each merge begins by comparing an element
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tensordsl.codegen.assembly import Asm
+
+SIGNED, UNSIGNED = ("smin", "smax"), ("umin", "umax")  # LLVM's names of the lesser one and of the greater one
 
 
 def block_text(name: str, bits: int, lanes: int, registers: int) -> str:
@@ -33,9 +35,9 @@ def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
     return block.values
 
 
-def declarations(bits: int, lanes: int) -> str:
-    kind = f"<{lanes} x i{bits}>"
-    return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in ("smin", "smax"))
+def declarations(bits: int, lanes: int, unsigned: bool = False) -> str:
+    kind, names = f"<{lanes} x i{bits}>", UNSIGNED if unsigned else SIGNED
+    return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in names)
 
 
 def set_lanes(f: Asm, mask: str, W: int) -> str:
@@ -47,10 +49,10 @@ def set_lanes(f: Asm, mask: str, W: int) -> str:
 
 
 class Vectors:
-    """Operations on vectors of signed integers, in the function that is being written."""
+    """Operations on vectors of integers, signed ones if nothing is said, in the function that is being written."""
 
-    def __init__(self, f: Asm, bits: int, lanes: int) -> None:
-        self.f, self.bits, self.lanes = f, bits, lanes
+    def __init__(self, f: Asm, bits: int, lanes: int, unsigned: bool = False) -> None:
+        self.f, self.bits, self.lanes, self.names = f, bits, lanes, UNSIGNED if unsigned else SIGNED
         self.kind, self.size = f"<{lanes} x i{bits}>", lanes * bits // 8
 
     def load(self, place: str) -> str:
@@ -67,7 +69,7 @@ class Vectors:
     def extremes(self, x: str, y: str) -> tuple[str, str]:
         """(the lesser, the greater one) in each lane."""
         operands, callee = (f"{self.kind} {x}", f"{self.kind} {y}"), f".v{self.lanes}i{self.bits}"
-        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in ("smin", "smax"))
+        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in self.names)
         return low, high
 
     def shuffled(self, x: str, order: list[int], y: str = "poison") -> str:

@@ -38,7 +38,7 @@ def _sample(q: Quick, r: int) -> str:
             key = f.load(q.key, q.at(f, "%x", place))
             value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
         values.append(value)
-    values = sorted_block(Vectors(f, q.bits, W), values)
+    values = sorted_block(Vectors(f, q.bits, W, q.has_positions), values)
     first = f.op(f"extractelement {q.kind} {values[0]}, i64 0")
     middle = f.op(f"extractelement {q.kind} {values[r // 2]}, i64 {0 if r > 1 else W // 2}")
     are_equal = f.all(f.compare("eq", q.key, first, middle), f.compare("ne", q.key, middle, q.greatest))

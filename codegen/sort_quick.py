@@ -41,7 +41,7 @@ class Quick:
     def declarations(self) -> str:
         kind, mask, name = self.kind, self.mask, f"v{self.lanes}{self.key}"
         return (
-            f"{declarations(self.bits, self.lanes)}{sort_split.declarations(self)}"
+            f"{declarations(self.bits, self.lanes, self.has_positions)}{sort_split.declarations(self)}"
             f"declare {kind} @llvm.masked.load.{name}.p0(ptr, i32, {mask}, {kind})\n"
             f"declare void @llvm.masked.store.{name}.p0({kind}, ptr, i32, {mask})\n"
             f"declare {self.key} @llvm.vector.reduce.add.{name}({kind})\n"

@@ -128,13 +128,31 @@ def test_parts_that_samples_split_badly_are_split_at_medians(bits: int, width: i
             inside(b if stays else a)
 
 
+def middle_of(bits: int, width: int, has_positions: bool) -> Callable[..., int]:
+    """What gives the key at which n keys at an address are split."""
+    key = {(32, False): ctypes.c_int32, (64, False): I64, (64, True): ctypes.c_uint64}[bits, has_positions]
+    return ctypes.CFUNCTYPE(key, P, I64, I64)(function(bits, width, has_positions, "quick.middle").address)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("bits", [32, 64])
 def test_lines_with_a_period_are_split_near_their_middle(bits: int, width: int) -> None:
-    key = ctypes.c_int32 if bits == 32 else I64
-    middle = ctypes.CFUNCTYPE(key, P, I64, I64)(function(bits, width, False, "quick.middle").address)  # type: ignore[attr-defined]
+    middle = middle_of(bits, width, False)
     for n in (640, 6400, 102_400):
         for period in (8, 16, 32, 64, n // 64, n // 32, n // 16, n // 8):
             places = np.arange(n)
             keys = (places % period * (n // period) + places // period).astype(f"int{bits}")
             assert n / 10 < middle(keys.ctypes.data, n, 1) < n * 9 / 10
+
+
+@pytest.mark.parametrize("bits, has_positions", [(32, False), (64, False), (64, True)])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_lines_are_split_near_their_middle(bits: int, width: int, has_positions: bool) -> None:
+    if has_positions and width < 64:
+        pytest.skip("needs AVX-512")
+    middle, dtype = middle_of(bits, width, has_positions), f"{'u' * has_positions}int{bits}"
+    bounds = np.iinfo(dtype)
+    for seed in range(100):
+        keys = np.random.default_rng(seed).integers(bounds.min, bounds.max, 10_000, dtype)
+        less = (keys < middle(keys.ctypes.data, len(keys), 1)).mean()
+        assert 0.1 < less < 0.9
