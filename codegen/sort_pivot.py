@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PARTS, POWER = 65537, 40503  # where one of so many keys is sampled: a power of this, modulo parts of the way
 SAMPLES = ((1, 0), (2, 1024))  # registers of 64 bytes; from how many keys on
+LONG = 1 << 14  # from how many keys on the middle one of three such samples is taken
 
 
 def text(q: Quick) -> str:
@@ -86,12 +87,26 @@ def _middle(q: Quick) -> str:
     f = Asm(q.key, f"{q.name}.middle", ("ptr x", "i64 n", "i64 depth"), internal=True)
     with f.when(f.compare("sle", "i64", "%depth", 0), UNLIKELY):
         f.ret(q.key, f.call(q.key, f"@{q.name}.median", "ptr %x", "i64 %n"))
-    for r, least in reversed(_samples(q)):
+    (*_, most) = samples = _samples(q)
+    with f.when(f.compare("sge", "i64", "%n", LONG)):
+        third = f.op("udiv i64 %n, 3")
+        places = ["%x", *(q.at(f, "%x", f.op(f"mul i64 {third}, {k}")) for k in (1, 2))]
+        keys = [f.call(q.key, f"@{q.name}.sample{most[0]}", f"ptr {place}", f"i64 {third}") for place in places]
+        f.ret(q.key, _middle_of_three(q, f, *keys))
+    for r, least in reversed(samples):
         with f.when(f.compare("sge", "i64", "%n", least)):
             f.ret(q.key, f.call(q.key, f"@{q.name}.sample{r}", "ptr %x", "i64 %n"))
     f.do("unreachable")
     f.closed = True
     return f.text
+
+
+def _middle_of_three(q: Quick, f: Asm, a: str, b: str, c: str) -> str:
+    def chosen(x: str, y: str, is_less: bool) -> str:
+        first = f.compare(q.below, q.key, x, y)
+        return f.op(f"select i1 {first}, {q.key} {x if is_less else y}, {q.key} {y if is_less else x}")
+
+    return chosen(chosen(a, b, True), chosen(chosen(a, b, False), c, True), False)
 
 
 def _pivot(q: Quick) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.sort_quick import Quick
 
 SHARED, PIECE = 1 << 16, 1 << 13  # keys that threads share, and of which they split a piece
-SPLITS = 4  # times that all of them are split before threads sort what there is then
+SPLITS = 6  # times that all of them are split before threads sort what there is then
 PIECES = 1 << SPLITS
 PIECE_OF = Job(("ptr x", "ptr y", "i64 n", "i64 depth", "i1 stays", "i1 counts"))
 # Of a sort by threads: the pieces before a split and behind it, and the shift of positions.

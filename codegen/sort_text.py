@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen import abi, sort_core
+from tensordsl.codegen import abi, sort_core, sort_parts
 from tensordsl.codegen.assembly import LIKELY, METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
@@ -63,6 +64,7 @@ class _Sort(Keys):
         parts += [self.set_apart(), self.put_back()] if self.is_float and self.parts == 1 else []
         parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
         if self.parts == 1:
+            parts += [sort_parts.text()] if self.sorts_in_place else []
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
         parts += [self.search("left"), self.search("right")]
         parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
@@ -123,12 +125,12 @@ class _Sort(Keys):
         return loop.values[0]
 
     def read(self) -> str:
-        """i1: whether there are special numbers; the keys of a line go to `room`."""
-        f = Asm("i1", "read", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
+        """i1: whether there are special numbers; the keys of a line go to y, one behind the other."""
+        f = Asm("i1", "read", sort_parts.LINE, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
             x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
-            place = f.gep("%room", k, f"i{self.width}")
+            place = f.gep("%y", k, f"i{self.width}")
             f.do(f"store {self.typed(self.width, W)} {self.ordered(f, x, W)}, ptr {place}, align {self.width // 8}")
             return f.op(f"or {self.typed(1, W)} {flag}, {self.is_special(f, x, W)}") if self.is_float else flag
 
@@ -175,18 +177,17 @@ class _Sort(Keys):
         f.do(f"store {self.typed(self.bits, W)} {x}, ptr {place}, align {self.size}")
 
     def write(self) -> str:
-        """The numbers of sorted keys to a line."""
-        f = Asm("void", "write", ("ptr keys", "i64 n", "ptr y", "i64 y_step"), internal=True)
+        """The numbers of the keys at x, one behind the other, to a line."""
+        f = Asm("i1", "write", sort_parts.LINE, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
-            place = f.gep("%keys", k, f"i{self.width}")
+            place = f.gep("%x", k, f"i{self.width}")
             key = f.op(f"load {self.typed(self.width, W)}, ptr {place}, align {self.width // 8}")
             target = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
             self.stored(f, self.number(f, key, W), target, W)
             return flag
 
-        self.each(f, "%y_step", self.size, one)
-        f.ret()
+        f.ret("i1", self.each(f, "%y_step", self.size, one))
         return f.text
 
     def listing(self) -> str:
@@ -327,13 +328,13 @@ class _Sort(Keys):
         if sizes(self):
             with f.when(f.compare("sle", "i64", "%n", sizes(self)[-1] * self.lanes)):
                 self.in_registers(f, target)
-        key, length = f"i{self.width}", f.op(f"add i64 %n, {self.lanes}")
+        key, size, length = f"i{self.width}", str(self.width // 8), f.op(f"add i64 %n, {self.lanes}")
         other = f.gep("%room", length, key)
         some = f.call("ptr", "@narrow.numbers", *line, "ptr %room", f"ptr {other}", "i64 %first", "i64 %count")
         with f.when(f.not_null(some)):
-            f.call("void", "@write", f"ptr {some}", "i64 %count", f"ptr {target}", "i64 %y_step")
+            self.by_threads(f, "write", some, "%count", size, target, "%y_step")
             f.ret()
-        special = f.call("i1", "@read", *line, "ptr %room")
+        special = self.by_threads(f, "read", "%x", "%n", "%x_step", "%room", size)
         room = f.gep(other, length, key)
         if self.is_float:
             with f.when(special, UNLIKELY):
@@ -345,9 +346,16 @@ class _Sort(Keys):
         if self.is_float:
             with f.when(special, UNLIKELY):
                 f.call("void", "@put_back", f"ptr {keys}", "i64 %n", f"ptr {room}")
-        f.call("void", "@write", f"ptr {f.gep(keys, '%first', key)}", "i64 %count", f"ptr {target}", "i64 %y_step")
+        self.by_threads(f, "write", f.gep(keys, "%first", key), "%count", size, target, "%y_step")
         f.ret()
         return f.text
+
+    def by_threads(self, f: Asm, each: str, *line: str) -> str:
+        """What `read` or `write` gives of a line, in parts where quicksort goes in parts."""
+        given = operands(sort_parts.LINE, dict(zip(named(sort_parts.LINE), line, strict=True)))
+        if not self.sorts_in_place:
+            return f.call("i1", f"@{each}", *given)
+        return f.call("i1", "@in_parts", f"ptr @{each}", *given, f"ptr {f.load('ptr', '%room', -8)}")
 
     def in_registers(self, f: Asm, target: str) -> None:
         """A short line, from where it stands to where it goes, or by way of scratch if its elements are apart; one with

@@ -1,0 +1,40 @@
+"""LLVM text of what sorting does to each number of a line by itself: of a long line in parts that threads share out."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.sort_shared import SHARED
+
+PARTS, WHOLE = 16, 64  # parts of a line; of so many numbers a part has a multiple
+LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step")
+JOB = Job(("ptr each", *LINE, "i64 found"))
+
+
+def text() -> str:
+    """`i1 @in_parts(each, x, n, x_step, y, y_step, pool)`: `each` of the line, a function of what stands between;
+    whether it is true of some part."""
+    return _part() + _in_parts()
+
+
+def _part() -> str:
+    f = Function("void", "in_parts.part", ("ptr job", "i64 k"), internal=True)
+    given = JOB.given(f)
+    size = f.arith("and", f.arith("add", f.arith("udiv", given["n"], PARTS), WHOLE), -WHOLE)
+    first = f.arith("mul", "%k", size)
+    given["n"] = f.min(size, f.arith("sub", given["n"], first))
+    for place in ("x", "y"):
+        given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
+    with f.when(f.call("i1", given["each"], *operands(LINE, given))):
+        f.do(f"store atomic i64 1, ptr {f.word('%job', JOB.words['found'])} monotonic, align 8")
+    return f.end()
+
+
+def _in_parts() -> str:
+    f = Function("i1", "in_parts", ("ptr each", *LINE, "ptr pool"), internal=True)
+    with f.when(f.any(f.is_null("%pool"), f.test("slt", "%n", SHARED))):
+        f.ret("i1", f.call("i1", "%each", *passed(LINE)))
+    job = JOB.made(f, named(("ptr each", *LINE)) | {"found": "0"})
+    share(f, "%pool", "in_parts.part", job, str(PARTS))
+    return f.end("i1", f.test("ne", JOB.get(f, "found", job), 0))
