@@ -56,7 +56,7 @@ def _few(c: Function, lanes: int, other: str, *given: str) -> None:
 
 
 def _far(size: int) -> str:
-    """Any number of bytes from one to the next."""
+    """Any number of bytes from one to the next; volatile loads keep their order, which memory foresees."""
     c, lanes = Function("void", f"far{size}", PACKER, internal=True), min(LINE // size, MOST)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
     _few(c, lanes, "@column", f"i64 {size}")
@@ -64,7 +64,7 @@ def _far(size: int) -> str:
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
         source = c.gep("%from", c.arith("mul", first, "%stride"))
-        elements = [c.op(f"load {kind}, ptr {c.gep(source, step)}, align 1") for step in steps]
+        elements = [c.op(f"load volatile {kind}, ptr {c.gep(source, step)}, align 1") for step in steps]
         whole, value = _joined(c, kind, elements)
         c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
     return c.end()

@@ -10,6 +10,7 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen.nest_apart import apart_texts
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
 LENGTHS = [0, 1, 7, 31, 32, 33, 63, 65, 127, 128, 129, 255, 256, 257, 515, 1030, 2100]
@@ -149,6 +150,12 @@ def test_arguments_whose_elements_are_apart(dtype: str, ends: list[End]) -> None
             got = f(first, second, c if n > 70_000 else ends[1].put(c))
             assert np.array_equal(got[0], first + second * c[0, 0] + c[:, 1])
             assert np.array_equal(got[1], written)
+
+
+@pytest.mark.parametrize(("size", "count"), [(8, 8), (4, 16)])
+def test_lines_are_read_in_their_order(size: int, count: int) -> None:
+    [text] = [text for text in apart_texts(fetches=False) if f"@far{size}(" in text.partition("\n")[0]]
+    assert text.count(" load volatile ") == count == text.count(" load ")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "int8", "bool"])
