@@ -14,7 +14,7 @@ NEAR = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
 LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
 # Of what packs `count` elements, `stride` bytes from one to the next.
-PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
+OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
 
 
 def apart_texts(fetches: bool) -> list[str]:
@@ -25,7 +25,7 @@ def apart_texts(fetches: bool) -> list[str]:
 
 def _near(size: int, step: int, fetches: bool) -> str:
     """`step` elements from one to the next."""
-    c, lanes = Function("void", _name(size, step), PACKER, internal=True), LINE // size
+    c, lanes = Function("void", _name(size, step), OF_PACKER, internal=True), LINE // size
     kind = f"<{lanes} x i{8 * size}>"
     _few(c, lanes, f"@far{size}")
     last, ahead = c.arith("sub", "%count", lanes), c.arith("mul", "%count", step * size)
@@ -51,13 +51,13 @@ def _name(size: int, step: int) -> str:
 def _few(c: Function, lanes: int, other: str, *given: str) -> None:
     """Fewer elements than a vector has go another way."""
     with c.when(c.test("slt", "%count", lanes)):
-        c.call("void", other, *passed(PACKER), *given)
+        c.call("void", other, *passed(OF_PACKER), *given)
         c.ret()
 
 
 def _far(size: int) -> str:
     """Any number of bytes from one to the next; volatile loads keep their order, which memory foresees."""
-    c, lanes = Function("void", f"far{size}", PACKER, internal=True), min(LINE // size, MOST)
+    c, lanes = Function("void", f"far{size}", OF_PACKER, internal=True), min(LINE // size, MOST)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
     _few(c, lanes, "@column", f"i64 {size}")
     last = c.arith("sub", "%count", lanes)
@@ -86,7 +86,7 @@ def _joined(c: Function, kind: str, elements: list[str]) -> tuple[str, str]:
 
 def _column() -> str:
     """One after the other."""
-    c = Function("void", "column", [*PACKER, "i64 size"], internal=True)
+    c = Function("void", "column", [*OF_PACKER, "i64 size"], internal=True)
     strided(c, "%count", "%size", "%stride")
     return c.end()
 

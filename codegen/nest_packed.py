@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_interleaved import SIDE
+from tensordsl.codegen.nest_interleaved import AREA, PACKER, PLACE, SIZE, STRIDE, TARGET, UNIT, WORDS
 from tensordsl.codegen.nest_tiles import block_of
 from tensordsl.codegen.nest_words import (
     FAST,
@@ -25,20 +25,14 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 VECTORS = 16  # of a block
-LONG = 8  # vectors: of shorter rows it takes longer to find columns than packing them together saves
-# Words for each operand: its first element, bytes from one to the next (0: it is a scalar), its copy in scratch or
-# null; what packs it, or null, and what that is given as its target; an element's bytes if it is written from there,
-# and if it may be packed together with others, or 0; where copies of all these go.
-PLACE, STRIDE, AREA, PACKER, TARGET, SIZE, UNIT, COLUMNS = range(8)
-WORDS = COLUMNS + SIDE
 
 
 def packed_texts() -> list[str]:
-    return [_row_of(), _together(), _pack_all(), _unpack_all(), _packed_row()]
+    return [_row_of(), _pack_all(), _unpack_all(), _packed_row()]
 
 
 def _row_of() -> str:
-    """Words for operands; how many may be packed together with others."""
+    """Words for operands; how many are only read, and packed."""
     c = Function("i64", "row_of", [*PARAMS[1:4], "ptr words", *SPACE, "ptr row"], internal=True)
     lane, axes = c.get("%words", 2), c.get("%D", N_AXES)
     with c.loop(c.get("%words", 3), ("i64", "0")) as loop:
@@ -56,52 +50,11 @@ def _row_of() -> str:
         c.put(c.choose(is_read, packer, "null", "ptr"), own, PACKER, "ptr")
         c.put(area, own, TARGET, "ptr")
         c.put(c.choose(is_written, size, 0), own, SIZE)
-        is_column = c.all(is_read, c.call("i1", "@is_column", f"i64 {size}", f"i64 {stride}"))
+        is_column = c.all(is_read, c.op(f"xor i1 {is_written}, true"))
         c.put(c.choose(is_column, size, 0), own, UNIT)
         c.put(area, "%P", loop.index, "ptr")
         loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
     return c.end("i64", loop.values[0])
-
-
-def _together() -> str:
-    """Have columns of one block, of those that are within SIDE elements, packed by one packer."""
-    c = Function("void", "together", ["ptr row", "i64 external"], internal=True)
-    with c.loop("%external") as each:
-        own = c.word("%row", c.arith("mul", each.index, WORDS))
-        place, packer, columns = c.get(own, PLACE), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
-        unit, stride = c.get(own, UNIT), c.get(own, STRIDE)
-        with c.when(c.test("ne", unit, 0)):
-            for k in range(SIDE):
-                c.put("null", columns, k, "ptr")
-            with c.loop("%external", ("i64", place)) as loop:
-                lowest = c.arith("sub", place, c.arith("mul", unit, SIDE - 1))
-                other, is_near, _ = _beside(c, loop.index, lowest, unit, stride)
-                loop.next = [c.choose(is_near, c.min(c.get(other, PLACE), loop.values[0]), loop.values[0])]
-            first = loop.values[0]
-            with c.loop("%external") as loop:
-                other, is_near, column = _beside(c, loop.index, first, unit, stride)
-                cell = c.gep(columns, c.choose(is_near, column, 0))
-                with c.when(c.all(is_near, c.is_null(c.get(cell, 0, "ptr")))):
-                    c.put(c.get(other, AREA), cell, 0)
-                    c.put("null", other, PACKER, "ptr")
-                    c.put(0, other, UNIT)
-            several = c.any(*(c.not_null(c.get(columns, k, "ptr")) for k in range(1, SIDE)))
-            joint = c.choose(c.test("eq", unit, 8), "@interleaved8", "@interleaved4", "ptr")
-            c.put(c.choose(several, joint, packer, "ptr"), own, PACKER, "ptr")
-            c.put(c.choose(several, columns, c.get(own, AREA, "ptr"), "ptr"), own, TARGET, "ptr")
-            c.put(first, own, PLACE)
-    return c.end()
-
-
-def _beside(c: Function, k: str, first: str, unit: str, stride: str) -> tuple[str, str, str]:
-    """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
-    before its own)"""
-    other = c.word("%row", c.arith("mul", k, WORDS))
-    distance = c.arith("sub", c.get(other, PLACE), first)
-    is_near = c.test("ult", distance, c.arith("mul", unit, SIDE))
-    is_whole = c.test("eq", c.arith("and", distance, c.arith("sub", unit, 1)), 0)
-    alike = c.test("eq", c.get(other, UNIT), unit), c.test("eq", c.get(other, STRIDE), stride)
-    return other, c.all(is_near, is_whole, *alike), c.arith("udiv", c.arith("shl", distance, 3), unit)
 
 
 def _each(c: Function) -> Iterator[tuple[str, str, str]]:
@@ -149,13 +102,14 @@ def _packed_row() -> str:
     put_integers(c, words, external, c.get(words, 4))
     row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
     columns = c.call("i64", "@row_of", *passed(PARAMS[1:4]), f"ptr {words}", *passed(SPACE), f"ptr {row}")
-    with c.when(c.all(c.test("sgt", columns, 1), c.test("sge", n, c.arith("mul", width, LONG)))):
-        c.call("void", "@together", f"ptr {row}", f"i64 {external}")
     with c.loop(external, ("i64", "0")) as loop:
         size = c.get(row, c.arith("add", c.arith("mul", loop.index, WORDS), SIZE))
         loop.next = [c.arith("or", loop.values[0], size)]
     stores = c.test("ne", loop.values[0], 0)
     block = c.max(c.min(block_of(c), c.arith("mul", width, VECTORS)), width)
+    is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
+    with c.when(c.all(c.test("sgt", columns, 1), is_long)):
+        c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
     with c.loop(n, step=block) as at:
         start = c.min(at.index, c.arith("sub", n, width))
         count = c.min(c.arith("sub", n, start), block)

@@ -21,6 +21,7 @@ is written, so an output may be an input at the same points.
 
 from __future__ import annotations
 
+from tensordsl.codegen.nest_interleaved import AREA, PACKER, PLACE, STRIDE, TARGET, UNIT, WORDS
 from tensordsl.codegen.nest_words import (
     ANY_LENGTH,
     AS_BLOCK,
@@ -83,6 +84,7 @@ from tensordsl.codegen.nest_words import (
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
 NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
 NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once, however many columns there are
+LONG_COLUMNS = 256  # elements: finding shorter ones takes longer than it saves
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))
 
@@ -96,6 +98,7 @@ def step_texts() -> list[str]:
         _packs(),
         _call(),
         _call_packed(),
+        _columns_in(),
         _rows_in(),
         _call_together(),
         _execute(),
@@ -304,8 +307,10 @@ def _call_packed() -> str:
     pointers, count_live = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
     rows, position = c.test("sge", row, 0), c.word(c.get("%cx", CX_POS, "ptr"), c.max(row, 0))
     taken = c.choose(c.test("ne", c.get("%cx", CX_TAIL), 0), count_live[1], count_live[0])
+    columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}")
     with c.loop(external) as loop:
-        _operand_in(c, entry_of(c, "%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken)
+        is_in = c.op(f"trunc i64 {c.arith('lshr', columns, loop.index)} to i1")
+        _operand_in(c, entry_of(c, "%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
     _move_areas(c, external, pointers, "add")
     here = c.choose(rows, "%turn", 0)
     c.put(c.arith("add", c.get(position, 0), here), position, 0)
@@ -323,6 +328,36 @@ def _call_packed() -> str:
             given = f"ptr {address}", f"ptr {area}", f"i64 {stride}", f"i64 {c.get(entry, 2)}", f"i64 {taken}"
             c.call("void", "@unpack", *given)
     return c.end()
+
+
+def _columns_in() -> str:
+    """Pack the columns of a CALL that stand beside each other; a bit for each of them."""
+    c = Function("i64", "columns_in", ["ptr cx", "ptr words", "i64 turn", "i64 taken"], internal=True)
+    lane, external, row_axis = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
+    with c.when(c.any(c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", "%taken", LONG_COLUMNS))):
+        c.ret("i64", 0)
+    row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
+    with c.loop(external, ("i64", "0")) as loop:
+        entry, own = entry_of(c, "%words", loop.index), c.word(row, c.arith("mul", loop.index, WORDS))
+        copied, stride = _is_copied(c, entry, lane)
+        is_column = c.all(copied, c.test("eq", c.arith("and", c.get(entry, 4), READ | WRITE), READ))
+        with c.when(is_column):
+            c.put(_address(c, entry, row_axis)[0], own, PLACE, "ptr")
+            c.put(stride, own, STRIDE)
+            c.put(c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), own, AREA, "ptr")
+        c.put("null", own, PACKER, "ptr")
+        c.put(c.choose(is_column, c.get(entry, 2), 0), own, UNIT)
+        loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
+    with c.when(c.test("slt", loop.values[0], 2)):
+        c.ret("i64", 0)
+    done = c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+    with c.loop(external) as loop:
+        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        packer = c.get(own, PACKER, "ptr")
+        with c.when(c.not_null(packer)):
+            given = f"ptr {c.get(own, TARGET, 'ptr')}", f"ptr {c.get(own, PLACE, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
+            c.call("void", packer, *given, "i64 %taken")
+    return c.end("i64", done)
 
 
 def _call_together() -> str:
@@ -412,15 +447,17 @@ def _address(c: Function, entry: str, row: str) -> tuple[str, str]:
     return c.gep(c.get(c.get("%cx", CX_CUR, "ptr"), number, "ptr"), offset), extra
 
 
-def _operand_in(c: Function, entry: str, pointers: str, k: str, lane: str, row: str, count: str, taken: str) -> None:
-    """The pointer of one external operand: in place, or to its packed copy."""
+def _operand_in(
+    c: Function, entry: str, pointers: str, k: str, lane: str, row: str, count: str, taken: str, is_in: str
+) -> None:
+    """The pointer of one external operand: in place, or to its packed copy, which may be there."""
     address, extra = _address(c, entry, row)
     less = c.arith("sub", 0, extra)
     copied, stride = _is_copied(c, entry, lane)
     area = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3))
     c.put(c.gep(c.choose(copied, area, address, "ptr"), less), pointers, k, "ptr")
     is_read = c.all(c.test("ne", c.arith("and", c.get(entry, 4), READ), 0), c.test("sgt", taken, 0))
-    with c.when(c.all(copied, is_read)):
+    with c.when(c.all(copied, is_read, c.op(f"xor i1 {is_in}, true"))):
         size = f"i64 {c.get(entry, 2)}"
         operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", size, f"i64 {taken}", f"i64 {count}"
         c.call("void", "@pack", *operands)

@@ -13,6 +13,7 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.modules import only
+from tensordsl.codegen.nest_interleaved import DENSE
 from tensordsl.codegen.nest_text import nest_text
 from tensordsl.codegen.target import compile_object, native_width
 from tensordsl.runtime import elf
@@ -53,25 +54,30 @@ def test_columns_of_one_block(dtype: str, chosen: tuple[int, ...], ends: list[En
             assert np.array_equal(product, wanted * b) and total == wanted.sum()
 
 
-def test_rows_beside_each_other_and_fields_of_records() -> None:
-    x, y, z = T.vectors(3)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_columns_of_rows_that_follow(dtype: str) -> None:
+    x, y, z = (T.vector(dtype=dtype) for _ in range(3))
     f = td.function([x, y, z], x * y - z)
-    for width in (3, 4, 7):
-        for rows in (70, 200, 1000):
-            a = np.arange(rows * width, dtype=float).reshape(rows, width)
+    for width in (2, 3, 4, 7):
+        for rows in (70, 300, 1000):
+            a = np.arange(rows * width, dtype=dtype).reshape(rows, width)
+            first, last = a[:-1], a[1:]
             for p, q, r in (
-                (a[:-1, 0], a[1:, 0], a[:-1, 1]),
-                (a[1:, 2], a[:-1, 2], a[1:, 0]),
-                (a[:, 1], *[a[:, 1]] * 2),
+                (first[:, 0], last[:, 0], first[:, 1]),
+                (last[:, 1], first[:, -1], last[:, 0]),
+                (a[:, 1],) * 3,
             ):
                 assert np.array_equal(f(p, q, r), p * q - r)
+
+
+def test_fields_of_records() -> None:
+    x, y, u, v = T.dvector(), T.dvector(), T.ivector(), T.ivector()
+    f = td.function([x, y, u, v], x - y * 3 + u * 5 + v * 7)
     records = np.zeros(300, [("a", "f8"), ("b", "i4"), ("c", "i4"), ("d", "f8"), ("e", "f4"), ("f", "f4")])
     for k, name in enumerate(records.dtype.names or ()):
         records[name] = np.arange(300) * k
-    u, v = T.ivectors(2)
-    g = td.function([x, y, u, v], [x - y * 3 + u * 5 + v * 7])
-    taken = [records[k] for k in "adbc"]
-    assert np.array_equal(g(*taken)[0], taken[0] - taken[1] * 3 + taken[2] * 5 + taken[3] * 7)
+    a, b, c, d = (records[k] for k in "abcd")
+    assert np.array_equal(f(a, d, b, c), a - d * 3 + b * 5 + c * 7)
 
 
 def test_a_column_of_state_follows_from_the_others() -> None:
@@ -85,20 +91,23 @@ def test_a_column_of_state_follows_from_the_others() -> None:
         assert np.array_equal(s.get_value(), wanted)
 
 
-@pytest.mark.parametrize("size", [4, 8])
-@pytest.mark.parametrize("used", [(0, 1), (0, 3), (0, 2, 3), (0, 1, 2, 3)])
-def test_the_packer_of_columns(size: int, used: tuple[int, ...], ends: list[End]) -> None:
-    name = f"interleaved{size}"
+PACKERS = [("interleaved4", 4, 4), ("interleaved4", 4, 9), ("interleaved8", 8, 3), ("interleaved8", 8, 5)]
+PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
+
+
+@pytest.mark.parametrize(("name", "size", "width"), PACKERS)
+@pytest.mark.parametrize("used", [(0, 1), (0, 2), (0, 3), (0, 1, 2), (0, 2, 3), (0, 1, 2, 3)])
+def test_packers_of_columns(name: str, size: int, width: int, used: tuple[int, ...], ends: list[End]) -> None:
+    used = tuple(k for k in used if k < width)
     text = re.sub(rf"internal (void @{name}\()", r"\1", only(nest_text(native_width()), [name]))
     code, [[address]] = elf.load([(compile_object(text), (name,))])
     pack = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)(address)
-    for width in (4, 5, 9):
-        for rows in LENGTHS:
-            columns = columns_at_the_end(ends[0], used, rows, width, f"int{8 * size}")
-            copies = [np.full(rows + 1, 99, f"int{8 * size}") for _ in used]
-            table = np.zeros(4, np.intp)
-            table[[*used]] = [c.ctypes.data for c in copies]
-            pack(table.ctypes.data, columns[0].ctypes.data, width * size, rows)
-            for copy, column in zip(copies, columns, strict=True):
-                assert np.array_equal(copy[:-1], column) and copy[-1] == 99
+    for rows in LENGTHS:
+        columns = columns_at_the_end(ends[0], used, rows, width, f"int{8 * size}")
+        copies = [np.full(rows + 1, 99, f"int{8 * size}") for _ in used]
+        table = np.zeros(4, np.intp)
+        table[[*used]] = [c.ctypes.data for c in copies]
+        pack(table.ctypes.data, columns[0].ctypes.data, width * size, rows)
+        for copy, column in zip(copies, columns, strict=True):
+            assert np.array_equal(copy[:-1], column) and copy[-1] == 99
     del code
