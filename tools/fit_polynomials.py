@@ -155,13 +155,6 @@ def tables() -> dict[str, Any]:
     return result
 
 
-def roots_of_2() -> dict[str, dict[str, list[float]]]:
-    """2^(i/8) rounded, and what is missing in the logarithm."""
-    heads = [float(mp.mpf(2) ** (mp.mpf(i) / 8)) for i in range(8)]
-    tails = [float(mp.log(2) * i / 8 - mp.log(head)) for i, head in enumerate(heads)]
-    return {"ROOT_HEADS": {"float64": heads}, "ROOT_TAILS": {"float64": tails}}
-
-
 def nearly_exact(f: Callable[[Any], Any], low: Any, high: Any, dtype: str) -> tuple[float, float]:
     """(c, y): floats, c near the middle, with f(c) as near to y as it can be found."""
     candidates = [ROUND[dtype]((low + high) / 2 + (high - low) * i / 16000) for i in range(400)]
@@ -272,7 +265,6 @@ def polynomials() -> dict[str, tuple[Any, ...]]:
     eighth = mp.tan(pi / 8) ** 2 * mp.mpf("1.001")
     return {
         "EXP": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2, ln2, 9, 4),
-        "EXP_NARROW": (at_zero(lambda r: (mp.expm1(r) - r) / r**2, 0.5), -ln2 / 8, ln2 / 8, 6, None),
         "EXPM1": (at_zero(lambda r: (mp.expm1(r) - r - r * r / 2) / r**3, mp.mpf(1) / 6), -ln2, ln2, 9, 4),
         "LN": (at_zero(log_rest, -mp.mpf(1) / 2), -w16, 2 * w16, 9, 3),
         "LOG2": (at_zero(lambda f: log_rest(f) / mp.log(2), -HALF / mp.log(2)), -w16, 2 * w16, 9, 3),
@@ -350,7 +342,7 @@ def main() -> None:
     print("\n# fmt: off")
     for name, constant in constants().items():
         write(name, constant)
-    for name, table in (tables() | roots_of_2()).items():
+    for name, table in tables().items():
         write(name, table)
     for name, (f, low, highs, *degrees) in polynomials().items():
         table, weight = {}, degrees.pop() if len(degrees) == 3 else None

@@ -9,13 +9,10 @@ from __future__ import annotations
 from tensordsl.codegen.math.coefficients import (
     COSH,
     EXP,
-    EXP_NARROW,
     EXPM1,
     LN2,
     LN2_FULL,
     LOG2E,
-    ROOT_HEADS,
-    ROOT_TAILS,
     SINH,
     TANH_PIECES,
 )
@@ -148,18 +145,14 @@ def tanh(b: Builder, x: Val) -> Val:
 
 
 def _half_expm1_of_double(b: Builder, x: Val) -> Val:
-    """(exp(2 x) - 1)/2 of float64 x in [0, 22], to 1 ulp or so: 2 x = n ln2/8 + 2 r, and 2^(n/8) by tables of it and of
-    what its rounding takes from the logarithm."""
-    t = x.type
-    n, bits = round_by_magic(b, x, 16 * LOG2E[t][0])
+    """(exp(2 x) - 1)/2 of float64 x in [0, 22], to 1.2 ulp or so: 2^n/2 - 1/2 + 2^n/2 (exp(r) - 1) of 2 x = n ln2 + r,
+    the greatest terms first."""
+    t, f = x.type, FORMATS[x.type]
+    n, bits = round_by_magic(b, x, 2 * LOG2E[t][0])
     high, low = LN2[t]
-    head, tail = b.fma(n, -high / 16, x), b.fma(n, -low / 8, b.lookup(ROOT_TAILS[t], bits))
-    r = b.fma(tail, 0.5, head)
-    of_half = [v * 2.0 ** (i + 2) for i, v in enumerate(EXP_NARROW[t])]
-    m = b.add(b.add(head, head), b.fma(b.mul(r, r), polynomial(b, r, of_half), tail))
-    half_root = b.bitcast(b.lookup([v / 2 for v in ROOT_HEADS[t]], bits), "int64")
-    half_power = b.bitcast(b.add(half_root, b.shl(b.and_(bits, -8), 52 - 3)), t)
-    return b.fma(half_power, m, b.sub(half_power, 0.5))
+    head, tail = b.fma(n, -high, b.add(x, x)), b.mul(n, -low)
+    half_power = b.bitcast(b.add(b.shl(bits, f.mantissa), (f.bias - 1) << f.mantissa), t)
+    return b.fma(half_power, reduced_rest(b, head, tail), b.fma(half_power, head, b.sub(half_power, 0.5)))
 
 
 def sinh(b: Builder, x: Val) -> Val:
