@@ -18,7 +18,10 @@ SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
 BLOCK, WIDENED = 512, 8  # narrow positions that are widened at once; in a vector
 AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
+FEW, ROWS = 16, 64  # positions that are done one by one for so many rows, which the first cache keeps
+PAGE = 4096  # bytes: a load waits for a store before it whose address has the same last bits
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
+COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
 PLACES = ("ptr x", "ptr y", "ptr positions", "ptr steps", "i64 k", "i64 count", "i64 y_step")
 
 
@@ -33,7 +36,7 @@ def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
     for name in abi.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
-        bodies += [_elements(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
+        bodies += [_elements(name, kind), _columns(name, kind), _rows(name, kind, lanes), _walk(name), _entry(name)]
         bodies += [counted_text(name, kind)] if counts(name) else []
     return PREFETCH + DECLARATIONS + "".join([counts_text(), *bodies]) + METADATA
 
@@ -156,6 +159,22 @@ def _elements(name: str, kind: str) -> str:
     return f.text
 
 
+def _columns(name: str, kind: str) -> str:
+    """At each position `width` elements, any number of bytes apart."""
+    f = Asm("void", f"columns_{name}", (*PLACES, "i64 width", "i64 x_unit", "i64 y_unit"), internal=True)
+    with f.loop("%width", step=ROWS) as block:
+        left = f.op(f"sub i64 %width, {block.index}")
+        some = f.op(f"select i1 {f.compare('slt', 'i64', left, ROWS)}, i64 {left}, i64 {ROWS}")
+        x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
+        with f.loop("%count") as loop:
+            target, source = f.gep(_several(f, loop.index), x), f.gep(_source(f, loop.index), y)
+            with f.loop(some, ("ptr", target), ("ptr", source)) as row:
+                _put(f, name, kind, *row.values)
+                row.next = [f.gep(row.values[0], "%x_unit"), f.gep(row.values[1], "%y_unit")]
+    f.ret()
+    return f.text
+
+
 def _rows(name: str, kind: str, lanes: int) -> str:
     """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
@@ -194,8 +213,11 @@ def _walk(name: str) -> str:
         with f.when(f.compare("eq", "i64", "%is_row", 0)):
             f.call("void", f"@elements_{name}", *passed(PLACES))
             f.ret()
-        width, unit = (f.load("i64", f.gep(a, "%last", "i64")) for a in ("%dims", "%ys"))
-        f.call("void", f"@rows_{name}", *passed(PLACES), f"i64 {width}", f"i64 {unit}")
+        width, x_unit, y_unit = (f"i64 {f.load('i64', f.gep(a, '%last', 'i64'))}" for a in ("%dims", "%xs", "%ys"))
+        with f.when(f.compare("eq", "i64", "%is_row", COLUMN)):
+            f.call("void", f"@columns_{name}", *passed(PLACES), width, x_unit, y_unit)
+            f.ret()
+        f.call("void", f"@rows_{name}", *passed(PLACES), width, y_unit)
 
     return walk_text(name, (*PLACES, "i64 is_row"), end)
 
@@ -208,9 +230,19 @@ def _entry(name: str) -> str:
     dims = f.gep(steps, "%k", "i64")
     xs = f.gep(dims, "%rank", "i64")
     ys = f.gep(xs, "%rank", "i64")
-    outer = f.op("sub i64 %rank, %is_row")
+    step = f.load("i64", f.gep(xs, f.op("sub i64 %rank, 1"), "i64"))
+    aliased = f.op(f"and i64 {step}, {PAGE // 2 - 1}")
+    apart = (
+        f.compare("eq", "i64", "%is_row", 0),
+        f.compare("sgt", "i64", "%rank", 0),
+        f.compare("ne", "i64", aliased, 0),
+    )
+    few = f.all(*apart, f.compare("sle", "i64", count, FEW))
+    kind = f.op(f"select i1 {few}, i64 {COLUMN}, i64 %is_row")
+    outer = f.op(f"sub i64 %rank, {f.op(f'zext i1 {few} to i64')}")
+    outer = f.op(f"sub i64 {outer}, %is_row")
     sizes = f.gep(ys, "%rank", "i64")
-    given = f"i64 {y_step}", "i64 %is_row", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
+    given = f"i64 {y_step}", f"i64 {kind}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
     with f.loop("%k", ("i64", "0")) as loop:
         less = f.op(f"sub i64 8, {f.load('i64', f.gep(sizes, loop.index, 'i64'))}")
         loop.next = [f.op(f"or i64 {loop.values[0]}, {less}")]

@@ -112,6 +112,36 @@ def layouts(x: Any) -> list[Any]:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "complex64", "bool"])
+@pytest.mark.parametrize("width", [3, 256, 300])
+def test_columns_at_few_positions_and_at_many(dtype: str, width: int) -> None:
+    rng, real = np.random.default_rng(0), dtype != "bool"
+    x, y, z, w, i, j = (
+        T.tensor3(dtype=dtype),
+        T.tensor3(dtype=dtype),
+        T.matrix(dtype=dtype),
+        T.matrix(dtype=dtype),
+        *T.lvectors(2),
+    )
+    f = tensordsl.function([x, y, i], [write(x[:, :, i], y) for write in (T.set_subtensor, T.inc_subtensor)])
+    g = tensordsl.function([x, z, i, j], [write(x[:, i, j], z) for write in (T.set_subtensor, T.inc_subtensor)])
+    state = tensordsl.shared(np.zeros((0, width), dtype))
+    h = tensordsl.function([w, i], updates=[(state, T.inc_subtensor(state[:, i], w))])
+    for rows in (1, 2, 63, 64, 65, 200):
+        for count in (1, 3, 16, 17):
+            a, b, c, first = (
+                rng.normal(size=s) * 9 for s in ((2, rows, width), (2, rows, count), (2, count), (rows, width))
+            )
+            a, b, c, first = ((v if real else v > 0).astype(dtype) for v in (a, b, c, first))
+            p, q = rng.integers(-width, width, count), rng.integers(-rows, rows, count)
+            state.set_value(first)
+            h(b[0], p)
+            assert np.array_equal(state.get_value(), expected(first, (slice(None), p), b[0], False))
+            for is_set, columns, cells in zip((True, False), f(a, b, p), g(a, c, q, p), strict=True):
+                assert np.array_equal(columns, expected(a, (slice(None), slice(None), p), b, is_set))
+                assert np.array_equal(cells, expected(a, (slice(None), q, p), c, is_set))
+
+
 def test_operands_of_any_strides() -> None:
     rng = np.random.default_rng(2)
     x, y, i = values(rng, "float32", 6, 5), values(rng, "float32", 9, 5), rng.integers(-6, 6, 18)[::2]
