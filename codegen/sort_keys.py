@@ -107,15 +107,15 @@ class Keys:
             return [first, second]
         return [f.op(f"or i64 {f.op(f'shl i64 {first}, {self.bits}')}, {second}")]
 
-    def one_key(self, f: Asm, place: str) -> str:
-        """The unsigned key of a real number in 64 bits; equal numbers have one."""
-        x, t = self.loaded(f, place, 1), f"i{self.bits}"
+    def one_key(self, f: Asm, place: str, W: int = 1) -> str:
+        """The unsigned keys of W real numbers in 64 bits; equal numbers have one."""
+        x, t, mask = self.loaded(f, place, W), self.typed(self.bits, W), self.typed(1, W)
         if self.part == "bool":
-            return f.op(f"zext i1 {f.compare('ne', t, x, 0)} to i64")
+            return f.op(f"zext {mask} {f.compare('ne', t, x, self.const(0, W))} to {self.typed(64, W)}")
         if self.is_float:
-            zero = f.compare("eq", t, self.size_of(f, x, 1), 0)
-            key = f.op(f"select i1 {zero}, {t} 0, {t} {self.reordered(f, x, 1)}")
-            x = f.op(f"select i1 {self.is_nan(f, x, 1)}, {t} {self.greatest}, {t} {key}")
+            zero = f.compare("eq", t, self.size_of(f, x, W), self.const(0, W))
+            key = f.op(f"select {mask} {zero}, {t} {self.const(0, W)}, {t} {self.reordered(f, x, W)}")
+            x = f.op(f"select {mask} {self.is_nan(f, x, W)}, {t} {self.const(self.greatest, W)}, {t} {key}")
         if self.is_float or self.is_signed:
-            x = self.flipped(f, x, 1)
-        return x if self.bits == 64 else f.op(f"zext {t} {x} to i64")
+            x = self.flipped(f, x, W)
+        return x if self.bits == 64 else f.op(f"zext {t} {x} to {self.typed(64, W)}")

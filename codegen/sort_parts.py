@@ -8,13 +8,13 @@ from tensordsl.codegen.nest_words import Function
 from tensordsl.codegen.sort_shared import SHARED
 
 PARTS, WHOLE = 16, 64  # parts of a line; of so many numbers a part has a multiple
-LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step")
+LINE = ("ptr x", "i64 n", "i64 x_step", "ptr y", "i64 y_step", "i64 first")
 JOB = Job(("ptr each", *LINE, "i64 found"))
 
 
 def text() -> str:
-    """`i1 @in_parts(each, x, n, x_step, y, y_step, pool)`: `each` of the line, a function of what stands between;
-    whether it is true of some part."""
+    """`i1 @in_parts(each, x, n, x_step, y, y_step, first, pool)`: `each`, a function of what stands between, of a line
+    whose first element has the number `first`; whether it is true of some part."""
     return _part() + _in_parts()
 
 
@@ -23,7 +23,7 @@ def _part() -> str:
     given = JOB.given(f)
     size = f.arith("and", f.arith("add", f.arith("udiv", given["n"], PARTS), WHOLE), -WHOLE)
     first = f.arith("mul", "%k", size)
-    given["n"] = f.min(size, f.arith("sub", given["n"], first))
+    given["n"], given["first"] = f.min(size, f.arith("sub", given["n"], first)), f.arith("add", given["first"], first)
     for place in ("x", "y"):
         given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
     with f.when(f.call("i1", given["each"], *operands(LINE, given))):

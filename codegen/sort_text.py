@@ -18,6 +18,7 @@ from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
+from tensordsl.codegen.sort_block import Vectors
 from tensordsl.codegen.sort_columns import SIZES, columns_text
 from tensordsl.codegen.sort_core import DIGITS, Core
 from tensordsl.codegen.sort_keys import Keys
@@ -60,11 +61,14 @@ def sort_text(dtype: str, vector_bytes: int = 64) -> str:
 class _Sort(Keys):
     def text(self) -> str:
         parts = [core.declarations() + core.text() for core in self.cores()]
-        parts += [self.listing(), self.gather(), self.sort_line(), self.argsort_line()]
+        parts += [sort_parts.text()] if self.shares else []
+        parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
+        parts += [self.numbered()] if self.splits_pairs else []
+        parts += [self.listing(), self.sort_line(), self.argsort_line()]
         parts += [self.set_apart(), self.put_back()] if self.is_float and self.parts == 1 else []
         parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
+        parts += [self.gather()] if self.parts == 2 else []
         if self.parts == 1:
-            parts += [sort_parts.text()] if self.sorts_in_place else []
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
         parts += [self.search("left"), self.search("right")]
         parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
@@ -96,6 +100,11 @@ class _Sort(Keys):
     def sorts_in_place(self) -> bool:
         """Whether a line of numbers has room for their keys, and nothing behind it is touched."""
         return self.splits and self.bits == self.width > 16
+
+    @property
+    def shares(self) -> bool:
+        """Whether there is a quicksort, whose long lines threads share out."""
+        return self.is_packed or self.splits_pairs or self.sorts_in_place
 
     def cores(self) -> list[Core | Quick]:
         cores: list[Core | Quick] = [Core("pairs", 128)]
@@ -194,28 +203,72 @@ class _Sort(Keys):
         """ptr: the keys and positions of a line, sorted, somewhere in `room` (`position`); equal numbers have one key.
         Of several keys the last one is sorted first."""
         f = Asm("ptr", "list", ("ptr x", "i64 n", "i64 x_step", "ptr room"), internal=True)
+        line, behind = ("%x", "%n", "%x_step"), f.op("shl i64 %n, 3")
         if self.is_packed:
             with f.when(self.fits(f, "%n"), LIKELY):
-                with f.loop("%n") as loop:
-                    (key,) = self.keys(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")))
-                    both = f.op(f"or i64 {f.op(f'shl i64 {key}, 32')}, {loop.index}")
-                    both = f.op(f"xor i64 {both}, {-1 << 63}")  # in the order of signed numbers
-                    f.store("i64", both, f.gep("%room", loop.index, "i64"))
-                other = f.gep("%room", "%n", "i64")
-                f.ret("ptr", self.sorted_keys(f, "packed", other, "i64 8"))
-        apart = 8 if self.splits_pairs else PAIR  # bytes from one key to the next
-        behind = f.op("shl i64 %n, 3") if self.splits_pairs else "8"  # from a key to its position
+                self.by_threads(f, "listed", *line, "%room", "8")
+                f.ret("ptr", self.sorted_keys(f, "packed", f.gep("%room", behind), "i64 8"))
         other, listed = f.gep("%room", f.op(f"mul i64 %n, {PAIR}")), ""
+        if self.splits_pairs:  # positions stand behind all keys
+            self.by_threads(f, "listed", *line, "%room", "8")
+            self.by_threads(f, "numbered", *line, f.gep("%room", behind), "8")
+            f.ret("ptr", self.sorted_keys(f, "pairs", other, f"i64 {behind}"))
+            return f.text
         for k in reversed(range(self.key_count)):
             with f.loop("%n") as loop:
-                at = f.op(f"mul i64 {loop.index}, {apart}")
-                position = f.load("i64", f.gep(listed, at), behind) if listed else loop.index
+                at = f.op(f"mul i64 {loop.index}, {PAIR}")
+                position = f.load("i64", f.gep(listed, at), 8) if listed else loop.index
                 key = self.keys(f, f.gep("%x", f.op(f"mul i64 {position}, %x_step")))[k]
                 f.store("i64", key, f.gep("%room", at))
-                f.store("i64", position, f.gep("%room", at), behind)
-            last = f"i64 {behind}" if self.splits_pairs else f"i64 {self.size * self.parts // self.key_count}"
-            listed = self.sorted_keys(f, "pairs", other, last)
+                f.store("i64", position, f.gep("%room", at), 8)
+            listed = self.sorted_keys(f, "pairs", other, f"i64 {self.size * self.parts // self.key_count}")
         f.ret("ptr", listed)
+        return f.text
+
+    def listed(self) -> str:
+        """The keys of a line to y, one behind the other, or both keys and positions in one number."""
+
+        def one(f: Asm, k: str, W: int) -> str:
+            place = f.gep("%x", f.op(f"mul i64 {k}, %x_step"))
+            key = self.one_key(f, place, W) if self.parts == 1 else self.keys(f, place)[0]
+            if not self.is_packed:
+                return key
+            t = self.typed(64, W)
+            high = f.op(f"shl {t} {key}, {self.const(32, W, 64)}")
+            high = f.op(f"xor {t} {high}, {self.const(-1 << 63, W, 64)}")  # in the order of signed numbers
+            return f.op(f"or {t} {high}, {_numbers(f, k, W)}")
+
+        return self.words("listed", "%x_step", self.size, one)
+
+    def numbered(self) -> str:
+        """The positions of a line to y."""
+        return self.words("numbered", "8", 8, _numbers)
+
+    def placed(self) -> str:
+        """The positions in what is listed, at x, to a line."""
+
+        def one(f: Asm, k: str, W: int) -> str:
+            t = self.typed(64, W)
+            word = f.op(f"load {t}, ptr {f.gep('%x', k, 'i64')}, align 8")
+            return f.op(f"and {t} {word}, {self.const((1 << 32) - 1, W, 64)}") if self.is_packed else word
+
+        return self.words("placed", "%y_step", 8, one)
+
+    def words(self, name: str, step: str, size: int, word: Callable[[Asm, str, int], str]) -> str:
+        """A function that stores a word of 64 bits for each element to y."""
+        f = Asm("i1", name, sort_parts.LINE, internal=True)
+
+        def one(k: str, W: int, flag: str) -> str:
+            place = f.gep("%y", f.op(f"mul i64 {k}, %y_step"))
+            f.do(f"store {self.typed(64, W)} {word(f, k, W)}, ptr {place}, align 8")
+            return flag
+
+        if self.parts == 1:
+            f.ret("i1", self.each(f, step, size, one))
+            return f.text
+        with f.loop("%n") as loop:
+            one(loop.index, 1, "")
+        f.ret("i1", "false")
         return f.text
 
     def sorted_keys(self, f: Asm, core: str, other: str, more: str) -> str:
@@ -229,22 +282,11 @@ class _Sort(Keys):
         """i1: whether positions in a line are numbers of 32 bits."""
         return f.compare("ule", "i64", length, 1 << 32)
 
-    def positions(self, f: Asm, length: str) -> Callable[[str, str], str]:
-        """What gives the position at a place of what is listed of a line of this length."""
-        apart, behind, mask = str(PAIR), "8", "-1"
-        if self.is_packed:
-            few = self.fits(f, length)
-            apart, behind, mask = (
-                f.op(f"select i1 {few}, i64 {a}, i64 {b}") for a, b in ((8, PAIR), (0, 8), ((1 << 32) - 1, -1))
-            )
-        elif self.splits_pairs:
-            apart, behind = "8", f.op(f"shl i64 {length}, 3")
-
-        def position(listed: str, index: str) -> str:
-            found = f.load("i64", f.gep(listed, f.op(f"mul i64 {index}, {apart}")), behind)
-            return found if mask == "-1" else f.op(f"and i64 {found}, {mask}")
-
-        return position
+    def positions(self, f: Asm, listed: str, length: str) -> tuple[str, str]:
+        """Where the positions in what is listed of a line of this length begin, and from one to the next."""
+        if self.splits_pairs:
+            return f.gep(listed, f.op(f"shl i64 {length}, 3")), "8"
+        return f.gep(listed, 8), str(PAIR)
 
     def search(self, side: str) -> str:
         """bases: sorted numbers, numbers to look for, places; words: length and stride of each.
@@ -307,9 +349,10 @@ class _Sort(Keys):
         which may be x."""
         params = (*LINE[:5], "ptr listed", "ptr target", "i64 first", "i64 length")
         f = Asm("void", "gather", params, internal=True)
-        kind, position = self.typed(self.bits, self.parts), self.positions(f, "%length")
+        kind, (places, step) = self.typed(self.bits, self.parts), self.positions(f, "%listed", "%length")
         with f.loop("%n") as loop:
-            there = position("%listed", f.op(f"add i64 {loop.index}, %first"))
+            at = f.op(f"mul i64 {f.op(f'add i64 {loop.index}, %first')}, {step}")
+            there = f.load("i64", f.gep(places, at))
             x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {there}, %x_step")), self.parts)
             self.stored(f, x, f.gep("%target", loop.index, kind), self.parts)
         with f.loop("%n") as loop:
@@ -351,9 +394,9 @@ class _Sort(Keys):
         return f.text
 
     def by_threads(self, f: Asm, each: str, *line: str) -> str:
-        """What `read` or `write` gives of a line, in parts where quicksort goes in parts."""
-        given = operands(sort_parts.LINE, dict(zip(named(sort_parts.LINE), line, strict=True)))
-        if not self.sorts_in_place:
+        """What the function `each` gives of a line, in parts where quicksort goes in parts."""
+        given = operands(sort_parts.LINE, dict(zip(named(sort_parts.LINE), (*line, "0"), strict=True)))
+        if not self.shares:
             return f.call("i1", f"@{each}", *given)
         return f.call("i1", "@in_parts", f"ptr @{each}", *given, f"ptr {f.load('ptr', '%room', -8)}")
 
@@ -399,9 +442,18 @@ class _Sort(Keys):
             with f.when(f.compare("sge", "i64", "%n", COUNTED[self.size])):
                 self.by_counts(f)
         listed = f.call("ptr", "@list", "ptr %x", "i64 %n", "i64 %x_step", "ptr %room")
-        position = self.positions(f, "%n")
+        if self.is_packed:
+            with f.when(self.fits(f, "%n"), LIKELY):
+                self.by_threads(f, "placed", listed, "%n", "8", "%y", "%y_step")
+                f.ret()
+        places, step = self.positions(f, listed, "%n")
+        if self.splits_pairs:
+            self.by_threads(f, "placed", places, "%n", step, "%y", "%y_step")
+            f.ret()
+            return f.text
         with f.loop("%n") as loop:
-            f.store("i64", position(listed, loop.index), f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
+            position = f.load("i64", f.gep(places, f.op(f"mul i64 {loop.index}, {step}")))
+            f.store("i64", position, f.gep("%y", f.op(f"mul i64 {loop.index}, %y_step")))
         f.ret()
         return f.text
 
@@ -503,3 +555,11 @@ class _Sort(Keys):
         f.call("void", f"@{function.removesuffix('_part')}_{self.dtype}.walk", *line, *given, *axes)
         f.ret()
         return f.text
+
+
+def _numbers(f: Asm, k: str, W: int) -> str:
+    """The numbers of W elements from the one at k on, in the line."""
+    first = f.op(f"add i64 %first, {k}")
+    if W == 1:
+        return first
+    return f.op(f"add <{W} x i64> {Vectors(f, 64, W).every(first)}, <{', '.join(f'i64 {n}' for n in range(W))}>")

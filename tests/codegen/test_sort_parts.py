@@ -46,8 +46,25 @@ def test_special_numbers_are_found_in_every_part(dtype: str, n: int) -> None:
                 np.testing.assert_array_equal(a.view(f"i{a.itemsize}"), b.view(f"i{a.itemsize}"))
 
 
+@pytest.mark.parametrize("n", [5, 31, 65_536, 70_001])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "float16", "float32", "float64", "int32", "int64", "uint32", "uint64", "complex64"]
+)
+def test_positions_are_those_of_every_part(dtype: str, n: int) -> None:
+    x = T.vector(dtype=dtype)
+    f = td.function([x], [T.argsort(x), T.argsort(x[::-1]), T.argsort(x[1::2])])
+    for distinct in (2, 2000):
+        given = np.random.default_rng(n).integers(0, distinct, n).astype(dtype)
+        if dtype.startswith(("float", "complex")):
+            given[:: n // 4] = np.nan
+            given[1 :: n // 4] = -0.0
+        for got, viewed in zip(f(given), (given, given[::-1], given[1::2]), strict=True):
+            np.testing.assert_array_equal(got, np.argsort(viewed, kind="stable"))
+
+
 @pytest.mark.skipif(native_width() < 32, reason="needs AVX2")
-def test_numbers_are_read_and_written_in_parts() -> None:
+@pytest.mark.parametrize("function", ["sort", "argsort"])
+def test_long_lines_are_read_and_written_in_parts(function: str) -> None:
     parts = []
 
     def parallel_for(pool: int, part: int, job: int, count: int) -> None:
@@ -55,16 +72,18 @@ def test_numbers_are_read_and_written_in_parts() -> None:
         for k in reversed(range(count)):
             ctypes.CFUNCTYPE(None, P, I64)(part)(job, k)
 
-    pool, room = (I64 * (abi.TH["parallel_for"] // 8 + 1))(), np.zeros(300_000)
+    pool, room = (I64 * (abi.TH["parallel_for"] // 8 + 1))(), np.zeros(300_000, "int64")
     callback = ctypes.CFUNCTYPE(None, P, P, P, I64)(parallel_for)
     pool[abi.TH["parallel_for"] // 8] = ctypes.cast(callback, P).value or 0
-    text = sort_text.sort_text("float64", native_width()).replace(
-        "internal void @sort_float64.line", "void @sort_float64.line"
-    )
-    code, [[address]] = elf.load([(compile_object(text), ("sort_float64.line",))])
-    x, y = np.random.default_rng(0).normal(size=70_001), np.zeros(70_001)
-    room.view("int64")[7] = ctypes.addressof(pool)
-    line = ctypes.CFUNCTYPE(None, P, P, I64, I64, I64, P, I64, I64)(address)
-    line(x.ctypes.data, y.ctypes.data, len(x), 8, 8, room.ctypes.data + sort_text.HEAD, 0, len(x))
-    np.testing.assert_array_equal(y, np.sort(x))
+    room[sort_text.HEAD // 8 - 1] = ctypes.addressof(pool)
+    name = f"{function}_float32.line"
+    text = sort_text.sort_text("float32", native_width()).replace(f"internal void @{name}", f"void @{name}")
+    code, [[address]] = elf.load([(compile_object(text), (name,))])
+    x = np.random.default_rng(0).normal(size=70_001).astype("float32")
+    y = np.zeros(len(x), "float32" if function == "sort" else "int64")
+    wanted = (I64, I64) if function == "sort" else ()
+    line = ctypes.CFUNCTYPE(None, P, P, I64, I64, I64, P, *wanted)(address)
+    places = x.ctypes.data, y.ctypes.data, len(x), 4, y.itemsize, room.ctypes.data + sort_text.HEAD
+    line(*places, *((0, len(x)) if wanted else ()))
+    np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
     assert parts[0] == parts[-1] == sort_parts.PARTS
