@@ -202,7 +202,8 @@ class _Function:
         program.n_slots = self.slots
         left = [c for c in b.pending if not _is_of_loop(b, c)]  # a loop that nothing needs is not there
         assert not left, f"constraints never checked: {left}"
-        body = self.body.code
+        changed = {} if b.device else keep_orders(b, [*b.entry.code, *self.storage, *self.body.code])
+        self.storage, body = ([changed.get(id(i), i) for i in code] for code in (self.storage, self.body.code))
         has_loop = any(isinstance(i, p.For) for i in p.walk_program(body))
         # Callbacks may run other calls, and loops may be interrupted: both need the state held, not written in place.
         held = has_loop or bool(program.n_hosts and program.shared)
@@ -235,8 +236,6 @@ class _Function:
                 late.append(p.AcquireGil())
         commit: list[p.Instr] = [p.Commit(tuple(commits))] if commits else []
         program.code = [*head, *early, *tail, *partly, *late, *commit, p.Return(tuple(outputs), list_slot)]
-        if not b.device:
-            keep_orders(b)
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
     def _outgrown(self) -> list[p.Instr]:

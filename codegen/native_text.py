@@ -10,7 +10,7 @@ from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
 from tensordsl.codegen.entry_text import entry_text, incref, record, table
-from tensordsl.codegen.order_text import like_text, strides_like
+from tensordsl.codegen.order_text import like_texts, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
 # Cycles between two looks for signals: about 10 ms.  AArch64 counts the ticks of a clock, which differ: 1 to 40 ms.
@@ -25,7 +25,7 @@ def native_text(is_arm: bool) -> str:
         "declare i64 @llvm.readcyclecounter()\ndeclare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
     )
     parts = (
-        entry_text(), decref_text(), new_array_text(), array_text(), like_text(), _new_outs(), _new_list(),
+        entry_text(), decref_text(), new_array_text(), array_text(), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
         arena_text(), _host_call(), _poll(interval), _cell_set(), parts_text(),

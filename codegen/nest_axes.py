@@ -34,8 +34,10 @@ def _arrange() -> str:
     for name, count in (("swap", N_SWAPS), ("merge", N_MERGES)):
         with c.loop(c.get("%D", count)) as loop:
             pair = c.word(pairs, c.arith("mul", loop.index, 2))
-            two = f"i64 {c.get(pair, 0)}", f"i64 {c.get(pair, 1)}"
-            c.call("void", f"@{name}", "ptr %e", "ptr %s", *two, f"i64 {axes}", f"i64 {operands}")
+            given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
+            if name == "swap":  # what is one kernel has ways of its own for short rows
+                given.append(f"i64 {c.choose(c.test('ne', c.get('%D', FAST), 0), 0, FEW)}")
+            c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     return c.end()
 
@@ -78,15 +80,20 @@ def _exchange() -> str:
 def _swap() -> str:
     """Exchange an axis with one behind it, as the lane axis, if elements are nearer along it: all arrays in Fortran's
     order.  Lines that elements share count first, so an axis along which some are adjacent stays if the other has
-    none."""
-    c = Function("void", "swap", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
-    with c.loop("%operands", ("i64", "0")) as loop:
+    none.  So does one of less than `least` elements, which would be a row, if the two don't become one."""
+    pair = [*TABLES, "i64 a", "i64 b", *SIZES]
+    c = Function("void", "swap", [*pair, "i64 least"], internal=True)
+    extent = c.get("%e", "%a")
+    with c.loop("%operands", ("i64", "0"), ("i64", "0")) as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
-        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {c.get(row, x)}", "i1 false") for x in ("%a", "%b")]
+        near, far = c.get(row, "%a"), c.get(row, "%b")
+        sizes = [c.call("i64", "@llvm.abs.i64", f"i64 {x}", "i1 false") for x in (near, far)]
         sizes = [c.arith("add", c.arith("shl", c.min(x, LINE), 40), c.min(x, 1 << 32)) for x in sizes]
-        loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes))]
-    with c.when(c.test("slt", loop.values[0], 0)):
-        c.call("void", "@exchange", *passed((*TABLES, "i64 a", "i64 b", *SIZES)))
+        gap = c.arith("or", loop.values[1], c.arith("xor", far, c.arith("mul", near, extent)))
+        loop.next = [c.arith("add", loop.values[0], c.arith("sub", *sizes)), gap]
+    fits = c.any(c.test("sge", extent, "%least"), c.test("eq", loop.values[1], 0))
+    with c.when(c.all(c.test("slt", loop.values[0], 0), fits)):
+        c.call("void", "@exchange", *passed(pair))
     return c.end()
 
 

@@ -76,6 +76,7 @@ class Tables:
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:
         """Kernels of groups that name lengths or read at indices have to be made to know their integers."""
+        is_placeless = not any(v.op == "index" or v.op == "load" and v.args for v in self.group.scalars)
         known = make() if names_lengths(self.group) else None
         return LaunchPlan(
             name=self.name,
@@ -90,7 +91,8 @@ class Tables:
             ints=known.ints if known else (),
             may_fail=known is not None and known.may_fail,
             work=self.group.work,
-            is_pointwise=not any(v.op in ("reduce", "index") or v.op == "load" and v.args for v in self.group.scalars),
+            is_placeless=is_placeless,
+            is_pointwise=is_placeless and not any(v.op == "reduce" for v in self.group.scalars),
             group=self.group,
             schedule=schedule,
             make=make,

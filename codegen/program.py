@@ -59,6 +59,7 @@ class LaunchPlan:
     ints: tuple[tuple[Any, ...], ...]
     may_fail: bool
     work: tuple[tuple[int, tuple[int, ...]], ...] = ()  # estimated: see `codegen.group.Group.work`
+    is_placeless: bool = False  # nothing depends on positions
     is_pointwise: bool = False  # each point is computed alone, wherever it stands
     streams: bool = False  # do its launches write nothing but results and new values of shared variables?
     group: Any = None  # what the kernels are made from

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 
-def kept_order(shape: Sequence[int], rows: Sequence[Sequence[int]]) -> list[int] | None:
-    """The axes from the farthest elements to the nearest ones, as all `rows` of strides have them; None: C order.
+def kept_order(shape: Sequence[int], rows: Sequence[Sequence[int]]) -> list[int]:
+    """The axes from the farthest elements to the nearest ones, as NumPy sorts them by `rows` of strides: C order where
+    these differ or all have the same elements again.
 
-    >>> kept_order((3, 4), [(8, 24), (-16, 48)]), kept_order((3, 4), [(8, 24), (32, 8)])
-    ([1, 0], None)
+    >>> kept_order((3, 4), [(8, 24), (-16, 48), (0, 8)]), kept_order((3, 4), [(8, 24), (32, 8)])
+    ([1, 0], [0, 1])
     """
-    long = [axis for axis, n in enumerate(shape) if n > 1]
-    behind = dict.fromkeys(long, 0)  # how many axes are farther
-    for a, b in combinations(long, 2):
-        nearer = {abs(row[a]) < abs(row[b]) for row in rows}
-        if len(nearer) == 2 or not all(row[a] and row[b] for row in rows):
-            return None
-        behind[a if True in nearer else b] += 1
-    return [*(axis for axis in range(len(shape)) if axis not in behind), *sorted(long, key=behind.__getitem__)]
+    order: list[int] = []  # nearest ones first
+    for axis in reversed(range(len(shape))):
+        place = len(order)
+        for k in reversed(range(len(order))):
+            pair = axis, order[k]
+            steps = [(abs(row[axis]), abs(row[order[k]])) for row in rows if 1 not in (shape[a] for a in pair)]
+            nearer = [near < far for near, far in steps if near and far]
+            if nearer and not all(nearer):
+                break
+            place = k if nearer else place
+        order.insert(place, axis)
+    return order[::-1]

@@ -71,7 +71,7 @@ def function(
     device : where it runs: "cpu", "cuda" (or "gpu", "cuda1", ...) or "sim"; default: `config.device`.
     accept_inplace : accepted; a user's graph has no operations that overwrite their operands.
 
-    Results are new arrays.  Their order in memory may be that of arguments in Fortran's order; else it is C's.
+    Results are new arrays.  Their order in memory may be that of the arguments, as of NumPy's results; else it is C's.
 
     Raises
     ------

@@ -89,6 +89,98 @@ def test_every_layout_of_one_and_two_operands(dtype: str) -> None:
                 assert not is_a or not np.array_equal(second, b) or np.allclose(result, product, rtol=1e-6)
 
 
+ROWS = [
+    lambda x, r, c: x * r, lambda x, r, c: c - x, lambda x, r, c: c + x * r + x, lambda x, r, c: x - x.sum(0) * r,
+    lambda x, r, c: x / (1 + (x * x).sum(1, keepdims=True)), lambda x, r, c: (x - x.min(0)) / (1 + x.max(0)),
+    lambda x, r, c: (x - r.sum()) * x.sum() + c,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (37, 53), (300, 7), (7, 300), (2, 65), (1, 9), (9, 1), (130, 120)])
+def test_rows_columns_and_reductions_beside_it_keep_numpys_order(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.random(shape), rng.random(shape[1]), rng.random((shape[0], 1))
+    for dtype in ("float64", "float32", "uint8"):
+        inputs = T.matrix(dtype=dtype), T.vector(dtype=dtype), T.TensorType(dtype, (False, True))()
+        for compute in ROWS if dtype == "float64" else ROWS[:2]:
+            f = td.function(inputs, compute(*inputs), on_unused_input="ignore")
+            for x in layouts((a * 100).astype(dtype)):
+                given = x, (b * 100).astype(dtype), np.asfortranarray((c * 100).astype(dtype))
+                result, wanted = f(*given), compute(*given)
+                np.testing.assert_allclose(result, wanted, rtol=1e-5 if dtype == "float32" else 1e-10)
+                own = not any(s < 0 for s in x.strides) and x.flags.aligned
+                assert not own or lengths_kept(result) == lengths_kept(wanted), x.strides
+
+
+def lengths_kept(a: np.ndarray) -> list[int]:
+    return [s for s, n in zip(a.strides, a.shape, strict=True) if n > 1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_operands_of_any_axes_and_orders_give_what_numpy_gives(seed: int) -> None:
+    source, rng = random.Random(seed), np.random.default_rng(seed)
+    rank = source.choice([2, 3, 4])
+    kinds = [tuple(source.random() < 0.4 for _ in range(rank)) for _ in range(source.choice([1, 2]))]
+    kinds.append(tuple(all(column) and source.random() < 0.5 for column in zip(*kinds, strict=True)))
+    inputs = [T.tensor("float64", kind) for kind in kinds]
+    f = td.function(inputs, sum(inputs[1:], inputs[0]))
+    for _ in range(20):
+        shape = [source.choice([1, 2, 3, 9, 40]) for _ in range(rank)]
+        given = [rng.normal(size=[1 if one else n for one, n in zip(kind, shape, strict=True)]) for kind in kinds]
+        given = [in_order(a, tuple(source.sample(range(rank), rank))) for a in given]
+        given = [np.broadcast_to(a[..., :1], a.shape) if source.random() < 0.2 else a for a in given]
+        result = f(*given)
+        loop = np.nditer([*given, None], op_flags=[["readonly"]] * len(given) + [["writeonly", "allocate"]])
+        assert lengths_kept(result) == lengths_kept(loop.operands[-1]), [a.strides for a in given]
+        np.testing.assert_array_equal(result, sum(given[1:], given[0]))
+
+
+THREE = [(4, 5, 6), (2, 3, 500), (40, 3, 20), (3, 40, 70), (1, 7, 1), (5, 1, 6), (1, 6, 5), (6, 5, 1), (2, 0, 3)]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+def test_reductions_of_three_axes_keep_fortrans_order_and_are_right_in_all(axis: Any) -> None:
+    t = T.tensor3()
+    f = td.function([t], (t - t.sum(axis, keepdims=True)) / (1 + (t * t).sum(axis, keepdims=True)))
+    for shape in THREE:
+        a = np.random.default_rng(0).normal(size=shape)
+        windows = np.lib.stride_tricks.as_strided(a, (2, max(shape[1] - 1, 0), 2), (8, 8, 8)) if a.size > 50 else a
+        for x in (*layouts(a), windows):
+            if 0 in x.shape:
+                assert f(x).shape == x.shape
+                continue
+            wanted = (x - x.sum(axis, keepdims=True)) / (1 + (x * x).sum(axis, keepdims=True))
+            result = f(x)
+            np.testing.assert_allclose(result, wanted, rtol=1e-9, atol=1e-12)
+            assert result.flags.owndata and result.flags.aligned
+        turned = f(np.asfortranarray(a))
+        assert min(shape) < 2 or turned.flags.f_contiguous
+
+
+def test_each_output_of_a_loop_has_its_own_order() -> None:
+    x, y, r = T.matrix("x"), T.matrix("y"), T.vector("r")
+    f = td.function([x, y, r], [x * r, y + x.sum(0), x.sum(1), x - y, (x + 1) * y.sum(0), (y * r).T])
+    rng = np.random.default_rng(0)
+    for shape in ((5, 9), (40, 33)):
+        a, b, c = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=shape[1])
+        for one, two in itertools.product((a, np.asfortranarray(a)), (b, np.asfortranarray(b))):
+            wanted = [one * c, two + one.sum(0), one.sum(1), one - two, (one + 1) * two.sum(0), (two * c).T]
+            for result, value in zip(f(one, two, c), wanted, strict=True):
+                np.testing.assert_allclose(result, value, rtol=1e-10)
+                assert result.strides == value.strides
+
+
+def test_rows_and_columns_may_be_parts_of_the_matrix_and_stay_as_they_are() -> None:
+    x, r, c = T.matrix("x"), T.vector("r"), T.TensorType("float64", (False, True))("c")
+    f = td.function([td.In(x, borrow=True, mutable=True), r, c], td.Out(x * r + c, borrow=True))
+    for shape in ((20, 20), (200, 50)):
+        a = np.asfortranarray(np.random.default_rng(0).normal(size=shape))
+        before = a.copy()
+        for given in ((a, a[0], a[:, :1]), (a, a[-1, ::-1], a[::-1, 3:4]), (a, a[:, 0][: shape[1]], a[:, -1:])):
+            assert np.array_equal(f(*given), before * given[1] + given[2]) and np.array_equal(a, before)
+        assert np.array_equal(f(f(a, a[0], a[:, :1]), a[0], a[:, :1]), (a * a[0] + a[:, :1]) * a[0] + a[:, :1])
+
+
 def random_function(source: random.Random, rank: int) -> Any:
     """An elementwise function of one to three arguments with one to three results."""
     kinds = [
@@ -220,11 +312,14 @@ def test_results_of_two_axes_can_be_resized_and_freed_like_others() -> None:
 
 @pytest.mark.parametrize("shape", [(300, 500), (40, 70, 50)])
 def test_threads_do_not_matter(shape: tuple[int, ...]) -> None:
-    x = T.tensor("float64", (False,) * len(shape))
-    f = td.function([x], [T.exp(x), x.T * 2])
-    a = np.random.default_rng(0).normal(size=shape)
-    want = f(a)
+    x, row = T.tensor("float64", (False,) * len(shape)), T.vector()
+    f = td.function([x, row], [T.exp(x), x.T * 2, x * row])
+    g = td.function([x], [x - x.sum(0), x / x.sum(-1, keepdims=True)])
+    a, b = np.random.default_rng(0).normal(size=shape), np.random.default_rng(1).normal(size=shape[-1])
+    want = f(a, b)
     for given in layouts(a):
         if same(given, a):
+            alone = g(given)
             with td.config.change_flags(num_threads=3):
-                assert all(map(same, f(given), want))
+                assert all(map(same, f(given, b), want))
+                assert all(map(same, g(given), alone))
