@@ -106,8 +106,11 @@ def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: l
     reducer = reduce.attr[0]
     kinds = [llvm_type(t, k.width) for t in reducer.state(reduce.type)]
     counted = [f"%m{number}.{n}" for n in range(len(kinds))]
-    for row in zip(counted, kinds, state, start, strict=True):
-        k.chosen.append(Phi(*row[:3], _live(k, *row[1:])))
+    if k.repeats:
+        counted = state
+    else:
+        for c, t, x, none in zip(counted, kinds, state, start, strict=True):
+            k.chosen.append(Phi(c, t, x, _live(k, t, x, none)))
     totals, whole = ([f"%{p}{number}.{n}" for n in range(len(kinds))] for p in "tu")
     combined = in_line(k.close, reducer, "combine", reduce.type, [*totals, *counted], k.width)
     k.totals += [Phi(*row) for row in zip(totals, kinds, start, combined, strict=True)]
@@ -120,8 +123,11 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
     total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
     kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
     every = in_few_lanes(k.ends, state, dtype, k.width)
-    live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
-    k.chosen.append(Phi(part, kind, every, live))
+    if k.repeats:
+        part = every
+    else:
+        live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
+        k.chosen.append(Phi(part, kind, every, live))
     if dtype == "float32":
         k.chunk = SHORT_CHUNK
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")

@@ -35,8 +35,10 @@ def is_straight(*texts: Sequence[str]) -> bool:
 
 
 def masked_tail(k: Kernel) -> list[str]:
-    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are."""
-    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"} | {p.name: p.next for p in k.phis}
+    """Behind a row's whole vectors, its last whole one again, where lanes done before stay as they are; or a row that
+    is shorter than a vector, of which only some lanes count."""
+    names = {x: f"{x}.k" for x in defined(k.body.lines)} | {"%i": "%n.last"}
+    names |= {p.name: f"{p.name}.k" for p in k.phis}
     return [
         "whole:",
         "  %last.k = icmp eq i64 %stop, %n.whole",
@@ -45,6 +47,7 @@ def masked_tail(k: Kernel) -> list[str]:
         "  %odd.k = icmp ne i64 %n, %n.whole",
         "  br i1 %odd.k, label %tail, label %ends",
         "tail:",
+        *phi_lines([Phi(f"{p.name}.k", p.type, p.initial, p.next) for p in k.phis], "chunk", "rest"),
         *renamed(k.body.lines, names),
         *_chosen(k, names),
         "  br label %ends",
@@ -54,10 +57,11 @@ def masked_tail(k: Kernel) -> list[str]:
 def _chosen(k: Kernel, names: Mapping[str, str]) -> list[str]:
     """Behind `masked_tail`: the states with that vector in the lanes that are new in it."""
     code, masks = Code("n"), {p.type: "%mask.k" for p in k.ended if has_mask_registers(k)}
+    before = {p.next: f"{p.name}.k" for p in k.phis}
     for p in k.ended:
         if p.type not in masks:
             masks[p.type] = code.op(new_lanes(code, k, _bits(p.type)))
-        chosen = f"{p.type} {names.get(p.initial, p.initial)}, {p.type} {p.initial}"
+        chosen = f"{p.type} {names.get(p.initial, p.initial)}, {p.type} {before[p.initial]}"
         code.do(f"{p.next} = select <{k.width} x i1> {masks[p.type]}, {chosen}")
     return code.lines
 
@@ -69,11 +73,15 @@ def has_mask_registers(k: Kernel) -> bool:
 
 
 def new_lanes(code: Code, k: Kernel, bits: int) -> str:
-    """The mask of a row's last whole vector: lanes that were not done before, by numbers of `bits` bits."""
+    """The mask of a row's last whole vector: lanes that count and were not done before, by numbers of `bits` bits."""
+
+    def every(count: str) -> str:
+        return splat(code, code.op(f"trunc i64 {count} to {kind}") if bits < 64 else count, f"uint{bits}", k.width)
+
     kind = f"i{bits}"
-    before = code.op(f"trunc i64 %before.k to {kind}") if bits < 64 else "%before.k"
     numbers = f"<{k.width} x {kind}> <{', '.join(f'{kind} {n}' for n in k.order)}>"
-    return f"icmp uge {numbers}, {splat(code, before, f'uint{bits}', k.width)}"
+    new, counts = (code.op(f"icmp {how} {numbers}, {every(x)}") for how, x in (("uge", "%before.k"), ("ult", "%live")))
+    return f"and <{k.width} x i1> {new}, {counts}"
 
 
 def _bits(kind: str) -> int:

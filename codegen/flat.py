@@ -127,7 +127,7 @@ class Kernel:
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
-        self.chosen: list[Phi] = []  # of a chunk: (name, type, if all lanes count, if not)
+        self.chosen: list[Phi] = []  # of a chunk that does not repeat: (name, type, if all lanes count, if not)
         self.states: list[Phi] = []  # of the whole row: (name, type, of one chunk, of several)
         self.chunk = 0  # vectors of a chunk; 0: all
         self.finishes = False  # is it one of those that do all of a row?
@@ -361,11 +361,9 @@ class Kernel:
             W, code = self.width, self.masked
             live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in self.order)}>"
             mask = code.op(f"icmp ult {lanes}, {splat(code, live, 'uint8', W)}")
-            if not self.repeats:
-                done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
-                done = splat(code, code.op(f"trunc i64 {done} to i8"), "uint8", W)
-                mask = code.op(f"and <{W} x i1> {mask}, {code.op(f'icmp uge {lanes}, {done}')}")
-            self.once["live"] = mask
+            done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
+            done = splat(code, code.op(f"trunc i64 {done} to i8"), "uint8", W)
+            self.once["live"] = code.op(f"and <{W} x i1> {mask}, {code.op(f'icmp uge {lanes}, {done}')}")
         return self.once["live"]
 
     # -- text

@@ -23,13 +23,14 @@ def chunks(k: Kernel) -> list[Phi]:
     if not k.states:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
-    full = head.op(f"icmp eq i64 %live, {k.width}")
-    one = head.op(f"icmp eq i64 {whole if k.repeats else '%n'}, {first}")
-    head.do(f"%single = and i1 {one}, {full}")
+    head.do(f"%padded = icmp ne i64 %live, {k.width}")
     if k.repeats:
+        head.do(f"%single = icmp eq i64 {whole}, {first}")
         _tail_mask(k)
         start, end = "%stop", whole
     else:
+        one, full = head.op(f"icmp eq i64 %n, {first}"), head.op("xor i1 %padded, true")
+        head.do(f"%single = and i1 {one}, {full}")
         start = code.intrinsic("smin", "int64", 1, "%stop", "%n.last")
         end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
     stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
@@ -39,7 +40,7 @@ def chunks(k: Kernel) -> list[Phi]:
 def _tail_mask(k: Kernel) -> None:
     """For `masked_tail`: how many lanes of the row's last whole vector were done before, and the mask of others if it
     has a register."""
-    k.head.do("%before.k = sub i64 %n.whole, %n.last")
+    k.head.do(f"%before.k = and i64 {k.head.op('sub i64 %n.whole, %n.last')}, {k.width - 1}")
     if has_mask_registers(k):
         k.head.do(f"%mask.k = {new_lanes(k.head, k, 8)}")
 
@@ -56,7 +57,7 @@ def row_lines(k: Kernel) -> list[str]:
         "  br label %chunk",
         "chunk:",
         *phi_lines(k.totals, k.points.block, k.close.block),
-        "  br label %loop",
+        f"  br {'i1 %padded, label %tail, label %loop' if k.repeats else 'label %loop'}",
         "loop:",
         *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
         *k.body.lines,
@@ -109,15 +110,8 @@ def _close(k: Kernel) -> list[str]:
     if not k.states:
         return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
     return [
-        "  br i1 %single, label %after, label %close",
-        "close:",
-        f"  %padded = icmp ne i64 %live, {k.width}",
-        "  %before = icmp sgt i64 %stop, %n.whole",
-        "  %some = or i1 %before, %padded",
-        f"  br i1 %{'padded' if k.repeats else 'some'}, label %masked, label %fold",
-        "masked:",
-        *k.masked.lines,
-        "  br label %fold",
+        f"  br i1 %single, label %after, label %{'fold' if k.repeats else 'close'}",
+        *(() if k.repeats else _masked(k)),
         "fold:",
         *phi_lines(k.chosen, "close", "masked"),
         *k.close.lines,
@@ -126,4 +120,17 @@ def _close(k: Kernel) -> list[str]:
         "summed:",
         *k.summed.lines,
         "  br label %after",
+    ]
+
+
+def _masked(k: Kernel) -> list[str]:
+    """A chunk's states without the lanes that do not count."""
+    return [
+        "close:",
+        "  %before = icmp sgt i64 %stop, %n.whole",
+        "  %some = or i1 %before, %padded",
+        "  br i1 %some, label %masked, label %fold",
+        "masked:",
+        *k.masked.lines,
+        "  br label %fold",
     ]
