@@ -481,7 +481,7 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
         wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
-        return (nest.AS_BLOCK | nest.BY_KERNEL) * again | nest.WIDENS * wide
+        return nest.AS_BLOCK * _writes_first(inside) | nest.BY_KERNEL * again | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
@@ -489,6 +489,17 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
     own = (finishes, nest.FINISHES), (short, nest.SHORT_ROWS), (_joins(inside, where, row), nest.JOINS)
     return sum(flag for is_set, flag in (*flags, *own) if is_set)
+
+
+def _writes_first(inside: Sequence[Call]) -> bool:
+    """Is what a kernel of a block reads and overwrites written by one before it in the block?"""
+    both, written = nest.READ | nest.WRITE, set[tuple[int, int]]()
+    for call in inside:
+        entries = call.kernel.entries.values()
+        if any(e.flags & both == both and (e.kind, e.number) not in written for e in entries):
+            return False
+        written |= {(e.kind, e.number) for e in entries if e.flags & nest.WRITE}
+    return True
 
 
 def _joins(inside: Sequence[Call], where: Layout, row: int) -> bool:

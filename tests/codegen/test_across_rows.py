@@ -86,6 +86,27 @@ def test_longer_rows(dtype: str, ends: list[End]) -> None:
                     np.testing.assert_allclose(found, FORMS[name](np, a, 1), rtol=1e-6, err_msg=f"{name} {a.shape}")
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_kept_values_of_every_number_of_columns(dtype: str, ends: list[End]) -> None:
+    """Softmax and the like keep what the first pass computed where the second one overwrites it."""
+    rng, x, s = np.random.default_rng(16), T.TensorType(dtype, (None,) * 2)(), td.shared(np.zeros((1, 1), dtype))
+    names = ("softmax", "unit")
+    f = td.function([x], [FLOATS[name](T, x, 0) for name in names])
+    step = td.function([], [], updates={s: softmax(T, s, 0) - s})
+    for n in (1, 3, 20, 70):
+        for k in (*range(1, 70), 127, 130, 257):
+            a = ends[0].put(rng.normal(size=(n, k)).astype(dtype))
+            before = a.copy()
+            for found, name in zip(f(a), names, strict=True):
+                wanted = FLOATS[name](np, a.astype("float64"), 0)
+                np.testing.assert_allclose(found, wanted, rtol=1e-5, err_msg=f"{name} {a.shape}")
+            np.testing.assert_array_equal(a, before)
+            s.set_value(a)
+            step()
+            wanted = softmax(np, a.astype("float64"), 0) - a
+            np.testing.assert_allclose(s.get_value(), wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_what_is_not_finite_and_rows_of_nothing() -> None:
     rng, x = np.random.default_rng(4), T.dtensor3()
     f = td.function([x], [x.max(axis=1), x.argmax(axis=1), x.sum(axis=1), 1 / x.min(axis=1), x.argmin(axis=2)])

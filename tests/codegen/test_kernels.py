@@ -343,6 +343,18 @@ def test_sums_along_rows_read_long_blocks_in_the_order_of_memory(dtype: str, mon
     assert (operation, block) == (nest_words.BLOCKS, SUM_BLOCK)
 
 
+def test_columns_behind_the_last_whole_vector_are_done_as_a_block_again() -> None:
+    """Of softmax the second kernel overwrites what it reads, which the first one writes again before."""
+    flags = []
+    for name in ("softmax0", "colsum"):
+        group = getattr(cases, name)("float64")
+        kernels = plan(group, schedule(group), "k").kernels
+        operation, *words = kernels.descriptor[kernels.descriptor[nest_words.CODE] :]
+        assert operation == nest_words.BLOCKS
+        flags.append([words[3] & flag for flag in (nest_words.AS_BLOCK, nest_words.BY_KERNEL)])
+    assert flags == [[nest_words.AS_BLOCK, 0], [nest_words.AS_BLOCK, nest_words.BY_KERNEL]]
+
+
 @pytest.mark.parametrize("name", ["colsum", "argmax0", "softmax0"])
 def test_reductions_along_rows_can_ask_for_the_rows_that_follow(name: str) -> None:
     """Those of several vectors at once, and those of one, which have many operations."""
