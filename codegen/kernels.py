@@ -105,6 +105,7 @@ class _Planner(Tables):
         self.outer = [] if schedule.alone else [a for a in group.parallel if a != schedule.lane]
         self.total = schedule.alone or not group.parallel  # are all axes reduced?
         self.others: dict[int, list[int]] = {}  # see `join`
+        self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
         self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
             self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
@@ -518,7 +519,7 @@ class _Planner(Tables):
             elif v.op == "result" and id(v) not in env:
                 self.finish_columns(kernel, v.args[0])
         kernel.turn_differences(values, roots)
-        emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane, values))
+        emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane))
         kernel.scalars = known  # all that is there without points
 
     def finish_columns(self, kernel: Kernel, reduce: Val) -> None:
@@ -548,12 +549,11 @@ class _Planner(Tables):
             self.guard([kernel], self.steps[self.number])
         return [Call(kernel)]
 
-    def vector_leaf(self, kernel: Kernel, v: Val, lane: str, values: Sequence[Val]) -> str:
-        gathers = any(w.op == "load" and not self.is_vector(w, lane) and self.varies(w, lane) for w in values)
+    def vector_leaf(self, kernel: Kernel, v: Val, lane: str) -> str:
         if v.op == "index" and v.attr != lane:
             return kernel.row_index(self.area(8, 8, numbers=True), self.axis[v.attr])
         if v.op == "index":
-            return kernel.lane_index(self.axis[lane], gathers)
+            return kernel.lane_index(self.axis[lane], self.gathers)
         assert v.op == "load", v.op
         buffer, entries = v.attr
         operand, places = self.operand(buffer, entries), []

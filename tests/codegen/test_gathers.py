@@ -291,3 +291,13 @@ def test_one_row_takes_what_is_written_to_all_positions() -> None:
     assert tensordsl.function([t], T.inc_subtensor(T.zeros((1, 1))[T.arange(1), t], 1.0))([0, 0, 0]).tolist() == [[3]]
     g = tensordsl.function([x, t], T.inc_subtensor(T.zeros_like(x)[T.arange(x.shape[0]), t], 1.0))
     assert g(np.ones((2, 3)), [2, 0]).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("n", [1, 3, 70])
+def test_indices_that_several_kernels_compute_from_positions(n: int) -> None:
+    """Lanes behind the last element read nothing, and so are in range."""
+    place, where = T.arange(B.shape[0]), np.arange(n)
+    for k in range(1, 40):
+        place, where = (m(w > k, w - 1, w) for m, w in ((T.switch, place), (np.where, where)))
+    values = RNG.normal(size=n)
+    np.testing.assert_array_equal(tensordsl.function([B], B[place])(values), values[where])
