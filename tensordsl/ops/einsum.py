@@ -41,6 +41,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     if not variables:
         raise OpTypeError("einsum: no operands given")
     inputs, output = _parsed(text, [x.type.ndim for x in variables])
+    _check_lengths(inputs, [x.type.shape for x in variables])
     dtype = upcast(*(x.type.dtype for x in variables))
     work = "int64" if dtype == "bool" else dtype
     rest = _broadcast([_of_diagonals(cast(x, work), labels) for x, labels in zip(variables, inputs, strict=True)])
@@ -99,6 +100,16 @@ def _labels(term: str, rank: int) -> Labels:
     if hidden < 0 or (hidden and not dots):
         raise ValueError(f"einsum: the subscripts {term!r} do not fit a tensor with {rank} axes")
     return [*before, *(str(k) for k in reversed(range(hidden))), *after]
+
+
+def _check_lengths(inputs: Sequence[Labels], shapes: Sequence[Sequence[int | None]]) -> None:
+    """Raises ValueError where known lengths of one label differ, but for 1, which broadcasts."""
+    lengths: dict[str, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, n in zip(labels, shape, strict=True):
+            if n not in (None, 1) and lengths.setdefault(label, n) != n:
+                name = label if label.isalpha() else "..."
+                raise ValueError(f"einsum: axes of {name!r} have the lengths {lengths[label]} and {n}")
 
 
 # -- terms -----------------------------------------------------------------------------------------------------------

@@ -82,6 +82,10 @@ def test_what_numpy_refuses() -> None:
             T.einsum(text, x)
     with pytest.raises(TypeError, match="einsum: "):
         T.einsum(x, x)
+    known = T.TensorType("float64", (3, 4))("x")
+    for text in ("...i,i...", "i...,...i->...", "ij,ji", "ii"):
+        with pytest.raises(ValueError, match="einsum: axes of '(i|j|[.]{3})' have the lengths"):
+            T.einsum(text, *[known] * (1 + text.count(",")))
     f = tensordsl.function([x], T.einsum("ii", x))
     with pytest.raises(ValueError):
         f(np.ones((2, 3)))
