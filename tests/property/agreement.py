@@ -117,12 +117,12 @@ def _product_is_open(x: Any, axes: Sequence[int], dtype: str) -> Any:
 
 def _overflows(v: Variable, x: Any, known: dict[Variable, Any]) -> Any:
     """Where v = x is an infinite product of finite factors: without one that stands before the sum it may be finite."""
-    if v.owner is None or v.owner.op.name != "mul":
+    if v.owner is None or v.owner.op.name not in ("mul", "pow", "sqr"):
         return np.zeros(x.shape, bool)
     factors, stack = [], list(v.owner.inputs)
     while stack:
         f = stack.pop()
-        if f.owner is not None and f.owner.op.name == "mul" and f in known:
+        if f.owner is not None and f.owner.op.name in ("mul", "pow", "sqr") and f in known:
             stack += f.owner.inputs
         else:
             factors.append(np.isfinite(known[f] if f in known else _data(f)))
@@ -356,6 +356,10 @@ def call(case: Case, f: Any, first: Sequence[Any]) -> list[Any]:
     before = [a.tobytes() for a in case.arguments]
     got = [*f(*case.arguments), *(s.get_value() for s, _ in case.updates)]
     assert all(a.tobytes() == b for a, b in zip(case.arguments, before, strict=True)), "an argument was changed"
+    stored = [s.get_value(borrow=True) for s in case.shared]
+    for k, x in enumerate(got):
+        others = [*got[:k], *case.arguments, *stored]
+        assert not any(np.may_share_memory(x, y) for y in others), f"result {k} shares memory"
     changed = {s for s, _ in case.updates}
     for s, value in zip(case.shared, first, strict=True):
         if s not in changed:

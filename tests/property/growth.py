@@ -111,7 +111,7 @@ class Growth:
 
     def type_and_shape(self) -> tuple[TensorType, tuple[int, ...]]:
         dtype = self.choose(self.dtypes)
-        rank = self.choose((1, 2, 2, 0, 3, 1, 2, 4))
+        rank = self.choose((1, 2, 2, 0, 3, 1, 2, 3, 1, 4, 2, 5))
         shape, static = [], []
         for _ in range(rank):
             n = self.choose(self.lengths) if rank < 4 else self.choose((2, 1, 3))
@@ -140,7 +140,7 @@ class Growth:
         self.add(w, np.array(view).astype(w.type.dtype), EXACT)
 
     def layout(self, x: Any) -> Any:
-        kind = self.pick(12)
+        kind = self.pick(14)
         if not x.ndim:
             return x
         if kind == 5:
@@ -148,7 +148,7 @@ class Growth:
         if kind == 6:
             return np.flip(np.flip(x).copy())
         if kind == 7 and x.size:
-            first = x[(slice(0, 1),) * x.ndim]
+            first = x[tuple(slice(0, 1) if self.flag() else slice(None) for _ in x.shape)]
             return np.broadcast_to(first, x.shape)
         if kind == 8:
             raw = np.empty(x.nbytes + 1, np.uint8)[1:]
@@ -157,12 +157,26 @@ class Growth:
         if kind == 9:
             return x.astype(x.dtype.newbyteorder())
         if kind == 10:
-            wide = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
-            wide[(slice(None, None, 2),) * x.ndim] = x
-            return wide[(slice(None, None, 2),) * x.ndim]
+            fields = np.zeros(x.shape, [("before", np.uint8, self.pick(9)), ("x", x.dtype)])
+            fields["x"] = x
+            return fields["x"]
         if kind == 11:
             x.flags.writeable = False
+        if kind > 11:
+            return self.strewn(x)
         return x
+
+    def strewn(self, x: Any) -> Any:
+        """The array with its axes in another order in memory, at steps of either sign, off the lines of a cache."""
+        steps = [self.choose((1, 1, 2, 3, -1, -2)) for _ in x.shape]
+        room = [abs(s) * n + self.pick(3) for s, n in zip(steps, x.shape, strict=True)]
+        order = self.rng.permutation(x.ndim)
+        start = self.pick(9)
+        memory = np.zeros(start + np.prod(room, dtype=int), x.dtype)[start:]
+        wide = memory.reshape([room[k] for k in order]).transpose(np.argsort(order))
+        part = wide[tuple(slice(None, None, s) for s in steps)][tuple(slice(n) for n in x.shape)]
+        part[...] = x
+        return part
 
     def new_shared(self) -> None:
         type, shape = self.type_and_shape()
@@ -324,6 +338,8 @@ def check_node(node: Any, operands: Sequence[Any]) -> None:
         check_lengths(node.inputs[first:], operands[first:])
     if node.op in PART_OF:
         check_write(node, operands)
+    if node.op.name == "broadcast_to":
+        check_expansion(node, operands)
     if node.op.name == "for":
         body = node.attrs["body"]
         sources = (body.index, *body.carried, *body.invariants)
@@ -343,6 +359,14 @@ def check_lengths(variables: Sequence[Variable], values: Sequence[Any]) -> None:
             if fixed != 1:
                 axis.add(n)
     if any(len(lengths) > 1 for lengths in axes):
+        raise Unfit
+
+
+def check_expansion(node: Any, operands: Sequence[Any]) -> None:
+    """What is as long as wanted, or broadcasts as its type allows."""
+    x, wanted = operands[0], [int(n) for n in operands[1:]]
+    fixed = node.inputs[0].type.shape
+    if any(k != 1 and n != m for k, n, m in zip(fixed, x.shape, wanted[len(wanted) - x.ndim :], strict=True)):
         raise Unfit
 
 
