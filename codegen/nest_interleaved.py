@@ -20,9 +20,10 @@ REGISTER = 32  # bytes; longer ones gain nothing
 PAIRS, FOURS = ((0, 4, 2, 6), (1, 5, 3, 7)), ((0, 1, 4, 5), (2, 3, 6, 7))
 # Words for each operand: its first element, bytes from one to the next (0: it is a scalar), its copy in scratch or
 # null; what packs it, or null, and what that is given as its target; an element's bytes if it is written from there,
-# and if it may be packed together with others, or 0; where copies of all these go.
-PLACE, STRIDE, AREA, PACKER, TARGET, SIZE, UNIT, COLUMNS = range(8)
+# and if it may be packed together with others, or 0; bytes from a row to the next; where copies of all these go.
+PLACE, STRIDE, AREA, PACKER, TARGET, SIZE, UNIT, ALONG, COLUMNS = range(9)
 WORDS = COLUMNS + SIDE
+ALIKE = (UNIT, STRIDE, ALONG)  # what columns of one block have in common
 
 _DECLARED = "declare <16 x i32> @llvm.masked.load.v16i32.p0(ptr, i32, <16 x i1>, <16 x i32>)\n"
 Load = Callable[[Function, str, str], Callable[[int], list[str]]]
@@ -138,18 +139,18 @@ def _together() -> str:
     with c.loop("%external") as each:
         own = c.word("%row", c.arith("mul", each.index, WORDS))
         place, packer, columns = c.get(own, PLACE), c.get(own, PACKER, "ptr"), c.word(own, COLUMNS)
-        unit, stride = c.get(own, UNIT), c.get(own, STRIDE)
+        unit, stride, along = (c.get(own, k) for k in ALIKE)
         joint = c.call("ptr", "@joint", f"i64 {unit}", f"i64 {stride}")
         with c.when(c.not_null(joint)):
             for k in range(SIDE):
                 c.put("null", columns, k, "ptr")
             with c.loop("%external", ("i64", place)) as loop:
                 lowest = c.arith("sub", place, c.arith("sub", _span(c, unit, stride), unit))
-                other, is_near, _ = _beside(c, loop.index, lowest, unit, stride)
+                other, is_near, _ = _beside(c, loop.index, lowest, unit, stride, along)
                 loop.next = [c.choose(is_near, c.min(c.get(other, PLACE), loop.values[0]), loop.values[0])]
             first = loop.values[0]
             with c.loop("%external", ("i64", "0")) as loop:
-                other, is_near, column = _beside(c, loop.index, first, unit, stride)
+                other, is_near, column = _beside(c, loop.index, first, unit, stride, along)
                 cell = c.gep(columns, c.choose(is_near, column, 0))
                 is_taken = c.all(is_near, c.is_null(c.get(cell, 0, "ptr")))
                 with c.when(is_taken):
@@ -165,14 +166,14 @@ def _together() -> str:
     return c.end("i64", c.get(found, 0))
 
 
-def _beside(c: Function, k: str, first: str, unit: str, stride: str) -> tuple[str, str, str]:
+def _beside(c: Function, k: str, first: str, unit: str, stride: str, along: str) -> tuple[str, str, str]:
     """(an operand's words; is it a column of the same block, up to SIDE elements from `first` on?; bytes of pointers
     before its own)"""
     other = c.word("%row", c.arith("mul", k, WORDS))
     distance = c.arith("sub", c.get(other, PLACE), first)
     is_near = c.test("ult", distance, _span(c, unit, stride))
     is_whole = c.test("eq", c.arith("and", distance, c.arith("sub", unit, 1)), 0)
-    alike = c.test("eq", c.get(other, UNIT), unit), c.test("eq", c.get(other, STRIDE), stride)
+    alike = [c.test("eq", c.get(other, k), value) for k, value in zip(ALIKE, (unit, stride, along), strict=True)]
     return other, c.all(is_near, is_whole, *alike), c.arith("udiv", c.arith("shl", distance, 3), unit)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_interleaved import AREA, PACKER, PLACE, SIZE, STRIDE, TARGET, UNIT, WORDS
+from tensordsl.codegen.nest_interleaved import ALONG, AREA, PACKER, PLACE, SIZE, STRIDE, TARGET, UNIT, WORDS
 from tensordsl.codegen.nest_tiles import block_of
 from tensordsl.codegen.nest_words import (
     FAST,
@@ -52,6 +52,7 @@ def _row_of() -> str:
         c.put(c.choose(is_written, size, 0), own, SIZE)
         is_column = c.all(is_read, c.op(f"xor i1 {is_written}, true"))
         c.put(c.choose(is_column, size, 0), own, UNIT)
+        c.put(0, own, ALONG)
         c.put(area, "%P", loop.index, "ptr")
         loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
     return c.end("i64", loop.values[0])

@@ -21,7 +21,7 @@ is written, so an output may be an input at the same points.
 
 from __future__ import annotations
 
-from tensordsl.codegen.nest_interleaved import AREA, PACKER, PLACE, STRIDE, TARGET, UNIT, WORDS
+from tensordsl.codegen.nest_interleaved import ALONG, AREA, PACKER, PLACE, SIDE, STRIDE, TARGET, UNIT, WORDS
 from tensordsl.codegen.nest_words import (
     ANY_LENGTH,
     AS_BLOCK,
@@ -307,9 +307,9 @@ def _call_packed() -> str:
     pointers, count_live = c.word(c.get("%cx", CX_P, "ptr"), c.get("%words", 5)), _counts(c, "%words")
     rows, position = c.test("sge", row, 0), c.word(c.get("%cx", CX_POS, "ptr"), c.max(row, 0))
     taken = c.choose(c.test("ne", c.get("%cx", CX_TAIL), 0), count_live[1], count_live[0])
-    columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}")
+    columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", "i64 %turn", f"i64 {taken}", "i64 1")
     with c.loop(external) as loop:
-        is_in = c.op(f"trunc i64 {c.arith('lshr', columns, loop.index)} to i1")
+        is_in = _has(c, columns, loop.index)
         _operand_in(c, entry_of(c, "%words", loop.index), pointers, loop.index, lane, row, count_live[0], taken, is_in)
     _move_areas(c, external, pointers, "add")
     here = c.choose(rows, "%turn", 0)
@@ -330,52 +330,72 @@ def _call_packed() -> str:
     return c.end()
 
 
+def _has(c: Function, bits: str, k: str) -> str:
+    return c.op(f"trunc i64 {c.arith('lshr', bits, k)} to i1")
+
+
 def _columns_in() -> str:
-    """Pack the columns of a CALL that stand beside each other; a bit for each of them."""
-    c = Function("i64", "columns_in", ["ptr cx", "ptr words", "i64 turn", "i64 taken"], internal=True)
-    lane, external, row_axis = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
-    with c.when(c.any(c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", "%taken", LONG_COLUMNS))):
+    """Pack columns of a CALL that stand beside each other, of `rows` rows from number `turn` on; a bit for each."""
+    params = ["ptr cx", "ptr words", "i64 turn", "i64 taken", "i64 rows"]
+    c = Function("i64", "columns_in", params, internal=True)
+    external, short = c.get("%words", 3), c.test("slt", c.arith("mul", "%taken", "%rows"), LONG_COLUMNS)
+    with c.when(c.any(c.test("ne", c.get("%cx", CX_TAIL), 0), short)):
         c.ret("i64", 0)
     row = c.op(f"alloca i64, i64 {c.arith('mul', external, WORDS)}, align 8")
     with c.loop(external, ("i64", "0")) as loop:
-        entry, own = entry_of(c, "%words", loop.index), c.word(row, c.arith("mul", loop.index, WORDS))
-        copied, stride = _is_copied(c, entry, lane)
-        is_column = c.all(copied, c.test("eq", c.arith("and", c.get(entry, 4), READ | WRITE), READ))
-        with c.when(is_column):
-            c.put(_address(c, entry, row_axis)[0], own, PLACE, "ptr")
-            c.put(stride, own, STRIDE)
-            c.put(c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), own, AREA, "ptr")
-        c.put("null", own, PACKER, "ptr")
-        c.put(c.choose(is_column, c.get(entry, 2), 0), own, UNIT)
+        is_column = _column(c, loop.index, c.word(row, c.arith("mul", loop.index, WORDS)))
         loop.next = [c.arith("add", loop.values[0], c.op(f"zext i1 {is_column} to i64"))]
     with c.when(c.test("slt", loop.values[0], 2)):
         c.ret("i64", 0)
     done = c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
-    with c.loop(external) as loop:
+    with c.loop("%rows") as turn, c.loop(external) as loop:
         own = c.word(row, c.arith("mul", loop.index, WORDS))
-        packer = c.get(own, PACKER, "ptr")
+        packer, target = c.get(own, PACKER, "ptr"), c.get(own, TARGET, "ptr")
+        pitch = c.arith("mul", c.get(entry_of(c, "%words", loop.index), 2), "%taken")
         with c.when(c.not_null(packer)):
-            given = f"ptr {c.get(own, TARGET, 'ptr')}", f"ptr {c.get(own, PLACE, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
-            c.call("void", packer, *given, "i64 %taken")
+            place = c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", turn.index, c.get(own, ALONG)))
+            c.call("void", packer, f"ptr {target}", f"ptr {place}", f"i64 {c.get(own, STRIDE)}", "i64 %taken")
+            with c.loop(c.choose(c.test("ne", "%rows", 1), SIDE, 0)) as column:
+                area = c.get(target, column.index)
+                c.put(c.choose(c.test("ne", area, 0), c.arith("add", area, pitch), 0), target, column.index)
     return c.end("i64", done)
+
+
+def _column(c: Function, k: str, own: str) -> str:
+    """Words for an operand of a CALL; may it be packed together with others?"""
+    entry, row = entry_of(c, "%words", k), c.get("%words", 6)
+    copied, stride = _is_copied(c, entry, c.get("%words", 2))
+    along, size = _along(c, entry, row), c.get(entry, 2)
+    turned = c.all(c.test("ne", "%rows", 1), c.test("eq", along, size))  # elements adjacent from row to row
+    is_read = c.test("eq", c.arith("and", c.get(entry, 4), READ | WRITE), READ)
+    is_column = c.all(copied, is_read, c.op(f"xor i1 {turned}, true"))
+    with c.when(is_column):
+        c.put(_address(c, entry, row)[0], own, PLACE, "ptr")
+        c.put(stride, own, STRIDE)
+        c.put(along, own, ALONG)
+        c.put(c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), own, AREA, "ptr")
+    c.put("null", own, PACKER, "ptr")
+    c.put(c.choose(is_column, size, 0), own, UNIT)
+    return is_column
+
+
+def _along(c: Function, entry: str, row: str) -> str:
+    """An operand's bytes from row to row."""
+    axes = c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    return c.get(c.get("%cx", CX_S, "ptr"), c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(row, 0)))
 
 
 def _call_together() -> str:
     """A CALL for as many rows as can be packed at once; their number."""
     c = Function("i64", "call_together", ["ptr cx", "ptr words"], internal=True)
     lane, external, row = c.get("%words", 2), c.get("%words", 3), c.get("%words", 6)
-    rows, axes = c.get("%cx", CX_ROWS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    strides, found, turned = c.get("%cx", CX_S, "ptr"), c.cell(0), c.cell(0)
-
-    def along(entry: str) -> str:
-        return c.get(strides, c.arith("add", c.arith("mul", c.get(entry, 1), axes), c.max(row, 0)))
-
+    rows, found, turned = c.get("%cx", CX_ROWS), c.cell(0), c.cell(0)
     with c.loop(external) as loop:
         entry = entry_of(c, "%words", loop.index)
         alone = c.test("eq", c.arith("and", c.get(entry, 4), MANY), 0)
         copied = _is_copied(c, entry, lane)[0]
         c.note(c.all(copied, alone), found)
-        c.note(c.all(copied, c.test("eq", along(entry), c.get(entry, 2))), turned)
+        c.note(c.all(copied, c.test("eq", _along(c, entry, row), c.get(entry, 2))), turned)
     tail, alone = c.test("ne", c.get("%cx", CX_TAIL), 0), c.test("slt", row, 0)
     c.note(c.op(f"or i1 {c.op(f'or i1 {tail}, {alone}')}, {c.test('slt', rows, 2)}"), found)
     with c.when(c.test("ne", c.get(found, 0), 0)):
@@ -389,15 +409,17 @@ def _call_together() -> str:
     most = c.choose(every, PACKED_ROWS, most)
     with c.loop(rows, step=most) as at:
         some = c.min(c.arith("sub", rows, at.index), most)
+        given = f"i64 {at.index}", f"i64 {count}", f"i64 {some}"
+        columns = c.call("i64", "@columns_in", "ptr %cx", "ptr %words", *given)
         with c.loop(external) as loop:
             entry = entry_of(c, "%words", loop.index)
             copied, stride = _is_copied(c, entry, lane)
-            size, unit, base = c.get(entry, 2), along(entry), c.get("%cx", CX_CUR, "ptr")
+            size, unit, base = c.get(entry, 2), _along(c, entry, row), c.get("%cx", CX_CUR, "ptr")
             address = c.gep(c.get(base, c.get(entry, 1), "ptr"), c.arith("mul", unit, at.index))
             area, pitch = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), c.arith("mul", size, count)
             c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
             c.put(c.choose(copied, pitch, unit), steps, loop.index)
-            with c.when(copied):
+            with c.when(c.all(copied, c.op(f"xor i1 {_has(c, columns, loop.index)}, true"))):
                 steps_of = (stride, unit, size, count, some)
                 c.call("void", "@rows_in", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
@@ -406,7 +428,7 @@ def _call_together() -> str:
         _move_areas(c, external, pointers, "sub", at.index)
     c.put(first, position, 0)
     with c.loop(external) as loop:
-        c.put(along(entry_of(c, "%words", loop.index)), steps, loop.index)
+        c.put(_along(c, entry_of(c, "%words", loop.index), row), steps, loop.index)
     return c.end("i64", rows)
 
 

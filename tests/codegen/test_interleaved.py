@@ -54,6 +54,28 @@ def test_columns_of_one_block(dtype: str, chosen: tuple[int, ...], ends: list[En
             assert np.array_equal(product, wanted * b) and total == wanted.sum()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "int16"])
+@pytest.mark.parametrize("width", [2, 3, 4, 7])
+def test_rows_of_columns(dtype: str, width: int, ends: list[End]) -> None:
+    x, s = T.tensor3(dtype=dtype), T.vector(dtype=dtype)
+    e = x[:, :, -1] * x[:, :, 0] - x[:, :, 1]
+    f = td.function([x, s], [e.sum(1), e.max(0), e.sum(), e * s[:, None], (x[1:, :, 0] - x[:-1, :, 0]).sum(1)])
+    u, v = T.matrix(dtype=dtype), T.matrix(dtype=dtype)
+    g = td.function([u, v], [(u * v).sum(1), (u * v).sum(0)])
+    for rows, n in ((1, 300), (2, 40), (7, 64), (9, 130), (3, 257), (33, 300), (20, 9), (5, 2100)):
+        a = np.random.default_rng(n).integers(-9, 9, (rows, n, width)).astype(dtype)
+        b, half = a[:, 0, 0] + np.ones((), dtype), (rows + 1) // 2
+        every, second = a[:half, :, 0], a[::2, :, 1]
+        for value, total in zip(((every * second).sum(1), (every * second).sum(0)), g(every, second), strict=True):
+            assert np.array_equal(value, total)
+        turned = np.ascontiguousarray(a.transpose(1, 0, 2)).transpose(1, 0, 2)
+        for layout in (ends[0].put(a), a[::-1], a[:, ::-1], np.asfortranarray(a), turned, np.repeat(a, 2, axis=0)[::2]):
+            w = layout[:, :, -1] * layout[:, :, 0] - layout[:, :, 1]
+            steps = layout[1:, :, 0] - layout[:-1, :, 0]
+            wanted = [w.sum(1), w.max(0), w.sum(), w * b[:, None], steps.sum(1)]
+            assert all(np.array_equal(p, q) for p, q in zip(f(layout, b), wanted, strict=True))
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_columns_of_rows_that_follow(dtype: str) -> None:
     x, y, z = (T.vector(dtype=dtype) for _ in range(3))
