@@ -152,7 +152,7 @@ def _axes(b: Bufferiser, known: _Known, plan: p.LaunchPlan, launch: p.Launch, k:
 
 def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Rows) -> Iterator[tuple[Name, int]]:
     """Plans whose lanes run along another axis of an output, and the condition for each: elements of all that is
-    followed are adjacent along that axis, and those of the first not along that of the usual lanes."""
+    followed are nearer along that axis (of more than one: adjacent), and not adjacent along that of the usual lanes."""
     plan, length = b.program.plans[launch.plan], known.lengths
     lane = plan.axes.index(plan.schedule.lane)
     for place, axis in enumerate(axes):
@@ -160,8 +160,11 @@ def _turned(b: Bufferiser, known: _Known, launch: p.Launch, axes: Axes, rows: Ro
             continue
         pairs = [(row[place], row[axes.index(lane)], size) for row, size in rows.items()]
         pairs = [(near, far, size) for near, far, size in pairs if near and far]
-        conditions: list[Condition] = [("eq", length[near], size) for near, _, size in pairs]
-        conditions += [("ne", length[far], size) for _, far, size in pairs[:1]]
+        conditions: list[Condition] = [("ne", length[far], size) for _, far, size in pairs[:1]]
+        if len(axes) == 2:
+            conditions += [("lt", length[near], length[far]) for near, far, _ in pairs]
+        else:
+            conditions += [("eq", length[near], size) for near, _, size in pairs]
         if plan.is_pointwise and len(axes) > 2:  # beside more axes no library function takes short rows together
             conditions += [("ge", length[launch.extents[axis]], b.vector_bytes // size) for _, _, size in pairs[:1]]
         is_known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
