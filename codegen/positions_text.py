@@ -5,23 +5,27 @@ How many there are was computed before; never more are written, whatever becomes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tensordsl.codegen.assembly import METADATA, Asm
 
-CHUNK, LANES = 64, 8  # bytes of a mask looked at together; positions compressed together
-FEW = 8  # true ones of a chunk, up to which they are taken one by one
+CHUNK = 64  # bytes of a mask looked at together
+COMPRESSED = 8  # lanes of a vector that an instruction compresses
+FEW = {8: 8, 4: 12}  # true ones of a chunk, up to which they are taken one by one and not by vectors of so many
 PARAMS = ("ptr bases", "ptr words", "i64 rank")
 INTRINSICS = """declare i64 @llvm.ctpop.i64(i64)
 declare i64 @llvm.cttz.i64(i64, i1)
-declare i8 @llvm.ctpop.i8(i8)
 declare i64 @llvm.smin.i64(i64, i64)
 declare <8 x i64> @llvm.experimental.vector.compress.v8i64(<8 x i64>, <8 x i1>, <8 x i64>)
 """
-IOTA = "<" + ", ".join(f"i64 {k}" for k in range(LANES)) + ">"
 
 
 def positions_text(vector_bytes: int = 64) -> str:
-    """The whole module; vectors of 64 bytes can compress their elements."""
-    bodies = [_taken_one_by_one(), *([_compressed()] if vector_bytes == 64 else []), _true(vector_bytes), _repeated()]
+    """The whole module; vectors of 64 bytes can compress their elements, those of 32 find them in a table."""
+    lanes = vector_bytes // 8
+    bodies = [_taken_one_by_one(), _true(vector_bytes), _repeated()]
+    bodies += [_compressed(lanes)] if vector_bytes >= 32 else []
+    bodies += [_lanes(lanes)] if vector_bytes == 32 else []
     return INTRINSICS + "".join(bodies) + METADATA
 
 
@@ -39,27 +43,42 @@ def _taken_one_by_one() -> str:
     return f.text
 
 
-def _compressed() -> str:
+def _compressed(lanes: int) -> str:
     """The same for a full chunk of room, in vectors."""
     f = Asm("i64", "compressed", ("ptr out", "i64 done", "i64 bits", "i64 first"), internal=True)
-    vector, done, bits = f"<{LANES} x i64>", "%done", "%bits"
-    at = f.op(f"insertelement {vector} poison, i64 %first, i32 0")
-    at = f.op(f"shufflevector {vector} {at}, {vector} poison, <{LANES} x i32> zeroinitializer")
-    at = f.op(f"add {vector} {at}, {IOTA}")
-    for k in range(CHUNK // LANES):
-        byte = f.op(f"trunc i64 {bits} to i8")
-        mask = f.op(f"bitcast i8 {byte} to <{LANES} x i1>")
-        kept = f.call(
-            vector, "@llvm.experimental.vector.compress.v8i64", f"{vector} {at}", f"<{LANES} x i1> {mask}",
-            f"{vector} zeroinitializer",
-        )  # fmt: skip
-        f.do(f"store {vector} {kept}, ptr {f.gep('%out', done, 'i64')}, align 8")
-        found = f.call("i8", "@llvm.ctpop.i8", f"i8 {byte}")
-        done = f.op(f"add i64 {done}, {f.op(f'zext i8 {found} to i64')}")
-        if k < CHUNK // LANES - 1:
-            bits, at = f.op(f"lshr i64 {bits}, {LANES}"), f.op(f"add {vector} {at}, splat (i64 {LANES})")
+    vector, done, bits = f"<{lanes} x i64>", "%done", "%bits"
+    here = f.op(f"insertelement {vector} poison, i64 %first, i32 0")
+    here = f.op(f"shufflevector {vector} {here}, {vector} poison, <{lanes} x i32> zeroinitializer")
+    for k in range(CHUNK // lanes):
+        few = f.op(f"and i64 {bits}, {(1 << lanes) - 1}")
+        f.do(f"store {vector} {_kept(f, lanes, few, here)}, ptr {f.gep('%out', done, 'i64')}, align 8")
+        done = f.op(f"add i64 {done}, {f.call('i64', '@llvm.ctpop.i64', f'i64 {few}')}")
+        if k < CHUNK // lanes - 1:
+            bits, here = f.op(f"lshr i64 {bits}, {lanes}"), f.op(f"add {vector} {here}, splat (i64 {lanes})")
     f.ret("i64", done)
     return f.text
+
+
+def _kept(f: Asm, lanes: int, bits: str, here: str) -> str:
+    """The positions of the set bits from `here` on, in the first lanes of a vector."""
+    vector = f"<{lanes} x i64>"
+    if lanes == COMPRESSED:
+        at = f.op(f"add {vector} {here}, <{_row(range(lanes))}>")
+        mask = f.op(f"bitcast i{lanes} {f.op(f'trunc i64 {bits} to i{lanes}')} to <{lanes} x i1>")
+        operands = f"{vector} {at}", f"<{lanes} x i1> {mask}", f"{vector} zeroinitializer"
+        return f.call(vector, "@llvm.experimental.vector.compress.v8i64", *operands)
+    return f.op(f"add {vector} {here}, {f.load(vector, f.gep('@lanes', bits, vector))}")
+
+
+def _lanes(lanes: int) -> str:
+    """The table of the set bits of a number, from the lowest one on."""
+    rows = ([k for k in range(lanes) if bits >> k & 1] for bits in range(1 << lanes))
+    entries = ", ".join(f"<{lanes} x i64> <{_row([*row, *[0] * (lanes - len(row))])}>" for row in rows)
+    return f"@lanes = internal unnamed_addr constant [{1 << lanes} x <{lanes} x i64>] [{entries}], align 64\n"
+
+
+def _row(numbers: Iterable[int]) -> str:
+    return ", ".join(f"i64 {n}" for n in numbers)
 
 
 def _true(vector_bytes: int) -> str:
@@ -97,9 +116,9 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, vector_
     before = f.block
     f.branch(f.compare("eq", "i64", bits, 0), end, some)
     f.place(some)
-    if vector_bytes == 64:
+    if vector_bytes >= 32:
         fits = f.compare("sle", "i64", f.op(f"add i64 {done}, {CHUNK}"), many)
-        f.branch(f.all(fits, f.compare("ugt", "i64", found, FEW)), dense, sparse)
+        f.branch(f.all(fits, f.compare("ugt", "i64", found, FEW[vector_bytes // 8])), dense, sparse)
         f.place(dense)
         after_dense = f.call("i64", "@compressed", f"ptr {y}", f"i64 {done}", f"i64 {bits}", f"i64 {first}")
         f.jump(end)
@@ -107,7 +126,7 @@ def _chosen(f: Asm, y: str, done: str, many: str, bits: str, first: str, vector_
     after = f.call(*one_by_one)
     f.place(end)
     ways = [f"[ {done}, %{before} ]", f"[ {after}, %{sparse} ]"]
-    ways += [f"[ {after_dense}, %{dense} ]"] if vector_bytes == 64 else []
+    ways += [f"[ {after_dense}, %{dense} ]"] if vector_bytes >= 32 else []
     return f.op(f"phi i64 {', '.join(ways)}")
 
 

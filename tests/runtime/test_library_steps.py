@@ -368,6 +368,23 @@ def test_the_texts_compile_for_every_width(vector_bytes: int) -> None:
     assert compile_object(positions_text(vector_bytes))
 
 
+@pytest.mark.parametrize("vector_bytes", [width for width in (16, 32, 64) if width <= native_width()])
+def test_positions_are_the_same_for_every_width(vector_bytes: int) -> None:
+    name = "true_positions_bool"
+    code, [[address]] = elf.load([(compile_object(positions_text(vector_bytes)), (name,))])
+    positions = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
+    for n in (0, 1, 63, 64, 65, 128, 1000, 5000):
+        for part in (0.0, 0.02, 0.15, 0.2, 0.5, 0.9, 1.0):
+            mask = np.random.default_rng(n).random(n) < part
+            wanted = np.flatnonzero(mask)
+            for many in {len(wanted), len(wanted) // 2}:  # never more are written than there is room for
+                found = np.full(many + 8, -7, "int64")
+                bases, words = np.array([mask.ctypes.data, found.ctypes.data]), np.array([n, 1, many, 8])
+                positions(bases.ctypes.data, words.ctypes.data, 1)
+                np.testing.assert_array_equal(found[:many], wanted[:many])
+                assert (found[many:] == -7).all()
+
+
 def test_nothing_is_written_where_the_axis_is_empty() -> None:
     """Lines of no element side by side, more than a panel of vectors: their result has no room."""
     step = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
