@@ -16,13 +16,14 @@ from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, states_beside, widens, widest_load
+from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, parts_rows, states_beside, widens, widest_load
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 from tensordsl.records import record
 
 SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is an access of its own
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
 SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows at a time
+PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
@@ -109,6 +110,8 @@ def _adjacent(
 
 def _enough(group: Group, other: Schedule) -> int:
     """Elements of an axis along which other lanes may run in any case."""
+    if group.parallel and other.lane not in group.parallel:
+        return other.width[0] // 4
     return (2 if group.parallel else 1) * other.width[0]
 
 
@@ -176,7 +179,8 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     lie one behind the other."""
     usual, other = planned.usual, planned.other
     mixed, limit = mixes(group), MOST // _block_size(group, across)
-    limit = min(limit, (MIXED_ROWS if len(group.extents) == 3 else limit) if mixed else SHORT_ROWS)
+    short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
+    limit = min(limit, (MIXED_ROWS if len(group.extents) == 3 else limit) if mixed else short)
     conditions = [
         ("le", _rest(b, group, across, limit), limit),
         ("ge", group.extents[across.lane], _enough(group, across)),
@@ -192,9 +196,11 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
 
 
 def _block_size(group: Group, across: Schedule) -> int:
-    """Bytes of one vector of all operands along the lanes."""
-    loads = {v.attr: ITEMSIZE[v.type] for v in group.scalars if v.op == "load" and across.lane in v.attr[1]}
-    return across.width[0] * (sum(loads.values()) + sum(ITEMSIZE[o.buffer.type] for o in group.outs))
+    """Bytes of one vector of all operands along the lanes; of those with fewer axes, half as many."""
+    operands = {v.attr for v in group.scalars if v.op == "load" and across.lane in v.attr[1]}
+    operands |= {(o.buffer, o.map) for o in group.outs}
+    halves = (ITEMSIZE[b.type] * (2 if len(entries) == len(group.extents) else 1) for b, entries in operands)
+    return across.width[0] * sum(halves) // 2
 
 
 def _rest(b: Builder, group: Group, across: Schedule, limit: int) -> Any:

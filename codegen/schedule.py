@@ -105,7 +105,14 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
     if lane in group.parallel:
         return schedule(group, vector_bytes=vector_bytes, lane=reduced[-1])
     other = lane_axis(group, (lane,))
-    return schedule(group, vector_bytes=vector_bytes, lane=other) if other in group.parallel else None
+    runs = other in group.parallel or parts_rows(group, lane)
+    return schedule(group, vector_bytes=vector_bytes, lane=other) if runs else None
+
+
+def parts_rows(group: Group, lane: str) -> bool:
+    """Is some operand the same along the lanes, but not along all axes that are reduced: can rows not be one?"""
+    maps = [set(v.attr[1]) for v in group.scalars if v.op == "load"]
+    return any(lane not in entries and not entries <= set(group.parallel) for entries in maps)
 
 
 def _has_rows(group: Group) -> bool:

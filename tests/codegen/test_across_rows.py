@@ -186,6 +186,35 @@ def test_which_groups_mix_axes(fresh_code: pytest.MonkeyPatch) -> None:
             assert [len(p.across) for p in made] == [2 * crosses], td.pp(form)
 
 
+WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "of rows": lambda m, x, w, v: (x * w[:, None]).sum(axis=(1, 2)),
+    "of each row": lambda m, x, w, v: (x * v[:, :, None]).sum(axis=(1, 2)),
+    "largest": lambda m, x, w, v: (x * w[:, None]).max(axis=(1, 2)),
+    "dear": lambda m, x, w, v: (m.exp(x / 4) * v[:, :, None] - w[:, None]).sum(axis=(1, 2)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_sums_over_rows_that_have_a_weight_each(
+    name: str, dtype: str, ends: list[End], fresh_code: pytest.MonkeyPatch
+) -> None:
+    """They cannot be one row: lanes go along them, or across positions of up to 1,024 elements."""
+    planned, made = launches._planned, []
+    fresh_code.setattr(launches, "_planned", lambda *given: made.append(planned(*given)) or made[-1])
+    x, w, v = (T.TensorType(dtype, (None,) * r)() for r in (3, 1, 2))
+    form, rng = WEIGHTED[name], np.random.default_rng(17)
+    f = td.function([x, w, v], form(T, x, w, v), on_unused_input="ignore")
+    ((usual, other),) = [(p.usual.lane, p.other.lane) for p in made]
+    assert other not in ("", usual) and len(made[0].across) == 1
+    for n in (1, 3, 15, 16, 40, 65):
+        for j, k in ((1, 7), (7, 1), (9, 5), (40, 7), (60, 5), (20, 20), (100, 3), (90, 12), (350, 3), (3, 70)):
+            weights, own = rng.integers(1, 7, j).astype(dtype), rng.integers(1, 7, (n, j)).astype(dtype)
+            for a in layouts(values(rng, (n, j, k), dtype), ends[0]):
+                wanted = form(np, *(y.astype("float64") for y in (a, weights, own)))
+                np.testing.assert_allclose(f(a, weights, own), wanted, rtol=1e-5, err_msg=f"{a.shape} {a.strides}")
+
+
 def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code: pytest.MonkeyPatch) -> None:
     """Lanes would run along few columns, whose results are not adjacent: each row would be a call of its own."""
     reasons: list[Any] = []
