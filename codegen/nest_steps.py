@@ -209,7 +209,7 @@ def _blocks() -> str:
     by_kernel = c.any(short, is_wide, c.all(by_kernel, twice))
     as_block = c.all(as_block, twice)
     block = c.choose(streams, c.max(c.min(block, STREAM), width), block)
-    block = c.choose(c.all(any_length, in_place), HUGE, block)
+    block = c.choose(c.any(is_wide, c.all(any_length, in_place)), HUGE, block)  # wide rows are done once, all columns
     packs_down = c.all(c.test("ne", c.get(c.get("%cx", CX_D, "ptr"), DOWN), 0), c.op(f"xor i1 {in_place}, true"))
     block = c.choose(packs_down, c.min(block, NEAR_COLUMNS), block)
     vectors, at, more, done = c.arith("sub", 0, width), c.cell(0), c.label("more"), c.label("done")

@@ -339,6 +339,17 @@ def test_columns_are_standardised_in_place_and_into_parts_of_others() -> None:
             close(x.get_value(), a)
 
 
+@pytest.mark.parametrize("shape", [(70, 70), (200, 65), (300, 130), (255, 255)])
+def test_blocks_of_many_operands_have_fewer_columns_than_rows(shape: tuple[int, int]) -> None:
+    rng, xs, y = np.random.default_rng(18), [T.dmatrix(f"x{k}") for k in range(12)], T.dmatrix("y")
+    total = sum(xs[1:], xs[0])
+    f = tensordsl.function([*xs, y], T.set_subtensor(y[: total.shape[0]], total - total.min(0)))
+    arrays, rest = [rng.standard_normal(shape) for _ in xs], rng.standard_normal((shape[0] + 9, shape[1]))
+    wanted = rest.copy()
+    wanted[: shape[0]] = sum(arrays) - np.min(sum(arrays), axis=0)
+    close(f(*arrays, rest), wanted)
+
+
 def test_results_do_not_depend_on_threads() -> None:
     x = T.fmatrix("x")
     f, a = tensordsl.function([x], x.sum(0)), np.random.default_rng(8).standard_normal((50_000, 10)).astype("float32")
