@@ -110,9 +110,17 @@ def other_schedule(group: Group, usual: Schedule, *, vector_bytes: int = 64) -> 
 
 
 def parts_rows(group: Group, lane: str) -> bool:
-    """Is some operand the same along the lanes, but not along all axes that are reduced: can rows not be one?"""
-    maps = [set(v.attr[1]) for v in group.scalars if v.op == "load"]
-    return any(lane not in entries and not entries <= set(group.parallel) for entries in maps)
+    """Can rows that are reduced together not be one?  Some operand is the same along the lanes, but not along all axes
+    that are reduced, or another axis is between these."""
+    reduced = set(group.extents) - set(group.parallel)
+
+    def is_parted(entries: tuple[Any, ...]) -> bool:
+        if lane not in entries:
+            return bool(reduced & set(entries))
+        outer = entries[: entries.index(lane)]
+        return bool(reduced & set(outer)) and outer[-1] not in reduced
+
+    return any(is_parted(v.attr[1]) for v in group.scalars if v.op == "load")
 
 
 def _has_rows(group: Group) -> bool:

@@ -191,6 +191,8 @@ WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "of each row": lambda m, x, w, v: (x * v[:, :, None]).sum(axis=(1, 2)),
     "largest": lambda m, x, w, v: (x * w[:, None]).max(axis=(1, 2)),
     "dear": lambda m, x, w, v: (m.exp(x / 4) * v[:, :, None] - w[:, None]).sum(axis=(1, 2)),
+    "around": lambda m, x, w, v: x - x.mean(axis=(0, 2), keepdims=True),
+    "unit": lambda m, x, w, v: x / m.sqrt((x * x).sum(axis=(0, 2), keepdims=True)),
 }
 
 
