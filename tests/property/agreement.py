@@ -79,8 +79,8 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
 
 
 def _anything(rng: Any) -> float:
-    """For each of three samples another value: nothing is asked of the result."""
-    return (np.nan, 0.0, np.inf)[rng.bit_generator.seed_seq.entropy % 3]
+    """For each of three samples another value, of which quotients differ too: nothing is asked of the result."""
+    return (np.nan, 1.0, np.inf)[rng.bit_generator.seed_seq.entropy % 3]
 
 
 def _directions(x: Any, rng: Any) -> Any:
