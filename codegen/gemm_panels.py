@@ -119,7 +119,7 @@ def _pack_panel(v: Vector) -> str:
     with f.loop(squares, step=v.lanes) as j, f.loop(whole, step=v.lanes) as p:
         start = f.gep(element(f, v.kind, "%b", j.index, "%csb"), p.index, v.kind)
         to = f.gep(element(f, v.kind, "%to", p.index, "%width"), j.index, v.kind)
-        _turn(f, v, start, "%csb", to, "%width")
+        turn(f, v, start, "%csb", to, "%width")
     done = f.op(f"select i1 {f.compare('sgt', 'i64', squares, 0)}, i64 {whole}, i64 0")
     with f.loop("%live") as j:
         first = f.op(f"select i1 {f.compare('slt', 'i64', j.index, squares)}, i64 {done}, i64 0")
@@ -147,7 +147,7 @@ def _pack_strips(v: Vector) -> str:
         a, to = element(f, v.kind, "%a", i.index, "%rsa"), element(f, v.kind, "%to", i.index, "%k")
         with f.loop(done, step=ROWS[0]) as p:
             start = f.gep(a, p.index, v.kind)
-            _turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(ROWS[0])), str(ROWS[0]))
+            turn(f, square, start, "%rsa", element(f, v.kind, to, p.index, str(ROWS[0])), str(ROWS[0]))
         _strip(f, v, a, to, ROWS[0], done)
     for rows in ROWS[1:]:
         with f.when(f.compare("ne", "i64", f.op(f"and i64 %m, {rows}"), 0)):
@@ -170,7 +170,7 @@ def _copy_column(f: Asm, v: Vector, start: str, source: str, step: str, to: str,
         f.store(v.kind, x, element(f, v.kind, to, p.index, width))
 
 
-def _turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
+def turn(f: Asm, v: Vector, source: str, row: str, to: str, width: str) -> None:
     """A square of vectors, `row` elements apart, is stored transposed, `width` elements apart: as often as lanes can be
     halved, row i is interleaved with row i + half."""
     rows = [v.load(f, element(f, v.kind, source, str(r), row)) for r in range(v.lanes)]

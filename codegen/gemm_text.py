@@ -16,6 +16,8 @@ Which way a product goes:
     m, n <= 8, k contiguous in A and B    tiles of dot products
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
+    B is A transposed, from 96 rows and   some rows at a time, each as far as the diagonal
+    48 terms on, C is not added to        (`gemm_gram`)
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm_few`)
     and more, and the BLAS has no more
@@ -39,6 +41,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.gemm_few import LONG_ROW, ROWS, few_texts
+from tensordsl.codegen.gemm_gram import gram_texts, is_gram
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
@@ -78,6 +81,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
         _blocked(kind),
         _gemv(kind, dtype),
         _blas(kind, dtype),
+        *gram_texts(kind, dtype, PARAMS),
         _gemm(kind, dtype, panels),
         _gemm_then(kind, dtype, panels),
         *stack_texts(vector, dtype),
@@ -324,6 +328,9 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
     _thin(f, kind, alpha, add)
+    with f.when(is_gram(f, add)):
+        f.call("void", f"@gram_{kind}", *passed(PARAMS))
+        f.ret()
     with f.when(_is_extreme(f, kind, alpha)):
         _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows", scratch)

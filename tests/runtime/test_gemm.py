@@ -136,6 +136,21 @@ def test_without_a_blas(dtype, m, n, k, without_blas):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n, k", [(95, 48), (96, 47), (96, 48), (97, 60), (135, 300), (200, 64), (1600, 50)])
+def test_a_matrix_and_its_transpose(dtype, n, k, without_blas):
+    """What is above the diagonal is a copy, where that pays."""
+    rng = np.random.default_rng(22)
+    for name, a in layouts(rng, n, k, dtype):
+        options = [{}, {"alpha": -0.5}, {"alpha": 2.0**-25}, {"beta": 0.5}, {"scratch": False}, {"table": without_blas}]
+        for some in options if n < 1000 or name == "C" else options[:1]:
+            check(a, a.T, **some)
+        c = np.empty((n, n), dtype)
+        gemm(a, a.T, c)
+        if n >= 96 and k >= 48:
+            np.testing.assert_array_equal(c, c.T)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("m, n, k", [(40, 50, 60), (3, 30, 20), (9, 9, 200)])
 def test_there_is_no_room_to_pack_what_a_blas_can_read(dtype, m, n, k, without_blas):
     """A call then has a block of no bytes: here an address that nobody may write to."""
