@@ -116,7 +116,19 @@ def _product_is_open(x: Any, axes: Sequence[int], dtype: str) -> Any:
 
 
 def _overflows(v: Variable, x: Any, known: dict[Variable, Any]) -> Any:
-    """Where v = x is an infinite product of finite factors: without one that stands before the sum it may be finite."""
+    """Where v = x, which may be moved, is an infinite product of finite factors: without one that stands before the sum
+    it may be finite."""
+    moves = []
+    while v.owner is not None and isinstance(v.owner.op.meaning, Movement) and v.owner.inputs[0] in known:
+        moves.append(v.owner)
+        v, x = v.owner.inputs[0], known[v.owner.inputs[0]]
+    made = _is_infinite_product(v, x, known)
+    for node in reversed(moves):
+        (made,) = evaluate_node(node, [made, *(known[o] if o in known else _data(o) for o in node.inputs[1:])])
+    return made
+
+
+def _is_infinite_product(v: Variable, x: Any, known: dict[Variable, Any]) -> Any:
     if v.owner is None or v.owner.op.name not in ("mul", "pow", "sqr"):
         return np.zeros(x.shape, bool)
     factors, stack = [], list(v.owner.inputs)

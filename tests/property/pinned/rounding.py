@@ -465,3 +465,13 @@ def factor_of_terms_that_overflow(p: Program) -> None:
     t0 = op("mul", x0, constant("int8", 2))
     t1 = op("sum", t0, axis=(0,), dtype='float64', acc_dtype='float64')
     p.output(t1, INEXACT)
+
+
+def turned_terms_that_overflow(p: Program) -> None:
+    """A sum of products that overflow, the transposed ones of which are added as they are multiplied."""
+    x0 = p.argument(TensorType("float64", (None, None)), array("float64", [[-1e+30, -1e+30], [1e+19, 1e+19], [1.0, 1.0]]))
+    x1 = p.argument(TensorType("float64", (None, None)), array("float64", [[1e+300, 1e+300], [1e+300, 1e+300], [1e+300, 1e+300]]))
+    t0 = op("mul", x0, x1)
+    t1 = op("dimshuffle", t0, order=(1, 0))
+    t2 = op("sum", t1, axis=(1,), dtype='float64', acc_dtype='float64')
+    p.output(t2, INEXACT)
