@@ -8,7 +8,9 @@ from tensordsl.codegen.gemm_panels import turn
 from tensordsl.codegen.gemm_tiles import Vector, element
 
 ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for each, B is packed again
-LEAST, LEAST_TERMS = 96, 48  # rows of C and terms of its sums, from which half of these are more than the copies
+# Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums: from there on half of
+# these are more than the copies.
+LEAST, LEAST_TERMS = 96, 48
 SQUARE = 8
 
 

@@ -14,7 +14,7 @@ from tensordsl.codegen.gemm_tiles import Vector, element, over_vectors
 
 ROWS = (8, 4, 2, 1)
 HALVED = ROWS[:2]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
-WIDE = 3  # vectors of a tile
+WIDE = 3  # vectors of a tile: of 4 there are two of 2 (`gemm_shares`), which no other width would leave apart
 AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
 SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
 

@@ -27,7 +27,7 @@ PER_THREAD = 4  # parts, at least: the system may take a thread's core away
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
 _NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm_narrow` may do it, and its rows
-BROAD = 8  # vectors of a part's row
+BROAD = 8  # vectors of a part's row: half as many are more columns than `gemm_narrow` asks for
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
 
 

@@ -24,7 +24,7 @@ from tensordsl.codegen.nest_words import (
     put_integers,
 )  # fmt: skip
 
-LARGE = 1 << 25  # bytes of results that no cache keeps
+LARGE = 1 << 25  # bytes of results that no cache keeps; many blocks, as the last one goes back to `direct`
 BLOCK = 512  # bytes of a result
 METADATA = "!0 = !{i32 1}\n"
 
