@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import programs, short_rows, vector_math  # noqa: E402
+from benchmarks import corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
 from benchmarks.harness import PEERS  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
@@ -206,6 +206,14 @@ def test_plots_of_a_run(tmp_path: Path) -> None:
 def test_short_rows_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     short_rows.main(["--peers", "numpy", "--only", "sum", "--shapes", "3x2"])
     assert "`sum`, (n, 3, 2) | 2" in capsys.readouterr().out
+
+
+def test_odd_shapes_are_measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for shapes in ("MATRICES", "STACKS"):
+        monkeypatch.setattr(corners, shapes, getattr(corners, shapes)[:1])
+    corners.main(["--peers", "numpy", "--dtypes", "float64", "--worst", "3"])
+    table, count = capsys.readouterr().out.splitlines(), len(corners.OF_MATRICES) + len(corners.OF_STACKS)
+    assert len(table) == 8 and table[-1].startswith(f"Geometric mean of {count} calls")
 
 
 def test_whole_programs_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
