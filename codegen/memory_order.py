@@ -119,7 +119,7 @@ def _are_known(known: _Known, out: p.NewOut, unless: Name | None, rows: Iterable
 
 def _read(known: _Known, plan: p.LaunchPlan, launch: p.Launch, k: int, axes: Axes) -> Rows:
     """The strides, along the axes of operand k, of what is read for its elements, of most axes first; but for vectors,
-    which say nothing, and for what only reductions read.  None if some of it is known to be in C order."""
+    which say nothing, and for what only reductions read.  Nothing if some of it is known to be in C order."""
     value, numbers = plan.group.outs[k - plan.n_inputs].value, {}
     for number, (buffer, steps) in enumerate(zip(plan.operands, plan.strides, strict=True)):
         numbers[id(buffer), steps] = number
