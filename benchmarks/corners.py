@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.programs import ONE_THREAD, measured
-from benchmarks.short_rows import softmax
+from benchmarks.short_rows import calls, softmax
 
 MATRICES = (
     *((16, 7), (200, 3), (64, 10), (64, 17), (20, 30), (33, 33), (64, 100), (100, 64), (100, 65), (1000, 12)),
@@ -74,28 +74,6 @@ OF_STACKS: dict[str, Form] = {
 }
 
 
-def calls(form: Form, peers: Sequence[str], axes: int, dtype: str) -> Callable[[np.ndarray], dict[str, Any]]:
-    """What gives a form's calls for an operand, by library; each compiles once."""
-    import tensordsl
-    import tensordsl.tensor as T
-
-    symbol = T.TensorType(dtype, (None,) * axes)()
-    ways = {"tensordsl": tensordsl.function([symbol], form(T, symbol)), "numpy": lambda x: form(np, x)}
-    if "jax" in peers:
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-        compiled = jax.jit(lambda x: form(jax.numpy, x))
-        ways["jax"] = lambda x: jax.block_until_ready(compiled(x))
-
-    def of(x: np.ndarray) -> dict[str, Any]:
-        np.testing.assert_allclose(ways["tensordsl"](x), ways["numpy"](x.astype("float64")), rtol=1e-3, atol=1e-3)
-        given = {name: jax.numpy.asarray(x) if name == "jax" else x for name in ("tensordsl", *peers)}
-        return {name: lambda name=name: ways[name](given[name]) for name in given}
-
-    return of
-
-
 def rows(only: Sequence[str], dtypes: Sequence[str], peers: Sequence[str]) -> Iterator[tuple[float, str]]:
     """(times the best other's time, a line of the table)"""
     rng = np.random.default_rng(0)
@@ -104,16 +82,14 @@ def rows(only: Sequence[str], dtypes: Sequence[str], peers: Sequence[str]) -> It
             if only and name not in only:
                 continue
             for dtype in dtypes:
-                of = calls(form, peers, len(shapes[0]), dtype)
+                of = calls(form, peers, len(shapes[0]), dtype, tolerance=1e-3)
                 for shape in shapes:
                     seconds = measured(of(rng.normal(size=shape).astype(dtype)), SECONDS)
                     ours = seconds.pop("tensordsl")
                     ratio, each = ours / min(seconds.values()), 1e9 * ours / np.prod(shape)
                     others = " | ".join(f"{1e6 * s:.2f}" for s in seconds.values())
-                    yield (
-                        ratio,
-                        f"| {name} | {dtype} {shape} | {1e6 * ours:.2f} | {others} | {each:.2f} | {ratio:.2f} |",
-                    )
+                    label = f"{name} | {dtype} {shape}"
+                    yield ratio, f"| {label} | {1e6 * ours:.2f} | {others} | {each:.2f} | {ratio:.2f} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -37,22 +37,31 @@ FORMS: dict[str, Callable[[Any, Any, int], Any]] = {
 }
 
 
-def calls(form: Callable[[Any, Any, int], Any], x: np.ndarray, axis: int, peers: Sequence[str]) -> dict[str, Any]:
+def calls(
+    form: Callable[[Any, Any], Any], peers: Sequence[str], axes: int, dtype: str, tolerance: float = 1e-4
+) -> Callable[[np.ndarray], dict[str, Any]]:
+    """What gives a form's calls for an operand, by library, once they agree; each compiles once."""
     import tensordsl
     import tensordsl.tensor as T
 
-    symbol = T.TensorType(x.dtype.name, (None,) * x.ndim)()
-    f = tensordsl.function([symbol], form(T, symbol, axis))
-    result = {"tensordsl": lambda: f(x), "numpy": lambda: form(np, x, axis)}
-    np.testing.assert_allclose(f(x), form(np, x.astype("float64"), axis), rtol=1e-4, atol=1e-4)
+    symbol = T.TensorType(dtype, (None,) * axes)()
+    ways = {"tensordsl": tensordsl.function([symbol], form(T, symbol)), "numpy": lambda x: form(np, x)}
     if "jax" in peers:
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        g, there = jax.jit(lambda v: form(jax.numpy, v, axis)), jax.numpy.asarray(x)
-        result["jax"] = lambda: jax.block_until_ready(g(there))
-        result["jax"]()
-    return {name: result[name] for name in ("tensordsl", *peers)}
+        compiled = jax.jit(lambda x: form(jax.numpy, x))
+        ways["jax"] = lambda x: jax.block_until_ready(compiled(x))
+
+    def of(x: np.ndarray) -> dict[str, Any]:
+        wanted = ways["numpy"](x.astype("float64"))
+        np.testing.assert_allclose(ways["tensordsl"](x), wanted, rtol=tolerance, atol=tolerance)
+        given = {name: jax.numpy.asarray(x) if name == "jax" else x for name in ("tensordsl", *peers)}
+        if "jax" in peers:
+            ways["jax"](given["jax"])
+        return {name: lambda name=name: ways[name](given[name]) for name in given}
+
+    return of
 
 
 def rows(only: Sequence[str], shapes: Sequence[tuple[int, ...]], peers: Sequence[str]) -> Iterator[str]:
@@ -68,7 +77,8 @@ def rows(only: Sequence[str], shapes: Sequence[tuple[int, ...]], peers: Sequence
                 cells: dict[str, list[str]] = {n: [] for n in names}
                 for dtype in DTYPES:
                     x = rng.normal(size=(NUMBERS // int(np.prod(shape)), *shape)).astype(dtype)
-                    for library, seconds in measured(calls(form, x, axis, peers)).items():
+                    of = calls(lambda m, x, form=form, axis=axis: form(m, x, axis), peers, x.ndim, dtype)
+                    for library, seconds in measured(of(x)).items():
                         cells[library].append(f"{1e9 * seconds / x.size:.2f}")
                 label = f"`{name}`, (n, {', '.join(map(str, shape))}) | {axis}"
                 yield f"| {label} | {' | '.join(' / '.join(cells[n]) for n in names)} |"

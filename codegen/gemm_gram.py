@@ -30,8 +30,7 @@ def gram_texts(kind: str, dtype: str, params: tuple[str, ...]) -> list[str]:
         f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {at.index}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
         square = f.gep(below, at.index, kind)
         with f.loop(rows) as i, f.loop(i.index) as j:
-            value = f.load(kind, f.gep(element(f, kind, square, i.index, "%ldc"), j.index, kind))
-            f.store(kind, value, f.gep(element(f, kind, square, j.index, "%ldc"), i.index, kind))
+            _across(f, kind, square, square, i.index, j.index, "%ldc")
     f.ret()
     return [_mirror(kind), f.text]
 
@@ -52,7 +51,12 @@ def _mirror(kind: str) -> str:
         target = f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind)
         turn(f, Vector(kind, SQUARE), source, "%ld", target, "%ld")
     with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
-        value = f.load(kind, f.gep(element(f, kind, "%from", i.index, "%ld"), j.index, kind))
-        f.store(kind, value, f.gep(element(f, kind, "%to", j.index, "%ld"), i.index, kind))
+        _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
     f.ret()
     return f.text
+
+
+def _across(f: Asm, kind: str, source: str, target: str, i: str, j: str, ld: str) -> None:
+    """target[j, i] = source[i, j]"""
+    value = f.load(kind, f.gep(element(f, kind, source, i, ld), j, kind))
+    f.store(kind, value, f.gep(element(f, kind, target, j, ld), i, kind))
