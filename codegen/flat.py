@@ -39,6 +39,7 @@ from tensordsl.codegen.copies import (
     counted_lanes,
     is_straight,
     last_whole,
+    new_lanes,
     phi_lines,
 )
 from tensordsl.codegen.group import region
@@ -358,12 +359,7 @@ class Kernel:
     def live_mask(self) -> str:
         """Behind a chunk: lanes that hold elements that were not done before."""
         if "live" not in self.once:
-            W, code = self.width, self.masked
-            live, lanes = code.op("trunc i64 %live to i8"), f"<{W} x i8> <{', '.join(f'i8 {k}' for k in self.order)}>"
-            mask = code.op(f"icmp ult {lanes}, {splat(code, live, 'uint8', W)}")
-            done = code.op(f"and i64 {code.op('sub i64 %n.whole, %n.last')}, {W - 1}")
-            done = splat(code, code.op(f"trunc i64 {done} to i8"), "uint8", W)
-            self.once["live"] = code.op(f"and <{W} x i1> {mask}, {code.op(f'icmp uge {lanes}, {done}')}")
+            self.once["live"] = self.masked.op(new_lanes(self.masked, self, 8))
         return self.once["live"]
 
     # -- text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def chunks(k: Kernel) -> list[Phi]:
     """Where a chunk starts and stops: it has as many whole vectors as may be; behind the last of them comes the
-    row's last whole vector, in the same chunk or one of its own."""
+    row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before."""
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
@@ -24,9 +24,11 @@ def chunks(k: Kernel) -> list[Phi]:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
     head.do(f"%padded = icmp ne i64 %live, {k.width}")
+    head.do(f"%before.k = and i64 {head.op('sub i64 %n.whole, %n.last')}, {k.width - 1}")
     if k.repeats:
         head.do(f"%single = icmp eq i64 {whole}, {first}")
-        _tail_mask(k)
+        if has_mask_registers(k):
+            head.do(f"%mask.k = {new_lanes(head, k, 8)}")
         start, end = "%stop", whole
     else:
         one, full = head.op(f"icmp eq i64 %n, {first}"), head.op("xor i1 %padded, true")
@@ -35,14 +37,6 @@ def chunks(k: Kernel) -> list[Phi]:
         end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
     stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
     return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop)]
-
-
-def _tail_mask(k: Kernel) -> None:
-    """For `masked_tail`: how many lanes of the row's last whole vector were done before, and the mask of others if it
-    has a register."""
-    k.head.do(f"%before.k = and i64 {k.head.op('sub i64 %n.whole, %n.last')}, {k.width - 1}")
-    if has_mask_registers(k):
-        k.head.do(f"%mask.k = {new_lanes(k.head, k, 8)}")
 
 
 def row_lines(k: Kernel) -> list[str]:
