@@ -2,7 +2,7 @@
 
 A part of the line is split at a sampled key: what is less stays, what is not goes to the other buffer (`sort_split`).
 Parts of a few registers are sorted there.  A part that bad samples have split too often is split at its median, found
-bit by bit: the worst case is n log n too (`sort_pivot`).  Threads share the parts out (`sort_shared`).
+bit by bit: the worst case is n log n too (`sort_pivot`).  Threads share a long line out (`sort_shared`).
 (Hoare, Quicksort, 1962; with vectors: Bramas, A Novel Hybrid Quicksort Algorithm, 2017.)
 """
 
@@ -219,13 +219,16 @@ class Quick:
         if not self.has_positions:
             with f.when(f.call("i1", f"@{self.name}.is_sorted", "ptr %a", "i64 %n")):
                 f.ret("ptr", "%a")
-        bits = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', 'i64 %n', 'i1 false')}")
-        depth = f.op(f"shl i64 {bits}, 1")
-        counts = "true" if self.has_positions else "false"
-        given = "ptr %a", "ptr %b", "i64 %n", f"i64 {depth}", "i1 true", f"i1 {counts}", *passed(self.more)
-        f.call("void", f"@{self.name}.part", *given)
+        self.from_the_top(f, "ptr %a", "ptr %b", "%n", "true", *passed(self.more))
         f.ret("ptr", "%a")
         return f.text
+
+    def from_the_top(self, f: Asm, x: str, y: str, n: str, stays: str, *more: str) -> None:
+        """The n elements at x, sorted to y, or to x if `stays`."""
+        bits = f.op(f"sub i64 64, {f.call('i64', '@llvm.ctlz.i64', f'i64 {n}', 'i1 false')}")
+        depth, counts = f.op(f"shl i64 {bits}, 1"), "true" if self.has_positions else "false"
+        given = x, y, f"i64 {n}", f"i64 {depth}", f"i1 {stays}", f"i1 {counts}"
+        f.call("void", f"@{self.name}.part", *given, *more)
 
     def is_sorted(self) -> str:
         """i1, by a look at the keys up to the vector with the first that is less than the one before it."""

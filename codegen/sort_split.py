@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.assembly import Asm
+from tensordsl.codegen.assembly import Asm, passed
 from tensordsl.codegen.sort_block import Vectors, set_lanes
 from tensordsl.codegen.sort_orders import ROW, compressed, compression, orders, permutation, permuted
 
@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 def text(q: Quick) -> str:
     """`i64 @NAME.split(x, y, n, p, less)`: of the n elements at x those below p go to the front of x, the others to y,
     from `less` on; how many are below.  Of keys alone it finds that out on the way, and does without `less`."""
-    return orders(f"@{q.name}.orders", q.lanes) + _permuting(q) if _permutes(q) else _compressing(q)
+    if not _permutes(q):
+        return _compressing(q)
+    return orders(f"@{q.name}.orders", q.lanes) + _permuting(q) + _one_by_one(q)
+
+
+def any_length(q: Quick, f: Asm, p: str) -> str:
+    """The same of %n elements at %x, with %y, which may be fewer than a vector has; `less` is counted if wanted."""
+    less = f.call("i64", f"@{q.name}.count", "ptr %x", "i64 %n", f"{q.key} {p}") if q.has_positions else "0"
+    given = "ptr %x", "ptr %y", "i64 %n", f"{q.key} {p}"
+    if not _permutes(q):
+        return f.call("i64", f"@{q.name}.split", *given, f"i64 {less}", *passed(q.more))
+    are_few = f.compare("slt", "i64", "%n", q.lanes)
+    callee = f.op(f"select i1 {are_few}, ptr @{q.name}.split_few, ptr @{q.name}.split")
+    return f.call("i64", callee, *given, "i64 0")
 
 
 def _permutes(q: Quick) -> bool:
@@ -32,9 +45,9 @@ def declarations(q: Quick) -> str:
     return compression(q.bits, q.lanes)
 
 
-def _split(q: Quick) -> Asm:
+def _split(q: Quick, name: str = "split") -> Asm:
     params = ("ptr x", "ptr y", "i64 n", f"{q.key} p", "i64 less", *q.more)
-    return Asm("i64", f"{q.name}.split", params, internal=True)
+    return Asm("i64", f"{q.name}.{name}", params, internal=True)
 
 
 # -- by permutations ---------------------------------------------------------------------------------------------------
@@ -66,6 +79,20 @@ def _permuting(q: Quick) -> str:
         q.store(f, x, q.at(f, "%y", place))
         count = f.call("i64", "@llvm.ctpop.i64", f"i64 {less}")
         loop.next = [f.op(f"add i64 {kept}, {count}"), f.op(f"add i64 {place}, {count}")]
+    f.ret("i64", loop.values[0])
+    return f.text
+
+
+def _one_by_one(q: Quick) -> str:
+    """The same of fewer elements than a vector has."""
+    f = _split(q, "split_few")
+    with f.loop("%n", ("i64", "0"), ("i64", "%n")) as loop:
+        kept, end = loop.values
+        key, last = f.load(q.key, q.at(f, "%x", loop.index)), f.op(f"sub i64 {end}, 1")
+        f.store(q.key, key, q.at(f, "%x", kept))
+        f.store(q.key, key, q.at(f, "%y", last))
+        is_less = f.op(f"zext i1 {f.compare(q.below, q.key, key, '%p')} to i64")
+        loop.next = [f.op(f"add i64 {kept}, {is_less}"), f.op(f"add i64 {last}, {is_less}")]
     f.ret("i64", loop.values[0])
     return f.text
 

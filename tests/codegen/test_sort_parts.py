@@ -64,7 +64,7 @@ def test_positions_are_those_of_every_part(dtype: str, n: int) -> None:
 
 @pytest.mark.skipif(native_width() < 32, reason="needs AVX2")
 @pytest.mark.parametrize("function", ["sort", "argsort"])
-def test_long_lines_are_read_and_written_in_parts(function: str) -> None:
+def test_all_steps_of_long_lines_are_done_in_parts(function: str) -> None:
     parts = []
 
     def parallel_for(pool: int, part: int, job: int, count: int) -> None:
@@ -87,3 +87,4 @@ def test_long_lines_are_read_and_written_in_parts(function: str) -> None:
     line(*places, *((0, len(x)) if wanted else ()))
     np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
     assert parts[0] == parts[-1] == sort_parts.PARTS
+    assert min(parts) > 8

@@ -37,7 +37,7 @@ def threads(request: Any) -> Iterator[int]:
 @cache
 def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[..., Any]:
     quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, width, has_positions)
-    with patch.multiple(sort_shared, SHARED=100, PIECE=quick.most):
+    with patch.multiple(sort_shared, SHARED=100, SLICE=(9, 90), BUCKET=9, SAMPLED=8, WHOLE=1, FEW=1):
         text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
     metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
     code, [[address]] = elf.load([(compile_object(text + metadata), (name,))])
@@ -58,7 +58,9 @@ def orders(n: int, dtype: str) -> Iterator[Any]:
     yield np.arange(n, dtype=dtype)[::-1].copy()
     yield np.minimum(np.arange(n), np.arange(n)[::-1]).astype(dtype)
     yield (np.arange(n) % 7).astype(dtype)
-    yield np.where(rng.integers(0, 50, n) == 0, np.array(top, dtype), np.array(0, dtype))
+    for others in (2, 50):
+        yield np.where(rng.integers(0, others, n) == 0, np.array(top, dtype), np.array(0, dtype))
+        yield np.where(rng.integers(0, others, n) == 0, rng.integers(bottom, top, n, dtype), np.array(3, dtype))
 
 
 def padded(x: Any) -> Any:
@@ -156,3 +158,34 @@ def test_long_lines_are_split_near_their_middle(bits: int, width: int, has_posit
         keys = np.random.default_rng(seed).integers(bounds.min, bounds.max, 20_000, dtype)
         less = (keys < middle(keys.ctypes.data, len(keys), 1)).mean()
         assert 0.25 < less < 0.75
+
+
+@pytest.mark.parametrize("bits, has_positions", [(32, False), (64, False), (64, True)])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_threads_get_buckets_of_about_the_same_size(bits: int, width: int, has_positions: bool) -> None:
+    if has_positions and width < 64:
+        pytest.skip("needs AVX-512")
+    call = function(bits, width, has_positions, "quick.pivots")
+    pivots = ctypes.CFUNCTYPE(I64, P, I64, P)(call.address)  # type: ignore[attr-defined]
+    dtype, n = f"{'u' * has_positions}int{bits}", 60_000
+    rng, bounds = np.random.default_rng(0), np.iinfo(dtype)
+    for keys in (
+        rng.integers(bounds.min, bounds.max, n, dtype),
+        np.arange(n, dtype=dtype) % 64 * 1000 + np.arange(n, dtype=dtype) // 64,
+    ):
+        tree = np.zeros(sort_shared.BUCKETS, dtype)
+        assert pivots(keys.ctypes.data, n, tree.ctypes.data) == len(tree)
+        borders = np.sort(tree[1:])
+        buckets = np.bincount(np.searchsorted(borders, keys, side="right"))
+        assert len(buckets) == len(tree) and buckets.max() < 3 * n / len(tree)
+        assert tree[1] == borders[len(tree) // 2 - 1] and tree[2] < tree[1] < tree[3]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_few_different_keys_have_few_buckets(width: int) -> None:
+    call = function(64, width, False, "quick.pivots")
+    pivots = ctypes.CFUNCTYPE(I64, P, I64, P)(call.address)  # type: ignore[attr-defined]
+    tree = np.zeros(sort_shared.BUCKETS, "int64")
+    for distinct, buckets in ((1, 2), (2, 4), (3, 4), (4, 8), (7, 8), (10, 16)):
+        keys = np.random.default_rng(distinct).integers(0, distinct, 60_000)
+        assert pivots(keys.ctypes.data, len(keys), tree.ctypes.data) == buckets
