@@ -25,6 +25,7 @@ import mpmath as mp
 mp.mp.prec = 200
 TINY = mp.mpf(10) ** -18
 HALF = mp.mpf(1) / 2
+TANH_OFFSET = mp.mpf(25) / 64
 
 
 def fit(f: Callable[[Any], Any], a: Any, b: Any, degree: int, weight: Callable[[Any], Any] | None = None) -> list[Any]:
@@ -170,7 +171,9 @@ def pieces(f: Callable[[Any], Any], ends: list[Any], degree: int, dtype: str = "
         c, y = nearly_exact(f, low, high, dtype) if rows else (0.0, 0.0)
         slope = mp.diff(f, c) - (not rows)
         rest = at_zero(lambda h, c=c, y=y: (f(c + h) - y) / h - (not c), slope)
-        coefficients = fit(rest, low - c, high - c, degree, lambda h, width=high - low: abs(h) + width / 50)
+        # In the first piece what counts is the relative error.
+        flat = (high - low) / 50 if rows else mp.mpf(10) ** 6
+        coefficients = fit(rest, low - c, high - c, degree, lambda h, flat=flat: abs(h) + flat)
         rows.append((c, y, *map(ROUND[dtype], coefficients)))
     return list(zip(*rows, strict=True))
 
@@ -182,19 +185,18 @@ def erf_pieces(length: str, count: int, degree: int, dtype: str) -> list[tuple[f
 
 
 def all_pieces() -> dict[str, dict[str, list[tuple[float, ...]]]]:
-    """tanh: two between powers of 2, by the exponent and the next bit; 1/cbrt on [1, 2): 32 lines."""
-    powers = [mp.mpf(2) ** (i - 4) for i in range(8)]
-    tanh_ends = [mp.mpf(0), *(end for p in powers for end in (p * 3 / 2, 2 * p))][:16]
-    tanh = pieces(mp.tanh, tanh_ends, 5)
-    first = struct.unpack("<i", struct.pack("<f", 2.0**-4))[0] >> 22
-    rolled = [tuple((*column, column[-1])[(i - first) % 16] for i in range(16)) for column in tanh]
+    """tanh: eight, the first of which ends where x^2 + TANH_OFFSET is 1/2, and others at 1, 2, ...; 1/cbrt on [1, 2):
+    32 lines."""
+    tanh_ends = [mp.mpf(0), *(mp.sqrt(mp.mpf(2) ** k - TANH_OFFSET) for k in range(-1, 6)), mp.mpf("9.2")]
+    rolled = [column[3:] + column[:3] for column in pieces(mp.tanh, tanh_ends, 5)]  # by the exponent modulo 8
     lines = [fit(lambda m: 1 / mp.cbrt(m), 1 + mp.mpf(i) / 32, 1 + mp.mpf(i + 1) / 32, 1) for i in range(32)]
     cbrt = [tuple(map(to_float32, column)) for column in zip(*lines, strict=True)]
     erf = {
         "float64": erf_pieces("0.37890625", 16, 12, "float64"),
         "float32": erf_pieces("0.51171875", 8, 6, "float32"),
     }
-    return {"ERF_PIECES": erf, "TANH_PIECES": {"float32": rolled}, "CBRT_PIECES": {"float32": cbrt}}
+    tanh = {"TANH_OFFSET": {"float32": (float(TANH_OFFSET),)}, "TANH_PIECES": {"float32": rolled}}
+    return {"ERF_PIECES": erf, **tanh, "CBRT_PIECES": {"float32": cbrt}}
 
 
 def scaled_erfc(x: Any) -> Any:

@@ -14,6 +14,7 @@ from tensordsl.codegen.math.coefficients import (
     LN2_FULL,
     LOG2E,
     SINH,
+    TANH_OFFSET,
     TANH_PIECES,
 )
 from tensordsl.codegen.math.logarithm import log1p_up_to_1, log_of_two
@@ -23,6 +24,7 @@ from tensordsl.codegen.math.parts import (
     by_pieces,
     clamp,
     fast_two_sum,
+    horner,
     polynomial,
     round_by_magic,
     round_to_multiple,
@@ -131,7 +133,7 @@ def expm1(b: Builder, x: Val) -> Val:
 
 def tanh(b: Builder, x: Val) -> Val:
     """float64: u / (1 + u), u = (exp(2 |x|) - 1)/2, as h - h h' with h = min(u, 1), h' = h / (1 + u): the roundings of
-    divisor and quotient count half or less.  float32: by pieces, two between powers of 2."""
+    divisor and quotient count half or less.  float32: by eight pieces, between powers of 2 of x^2 + TANH_OFFSET."""
     t, a = x.type, b.abs(x)
     limit = {"float64": 21.0, "float32": 9.05}[t]  # there it is 1
     c = b.select(b.gt(a, limit), limit, a)
@@ -139,9 +141,10 @@ def tanh(b: Builder, x: Val) -> Val:
         u = _half_expm1_of_double(b, c)
         h = b.select(b.gt(u, 1.0), 1.0, u)
         return b.copysign(b.fma(b.neg(h), b.div(h, b.add(u, 1.0)), h), x)
-    low = b.select(b.lt(c, 2.0**-4), 2.0**-4, c)
-    index = b.shr(b.bitcast(low, "int32"), 22)
-    return b.copysign(by_pieces(b, c, index, b.lt(c, 0.09375), TANH_PIECES[t]), x)
+    place = b.fma(a, a, TANH_OFFSET[t][0])
+    place = b.select(b.gt(place, 63.0), 63.0, place)  # in the last piece
+    index = b.shr(b.bitcast(place, "int32"), 23)
+    return b.copysign(by_pieces(b, c, index, b.ge(place, 0.5), TANH_PIECES[t], horner), x)
 
 
 def _half_expm1_of_double(b: Builder, x: Val) -> Val:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.scalar import Builder, Val
 from tensordsl.records import record
+
+Evaluation = Callable[[Builder, Val, Sequence[Val]], Val]
 
 
 @record
@@ -42,12 +44,22 @@ def polynomial(b: Builder, x: Val, coefficients: Sequence[float | Val]) -> Val:
     return result if isinstance(result, Val) else b.const(result, x.type)
 
 
-def by_pieces(b: Builder, x: Val, index: Val, first: Val, columns: Sequence[Sequence[float]]) -> Val:
-    """y + h P(h), h = x - c, with c, y = f(c) and P's coefficients from tables; in the `first` piece, where c is 0,
-    x + x P(x)."""
+def horner(b: Builder, x: Val, coefficients: Sequence[Val]) -> Val:
+    """The same, one operation less and twice the chain: for where vectors enough are computed at a time."""
+    *others, result = coefficients
+    for c in reversed(others):
+        result = b.fma(x, result, c)
+    return result
+
+
+def by_pieces(
+    b: Builder, x: Val, index: Val, behind: Val, columns: Sequence[Sequence[float]], sum_up: Evaluation = polynomial
+) -> Val:
+    """y + h P(h), h = x - c, with c, y = f(c) and P's coefficients from tables `behind` the first piece; in that, where
+    c is 0, x + x P(x)."""
     center, value, *coefficients = (b.lookup(column, index) for column in columns)
     h = b.sub(x, center)
-    return b.fma(h, polynomial(b, h, coefficients), b.select(first, x, value))
+    return b.fma(h, sum_up(b, h, coefficients), b.select(behind, value, x))
 
 
 def two_sum(b: Builder, x: Val, y: Val) -> tuple[Val, Val]:

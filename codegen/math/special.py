@@ -66,7 +66,7 @@ def erf(b: Builder, x: Val) -> Val:
     limit, piece, f = ERF_LIMIT[t], ERF_PIECE[t], FORMATS[t]
     c = b.select(b.gt(a, limit), limit, a)
     shifted = b.fma(b.sub(c, piece / 4), 1 / piece, f.magic)
-    return b.copysign(by_pieces(b, c, b.bitcast(shifted, f.integer), b.eq(shifted, f.magic), ERF_PIECES[t]), x)
+    return b.copysign(by_pieces(b, c, b.bitcast(shifted, f.integer), b.ne(shifted, f.magic), ERF_PIECES[t]), x)
 
 
 def erfcx(b: Builder, x: Val) -> Val:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from math_oracles import PRECISE, errors, grid, samples
-from scalar_kernels import Kernel, math_kernel
+from scalar_kernels import Kernel, kernel_text, math_kernel
 
 from tensordsl.codegen.evaluate import OPERATIONS, evaluate
 from tensordsl.codegen.math import ACCURACY, EXPANSIONS, MONOTONIC, SLOW, coefficients, complete
@@ -121,6 +121,12 @@ def test_several_tables_at_one_place(W, isa):
 
     expected = sum(np.array(table)[i % len(table)] * 1000.0**j for j, table in enumerate(tables))
     np.testing.assert_array_equal(Kernel(["int64"], digits, W, isa=isa)(i), expected)
+
+
+@pytest.mark.parametrize(("name", "columns"), [("tanh", 8), ("erf", 9)])
+def test_a_column_of_pieces_is_one_register_with_avx2(name, columns):
+    text, _ = kernel_text(["float32"], lambda b, x: b.call(name, x), 8, isa="avx2")
+    assert text.count("call <8 x float> @llvm.x86.avx2.permps") == columns
 
 
 @pytest.mark.parametrize("name", [name for name in MATH if name not in SLOW])
