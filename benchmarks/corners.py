@@ -35,6 +35,18 @@ def standardised(m: Any, x: Any, axis: Any) -> Any:
     return (x - x.mean(axis=axis, keepdims=True)) / m.sqrt(x.var(axis=axis, keepdims=True) + 1)
 
 
+def fours(x: Any) -> Any:
+    """Rows whose length is known when a function is compiled."""
+    n = x.shape[0] * x.shape[1] // 4
+    return x.reshape((x.shape[0] * x.shape[1],))[: 4 * n].reshape((n, 4))
+
+
+def pools(x: Any) -> Any:
+    """Squares of two by two, along axes 2 and 4."""
+    h, w = x.shape[1] // 2, x.shape[2] // 2
+    return x[:, : 2 * h, : 2 * w].reshape((x.shape[0], h, 2, w, 2))
+
+
 OF_MATRICES: dict[str, Form] = {
     "softmax over 0": lambda m, x: softmax(m, x, 0),
     "softmax over 1": lambda m, x: softmax(m, x, 1),
@@ -54,6 +66,8 @@ OF_MATRICES: dict[str, Form] = {
     "chosen": lambda m, x: m.where(x > x.mean(axis=0), x, 0),
     "joined": lambda m, x: m.concatenate([x, x + 1], axis=1),
     "by its transpose": lambda m, x: m.dot(x.T, x),
+    "softmax of fours": lambda m, x: softmax(m, fours(x), 1),
+    "fours, centred": lambda m, x: fours(x) - fours(x).mean(axis=1, keepdims=True),
     "distances": lambda m, x: ((x[:4, None, :] - x[None, :, :]) ** 2).sum(axis=2),
 }
 OF_STACKS: dict[str, Form] = {
@@ -70,6 +84,8 @@ OF_STACKS: dict[str, Form] = {
     "axes 2, 1, 0": lambda m, x: m.transpose(x, (2, 1, 0)) * 2,
     "a matrix's column": lambda m, x: x + x[0, :, 0][:, None],
     "parts": lambda m, x: x[:, 1:, :-1] * x[:, :-1, 1:],
+    "pooled": lambda m, x: pools(x).max(axis=(2, 4)),
+    "pools, less their largest": lambda m, x: pools(x) - pools(x).max(axis=(2, 4), keepdims=True),
     "by their transposes": lambda m, x: m.matmul(x, m.transpose(x, (0, 2, 1))),
 }
 

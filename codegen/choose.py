@@ -64,7 +64,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     bounds = bounds if apart or not together else []
     few = _few_rows(group, usual, other)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
-    if bounds:
+    if bounds and not _is_short_row(group, other, other.lane):
         long = ("ge", group.extents[other.lane], _enough(group, other))
         reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
     return _any(b, reasons)
@@ -93,7 +93,8 @@ def _adjacent(
     few: Sequence[Condition] = (),
 ) -> str | None:
     """Whether elements of the largest operand are adjacent along an axis, which has enough for other lanes (a vector
-    where rows go side by side, or columns leave one result each) or `few`, and not along the usual ones."""
+    where rows go side by side, or columns leave one result each; what pays where rows go back) or `few`, and not along
+    the usual ones."""
     if (load := widest_load(group, (usual.lane, axis))) is None:
         return None
     buffer, entries = load.attr
@@ -105,7 +106,14 @@ def _adjacent(
     long = _enough(group, other) if axis == other.lane else 2 * _enough(group, other)
     least = min(long, b.vector_bytes // size) if is_light else long
     steps, enough = [("ne", here, size), ("eq", there, size)], ("ge", group.extents[axis], least)
-    return b.joined("min", [b.compared(*steps), _long_or_few(b, enough, few)])
+    reasons = [b.compared(*steps), _long_or_few(b, enough, few)]
+    if _goes_back(group, other):
+        if _is_short_row(group, other, axis):
+            return None
+        length, (most, whole) = group.extents[axis], _short_row(group, other)
+        pays = [("gt", length, most), *(("eq", length, n) for n in whole)]
+        reasons.append(b.joined("max", [b.compared(condition) for condition in pays]))
+    return b.joined("min", reasons)
 
 
 def _enough(group: Group, other: Schedule) -> int:
@@ -296,10 +304,26 @@ def _goes_back(group: Group, usual: Schedule) -> bool:
     return usual.lane not in group.parallel and any(usual.lane in o.map for o in group.outs)
 
 
+def _is_short_row(group: Group, schedule: Schedule, axis: str) -> bool:
+    """Do rows along an axis that is reduced go back, and are known to be too short for lanes along them?"""
+    length, (most, whole) = group.extents[axis], _short_row(group, schedule)
+    return _goes_back(group, schedule) and isinstance(length, int) and length <= most and length not in whole
+
+
 def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     """Of the usual lanes' axis: all of these hold where the other way is better.  Blocks are transposed there, which
     costs less than what is left of a vector; more than that where results along the axis go back."""
-    here, width = group.extents[usual.lane], usual.width[0]
+    here = group.extents[usual.lane]
+    most, whole = _short_row(group, usual)
+    least = SHORT if len(group.parallel) < len(group.extents) else 0
+    if isinstance(here, int) and not least < here <= most:
+        return []
+    return [("le", here, most), *(("ne", here, n) for n in whole)]
+
+
+def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
+    """Elements of a row for which lanes along it are worse, at most; shorter ones for which they are better."""
+    width = usual.width[0]
     is_heavy = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
     by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
     whole: list[int] = []
@@ -314,7 +338,4 @@ def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     else:
         most = min(SHORT_IF_HEAVY, 3 * width) - 1 if is_heavy else width * 5 // 4
         whole = [*range(width, most + 1, width)]
-    least = SHORT if len(group.parallel) < len(group.extents) else 0
-    if isinstance(here, int) and not least < here <= most:
-        return []
-    return [("le", here, most), *(("ne", here, n) for n in whole)]
+    return most, whole

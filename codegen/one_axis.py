@@ -28,16 +28,22 @@ class OneAxis:
 
 
 def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
-    """A group that reduces the same axes in all passes, the last of which may be one, or those of its rows; None if
-    they can't be."""
+    """A group that reduces the same axes in all passes, the last of which may be one, or those of its rows, or others
+    that are known to be; None if they can't be."""
     locals_ = {p.local for p in group.passes if p.local}
     if not group.parallel or len(locals_) != 1 or any(v.op == "load" and v.args for v in group.scalars):
         return None
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
     places = {v.attr for v in group.scalars if v.op == "index"}
-    runs = [_adjacent(axes, operands) for axes in (group.parallel, *locals_)]
-    runs = [axes for axes in runs if len(axes) > 1 and not places & set(axes)]
-    conditions = [c for axes in runs for operand in operands for c in _conditions(b, group, operand, axes, refs)]
+    every = [_adjacent(axes, operands) for axes in (group.parallel, *locals_)]
+
+    def conditions_of(axes: Sequence[str]) -> list[Condition]:
+        return [c for operand in operands for c in _conditions(b, group, operand, axes, refs)]
+
+    last = [runs[-1] for runs in every]
+    known = [axes for runs in every for axes in runs[:-1] if not conditions_of(axes)]
+    runs = [axes for axes in (*last, *known) if len(axes) > 1 and not places & set(axes)]
+    conditions = [c for axes in runs for c in conditions_of(axes)]
     if not runs or any(isinstance(x, int) and isinstance(y, int) for _, x, y in conditions):
         return None
     for axes in runs:
@@ -45,12 +51,15 @@ def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
     return OneAxis(group, refs, b.compared(*conditions) if conditions else None)
 
 
-def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> tuple[str, ...]:
-    """The last of some axes, of which every operand has all, one after the other, or none."""
-    first = len(local) - 1
-    while first and all(_follow(entries, *local[first - 1 : first + 1]) for _, entries in operands):
-        first -= 1
-    return tuple(local[first:])
+def _adjacent(local: Sequence[str], operands: Sequence[Operand]) -> list[list[str]]:
+    """Some axes, parted so that every operand has all of a part, one after the other, or none."""
+    parts = [[local[0]]]
+    for outer, inner in zip(local, local[1:], strict=False):
+        if all(_follow(entries, outer, inner) for _, entries in operands):
+            parts[-1].append(inner)
+        else:
+            parts.append([inner])
+    return parts
 
 
 def _follow(entries: Sequence[Any], outer: str, inner: str) -> bool:

@@ -11,7 +11,7 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl import config
+from tensordsl import config, native
 from tensordsl.codegen import choose, launches
 
 COUNTS = (1, 31, 32, 33, 64, 65, 200)  # of rows
@@ -184,6 +184,43 @@ def test_which_groups_mix_axes(fresh_code: pytest.MonkeyPatch) -> None:
             made.clear()
             td.function([a, b, c, d], form, on_unused_input="ignore")
             assert [len(p.across) for p in made] == [2 * crosses], td.pp(form)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_short_rows_that_go_back_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
+    """Adjacent elements of a row shorter than a vector are no reason for lanes along it."""
+    found: list[str | None] = []
+    fresh_code.setattr(launches, "prefers", lambda *given: found.append(choose.prefers(*given)) or found[-1])
+    x, rng = T.vector(dtype=dtype), np.random.default_rng(19)
+    for k in (2, 3, 5, 7):
+        found.clear()
+        rows = x.reshape((x.shape[0] // k, k))
+        f = td.function([x], [rows - rows.mean(axis=1, keepdims=True), T.nnet.softmax(rows)])
+        assert found and not any(found)
+        for n in (1, 3, 40, 333):
+            a = values(rng, (n * k,), dtype)
+            wide = a.reshape(n, k).astype("float64")
+            for given in (a, np.repeat(a, 2)[::2], a[::-1].copy()[::-1]):
+                centred, soft = f(given)
+                np.testing.assert_allclose(centred, wide - wide.mean(axis=1, keepdims=True), rtol=1e-5, atol=1e-5)
+                np.testing.assert_allclose(soft, softmax(np, wide, 1), rtol=1e-5)
+
+
+def test_short_columns_in_memory_are_not_done_one_by_one(fresh_code: pytest.MonkeyPatch) -> None:
+    """In Fortran's order elements of columns are adjacent; lanes go along them only where columns are no short ones."""
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    x, rng = T.dmatrix(), np.random.default_rng(20)
+    f = td.function([x], x - x.mean(axis=0))
+
+    def kernels_for(shape: tuple[int, int]) -> int:
+        a, before = np.asfortranarray(rng.normal(size=shape)), sum(required)
+        np.testing.assert_allclose(f(a), a - a.mean(axis=0), rtol=1e-12, atol=1e-12)
+        return sum(required) - before
+
+    f(np.ones((1000, 1000)))
+    assert kernels_for((5, 1000)) == 0
+    assert kernels_for((300, 1000)) > 0
 
 
 WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {

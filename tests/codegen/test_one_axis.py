@@ -7,6 +7,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen import launches
 
 SHAPES = [(2, 3, 4), (20, 5, 7), (7, 5, 3), (1, 40, 30), (40, 1, 30), (30, 40, 1), (0, 3, 4), (4, 0, 3), (300, 4, 5)]
 AXES = [(1, 2), (0, 1), (0, 2), (-1, -2)]
@@ -99,3 +100,22 @@ def test_rows_of_several_axes(dtype: str) -> None:
         for given in layouts(a):
             for got, expected in zip(f(given, b), [*wanted, e / e.sum(2, keepdims=True)], strict=True):
                 np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+def test_outer_axes_that_are_known_to_be_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
+    """Pooling: lanes may go across all rows of all images."""
+    made, one_axis = [], launches.one_axis
+    fresh_code.setattr(launches, "one_axis", lambda *given: made.append(one_axis(*given)) or made[-1])
+    x = T.tensor3(dtype=dtype)
+    n, height, width = x.shape
+    parts = x.reshape((n, height // 2, 2, width // 3, 3))
+    f = td.function([x], [parts.max(axis=(2, 4)), parts - parts.min(axis=(2, 4), keepdims=True)])
+    assert {len(one.group.parallel) for one in made if one} == {2}
+    for shape in [(1, 2, 3), (3, 4, 6), (9, 14, 15), (20, 2, 30), (2, 40, 3), (1, 64, 99), (0, 4, 6), (2, 0, 3)]:
+        a = np.random.default_rng(0).integers(-9, 9, shape).astype(dtype)
+        wide = a.reshape(shape[0], shape[1] // 2, 2, shape[2] // 3, 3)
+        for given in layouts(a):
+            found = f(given)
+            np.testing.assert_array_equal(found[0], wide.max(axis=(2, 4)))
+            np.testing.assert_array_equal(found[1], wide - wide.min(axis=(2, 4), keepdims=True))
