@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from tensordsl.codegen import program as p
 from tensordsl.codegen.program import Instr, LaunchPlan, Name, Program
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.verify_program import EFFECTS
+from tensordsl.records import kept
 
 BETWEEN = (p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena)
 """What may stand between: it touches nothing in memory, and the product may as well come after it."""
@@ -92,7 +92,7 @@ class _Storages:
             elif isinstance(i, p.Offset) and i.base in self.storage:
                 self.storage[i.dst] = self.storage[i.base][0], False
 
-    @cached_property
+    @kept
     def uses(self) -> Counter[Name]:
         code = p.walk_program(self.program.code)
         return Counter(x for i in code if type(i) not in NUMBERS for x in _pointers(i))

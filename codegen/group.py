@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
-from tensordsl.records import record
+from tensordsl.records import kept, record
 
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
@@ -86,16 +86,16 @@ class Group:
     def roots(self) -> list[Val]:
         return [o.value for o in self.outs]
 
-    @cached_property
+    @kept
     def scalars(self) -> list[Val]:
         """All values, operands first."""
         return walk(self.roots)
 
-    @cached_property
+    @kept
     def levels(self) -> dict[int, int]:
         return levels(self.scalars)
 
-    @cached_property
+    @kept
     def passes(self) -> tuple[Pass, ...]:
         """The group as an ordered list of generics; row-level stores (no local axis) come last in their level."""
         level = self.levels
@@ -114,7 +114,7 @@ class Group:
         keys = sorted(table, key=lambda key: (key[0], not key[1]))
         return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys)
 
-    @cached_property
+    @kept
     def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """For each space that is walked, which is a largest set of axes that something varies along: nanoseconds per
         1,000 points, by a rough price per operation, load and store, and the axes by number."""

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from tensordsl.codegen import rules, target
@@ -38,7 +38,7 @@ from tensordsl.codegen.verify_ir import verify_ir
 from tensordsl.codegen.verify_program import verify
 from tensordsl.config import config
 from tensordsl.graph import Variable
-from tensordsl.records import record
+from tensordsl.records import kept, record
 
 
 # -- passes ----------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class _Needed:
         self.roots, self.order = roots, toposort(roots)
         self.ops = {v.op for v in self.order}
 
-    @cached_property
+    @kept
     def users(self) -> dict[int, int]:
         return count_users(self.roots, self.order)
 

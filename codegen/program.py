@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, ClassVar
 
 from tensordsl.codegen.nest_words import NEVER, STREAMED
-from tensordsl.records import record
+from tensordsl.records import kept, record
 
 Source = tuple[str, int]
 Name = str
@@ -66,7 +65,7 @@ class LaunchPlan:
     schedule: Any = None  # the CPU's
     make: Callable[[], Kernels] | None = None  # the CPU's kernels; called when they are needed
 
-    @cached_property
+    @kept
     def kernels(self) -> Kernels:
         assert self.make is not None, "a device's plan"
         made = self.make()

@@ -6,12 +6,12 @@ LLVM ends the process where it has no instruction for an intrinsic, so texts are
 from __future__ import annotations
 
 import re
-from _thread import allocate_lock
 from typing import Any
 
 from tensordsl.codegen.gpu_fastmath import INSTRUCTIONS
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Group
+from tensordsl.codegen.target import lock
 
 # Architecture -> the lowest PTX version that knows it (what LLVM chooses): the older, the more drivers load it.
 TARGETS = {
@@ -53,10 +53,11 @@ def compile_text(text: str, target: str = "sm_80") -> str:
     check_intrinsics(text)
     check_parameters(text)
     version = max(TARGETS[target], MANY_VERSION) if parameters(text) > PARAMETERS else TARGETS[target]
-    llvm, machine, layout = _machine(target, version)  # no pass manager: texts are emitted as they should run
-    module = llvm.parse_assembly(text)
-    module.triple, module.data_layout = TRIPLE, layout
-    result: str = machine.emit_assembly(module)
+    with lock:
+        llvm, machine, layout = _machine(target, version)  # no pass manager: texts are emitted as they should run
+        with llvm.parse_assembly(text) as module:
+            module.triple, module.data_layout = TRIPLE, layout
+            result: str = machine.emit_assembly(module)
     return result
 
 
@@ -81,20 +82,18 @@ def check_parameters(text: str) -> None:
 
 
 _machines: dict[tuple[str, int], tuple[Any, Any, str]] = {}
-_lock = allocate_lock()
 
 
 def _machine(target: str, version: int) -> tuple[Any, Any, str]:
-    with _lock:
-        key = target, version
-        if key not in _machines:
-            import llvmlite.binding as llvm  # type: ignore[import-untyped]
+    key = target, version
+    if key not in _machines:
+        import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
-            if llvm.llvm_version_info[0] < NEEDS_LLVM.get(target, 20):
-                raise ValueError(f"{target} needs an llvmlite with LLVM {NEEDS_LLVM.get(target, 20)} or newer")
-            if not _machines:
-                llvm.initialize_all_targets()
-                llvm.initialize_all_asmprinters()
-            made = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=target, features=f"+ptx{version}", opt=3)
-            _machines[key] = llvm, made, str(made.target_data)
-        return _machines[key]
+        if llvm.llvm_version_info[0] < NEEDS_LLVM.get(target, 20):
+            raise ValueError(f"{target} needs an llvmlite with LLVM {NEEDS_LLVM.get(target, 20)} or newer")
+        if not _machines:
+            llvm.initialize_all_targets()
+            llvm.initialize_all_asmprinters()
+        made = llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=target, features=f"+ptx{version}", opt=3)
+        _machines[key] = llvm, made, str(made.target_data)
+    return _machines[key]

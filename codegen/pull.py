@@ -25,14 +25,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, region
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
-from tensordsl.records import record
+from tensordsl.records import kept, record
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
 LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
@@ -294,12 +293,12 @@ class Fused:
     tensors: dict[int, Val]
     pull: Pull | None = None
 
-    @cached_property
+    @kept
     def in_memory(self) -> frozenset[int]:
         """What it loads and gives, but for scalars: to load one together saves nothing."""
         return frozenset([v.number for v in (*self.loads, *self.values) if v.shape])
 
-    @cached_property
+    @kept
     def rows(self) -> Counter[Any] | None:
         """The lengths of the axes that its reductions keep; None if it has none."""
         lengths = self.group.extents
@@ -307,13 +306,13 @@ class Fused:
             return None
         return Counter([lengths[a] for a in self.group.parallel])
 
-    @cached_property
+    @kept
     def spaces(self) -> list[Counter[Any]]:
         """The lengths of its outputs' axes."""
         lengths = self.group.extents
         return [Counter([lengths[a] for a in o.map if a]) for o in self.group.outs]
 
-    @cached_property
+    @kept
     def dear(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
         weight: dict[int, int] = {}

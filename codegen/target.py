@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from _thread import allocate_lock
+from _thread import RLock
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -39,11 +39,12 @@ NEWEST = 22  # LLVM that is known to have these switches: it ends the process fo
 
 def compile_object(text: str, opt: int = 2) -> bytes:
     """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
-    llvm, triple, layout, machines = _target()
-    module = llvm.parse_assembly(text)
-    module.triple, module.data_layout = triple, layout
-    with _under(_switches(text) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
-        result: bytes = machines[opt].emit_object(module)
+    with lock:
+        llvm, triple, layout, machines = _target()
+        with llvm.parse_assembly(text) as module:
+            module.triple, module.data_layout = triple, layout
+            with _under(_switches(text) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
+                result: bytes = machines[opt].emit_object(module)
     return result
 
 
@@ -59,14 +60,13 @@ def _switches(text: str) -> dict[str, tuple[str, str]]:
 def _under(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
     """Have code generated under LLVM's `switches`, which are the process's: as before for its other users."""
     llvm, *_ = _target()
-    with _lock:
+    try:
         for switch, (value, _) in switches.items():
             llvm.set_option("tensordsl", f"-{switch}={value}")
-        try:
-            yield
-        finally:
-            for switch, (_, before) in switches.items():
-                llvm.set_option("tensordsl", f"-{switch}={before}")
+        yield
+    finally:
+        for switch, (_, before) in switches.items():
+            llvm.set_option("tensordsl", f"-{switch}={before}")
 
 
 def llvm_version() -> str:
@@ -164,22 +164,15 @@ def _library_text(name: str) -> str:
 
 
 _made: list[Any] = []
-_lock = allocate_lock()
-
-
-def _after_fork() -> None:
-    global _lock
-    _lock = allocate_lock()
-
-
+lock = RLock()  # who works with LLVM has it; a fork waits for it: in the child nobody would end another thread's work
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 def _target() -> tuple[Any, str, str, dict[int, Any]]:
     """(llvmlite.binding, triple, data layout, {level: TargetMachine}), made once."""
     if not _made:
-        with _lock:
+        with lock:
             if not _made:
                 _made.append(_make_target())
     result: tuple[Any, str, str, dict[int, Any]] = _made[0]

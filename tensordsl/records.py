@@ -8,12 +8,23 @@ runs: type checkers do.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform, overload
 
 Class = TypeVar("Class", bound=type)
+Value = TypeVar("Value")
+
+
+class kept(cached_property[Value]):
+    """`functools.cached_property` without Python 3.11's lock: held by another thread at a fork, it would stay locked in
+    the child."""
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        super().__init__(compute)
+        self.lock = nullcontext()
 
 
 @overload

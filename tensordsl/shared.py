@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from _thread import allocate_lock
 from contextlib import nullcontext
 from typing import Any
@@ -16,6 +17,15 @@ from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
 LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.large_text`)
 _LOCK = allocate_lock()  # while a variable's storage moves into its cell
+
+
+def _after_fork() -> None:
+    global _LOCK
+    _LOCK = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class SharedVariable(Variable):

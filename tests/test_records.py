@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
-from tensordsl.records import record
+from tensordsl.records import kept, record
 
 
 @record
@@ -77,3 +78,29 @@ def test_fields_are_known_and_matched() -> None:
     match Marked(1, 2):
         case Point(x, y):
             assert (x, y) == (1, 2)
+
+
+def test_a_thread_computes_a_kept_property_while_another_one_does():
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Kept:
+        is_slow = False
+
+        @kept
+        def value(self):
+            if self.is_slow:
+                begun.set()
+                may_end.wait(10)
+            return [self]
+
+    slow, fast = Kept(), Kept()
+    slow.is_slow = True
+    thread = threading.Thread(target=lambda: slow.value)
+    thread.start()
+    begun.wait(10)
+    other = threading.Thread(target=lambda: fast.value, daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive() and fast.value is fast.value and thread.is_alive()
+    may_end.set()
+    thread.join()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+
 import pytest
 
 from tensordsl.codegen import target
@@ -44,3 +49,30 @@ def test_switches_hold_for_kernels_alone():
 def test_an_llvm_that_may_not_know_the_switches_is_not_told_of_them(monkeypatch):
     monkeypatch.setattr(target, "NEWEST", 1)
     assert target.compile_object(LOOP, 1) == plainly()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_compiles_though_another_thread_did_at_the_fork():
+    running, begun = [True], threading.Event()
+
+    def compile_on():
+        while running:
+            target.compile_object(LOOP)
+            begun.set()
+
+    thread = threading.Thread(target=compile_on)
+    thread.start()
+    try:
+        begun.wait()
+        for k in range(10):
+            time.sleep(0.001 * k)
+            child = os.fork()
+            if not child:
+                signal.alarm(20)
+                target.compile_object(LOOP, 1)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        running.clear()
+        thread.join()
