@@ -39,7 +39,10 @@ class _State:
 
 def set_directory(path: str | os.PathLike[str] | None, limit: int | None = None) -> None:
     """Use this directory (made when needed); None switches the cache off.  `limit`: bytes."""
-    _State.directory = None if path is None else os.path.abspath(os.fspath(path))
+    try:
+        _State.directory = None if path is None else os.path.abspath(os.fspath(path))
+    except FileNotFoundError:  # the current directory is gone
+        _State.directory = None
     _State.usable = None
     _State.puts = 0
     if limit is not None:
@@ -76,7 +79,7 @@ def sources_version(directories: Iterable[str | os.PathLike[str]]) -> str:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     if entry.name.endswith(".py"):
-                        status = entry.stat()
+                        status = entry.stat(follow_symlinks=False)  # editors mark a file by a link to nothing
                         found.append((entry.path[len(top) :], status.st_size, status.st_mtime_ns))
                     elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
@@ -114,20 +117,20 @@ def get(name: str) -> bytes | None:
         return None
     path = os.path.join(_State.directory or "", name + SUFFIX)
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return None
-    try:
-        with os.fdopen(descriptor, "rb") as file:
+        with open(path, "rb", buffering=0, opener=_open) as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+            if not stat.S_ISREG(status.st_mode) or not _is_private(status) or status.st_size > _State.limit:
                 return None
-            data = file.read()
-        if time.time() - status.st_mtime > TOUCH:
+            data = file.readall()
+        if abs(time.time() - status.st_mtime) > TOUCH:
             os.utime(path)
     except OSError:
         return None
     return _opened(data)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK")))
 
 
 def put(name: str, blob: bytes) -> bool:
@@ -140,12 +143,11 @@ def put(name: str, blob: bytes) -> bool:
     try:
         _write(temporary, _closed(blob))
         os.replace(temporary, os.path.join(directory, name + SUFFIX))
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
-        return False
+    except BaseException as error:  # an interrupt too leaves no file behind
+        _unlink(temporary)
+        if isinstance(error, OSError):
+            return False
+        raise
     if _State.puts % PUTS_BETWEEN_SWEEPS == 0:
         sweep()
     _State.puts += 1
@@ -154,26 +156,41 @@ def put(name: str, blob: bytes) -> bool:
 
 def sweep() -> None:
     """Drop the files that were not used for longest until the cache is below three quarters of its limit, if it is
-    above the limit; drop orphans."""
-    files = []
+    above the limit; drop orphans.  Times to come, of a clock that was wrong, count as long ago."""
+    files, now = [], time.time()
     try:
         with os.scandir(_State.directory or "") as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if entry.name.endswith(TEMPORARY) and time.time() - status.st_mtime > STALE:
-                    os.unlink(entry.path)
-                elif entry.name.endswith(SUFFIX):
-                    files.append((status.st_mtime_ns, status.st_size, entry.path))
-        total = sum(size for _, size, _ in files)
-        if total <= _State.limit:
-            return
-        for _, size, path in sorted(files):
-            if total <= _State.limit * 3 // 4:
-                break
-            os.unlink(path)
-            total -= size
-    except OSError:  # another process sweeps too
+            found = [entry for entry in entries if entry.name.endswith((SUFFIX, TEMPORARY))]
+    except OSError:
         return
+    for entry in found:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:  # another process has moved it, or sweeps too
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if entry.name.endswith(SUFFIX):
+            used = status.st_mtime if status.st_mtime < now + TOUCH else 0.0
+            files.append((used, status.st_size, entry.path))
+        elif abs(now - status.st_mtime) > STALE:
+            _unlink(entry.path)
+    total = sum(size for _, size, _ in files)
+    if total <= _State.limit:
+        return
+    for _, size, path in sorted(files):
+        if total <= _State.limit * 3 // 4:
+            break
+        total -= size * _unlink(path)
+
+
+def _unlink(path: str) -> bool:
+    """Is it gone by our doing?"""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 def _closed(blob: bytes) -> bytes:

@@ -24,14 +24,14 @@ _BOOLS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 
 
 def _cache_directory() -> str:
-    """Where this user's compiled functions are kept."""
+    """Where this user's compiled functions are kept; "" for a user who has no home."""
     if sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Caches")
     elif os.name == "nt":
         base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
     else:
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "tensordsl")
+    return "" if base.startswith("~") else os.path.join(base, "tensordsl")
 
 
 class Option:
@@ -213,8 +213,10 @@ _LISTENERS: dict[str, list[Callable[[Any], None]]] = {}
 
 def on_change(name: str, notify: Callable[[Any], None]) -> None:
     """Call `notify(value)` now and whenever option `name` is set."""
-    _LISTENERS.setdefault(name, []).append(notify)
     notify(getattr(config, name))
+    told = _LISTENERS.setdefault(name, [])
+    if notify not in told:
+        told.append(notify)
 
 
 class change_flags:

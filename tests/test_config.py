@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tensordsl
-from tensordsl.config import OPTIONS, change_flags, config, on_change, parse_flags, parse_rc
+from tensordsl.config import OPTIONS, _cache_directory, change_flags, config, on_change, parse_flags, parse_rc
 
 
 def test_the_defaults() -> None:
@@ -159,3 +159,15 @@ def test_reading_options_loads_no_parser() -> None:
     done = fresh("import sys; print('configparser' in sys.modules, 'tempfile' in sys.modules, 'numpy' in sys.modules)")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["False", "False"]
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    import pwd
+
+    def nobody(number):
+        raise KeyError(number)
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert _cache_directory() == ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
 
 import pytest
+from interrupts import interrupted
 
 from tensordsl import processor
 from tensordsl.codegen import target
@@ -132,10 +134,85 @@ def test_the_oldest_files_go_when_the_limit_is_passed(private):
     cache.set_directory(None, limit=limit)
 
 
-def test_a_hit_renews_an_old_file(private):
+@pytest.mark.parametrize("used", [1, 1 << 33])
+def test_a_hit_renews_an_old_file_and_one_of_the_future(private, used):
     cache.put(KEY, b"x")
-    os.utime(file(private), (1, 1))
-    assert cache.get(KEY) == b"x" and time.time() - file(private).stat().st_mtime < 100
+    os.utime(file(private), (used, used))
+    assert cache.get(KEY) == b"x" and abs(time.time() - file(private).stat().st_mtime) < 100
+
+
+def test_a_sweep_passes_over_what_it_cannot_remove(private):
+    limit = cache._State.limit
+    cache.set_directory(private, limit=10_000)
+    cache.put(KEY, b"x")
+    for name in ("a.bin", "b.tmp"):
+        (private / name).mkdir()
+        os.utime(private / name, (1, 1))
+    for i in range(9):
+        cache.put(f"{i:040}", bytes(2000))
+    cache.sweep()
+    assert sum(path.stat().st_size for path in private.glob("0*.bin")) <= 7500
+    cache.set_directory(None, limit=limit)
+
+
+def test_files_that_vanish_during_a_sweep_do_not_end_it(private, monkeypatch):
+    def scandir(path, original=os.scandir):
+        with original(path) as entries:
+            found = list(entries)
+        os.unlink(private / "gone.1.1.tmp")
+        return contextlib.nullcontext(found)
+
+    cache.put(KEY, b"x")
+    for name in ("gone.1.1.tmp", "orphan.1.1.tmp"):
+        (private / name).write_bytes(b"")
+        os.utime(private / name, (1, 1))
+    monkeypatch.setattr(os, "scandir", scandir)
+    cache.sweep()
+    monkeypatch.undo()
+    assert not list(private.glob("*.tmp"))
+
+
+def test_times_to_come_count_as_long_ago(private):
+    limit = cache._State.limit
+    cache.set_directory(private, limit=10_000)
+    for i in range(9):
+        cache.put(f"{i:040}", bytes(2000))
+        if i < 4:
+            os.utime(private / f"{i:040}.bin", (1 << 33, 1 << 33))
+    (private / "orphan.1.1.tmp").write_bytes(b"")
+    os.utime(private / "orphan.1.1.tmp", (1 << 33, 1 << 33))
+    cache.sweep()
+    assert min(path.name for path in private.iterdir()) >= f"{4:040}.bin" and not list(private.glob("*.tmp"))
+    assert (private / f"{8:040}.bin").exists()
+    cache.set_directory(None, limit=limit)
+
+
+def test_what_is_no_file_is_not_read(private):
+    private.mkdir(mode=0o700)
+    (private / f"{KEY}.bin").mkdir()
+    os.mkfifo(private / f"{KEY[::-1]}b.bin")
+    descriptors = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    for _ in range(3):
+        assert cache.get(KEY) is None and cache.get(f"{KEY[::-1]}b") is None
+        assert not cache.put(KEY, b"x")
+    assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors
+    assert not list(private.glob("*.tmp"))
+
+
+def test_an_interrupt_leaves_no_file_behind(private):
+    for _ in interrupted(lambda: cache.put(KEY, b"x" * 1000)):
+        assert not list(private.glob("*.tmp"))
+    assert cache.get(KEY) == b"x" * 1000
+
+
+def test_a_current_directory_that_is_gone_is_no_error(tmp_path, monkeypatch):
+    before = cache._State.directory
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    cache.set_directory("relative")
+    assert not cache.put(KEY, b"x") and cache.get(KEY) is None
+    cache.set_directory(before)
 
 
 def test_keys_depend_on_every_part_and_where_it_ends():
@@ -156,6 +233,8 @@ def test_the_sources_version_follows_the_sources(tmp_path):
     assert cache.sources_version([tmp_path]) == first
     (tmp_path / "a.txt").write_text("x")
     assert cache.sources_version([tmp_path]) == first
+    (tmp_path / ".#a.py").symlink_to("nobody@nowhere")  # an editor's mark
+    first = cache.sources_version([tmp_path])
     (tmp_path / "a.py").write_text("xy")
     assert cache.sources_version([tmp_path]) != first
 
