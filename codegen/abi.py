@@ -224,8 +224,7 @@ HELPERS = {
 _CPYTHON = (
     "PyObject_Vectorcall", "_Py_Dealloc", "PyLong_FromVoidPtr", "PyList_New", "PyEval_SaveThread",
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
-    "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow",
-    "PyTraceMalloc_Track",
+    "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow", "PyTraceMalloc_Track", "PyType_GenericAlloc",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
 _DATA = (
@@ -260,8 +259,8 @@ DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # 
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release",
-        "fail", "take_arena", "free_arena", "host_call", "poll", "stub", "tp_traverse", "tp_clear", "tp_dealloc",
-        "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
+        "fail", "take_arena", "free_arena", "host_call", "poll", "stub", "new_function", "tp_traverse",
+        "tp_clear", "tp_dealloc", "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     "nest": ("run_nest", "run_tile"),

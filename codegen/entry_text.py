@@ -10,7 +10,7 @@ EXACT = 1 << 53  # integers up to here are float64 numbers
 
 
 def entry_text() -> str:
-    return _static_ok() + _take_int() + _raise_error() + _stub() + _traverse() + _clear() + _dealloc()
+    return _static_ok() + _take_int() + _raise_error() + _stub() + _new_function() + _traverse() + _clear() + _dealloc()
 
 
 def table(f: Asm, ctx: str = "%ctx") -> str:
@@ -68,6 +68,21 @@ def _stub() -> str:
     vectorcall = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"])
     python = f.load("ptr", "%self", abi.FN_SLOW)
     f.ret("ptr", f.call("ptr", vectorcall, f"ptr {python}", "ptr %args", f"i64 {count}", "ptr %kwnames"))
+    return f.text
+
+
+def _new_function() -> str:
+    """ptr new_function(kind, owner, ctx, slow, stub): a new Function, whole at once: a signal's handler cannot come in
+    between.  NULL: a Python exception is set."""
+    f = Asm("ptr", "new_function", ("ptr kind", "ptr owner", "ptr ctx", "ptr slow", "ptr stub"))
+    made = f.call("ptr", f.load("ptr", table(f), abi.RT["PyType_GenericAlloc"]), "ptr %kind", "i64 0")
+    with f.when(f.compare("ne", "ptr", made, "null")):
+        incref(f, "%owner")
+        for offset, value in (
+            (abi.FN_OWNER, "%owner"), (abi.FN_CTX, "%ctx"), (abi.FN_SLOW, "%slow"), (abi.FN_VECTORCALL, "%stub"),
+        ):  # fmt: skip
+            f.store("ptr", value, made, offset)
+    f.ret("ptr", made)
     return f.text
 
 

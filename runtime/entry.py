@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import cache
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -184,11 +185,12 @@ def _error_entry(
 def _give(function: Function, context: int, keep: tuple[Any, ...]) -> None:
     """Have a function run another context.  It keeps the old one, which calls in other threads may still run."""
     at = id(function)
-    owner = ctypes.cast(peek(at + abi.FN_OWNER), ctypes.py_object).value, keep
+    old = peek(at + abi.FN_OWNER)
+    owner = ctypes.cast(old, ctypes.py_object).value, keep
     _incref(id(owner))
-    _decref(peek(at + abi.FN_OWNER))
     poke(at + abi.FN_OWNER, id(owner))
     poke(at + abi.FN_CTX, context)
+    _decref(old)  # last: an interrupt before costs memory, not more
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -229,7 +231,6 @@ class _Member(ctypes.Structure):
 _made: list[Any] = []  # the type, and what it points to
 _incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
 _decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
-_allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize_t)(("PyType_GenericAlloc", api))
 
 
 def function_type() -> type:
@@ -280,11 +281,10 @@ def _dead_context() -> None:
 
 def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:
     """A new object of the type: it owns `owner`, which keeps context and slow path alive."""
-    function = _allocate(kind, 0)
-    at = id(function)
-    _incref(id(owner))
-    poke(at + abi.FN_OWNER, id(owner))
-    poke(at + abi.FN_CTX, context)
-    poke(at + abi.FN_SLOW, id(slow))
-    poke(at + abi.FN_VECTORCALL, library.symbol("stub"))
-    return function
+    made: Function = _native_new()(id(kind), id(owner), context, id(slow), library.symbol("stub"))
+    return made
+
+
+@cache
+def _native_new() -> Callable[..., Any]:
+    return ctypes.PYFUNCTYPE(ctypes.py_object, *[ctypes.c_void_p] * 5)(library.symbol("new_function"))

@@ -53,7 +53,7 @@ class Executable:
         found = load_late([self.late[n] for n in numbers], compile)
         places = [abi.PLAN_SIZE // 8 * self.meta["late"][n] for n in numbers]
         supplied = [pair for at, plan in zip(places, found, strict=True) for pair in enumerate(plan, at)]
-        for place, address in supplied:
+        for place, address in reversed(supplied):  # kernels last: a plan that has them is there
             table[place] = address
         return supplied
 

@@ -90,19 +90,20 @@ class Cell:
     def _wait_while(self, owner_now: Callable[[], int]) -> None:
         """Wait in turn while somebody owns the cell: calls in other threads that begin meanwhile wait as well."""
         me, wait, is_next = get_ident(), WAIT, False
+        next_up = ctypes.c_int64.from_address(self.address + abi.CELL_NEXT)
         try:
             while True:
-                following = self._following
+                following = next_up.value
                 owner = owner_now() if following in (0, me) or is_next else following
                 if not owner:
                     return
-                if not following:
-                    poke(self.address + abi.CELL_NEXT, me)
+                if not next_up.value:  # no call up to here, nor below: no other thread and no signal comes in between
+                    next_up.value = me
                     is_next = True
                 wait = wait_once(owner, wait)
         finally:
             if is_next:
-                poke(self.address + abi.CELL_NEXT, 0)
+                next_up.value = 0
 
     @property
     def _following(self) -> int:

@@ -143,10 +143,11 @@ def native_function(spec: FunctionSpec, mode: Mode) -> Any:
 def with_methods(native: Any, spec: FunctionSpec, mode: Mode) -> Any:
     """A native callable with all that can be asked of a function."""
     kind = type(native)
-    if not hasattr(kind, "maker"):
+    if not hasattr(kind, "_has_methods"):
         for name, method in FunctionMethods.__dict__.items():
             if callable(method) or isinstance(method, property):
                 setattr(kind, name, method)
+        kind._has_methods = True  # last: another thread may come in between, or an interrupt
     native.spec, native.mode, native.name, native.trust_input = spec, mode, spec.name, False
     native.profile = None
     return native

@@ -22,6 +22,7 @@ from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
 from tensordsl.runtime.late import Made
+from tensordsl.version import __version__
 
 IN_PROCESS = 512  # executables kept
 ON_DISK = 1 << 26  # bytes of one executable, with its constants
@@ -98,8 +99,8 @@ def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
 def _paused_collector() -> Iterator[None]:
     """A compile makes many objects and no garbage in cycles: collections would make its time grow with its square."""
     was_on = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if was_on:
@@ -217,19 +218,22 @@ def _choices(mode: Any) -> str:
 
 
 def _prepare() -> None:
-    """Tell the run time where the cache is and how to compile its library."""
+    """Tell the run time where the cache is and how to compile its library.  What says that it is done comes last, for
+    other threads and after an interrupt."""
     from tensordsl.config import config, on_change
 
-    if _State.directory != config.compiledir:
-        _State.directory = config.compiledir
-        cache.set_directory(config.compiledir or None)
+    directory = config.compiledir
+    if _State.directory != directory:
+        cache.set_directory(directory or None)
+        _State.directory = directory
     if not _State.version:
         processor.settle()
         package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
-        _State.version = cache.sources_version(folders) + cache.compiler_version()
-        library.install(_library_object, _State.version)
+        version = __version__ + cache.sources_version(folders) + cache.compiler_version()
+        library.install(_library_object, version)
         on_change("num_threads", threads.set_threads)
+        _State.version = version
 
 
 def _library_object(name: str) -> bytes:

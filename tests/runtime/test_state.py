@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import signal
 import sys
 import threading
 import weakref
@@ -12,9 +13,11 @@ import weakref
 import numpy as np
 import programs
 import pytest
+from interrupts import interrupted
 
+import tensordsl as theano
 from tensordsl.codegen import abi
-from tensordsl.runtime import library
+from tensordsl.runtime import library, state
 from tensordsl.runtime.layout import peek, poke
 from tensordsl.runtime.state import Cell
 
@@ -263,6 +266,37 @@ def test_a_fork_frees_what_other_threads_had_locked(cell):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert cell.locked_by == 12345
     poke(cell.address + abi.CELL_LOCK, 0)
+
+
+def test_who_is_interrupted_while_waiting_is_next_no_more(cell, monkeypatch):
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            poke(cell.address + abi.CELL_LOCK, 0)
+
+    def wait():
+        naps.clear()
+        poke(cell.address + abi.CELL_LOCK, 12345)
+        cell.wait()
+
+    monkeypatch.setattr(state.time, "sleep", nap)
+    for _ in interrupted(wait):
+        assert peek(cell.address + abi.CELL_NEXT) == 0
+    assert len(naps) == 3
+    poke(cell.address + abi.CELL_LOCK, 0)
+
+
+def test_a_fork_waits_for_nobody_who_moves_a_variable():
+    s = theano.shared(np.zeros(N))
+    with sys.modules["tensordsl.shared"]._LOCK:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            s.set_value(np.ones(N))
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(
