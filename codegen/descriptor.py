@@ -278,9 +278,9 @@ def descriptor(
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
-    if is_direct(tree) and not transposed:
+    if is_direct(tree, placed=True) and not transposed:
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)
-        header[nest.FAST] = first + len(code) - words
+        header[nest.FAST if is_direct(tree) else nest.PLACED] = first + len(code) - words
     header[nest.WIDE] = first + len(code)
     flat = _flat(straight, where, [*_instructions(code[: end - first], first)], numbers, merges, header)
     if flat:
@@ -398,15 +398,14 @@ def _transposed(tree: Sequence[Node], lane: int) -> list[Pair]:
     return sorted({e.number: e.itemsize for e in entries}.items())
 
 
-def is_direct(tree: Sequence[Node]) -> bool:
-    """Is it loops around one call whose operands the library can give without a context?"""
+def is_direct(tree: Sequence[Node], placed: bool = False) -> bool:
+    """Is it loops around one call whose operands the library can give without a context?  placed: or positions."""
+    kinds = (nest.VECTOR, nest.SPLAT, nest.INTEGER, nest.POSITION)[: 3 + placed]
     while len(tree) == 1:
         node = tree[0]
         if isinstance(node, Call):
             entries = node.kernel.entries.values()
-            return node.kernel.form == LANES and all(
-                e.kind in (nest.VECTOR, nest.SPLAT, nest.INTEGER) and e.add == NO_AREA for e in entries
-            )
+            return node.kernel.form == LANES and all(e.kind in kinds and e.add == NO_AREA for e in entries)
         if isinstance(node, Fill):
             return False
         tree = node.body

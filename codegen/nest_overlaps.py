@@ -15,13 +15,14 @@ from tensordsl.codegen.nest_words import (
     N_AXES,
     N_OPERANDS,
     PARAMS,
+    PLACED,
+    POSITION,
     SPACE,
     VECTOR,
     WIDTH,
     WRITE,
     Function,
     entry_of,
-    put_integers,
 )  # fmt: skip
 
 # Axes: the lanes', the outermost one that is longer than 1, and the rows', which may be the same.
@@ -32,7 +33,7 @@ FEW, NEAR = 8, 3  # rows beside each other that others do faster, and vectors th
 
 
 def overlap_texts() -> list[str]:
-    return [_left_over(), _left_behind(), _overlapped()]
+    return [_left_over(), _left_behind(), _is_counted(), _overlapped()]
 
 
 def _steps(c: Function, entry: str, axes: Axes) -> tuple[str, str, str]:
@@ -89,11 +90,24 @@ def _left_behind() -> str:
     return c.end("i64", loop.values[0])
 
 
+def _is_counted() -> str:
+    """Does the kernel ask for no positions but the lanes' and those of rows which it counts itself?"""
+    c = Function("i1", "is_counted", ["ptr words", "i64 lane", "i64 row"], internal=True)
+    counted = c.choose(c.test("eq", c.get("%words", 6), "%row"), "%row", "%lane")
+    with c.loop(c.get("%words", 4), ("i1", "true"), start=c.get("%words", 3)) as loop:
+        entry = entry_of(c, "%words", loop.index)
+        axis, other = c.get(entry, 1), c.test("ne", c.get(entry, 0), POSITION)
+        fits = c.any(other, c.test("eq", axis, "%lane"), c.test("eq", axis, counted))
+        loop.next = [c.all(loop.values[0], fits)]
+    return c.end("i1", loop.values[0])
+
+
 def _overlapped() -> str:
     """1: all is done; or what can be is: what is left are the last positions of the outermost axis, or the last rows of
-    these, to which B and E are set."""
-    c = Function("i64", "overlapped", [*PARAMS, *SPACE], internal=True)
-    words, width = c.word("%D", c.get("%D", FAST)), c.get("%D", WIDTH)
+    these, to which B and E are set, and the `origins` of positions."""
+    c = Function("i64", "overlapped", [*PARAMS, *SPACE, "ptr origins"], internal=True)
+    fast = c.get("%D", FAST)
+    words, width = c.word("%D", c.max(fast, c.get("%D", PLACED))), c.get("%D", WIDTH)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
     with c.loop(c.get("%D", N_AXES), ("i64", "-1"), ("i64", "-1"), ("i64", "0")) as loop:
         longer = c.all(c.test("ne", loop.index, lane), c.test("ne", c.get("%E", loop.index), 1))
@@ -106,7 +120,9 @@ def _overlapped() -> str:
     few = c.op(f"icmp ult i64 {c.arith('sub', count, 1)}, 2")
     with c.when(c.op(f"xor i1 {c.all(c.test('slt', n, width), c.test('sgt', n, 0), few, again)}, true")):
         c.ret("i64", 0)
-    few = c.test("slt", c.get("%E", row), FEW)
+    with c.when(c.op(f"xor i1 {c.call('i1', '@is_counted', f'ptr {words}', f'i64 {lane}', f'i64 {row}')}, true")):
+        c.ret("i64", 0)
+    few = c.all(c.test("slt", c.get("%E", row), FEW), c.test("ne", fast, 0))
     near = c.test("slt", c.arith("mul", c.get("%E", row), n), c.arith("mul", width, NEAR))
     with c.when(c.all(c.test("ne", first, row), few, near)):
         with c.when(c.test("ne", c.call("i64", "@gapped", *passed((*PARAMS, *SPACE))), 0)):
@@ -129,6 +145,7 @@ def _overlapped() -> str:
 def _leave(c: Function, axis: str, done: str) -> None:
     """What is left are the positions of an axis from `done` on."""
     c.put(c.arith("sub", c.get("%E", axis), done), "%E", axis)
+    c.put(c.arith("add", c.get("%origins", axis), done), "%origins", axis)
     with c.loop(c.get("%D", N_OPERANDS)) as loop:
         step = c.get("%S", c.arith("add", c.arith("mul", loop.index, c.get("%D", N_AXES)), axis))
         c.put(c.gep(c.get("%B", loop.index, "ptr"), c.arith("mul", step, done)), "%B", loop.index, "ptr")
@@ -156,7 +173,11 @@ def _do_rows(c: Function, words: str, axes: Axes, operands: tuple[str, str], siz
         across, outer, inner = _steps(c, entry, axes)
         c.put(inner, steps, loop.index)
         put_pointer(c, entry, loop.index, _is_shared(c, entry, outer, inner), (across, n, width))
-    put_integers(c, words, external, every)
+    with c.loop(every, start=external) as loop:
+        entry = entry_of(c, words, loop.index)
+        number, placed = c.get(entry, 1), c.test("eq", c.get(entry, 0), POSITION)
+        place = c.choose(placed, c.word("%origins", number), c.word("%I", number), "ptr")
+        c.put(place, "%P", loop.index, "ptr")
     kernel, one = c.get("%K", c.get(words, 1), "ptr"), c.test("eq", first, row)
     rows = c.choose(one, done, c.get("%E", row))
     with c.loop(c.choose(one, 1, done)):

@@ -72,6 +72,7 @@ from tensordsl.codegen.nest_words import (
     N_POINTERS,
     N_TRANSPOSED,
     PARAMS,
+    PLACED,
     READ,
     SCRATCH,
     SPACE,
@@ -211,17 +212,20 @@ def _general() -> str:
     is_part = c.not_null("%stage")
     with c.when(is_part):
         c.put(c.get("%stage", T_START), origins, c.get("%stage", T_AXIS))
-    with c.when(c.test("ne", c.get("%D", FAST), 0)):
+    given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
+    moved = *given[:2], f"ptr {current}", *given[3:]
+    with c.when(c.test("ne", c.arith("or", c.get("%D", FAST), c.get("%D", PLACED)), 0)):
         with c.loop(axes) as loop:  # kernels do one row at least
             with c.when(c.test("eq", c.get(extents, loop.index), 0)):
                 c.ret("i64", 0)
+    with c.when(c.test("ne", c.get("%D", PLACED), 0)):
+        c.call("i64", "@overlapped", *moved, f"ptr {origins}")
+    with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides, points_of(c))
-        given = "ptr %K", "ptr %D", "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
         with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
             c.ret("i64", 0)
-        moved = *given[:2], f"ptr {current}", *given[3:]
-        for way in ("overlapped", "gapped"):
-            with c.when(c.test("ne", c.call("i64", f"@{way}", *moved), 0)):
+        for way, *more in (("overlapped", f"ptr {origins}"), ("gapped",)):
+            with c.when(c.test("ne", c.call("i64", f"@{way}", *moved, *more), 0)):
                 c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
         with c.when(c.is_null("%job")):

@@ -20,6 +20,7 @@ from tensordsl.types import COMPLEX
 
 SPLIT = 60
 MAX_LANES = 128  # kernels compare lane numbers as bytes
+MASKS = 64  # bytes of vectors whose truths have registers; of others LLVM parts what is more than one in single truths
 ROW_BLOCK = 4096
 SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
 COLUMN_BLOCK = 1024
@@ -458,7 +459,8 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
         factor = 1
     else:
         factor = 2 if operations > 2 or (states > 1 and not narrow) else 4
-    return min(native * factor, MAX_LANES)
+    truths = any("bool" in r.attr[0].state(r.type) for r in p.reduces)
+    return min(native * factor, vector_bytes if truths and not columns and vector_bytes < MASKS else MAX_LANES)
 
 
 def _is_or(v: Val, condition: Callable[[Val], bool], w: Val) -> bool:

@@ -379,6 +379,24 @@ def test_schedules_follow_the_axis_of_stride_one() -> None:
     assert schedule(cases.total("float64")).width[0] == 32
 
 
+def test_truths_of_reductions_fill_one_register_where_they_have_none_of_their_own() -> None:
+    """LLVM parts longer vectors of them, which go round a loop, in single ones without AVX-512."""
+    for dtype, widths in (("uint8", (128, 32)), ("int16", (128, 32)), ("int32", (64, 32)), ("float64", (32, 16))):
+        b = Builder()
+        (y,) = b.reduce(MAX, ("j",), b.gt(b.load(Buffer("x", dtype, ("n", "m")), "i", "j"), 1))
+        group = Group("any", {"i": "n", "j": "m"}, ("i",), (Out(Buffer("y", "bool", ("n",)), ("i",), y),))
+        assert tuple(schedule(group, vector_bytes=n).width[0] for n in (64, 32)) == widths, dtype
+
+
+def test_a_kernel_that_asks_for_positions_may_go_past_the_ends_of_rows() -> None:
+    b = Builder()
+    x, y = (Buffer(k, "float64", ("n", "m")) for k in "xy")
+    inside = b.select(b.le(b.index("j"), b.index("i")), b.load(x, "i", "j"), 0.0)
+    group = Group("tril", {"i": "n", "j": "m"}, ("i", "j"), (Out(y, ("i", "j"), inside),))
+    words = plan(group, schedule(group), "k").kernels.descriptor
+    assert words[nest_words.PLACED] and not words[nest_words.FAST]
+
+
 def test_many_functions_have_more_lanes() -> None:
     def chain(length: int) -> Group:
         b = Builder()

@@ -97,3 +97,29 @@ def test_division_by_what_stands_behind_a_row() -> None:
     x, y = np.arange(1, 601).reshape(50, 4, 3), np.ones((50, 3), int)
     y[1::2] = 0
     assert (f(x, y)[::2] == x[::2]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_positions(threads: int, ends: list[End]) -> None:
+    """Of lanes and rows, also behind rows that are done otherwise, in parts, and of rows around these."""
+    x, y = T.TensorType("float32", (None,) * 2)(), T.TensorType("int16", (None,) * 3)()
+    rng = np.random.default_rng(5)
+    config.num_threads = threads
+    try:
+        f = td.function([x], [T.tril(x), T.triu(x, 1), x * T.arange(x.shape[0])[:, None], x - T.arange(x.shape[1])])
+        g = td.function([y], [T.tril(y), y * T.arange(y.shape[0])[:, None, None] - T.arange(y.shape[1])[:, None]])
+        for n in LENGTHS:
+            for shape in ((1, n), (3, n), (n, n), (40, n), (30_000 if n == 5 else 500, n)):
+                wide = ends[0].put(values(rng, (2 * shape[0], n + 2), "float32"))
+                for a in (wide[: shape[0], 2:], wide[::2, :n], wide[::-2, 2:], np.broadcast_to(wide[-1:, 2:], shape)):
+                    i, j = np.indices(shape)
+                    wanted = np.tril(a), np.triu(a, 1), a * i, a - j
+                    for found, right in zip(f(a), wanted, strict=True):
+                        np.testing.assert_array_equal(found, right)
+            for around in ((3, n), (40, n), (2, 50), (60, 2)):
+                a = ends[1].put(values(rng, (*around, n), "int16"))
+                i, j, _ = np.indices(a.shape)
+                for found, right in zip(g(a), (np.tril(a), a * i - j), strict=True):
+                    np.testing.assert_array_equal(found, right)
+    finally:
+        config.num_threads = 1
