@@ -188,13 +188,13 @@ def is_zero(v: Value) -> bool:
 def is_zero_at(v: Value, bounds: Sequence[Any]) -> bool:
     """Whether all bytes of a slice of v are 0, since other slices alone were written to zeros."""
     for _ in range(SLICES):
-        if v.op != "inc_subtensor" or not _are_apart(v.attrs["bounds"], bounds):
+        if v.op != "inc_subtensor" or not are_apart(v.attrs["bounds"], bounds):
             break
         v = v.operands[0]
     return is_zero(v)
 
 
-def _are_apart(some: Sequence[Any], others: Sequence[Any]) -> bool:
+def are_apart(some: Sequence[Any], others: Sequence[Any]) -> bool:
     """Whether two slices of one tensor are known to have no element in common."""
     for (i, m, s, _), (j, n, t, _) in zip(some, others, strict=True):
         if not all(isinstance(k, int) for k in (i, j, s, t)):

@@ -27,7 +27,7 @@ from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions
-from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice
+from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
 from tensordsl.codegen.passes.whole import move_numbers
@@ -107,6 +107,10 @@ PIPELINE = (
         reason="after the writes that are none; before slices, which move into what is written",
     ),
     Pass(
+        "sum_by_slices", sum_by_slices, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        reason="before what is added to zeros is set",
+    ),
+    Pass(
         "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
         reason="before slices, which move into what is added",
     ),
@@ -136,7 +140,7 @@ MUST_PRECEDE = (
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
-    ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
+    ("sum_by_slices", "add_to_given"), ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
 )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
 "may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
-    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user that is not a row scalar
+    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user that is not a row scalar; where
+                     nothing is reduced a large one, as rows may be short
     R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result
     over
                      other axes has its argument cut; an independent one is cut at its result
@@ -398,8 +399,9 @@ def _check(
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
+    _check_rows(pull.b.made_for, values, {id(s) for _, s in pulled}, scalars)
     if not any([s.op in HEAVY for s in scalars]):
-        return outputs  # all rules are about these
+        return outputs  # all other rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
     heavy, below, level = _depths(scalars)
     own = {id(s) for _, s in pulled}
@@ -436,6 +438,22 @@ def _check(
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel
+
+
+def _check_rows(tensor: Mapping[int, Value], values: Sequence[Value], own: set[int], scalars: Sequence[Val]) -> None:
+    """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
+    if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
+        return
+    weight: dict[int, int] = {}
+    large: dict[Value, None] = {}
+    for s in scalars:
+        weight[id(s)] = min(1000, int(s.op not in LEAVES) + sum([weight[id(a)] for a in s.args]))
+        for a in s.args:
+            if a.axes and a.axes < s.axes and weight[id(a)] >= LARGE and id(a) in tensor and id(a) not in own:
+                large[tensor[id(a)]] = None
+    cut = [v for v in large if v not in values]
+    if cut:
+        raise Cut(cut[0], "R2", *cut[1:])
 
 
 def _check_uses(

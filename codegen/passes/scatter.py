@@ -1,5 +1,5 @@
 """Writes at integer positions: those at one position of each row become a choice at every point, those to a shared
-variable become one write.
+variable become one write; and additions to slices.
 
     zeros[arange(n), t] += g     is    where(j == t[i], g[i], 0)     at the point (i, j)
 
@@ -18,7 +18,7 @@ from functools import reduce
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.patterns import is_zero, number_of
+from tensordsl.codegen.patterns import SLICES, are_apart, is_zero, is_zero_at, number_of
 from tensordsl.ops.comparisons import AND, EQ
 from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
 from tensordsl.ops.index import index_place
@@ -52,6 +52,37 @@ def scatter_to_choice(ctx: Context, v: Value) -> Value | None:
     for hit in hits[1:]:
         there = g.map(AND, there, hit)
     return g.map(SWITCH, there, new, x)
+
+
+def sum_by_slices(ctx: Context, v: Value) -> Value | None:
+    """What is added to a slice of zeros again, other slices between, is added to what was added there.
+
+    Only what is computed element by element: sums of sums would not be part of the loops that compute these.
+    """
+    others: list[Value] = []
+    u = v.operands[0]
+    while _adds_maps(u) and u.loops == v.loops and ctx.is_sole(u) and len(others) < SLICES:
+        x, y = u.operands
+        if u.attrs == v.attrs:
+            if not _adds_maps(v) or not is_zero_at(x, v.attrs["bounds"]):
+                return None
+            ctx.hit("x[a:b] += y, then x[a:b] += z: x[a:b] += y + z")
+            x = ctx.graph.like(u, (x, ctx.graph.map(ADD, y, v.operands[1])))
+            for other in reversed(others):
+                x = ctx.graph.like(other, (x, other.operands[1]))
+            return x
+        if not are_apart(u.attrs["bounds"], v.attrs["bounds"]):
+            return None
+        others.append(u)
+        u = x
+    return None
+
+
+def _adds_maps(v: Value) -> bool:
+    """Whether something computed element by element is added to a slice, whose place is known."""
+    if v.op != "inc_subtensor" or v.attrs["set"] or len(v.operands) > 2 or v.dtype == "bool":
+        return False
+    return v.operands[1].op == "map" and v.operands[1].rank > 0
 
 
 def add_to_given(ctx: Context, v: Value) -> Value | None:

@@ -104,6 +104,7 @@ SIX = [T.dmatrix() for _ in range(6)]
 MANY = [T.dmatrix() for _ in range(100)]
 ROWS, K = T.lvector("rows"), T.lvector("k")
 CENTRED = X - X.mean(axis=1, keepdims=True)
+POLYNOMIAL = ((((((V + 1) * V + 2) * V + 3) * V + 4) * V + 5) * V + 6) / V
 
 # program -> (inputs, outputs, reducers of each pass of each group, rules that cut)
 PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
@@ -130,6 +131,8 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R1 one point": ([V], [T.exp(V).dimshuffle(0, "x") + T.exp(V)], [[""], [""]], {"R1"}),
     "R2 no re-doing": ([X, V], [T.exp(X * 0.5).dimshuffle(0, "x", 1) + V.dimshuffle(0, "x")], [[""], [""]], {"R2"}),
     "R2 with light ones": ([X, V], [(1 + T.exp(V)) * X], [[""], [""]], {"R2"}),
+    "R2 with many light ones": ([X, V], [POLYNOMIAL.dimshuffle(0, "x") * X, X - POLYNOMIAL], [[""], [""]], {"R2"}),
+    "few light ones": ([X, V], [(V * V + 1) * X], [[""]], set()),
     "R2 of rows": (
         [X, V], [T.nnet.softmax(X).dimshuffle(0, 1, "x") * V], [["max", "sum", ""], [""]], {"R2"},
     ),

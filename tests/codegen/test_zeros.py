@@ -86,3 +86,43 @@ def test_gradients_of_shifted_slices_are_results_of_one_group() -> None:
     cost = T.sqr(sum(T.exp(-T.sqr(p - parts[4])) for p in parts)).sum()
     lowered, _, _ = pipeline.make_program("f", [x], (), [T.grad(cost, x)], (), False)
     assert not [v for v in toposort(lowered.outputs) if v.op == "inc_subtensor" and v.attrs["set"]]
+
+
+def writes(cost: Any, wrt: Any, *others: Any) -> int:
+    """Of the gradient's program."""
+    lowered, _, _ = pipeline.make_program("f", [wrt, *others], (), [T.grad(cost, wrt)], (), False)
+    return sum(v.op == "inc_subtensor" for v in toposort(lowered.outputs))
+
+
+def test_what_is_added_to_one_slice_is_summed_first() -> None:
+    x = T.tensor3("x")
+    pairs = [(x[:, i] * x[:, j]).sum(axis=1) for i in range(4) for j in range(i + 1)]
+    cost = T.sqr(sum(T.sqr(p) for p in pairs)).sum()
+    assert writes(cost, x) == 4
+    a = np.random.default_rng(0).normal(size=(50, 4, 3))
+    products = np.tril(a @ a.swapaxes(1, 2))
+    total = np.square(products).sum(axis=(1, 2))
+    weights = 4 * total[:, None, None] * products
+    wanted = (weights + weights.swapaxes(1, 2)) @ a
+    np.testing.assert_allclose(td.function([x], T.grad(cost, x))(a), wanted, rtol=1e-11)
+
+
+def test_sums_that_are_added_to_one_element_are_not() -> None:
+    """They are parts of the loops that compute what they add up."""
+    x, k = T.matrix("x"), T.vector("k")
+    y = x
+    for _ in range(5):
+        y = T.tanh(k[0] * y + k[1])
+    assert writes(y.sum(), k, x) == 10
+
+
+def test_slices_with_elements_in_common_keep_their_order() -> None:
+    x, y = T.vector(), T.vector()
+    for parts in ([np.s_[:4], np.s_[3:7], np.s_[:4]], [np.s_[:4], np.s_[4:], np.s_[:4]]):
+        result, values = T.zeros_like(x), [1e16 * y, -1e16 * y, y + 1]
+        for where, value in zip(parts, values, strict=True):
+            result = T.inc_subtensor(result[where], value)
+        a, b = np.zeros(8), np.arange(1.0, 5.0)
+        computed = (1e16 * b, -1e16 * b, b + 1)
+        wanted = added("float64", 8, *zip(parts, computed, strict=True))
+        np.testing.assert_array_equal(td.function([x, y], result)(a, b), wanted)
