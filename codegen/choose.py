@@ -16,7 +16,16 @@ from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
 from tensordsl.codegen.nest_wide import SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
-from tensordsl.codegen.schedule import SHORT, longest_beside, mixes, parts_rows, states_beside, widens, widest_load
+from tensordsl.codegen.schedule import (
+    SHORT,
+    longest_beside,
+    mixes,
+    parts_rows,
+    states_beside,
+    takes_rows,
+    widens,
+    widest_load,
+)
 from tensordsl.codegen.storage import Ref, Scope, known_at_entry
 from tensordsl.records import record
 
@@ -194,6 +203,8 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
         ("ge", group.extents[across.lane], _enough(group, across)),
     ]
     most = usual.width[0] - 1 if mixed else SHORT
+    if takes_rows(group):
+        most = max(usual.width[0] - 1, SHORT_BY_INDEX)
     conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], most)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))

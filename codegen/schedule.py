@@ -29,6 +29,7 @@ TOGETHER = 4  # operations per element, at most, beside which it pays to load op
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
+MOST_TAKEN = 16  # lanes of rows at indices: shorter rows than a vector go element by element
 PLAIN = frozenset(("float32", "float64"))
 CHAINS = frozenset(("exp", "sigmoid", "softplus"))  # without tables: four registers of 32 bytes are faster than two
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
@@ -320,6 +321,14 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
     return (out.value, index) if along in axes[1:] and along not in entries else None
 
 
+def takes_rows(group: Group) -> bool:
+    """Is it elementwise, of few operations, on rows some of which are at indices?"""
+    if len(group.extents) != 2 or any(v.op in HEAVY for v in group.scalars):
+        return False
+    lane, indices = lane_axis(group), [a for v in group.scalars if v.op == "load" for a in v.args]
+    return bool(indices) and all(lane not in a.axes for a in indices)
+
+
 def for_points(group: Group) -> set[int]:
     """The ids of what is read at indices, or computed from it, and needed for points of the local axes only: where
     these are empty its indices may be out of range."""
@@ -448,7 +457,9 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
 
     values = reach(pass_roots(p), is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
-    native = _native(p, values, narrow, vector_bytes)
+    rows = takes_rows(group)
+    native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
+    native = min(native, MOST_TAKEN) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)
     dear = [v.op for v in values if v.op in HEAVY and v.op != "reduce"]
     operations = sum(v.op not in LEAVES and not is_row(v) for v in values)

@@ -10,9 +10,12 @@ from end_of_memory import End
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import make_program, optimise_lowered
 from tensordsl.codegen.regions import plan_regions
+from tensordsl.codegen.scalar import Builder
+from tensordsl.codegen.schedule import schedule
 from tensordsl.gradient import grad
 
 X, B, K, ROWS = T.dmatrix("x"), T.dvector("b"), T.lvector("k"), T.lvector("rows")
@@ -301,3 +304,27 @@ def test_indices_that_several_kernels_compute_from_positions(n: int) -> None:
         place, where = (m(w > k, w - 1, w) for m, w in ((T.switch, place), (np.where, where)))
     values = RNG.normal(size=n)
     np.testing.assert_array_equal(tensordsl.function([B], B[place])(values), values[where])
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float32", "float64"])
+def test_rows_at_indices_beside_others(dtype: str, ends: list[End]) -> None:
+    """Shorter than a vector, and longer; lanes are as many as the rows' elements allow, whose indices have eight bytes."""
+    m, k = T.TensorType(dtype, (None, None))(), T.lvector()
+    f = tensordsl.function([m, k], [m[k], T.maximum(m[k], m[0])])
+    rng = np.random.default_rng(6)
+    for n in (0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 27, 28, 31, 33, 63, 65, 200):
+        for count in (0, 1, 50):
+            rows = ends[0].put(rng.integers(0, 100, (23, n)).astype(dtype))
+            at = ends[1].put(rng.integers(-23, 23, count))
+            for a in (rows, rows[::-1], rows[:, ::-1]):
+                for found, right in zip(f(a, at), (a[at], np.maximum(a[at], a[0])), strict=True):
+                    np.testing.assert_array_equal(found, right)
+
+
+def test_indices_of_rows_do_not_make_lanes_fewer() -> None:
+    b = Builder()
+    index = b.load(Buffer("k", "int64", ("n",)), "i")
+    for dtype, widths in (("uint8", (16, 16)), ("int16", (16, 16)), ("float32", (16, 8)), ("float64", (8, 4))):
+        row = b.load(Buffer("x", dtype, ("m", "d")), index, "j")
+        group = Group("take", {"i": "n", "j": "d"}, ("i", "j"), (Out(Buffer("y", dtype, ("n", "d")), ("i", "j"), row),))
+        assert tuple(schedule(group, vector_bytes=n).width[0] for n in (64, 32)) == widths, dtype
