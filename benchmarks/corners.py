@@ -47,6 +47,13 @@ def pools(x: Any) -> Any:
     return x[:, : 2 * h, : 2 * w].reshape((x.shape[0], h, 2, w, 2))
 
 
+def at_labels(m: Any, x: Any) -> Any:
+    """Cross-entropy of sequences, before its mean."""
+    label = m.where(x[:, :, 0] > 0, 1, 2)
+    scores = x - m.log(m.exp(x).sum(axis=2, keepdims=True))
+    return scores[m.arange(x.shape[0])[:, None], m.arange(x.shape[1])[None, :], label]
+
+
 OF_MATRICES: dict[str, Form] = {
     "softmax over 0": lambda m, x: softmax(m, x, 0),
     "softmax over 1": lambda m, x: softmax(m, x, 1),
@@ -84,6 +91,8 @@ OF_STACKS: dict[str, Form] = {
     "axes 2, 1, 0": lambda m, x: m.transpose(x, (2, 1, 0)) * 2,
     "a matrix's column": lambda m, x: x + x[0, :, 0][:, None],
     "parts": lambda m, x: x[:, 1:, :-1] * x[:, :-1, 1:],
+    "softmax over 1, rows shifted": lambda m, x: softmax(m, x + x[:, :, 0][:, :, None], 1),
+    "scores at labels": at_labels,
     "pooled": lambda m, x: pools(x).max(axis=(2, 4)),
     "pools, less their largest": lambda m, x: pools(x) - pools(x).max(axis=(2, 4), keepdims=True),
     "by their transposes": lambda m, x: m.matmul(x, m.transpose(x, (0, 2, 1))),

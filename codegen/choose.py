@@ -35,6 +35,7 @@ SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows a
 PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
+FEW_ROWS, MANY_ROWS = 5, 16  # that lanes go across, at least: together with another axis, and alone
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
@@ -200,7 +201,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     limit = min(limit, (MIXED_ROWS if len(group.extents) == 3 else limit) if mixed else short)
     conditions = [
         ("le", _rest(b, group, across, limit), limit),
-        ("ge", group.extents[across.lane], _enough(group, across)),
+        ("ge", group.extents[across.lane], _enough_across(group, across)),
     ]
     most = usual.width[0] - 1 if mixed else SHORT
     if takes_rows(group):
@@ -212,6 +213,14 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     if apart is None:
         return None
     return _all(b, conditions, apart)
+
+
+def _enough_across(group: Group, across: Schedule) -> int:
+    """Rows that lanes go across, at least: a few where another axis merges with theirs, else half a vector."""
+    inner = group.parallel[group.parallel.index(across.lane) + 1 :]
+    operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
+    merges = all({across.lane, *inner[-1:]} <= set(entries) for _, entries in operands if entries)
+    return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // 2)
 
 
 def _block_size(group: Group, across: Schedule) -> int:

@@ -31,7 +31,7 @@ def one_axis(b: Builder, group: Group, refs: dict[int, Ref]) -> OneAxis | None:
     """A group that reduces the same axes in all passes, the last of which may be one, or those of its rows, or others
     that are known to be; None if they can't be."""
     locals_ = {p.local for p in group.passes if p.local}
-    if not group.parallel or len(locals_) != 1 or any(v.op == "load" and v.args for v in group.scalars):
+    if not group.parallel or len(locals_) != 1:
         return None
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
     places = {v.attr for v in group.scalars if v.op == "index"}

@@ -14,7 +14,7 @@ import tensordsl.tensor as T
 from tensordsl import config, native
 from tensordsl.codegen import choose, launches
 
-COUNTS = (1, 31, 32, 33, 64, 65, 200)  # of rows
+COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
 
 
@@ -221,6 +221,27 @@ def test_short_columns_in_memory_are_not_done_one_by_one(fresh_code: pytest.Monk
     f(np.ones((1000, 1000)))
     assert kernels_for((5, 1000)) == 0
     assert kernels_for((300, 1000)) > 0
+
+
+def test_few_short_rows_are_not_done_one_by_one(fresh_code: pytest.MonkeyPatch) -> None:
+    """From 5 on where another axis merges with the lanes' one, else from 16 on, there is a kernel across them."""
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    x, w, rng = T.dtensor3(), T.dmatrix(), np.random.default_rng(21)
+    forms = {4: softmax(T, x, 1) * w.sum(), 15: softmax(T, x + w[:, :, None], 1)}
+    for most, form in forms.items():
+        f = td.function([x, w], form)
+
+        def kernels_for(n: int, f: Any = f, most: int = most) -> int:
+            a, b = rng.normal(size=(n, 7, 9)), rng.normal(size=(n, 7))
+            before = sum(required)
+            wanted = softmax(np, a, 1) * b.sum() if most == 4 else softmax(np, a + b[:, :, None], 1)
+            np.testing.assert_allclose(f(a, b), wanted, rtol=1e-9, atol=1e-12)
+            return sum(required) - before
+
+        kernels_for(1)
+        assert kernels_for(most) == 0
+        assert kernels_for(most + 1) > 0
 
 
 WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {

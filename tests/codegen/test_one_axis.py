@@ -119,3 +119,31 @@ def test_outer_axes_that_are_known_to_be_one(dtype: str, fresh_code: pytest.Monk
             found = f(given)
             np.testing.assert_array_equal(found[0], wide.max(axis=(2, 4)))
             np.testing.assert_array_equal(found[1], wide - wide.min(axis=(2, 4), keepdims=True))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_axes_of_what_is_read_at_indices(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
+    """Cross-entropy of sequences: one row of scores for each label."""
+    made, one_axis = [], launches.one_axis
+    fresh_code.setattr(launches, "one_axis", lambda *given: made.append(one_axis(*given)) or made[-1])
+    x, label = T.tensor3(dtype=dtype), T.lmatrix()
+    scores = x - T.log(T.exp(x).sum(axis=2, keepdims=True))
+    n, m, k = x.shape
+    chosen = scores[T.arange(n)[:, None], T.arange(m)[None, :], label]
+    f = td.function([x, label], [chosen, td.grad(chosen.mean(), x)])
+    assert 1 in [len(one.group.parallel) for one in made if one]
+    for shape in [(4, 3, 5), (20, 7, 9), (1, 1, 3), (3, 40, 33), (1, 0, 3), (0, 2, 3)]:
+        rng = np.random.default_rng(0)
+        a, at = rng.normal(size=shape).astype(dtype), rng.integers(-shape[2], shape[2], shape[:2])
+        wide = a.astype("float64")
+        e = np.exp(wide)
+        wanted = np.take_along_axis(wide - np.log(e.sum(2, keepdims=True)), at[..., None] % shape[2], 2)[..., 0]
+        slope = ((np.arange(shape[2]) == at[..., None] % shape[2]) - e / e.sum(2, keepdims=True)) / max(at.size, 1)
+        for given in layouts(a):
+            for places in (at, np.asfortranarray(at)):
+                for found, expected in zip(f(given, places), (wanted, slope), strict=True):
+                    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        if at.size:
+            at[-1, -1] = shape[2]
+            with pytest.raises(IndexError):
+                f(a, at)
