@@ -18,6 +18,8 @@ from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Moveme
 from tensordsl.records import record
 from tensordsl.types import COMPLEX, TensorType
 
+FARTHEST = 1 << 62  # from 0, of the bounds of a range: differences fit
+
 
 @dataclass(slots=True)
 class Lowered:
@@ -245,6 +247,11 @@ def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
 
     start, stop, step = operands
     g = low.graph
+    if (g.extents.value(start), g.extents.value(step)) != (0, 1):
+        for bound in map(g.extents.value, (start, stop)):
+            if not isinstance(bound, int):  # what lies between must fit, and what is added to it
+                g.extents.require(bound, -FARTHEST, "arange: a bound lies below -2**62", "ge")
+                g.extents.require(bound, FARTHEST, "arange: a bound does not lie below 2**62", "lt")
     (n,) = node.op.shape(g.extents, *operands, **node.attrs)
     dtype = node.outputs[0].type.dtype
     positions = g.cast(g.iota(g.extents.find(n)), dtype)

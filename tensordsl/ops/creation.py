@@ -89,7 +89,8 @@ def ones_like(model: Any, dtype: str | None = None, opt: bool = False) -> Any:
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Any:
-    """start, start + step, ... below stop; `arange(n)` is 0 to n - 1.  Integers give int64 unless a dtype is named.
+    """start, start + step, ... below stop; `arange(n)` is 0 to n - 1.  Integers give int64 unless a dtype is named;
+    start and stop that a call gives beyond 2**62 on either side of 0 are its ValueError.
 
     >>> arange(1, 7, 2).eval()
     array([1, 3, 5])

@@ -122,7 +122,7 @@ def steps(d: Dims, start: Any, stop: Any, step: Any) -> Any:
     size = d.maximum(d.maximum(step, d.sub(0, step)), 1)
     sign = d.minimum(d.maximum(step, -1), 1)
     span = d.mul(sign, d.sub(stop, start))
-    return d.floordiv(d.maximum(d.add(span, d.sub(size, 1)), 0), size)
+    return d.add(d.floordiv(d.sub(d.maximum(span, 0), 1), size), 1)  # no sum of span and size: it may not fit
 
 
 def _numpy_reshape(x: Any, *dims: Any, ndim: int) -> Any:
