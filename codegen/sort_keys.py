@@ -78,10 +78,15 @@ class Keys:
         infinity = (1 << (self.bits - 1)) - (1 << MANTISSA[self.part])
         return f.op(f"icmp sgt {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(infinity, W)}")
 
+    def is_zero(self, f: Asm, x: str, W: int) -> str:
+        return f.op(f"icmp eq {self.typed(self.bits, W)} {self.size_of(f, x, W)}, {self.const(0, W)}")
+
     def is_special(self, f: Asm, x: str, W: int) -> str:
         """Whether others may be equal to x that are not the same: it is nan or -0."""
-        minus_zero = f.op(f"icmp eq {self.typed(self.bits, W)} {x}, {self.const(self.sign, W)}")
-        return f.op(f"or {self.typed(1, W)} {self.is_nan(f, x, W)}, {minus_zero}")
+        return f.op(f"or {self.typed(1, W)} {self.is_nan(f, x, W)}, {self.is_minus_zero(f, x, W)}")
+
+    def is_minus_zero(self, f: Asm, x: str, W: int) -> str:
+        return f.op(f"icmp eq {self.typed(self.bits, W)} {x}, {self.const(self.sign, W)}")
 
     def loaded(self, f: Asm, place: str, W: int) -> str:
         return f.op(f"load {self.typed(self.bits, W)}, ptr {place}, align {self.size}")
@@ -113,8 +118,7 @@ class Keys:
         if self.part == "bool":
             return f.op(f"zext {mask} {f.compare('ne', t, x, self.const(0, W))} to {self.typed(64, W)}")
         if self.is_float:
-            zero = f.compare("eq", t, self.size_of(f, x, W), self.const(0, W))
-            key = f.op(f"select {mask} {zero}, {t} {self.const(0, W)}, {t} {self.reordered(f, x, W)}")
+            key = f.op(f"select {mask} {self.is_zero(f, x, W)}, {t} {self.const(0, W)}, {t} {self.reordered(f, x, W)}")
             x = f.op(f"select {mask} {self.is_nan(f, x, W)}, {t} {self.const(self.greatest, W)}, {t} {key}")
         if self.is_float or self.is_signed:
             x = self.flipped(f, x, W)

@@ -21,14 +21,25 @@ def text() -> str:
 def _part() -> str:
     f = Function("void", "in_parts.part", ("ptr job", "i64 k"), internal=True)
     given = JOB.given(f)
-    size = f.arith("and", f.arith("add", f.arith("udiv", given["n"], PARTS), WHOLE), -WHOLE)
-    first = f.arith("mul", "%k", size)
-    given["n"], given["first"] = f.min(size, f.arith("sub", given["n"], first)), f.arith("add", given["first"], first)
+    first, given["n"] = part_of(f, given["n"], "%k")
+    given["first"] = f.arith("add", given["first"], first)
     for place in ("x", "y"):
         given[place] = f.gep(given[place], f.arith("mul", first, given[f"{place}_step"]))
     with f.when(f.call("i1", given["each"], *operands(LINE, given))):
         f.do(f"store atomic i64 1, ptr {f.word('%job', JOB.words['found'])} monotonic, align 8")
     return f.end()
+
+
+def part_of(f: Function, n: str, k: str) -> tuple[str, str]:
+    """Where the k-th part of n numbers begins, and how many they are, none if it is no more than 0."""
+    size = f.arith("and", f.arith("add", f.arith("udiv", n, PARTS), WHOLE), -WHOLE)
+    first = f.arith("mul", k, size)
+    return first, f.min(size, f.arith("sub", n, first))
+
+
+def parts_of(f: Function, n: str) -> str:
+    """How many parts may have some of n numbers."""
+    return f.choose(f.test("sle", n, WHOLE), 1, PARTS)
 
 
 def _in_parts() -> str:

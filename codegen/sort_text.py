@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen import abi, sort_core, sort_parts
+from tensordsl.codegen import abi, sort_core, sort_parts, sort_specials
 from tensordsl.codegen.assembly import LIKELY, METADATA, UNLIKELY, Asm, passed
 from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.lines_text import given_lines, walk_text
@@ -33,9 +33,8 @@ PLACES = 16  # bytes of scratch in which a program gives the first place and how
 HEAD = 64  # bytes before the room of a line: those, and last where the threads' pool is
 TOGETHER = (4, 1)  # numbers that are searched side by side
 COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
-SLACK = HEAD + 256  # bytes of scratch, also for whole vectors, and for what is read but not used
+SLACK = HEAD + 256 + sort_specials.COUNTS  # bytes of scratch, also for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
-SPECIALS = 24  # bytes before the keys that were set apart
 REGISTERS, REGISTERS_OF_PAIRS = (1, 2, 4, 8, 16), (1, 2, 4, 8)
 
 
@@ -65,7 +64,7 @@ class _Sort(Keys):
         parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
         parts += [self.numbered()] if self.splits_pairs else []
         parts += [self.listing(), self.sort_line(), self.argsort_line()]
-        parts += [self.set_apart(), self.put_back()] if self.is_float and self.parts == 1 else []
+        parts += [sort_specials.text(self)] if self.is_float and self.parts == 1 else []
         parts += [self.counted(byte) for byte in range(self.size)] if self.is_counted else []
         parts += [self.gather()] if self.parts == 2 else []
         if self.parts == 1:
@@ -134,52 +133,21 @@ class _Sort(Keys):
         return loop.values[0]
 
     def read(self) -> str:
-        """i1: whether there are special numbers; the keys of a line go to y, one behind the other."""
+        """i1: whether there are special numbers; the keys of a line go to y, one behind the other, those of nans as the
+        greatest one."""
         f = Asm("i1", "read", sort_parts.LINE, internal=True)
 
         def one(k: str, W: int, flag: str) -> str:
             x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {k}, %x_step")), W)
-            place = f.gep("%y", k, f"i{self.width}")
-            f.do(f"store {self.typed(self.width, W)} {self.ordered(f, x, W)}, ptr {place}, align {self.width // 8}")
-            return f.op(f"or {self.typed(1, W)} {flag}, {self.is_special(f, x, W)}") if self.is_float else flag
+            place, t, key = f.gep("%y", k, f"i{self.width}"), self.typed(self.width, W), self.ordered(f, x, W)
+            if self.is_float:
+                mask, nan = self.typed(1, W), self.is_nan(f, x, W)
+                key = f.op(f"select {mask} {nan}, {t} {self.const(self.greatest, W)}, {t} {key}")
+                flag = f.op(f"or {mask} {flag}, {f.op(f'or {mask} {nan}, {self.is_minus_zero(f, x, W)}')}")
+            f.do(f"store {t} {key}, ptr {place}, align {self.width // 8}")
+            return flag
 
         f.ret("i1", self.each(f, "%x_step", self.size, one))
-        return f.text
-
-    def set_apart(self) -> str:
-        """The keys of zeros and nans in the order of the line, to `room`: behind how many are below zero, how many they
-        are of each, the zeros' from the front and the nans' from the end.  In `keys` nans become equal."""
-        params = ("ptr x", "i64 n", "i64 x_step", "ptr keys", "ptr room")
-        f, t = Asm("void", "set_apart", params, internal=True), f"i{self.width}"
-        listed = f.gep("%room", SPECIALS)
-        with f.loop("%n", *(("i64", "0") for _ in range(3))) as loop:
-            below, zeros, nans = loop.values
-            x = self.loaded(f, f.gep("%x", f.op(f"mul i64 {loop.index}, %x_step")), 1)
-            key, is_nan = self.ordered(f, x, 1), self.is_nan(f, x, 1)
-            f.store(t, key, f.gep(listed, zeros, t))
-            f.store(t, key, f.gep(listed, f.op(f"sub i64 %n, {nans}"), t))
-            f.store(t, f.op(f"select i1 {is_nan}, {t} {self.greatest}, {t} {key}"), f.gep("%keys", loop.index, t))
-            is_zero = f.compare("eq", t, self.size_of(f, x, 1), 0)
-            is_below = f.op(f"xor i1 {f.op(f'or i1 {is_nan}, {is_zero}')}, true")
-            is_below = f.all(is_below, f.compare("slt", t, key, 0))
-            counted = zip(loop.values, (is_below, is_zero, is_nan), strict=True)
-            loop.next = [f.op(f"add i64 {count}, {f.op(f'zext i1 {one} to i64')}") for count, one in counted]
-        for k, count in enumerate(loop.values):
-            f.store("i64", count, "%room", 8 * k)
-        f.ret()
-        return f.text
-
-    def put_back(self) -> str:
-        """The keys that were set apart to their places among the sorted ones."""
-        f, t = Asm("void", "put_back", ("ptr keys", "i64 n", "ptr room"), internal=True), f"i{self.width}"
-        listed, (below, zeros, nans) = f.gep("%room", SPECIALS), (f.load("i64", "%room", 8 * k) for k in range(3))
-        with f.loop(zeros) as loop:
-            place = f.gep("%keys", f.op(f"add i64 {below}, {loop.index}"), t)
-            f.store(t, f.load(t, f.gep(listed, loop.index, t)), place)
-        with f.loop(nans) as loop:
-            place = f.gep("%keys", f.op(f"add i64 {f.op(f'sub i64 %n, {nans}')}, {loop.index}"), t)
-            f.store(t, f.load(t, f.gep(listed, f.op(f"sub i64 %n, {loop.index}"), t)), place)
-        f.ret()
         return f.text
 
     def stored(self, f: Asm, x: str, place: str, W: int) -> None:
@@ -381,7 +349,7 @@ class _Sort(Keys):
         room = f.gep(other, length, key)
         if self.is_float:
             with f.when(special, UNLIKELY):
-                f.call("void", "@set_apart", *line, "ptr %room", f"ptr {room}")
+                f.call("void", "@set_apart", *line, f"ptr {room}", f"ptr {f.load('ptr', '%room', -8)}")
         if self.sorts_in_place:  # the line that is written is the other buffer: half the memory that is walked over
             whole = f.all(f.compare("eq", "i64", "%y_step", self.size), f.compare("eq", "i64", "%count", "%n"))
             other = f.op(f"select i1 {whole}, ptr %y, ptr {other}")

@@ -46,6 +46,24 @@ def test_special_numbers_are_found_in_every_part(dtype: str, n: int) -> None:
                 np.testing.assert_array_equal(a.view(f"i{a.itemsize}"), b.view(f"i{a.itemsize}"))
 
 
+@pytest.mark.parametrize("n", [1, 17, 63, 64, 65, 129, 300, 1_025, 70_001])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_zeros_and_nans_keep_their_order(dtype: str, n: int) -> None:
+    x = T.vector(dtype=dtype)
+    f = td.function([x], [T.sort(x), T.sort(x[::-1]), T.sort(x[1::3])])
+    rng, word = np.random.default_rng(n), f"u{np.dtype(dtype).itemsize}"
+    for share in (0.001, 0.02, 0.4, 1):
+        given = rng.normal(size=n).astype(dtype)
+        bits = given.view(word)
+        sign, nan = np.array([-0.0, np.nan], dtype).view(word)
+        nans = nan + rng.integers(0, 9, n).astype(word)
+        special = np.stack([np.zeros(n, word), np.full(n, sign), nans, nans | sign])
+        chosen = special[rng.integers(0, 4, n), np.arange(n)]
+        bits[:] = np.where(rng.random(n) < share, chosen, bits)
+        for got, viewed in zip(f(given), (given, given[::-1], given[1::3]), strict=True):
+            np.testing.assert_array_equal(got.view(word), np.sort(viewed, kind="stable").view(word))
+
+
 @pytest.mark.parametrize("n", [5, 31, 65_536, 70_001])
 @pytest.mark.parametrize(
     "dtype", ["bool", "float16", "float32", "float64", "int32", "int64", "uint32", "uint64", "complex64"]
@@ -88,3 +106,7 @@ def test_all_steps_of_long_lines_are_done_in_parts(function: str) -> None:
     np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
     assert parts[0] == parts[-1] == sort_parts.PARTS
     assert min(parts) > 8
+    without_nans, x[1234] = len(parts), np.nan
+    line(*places, *((0, len(x)) if wanted else ()))
+    np.testing.assert_array_equal(y, np.sort(x) if wanted else np.argsort(x, kind="stable"))
+    assert len(parts) - without_nans == without_nans + len(wanted) // 2  # nans and zeros are set apart
