@@ -35,6 +35,7 @@ SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows a
 PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
+HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, MANY_ROWS = 5, 16  # that lanes go across, at least: together with another axis, and alone
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
@@ -186,7 +187,7 @@ def goes_across(b: Builder, group: Group, planned: Planned, across: Schedule, re
     if len(group.parallel) < len(group.extents):
         adjacent = _adjacent(b, group, usual, across, across.lane, refs)
         if adjacent and any(a in group.extents and a not in group.parallel for o in group.outs for a in o.map):
-            limit = MOST // _block_size(group, across)  # of what is transposed back, block by block
+            limit = HALF // _block_size(group, across)  # of what is transposed back, block by block
             adjacent = b.joined("min", [adjacent, b.compared(("le", _rest(b, group, across, limit), limit))])
         reasons.append(adjacent)
     return _any(b, reasons)
@@ -196,23 +197,28 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    mixed, limit = mixes(group), MOST // _block_size(group, across)
-    short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
-    limit = min(limit, (MIXED_ROWS if len(group.extents) == 3 else limit) if mixed else short)
-    conditions = [
-        ("le", _rest(b, group, across, limit), limit),
-        ("ge", group.extents[across.lane], _enough_across(group, across)),
-    ]
-    most = usual.width[0] - 1 if mixed else SHORT
-    if takes_rows(group):
-        most = max(usual.width[0] - 1, SHORT_BY_INDEX)
-    conditions += _bounds(group, usual) if _goes_back(group, usual) else [("le", group.extents[usual.lane], most)]
+    conditions = [("ge", group.extents[across.lane], _enough_across(group, across))]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
     apart = _gaps(b, group, refs) if usual.beside else []
     if apart is None:
         return None
-    return _all(b, conditions, apart)
+    return b.joined("min", [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)])
+
+
+def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedule) -> str:
+    """Whether a lane across has few elements; or more of them, but usual lanes would be no whole vector of each row."""
+    mixed, size = mixes(group), _block_size(group, across)
+    here, padded = group.extents[usual.lane], usual.width[0] - 1
+    short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
+    limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else short)
+    most = max(padded, SHORT_BY_INDEX) if takes_rows(group) else padded if mixed else SHORT
+    lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
+    reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
+    longer = min(MOST // size, PARTED_ROWS)
+    if usual.lane in group.parallel and limit < longer and _enough_across(group, across) > FEW_ROWS:
+        reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), ("le", here, padded)))
+    return b.joined("max", reasons)
 
 
 def _enough_across(group: Group, across: Schedule) -> int:

@@ -26,7 +26,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
-MOST = 1 << 16  # bytes of blocks of one vector
+MOST = 1 << 17  # bytes of blocks of one vector
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many

@@ -244,6 +244,18 @@ def test_few_short_rows_are_not_done_one_by_one(fresh_code: pytest.MonkeyPatch) 
         assert kernels_for(most + 1) > 0
 
 
+def test_rows_of_more_elements_whose_lanes_would_not_be_full(fresh_code: pytest.MonkeyPatch) -> None:
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    x, w, rng = T.tensor3(dtype="float32"), T.matrix(dtype="float32"), np.random.default_rng(22)
+    f = td.function([x, w], softmax(T, x + w[:, :, None], 1))
+    for shape, needs in (((1, 40, 7), True), ((15, 40, 7), False), ((40, 40, 7), True), ((65, 100, 3), False)):
+        a, b = rng.normal(size=shape).astype("float32"), rng.normal(size=shape[:2]).astype("float32")
+        before = sum(required)
+        np.testing.assert_allclose(f(a, b), softmax(np, (a + b[:, :, None]).astype("float64"), 1), rtol=1e-5)
+        assert (sum(required) > before) == needs, shape
+
+
 WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "of rows": lambda m, x, w, v: (x * w[:, None]).sum(axis=(1, 2)),
     "of each row": lambda m, x, w, v: (x * v[:, :, None]).sum(axis=(1, 2)),
