@@ -33,6 +33,7 @@ SHORT_BY_INDEX = 7  # elements of rows at indices: the other way each element is
 PER_ROW = 4  # elements for each row, at most, of fewer rows than lanes: the usual way a row is a call
 SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows at a time
 PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
+PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
@@ -218,7 +219,17 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     longer = min(MOST // size, PARTED_ROWS)
     if usual.lane in group.parallel and limit < longer and _enough_across(group, across) > FEW_ROWS:
         reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), ("le", here, padded)))
+    longer = min(longer, _longer_rows(b, group))
+    if limit < longer:
+        many = ("ge", group.extents[across.lane], MANY_ROWS)
+        reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), many, *lane))
     return b.joined("max", reasons)
+
+
+def _longer_rows(b: Builder, group: Group) -> int:
+    """Elements of a row which lanes reduce across, at most, where there are many rows; 0 where lanes are few."""
+    lanes = b.vector_bytes // max((ITEMSIZE[v.type] for v in group.scalars if v.op == "load"), default=8)
+    return min(PER_LANE * lanes, PARTED_ROWS) if len(group.parallel) < len(group.extents) and lanes >= 8 else 0
 
 
 def _enough_across(group: Group, across: Schedule) -> int:

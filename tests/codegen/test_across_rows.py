@@ -13,6 +13,7 @@ import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl import config, native
 from tensordsl.codegen import choose, launches
+from tensordsl.codegen.target import native_width
 
 COUNTS = (1, 6, 17, 31, 32, 33, 64, 65, 200)  # of rows
 SHAPES = ((1, 3), (2, 2), (3, 1), (3, 3), (3, 8), (4, 4), (9, 2), (16, 3), (5, 11))
@@ -285,6 +286,24 @@ def test_sums_over_rows_that_have_a_weight_each(
             for a in layouts(values(rng, (n, j, k), dtype), ends[0]):
                 wanted = form(np, *(y.astype("float64") for y in (a, weights, own)))
                 np.testing.assert_allclose(f(a, weights, own), wanted, rtol=1e-5, err_msg=f"{a.shape} {a.strides}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8"])
+def test_longer_rows_are_reduced_along_an_axis_between_others(
+    dtype: str, ends: list[End], fresh_code: pytest.MonkeyPatch
+) -> None:
+    """Of more than 256 elements where a vector has eight lanes, as columns are fewer than those."""
+    limits, longer = [], choose._longer_rows
+    fresh_code.setattr(choose, "_longer_rows", lambda *given: limits.append(longer(*given)) or limits[-1])
+    x, rng = T.TensorType(dtype, (None,) * 3)(), np.random.default_rng(19)
+    forms = ["sum", "max", "argmin", "range"]
+    f = td.function([x], [FORMS[name](T, x, 1) for name in forms])
+    assert (min(limits) > 256) == (native_width() >= 8 * np.dtype(dtype).itemsize)
+    for n in (3, 16, 40, 65):
+        for j, k in ((40, 7), (60, 5), (20, 20), (100, 3), (300, 3), (38, 27), (2, 130), (400, 3)):
+            for a in layouts(values(rng, (n, j, k), dtype), ends[0]):
+                for name, found in zip(forms, f(a), strict=True):
+                    np.testing.assert_array_equal(found, FORMS[name](np, a, 1), err_msg=f"{name} {a.shape} {a.strides}")
 
 
 def test_results_that_stand_apart_keep_rows_from_being_taken_together(fresh_code: pytest.MonkeyPatch) -> None:
