@@ -11,7 +11,7 @@ from typing import Any
 from tensordsl.codegen.gpu_fastmath import INSTRUCTIONS
 from tensordsl.codegen.gpu_schedule import plan
 from tensordsl.codegen.group import Group
-from tensordsl.codegen.target import lock
+from tensordsl.forks import lock
 
 # Architecture -> the lowest PTX version that knows it (what LLVM chooses): the older, the more drivers load it.
 TARGETS = {

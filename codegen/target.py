@@ -7,16 +7,15 @@ time less), 0 for host programs.  Kernels also do without some of LLVM's passes 
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-from _thread import RLock
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from tensordsl.config import config
+from tensordsl.forks import lock
 from tensordsl.processor import LEVELS
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
@@ -164,9 +163,6 @@ def _library_text(name: str) -> str:
 
 
 _made: list[Any] = []
-lock = RLock()  # who works with LLVM has it; a fork waits for it: in the child nobody would end another thread's work
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 def _target() -> tuple[Any, str, str, dict[int, Any]]:
@@ -182,11 +178,12 @@ def _target() -> tuple[Any, str, str, dict[int, Any]]:
 @cache
 def _processor() -> tuple[str, dict[str, bool]]:
     """LLVM's name of the processor that code is compiled for, and whether it has this or that."""
-    import llvmlite.binding as llvm  # type: ignore[import-untyped]
+    with lock:
+        import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
-    if config.cpu != "native":
-        return config.cpu, dict.fromkeys(LEVELS[config.cpu], True)
-    return str(llvm.get_host_cpu_name()), dict(llvm.get_host_cpu_features())
+        if config.cpu != "native":
+            return config.cpu, dict.fromkeys(LEVELS[config.cpu], True)
+        return str(llvm.get_host_cpu_name()), dict(llvm.get_host_cpu_features())
 
 
 def _make_target() -> tuple[Any, str, str, dict[int, Any]]:

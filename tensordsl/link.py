@@ -11,6 +11,7 @@ import numpy as np
 
 from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.errors import in_short
+from tensordsl.forks import lock
 from tensordsl.graph import Apply, Variable, ancestors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
@@ -51,8 +52,9 @@ def link(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Run:
 # -- native ----------------------------------------------------------------------------------------------------------
 def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The native callable of `spec`: it takes the operands and returns one array or a list."""
-    from tensordsl.native import compile_spec, late_object  # late: they load the run time
-    from tensordsl.runtime.entry import make_function
+    with lock:
+        from tensordsl.native import compile_spec, late_object  # late: they load the run time
+        from tensordsl.runtime.entry import make_function
 
     compiled = compile_spec(spec, mode)
     if profile is not None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from struct import pack
 from typing import Any
 
-import tensordsl.processor as processor  # `from tensordsl` would ask the package for the name first
+import tensordsl.forks as forks  # `from tensordsl` would ask the package for the name first
+import tensordsl.processor as processor
 from tensordsl.codegen import abi
 from tensordsl.codegen.graph_key import graph_key
 from tensordsl.runtime import cache, late, library, threads
@@ -75,7 +76,8 @@ def small_variables(spec: Any) -> tuple[int, ...]:
 
 
 def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
-    from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
+    with forks.lock:
+        from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
     with _paused_collector():
         made = pipeline.compile_graph(
@@ -184,8 +186,9 @@ def late_object(parts: Sequence[bytes]) -> Made:
     key = cache.key("late", _State.version, *parts)
     blob = cache.get(key)
     if blob is None:
-        from tensordsl.codegen import modules  # late: the compiler
-        from tensordsl.codegen.target import compile_object
+        with forks.lock:
+            from tensordsl.codegen import modules  # late: the compiler
+            from tensordsl.codegen.target import compile_object
 
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
@@ -237,9 +240,10 @@ def _prepare() -> None:
 
 
 def _library_object(name: str) -> bytes:
-    from tensordsl.codegen.target import library_objects  # late: the compiler
+    with forks.lock:
+        from tensordsl.codegen.target import library_objects  # late: the compiler
 
-    return library_objects(name)
+        return library_objects(name)
 
 
 def _report(compiled: Compiled, spec: Any, start: float) -> Compiled:

@@ -14,8 +14,8 @@ from interrupts import interrupted
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl import config, link, native
-from tensordsl.codegen import extents, target
+from tensordsl import config, forks, link, native
+from tensordsl.codegen import extents
 from tensordsl.runtime import entry, late, library
 
 
@@ -37,7 +37,7 @@ def check(f: Any, s: Any) -> None:
 
 def all_is_free() -> bool:
     locks = library._State.lock, late._State.lock, extents._lock
-    return gc.isenabled() and not any(lock.locked() for lock in locks) and not target.lock._is_owned()
+    return gc.isenabled() and not any(lock.locked() for lock in locks) and not forks.lock._is_owned()
 
 
 def every_moment() -> None:
