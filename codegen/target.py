@@ -22,11 +22,13 @@ from tensordsl.processor import LEVELS
 # than a register, and ends the process where it has to part one.
 UNUSED = frozenset(("avx512ifma", "avxifma"))
 # What code generation does to texts before it selects instructions, and finds between these: a quarter of the time, and
-# kernels run the same.
+# kernels run the same.  The last ones find nothing in kernels.
 NEEDLESS = (
     "disable-lsr", "disable-cgp", "disable-select-optimize", "disable-constant-hoisting",
     "disable-machine-sink", "disable-machine-cse", "disable-copyprop",
+    "disable-tail-duplicate", "disable-early-taildup", "disable-early-ifcvt",
 )  # fmt: skip
+NEEDLESS_X86 = ("disable-x86-domain-reassignment", "disable-x86-lea-opt")
 # The usual scheduler loads a vector of several registers from its end, which memory does not foresee; this one from its
 # beginning, but several vectors of one register from the last to the first.  Dear functions keep the usual one.
 # ("linearize" is no choice: its sums of float32 are wrong.  LLVM's code generator for AArch64 crashes with "list-ilp".)
@@ -52,20 +54,42 @@ def _switches(text: str) -> dict[str, tuple[str, str]]:
     lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
     is_long = max(lengths, default=0) > native_width() and "@llvm.fma." not in text
     order = FORWARD if is_long and not is_arm() else USUAL
-    return {**dict.fromkeys(NEEDLESS, ("true", "false")), ORDER: (order, USUAL)}
+    needless = NEEDLESS if is_arm() else NEEDLESS + NEEDLESS_X86
+    return {**dict.fromkeys(needless, ("true", "false")), ORDER: (order, USUAL)}
 
 
 @contextmanager
 def _under(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
     """Have code generated under LLVM's `switches`, which are the process's: as before for its other users."""
-    llvm, *_ = _target()
     try:
-        for switch, (value, _) in switches.items():
-            llvm.set_option("tensordsl", f"-{switch}={value}")
+        _set([f"-{switch}={value}" for switch, (value, _) in switches.items()])
         yield
     finally:
-        for switch, (_, before) in switches.items():
-            llvm.set_option("tensordsl", f"-{switch}={before}")
+        _set([f"-{switch}={before}" for switch, (_, before) in switches.items()])
+
+
+def _set(options: list[str]) -> None:
+    """Give LLVM its options, all in one file where that can be: it looks through the thousands it has each time."""
+    llvm, *_ = _target()
+    with _in_a_file(options) as file:
+        for option in (f"@{file}",) if file else options:
+            llvm.set_option("tensordsl", option)
+
+
+@contextmanager
+def _in_a_file(lines: list[str]) -> Iterator[str]:
+    """The name of a file in memory, or "" where there are none.  (A name that LLVM can't open ends the process.)"""
+    try:
+        number = os.memfd_create("options")
+    except (AttributeError, OSError):  # another system, or no more files
+        yield ""
+        return
+    try:
+        os.write(number, "\n".join(lines).encode())
+        name = f"/proc/self/fd/{number}"
+        yield name if os.path.exists(name) else ""
+    finally:
+        os.close(number)
 
 
 def llvm_version() -> str:
