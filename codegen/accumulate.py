@@ -144,7 +144,7 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
 
 def _live(k: Kernel, kind: str, state: str, start: str) -> str:
     """A part of a chunk's state in the lanes that count."""
-    return k.masked.op(f"select {llvm_type('bool', k.width)} {k.live_mask()}, {kind} {state}, {kind} {start}")
+    return k.masked.op(f"select {llvm_type('bool', k.width)} {k.live_mask(kind)}, {kind} {state}, {kind} {start}")
 
 
 def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int = WIDE) -> str:

@@ -35,8 +35,10 @@ from tensordsl.codegen.code import crossed, load_by_registers
 from tensordsl.codegen.copies import (
     Phi,
     ask_ahead_of,
+    bits_of,
     columns_side_by_side,
     counted_lanes,
+    has_mask_registers,
     is_straight,
     last_whole,
     new_lanes,
@@ -356,11 +358,12 @@ class Kernel:
         self.phis[-1] = Phi(last.name, last.type, last.initial, code.op(f"or i64 {last.next}, {bit}"))
 
     # -- reductions
-    def live_mask(self) -> str:
-        """Behind a chunk: lanes that hold elements that were not done before."""
-        if "live" not in self.once:
-            self.once["live"] = self.masked.op(new_lanes(self.masked, self, 8))
-        return self.once["live"]
+    def live_mask(self, kind: str) -> str:
+        """Behind a chunk: lanes that hold elements that were not done before, for vectors of a type."""
+        bits = 8 if has_mask_registers(self) else bits_of(kind)
+        if (key := f"live {bits}") not in self.once:
+            self.once[key] = self.masked.op(new_lanes(self.masked, self, bits))
+        return self.once[key]
 
     # -- text
     def finish(self) -> None:

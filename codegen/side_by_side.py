@@ -25,7 +25,7 @@ from tensordsl.codegen.accumulate import (
     is_float_sum,
 )
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
-from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
+from tensordsl.codegen.copies import Phi, defined, has_bit_masks, lanes_of_bits, phi_lines, renamed
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -140,8 +140,13 @@ class SideBySide:
     def _mask(self) -> None:
         """Lanes of the last vector, where n is no multiple of the width."""
         code, W = self.one.head, self.one.width
-        odd = code.op(f"trunc i64 {code.op(f'and i64 %n, {W - 1}')} to i8")
-        code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {splat(code, odd, 'uint8', W)}")
+        odd = code.op(f"and i64 %n, {W - 1}")
+        if has_bit_masks(self.one):
+            others = code.op(f"shl i64 -1, {odd}")
+            code.do(f"%odd = {lanes_of_bits(code, code.op(f'xor i64 {others}, -1'), W)}")
+        else:
+            every = splat(code, code.op(f"trunc i64 {odd} to i8"), "uint8", W)
+            code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {every}")
         for t in {m[2] for m in map(_LOAD.search, self.one.body.lines) if m}:
             symbol = f"llvm.masked.load.{_mangled(t)}.p0"
             code.declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{W} x i1>, {t})"
