@@ -26,7 +26,7 @@ from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.products import finish_products, fold_products
-from tensordsl.codegen.passes.reductions import merge_reductions
+from tensordsl.codegen.passes.reductions import merge_reductions, part_totals
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
@@ -128,7 +128,11 @@ PIPELINE = (
     ),
     Pass(
         "sink_gathers", sink_gathers, ops=frozenset(("take",)), needs_users=True,
-        reason="last, as sink_slices: a gather of a slice has become one of the sliced",
+        reason="after sink_slices: a gather of a slice has become one of the sliced",
+    ),
+    Pass(
+        "part_totals", part_totals, ops=frozenset(("reduce",)),
+        reason="last: what stands in front of reductions is final, and merge_reductions would undo it",
     ),
 )  # fmt: skip
 
@@ -141,6 +145,7 @@ MUST_PRECEDE = (
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("sum_by_slices", "add_to_given"), ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
+    ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ time less), 0 for host programs.  Kernels also do without some of LLVM's passes 
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from collections.abc import Iterator
@@ -70,6 +71,8 @@ def _under(switches: dict[str, tuple[str, str]]) -> Iterator[None]:
 
 def _set(options: list[str]) -> None:
     """Give LLVM its options, all in one file where that can be: it looks through the thousands it has each time."""
+    if not options:
+        return
     llvm, *_ = _target()
     with _in_a_file(options) as file:
         for option in (f"@{file}",) if file else options:

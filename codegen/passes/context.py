@@ -14,7 +14,7 @@ from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass; `written`: numbers of those that others write to, once somebody has asked."""
+    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -22,6 +22,7 @@ class Context:
     frozen: frozenset[int] = frozenset()
     order: Sequence[Value] = ()
     written: set[int] = field(default_factory=set)
+    parts: dict[tuple[Length, ...], list[Value]] | None = None
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1
@@ -35,6 +36,15 @@ class Context:
         if not self.written:
             self.written.update(w.operands[0].number for w in self.order if w.op == "inc_subtensor")
         return v.number in self.written
+
+    def partial(self, shape: Sequence[Length]) -> list[Value]:
+        """The reductions of tensors of this shape over some of their axes."""
+        if self.parts is None:
+            self.parts = {}
+            for v in self.order:
+                if v.op == "reduce" and v.rank and not v.attrs["with_index"]:
+                    self.parts.setdefault(self.find(v.operands[0].shape), []).append(v)
+        return self.parts.get(self.find(shape), [])
 
     def find(self, shape: Sequence[Length]) -> tuple[Length, ...]:
         """A shape with every extent replaced by its representative."""

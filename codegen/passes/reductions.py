@@ -1,12 +1,15 @@
-"""Reductions of reductions become one."""
+"""Reductions of reductions become one; a sum of everything goes along with sums of rows."""
 
 from __future__ import annotations
 
-from tensordsl.codegen.ir import Value
+from tensordsl.codegen.extents import Length
+from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.passes.context import Context
 from tensordsl.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
+PARTNERS = 4  # reductions over some axes that a sum of everything is tried with
+ELEMENTS = 200
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -48,3 +51,45 @@ def _source(v: Value) -> tuple[Value, list[int | None]]:
         elif not (v.op == "map" and v.attrs["row"].name == "cast" and {v.dtype, v.operands[0].dtype} <= set(FLOATS)):
             return v, place
         v = v.operands[0]
+
+
+def part_totals(ctx: Context, v: Value) -> Value | None:
+    """The sum of everything = the sum of the sums over the axes of another reduction of the same elements: one loop
+    then gives both.
+
+    Each of the parts is rounded: the error is at most that of adding them in pairs.
+    """
+    if v.op != "reduce" or v.rank or v.attrs["reducer"].name != "sum" or v.dtype not in ("float32", "float64"):
+        return None
+    (x,) = v.operands
+    found = next((r for r in ctx.partial(x.shape)[:PARTNERS] if _go_together(ctx, v, r)), None)
+    if found is None:
+        return None
+    axes = found.attrs["axes"]
+    rows = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    parts = ctx.graph.make("reduce", (x,), v.dtype, rows, **{**v.attrs, "axes": axes})
+    ctx.hit("sum(x) = sum(sum(x, axes))")
+    if all(n == 1 for n in ctx.find(rows)):
+        return ctx.graph.move(parts, (None,) * len(rows), ())
+    return ctx.graph.make("reduce", (parts,), v.dtype, (), **{**v.attrs, "axes": tuple(range(len(rows)))})
+
+
+def _go_together(ctx: Context, total: Value, other: Value) -> bool:
+    """Whether two reductions take what is computed from the same elements, and neither needs the other."""
+    shape = ctx.find(total.operands[0].shape)
+    own, others = _elements(ctx, total.operands[0], shape), _elements(ctx, other.operands[0], shape)
+    if own.isdisjoint(others):
+        return False
+    return other not in toposort(total.operands) and total not in toposort(other.operands)
+
+
+def _elements(ctx: Context, x: Value, shape: tuple[Length, ...]) -> set[int]:
+    """Numbers of the values of this shape that x is computed from, element by element."""
+    found, stack = {x.number}, [x]
+    while stack and len(found) < ELEMENTS:
+        v = stack.pop()
+        if v.op == "map":
+            new = [o for o in v.operands if o.number not in found and ctx.find(o.shape) == shape and o.op != "move"]
+            found.update(o.number for o in new)
+            stack += new
+    return found

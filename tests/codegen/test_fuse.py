@@ -151,6 +151,12 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R10 few operands": (MANY, [T.exp(sum(MANY))], [[""], [""], [""]], {"R10"}),
     "R10 few operands of rows": (MANY, [T.nnet.softmax(sum(MANY))], [[""], [""], ["max", "sum", ""]], {"R10"}),
     "R10 what is read twice": ([*MANY, V], [sum(MANY) + sum(x * V for x in MANY)], [[""]] * 5, {"R10"}),
+    "a total with rows": (
+        [X, Y], [((X - Y) ** 2).sum(), (X - Y).sum(axis=0)], [["sum sum", ""], ["sum", ""]], {"R3"},
+    ),
+    "a total that needs rows": ([X], [((X - X.mean(axis=0)) ** 2).sum()], [["sum", ""], ["sum", ""]], {"R3"}),
+    "a total that rows need": ([X], [(X / X.sum()).sum(axis=0)], [["sum", ""], ["sum", ""]], {"R5"}),
+    "a total of other elements": ([X, Y], [X.sum(), Y.sum(axis=0)], [["sum", ""], ["sum", ""]], set()),
     "constructs_in_between": ([X, Y], [T.tanh(T.dot(T.exp(X), Y))], [[""], ["dot"], [""]], set()),
 }  # fmt: skip
 

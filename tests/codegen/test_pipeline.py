@@ -90,6 +90,11 @@ def slice_of_product() -> tuple[list[Any], list[Any]]:
     return [x, y], [T.exp(x * y).T[0]]
 
 
+def total_with_rows() -> tuple[list[Any], list[Any]]:
+    x, y = T.dmatrix("x"), T.dcol("y")
+    return [x, y], [((x - y) ** 2).sum(), (x - y).sum(axis=1)]
+
+
 def sums_of_sums() -> tuple[list[Any], list[Any]]:
     x = T.tensor3("x", dtype="float32")
     return [x], [x.sum(axis=1, keepdims=True).sum(axis=(0, 1)), x.max(axis=0).max(axis=1)]
@@ -108,7 +113,17 @@ def constants() -> tuple[list[Any], list[Any]]:
 
 PROGRAMS: dict[str, Callable[[], tuple[list[Any], list[Any]]]] = {
     f.__name__: f
-    for f in (softmax, log_sum_exp, square_loss, equal_lengths, slice_of_product, sums_of_sums, logistic, constants)
+    for f in (
+        softmax,
+        log_sum_exp,
+        square_loss,
+        equal_lengths,
+        slice_of_product,
+        sums_of_sums,
+        total_with_rows,
+        logistic,
+        constants,
+    )
 }
 
 
@@ -381,7 +396,7 @@ SHAPES = (
     T.nnet.softmax, lambda x: T.log(T.nnet.softmax(x)), lambda x: T.log(T.exp(x).sum(axis=1, keepdims=True)) * x,
     lambda x: x.sum(axis=1).max() - x, lambda x: x.reshape((-1,)).reshape(x.shape), lambda x: x[0] + x,
     lambda x: x[:, 0] * x, lambda x: T.dot(x, x), lambda x: x.max(axis=1, keepdims=True).max() + x,
-    lambda x: (2 * x)[1:].sum() + x,
+    lambda x: (2 * x)[1:].sum() + x, lambda x: (x * x).sum() - x.max(axis=1, keepdims=True) * x.mean(axis=1),
 )  # fmt: skip
 
 

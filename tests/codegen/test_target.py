@@ -51,7 +51,6 @@ def test_an_llvm_that_may_not_know_the_switches_is_not_told_of_them(monkeypatch)
     assert target.compile_object(LOOP, 1) == plainly()
 
 
-<<<<<<< HEAD
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_child_compiles_though_another_thread_did_at_the_fork():
@@ -77,7 +76,8 @@ def test_a_child_compiles_though_another_thread_did_at_the_fork():
     finally:
         running.clear()
         thread.join()
-=======
+
+
 def test_switches_hold_where_there_are_no_files_in_memory(monkeypatch):
     with_file, before = target.compile_object(LOOP, 1), plainly()
     monkeypatch.setattr(target.os.path, "exists", lambda name: False)
@@ -85,4 +85,3 @@ def test_switches_hold_where_there_are_no_files_in_memory(monkeypatch):
     monkeypatch.delattr(target.os, "memfd_create")
     assert target.compile_object(LOOP, 1) == with_file
     assert plainly() == before
->>>>>>> 09cd33a (LLVM's switches: a test without files in memory)
