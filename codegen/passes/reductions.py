@@ -1,14 +1,16 @@
-"""Reductions of reductions become one; a sum of everything goes along with sums of rows."""
+"""Reductions of reductions become one; a reduction of everything goes along with those of rows."""
 
 from __future__ import annotations
 
 from tensordsl.codegen.extents import Length
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
-PARTNERS = 4  # reductions over some axes that a sum of everything is tried with
+PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
+PARTNERS = 4  # reductions over some axes that one of everything is tried with
 ELEMENTS = 200
 
 
@@ -54,12 +56,14 @@ def _source(v: Value) -> tuple[Value, list[int | None]]:
 
 
 def part_totals(ctx: Context, v: Value) -> Value | None:
-    """The sum of everything = the sum of the sums over the axes of another reduction of the same elements: one loop
-    then gives both.
+    """reduce(x) = reduce(reduce(x, axes)), the axes of another reduction of the same elements: one loop gives both.
 
-    Each of the parts is rounded: the error is at most that of adding them in pairs.
+    Each part of a float sum is rounded: the error is at most that of adding them in pairs.
     """
-    if v.op != "reduce" or v.rank or v.attrs["reducer"].name != "sum" or v.dtype not in ("float32", "float64"):
+    if v.op != "reduce" or v.rank or v.attrs["with_index"]:
+        return None
+    name = v.attrs["reducer"].name
+    if name not in PARTED and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
         return None
     (x,) = v.operands
     found = next((r for r in ctx.partial(x.shape)[:PARTNERS] if _go_together(ctx, v, r)), None)
@@ -68,7 +72,7 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     axes = found.attrs["axes"]
     rows = tuple(n for d, n in enumerate(x.shape) if d not in axes)
     parts = ctx.graph.make("reduce", (x,), v.dtype, rows, **{**v.attrs, "axes": axes})
-    ctx.hit("sum(x) = sum(sum(x, axes))")
+    ctx.hit(f"{name}(x) = {name}({name}(x, axes))")
     if all(n == 1 for n in ctx.find(rows)):
         return ctx.graph.move(parts, (None,) * len(rows), ())
     return ctx.graph.make("reduce", (parts,), v.dtype, (), **{**v.attrs, "axes": tuple(range(len(rows)))})
@@ -76,6 +80,9 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
 
 def _go_together(ctx: Context, total: Value, other: Value) -> bool:
     """Whether two reductions take what is computed from the same elements, and neither needs the other."""
+    narrow = ITEMSIZE[total.operands[0].dtype] < 4  # has more lanes than sums of it
+    if total.loops != other.loops or (narrow and total.dtype != other.dtype):
+        return False
     shape = ctx.find(total.operands[0].shape)
     own, others = _elements(ctx, total.operands[0], shape), _elements(ctx, other.operands[0], shape)
     if own.isdisjoint(others):

@@ -154,6 +154,9 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "a total with rows": (
         [X, Y], [((X - Y) ** 2).sum(), (X - Y).sum(axis=0)], [["sum sum", ""], ["sum", ""]], {"R3"},
     ),
+    "totals with rows": (
+        [X], [X.max(), X.min(), X.mean(axis=1)], [["sum max min", ""], ["max", ""], ["min", ""]], {"R3"},
+    ),
     "a total that needs rows": ([X], [((X - X.mean(axis=0)) ** 2).sum()], [["sum", ""], ["sum", ""]], {"R3"}),
     "a total that rows need": ([X], [(X / X.sum()).sum(axis=0)], [["sum", ""], ["sum", ""]], {"R5"}),
     "a total of other elements": ([X, Y], [X.sum(), Y.sum(axis=0)], [["sum", ""], ["sum", ""]], set()),
