@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.codegen.extents import Length
-from tensordsl.codegen.ir import Value, toposort
+from tensordsl.codegen.ir import Value, dependencies
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.types import FLOATS
@@ -11,7 +11,7 @@ from tensordsl.types import FLOATS
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
 PARTNERS = 4  # reductions over some axes that one of everything is tried with
-ELEMENTS = 200
+ELEMENTS, BETWEEN = 200, 1000  # values that are looked at for such a pair, so that time stays linear
 
 
 def merge_reductions(ctx: Context, v: Value) -> Value | None:
@@ -87,7 +87,20 @@ def _go_together(ctx: Context, total: Value, other: Value) -> bool:
     own, others = _elements(ctx, total.operands[0], shape), _elements(ctx, other.operands[0], shape)
     if own.isdisjoint(others):
         return False
-    return other not in toposort(total.operands) and total not in toposort(other.operands)
+    return not _may_need(total, other) and not _may_need(other, total)
+
+
+def _may_need(v: Value, other: Value) -> bool:
+    """Whether v is computed from another value, or so many lie between that it may be."""
+    found, stack = {v.number}, [v]
+    while stack and len(found) < BETWEEN:
+        for o in dependencies(stack.pop()):
+            if o is other:
+                return True
+            if o.number > other.number and o.number not in found:  # what comes from it has been made after it
+                found.add(o.number)
+                stack.append(o)
+    return bool(stack)
 
 
 def _elements(ctx: Context, x: Value, shape: tuple[Length, ...]) -> set[int]:
