@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tensordsl.codegen.extents import Length
 from tensordsl.codegen.ir import Value, dependencies
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -66,7 +65,9 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     if name not in PARTED and (name != "sum" or v.dtype not in ("float32", "float64", "int64")):
         return None
     (x,) = v.operands
-    found = next((r for r in ctx.partial(x.shape)[:PARTNERS] if _go_together(ctx, v, r)), None)
+    partners = ctx.partial(x.shape)[:PARTNERS]
+    own = _elements(ctx, x) if partners else set()
+    found = next((r for r in partners if _go_together(ctx, v, own, r)), None)
     if found is None:
         return None
     axes = found.attrs["axes"]
@@ -78,14 +79,13 @@ def part_totals(ctx: Context, v: Value) -> Value | None:
     return ctx.graph.make("reduce", (parts,), v.dtype, (), **{**v.attrs, "axes": tuple(range(len(rows)))})
 
 
-def _go_together(ctx: Context, total: Value, other: Value) -> bool:
-    """Whether two reductions take what is computed from the same elements, and neither needs the other."""
+def _go_together(ctx: Context, total: Value, own: set[int], other: Value) -> bool:
+    """Whether two reductions take what is computed from the same elements, of which one has its `own`, and neither
+    needs the other."""
     narrow = ITEMSIZE[total.operands[0].dtype] < 4  # has more lanes than sums of it
     if total.loops != other.loops or (narrow and total.dtype != other.dtype):
         return False
-    shape = ctx.find(total.operands[0].shape)
-    own, others = _elements(ctx, total.operands[0], shape), _elements(ctx, other.operands[0], shape)
-    if own.isdisjoint(others):
+    if own.isdisjoint(_elements(ctx, other.operands[0])):
         return False
     return not _may_need(total, other) and not _may_need(other, total)
 
@@ -103,9 +103,9 @@ def _may_need(v: Value, other: Value) -> bool:
     return bool(stack)
 
 
-def _elements(ctx: Context, x: Value, shape: tuple[Length, ...]) -> set[int]:
-    """Numbers of the values of this shape that x is computed from, element by element."""
-    found, stack = {x.number}, [x]
+def _elements(ctx: Context, x: Value) -> set[int]:
+    """Numbers of the values of its shape that x is computed from, element by element."""
+    found, stack, shape = {x.number}, [x], ctx.find(x.shape)
     while stack and len(found) < ELEMENTS:
         v = stack.pop()
         if v.op == "map":
