@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Known, Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
 from tensordsl.ops.stable import stable
 from tensordsl.ops.substitute import substitute
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 __all__ = [
@@ -49,7 +49,7 @@ class GradientError(Exception):
     """`verify_grad` found that the symbolic and the numeric gradient differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DisconnectedType:
     """The type of the gradient that `return_disconnected="disconnected"` gives: there is none."""
 
@@ -57,7 +57,7 @@ class DisconnectedType:
         return Variable(self, name=name)  # type: ignore[arg-type]  # such a variable is a marker, it has no tensor type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NullType:
     """The type of the gradient that `null_gradients="return"` gives: it is undefined, `why_null` says why."""
 

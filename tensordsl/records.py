@@ -8,23 +8,34 @@ runs: type checkers do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
-from functools import cached_property, partial
+from functools import partial
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, Generic, TypeVar, dataclass_transform, overload
 
 Class = TypeVar("Class", bound=type)
 Value = TypeVar("Value")
 
 
-class kept(cached_property[Value]):
+class kept(Generic[Value]):
     """`functools.cached_property` without Python 3.11's lock: held by another thread at a fork, it would stay locked in
     the child."""
 
     def __init__(self, compute: Callable[[Any], Value]) -> None:
-        super().__init__(compute)
-        self.lock = nullcontext()
+        self.compute = compute
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> kept[Value]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        value = vars(instance)[self.name] = self.compute(instance)
+        return value
 
 
 @overload
