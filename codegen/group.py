@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tensordsl.codegen.scalar import ITEMSIZE, LEAVES, MATH, Builder, Val, attr_key, walk
+from tensordsl.codegen.scalar import FUNCTIONS, ITEMSIZE, LEAVES, Builder, Val, attr_key, walk
 from tensordsl.ops.reducers import Reducer
 from tensordsl.records import kept, record
 
@@ -235,7 +235,7 @@ def stored(o: Out) -> float:
 def price(v: Val) -> float:
     """ns of 1,000 such operations."""
     free = v.op in LEAVES or v.op == "result"
-    return _words(v.type) * (800 if v.op in MATH else MOVE if v.op == "load" else 0 if free else 60)
+    return _words(v.type) * (800 if v.op in FUNCTIONS else MOVE if v.op == "load" else 0 if free else 60)
 
 
 def _words(dtype: str | tuple[str, ...]) -> float:

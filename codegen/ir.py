@@ -112,7 +112,7 @@ class Graph:
             own = loops - theirs
         key = (
             op,
-            tuple([v.number for v in operands]),
+            operands,
             dtype,
             shape,
             attrs_key,
@@ -273,24 +273,23 @@ _PLAIN = frozenset((int, str, bool, ex.Extent, Op))  # equal within their type
 
 def toposort(roots: Iterable[Value]) -> list[Value]:
     """Operands before users, bodies of loops before their `for`; without recursion."""
-    order: dict[int, Value] = {}
+    order: dict[Value, None] = {}
     stack: list[Value | None] = [*reversed(list(roots))]
     waiting: list[Value] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
         v = stack.pop()
         if v is None:
-            done = waiting.pop()
-            order[done.number] = done
-        elif v.number not in order:
+            order[waiting.pop()] = None
+        elif v not in order:
             below = v.operands if v.op != "for" else dependencies(v)
-            needed = [o for o in below if o.number not in order]
+            needed = [o for o in below if o not in order]
             if not needed:
-                order[v.number] = v
+                order[v] = None
                 continue
             waiting.append(v)
             stack.append(None)
             stack += needed[::-1]
-    return list(order.values())
+    return list(order)
 
 
 def lengths_of(v: Value) -> Sequence[Length]:
@@ -327,18 +326,20 @@ def rewrite(
     order: toposort(roots), if it is known.
     ops: those that the rule is asked about (empty: all).
     """
-    changed: dict[int, Value] = {}
+    changed: dict[Value, Value] = {}
     origins, extents = graph.origins, graph.extents
 
     def new(o: Value) -> Value:
-        return changed.get(o.number, o)
+        return changed.get(o, o)
 
     for v in toposort(roots) if order is None else order:
         if v.number in frozen:
             continue
         w = v
-        if changed and not changed.keys().isdisjoint([o.number for o in dependencies(v)]):
+        if changed and not changed.keys().isdisjoint(dependencies(v)):
             w = rebuild(graph, v, new)
+        elif ops and v.op not in ops:
+            continue
         for _ in range(REWRITES):
             if ops and w.op not in ops:
                 break
@@ -349,7 +350,7 @@ def rewrite(
             w = better
         if w is v:
             continue
-        changed[v.number] = w
+        changed[v] = w
         if users is not None:
             users[w.number] = users.get(w.number, 0) + users.get(v.number, 1)
     extents.node = None

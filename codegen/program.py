@@ -545,12 +545,15 @@ REGIONS: dict[type[Instr], tuple[str, ...]] = {For: ("body",), Blocks: ("body",)
 
 def walk_program(code: tuple[Instr, ...] | list[Instr]) -> Iterator[Instr]:
     """Every instruction in order, regions after their instruction, without recursion."""
-    stack = [*reversed(code)]
-    while stack:
-        i = stack.pop()
-        yield i
-        for region in reversed(REGIONS.get(type(i), ())):
-            stack += reversed(getattr(i, region))
+    blocks = [iter(code)]
+    while blocks:
+        for i in blocks[-1]:
+            yield i
+            if type(i) in REGIONS:
+                blocks += [iter(getattr(i, region)) for region in reversed(REGIONS[type(i)])]
+                break
+        else:
+            blocks.pop()
 
 
 def can_fail(plans: list[LaunchPlan], i: Instr) -> bool:

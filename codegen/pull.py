@@ -62,7 +62,7 @@ class _Recording(Builder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.made_for: dict[int, Value] = {}
+        self.made_for: dict[Val, Value] = {}
 
     def copied(self) -> _Recording:
         other = _Recording()
@@ -72,8 +72,8 @@ class _Recording(Builder):
     def operand(self, x: Val) -> Val:
         """x as a reduction takes it; a cast to float32 is still the operand's own scalar."""
         wide = self.wide(x)
-        if wide is not x and id(x) in self.made_for:
-            self.made_for[id(wide)] = self.made_for[id(x)]
+        if wide is not x and x in self.made_for:
+            self.made_for[wide] = self.made_for[x]
         return wide
 
 
@@ -158,14 +158,14 @@ class Pull:
         before = len(self.b.made)
         scalar = MAKE[v.op](self, v, axes, args)
         for s in self.b.made[before:]:
-            self.b.made_for.setdefault(id(s), v)
+            self.b.made_for.setdefault(s, v)
         self.points[v.number] = {**self.points.get(v.number, {}), axes: scalar}  # a new one: copies share them
         self.values[v.number] = v
         return scalar
 
     def needs(self, v: Value, axes: Axes) -> list[tuple[Value, Axes]]:
         if v.op in ("map", "complex"):
-            return [(o, _aligned(o, axes)) for o in v.operands]
+            return [(o, axes if o.shape is v.shape else _aligned(o, axes)) for o in v.operands]
         if v.op == "move":
             (x,) = v.operands
             return [
@@ -249,11 +249,11 @@ def _one_element(b: Builder, reducer: Any, args: Sequence[Val]) -> Sequence[Val]
 def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence[Val]) -> list[Val]:
     """A region's results with its params replaced by `args`."""
     params, results = part
-    env = {id(p): a for p, a in zip(params, args, strict=True)}
+    env = dict(zip(params, args, strict=True))
     for v in walk(results):
-        if id(v) not in env:
-            env[id(v)] = b.make(v.op, v.type, [env[id(a)] for a in v.args], v.attr)
-    return [env[id(r)] for r in results]
+        if v not in env:
+            env[v] = b.make(v.op, v.type, [env[a] for a in v.args], v.attr)
+    return [env[r] for r in results]
 
 
 def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
@@ -316,16 +316,16 @@ class Fused:
     @kept
     def dear(self) -> list[int]:
         """The tensors that should not be computed twice: heavy, gathered or large ones."""
-        weight: dict[int, int] = {}
+        weight: dict[Val, int] = {}
         for s in self.group.scalars:
             is_dear = s.op in HEAVY or (
                 s.op == "load" and s.args and any([a.axes for a in s.args])
             )  # functions, gathers
             total = LARGE if is_dear else int(s.op not in LEAVES)
             for a in s.args:
-                total += weight[id(a)]
-            weight[id(s)] = min(1000, total)
-        return [number for number, s in self.tensors.items() if weight.get(id(s), 0) >= LARGE]
+                total += weight[a]
+            weight[s] = min(1000, total)
+        return [number for number, s in self.tensors.items() if weight.get(s, 0) >= LARGE]
 
 
 def attempt(
@@ -348,34 +348,34 @@ def attempt(
     parallel = _check(pull, values, pulled, scalars)
     axes = dict.fromkeys((*(a for axes, _ in pulled for a in axes if a), *pull.extents))
     order = [*(a for a in axes if a in parallel), *(a for a in axes if a not in parallel)]
-    used = set().union(*(s.axes for s in scalars), *(set(a) for a, _ in pulled))
+    used = set().union(*[s.axes for s in scalars], *[a for a, _ in pulled])
     used.update(a for s in scalars if s.op == "reduce" for a in s.attr[1])  # its operand may vary along none of them
     outs = tuple(Out(out_buffer(v), axes, s) for v, (axes, s) in zip(values, pulled, strict=True))
     name = f"g{values[0].number}"
     group = Group(
         name, {a: pull.extents[a] for a in order if a in used}, tuple(a for a in order if a in parallel), outs
     )
-    loads = {id(s.attr[0]): s.attr[0] for s in scalars if s.op == "load"}
-    for b in loads.values():
+    loads = dict.fromkeys([s.attr[0] for s in scalars if s.op == "load"])
+    for b in loads:
         if b.value in values:
             raise Cut(values[-1], "R1")  # it would read at one point what it writes at another
     if len(loads) > OPERANDS and len(values) == 1:
         _part_operands(pull, values[0], scalars)
     vars(group)["scalars"] = scalars  # it need not walk again
     tensors = {number: next(iter(points.values())) for number, points in pull.points.items()}
-    return Fused(group, list(values), [b.value for b in loads.values()], tensors, pull)
+    return Fused(group, list(values), [b.value for b in loads], tensors, pull)
 
 
 def _part_operands(pull: Pull, root: Value, scalars: Sequence[Val]) -> None:
     """R10: cuts the map below the root that loads most, of those that load few enough; where it is worth a buffer."""
-    loads: dict[int, frozenset[int]] = {}  # scalar -> the buffers below it
+    loads: dict[Val, frozenset[int]] = {}  # scalar -> the buffers below it
     for s in scalars:
         own = frozenset([id(s.attr[0])] if s.op == "load" else ())
-        loads[id(s)] = own.union(*(loads[id(a)] for a in s.args))
+        loads[s] = own.union(*(loads[a] for a in s.args))
     best, most = None, OPERANDS // 4
     for number, points in pull.points.items():
         v = pull.values[number]
-        count = max(len(loads.get(id(s), ())) for s in points.values())
+        count = max(len(loads.get(s, ())) for s in points.values())
         if v.op == "map" and v is not root and most < count <= OPERANDS:
             best, most = v, count
     if best is not None:
@@ -399,39 +399,39 @@ def _check(
 ) -> frozenset[str]:
     """The rules; gives the group's parallel axes."""
     outputs = frozenset(a for axes, _ in pulled for a in axes if a)
-    _check_rows(pull.b.made_for, values, {id(s) for _, s in pulled}, scalars)
+    _check_rows(pull.b.made_for, values, {s for _, s in pulled}, scalars)
     if not any([s.op in HEAVY for s in scalars]):
         return outputs  # all other rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
     heavy, below, level = _depths(scalars)
-    own = {id(s) for _, s in pulled}
-    own |= {id(s.args[0]) for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
+    own = {s for _, s in pulled}
+    own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
     for number, points in pull.points.items():
         v = pull.values[number]
-        distinct = set(map(id, points.values())) if len(points) > 1 else ()
+        distinct = set(points.values()) if len(points) > 1 else ()
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
     for s in reduces:
-        if any(axes != s.axes for a in s.args for axes in below.get(id(a), ())):
-            raise Cut(_argument(pull, [a for a in s.args if id(a) in below]), "R3")
-    if max((level[id(s)] for s in reduces), default=0) > LEVELS:
-        late = next(s for s in reduces if level[id(s)] == FEW_LEVELS + 1)
-        raise Cut(_argument(pull, [a for a in late.args if level.get(id(a)) == FEW_LEVELS]), "R8")
+        if any(axes != s.axes for a in s.args for axes in below.get(a, ())):
+            raise Cut(_argument(pull, [a for a in s.args if a in below]), "R3")
+    if max((level[s] for s in reduces), default=0) > LEVELS:
+        late = next(s for s in reduces if level[s] == FEW_LEVELS + 1)
+        raise Cut(_argument(pull, [a for a in late.args if level.get(a) == FEW_LEVELS]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     far = _beyond(reduces, ROW_SPACES if parallel else 1)
     if far:
-        cut = list(dict.fromkeys(tensor[id(s)] for s in scalars if s.op == "result" and id(s.args[0]) in far))
+        cut = list(dict.fromkeys(tensor[s] for s in scalars if s.op == "result" and s.args[0] in far))
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
-    over = {id(s) for s in walk(o for axes, o in pulled if any(axes))} if reduces and not parallel and outputs else ()
+    over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
     for s in scalars:
-        if s.op == "result" and id(s) in tensor:
-            if s.args[0].axes != parallel and id(s) not in own:
-                raise Cut(tensor[id(s)], "R3")
-            if id(s) in over:
-                raise Cut(tensor[id(s)], "R5")
+        if s.op == "result" and s in tensor:
+            if s.args[0].axes != parallel and s not in own:
+                raise Cut(tensor[s], "R3")
+            if s in over:
+                raise Cut(tensor[s], "R5")
     if reduces and len({s.axes for s in reduces}) > 1:
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
     for axes, _ in pulled:
@@ -440,59 +440,59 @@ def _check(
     return parallel
 
 
-def _check_rows(tensor: Mapping[int, Value], values: Sequence[Value], own: set[int], scalars: Sequence[Val]) -> None:
+def _check_rows(tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
     """R2 for large values: what has few axes is computed once for each row of its users, one by one."""
     if len({s.axes for s in scalars if s.axes}) < 2 or any([s.op == "reduce" for s in scalars]):
         return
-    weight: dict[int, int] = {}
+    weight: dict[Val, int] = {}
     large: dict[Value, None] = {}
     for s in scalars:
-        weight[id(s)] = min(1000, int(s.op not in LEAVES) + sum([weight[id(a)] for a in s.args]))
+        weight[s] = min(1000, int(s.op not in LEAVES) + sum([weight[a] for a in s.args]))
         for a in s.args:
-            if a.axes and a.axes < s.axes and weight[id(a)] >= LARGE and id(a) in tensor and id(a) not in own:
-                large[tensor[id(a)]] = None
+            if a.axes and a.axes < s.axes and weight[a] >= LARGE and a in tensor and a not in own:
+                large[tensor[a]] = None
     cut = [v for v in large if v not in values]
     if cut:
         raise Cut(cut[0], "R2", *cut[1:])
 
 
 def _check_uses(
-    tensor: Mapping[int, Value], values: Sequence[Value], own: set[int], scalars: Sequence[Val], row: frozenset[str]
+    tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val], row: frozenset[str]
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
-    dear: set[int] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    dear: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
     for s in scalars:
-        below = [a for a in s.args if id(a) in dear]
-        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([id(a) not in own for a in below])):
-            dear.add(id(s))
+        below = [a for a in s.args if a in dear]
+        if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
+            dear.add(s)
         for a in below:
             if a.axes < s.axes and not (a.axes and a.axes <= row):
-                if id(a) in tensor and tensor[id(a)] not in values and id(a) not in own:
-                    raise Cut(tensor[id(a)], "R2")
+                if a in tensor and tensor[a] not in values and a not in own:
+                    raise Cut(tensor[a], "R2")
 
 
-def _depths(scalars: Sequence[Val]) -> tuple[set[int], dict[int, frozenset[frozenset[str]]], dict[int, int]]:
-    """By the ids of scalars: which are or depend on heavy ones; of those that depend on reductions, the axes of these,
-    and how many follow each other."""
-    heavy: set[int] = set()
-    below: dict[int, frozenset[frozenset[str]]] = {}
-    level: dict[int, int] = {}
+def _depths(scalars: Sequence[Val]) -> tuple[set[Val], dict[Val, frozenset[frozenset[str]]], dict[Val, int]]:
+    """Which scalars are or depend on heavy ones; of those that depend on reductions, the axes of these, and how many
+    follow each other."""
+    heavy: set[Val] = set()
+    below: dict[Val, frozenset[frozenset[str]]] = {}
+    level: dict[Val, int] = {}
     for s in scalars:
-        args = [id(a) for a in s.args if id(a) in heavy]
+        args = [a for a in s.args if a in heavy]
         if s.op in HEAVY or args:
-            heavy.add(id(s))
+            heavy.add(s)
         reduced = [a for a in args if a in below]  # all of them are heavy
         if reduced or s.op == "reduce":
             own = {s.axes} if s.op == "reduce" else ()
-            below[id(s)] = frozenset(own).union(*[below[a] for a in reduced])
-            level[id(s)] = max([level[a] for a in reduced], default=0) + (s.op == "reduce")
+            below[s] = frozenset(own).union(*[below[a] for a in reduced])
+            level[s] = max([level[a] for a in reduced], default=0) + (s.op == "reduce")
     return heavy, below, level
 
 
-def _beyond(reduces: Sequence[Val], most: int) -> set[int]:
-    """The ids of the reductions, the first ones, that walk other axes than the last `most` spaces."""
+def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
+    """The reductions, the first ones, that walk other axes than the last `most` spaces."""
     kept: list[frozenset[str]] = []
-    far: set[int] = set()
+    far: set[Val] = set()
     for s in reversed(reduces):
         space = s.axes | frozenset(s.attr[1])
         if any(space <= k for k in kept):
@@ -501,15 +501,15 @@ def _beyond(reduces: Sequence[Val], most: int) -> set[int]:
         if len(kept) < most:
             kept.append(space)
         else:
-            far.add(id(s))
+            far.add(s)
     return far
 
 
 def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
     """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
     for a in arguments:
-        if id(a) in pull.b.made_for:
-            return pull.b.made_for[id(a)]
+        if a in pull.b.made_for:
+            return pull.b.made_for[a]
     raise AssertionError("a reduction of nothing depends on a reduction")
 
 

@@ -44,7 +44,7 @@ MATH = (
     "gammaln", "digamma", "trigamma", "log1mexp", "erfinv", "erfcx", "gamma",
 )  # fmt: skip
 
-LEAVES = ("param", "const", "index", "extent", "load")
+LEAVES = frozenset(("param", "const", "index", "extent", "load"))
 
 # name -> number of operands.  Result type = operands' type unless said otherwise in `Builder`.
 ARITY = {
@@ -58,8 +58,9 @@ ARITY = {
 }
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 PAIRWISE = ("add", "sub", "mul", "div", "neg")  # done on pairs where both parts of complex numbers take them alike
+FUNCTIONS = frozenset(MATH)
 # Too dear to compute twice: the rules of `pull` and the schedules look at this set.
-HEAVY = frozenset(MATH) | {"reduce"}
+HEAVY = FUNCTIONS | {"reduce"}
 
 
 class Val:
@@ -87,7 +88,7 @@ class Builder:
         self, op: str, type: Any, args: Iterable[Val] = (), attr: Any = None, axes: frozenset[str] | None = None
     ) -> Val:
         args = tuple(args)
-        key = (op, type, tuple(map(id, args)), None if attr is None else attr_key(attr))
+        key = (op, type, args, None if attr is None else attr_key(attr))
         value = self._memo.get(key)
         if value is None:
             if axes is None:
@@ -317,24 +318,24 @@ def walk(roots: Iterable[Val], known: Container[int] | None = None, first: Itera
     If `known` is given: without the values whose ids are in it, and without the reduction behind a `result`.  `first`:
     the order of some of the roots, which is continued.
     """
-    order = {id(v): v for v in first}
+    order = dict.fromkeys(first)
     stack: list[Val | None] = [*reversed([*roots])]
     waiting: list[Val] = []  # values whose operands are under way; None on the stack ends the last one's
     while stack:
         v = stack.pop()
         if v is None:
             v = waiting.pop()
-        elif id(v) in order or (known is not None and id(v) in known):
+        elif v in order or (known is not None and id(v) in known):
             continue
         elif v.args and (known is None or v.op != "result"):
-            needed = [a for a in v.args if id(a) not in order]
+            needed = [a for a in v.args if a not in order]
             if needed:
                 waiting.append(v)
                 stack.append(None)
                 stack += needed[::-1]
                 continue
-        order[id(v)] = v
-    return list(order.values())
+        order[v] = None
+    return list(order)
 
 
 def pairwise(b: Builder, re: Val, im: Val) -> Val | None:

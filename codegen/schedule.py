@@ -263,24 +263,24 @@ def is_light(operations: Collection[Val], operands: Sequence[str]) -> bool:
 
 def reach(roots: Iterable[Val], stop: Callable[[Val], bool] = lambda v: False) -> list[Val]:
     """`scalar.walk`, but not below values where `stop` holds."""
-    order: dict[int, Val] = {}
+    order: dict[Val, None] = {}
     stack: list[Val | None] = [*reversed([*roots])]
     waiting: list[Val] = []  # as in `scalar.walk`
     while stack:
         v = stack.pop()
         if v is None:
             v = waiting.pop()
-        elif id(v) in order:
+        elif v in order:
             continue
         elif v.args:
-            needed = [a for a in v.args if id(a) not in order]
+            needed = [a for a in v.args if a not in order]
             if needed and not stop(v):
                 waiting.append(v)
                 stack.append(None)
                 stack += needed[::-1]
                 continue
-        order[id(v)] = v
-    return list(order.values())
+        order[v] = None
+    return list(order)
 
 
 def reads(roots: Sequence[Val], o: Out) -> bool:

@@ -8,7 +8,7 @@ have no external symbols.  Mathematical functions are expanded by `codegen.math`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 
 from tensordsl.casting import real_of
@@ -26,7 +26,18 @@ from tensordsl.codegen.code import (
 )
 from tensordsl.codegen.lookups import chunks, has_avx512, lookup, lookups_of_two, partners
 from tensordsl.codegen.math import EXPANSIONS, GUARDS, LONG, SLOW, parts, remainder
-from tensordsl.codegen.scalar import ARITY, COMPARISONS, FLOATS, ITEMSIZE, MATH, SIGNED, UNSIGNED, Builder, Val, walk
+from tensordsl.codegen.scalar import (
+    ARITY,
+    COMPARISONS,
+    FLOATS,
+    FUNCTIONS,
+    ITEMSIZE,
+    SIGNED,
+    UNSIGNED,
+    Builder,
+    Val,
+    walk,
+)
 from tensordsl.types import COMPLEX
 
 __all__ = [
@@ -39,8 +50,12 @@ Env = dict[int, str]
 def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
     """Emit every value under `roots` that `env` (id -> operand) has not; `leaf` gives the operands of those that are no
     operations: load, index, extent, param, result."""
-    todo = walk(roots, env)
-    count = sum(v.op in MATH for v in todo)
+    emit_all(code, walk(roots, env), env, W, leaf)
+
+
+def emit_all(code: Code, todo: Sequence[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
+    """`emit` of values that stand behind their operands."""
+    count = sum([v.op in FUNCTIONS for v in todo])
     in_place = count <= code.inline
     if in_place:
         code.inline -= count
@@ -50,7 +65,7 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
             continue
         if v.op == "const":
             env[id(v)] = constant(v.attr, v.type, W)
-        elif v.op in MATH:
+        elif v.op in FUNCTIONS:
             operands = [env[id(a)] for a in v.args]
             env[id(v)] = _math(code, v.op, v.type, W, operands, in_place and v.op not in SLOW)
         elif id(v) in pairs:
@@ -76,17 +91,19 @@ def math_definition(name: str, dtype: str, W: int, isa: str = "") -> str:
 
 
 @lru_cache(maxsize=512)
-def _expansion(tier: str, name: str, dtype: str) -> tuple[tuple[Val, ...], list[Val]]:
+def _expansion(tier: str, name: str, dtype: str) -> tuple[tuple[Val, ...], list[Val], list[Val]]:
+    """The function's (params, results, all values but the params, operands first)."""
     b = Builder()
     params = tuple(b.param(f"x{i}", dtype) for i in range(ARITY[name]))
     rows = {"fast": EXPANSIONS, "guard": GUARDS, "slow": SLOW}
-    return params, [rows[part][name](b, *params) for part in tier.split(" and ")]
+    roots = [rows[part][name](b, *params) for part in tier.split(" and ")]
+    return params, roots, walk(roots, set(map(id, params)))
 
 
 def _expand(code: Code, tier: str, name: str, dtype: str, W: int, operands: list[str]) -> list[str]:
-    params, roots = _expansion(tier, name, dtype)
+    params, roots, values = _expansion(tier, name, dtype)
     env = {id(p): x for p, x in zip(params, operands, strict=True)}
-    emit(code, roots, env, W)
+    emit_all(code, values, env, W)
     return [env[id(root)] for root in roots]
 
 

@@ -176,6 +176,7 @@ class _Checker:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.sources = {"arg": program.args, "shared": program.shared}
         self.kinds: dict[Name, str] = {}
         self.roots: dict[Name, frozenset[Root]] = {}
         self.destroyed: Instr | None = None
@@ -203,30 +204,30 @@ class _Checker:
     def block(self, code: tuple[Instr, ...] | list[Instr], top: bool = False) -> None:
         for n, i in enumerate(code):
             self.position += 1
-            effects = EFFECTS.get(type(i))
+            what = type(i)
+            effects = EFFECTS.get(what)
             assert effects, f"{self.where(i)}: unknown instruction"
-            assert top or type(i) not in TOP_LEVEL, f"{self.where(i)}: only at the top level"
-            assert n == len(code) - 1 or not isinstance(i, p.Return), f"{self.where(i)}: Return is not last"
-            self.check_names(i, effects)
+            assert top or what not in TOP_LEVEL, f"{self.where(i)}: only at the top level"
+            assert what is not p.Return or n == len(code) - 1, f"{self.where(i)}: Return is not last"
+            reads, writes = effects.reads(i), effects.writes(i)
+            self.check_names(i, effects.ints(i), (*effects.pointers(i), *reads, *writes))
             self.check_failure(i)
-            extra = EXTRA.get(type(i))
-            if extra:
-                extra(self, i)
-            self.check_memory(i, effects)
-            defined = effects.defines(i)
-            roots = _roots(self, i) if defined else NO_ROOTS
-            for name, kind in defined:
+            if what in EXTRA:
+                EXTRA[what](self, i)
+            if reads or writes:
+                self.check_memory(i, reads, writes)
+            roots = ROOTS[what](self, i) if what in ROOTS else NO_ROOTS
+            for name, kind in effects.defines(i):
                 self.define(i, name, kind, roots)
 
-    def check_names(self, i: Instr, effects: Effects) -> None:
+    def check_names(self, i: Instr, ints: Names, pointers: Names) -> None:
         kinds = self.kinds
-        for name in effects.ints(i):
+        for name in ints:
             if kinds.get(name) != "i64":
                 self.expect(i, name, "i64")
-        for names in (effects.pointers(i), effects.reads(i), effects.writes(i)):
-            for name in names:
-                if kinds.get(name) != "ptr":
-                    self.expect(i, name, "ptr")
+        for name in pointers:
+            if kinds.get(name) != "ptr":
+                self.expect(i, name, "ptr")
 
     def expect(self, i: Instr, name: Name, kind: str) -> None:
         known = self.kinds.get(name)
@@ -247,9 +248,8 @@ class _Checker:
         assert self.destroyed is None, f"{self.where(i)}: may fail after state was destroyed by {line(self.destroyed)}"
         assert i.site in self.program.sites, f"{self.where(i)}: site {i.site} is unknown"  # type: ignore[attr-defined]
 
-    def check_memory(self, i: Instr, effects: Effects) -> None:
-        writes = effects.writes(i)
-        for name in effects.reads(i):
+    def check_memory(self, i: Instr, reads: Names, writes: Names) -> None:
+        for name in reads:
             for kind, number, _ in self.roots.get(name, NO_ROOTS):
                 by = self.dead.get(number) if kind == "shared" else None
                 assert by is None, f"{self.where(i)}: {name} reads shared {number}, overwritten in place by {line(by)}"
@@ -257,15 +257,15 @@ class _Checker:
             for kind, number, _ in self.roots.get(name, NO_ROOTS):
                 assert kind not in ("arg", "shared"), f"{self.where(i)}: {name} writes to {kind} {number} unprepared"
                 if kind == "prepare":
-                    self.overwrite(i, effects, name, number)
+                    self.overwrite(i, reads, name, number)
 
-    def overwrite(self, i: Instr, effects: Effects, target: Name, shared: int) -> None:
+    def overwrite(self, i: Instr, reads: Names, target: Name, shared: int) -> None:
         """An in-place write: it must not fail, nor precede a poll, and read the old value only where it writes."""
         assert not (can_fail(self.program.plans, i) and isinstance(i, p.Launch)), (
             f"{self.where(i)}: may fail while it overwrites shared {shared}"
         )
         assert not self.loops, f"{self.where(i)}: overwrites shared {shared} in a loop"
-        for name in effects.reads(i):
+        for name in reads:
             for kind, number, exact in self.roots.get(name, NO_ROOTS):
                 same = number == shared and kind == "shared"
                 assert not same or (exact and self.same_point(i, name, target)), (
@@ -355,7 +355,7 @@ class _Checker:
     # -- one instruction each -----------------------------------------------------------------------------------------
     def check_source(self, i: Any) -> None:
         kind, number = i.src
-        table = {"arg": self.program.args, "shared": self.program.shared}.get(kind)
+        table = self.sources.get(kind)
         assert table is not None and 0 <= number < len(table), f"{self.where(i)}: no such source"
         assert isinstance(i, p.Data) or 0 <= i.axis < len(table[number][1]), f"{self.where(i)}: no such axis"
         done = self.committed is not None and kind == "shared"
@@ -493,17 +493,24 @@ EXTRA: dict[type[Instr], Callable[[_Checker, Any], None]] = {
 }  # fmt: skip
 
 
-def _roots(checker: _Checker, i: Any) -> frozenset[Root]:
-    """Where the pointer that an instruction defines may point to, if that matters."""
-    of = checker.roots
-    if isinstance(i, p.Data):
-        return frozenset({(*i.src, True)})
-    if isinstance(i, p.Prepare) and not i.fresh and (i.late or not checker.pinned):  # other pinned arrays never are
-        return frozenset({("prepare", i.shared, True)})
-    if isinstance(i, p.Offset) and i.base in of:
-        return frozenset((kind, number, kind == "local") for kind, number, _ in of[i.base])
-    if isinstance(i, p.Arena) and checker.depth:
-        return frozenset({("local", checker.depth, True)})
-    if isinstance(i, p.Select) and i.kind == "ptr":
-        return of.get(i.a, NO_ROOTS) | of.get(i.b, NO_ROOTS)
-    return NO_ROOTS
+def _prepared(checker: _Checker, i: p.Prepare) -> frozenset[Root]:
+    own = not i.fresh and (i.late or not checker.pinned)  # other pinned arrays never are
+    return frozenset({("prepare", i.shared, True)}) if own else NO_ROOTS
+
+
+def _moved(checker: _Checker, i: p.Offset) -> frozenset[Root]:
+    return frozenset((kind, number, kind == "local") for kind, number, _ in checker.roots.get(i.base, NO_ROOTS))
+
+
+def _selected(checker: _Checker, i: p.Select) -> frozenset[Root]:
+    return checker.roots.get(i.a, NO_ROOTS) | checker.roots.get(i.b, NO_ROOTS) if i.kind == "ptr" else NO_ROOTS
+
+
+# Where the pointer that an instruction defines may point to, if that matters.
+ROOTS: dict[type[Instr], Callable[[_Checker, Any], frozenset[Root]]] = {
+    p.Data: lambda checker, i: frozenset({(*i.src, True)}),
+    p.Prepare: _prepared,
+    p.Offset: _moved,
+    p.Arena: lambda checker, i: frozenset({("local", checker.depth, True)}) if checker.depth else NO_ROOTS,
+    p.Select: _selected,
+}
