@@ -38,6 +38,7 @@ MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones ov
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, MANY_ROWS = 5, 16  # that lanes go across, at least: together with another axis, and alone
+MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
@@ -86,8 +87,7 @@ def _exchanged(group: Group, other: Schedule) -> list[str]:
     """The axis of other lanes, and those that take its place at run time where elements are nearer along them."""
     if other.lane in group.parallel:
         return [other.lane]
-    maps = [*(v.attr[1] for v in group.scalars if v.op == "load"), *(o.map for o in group.outs)]
-    axes = list(group.extents)
+    maps, axes = _maps(group), list(group.extents)
     return [other.lane, *(axes[a] for a, _ in axis_pairs(group, other.lane, maps)[0])]
 
 
@@ -204,7 +204,24 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     apart = _gaps(b, group, refs) if usual.beside else []
     if apart is None:
         return None
-    return b.joined("min", [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)])
+    reasons = [b.joined("min", [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)])]
+    if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across):
+        reasons.append(_all(b, _few_but_merged(b, group, usual, across), apart))
+    return b.joined("max", reasons)
+
+
+def _becomes_vectors(group: Group, usual: Schedule, across: Schedule) -> bool:
+    """May axes of two lanes be one, of what takes no short rows as one or has dear functions in them?"""
+    merges = all(across.lane in m or usual.lane not in m for m in _maps(group))
+    return merges and (not widens(group, usual) or any(v.op in HEAVY and v.op != "reduce" for v in group.scalars))
+
+
+def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
+    """All of these hold where the usual lanes are no vector of a row, and with those across, in one block, they are."""
+    here, there, most = group.extents[usual.lane], group.extents[across.lane], MOST // _point_size(group, across)
+    every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
+    full, few = ("ge", ex.mul(here, there), across.width[0]), ("lt", here, usual.width[0])
+    return [("ge", there, MERGED_ROWS), few, full, ("le", every, most)]
 
 
 def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedule) -> str:
@@ -235,9 +252,19 @@ def _longer_rows(b: Builder, group: Group) -> int:
 def _enough_across(group: Group, across: Schedule) -> int:
     """Rows that lanes go across, at least: a few where another axis merges with theirs, else half a vector."""
     inner = group.parallel[group.parallel.index(across.lane) + 1 :]
-    operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
-    merges = all({across.lane, *inner[-1:]} <= set(entries) for _, entries in operands if entries)
+    maps = _maps(group)
+    merges = all({across.lane, *inner[-1:]} <= set(entries) for entries in maps if entries)
     return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // 2)
+
+
+def _maps(group: Group) -> list[tuple[Any, ...]]:
+    return [*(v.attr[1] for v in group.scalars if v.op == "load"), *(o.map for o in group.outs)]
+
+
+def _point_size(group: Group, across: Schedule) -> int:
+    """Bytes of what a block may have for a point."""
+    operands = {v.attr for v in group.scalars if v.op == "load" and across.lane in v.attr[1]}
+    return sum(ITEMSIZE[b.type] for b, _ in (*operands, *((o.buffer, o.map) for o in group.outs)))
 
 
 def _block_size(group: Group, across: Schedule) -> int:

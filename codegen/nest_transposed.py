@@ -2,7 +2,8 @@
 
 Operands whose elements are not adjacent along the lanes are transposed to scratch, all of a row at once, and results
 back.  There every loop along a row is one of whole vectors, each pass of the group finds what another has read, and
-axes merge with the lanes' that do not where the operands stand.
+axes merge with the lanes' that do not where the operands stand.  Of few lanes, operands without the axis that merges
+are repeated along it.
 """
 
 from __future__ import annotations
@@ -30,20 +31,49 @@ MOST = 1 << 17  # bytes of blocks of one vector
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
-# elements of each operand lie one behind the other, 0: it is not transposed; the first lane.
-J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST = range(7)
-J_WORDS = 7
+# elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
+# operands that are the same there are repeated, or -1.
+J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED = range(8)
+J_WORDS = 8
 
 
 def transposed_texts() -> list[str]:
-    return [_size(), _has_run(), _places(), _settle(), _move_operand(), _move(), _in_block(), _in_blocks()]
+    sizes = [_repeated(), _row_size(), _copies(), _size(), _has_run(), _places()]
+    return [*sizes, _settle(), _move_operand(), _move(), _in_block(), _in_blocks()]
+
+
+def _repeated() -> str:
+    """The axis that merges with the lanes', where these are no whole vector, if all fits then; or -1."""
+    c = Function("i64", "repeated", ["ptr D", "ptr S", "ptr E"], internal=True)
+    lane, pairs = c.get("%D", LANE), c.word("%D", c.arith("add", c.arith("shl", c.get("%D", N_SWAPS), 1), HEADER))
+    with c.loop(c.get("%D", N_MERGES), ("i64", "-1")) as loop:
+        pair = c.word(pairs, c.arith("shl", loop.index, 1))
+        loop.next = [c.choose(c.test("eq", c.get(pair, 1), lane), c.get(pair, 0), loop.values[0])]
+    (axis,), n = loop.values, c.get("%E", lane)
+    with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.get("%D", WIDTH)))):
+        c.ret("i64", -1)
+    each = c.call("i64", "@row_size", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
+    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), MOST), axis, -1))
+
+
+def _row_size() -> str:
+    """Bytes of what one lane has of all operands."""
+    c = Function("i64", "row_size", ["ptr D", "ptr S", "ptr E", "i64 repeated"], internal=True)
+    job = _of_blocks(c, "%repeated")
+    with c.loop(c.get("%D", N_TRANSPOSED), ("i64", "0")) as loop:
+        o = _operand(c, loop.index, job)
+        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
+        loop.next = [c.arith("add", loop.values[0], size)]
+    return c.end("i64", loop.values[0])
 
 
 def _size() -> str:
     """Bytes of what one lane has of an operand, 0 if its lanes are adjacent.  `s`: its strides."""
-    c = Function("i64", "lane_size", ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size"], internal=True)
+    params = ["ptr s", "ptr E", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
+    c = Function("i64", "lane_size", params, internal=True)
     with c.loop("%axes", ("i64", "%size")) as loop:
-        moves = c.all(c.test("ne", loop.index, "%lane"), c.test("ne", c.get("%s", loop.index), 0))
+        is_there = c.any(c.test("ne", c.get("%s", loop.index), 0), c.test("eq", loop.index, "%repeated"))
+        moves = c.all(c.test("ne", loop.index, "%lane"), is_there)
         loop.next = [c.arith("mul", loop.values[0], c.choose(moves, c.get("%E", loop.index), 1))]
     return c.end("i64", c.choose(c.test("eq", c.get("%s", "%lane"), "%size"), 0, loop.values[0]))
 
@@ -59,20 +89,24 @@ def _has_run() -> str:
 
 
 def _places() -> str:
-    """Strides `t` in scratch of an operand with strides `s`: first of the axes along which its elements lie one behind
-    the other, how many of which is given, then of all others."""
-    params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size"]
+    """Strides `t` in scratch of an operand with strides `s`: of the axis along which it is repeated, of those along
+    which its elements lie one behind the other, how many of which is given, then of all others."""
+    params = ["ptr s", "ptr t", "ptr e", "i64 axes", "i64 lane", "i64 size", "i64 repeated"]
     c = Function("i64", "places", params, internal=True)
     pitch, run = c.arith("mul", c.get("%e", "%lane"), "%size"), c.cell(1)
     with c.loop("%axes") as loop:
         c.put(0, "%t", loop.index)
     c.put("%size", "%t", "%lane")
+    copies = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated")
+    with c.when(c.test("sgt", copies, 1)):
+        c.put(pitch, "%t", "%repeated")
+    apart = c.arith("mul", pitch, copies)
 
     def is_new(axis: str) -> str:
         return c.all(c.test("eq", c.get("%t", axis), 0), c.test("ne", c.get("%e", axis), 1))
 
     def put(axis: str) -> None:
-        c.put(c.arith("mul", c.get(run, 0), pitch), "%t", axis)
+        c.put(c.arith("mul", c.get(run, 0), apart), "%t", axis)
         c.put(c.arith("mul", c.get(run, 0), c.get("%e", axis)), run, 0)
 
     with c.loop("%axes"):
@@ -88,6 +122,14 @@ def _places() -> str:
     return c.end("i64", together)
 
 
+def _copies() -> str:
+    """How often an operand stands in scratch."""
+    c = Function("i64", "copies", ["ptr s", "ptr e", "i64 repeated"], internal=True)
+    axis = c.max("%repeated", 0)
+    same = c.all(c.test("sge", "%repeated", 0), c.test("eq", c.get("%s", axis), 0))
+    return c.end("i64", c.choose(same, c.get("%e", axis), 1))
+
+
 def _settle() -> str:
     """Places in scratch of all operands that are transposed, for blocks of as many lanes as the job's extents say."""
     c = Function("void", "settle", ["ptr D", "ptr job", "ptr area"], internal=True)
@@ -96,10 +138,10 @@ def _settle() -> str:
         c.put(c.get(c.get("%job", J_BASES, "ptr"), loop.index), c.get("%job", J_PLACES, "ptr"), loop.index)
     with c.loop(c.get("%D", N_TRANSPOSED), ("ptr", "%area")) as loop:
         o = _operand(c, loop.index)
-        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes)
+        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
         c.put(0, c.get("%job", J_RUNS, "ptr"), loop.index)
         with c.when(c.test("ne", size, 0)):
-            run = c.call("i64", "@places", o.own, o.there, o.extents, o.lanes)
+            run = c.call("i64", "@places", o.own, o.there, o.extents, o.lanes, o.repeated)
             c.put(run, c.get("%job", J_RUNS, "ptr"), loop.index)
             c.put(loop.values[0], c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
         bytes_ = c.arith("and", c.arith("add", c.arith("mul", size, count), 63), -64)
@@ -128,7 +170,7 @@ def _move() -> str:
             c.put(area, "%current", o.number, "ptr")
             with c.when(c.compare("eq", "i1", "%out", is_out)):
                 given = f"ptr {area}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
-                c.call("void", "@move_operand", *given, f"i64 {run}", "i1 %out")
+                c.call("void", "@move_operand", *given, o.repeated, f"i64 {run}", "i1 %out")
     return c.end()
 
 
@@ -143,12 +185,14 @@ def _move_operand() -> str:
         "i64 axes",
         "i64 lane",
         "i64 size",
+        "i64 repeated",
         "i64 run",
         "i1 out",
     ]
     c = Function("void", "move_operand", params, internal=True)
     count, apart = c.get("%e", "%lane"), c.get("%s", "%lane")
-    pitch = c.arith("mul", count, "%size")
+    copies, row = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated"), c.arith("mul", count, "%size")
+    pitch = c.arith("mul", row, copies)
     first = c.arith("mul", "%run", pitch)
     alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {apart}")
 
@@ -157,14 +201,16 @@ def _move_operand() -> str:
         is_other = c.all(c.test("ne", axis, "%lane"), c.test("sge", c.get("%t", axis), first))
         return c.choose(is_other, c.get("%e", axis), 1)
 
-    with c.loop("%axes", ("i64", "1")) as loop:
+    with c.loop("%axes", ("i64", copies)) as loop:
         loop.next = [c.arith("mul", loop.values[0], length(loop.index))]
     with c.loop(loop.values[0]) as line:
-        with c.loop("%axes", ("i64", "0"), ("i64", line.index)) as loop:
+        own, copy = c.arith("sdiv", line.index, copies), c.arith("srem", line.index, copies)
+        with c.loop("%axes", ("i64", "0"), ("i64", own)) as loop:
             (offset, rest), n = loop.values, length(loop.index)
             step = c.arith("mul", c.arith("srem", rest, n), c.get("%s", loop.index))
             loop.next = [c.arith("add", offset, step), c.arith("sdiv", rest, n)]
-        there, here = c.gep("%base", loop.values[0]), c.gep("%area", c.arith("mul", line.index, first))
+        there, start = c.gep("%base", loop.values[0]), c.gep("%area", c.arith("mul", own, first))
+        here = c.gep(start, c.arith("mul", copy, row))
         outside, inside = (f"ptr {there}", f"i64 {apart}"), (f"ptr {here}", f"i64 {pitch}")
         with c.when(c.all(alone, c.op("xor i1 %out, true"))):
             c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", f"i64 {count}")
@@ -175,12 +221,10 @@ def _move_operand() -> str:
     return c.end()
 
 
-_OF_OPERANDS = (("i64", "lane_size"), ("i1", "has_run"))
-
-
-def _of_blocks(c: Function) -> str:
+def _of_blocks(c: Function, repeated: str) -> str:
     """A job of blocks that has no places yet."""
     job = c.op(f"alloca i64, i64 {J_WORDS}, align 8")
+    c.put(repeated, job, J_REPEATED)
     for k, table in {J_STRIDES: "%S", J_EXTENTS: "%E"}.items():
         c.put(table, job, k, "ptr")
     return job
@@ -189,13 +233,15 @@ def _of_blocks(c: Function) -> str:
 def _in_block() -> str:
     """Lanes of a block, and bytes of what a lane has of all operands; 0 if rows are too long, or all lanes adjacent."""
     c = Function("i64", "in_block", ["ptr D", "ptr S", "ptr E", "ptr bytes"], internal=True)
-    job, width, n = _of_blocks(c), c.get("%D", WIDTH), c.get("%E", c.get("%D", LANE))
-    with c.loop(c.get("%D", N_TRANSPOSED), ("i64", "0"), ("i1", "false")) as loop:
-        o = _operand(c, loop.index, job)
-        size, runs = (c.call(kind, f"@{name}", o.own, o.extents, o.lanes) for kind, name in _OF_OPERANDS)
-        loop.next = [c.arith("add", loop.values[0], size), c.any(loop.values[1], runs)]
-    each, turns = loop.values
+    given = "ptr %D", "ptr %S", "ptr %E"
+    repeated = c.call("i64", "@repeated", *given)
+    job, width, n = _of_blocks(c, repeated), c.get("%D", WIDTH), c.get("%E", c.get("%D", LANE))
+    each = c.call("i64", "@row_size", *given, f"i64 {repeated}")
     c.put(each, "%bytes", 0)
+    with c.loop(c.get("%D", N_TRANSPOSED), ("i1", "false")) as loop:
+        o = _operand(c, loop.index, job)
+        loop.next = [c.any(loop.values[0], c.call("i1", "@has_run", o.own, o.extents, o.lanes))]
+    (turns,) = loop.values
     block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
     enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, MANY)  # all parts of many are many
     pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
@@ -214,7 +260,8 @@ def _in_blocks() -> str:
     block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
-    job, room = _of_blocks(c), c.arith("mul", c.get(bytes_, 0), block)
+    job = _of_blocks(c, c.call("i64", "@repeated", "ptr %D", "ptr %S", "ptr %E"))
+    room = c.arith("mul", c.get(bytes_, 0), block)
     c.put("%B", job, J_BASES, "ptr")
     total = c.arith("mul", axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
@@ -244,14 +291,15 @@ def _in_blocks() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Operand:
-    """One that may be transposed: its number, its strides, those in scratch, the extents, and (axes, the lanes', bytes
-    of an element)."""
+    """One that may be transposed: its number, its strides, those in scratch, the extents, (axes, the lanes', bytes of
+    an element), and the axis along which it is repeated."""
 
     number: str
     own: str
     there: str
     extents: str
     lanes: str
+    repeated: str
 
 
 def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
@@ -261,4 +309,4 @@ def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
     row = c.arith("mul", number, axes)
     own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
     lanes = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {c.get(pair, 1)}"
-    return _Operand(number, own, there, f"ptr {c.get(job, J_EXTENTS, 'ptr')}", lanes)
+    return _Operand(number, own, there, f"ptr {c.get(job, J_EXTENTS, 'ptr')}", lanes, f"i64 {c.get(job, J_REPEATED)}")

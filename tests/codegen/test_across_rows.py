@@ -224,25 +224,51 @@ def test_short_columns_in_memory_are_not_done_one_by_one(fresh_code: pytest.Monk
     assert kernels_for((300, 1000)) > 0
 
 
-def test_few_short_rows_are_not_done_one_by_one(fresh_code: pytest.MonkeyPatch) -> None:
-    """From 5 on where another axis merges with the lanes' one, else from 16 on, there is a kernel across them."""
+@pytest.mark.parametrize("shifted", [False, True])
+def test_few_short_rows_are_not_done_one_by_one(shifted: bool, fresh_code: pytest.MonkeyPatch) -> None:
+    """Where another axis merges with the lanes' one, and both are a vector, there is a kernel across them."""
     late_object, required = native.late_object, []
     fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
     x, w, rng = T.dtensor3(), T.dmatrix(), np.random.default_rng(21)
-    forms = {4: softmax(T, x, 1) * w.sum(), 15: softmax(T, x + w[:, :, None], 1)}
-    for most, form in forms.items():
-        f = td.function([x, w], form)
+    f = td.function([x, w], softmax(T, x + (w[:, :, None] if shifted else w.sum()), 1))
 
-        def kernels_for(n: int, f: Any = f, most: int = most) -> int:
-            a, b = rng.normal(size=(n, 7, 9)), rng.normal(size=(n, 7))
-            before = sum(required)
-            wanted = softmax(np, a, 1) * b.sum() if most == 4 else softmax(np, a + b[:, :, None], 1)
-            np.testing.assert_allclose(f(a, b), wanted, rtol=1e-9, atol=1e-12)
-            return sum(required) - before
+    def kernels_for(n: int) -> int:
+        a, b = rng.normal(size=(n, 7, 9)), rng.normal(size=(n, 7))
+        before = sum(required)
+        wanted = softmax(np, a + (b[:, :, None] if shifted else 0), 1)
+        np.testing.assert_allclose(f(a, b), wanted, rtol=1e-9, atol=1e-12)
+        return sum(required) - before
 
-        kernels_for(1)
-        assert kernels_for(most) == 0
-        assert kernels_for(most + 1) > 0
+    kernels_for(1)
+    assert kernels_for(3) == 0
+    assert kernels_for(4) > 0
+
+
+OF_FEW: dict[str, Callable[..., Any]] = {
+    "shifted": lambda m, x, y, z, w: softmax(m, x + y[:, :, None], 1),
+    "scaled and shifted": lambda m, x, y, z, w: softmax(m, x * z[:, None, None] + w[:, None] - y[:, :, None], 1),
+    "masked": lambda m, x, y, z, w: softmax(m, m.where(y[:, :, None] > 3, x, -9), 1),
+    "around": lambda m, x, y, z, w: x * y[:, :, None] - (x * y[:, :, None]).mean(axis=1, keepdims=True),
+    "between": lambda m, x, y, z, w: softmax(m, x + m.cos(y)[:, :, None], 1) * z[:, None, None],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", OF_FEW)
+def test_few_rows_of_operands_without_the_axis_that_merges(name: str, dtype: str, ends: list[End]) -> None:
+    """They are repeated along it."""
+    form, rng = OF_FEW[name], np.random.default_rng(23)
+    symbols = [T.TensorType(dtype, (None,) * r)() for r in (3, 2, 1, 1)]
+    f = td.function(symbols, form(T, *symbols), on_unused_input="ignore")
+    for n in (1, 3, 4, 7, 15, 31, 40):
+        for j, k in ((1, 7), (7, 1), (9, 5), (20, 9), (40, 12), (20, 30), (100, 3), (4, 0)):
+            y, z, w = (values(rng, shape, dtype) for shape in ((n, j), (n,), (j,)))
+            for a in layouts(values(rng, (n, j, k), dtype), ends[0]):
+                shared = np.broadcast_to(y[:, :1], y.shape), y.T.copy().T, np.repeat(y, 2, axis=1)[:, ::2]
+                for b in (y, *shared) if n < 8 else (y,):
+                    wanted = form(np, *(v.astype("float64") for v in (a, b, z, w)))
+                    found = f(a, b, z, w)
+                    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-5, err_msg=f"{a.shape} {a.strides}")
 
 
 def test_rows_of_more_elements_whose_lanes_would_not_be_full(fresh_code: pytest.MonkeyPatch) -> None:
@@ -250,7 +276,7 @@ def test_rows_of_more_elements_whose_lanes_would_not_be_full(fresh_code: pytest.
     fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
     x, w, rng = T.tensor3(dtype="float32"), T.matrix(dtype="float32"), np.random.default_rng(22)
     f = td.function([x, w], softmax(T, x + w[:, :, None], 1))
-    for shape, needs in (((1, 40, 7), True), ((15, 40, 7), False), ((40, 40, 7), True), ((65, 100, 3), False)):
+    for shape, needs in (((1, 40, 7), True), ((3, 40, 7), False), ((15, 40, 7), True), ((65, 100, 3), False)):
         a, b = rng.normal(size=shape).astype("float32"), rng.normal(size=shape[:2]).astype("float32")
         before = sum(required)
         np.testing.assert_allclose(f(a, b), softmax(np, (a + b[:, :, None]).astype("float64"), 1), rtol=1e-5)
