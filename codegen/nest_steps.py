@@ -366,7 +366,8 @@ def _column(c: Function, k: str, own: str) -> str:
     entry, row = entry_of(c, "%words", k), c.get("%words", 6)
     copied, stride = _is_copied(c, entry, c.get("%words", 2))
     along, size = _along(c, entry, row), c.get(entry, 2)
-    turned = c.all(c.test("ne", "%rows", 1), c.test("eq", along, size))  # elements adjacent from row to row
+    once = c.any(c.test("eq", along, size), c.test("eq", along, 0))  # adjacent from row to row, or the same
+    turned = c.all(c.test("ne", "%rows", 1), once)
     is_read = c.test("eq", c.arith("and", c.get(entry, 4), READ | WRITE), READ)
     is_column = c.all(copied, is_read, c.op(f"xor i1 {turned}, true"))
     with c.when(is_column):
@@ -417,10 +418,12 @@ def _call_together() -> str:
             size, unit, base = c.get(entry, 2), _along(c, entry, row), c.get("%cx", CX_CUR, "ptr")
             address = c.gep(c.get(base, c.get(entry, 1), "ptr"), c.arith("mul", unit, at.index))
             area, pitch = c.gep(c.get("%cx", CX_SCRATCH, "ptr"), c.get(entry, 3)), c.arith("mul", size, count)
+            moves, is_first = c.test("ne", unit, 0), c.test("eq", at.index, 0)
             c.put(c.choose(copied, area, address, "ptr"), pointers, loop.index, "ptr")
-            c.put(c.choose(copied, pitch, unit), steps, loop.index)
-            with c.when(c.all(copied, c.op(f"xor i1 {_has(c, columns, loop.index)}, true"))):
-                steps_of = (stride, unit, size, count, some)
+            c.put(c.choose(c.all(copied, moves), pitch, unit), steps, loop.index)
+            is_new = c.all(c.any(moves, is_first), c.op(f"xor i1 {_has(c, columns, loop.index)}, true"))
+            with c.when(c.all(copied, is_new)):
+                steps_of = (stride, unit, size, count, c.choose(moves, some, 1))
                 c.call("void", "@rows_in", f"ptr {area}", f"ptr {address}", *(f"i64 {x}" for x in steps_of))
         _move_areas(c, external, pointers, "add", at.index)
         c.put(c.arith("add", first, at.index), position, 0)

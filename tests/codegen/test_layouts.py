@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -137,3 +139,27 @@ def test_products_of_what_does_not_vary_along_an_axis() -> None:
     for _ in range(200):
         product = f(a, b)
     np.testing.assert_allclose(product, np.broadcast_to(b[:, None], (33, 33)).T @ a.T, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_sums_of_rows_that_share_numbers_which_stand_apart(dtype: str) -> None:
+    """What all rows of a block share is packed once, what each has of its own for each."""
+    rng, x, w = np.random.default_rng(5), T.tensor(dtype, (None, None)), T.tensor(dtype, (None, None))
+
+    def forms(m: Any, x: Any, w: Any) -> list[Any]:
+        first, last = w[:, 0][:, None], w[:, 2][:, None]
+        return [
+            (x * first).sum(),
+            (x * first - last * first).sum(),
+            (x * first + last).max(),
+            (x * x[:, 1][:, None]).sum(),
+        ]
+
+    f = tensordsl.function([x, w], forms(T, x, w))
+    for n in (1, 15, 64, 65, 300, 1500):
+        for k in (3, 8, 9, 17, 33):
+            a, b = (rng.integers(-9, 9, (n, width)).astype(dtype) for width in (k, 3))
+            for given in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2]):
+                for weights in (b, b[::-1], np.asfortranarray(b), np.broadcast_to(b[:1], b.shape)):
+                    for found, wanted in zip(f(given, weights), forms(np, given, weights), strict=True):
+                        assert found == wanted, (given.shape, given.strides, weights.strides)
