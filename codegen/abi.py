@@ -256,6 +256,7 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
+COMMON, COMMON_KERNEL = ("common_totals", "common_maps"), "common."  # libraries; how their kernels' names begin
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release",
@@ -273,5 +274,6 @@ LIBRARY = {
     **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
     "replay": ("replay",),
+    **dict.fromkeys(COMMON, ()),  # whatever kernels they have
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

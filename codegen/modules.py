@@ -3,26 +3,48 @@ and of the library: what some of its functions need."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from tensordsl.codegen.abi import COMMON_KERNEL
 from tensordsl.codegen.group_store import unpack_plan
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.program import Kernels
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-def module_text(plans: Iterable[Kernels]) -> str:
-    """One LLVM module of all the plans' kernels, with what they share once; equal kernels are one, with two names."""
+
+def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> str:
+    """One LLVM module of all the plans' kernels, with what they share once, or "" if it has none: equal kernels are
+    one, with two names, and those in `common` are the library's."""
     shared: dict[str, None] = {}
     first: dict[str, str] = {}
     definitions = []
     for p in plans:
-        shared |= dict.fromkeys(sorted(p.declarations))
-        for symbol, text in zip(p.symbols, p.texts, strict=True):
-            same = first.setdefault(text.replace(f"@{symbol}(", "@(", 1), symbol)
+        own = [(symbol, text) for symbol, text in zip(p.symbols, p.texts, strict=True) if symbol not in common]
+        shared |= dict.fromkeys(sorted(p.declarations) if own else ())
+        for symbol, text in own:
+            same = first.setdefault(_nameless(symbol, text), symbol)
             definitions.append(text if same is symbol else f"@{symbol} = alias void (), ptr @{same}")
     return "\n".join([*sorted(shared), *definitions])
+
+
+def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
+    """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
+    named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True) if names}
+    return {symbol: name for symbol, name in named.items() if name in names}
+
+
+def common_name(symbol: str, text: str) -> str:
+    """The library's name for a kernel: equal texts have equal names, whatever programs call them."""
+    return COMMON_KERNEL + hashlib.blake2b(_nameless(symbol, text).encode(), digest_size=12).hexdigest()
+
+
+def _nameless(symbol: str, text: str) -> str:
+    return text.replace(f"@{symbol}(", "@(", 1)
 
 
 def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:

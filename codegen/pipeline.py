@@ -17,7 +17,7 @@ from tensordsl.codegen.foresee import foreseen_plans
 from tensordsl.codegen.group_store import pack_plan
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
-from tensordsl.codegen.modules import module_text
+from tensordsl.codegen.modules import common_kernels, module_text
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
@@ -307,15 +307,17 @@ def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
-    small: Collection[int] = (),
+    small: Collection[int] = (), common: Collection[str] = (),
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
-    shared variables have now, if known; small: see `build_program`."""
+    shared variables have now, if known; small: see `build_program`; common: names of kernels that the library has."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
     late, soon = late_plans(program), foreseen_plans(program, shapes)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
-    text = module_text(program.plans[k].kernels for k in now) if now else ""
-    trace.text(5, "kernels", lambda: text)
+    plans = [program.plans[k].kernels for k in now]
+    known = common_kernels(plans, common)
+    text = module_text(plans, known)
+    trace.text(5, "kernels", lambda: module_text(plans))
     kernels = kernel_object(text) if text else b""
     trace.phase("kernels")
     host_text = emit_program(program)
@@ -327,7 +329,7 @@ def compile_graph(
         "name": name,
         "args": [[dtype, list(shape)] for dtype, shape in program.args],
         "outputs": [list(o) for o in program.outputs],
-        "plans": plan_table(program, now),
+        "plans": plan_table(program, now, known),
         "late": late,
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},

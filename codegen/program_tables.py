@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from struct import pack
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.epilogues import epilogues
+from tensordsl.codegen.modules import NOTHING
 from tensordsl.codegen.program import LaunchPlan, Program, walk_program
 from tensordsl.codegen.scatter_text import scatter_symbol
 
@@ -32,12 +33,14 @@ def late_plans(program: Program) -> list[int]:
     return [plan for i in requires for _, plan in i.choices]
 
 
-def plan_table(program: Program, now: Collection[int]) -> list[list[Any] | None]:
-    """Of each plan its kernels' symbols, and the word of all descriptors at which its own begins; None: of a plan that
-    is not compiled now."""
+def plan_table(
+    program: Program, now: Collection[int], common: Mapping[str, str] = NOTHING
+) -> list[list[Any] | None]:  # fmt: skip
+    """Of each plan its kernels' symbols, or their names in `common`, and the word of all descriptors at which its own
+    begins; None: of a plan that is not compiled now."""
     places = descriptor_places(program.plans[k] for k in now)
     made = [plan.kernels if k in now else None for k, plan in enumerate(program.plans)]
-    return [None if m is None else [list(m.symbols), places.get(m.descriptor, 0)] for m in made]
+    return [None if m is None else [[common.get(s, s) for s in m.symbols], places.get(m.descriptor, 0)] for m in made]
 
 
 def constant_table(program: Program, now: Collection[int]) -> list[bytes]:

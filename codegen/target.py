@@ -137,9 +137,13 @@ def is_arm() -> bool:
 
 def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.LIBRARY[name]`."""
-    from tensordsl.codegen.abi import LIBRARY
+    from tensordsl.codegen.abi import COMMON, LIBRARY
     from tensordsl.codegen.modules import only
 
+    if name in COMMON:
+        from tensordsl.codegen.common import common_text
+
+        return compile_object(common_text(name), 1)
     return compile_object(only(_library_text(name), LIBRARY[name]))
 
 

@@ -24,6 +24,7 @@ RELOCATABLE = 1
 ADDRESS = struct.Struct("<Q")
 
 EXTERNAL = ("fma", "fmaf")
+NOWHERE = "code is loaded on x86-64 and AArch64 only"
 
 _mprotect = libc.mprotect
 _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -124,13 +125,20 @@ def _external(name: str) -> int:
     return function_address(library, name)
 
 
+def names(data: bytes) -> list[str]:
+    """The symbols that an object has for others.  Raises LoadError if it is damaged."""
+    if HERE is None:
+        raise LoadError(NOWHERE)
+    return list(_Object(data, 0, HERE).globals(0))
+
+
 def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[list[int]]]:
     """Map the objects; per object the addresses of the wanted symbols.
 
     Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
     """
     if HERE is None:
-        raise LoadError("code is loaded on x86-64 and AArch64 only")
+        raise LoadError(NOWHERE)
     parsed: list[_Object] = []
     end = 0
     for data, _ in objects:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensordsl.codegen import abi
-from tensordsl.runtime import elf
+from tensordsl.runtime import elf, library
 from tensordsl.runtime.late import Compile, load_late
 from tensordsl.runtime.layout import bytes_address
 
@@ -18,9 +18,9 @@ class Executable:
     """Relocatable: the same bytes serve every process and every function made from them.
 
     meta (JSON values): name; args: [[dtype, [extent or None]]]; outputs: [[dtype, rank]]; plans: of each [the symbols
-    of its kernels, the word at which its descriptor begins in `constants[0]`], or None where it has no code yet;
-    libraries: those of `codegen.abi.LIBRARY` that the program calls; late: the numbers of the plans that are compiled
-    when a call requires them, from what `late` says of each.  Other keys are the caller's.
+    of its kernels, or their names in the library, the word at which its descriptor begins in `constants[0]`], or None
+    where it has no code yet; libraries: those of `codegen.abi.LIBRARY` that the program calls; late: the numbers of the
+    plans that are compiled when a call requires them, from what `late` says of each.  Other keys are the caller's.
     """
 
     meta: Mapping[str, Any]
@@ -35,9 +35,11 @@ class Executable:
         if self._code is None:
             plans = self.meta["plans"]
             wanted = [symbol for plan in plans if plan is not None for symbol in plan[0]]
-            objects: list[tuple[bytes, list[str]]] = [(self.kernels, wanted)] if wanted else []
+            own = [symbol for symbol in wanted if not symbol.startswith(abi.COMMON_KERNEL)]
+            objects: list[tuple[bytes, list[str]]] = [(self.kernels, own)] if own else []
             code, addresses = elf.load([*objects, (self.program, [abi.PROGRAM_SYMBOL])])
-            kernels = (ctypes.c_int64 * len(wanted))(*(addresses[0] if wanted else ()))
+            known = dict(zip(own, addresses[0], strict=True)) if own else {}
+            kernels = (ctypes.c_int64 * len(wanted))(*(known.get(s) or library.kernel(s) for s in wanted))
             at, words = ctypes.addressof(kernels), bytes_address(self.constants[0])
             table: list[int] = []
             for plan in plans:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import cache, elf, memory
@@ -21,6 +21,7 @@ class _State:
     version = ""
     table = memory.new_table()
     symbols: dict[str, int] = {}
+    kernels: dict[str, int] = {}  # of `abi.COMMON`
     code: dict[str, elf.Code] = {}
     lock = _thread.allocate_lock()
 
@@ -59,6 +60,19 @@ def symbol(name: str) -> int:
     return _State.symbols[name]
 
 
+def kernels() -> Mapping[str, int]:
+    """The addresses of the kernels that many programs have, by name (`codegen.common`)."""
+    require(*abi.COMMON)
+    return _State.kernels
+
+
+def kernel(name: str) -> int:
+    """The address of one of these.  Raises elf.LoadError if there is none."""
+    if name not in kernels():
+        raise elf.LoadError(f"the library has no kernel {name}")
+    return _State.kernels[name]
+
+
 def address(name: str, function: str) -> int:
     """The address of a function of a library that is there."""
     require(name)
@@ -67,29 +81,33 @@ def address(name: str, function: str) -> int:
 
 def _load(name: str) -> None:
     key = cache.key("library", name, _State.version)
-    wanted = abi.LIBRARY[name]
     blob = cache.get(key)
     try:
-        loaded = elf.load([(blob, wanted)]) if blob is not None else None
+        loaded = _loaded(name, blob) if blob is not None else None
     except elf.LoadError:
         loaded = None
     if loaded is None:
         assert _State.compile is not None, "library.install was not called"
         blob = _State.compile(name)
-        loaded = elf.load([(blob, wanted)])
+        loaded = _loaded(name, blob)
         cache.put(key, blob)
-    code, [addresses] = loaded
+    code, symbols = loaded
     immortalise(code)
     if name.startswith("gemm_"):
         blas = find_blas()
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
-    for found, address in zip(wanted, addresses, strict=True):
-        _State.symbols[found] = address
-        if found in abi.RT:
-            set_entry(found, address)
+    (_State.kernels if name in abi.COMMON else _State.symbols).update(symbols)
+    for found in symbols.keys() & abi.RT.keys():
+        set_entry(found, symbols[found])
     _State.code[name] = code
+
+
+def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
+    wanted = elf.names(blob) if name in abi.COMMON else abi.LIBRARY[name]
+    code, [addresses] = elf.load([(blob, wanted)])
+    return code, dict(zip(wanted, addresses, strict=True))
 
 
 def _after_fork() -> None:

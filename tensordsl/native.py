@@ -91,6 +91,7 @@ def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
             kernel_object=_kernel_object,
             shapes=[variable.storage.shape for variable in spec.shared],
             small=small,
+            common=library.kernels(),
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
