@@ -256,7 +256,10 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
-COMMON, COMMON_KERNEL = ("common_totals", "common_maps"), "common."  # libraries; how their kernels' names begin
+COMMON, COMMON_KERNEL = (
+    ("common_totals", "common_maps", "common_layers"),
+    "common.",
+)  # libraries; how their kernels' names begin
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release",

@@ -16,21 +16,28 @@ from tensordsl.codegen.program import Kernels
 from tensordsl.graph import unwatched
 from tensordsl.ops import reduce
 from tensordsl.ops.elementwise import ADD, MUL, SUB
+from tensordsl.ops.functions import SIGMOID, TANH
 from tensordsl.types import tensor_type
 
 Function = Callable[..., Any]
-DTYPES, VECTOR, MATRIX = ("float64", "float32"), (None,), (None, None)
+DTYPES, VECTOR, MATRIX, COLUMN = ("float64", "float32"), (None,), (None, None), (None, 1)
+
+
+def _layer(activation: Function) -> Function:
+    return lambda x, bias: activation(ADD(x, bias))
+
 
 # library of `abi.COMMON` -> (function, the shapes of its operands)
-FUNCTIONS: dict[str, list[tuple[Function, Sequence[tuple[None, ...]]]]] = {
+FUNCTIONS: dict[str, list[tuple[Function, Sequence[tuple[int | None, ...]]]]] = {
     "common_totals": [
         *((f, (shape,)) for f in (reduce.sum, reduce.mean) for shape in (VECTOR, MATRIX)),
         *((f, (VECTOR,)) for f in (reduce.max, reduce.min)),
     ],
     "common_maps": [
         *((f, (shape, shape)) for f in (ADD, SUB, MUL) for shape in (VECTOR, MATRIX)),
-        (ADD, (MATRIX, VECTOR)),
+        *((ADD, (MATRIX, bias)) for bias in (VECTOR, COLUMN)),
     ],
+    "common_layers": [(_layer(f), (MATRIX, bias)) for f in (SIGMOID, TANH) for bias in (VECTOR, COLUMN)],
 }
 
 
@@ -40,7 +47,7 @@ def common_text(library: str) -> str:
     return module_text(_named(plans))
 
 
-def _kernels(function: Function, dtype: str, shapes: Sequence[tuple[None, ...]]) -> list[Kernels]:
+def _kernels(function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]]) -> list[Kernels]:
     with unwatched():
         operands = [tensor_type(dtype, shape)() for shape in shapes]
         result = function(*operands)

@@ -29,7 +29,9 @@ def names():
     return library.kernels()
 
 
-@pytest.mark.parametrize("value", [x.sum(), x.mean(), x.max(), x + y, x * y, X - Y, X + X[0], X.sum()])
+@pytest.mark.parametrize(
+    "value", [x.sum(), x.mean(), x.max(), x + y, x * y, X - Y, X + X[0], X.sum(), T.tanh(X + X[0])]
+)
 def test_what_the_library_has_is_not_compiled(value, names):
     inputs = [v for v in (x, y, X, Y) if v in tensordsl.graph.ancestors([value])]
     made = plans(inputs, [value])
@@ -82,6 +84,20 @@ def test_the_same_results_as_numpy(n, dtype):
             np.testing.assert_allclose(got[4], (exact / n if n else np.float64(np.nan)).astype(dtype), **close)
             if n:
                 np.testing.assert_array_equal(g(u), [u.max(), u.min()])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (2, 7), (5, 16), (4, 33), (70, 70)])
+def test_layers(dtype, shape):
+    x, row, column = (T.TensorType(dtype, s)() for s in ((None, None), (None,), (None, 1)))
+    f = tensordsl.function([x, row, column], [T.nnet.sigmoid(x + row), T.tanh(x + column), x + column])
+    rng = np.random.default_rng(0)
+    u, v, w = (rng.normal(size=s).astype(dtype) for s in (shape, shape[1:], (shape[0], 1)))
+    with np.errstate(all="ignore"):
+        u[:1] = np.resize(SPECIAL, u[:1].shape)
+        wanted = [1 / (1 + np.exp(-(u + v).astype("float64"))), np.tanh((u + w).astype("float64")), u + w]
+    for r, exact in zip(f(u, v, w), wanted, strict=True):
+        np.testing.assert_allclose(r, exact.astype(dtype), rtol=1e-6 if dtype == "float32" else 1e-14)
 
 
 def test_an_executable_whose_kernel_the_library_lacks_is_no_executable(names):
