@@ -227,12 +227,21 @@ def _block_fetched() -> str:
 
 
 def _block_moved() -> str:
-    """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis."""
+    """A block of an operand at `place` to scratch or back, matrix by matrix, whose rows are along the longest axis, or
+    along the last one if they are backwards there."""
     params = ["ptr operand", "ptr steps", "ptr place", "ptr scratch", "ptr E", "i64 lane", *ORDER, *BLOCK]
     c = Function("void", "block_moved", [*params, "i64 some", "i1 in"], internal=True)
     size, area = c.get("%operand", 2), c.gep("%scratch", c.get("%operand", 3))
+    n, across, last = c.get("%E", "%lane"), c.get("%steps", "%lane"), c.arith("sub", "%around", 1)
+    shape = [f"i64 {x}" for x in (across, c.get("%steps", c.get("%order", last)), size, n)]
+    count = c.choose(c.test("eq", last, "%part"), "%some", c.get("%E", c.get("%order", last)))
+    backwards = c.all("%in", c.call("i1", "@are_backwards", *shape, f"i64 {count}"))
+    lanes = c.op(f"alloca [{LINE} x i8], align {LINE}")
+    with c.when(backwards):
+        c.call("void", "@order", f"ptr {lanes}", *shape)
     row = c.call("i64", "@longest", "ptr %E", *passed(ORDER[:2]), "i64 %part", "i64 %some")
-    axis, n, across = c.get("%order", row), c.get("%E", "%lane"), c.get("%steps", "%lane")
+    row = c.choose(backwards, last, row)
+    axis = c.get("%order", row)
     rows, behind = c.choose(c.test("eq", row, "%part"), "%some", c.get("%E", axis)), c.arith("add", row, 1)
     with c.loop("%around", ("i64", "1"), start=behind) as loop:
         loop.next = [c.arith("mul", loop.values[0], c.get("%E", c.get("%order", loop.index)))]
@@ -250,8 +259,14 @@ def _block_moved() -> str:
         turn = c.arith("add", c.arith("mul", c.arith("mul", before, rows), inside), after)
         here = c.gep(area, c.arith("mul", turn, line))
         sizes = (across, c.get("%steps", axis), size, n, rows)
-        given = f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *(f"i64 {x}" for x in sizes)
-        c.call("void", "@matrix_moved", *given, "i1 %in")
+        done = c.cell(0)
+        with c.when(backwards):
+            given = f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *(f"i64 {x}" for x in sizes), f"ptr {lanes}"
+            c.put(c.call("i64", "@backwards", *given), done, 0)
+        moved = c.get(done, 0)
+        here, place = c.gep(here, c.arith("mul", moved, pitch)), c.gep(place, c.arith("mul", moved, sizes[1]))
+        rest = *(f"i64 {x}" for x in sizes[:-1]), f"i64 {c.arith('sub', rows, moved)}"
+        c.call("void", "@matrix_moved", f"ptr {here}", f"i64 {pitch}", f"ptr {place}", *rest, "i1 %in")
     return c.end()
 
 

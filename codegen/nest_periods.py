@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 SHORT = 4  # vectors
+MOST = 1024  # elements, of what all rows share
 
 
 def period_texts() -> list[str]:
@@ -83,7 +84,8 @@ def _periodic() -> str:
     total = c.arith("mul", n, c.choose(c.test("sge", row, 0), c.get("%E", c.max(row, 0)), 0))
     # A period of whole rows and vectors: n times width, by their greatest common divisor, a power of 2.
     period = c.arith("mul", n, c.arith("udiv", width, c.min(c.max(c.arith("and", n, c.arith("sub", 0, n)), 1), width)))
-    block = c.arith("sub", c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3), width)
+    block = c.min(c.get(c.word("%D", c.arith("sub", fast, BLOCKS_WORDS)), 3), MOST)
+    block = c.arith("sub", block, width)
     with c.when(c.op(f"or i1 {c.test('slt', total, width)}, {c.test('sgt', period, block)}")):
         c.ret("i64", 0)
     given = "ptr %D", f"ptr {words}", "ptr %S", f"i64 {lane}", f"i64 {row}", f"i64 {n}"

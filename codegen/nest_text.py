@@ -15,6 +15,7 @@ from __future__ import annotations
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import apart_texts
 from tensordsl.codegen.nest_axes import axes_texts
+from tensordsl.codegen.nest_backwards import backwards_texts, shuffle_declaration
 from tensordsl.codegen.nest_columns import column_texts
 from tensordsl.codegen.nest_compact import compact_texts
 from tensordsl.codegen.nest_copy import copy_texts
@@ -95,11 +96,12 @@ from tensordsl.codegen.nest_words import (
 LONG = 1 << 20  # points from which results may be larger than the caches
 
 
-def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
-    """The library's module.  fetches: see `target.fetches_turns`."""
+def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0) -> str:
+    """The library's module.  fetches, shuffled: see `target.fetches_turns`, `target.shuffled_bytes`."""
     parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *square_texts(), *tile_texts()]
     parts += period_texts()
     parts += [
+        *backwards_texts(shuffled),
         *overlap_texts(),
         *gap_texts(),
         *interleaved_texts(),
@@ -113,6 +115,7 @@ def nest_text(vector_bytes: int = 64, fetches: bool = True) -> str:
     parts += [*taken_texts(), *compact_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
     declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
     declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
+    declarations += shuffle_declaration(shuffled)
     declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
     if vector_bytes >= 64:
         declarations += (

@@ -24,6 +24,7 @@ MASKS = 64  # bytes of vectors whose truths have registers; of others LLVM parts
 ROW_BLOCK = 4096
 SHORT = 27  # elements of an axis along which lanes run only if there is no other, next to reductions
 COLUMN_BLOCK = 1024
+BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
@@ -54,8 +55,8 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
         return for_long_rows(usual) if is_long else usual
     packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
-    if block == COLUMN_BLOCK and any(p.reduces for p in steps):
-        block = SUM_BLOCK
+    if block == COLUMN_BLOCK:
+        block = SUM_BLOCK if any(p.reduces for p in steps) else max(block, BLOCK_BYTES // _widest(group))
     width = min(widths)
     # Of few operations, unless packed blocks go through dear functions in other passes.
     dear = packs and any(v.op in HEAVY and v.op != "reduce" for v in group.scalars)
@@ -432,6 +433,12 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
     lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
     return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
+
+
+def _widest(group: Group) -> int:
+    """Bytes of the largest elements of operands."""
+    loads = (v.attr[0] for v in group.scalars if v.op == "load")
+    return max(ITEMSIZE[buffer.type] for buffer in (*loads, *(o.buffer for o in group.outs)))
 
 
 def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:

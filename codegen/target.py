@@ -119,6 +119,12 @@ def prefers_halves() -> bool:
     return native_width() == 64 and not name.startswith("znver")
 
 
+def shuffled_bytes() -> int:
+    """Bytes of a vector that one instruction puts in any order, or 0."""
+    _, features = _processor()
+    return 64 if features.get("avx512vbmi") else 16 if features.get("ssse3") else 0
+
+
 def fetches_turns() -> bool:
     """Whether loops that read a block of each operand in turn ask for the next blocks: Intel's cores follow none of so
     many short streams; AMD's do, and asking costs a quarter of the time and, of operands in memory, up to a third."""
@@ -190,7 +196,7 @@ def _library_text(name: str) -> str:
     assert kind == "nest", name
     from tensordsl.codegen.nest_text import nest_text
 
-    return nest_text(native_width(), fetches_turns())
+    return nest_text(native_width(), fetches_turns(), shuffled_bytes())
 
 
 _made: list[Any] = []

@@ -1,4 +1,4 @@
-"""Arrays that end where memory ends: whoever reads on behind them ends the process."""
+"""Arrays that end where memory ends, or begin where it begins: whoever reads beyond ends the process."""
 
 from __future__ import annotations
 
@@ -11,21 +11,29 @@ PAGES = 1024
 
 
 class End:
-    """Memory that ends at a page which nobody may touch."""
+    """Memory between two pages which nobody may touch."""
 
     def __init__(self) -> None:
         self.space = mmap.mmap(-1, PAGES * mmap.PAGESIZE)
         self.bytes = np.frombuffer(self.space, np.uint8)
-        self.last = self.bytes.ctypes.data + (PAGES - 1) * mmap.PAGESIZE
+        first = self.bytes.ctypes.data
+        self.closed = first, first + (PAGES - 1) * mmap.PAGESIZE
         self.protect(0)
 
     def protect(self, access: int) -> None:
         mprotect = ctypes.CDLL(None).mprotect
-        assert mprotect(ctypes.c_void_p(self.last), ctypes.c_size_t(mmap.PAGESIZE), access) == 0
+        for page in self.closed:
+            assert mprotect(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), access) == 0
 
     def put(self, a: np.ndarray) -> np.ndarray:
         """A copy of `a` whose last byte is the last one there is."""
         stop = (PAGES - 1) * mmap.PAGESIZE
         copy: np.ndarray = self.bytes[stop - a.nbytes : stop].view(a.dtype).reshape(a.shape)
+        copy[...] = a
+        return copy
+
+    def put_first(self, a: np.ndarray) -> np.ndarray:
+        """A copy of `a` whose first byte is the first one there is."""
+        copy: np.ndarray = self.bytes[mmap.PAGESIZE : mmap.PAGESIZE + a.nbytes].view(a.dtype).reshape(a.shape)
         copy[...] = a
         return copy

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import itertools
+import re
+
 import numpy as np
 import pytest
 from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen import target
+from tensordsl.codegen.modules import only
+from tensordsl.codegen.nest_backwards import SHUFFLES
+from tensordsl.codegen.nest_text import nest_text
+from tensordsl.codegen.target import compile_object, native_width
+from tensordsl.runtime import elf
 
 DTYPES = ["float64", "float32", "int16", "int8"]
 ROWS = [1, 2, 5, 9, 30, 64, 129, 400, 1100]
@@ -117,6 +127,55 @@ def test_short_rows_of_elements_apart(dtype: str, step: int, ends: list[End]) ->
             for given in (ends[0].put(a), np.repeat(a, 2, axis=1)[:, ::2], np.ascontiguousarray(a[:, ::-1])[:, ::-1]):
                 for got, expected in zip(f(given, ends[1].put(b)), wanted, strict=True):
                     assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_few_bytes_backwards(dtype: str, ends: list[End]) -> None:
+    x = T.tensor3(dtype=dtype)
+    f = td.function([x], [x[:, ::-1] + 1, x[:, :, ::-1] + 1, x[:, ::-1], x[::-1, ::-1] * 2, x[::-1, :, ::-1]])
+    for columns in (1, 2, 3, 4, 5, 7, 8, 11, 16, 31, 32, 33):
+        for rows in (1, 2, 13, 43, 64, 300):
+            for n in (1, 3, 30):
+                a = data(dtype, n, rows, columns)
+                wanted = [a[:, ::-1] + 1, a[:, :, ::-1] + 1, a[:, ::-1], a[::-1, ::-1] * 2, a[::-1, :, ::-1]]
+                for given in (ends[0].put(a), ends[1].put_first(a), np.repeat(a, 2, axis=1)[:, ::2]):
+                    for got, expected in zip(f(given), wanted, strict=True):
+                        assert np.array_equal(got, expected), (dtype, given.shape, given.strides)
+
+
+@pytest.mark.parametrize("size", [k for k in SHUFFLES if k <= target.shuffled_bytes()])
+def test_bytes_that_one_instruction_puts_in_order(size: int, ends: list[End]) -> None:
+    names = ("are_backwards", "order", "backwards")
+    text = only(nest_text(native_width(), shuffled=size), [*names])
+    text = re.sub(rf"internal (\w+ @({'|'.join(names)})\()", r"\1", text)
+    code, [addresses] = elf.load([(compile_object(text), names)])
+    word, pointer = ctypes.c_int64, ctypes.c_void_p
+
+    shape = [word] * 4
+    kinds = (
+        (ctypes.c_bool, *shape, word),
+        (None, pointer, *shape),
+        (word, pointer, word, pointer, *shape, word, pointer),
+    )
+    functions = [ctypes.CFUNCTYPE(*kind)(address) for kind, address in zip(kinds, addresses, strict=True)]
+    are_backwards, order, backwards = functions
+    numbers = np.zeros(2 * 64, np.uint8)
+    aligned = numbers.ctypes.data + -numbers.ctypes.data % 64
+    for element, n in itertools.product((1, 2, 4, 8), range(1, 40)):
+        line = element * n
+        for across, along in ((element, -line), (-element, line)):
+            assert are_backwards(across, along, element, n, 200) == (2 * line <= size)
+            for rows in (0, 1, 2, 5, 13, 64, 130) if 2 * line <= size else ():
+                a = np.random.default_rng(rows).integers(0, 256, rows * line).astype(np.uint8)
+                order(aligned, across, along, element, n)
+                wanted = a.reshape(rows, n, element)[:: 1 if along > 0 else -1, :: 1 if across > 0 else -1]
+                for placed in (ends[0].put(a), ends[0].put_first(a)):
+                    first = placed.ctypes.data + max(-along, 0) * (rows - 1) + max(-across, 0) * (n - 1)
+                    to = ends[1].put(np.zeros(rows * line, np.uint8))
+                    done = backwards(to.ctypes.data, line, first, across, along, element, n, rows, aligned)
+                    assert rows - size // line - 1 <= done <= rows
+                    assert np.array_equal(to[: done * line], wanted.reshape(-1)[: done * line])
+    del code
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
