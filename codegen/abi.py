@@ -19,8 +19,9 @@ be cached on disk, and a test can point ctx.rt at a copy of the table with faili
 Rules for the emitter of programs
     `ptr @program(ptr ctx, ptr frame)`; the objects it holds stand in `objs`, n_slots pointers that it zeroes first.
     A helper that may fail takes (ctx, frame, site, ...) and has filled the frame's error record when it fails: branch
-    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  For its own failures (checks, overflow,
-    index) the program stores site, kind and extents itself.  `fail` and `release` take the GIL back, unlock, drop
+    to the one fail block, which returns `fail(ctx, frame, objs, n_slots)`.  What gives storage may be asked for several
+    before the program looks at the last.  For its own failures (checks, overflow, index) the program has `judge` fill
+    the record.  `fail` and `release` take the GIL back, unlock, drop
     objs, give arenas back.  A success ends with `release`, after it has taken the result out of objs (store null).
     Everything the program calls between `save_thread` and `restore_thread` must run without the GIL: kernels, gemm,
     memcpy, memset, take_arena, free_arena, poll, host_call (these two take the GIL themselves).
@@ -29,6 +30,8 @@ Rules for the emitter of programs
 """
 
 from __future__ import annotations
+
+from struct import Struct
 
 ABI_VERSION = 1
 
@@ -104,13 +107,24 @@ FR_PINNED = 56  # 1: this call has locked its cells
 FR_POLLED = 64  # cycle counter at the last look for signals
 FR_ARGS = 72  # one source per argument
 
-ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL, ERR_ABSENT = range(9)
-ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN = 9, 10, 11
+# The kinds; 0: nothing has failed.  What gives storage, or NULL, gives NULL once something has.
+ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_INDEX, ERR_INTERNAL = range(1, 9)
+ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN = range(9, 13)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
 # ERR_OUTGROWN is none: on_error has the function run a program that was made for larger shared variables, and calls it.
 # ERR_UNRECORDED: no recording of a device's function fits, Python makes the call.  ERR_DEVICE: A: what the driver
 # said, B: the number of its function (`DRIVER_CALLS`).
+
+COMMIT = Struct("<II")  # an update of a variable: its number, the slot
+
+# -- a condition of a program: site, what has to be true of its operands (one of the bits), the kind of its failure; of
+# each operand what it is, and two bytes: its number among the given values; an argument's or a variable's number and
+# the axis of an extent; itself
+CONDITION = Struct("<I8B")
+CONDITION_HOLDS, CONDITION_KIND, CONDITION_A, CONDITION_B = 4, 5, 6, 9
+HOLDS = {"lt": 1, "eq": 2, "le": 3, "gt": 4, "ne": 5, "ge": 6, "product": 8, "zero": 16}  # product: that fits; zero: a
+OF_VALUE, OF_ARGUMENT, OF_VARIABLE, OF_NUMBER = range(4)
 
 # -- a device's function: its context's KERN is a table, its PROGRAM the library's `replay` ----------------------------
 DRIVER_CALLS = ("cuCtxPushCurrent_v2", "cuGraphLaunch", "cuStreamSynchronize", "cuCtxPopCurrent_v2")
@@ -189,12 +203,16 @@ HELPERS = {
     "new_like": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64, ptr)",
     "new_list": "ptr (ptr, ptr, i64, i64, ptr)",  # ctx, frame, site, n, slot -> the list; NULL: failed
     "prepare": "ptr (ptr, ptr, i64, i64, ptr, ptr, i64)",  # ctx, frame, site, shared, dims, slot, PREPARE_* -> data
-    "pin": "i64 (ptr, ptr, i64, ptr)",  # ctx, frame, site, slots (n_shared consecutive objs) -> 0: pinned, else failed
+    # ctx, frame, site, slots (n_shared consecutive objs), 1: release the GIL at once -> 0: pinned, else failed
+    "pin": "i64 (ptr, ptr, i64, ptr, i64)",
     "save_thread": "void (ptr, ptr, i64)",  # ctx, frame, when: releases the GIL if the call is pinned, unless when = 0
     "restore_thread": "void (ptr, ptr)",  # ctx, frame: takes it back if it was released
-    "commit": "void (ptr, i64, ptr)",  # ctx, shared, slot: swaps if *slot is not NULL
+    # ctx, objs, updates (COMMIT of each), how many: swaps in what objs has in a slot, if it is not NULL
+    "commit": "void (ptr, ptr, ptr, i64)",
     "release": "void (ptr, ptr, ptr, i64)",  # ctx, frame, objs, n
     "fail": "ptr (ptr, ptr, ptr, i64)",  # ctx, frame, objs, n -> NULL
+    # ctx, frame, values, conditions, how many -> 0: all hold, else the record is that of the first that does not
+    "judge": "i64 (ptr, ptr, ptr, ptr, i64)",
     "take_arena": "ptr (ptr, ptr, i64, i64)",  # ctx, frame, site, bytes -> 64-byte aligned; any number per call
     "free_arena": "void (ptr, ptr, ptr)",  # ctx, frame, ptr: gives back this block and all taken after it
     "host_call": "i64 (ptr, ptr, i64, i64, i64, ptr, i64, ptr)",  # ctx, frame, site, host, n_in, ins, n_out, outs -> 0
@@ -211,12 +229,13 @@ HELPERS = {
     **dict.fromkeys(("gemm_then_float64", "gemm_then_float32"), f"void ({_GEMM}, ptr)"),
     # rt, environment, first row and column, how many
     "run_tile": "void (ptr, ptr, i64, i64, i64, i64)",
-    # rt, kern, desc, bases, strides, extents, ints -> 0: no bad index
-    "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr, ptr)",
+    # rt, plan, bases, strides, extents, ints -> 0: no bad index
+    "run_nest": "i64 (ptr, ptr, ptr, ptr, ptr, ptr)",
     # x, y, positions; count, step of y, steps, dims, strides of x and y; how many positions; dims; is the last a row
     **dict.fromkeys(SCATTERS, "void (ptr, ptr, i64, i64, i64)"),
     # inputs, then outputs, then rt; lengths, then strides, of each; how many lengths the first input has
     **dict.fromkeys(LIBRARY_SYMBOLS, "void (ptr, ptr, i64)"),
+    "copy": "void (ptr, ptr, ptr, i64)",  # rt, to, from, bytes: nothing if they are one
     "memcpy": "ptr (ptr, ptr, i64)",  # to, from, bytes
     "memset": "ptr (ptr, i32, i64)",  # to, byte, bytes
 }
@@ -262,9 +281,10 @@ COMMON, COMMON_KERNEL = (
 )  # libraries; how their kernels' names begin
 LIBRARY = {
     "native": (
-        "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "release",
-        "fail", "take_arena", "free_arena", "host_call", "poll", "stub", "new_function", "tp_traverse",
-        "tp_clear", "tp_dealloc", "cell_set", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
+        "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
+        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "new_function",
+        "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "each_part", "take_slot", "leave_slot", "report",
+        *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     "nest": ("run_nest", "run_tile"),

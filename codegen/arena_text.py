@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import Asm
-from tensordsl.codegen.entry_text import record, table
+from tensordsl.codegen.entry_text import record, table, unless_failed
 from tensordsl.codegen.large_text import large_text
 
 
@@ -59,6 +59,7 @@ def _take_block() -> str:
 
 def _take_arena() -> str:
     f = Asm("ptr", "take_arena", ("ptr ctx", "ptr frame", "i64 site", "i64 bytes"))
+    unless_failed(f)
     ok, got, bad = f.label("ok"), f.label("got"), f.label("bad")
     f.branch(f.compare("ult", "i64", "%bytes", 1 << 62), ok, bad)
     f.place(ok)

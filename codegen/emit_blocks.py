@@ -78,9 +78,12 @@ def _part(e: Emitter, i: p.Blocks, name: str, kinds: Sequence[str]) -> str:
     e.place(done)
     e.put("br label %end")
     if e.errors:
-        e.put(f"fail:\ncall void {e.helper('report')}(ptr %env, ptr %frame)\nbr label %end")
-    e.put(f"end:\ncall void {e.helper('leave_slot')}(ptr %env, i64 {slot})\nret void")
-    return "\n".join((*_head(e, name, kinds), *e.lines, *e.errors, "}\n"))
+        e.lines += e.errors
+        e.place("fail")
+        e.put(f"call void {e.helper('report')}(ptr %env, ptr %frame)\nbr label %end")
+    e.place("end")
+    e.put(f"call void {e.helper('leave_slot')}(ptr %env, i64 {slot})\nret void\n}}\n")
+    return "\n".join((*_head(e, name, kinds), *e.lines))
 
 
 def _least(e: Emitter, x: str, y: Operand) -> str:

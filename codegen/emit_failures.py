@@ -1,11 +1,15 @@
-"""Where a program may fail: straight-line code asks once for all that it has found, and records what came first."""
+"""Where a program may fail: straight-line code asks once for all conditions that it has found.  Where one may not hold,
+the library looks through them in their order, and the record is that of the first that does not (`codegen.judge_text`).
+
+Products are not asked for one by one: none is too large where all that is multiplied is small.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 
 if TYPE_CHECKING:
@@ -14,60 +18,133 @@ if TYPE_CHECKING:
 # What touches no memory but that of sources, and stops nothing: before these a failure need not be asked for.
 HARMLESS = frozenset((
     p.Const, p.Extent, p.Stride, p.Data, p.BlasThreads, p.Arith, p.Mul, p.Compare, p.Check, p.Offset, p.Select, p.Slot,
-    p.Bytes,
+    p.Bytes, p.Require, p.Outgrow,
 ))  # fmt: skip
-MOST = 32  # failures that wait: each has values that stay until all are asked for
+# What gives storage, or NULL where something has failed before: asked for once, after the last of several.
+STORAGE = frozenset((p.Arena, p.NewOut, p.NewList, p.Prepare))
+MOST = 100  # conditions that wait: the library counts their operands in a byte
+BITS = 62  # of a product that is not too large
+
+Place = tuple[int, int, int]  # of an operand: the bytes of `abi.CONDITION`
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """It has happened if the i1 `bad` is 1."""
-
-    bad: str
+class Condition:
+    holds: int  # of abi.HOLDS
+    a: Operand
+    b: Operand
     site: int
     kind: int
-    values: tuple[Operand, ...]
 
 
-def fail_if(e: Emitter, bad: str, site: int, kind: int, values: tuple[Operand, ...] = ()) -> None:
-    """Fail before the next instruction that is not harmless."""
-    last = e.waiting[-1] if e.waiting else None
-    if last is not None and (last.site, last.kind) == (site, kind) and not (values or last.values):
-        e.waiting[-1] = Failure(e.op(f"or i1 {last.bad}, {bad}"), site, kind, ())
-        return
-    if len(e.waiting) == MOST:
+@dataclass(slots=True)
+class Waiting:
+    """What has not been asked for yet.  bad: the i1 that a condition does not hold; factors: all that is multiplied,
+    or'ed: while that is less than 2**room, no product is too large.  bounds: of values the d and c for which they are
+    less than 2**(d * room + c); extents: places of those that may be read again."""
+
+    conditions: list[Condition] = field(default_factory=list)
+    bad: str = ""
+    factors: str = ""
+    room: int = BITS
+    bounds: dict[Operand, tuple[int, int]] = field(default_factory=dict)
+    extents: dict[Operand, Place] = field(default_factory=dict)
+
+
+def demand(e: Emitter, condition: Condition, bad: str) -> None:
+    """Fail before the next instruction that is not harmless if the i1 `bad` is 1: then the condition does not hold."""
+    if len(e.waiting.conditions) == MOST:
         settle(e)
-    e.waiting.append(Failure(bad, site, kind, values))
+    e.waiting.bad = e.op(f"or i1 {e.waiting.bad}, {bad}") if e.waiting.bad else bad
+    e.waiting.conditions.append(condition)
+
+
+def fail_if(e: Emitter, bad: str, site: int, kind: int) -> None:
+    """The same for an i1 that says nothing else."""
+    demand(e, Condition(abi.HOLDS["zero"], e.op(f"zext i1 {bad} to i64"), 0, site, kind), bad)
+
+
+def product(e: Emitter, a: Operand, b: Operand, site: int) -> str:
+    """A product, which fails likewise where it is too large."""
+    if len(e.waiting.conditions) == MOST:
+        settle(e)
+    w, bounds = e.waiting, (_bound(e, a), _bound(e, b))
+    degree, bits = (sum(pair) for pair in zip(*bounds, strict=True))
+    w.room = min(w.room, (BITS - bits) // max(degree, 1))
+    w.conditions.append(Condition(abi.HOLDS["product"], a, b, site, abi.ERR_OVERFLOW))
+    result = e.op(f"mul i64 {a}, {b}")
+    w.bounds[result] = degree, bits
+    return result
+
+
+def _bound(e: Emitter, x: Operand) -> tuple[int, int]:
+    """The bound of a value; one of which nothing is known becomes a factor."""
+    if isinstance(x, int):
+        return 0, x.bit_length()
+    w = e.waiting
+    if x not in w.bounds:
+        w.bounds[x] = 1, 0
+        size = x if x in w.extents else e.op(f"xor i64 {x}, {e.op(f'ashr i64 {x}, 63')}")  # of -x that of x - 1
+        w.factors = e.op(f"or i64 {w.factors}, {size}") if w.factors else size
+    return w.bounds[x]
+
+
+def derive(e: Emitter, op: str, result: Operand, a: Operand, b: Operand) -> None:
+    """The bound of a sum, a difference, the less or the greater of two, where theirs are known."""
+    w = e.waiting
+    if op in ("add", "sub", "min", "max") and all(isinstance(x, int) or x in w.bounds for x in (a, b)):
+        (d0, c0), (d1, c1) = _bound(e, a), _bound(e, b)
+        w.bounds[result] = max(d0, d1), max(c0, c1) + (op in ("add", "sub"))
+
+
+def before(e: Emitter, kind: type[p.Instr]) -> None:
+    """Ask for what an instruction needs to have been asked for."""
+    if kind in STORAGE and not e.waiting.conditions:
+        e.waiting = Waiting()
+    elif kind not in HARMLESS:
+        settle(e)
 
 
 def settle(e: Emitter) -> None:
-    """Go on if none of what waits has happened; else record the first that did, and fail."""
-    if not e.waiting:
+    """Go on if there is all storage, and all conditions that wait hold; else fail."""
+    if e.storage:
+        e.guard(e.op(f"icmp ne ptr {e.storage}, null"))
+        e.storage = ""
+    w, e.waiting = e.waiting, Waiting()
+    if not w.conditions:
         return
-    bad = e.waiting[0].bad
-    every = [bad]
-    for f in e.waiting[1:]:
-        bad = e.op(f"or i1 {bad}, {f.bad}")
-        every.append(bad)
-    label, go = record(e, e.waiting, every), e.label("g")
-    e.waiting = []
-    e.put(f"br i1 {bad}, label %{label}, label %{go}")
-    e.place(go)
+    bad = w.bad
+    if w.room < 0:
+        bad = "true"
+    elif w.factors:
+        large = e.op(f"icmp uge i64 {w.factors}, {1 << w.room}")
+        bad = e.op(f"or i1 {bad}, {large}") if bad else large
+    if bad:
+        label, go = e.label("e"), e.label("g")
+        e.errors.append(_judge(e, w, label, go))
+        e.put(f"br i1 {bad}, label %{label}, label %{go}")
+        e.place(go)
 
 
-def record(e: Emitter, failures: Sequence[Failure], every: Sequence[str]) -> str:
-    """The block that writes the record of the first of the failures that has happened, and fails.  every: whether one
-    of those up to each has happened."""
-    rows = [(f.site, f.kind, *f.values, *(0,) * (2 - len(f.values))) for f in failures]
-    label = e.label("e")
-    lines, result = [label + ":"], list(rows[-1])
-    for j in range(len(rows) - 2, -1, -1):
-        for k, value in enumerate(rows[j]):
-            if value != rows[j + 1][k]:  # from here back they have it, till one has another
-                name = f"%{label}.{len(lines)}"
-                lines.append(f"{name} = select i1 {every[j]}, i64 {value}, i64 {result[k]}")
-                result[k] = name
-    places = ("%frame", "%fr.kind", "%fr.a", "%fr.b")[: 4 if any(f.values for f in failures) else 2]
-    lines += [f"store i64 {value}, ptr {place}" for value, place in zip(result, places, strict=False)]
-    e.errors.append("\n".join(lines) + "\nbr label %fail")
-    return label
+def _judge(e: Emitter, w: Waiting, label: str, go: str) -> str:
+    """The block that asks the library which condition does not hold."""
+    given: dict[Operand, int] = {}
+
+    def place(x: Operand) -> Place:
+        if isinstance(x, int) and 0 <= x < 1 << 16:
+            return abi.OF_NUMBER, x & 255, x >> 8
+        return w.extents.get(x) or (abi.OF_VALUE, given.setdefault(x, len(given)), 0)
+
+    rows = (abi.CONDITION.pack(c.site, c.holds, c.kind, *place(c.a), *place(c.b)) for c in w.conditions)
+    conditions = e.data(b"".join(rows))
+    e.sizes["given"] = max(e.sizes["given"], len(given))
+    lines = [label + ":"]
+    for value, k in given.items():
+        lines.append(f"%{label}.{k} = getelementptr i64, ptr %given, i64 {k}\nstore i64 {value}, ptr %{label}.{k}")
+    operands = f"ptr %ctx, ptr %frame, ptr {'%given' if given else 'null'}, ptr {conditions}, i64 {len(w.conditions)}"
+    lines += (
+        f"%{label}.p = getelementptr i8, ptr %rt, i64 {abi.RT['judge']}\n%{label}.f = load ptr, ptr %{label}.p",
+        f"%{label}.r = call i64 %{label}.f({operands})\n%{label}.x = icmp eq i64 %{label}.r, 0",
+        f"br i1 %{label}.x, label %{go}, label %fail",
+    )
+    return "\n".join(lines)

@@ -15,9 +15,9 @@ from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.emit_blocks import blocks
 from tensordsl.codegen.emit_control import branch, loop
-from tensordsl.codegen.emit_failures import HARMLESS, Failure, fail_if, settle
+from tensordsl.codegen.emit_failures import Condition, Waiting, before, demand, derive, fail_if, product, settle
 from tensordsl.codegen.emit_gemm import gemm, gemm_then, place_of_c
-from tensordsl.codegen.integers import DIVISION, OVERFLOW, divided
+from tensordsl.codegen.integers import DIVISION, divided
 from tensordsl.codegen.program import Instr, Name, Program
 from tensordsl.codegen.program_tables import Tables, is_large, library_call_symbol
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -27,6 +27,7 @@ Operand = str | int
 HUGE = 1 << 47  # bytes of an arena's item beyond which every allocator fails; sums of items stay in 64 bits
 FEW_SLOTS = 8  # cleared by a store each
 BLOCK = 500  # lines; LLVM's time grows faster than the length of a block
+ARRAYS = ("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile", "given")
 
 MEMORY = {"bool": "i8", **{f"{u}int{n}": f"i{n}" for u in ("", "u") for n in (8, 16, 32, 64)}}
 SIGNED_OPS = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
@@ -63,7 +64,10 @@ class Emitter:
         self.lines: list[str] = []
         self.put = self.lines.append
         self.errors: list[str] = []
-        self.waiting: list[Failure] = []
+        self.waiting = Waiting()
+        self.storage = ""  # what has been made and not asked for
+        self.then: Instr | None = None  # the next instruction of the region
+        self.released = False  # the GIL, by the pin before
         self.numbers = count()  # of values, in the order of the text: read faster than words
         self.values = Values(self.lines, self.numbers)
         self.labels = 0
@@ -74,7 +78,7 @@ class Emitter:
         self.extents: dict[tuple[p.Source, int], str] = {}  # address of a source's extents or strides, by offset
         self.undo: list[tuple[dict[Any, Any], Any]] = []  # what a region defined, to be forgotten at its end
         self.opened: list[str | None] = []  # per open region: its first arena block
-        self.sizes = dict.fromkeys(("bases", "strides", "spans", "ints", "dims", "hosts", "slots", "env", "tile"), 0)
+        self.sizes = dict.fromkeys(ARRAYS, 0)
         self.written: dict[str, dict[int, Operand]] = {name: {} for name in self.sizes}  # the arrays' contents here
         self.functions: list[str] = []  # of parts of rows
         self.globals: list[str] = []
@@ -131,9 +135,9 @@ class Emitter:
         return base
 
     def helper(self, name: str) -> str:
-        """The address of a run-time function, loaded once in the entry block."""
+        """The address of a run-time function, loaded once in a block."""
         if name not in self.helpers:
-            self.helpers[name] = "%rt." + name
+            self.helpers[name] = self.load("ptr", "%rt", abi.RT[name])
         return self.helpers[name]
 
     def constant(self, key: Any, text: Callable[[], str]) -> str:
@@ -144,8 +148,12 @@ class Emitter:
             self.globals.append(f"{name} = internal constant {text()}, align 64")
         return name
 
+    def data(self, data: bytes) -> str:
+        """The address of bytes."""
+        return self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"')
+
     def slot(self, k: int) -> str:
-        return self.op(f"getelementptr ptr, ptr %objs, i64 {k}")
+        return self.at("%objs", 8 * k)
 
     def label(self, hint: str) -> str:
         self.labels += 1
@@ -154,6 +162,7 @@ class Emitter:
     def place(self, label: str) -> None:
         self.put(label + ":")
         self.block, self.block_start = label, len(self.lines)
+        self.helpers.clear()
 
     def guard(self, ok: str, bad: str = "fail") -> None:
         """Go on if the i1 `ok` holds."""
@@ -175,25 +184,24 @@ class Emitter:
     # -- the module -------------------------------------------------------------------------------------------------
     def code(self, code: Sequence[Instr]) -> None:
         table, lines = EMIT, self.lines
-        for i in code:
-            if self.waiting and type(i) not in HARMLESS:
-                settle(self)
-            table[type(i)](self, i)
-            if len(lines) - self.block_start > BLOCK and type(i) is not p.Return:
+        for i, self.then in zip(code, (*code[1:], None), strict=False):
+            kind = type(i)
+            before(self, kind)
+            table[kind](self, i)
+            if len(lines) - self.block_start > BLOCK and kind is not p.Return:
                 label = self.label("g")
                 self.put(f"br label %{label}")
                 self.place(label)
 
     def module(self) -> str:
         self.code(self.program.code)
-        n = self.program.n_slots
-        fail = self.helper("fail")
-        if n > FEW_SLOTS:
-            self.helper("memset")
-        end = f"fail:\n%failed = call ptr {fail}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr null\n}}\n"
+        self.lines += self.errors
+        self.place("fail")
+        f, given = self.helper("fail"), f"ptr %ctx, ptr %frame, ptr %objs, i64 {self.program.n_slots}"
+        self.put(f"ret ptr {self.op(f'call ptr {f}({given})')}\n}}\n")
         division = [DIVISION[name] for name in sorted(self.divides)]
-        parts = [OVERFLOW, *division, *(g + "\n" for g in self.globals), *self.functions, self.entry()]
-        return "".join((*parts, "\n".join(self.lines), "\n", "".join(e + "\n" for e in self.errors), end))
+        parts = [*division, *(g + "\n" for g in self.globals), *self.functions, self.entry()]
+        return "".join((*parts, "\n".join(self.lines)))
 
     def entry(self) -> str:
         """The head of the program: what all functions begin with, empty objs."""
@@ -201,7 +209,10 @@ class Emitter:
         lines = ["define ptr @program(ptr %ctx, ptr %frame) nounwind {\nentry:", f"%objs = alloca ptr, i64 {max(n, 1)}"]
         lines += self.setup()
         if n > FEW_SLOTS:
-            lines.append(f"%cleared = call ptr %rt.memset(ptr %objs, i32 0, i64 {8 * n})")
+            lines += [
+                f"%memset.p = getelementptr i8, ptr %rt, i64 {abi.RT['memset']}\n%memset = load ptr, ptr %memset.p",
+                f"%cleared = call ptr %memset(ptr %objs, i32 0, i64 {8 * n})",
+            ]
         else:
             lines += [f"%o{k} = getelementptr ptr, ptr %objs, i64 {k}\nstore ptr null, ptr %o{k}" for k in range(n)]
         return "\n".join(lines) + "\n"
@@ -216,11 +227,7 @@ class Emitter:
                 lines.append(f"{at} = getelementptr i8, ptr {base}, i64 {offset}")
             lines.append(f"{name} = load {kind}, ptr {at}")
 
-        for name, offset in (("kind", abi.FR_KIND), ("a", abi.FR_A), ("b", abi.FR_B)):
-            lines.append(f"%fr.{name} = getelementptr i8, ptr %frame, i64 {offset}")
         load("%rt", "%ctx", abi.CTX_RT)
-        for name, value in self.helpers.items():
-            load(value, "%rt", abi.RT[name])
         if self.program.plans or self.tables.constants:
             load("%kern", "%ctx", abi.CTX_KERN)
         if self.cells:
@@ -254,11 +261,15 @@ class Emitter:
 
     def extent(self, i: p.Extent) -> None:
         self.axis(i.dst, i.src, abi.SRC_DIMS, i.axis)
+        kind, number = i.src
+        if number < 256:
+            what = abi.OF_ARGUMENT if kind == "arg" else abi.OF_VARIABLE
+            self.waiting.extents[self.values[i.dst]] = what, number, i.axis
 
     def stride(self, i: p.Stride) -> None:
         self.axis(i.dst, i.src, abi.SRC_STRIDES, i.axis)
 
-    def data(self, i: p.Data) -> None:
+    def address(self, i: p.Data) -> None:
         base, offset = self.source(i.src)
         self.define(i.dst, self.load("ptr", base, offset + abi.SRC_DATA))
 
@@ -281,14 +292,12 @@ class Emitter:
             if not shifted:
                 self.divides |= {"floordiv", i.op}  # the second calls the first
             result = shifted or self.op(f"call i64 @{i.op}(i64 {a}, i64 {b})")
+        derive(self, i.op, result, a, b)
         self.define(i.dst, result)
 
     def mul(self, i: p.Mul) -> None:
         self.inject(i.site)
-        a, b = self.values[i.a], self.values[i.b]
-        pair = self.op(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {a}, i64 {b})")
-        self.define(i.dst, self.op(f"extractvalue {{i64, i1}} {pair}, 0"))
-        fail_if(self, self.op(f"extractvalue {{i64, i1}} {pair}, 1"), i.site, abi.ERR_OVERFLOW)
+        self.define(i.dst, product(self, self.values[i.a], self.values[i.b], i.site))
 
     def compare(self, i: p.Compare) -> None:
         if i.op == "eq" and i.a in self.values.bits and self.values[i.b] == 0:
@@ -300,7 +309,8 @@ class Emitter:
     def check(self, i: p.Check) -> None:
         self.inject(i.site)
         a, b = self.values[i.a], self.values[i.b]
-        fail_if(self, self.op(f"icmp {SIGNED_OPS[OPPOSITE[i.op]]} i64 {a}, {b}"), i.site, abi.ERR_CHECK, (a, b))
+        bad = self.op(f"icmp {SIGNED_OPS[OPPOSITE[i.op]]} i64 {a}, {b}")
+        demand(self, Condition(abi.HOLDS[i.op], a, b, i.site, abi.ERR_CHECK), bad)
 
     def offset(self, i: p.Offset) -> None:
         self.define(i.dst, self.op(f"getelementptr i8, ptr {self.values[i.base]}, i64 {self.values[i.bytes]}"))
@@ -333,8 +343,7 @@ class Emitter:
         if is_large(i):
             self.define(i.dst, self.load("ptr", "%kern", 8 * self.tables.constants[i.data]))
             return
-        data = bytes(i.data) or b"\0"
-        self.define(i.dst, self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"'))
+        self.define(i.dst, self.data(bytes(i.data) or b"\0"))
 
     def arena(self, i: p.Arena) -> None:
         self.inject(i.site)
@@ -351,8 +360,7 @@ class Emitter:
                 total = self.op(f"add i64 {total}, {n}") if total else n
         total = self.fitting([size for size in known if not isinstance(size, int)], total)
         f = self.helper("take_arena")
-        block = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {total})")
-        self.guard(self.op(f"icmp ne ptr {block}, null"))
+        block = self.storage = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {total})")
         for (dst, _), offset in zip(i.items, offsets, strict=True):
             self.define(dst, self.op(f"getelementptr i8, ptr {block}, i64 {offset}") if offset else block)
         if self.opened and self.opened[-1] is None:
@@ -384,8 +392,8 @@ class Emitter:
         words = [0 if s is None else self.values[s] for row in (*i.likes, i.usual) for s in row]
         if words:
             given += f", i64 {len(i.likes)}, ptr {self.array('strides', 'i64', words)}"
-        self.define(i.dst, data := self.op(f"call ptr {f}({given})"))
-        self.guard(self.op(f"icmp ne ptr {data}, null"))
+        self.storage = self.op(f"call ptr {f}({given})")
+        self.define(i.dst, self.storage)
         for k, name in enumerate(i.strides, len(words) - len(i.strides)):
             self.define(name, self.load("i64", "%strides", 8 * k))
             self.written["strides"][k] = self.values[name]
@@ -393,8 +401,7 @@ class Emitter:
     def new_list(self, i: p.NewList) -> None:
         self.inject(i.site)
         f, slot = self.helper("new_list"), self.slot(i.slot)
-        made = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.n}, ptr {slot})")
-        self.guard(self.op(f"icmp ne ptr {made}, null"))
+        self.storage = self.op(f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.n}, ptr {slot})")
 
     def prepare(self, i: p.Prepare) -> None:
         self.inject(i.site)
@@ -403,8 +410,8 @@ class Emitter:
         if i.unless is not None:
             how = self.op(f"select i1 {self.bit(i.unless)}, i64 {abi.PREPARE_OWN}, i64 {how}")
         call = f"call ptr {f}(ptr %ctx, ptr %frame, i64 {i.site}, i64 {i.shared}, ptr {dims}, ptr {slot}, i64 {how})"
-        self.define(i.dst, data := self.op(call))
-        self.guard(self.op(f"icmp ne ptr {data}, null"))
+        self.storage = self.op(call)
+        self.define(i.dst, self.storage)
 
     # -- work ---------------------------------------------------------------------------------------------------------
     def launch_arrays(self, i: p.Launch, moved: dict[Name, Operand]) -> None:
@@ -430,10 +437,9 @@ class Emitter:
             self.launch_direct(i, plan)
             return
         chosen = self.chosen(i)
-        kern, desc = (self.load("ptr", chosen, offset) for offset in (abi.PLAN_KERNELS, abi.PLAN_DESCRIPTOR))
         for name in ("strides", "spans", "ints"):
             self.sizes[name] = self.sizes[name] or 1
-        tables = (kern, desc, "%bases", "%strides", "%spans", "%ints")
+        tables = (chosen, "%bases", "%strides", "%spans", "%ints")
         if pair:
             gemm_then(self, pair, where, tables)
             return
@@ -470,7 +476,8 @@ class Emitter:
             wanted = self.op(f"or i64 {wanted}, {own}") if wanted else own
         absent = self.load("i64", "%kern", 8 * (self.tables.absent + i.first // abi.CHOICES))
         missing = self.op(f"and i64 {wanted}, {absent}")
-        fail_if(self, self.op(f"icmp ne i64 {missing}, 0"), i.site, abi.ERR_ABSENT, (missing, i.first))
+        condition = Condition(abi.HOLDS["zero"], missing, i.first, i.site, abi.ERR_ABSENT)
+        demand(self, condition, self.op(f"icmp ne i64 {missing}, 0"))
 
     def outgrow(self, i: p.Outgrow) -> None:
         self.inject(i.site)
@@ -493,10 +500,8 @@ class Emitter:
         self.put(f"call void {f}(ptr {bases}, ptr {words}, i64 {len(i.inputs[0][2])})")
 
     def copy(self, i: p.Copy) -> None:
-        v, f = self.values, self.helper("memcpy")
-        same = self.op(f"icmp eq ptr {v[i.dst]}, {v[i.src]}")
-        n = self.op(f"select i1 {same}, i64 0, i64 {v[i.bytes]}")
-        self.op(f"call ptr {f}(ptr {v[i.dst]}, ptr {v[i.src]}, i64 {n})")
+        v, f = self.values, self.helper("copy")
+        self.put(f"call void {f}(ptr %rt, ptr {v[i.dst]}, ptr {v[i.src]}, i64 {v[i.bytes]})")
 
     def fill(self, i: p.Fill) -> None:
         f = self.helper("memset")
@@ -527,37 +532,38 @@ class Emitter:
         self.put(f"br i1 {long}, label %{take}, label %{go}")
         self.place(take)
         slots = self.slot(i.slots[0]) if i.slots else "%objs"
-        bad = self.op(f"call i64 {self.helper('pin')}(ptr %ctx, ptr %frame, i64 {i.site}, ptr {slots})")
+        self.released = isinstance(self.then, p.ReleaseGil) and self.then.when is None
+        given = f"ptr %ctx, ptr %frame, i64 {i.site}, ptr {slots}, i64 {+self.released}"
+        bad = self.op(f"call i64 {self.helper('pin')}({given})")
         self.put(f"br i1 {self.op(f'icmp eq i64 {bad}, 0')}, label %{go}, label %fail")
         self.place(go)
 
     def release_gil(self, i: p.ReleaseGil) -> None:
-        when = 1 if i.when is None else self.values[i.when]
-        self.put(f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame, i64 {when})")
+        if not self.released:
+            when = 1 if i.when is None else self.values[i.when]
+            self.put(f"call void {self.helper('save_thread')}(ptr %ctx, ptr %frame, i64 {when})")
+        self.released = False
 
     def acquire_gil(self, i: p.AcquireGil) -> None:
-        self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
+        if not isinstance(self.then, p.Return) or self.then.list_slot >= 0:  # else `release` takes it
+            self.put(f"call void {self.helper('restore_thread')}(ptr %ctx, ptr %frame)")
 
     def commit(self, i: p.Commit) -> None:
-        for shared, slot in i.updates:
-            self.put(f"call void {self.helper('commit')}(ptr %ctx, i64 {shared}, ptr {self.slot(slot)})")
-
-    def take(self, slot: int) -> str:
-        """The object of a slot, which no longer holds it."""
-        at = self.slot(slot)
-        value = self.op(f"load ptr, ptr {at}")
-        self.put(f"store ptr null, ptr {at}")
-        return value
+        if i.updates:
+            f, updates = self.helper("commit"), self.data(b"".join(abi.COMMIT.pack(*pair) for pair in i.updates))
+            self.put(f"call void {f}(ptr %ctx, ptr %objs, ptr {updates}, i64 {len(i.updates)})")
 
     def ret(self, i: p.Return) -> None:
-        if i.list_slot < 0:
-            result = self.take(i.slots[0])
-        else:
-            result = self.take(i.list_slot)
-            items = self.load("ptr", result, abi.LIST_ITEMS) if i.slots else ""
-            for k, slot in enumerate(i.slots):
-                self.store("ptr", self.take(slot), items, 8 * k)
-        n = self.program.n_slots
+        """The result's objects are taken out of the slots; `release` drops what is in the others."""
+        taken = i.slots if i.list_slot < 0 else (i.list_slot, *i.slots)
+        values = [self.load("ptr", "%objs", 8 * slot) for slot in taken]
+        n = self.program.n_slots if len(taken) < self.program.n_slots else 0
+        for slot in taken if n else ():
+            self.store("ptr", "null", "%objs", 8 * slot)
+        result, *others = values
+        items = self.load("ptr", result, abi.LIST_ITEMS) if others else ""
+        for k, value in enumerate(others):
+            self.store("ptr", value, items, 8 * k)
         self.put(f"call void {self.helper('release')}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr {result}")
 
 
@@ -565,7 +571,7 @@ HEX = [f"\\{x:02X}" for x in range(256)]
 
 
 EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
-    p.Const: Emitter.const, p.Extent: Emitter.extent, p.Stride: Emitter.stride, p.Data: Emitter.data,
+    p.Const: Emitter.const, p.Extent: Emitter.extent, p.Stride: Emitter.stride, p.Data: Emitter.address,
     p.BlasThreads: Emitter.blas_threads,
     p.Arith: Emitter.arith, p.Mul: Emitter.mul, p.Compare: Emitter.compare, p.Check: Emitter.check,
     p.Offset: Emitter.offset, p.Select: Emitter.select, p.LoadScalar: Emitter.load_scalar,

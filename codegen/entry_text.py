@@ -24,6 +24,12 @@ def record(f: Asm, kind: int) -> None:
     f.store("i64", kind, "%frame", abi.FR_KIND)
 
 
+def unless_failed(f: Asm) -> None:
+    """Give NULL where something has failed before: a program asks once for several storages, after the last."""
+    with f.when(f.compare("ne", "i64", f.load("i64", "%frame", abi.FR_KIND), 0), UNLIKELY):
+        f.ret("ptr", "null")
+
+
 def incref(f: Asm, obj: str) -> None:
     """32 bits of a reference count are read and written on every version; negative means immortal."""
     count = f.load("i32", obj, abi.OB_REFCNT)

@@ -21,7 +21,7 @@ BETWEEN = (p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.S
 NUMBERS = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Check, p.Data))  # they use no address
 # What `run_tile` is given of a launch: the parameters of `run_nest`, sizes of its tables, the axes of C.
 TILE = (
-    "ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I", "i64 operands", "i64 axes", "i64 down", "i64 across",
+    "ptr plan", "ptr B", "ptr S", "ptr E", "ptr I", "i64 operands", "i64 axes", "i64 down", "i64 across",
 )  # fmt: skip
 
 

@@ -46,8 +46,7 @@ from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
 from tensordsl.codegen.jobs import Job, operands
-from tensordsl.codegen.nest_words import PARAMS as LAUNCH
-from tensordsl.codegen.nest_words import Function
+from tensordsl.codegen.nest_words import LAUNCH, Function
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does

@@ -1,10 +1,9 @@
-"""LLVM text of total arithmetic on i64, for host programs: what may overflow is asked, what may trap has a result."""
+"""LLVM text of total arithmetic on i64, for host programs: what may trap has a result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-OVERFLOW = "declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)\n"
 # Floor division and remainder; by 0: 0; the lowest integer by -1 wraps (and does not trap: the quotient is negated).
 DIVISION = {
     "floordiv": """define internal i64 @floordiv(i64 %a, i64 %b) nounwind {

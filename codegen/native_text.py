@@ -9,7 +9,8 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
-from tensordsl.codegen.entry_text import entry_text, incref, record, table
+from tensordsl.codegen.entry_text import entry_text, incref, record, table, unless_failed
+from tensordsl.codegen.judge_text import judge_text
 from tensordsl.codegen.order_text import like_texts, strides_like
 from tensordsl.codegen.parts_text import DECLARATION, parts_text
 
@@ -27,8 +28,8 @@ def native_text(is_arm: bool) -> str:
     parts = (
         entry_text(), decref_text(), new_array_text(), array_text(), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
-        _bytes(), _swap_in(), _commit(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(interval), _cell_set(), parts_text(),
+        _bytes(), _swap_in(), _commit(), _copy(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
+        arena_text(), _host_call(), _poll(interval), _cell_set(), parts_text(), judge_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
 
@@ -68,6 +69,7 @@ def _new_outs() -> str:
 
 
 def _new_out(f: Asm) -> str:
+    unless_failed(f)
     out = f.gep(f.load("ptr", "%ctx", abi.CTX_OUTS), f.op(f"mul i64 %output, {abi.OUT_SIZE}"))
     descr, ndim = f.load("ptr", out, abi.OUT_DESCR), f.load("i32", out, abi.OUT_NDIM)
     itemsize = f.load("i64", out, abi.OUT_ITEMSIZE)
@@ -88,6 +90,7 @@ def _return_array(f: Asm, array: str) -> None:
 
 def _new_list() -> str:
     f = Asm("ptr", "new_list", ("ptr ctx", "ptr frame", "i64 site", "i64 n", "ptr slot"))
+    unless_failed(f)
     result = f.call("ptr", f.load("ptr", table(f), abi.RT["PyList_New"]), "i64 %n")
     with f.when(f.is_null(result), UNLIKELY):
         record(f, abi.ERR_PYTHON)
@@ -124,6 +127,7 @@ def _prepare() -> str:
     """Own storage, else the spare array, else a fresh one.  A cell that another call has pinned: busy."""
     params = ("ptr ctx", "ptr frame", "i64 site", "i64 shared", "ptr dims", "ptr slot", "i64 how")
     f = Asm("ptr", "prepare", params)
+    unless_failed(f)
     cell = _cell(f)
     locked = f.compare("ne", "i64", f.load("i64", cell, abi.CELL_LOCK), 0)
     free = f.compare("eq", "i64", f.load("i64", "%frame", abi.FR_PINNED), 0)
@@ -176,18 +180,29 @@ def _swap_in() -> str:
 
 
 def _commit() -> str:
-    """Swap *slot in; what must be dropped after all swaps goes back to *slot."""
-    f = Asm("void", "commit", ("ptr ctx", "i64 shared", "ptr slot"))
-    new = f.load("ptr", "%slot")
-    with f.when(f.is_null(new)):
-        f.ret()
-    cell = _cell(f)
-    old = f.call("ptr", "@swap_in", f"ptr {cell}", f"ptr {new}")
-    size = f.call("i64", "@bytes", f"ptr {old}", f"i64 {f.load('i64', cell, abi.CELL_ITEMSIZE)}")
-    f.store("ptr", old, "%slot")
-    with f.when(f.compare("sle", "i64", size, abi.SPARE_LIMIT)):
-        f.store("ptr", f.load("ptr", cell, abi.CELL_SPARE), "%slot")
-        f.store("ptr", old, cell, abi.CELL_SPARE)
+    """Swap new arrays in; what must be dropped after all swaps goes back to the slots."""
+    f = Asm("void", "commit", ("ptr ctx", "ptr objs", "ptr updates", "i64 n"))
+    with f.loop("%n") as loop:
+        update = f.gep("%updates", f.op(f"mul i64 {loop.index}, {abi.COMMIT.size}"))
+        shared, number = (f.op(f"zext i32 {f.load('i32', update, at)} to i64") for at in (0, 4))
+        slot = f.gep("%objs", number, "ptr")
+        new = f.load("ptr", slot)
+        with f.when(f.not_null(new)):
+            cell = _cell(f, shared)
+            old = f.call("ptr", "@swap_in", f"ptr {cell}", f"ptr {new}")
+            size = f.call("i64", "@bytes", f"ptr {old}", f"i64 {f.load('i64', cell, abi.CELL_ITEMSIZE)}")
+            f.store("ptr", old, slot)
+            with f.when(f.compare("sle", "i64", size, abi.SPARE_LIMIT)):
+                f.store("ptr", f.load("ptr", cell, abi.CELL_SPARE), slot)
+                f.store("ptr", old, cell, abi.CELL_SPARE)
+    f.ret()
+    return f.text
+
+
+def _copy() -> str:
+    f = Asm("void", "copy", ("ptr rt", "ptr to", "ptr from", "i64 bytes"))
+    with f.when(f.compare("ne", "ptr", "%to", "%from")):
+        f.call("ptr", f.load("ptr", "%rt", abi.RT["memcpy"]), "ptr %to", "ptr %from", "i64 %bytes")
     f.ret()
     return f.text
 
@@ -198,7 +213,7 @@ def _pin() -> str:
 
     The additional reference is what makes `prepare` choose other storage, so that nobody sees a write without the GIL.
     """
-    f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots"))
+    f = Asm("i64", "pin", ("ptr ctx", "ptr frame", "i64 site", "ptr slots", "i64 at_once"))
     count = f.load("i64", "%ctx", abi.CTX_N_SHARED)
     thread = f.call("i64", f.load("ptr", table(f), abi.RT["PyThread_get_thread_ident"]))
     with f.loop(count) as loop:
@@ -214,6 +229,8 @@ def _pin() -> str:
         array = f.load("ptr", cell, abi.CELL_ARRAY)
         incref(f, array)
         f.do(f"store ptr {array}, ptr {f.gep('%slots', loop.index, 'ptr')}")
+    with f.when(f.compare("ne", "i64", "%at_once", 0)):
+        _save(f)
     f.ret("i64", 0)
     return f.text
 
@@ -334,9 +351,9 @@ def _host_call() -> str:
         ("i64", "%n_out", abi.CALL_N_OUT), ("ptr", "%outs", abi.CALL_OUT),
     ):  # fmt: skip
         f.store(kind, value, request, offset)
-    record(f, abi.ERR_PYTHON)
     address = f.call("ptr", f.load("ptr", rt, abi.RT["PyLong_FromVoidPtr"]), f"ptr {request}")
     with f.when(f.is_null(address), UNLIKELY):
+        record(f, abi.ERR_PYTHON)
         f.ret("i64", 1)
     operands = f.op("alloca ptr")
     f.store("ptr", address, operands)
@@ -345,6 +362,7 @@ def _host_call() -> str:
     result = f.call("ptr", vectorcall, f"ptr {entry}", f"ptr {operands}", "i64 1", "ptr null")
     f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
     with f.when(f.is_null(result), UNLIKELY):
+        record(f, abi.ERR_PYTHON)
         f.ret("i64", 1)
     f.call("void", "@decref", f"ptr {rt}", f"ptr {result}")
     with f.when(f.not_null(state)):

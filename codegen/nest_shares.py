@@ -30,6 +30,7 @@ from tensordsl.codegen.nest_words import (
     HEADER,
     KEPT,
     LANE,
+    LAUNCH,
     LEVELS,
     N_AXES,
     N_MERGES,
@@ -302,7 +303,9 @@ def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0) -> Non
 
 
 def _run_nest() -> str:
-    c = Function("i64", "run_nest", ["ptr rt", *PARAMS])
+    c = Function("i64", "run_nest", ["ptr rt", *LAUNCH])
+    for name, at in (("K", abi.PLAN_KERNELS), ("D", abi.PLAN_DESCRIPTOR)):
+        c.do(f"%{name} = load ptr, ptr {c.gep('%plan', at)}")
     alone, ask = c.label("alone"), c.label("ask")
     place = c.op("alloca ptr, align 8")
     call_if_flat(c)
@@ -390,5 +393,5 @@ def _run_tile() -> str:
         c.put(moved, bases, o.index, "ptr")
     c.put("%rows", extents, down)
     c.put("%columns", extents, across)
-    c.call("i64", "@run_nest", "ptr %rt", *operands(PARAMS, given | {"B": bases, "E": extents}))
+    c.call("i64", "@run_nest", "ptr %rt", *operands(LAUNCH, given | {"B": bases, "E": extents}))
     return c.end()

@@ -1,10 +1,11 @@
 """LLVM text of the nest library: `run_nest` walks the loops of a scheduled group and calls its kernels.
 
-    i64 run_nest(ptr rt, ptr K, ptr D, ptr B, ptr S, ptr E, ptr I)
+    i64 run_nest(ptr rt, ptr plan, ptr B, ptr S, ptr E, ptr I)
 
-rt the run-time table, for its threads, or NULL, K kernel addresses, D descriptor, B operands' addresses, with as many
-words behind that may be loaded, S byte strides [operand][axis], E extents per axis, I run-time integers.  Returns
-nonzero iff an indexed load was out of range.  Compiled once per machine; nothing in it depends on a group.
+rt the run-time table, for its threads, or NULL, plan two words: where the addresses of kernels (K) and the descriptor
+(D) begin, B operands' addresses, with as many words behind that may be loaded, S byte strides [operand][axis], E
+extents per axis, I run-time integers.  Returns nonzero iff an indexed load was out of range.  Compiled once per
+machine; nothing in it depends on a group.
 
 The descriptor (64-bit words) is a header, pairs of axes that may be exchanged and pairs that may be merged at run time,
 and code (`nest_steps`).  Groups of one kernel have ways of their own: `flat` and `direct`, if they are, and tiles.

@@ -60,6 +60,7 @@ CX_WORDS = 22
 T_WORDS = 15
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
+LAUNCH = ["ptr plan", *PARAMS[2:]]  # of `run_nest`
 SPACE = ["ptr P", "ptr scratch"]
 
 

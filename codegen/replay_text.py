@@ -300,7 +300,8 @@ def _replay() -> str:
     vectorcall, acquire = f.load("ptr", rt, abi.RT["PyObject_Vectorcall"]), f.load("ptr", table, abi.TB_ACQUIRE)
     answer = f.call("ptr", vectorcall, f"ptr {acquire}", f"ptr {f.gep(table, abi.TB_FALSE)}", "i64 1", "ptr null")
     with f.when(f.is_null(answer), UNLIKELY):
-        f.ret("ptr", "null")  # the kind is ERR_PYTHON
+        f.store("i64", abi.ERR_PYTHON, "%frame", abi.FR_KIND)
+        f.ret("ptr", "null")
     locked = f.compare("eq", "ptr", answer, f.load("ptr", table, abi.TB_TRUE))
     f.call("void", "@decref", f"ptr {rt}", f"ptr {answer}")
     with f.when(f.op(f"xor i1 {locked}, true"), UNLIKELY):  # another thread's call

@@ -142,7 +142,7 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     table = (pointer * max(len(addresses), 1))(*addresses)
     words = (word * max(len(plan.kernels.descriptor), 1))(*plan.kernels.descriptor)
-    nest = ctypes.CFUNCTYPE(word, *[pointer] * 7)(run_nest)
+    nest = ctypes.CFUNCTYPE(word, *[pointer] * 6)(run_nest)
 
     def kernel(bases: list[int], strides: list[list[int]], extents: list[int], ints: list[int]) -> Any:
         i = (word * (len(ints) + 1))(*ints, 0)
@@ -154,7 +154,8 @@ def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> 
         b = (pointer * max(2 * len(bases), 1))(*bases)  # as many steps behind
         flat = [x for row in strides for x in row]
         s, e = (word * max(len(flat), 1))(*flat), (word * max(len(extents), 1))(*extents)
-        return nest(None, *[ctypes.addressof(x) for x in (table, words, b, s, e, i)])
+        place = (pointer * 2)(ctypes.addressof(table), ctypes.addressof(words))
+        return nest(None, *[ctypes.addressof(x) for x in (place, b, s, e, i)])
 
     return kernel
 

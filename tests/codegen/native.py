@@ -35,7 +35,7 @@ def load_object(data: bytes) -> Any:
 @cache
 def library(vector_bytes: int) -> tuple[Any, Any]:
     engine = load_object(target.compile_object(nest_text(vector_bytes)))
-    kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 7)
+    kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 6)
     return engine, kind(engine.get_function_address("run_nest"))
 
 
@@ -69,8 +69,9 @@ class Runner:
         steps = (WORD * (len(strides) + 1))(*strides)
         lengths = (WORD * len(p.axes))(*[known[e] for e in p.extents])
         run, hold = library(self.width)[1], (used, bases)
-        pointers = [ctypes.addressof(x) for x in (kernels, words, bases, steps, lengths, ints)]
-        return lambda _=(hold, kernels, words, steps, lengths, ints): run(None, *pointers)
+        plan = (WORD * 2)(ctypes.addressof(kernels), ctypes.addressof(words))
+        pointers = [ctypes.addressof(x) for x in (plan, bases, steps, lengths, ints)]
+        return lambda _=(hold, kernels, words, plan, steps, lengths, ints): run(None, *pointers)
 
     def _scalar(self, bases: Any, ints: Any, n: int, used: Any) -> Any:
         flag = WORD(0)

@@ -328,12 +328,12 @@ def test_the_text_is_linear_in_the_program() -> None:
 def test_straight_code_branches_once_for_all_that_may_fail() -> None:
     w = Writer("sizes", [F], 0, [(F, 1)], 1)
     w.sizes()
-    for k in range(20):
+    for k in range(60):
         w.add(p.Mul(f"m{k}", "n", "n", 1), p.Check("le", "n", f"m{k}", w.site()))
     w.add(p.NewOut("y", 0, ("n",), 0, w.site()), p.Fill("y", "bytes"), p.Return((0,), -1))
     verify(w.program)
     text = emit_program(w.program)
-    assert compile_object(text, 0) and len(re.findall("br i1 .* label %e", text)) == 2  # at most 32 at once
+    assert compile_object(text, 0) and len(re.findall("br i1 .* label %e", text)) == 2  # at most 100 at once
 
 
 def test_two_launches_of_one_choice_share_what_they_pass() -> None:
@@ -353,7 +353,7 @@ def test_fifty_thousand_instructions_pass_without_recursion() -> None:
     program = long(37_500)
     assert len(program.code) > 50_000
     verify(program)
-    assert emit_program(program).count("call i64 %rt.run_nest") == 37_500
+    assert emit_program(program).count("ptr %spans, ptr %ints)") == 37_500
 
 
 def test_of_a_library_only_what_is_needed_is_compiled() -> None:

@@ -125,6 +125,28 @@ REASONS = make(
     ],
 )  # fmt: skip
 
+# f(a, b, c): min(8 (a + b) c a, a) c
+PRODUCTS = make(
+    "products", [("int64", ())] * 3, [("int64", 0)],
+    [
+        *(i for k, x in enumerate("abc") for i in (p.Data(f"{x}0", ("arg", k)), p.LoadScalar(x, f"{x}0", "int64"))),
+        p.Const("eight", 8), p.Arith("sum", "add", "a", "b"), p.Mul("first", "sum", "c", 1),
+        p.Mul("second", "first", "a", 2), p.Mul("third", "second", "eight", 3), p.Arith("least", "min", "third", "a"),
+        p.Mul("fourth", "least", "c", 4), p.NewOut("out", 0, (), 0, 5), p.StoreScalar("out", "fourth", "int64"),
+        p.Return((0,), -1),
+    ],
+)  # fmt: skip
+
+# f(n, m): vectors of n and m numbers
+STORAGES = make(
+    "storages", [("int64", ())] * 2, [(F, 1), (F, 1)],
+    [
+        *(i for k, x in enumerate("nm") for i in (p.Data(f"{x}0", ("arg", k)), p.LoadScalar(x, f"{x}0", "int64"))),
+        p.Const("few", 10000), p.NewOut("y", 0, ("n",), 0, 1), p.Arena((("space", "few"),), 2),
+        p.NewOut("z", 1, ("m",), 1, 3), p.NewList(2, 2, 4), p.Fill("space", "few"), p.Return((0, 1), 2),
+    ],
+    n_slots=3,
+)  # fmt: skip
 
 # f(x): a vector of three elements
 STATIC = make(

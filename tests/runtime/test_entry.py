@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from random import Random
 
 import numpy as np
 import programs
@@ -171,12 +172,41 @@ def test_of_many_failures_the_first_is_reported(n, m):
     assert expected[:1] == ((site,) if site else ())
 
 
+def test_a_product_fails_where_it_does_not_fit_and_nowhere_else():
+    """Programs ask whether factors are small, and only then whether products fit."""
+    f, random = programs.function(programs.PRODUCTS), Random(3)
+    failed = dict.fromkeys(range(5), 0)
+    for _ in range(4000):
+        a, b, c = (random.choice((-1, 1)) * random.getrandbits(random.randint(0, 62)) for _ in range(3))
+        first = (a + b) * c
+        every = (first, first * a, first * a * 8, min(first * a * 8, a) * c)
+        site = next((k for k, x in enumerate(every, 1) if not -(2**63) <= x < 2**63), 0)
+        failed[site] += 1
+        if not site:
+            assert f(a, b, c) == every[-1]
+            continue
+        with pytest.raises(ValueError) as caught:
+            f(a, b, c)
+        assert caught.value.args[:2] == (site, abi.ERR_OVERFLOW)
+    assert all(failed.values())
+
+
 def test_an_output_too_large_is_a_python_error():
     """A vector of 2^50 elements that are one; NumPy has no memory for the output."""
     f = programs.function(programs.NOTHING)
     huge = np.lib.stride_tricks.as_strided(np.ones(1), (2**50,), (0,))
     with pytest.raises(MemoryError):
         f(huge, huge, huge)
+
+
+@pytest.mark.parametrize("lengths", [(1 << 50, 3), (3, 1 << 50), (1 << 50, 1 << 51)])
+def test_of_several_storages_any_may_fail(lengths):
+    f = programs.function(programs.STORAGES)
+    retained = memory.retained_bytes()
+    for _ in range(20):
+        with pytest.raises(MemoryError):
+            f(*lengths)
+    assert memory.retained_bytes() == retained and len(f(3, 4)[1]) == 4
 
 
 def test_an_arena_too_large_is_an_error():
