@@ -25,6 +25,7 @@ from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
 from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
+from tensordsl.codegen.passes.pools import unroll_pools
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions, part_totals
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
@@ -131,6 +132,10 @@ PIPELINE = (
         reason="after sink_slices: a gather of a slice has become one of the sliced",
     ),
     Pass(
+        "unroll_pools", unroll_pools, ops=frozenset(("reduce",)), needs_users=True,
+        reason="after sink_slices: what is reduced is final, and its slices stay",
+    ),
+    Pass(
         "part_totals", part_totals, ops=frozenset(("reduce",)),
         reason="last: what stands in front of reductions is final, and merge_reductions would undo it",
     ),
@@ -146,6 +151,7 @@ MUST_PRECEDE = (
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("sum_by_slices", "add_to_given"), ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
+    ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip
 
 

@@ -1,0 +1,67 @@
+"""Reductions over axes of few elements, as pooling has them, element by element."""
+
+from __future__ import annotations
+
+from functools import reduce
+from itertools import product
+from math import prod
+from typing import Any
+
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.sink import push
+from tensordsl.ops.table import OPS
+from tensordsl.types import INTEGERS
+
+ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
+DTYPES = frozenset(("float32", "float64", *INTEGERS))
+PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
+SHORT = 8  # elements
+MOST = 4  # elements that are reduced together
+OPERATIONS = 4  # for each of them
+
+
+def unroll_pools(ctx: Context, v: Value) -> Value | None:
+    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent.
+
+    Not of rows, which lanes go across (`nest_transposed`), nor of what others read as well.
+    """
+    name, axes = v.attrs["reducer"].name, v.attrs["axes"]
+    if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
+        return None
+    (x,) = v.operands
+    lengths = [x.shape[a] for a in axes]
+    known = [n for n in lengths if isinstance(n, int)]
+    if len(known) < len(axes) or not 1 < prod(known) <= MOST or _has_short_rows(x, axes):
+        return None
+    if x.dtype != v.dtype or not ctx.is_sole(x) or not _is_reshaped(ctx, x):
+        return None
+    slices = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
+    ctx.hit(f"{name}(x.reshape(s)) = {ROWS[name]} of slices")
+    return reduce(lambda a, b: ctx.graph.map(OPS[ROWS[name]], a, b), slices)
+
+
+def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
+    """Would elements of the slices be apart, in rows that are short or all that there is?"""
+    if x.rank - 1 not in axes:
+        return False
+    row = x.shape[-2]
+    return len(axes) == 1 or (isinstance(row, int) and row < SHORT)
+
+
+def _is_reshaped(ctx: Context, x: Value) -> bool:
+    """Is it a reshape, or a few operations, which nobody else needs, on some and what takes no computation?"""
+    operations, leaves, stack = 0, list[Value](), [x]
+    while stack:
+        v = stack.pop()
+        if v.op == "map" and v.rank and ctx.is_sole(v) and operations < OPERATIONS:
+            operations += 1
+            stack += v.operands
+        else:
+            leaves.append(v)
+    return any(v.op == "reshape" for v in leaves) and all(v.op in PLAIN or not v.rank for v in leaves)
+
+
+def _bounds(x: Value, axes: tuple[int, ...], place: tuple[int, ...]) -> Any:
+    at = dict(zip(axes, place, strict=True))
+    return tuple((at.get(d, 0), 1 if d in at else n, 1, d not in at) for d, n in enumerate(x.shape))
