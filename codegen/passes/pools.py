@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from itertools import product
 from math import prod
 from typing import Any
@@ -17,12 +16,13 @@ ROWS = {"max": "maximum", "min": "minimum", "sum": "add"}
 DTYPES = frozenset(("float32", "float64", *INTEGERS))
 PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 SHORT = 8  # elements
-MOST = 4  # elements that are reduced together
+MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
 OPERATIONS = 4  # for each of them
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
-    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent.
+    """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
+    of pairs, of pairs of these, and so on.
 
     Not of rows, which lanes go across (`nest_transposed`), nor of what others read as well.
     """
@@ -32,13 +32,17 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
     (x,) = v.operands
     lengths = [x.shape[a] for a in axes]
     known = [n for n in lengths if isinstance(n, int)]
-    if len(known) < len(axes) or not 1 < prod(known) <= MOST or _has_short_rows(x, axes):
+    most = MOST_APART if x.rank - 1 in axes else MOST
+    if len(known) < len(axes) or not 1 < prod(known) <= most or _has_short_rows(x, axes):
         return None
     if x.dtype != v.dtype or not ctx.is_sole(x) or not _is_reshaped(ctx, x):
         return None
-    slices = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
+    values = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
     ctx.hit(f"{name}(x.reshape(s)) = {ROWS[name]} of slices")
-    return reduce(lambda a, b: ctx.graph.map(OPS[ROWS[name]], a, b), slices)
+    while len(values) > 1:
+        pairs = zip(values[::2], values[1::2], strict=False)
+        values = [*(ctx.graph.map(OPS[ROWS[name]], a, b) for a, b in pairs), *values[len(values) // 2 * 2 :]]
+    return values[0]
 
 
 def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:

@@ -29,11 +29,18 @@ def times(x: Any) -> Any:
     return x.reshape((x.shape[0], x.shape[1], x.shape[2] // 2, 2, x.shape[3]))
 
 
+def larger(x: Any, k: int) -> Any:
+    h, w = x.shape[1] // k, x.shape[2] // k
+    return x[:, : h * k, : w * k].reshape((x.shape[0], h, k, w, k, x.shape[3]))
+
+
 POOLS: dict[str, Callable[..., Any]] = {
     "max": lambda m, x, b: last(x).max(axis=(2, 4)),
     "min": lambda m, x, b: last(x).min(axis=(2, 4)),
     "sum": lambda m, x, b: last(x).sum(axis=(2, 4)),
     "along a line": lambda m, x, b: times(x).max(axis=3),
+    "of nine": lambda m, x, b: larger(x, 3).max(axis=(2, 4)),
+    "of sixteen": lambda m, x, b: larger(x, 4).sum(axis=(2, 4)),
     "computed": lambda m, x, b: m.maximum(last(x) + b, 1).max(axis=(2, 4)),
     "computed from": lambda m, x, b: last(x).max(axis=(2, 4)) * 2 + b,
     "channels first": lambda m, x, b: first(x[:, :, :, : x.shape[3] // 2 * 2]).max(axis=(2, 5)),
