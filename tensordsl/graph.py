@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import CodeType, SimpleNamespace
 from typing import Any, Protocol
 
@@ -71,7 +71,7 @@ class Kernel:
 Meaning = Elementwise | Reduction | Movement | Expand | Kernel
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Op:
     """Everything true of one operation.  Rows stand in `tensordsl.ops`; to add an op is to add one row and one `def`.
 
@@ -217,7 +217,7 @@ class Origin:
         return SavedOrigin, (self.file, self.line, self.function, self.source())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SavedOrigin:
     """An `Origin` that came out of a pickle: the code itself is not there any more."""
 
@@ -302,7 +302,7 @@ class Constant(Variable):
         return reduce_constant(self)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Apply:
     """One use of an op: `inputs` and `attrs` give `outputs`."""
 

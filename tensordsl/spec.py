@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tensordsl.arguments import Parameter
 from tensordsl.graph import Apply, Origin, Variable, toposort
+from tensordsl.records import record
 from tensordsl.shared import TensorSharedVariable
 
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class FunctionSpec:
     """What a function is, before it is compiled.
 
