@@ -32,10 +32,9 @@ class Side:
 def share_branches(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     """The roots, with what several branches share computed once, and only if they are taken."""
     roots = list(roots)
-    order = toposort(roots)
-    if sum(v.op == "ifelse" for v in order) < 2:
+    if sum(v.op == "ifelse" for v in graph.values) < 2:
         return roots
-    everything = [*roots, *integer_values(graph, order)]
+    everything = [*roots, *integer_values(graph, toposort(roots))]
     order = toposort(everything)
     frozen = frozen_values(graph)
     sides = {n: side for n, side in _sides(everything, order).items() if n not in frozen}

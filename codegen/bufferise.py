@@ -35,6 +35,7 @@ class Bufferiser:
     ) -> None:
         self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
         self.device = device  # the groups are a device's, not the CPU's
+        self.find: Callable[[Any], Any] = graph.extents.find
         self.homes = regions[()].homes
         self.entry = Scope()
         self.scopes = [self.entry]
@@ -80,9 +81,6 @@ class Bufferiser:
 
     def node_of(self, v: Value) -> int | None:
         return self.graph.origins.get(v.number)
-
-    def find(self, length: Any) -> Any:
-        return self.graph.extents.find(length)
 
     def name(self, length: Any) -> str:
         """The name of a polynomial's value; computed at entry where that is possible, else here."""

@@ -74,8 +74,9 @@ class Code:
         """Call of the intrinsic `llvm.<name>` over operands and result of `dtype` at W lanes."""
         t = llvm_type(dtype, W)
         symbol = f"llvm.{name}.{'' if W == 1 else f'v{W}'}{MANGLED[dtype]}"
-        self.declarations.setdefault(symbol, f"declare {t} @{symbol}({', '.join([t] * len(operands))})")
-        return self.call(symbol, t, *(f"{t} {x}" for x in operands))
+        if symbol not in self.declarations:
+            self.declarations[symbol] = f"declare {t} @{symbol}({', '.join([t] * len(operands))})"
+        return self.call(symbol, t, *[f"{t} {x}" for x in operands])
 
     def any(self, mask: str, W: int) -> str:
         """An i1: is any lane of the mask true?"""
@@ -112,6 +113,7 @@ MANGLED = {
 }
 
 
+@cache
 def llvm_type(dtype: str, W: int = 1) -> str:
     """The register type: bool is i1 and float16 float here, i8 and i16 in memory (`memory_type`); a complex number is
     two lanes of its parts' type."""

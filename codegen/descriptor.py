@@ -140,7 +140,8 @@ def layout(
     """The largest block, a multiple of `width` up to `block`, for which scratch stays small.  `first`: the areas that
     lie in front of the others, in this order."""
     kernels = [k for c in calls(tree) for k in c.kernels]
-    packs = [sum(e.itemsize * _packed_rows(k) for e in k.entries.values() if _may_be_packed(e)) for k in kernels]
+    packed = [(_packed_rows(k), [e for e in k.entries.values() if _may_be_packed(e)]) for k in kernels]
+    packs = [rows * sum([e.itemsize for e in entries]) for rows, entries in packed]
     most, each = max(packs, default=0), sum(a.per_element for a in areas)
     near = NEAR_COLUMNS if any(k.form == COLUMNS for k in kernels) else block
     while block > width and most * min(block, near) + each * block > SCRATCH_LIMIT:
@@ -155,7 +156,7 @@ def layout(
         at += _aligned(areas[k].size * rows + areas[k].per_element * result.room)
         result.kept = at - 64 if k in first else result.kept
     result.packed = at
-    sizes = (sum(result.packed_size(e, _packed_rows(k)) for e in k.entries.values()) for k in kernels)
+    sizes = [sum([result.packed_size(e, rows) for e in entries]) for rows, entries in packed]
     result.size = at + max(sizes, default=0) + 64
     return result
 

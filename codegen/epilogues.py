@@ -7,7 +7,7 @@ one, each as soon as the product has written it (`gemm_shares`), in the place of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from tensordsl.codegen import program as p
@@ -16,9 +16,10 @@ from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.verify_program import EFFECTS
 from tensordsl.records import kept
 
-BETWEEN = (p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena)
+BETWEEN = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Offset, p.Select, p.Arena))
 """What may stand between: it touches nothing in memory, and the product may as well come after it."""
-NUMBERS = frozenset((p.Const, p.Extent, p.Stride, p.Arith, p.Mul, p.Compare, p.Check, p.Data))  # they use no address
+COMPUTED = frozenset((p.Extent, p.Stride, p.Arith, p.Compare, p.Check))
+NUMBERS = COMPUTED | {p.Const, p.Mul, p.Data}  # they use no address
 # What `run_tile` is given of a launch: the parameters of `run_nest`, sizes of its tables, the axes of C.
 TILE = (
     "ptr plan", "ptr B", "ptr S", "ptr E", "ptr I", "i64 operands", "i64 axes", "i64 down", "i64 across",
@@ -45,14 +46,15 @@ def regions(code: Sequence[Instr]) -> Iterator[Sequence[Instr]]:
         stack += [getattr(i, region) for i in block for region in p.REGIONS.get(type(i), ())]
 
 
-def pairs(block: Sequence[Instr], between: tuple[type[Instr], ...]) -> Iterator[tuple[p.Gemm, p.Launch]]:
+def pairs(block: Sequence[Instr], between: Collection[type[Instr]]) -> Iterator[tuple[p.Gemm, p.Launch]]:
     """The products of a region whose next work is a launch."""
     before = None
     for i in block:
+        if type(i) in between:
+            continue
         if isinstance(i, p.Launch) and before is not None and not i.instead:
             yield before, i
-        if not isinstance(i, between):
-            before = i if isinstance(i, p.Gemm) and i.count is None else None
+        before = i if isinstance(i, p.Gemm) and i.count is None else None
 
 
 def epilogues(program: Program) -> dict[int, Epilogue]:
@@ -76,6 +78,8 @@ class _Storages:
         self.temporary: set[Name] = set()
         self.program = program
         for i in p.walk_program(program.code):
+            if type(i) in COMPUTED:
+                continue
             if isinstance(i, p.Const):
                 self.numbers[i.dst] = i.value
             elif isinstance(i, p.Mul):

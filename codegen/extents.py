@@ -320,18 +320,17 @@ class Extents:
         """From here on the one that is known later stands for the other: an atom wherever it occurs, else as a
         whole."""
         self._found.clear()
-        if (_known_when(a), isinstance(a, Extent)) < (_known_when(b), isinstance(b, Extent)):
+        of_a, of_b = _known_when(a), _known_when(b)
+        if (of_a, isinstance(a, Extent)) < (of_b, isinstance(b, Extent)):
             a, b = b, a
-        pairs = [(a, b), (b, a)]
-        if _known_when(a) == _known_when(b):
-            pairs.reverse()  # the newcomer stands for the old one: chains of equal lengths stay short
-        for x, y in pairs:
+        pairs = [(a, b)] if of_a != of_b else [(a, b), (b, a)]
+        for x, y in reversed(pairs):  # the newcomer stands for the old one: chains of equal lengths stay short
             own = _single_atom(x)
-            if own is not None and _known_when(x) >= _known_when(y) and own not in self._below(y)[0]:
+            if own is not None and own not in self._below(y)[0]:
                 self._same[own] = y
                 return
-        for x, y in ((a, b), (b, a)):
-            if isinstance(x, Extent) and _known_when(x) >= _known_when(y) and x not in self._below(y)[1]:
+        for x, y in pairs:
+            if isinstance(x, Extent) and x not in self._below(y)[1]:
                 self._whole[x] = y
                 return
 
@@ -381,7 +380,7 @@ class Extents:
             if a in self._whole:
                 self._shorten(way, a)
                 way, a = [], self._whole[a]
-            elif any(x in self._same for m, _ in a.terms for x in m):
+            elif not self._same.keys().isdisjoint([x for m, _ in a.terms for x in m]):
                 way.append(a)
                 a = _substitute(a, self._same)
             else:

@@ -27,8 +27,10 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
     literals: set[Name] = set()
     plans = set()
     for i in _in_order(program.code[: requires[-1] + 1] if requires else ()):
-        if isinstance(i, p.Require):
-            plans |= {plan for condition, plan in i.choices if _truth(known, condition)}
+        if isinstance(i, (p.Mul, p.Arith)):
+            known[i.dst] = _computed(i, known)
+        elif isinstance(i, p.Compare):
+            known[i.dst] = _compared(i, known, i.b in literals)
         elif isinstance(i, p.Const):
             known[i.dst] = i.value, i.value
             literals.add(i.dst)
@@ -38,13 +40,11 @@ def foreseen_plans(program: Program, shapes: Sequence[Sequence[int]]) -> set[int
         elif isinstance(i, p.Stride):
             dtype, shape = program.args[i.src[1]]
             known[i.dst] = (ITEMSIZE[dtype],) * 2 if i.axis == len(shape) - 1 else ANY
-        elif isinstance(i, (p.Mul, p.Arith)):
-            known[i.dst] = _computed(i, known)
-        elif isinstance(i, p.Compare):
-            known[i.dst] = _compared(i, known, i.b in literals)
         elif isinstance(i, p.If):
             for name, a, b in i.results:
                 known[name] = _chosen(_truth(known, i.cond), known.get(a, ANY), known.get(b, ANY))
+        elif isinstance(i, p.Require):
+            plans |= {plan for condition, plan in i.choices if _truth(known, condition)}
     return plans
 
 

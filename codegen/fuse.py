@@ -239,6 +239,8 @@ class Fusion:
 
     def _merge(self, groups: list[Fused]) -> list[Fused]:
         """Join groups that walk the same space, share what they load, and have nothing between them."""
+        if len(groups) < 2:
+            return groups
         merged: list[Fused | None] = []
         home_of = {v.number: g.values[0].number for g in groups for v in g.values}  # value -> its group
         made = {g.values[0].number: g for g in groups}

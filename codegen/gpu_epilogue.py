@@ -23,7 +23,7 @@ from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 
 PART = 1 << 14  # bytes of a tile in shared memory at a time
-BETWEEN = (*cpu.BETWEEN, p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil)
+BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}
 
 
 @dataclass(frozen=True, slots=True)

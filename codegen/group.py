@@ -159,9 +159,7 @@ def levels(values: Iterable[Val]) -> dict[int, int]:
     reduction it depends on."""
     level: dict[int, int] = {}
     for v in values:
-        k = 0
-        for a in v.args:
-            k = max(k, level[id(a)])
+        k = max([level[id(a)] for a in v.args], default=0)
         level[id(v)] = k + 1 if v.op == "result" else k
     return level
 
@@ -238,6 +236,7 @@ def price(v: Val) -> float:
     return _words(v.type) * (800 if v.op in FUNCTIONS else MOVE if v.op == "load" else 0 if free else 60)
 
 
+@cache
 def _words(dtype: str | tuple[str, ...]) -> float:
     """Of an element, or of all that a reduction takes: words of 8 bytes."""
     return sum(map(ITEMSIZE.__getitem__, [dtype] if isinstance(dtype, str) else dtype)) / 8

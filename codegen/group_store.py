@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -14,26 +15,37 @@ from tensordsl.codegen.scalar import Val
 from tensordsl.ops.reducers import named_reducer
 
 
-def pack_plan(plan: LaunchPlan) -> bytes:
-    """What a plan's kernels are made from: equal bytes for plans that differ in names and unknown lengths alone."""
-    group, chosen, writer = plan.group, plan.schedule, _Writer()
-    rows = [(v.op, v.type, [writer.number[id(a)] for a in v.args], *writer.row(v)) for v in group.scalars]
-    outs = [(writer.buffer(o.buffer), o.map, writer.number[id(o.value)]) for o in group.outs]
-    extents = [(a, writer.length(n)) for a, n in group.extents.items()]
-    own = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-    own["keep"] = [writer.number[id(v)] for v in chosen.keep]
-    own["keep_in"] = [next(k for k, o in enumerate(group.outs) if o is kept) for kept in chosen.keep_in]
-    return json.dumps([writer.buffers, rows, outs, extents, group.parallel, own, plan.streams], default=int).encode()
+def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:
+    """What each plan's kernels are made from: equal bytes for plans that differ in names and unknown lengths alone."""
+    writers: dict[Group, _Writer] = {}
+    packed = []
+    for plan in plans:
+        if plan.group not in writers:
+            writers[plan.group] = _Writer(plan.group)
+        packed.append(writers[plan.group].plan(plan).encode())
+    return packed
 
 
 class _Writer:
-    """Numbers for values, buffers and unknown lengths."""
+    """A group as text, with numbers for values, buffers and unknown lengths."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: Group) -> None:
+        self.outs = group.outs
         self.number: dict[int, int] = {}  # of values
         self.buffers: list[Any] = []
         self._places: dict[int, int] = {}
         self._lengths: dict[Any, str] = {}
+        rows = [(v.op, v.type, [self.number[id(a)] for a in v.args], *self.row(v)) for v in group.scalars]
+        outs = [(self.buffer(o.buffer), o.map, self.number[id(o.value)]) for o in group.outs]
+        extents = [(a, self.length(n)) for a, n in group.extents.items()]
+        self.text = json.dumps([self.buffers, rows, outs, extents, group.parallel], default=int).removesuffix("]")
+
+    def plan(self, plan: LaunchPlan) -> str:
+        chosen = plan.schedule
+        own = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+        own["keep"] = [self.number[id(v)] for v in chosen.keep]
+        own["keep_in"] = [next(k for k, o in enumerate(self.outs) if o is kept) for kept in chosen.keep_in]
+        return f"{self.text}, {json.dumps(own, default=int)}, {json.dumps(plan.streams)}]"
 
     def length(self, n: Any) -> Any:
         return n if isinstance(n, int) else self._lengths.setdefault(n, f"n{len(self._lengths)}")

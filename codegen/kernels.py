@@ -60,7 +60,7 @@ from tensordsl.codegen.schedule import (
     widens,
 )
 from tensordsl.codegen.side_by_side import SideBySide
-from tensordsl.codegen.text import emit, splat
+from tensordsl.codegen.text import emit, emit_all, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
@@ -108,7 +108,7 @@ class _Planner(Tables):
         self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
         self.widens, self.guarded = widens(group, schedule), for_points(group)
         for v in group.scalars:
-            self.has_heavy[id(v)] = v.op in HEAVY or any(self.has_heavy[id(a)] for a in v.args)
+            self.has_heavy[id(v)] = v.op in HEAVY or any([self.has_heavy[id(a)] for a in v.args])
             if v.op == "result":
                 self.results.setdefault(id(v.args[0]), []).append(v)
         self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}
@@ -255,7 +255,7 @@ class _Planner(Tables):
     def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:
         """The call where several short rows may be one, with a kernel of its own for these if rows have own values."""
         lane = self.schedule.lane
-        if not (is_own := has_own(roots, p.local[-1], lane)):
+        if not (is_own := has_own(reach(roots), p.local[-1], lane)):
             call.kernel.widen()
         if not is_own or not p.reduces:
             return call
@@ -390,7 +390,8 @@ class _Planner(Tables):
     def scalar_values(self, kernel: Kernel, roots: Sequence[Val], row: _Row | None) -> None:
         """Compute values that do not vary along the lanes, before the loop."""
         env = kernel.scalars
-        for v in reach(roots, lambda v: id(v) in env or v.op == "result" or self.is_placed(v, row)):
+        values = reach(roots, lambda v: id(v) in env or v.op == "result" or self.is_placed(v, row))
+        for v in values:
             if id(v) in env:
                 continue
             if self.is_placed(v, row):
@@ -398,7 +399,7 @@ class _Planner(Tables):
             elif v.op == "result":
                 assert row is not None
                 self.bind_results(env, v.args[0], finished(kernel, v.args[0], self.states[id(v.args[0])]))
-        emit(kernel.row_code, roots, env, 1, lambda v: self.scalar_leaf(kernel, v))
+        emit_all(kernel.row_code, values, env, 1, lambda v: self.scalar_leaf(kernel, v))
 
     def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
         for v in self.results[id(reduce)]:
@@ -519,7 +520,7 @@ class _Planner(Tables):
             elif v.op == "result" and id(v) not in env:
                 self.finish_columns(kernel, v.args[0])
         kernel.turn_differences(values, roots)
-        emit(kernel.body, roots, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane))
+        emit_all(kernel.body, values, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane))
         kernel.scalars = known  # all that is there without points
 
     def finish_columns(self, kernel: Kernel, reduce: Val) -> None:

@@ -70,16 +70,16 @@ class Lowering:
             self.keep_alive.append(v)
         return self.env[id(v)]
 
-    def run(self, outputs: Sequence[Variable], positions: dict[int, int] | None = None) -> list[Value]:
-        """Lower everything that `outputs` need and `env` does not have yet."""
-        known = [v for v in _frontier(outputs, self.env)]
-        nodes = toposort(outputs, stop=known)
+    def run(self, outputs: Sequence[Variable], function: Sequence[Apply] | None = None) -> list[Value]:
+        """Lower everything that `outputs` need and `env` does not have yet; `function`: the nodes of all the function,
+        whose numbers are the positions of what is lowered for them."""
+        nodes = toposort(outputs, stop=_frontier(outputs, self.env)) if function is None else function
         extents = self.graph.extents
         outer = extents.conditional
         optional = set() if outer else _optional(outputs, nodes)
-        for node in nodes:
-            if positions is not None:
-                extents.node = positions[id(node)]
+        for k, node in enumerate(nodes):
+            if function is not None:
+                extents.node = k
             self.keep_alive.append(node)
             if all([id(v) in self.env for v in node.outputs]):
                 continue
@@ -527,9 +527,8 @@ def lower(
             sources.append(low.source(kind, k, v.type))
             low.env[id(v)] = taken_apart(low, sources[-1])
     roots = [*outputs, *(new for _, new in updates)]
-    nodes = toposort(roots)
-    positions = {id(node): k for k, node in enumerate(nodes)}
-    values = low.run(roots, positions)
+    nodes = toposort(roots, inputs)
+    values = low.run(roots, nodes)
     low.graph.extents.node = None
     index = {id(v): k for k, v in enumerate(shared)}
     updated = [

@@ -48,7 +48,7 @@ def _nameless(symbol: str, text: str) -> str:
 
 
 def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:
-    """Of plans that a call requires (`group_store.pack_plan`)."""
+    """Of plans that a call requires (`group_store.pack_plans`)."""
     result = []
     for k, part in enumerate(parts):
         group, chosen, streams = unpack_plan(part)

@@ -14,7 +14,7 @@ from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program
 from tensordsl.codegen.foresee import foreseen_plans
-from tensordsl.codegen.group_store import pack_plan
+from tensordsl.codegen.group_store import pack_plans
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.modules import common_kernels, module_text
@@ -278,7 +278,7 @@ class Compiled:
     kernels: bytes
     host: bytes
     constants: list[bytes]
-    late: list[bytes]  # kernels that a call may require: see `group_store.pack_plan`
+    late: list[bytes]  # kernels that a call may require: see `group_store.pack_plans`
     hosts: list[Any]
     instructions: list[str]
     trace: Trace | None = None
@@ -340,6 +340,7 @@ def compile_graph(
         "libraries": libraries(program),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
-    parts = [b"" if k in now else pack_plan(program.plans[k]) for k in late]
+    waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))
+    parts = [b"" if k in now else next(waiting) for k in late]
     names = [type(i).__name__ for i in walk_program(program.code)]
     return Compiled(meta, kernels, host, constant_table(program, now), parts, lowered.hosts, names, trace)

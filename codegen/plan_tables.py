@@ -85,7 +85,7 @@ class Tables:
             axes=self.axes,
             extents=tuple(self.group.extents[a] for a in self.axes),
             strides=tuple(
-                tuple(tuple(d for d, m in enumerate(entries) if m == a) for a in self.axes)
+                tuple([tuple([d for d, m in enumerate(entries) if m == a]) for a in self.axes])
                 for _, entries in self.buffers
             ),
             ints=known.ints if known else (),

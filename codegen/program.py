@@ -40,7 +40,7 @@ class Kernels:
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class LaunchPlan:
     """A scheduled group as programs launch it.
 

@@ -61,7 +61,7 @@ def descriptor_places(plans: Iterable[LaunchPlan]) -> dict[tuple[int, ...], int]
 
 
 def large_constants(program: Program) -> list[bytes]:
-    return list(dict.fromkeys(i.data for i in walk_program(program.code) if isinstance(i, p.Bytes) and is_large(i)))
+    return list(dict.fromkeys(i.data for i in walk_program(program.code) if type(i) is p.Bytes and is_large(i)))
 
 
 def is_large(i: p.Bytes) -> bool:

@@ -403,13 +403,13 @@ def _check(
     if not any([s.op in HEAVY for s in scalars]):
         return outputs  # all other rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
-    heavy, below, level = _depths(scalars)
+    several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
+    heavy, below, level = _depths(scalars) if reduces or several else (set(), {}, {})
     own = {s for _, s in pulled}
     own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
-    for number, points in pull.points.items():
-        v = pull.values[number]
-        distinct = set(points.values()) if len(points) > 1 else ()
+    for number, points in several:
+        v, distinct = pull.values[number], set(points.values())
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
     for s in reduces:

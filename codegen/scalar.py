@@ -145,7 +145,7 @@ class Builder:
         if not isinstance(y, Val):
             y = self.const(y, x.type)
         assert x.type == y.type, (op, x.type, y.type)
-        return self.apply(op, x, y)
+        return self.make(op, "bool" if op in COMPARISONS else x.type, (x, y))
 
     def add(self, x: Any, y: Any) -> Val:
         return self._two("add", x, y)
@@ -260,7 +260,7 @@ class Builder:
     def fma(self, x: Any, y: Any, z: Any) -> Val:
         """x * y + z with one rounding; for our own mathematics, never for user expressions."""
         t = next(v.type for v in (x, y, z) if isinstance(v, Val))
-        return self.apply("fma", *(v if isinstance(v, Val) else self.const(v, t) for v in (x, y, z)))
+        return self.make("fma", t, [v if isinstance(v, Val) else self.const(v, t) for v in (x, y, z)])
 
     # The parts of floats: for our own mathematics.  Exact on every target, one instruction each where there is one.
     def exponent(self, x: Val) -> Val:

@@ -41,7 +41,8 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
     """The CPU's schedule of a group, for vector registers of `vector_bytes`; lanes run along `lane`, if it is given."""
     if not group.extents:
         return Schedule("", (1,), 1, split=SPLIT)
-    lane, steps = lane or lane_axis(group), group.passes
+    best, steps = lane_axis(group), group.passes
+    lane = lane or best
     pairs = kept(group)
     keep, keep_in = tuple(v for v, _ in pairs), tuple(o for _, o in pairs)
     widths = [_lanes(group, p, lane, vector_bytes) for p in steps]
@@ -53,7 +54,7 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
         usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
         is_long = every and isinstance(extent, int) and extent > longest_beside(max(usual.beside))
         return for_long_rows(usual) if is_long else usual
-    packs = any(is_short(group, a) for a in group.extents) or lane != lane_axis(group)
+    packs = any(is_short(group, a) for a in group.extents) or lane != best
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK:
         block = SUM_BLOCK if any(p.reduces for p in steps) else max(block, BLOCK_BYTES // _widest(group))
@@ -201,21 +202,21 @@ def widens(group: Group, usual: Schedule) -> bool:
     if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
     for p in group.passes:
-        values = [v for v in reach(pass_roots(p)) if p.local and v.axes & set(p.local)]
-        apart = any(p.local and lane not in o.map for o in p.outs)
-        apart |= bool(p.local and not p.reduces) and has_own(pass_roots(p), p.local[-1], lane)
-        if p.local and (apart or len(values) > SPLIT):
-            return False
+        values = reach(pass_roots(p))
+        if p.local:
+            apart = any(lane not in o.map for o in p.outs)
+            apart = apart or (not p.reduces and has_own(values, p.local[-1], lane))
+            if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > SPLIT:
+                return False
         places = (lane, *p.local[:-1])  # in a wide row they are others
-        if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in reach(pass_roots(p))):
+        if any(v.op == "index" and v.attr in places or v.op == "load" and v.args for v in values):
             return False
     return any(p.local and p.reduces for p in group.passes)
 
 
-def has_own(roots: Sequence[Val], row: str, lane: str) -> bool:
+def has_own(values: Iterable[Val], row: str, lane: str) -> bool:
     """Do rows, which the lanes run along, have a number or a position each, the same for all lanes?"""
-    own = [v for v in reach(roots) if row in v.axes and lane not in v.axes]
-    return any(v.op in ("load", "index") for v in own)
+    return any(v.op in ("load", "index") and row in v.axes and lane not in v.axes for v in values)
 
 
 def stores(steps: Sequence[Pass], number: int) -> list[Out]:
@@ -326,8 +327,11 @@ def takes_rows(group: Group) -> bool:
     """Is it elementwise, of few operations, on rows some of which are at indices?"""
     if len(group.extents) != 2 or any(v.op in HEAVY for v in group.scalars):
         return False
-    lane, indices = lane_axis(group), [a for v in group.scalars if v.op == "load" for a in v.args]
-    return bool(indices) and all(lane not in a.axes for a in indices)
+    indices = [a for v in group.scalars if v.op == "load" for a in v.args]
+    if not indices:
+        return False
+    lane = lane_axis(group)
+    return all(lane not in a.axes for a in indices)
 
 
 def for_points(group: Group) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -62,6 +63,7 @@ def continued(length: ex.Extent, sums: list[Sum]) -> Sum | None:
     return next((s for s in reversed(sums) if terms >= s[1]), None)
 
 
+@lru_cache(1 << 14)
 def known_at_entry(length: Any) -> bool:
     """Whether a length depends on the sources alone."""
     return all(a[0] in ENTRY_ATOMS for a in ex.atoms(length))

@@ -8,7 +8,7 @@ have no external symbols.  Mathematical functions are expanded by `codegen.math`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 
 from tensordsl.casting import real_of
@@ -53,8 +53,9 @@ def emit(code: Code, roots: Iterable[Val], env: Env, W: int = 1, leaf: Callable[
     emit_all(code, walk(roots, env), env, W, leaf)
 
 
-def emit_all(code: Code, todo: Sequence[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
+def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Callable[[Val], str] | None = None) -> None:
     """`emit` of values that stand behind their operands."""
+    todo = [v for v in values if id(v) not in env]
     count = sum([v.op in FUNCTIONS for v in todo])
     in_place = count <= code.inline
     if in_place:

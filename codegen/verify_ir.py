@@ -55,11 +55,12 @@ def _map(graph: Graph, v: Value) -> None:
     if loop != dtypes or dtype != v.dtype:
         _check(False, v, f"the row's loop wants {loop} and gives {dtype}")
     for o in v.operands:
-        if o.shape is not v.shape and o.shape != v.shape:
-            _check(len(o.shape) <= len(v.shape), v, "an operand has more axes than the result")
-            lead = len(v.shape) - len(o.shape)
-            pairs = zip(o.shape, v.shape[lead:], strict=True)
-            _check(all(m == 1 or _same(graph, m, n) for m, n in pairs), v, "an operand does not broadcast")
+        if o.shape is v.shape or o.shape == v.shape:
+            continue
+        lead = len(v.shape) - len(o.shape)
+        _check(lead >= 0, v, "an operand has more axes than the result")
+        for m, n in zip(o.shape, v.shape[lead:], strict=True):
+            _check(m == n or m == 1 or _same(graph, m, n), v, "an operand does not broadcast")
 
 
 def _move(graph: Graph, v: Value) -> None:

@@ -15,7 +15,7 @@ from tensordsl.runtime import elf
 from tensordsl.runtime.layout import bytes_address, immortalise
 
 Made = tuple[Sequence[Sequence[str]], bytes, Sequence[bytes]]  # the plans' symbols, their object, their descriptors
-Compile = Callable[[Sequence[bytes]], Made]  # of plans (`codegen.group_store.pack_plan`)
+Compile = Callable[[Sequence[bytes]], Made]  # of plans (`codegen.group_store.pack_plans`)
 
 
 class _State:

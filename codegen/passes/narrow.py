@@ -17,6 +17,8 @@ MOST = {"uint8": (1 << 8) - 1, "uint16": (1 << 16) - 1}
 
 def narrow_positions(graph: Graph, roots: Sequence[Value]) -> list[Value]:
     """The roots, with positions as narrow as their indices."""
+    if not any(v.op == "inc_take" for v in graph.values):
+        return list(roots)
     return rewrite(graph, roots, lambda v: _narrowed(graph, v), ops=("inc_take",))
 
 
