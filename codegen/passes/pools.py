@@ -18,13 +18,15 @@ PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 SHORT = 8  # elements
 MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
 OPERATIONS = 4  # for each of them
+LOOKED_AT = 200  # values between a total and what it is computed from, at most
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
     """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
     of pairs, of pairs of these, and so on.
 
-    Not of rows, which lanes go across (`nest_transposed`), nor of what others read as well.
+    Not of rows, which lanes go across (`nest_transposed`), nor of what others read as well; nor if a reduction of
+    everything would be part of the same loop as what is stored for others: it goes row by row, and rows may be short.
     """
     name, axes = v.attrs["reducer"].name, v.attrs["axes"]
     if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
@@ -37,12 +39,28 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
         return None
     if x.dtype != v.dtype or not ctx.is_sole(x) or not _is_reshaped(ctx, x):
         return None
+    if _is_added_up_beside(ctx, v):
+        return None
     values = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
     ctx.hit(f"{name}(x.reshape(s)) = {ROWS[name]} of slices")
     while len(values) > 1:
         pairs = zip(values[::2], values[1::2], strict=False)
         values = [*(ctx.graph.map(OPS[ROWS[name]], a, b) for a, b in pairs), *values[len(values) // 2 * 2 :]]
     return values[0]
+
+
+def _is_added_up_beside(ctx: Context, v: Value) -> bool:
+    """Is there a reduction of everything that is computed from v, or may be, by what others need as well?"""
+    totals = [r for r in ctx.order if r.op == "reduce" and not r.rank]
+    found, stack, sole, reached = set[int](), [*totals], True, False
+    while stack and len(found) < LOOKED_AT:
+        for o in stack.pop().operands:
+            reached = reached or o.number == v.number
+            if o.number not in found and (o.op in ("map", "move") and o.rank or o.number == v.number):
+                found.add(o.number)
+                sole = sole and ctx.is_sole(o)
+                stack += [o] if o.number != v.number else []
+    return bool(stack) or (reached and not sole)
 
 
 def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:

@@ -70,11 +70,19 @@ def test_pools_of_every_layout(name: str, dtype: str) -> None:
 
 def test_what_is_unrolled() -> None:
     x, b = T.ftensor4(), T.fvector()
-    for unrolled, forms in ((True, POOLS), (False, OTHERS)):
-        for name, form in forms.items():
-            lowered = lower([x, b], [], [form(T, x, b)], [])
+    means = last(x).mean(axis=(2, 4))
+    added_up = (means**2).sum()
+    for unrolled, results in (
+        (True, [[form(T, x, b)] for form in POOLS.values()]),
+        (False, [[form(T, x, b)] for form in OTHERS.values()]),
+        (True, [[added_up]]),
+        (False, [[added_up, T.grad(added_up, x)]]),  # one loop would go row by row
+    ):
+        for outputs in results:
+            lowered = lower([x, b], [], outputs, [])
             roots = optimise(lowered.graph, lowered.outputs)
-            assert all(v.op != "reduce" for v in toposort(roots)) == unrolled, name
+            pools = [v for v in toposort(roots) if v.op == "reduce" and v.rank]
+            assert (not pools) == unrolled, outputs
 
 
 def test_gradients_of_pools() -> None:
