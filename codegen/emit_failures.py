@@ -25,6 +25,8 @@ STORAGE = frozenset((p.Arena, p.NewOut, p.NewList, p.Prepare))
 MOST = 100  # conditions that wait: the library counts their operands in a byte
 BITS = 62  # of a product that is not too large
 
+_CARRIES = {"add": 1, "sub": 1, "min": 0, "max": 0}  # bits
+
 Place = tuple[int, int, int]  # of an operand: the bytes of `abi.CONDITION`
 
 
@@ -68,9 +70,9 @@ def product(e: Emitter, a: Operand, b: Operand, site: int) -> str:
     """A product, which fails likewise where it is too large."""
     if len(e.waiting.conditions) == MOST:
         settle(e)
-    w, bounds = e.waiting, (_bound(e, a), _bound(e, b))
-    degree, bits = (sum(pair) for pair in zip(*bounds, strict=True))
-    w.room = min(w.room, (BITS - bits) // max(degree, 1))
+    w, (d0, c0), (d1, c1) = e.waiting, _bound(e, a), _bound(e, b)
+    degree, bits = d0 + d1, c0 + c1
+    w.room = min(w.room, (BITS - bits) // (degree or 1))
     w.conditions.append(Condition(abi.HOLDS["product"], a, b, site, abi.ERR_OVERFLOW))
     result = e.op(f"mul i64 {a}, {b}")
     w.bounds[result] = degree, bits
@@ -82,19 +84,20 @@ def _bound(e: Emitter, x: Operand) -> tuple[int, int]:
     if isinstance(x, int):
         return 0, x.bit_length()
     w = e.waiting
-    if x not in w.bounds:
-        w.bounds[x] = 1, 0
+    known = w.bounds.get(x)
+    if known is None:
+        known = w.bounds[x] = 1, 0
         size = x if x in w.extents else e.op(f"xor i64 {x}, {e.op(f'ashr i64 {x}, 63')}")  # of -x that of x - 1
         w.factors = e.op(f"or i64 {w.factors}, {size}") if w.factors else size
-    return w.bounds[x]
+    return known
 
 
 def derive(e: Emitter, op: str, result: Operand, a: Operand, b: Operand) -> None:
     """The bound of a sum, a difference, the less or the greater of two, where theirs are known."""
-    w = e.waiting
-    if op in ("add", "sub", "min", "max") and all(isinstance(x, int) or x in w.bounds for x in (a, b)):
+    bounds = e.waiting.bounds
+    if op in _CARRIES and (isinstance(a, int) or a in bounds) and (isinstance(b, int) or b in bounds):
         (d0, c0), (d1, c1) = _bound(e, a), _bound(e, b)
-        w.bounds[result] = max(d0, d1), max(c0, c1) + (op in ("add", "sub"))
+        bounds[result] = max(d0, d1), max(c0, c1) + _CARRIES[op]
 
 
 def before(e: Emitter, kind: type[p.Instr]) -> None:
@@ -128,18 +131,21 @@ def settle(e: Emitter) -> None:
 
 def _judge(e: Emitter, w: Waiting, label: str, go: str) -> str:
     """The block that asks the library which condition does not hold."""
-    given: dict[Operand, int] = {}
-
-    def place(x: Operand) -> Place:
+    places = w.extents
+    given: list[Operand] = []
+    for x in [x for c in w.conditions for x in (c.a, c.b)]:
+        if x in places:
+            continue
         if isinstance(x, int) and 0 <= x < 1 << 16:
-            return abi.OF_NUMBER, x & 255, x >> 8
-        return w.extents.get(x) or (abi.OF_VALUE, given.setdefault(x, len(given)), 0)
-
-    rows = (abi.CONDITION.pack(c.site, c.holds, c.kind, *place(c.a), *place(c.b)) for c in w.conditions)
-    conditions = e.data(b"".join(rows))
+            places[x] = abi.OF_NUMBER, x & 255, x >> 8
+        else:
+            places[x] = abi.OF_VALUE, len(given), 0
+            given.append(x)
+    pack = abi.CONDITION.pack
+    conditions = e.data(b"".join([pack(c.site, c.holds, c.kind, *places[c.a], *places[c.b]) for c in w.conditions]))
     e.sizes["given"] = max(e.sizes["given"], len(given))
     lines = [label + ":"]
-    for value, k in given.items():
+    for k, value in enumerate(given):
         lines.append(f"%{label}.{k} = getelementptr i64, ptr %given, i64 {k}\nstore i64 {value}, ptr %{label}.{k}")
     operands = f"ptr %ctx, ptr %frame, ptr {'%given' if given else 'null'}, ptr {conditions}, i64 {len(w.conditions)}"
     lines += (

@@ -109,7 +109,12 @@ class Emitter:
         return self.values.bits.get(name) or self.op(f"icmp ne i64 {self.values[name]}, 0")
 
     def load(self, kind: str, base: str, offset: int) -> str:
-        return self.op(f"load {kind}, ptr {self.at(base, offset)}")
+        if not offset:
+            return self.op(f"load {kind}, ptr {base}")
+        numbers = self.numbers
+        at, value = f"%{next(numbers)}", f"%{next(numbers)}"
+        self.put(f"{at} = getelementptr i8, ptr {base}, i64 {offset}\n{value} = load {kind}, ptr {at}")
+        return value
 
     def at(self, base: str, offset: int) -> str:
         return self.op(f"getelementptr i8, ptr {base}, i64 {offset}") if offset else base
@@ -119,13 +124,13 @@ class Emitter:
 
     def array(self, name: str, kind: str, values: Sequence[Operand], start: int = 0) -> str:
         """The values written to the shared array `name` from word `start` on, as far as they are not there already."""
-        base, put, known = "%" + name, self.put, self.written[name]
+        base, put, known, numbers = "%" + name, self.put, self.written[name], self.numbers
         for k, value in enumerate(values, start):
             if known.get(k) == value:
                 continue
             known[k] = value
             if k:
-                at = self.tmp()
+                at = f"%{next(numbers)}"
                 put(f"{at} = getelementptr i64, ptr {base}, i64 {k}\nstore {kind} {value}, ptr {at}")
             else:
                 put(f"store {kind} {value}, ptr {base}")
@@ -150,7 +155,7 @@ class Emitter:
 
     def data(self, data: bytes) -> str:
         """The address of bytes."""
-        return self.constant(data, lambda: f'[{len(data)} x i8] c"{"".join(map(HEX.__getitem__, data))}"')
+        return self.constant(data, lambda: f'[{len(data)} x i8] c"\\' + data.hex("\\") + '"')
 
     def slot(self, k: int) -> str:
         return self.at("%objs", 8 * k)
@@ -565,9 +570,6 @@ class Emitter:
         for k, value in enumerate(others):
             self.store("ptr", value, items, 8 * k)
         self.put(f"call void {self.helper('release')}(ptr %ctx, ptr %frame, ptr %objs, i64 {n})\nret ptr {result}")
-
-
-HEX = [f"\\{x:02X}" for x in range(256)]
 
 
 EMIT: dict[type[Instr], Callable[[Emitter, Any], None]] = {
