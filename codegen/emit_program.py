@@ -388,7 +388,8 @@ class Emitter:
         return self.op(f"select i1 {fits}, i64 {total}, i64 {HUGE}")
 
     def dims(self, names: Sequence[Name]) -> str:
-        return self.array("dims", "i64", [self.values[d] for d in names] or [0])
+        self.sizes["dims"] = self.sizes["dims"] or 1
+        return self.array("dims", "i64", [self.values[d] for d in names])
 
     def new_out(self, i: p.NewOut) -> None:
         self.inject(i.site)
