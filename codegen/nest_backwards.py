@@ -14,7 +14,7 @@ _MOVED = ["ptr area", "i64 pitch", "ptr place", *_SHAPE, "i64 rows", "ptr order"
 
 def backwards_texts(size: int) -> list[str]:
     """`size`: bytes of such a vector, or 0."""
-    return [_are_backwards(size), _order(size or 16), _backwards(size or 16)]
+    return [_are_backwards(size), _order(size), _backwards(size)]
 
 
 def shuffle_declaration(size: int) -> str:
@@ -36,6 +36,8 @@ def _order(size: int) -> str:
     """Which byte of a loaded vector byte i of a stored one is: of rows backwards the first is the loaded one's end,
     of others its beginning."""
     c = Function("void", "order", ["ptr order", *_SHAPE], internal=True)
+    if not size:
+        return c.end()
     kind, line = f"<{size} x i32>", c.arith("mul", "%n", "%size")
 
     def every(x: str) -> str:
@@ -65,6 +67,8 @@ def _order(size: int) -> str:
 def _backwards(size: int) -> str:
     """Rows from an operand to scratch, as far as whole vectors go; how many were moved."""
     c = Function("i64", "backwards", _MOVED, internal=True)
+    if not size:
+        return c.end("i64", 0)
     line = c.arith("mul", "%n", "%size")
     total = c.arith("mul", "%rows", line)
     with c.when(c.any(c.test("ne", "%pitch", line), c.test("slt", total, size))):

@@ -120,8 +120,10 @@ def prefers_halves() -> bool:
 
 
 def shuffled_bytes() -> int:
-    """Bytes of a vector that one instruction puts in any order, or 0."""
+    """Bytes of a vector that one instruction puts in any order (of those that are known), or 0."""
     _, features = _processor()
+    if is_arm():
+        return 0
     return 64 if features.get("avx512vbmi") else 16 if features.get("ssse3") else 0
 
 
