@@ -7,10 +7,9 @@ kernel is found wherever the compiler comes to the same text (`modules.common_na
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from tensordsl.codegen.modules import common_name, module_text
+from tensordsl.codegen.modules import common_name
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.program import Kernels
 from tensordsl.graph import unwatched
@@ -42,9 +41,14 @@ FUNCTIONS: dict[str, list[tuple[Function, Sequence[tuple[int | None, ...]]]]] = 
 
 
 def common_text(library: str) -> str:
-    """The module of a library of kernels, each under the name by which programs know it."""
+    """The module of a library of kernels, each once and under the name by which programs know it."""
     plans = [k for f, shapes in FUNCTIONS[library] for dtype in DTYPES for k in _kernels(f, dtype, shapes)]
-    return module_text(_named(plans))
+    texts = {}
+    for p in plans:
+        for symbol, text in zip(p.symbols, p.texts, strict=True):
+            name = common_name(symbol, text)
+            texts[name] = text.replace(f"@{symbol}(", f"@{name}(", 1)
+    return "\n".join([*sorted({d for p in plans for d in p.declarations}), *texts.values()])
 
 
 def _kernels(function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]]) -> list[Kernels]:
@@ -53,14 +57,3 @@ def _kernels(function: Function, dtype: str, shapes: Sequence[tuple[int | None, 
         result = function(*operands)
     _, program, _ = make_program("common", operands, [], [result], [], True)
     return [plan.kernels for plan in program.plans]
-
-
-def _named(plans: Sequence[Kernels]) -> list[Kernels]:
-    """The plans' kernels as if they were one plan's, equal ones once."""
-    texts = {}
-    for p in plans:
-        for symbol, text in zip(p.symbols, p.texts, strict=True):
-            name = common_name(symbol, text)
-            texts[name] = text.replace(f"@{symbol}(", f"@{name}(", 1)
-    shared = frozenset().union(*(p.declarations for p in plans))
-    return [replace(plans[0], symbols=tuple(texts), texts=tuple(texts.values()), declarations=shared)]

@@ -34,7 +34,9 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
 
 def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
     """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
-    named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True) if names}
+    if not names:
+        return {}
+    named = {s: common_name(s, text) for p in plans for s, text in zip(p.symbols, p.texts, strict=True)}
     return {symbol: name for symbol, name in named.items() if name in names}
 
 
