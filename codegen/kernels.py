@@ -6,22 +6,18 @@ The loops are one ordered tree for both modes:
     columns  outer axes { blocks of the lane axis { per pass: fill states; sequential axes { kernels }; row kernel } }
 
 The innermost loop around a kernel, if it has nothing but kernels in it, is the kernel's own: it gets many rows at once.
-
-A value is *row-level* if it varies along no local axis, else *point-level*.  Point kernels do a pass's steps and
-stores; a row kernel finishes the reductions before it, computes what later kernels need of them and stores row-level
-outputs: with one lane in rows mode, over the block's lanes in columns mode.  Row-level values that are dear or depend
-on a reduction get a place in scratch; all others are computed where they are used.  What is read at indices for points
-alone is read only if there are some (`guarded`): without them its indices may be out of range.
+Point kernels do a pass's steps and stores; a row kernel finishes the reductions before it, computes what later kernels
+need of them and stores row-level outputs (`kernel_values`): with one lane in rows mode, over the block's lanes in
+columns mode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, finished, join, kept_state
+from tensordsl.codegen.accumulate import accumulate, join, kept_state
 from tensordsl.codegen.ahead import ask_ahead
 from tensordsl.codegen.descriptor import (
     Blocks,
@@ -38,16 +34,14 @@ from tensordsl.codegen.descriptor import (
     layout,
     parted_axes,
 )
-from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, ROW, SCALAR, Kernel, in_line, pattern
-from tensordsl.codegen.gathers import Along, gather, narrow, wrapped
+from tensordsl.codegen.flat import COLUMNS, LANES, ROW, SCALAR, Kernel, pattern
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
+from tensordsl.codegen.kernel_values import Row, Values
 from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import Kernels, LaunchPlan
-from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
+from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import (
-    for_points,
     has_own,
-    is_light,
     narrow_index,
     pass_lane,
     pass_roots,
@@ -57,24 +51,12 @@ from tensordsl.codegen.schedule import (
     shared_loads,
     stores,
     transposes,
-    widens,
 )
 from tensordsl.codegen.side_by_side import SideBySide
-from tensordsl.codegen.text import emit, emit_all, splat
+from tensordsl.codegen.text import emit, splat
 
 ORDER = (nest.SPLAT, nest.INTEGER, nest.FLAG)  # of a kernel without axes
 LAST_LEVEL = 1 << 30  # of the row kernel behind all passes
-
-
-@dataclass(slots=True)
-class _Row:
-    """A row kernel to be: behind pass `step` (its reductions `reduces`), at `level`, with stores `outs`."""
-
-    level: int
-    reduces: tuple[Val, ...] = ()
-    outs: list[Out] = field(default_factory=list)
-    demands: dict[int, Val] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
 
 
 def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
@@ -82,46 +64,7 @@ def plan(group: Group, schedule: Schedule, name: str) -> LaunchPlan:
     return Tables(group, name).launch_plan(schedule, cache(lambda: _Planner(group, schedule, name).run()))
 
 
-class _Planner(Tables):
-    def __init__(self, group: Group, schedule: Schedule, name: str) -> None:
-        Tables.__init__(self, group, name)
-        self.schedule = schedule
-        self.columns = schedule.lane in group.parallel
-        self.level = group.levels
-        self.steps = group.passes
-        self.local = frozenset(a for p in self.steps for a in p.local)
-        self.places: dict[int, int] = {}  # row-level values -> area
-        self.states: dict[int, list[int]] = {}  # reduce -> areas
-        self.results: dict[int, list[Val]] = {}
-        self.rows: list[_Row] = []
-        self.wanted: dict[int, Val] = {}  # what the pass in work needs of values that only points need
-        self.number = len(self.steps)  # the pass in work
-        self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
-        self.crosses = False  # may their lanes be in another order than elements?
-        self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
-        self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
-        self.offsets: list[Node] = []
-        self.has_heavy: dict[int, bool] = {}
-        self.outer = [] if schedule.alone else [a for a in group.parallel if a != schedule.lane]
-        self.total = schedule.alone or not group.parallel  # are all axes reduced?
-        self.others: dict[int, list[int]] = {}  # see `join`
-        self.gathers = any(v.op == "load" and v.args for v in group.scalars)  # then dead lanes stay in range
-        self.widens, self.guarded = widens(group, schedule), for_points(group)
-        for v in group.scalars:
-            self.has_heavy[id(v)] = v.op in HEAVY or any([self.has_heavy[id(a)] for a in v.args])
-            if v.op == "result":
-                self.results.setdefault(id(v.args[0]), []).append(v)
-        self.kept = {id(v): (v, o) for v, o in zip(schedule.keep, schedule.keep_in, strict=True)}
-
-    # -- tables
-    def kernel(self, form: int, width: int = 1, lane: str = "", row: str = "") -> Kernel:
-        name = f"{self.name}_{len(self.kernels)}"
-        self.kernels.append(Kernel(name, form, width, self.axis.get(lane, -1), self.axis.get(row, -1), self.clamps))
-        self.kernels[-1].apart = dict(self.schedule.apart)
-        if self.finishes and form == LANES:
-            self.kernels[-1].finish_rows()
-        return self.kernels[-1]
-
+class _Planner(Values):
     def row_axis(self, p: Pass | None) -> str:
         """The axis of the innermost loop around a pass's kernels, or around those between passes."""
         lane = self.lane_of(p) if p else self.schedule.lane
@@ -131,14 +74,6 @@ class _Planner(Tables):
             return sequential[-1]
         alone = not any(len(q.local) > (0 if self.columns else 1) for q in self.steps)
         return outer[-1] if outer and alone else ""
-
-    def varies(self, v: Val, lane: str) -> bool:
-        """Does the value differ between the lanes of a block?  In columns mode every result does, by its place; in wide
-        rows what their rows have one of."""
-        return lane in v.axes or self.own_axis in v.axes or (self.columns and self.level[id(v)] > 0)
-
-    def is_row(self, v: Val) -> bool:
-        return not (v.axes & self.local)
 
     # -- the plan
     def run(self) -> Kernels:
@@ -174,11 +109,11 @@ class _Planner(Tables):
             body = [Loop(self.axis[a], body)]
         return body, []
 
-    def row_kernels(self, points: list[tuple[int, Pass]]) -> list[_Row]:
+    def row_kernels(self, points: list[tuple[int, Pass]]) -> list[Row]:
         """[before all passes, one behind each point pass, behind all passes].  What waits for all passes joins the
         kernel behind the last one, if there is one that knows all it needs."""
-        first, last = _Row(0), _Row(LAST_LEVEL)
-        behind = [_Row(max((self.level[id(r)] + 1 for r in p.reduces), default=-1), p.reduces) for _, p in points]
+        first, last = Row(0), Row(LAST_LEVEL)
+        behind = [Row(max((self.level[id(r)] + 1 for r in p.reduces), default=-1), p.reduces) for _, p in points]
         rows = [first, *behind, last]
         for p in self.steps:
             for o in p.outs if not p.local else ():
@@ -269,9 +204,6 @@ class _Planner(Tables):
         self.finish_point(wide.kernel, p, outs, keeps)
         return Call(call.kernel, wide.kernel)
 
-    def first_use(self, v: Val) -> int:
-        return next(k for k, p in enumerate(self.steps) if any(w is v for w in reach(pass_roots(p), self.is_row)))
-
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
@@ -296,7 +228,7 @@ class _Planner(Tables):
             side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
 
     # -- row kernels
-    def row_nodes(self, row: _Row) -> None:
+    def row_nodes(self, row: Row) -> None:
         """Emit a row kernel into its nodes, if there is anything for it to do."""
         roots = [*row.demands.values(), *(o.value for o in row.outs)]
         if not roots:
@@ -326,7 +258,7 @@ class _Planner(Tables):
             self.finish_side(finisher, finisher.side, roots, row)
         row.nodes = [] if finisher else [Call(kernel)]
 
-    def finish_side(self, kernel: Kernel, side: SideBySide, roots: Sequence[Val], row: _Row) -> None:
+    def finish_side(self, kernel: Kernel, side: SideBySide, roots: Sequence[Val], row: Row) -> None:
         """The same as the row kernel, of several rows in the lanes of a vector."""
         env = side.lanes
         for v in reach(roots, lambda v: v.op == "result" or self.is_placed(v, row)):
@@ -350,230 +282,17 @@ class _Planner(Tables):
 
     def guarded_nodes(self, p: Pass) -> list[Node]:
         """What a pass asked for that only its points need."""
-        row = _Row(max((self.level[k] for k in self.wanted), default=0) + 1, demands=self.wanted)
+        row = Row(max((self.level[k] for k in self.wanted), default=0) + 1, demands=self.wanted)
         self.wanted = {}
         self.row_nodes(row)
         self.guard([c.kernel for c in calls(row.nodes)], p)
         return row.nodes
 
-    def guard(self, kernels: Sequence[Kernel], p: Pass) -> None:
-        """Let kernels do nothing where a pass has no points."""
-        for k in kernels:
-            k.guard([self.integer(k, "extent", self.group.extents[a]) for a in p.local])
-
-    def place(self, v: Val) -> int:
-        """The area of a row-level value, which its home row kernel is asked to fill, or one before the pass in work."""
-        if id(v) not in self.places:
-            size = ITEMSIZE[v.type]
-            varies = self.columns and self.varies(v, self.schedule.lane)
-            self.places[id(v)] = self.area(0, size) if varies else self.area(size)
-        (self.wanted if id(v) in self.guarded else self.home(v).demands)[id(v)] = v
-        return self.places[id(v)]
-
-    def home(self, v: Val) -> _Row:
-        if v.op == "result":
-            return next(r for r in self.rows if any(q is v.args[0] for q in r.reduces))
-        return [r for r in self.rows if r.level == self.level[id(v)]][-1]
-
-    def is_placed(self, v: Val, row: _Row | None) -> bool:
-        """Is the value loaded from scratch in a point kernel (row None) or in this row kernel?"""
-        if v.op in LEAVES or not self.is_row(v) or not isinstance(v.type, str) or (row and id(v) in self.guarded):
-            return False
-        level = self.level[id(v)]
-        if row is None:
-            return level > 0 or self.has_heavy[id(v)]
-        if v.op == "result" and any(v.args[0] is r for r in row.reduces):
-            return False
-        return 0 < level < row.level or (v.op == "result" and level == row.level)
-
-    # -- values
-    def scalar_values(self, kernel: Kernel, roots: Sequence[Val], row: _Row | None) -> None:
-        """Compute values that do not vary along the lanes, before the loop."""
-        env = kernel.scalars
-        values = reach(roots, lambda v: id(v) in env or v.op == "result" or self.is_placed(v, row))
-        for v in values:
-            if id(v) in env:
-                continue
-            if self.is_placed(v, row):
-                env[id(v)] = kernel.load_scalar(kernel.pointer(nest.INTERNAL, self.place(v)), v.type)
-            elif v.op == "result":
-                assert row is not None
-                self.bind_results(env, v.args[0], finished(kernel, v.args[0], self.states[id(v.args[0])]))
-        emit_all(kernel.row_code, values, env, 1, lambda v: self.scalar_leaf(kernel, v))
-
-    def bind_results(self, env: dict[int, str], reduce: Val, names: Sequence[str]) -> None:
-        for v in self.results[id(reduce)]:
-            env[id(v)] = names[v.attr]
-
-    def scalar_leaf(self, kernel: Kernel, v: Val) -> str:
-        if v.op == "extent":
-            return self.integer(kernel, "extent", v.attr)
-        if v.op == "index":
-            return kernel.position(self.axis[v.attr])
-        assert v.op == "load", v.op
-        operand = self.operand(*v.attr)
-        pointer = kernel.pointer(nest.SPLAT, operand, ITEMSIZE[v.type], nest.READ)
-        if v.args:
-            offset = self.scalar_offset(kernel, v)
-            pointer = kernel.row_code.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
-        return kernel.load_scalar(pointer, v.type)
-
-    def scalar_offset(self, kernel: Kernel, v: Val) -> str:
-        """Bytes to the element that the indices of an indexed load name; its indices are scalars, computed already."""
-        buffer, entries = v.attr
-        total, code = "0", kernel.row_code
-        for d, m in enumerate(entries):
-            if isinstance(m, tuple):
-                a = v.args[m[1]]
-                extent = self.integer(kernel, "extent", buffer.shape[d])
-                index = wrapped(kernel, code, kernel.scalars[id(a)], a.type, extent, 1)
-                step = self.integer(kernel, "stride", self.operand(buffer, entries), d)
-                total = code.op(f"add i64 {total}, {code.op(f'mul i64 {index}, {step}')}")
-        return total
-
-    def vector_calls(
-        self, roots: Sequence[Val], lane: str, width: int, row: _Row | None, form: int, rows: str
-    ) -> list[Call]:
-        """Kernels that compute `roots` over a block; the last one has their names in `lanes`.  A pass of too many
-        operations is several kernels, with temporaries in scratch.  Before them, in `self.offsets`: the kernel of byte
-        offsets."""
-        self.pending: list[tuple[Val, int]] = []
-
-        def is_stop(v: Val) -> bool:
-            return self.is_leaf(v, lane, row)
-
-        operations = [v for v in reach(roots, is_stop) if not is_stop(v) and v.op != "index"]
-        size = self.schedule.split
-        parts = -(-len(operations) // size) if len(operations) > size * 5 // 4 else 1
-        step = -(-len(operations) // parts) if parts > 1 else 0
-        temporaries: dict[int, int] = {}
-        last = {id(a): k for k, v in enumerate(operations) for a in v.args}
-        last |= dict.fromkeys(map(id, roots), len(operations))
-        free: list[tuple[int, int, int]] = []  # (part of the last use, size, area)
-        result = []
-        for k in range(parts - 1):
-            end = (k + 1) * step
-            exported = [v for v in operations[k * step : end] if last.get(id(v), 0) >= end]
-            kernel = self.kernel(LANES, width, lane, rows)
-            self.vector_values(kernel, exported, lane, row, temporaries)
-            for v in exported:
-                size_of = ITEMSIZE[v.type]
-                old = next((f for f in free if f[0] < k and f[1] == size_of), None)
-                area = old[2] if old else self.area(0, size_of)
-                if old:
-                    free.remove(old)
-                free.append((last[id(v)] // step, size_of, area))
-                temporaries[id(v)] = area
-                kernel.store_area(area, v.type, kernel.lanes[id(v)])
-            result.append(Call(kernel))
-        kernel = self.kernel(form, width, lane, rows)
-        adds_up = row is None and bool(self.steps[self.number].reduces)
-        only = parts == 1 and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
-        kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
-        if self.crosses and parts == 1:
-            read = [v for v in reach(roots, is_stop) if v.op in ("load", "index") and self.varies(v, lane)]
-            kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
-        self.vector_values(kernel, roots, lane, row, temporaries)
-        self.offsets = self.offset_call(row, rows)
-        return [*result, Call(kernel)]
-
-    def is_leaf(self, v: Val, lane: str, row: _Row | None) -> bool:
-        """Does a vector kernel take the value as it is: constant, placed, scalar, or an operand along the lanes?"""
-        return (
-            v.op in ("const", "result")
-            or self.is_placed(v, row)
-            or not self.varies(v, lane)
-            or self.is_vector(v, lane)
-            or self.is_kept(v)
-        )
-
-    def is_vector(self, v: Val, lane: str) -> bool:
-        return v.op == "load" and not any(self.varies(a, lane) for a in v.args)
-
-    def is_kept(self, v: Val) -> bool:
-        """Was the value stored in an output by an earlier pass than the one in work?"""
-        return id(v) in self.kept and self.first_use(v) < self.number
-
-    def vector_values(
-        self, kernel: Kernel, roots: Sequence[Val], lane: str, row: _Row | None, temporaries: dict[int, int]
-    ) -> None:
-        env = kernel.lanes
-        values = reach(roots, lambda v: id(v) in temporaries or self.is_leaf(v, lane, row))
-        scalars = [v for v in values if not self.varies(v, lane) and id(v) not in temporaries and v.op != "const"]
-        self.scalar_values(kernel, [v for v in scalars if id(v) not in self.guarded], row)
-        known, kernel.row_code = kernel.scalars.copy(), kernel.points
-        self.scalar_values(kernel, scalars, row)
-        kernel.row_code = kernel.before
-        for v in values:
-            if id(v) in temporaries:
-                env[id(v)] = kernel.load_area(temporaries[id(v)], v.type)
-            elif v.op == "const":
-                continue
-            elif not self.varies(v, lane):
-                kernel.splat(v)
-            elif self.is_placed(v, row):
-                env[id(v)] = kernel.load_area(self.place(v), v.type)
-            elif self.is_kept(v):
-                env[id(v)] = kernel.load_vector(self.outputs[id(self.kept[id(v)][1])], v.type)
-            elif self.is_vector(v, lane):
-                env[id(v)] = kernel.load_vector(self.operand(*v.attr), v.type, self.offset_area(v))
-            elif v.op == "result" and id(v) not in env:
-                self.finish_columns(kernel, v.args[0])
-        kernel.turn_differences(values, roots)
-        emit_all(kernel.body, values, env, kernel.width, lambda v: self.vector_leaf(kernel, v, lane))
-        kernel.scalars = known  # all that is there without points
-
-    def finish_columns(self, kernel: Kernel, reduce: Val) -> None:
-        types = reduce.attr[0].state(reduce.type)
-        state = [kernel.load_area(a, t) for a, t in zip(self.states[id(reduce)], types, strict=True)]
-        results = in_line(kernel.body, reduce.attr[0], "finish", reduce.type, state, kernel.width)
-        self.bind_results(kernel.lanes, reduce, results)
-
-    def offset_area(self, v: Val) -> int:
-        if not v.args:
-            return NO_AREA
-        for w, area in self.pending:
-            if w is v:
-                return area
-        self.pending.append((v, self.area(8, every=True)))
-        return self.pending[-1][1]
-
-    def offset_call(self, row: _Row | None, rows: str) -> list[Node]:
-        """The kernel that computes the byte offsets of loads along the lanes at indices that are scalars."""
-        if not self.pending:
-            return []
-        kernel = self.kernel(ROW, row=rows)
-        for v, area in self.pending:
-            self.scalar_values(kernel, v.args, row)
-            kernel.store_area(area, "int64", self.scalar_offset(kernel, v))
-        if row is None:
-            self.guard([kernel], self.steps[self.number])
-        return [Call(kernel)]
-
-    def vector_leaf(self, kernel: Kernel, v: Val, lane: str) -> str:
-        if v.op == "index" and v.attr != lane:
-            return kernel.row_index(self.area(8, 8, numbers=True), self.axis[v.attr])
-        if v.op == "index":
-            return kernel.lane_index(self.axis[lane], self.gathers)
-        assert v.op == "load", v.op
-        buffer, entries = v.attr
-        operand, places = self.operand(buffer, entries), []
-        for d, m in enumerate(entries):
-            if isinstance(m, tuple):
-                a = narrow(kernel, v.args[m[1]])
-                index, checked = kernel.lanes[id(a)], (a.type, self.integer(kernel, "extent", buffer.shape[d]))
-            elif m == lane:
-                index, checked = kernel.relative(True), ("", "")
-            else:
-                continue
-            places.append(Along(index, self.integer(kernel, "stride", operand, d), *checked))
-        return gather(kernel, operand, v.type, places)
-
     # -- results
     def scalar_plan(self) -> Kernels:
         """A group without axes: one kernel of one lane; P is the operands, the integers, then the flag."""
         kernel = self.kernel(SCALAR)
-        self.rows = [_Row(0)]
+        self.rows = [Row(0)]
         self.scalar_values(kernel, self.group.roots, self.rows[0])
         for o in self.group.outs:
             kernel.store_vector(self.outputs[id(o)], o.buffer.type, kernel.scalars[id(o.value)])
