@@ -20,7 +20,7 @@ from tensordsl.codegen.abi import ABI_VERSION, HEAD
 MAGIC = b"TDSLC\x00\x00\x01"
 CHECKSUM = 16
 SUFFIX, TEMPORARY = ".bin", ".tmp"
-PUTS_BETWEEN_SWEEPS = 64
+PUTS_BETWEEN_SWEEPS = 64  # on average
 STALE = 3600.0  # seconds after which a temporary file is an orphan
 TOUCH = 86400.0  # seconds after which a hit renews a file's time
 
@@ -31,7 +31,6 @@ class _State:
     directory: str | None = None
     limit = 256 << 20
     usable: bool | None = None  # None: not looked at yet
-    puts = 0
     serial = 0
     salt: bytes | None = None
     compiler: str | None = None
@@ -44,7 +43,6 @@ def set_directory(path: str | os.PathLike[str] | None, limit: int | None = None)
     except FileNotFoundError:  # the current directory is gone
         _State.directory = None
     _State.usable = None
-    _State.puts = 0
     if limit is not None:
         _State.limit = limit
 
@@ -140,18 +138,23 @@ def put(name: str, blob: bytes) -> bool:
     _State.serial += 1
     directory = _State.directory or ""
     temporary = os.path.join(directory, f"{name}.{os.getpid()}.{_State.serial}{TEMPORARY}")
+    data = _closed(blob)
     try:
-        _write(temporary, _closed(blob))
+        _write(temporary, data)
         os.replace(temporary, os.path.join(directory, name + SUFFIX))
     except BaseException as error:  # an interrupt too leaves no file behind
         _unlink(temporary)
         if isinstance(error, OSError):
             return False
         raise
-    if _State.puts % PUTS_BETWEEN_SWEEPS == 0:
+    if _is_to_sweep(data):
         sweep()
-    _State.puts += 1
     return True
+
+
+def _is_to_sweep(data: bytes) -> bool:
+    """After what is large; else by chance (its checksum), as most processes put few, and a sweep asks for every file."""
+    return len(data) > _State.limit // PUTS_BETWEEN_SWEEPS or data[len(MAGIC)] % PUTS_BETWEEN_SWEEPS == 0
 
 
 def sweep() -> None:

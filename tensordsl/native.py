@@ -1,8 +1,8 @@
 """A function's graph as object code, from the caches where they have it.
 
-Two levels: the graph's key leads to the whole executable, so that a warm start runs no pass and imports no compiler; a
-kernel module's text leads to its object.  Both levels are kept on disk (`runtime.cache`) and, by the graph's key, in
-the process.
+The graph's key leads to the whole executable, so that a warm start runs no pass and imports no compiler; for a graph
+without a key the text of its kernels' module leads to their object.  Both are kept on disk (`runtime.cache`) and, by
+the graph's key, in the process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from struct import pack
@@ -61,7 +61,7 @@ def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
         blob = cache.get(key)
         if blob is not None:
             return _report(Compiled(_remember(key, Executable.from_bytes(blob)), [], origin="disk"), spec, start)
-    compiled = _compile(spec, mode, small)
+    compiled = _compile(spec, mode, small, _kept_kernels if key is None else _kernels)
     if key is not None:
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
@@ -75,7 +75,7 @@ def small_variables(spec: Any) -> tuple[int, ...]:
     return tuple([k for k, storage in matrices if storage.nbytes <= abi.CACHED])
 
 
-def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
+def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
     with forks.lock:
         from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
@@ -88,7 +88,7 @@ def _compile(spec: Any, mode: Any, small: Sequence[int]) -> Compiled:
             spec.updates,
             spec.form == "one",
             mode=mode,
-            kernel_object=_kernel_object,
+            kernel_object=kernels,
             shapes=[variable.storage.shape for variable in spec.shared],
             small=small,
             common=library.kernels(),
@@ -169,14 +169,19 @@ def memory_map(spec: Any, mode: Any) -> Any:
     return memory_map.memory_map(program, inputs, shared)
 
 
-def _kernel_object(text: str) -> bytes:
-    """The object of a module of kernels, from the disk cache if it has one of the same text."""
+def _kernels(text: str) -> bytes:
+    """The object of a module of kernels."""
     from tensordsl.codegen.target import compile_object  # late: the compiler
 
+    return compile_object(text, 1)
+
+
+def _kept_kernels(text: str) -> bytes:
+    """The object of a module of kernels, from the disk cache if it has one of the same text."""
     key = cache.key("kernels", cache.compiler_version(), text)
     blob = cache.get(key)
     if blob is None:
-        blob = compile_object(text, 1)
+        blob = _kernels(text)
         cache.put(key, blob)
     return blob
 

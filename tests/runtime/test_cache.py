@@ -134,6 +134,18 @@ def test_the_oldest_files_go_when_the_limit_is_passed(private):
     cache.set_directory(None, limit=limit)
 
 
+def test_few_puts_sweep_but_large_ones_do(private, monkeypatch):
+    swept = []
+    monkeypatch.setattr(cache, "sweep", lambda: swept.append(None))
+    for i in range(500):
+        cache.put(KEY, i.to_bytes(4, "little"))
+    assert 1 <= len(swept) <= 30
+    swept.clear()
+    for i in range(3):
+        cache.put(KEY, bytes([i]) * (cache._State.limit // 64))
+    assert len(swept) == 3
+
+
 @pytest.mark.parametrize("used", [1, 1 << 33])
 def test_a_hit_renews_an_old_file_and_one_of_the_future(private, used):
     cache.put(KEY, b"x")
