@@ -153,7 +153,7 @@ def put(name: str, blob: bytes) -> bool:
 
 
 def _is_to_sweep(data: bytes) -> bool:
-    """After what is large; else by chance (its checksum), as most processes put few, and a sweep asks for every file."""
+    """After what is large; else by chance (its checksum): most processes put few, and a sweep asks for every file."""
     return len(data) > _State.limit // PUTS_BETWEEN_SWEEPS or data[len(MAGIC)] % PUTS_BETWEEN_SWEEPS == 0
 
 
