@@ -20,6 +20,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure tensordsl beside its peers.")
     parser.add_argument("--quick", action="store_true", help="few and short rounds, no slow workloads")
     parser.add_argument("--processor-time", action="store_true", help="of calls; a busy machine disturbs it less")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="of each library for the calls of each workload, in turn"
+    )
     parser.add_argument("--avx2", action="store_true", help="hold every library to AVX2")
     parser.add_argument("--suite", choices=sorted(SUITES), default="foundation", help="which workloads")
     parser.add_argument(
@@ -67,7 +70,12 @@ def main() -> int:
     """Run; the status is 1 if a peer gave another result than NumPy, or if ours failed."""
     arguments = parse()
     pythons = dict(pair.split("=", 1) for pair in arguments.python)
-    plan = replace(QUICK if arguments.quick else Plan(), processor=arguments.processor_time, avx2=arguments.avx2)
+    plan = replace(
+        QUICK if arguments.quick else Plan(),
+        processes=arguments.processes,
+        processor=arguments.processor_time,
+        avx2=arguments.avx2,
+    )
     run, seconds = benchmark(plan, arguments.peers, arguments.only, pythons, arguments.suite)
     table = (as_summary if arguments.summary else as_markdown)(run, seconds)
     facts = as_json(run, seconds)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ AVX2 = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to measure: interleaved rounds, seconds per timing, and the limit of one answer.  `processor`: calls are
+    """How long to measure: interleaved rounds, seconds per timing, and the limit of one answer.  `processes`: how often
+    each peer starts anew for the calls of a workload, as operands lie elsewhere in memory then; `processor`: calls are
     measured in processor time, which a busy machine disturbs less; `avx2`: without AVX-512."""
 
+    processes: int = 1
     rounds: int = 7
     compile_rounds: int = 5
     seconds: float = 0.2
@@ -247,30 +249,44 @@ def in_turn(names: list[str], turn: int) -> list[str]:
 
 def calls(run: Run, workload: Workload) -> list[Result]:
     found = {name: Result(workload.name, "", name) for name in run.able(workload)}
-    workers: dict[str, Worker] = {}
+    expected: list[float] = []
     with tempfile.TemporaryDirectory() as cache:
-        try:
-            expected: list[float] = []
-            for name, result in found.items():
-                workers[name] = Worker(name, run.pythons.get(name, sys.executable), cache, run.plan)
-                try:
-                    answer = workers[name].ask("check", workload=workload.name)["result"]
-                    expected = expected or answer
-                    result.error = difference(workload, expected, answer)
-                except Failed as reason:
-                    result.error = str(reason)
-            for turn in range(run.plan.rounds):
-                for name in in_turn([name for name, result in found.items() if not result.error], turn):
-                    try:
-                        how = {"seconds": run.plan.seconds, "processor": run.plan.processor}
-                        answer = workers[name].ask("time", workload=workload.name, **how)
-                        found[name].values.append(answer["value"])
-                    except Failed as reason:
-                        found[name].error = str(reason)
-        finally:
-            for worker in workers.values():
-                worker.close()
+        for _ in range(run.plan.processes):
+            able = {name: result for name, result in found.items() if not result.error}
+            with workers(run, list(able), cache) as started:
+                for name, result in able.items():
+                    expected = check(started[name], workload, result, expected)
+                for turn in range(run.plan.rounds):
+                    for name in in_turn([name for name, result in able.items() if not result.error], turn):
+                        time_once(started[name], workload, run.plan, found[name])
     return list(found.values())
+
+
+@contextmanager
+def workers(run: Run, names: list[str], cache: str) -> Iterator[dict[str, Worker]]:
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(run.worker(name, cache)) for name in names}
+
+
+def check(worker: Worker, workload: Workload, result: Result, expected: list[float]) -> list[float]:
+    """Make the peer's function and compare what it gives; the first answer of all (NumPy's) is what others are compared
+    with."""
+    try:
+        answer = worker.ask("check", workload=workload.name)["result"]
+    except Failed as reason:
+        result.error = str(reason)
+        return expected
+    expected = expected or answer
+    result.error = difference(workload, expected, answer)
+    return expected
+
+
+def time_once(worker: Worker, workload: Workload, plan: Plan, result: Result) -> None:
+    try:
+        answer = worker.ask("time", workload=workload.name, seconds=plan.seconds, processor=plan.processor)
+        result.values.append(answer["value"])
+    except Failed as reason:
+        result.error = str(reason)
 
 
 def compiles(run: Run, workload: Workload) -> list[Result]:

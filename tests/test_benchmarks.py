@@ -32,7 +32,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
     json_file, table = tmp_path / "out.json", tmp_path / "out.md"
     only = ("--only", "call-vector", "--only", "compile-ten-ops")
-    done = run("--quick", "--peers", "numpy", *only, "--json", str(json_file), "--markdown", str(table))
+    done = run(
+        "--quick", "--processes", "2", "--peers", "numpy", *only, "--json", str(json_file), "--markdown", str(table)
+    )
     assert done.returncode == 0, done.stderr
     facts = json.loads(json_file.read_text())
     assert {"date", "machine", "versions", "results", "threads"} <= set(facts)
@@ -41,6 +43,7 @@ def test_a_run_writes_facts_rounds_and_a_table(tmp_path: Path) -> None:
         ("compile-ten-ops", "cold"),
         ("compile-ten-ops", "warm"),
     ]
+    assert [len(row["rounds"]) for row in facts["results"]] == [6, 2, 2]  # of two processes three rounds each
     assert all(row["minimum"] == min(row["rounds"]) and row["to_numpy"] == 1 for row in facts["results"])
     assert "| `x*y+z`, float64 (8,) |" in table.read_text()
 
