@@ -126,7 +126,7 @@ def grad(
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)
     seeds = [(v, _known_gradient("known_grads", v, g)) for v, g in pairs_of(known_grads, "known_grads")]
-    known = None
+    constants, known = _variables(consider_constant), None
     if cost is not None:
         if not isinstance(cost, Variable):
             raise TypeError(f"the cost must be a variable, got {cost!r} of type {type(cost).__name__}")
@@ -135,11 +135,13 @@ def grad(
         if cost.type.dtype in COMPLEX:
             raise TypeError(f"cost must be real, got {cost.type}: take its real(), imag() or abs()")
         if all(v is not cost for v, _ in seeds):
-            start, known = _start(cost, [*variables, *(v for v, _ in seeds), *_variables(consider_constant)], not seeds)
+            opaque = [*variables, *constants, *(v for v, _ in seeds)]
+            known = _known(cost, opaque) if not seeds and not has_hooks() else None
+            start = stable([cost], opaque)[0] if known is None else known.start
             seeds.append((start, ones_like(cost) if known is None else known.recall(ones_like, cost)))
     elif not seeds:
         raise ValueError("grad: give a cost, or where to start in known_grads")
-    results = cotangents(seeds, variables, constant=_variables(consider_constant), are_final=True, known=known)
+    results = cotangents(seeds, variables, constant=constants, are_final=True, known=known)
     name = cost.name if add_names and cost is not None else None
     return _like_wrt(
         wrt,
@@ -150,25 +152,13 @@ def grad(
     )
 
 
-def _start(cost: Any, opaque: list[Any], is_alone: bool) -> tuple[Any, Known | None]:
-    """What to differentiate instead of the cost, and what earlier gradients have built if that is the cost itself."""
-    known = _known(cost) if is_alone and not has_hooks() else None
-    if known is not None and known.is_stable:
-        return cost, known
-    (start,) = stable([cost], opaque)
-    if known is not None and start is cost:
-        known.is_stable = all(v.owner is None for v in opaque)  # `stable` looks through no others
-        return start, known
-    return start, None
-
-
-def _known(cost: Any) -> Known:
+def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:
+    """What earlier gradients of this cost have built, if `stable` does with it the same whatever is opaque."""
     settings = config.floatX, config.int_division, config.cast_policy
-    known = cost.__dict__.get("_known_cotangents")
+    known: Known | None = cost.__dict__.get("_known_cotangents")
     if known is None or known.settings != settings:
-        known = cost.__dict__["_known_cotangents"] = Known(settings)
-    result: Known = known
-    return result
+        known = cost.__dict__["_known_cotangents"] = Known(settings, *stable([cost]))
+    return known if known.start is cost or all(v.owner is None for v in opaque) else None
 
 
 def _check_option(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ where a choice by elements took the other side, what that side's derivative make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,14 +79,12 @@ def cotangents(
     outputs = [y for y, _ in seeds]
     constants = {id(v) for v in constant}
     totals = known.begin(outputs, stop, is_whole=not constants)
-    order, wanted = known.order, _between(known.order, wrt)
+    nodes, wanted = known.between(wrt, totals)
     closed = constants | ({id(v) for v in outputs} if are_final else set())
     found: dict[int, Terms | Zero | Undefined] = {}
     for y, g in seeds:
         _add(found, y, conform(g, y), known)
-    for node in reversed(order):
-        if wanted.isdisjoint(map(id, node.outputs)):
-            continue
+    for node in nodes:
         needed = [id(v) in wanted and id(v) not in closed and id(v) not in totals for v in node.inputs]
         if not any(needed):
             continue
@@ -99,7 +97,7 @@ def cotangents(
             if is_needed and part is not None:
                 _add(found, operand, known.recall(_conform_within, part, operand, node.outputs[0]), known)
     results = [_unguarded(totals[id(v)] if id(v) in totals else _total(found.get(id(v)), v), v) for v in wrt]
-    known.release(results)
+    known.release(results, nodes)
     return results
 
 
@@ -109,26 +107,47 @@ class Known:
     What a user has got is not used again: he may name it, replace it, or differentiate by it.
     """
 
-    __slots__ = ("settings", "order", "is_stable", "totals", "_made", "_makers")
+    __slots__ = ("settings", "start", "totals", "_order", "_users", "_made", "_makers", "_readers", "_known")
     # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
     _ANEW = frozenset(("for", "OpFromGraph"))
 
-    def __init__(self, settings: Any = None) -> None:
+    def __init__(self, settings: Any = None, start: Any = None) -> None:
         self.settings = settings
-        self.order: list[Apply] = []  # toposort of the seeds
-        self.is_stable = False  # `stable` has nothing to replace in the cost, whatever it may look through
+        self.start = start  # the cost in a stable form, if there are no variables across which none is looked for
         self.totals: dict[int, Cotangent] | None = None  # by the ids of variables: all that arrives there, as `_total`
+        self._order: list[Apply] = []  # toposort of the seeds
+        self._users: dict[int, list[int]] = {}  # by the id of a variable: the places in that order of what uses it
         # by the ids of the operands: the operands, which keep these ids theirs, and what was made of them
         self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
         self._makers: dict[int, list[tuple[int, ...]]] = {}  # by the id of what was made
+        self._readers: dict[int, list[Apply]] = {}  # of what `totals` are made of, by the id of the operand
+        self._known: set[Apply] = set()  # all of these, and those of `_order`
 
     def begin(self, outputs: Sequence[Variable], stop: Iterable[Variable], is_whole: bool) -> dict[int, Cotangent]:
         """Find the order of a walk from `outputs`, and what is known to arrive where.  is_whole: all flows that there
         are are followed."""
-        if not self.order:
-            self.order = toposort(outputs, stop)
-            self.totals = None if any(node.op.name in self._ANEW for node in self.order) else {}
+        if not self._order:
+            self._order = toposort(outputs, stop)
+            self._known.update(self._order)
+            for place, node in enumerate(self._order):
+                for v in node.inputs:
+                    self._users.setdefault(id(v), []).append(place)
+            self.totals = None if any(node.op.name in self._ANEW for node in self._order) else {}
         return self.totals if is_whole and self.totals is not None else {}
+
+    def between(self, wrt: Sequence[Variable], totals: Mapping[int, Cotangent]) -> tuple[list[Apply], set[int]]:
+        """The applications through which what arrives at `wrt` comes from the seeds, or from where it is known, these
+        first; and the variables among their results and operands that depend on any of `wrt`."""
+        wanted = {id(v) for v in wrt}
+        open_, places = list(wanted), set[int]()
+        while open_:
+            for place in self._users.get(open_.pop(), ()):
+                if place not in places:
+                    places.add(place)
+                    made = {id(v) for v in self._order[place].outputs} - wanted
+                    wanted |= made
+                    open_ += made.difference(totals)
+        return [self._order[k] for k in sorted(places, reverse=True)], wanted
 
     def recall(self, make: Callable[..., Any], *operands: Any) -> Any:
         """make(*operands); for one number and kind of operands always the same `make`."""
@@ -147,21 +166,42 @@ class Known:
         made: Sequence[Cotangent] = self.recall(lambda *_: _parts(node, arriving, needed), node, *arriving)
         return made
 
-    def release(self, given: Sequence[Any]) -> None:
-        """Forget how these were made, and what of all that arrives somewhere was made of them."""
+    def release(self, given: Sequence[Any], nodes: Sequence[Apply]) -> None:
+        """Forget how these were made, and what of all that arrives somewhere was made of them.  nodes: those of the
+        walk that made them."""
         ids = {id(v) for v in given if isinstance(v, Variable)}
         for made in ids:
             for key in self._makers.pop(made, ()):
                 self._made.pop(key, None)
         if not self.totals:
             return
-        values = {key: g.value if isinstance(g, Guarded) else g for key, g in self.totals.items()}
-        own = [v for v in values.values() if isinstance(v, Variable)]
-        forward = [v for node in self.order for v in node.outputs]
-        for node in toposort(own, forward):
-            if not ids.isdisjoint(map(id, node.inputs)):
-                ids.update(map(id, node.outputs))
-        self.totals = {key: g for key, g in self.totals.items() if id(values[key]) not in ids}
+        self._read([_value(self.totals.get(id(v))) for node in nodes for v in node.outputs])
+        if ids.isdisjoint(self._readers):
+            return
+        unseen = list(ids)
+        while unseen:
+            fresh = {id(v) for node in self._readers.get(unseen.pop(), ()) for v in node.outputs} - ids
+            ids |= fresh
+            unseen += fresh
+        self.totals = {key: g for key, g in self.totals.items() if id(_value(g)) not in ids}
+
+    def _read(self, values: list[Any]) -> None:
+        """Note what these are made of, as far as the gradient made it."""
+        for v in values:
+            if isinstance(v, Variable):
+                self._readers.setdefault(id(v), [])
+        while values:
+            v = values.pop()
+            node = v.owner if isinstance(v, Variable) else None
+            if node is not None and node not in self._known:
+                self._known.add(node)
+                values += node.inputs
+                for operand in node.inputs:
+                    self._readers.setdefault(id(operand), []).append(node)
+
+
+def _value(g: Cotangent) -> Any:
+    return g.value if isinstance(g, Guarded) else g
 
 
 def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: Any, known: Known) -> None:
@@ -176,15 +216,6 @@ def _add(found: dict[int, Terms | Zero | Undefined], variable: Variable, part: A
         terms = old if isinstance(old, dict) else {}
         terms[guards] = known.recall(add_cotangents, terms[guards], value) if guards in terms else value
         found[id(variable)] = terms
-
-
-def _between(order: Sequence[Apply], wrt: Sequence[Variable]) -> set[int]:
-    """The variables that depend on any of `wrt`."""
-    wanted = {id(v) for v in wrt}
-    for node in order:
-        if not wanted.isdisjoint(map(id, node.inputs)):
-            wanted.update(map(id, node.outputs))
-    return wanted
 
 
 def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -> Sequence[Cotangent]:

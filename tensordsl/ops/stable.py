@@ -121,12 +121,12 @@ _NOT_FOR_GRADIENTS = frozenset(("sqrt(sqr(x)) = abs(x)", "1 - sigmoid(x) = sigmo
 
 
 def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
-    """`outputs` with the unstable forms in them replaced; no form is looked for across a variable of `opaque`.
+    """`outputs` with the unstable forms in them replaced, down to the variables of `opaque`.
 
     Where there is nothing to replace the variables are returned as they are.
     """
     blocked = {id(v) for v in opaque}
-    nodes = toposort(outputs)
+    nodes = toposort(outputs, opaque)
     if not any(node.op.name in _ROOTS for node in nodes):
         return list(outputs)
     new: dict[int, Any] = {}

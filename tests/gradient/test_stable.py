@@ -41,6 +41,20 @@ def test_what_is_differentiated_for_stays_where_it_is() -> None:
     np.testing.assert_allclose(g(np.array([0.0, 1.0])), 1 + np.exp([0.0, -1.0]))
 
 
+def test_what_is_made_from_unstable_forms_can_be_differentiated_by_and_held() -> None:
+    x = T.vector("x")
+    h = T.tanh(T.log(1 + x))
+    cost = T.sum(T.log(1 + h) * x)
+    at, v = np.array([0.5, 2.0]), np.tanh(np.log1p([0.5, 2.0]))
+    by_h, held = grad(cost, h), grad(cost, x, consider_constant=[h])
+    given = grad(cost, x, known_grads={h: T.ones_like(x)})
+    expected = at / (1 + v), np.log1p(v), np.log1p(v) + (1 - v**2) / (1 + at)
+    for got, value in zip(function([x], [by_h, held, given])(at), expected, strict=True):
+        np.testing.assert_allclose(got, value)
+    np.testing.assert_allclose(function([h, x], by_h)(at, at), at / (1 + at))
+    np.testing.assert_allclose(function([x], grad(T.sum(h**2), [h, x])[1])(at), 2 * v * (1 - v**2) / (1 + at))
+
+
 def test_a_graph_without_such_forms_is_not_touched() -> None:
     x = T.vector("x")
     cost = (T.tanh(x) / 2 + T.log(x) - 1).sum()
