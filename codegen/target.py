@@ -1,8 +1,8 @@
 """The compiler of LLVM text: llvmlite behind two functions, imported at the first compile.
 
 There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 2 for the library, 1
-for kernels (the same instructions, not ordered a second time after registers are known: as fast, and an eighth of the
-time less), 0 for host programs.  Kernels also do without some of LLVM's passes (`NEEDLESS`).
+for kernels and products (the same instructions, not ordered a second time after registers are known: as fast, and an
+eighth of the time less), 0 for host programs.  At level 1 texts also do without some of LLVM's passes (`NEEDLESS`).
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def library_objects(name: str) -> bytes:
         from tensordsl.codegen.common import common_text
 
         return compile_object(common_text(name), 1)
-    return compile_object(only(_library_text(name), LIBRARY[name]))
+    return compile_object(only(_library_text(name), LIBRARY[name]), 1 if name.startswith("gemm_") else 2)
 
 
 def _library_text(name: str) -> str:
