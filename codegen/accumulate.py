@@ -22,6 +22,7 @@ from tensordsl.codegen.text import emit
 from tensordsl.ops.reducers import MAX, MIN
 
 CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
+COUNTED = 255  # vectors that the narrowest integers can count
 WIDE = 8  # lanes in which sums of chunks are added
 NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
 
@@ -32,9 +33,12 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     reducer, W, step = reduce.attr[0], k.width, reduce.type
     types, identity = reducer.state(step), reducer.identity(step)
     is_sum, is_narrow = is_float_sum(reduce), len(operands) < len(reduce.args)
+    if is_narrow and ITEMSIZE[step[0]] < ITEMSIZE[position_type(step[0])]:
+        _keep(k, number, reduce, areas, _counted_extremum(k, number, reduce, operands[0]))
+        return
     if is_narrow:
         place = position_type(step[0])
-        operands = [*operands, _positions(k, place)]
+        operands = [*operands, _positions(k, k.body, place, "%i")]
         identity, step = (identity[0], NO_POSITION), (step[0], place)
     dtypes = step if is_sum else reducer.state(step)
     kinds = [llvm_type(t, W) for t in dtypes]
@@ -45,10 +49,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     else:
         following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
     on = reducer.idempotent and k.form != COLUMNS
-    ended = following
-    if k.repeats:
-        ended = [f"%e{number}.{n}" for n in range(len(dtypes))]
-        k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
+    ended = _ended(k, number, kinds, following)
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
     if k.form == COLUMNS:
         counted = [f"%k{number}.{n}" for n in range(len(dtypes))]
@@ -66,10 +67,24 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         state = _first_extremum(k, reduce, *state)
     else:
         state = all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
+    _keep(k, number, reduce, areas, state)
+
+
+def _keep(k: Kernel, number: int, reduce: Val, areas: Sequence[int], state: list[str]) -> None:
+    """The state of a row, to the total."""
     if k.finishes:
         _carry(k, number, reduce, [k.pointer(INTERNAL, a, moves=False) for a in areas], state)
     else:
         _add_to_total(k.after, reduce, [k.pointer(INTERNAL, a) for a in areas], state, 1)
+
+
+def _ended(k: Kernel, number: int, kinds: Sequence[str], following: list[str]) -> list[str]:
+    """The states behind a chunk, which may end with a row's last whole vector."""
+    if not k.repeats:
+        return following
+    ended = [f"%e{number}.{n}" for n in range(len(kinds))]
+    k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
+    return ended
 
 
 def is_float_sum(reduce: Val) -> bool:
@@ -82,11 +97,11 @@ def position_type(dtype: str) -> str:
     return "int64" if ITEMSIZE[dtype] == 8 else "int32"
 
 
-def _positions(k: Kernel, place: str) -> str:
+def _positions(k: Kernel, code: Code, place: str, start: str) -> str:
     """The lanes' positions in a register, the same in all registers of a vector: what is different between these is
     added in the end."""
-    code, N = k.body, min(k.width, k.body.vector_bytes // ITEMSIZE[place])
-    kind, here = llvm_type(place, N), "%i" if place == "int64" else code.op("trunc i64 %i to i32")
+    N = min(k.width, k.body.vector_bytes // ITEMSIZE[place])
+    kind, here = llvm_type(place, N), start if place == "int64" else code.op(f"trunc i64 {start} to i32")
     numbers = ", ".join(f"{llvm_type(place)} {n}" for n in range(N))
     first = code.op(f"add {kind} {splat(code, here, place, N)}, <{numbers}>")
     return shuffled(code, kind, first, "poison", (n % N for n in range(k.width)))
@@ -132,7 +147,7 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
         k.chunk = SHORT_CHUNK
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
     else:
-        k.chunk, error = k.chunk or CHUNK, f"%t{number}.e"
+        k.chunk, error = min(k.chunk or CHUNK, CHUNK), f"%t{number}.e"
         added, missed = two_sum(k.close, kind, total, part)
         missed = k.close.op(f"fadd {kind} {error}, {missed}")
         k.totals.append(Phi(error, kind, zero, missed))
@@ -217,6 +232,60 @@ def _where(dtype: str) -> tuple[tuple[Val, ...], Val]:
     if dtype in FLOATS:
         found = b.or_(found, b.isnan(value))
     return (value, best, position), b.select(found, position, b.const(NO_POSITION, place))
+
+
+# -- extrema of short integers
+def _counted_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[str]:
+    """(extremum, position along the lane axis) of a row: lanes keep the number of the vector in its chunk, an integer
+    as short as elements are."""
+    reducer, W, (dtype, *_) = reduce.attr[0], k.width, reduce.type
+    types = dtype, f"uint{8 * ITEMSIZE[dtype]}"
+    kinds = [llvm_type(t, W) for t in types]
+    start = [constant(x, t, W) for t, x in zip(types, (reducer.identity(reduce.type)[0], 0), strict=True)]
+    names, totals = ([f"%{p}{number}.{n}" for n in range(2)] for p in "rt")
+    following = in_line(k.body, reducer, "step", types, [*names, value, _vector_number(k, types[1])], W)
+    k.phis[:0] = [Phi(*row) for row in zip(names, kinds, start, following, strict=True)]
+    found = _first_of_chunk(k, reduce, types, _ended(k, number, kinds, following))
+    combined = in_line(k.ends, reducer, "step", reduce.type, [*totals, *found], 1)
+    start = [constant(x, t) for t, x in zip(reduce.type, reducer.identity(reduce.type), strict=True)]
+    k.totals += [Phi(*row) for row in zip(totals, map(llvm_type, reduce.type), start, combined, strict=True)]
+    return combined
+
+
+def _vector_number(k: Kernel, dtype: str) -> str:
+    """The vector's number in its chunk, in all lanes."""
+    if dtype not in k.once:
+        N = min(k.width, k.body.vector_bytes // ITEMSIZE[dtype])
+        kind, name = llvm_type(dtype, N), f"%number.{dtype}"
+        following = k.body.op(f"add {kind} {name}, {constant(1, dtype, N)}")
+        k.phis.insert(0, Phi(name, kind, constant(0, dtype, N), following))
+        k.once[dtype] = shuffled(k.body, kind, name, "poison", (n % N for n in range(k.width)))
+        k.chunk = min(k.chunk or COUNTED, COUNTED)
+    return k.once[dtype]
+
+
+def _first_of_chunk(k: Kernel, reduce: Val, types: tuple[str, str], state: Sequence[str]) -> list[str]:
+    """(extremum, position) of a chunk, from those of its lanes with numbers of vectors.  A row's last vector does not
+    start where its number says."""
+    code, W = k.ends, k.width
+    value, count = (llvm_type(t, W) for t in types)
+    (best,) = all_lanes(code, MAX if reduce.attr[0].name == "argmax" else MIN, types[:1], state[:1], W)
+    found = code.op(f"icmp eq {value} {state[0]}, {splat(code, best, types[0], W)}")
+    none = constant(COUNTED, types[1], W)
+    numbers = code.op(f"select {llvm_type('bool', W)} {found}, {count} {state[1]}, {count} {none}")
+    (least,) = all_lanes(code, MIN, types[1:], [numbers], W)
+    first = code.op(f"icmp eq {count} {numbers}, {splat(code, least, types[1], W)}")
+    here = code.op(f"mul i64 {code.op(f'zext {llvm_type(types[1])} {least} to i64')}, {W}")
+    here = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {here}, %start"), "%n.last")
+    here = code.op(f"add i64 {here}, {_first_lane(code, first, W)}")
+    return [best, code.op(f"add i64 {here}, {k.position(k.lane)}")]
+
+
+def _first_lane(code: Code, mask: str, W: int) -> str:
+    """The number of the first of W lanes, at most 64, in which a mask is true."""
+    bits, symbol = code.op(f"bitcast {llvm_type('bool', W)} {mask} to i{W}"), "llvm.cttz.i64"
+    code.declarations[symbol] = f"declare i64 @{symbol}(i64, i1)"
+    return code.call(symbol, "i64", f"i64 {code.op(f'zext i{W} {bits} to i64') if W < 64 else bits}", "i1 true")
 
 
 # -- totals

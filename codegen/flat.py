@@ -150,6 +150,11 @@ class Kernel:
         return self.form in (LANES, COLUMNS)
 
     @property
+    def overlaps(self) -> bool:
+        """Does the last chunk of each row end with its last whole vector, all of whose lanes count?"""
+        return bool(self.chunk) and not self.states
+
+    @property
     def has_rows(self) -> bool:
         return self.row >= 0
 

@@ -20,6 +20,10 @@ def chunks(k: Kernel) -> list[Phi]:
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
+    if k.overlaps:
+        first = head.intrinsic("smin", "int64", 1, "%n", str(size))
+        stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 %stop, {size}"), "%n")
+        return [Phi("%start", "i64", "0", "%stop"), Phi("%stop", "i64", first, stop)]
     if not k.states:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
@@ -42,6 +46,7 @@ def chunks(k: Kernel) -> list[Phi]:
 def row_lines(k: Kernel) -> list[str]:
     """A row, from `before` to `final`; ends in the block `after`, or in `next` where the kernel finishes the row."""
     behind, turned = "final" if k.carried else "after", "onward" if k.asks else k.body.block
+    at = "%at" if k.overlaps else "%i"
     points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
     points += ["points:", *k.points.lines]
     return [
@@ -53,10 +58,11 @@ def row_lines(k: Kernel) -> list[str]:
         *phi_lines(k.totals, k.points.block, k.close.block),
         f"  br {'i1 %padded, label %tail, label %loop' if k.repeats else 'label %loop'}",
         "loop:",
-        *phi_lines([Phi("%i", "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
+        *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
+        *(["  %i = call i64 @llvm.smin.i64(i64 %at, i64 %n.last)"] if k.overlaps else ()),
         *k.body.lines,
         *(ask_in_loop(k) if k.asks else ()),
-        f"  %i.next = add i64 %i, {k.width}",
+        f"  %i.next = add i64 {at}, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",
         f"  br i1 %more, label %loop, label %{'whole' if k.repeats else 'ends'}",
         *(masked_tail(k) if k.repeats else ()),
@@ -102,7 +108,7 @@ def _finish(k: Kernel) -> list[str]:
 def _close(k: Kernel) -> list[str]:
     again = f"  %again = icmp slt i64 %stop, %n{'.whole' * k.repeats}"
     if not k.states:
-        return ["  br label %close", "close:", again, "  br i1 %again, label %chunk, label %after"]
+        return ["  br label %close", "close:", *k.close.lines, again, "  br i1 %again, label %chunk, label %after"]
     return [
         f"  br i1 %single, label %after, label %{'fold' if k.repeats else 'close'}",
         *(() if k.repeats else _masked(k)),

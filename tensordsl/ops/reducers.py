@@ -77,6 +77,8 @@ def _extremum(name: str, beats: str, weakest: Callable[[str], Any]) -> Reducer:
     it in `step`: `finish` turns the identity's index into 0.
     """
 
+    extremum = "maximum" if beats == "gt" else "minimum"
+
     def better(b: Any, s: Any, x: Any) -> Any:
         """x beats s: greater (less), or the first NaN."""
         if s.type not in FLOATS:
@@ -86,7 +88,8 @@ def _extremum(name: str, beats: str, weakest: Callable[[str], Any]) -> Reducer:
     def step(b: Any, s: State, x: State) -> State:
         """Positions in one lane only grow, so there are no ties to settle."""
         take = better(b, s[0], x[0])
-        return b.select(take, x[0], s[0]), b.select(take, x[1], s[1])
+        value = b.select(take, x[0], s[0]) if s[0].type in FLOATS else b.apply(extremum, x[0], s[0])
+        return value, b.select(take, x[1], s[1])
 
     def combine(b: Any, s: State, t: State) -> State:
         same = b.eq(t[0], s[0])

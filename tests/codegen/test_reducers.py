@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
+import tensordsl
+import tensordsl.tensor as T
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.ops import reducers
@@ -98,3 +100,26 @@ def test_full_sums_are_as_exact_as_pairwise_ones() -> None:
         assert run({"x": x, "y": y}) == 0
         exact = x.astype(np.longdouble).sum()
         assert abs(y - exact) <= 4 * np.spacing(np.asarray(exact, dtype))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16"])
+def test_first_extrema_of_short_integers(dtype: str) -> None:
+    """Lanes count vectors in chunks of 255: extrema in each part of a line, several of them, or nothing else."""
+    x, rng = T.TensorType(dtype, (False, False))(), np.random.default_rng(11)
+    top, low = (True, False) if dtype == "bool" else (np.iinfo(dtype).max, np.iinfo(dtype).min)
+    alone = tensordsl.function([x], [x.argmax(1), x.argmin(1)])
+    beside = tensordsl.function([x], [x.argmax(1), x.argmin(1), x.max(1), T.cast(x, "float32").sum(1), T.cast(x, "int64").sum(1)])
+    for n in (1, 7, 63, 64, 65, 100, 130, 255 * 32, 255 * 64 + 1, 255 * 128 + 77, 100_003):
+        for places in ([], [0], [n - 1], [n // 2, n - 1], sorted(rng.integers(0, n, 3))):
+            for background, peak in ((low, top), (top, low), (top, top), (low, low)):
+                a = np.full((3, n), background, dtype)
+                a[1, places] = peak
+                for given in (a, a[:, ::-1], np.asfortranarray(a)):
+                    wanted = given.argmax(1), given.argmin(1), given.max(1)
+                    for f in (alone, beside):
+                        for got, want in zip(f(given), wanted, strict=False):
+                            np.testing.assert_array_equal(got, want)
+        a = rng.integers(low, top, (5, n), endpoint=True).astype(dtype)
+        sums = a.astype("float32").sum(1, dtype="float64"), a.sum(1, dtype="int64")
+        for got, want in zip(beside(a), (a.argmax(1), a.argmin(1), a.max(1), *sums), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-6)
