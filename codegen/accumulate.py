@@ -1,9 +1,10 @@
 """What a flat kernel does for a reduction: steps in registers, a row's chunks, its lanes, and the total in scratch.
 
-Reducers that may see an element twice (`Reducer.idempotent`) go through all of a row in one state.  Others have a state
-for each chunk, in which lanes that do not count become the identity, and add up those.  Sums of floats go to few lanes
-of float64 behind each chunk: of float32 they have digits to spare there, of float64 the errors of additions are carried
-along.
+Reducers that may see an element twice (`Reducer.idempotent`) go through all of a row in one state; of truths, as far as
+the chunk in which one decides the result, if nothing else waits for elements.  Positions of short integers, whose lanes
+count vectors, are found at the end of each chunk.  Other reducers have a state for each chunk, in which lanes that do
+not count become the identity, and add up those.  Sums of floats go to few lanes of float64 behind each chunk: of
+float32 they have digits to spare there, of float64 the errors of additions are carried along.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from tensordsl.codegen.text import emit
 from tensordsl.ops.reducers import MAX, MIN
 
 CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
+GLANCE = 128  # vectors of truths between two looks whether they decide
 COUNTED = 255  # vectors that the narrowest integers can count
+DECIDING = {"any": True, "max": True, "argmax": True, "all": False, "min": False, "argmin": False}
 WIDE = 8  # lanes in which sums of chunks are added
 NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
 
@@ -50,6 +53,8 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
     on = reducer.idempotent and k.form != COLUMNS
     ended = _ended(k, number, kinds, following)
+    if k.stops:
+        _look(k, reduce, ended[0], W)
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals if on else start, following, strict=True)]
     if k.form == COLUMNS:
         counted = [f"%k{number}.{n}" for n in range(len(dtypes))]
@@ -85,6 +90,19 @@ def _ended(k: Kernel, number: int, kinds: Sequence[str], following: list[str]) -
     ended = [f"%e{number}.{n}" for n in range(len(kinds))]
     k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
     return ended
+
+
+def decides(reduce: Val) -> bool | None:
+    """The element by which a reduction of truths is known; None of others."""
+    return DECIDING.get(reduce.attr[0].name) if reduce.type[0] == "bool" else None
+
+
+def _look(k: Kernel, reduce: Val, state: str, W: int) -> None:
+    """Behind a chunk: is the reduction still open?"""
+    code, k.chunk = k.ends, k.chunk or GLANCE
+    if not decides(reduce):
+        state = code.op(f"xor {llvm_type('bool', W)} {state}, {constant(True, 'bool', W)}")
+    k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(decides(reduce))))
 
 
 def is_float_sum(reduce: Val) -> bool:
@@ -249,6 +267,8 @@ def _counted_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[s
     combined = in_line(k.ends, reducer, "step", reduce.type, [*totals, *found], 1)
     start = [constant(x, t) for t, x in zip(reduce.type, reducer.identity(reduce.type), strict=True)]
     k.totals += [Phi(*row) for row in zip(totals, map(llvm_type, reduce.type), start, combined, strict=True)]
+    if k.stops:
+        _look(k, reduce, combined[0], 1)
     return combined
 
 
@@ -260,7 +280,7 @@ def _vector_number(k: Kernel, dtype: str) -> str:
         following = k.body.op(f"add {kind} {name}, {constant(1, dtype, N)}")
         k.phis.insert(0, Phi(name, kind, constant(0, dtype, N), following))
         k.once[dtype] = shuffled(k.body, kind, name, "poison", (n % N for n in range(k.width)))
-        k.chunk = min(k.chunk or COUNTED, COUNTED)
+        k.chunk, k.counts = min(k.chunk or COUNTED, COUNTED), True
     return k.once[dtype]
 
 

@@ -273,6 +273,7 @@ def descriptor(
     header[nest.N_TRANSPOSED] = len(transposed)
     header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
     header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
+    header[nest.STOPS] = _stops(levels)
     header[nest.ROW_AXES] = sum(1 << a for a in rows)
     header[nest.WIDTH] = every[0].kernel.width
     header[nest.DOWN] = int(any(k.form == COLUMNS for c in every for k in c.kernels))
@@ -327,6 +328,12 @@ def _flat(
     code = [word for pair in zip(places, widths, strict=True) for word in pair]
     limits = min(most, where.block) if grows else most, least
     return [*limits, *(units.get(k, 0) for k in range(operands)), alone, len(steps), *code]
+
+
+def _stops(levels: Sequence[Level]) -> int:
+    kernels = [k for level in levels for c in calls(level.points) for k in c.kernels]
+    deciding = [element for k in kernels for _, element in k.open]
+    return 1 + deciding[0] if len(levels) == len(kernels) == len(deciding) == 1 else 0
 
 
 def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: int, work: int) -> list[int]:

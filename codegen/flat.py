@@ -127,6 +127,9 @@ class Kernel:
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
+        self.counts = False  # do lanes keep numbers of vectors in a chunk?
+        self.stops = False  # does a row end where an element decides it?
+        self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
@@ -152,7 +155,7 @@ class Kernel:
     @property
     def overlaps(self) -> bool:
         """Does the last chunk of each row end with its last whole vector, all of whose lanes count?"""
-        return bool(self.chunk) and not self.states
+        return self.counts and not self.states
 
     @property
     def has_rows(self) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, join, kept_state
+from tensordsl.codegen.accumulate import accumulate, decides, join, kept_state
 from tensordsl.codegen.ahead import ask_ahead
 from tensordsl.codegen.descriptor import (
     Blocks,
@@ -206,6 +206,8 @@ class _Planner(Values):
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
+        only = self.total and not (outs or keeps or kernel.fails)
+        kernel.stops = only and all(decides(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]

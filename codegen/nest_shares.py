@@ -41,6 +41,7 @@ from tensordsl.codegen.nest_words import (
     PARAMS,
     ROW_AXES,
     STATES,
+    STOPS,
     T_AXIS,
     T_BYTES,
     T_COUNT,
@@ -231,22 +232,29 @@ def _levels() -> str:
         pass_, rows, join, joined, following = (c.get(row, k) for k in range(5))
         JOB.put(c, "%job", "from", pass_)
         JOB.put(c, "%job", "to", rows)
-        c.call("void", "@all_parts", "ptr %pool", "ptr %job", "i64 %count")
+        done = c.call("i64", "@all_parts", "ptr %pool", "ptr %job", "i64 %count")
         is_last = c.test("eq", c.arith("add", level.index, 1), levels)
         to = c.choose(is_last, c.get(words, END), following)
-        c.call("void", "@stage", "ptr %job", f"i64 {rows}", f"i64 {to}", f"i64 {join}", f"i64 {joined}", "i64 %count")
+        c.call("void", "@stage", "ptr %job", f"i64 {rows}", f"i64 {to}", f"i64 {join}", f"i64 {joined}", f"i64 {done}")
     return c.end()
 
 
 def _all_parts() -> str:
-    """A job's `count` parts, by threads if there is a pool."""
-    c = Function("void", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
+    """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
+    c = Function("i64", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
     with c.when(c.is_null("%pool")):
+        words, states = JOB.get(c, "D"), JOB.get(c, "states")
+        stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
         with c.loop("%count") as k:
             c.call("void", "@part", "ptr %job", f"i64 {k.index}")
-        c.ret()
+            with c.when(c.test("ne", stops, 0)):
+                first = c.op(f"load i8, ptr {c.gep(states, c.arith('mul', k.index, bytes_))}, align 1")
+                decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
+                with c.when(c.test("eq", decided, stops)):
+                    c.ret("i64", c.arith("add", k.index, 1))
+        c.ret("i64", "%count")
     share(c, "%pool", "part", "%job", "%count")
-    return c.end()
+    return c.end("i64", "%count")
 
 
 def _run_down() -> str:
@@ -291,7 +299,7 @@ def _return_parts(c: Function, job: str, tables: dict[str, str], count: str, mer
     with c.when(c.any(c.is_null("%pool"), c.test("slt", count, 2))):
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     _fill(c, job, tables, merged)
-    c.call("void", "@all_parts", "ptr %pool", f"ptr {job}", f"i64 {count}")
+    c.call("i64", "@all_parts", "ptr %pool", f"ptr {job}", f"i64 {count}")
     c.ret("i64", c.get(job, JOB.words["flag"]))
 
 
@@ -372,7 +380,7 @@ def _run_parts() -> str:
     _fill(c, job, named(PARAMS))
     given = "ptr %pool", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
-        c.call("void", "@all_parts", *given)
+        c.call("i64", "@all_parts", *given)
         c.ret("i64", c.get(job, JOB.words["flag"]))
     c.call("void", "@levels", *given)
     return c.end("i64", c.get(job, JOB.words["flag"]))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def chunks(k: Kernel) -> list[Phi]:
     """Where a chunk starts and stops: it has as many whole vectors as may be; behind the last of them comes the
-    row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before."""
+    row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before.  Where all
+    reducers may see these twice, chunks of a limited size (`overlaps`) end with it as with any other vector."""
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
@@ -24,19 +25,21 @@ def chunks(k: Kernel) -> list[Phi]:
         first = head.intrinsic("smin", "int64", 1, "%n", str(size))
         stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 %stop, {size}"), "%n")
         return [Phi("%start", "i64", "0", "%stop"), Phi("%stop", "i64", first, stop)]
-    if not k.states:
+    if not k.states and not size:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
-    head.do(f"%padded = icmp ne i64 %live, {k.width}")
-    head.do(f"%before.k = and i64 {head.op('sub i64 %n.whole, %n.last')}, {k.width - 1}")
+    if k.states:
+        head.do(f"%padded = icmp ne i64 %live, {k.width}")
+        head.do(f"%before.k = and i64 {head.op('sub i64 %n.whole, %n.last')}, {k.width - 1}")
     if k.repeats:
         head.do(f"%single = icmp eq i64 {whole}, {first}")
         if has_mask_registers(k):
             head.do(f"%mask.k = {new_lanes(head, k, 8)}")
         start, end = "%stop", whole
     else:
-        one, full = head.op(f"icmp eq i64 %n, {first}"), head.op("xor i1 %padded, true")
-        head.do(f"%single = and i1 {one}, {full}")
+        if k.states:
+            one, full = head.op(f"icmp eq i64 %n, {first}"), head.op("xor i1 %padded, true")
+            head.do(f"%single = and i1 {one}, {full}")
         start = code.intrinsic("smin", "int64", 1, "%stop", "%n.last")
         end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
     stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
@@ -108,7 +111,7 @@ def _finish(k: Kernel) -> list[str]:
 def _close(k: Kernel) -> list[str]:
     again = f"  %again = icmp slt i64 %stop, %n{'.whole' * k.repeats}"
     if not k.states:
-        return ["  br label %close", "close:", *k.close.lines, again, "  br i1 %again, label %chunk, label %after"]
+        return ["  br label %close", "close:", *k.close.lines, *_again(k), "  br i1 %again, label %chunk, label %after"]
     return [
         f"  br i1 %single, label %after, label %{'fold' if k.repeats else 'close'}",
         *(() if k.repeats else _masked(k)),
@@ -134,3 +137,15 @@ def _masked(k: Kernel) -> list[str]:
         *k.masked.lines,
         "  br label %fold",
     ]
+
+
+def _again(k: Kernel) -> list[str]:
+    """Behind a chunk: is there another one, and a reduction that it may change?"""
+    code, more = Code("b"), "icmp slt i64 %stop, %n"
+    if k.open:
+        is_open, *others = [name for name, _ in k.open]
+        for name in others:
+            is_open = code.op(f"or i1 {is_open}, {name}")
+        more = f"and i1 {code.op(more)}, {is_open}"
+    code.do(f"%again = {more}")
+    return code.lines

@@ -108,7 +108,9 @@ def test_first_extrema_of_short_integers(dtype: str) -> None:
     x, rng = T.TensorType(dtype, (False, False))(), np.random.default_rng(11)
     top, low = (True, False) if dtype == "bool" else (np.iinfo(dtype).max, np.iinfo(dtype).min)
     alone = tensordsl.function([x], [x.argmax(1), x.argmin(1)])
-    beside = tensordsl.function([x], [x.argmax(1), x.argmin(1), x.max(1), T.cast(x, "float32").sum(1), T.cast(x, "int64").sum(1)])
+    beside = tensordsl.function(
+        [x], [x.argmax(1), x.argmin(1), x.max(1), T.cast(x, "float32").sum(1), T.cast(x, "int64").sum(1)]
+    )
     for n in (1, 7, 63, 64, 65, 100, 130, 255 * 32, 255 * 64 + 1, 255 * 128 + 77, 100_003):
         for places in ([], [0], [n - 1], [n // 2, n - 1], sorted(rng.integers(0, n, 3))):
             for background, peak in ((low, top), (top, low), (top, top), (low, low)):
@@ -123,3 +125,42 @@ def test_first_extrema_of_short_integers(dtype: str) -> None:
         sums = a.astype("float32").sum(1, dtype="float64"), a.sum(1, dtype="int64")
         for got, want in zip(beside(a), (a.argmax(1), a.argmin(1), a.max(1), *sums), strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+LOOKS: dict[str, Any] = {
+    "truths": lambda b, x, k: [b.any(), b.all(), b.max(), b.min(), b.argmax(), b.argmin()],
+    "one by one": lambda b, x, k: [b.any() & (x.sum() > 0)],
+    "computed": lambda b, x, k: [(x > 3).any(), (x * x < 9).all(), (x > 3).argmax()],
+    "two of one loop": lambda b, x, k: [(x > 3).any(), (x > 3).argmax(), (x < 4).all()],
+    "beside a sum and what is stored": lambda b, x, k: [(x > 3).any(), x.sum(), x * 2],
+    "along rows": lambda b, x, k: [(x[None] > 3).any(1), (x[None] > 3).argmax(1)],
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_truths_that_are_decided_early(name: str) -> None:
+    """Of lines that are one chunk, several, and several parts: decided in each of them, or in none."""
+    b, x, k = T.TensorType("bool", (False,))(), T.dvector(), T.lvector()
+    f = tensordsl.function([b, x, k], LOOKS[name](b, x, k), on_unused_input="ignore")
+    for n in (1, 300, 40_000, 3_000_000):
+        for place in (None, 0, n // 3, n - 1):
+            a = np.zeros(n)
+            a[[] if place is None else place] = 5
+            for given in (a, a[::-1], np.repeat(a, 2)[::2], 5 - a):
+                for truths in (given > 3, given <= 3):
+                    for got, want in zip(f(truths, given, []), LOOKS[name](truths, given, []), strict=True):
+                        np.testing.assert_array_equal(got, want)
+
+
+def test_an_index_out_of_range_is_found_behind_what_decides() -> None:
+    x, k = T.dvector(), T.lvector()
+    for make in (lambda x, k: (x[k] > 3).any(), lambda x, k: (x[k] > 3).argmax(), lambda x, k: (x[k] < 3).all()):
+        f = tensordsl.function([x, k], make(x, k))
+        for n in (1000, 3_000_000):
+            at = np.zeros(n, "int64")
+            assert f([5.0], at) == make(np.array([5.0]), at)
+            for place in (n // 2, n - 1):
+                wrong = at.copy()
+                wrong[place] = 1
+                with pytest.raises(IndexError):
+                    f([5.0], wrong)
