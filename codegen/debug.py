@@ -13,11 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from tensordsl.records import record
 
-@dataclass(slots=True)
+
+@record(eq=False, frozen=False)
 class PassReport:
     """One pass: its time in ms, uses of each rule, whether it changed anything, and an error it was skipped for."""
 

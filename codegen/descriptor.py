@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 from typing import Any
 
@@ -86,7 +86,7 @@ class Level:
     joined: Sequence[Node]
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Layout:
     """Where scratch areas lie.  The first 64 bytes are the zero that operands without an offset add."""
 

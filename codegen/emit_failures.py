@@ -6,11 +6,12 @@ Products are not asked for one by one: none is too large where all that is multi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
+from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.emit_program import Emitter, Operand
@@ -30,7 +31,7 @@ _CARRIES = {"add": 1, "sub": 1, "min": 0, "max": 0}  # bits
 Place = tuple[int, int, int]  # of an operand: the bytes of `abi.CONDITION`
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     holds: int  # of abi.HOLDS
     a: Operand
@@ -39,7 +40,7 @@ class Condition:
     kind: int
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Waiting:
     """What has not been asked for yet.  bad: the i1 that a condition does not hold; factors: all that is multiplied,
     or'ed: while that is less than 2**room, no product is too large.  bounds: of values the d and c for which they are

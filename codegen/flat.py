@@ -25,7 +25,6 @@ Short rows that are only reduced have a form of their own (`side_by_side`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH
@@ -72,7 +71,7 @@ LIGHT = 12  # lines of a body that is written twice
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Entry:
     """A pointer in P.  `name`: in the text, the same in equal kernels; `number`: operand, area, integer or axis; `add`:
     area of a byte offset, or NO_AREA; `moves`: is it another one for each row?  `step`: elements from lane to lane."""

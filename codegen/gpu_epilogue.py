@@ -8,7 +8,7 @@ threads have neighbouring elements for the group's loads and stores.  Results ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen import epilogues as cpu
@@ -21,12 +21,13 @@ from tensordsl.codegen.gpu_program import GpuStep, names_of
 from tensordsl.codegen.gpu_text import GLOBAL, IN_PLACE, SHARED, THREADS, Env, Loop
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
+from tensordsl.records import record
 
 PART = 1 << 14  # bytes of a tile in shared memory at a time
 BETWEEN = cpu.BETWEEN | {p.NewOut, p.Prepare, p.Pin, p.AcquireGil, p.ReleaseGil}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Epilogue:
     """A product and the launch behind it, whose operand number `read` is C; keeps_c: whether C is used afterwards."""
 
@@ -36,7 +37,7 @@ class Epilogue:
     keeps_c: bool
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Fused:
     """A product's kernel with an epilogue.  `group`: what says which further parameters it has."""
 

@@ -8,7 +8,6 @@ threads that stand side by side are neighbours, a thread's own lie as many apart
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tensordsl.codegen.code import llvm_type
 from tensordsl.codegen.gpu_accesses import flat_vector, is_wide
@@ -16,6 +15,7 @@ from tensordsl.codegen.gpu_kernels import Emitter, GpuKernel
 from tensordsl.codegen.gpu_text import Env, Loop
 from tensordsl.codegen.group import Buffer, Group, Out, Schedule
 from tensordsl.codegen.scalar import walk
+from tensordsl.records import record
 
 
 def flat_kernel(group: Group, schedule: Schedule, name: str) -> GpuKernel:
@@ -36,7 +36,7 @@ def chunks(vector: int, rest: int, threads: int) -> int:
     return -(-rest // (vector * threads)) * threads
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Points:
     """A thread's points along the lane axis: `first`, then one each `apart`, where they are among the `left` ones.
     wide: they are neighbours, and all there."""

@@ -15,7 +15,7 @@ on the lengths only.  So results do not depend on the tile, the card, or timing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from tensordsl.codegen.gpu_text import GLOBAL, SHARED, THREADS, WARP, GpuCode, K
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.ops.reducers import ADD
+from tensordsl.records import record
 
 SIDE = 16  # rows of threads in a block, and columns
 SMALL = 64  # tiles of C below which the sum is sliced
@@ -36,7 +37,7 @@ MAX_SLICES = 64
 THIN = 1  # rows or columns of C that make a product a matrix times a vector
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tile:
     """size: rows and columns of a block's tile; per: of a thread's part; depth: steps of the sum between barriers;
     resident: see `Kernel`."""
@@ -56,7 +57,7 @@ PARAMETERS = ("a", "b", "c", *INTEGERS)
 """Of a tiled kernel, in order: addresses of A, B and C, then lengths, and strides in elements."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Product:
     """A product's variant.  `tile`, `kernel`: of tiled and sliced ones.  `second`: the group that adds slices, or is a
     thin product."""
@@ -69,7 +70,7 @@ class Product:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """What `launches` does for some lengths and strides.  scratch: bytes that it wants."""
 

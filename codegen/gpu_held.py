@@ -10,7 +10,7 @@ has which element depends on the length alone, not on how it is accessed: so do 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.casting import real_of
@@ -21,13 +21,14 @@ from tensordsl.codegen.gpu_text import WARP, Env, Fold
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import reach
+from tensordsl.records import record
 
 LANES = 4  # elements of an access at most: there is code for each of them
 RUNS = (4, 2)  # of a thread
 THREADS, WORDS = 512, 52  # of a block at most; of a thread's 128 registers, for what waits and what is on its way
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Run:
     """`count` neighbouring elements from `first` on; live: whether the row has them; kept: values of each element."""
 

@@ -17,7 +17,6 @@ A kernel's parameters are i64 but for the pointers; `params` says what each one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.code import llvm_type
@@ -39,6 +38,7 @@ from tensordsl.codegen.gpu_text import (
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, MATH, Val, walk
 from tensordsl.codegen.schedule import for_points, reach
+from tensordsl.records import record
 
 MANY, FEW = 4, 2  # steps of a thread at a time, without and with mathematical functions; powers of two
 KEPT = 8  # loads whose addresses are worth registers from step to step; those of more are computed at each
@@ -50,7 +50,7 @@ TILE_CELLS = WARP * PITCH
 Axes = dict[str, str]  # axis -> length, outermost first
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class GpuKernel(Kernel):
     """A group's kernel.  `tile`: the axis whose position says which part of the local index space is reduced, or ""."""
 

@@ -7,7 +7,7 @@ shapes and strides only, so that the order of every sum does too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tensordsl.codegen.gpu_accesses import is_wide
@@ -18,6 +18,7 @@ from tensordsl.codegen.gpu_schedule import TILES, GpuPlan
 from tensordsl.codegen.gpu_text import THREADS, Kernel
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.scalar import ITEMSIZE, walk
+from tensordsl.records import record
 
 WARP_ROWS = 1024  # rows up to this length are a warp's, longer ones a block's
 WARP_BLOCK = 128  # threads of a block whose warps have rows of their own
@@ -26,7 +27,7 @@ MIN_TILE = {ROWS: 4096, COLUMNS: 256}  # elements of a tile
 MIN_TILES, ENOUGH = 4, 128  # tiles that are worth a second stage; blocks that need none
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operand:
     """An array on the device; strides in elements."""
 
@@ -35,7 +36,7 @@ class Operand:
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
     kernel: Kernel
     grid: int

@@ -7,19 +7,19 @@ that `arguments` takes from a table of values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tensordsl.casting import real_of
 from tensordsl.codegen.code import paired, part
 from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_text import GLOBAL, THREADS, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.scalar import FLOATS, Builder, Val
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 BLOCKS = 8  # per multiprocessor
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class LineKernel(Kernel):
     """params: names of the pointers, then of the numbers."""
 

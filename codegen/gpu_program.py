@@ -7,7 +7,7 @@ axis of the group has.  There is one plan per group: how many threads share a ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from tensordsl.codegen import gpu_launch
@@ -23,6 +23,7 @@ from tensordsl.codegen.ptx import NEEDS_LLVM, TARGETS, check_intrinsics, check_p
 from tensordsl.codegen.scalar import ITEMSIZE, walk
 from tensordsl.codegen.schedule import schedule
 from tensordsl.errors import DriverVersionError
+from tensordsl.records import record
 
 Launched = tuple[str, int, int, tuple[int, ...]]  # kernel, grid, block, arguments
 
@@ -42,7 +43,7 @@ def device_plan(group: Group, name: str) -> LaunchPlan:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class GpuStep:
     """A plan of a program with its kernels.  turns: inputs that are copied first where their strides want it."""
 
@@ -129,7 +130,7 @@ def gpu_step(plan: LaunchPlan, fastmath: bool = False) -> GpuStep:
     return GpuStep(plan, kernels, turns(plan.group, kernels, plan.operands, plan.n_inputs))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class HostStep:
     """A plan of a device's program for the CPU: its kernels' plan, and how operands are handed over."""
 

@@ -14,7 +14,6 @@ Of several parts, a second kernel `firsts` looks for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tensordsl.codegen.code import llvm_type
@@ -24,6 +23,7 @@ from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_value
 from tensordsl.codegen.gpu_text import SHARED, THREADS, WARP, Loop
 from tensordsl.codegen.gpu_totals import Meeting, Totals, leaves, state_of, wide_of
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 WARPS = THREADS // WARP
@@ -31,7 +31,7 @@ MANY_LINES = 1024  # lines that are worth a thread each
 PART, MAX_PARTS, ENOUGH = 4096, 1024, 64  # elements of a part at least; parts; lines that need none
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Scan:
     """The kernels of a function of lines, by name (line, ordered, totals, firsts, segment), and their module."""
 
@@ -45,7 +45,7 @@ class Scan:
         return tuple(self.kernels.values())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """stages: kernels, in order.  parts: of a line, of `part` elements.  scratch: bytes."""
 

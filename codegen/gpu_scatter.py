@@ -13,7 +13,6 @@ the cache, and P * C updates; those of one row one after the other, so many plac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tensordsl.codegen.gpu_kernels import module_text
@@ -21,12 +20,13 @@ from tensordsl.codegen.gpu_launch import Launch, Operand
 from tensordsl.codegen.gpu_text import GLOBAL, SHARED, THREADS, WARP, Env, GpuCode, Kernel, Loop, evaluate
 from tensordsl.codegen.pull import place_taken
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.records import record
 
 WARPS = THREADS // WARP
 BLOCKS = 4  # per multiprocessor
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Scatter:
     """x[..., indices, ...] of a tensor x with `rank` axes, of which `axes` are indexed by tensors of `index_types`;
     those broadcast to `index_rank` axes.  `params`: of both kernels, in order."""

@@ -7,7 +7,6 @@ partial states of the tiles and the same reducer over those.  Neither kernel kno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,13 +18,14 @@ from tensordsl.codegen.gpu_text import THREADS
 from tensordsl.codegen.group import Buffer, Group, Out, Pass, Reducer, Schedule, buffers
 from tensordsl.codegen.scalar import ITEMSIZE, Builder, Val, walk
 from tensordsl.codegen.schedule import is_short, lane_axis, reach
+from tensordsl.records import record
 
 STEPS = 32  # of a thread's partial state
 COLUMN_THREADS = THREADS // 32  # rows of threads in a tile of 32 columns
 TILES, TILE_AXIS = "tiles", "tile"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class GpuPlan:
     """A group's kernels in the order of their launches, the buffers between them, and the module that holds them.
 

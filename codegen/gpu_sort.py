@@ -9,7 +9,6 @@ efficient sorting algorithms for manycore GPUs, 2009, section 5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tensordsl.codegen.gpu_kernels import module_text
@@ -17,11 +16,12 @@ from tensordsl.codegen.gpu_launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu_lines import LineCode, LineKernel, launch, line_values, search
 from tensordsl.codegen.gpu_text import SHARED, THREADS, Loop
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.records import record
 
 CHUNK, BITS = 1024, 10  # elements that a block sorts
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Sort:
     """Kernels: `block` sorts chunks of lines, `merge` makes one run of two.  is_argument: positions are the result."""
 
@@ -36,7 +36,7 @@ class Sort:
         return self.block, self.merge
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Search:
     kernel: LineKernel
     text: str

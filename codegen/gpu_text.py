@@ -7,7 +7,7 @@ machine, for the simulator.  Positions and extents are i64.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from tensordsl.casting import real_of
@@ -18,6 +18,7 @@ from tensordsl.codegen.math import complete
 from tensordsl.codegen.scalar import ARITY, ITEMSIZE, MATH, Builder, Val
 from tensordsl.codegen.schedule import reach
 from tensordsl.codegen.text import emit
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 Env = dict[int, str]
@@ -30,7 +31,7 @@ REGISTERS = "llvm.nvvm.read.ptx.sreg."
 IN_PLACE = 4  # mathematical functions expanded where they are used; a kernel with more of them calls all
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Kernel:
     """A kernel's text, and what its module must hold for it.  Parameters are pointers and i64.
 

@@ -13,17 +13,17 @@ floats and everything of float16:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.casting import complex_of, real_of
 from tensordsl.codegen.code import constant, llvm_type, paired
 from tensordsl.codegen.gpu_lines import LineCode, scalar, scalars
 from tensordsl.codegen.scalar import FLOATS, Builder, Val
+from tensordsl.records import record
 from tensordsl.types import COMPLEX
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Meeting:
     """What meets along a line: its dtype, what changes nothing, and what two are together."""
 

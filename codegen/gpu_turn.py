@@ -8,7 +8,6 @@ bytes instead of eight, and less where the operand is read in several passes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tensordsl.codegen import gpu_launch
@@ -17,11 +16,12 @@ from tensordsl.codegen.gpu_launch import Launch, Operand, contiguous
 from tensordsl.codegen.gpu_schedule import GpuPlan, plan
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import Builder, walk
+from tensordsl.records import record
 
 LEAST, SIDE = 1 << 18, 32  # elements of an operand, and lengths of both axes, that are worth it
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Turn:
     """operand: its number; order: its axes with the one that is to be adjacent last but one; copy: of axes in that
     order, the last two exchanged."""

@@ -9,7 +9,6 @@ reductions gives the generics in order.  No field of a group names a target; eve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -72,7 +71,7 @@ class Pass:
     outs: tuple[Out, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False, slots=False)
 class Group:
     """`extents`: axis -> extent, outermost first.  `parallel`: the axes common to all passes; all others are local to
     a row."""

@@ -8,7 +8,7 @@ alone is read only if there are some (`guarded`): without them its indices may b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import finished
@@ -29,9 +29,10 @@ from tensordsl.codegen.schedule import (
     widens,
 )
 from tensordsl.codegen.text import emit_all
+from tensordsl.records import record
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Row:
     """A row kernel to be: behind pass `step` (its reductions `reduces`), at `level`, with stores `outs`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen import extents as ex
@@ -21,7 +21,7 @@ from tensordsl.types import COMPLEX, TensorType
 FARTHEST = 1 << 62  # from 0, of the bounds of a range: differences fit
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Lowered:
     """`outputs` and `updates` (shared number, new value) of a function as IR values; `nodes`: the user's
     applications."""

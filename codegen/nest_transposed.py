@@ -8,8 +8,6 @@ are repeated along it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
     HEADER,
@@ -25,6 +23,7 @@ from tensordsl.codegen.nest_words import (
     WIDTH,
     Function,
 )  # fmt: skip
+from tensordsl.records import record
 
 ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
 MOST = 1 << 17  # bytes of blocks of one vector
@@ -289,7 +288,7 @@ def _in_blocks() -> str:
     return c.end("i64", flag)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Operand:
     """One that may be transposed: its number, its strides, those in scratch, the extents, (axes, the lanes', bytes of
     an element), and the axis along which it is repeated."""

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.graph import Constant, Elementwise, Op, Variable, toposort
 from tensordsl.ops.operands import as_variable
+from tensordsl.records import record
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, TensorType
 
 SLICES = 16  # that were written before, of which it is found out whether another one meets them
@@ -72,7 +72,7 @@ def anything(*names: str) -> list[Any]:
     return _variables("any", names)
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False, slots=False)
 class Rule:
     """left = right, for all values of the pattern variables.
 
@@ -103,7 +103,7 @@ def _leaves(expression: Variable) -> list[Variable]:
 
 
 # -- compiled rules --------------------------------------------------------------------------------------------------
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class _Pattern:
     """One node of a left side: an application (`row`), a variable (`slot`), or a constant (`number`)."""
 
@@ -118,7 +118,7 @@ class _Pattern:
         return 1 + sum(p.size for p in self.operands)
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class _Compiled:
     """A rule ready to run: `steps` make the right side; operands are numbers of slots, then of constants and steps.
 

@@ -9,11 +9,12 @@ What one piece gives to others is stored, and a piece is one group.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.pull import OPERANDS, strip
+from tensordsl.records import record
 
 PIECE = 150  # tensors
 CHEAP = 3  # light operations that are computed again rather than stored
@@ -22,7 +23,7 @@ LIGHT = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum
 Needs = Callable[[Value], Iterable[Value]]
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Piece:
     """`roots`: what it stores, in order."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -269,7 +268,7 @@ def optimise_lowered(lowered: Lowered, mode: Any = None, trace: Trace | None = N
 
 
 # -- the whole way -----------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Compiled:
     """The objects of a function, what the run time must know of them, the callables of its host steps, and the names of
     its program's instructions."""

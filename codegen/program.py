@@ -15,7 +15,7 @@ nothing reads a shared value's old storage after it was overwritten in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from tensordsl.codegen.nest_words import NEVER, STREAMED
@@ -40,7 +40,7 @@ class Kernels:
     may_fail: bool  # has indexed loads: `run_nest` returns nonzero when an index was out of range
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, frozen=False, slots=False)
 class LaunchPlan:
     """A scheduled group as programs launch it.
 
@@ -524,7 +524,7 @@ class Return(Instr):
     list_slot: int
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Program:
     """`args`: (dtype, shape with None) per input; `outputs`: (dtype, rank); `sites`: what the user built, per site
     (from 1)."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, region
@@ -283,7 +283,7 @@ MAKE: dict[str, Callable[[Pull, Value, Axes, list[Val]], Val]] = {
 
 
 # -- one group -------------------------------------------------------------------------------------------------------
-@dataclass
+@record(eq=False, frozen=False, slots=False)
 class Fused:
     """A group with the IR values it gives (in the order of its outs) and those it loads; `tensors`: what it
     computes; `pull`: how it was found, while others may join it."""

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.fuse import SOURCES, Fusion
 from tensordsl.codegen.ir import Graph, Value, lengths_of, toposort
 from tensordsl.codegen.pull import FUSED, Fused
+from tensordsl.records import record
 
 Context = tuple[tuple[Any, ...], ...]
 NESTS = ("for", "ifelse")
 VIEWS = ("part", "pairs", "subtensor", "reshape", "assert", "in_bounds")  # whose result is their operand's memory
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Step:
     """One thing to do: compute a group, one construct, or a chain of both.  `gives` and `needs` are numbers of values
     in memory."""
@@ -46,7 +47,7 @@ class Step:
         return (self.fused or self.chain).loads
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Region:
     """The steps of one context, in order; `cuts`: value number -> rule of each cut, for explanations."""
 

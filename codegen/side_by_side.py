@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tensordsl.codegen.accumulate import (
     added,
@@ -31,6 +31,7 @@ from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import longest_beside, rows_beside, states_beside
 from tensordsl.ops.reducers import Reducer
+from tensordsl.records import record
 
 _NAME = re.compile(r"%[\w.]+")
 _LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
@@ -38,7 +39,7 @@ _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the l
 _KINDS = {"double": "f64", "float": "f32"}
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class _State:
     """Of one reduction: types of its state in one row's steps, and names of it in the lanes of all rows."""
 

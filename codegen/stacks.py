@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tensordsl.codegen.blocks import axis_of, is_along, origin, rows_by_position
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Step, memory
 from tensordsl.codegen.storage import known_at_entry
+from tensordsl.records import record
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Stacks:
     """Products and groups in their order, and the axis of each group along the stacks ("" for a product).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +48,7 @@ class Block:
 Sum = tuple[str, frozenset[Any]]  # its name and terms
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Scope:
     """The instructions of one region, and the names that its polynomials have there."""
 

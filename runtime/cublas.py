@@ -10,11 +10,11 @@ import ctypes
 import importlib.util
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tensordsl.errors import DeviceError, DeviceLostError, DeviceMemoryError, LaunchError
+from tensordsl.records import record
 
 NAMES = ("libcublas.so.13", "libcublas.so.12")
 WORKSPACE = 32 << 20  # bytes; what NVIDIA recommends for sm_90
@@ -39,7 +39,7 @@ STATUS: dict[int, tuple[str, type[DeviceError]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """c = alpha op(a) op(b) + beta c on columns.  `sizes`: rows of c, columns of c, terms of a sum; `transposed`: of a,
     of b; `places`: addresses of a, b, c; `steps`: elements from one column to the next of each.  `count`: of how many

@@ -7,13 +7,14 @@ are told apart by where they begin.  Arguments go up, and results come home, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from tensordsl.records import record
 
 LANES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One call of a driver; reads, writes: where the storages begin that it touches."""
 
@@ -23,7 +24,7 @@ class Call:
     writes: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a call runs: its lane, the numbers of calls in other lanes to be waited for first, and whether one of
     another lane waits for it."""

@@ -7,7 +7,6 @@ done; `download` and `synchronize` return when everything before them is.  Nothi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,11 +20,12 @@ from tensordsl.errors import (
     MissingDriverLibraryError,
     NoDeviceError,
 )
+from tensordsl.records import record
 
 Bytes = np.ndarray  # of uint8, C-contiguous
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeviceInfo:
     """name: the card's; capability: its compute capability, (9, 0) for sm_90; memory: bytes; version: of CUDA that the
     driver knows, 12040 for 12.4."""

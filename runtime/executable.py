@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen import abi
+from tensordsl.records import record
 from tensordsl.runtime import elf, library
 from tensordsl.runtime.late import Compile, load_late
 from tensordsl.runtime.layout import bytes_address
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Executable:
     """Relocatable: the same bytes serve every process and every function made from them.
 

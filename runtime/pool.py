@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tensordsl.errors import DeviceMemoryError
+from tensordsl.records import record
 from tensordsl.runtime.driver import Driver
 
 LEAST = 256  # bytes of the smallest bin: the alignment of device memory
 STEPS = 4  # bins per power of two: at most a quarter of a block is unused
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statistics:
     """In bytes: handed out, kept free, most ever taken from the driver.  Counts: blocks taken from the driver, and from
     the pool."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tensordsl.graph import Variable
+from tensordsl.records import record
 from tensordsl.types import COMPLEX, FLOATS, TensorType
 
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class Parameter:
     """One input as a call sees it.
 

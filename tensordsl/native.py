@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import pack
 from typing import Any
 
@@ -20,6 +20,7 @@ import tensordsl.forks as forks  # `from tensordsl` would ask the package for th
 import tensordsl.processor as processor
 from tensordsl.codegen import abi
 from tensordsl.codegen.graph_key import graph_key
+from tensordsl.records import record
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
 from tensordsl.runtime.late import Made
@@ -29,7 +30,7 @@ IN_PROCESS = 512  # executables kept
 ON_DISK = 1 << 26  # bytes of one executable, with its constants
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Compiled:
     """`executable` and the Python callables of its host calls; the names of its program's `instructions` if it was
     built now."""
@@ -76,10 +77,10 @@ def small_variables(spec: Any) -> tuple[int, ...]:
 
 
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
-    with forks.lock:
-        from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
-
     with _paused_collector():
+        with forks.lock:
+            from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
+
         made = pipeline.compile_graph(
             spec.name,
             spec.inputs,

@@ -6,8 +6,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TextIO
+
+from tensordsl.records import record
 
 Run = Callable[[list[Any]], list[Any]]
 
@@ -15,7 +17,7 @@ Run = Callable[[list[Any]], list[Any]]
 WORK = ("Launch", "Gemm", "Copy", "Fill", "LibraryCall", "HostCall", "For", "Blocks", "If")
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Profile:
     """What `function(..., profile=True)` measures; `f.profile`.  One profile may serve several functions.
 

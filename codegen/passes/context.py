@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.extents import Length
 from tensordsl.codegen.ir import Graph, Value, dependencies, toposort
+from tensordsl.records import record
 
 
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the

@@ -8,13 +8,14 @@ pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from tensordsl.casting import complex_of
 from tensordsl.codegen.ir import Graph, Value, dependencies, rebuild, toposort
 from tensordsl.codegen.passes.context import frozen_values
+from tensordsl.records import record
 
 # -> how many operands are data
 MOVES = {"subtensor": 1, "reshape": 1, "inc_subtensor": 2, "inc_take": 2, "concatenate": None}
@@ -61,7 +62,7 @@ def _levels(order: Sequence[Value]) -> dict[int, int]:
 
 
 # -- which belong together ---------------------------------------------------------------------------------------------
-@dataclass(slots=True)
+@record(eq=False, frozen=False)
 class _Pairs:
     """`pairs`: a move of either part -> those of both; `twins`: a value -> what it is of the imaginary parts."""
 
