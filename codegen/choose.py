@@ -301,12 +301,13 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     schedule of kernels that take them so), if that may be and some are no adjacent elements themselves."""
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
-    here, least = group.extents.get(lane, 0), max(usual.width) * (1 if reduces else VECTORS)
+    joins = group.name == INTERLEAVE
+    here, least = group.extents.get(lane, 0), max(usual.width) * (1 if reduces or joins else VECTORS)
     is_short, by_index = isinstance(here, int) and here < least, any(v.args for v in loads.values())
     across = reduces and (lane in group.parallel or usual.keep)
     if not lane or is_short or across or by_index or len(group.scalars) > usual.split:  # more are several kernels
         return None, None
-    steps, conditions, joins = [], [("ge", here, least)], group.name == INTERLEAVE
+    steps, conditions = [], [("ge", here, least)]
     masked = 1 if b.vector_bytes == 64 else apart.MASKED
     for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
         if lane not in entries:
@@ -323,7 +324,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
     if not steps or not known or _may_overwrite(b, inputs, outputs):
         return None, None
-    return b.compared(*conditions), replace(usual, beside=(), apart=tuple(steps), joins=joins)
+    return b.compared(*conditions), replace(usual, beside=(), apart=tuple(steps), joins=step if joins else 0)
 
 
 def _may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:

@@ -274,15 +274,16 @@ class Kernel:
         else:
             store_apart(self.body, value, place, dtype, step, self.width)
 
-    def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: bool) -> None:
-        """(operand, dtype, value) of outputs; joined: they stand side by side."""
+    def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
+        """(operand, dtype, value) of outputs; joined: so many each stand side by side."""
         if not joined:
             for out in outs:
                 self.store_vector(*out)
             return
-        (operand, dtype, _), values = outs[0], [value for _, _, value in outs]
-        pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
-        store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], len(outs)), dtype, self.width)
+        for first in range(0, len(outs), joined):
+            (operand, dtype, _), values = outs[first], [value for _, _, value in outs[first : first + joined]]
+            pointer = self.pointer(VECTOR, operand, ITEMSIZE[dtype], WRITE)
+            store_joined(self.body, values, self.lane_pointer(pointer, ITEMSIZE[dtype], joined), dtype, self.width)
 
     def row_place(self, code: Code, pointer: str, dtype: str) -> str:
         """The row's place in an area, from that of the first row."""

@@ -34,6 +34,7 @@ class Fusion:
         self.roots = list(roots)
         self.inside = list(inside)
         self.members = {v.number for v in self.inside}
+        self.pools = {v.number for v in self.inside if v.op == "map" and "pool" in v.attrs}  # see `passes.pools`
         self.results = self.members & set(results)  # what the function itself returns
         self.cuts: dict[int, str] = {}
         self.leaves: set[int] = set()  # values with a buffer that other groups load
@@ -138,6 +139,9 @@ class Fusion:
                 need(v.operands[0])
                 if v.operands[0].op in FUSED and v.operands[0].number in self.members:
                     self.cuts[v.operands[0].number] = "R4"
+        for v in self._read_elsewhere():
+            self.cuts[v.number] = "R11"
+            need(v)
         viewed = {o.number for v in self.inside if v.op not in FUSED for o in v.operands}
         for v in self.roots:
             if v.op == "move" and v.number in self.results - viewed:
@@ -145,6 +149,24 @@ class Fusion:
             else:
                 need(v)
         return needed
+
+    def _read_elsewhere(self) -> list[Value]:
+        """R11: the pools that something with other axes is computed from, and what is computed of them and of
+        reductions where it is repeated."""
+        found: dict[Value, None] = {}
+        below = {number: frozenset([self.graph.values[number]]) for number in self.pools}
+        reduced: set[int] = set()  # what is computed from reductions
+        for v in self.inside if below else ():
+            pools = frozenset[Value]().union(*(below.get(o.number, ()) for o in v.operands))
+            if v.op == "map":
+                below.setdefault(v.number, pools)
+            elif v.op in ("move", "reduce"):
+                found.update(dict.fromkeys(pools))
+            if v.op == "move" and pools and not reduced.isdisjoint(o.number for o in v.operands):
+                found.update(dict.fromkeys(v.operands))
+            if v.op == "reduce" or (v.op in FUSED and not reduced.isdisjoint(o.number for o in v.operands)):
+                reduced.add(v.number)
+        return list(found)
 
     def _part(self, needed: dict[int, Value]) -> None:
         """R7 for large computations."""
@@ -255,7 +277,7 @@ class Fusion:
             home = -1  # where the group went that g has joined
             for k in touched.candidates(g):
                 h = merged[k]
-                if h is None or not _fit(h, g) or not _rows_meet(h, g):
+                if h is None or not _fit(h, g) or not _rows_meet(h, g) or self._pools_meet(h, g):
                     continue
                 other, own = h.values[0].number, g.values[0].number
                 if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or order.separated(other, own):
@@ -272,6 +294,12 @@ class Fusion:
                 touched.add(len(merged), g)
                 merged.append(g)
         return [g for g in merged if g is not None]
+
+    def _pools_meet(self, h: Fused, g: Fused) -> bool:
+        """R11: would a pool, or what reads one along other axes, be part of a loop with reductions of others?"""
+        if not self.pools or (h.rows is None) == (g.rows is None):
+            return False
+        return not self.pools.isdisjoint([*h.tensors, *g.tensors, *(v.number for v in (*h.loads, *g.loads))])
 
     def _join(self, h: Fused, g: Fused) -> Fused | None:
         """One group of the two, if that is legal and walks their points once.  Known until one of them changes."""

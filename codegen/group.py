@@ -20,7 +20,7 @@ __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", 
 
 
 MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
-INTERLEAVE = "interleave"  # the name of groups whose outputs stand side by side: of each point all, in their order
+INTERLEAVE = "interleave"  # the name of groups whose outputs, or some each, stand side by side: of each point all
 
 
 @record(eq=False)
@@ -147,7 +147,7 @@ class Schedule:
     beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
     # of the short rows side by side (along a reduced one; 0: none)
     apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
-    joins: bool = False  # CPU: whether all outputs are such, and stand side by side
+    joins: int = 0  # CPU: how many outputs each stand side by side, if all are such
     alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)

@@ -3,7 +3,8 @@
     arg(i) shared(i)         the function's inputs and shared variables
     const(data)  extent(e)   an array known now; a length known at run time (0-d int64)
     iota                     0, 1, 2, ... along the only axis (int64)
-    map(row)                 an elementwise row; operands have the row's loop dtypes and broadcast from the right
+    map(row)                 an elementwise row; operands have the row's loop dtypes and broadcast from the right;
+                             with `pool`: of slices, instead of a reduction
     move(map)                map[d]: the result's axis that indexes operand axis d, None: an axis of length 1, read at 0
     reduce(reducer, axes, result)   one result of a Reducer; operands all of one shape; with_index adds the position
     take(axes)               x indexed at `axes` by integer operands that broadcast against each other

@@ -21,6 +21,7 @@ from tensordsl.codegen.schedule import (
     schedule,
 )
 from tensordsl.codegen.storage import Block, Ref
+from tensordsl.codegen.unrolled_axes import unroll_axes
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise import Bufferiser
@@ -30,9 +31,12 @@ def launch_of(
     b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
 ) -> p.Instr:
     """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
+    is_whole = not b.device and block is None
+    if is_whole:
+        group, refs = unroll_axes(b, group, refs) or (group, refs)
     if group.name == "copy":
         return _copy(b, group, refs)
-    one = None if b.device or block else one_axis(b, group, refs)
+    one = one_axis(b, group, refs) if is_whole else None
     if one is None:
         return _chosen(b, group, refs, node, block)
     made = _chosen(b, one.group, one.refs, node)

@@ -19,6 +19,8 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
     R9 few spaces    reductions to scalars walk one space, those to rows at most ROW_SPACES; the others are cut at their
                      results: what walks different axes gains nothing in one group, whose tables grow with its axes
     R10 few operands a group loads at most OPERANDS tensors, so that a GPU's registers hold what it needs of each
+    R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is computed
+                     from, stored it is one row, however short those of the slices are
 """
 
 from __future__ import annotations

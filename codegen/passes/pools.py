@@ -18,15 +18,13 @@ PLAIN = frozenset(("reshape", "arg", "shared", "const", "move"))
 SHORT = 8  # elements
 MOST, MOST_APART = 16, 4  # elements that are reduced together, and of those whose slices are apart
 OPERATIONS = 4  # for each of them
-LOOKED_AT = 200  # values between a total and what it is computed from, at most
 
 
 def unroll_pools(ctx: Context, v: Value) -> Value | None:
     """max(x.reshape((n, h, 2, w, 2)), axes 2 and 4) is the maximum of four slices, whatever else is adjacent; sums are
     of pairs, of pairs of these, and so on.
 
-    Not of rows, which lanes go across (`nest_transposed`), nor of what others read as well; nor if a reduction of
-    everything would be part of the same loop as what is stored for others: it goes row by row, and rows may be short.
+    Not of rows, which lanes go across (`nest_transposed`).
     """
     name, axes = v.attrs["reducer"].name, v.attrs["axes"]
     if name not in ROWS or v.attrs["with_index"] or not v.rank or v.dtype not in DTYPES:
@@ -37,30 +35,21 @@ def unroll_pools(ctx: Context, v: Value) -> Value | None:
     most = MOST_APART if x.rank - 1 in axes else MOST
     if len(known) < len(axes) or not 1 < prod(known) <= most or _has_short_rows(x, axes):
         return None
-    if x.dtype != v.dtype or not ctx.is_sole(x) or not _is_reshaped(ctx, x):
-        return None
-    if _is_added_up_beside(ctx, v):
+    if x.dtype != v.dtype or not _is_reshaped(x) or _is_reduced_again(ctx, v):
         return None
     values = [push(ctx, x, _bounds(x, axes, place), ()) for place in product(*map(range, known))]
     ctx.hit(f"{name}(x.reshape(s)) = {ROWS[name]} of slices")
     while len(values) > 1:
         pairs = zip(values[::2], values[1::2], strict=False)
         values = [*(ctx.graph.map(OPS[ROWS[name]], a, b) for a, b in pairs), *values[len(values) // 2 * 2 :]]
-    return values[0]
+    (pool,) = values
+    return ctx.graph.make("map", pool.operands, pool.dtype, pool.shape, **pool.attrs, pool=True)
 
 
-def _is_added_up_beside(ctx: Context, v: Value) -> bool:
-    """Is there a reduction of everything that is computed from v, or may be, by what others need as well?"""
-    totals = [r for r in ctx.order if r.op == "reduce" and not r.rank]
-    found, stack, sole, reached = set[int](), [*totals], True, False
-    while stack and len(found) < LOOKED_AT:
-        for o in stack.pop().operands:
-            reached = reached or o.number == v.number
-            if o.number not in found and (o.op in ("map", "move") and o.rank or o.number == v.number):
-                found.add(o.number)
-                sole = sole and ctx.is_sole(o)
-                stack += [o] if o.number != v.number else []
-    return bool(stack) or (reached and not sole)
+def _is_reduced_again(ctx: Context, v: Value) -> bool:
+    """Is there another reduction along the same axes, as in a softmax or a variance?  They have one loop."""
+    others = ctx.partial(v.operands[0].shape)
+    return any(r.number != v.number and r.attrs["axes"] == v.attrs["axes"] for r in others)
 
 
 def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
@@ -71,12 +60,12 @@ def _has_short_rows(x: Value, axes: tuple[int, ...]) -> bool:
     return len(axes) == 1 or (isinstance(row, int) and row < SHORT)
 
 
-def _is_reshaped(ctx: Context, x: Value) -> bool:
-    """Is it a reshape, or a few operations, which nobody else needs, on some and what takes no computation?"""
+def _is_reshaped(x: Value) -> bool:
+    """Is it a reshape, or a few operations on some and what takes no computation?"""
     operations, leaves, stack = 0, list[Value](), [x]
     while stack:
         v = stack.pop()
-        if v.op == "map" and v.rank and ctx.is_sole(v) and operations < OPERATIONS:
+        if v.op == "map" and v.rank and operations < OPERATIONS:
             operations += 1
             stack += v.operands
         else:

@@ -104,6 +104,9 @@ SIX = [T.dmatrix() for _ in range(6)]
 MANY = [T.dmatrix() for _ in range(100)]
 ROWS, K = T.lvector("rows"), T.lvector("k")
 CENTRED = X - X.mean(axis=1, keepdims=True)
+PICTURES = T.TensorType("float64", (None, 8, 8, 3))("pictures")
+POOLS = PICTURES.reshape((PICTURES.shape[0], 4, 2, 4, 2, 3)).max(axis=(2, 4))
+DEVIATIONS = POOLS - POOLS.mean(axis=(0, 1, 2))
 POLYNOMIAL = ((((((V + 1) * V + 2) * V + 3) * V + 4) * V + 5) * V + 6) / V
 
 # program -> (inputs, outputs, reducers of each pass of each group, rules that cut)
@@ -151,6 +154,13 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R10 few operands": (MANY, [T.exp(sum(MANY))], [[""], [""], [""]], {"R10"}),
     "R10 few operands of rows": (MANY, [T.nnet.softmax(sum(MANY))], [[""], [""], ["max", "sum", ""]], {"R10"}),
     "R10 what is read twice": ([*MANY, V], [sum(MANY) + sum(x * V for x in MANY)], [[""]] * 5, {"R10"}),
+    "R11 one length": (
+        [PICTURES], [POOLS.sum()], [["reshape"], *4 * [["subtensor"]], [""], ["sum", ""]], {"R11"},
+    ),
+    "R11 of a gradient": (
+        [PICTURES], [(DEVIATIONS**2).sum(), T.grad((DEVIATIONS**2).sum(), PICTURES)],
+        [*2 * [["reshape"]], *4 * [["subtensor"]], [""], ["sum", "sum sum", ""], ["sum", ""], [""]], {"R3", "R11"},
+    ),
     "a total with rows": (
         [X, Y], [((X - Y) ** 2).sum(), (X - Y).sum(axis=0)], [["sum sum", ""], ["sum", ""]], {"R3"},
     ),

@@ -43,10 +43,12 @@ POOLS: dict[str, Callable[..., Any]] = {
     "of sixteen": lambda m, x, b: larger(x, 4).sum(axis=(2, 4)),
     "computed": lambda m, x, b: m.maximum(last(x) + b, 1).max(axis=(2, 4)),
     "computed from": lambda m, x, b: last(x).max(axis=(2, 4)) * 2 + b,
+    "read again": lambda m, x, b: last(x) - last(x).max(axis=(2, 4), keepdims=True),
+    "the largest": lambda m, x, b: m.minimum(last(x + b), last(x + b).max(axis=(2, 4), keepdims=True) - 1),
     "channels first": lambda m, x, b: first(x[:, :, :, : x.shape[3] // 2 * 2]).max(axis=(2, 5)),
 }
 OTHERS: dict[str, Callable[..., Any]] = {
-    "read again": lambda m, x, b: last(x) - last(x).max(axis=(2, 4), keepdims=True),
+    "reduced again": lambda m, x, b: (last(x) - last(x).max(axis=(2, 4), keepdims=True)).min(axis=(2, 4)),
     "rows": lambda m, x, b: x.reshape((x.shape[0], x.shape[1] * x.shape[2] * x.shape[3] // 2, 2)).max(axis=2),
     "where": lambda m, x, b: times(x).argmax(axis=3),
 }
@@ -75,8 +77,7 @@ def test_what_is_unrolled() -> None:
     for unrolled, results in (
         (True, [[form(T, x, b)] for form in POOLS.values()]),
         (False, [[form(T, x, b)] for form in OTHERS.values()]),
-        (True, [[added_up]]),
-        (False, [[added_up, T.grad(added_up, x)]]),  # one loop would go row by row
+        (True, [[added_up], [added_up, T.grad(added_up, x)]]),
     ):
         for outputs in results:
             lowered = lower([x, b], [], outputs, [])
@@ -94,3 +95,19 @@ def test_gradients_of_pools() -> None:
     np.testing.assert_allclose(means, wanted, rtol=1e-12)
     largest = td.function([x], T.grad(last(x).max(axis=(2, 4)).sum(), x))(a)
     np.testing.assert_array_equal(last(largest), last(a) == last(a).max(axis=(2, 4), keepdims=True))
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_gradients_of_normalised_pools(channels_first: bool) -> None:
+    x, w = T.dtensor4(), T.dtensor4()
+    pools, axes = (first(x).max(axis=(2, 5)), (0, 1, 3)) if channels_first else (last(x).max(axis=(2, 4)), (0, 1, 2))
+    away = pools - pools.mean(axis=axes, keepdims=True)
+    cost = (away / T.sqrt((away**2).mean(axis=axes, keepdims=True) + 1) * w).sum()
+    f, g = td.function([x, w], cost), td.function([x, w], T.grad(cost, x))
+    slow = td.function([x, w], T.grad(cost, x), mode="REFERENCE")
+    rng = np.random.default_rng(3)
+    for shape in ((2, 4, 6, 4), (3, 8, 16, 16), (1, 2, 2, 40)):
+        a = rng.normal(size=shape)
+        b = rng.normal(size=(first(a).max(axis=(2, 5)) if channels_first else last(a).max(axis=(2, 4))).shape)
+        np.testing.assert_allclose(g(a, b), slow(a, b), rtol=1e-9, atol=1e-12)
+        assert np.isfinite(f(a, b))
