@@ -275,10 +275,8 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
-COMMON, COMMON_KERNEL = (
-    ("common_totals", "common_maps", "common_layers"),
-    "common.",
-)  # libraries; how their kernels' names begin
+COMMON = ("common_totals", "common_maps", "common_layers")  # libraries
+COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of their kernels and plans begin
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",

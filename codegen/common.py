@@ -1,17 +1,20 @@
 """Kernels that many programs have, for the library: each machine compiles them once, and programs name them.
 
 Which ones: what several of the examples' and benchmarks' programs share.  They are made as any program's are, so a
-kernel is found wherever the compiler comes to the same text (`modules.common_name`).
+plan is found wherever the compiler comes to the same group and schedule (`modules.plan_name`), and a kernel of another
+plan wherever it comes to the same text (`modules.common_name`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tensordsl.codegen.modules import common_name
+from tensordsl.codegen.modules import common_name, plan_name
 from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.program import Kernels
+from tensordsl.codegen.program import LaunchPlan
 from tensordsl.graph import unwatched
 from tensordsl.ops import reduce
 from tensordsl.ops.elementwise import ADD, MUL, SUB
@@ -41,19 +44,28 @@ FUNCTIONS: dict[str, list[tuple[Function, Sequence[tuple[int | None, ...]]]]] = 
 
 
 def common_text(library: str) -> str:
-    """The module of a library of kernels, each once and under the name by which programs know it."""
-    plans = [k for f, shapes in FUNCTIONS[library] for dtype in DTYPES for k in _kernels(f, dtype, shapes)]
-    texts = {}
+    """The module of a library of kernels, each once and under the name by which programs know it; and its plans, as
+    texts of JSON: the names of their kernels and the descriptor."""
+    plans = [p for f, shapes in FUNCTIONS[library] for dtype in DTYPES for p in _plans(f, dtype, shapes)]
+    parts = dict.fromkeys(sorted({d for p in plans for d in p.kernels.declarations}), "")
     for p in plans:
-        for symbol, text in zip(p.symbols, p.texts, strict=True):
-            name = common_name(symbol, text)
-            texts[name] = text.replace(f"@{symbol}(", f"@{name}(", 1)
-    return "\n".join([*sorted({d for p in plans for d in p.declarations}), *texts.values()])
+        made, names = p.kernels, []
+        for symbol, text in zip(made.symbols, made.texts, strict=True):
+            names.append(common_name(symbol, text))
+            parts[text.replace(f"@{symbol}(", f"@{names[-1]}(", 1)] = ""
+        said = json.dumps([names, made.descriptor])
+        parts[f"@{plan_name(p)} = constant [{len(said) + 1} x i8] c{_literal(said)}"] = ""
+    return "\n".join(parts)
 
 
-def _kernels(function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]]) -> list[Kernels]:
+def _literal(text: str) -> str:
+    """A string of LLVM that ends as C's do."""
+    return '"' + text.replace('"', "\\22") + '\\00"'
+
+
+def _plans(function: Function, dtype: str, shapes: Sequence[tuple[int | None, ...]]) -> list[LaunchPlan]:
     with unwatched():
         operands = [tensor_type(dtype, shape)() for shape in shapes]
         result = function(*operands)
     _, program, _ = make_program("common", operands, [], [result], [], True)
-    return [plan.kernels for plan in program.plans]
+    return [replace(plan, streams=False) for plan in program.plans]

@@ -22,8 +22,13 @@ def pack_plans(plans: Iterable[LaunchPlan]) -> list[bytes]:
     for plan in plans:
         if plan.group not in writers:
             writers[plan.group] = _Writer(plan.group)
-        packed.append(writers[plan.group].plan(plan).encode())
+        packed.append(f"[{writers[plan.group].plan(plan)}, {json.dumps(plan.streams)}]".encode())
     return packed
+
+
+def made_from(plan: LaunchPlan) -> str:
+    """The same of one plan, but for whether it streams: only a word of the descriptor says that."""
+    return _Writer(plan.group).plan(plan)
 
 
 class _Writer:
@@ -38,14 +43,14 @@ class _Writer:
         rows = [(v.op, v.type, [self.number[id(a)] for a in v.args], *self.row(v)) for v in group.scalars]
         outs = [(self.buffer(o.buffer), o.map, self.number[id(o.value)]) for o in group.outs]
         extents = [(a, self.length(n)) for a, n in group.extents.items()]
-        self.text = json.dumps([self.buffers, rows, outs, extents, group.parallel], default=int).removesuffix("]")
+        self.text = json.dumps([self.buffers, rows, outs, extents, group.parallel], default=int)[1:-1]
 
     def plan(self, plan: LaunchPlan) -> str:
         chosen = plan.schedule
         own = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
         own["keep"] = [self.number[id(v)] for v in chosen.keep]
         own["keep_in"] = [next(k for k, o in enumerate(self.outs) if o is kept) for kept in chosen.keep_in]
-        return f"{self.text}, {json.dumps(own, default=int)}, {json.dumps(plan.streams)}]"
+        return f"{self.text}, {json.dumps(own, default=int)}"
 
     def length(self, n: Any) -> Any:
         return n if isinstance(n, int) else self._lengths.setdefault(n, f"n{len(self._lengths)}")

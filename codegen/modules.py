@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from tensordsl.codegen.abi import COMMON_KERNEL
-from tensordsl.codegen.group_store import unpack_plan
+from tensordsl.codegen.abi import COMMON_KERNEL, COMMON_PLAN
+from tensordsl.codegen.group import names_lengths
+from tensordsl.codegen.group_store import made_from, unpack_plan
 from tensordsl.codegen.kernels import plan
-from tensordsl.codegen.program import Kernels
+from tensordsl.codegen.program import Kernels, LaunchPlan
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+LONGEST = 8  # values of a group that the library has a plan of
+Found = tuple[Sequence[str], Sequence[int]]  # the library's names of a plan's kernels, and the plan's descriptor
 
 
 def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -> str:
@@ -32,6 +35,21 @@ def module_text(plans: Iterable[Kernels], common: Mapping[str, str] = NOTHING) -
     return "\n".join([*sorted(shared), *definitions])
 
 
+def take_common_plan(plan: LaunchPlan, known: Callable[[str], Found | None]) -> None:
+    """Give the plan the library's kernels, so that none are made, where that has them all under its name (`known`)."""
+    if len(plan.group.scalars) > LONGEST or names_lengths(plan.group):
+        return
+    found = known(plan_name(plan))
+    if found is not None:
+        symbols, words = found
+        plan.make = lambda: Kernels(tuple(symbols), (), tuple(words), frozenset(), (), False)
+
+
+def plan_name(plan: LaunchPlan) -> str:
+    """The library's name for a plan: equal groups with equal schedules have equal names."""
+    return COMMON_PLAN + _digest(made_from(plan))
+
+
 def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str, str]:
     """Of kernels that the library has under some of these names (`common`): their symbols -> their names."""
     if not names:
@@ -42,7 +60,11 @@ def common_kernels(plans: Iterable[Kernels], names: Collection[str]) -> dict[str
 
 def common_name(symbol: str, text: str) -> str:
     """The library's name for a kernel: equal texts have equal names, whatever programs call them."""
-    return COMMON_KERNEL + hashlib.blake2b(_nameless(symbol, text).encode(), digest_size=12).hexdigest()
+    return COMMON_KERNEL + _digest(_nameless(symbol, text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def _nameless(symbol: str, text: str) -> str:

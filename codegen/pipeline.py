@@ -16,7 +16,7 @@ from tensordsl.codegen.foresee import foreseen_plans
 from tensordsl.codegen.group_store import pack_plans
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
-from tensordsl.codegen.modules import common_kernels, module_text
+from tensordsl.codegen.modules import Found, common_kernels, module_text, take_common_plan
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
@@ -313,13 +313,17 @@ def compile_graph(
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
     kernel_object: Callable[[str], bytes] = target.compile_object, shapes: Sequence[Sequence[int]] = (),
     small: Collection[int] = (), common: Collection[str] = (),
+    common_plan: Callable[[str], Found | None] = lambda name: None,
 ) -> Compiled:  # fmt: skip
     """The object code of a function.  single: it returns its only output itself, not a list; shapes: those that the
-    shared variables have now, if known; small: see `build_program`; common: names of kernels that the library has."""
+    shared variables have now, if known; small: see `build_program`; common: names of kernels that the library has;
+    common_plan: see `modules.take_common_plan`."""
     lowered, program, trace = make_program(name, inputs, shared, outputs, updates, single, mode, small=small)
     late, soon = late_plans(program), foreseen_plans(program, shapes)
     now = [k for k in range(len(program.plans)) if k in soon or k not in late]
-    plans = [program.plans[k].kernels for k in now]
+    for k in now:
+        take_common_plan(program.plans[k], common_plan)
+    plans = [m for k in now if (m := program.plans[k].kernels).texts]
     known = common_kernels(plans, common)
     text = module_text(plans, known)
     trace.text(5, "kernels", lambda: module_text(plans))

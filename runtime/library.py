@@ -61,9 +61,17 @@ def symbol(name: str) -> int:
 
 
 def kernels() -> Mapping[str, int]:
-    """The addresses of the kernels that many programs have, by name (`codegen.common`)."""
+    """The addresses of the kernels that many programs have, and of their plans, by name (`codegen.common`)."""
     require(*abi.COMMON)
     return _State.kernels
+
+
+def plan(name: str) -> tuple[list[str], list[int]] | None:
+    """The names of the kernels of a plan of these, and its descriptor; None if there is no such plan."""
+    import json
+
+    address = kernels().get(name)
+    return None if address is None else tuple(json.loads(ctypes.string_at(address)))
 
 
 def kernel(name: str) -> int:

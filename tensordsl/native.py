@@ -93,6 +93,7 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
             shapes=[variable.storage.shape for variable in spec.shared],
             small=small,
             common=library.kernels(),
+            common_plan=library.plan,
         )
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []

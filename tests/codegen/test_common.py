@@ -9,7 +9,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import abi
 from tensordsl.codegen.common import FUNCTIONS, common_text
-from tensordsl.codegen.modules import common_kernels, common_name, module_text
+from tensordsl.codegen.modules import LONGEST, common_kernels, common_name, module_text
 from tensordsl.codegen.pipeline import compile_graph, make_program
 from tensordsl.runtime import elf, library
 from tensordsl.runtime.executable import Executable
@@ -50,6 +50,24 @@ def test_a_program_of_library_kernels_alone_compiles_no_kernel(names):
     assert all(symbol.startswith(abi.COMMON_KERNEL) for symbols, _ in made.meta["plans"] for symbol in symbols)
     compiled_itself = compile_graph("f", [x], [], [x.sum()], [], True)
     assert not any(symbol in names for symbols, _ in compiled_itself.meta["plans"] for symbol in symbols)
+
+
+def test_no_kernel_is_made_of_a_plan_that_the_library_has(names, monkeypatch):
+    """Nor of one whose results only its program reads; the descriptors are those that programs make."""
+    for value in (X + Y, T.tanh(X + X[0]), X.sum(), T.dot(T.tanh(X + X[0]), Y)):
+        own = compile_graph("f", [X, Y], [], [value], [], True, common=names)
+        with monkeypatch.context() as patch:
+            patch.setattr("tensordsl.codegen.kernels._Planner.run", None)
+            taken = compile_graph("f", [X, Y], [], [value], [], True, common=names, common_plan=library.plan)
+        assert taken.meta == own.meta and taken.constants == own.constants and taken.kernels == b""
+
+
+def test_the_library_has_plans_of_small_groups_alone():
+    for functions in FUNCTIONS.values():
+        for function, shapes in functions:
+            operands = [T.TensorType("float64", shape)() for shape in shapes]
+            _, program, _ = make_program("f", operands, [], [function(*operands)], [], True)
+            assert all(len(plan.group.scalars) <= LONGEST for plan in program.plans)
 
 
 def test_names_say_texts():
