@@ -275,8 +275,8 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
-COMMON = ("common_totals", "common_maps", "common_layers")  # libraries
-COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of their kernels and plans begin
+COMMON = "common"  # the one of kernels that many programs have
+COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels and plans begin
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
@@ -295,6 +295,6 @@ LIBRARY = {
     **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
     "replay": ("replay",),
-    **dict.fromkeys(COMMON, ()),  # whatever kernels they have
+    COMMON: (),  # whatever kernels it has
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -29,33 +29,29 @@ def _layer(activation: Function) -> Function:
     return lambda x, bias: activation(ADD(x, bias))
 
 
-# library of `abi.COMMON` -> (function, the shapes of its operands)
-FUNCTIONS: dict[str, list[tuple[Function, Sequence[tuple[int | None, ...]]]]] = {
-    "common_totals": [
-        *((f, (shape,)) for f in (reduce.sum, reduce.mean) for shape in (VECTOR, MATRIX)),
-        *((f, (VECTOR,)) for f in (reduce.max, reduce.min)),
-    ],
-    "common_maps": [
-        *((f, (shape, shape)) for f in (ADD, SUB, MUL) for shape in (VECTOR, MATRIX)),
-        *((ADD, (MATRIX, bias)) for bias in (VECTOR, COLUMN)),
-    ],
-    "common_layers": [(_layer(f), (MATRIX, bias)) for f in (SIGMOID, TANH) for bias in (VECTOR, COLUMN)],
-}
+# (function, the shapes of its operands)
+FUNCTIONS: Sequence[tuple[Function, Sequence[tuple[int | None, ...]]]] = (
+    *((f, (shape,)) for f in (reduce.sum, reduce.mean) for shape in (VECTOR, MATRIX)),
+    *((f, (VECTOR,)) for f in (reduce.max, reduce.min)),
+    *((f, (shape, shape)) for f in (ADD, SUB, MUL) for shape in (VECTOR, MATRIX)),
+    *((ADD, (MATRIX, bias)) for bias in (VECTOR, COLUMN)),
+    *((_layer(f), (MATRIX, bias)) for f in (SIGMOID, TANH) for bias in (VECTOR, COLUMN)),
+)
 
 
-def common_text(library: str) -> str:
-    """The module of a library of kernels, each once and under the name by which programs know it; and its plans, as
+def common_text() -> str:
+    """The module of the library's kernels, each once and under the name by which programs know it; and of its plans, as
     texts of JSON: the names of their kernels and the descriptor."""
-    plans = [p for f, shapes in FUNCTIONS[library] for dtype in DTYPES for p in _plans(f, dtype, shapes)]
-    parts = dict.fromkeys(sorted({d for p in plans for d in p.kernels.declarations}), "")
+    plans = [p for f, shapes in FUNCTIONS for dtype in DTYPES for p in _plans(f, dtype, shapes)]
+    parts = sorted({d for p in plans for d in p.kernels.declarations})
     for p in plans:
         made, names = p.kernels, []
         for symbol, text in zip(made.symbols, made.texts, strict=True):
             names.append(common_name(symbol, text))
-            parts[text.replace(f"@{symbol}(", f"@{names[-1]}(", 1)] = ""
+            parts.append(text.replace(f"@{symbol}(", f"@{names[-1]}(", 1))
         said = json.dumps([names, made.descriptor])
-        parts[f"@{plan_name(p)} = constant [{len(said) + 1} x i8] c{_literal(said)}"] = ""
-    return "\n".join(parts)
+        parts.append(f"@{plan_name(p)} = constant [{len(said) + 1} x i8] c{_literal(said)}")
+    return "\n".join(dict.fromkeys(parts))
 
 
 def _literal(text: str) -> str:

@@ -148,10 +148,10 @@ def library_objects(name: str) -> bytes:
     from tensordsl.codegen.abi import COMMON, LIBRARY
     from tensordsl.codegen.modules import only
 
-    if name in COMMON:
+    if name == COMMON:
         from tensordsl.codegen.common import common_text
 
-        return compile_object(common_text(name), 1)
+        return compile_object(common_text(), 1)
     return compile_object(only(_library_text(name), LIBRARY[name]), 1 if name.startswith("gemm_") else 2)
 
 

@@ -125,40 +125,39 @@ def _external(name: str) -> int:
     return function_address(library, name)
 
 
-def names(data: bytes) -> list[str]:
-    """The symbols that an object has for others.  Raises LoadError if it is damaged."""
-    if HERE is None:
-        raise LoadError(NOWHERE)
-    return list(_Object(data, 0, HERE).globals(0))
-
-
 def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[list[int]]]:
     """Map the objects; per object the addresses of the wanted symbols.
 
     Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
     """
+    code, tables = load_whole([data for data, _ in objects])
+    try:
+        return code, [[table[name] for name in wanted] for table, (_, wanted) in zip(tables, objects, strict=True)]
+    except KeyError as error:
+        raise LoadError(f"the object file lacks {error}") from None
+
+
+def load_whole(objects: Sequence[bytes]) -> tuple[Code, list[dict[str, int]]]:
+    """The same with the addresses of all symbols that an object has for others."""
     if HERE is None:
         raise LoadError(NOWHERE)
     parsed: list[_Object] = []
     end = 0
-    for data, _ in objects:
+    for data in objects:
         parsed.append(_Object(data, -(-end // 64) * 64, HERE))
         end = parsed[-1].end
     size = max(1, -(-end // mmap.PAGESIZE)) * mmap.PAGESIZE
     flags, access = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE
     code = mmap.mmap(-1, size, flags=flags, prot=access)
     base = ctypes.addressof(ctypes.c_char.from_buffer(code))
-    addresses = []
-    for item, (_, wanted) in zip(parsed, objects, strict=True):
+    tables = []
+    for item in parsed:
         item.copy_to(code)
         try:
             item.relocate(code, base)
-            table = item.globals(base)
-            addresses.append([table[name] for name in wanted])
+            tables.append(item.globals(base))
         except (struct.error, IndexError, ValueError) as error:
             raise LoadError(f"damaged object file: {error}") from error
-        except KeyError as error:
-            raise LoadError(f"the object file lacks {error}") from None
     if _mprotect(base, size, mmap.PROT_READ | mmap.PROT_EXEC):
         raise LoadError("the system does not allow memory to become executable")
-    return code, addresses
+    return code, tables

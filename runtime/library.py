@@ -62,7 +62,7 @@ def symbol(name: str) -> int:
 
 def kernels() -> Mapping[str, int]:
     """The addresses of the kernels that many programs have, and of their plans, by name (`codegen.common`)."""
-    require(*abi.COMMON)
+    require(abi.COMMON)
     return _State.kernels
 
 
@@ -106,16 +106,18 @@ def _load(name: str) -> None:
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
-    (_State.kernels if name in abi.COMMON else _State.symbols).update(symbols)
+    (_State.kernels if name == abi.COMMON else _State.symbols).update(symbols)
     for found in symbols.keys() & abi.RT.keys():
         set_entry(found, symbols[found])
     _State.code[name] = code
 
 
 def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
-    wanted = elf.names(blob) if name in abi.COMMON else abi.LIBRARY[name]
-    code, [addresses] = elf.load([(blob, wanted)])
-    return code, dict(zip(wanted, addresses, strict=True))
+    if name == abi.COMMON:
+        code, [symbols] = elf.load_whole([blob])
+        return code, symbols
+    code, [addresses] = elf.load([(blob, abi.LIBRARY[name])])
+    return code, dict(zip(abi.LIBRARY[name], addresses, strict=True))
 
 
 def _after_fork() -> None:
