@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.descriptor import axis_pairs
-from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Schedule
+from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_row_parts import FOLDED, SHARE
 from tensordsl.codegen.nest_shares import ROWS
@@ -47,12 +47,12 @@ Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 @record
 class Planned:
     """The schedules of a group, and its plans by the axis of their lanes, what is side by side, and what is taken
-    apart, with the buffers of their operands."""
+    apart, with what their group has of its own."""
 
     usual: Schedule
     other: Schedule | None
     across: tuple[Schedule, ...]
-    plans: dict[Any, tuple[int, list[Buffer]]] = field(default_factory=dict)
+    plans: dict[Any, tuple[int, Own]] = field(default_factory=dict)
 
 
 class Builder(Protocol):

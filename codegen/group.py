@@ -177,9 +177,17 @@ def names_lengths(group: Group) -> bool:
     return any(v.op == "extent" or (v.op == "load" and v.args) for v in group.scalars)
 
 
-def structure(group: Group) -> tuple[Any, list[Buffer]]:
-    """(key, buffers): groups of equal keys have equal plans, whose operands correspond as their buffers do.  The key
-    is None where a plan names lengths of its own group."""
+@record
+class Own:
+    """What groups of one structure have each of its own, in equal order."""
+
+    buffers: tuple[Buffer, ...] = ()
+    lengths: tuple[Any, ...] = ()
+
+
+def structure(group: Group) -> tuple[Any, Own]:
+    """Groups of equal keys have equal plans, whose operands and lengths correspond as their own ones do.  The key is
+    None where a plan reads at indices."""
     numbers: dict[int, int] = {}
     lengths: dict[Any, int] = {}
     names: dict[str, int] = {}
@@ -199,16 +207,16 @@ def structure(group: Group) -> tuple[Any, list[Buffer]]:
             tuple(map(length, b.shape)),
         )
 
-    if names_lengths(group):
-        return None, []
+    if any(v.op == "load" and v.args for v in group.scalars):
+        return None, Own()
     rows = []
     for v in group.scalars:
         numbers[id(v)] = len(numbers)
-        attr = operand(*v.attr) if v.op == "load" else attr_key(v.attr)
+        attr = operand(*v.attr) if v.op == "load" else length(v.attr) if v.op == "extent" else attr_key(v.attr)
         rows.append((v.op, v.type, tuple([numbers[id(a)] for a in v.args]), attr))
     outs = tuple((operand(o.buffer, o.map), numbers[id(o.value)]) for o in group.outs)
     axes = tuple((a, length(n)) for a, n in group.extents.items())
-    return (tuple(rows), outs, axes, group.parallel), list(known.values())
+    return (tuple(rows), outs, axes, group.parallel), Own(tuple(known.values()), tuple(lengths))
 
 
 def any_copy(group: Group) -> Group:

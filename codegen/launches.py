@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.choose import Planned, goes_across, has_long_rows, is_long, prefers, taken_apart
-from tensordsl.codegen.group import Buffer, Group, Schedule, any_copy, structure
+from tensordsl.codegen.group import Group, Own, Schedule, any_copy, structure
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
 from tensordsl.codegen.schedule import (
@@ -44,7 +44,7 @@ def launch_of(
 
 
 def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> p.Instr:
-    key, mine = (None, []) if b.device else structure(group)
+    key, mine = (None, Own()) if b.device else structure(group)
     planned = b.planned.get(key) or _planned(b, group)
     if key is not None:
         b.planned[key] = planned
@@ -57,7 +57,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if b.program.plans[plans[0][0]].may_fail:
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
-    launches = [_launch(b, number, group, operands, site, block) for number, operands in plans]
+    launches = [_launch(b, number, group, operands, site, block, ints) for number, operands, ints in plans]
     launch: p.Instr = _either(long, *launches) if long else launches[0]
     choices = [(prefers_other, other)]
     choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
@@ -67,8 +67,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         choices.append(taken_apart(b, group, usual, refs))
     for condition, chosen in choices:
         if chosen and condition:
-            number, operands = _plan_like(b, planned, chosen, group, mine, refs)
-            launch = _either(condition, _launch(b, number, group, operands, site, block), launch)
+            number, operands, ints = _plan_like(b, planned, chosen, group, mine, refs)
+            launch = _either(condition, _launch(b, number, group, operands, site, block, ints), launch)
     return launch
 
 
@@ -90,15 +90,18 @@ def _planned(b: Bufferiser, group: Group) -> Planned:
 
 
 def _plan_like(
-    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: list[Buffer], refs: dict[int, Ref]
-) -> tuple[int, list[Ref]]:
-    """The plan of the group, or of an earlier one of its structure, and its operands."""
+    b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
+) -> tuple[int, list[Ref], list[str]]:
+    """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
     key = chosen.lane, chosen.beside, chosen.apart, chosen.joins, chosen.alone
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
     number, theirs = planned.plans[key]
-    same = {id(x): refs[id(y)] for x, y in zip(theirs, mine, strict=True)} or refs
-    return number, [same[id(x)] for x in b.program.plans[number].operands]
+    same = {id(x): refs[id(y)] for x, y in zip(theirs.buffers, mine.buffers, strict=True)} or refs
+    lengths = dict(zip(theirs.lengths, mine.lengths, strict=True))
+    plan = b.program.plans[number]
+    operands = [same[id(x)] for x in plan.operands]
+    return number, operands, [_int(b, i, operands, lengths) for i in plan.ints]
 
 
 def _plan(b: Bufferiser, group: Group, chosen: Schedule) -> int:
@@ -133,8 +136,9 @@ def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
 
 
 def _launch(
-    b: Bufferiser, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None
-) -> p.Launch:
+    b: Bufferiser, number: int, group: Group, operands: Sequence[Ref], site: int, block: Block | None = None,
+    ints: Sequence[str] = (),
+) -> p.Launch:  # fmt: skip
     plan = b.program.plans[number]
     if block is not None:
         operands = _shifted_operands(b, block, plan, operands)
@@ -143,9 +147,8 @@ def _launch(
     )
     lengths = group.extents.items() if plan.axes else ()
     extents = tuple(block.here if block and block.axis == a else b.name(e) for a, e in lengths)
-    ints = tuple(_int(b, i, operands) for i in plan.ints)
     writes = tuple(r.ptr for r in operands[plan.n_inputs :])
-    return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, ints, writes, site)
+    return p.Launch(number, tuple(r.ptr for r in operands), strides, extents, tuple(ints), writes, site)
 
 
 def _shifted_operands(b: Bufferiser, block: Block, plan: p.LaunchPlan, operands: Sequence[Ref]) -> list[Ref]:
@@ -163,8 +166,10 @@ def _stride(b: Bufferiser, ref: Ref, dims: Sequence[int]) -> str | None:
     return None if total == 0 else b.name(total)
 
 
-def _int(b: Bufferiser, entry: tuple[Any, ...], ptrs: Sequence[Ref]) -> str:
-    return b.name(entry[1]) if entry[0] == "extent" else b.name(ptrs[entry[1]].strides[entry[2]])
+def _int(b: Bufferiser, entry: tuple[Any, ...], ptrs: Sequence[Ref], lengths: Mapping[Any, Any]) -> str:
+    if entry[0] == "extent":
+        return b.name(lengths.get(entry[1], entry[1]))
+    return b.name(ptrs[entry[1]].strides[entry[2]])
 
 
 def _check_sources(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
