@@ -158,6 +158,7 @@ def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:
     known: Known | None = cost.__dict__.get("_known_cotangents")
     if known is None or known.settings != settings:
         known = cost.__dict__["_known_cotangents"] = Known(settings, *stable([cost]))
+    known.forget_given()
     return known if known.start is cost or all(v.owner is None for v in opaque) else None
 
 

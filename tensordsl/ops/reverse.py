@@ -107,7 +107,7 @@ class Known:
     What a user has got is not used again: he may name it, replace it, or differentiate by it.
     """
 
-    __slots__ = ("settings", "start", "totals", "_order", "_users", "_made", "_makers", "_readers", "_known")
+    __slots__ = ("settings", "start", "totals", "_order", "_users", "_made", "_makers", "_given", "_readers", "_known")
     # A loop's gradient depends on which operands are asked for, an OpFromGraph's may be a function of the user's.
     _ANEW = frozenset(("for", "OpFromGraph"))
 
@@ -120,6 +120,7 @@ class Known:
         # by the ids of the operands: the operands, which keep these ids theirs, and what was made of them
         self._made: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
         self._makers: dict[int, list[tuple[int, ...]]] = {}  # by the id of what was made
+        self._given: list[tuple[Sequence[Any], Sequence[Apply]]] = []  # what users have got and is not forgotten yet
         self._readers: dict[int, list[Apply]] = {}  # of what `totals` are made of, by the id of the operand
         self._known: set[Apply] = set()  # all of these, and those of `_order`
 
@@ -167,8 +168,16 @@ class Known:
         return made
 
     def release(self, given: Sequence[Any], nodes: Sequence[Apply]) -> None:
-        """Forget how these were made, and what of all that arrives somewhere was made of them.  nodes: those of the
-        walk that made them."""
+        """The user gets these, from a walk over `nodes`: see `forget_given`."""
+        self._given.append((given, nodes))
+
+    def forget_given(self) -> None:
+        """To be called before the next walk; most costs have one walk alone."""
+        while self._given:
+            self._forget(*self._given.pop())
+
+    def _forget(self, given: Sequence[Any], nodes: Sequence[Apply]) -> None:
+        """Forget how these were made, and what of all that arrives somewhere was made of them."""
         ids = {id(v) for v in given if isinstance(v, Variable)}
         for made in ids:
             for key in self._makers.pop(made, ()):
