@@ -322,12 +322,12 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
         conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
     known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
-    if not steps or not known or _may_overwrite(b, inputs, outputs):
+    if not steps or not known or may_overwrite(b, inputs, outputs):
         return None, None
     return b.compared(*conditions), replace(usual, beside=(), apart=tuple(steps), joins=step if joins else 0)
 
 
-def _may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:
+def may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:
     """May an output be an input, as new values of shared variables are?"""
     shared = {name for key, name in b.entry.names.items() if isinstance(key, tuple) and key[:2] == ("data", "shared")}
     pairs = ((i, o) for i in inputs for o in outputs)

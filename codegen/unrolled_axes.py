@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.apart import MOST
+from tensordsl.codegen.choose import may_overwrite
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, Builder, Val
 from tensordsl.codegen.storage import Ref
@@ -32,7 +33,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> tuple[Grou
         return None
     axes, joined = _repeated_axes(group, loads)
     target = refs[id(group.outs[0].buffer)]
-    if not axes or any(refs[id(v.attr[0])].ptr == target.ptr for v in loads):
+    if not axes or may_overwrite(b, [refs[id(v.attr[0])] for v in loads], [target]):
         return None
     size, rest = ITEMSIZE[group.outs[0].buffer.type], [a for a in group.extents if a not in axes]
     lane = group.outs[0].map.index(rest[-1])

@@ -95,9 +95,16 @@ def test_where_lanes_go(monkeypatch: pytest.MonkeyPatch) -> None:
         assert any(unrolled) == wanted, result
 
 
-def test_a_variable_of_which_rows_are_scaled_in_place() -> None:
-    start = np.arange(12.0).reshape(6, 2)
-    state, weights = td.shared(start.copy()), T.dvector()
-    step = td.function([weights], [], updates=[(state, state * weights[:, None] - state[:, ::-1])])
-    step(np.arange(6.0))
-    np.testing.assert_array_equal(state.get_value(), start * np.arange(6.0)[:, None] - start[:, ::-1])
+@pytest.mark.parametrize("shape", [(6, 2), (2, 40), (50, 3)])
+def test_variables_that_are_scaled_in_place(shape: tuple[int, int]) -> None:
+    start = np.arange(float(np.prod(shape))).reshape(shape)
+    rows, columns = np.arange(1.0, 1 + shape[0])[:, None], np.arange(1.0, 1 + shape[1])[None]
+    known = [T.TensorType("float64", tuple(n if n < 4 else None for n in a.shape))() for a in (rows, columns)]
+    state = td.shared(start.copy())
+    for scaled, wanted in (
+        (state * known[0] * known[1], start * rows * columns),
+        (state * known[0] * known[1] - state[:, ::-1], start * rows * columns - start[:, ::-1]),
+    ):
+        state.set_value(start)
+        td.function(known, [], updates=[(state, scaled)])(rows, columns)
+        np.testing.assert_array_equal(state.get_value(), wanted)
