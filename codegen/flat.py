@@ -203,6 +203,11 @@ class Kernel:
         if self.halves:
             self.body.vector_bytes //= 2
 
+    def adds_by_halves(self) -> bool:
+        """Do sums of short rows take less time in half registers?  They do on AMD's cores: half as many straddle lines,
+        and memory gives more."""
+        return "avx512" in self.body.isa and "halves" not in self.body.isa
+
     def widen(self) -> None:
         """Let several short rows be taken as one."""
         self.widens = True

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from tensordsl.codegen import nest_words as nest
-from tensordsl.codegen.accumulate import accumulate, decides, join, kept_state
+from tensordsl.codegen.accumulate import accumulate, decides, is_float_sum, join, kept_state
 from tensordsl.codegen.ahead import ask_ahead
 from tensordsl.codegen.descriptor import (
     Blocks,
@@ -41,6 +41,7 @@ from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import Kernels, LaunchPlan
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import (
+    PLAIN,
     has_own,
     narrow_index,
     pass_lane,
@@ -223,11 +224,16 @@ class _Planner(Values):
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
         kernel.side = side = SideBySide(kernel, one)
-        kernel.halves = False
+        kernel.halves = self.only_adds(p) and kernel.adds_by_halves()
         for r in p.reduces:
             side.accumulate(r, [one.lanes[id(a)] for a in r.args])
         for v in shared_loads(roots, self.is_row, row):
             side.shared.add(one.pointer(nest.VECTOR, self.operand(*v.attr), ITEMSIZE[v.type]))
+
+    def only_adds(self, p: Pass) -> bool:
+        """Are a pass's reductions sums of what it loads, in a group of floats alone (see `is_light`)?"""
+        floats = all(v.type in PLAIN for v in self.group.scalars if isinstance(v.type, str) and v.op != "extent")
+        return floats and all(is_float_sum(r) and r.args[0].op == "load" for r in p.reduces)
 
     # -- row kernels
     def row_nodes(self, row: Row) -> None:

@@ -304,6 +304,22 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
         np.testing.assert_array_equal(o, x * y + z)
 
 
+@pytest.mark.parametrize("isa, halves", [("avx512", True), ("avx512 halves", False), ("avx2", False)])
+def test_short_rows_are_added_up_in_half_registers_where_whole_loops_are_not(
+    isa: str, halves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    for dtype in ("float32", "float64"):
+        for reducer, square in ((SUM, False), (MAX, False), (SUM, True)):
+            b = Builder()
+            x = b.load(Buffer("x", dtype, ("n", "m")), "i", "j")
+            result = b.reduce(reducer, ("j",), b.mul(x, x) if square else x)[0]
+            out = Out(Buffer("y", dtype, ("n",)), ("i",), result)
+            group = Group("rows", {"i": "n", "j": "m"}, ("i",), (out,))
+            texts = plan(group, schedule(group), "k").kernels.texts
+            assert any(HALVES in t for t in texts) == (halves and reducer is SUM and not square)
+
+
 @pytest.mark.parametrize("isa, registers", [("avx512", True), ("avx2", False), ("", False)])
 def test_masks_of_all_rows_are_made_once_where_they_have_registers(
     isa: str, registers: bool, monkeypatch: pytest.MonkeyPatch
