@@ -10,7 +10,6 @@ from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
-from tensordsl.codegen.nest_periods import SHORT as VECTORS
 from tensordsl.codegen.nest_row_parts import FOLDED, SHARE
 from tensordsl.codegen.nest_shares import ROWS
 from tensordsl.codegen.nest_transposed import MOST, ROOM
@@ -39,6 +38,7 @@ LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, MANY_ROWS = 5, 16  # that lanes go across, at least: together with another axis, and alone
 MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
+NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
@@ -296,18 +296,19 @@ def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | N
     return result or None
 
 
-def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> tuple[str | None, Schedule | None]:
+def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
     """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
-    schedule of kernels that take them so), if that may be and some are no adjacent elements themselves."""
+    schedule of kernels that take them so), if that may be and some are no adjacent elements themselves.  Shorter rows
+    have kernels of narrower vectors."""
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
-    joins = group.name == INTERLEAVE
-    here, least = group.extents.get(lane, 0), max(usual.width) * (1 if reduces or joins else VECTORS)
+    here, whole, joins = group.extents.get(lane, 0), max(usual.width), group.name == INTERLEAVE
+    least = whole if reduces else max(whole * NARROWEST // b.vector_bytes, 2)
     is_short, by_index = isinstance(here, int) and here < least, any(v.args for v in loads.values())
     across = reduces and (lane in group.parallel or usual.keep)
     if not lane or is_short or across or by_index or len(group.scalars) > usual.split:  # more are several kernels
-        return None, None
-    steps, conditions = [], [("ge", here, least)]
+        return []
+    steps, conditions = list[tuple[int, int]](), list[Condition]()
     masked = 1 if b.vector_bytes == 64 else apart.MASKED
     for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
         if lane not in entries:
@@ -317,14 +318,21 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
         step = _step(stride, size)
         is_masked = k >= len(loads) and step not in (1, -1) and not joins
         if not 0 < abs(step) <= apart.MOST or (is_masked and size < masked):
-            return None, None
+            return []
         steps += [(k, step)] if step != 1 else []
         conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
     known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
     if not steps or not known or may_overwrite(b, inputs, outputs):
-        return None, None
-    return b.compared(*conditions), replace(usual, beside=(), apart=tuple(steps), joins=step if joins else 0)
+        return []
+    chosen = replace(usual, beside=(), apart=tuple(steps), joins=step if joins else 0)
+    if not reduces and not all(0 < step <= NEAR for _, step in steps):
+        least = max(least, whole // 2)
+    choices = [(b.compared(("ge", here, whole), *conditions), chosen)]
+    while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
+        lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
+        choices.append((b.compared(*lengths, *conditions), replace(chosen, width=(lanes,) * len(usual.width))))
+    return choices
 
 
 def may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:

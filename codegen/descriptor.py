@@ -279,6 +279,7 @@ def descriptor(
     header[nest.DOWN] = int(any(k.form == COLUMNS for c in every for k in c.kernels))
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
+    header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if is_direct(tree, placed=True) and not transposed:
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)

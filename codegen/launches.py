@@ -64,7 +64,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if not b.device and block is None:
         alone = row_by_row(group, usual)
         choices.insert(0, (has_long_rows(b, group) if alone else None, alone))
-        choices.append(taken_apart(b, group, usual, refs))
+        choices += taken_apart(b, group, usual, refs)
     for condition, chosen in choices:
         if chosen and condition:
             number, operands, ints = _plan_like(b, planned, chosen, group, mine, refs)
@@ -93,7 +93,7 @@ def _plan_like(
     b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
 ) -> tuple[int, list[Ref], list[str]]:
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
-    key = chosen.lane, chosen.beside, chosen.apart, chosen.joins, chosen.alone
+    key = chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.joins, chosen.alone
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
     number, theirs = planned.plans[key]
@@ -120,19 +120,23 @@ def _copy(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> p.Instr:
     """Copies are planned once per dtype and pattern."""
     (out,), general = group.outs, any_copy(group)
     usual = schedule(general, vector_bytes=b.vector_bytes)
-    condition, other = (None, None) if b.device else taken_apart(b, group, usual, refs)
+    choices = [] if b.device else taken_apart(b, group, usual, refs)
     operands, launches = [refs[id(out.value.attr[0])], refs[id(out.buffer)]], []
-    for chosen in (usual, other) if other else (usual,):
+    for chosen in (usual, *(other for _, other in choices)):
         key = (
             out.buffer.type,
             tuple(m == 0 for m in out.map),
             tuple(m == 0 for m in out.value.attr[1]),
             chosen.apart,
+            chosen.width,
         )
         if key not in b.plans:
             b.plans[key] = _plan(b, general, chosen)
         launches.append(_launch(b, b.plans[key], group, operands, 0))
-    return _either(condition, launches[1], launches[0]) if condition else launches[0]
+    launch: p.Instr = launches[0]
+    for (condition, _), other in zip(choices, launches[1:], strict=True):
+        launch = _either(condition, other, launch)
+    return launch
 
 
 def _launch(

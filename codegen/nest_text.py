@@ -41,6 +41,7 @@ from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_words import (
     ALL,
+    APART,
     CODE,
     COMPACT,
     CX_COUNT,
@@ -222,15 +223,17 @@ def _general() -> str:
         with c.loop(axes) as loop:  # kernels do one row at least
             with c.when(c.test("eq", c.get(extents, loop.index), 0)):
                 c.ret("i64", 0)
-    with c.when(c.test("ne", c.get("%D", PLACED), 0)):
+    near = c.test("eq", c.get("%D", APART), 0)
+    with c.when(c.all(near, c.test("ne", c.get("%D", PLACED), 0))):
         c.call("i64", "@overlapped", *moved, f"ptr {origins}")
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
         _direct_if_flat(c, axes, extents, strides, points_of(c))
-        with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
-            c.ret("i64", 0)
-        for way, *more in (("overlapped", f"ptr {origins}"), ("gapped",)):
-            with c.when(c.test("ne", c.call("i64", f"@{way}", *moved, *more), 0)):
+        with c.when(near):
+            with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
                 c.ret("i64", 0)
+            for way, *more in (("overlapped", f"ptr {origins}"), ("gapped",)):
+                with c.when(c.test("ne", c.call("i64", f"@{way}", *moved, *more), 0)):
+                    c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
         with c.when(c.is_null("%job")):
             place_shared(c, axes, extents, strides, current)

@@ -10,6 +10,7 @@ from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
+from tensordsl.codegen import launches
 from tensordsl.codegen.nest_apart import apart_texts
 
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", "complex128", "complex64"]
@@ -70,6 +71,36 @@ def test_stacks_along_a_last_axis(dtype: str, count: int, ends: list[End]) -> No
         for layout in (ends[0].put(a), np.repeat(a, 3)[::3]):
             one, other = f(layout, ends[1].put(b), c)
             assert equal(one, np.stack(parts, -1)) and equal(other, np.stack([a + a, *parts[1:]], -1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", STEPS)
+def test_rows_of_slices(dtype: str, step: int, ends: list[End]) -> None:
+    """Of whole vectors, halves, and less."""
+    x = T.tensor(dtype, (False, False, False))
+    taken = x[::-1, 1:, ::step]
+    f = td.function([x], [taken | taken if dtype == "bool" else taken + taken, T.stack([taken, taken], axis=-1)])
+    for n in (*range(1, 10), 15, 16, 17, 24, 31, 32, 33, 47, 64, 65, 130):
+        a = ends[0].put(data(dtype, 9 * n * abs(step)).reshape(3, 3, -1))
+        part = a[::-1, 1:, ::step]
+        with np.errstate(invalid="ignore"):
+            wanted = part + part, np.stack([part, part], -1)
+        assert all(equal(got, expected) for got, expected in zip(f(a), wanted, strict=True))
+
+
+def test_shorter_rows_have_kernels_of_narrower_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+    choose = launches.taken_apart
+
+    def noted(*given: Any) -> Any:
+        made = choose(*given)
+        widths.extend(schedule.width[0] for _, schedule in made)
+        return made
+
+    monkeypatch.setattr(launches, "taken_apart", noted)
+    x = T.fmatrix()
+    td.function([x], x[:, ::2] + x[:, 1::2], mode=td.Mode(linker="native", optimizer="fast_run"))
+    assert len(widths) > 1 and widths == [widths[0] >> k for k in range(len(widths))]
 
 
 def test_stacks_of_matrices() -> None:
