@@ -150,7 +150,7 @@ def _better(v: Any, blocked: set[int]) -> Any:
         v = with_constant_shift(_of_sums(v, blocked), blocked)
         for left, variables, right in _patterns(v.owner.op.name):
             env: dict[int, Any] = {}
-            if _matches(left, v, variables, env, blocked, True):
+            if _matches(left, v, env, blocked, True):
                 found = right(*(env[id(x)] for x in variables))
                 if found.type == v.type:
                     v = found
@@ -242,23 +242,19 @@ def _is_centred(x: Any) -> bool:
     return m.owner is not None and m.owner.op.name == "max" and m.owner.inputs[0] is y
 
 
-def _matches(
-    pattern: Any, v: Any, variables: Sequence[Any], env: dict[int, Any], blocked: set[int], is_root: bool
-) -> bool:
+def _matches(pattern: Any, v: Any, env: dict[int, Any], blocked: set[int], is_root: bool) -> bool:
     """Whether v has the pattern's form, at most a few levels deep; `env` gets what stands for its variables."""
-    if any(pattern is x for x in variables):
+    node, own = pattern.owner, v.owner
+    if node is None:
+        if isinstance(pattern, Constant):
+            return isinstance(v, Constant) and v.type.ndim == 0 and bool(v.data == pattern.data)
         return v.type.dtype in FLOATS and env.setdefault(id(pattern), v) is v
-    if isinstance(pattern, Constant):
-        return isinstance(v, Constant) and v.type.ndim == 0 and bool(v.data == pattern.data)
-    if v.owner is None or v.owner.op is not pattern.owner.op or (id(v) in blocked and not is_root):
+    if own is None or own.op is not node.op or (id(v) in blocked and not is_root):
         return False
-    pairs = list(zip(pattern.owner.inputs, v.owner.inputs, strict=True))
-    orders = [pairs]
-    if pattern.owner.op.commutative and len(pairs) == 2:
-        orders.append([(pairs[0][0], pairs[1][1]), (pairs[1][0], pairs[0][1])])
-    for order in orders:
+    parts = node.inputs
+    for operands in (own.inputs, own.inputs[::-1]) if node.op.commutative and len(parts) == 2 else (own.inputs,):
         trial = dict(env)
-        if all(_matches(p, w, variables, trial, blocked, False) for p, w in order):
+        if all(_matches(p, o, trial, blocked, False) for p, o in zip(parts, operands, strict=True)):
             env.update(trial)
             return True
     return False
