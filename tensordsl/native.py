@@ -77,10 +77,10 @@ def small_variables(spec: Any) -> tuple[int, ...]:
 
 
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
-    with _paused_collector():
-        with forks.lock:
-            from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
+    with forks.lock:
+        from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
+    with _paused_collector():
         made = pipeline.compile_graph(
             spec.name,
             spec.inputs,
