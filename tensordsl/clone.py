@@ -8,7 +8,7 @@ from typing import Any
 from tensordsl.errors import flag, pairs_of
 from tensordsl.graph import Constant, Variable, inputs_of
 from tensordsl.ops.operands import as_variable, constant
-from tensordsl.ops.substitute import substitute
+from tensordsl.ops.substitute import by_keys, substitute
 
 __all__ = ["clone", "clone_replace"]
 
@@ -37,7 +37,7 @@ def clone(
         for v in inputs_of(outputs, stop=wanted):
             if v.owner is None and v not in wanted:
                 wanted[v] = v.type(v.name)
-    copies = substitute(outputs, wanted, copy=True)
+    copies = substitute(by_keys(outputs, wanted), wanted, copy=True)
     return copies if as_list else copies[0]
 
 

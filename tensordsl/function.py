@@ -26,7 +26,7 @@ from tensordsl.graph import (
 from tensordsl.io import In, Out
 from tensordsl.link import build
 from tensordsl.modes import get_mode
-from tensordsl.ops.substitute import substitute
+from tensordsl.ops.substitute import by_keys, substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
@@ -337,7 +337,8 @@ def _resolve(
     skip_all, skipped = _skipped(no_default_updates)
     targets = dict(targets)
     while True:
-        done = substitute([*outputs, *targets.values()], replacements)
+        done = by_keys([*outputs, *targets.values()], [*replacements, *operands])
+        done = substitute(done, replacements)
         reached = ancestors(done, operands)
         fresh = [
             v

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.config import config
 from tensordsl.errors import RankError, pairs_of
-from tensordsl.graph import Variable, apply, has_hooks
+from tensordsl.graph import Variable, apply
 from tensordsl.ops.control import (
     CONSIDER_CONSTANT,
     DISCONNECTED_GRAD,
@@ -23,8 +22,8 @@ from tensordsl.ops.control import (
     parameter_like,
 )
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.reverse import Known, Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
-from tensordsl.ops.stable import stable
+from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
+from tensordsl.ops.stable_cost import cotangents_of
 from tensordsl.ops.substitute import substitute
 from tensordsl.records import record
 from tensordsl.types import COMPLEX
@@ -126,7 +125,6 @@ def grad(
     _check_option("null_gradients", null_gradients, ("raise", "return"))
     variables = _variables(wrt)
     seeds = [(v, _known_gradient("known_grads", v, g)) for v, g in pairs_of(known_grads, "known_grads")]
-    constants, known = _variables(consider_constant), None
     if cost is not None:
         if not isinstance(cost, Variable):
             raise TypeError(f"the cost must be a variable, got {cost!r} of type {type(cost).__name__}")
@@ -134,14 +132,9 @@ def grad(
             raise TypeError(f"cost must be a scalar. It is {cost!r} of type {cost.type}; take its sum() or mean().")
         if cost.type.dtype in COMPLEX:
             raise TypeError(f"cost must be real, got {cost.type}: take its real(), imag() or abs()")
-        if all(v is not cost for v, _ in seeds):
-            opaque = [*variables, *constants, *(v for v, _ in seeds)]
-            known = _known(cost, opaque) if not seeds and not has_hooks() else None
-            start = stable([cost], opaque)[0] if known is None else known.start
-            seeds.append((start, ones_like(cost) if known is None else known.recall(ones_like, cost)))
     elif not seeds:
         raise ValueError("grad: give a cost, or where to start in known_grads")
-    results = cotangents(seeds, variables, constant=constants, are_final=True, known=known)
+    results = cotangents_of(cost, variables, _variables(consider_constant), seeds)
     name = cost.name if add_names and cost is not None else None
     return _like_wrt(
         wrt,
@@ -150,16 +143,6 @@ def grad(
             for g, v in zip(results, variables, strict=True)
         ],
     )
-
-
-def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:
-    """What earlier gradients of this cost have built, if `stable` does with it the same whatever is opaque."""
-    settings = config.floatX, config.int_division, config.cast_policy
-    known: Known | None = cost.__dict__.get("_known_cotangents")
-    if known is None or known.settings != settings:
-        known = cost.__dict__["_known_cotangents"] = Known(settings, *stable([cost]))
-    known.forget_given()
-    return known if known.start is cost or all(v.owner is None for v in opaque) else None
 
 
 def _check_option(name: str, value: str, allowed: Sequence[str]) -> None:

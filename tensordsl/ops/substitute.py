@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,15 @@ def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], cop
             for old, fresh in zip(node.outputs, reapply(node, operands), strict=True):
                 new.setdefault(id(old), fresh)
     return [new.get(id(v), v) for v in outputs]
+
+
+def by_keys(outputs: Sequence[Variable], keys: Iterable[Variable]) -> list[Any]:
+    """`outputs` for the case that values are given for these variables: gradients in them that stable forms may have
+    led past one (`gradient`) are built anew and go by it."""
+    own = [v for v in keys if v.owner is not None]
+    graph = toposort(outputs, stop=own) if own else []
+    anew = {v: v.__dict__["_anew"](own) for node in graph for v in node.outputs if "_anew" in v.__dict__}
+    return substitute(outputs, anew)
 
 
 def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None) -> tuple[Variable, ...]:

@@ -7,6 +7,7 @@ import pytest
 import scipy.special
 
 import tensordsl.tensor as T
+from tensordsl.clone import clone
 from tensordsl.function import function
 from tensordsl.gradient import grad, hessian
 from tensordsl.ops.stable import _BY_ROOT, EQUATIONS, stable
@@ -53,6 +54,25 @@ def test_what_is_made_from_unstable_forms_can_be_differentiated_by_and_held() ->
         np.testing.assert_allclose(got, value)
     np.testing.assert_allclose(function([h, x], by_h)(at, at), at / (1 + at))
     np.testing.assert_allclose(function([x], grad(T.sum(h**2), [h, x])[1])(at), 2 * v * (1 - v**2) / (1 + at))
+
+
+def test_values_given_for_what_a_stable_form_passes_by_reach_the_gradient() -> None:
+    x, v = T.vectors("x", "v")
+    at, given = np.array([0.5, 2.0]), np.array([0.25, -0.5])
+    h = T.log(1 + x)
+    cost = T.sum(h**2 * x)
+    g = grad(cost, x)
+    slope, curve = 1 / (1 + at), -1 / (1 + at) ** 2
+    expected = given**2 + 2 * given * at * slope
+    for f in (function([x, v], g, givens={h: v}), function([x, v], clone(g, {h: v})), function([x, h], g)):
+        np.testing.assert_allclose(f(at, given), expected)
+    np.testing.assert_allclose(function([x, v], grad(cost, [x, h])[0] * 2, givens={h: v})(at, given), 2 * expected)
+    second = function([x, v], grad(g.sum(), x), givens={h: v})(at, given)
+    np.testing.assert_allclose(second, 4 * given * slope + 2 * at * (slope**2 + given * curve))
+    np.testing.assert_allclose(function([x], g)(at), np.log1p(at) ** 2 + 2 * np.log1p(at) * at * slope)
+    p, weight = T.nnet.softmax(x)[0], scipy.special.softmax(at)
+    inner = function([x, v], grad(T.log(p).sum(), x), givens={p: v})(at, given)
+    np.testing.assert_allclose(inner, weight / given - weight * (weight / given).sum())
 
 
 def test_a_graph_without_such_forms_is_not_touched() -> None:

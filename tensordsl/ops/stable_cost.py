@@ -1,0 +1,48 @@
+"""From a scalar's cotangent to those of variables, by a stable form of the scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from tensordsl.config import config
+from tensordsl.graph import Variable, has_hooks
+from tensordsl.ops.reverse import Known, cotangents, ones_like, zeros_like
+from tensordsl.ops.stable import stable
+from tensordsl.ops.substitute import by_keys
+
+
+def cotangents_of(
+    cost: Any, variables: list[Any], constants: list[Any], seeds: list[tuple[Any, Any]], keys: Iterable[Any] = ()
+) -> list[Any]:
+    """The cotangents of the variables from those that are given, `seeds`, and that of the cost (None: there is no
+    cost).  Nothing flows through `constants`; forms are made stable down to the keys."""
+    known, start = None, cost
+    if cost is not None and all(v is not cost for v, _ in seeds):
+        opaque = [*variables, *constants, *(v for v, _ in seeds), *keys]
+        known = _known(cost, opaque) if not seeds and not has_hooks() else None
+        start = stable([cost], opaque)[0] if known is None else known.start
+        seeds = [*seeds, (start, ones_like(cost) if known is None else known.recall(ones_like, cost))]
+    results = cotangents(seeds, variables, constant=constants, are_final=True, known=known)
+    if start is not cost and not keys:
+        for g, v in zip(results, variables, strict=True):
+            if isinstance(g, Variable):
+                g.__dict__["_anew"] = partial(_anew, cost, v, constants, seeds[:-1])
+    return results
+
+
+def _anew(cost: Any, variable: Any, constants: list[Any], seeds: list[tuple[Any, Any]], keys: list[Any]) -> Any:
+    """The gradient where values are given for the keys, past which the stable form may have led (`by_keys`)."""
+    (g,) = cotangents_of(by_keys([cost], keys)[0], [variable], constants, seeds, keys)
+    return g if isinstance(g, Variable) else zeros_like(variable)
+
+
+def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:
+    """What earlier gradients of this cost have built, if `stable` does with it the same whatever is opaque."""
+    settings = config.floatX, config.int_division, config.cast_policy
+    known: Known | None = cost.__dict__.get("_known_cotangents")
+    if known is None or known.settings != settings:
+        known = cost.__dict__["_known_cotangents"] = Known(settings, *stable([cost]))
+    known.forget_given()
+    return known if known.start is cost or all(v.owner is None for v in opaque) else None
