@@ -205,7 +205,7 @@ class Kernel:
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do on AMD's cores: half as many straddle lines,
-        and memory gives more."""
+        memory gives more, and less is behind a row's last whole one."""
         return "avx512" in self.body.isa and "halves" not in self.body.isa
 
     def widen(self) -> None:

@@ -219,12 +219,13 @@ class _Planner(Values):
     def side_by_side(self, kernel: Kernel, p: Pass, width: int) -> None:
         """The form of a kernel for short rows, each of vectors of `width` lanes."""
         lane, row = self.lane_of(p), self.row_axis(p)
-        one = Kernel(kernel.name, LANES, width, kernel.lane, kernel.row)
+        halves = self.only_adds(p) and kernel.adds_by_halves()
+        one = Kernel(kernel.name, LANES, width // 2 if halves else width, kernel.lane, kernel.row)
         one.entries = kernel.entries
         roots = [a for r in p.reduces for a in r.args]
         self.vector_values(one, roots, lane, None, {})
-        kernel.side = side = SideBySide(kernel, one)
-        kernel.halves = self.only_adds(p) and kernel.adds_by_halves()
+        kernel.side = side = SideBySide(kernel, one, width)
+        kernel.halves = halves
         for r in p.reduces:
             side.accumulate(r, [one.lanes[id(a)] for a in r.args])
         for v in shared_loads(roots, self.is_row, row):

@@ -49,13 +49,17 @@ class _State:
 
 
 class SideBySide:
-    """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row."""
+    """The text for `main`; `one` is a kernel of native width whose `before` and `body` are those of one row.
 
-    def __init__(self, main: Kernel, one: Kernel) -> None:
-        self.main, self.one = main, one
+    lanes: of a row's steps, as the schedule has it.  Where `one` has half of them, a row has twice as many states.
+    """
+
+    def __init__(self, main: Kernel, one: Kernel, lanes: int) -> None:
+        self.main, self.one, self.lanes_in_all = main, one, lanes
         self.states: list[_State] = []
         self.close, self.final = Code("qs"), Code("zs")
-        self.rows = min(rows_beside(self.final.vector_bytes), one.width)
+        self.in_turn = states_beside(lanes) * lanes // one.width
+        self.rows = min(rows_beside(self.final.vector_bytes * one.width // lanes), one.width)
         self.lanes: dict[int, str] = {}  # of `final`: a value of all rows
         self.stores: list[tuple[str, str, str]] = []  # (pointer, dtype, value in memory's form)
         self.shared: set[str] = set()  # pointers that are the same in all rows, if nothing at run time moves them
@@ -111,7 +115,7 @@ class SideBySide:
             "some.q:",
             *copies.rows(),
             *copies.each(self.one.before.lines, "x", {}),
-            *_steps(copies, self.one),
+            *_steps(copies, self.one, self.in_turn),
             *self.close.lines,
             *renamed(self.final.lines, copies.names(0)),
             *renamed(self._stores(), copies.names(0)),
@@ -127,7 +131,7 @@ class SideBySide:
 
     def _condition(self) -> list[str]:
         return [
-            f"  %short.q = icmp ule i64 %n, {longest_beside(self.one.width)}",
+            f"  %short.q = icmp ule i64 %n, {longest_beside(self.lanes_in_all)}",
             "  %some.lanes.q = icmp ne i64 %n, 0",
             f"  %all.lanes.q = icmp eq i64 %live, {self.main.width}",
             "  %fits.q = and i1 %short.q, %some.lanes.q",
@@ -156,7 +160,7 @@ class SideBySide:
         """The states of the rows, turned."""
         R, W, reducer = self.rows, self.one.width, s.reduce.attr[0]
         types = reducer.state(s.reduce.type)
-        ended = _ENDED[: states_beside(W)]
+        ended = _ENDED[: self.in_turn]
         rows = [[f"%r{number}.{n}.{form}{q}" for form in ended for n in range(len(s.types))] for q in range(R)]
         states = [self._one_state(s, row) for row in rows]
         if is_float_sum(s.reduce):
@@ -291,9 +295,9 @@ class _Copies:
         return lines
 
 
-def _steps(copies: _Copies, one: Kernel) -> list[str]:
+def _steps(copies: _Copies, one: Kernel, states: int) -> list[str]:
     """Whole vectors, as many at a time as a row has states; then the others; then the lanes behind them."""
-    whole, states = {"%live.m": "splat (i1 true)"}, states_beside(one.width)
+    whole = {"%live.m": "splat (i1 true)"}
     loops, last = _loops(copies, one, states, whole)
     first = [x for form, loop in zip(_FIRST, _LOOP[:states], strict=False) for x in copies.phis(form, "", loop)]
     lines = [*loops, "rest.q:", *phi_lines(first, "some.q", last)]
