@@ -23,7 +23,7 @@ from tensordsl.ops.control import (
 )
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
-from tensordsl.ops.stable_cost import cotangents_of
+from tensordsl.ops.stable_cost import cotangents_of, derived
 from tensordsl.ops.substitute import substitute
 from tensordsl.records import record
 from tensordsl.types import COMPLEX
@@ -273,10 +273,10 @@ def Lop(
     """The product from the left of `eval_points` (one per f, of its shape) with the Jacobian of f by wrt."""
     seeds = _paired(f, eval_points)
     variables = _variables(wrt)
-    results = cotangents(seeds, variables, constant=_variables(consider_constant))
-    return _like_wrt(
-        wrt, [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(results, variables, strict=True)]
-    )
+    found = cotangents(seeds, variables, constant=_variables(consider_constant))
+    results = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
+    again = lambda fs: Lop(fs, variables, eval_points, consider_constant, "ignore")
+    return _like_wrt(wrt, derived(results, [v for v, _ in seeds], again))
 
 
 def Rop(
@@ -299,7 +299,9 @@ def Rop(
     shapes = {p: zeros_like(v) for p, v in zip(parameters, outputs, strict=True)}
     replaced = iter(substitute([g for g in answer if isinstance(g, Variable)], shapes))
     products = [next(replaced) if isinstance(g, Variable) else g for g in answer]
-    return _like_wrt(f, [over(v, g, [x for x, _ in pairs]) for v, g in zip(outputs, products, strict=True)])
+    done = [over(v, g, [x for x, _ in pairs]) for v, g in zip(outputs, products, strict=True)]
+    again = lambda fs: Rop(fs, [v for v, _ in pairs], [p for _, p in pairs], "ignore")
+    return _like_wrt(f, derived(done, outputs, again))
 
 
 def _paired(variables: Any, points: Any, what: str = "eval_points") -> list[tuple[Any, Any]]:
@@ -321,15 +323,8 @@ def hessian_vector_product(cost: Any, wrt: Any, p: Any, **options: Any) -> Any:
     pairs = _paired(wrt, p, "p")
     if not pairs:
         raise ValueError("hessian_vector_product: wants a variable, wrt is empty")
-    first = grad(cost, [v for v, _ in pairs], **options)
-    # The vectors are put in at the end: here they do not depend on `wrt`, but the result depends on them.
-    vectors = {point.type(): point for _, point in pairs}
-    along = [(g * v).sum() for g, v in zip(first, vectors, strict=True)]
-    total = along[0]
-    for term in along[1:]:
-        total = total + term
-    products = grad(total, [v for v, _ in pairs], disconnected_inputs="ignore")
-    return _like_wrt(wrt, substitute(products, vectors))
+    variables, points = [v for v, _ in pairs], [p for _, p in pairs]
+    return _like_wrt(wrt, Lop(grad(cost, variables, **options), variables, points, disconnected_inputs="ignore"))
 
 
 # -- Jacobians and Hessians ------------------------------------------------------------------------------------------
@@ -358,7 +353,8 @@ def jacobian(
     one_hot = cast(eq(arange(n), i), cotangent_dtype(expression))
     found = cotangents([(expression, one_hot)], variables, constant=_variables(consider_constant))
     rows = [_finish(g, v, disconnected_inputs, "zero", "raise") for g, v in zip(found, variables, strict=True)]
-    return _like_wrt(wrt, list(make_loop(n, i, (), (), (), rows)))
+    again = lambda es: jacobian(es[0], variables, consider_constant, "ignore")
+    return _like_wrt(wrt, derived(list(make_loop(n, i, (), (), (), rows)), [expression], again))
 
 
 def hessian(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,19 @@ def _anew(cost: Any, variable: Any, constants: list[Any], seeds: list[tuple[Any,
     """The gradient where values are given for the keys, past which the stable form may have led (`by_keys`)."""
     (g,) = cotangents_of(by_keys([cost], keys)[0], [variable], constants, seeds, keys)
     return g if isinstance(g, Variable) else zeros_like(variable)
+
+
+def derived(results: list[Any], expressions: list[Any], derive: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    """`results`, which are derive(expressions).  Where values are given for what gradients within the expressions pass
+    by, they are those of expressions that do not (`by_keys`)."""
+    for n, result in enumerate(results):
+        if isinstance(result, Variable):
+            result.__dict__["_anew"] = partial(_derived_anew, n, expressions, derive)
+    return results
+
+
+def _derived_anew(n: int, expressions: list[Any], derive: Callable[[list[Any]], list[Any]], keys: list[Any]) -> Any:
+    return derive(by_keys(expressions, keys))[n]
 
 
 def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:

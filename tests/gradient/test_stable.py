@@ -9,7 +9,7 @@ import scipy.special
 import tensordsl.tensor as T
 from tensordsl.clone import clone
 from tensordsl.function import function
-from tensordsl.gradient import grad, hessian
+from tensordsl.gradient import Lop, Rop, grad, hessian, hessian_vector_product
 from tensordsl.ops.stable import _BY_ROOT, EQUATIONS, stable
 
 FAR = np.array([-900.0, -40.0, 0.0, 40.0, 900.0])
@@ -70,6 +70,12 @@ def test_values_given_for_what_a_stable_form_passes_by_reach_the_gradient() -> N
     second = function([x, v], grad(g.sum(), x), givens={h: v})(at, given)
     np.testing.assert_allclose(second, 4 * given * slope + 2 * at * (slope**2 + given * curve))
     np.testing.assert_allclose(function([x], g)(at), np.log1p(at) ** 2 + 2 * np.log1p(at) * at * slope)
+    diagonal, p = 4 * given * slope + 2 * at * (slope**2 + given * curve), T.vector("p")
+    total = T.sum(h**2 * x)
+    whole, products = hessian(total, x), (hessian_vector_product(total, x, p), Rop(g, x, p), Lop(g, x, p))
+    np.testing.assert_allclose(function([x, v], whole, givens={h: v})(at, given), np.diag(diagonal))
+    for got in function([x, v, p], products, givens={h: v})(at, given, [1.0, 2.0]):
+        np.testing.assert_allclose(got, diagonal * [1.0, 2.0])
     p, weight = T.nnet.softmax(x)[0], scipy.special.softmax(at)
     inner = function([x, v], grad(T.log(p).sum(), x), givens={p: v})(at, given)
     np.testing.assert_allclose(inner, weight / given - weight * (weight / given).sum())
