@@ -18,37 +18,35 @@ def cotangents_of(
 ) -> list[Any]:
     """The cotangents of the variables from those that are given, `seeds`, and that of the cost (None: there is no
     cost).  Nothing flows through `constants`; forms are made stable down to the keys."""
-    known, start = None, cost
+    known, start, given = None, cost, seeds
     if cost is not None and all(v is not cost for v, _ in seeds):
         opaque = [*variables, *constants, *(v for v, _ in seeds), *keys]
         known = _known(cost, opaque) if not seeds and not has_hooks() else None
         start = stable([cost], opaque)[0] if known is None else known.start
         seeds = [*seeds, (start, ones_like(cost) if known is None else known.recall(ones_like, cost))]
     results = cotangents(seeds, variables, constant=constants, are_final=True, known=known)
+
+    def again(n: int, keys: list[Any]) -> Any:
+        (g,) = cotangents_of(by_keys([cost], keys)[0], [variables[n]], constants, given, keys)
+        return g if isinstance(g, Variable) else zeros_like(variables[n])
+
     if start is not cost and not keys:
-        for g, v in zip(results, variables, strict=True):
-            if isinstance(g, Variable):
-                g.__dict__["_anew"] = partial(_anew, cost, v, constants, seeds[:-1])
+        _remember(results, again)
     return results
-
-
-def _anew(cost: Any, variable: Any, constants: list[Any], seeds: list[tuple[Any, Any]], keys: list[Any]) -> Any:
-    """The gradient where values are given for the keys, past which the stable form may have led (`by_keys`)."""
-    (g,) = cotangents_of(by_keys([cost], keys)[0], [variable], constants, seeds, keys)
-    return g if isinstance(g, Variable) else zeros_like(variable)
 
 
 def derived(results: list[Any], expressions: list[Any], derive: Callable[[list[Any]], list[Any]]) -> list[Any]:
     """`results`, which are derive(expressions).  Where values are given for what gradients within the expressions pass
     by, they are those of expressions that do not (`by_keys`)."""
-    for n, result in enumerate(results):
-        if isinstance(result, Variable):
-            result.__dict__["_anew"] = partial(_derived_anew, n, expressions, derive)
+    _remember(results, lambda n, keys: derive(by_keys(expressions, keys))[n])
     return results
 
 
-def _derived_anew(n: int, expressions: list[Any], derive: Callable[[list[Any]], list[Any]], keys: list[Any]) -> Any:
-    return derive(by_keys(expressions, keys))[n]
+def _remember(results: list[Any], again: Callable[[int, list[Any]], Any]) -> None:
+    """For `by_keys`: again(n, keys) is the nth of these where values are given for the keys."""
+    for n, result in enumerate(results):
+        if isinstance(result, Variable):
+            result.__dict__["_anew"] = partial(again, n)
 
 
 def _known(cost: Any, opaque: Iterable[Any]) -> Known | None:

@@ -29,7 +29,7 @@ def substitute(outputs: Iterable[Variable], replacements: Mapping[Any, Any], cop
 
 def by_keys(outputs: Sequence[Variable], keys: Iterable[Variable]) -> list[Any]:
     """`outputs` for the case that values are given for these variables: gradients in them that stable forms may have
-    led past one (`gradient`) are built anew and go by it."""
+    led past one (`stable_cost`) are built anew and go by it."""
     own = [v for v in keys if v.owner is not None]
     graph = toposort(outputs, stop=own) if own else []
     anew = {v: v.__dict__["_anew"](own) for node in graph for v in node.outputs if "_anew" in v.__dict__}
