@@ -231,14 +231,14 @@ def _add_updates(targets: dict[Any, Variable], pairs: Iterable[tuple[Any, Any]])
 
 
 def new_value(shared: SharedVariable, value: Any) -> Variable:
-    """The expression `value` if it has the type of `shared`; numbers and arrays become constants of that type."""
+    """The expression `value` if all its values have the type of `shared`; numbers and arrays become constants of it."""
     if not isinstance(value, Variable):
         try:
             return constant_of(shared.type, convert(value, shared.type))
         except TypeError as error:
             raise TypeError(f"The update of the shared variable {variable_text(shared)}: {error}") from None
     old, new = shared.type, value.type
-    if old.dtype == new.dtype and old.broadcastable == new.broadcastable and old.accepts(new):
+    if old.accepts(new):
         return value
     raise TypeError(
         "An update must have the same type as the original shared variable (shared_var="
@@ -250,10 +250,14 @@ def new_value(shared: SharedVariable, value: Any) -> Variable:
 def _update_hint(old: TensorType, new: TensorType) -> str:
     if old.dtype != new.dtype:
         return f"Cast the update: expression.astype({old.dtype!r}), or make the shared variable of dtype {new.dtype}."
+    if old.ndim != new.ndim:
+        return f"The variable has rank {old.ndim}, the update {new.ndim}."
+    axes = [k for k, (was, one) in enumerate(zip(old.broadcastable, new.broadcastable, strict=True)) if was and not one]
+    if not axes:
+        return "The lengths that the types know differ."
     return (
-        "If the difference is related to the broadcast pattern, you can call the tensor.unbroadcast(var, "
-        "axis_to_unbroadcast[, ...]) function to remove broadcastable dimensions, or tensor.patternbroadcast(var, "
-        f"{old.broadcastable})."
+        f"T.addbroadcast(update, {', '.join(map(str, axes))}) says that it has one element there, "
+        f"shared(..., broadcastable={new.broadcastable}) that the variable may have more."
     )
 
 

@@ -77,8 +77,8 @@ def an_update_of_another_dtype() -> None:
 
 
 def an_update_of_another_pattern() -> None:
-    W = theano.shared(np.zeros((1, 2)), name="W")
-    theano.function([], [], updates=[(W, T.sum(W, axis=0, keepdims=True))])
+    W = theano.shared(np.zeros((1, 2)), name="W", broadcastable=(True, False))
+    theano.function([], [], updates=[(W, W + theano.shared(np.zeros((3, 2))))])
 
 
 def an_update_of_a_plain_variable() -> None:

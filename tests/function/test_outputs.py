@@ -126,7 +126,7 @@ def test_a_failed_call_changes_no_state() -> None:
         (lambda w, x: [(w, x), (w, x)], ValueError, "already has an update expression: W"),
         (lambda w, x: [(w, T.matrix("m"))], TypeError, "same type as the original .*shared_var=W.*update_val=m"),
         (lambda w, x: [(w, x.astype("float32"))], TypeError, r"Cast the update: expression.astype\('float64'\)"),
-        (lambda w, x: [(w, T.TensorType("float64", (1,))("one"))], TypeError, "unbroadcast"),
+        (lambda w, x: [(w, T.matrix("m"))], TypeError, "The variable has rank 1, the update 2"),
         (lambda w, x: [(w, [1j])], TypeError, "The update of the shared variable W"),
         (lambda w, x: [w], ValueError, "updates must be a dict or a list"),
     ],
@@ -135,6 +135,16 @@ def test_wrong_updates_are_refused(updates: Any, error: type[Exception], message
     w, x = theano.shared(np.zeros(2), name="W"), T.vector("x")
     with pytest.raises(error, match=message):
         theano.function([x], x, updates=updates(w, x))
+
+
+def test_an_update_may_be_known_to_have_one_row() -> None:
+    """As in Theano: an average of batches that begins as `shared(zeros((1, n)))`, which is a matrix."""
+    x, average = T.matrix("x"), theano.shared(np.zeros((1, 2)))
+    f = theano.function([x], average, updates=[(average, x.mean(axis=0, keepdims=True))])
+    assert f([[1, 2], [3, 4]]).tolist() == [[0, 0]]
+    assert average.get_value().tolist() == [[2, 3]]
+    average.set_value(np.ones((3, 2)))
+    assert f([[5, 6]]).shape == (3, 2) and average.get_value().tolist() == [[5, 6]]
 
 
 def test_the_constant_2_is_float32_and_no_update_of_a_float64_scalar() -> None:
