@@ -13,6 +13,10 @@ from tensordsl.codegen.nest_words import Function, shuffled, strided
 NEAR = (-1, 2, 3, 4)  # elements from one to the next
 KINDS = {1: "i8", 2: "i16", 4: "float", 8: "double", 16: "<2 x double>"}  # of elements by their bytes
 LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
+# Loads of each row where rows are far apart and no cache keeps them: on Zen 4 memory then foresees the next ones (in
+# the third cache it would take up to a fifth longer).
+OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
+ALSO_OFTEN = (*(f"far{size}" for size in KINDS), "interleaved4", "interleaved8")
 # Of what packs `count` elements, `stride` bytes from one to the next.
 OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
 
@@ -20,7 +24,8 @@ OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
 def apart_texts(fetches: bool) -> list[str]:
     """fetches: blocks that are packed ask for the next ones."""
     near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
-    return [*near, *map(_far, KINDS), _column(), _packer(), _pack(), _unpack()]
+    far = [_far(size, loads) for size in KINDS for loads in (1, OFTEN)]
+    return [*near, *far, _column(), _of_rows(), _packer(), _pack(), _unpack()]
 
 
 def _near(size: int, step: int, fetches: bool) -> str:
@@ -55,16 +60,28 @@ def _few(c: Function, lanes: int, other: str, *given: str) -> None:
         c.ret()
 
 
-def _far(size: int) -> str:
-    """Any number of bytes from one to the next; volatile loads keep their order, which memory foresees."""
-    c, lanes = Function("void", f"far{size}", OF_PACKER, internal=True), min(LINE // size, MOST)
+def often(name: str) -> str:
+    """Of the same packer, but that it loads each row `OFTEN` times."""
+    return f"{name}_often"
+
+
+def read(c: Function, kind: str, place: str, loads: int) -> str:
+    """Volatile loads keep their order, which memory foresees."""
+    return [c.op(f"load volatile {kind}, ptr {place}, align 1") for _ in range(loads)][-1]
+
+
+def _far(size: int, loads: int) -> str:
+    """Any number of bytes from one to the next."""
+    name = f"far{size}"
+    c = Function("void", name if loads == 1 else often(name), OF_PACKER, internal=True)
+    lanes = min(LINE // size, MOST)
     kind, steps = KINDS[size], [c.arith("mul", "%stride", k) if k else 0 for k in range(lanes)]
     _few(c, lanes, "@column", f"i64 {size}")
     last = c.arith("sub", "%count", lanes)
     with c.loop("%count", step=lanes) as loop:
         first = c.min(loop.index, last)
         source = c.gep("%from", c.arith("mul", first, "%stride"))
-        elements = [c.op(f"load volatile {kind}, ptr {c.gep(source, step)}, align 1") for step in steps]
+        elements = [read(c, kind, c.gep(source, step), loads) for step in steps]
         whole, value = _joined(c, kind, elements)
         c.do(f"store {whole} {value}, ptr {c.gep('%to', c.arith('mul', first, size))}, align 1")
     return c.end()
@@ -91,6 +108,18 @@ def _column() -> str:
     return c.end()
 
 
+def _of_rows() -> str:
+    """The packer to take where a launch has so many rows."""
+    c = Function("ptr", "of_rows", ["ptr packer", "i64 stride", "i64 rows"], internal=True)
+    is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
+    with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
+        c.ret("ptr", "%packer")
+    found = "%packer"
+    for name in ALSO_OFTEN:
+        found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{often(name)}", found, "ptr")
+    return c.end("ptr", found)
+
+
 def _packer() -> str:
     """What packs elements of such a size and distance."""
     c = Function("ptr", "packer", ["i64 size", "i64 stride"], internal=True)
@@ -104,20 +133,21 @@ def _packer() -> str:
 
 
 def _pack() -> str:
-    """`live` elements to scratch, then the last one repeated up to `count`."""
-    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count"]
+    """`live` elements to scratch, then the last one repeated up to `count`; points: of the launch, or 0."""
+    params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 live", "i64 count", "i64 points"]
     c = Function("void", "pack", params, internal=True)
     with c.when(c.test("eq", "%stride", "%size")):
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
+    packer = c.call("ptr", "@of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
     c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):
         last = c.gep("%to", c.arith("mul", c.arith("sub", "%live", 1), "%size"))
         target = c.gep("%to", c.arith("mul", "%live", "%size"))
         operands = f"ptr {target}", f"ptr {last}", "i64 0", "i64 %size", f"i64 {rest}", f"i64 {rest}"
-        c.call("void", "@pack", *operands)
+        c.call("void", "@pack", *operands, "i64 0")
     return c.end()
 
 

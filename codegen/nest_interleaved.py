@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.nest_apart import LINE, OF_PACKER
+from tensordsl.codegen.nest_apart import LINE, OF_PACKER, OFTEN, often, read
 from tensordsl.codegen.nest_words import Function, shuffled
 
 SIDE = 4  # columns at most
@@ -30,22 +30,24 @@ Load = Callable[[Function, str, str], Callable[[int], list[str]]]
 
 
 def interleaved_texts() -> list[str]:
-    return [*map(_interleaved, LEAST), *(_dense(*kind) for kind in DENSE), _joint(), _together(), _DECLARED]
+    often_too = [_interleaved(size, loads) for size in LEAST for loads in (1, OFTEN)]
+    return [*often_too, *(_dense(*kind) for kind in DENSE), _joint(), _together(), _DECLARED]
 
 
-def _interleaved(size: int) -> str:
+def _interleaved(size: int, loads: int) -> str:
     """SIDE elements of each row are loaded at once, in order (see `nest_apart`), and transposed in registers."""
     lanes, rows = LINE // size, REGISTER // size
     kind, part = f"<{rows} x i{8 * size}>", f"<{SIDE} x i{8 * size}>"
 
     def load(c: Function, source: str, used: str) -> Callable[[int], list[str]]:
         *places, last = [c.gep(source, c.arith("mul", "%stride", k) if k else 0) for k in range(lanes)]
-        loaded = [c.op(f"load volatile {part}, ptr {place}, align 1") for place in places]
-        loaded.append(_masked(c, part, last, used))
-        pairs = [_pairs(c, size, loaded[k : k + rows]) for k in range(0, lanes, rows)]
+        values = [read(c, part, place, loads) for place in places]
+        values.append(_masked(c, part, last, used))
+        pairs = [_pairs(c, size, values[k : k + rows]) for k in range(0, lanes, rows)]
         return lambda k: [shuffled(c, kind, *pair[k % 2], _lanes(FOURS[k // 2], rows)) for pair in pairs]
 
-    return _packer(f"interleaved{size}", size, SIDE, kind, load)
+    name = f"interleaved{size}"
+    return _packer(name if loads == 1 else often(name), size, SIDE, kind, load)
 
 
 def _dense(size: int, step: int) -> str:

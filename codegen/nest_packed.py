@@ -111,6 +111,10 @@ def _packed_row() -> str:
     is_long = c.test("sgt", n, block)  # else finding columns takes longer than packing them together saves
     with c.when(c.all(c.test("sgt", columns, 1), is_long)):
         c.call("i64", "@together", f"ptr {row}", f"i64 {external}")
+    with c.loop(external) as loop:
+        own = c.word(row, c.arith("mul", loop.index, WORDS))
+        packer, stride = f"ptr {c.get(own, PACKER, 'ptr')}", f"i64 {c.get(own, STRIDE)}"
+        c.put(c.call("ptr", "@of_rows", packer, stride, f"i64 {n}"), own, PACKER, "ptr")
     with c.loop(n, step=block) as at:
         start = c.min(at.index, c.arith("sub", n, width))
         count = c.min(c.arith("sub", n, start), block)

@@ -42,6 +42,7 @@ from tensordsl.codegen.nest_words import (
     CX_P,
     CX_PACKS,
     CX_PARTS,
+    CX_POINTS,
     CX_POS,
     CX_ROWS,
     CX_S,
@@ -354,7 +355,9 @@ def _columns_in() -> str:
         pitch = c.arith("mul", c.get(entry_of(c, "%words", loop.index), 2), "%taken")
         with c.when(c.not_null(packer)):
             place = c.gep(c.get(own, PLACE, "ptr"), c.arith("mul", turn.index, c.get(own, ALONG)))
-            c.call("void", packer, f"ptr {target}", f"ptr {place}", f"i64 {c.get(own, STRIDE)}", "i64 %taken")
+            stride, points = (f"i64 {x}" for x in (c.get(own, STRIDE), c.get("%cx", CX_POINTS)))
+            best = c.call("ptr", "@of_rows", f"ptr {packer}", stride, points)
+            c.call("void", best, f"ptr {target}", f"ptr {place}", stride, "i64 %taken")
             with c.loop(c.choose(c.test("ne", "%rows", 1), SIDE, 0)) as column:
                 area = c.get(target, column.index)
                 c.put(c.choose(c.test("ne", area, 0), c.arith("add", area, pitch), 0), target, column.index)
@@ -485,7 +488,7 @@ def _operand_in(
     with c.when(c.all(copied, is_read, c.op(f"xor i1 {is_in}, true"))):
         size = f"i64 {c.get(entry, 2)}"
         operands = f"ptr {area}", f"ptr {address}", f"i64 {stride}", size, f"i64 {taken}", f"i64 {count}"
-        c.call("void", "@pack", *operands)
+        c.call("void", "@pack", *operands, f"i64 {c.get('%cx', CX_POINTS)}")
 
 
 # -- code -------------------------------------------------------------------------------------------------------------

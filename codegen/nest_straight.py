@@ -164,7 +164,9 @@ def _into_scratch() -> str:
         c.ret()
     with c.loop("%rows") as loop:
         here, there = _row_of(c, loop.index)
-        c.call("void", "@pack", f"ptr {here}", f"ptr {there}", "i64 %step", "i64 %size", "i64 %n", "i64 %there")
+        c.call(
+            "void", "@pack", f"ptr {here}", f"ptr {there}", "i64 %step", "i64 %size", "i64 %n", "i64 %there", "i64 0"
+        )
     return c.end()
 
 

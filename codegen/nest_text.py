@@ -56,6 +56,7 @@ from tensordsl.codegen.nest_words import (
     CX_P,
     CX_PACKS,
     CX_PARTS,
+    CX_POINTS,
     CX_POOL,
     CX_POS,
     CX_ROWS,
@@ -250,6 +251,7 @@ def _general() -> str:
         for k in words:
             c.put(numbers, context, k)
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
+    c.put(points_of(c), context, CX_POINTS)
     first, end = c.cell(c.get("%D", CODE)), c.cell(c.get("%D", END))
     every = c.choose(is_part, c.get("%D", ALL), c.get(end, 0))
     c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {every}")

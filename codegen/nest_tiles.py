@@ -121,7 +121,7 @@ def _pad(c: Function, area: str, pitch: str, size: str, width: str) -> None:
     with c.loop("%rows") as row:
         source = c.gep(c.gep(area, c.arith("mul", row.index, pitch)), last)
         given = f"ptr {c.gep(source, size)}", f"ptr {source}", "i64 0", f"i64 {size}", f"i64 {dead}", f"i64 {dead}"
-        c.call("void", "@pack", *given)
+        c.call("void", "@pack", *given, "i64 0")
 
 
 def _move_tile(
@@ -143,7 +143,7 @@ def _move_tile(
         )
         rest = f"i64 {across}", f"i64 {size}", "i64 %lanes"
         if is_in:
-            c.call("void", "@pack", f"ptr {inside}", f"ptr {outside}", *rest, "i64 %lanes")
+            c.call("void", "@pack", f"ptr {inside}", f"ptr {outside}", *rest, "i64 %lanes", "i64 0")
         else:
             c.call("void", "@unpack", f"ptr {outside}", f"ptr {inside}", *rest)
     c.jump(done)

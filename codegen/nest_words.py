@@ -49,9 +49,9 @@ PACKED_ROWS = 8
 # Words of the context, one per call of `run_nest`.
 (
     CX_K, CX_D, CX_E, CX_S, CX_I, CX_POS, CX_CUR, CX_SCRATCH, CX_FLAG, CX_COUNT, CX_LIVE, CX_TAIL, CX_P, CX_TWICE,
-    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS, CX_PARTS, CX_POOL,
-) = range(22)  # fmt: skip
-CX_WORDS = 22
+    CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS, CX_PARTS, CX_POOL, CX_POINTS,
+) = range(23)  # fmt: skip
+CX_WORDS = 23
 # PARTS: 1 where loops along rows may be done in parts, by the threads of a pool, or null; in a part their number.
 # Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
 # an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from end_of_memory import End
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen.modules import only
+from tensordsl.codegen.nest_apart import LARGE, often
 from tensordsl.codegen.nest_interleaved import DENSE
 from tensordsl.codegen.nest_text import nest_text
 from tensordsl.codegen.target import compile_object, native_width
@@ -92,6 +94,21 @@ def test_columns_of_rows_that_follow(dtype: str) -> None:
                 assert np.array_equal(f(p, q, r), p * q - r)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "uint8", "complex128"])
+def test_columns_of_rows_that_no_cache_keeps(dtype: str) -> None:
+    x = T.matrix(dtype=dtype)
+
+    def of(x: Any) -> list:
+        return [x[:, 0] * x[:, 1] - x[:, 3], x[:, 1] + x[:, -1], x[:, 2] + 1, x[:, 0].sum(), (x[:, 2] - x[:, 4]).sum()]
+
+    f = td.function([x], of(x))
+    for rows in (300, 1003):
+        a = np.zeros((rows, LARGE // rows // np.dtype(dtype).itemsize + 1), dtype)
+        a[:, [0, 1, 2, 3, 4, -1]] = np.random.default_rng(rows).integers(0, 3, (rows, 6))
+        for layout in (a, a[::-1], a[:, ::-1]):
+            assert all(np.array_equal(got, wanted) for got, wanted in zip(f(layout), of(layout), strict=True))
+
+
 def test_fields_of_records() -> None:
     x, y, u, v = T.dvector(), T.dvector(), T.ivector(), T.ivector()
     f = td.function([x, y, u, v], x - y * 3 + u * 5 + v * 7)
@@ -114,6 +131,7 @@ def test_a_column_of_state_follows_from_the_others() -> None:
 
 
 PACKERS = [("interleaved4", 4, 4), ("interleaved4", 4, 9), ("interleaved8", 8, 3), ("interleaved8", 8, 5)]
+PACKERS += [(often(name), size, width) for name, size, width in PACKERS]
 PACKERS += [(f"dense{size}x{step}", size, step) for size, step in DENSE]
 
 
