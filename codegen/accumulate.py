@@ -13,12 +13,23 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from tensordsl.codegen.code import Code, constant, llvm_type, load, load_by_registers, shuffled, splat, store
+from tensordsl.codegen.code import (
+    Code,
+    constant,
+    half_lanes,
+    llvm_type,
+    load,
+    load_by_registers,
+    shuffled,
+    splat,
+    store,
+)
 from tensordsl.codegen.copies import Phi
+from tensordsl.codegen.extremum_search import NO_POSITION, first_lane, position_type, searched_extremum
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
-from tensordsl.codegen.schedule import is_narrow_sum
+from tensordsl.codegen.schedule import PLAIN, is_narrow_sum
 from tensordsl.codegen.text import emit
 from tensordsl.ops.reducers import MAX, MIN
 
@@ -27,7 +38,6 @@ GLANCE = 128  # vectors of truths between two looks whether they decide
 COUNTED = 255  # vectors that the narrowest integers can count
 DECIDING = {"any": True, "max": True, "argmax": True, "all": False, "min": False, "argmin": False}
 WIDE = 8  # lanes in which sums of chunks are added
-NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
 
 
 def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], areas: Sequence[int]) -> None:
@@ -38,6 +48,9 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     is_sum, is_narrow = is_float_sum(reduce), len(operands) < len(reduce.args)
     if is_narrow and ITEMSIZE[step[0]] < ITEMSIZE[position_type(step[0])]:
         _keep(k, number, reduce, areas, _counted_extremum(k, number, reduce, operands[0]))
+        return
+    if is_narrow and is_load_of_floats(reduce.args[0]) and operands[0] in k.adjacent and not k.repeats:
+        _keep(k, number, reduce, areas, searched_extremum(k, number, reduce, operands[0]))
         return
     if is_narrow:
         place = position_type(step[0])
@@ -92,6 +105,10 @@ def _ended(k: Kernel, number: int, kinds: Sequence[str], following: list[str]) -
     return ended
 
 
+def is_load_of_floats(v: Val) -> bool:
+    return v.op == "load" and v.type in PLAIN
+
+
 def decides(reduce: Val) -> bool | None:
     """The element by which a reduction of truths is known; None of others."""
     return DECIDING.get(reduce.attr[0].name) if reduce.type[0] == "bool" else None
@@ -107,12 +124,6 @@ def _look(k: Kernel, reduce: Val, state: str, W: int) -> None:
 
 def is_float_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type[0] in FLOATS)
-
-
-def position_type(dtype: str) -> str:
-    """Of positions in a block, beside values of a dtype: lanes as long as theirs, where these are long, so that what
-    compares values chooses positions as it stands."""
-    return "int64" if ITEMSIZE[dtype] == 8 else "int32"
 
 
 def _positions(k: Kernel, code: Code, place: str, start: str) -> str:
@@ -183,7 +194,7 @@ def _live(k: Kernel, kind: str, state: str, start: str) -> str:
 def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int = WIDE) -> str:
     """A sum in `most` lanes at most, in float64."""
     while W > most:
-        low, high = (_half(code, value, dtype, W, n) for n in (0, 1))
+        low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1))
         W //= 2
         value = code.op(f"fadd {llvm_type(dtype, W)} {low}, {high}")
     return _widened(code, value, W) if dtype == "float32" else value
@@ -208,18 +219,10 @@ def all_lanes(
     """One state of all lanes, or `most`: again and again the upper half of them is combined into the lower one."""
     state = list(state)
     while W > most:
-        low, high = ([_half(code, x, t, W, n) for x, t in zip(state, types, strict=True)] for n in (0, 1))
+        low, high = ([half_lanes(code, x, t, W, n) for x, t in zip(state, types, strict=True)] for n in (0, 1))
         W //= 2
         state = in_line(code, reducer, "combine", types, [*low, *high], W)
     return state
-
-
-def _half(code: Code, value: str, dtype: str, W: int, k: int) -> str:
-    t, H = llvm_type(dtype, W), W // 2
-    if H == 1:
-        return code.op(f"extractelement {t} {value}, i64 {k}")
-    lanes = ", ".join(f"i32 {k * H + q}" for q in range(H))
-    return code.op(f"shufflevector {t} {value}, {t} poison, <{H} x i32> <{lanes}>")
 
 
 def _first_extremum(k: Kernel, reduce: Val, value: str, vector: str) -> list[str]:
@@ -297,15 +300,8 @@ def _first_of_chunk(k: Kernel, reduce: Val, types: tuple[str, str], state: Seque
     first = code.op(f"icmp eq {count} {numbers}, {splat(code, least, types[1], W)}")
     here = code.op(f"mul i64 {code.op(f'zext {llvm_type(types[1])} {least} to i64')}, {W}")
     here = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {here}, %start"), "%n.last")
-    here = code.op(f"add i64 {here}, {_first_lane(code, first, W)}")
+    here = code.op(f"add i64 {here}, {first_lane(code, first, W)}")
     return [best, code.op(f"add i64 {here}, {k.position(k.lane)}")]
-
-
-def _first_lane(code: Code, mask: str, W: int) -> str:
-    """The number of the first of W lanes, at most 64, in which a mask is true."""
-    bits, symbol = code.op(f"bitcast {llvm_type('bool', W)} {mask} to i{W}"), "llvm.cttz.i64"
-    code.declarations[symbol] = f"declare i64 @{symbol}(i64, i1)"
-    return code.call(symbol, "i64", f"i64 {code.op(f'zext i{W} {bits} to i64') if W < 64 else bits}", "i1 true")
 
 
 # -- totals

@@ -239,6 +239,15 @@ def shuffled(code: Code, kind: str, x: str, y: str, lanes: Iterable[int]) -> str
     return code.op(f"shufflevector {kind} {x}, {kind} {y}, <{len(numbers)} x i32> <{', '.join(numbers)}>")
 
 
+def half_lanes(code: Code, value: str, dtype: str, W: int, k: int) -> str:
+    """The lower (k = 0) or upper half of W lanes."""
+    t, H = llvm_type(dtype, W), W // 2
+    if H == 1:
+        return code.op(f"extractelement {t} {value}, i64 {k}")
+    lanes = ", ".join(f"i32 {k * H + q}" for q in range(H))
+    return code.op(f"shufflevector {t} {value}, {t} poison, <{H} x i32> <{lanes}>")
+
+
 def joined(code: Code, element: str, pieces: Sequence[str], n: int) -> str:
     """One vector of several ones of n elements of an LLVM type; their number is a power of two."""
     while len(pieces) > 1:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.ahead import IS_AHEAD, PREFETCH
+from tensordsl.codegen.ahead import IS_AHEAD, LINE, PREFETCH
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed, load_by_registers
@@ -130,6 +130,7 @@ class Kernel:
         self.stops = False  # does a row end where an element decides it?
         self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
+        self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk that does not repeat: (name, type, if all lanes count, if not)
@@ -216,6 +217,15 @@ class Kernel:
         """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
         light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
         self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
+
+    def may_begin_on_lines(self) -> None:
+        """Let a row's vectors begin on an operand's cache lines, where these are as long as registers and straddling
+        costs.  It computes some elements twice."""
+        whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
+        whole = [e for e in whole if self.width * e.itemsize % LINE == 0]
+        light = len(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
+        if self.form == LANES and whole and light:
+            self.straddles = whole[0]
 
     def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
         """In the loop: the address of the current vector."""

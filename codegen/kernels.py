@@ -210,6 +210,8 @@ class _Planner(Values):
         only = self.total and not (outs or keeps or kernel.fails)
         kernel.stops = only and all(decides(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
+        if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not (outs or keeps):
+            kernel.may_begin_on_lines()
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import ask_in_loop, further
+from tensordsl.codegen.ahead import LINE, ask_in_loop, further
 from tensordsl.codegen.assembly import LIKELY
 from tensordsl.codegen.copies import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.text import Code, llvm_type, store
 
 if TYPE_CHECKING:
-    from tensordsl.codegen.flat import Kernel
+    from tensordsl.codegen.flat import Entry, Kernel
 
 
 def chunks(k: Kernel) -> list[Phi]:
@@ -25,6 +25,8 @@ def chunks(k: Kernel) -> list[Phi]:
         first = head.intrinsic("smin", "int64", 1, "%n", str(size))
         stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 %stop, {size}"), "%n")
         return [Phi("%start", "i64", "0", "%stop"), Phi("%stop", "i64", first, stop)]
+    if not k.states and not size and k.straddles:
+        return _from_a_line(k, k.straddles)
     if not k.states and not size:
         return [Phi("%start", "i64", "0", "%n.last"), Phi("%stop", "i64", whole, "%n")]
     first = head.intrinsic("smin", "int64", 1, whole, str(size)) if size else whole
@@ -44,6 +46,22 @@ def chunks(k: Kernel) -> list[Phi]:
         end = code.op(f"select i1 {code.op(f'icmp eq i64 %stop, {whole}')}, i64 %n, i64 {whole}")
     stop = code.intrinsic("smin", "int64", 1, code.op(f"add i64 {start}, {size}"), end) if size else end
     return [Phi("%start", "i64", "0", start), Phi("%stop", "i64", first, stop)]
+
+
+def _from_a_line(k: Kernel, operand: Entry) -> list[Phi]:
+    """A row that does not begin on a cache line of an operand: its first vector, those from the next line on, its last
+    one, so that only two straddle lines."""
+    W, code, close = k.width, k.points, k.close
+    behind = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name} to i64')}, {LINE - 1}")
+    second = code.op(f"sub i64 {W}, {code.op(f'lshr i64 {behind}, {operand.itemsize.bit_length() - 1}')}")
+    vectors = code.op(f"and i64 {code.op(f'sub i64 %n, {second}')}, {-W}")
+    is_off, some = (code.op(f"icmp ne i64 {x}, 0") for x in (behind, vectors))
+    some, end = code.op(f"and i1 {is_off}, {some}"), code.op(f"add i64 {vectors}, {second}")
+    second, end = (code.op(f"select i1 {some}, i64 {x}, i64 {y}") for x, y in ((second, "%n.last"), (end, "%n")))
+    stop = code.op(f"select i1 {is_off}, i64 {W}, i64 %n.whole")
+    first = close.op("icmp eq i64 %start, 0")
+    following = [close.op(f"select i1 {first}, i64 {x}, i64 {y}") for x, y in ((second, "%n.last"), (end, "%n"))]
+    return [Phi("%start", "i64", "0", following[0]), Phi("%stop", "i64", stop, following[1])]
 
 
 def row_lines(k: Kernel) -> list[str]:

@@ -1,0 +1,112 @@
+"""Positions of extrema of floats in memory, by one comparison for each vector.
+
+Lanes of one register keep the extremum of those of a vector, and where that vector starts.  Behind the row the first of
+these that has the row's extremum is read again.  NaN compares with nothing: that there was one is kept by itself, and
+then the row is read again from its start, as far as the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.code import Code, constant, half_lanes, llvm_type, load, splat
+from tensordsl.codegen.copies import Phi
+from tensordsl.codegen.scalar import ITEMSIZE, Val
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.flat import Kernel
+
+NO_POSITION = 2**31 - 256  # from here on: of no element, in a block
+
+
+def position_type(dtype: str) -> str:
+    """Of positions in a block, beside values of a dtype: lanes as long as theirs, where these are long, so that what
+    compares values chooses positions as it stands."""
+    return "int64" if ITEMSIZE[dtype] == 8 else "int32"
+
+
+def searched_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[str]:
+    """(extremum, position along the lane axis) of a row of vectors `value`, which were loaded."""
+    code, W, dtype = k.body, k.width, reduce.type[0]
+    place, beats = position_type(dtype), "ogt" if reduce.attr[0].name == "argmax" else "olt"
+    N = min(W, code.vector_bytes // ITEMSIZE[dtype])
+    H = max(W // 2, N)
+    kinds = [llvm_type(dtype, N), llvm_type(place, N), llvm_type(place, H)]
+    start = [constant(reduce.attr[0].identity(reduce.type)[0], dtype, N), *(constant(0, place, n) for n in (N, H))]
+    names, totals = ([f"%{p}{number}.{n}" for n in range(3)] for p in "rt")
+    best = _strongest(code, f"fcmp {beats}", value, dtype, W, N)
+    better = code.op(f"fcmp {beats} {kinds[0]} {best}, {names[0]}")
+    here = splat(code, "%i" if place == "int64" else code.op("trunc i64 %i to i32"), place, N)
+    following = [
+        _chosen(code, better, kinds[0], best, names[0], N),
+        _chosen(code, better, kinds[1], here, names[1], N),
+        code.op(f"or {kinds[2]} {names[2]}, {_nans(code, value, dtype, W, N)}"),
+    ]
+    k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
+    k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
+    first, best = _first_vector(k.after, f"fcmp {beats}", following, dtype, N, H)
+    return [best, _position(k, first, best, dtype, k.adjacent[value].removesuffix(".i"))]
+
+
+def _chosen(code: Code, mask: str, kind: str, x: str, y: str, W: int) -> str:
+    return code.op(f"select {llvm_type('bool', W)} {mask}, {kind} {x}, {kind} {y}")
+
+
+def _strongest(code: Code, beats: str, value: str, dtype: str, W: int, most: int) -> str:
+    """The extrema of all lanes in `most`; of two that do not compare the second."""
+    while W > most:
+        low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1))
+        W //= 2
+        kind = llvm_type(dtype, W)
+        value = _chosen(code, code.op(f"{beats} {kind} {low}, {high}"), kind, low, high, W)
+    return value
+
+
+def _nans(code: Code, value: str, dtype: str, W: int, N: int) -> str:
+    """Integers that are not 0 where a half of a vector has NaN, or the other one."""
+    low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1)) if W > N else (value, value)
+    H = max(W // 2, N)
+    wrong = code.op(f"fcmp uno {llvm_type(dtype, H)} {low}, {high}")
+    return code.op(f"sext {llvm_type('bool', H)} {wrong} to {llvm_type(position_type(dtype), H)}")
+
+
+def _first_vector(code: Code, beats: str, state: Sequence[str], dtype: str, N: int, H: int) -> tuple[str, str]:
+    """(where the row's first vector starts that has its extremum, the extremum); of a row with NaN (0, NaN)."""
+    place = position_type(dtype)
+    best = _strongest(code, beats, state[0], dtype, N, 1)
+    found = code.op(f"fcmp oeq {llvm_type(dtype, N)} {state[0]}, {splat(code, best, dtype, N)}")
+    starts = _chosen(code, found, llvm_type(place, N), state[1], constant(NO_POSITION, place, N), N)
+    first = _strongest(code, "icmp slt", starts, place, N, 1)
+    first = first if place == "int64" else code.op(f"sext i32 {first} to i64")
+    wrong = code.any(code.op(f"icmp ne {llvm_type(place, H)} {state[2]}, {constant(0, place, H)}"), H)
+    nan = constant(float("nan"), dtype)
+    return _chosen(code, wrong, "i64", "0", first, 1), _chosen(code, wrong, llvm_type(dtype), nan, best, 1)
+
+
+def _position(k: Kernel, first: str, best: str, dtype: str, row: str) -> str:
+    """The first position from `first` on where the row's extremum, or NaN, stands."""
+    code, W = k.after, k.width
+    kind, mask, every = llvm_type(dtype, W), llvm_type("bool", W), splat(code, best, dtype, W)
+    before, search, done, following = code.block, code.label("search"), code.label("found"), code.tmp()
+    code.do(f"br label %{search}")
+    code.place(search)
+    at = code.op(f"phi i64 [ {first}, %{before} ], [ {following}, %{search} ]")
+    here = code.intrinsic("smin", "int64", 1, at, "%n.last")
+    value = load(code, code.op(f"getelementptr i{8 * ITEMSIZE[dtype]}, ptr {row}, i64 {here}"), dtype, W)
+    equal, wrong = code.op(f"fcmp oeq {kind} {value}, {every}"), code.op(f"fcmp uno {kind} {value}, {value}")
+    found = code.op(f"or {mask} {equal}, {wrong}")
+    code.do(f"{following} = add i64 {at}, {W}")
+    others = code.op(f"icmp slt i64 {following}, %n")  # a thread of the caller's may have written what was found
+    none = code.op(f"icmp eq i{W} {code.op(f'bitcast {mask} {found} to i{W}')}, 0")
+    code.do(f"br i1 {code.op(f'and i1 {none}, {others}')}, label %{search}, label %{done}")
+    code.place(done)
+    here = code.op(f"add i64 {here}, {first_lane(code, found, W)}")
+    return code.op(f"add i64 {here}, {k.position(k.lane)}")
+
+
+def first_lane(code: Code, mask: str, W: int) -> str:
+    """The number of the first of W lanes, at most 64, in which a mask is true."""
+    bits, symbol = code.op(f"bitcast {llvm_type('bool', W)} {mask} to i{W}"), "llvm.cttz.i64"
+    code.declarations[symbol] = f"declare i64 @{symbol}(i64, i1)"
+    return code.call(symbol, "i64", f"i64 {code.op(f'zext i{W} {bits} to i64') if W < 64 else bits}", "i1 true")
