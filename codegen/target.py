@@ -95,11 +95,6 @@ def _in_a_file(lines: list[str]) -> Iterator[str]:
         os.close(number)
 
 
-def llvm_version() -> str:
-    """LLVM's version, for the disk cache's files."""
-    return ".".join(map(str, _target()[0].llvm_version_info))
-
-
 def native_width() -> int:
     """Bytes of a vector register of the processor that code is compiled for."""
     _, features = _processor()

@@ -72,10 +72,6 @@ class BadOptimization(DebugModeError):
     """DebugMode: the compiled function and the reference evaluator disagree."""
 
 
-class ConcurrentCallError(RuntimeError):
-    """A shared variable or function was used while another call that has not finished writes to it."""
-
-
 # -- devices ---------------------------------------------------------------------------------------------------------
 class DeviceError(RuntimeError):
     """Something is wrong with a device (`config.device`): each subclass is one thing, and says what to do about it."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensordsl.casting import upcast
 from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
 from tensordsl.ops.comparisons import ge
 from tensordsl.ops.control import require
@@ -419,13 +418,6 @@ def take_along_axis(arr: Any, indices: Any, axis: int = 0) -> Any:
         where.append(indices if k == axis else 0 if n == 1 and indices.type.shape[k] == 1 else
                      dimshuffle(arange(shape_i(x, k)), others))  # fmt: skip
     return getitem(x, tuple(where))
-
-
-def as_common_dtype(*variables: Any) -> tuple[Any, ...]:
-    """The variables in the dtype that they promote to."""
-    made = [as_variable(v) for v in variables]
-    dtype = upcast(*(v.type.dtype for v in made))
-    return tuple(cast(v, dtype) for v in made)
 
 
 def vector_length(v: Any) -> int:

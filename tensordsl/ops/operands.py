@@ -86,10 +86,6 @@ def int64(value: int) -> Any:
     return constant(value, dtype="int64")
 
 
-def floatx(value: float) -> Any:
-    return constant(value, dtype=config.floatX)
-
-
 def known_int(variable: Any) -> int | None:
     """The value of a 0-d integer that is already certain, else None."""
     if isinstance(variable, Constant):
