@@ -1,21 +1,28 @@
-"""Products of a matrix and its own transpose: rows go as far as the diagonal, what is beyond is copied from below it.
-As by NumPy, half of the sums are computed, and the result is symmetric to the last bit."""
+"""Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
+
+Of large ones rows go as far as the diagonal, and what is beyond is copied from below it: half of the sums are computed.
+Of others all that a BLAS has computed is copied, or only columns whose sums have an order of their own
+(`gemm_narrow.py`), from the rows.
+"""
 
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import Asm, passed
+from tensordsl.codegen.gemm_narrow import LONG
 from tensordsl.codegen.gemm_panels import turn
 from tensordsl.codegen.gemm_tiles import Vector, element
 
 ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for each, B is packed again
-# Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums: from there on half of
-# these are more than the copies.
-LEAST, LEAST_TERMS = 96, 48
+# Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums, and both multiplied: from
+# there on half of the sums are more than the copies.
+LEAST, LEAST_TERMS, LEAST_BOTH = 96, 12, 3072
 SQUARE = 8
+MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
 
 
-def gram_texts(kind: str, dtype: str, params: tuple[str, ...]) -> list[str]:
-    """`gram_<type>`: C[n, n] = alpha A B, where B is A transposed, by `gemm_<type>`, whose parameters it has."""
+def gram_texts(kind: str, dtype: str, lanes: int, params: tuple[str, ...]) -> list[str]:
+    """`gram_<type>`: C[n, n] = alpha A B, where B is A transposed, by `gemm_<type>`, whose parameters it has;
+    `mirror_rest_<type>` and `mirror_all_<type>`: what is copied where sums have been computed twice."""
     f = Asm("void", f"gram_{kind}", params, internal=True)
     given = passed(params)
     some = f.op(f"and i64 {f.op(f'sdiv i64 %n, {BLOCKS}')}, {-ROWS}")
@@ -26,24 +33,50 @@ def gram_texts(kind: str, dtype: str, params: tuple[str, ...]) -> list[str]:
         mine = {"i64 %m": f"i64 {rows}", "i64 %n": f"i64 {columns}", "ptr %c": f"ptr {below}"}
         mine["ptr %a"] = f"ptr {element(f, kind, '%a', at.index, '%rsa')}"
         f.call("void", f"@gemm_{dtype}", *(mine.get(x, x) for x in given))
-        across = f.gep("%c", at.index, kind)
-        f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {at.index}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
-        square = f.gep(below, at.index, kind)
-        with f.loop(rows) as i, f.loop(i.index) as j:
-            _across(f, kind, square, square, i.index, j.index, "%ldc")
+        _mirror_rows(f, kind, at.index, rows)
     f.ret()
-    return [_mirror(kind), f.text]
+    return [_mirror(kind), _mirror_rest(kind, lanes), _mirror_all(kind), f.text]
 
 
 def is_gram(f: Asm, add: str) -> str:
-    """Is it such a product, and large?"""
     equal = (("ptr", "%a", "%b"), ("i64", "%rsa", "%csb"), ("i64", "%csa", "%rsb"), ("i64", "%m", "%n"))
-    large = f.compare("sge", "i64", "%n", LEAST), f.compare("sge", "i64", "%k", LEAST_TERMS)
-    return f.all(*(f.compare("eq", *x) for x in equal), *large, f.op(f"xor i1 {add}, true"))
+    return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
+
+
+def is_large(f: Asm) -> str:
+    least = (("%n", LEAST), ("%k", LEAST_TERMS), (f.op("mul i64 %n, %k"), LEAST_BOTH))
+    return f.all(*(f.compare("sge", "i64", *x) for x in least))
+
+
+def _mirror_rest(kind: str, lanes: int) -> str:
+    """Columns behind whole vectors, from the rows that they are."""
+    f = Asm("void", f"mirror_rest_{kind}", MIRRORED, internal=True)
+    rest = f.op(f"and i64 %n, {lanes - 1}")
+    with f.when(f.all(f.compare("sge", "i64", "%k", LONG), f.compare("sle", "i64", rest, lanes // 2))):
+        _mirror_rows(f, kind, f.op(f"sub i64 %n, {rest}"), rest)
+    f.ret()
+    return f.text
+
+
+def _mirror_all(kind: str) -> str:
+    f = Asm("void", f"mirror_all_{kind}", MIRRORED, internal=True)
+    with f.when(f.compare("slt", "i64", "%k", LEAST_TERMS)):  # that would take as long as the product
+        f.ret()
+    with f.loop("%n", step=SQUARE) as at:
+        rows = f.op(f"call i64 @llvm.smin.i64(i64 {f.op(f'sub i64 %n, {at.index}')}, i64 {SQUARE})")
+        _mirror_rows(f, kind, at.index, rows)
+    f.ret()
+    return f.text
+
+
+def _mirror_rows(f: Asm, kind: str, first: str, rows: str) -> None:
+    """These rows of C, as far as the diagonal, to the columns that they are."""
+    below, across = element(f, kind, "%c", first, "%ldc"), f.gep("%c", first, kind)
+    f.call("void", f"@mirror_{kind}", f"i64 {rows}", f"i64 {first}", f"ptr {below}", f"ptr {across}", "i64 %ldc")
 
 
 def _mirror(kind: str) -> str:
-    """to[columns, rows] = from[rows, columns], which is a whole number of squares wide; both in rows of `ld`."""
+    """to[j, i] = from[i, j] for j < columns + i; `columns` are a whole number of squares, rows `ld` elements apart."""
     f = Asm("void", f"mirror_{kind}", ("i64 rows", "i64 columns", "ptr from", "ptr to", "i64 ld"), internal=True)
     whole = f.op(f"and i64 %rows, {-SQUARE}")
     with f.loop("%columns", step=SQUARE) as j, f.loop(whole, step=SQUARE) as i:
@@ -52,6 +85,9 @@ def _mirror(kind: str) -> str:
         turn(f, Vector(kind, SQUARE), source, "%ld", target, "%ld")
     with f.loop("%rows", start=whole) as i, f.loop("%columns") as j:
         _across(f, kind, "%from", "%to", i.index, j.index, "%ld")
+    square = f.gep("%from", "%columns", kind)
+    with f.loop("%rows") as i, f.loop(i.index) as j:
+        _across(f, kind, square, square, i.index, j.index, "%ld")
     f.ret()
     return f.text
 

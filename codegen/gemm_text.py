@@ -41,7 +41,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.gemm_few import LONG_ROW, ROWS, few_texts
-from tensordsl.codegen.gemm_gram import gram_texts, is_gram
+from tensordsl.codegen.gemm_gram import MIRRORED, gram_texts, is_gram, is_large
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
@@ -80,7 +80,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
         _blocked(kind),
         _gemv(kind, dtype),
         _blas(kind, dtype),
-        *gram_texts(kind, dtype, PARAMS),
+        *gram_texts(kind, dtype, vector.lanes, PARAMS),
         _gemm(kind, dtype, panels),
         _gemm_then(kind, dtype, panels),
         *stack_texts(vector, dtype),
@@ -327,7 +327,8 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     late = f.all(scales, large if panels else "false")
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
     _thin(f, kind, alpha, add)
-    with f.when(is_gram(f, add)):
+    gram = is_gram(f, add)
+    with f.when(f.all(gram, is_large(f))):
         f.call("void", f"@gram_{kind}", *passed(PARAMS))
         f.ret()
     with f.when(_is_extreme(f, kind, alpha)):
@@ -340,9 +341,11 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         _few(f, kind, alpha, add)
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
-            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"))
+            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
     _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
+        with f.when(gram):
+            f.call("void", f"@mirror_all_{kind}", *passed(MIRRORED))
         f.ret()
     _without_blas(f, kind, operands, alpha, add, "blocked", scratch)
     return f.text
@@ -358,7 +361,7 @@ def _gemm_then(kind: str, dtype: str, panels: bool) -> str:
         with f.when(f.all(large, f.op(f"xor i1 {_is_extreme(f, kind, alpha)}, true"))):
             add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
             scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
-            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
+            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"), "false")
     f.call("void", f"@gemm_{dtype}", *passed(PARAMS))
     f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(LAUNCH, given))
     return f.end()
@@ -382,7 +385,7 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
 
 
-def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
+def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str) -> None:
     """Return if panels are no slower than the BLAS."""
     run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
@@ -398,6 +401,8 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str]) -> None:
     f.branch(f.compare("sle", "i64", threads, ours), run, done)
     f.place(run)
     f.call("void", f"@shared_{kind}", *given, "i64 0", "i64 0")
+    with f.when(gram):
+        f.call("void", f"@mirror_rest_{kind}", *passed(MIRRORED))
     f.ret()
     f.place(done)
 
