@@ -27,6 +27,7 @@ from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.pools import unroll_pools
 from tensordsl.codegen.passes.products import finish_products, fold_products
 from tensordsl.codegen.passes.reductions import merge_reductions, part_totals
+from tensordsl.codegen.passes.rolls import share_rolls
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
 from tensordsl.codegen.passes.sink import sink_slices
 from tensordsl.codegen.passes.stabilise import divide_once, of_exponentials
@@ -123,6 +124,10 @@ PIPELINE = (
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
+        "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
+        reason="before slices, which move into what is rolled",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -148,6 +153,7 @@ MUST_PRECEDE = (
     ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
+    ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),
     ("sum_by_slices", "add_to_given"), ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from typing import Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.extents import Length
@@ -15,7 +16,8 @@ from tensordsl.records import record
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked."""
+    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolls`, `wholes`: of
+    `share_rolls`."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -24,6 +26,8 @@ class Context:
     order: Sequence[Value] = ()
     written: set[int] = field(default_factory=set)
     parts: dict[tuple[Length, ...], list[Value]] | None = None
+    rolls: set[Any] | None = None
+    wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

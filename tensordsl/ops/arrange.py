@@ -235,9 +235,11 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
         rolled = roll(flat, shift, 0)
         return rolled if x.type.ndim == 1 else reshape(rolled, shape_tuple(x), ndim=x.type.ndim)
     axis = normalise_axis(axis, x.type.ndim, "roll")
+    if isinstance(shift, int) and shift == 0:
+        return x
     before = (slice(None),) * axis
     n = shape_i(x, axis)
-    at = n - mod(cast(as_variable(shift), "int64"), n)
+    at = -shift if isinstance(shift, int) and abs(shift) == 1 else n - mod(cast(as_variable(shift), "int64"), n)
     return concatenate([getitem(x, (*before, slice(at, None))), getitem(x, (*before, slice(None, at)))], axis)
 
 

@@ -1,0 +1,97 @@
+"""Rolls by one place both ways: slices of one copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensordsl as td
+import tensordsl.tensor as T
+from tensordsl.codegen.ir import toposort
+from tensordsl.codegen.lower import lower
+from tensordsl.codegen.pipeline import optimise
+
+
+def laplacian(m: Any, x: Any) -> Any:
+    return sum(m.roll(x, s, axis=a) for s in (1, -1) for a in (0, 1)) - 4 * x
+
+
+def neighbours(m: Any, x: Any) -> Any:
+    places = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    return sum(m.roll(m.roll(x, i, axis=0), j, axis=1) for i, j in places)
+
+
+FORMS: dict[str, Callable[[Any, Any], Any]] = {
+    "laplacian": laplacian,
+    "neighbours": neighbours,
+    "of an expression": lambda m, x: laplacian(m, x * 2 + 1),
+    "of a slice": lambda m, x: laplacian(m, x[1:-1, ::2]),
+    "of part of the rows": lambda m, x: m.roll(x[2:], 1, axis=0) - m.roll(x[2:], -1, axis=0),
+    "of other rows": lambda m, x: m.roll(x[1:], 1, axis=0) - m.roll(x[:-1], -1, axis=0),
+    "again": lambda m, x: laplacian(m, laplacian(m, x)),
+    "of the flat matrix": lambda m, x: m.roll(x, 1) + m.roll(x, -1),
+    "there and back": lambda m, x: m.roll(m.roll(x, 1, axis=0), -1, axis=0) + m.roll(x, 1, axis=0),
+    "by two, and one": lambda m, x: m.roll(x, 2, axis=1) - m.roll(x, -1, axis=1) + m.roll(x, 1, axis=1),
+    "as results": lambda m, x: m.stack([m.roll(x, 1, axis=0), m.roll(x, -1, axis=0)]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "bool", "complex64"])
+@pytest.mark.parametrize("name", FORMS)
+def test_rolls_both_ways(name: str, dtype: str) -> None:
+    if dtype == "bool" and name != "as results":
+        pytest.skip("no arithmetic")
+    form, x = FORMS[name], T.matrix(dtype=dtype)
+    f = td.function([x], form(T, x))
+    for shape in ((0, 0), (0, 3), (1, 0), (1, 1), (1, 7), (2, 2), (3, 1), (3, 5), (20, 33), (70, 9)):
+        a = np.random.default_rng(0).integers(0, 9, shape).astype(dtype)
+        for layout in (a, np.asfortranarray(a), a[::-1], np.repeat(a, 2, axis=1)[:, ::2]):
+            wanted = form(np, layout)
+            np.testing.assert_allclose(f(layout), wanted, rtol=1e-5)
+            assert f(layout).shape == wanted.shape
+
+
+def test_rolls_of_known_lengths() -> None:
+    for n in (1, 2, 3, 5):
+        x = T.TensorType("float64", (n, None))()
+        f = td.function([x], laplacian(T, x))
+        for columns in (0, 1, 2, 7):
+            a = np.arange(1.0 + n * columns)[1:].reshape(n, columns)
+            assert np.array_equal(f(a), laplacian(np, a))
+
+
+def test_the_gradient_of_rolls() -> None:
+    x = T.matrix(dtype="float64")
+    cost = (laplacian(T, x) ** 2).sum()
+    f = td.function([x], [cost, T.grad(cost, x)])
+    for shape in ((1, 1), (2, 3), (6, 5)):
+        a = np.random.default_rng(0).normal(size=shape)
+        value, gradient = f(a)
+        assert np.isclose(value, (laplacian(np, a) ** 2).sum())
+        np.testing.assert_allclose(gradient, 2 * laplacian(np, laplacian(np, a)), rtol=1e-10, atol=1e-12)
+
+
+def test_rolls_of_state() -> None:
+    a = np.random.default_rng(0).normal(size=(7, 9))
+    s = td.shared(a)
+    f = td.function([], updates=[(s, s + 0.1 * laplacian(T, s))])
+    for _ in range(3):
+        f()
+        a = a + 0.1 * laplacian(np, a)
+    np.testing.assert_allclose(s.get_value(), a, rtol=1e-12)
+
+
+def copies(*expressions: Any, x: Any) -> int:
+    lowered = lower([x], [], list(expressions), [])
+    return sum(v.op == "concatenate" for v in toposort(optimise(lowered.graph, lowered.outputs)))
+
+
+def test_one_copy_for_both_ways() -> None:
+    x = T.matrix(dtype="float64")
+    assert copies(laplacian(T, x), x=x) == 2
+    assert copies(neighbours(T, x), x=x) == 2
+    assert copies(x - T.roll(x, 1, axis=0), x=x) == 1
+    assert copies(T.roll(x, 1, axis=0) + T.roll(x, -1, axis=1), x=x) == 2
