@@ -249,10 +249,11 @@ _LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
 _DATA = (
     "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
     "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages", "kept", "kept_bytes",
+    "huge_pages", "kept", "kept_bytes", "missed", "on_missed",
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
+# missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
 # have.
 
@@ -277,6 +278,25 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
 COMMON = "common"  # the one of kernels that many programs have
 COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels and plans begin
+# Loops.  The parts behind the first are loaded where programs name them, or when a call has missed one: what they have
+# is called through cells, which hold functions of the first part meanwhile (WITHOUT and the name).
+WITHOUT = "without_"
+_PARTS = {
+    "nest_turned": ("transposed",),
+    "nest_short": ("periodic", "overlapped", "gapped"),
+    "nest_packed": ("packed_row", "together", "of_rows"),
+    "nest_sums": ("joined", "widens", "wide_rows", "in_copy", "compacted", "in_parts"),
+    "nest_taken": ("taken",),
+}
+NEST_PARTS = tuple(_PARTS)
+_SHARED = (  # what parts call of the first one
+    "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "general",
+    "execute", "resolve",
+)  # fmt: skip
+_NEST = {
+    "nest": ("run_nest", "run_tile", *_SHARED, *(WITHOUT + name for names in _PARTS.values() for name in names)),
+    **_PARTS,
+}
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
@@ -285,7 +305,7 @@ LIBRARY = {
         *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
-    "nest": ("run_nest", "run_tile"),
+    **_NEST,
     "threads": ("worker", "parallel_for"),
     **{f"scatter_{name}": (name,) for name in SCATTERS},
     **{f"{f}_{t}": (f"{f}_{t}",) for f in ("cumsum", "cumprod") for t in DTYPES if t != "uint64"},

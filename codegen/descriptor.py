@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from tensordsl.codegen import nest_words as nest
+from tensordsl.codegen.abi import NEST_PARTS
 from tensordsl.codegen.ahead import elements_near
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
@@ -101,6 +102,7 @@ class Layout:
     size: int = 0
     pointers: int = 0  # of the calls encoded so far
     wide: list[int] = field(default_factory=list)  # calls of kernels for wide rows
+    regroups: bool = False  # may rows be taken as one, or in parts?
 
     def entry(self, e: Entry, packed: int, row: int, many: bool) -> tuple[int, ...]:
         add = 0 if e.add == NO_AREA else self.offsets[e.add]
@@ -298,7 +300,13 @@ def descriptor(
         header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
     if compact:
         header[nest.COMPACT] = header[nest.WIDE] + len(behind)
+    header[nest.NEEDS] = _needs(nest_sums=where.regroups or bool(compact), nest_taken=bool(taken))
     return (*header, *(a for row in (*pairs, *places) for a in row), *code, *behind, *compact)
+
+
+def _needs(**parts: bool) -> int:
+    """The bits of parts of the library that are needed."""
+    return sum(is_needed << NEST_PARTS.index(name) for name, is_needed in parts.items())
 
 
 def _flat(
@@ -465,10 +473,12 @@ def _encode_call(kernel: Kernel, where: Layout, numbers: dict[str, int], code: l
 def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], code: list[int], row: int) -> None:
     body: list[int] = []
     many = isinstance(node, Loop) and _takes_rows(node, where)
+    where.regroups |= isinstance(node, Loop) and node.price > 0
     _encode(node.body, where, numbers, body, node.axis if many else row)
     if isinstance(node, Blocks):
-        block = where.block // node.width * node.width
-        code += [nest.BLOCKS, node.axis, node.width, block, _again(node, where, row), len(body), *body]
+        block, again = where.block // node.width * node.width, _again(node, where, row)
+        where.regroups |= bool(again & (nest.JOINS | nest.WIDENS))
+        code += [nest.BLOCKS, node.axis, node.width, block, again, len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
         most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS

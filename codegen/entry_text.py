@@ -10,7 +10,8 @@ EXACT = 1 << 53  # integers up to here are float64 numbers
 
 
 def entry_text() -> str:
-    return _static_ok() + _take_int() + _raise_error() + _stub() + _new_function() + _traverse() + _clear() + _dealloc()
+    checks = _static_ok() + _take_int() + _raise_error() + _loaded()
+    return checks + _stub() + _new_function() + _traverse() + _clear() + _dealloc()
 
 
 def table(f: Asm, ctx: str = "%ctx") -> str:
@@ -59,6 +60,8 @@ def _stub() -> str:
     error, success = f.label("error"), f.label("success")
     f.branch(f.compare("eq", "ptr", result, "null"), error, success, UNLIKELY)
     f.place(success)
+    with f.when(f.compare("ne", "i64", f.load("i64", rt, abi.RT["missed"]), 0), UNLIKELY):
+        f.ret("ptr", f.call("ptr", "@loaded", f"ptr {rt}", f"ptr {result}"))
     f.ret("ptr", result)
     f.place(error)
     answer = f.call("ptr", "@raise_error", "ptr %self", f"ptr {ctx}", f"ptr {frame}", "ptr %args", f"i64 {count}")
@@ -199,6 +202,18 @@ def _raise_error() -> str:
     result = f.call("ptr", vectorcall, f"ptr {on_error}", f"ptr {stack}", f"i64 {total}", "ptr null")
     f.call("void", "@decref", f"ptr {rt}", f"ptr {address}")
     f.ret("ptr", result)
+    return f.text
+
+
+def _loaded() -> str:
+    """The result of a call behind which parts of the library are loaded that one has missed; NULL: an exception is
+    set."""
+    f = Asm("ptr", "loaded", ("ptr rt", "ptr result"), internal=True)
+    load, vectorcall = (f.load("ptr", "%rt", abi.RT[name]) for name in ("on_missed", "PyObject_Vectorcall"))
+    answer = f.call("ptr", vectorcall, f"ptr {load}", f"ptr {f.op('alloca ptr')}", "i64 0", "ptr null")
+    failed = f.compare("eq", "ptr", answer, "null")
+    f.call("void", "@decref", "ptr %rt", f"ptr {f.op(f'select i1 {failed}, ptr %result, ptr {answer}')}")
+    f.ret("ptr", f.op(f"select i1 {failed}, ptr null, ptr %result"))
     return f.text
 
 

@@ -6,6 +6,8 @@ stand, or put together of elements from anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tensordsl.codegen.apart import layout
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import Function, shuffled, strided
@@ -16,16 +18,24 @@ LINE, MOST = 64, 16  # bytes of a vector, and elements put together in one
 # Loads of each row where rows are far apart and no cache keeps them: on Zen 4 memory then foresees the next ones (in
 # the third cache it would take up to a fifth longer).
 OFTEN, LARGE = 3, 1 << 25  # bytes of all rows
-ALSO_OFTEN = (*(f"far{size}" for size in KINDS), "interleaved4", "interleaved8")
 # Of what packs `count` elements, `stride` bytes from one to the next.
 OF_PACKER = ["ptr to", "ptr from", "i64 stride", "i64 count"]
+OF_ROWS = ["ptr packer", "i64 stride", "i64 rows"]
 
 
 def apart_texts(fetches: bool) -> list[str]:
     """fetches: blocks that are packed ask for the next ones."""
     near = [_near(size, step, fetches) for size in KINDS if size < 16 for step in NEAR]
     far = [_far(size, loads) for size in KINDS for loads in (1, OFTEN)]
-    return [*near, *far, _column(), _of_rows(), _packer(), _pack(), _unpack()]
+    return [
+        *near,
+        *far,
+        _column(),
+        of_rows("far_of_rows", [f"far{size}" for size in KINDS]),
+        _packer(),
+        _pack(),
+        _unpack(),
+    ]
 
 
 def _near(size: int, step: int, fetches: bool) -> str:
@@ -108,14 +118,14 @@ def _column() -> str:
     return c.end()
 
 
-def _of_rows() -> str:
-    """The packer to take where a launch has so many rows."""
-    c = Function("ptr", "of_rows", ["ptr packer", "i64 stride", "i64 rows"], internal=True)
+def of_rows(name: str, packers: Iterable[str], others: str = "") -> str:
+    """The packer to take where a launch has so many rows; others: what says that of other packers."""
+    c = Function("ptr", name, OF_ROWS, internal=True)
     is_near, bytes_ = c.test("slt", "%stride", LINE), c.arith("mul", "%stride", "%rows")
     with c.when(c.any(is_near, c.test("slt", bytes_, LARGE))):
         c.ret("ptr", "%packer")
-    found = "%packer"
-    for name in ALSO_OFTEN:
+    found = c.call("ptr", f"@{others}", *passed(OF_ROWS)) if others else "%packer"
+    for name in packers:
         found = c.choose(c.op(f"icmp eq ptr %packer, @{name}"), f"@{often(name)}", found, "ptr")
     return c.end("ptr", found)
 
@@ -140,7 +150,7 @@ def _pack() -> str:
         c.call("void", "@copy_in", "ptr %to", "ptr %from", "i64 %size", "i64 %live", "i64 %count")
         c.ret()
     packer = c.call("ptr", "@packer", "i64 %size", "i64 %stride")
-    packer = c.call("ptr", "@of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
+    packer = c.call("ptr", "@far_of_rows", f"ptr {packer}", "i64 %stride", "i64 %points")
     c.call("void", packer, "ptr %to", "ptr %from", "i64 %stride", "i64 %live")
     rest = c.arith("sub", "%count", "%live")
     with c.when(c.test("sgt", rest, 0)):

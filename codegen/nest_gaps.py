@@ -42,21 +42,13 @@ ORDER = ["ptr order", "i64 around", "ptr kinds"]
 BLOCK = ["i64 part", "i64 inner", "i64 most"]
 
 
+def moved_texts() -> list[str]:
+    return [_rows_moved(), _elements_moved(), _matrix_moved(), _steps_moved()]
+
+
 def gap_texts() -> list[str]:
-    return [
-        _rows_moved(),
-        _elements_moved(),
-        _matrix_moved(),
-        _steps_moved(),
-        _offset(),
-        _kind(),
-        _kinds(),
-        _longest(),
-        _block_fetched(),
-        _block_moved(),
-        _blocks(),
-        _gapped(),
-    ]
+    own = [_offset(), _kind(), _kinds(), _longest(), _block_fetched(), _block_moved(), _blocks(), _gapped()]
+    return [*moved_texts(), *own]
 
 
 def _rows_moved() -> str:

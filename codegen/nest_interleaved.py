@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.nest_apart import LINE, OF_PACKER, OFTEN, often, read
+from tensordsl.codegen.nest_apart import LINE, OF_PACKER, OFTEN, of_rows, often, read
 from tensordsl.codegen.nest_words import Function, shuffled
 
 SIDE = 4  # columns at most
@@ -31,7 +31,8 @@ Load = Callable[[Function, str, str], Callable[[int], list[str]]]
 
 def interleaved_texts() -> list[str]:
     often_too = [_interleaved(size, loads) for size in LEAST for loads in (1, OFTEN)]
-    return [*often_too, *(_dense(*kind) for kind in DENSE), _joint(), _together(), _DECLARED]
+    best = of_rows("of_rows", [f"interleaved{size}" for size in LEAST], "far_of_rows")
+    return [*often_too, *(_dense(*kind) for kind in DENSE), best, _joint(), _together(), _DECLARED]
 
 
 def _interleaved(size: int, loads: int) -> str:

@@ -16,7 +16,6 @@ from tensordsl.codegen.nest_words import (
     CX_PACKS,
     CX_S,
     CX_SCRATCH,
-    JOINS,
     N_AXES,
     VECTOR,
     WHOLE,
@@ -44,8 +43,6 @@ def _may_join() -> str:
     c = Function("i1", "may_join", ["ptr cx", "ptr blocks", "i64 axis"], internal=True)
     extents, lane, call = c.get("%cx", CX_E, "ptr"), c.get("%blocks", 1), c.word("%blocks", BLOCKS_WORDS)
     n, rows = c.get(extents, lane), c.get(extents, "%axis")
-    with c.when(c.test("eq", c.arith("and", c.get("%blocks", 4), JOINS), 0)):
-        c.ret("i1", "false")
     width, in_place = c.get("%blocks", 2), c.test("eq", c.get("%cx", CX_PACKS), 0)
     is_short = c.test("slt", n, c.choose(in_place, width, c.arith("mul", width, SHORT)))
     with c.loop(c.get(call, 3), ("i1", is_short)) as loop:

@@ -24,7 +24,7 @@ MOST = 1024  # elements, of what all rows share
 
 
 def period_texts() -> list[str]:
-    return [_rows_axis(), _is_periodic(), _repeat(), _periodic()]
+    return [_rows_axis(), _is_periodic(), repeat_text(), _periodic()]
 
 
 def _rows_axis() -> str:
@@ -61,7 +61,7 @@ def _is_periodic() -> str:
     return c.end("i1", c.test("eq", c.get(wrong, 0), 0))
 
 
-def _repeat() -> str:
+def repeat_text() -> str:
     """`count` elements at `to`: `n` elements at a stride, again and again."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 count"]
     c = Function("void", "repeat", params, internal=True)

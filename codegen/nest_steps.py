@@ -60,6 +60,7 @@ from tensordsl.codegen.nest_words import (
     FLAG,
     INTEGER,
     INTERNAL,
+    JOINS,
     LOOP,
     LOOP_WORDS,
     MANY,
@@ -163,7 +164,8 @@ def _rows() -> str:
     extent = c.get(extents, axis)
     blocks = c.word(words, ROWS_WORDS)
     alone = c.test("eq", c.get(words, 6), c.arith("add", c.get(blocks, 5), BLOCKS_WORDS))
-    with c.when(c.all(c.test("eq", c.get(blocks, 0), BLOCKS), alone)):
+    joins = c.test("ne", c.arith("and", c.get(blocks, 4), JOINS), 0)
+    with c.when(c.all(c.test("eq", c.get(blocks, 0), BLOCKS), alone, joins)):
         with c.when(c.call("i1", "@joined", "ptr %cx", f"ptr {blocks}", f"i64 {axis}")):
             c.ret("i64", end)
     with c.when(c.test("ne", c.get("%cx", CX_WIDE), 0)):

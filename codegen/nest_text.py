@@ -13,6 +13,10 @@ and code (`nest_steps`).  Groups of one kernel have ways of their own: `flat` an
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+
+from tensordsl.codegen.abi import LIBRARY, NEST_PARTS
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import apart_texts
 from tensordsl.codegen.nest_axes import axes_texts
@@ -21,12 +25,12 @@ from tensordsl.codegen.nest_columns import column_texts
 from tensordsl.codegen.nest_compact import compact_texts
 from tensordsl.codegen.nest_copy import copy_texts
 from tensordsl.codegen.nest_flat import flat_texts
-from tensordsl.codegen.nest_gaps import gap_texts
+from tensordsl.codegen.nest_gaps import gap_texts, moved_texts
 from tensordsl.codegen.nest_interleaved import interleaved_texts
 from tensordsl.codegen.nest_joined import joined_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
-from tensordsl.codegen.nest_periods import period_texts
+from tensordsl.codegen.nest_periods import period_texts, repeat_text
 from tensordsl.codegen.nest_row_parts import row_part_texts
 from tensordsl.codegen.nest_shared import place_shared
 from tensordsl.codegen.nest_shares import share_texts
@@ -39,6 +43,7 @@ from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_transposed import transposed_texts
 from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
+from tensordsl.codegen.nest_without import MISSED, without_texts
 from tensordsl.codegen.nest_words import (
     ALL,
     APART,
@@ -100,32 +105,55 @@ LONG = 1 << 20  # points from which results may be larger than the caches
 
 
 def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0) -> str:
-    """The library's module.  fetches, shuffled: see `target.fetches_turns`, `target.shuffled_bytes`."""
-    parts = [*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *square_texts(), *tile_texts()]
-    parts += period_texts()
-    parts += [
-        *backwards_texts(shuffled),
-        *overlap_texts(),
-        *gap_texts(),
-        *interleaved_texts(),
-        *packed_texts(),
-        *turn_texts(),
-        *column_texts(),
-        *joined_texts(),
-        *step_texts(),
-    ]
-    parts += [*stream_texts(), *wide_texts(), *transposed_texts(), *straight_texts(), *share_texts(), *flat_texts()]
-    parts += [*taken_texts(), *compact_texts(), *row_part_texts(), _may_repeat(), _direct(), _general(), _nest()]
-    declarations = "".join(f"declare i64 @llvm.{name}.i64(i64, i64)\n" for name in ("smin", "smax"))
-    declarations += "".join(f"declare i64 @llvm.{name}.i64(i64, i1)\n" for name in ("abs", "ctlz"))
-    declarations += shuffle_declaration(shuffled)
-    declarations += "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
+    """All of the library as one module.  fetches, shuffled: see `target.fetches_turns`, `target.shuffled_bytes`."""
+    parts = _parts(vector_bytes, fetches, shuffled)
+    return _module([text for texts in parts.values() for text in texts()], vector_bytes, shuffled)
+
+
+def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int) -> str:
+    """The module of one of the library's objects (`abi.LIBRARY`).  The first has what most launches need, and what
+    stands for functions of other parts as long as these are absent."""
+    texts = _parts(vector_bytes, fetches, shuffled)[part]()
+    return _module([*texts, *(without_texts() if part == "nest" else [])], vector_bytes, shuffled)
+
+
+def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callable[[], list[str]]]:
+    """The functions of each part."""
+    return {
+        "nest": lambda: [
+            *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts()),
+            *(*column_texts(), *step_texts(), *stream_texts(), *transposed_texts(), *straight_texts()),
+            *(*share_texts(), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
+        ],
+        "nest_turned": square_texts,
+        "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
+        "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
+        "nest_sums": lambda: [
+            *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(), *moved_texts(), repeat_text()),
+        ],
+        "nest_taken": taken_texts,
+    }
+
+
+def _module(texts: Sequence[str], vector_bytes: int, shuffled: int) -> str:
+    """Each text once; what other modules call is known to them, and what it calls of theirs is declared."""
+    text = "\n".join(dict.fromkeys(texts))
+    shared = "|".join(name for part in ("nest", *NEST_PARTS) for name in LIBRARY[part])
+    text = re.sub(rf"^define internal (\w+ @(?:{shared})\()", r"define hidden \1", text, flags=re.MULTILINE)
+    own = {MISSED, *re.findall(r"^define [^@]*@(\w+)", text, re.MULTILINE)}
+    others = sorted({name for name in re.findall(r"@([\w.]+)", text) if name[:5] != "llvm."} - own)
+    declared = "".join(f"declare hidden void @{name}()\n" for name in others)
+    return _intrinsics(vector_bytes, shuffled) + declared + text + METADATA
+
+
+def _intrinsics(vector_bytes: int, shuffled: int) -> str:
+    lines = [f"declare i64 @llvm.{name}.i64(i64, i64)" for name in ("smin", "smax")]
+    lines += [f"declare i64 @llvm.{name}.i64(i64, i1)" for name in ("abs", "ctlz")]
+    lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     if vector_bytes >= 64:
-        declarations += (
-            "declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)\n"
-            "declare void @llvm.masked.store.v64i8.p0(<64 x i8>, ptr, i32, <64 x i1>)\n"
-        )
-    return declarations + "\n".join(parts) + METADATA
+        lines.append("declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)")
+        lines.append("declare void @llvm.masked.store.v64i8.p0(<64 x i8>, ptr, i32, <64 x i1>)")
+    return "\n".join(lines) + "\n" + shuffle_declaration(shuffled)
 
 
 def _direct() -> str:

@@ -346,7 +346,7 @@ def compile_graph(
         "outputs": [list(o) for o in program.outputs],
         "plans": plan_table(program, now, known),
         "late": late,
-        "libraries": libraries(program),
+        "libraries": libraries(program, now),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))

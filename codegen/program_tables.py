@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from struct import pack
 from typing import Any
@@ -11,6 +11,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
 from tensordsl.codegen.epilogues import epilogues
 from tensordsl.codegen.modules import NOTHING
+from tensordsl.codegen.nest_words import NEEDS
 from tensordsl.codegen.program import LaunchPlan, Program, walk_program
 from tensordsl.codegen.scatter_text import scatter_symbol
 
@@ -68,12 +69,21 @@ def is_large(i: p.Bytes) -> bool:
     return len(i.data) > LITERAL
 
 
-def libraries(program: Program) -> list[str]:
-    """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native"."""
+def libraries(program: Program, now: Iterable[int] | None = None) -> list[str]:
+    """The library objects (`abi.LIBRARY`) whose functions the program calls, besides "native", and its plans that are
+    compiled now (None: all) need."""
     calls = {symbol(i) for i in walk_program(program.code) if (symbol := _SYMBOLS.get(type(i))) is not None}
     if any(plan.axes for plan in program.plans):
         calls.add("run_nest")
-    return sorted({_library_of()[name] for name in calls})
+    plans = range(len(program.plans)) if now is None else now
+    parts = needed_parts(program.plans[k].kernels.descriptor for k in plans)
+    return sorted({*(_library_of()[name] for name in calls), *parts})
+
+
+def needed_parts(descriptors: Iterable[Sequence[int]]) -> list[str]:
+    """The parts of the nest library that they need."""
+    needs = {words[NEEDS] for words in descriptors if words}
+    return [name for k, name in enumerate(abi.NEST_PARTS) if any(bits >> k & 1 for bits in needs)]
 
 
 @cache

@@ -1,8 +1,9 @@
 """The compiler of LLVM text: llvmlite behind two functions, imported at the first compile.
 
-There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 2 for the library, 1
-for kernels and products (the same instructions, not ordered a second time after registers are known: as fast, and an
-eighth of the time less), 0 for host programs.  At level 1 texts also do without some of LLVM's passes (`NEEDLESS`).
+There is no pass manager: texts are emitted as they should run.  Three levels of code generation: 1 for kernels,
+products and loops (the same instructions as at level 2, not ordered a second time after registers are known: as fast,
+and an eighth of the time less), 0 for host programs, 2 for the rest of the library.  At level 1 texts also do without
+some of LLVM's passes (`NEEDLESS`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -34,29 +35,32 @@ NEEDLESS_X86 = ("disable-x86-domain-reassignment", "disable-x86-lea-opt")
 # beginning, but several vectors of one register from the last to the first.  Dear functions keep the usual one.
 # ("linearize" is no choice: its sums of float32 are wrong.  LLVM's code generator for AArch64 crashes with "list-ilp".)
 ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
+LOOPS = ("disable-lsr", ORDER)  # what the library's loops have as ever: without the first up to 1.4 of the time
 _LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
-def compile_object(text: str, opt: int = 2) -> bytes:
-    """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong."""
+def compile_object(text: str, opt: int = 2, kept: Collection[str] = ()) -> bytes:
+    """The object file of a module at level `opt`.  Raises RuntimeError (with LLVM's words) if the text is wrong.
+    kept: switches of passes that this text needs, of those which others of its level do without."""
     with lock:
         llvm, triple, layout, machines = _target()
         with llvm.parse_assembly(text) as module:
             module.triple, module.data_layout = triple, layout
-            with _under(_switches(text) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
+            with _under(_switches(text, kept) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):
                 result: bytes = machines[opt].emit_object(module)
     return result
 
 
-def _switches(text: str) -> dict[str, tuple[str, str]]:
-    """LLVM's switches for a module of kernels: what each is for it, and for others."""
+def _switches(text: str, kept: Collection[str] = ()) -> dict[str, tuple[str, str]]:
+    """LLVM's switches for a module of kernels or loops: what each is for it, and for others."""
     lengths = (int(n) * _SIZES[kind] for n, kind in _LOADS.findall(text))
     is_long = max(lengths, default=0) > native_width() and "@llvm.fma." not in text
     order = FORWARD if is_long and not is_arm() else USUAL
     needless = NEEDLESS if is_arm() else NEEDLESS + NEEDLESS_X86
-    return {**dict.fromkeys(needless, ("true", "false")), ORDER: (order, USUAL)}
+    switches = {**dict.fromkeys(needless, ("true", "false")), ORDER: (order, USUAL)}
+    return {name: values for name, values in switches.items() if name not in kept}
 
 
 @contextmanager
@@ -140,14 +144,20 @@ def is_arm() -> bool:
 
 def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.LIBRARY[name]`."""
-    from tensordsl.codegen.abi import COMMON, LIBRARY
+    from tensordsl.codegen.abi import COMMON, LIBRARY, NEST_PARTS
     from tensordsl.codegen.modules import only
 
     if name == COMMON:
         from tensordsl.codegen.common import common_text
 
         return compile_object(common_text(), 1)
-    return compile_object(only(_library_text(name), LIBRARY[name]), 1 if name.startswith("gemm_") else 2)
+    text = _library_text(name)
+    if name == "nest" or name in NEST_PARTS:  # which need all their functions
+        return compile_object(text, 1, LOOPS)
+    text = only(text, LIBRARY[name])
+    if name == "native":
+        return compile_object(text, 1, LOOPS)
+    return compile_object(text, 1 if name.startswith("gemm_") else 2)
 
 
 def _library_text(name: str) -> str:
@@ -191,9 +201,9 @@ def _library_text(name: str) -> str:
 
         return replay_text()
     assert kind == "nest", name
-    from tensordsl.codegen.nest_text import nest_text
+    from tensordsl.codegen.nest_text import part_text
 
-    return nest_text(native_width(), fetches_turns(), shuffled_bytes())
+    return part_text(name, native_width(), fetches_turns(), shuffled_bytes())
 
 
 _made: list[Any] = []

@@ -2,7 +2,7 @@
 
 The mapping is writable while it is filled and executable afterwards, never both; as it becomes so, Linux has AArch64's
 instruction caches see what was written.  Processors without fused multiply-add call that of the mathematics library,
-which is correct and slow: the only external symbols that are known.
+which is correct and slow: of external symbols only these are known, and what a caller knows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tensordsl.runtime.layout import function_address, libc
 from tensordsl.runtime.relocations import HERE, Machine
@@ -22,6 +23,8 @@ SYMTAB, RELA, NOBITS = 2, 4, 8
 WRITE, ALLOC = 1, 2
 RELOCATABLE = 1
 ADDRESS = struct.Struct("<Q")
+Known = Mapping[str, bytes]  # of external symbols what stands in the mapping for them: `jump`, or `word`
+NOTHING: Known = MappingProxyType({})
 
 EXTERNAL = ("fma", "fmaf")
 NOWHERE = "code is loaded on x86-64 and AArch64 only"
@@ -42,11 +45,11 @@ Code = mmap.mmap
 class _Object:
     """The parsed tables of one file, and where its sections go."""
 
-    def __init__(self, data: bytes, start: int, machine: Machine) -> None:
+    def __init__(self, data: bytes, start: int, machine: Machine, known: Known = NOTHING) -> None:
         kind = data[:6], data[16:20]
         if len(data) < 64 or kind != (b"\x7fELF\x02\x01", struct.pack("<HH", RELOCATABLE, machine.number)):
             raise LoadError("not an ELF64 relocatable of this machine")
-        self.data, self.machine = data, machine
+        self.data, self.machine, self.known = data, machine, known
         try:
             self._parse(start)
         except (struct.error, IndexError, ValueError, StopIteration) as error:
@@ -72,15 +75,17 @@ class _Object:
         symtab = next(s for s in self.sections if s[1] == SYMTAB)
         self.strings = self.sections[symtab[6]][4]
         self.symbols = list(SYMBOL.iter_unpack(data[symtab[4] : symtab[4] + symtab[5]]))
-        self.stubs: list[tuple[int, int]] = []  # of external symbols: the place, the function's address
+        self.stubs: list[tuple[int, bytes]] = []  # of external symbols: the place, and what stands there
         self.goals: dict[int, int] = {}  # symbol -> its place
         for i, (name, _, _, section, value, _) in enumerate(self.symbols):
             if section in self.place:
                 self.goals[i] = self.place[section] + value
             elif section == 0 and name:
                 self.goals[i] = self.end = -(-self.end // 16) * 16
-                self.stubs.append((self.end, _external(self._string(self.strings, name))))
-                self.end += len(self.machine.stub) + ADDRESS.size
+                title = self._string(self.strings, name)
+                stub = self.known.get(title) or self.machine.stub + word(_external(title))
+                self.stubs.append((self.end, stub))
+                self.end += len(stub)
 
     def _string(self, table: int, offset: int) -> str:
         return self.data[table + offset : self.data.index(b"\0", table + offset)].decode()
@@ -96,8 +101,7 @@ class _Object:
         for i, place in self.place.items():
             offset, length = self.sections[i][4:6]
             code[place : place + length] = self.data[offset : offset + length]
-        for place, address in self.stubs:
-            stub = self.machine.stub + ADDRESS.pack(address)
+        for place, stub in self.stubs:
             code[place : place + len(stub)] = stub
 
     def relocate(self, code: Code, base: int) -> None:
@@ -117,6 +121,18 @@ class _Object:
                 layout.pack_into(code, place, known.rule(word, place, goal + addend, base))
 
 
+def word(value: int) -> bytes:
+    """The word that an external symbol of data stands for."""
+    return ADDRESS.pack(value)
+
+
+def jump(cell: int, machine: Machine | None = HERE) -> bytes:
+    """To the function whose address is in the word at `cell` when it is called."""
+    if machine is None:
+        raise LoadError(NOWHERE)
+    return machine.through + word(cell)
+
+
 def _external(name: str) -> int:
     """The address of a function of the mathematics library."""
     if name not in EXTERNAL:
@@ -125,26 +141,26 @@ def _external(name: str) -> int:
     return function_address(library, name)
 
 
-def load(objects: Sequence[tuple[bytes, Sequence[str]]]) -> tuple[Code, list[list[int]]]:
-    """Map the objects; per object the addresses of the wanted symbols.
+def load(objects: Sequence[tuple[bytes, Sequence[str]]], known: Known = NOTHING) -> tuple[Code, list[list[int]]]:
+    """Map the objects; per object the addresses of the wanted symbols.  known: external symbols beside ours.
 
     Raises LoadError for what is damaged, has an external symbol or lacks a wanted one.
     """
-    code, tables = load_whole([data for data, _ in objects])
+    code, tables = load_whole([data for data, _ in objects], known)
     try:
         return code, [[table[name] for name in wanted] for table, (_, wanted) in zip(tables, objects, strict=True)]
     except KeyError as error:
         raise LoadError(f"the object file lacks {error}") from None
 
 
-def load_whole(objects: Sequence[bytes]) -> tuple[Code, list[dict[str, int]]]:
+def load_whole(objects: Sequence[bytes], known: Known = NOTHING) -> tuple[Code, list[dict[str, int]]]:
     """The same with the addresses of all symbols that an object has for others."""
     if HERE is None:
         raise LoadError(NOWHERE)
     parsed: list[_Object] = []
     end = 0
     for data in objects:
-        parsed.append(_Object(data, -(-end // 64) * 64, HERE))
+        parsed.append(_Object(data, -(-end // 64) * 64, HERE, known))
         end = parsed[-1].end
     size = max(1, -(-end // mmap.PAGESIZE)) * mmap.PAGESIZE
     flags, access = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE

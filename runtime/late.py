@@ -11,10 +11,11 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 
-from tensordsl.runtime import elf
+from tensordsl.runtime import elf, library
 from tensordsl.runtime.layout import bytes_address, immortalise
 
-Made = tuple[Sequence[Sequence[str]], bytes, Sequence[bytes]]  # the plans' symbols, their object, their descriptors
+# The plans' symbols, the libraries that they need (`codegen.abi.LIBRARY`), their object, their descriptors.
+Made = tuple[Sequence[Sequence[str]], Sequence[str], bytes, Sequence[bytes]]
 Compile = Callable[[Sequence[bytes]], Made]  # of plans (`codegen.group_store.pack_plans`)
 
 
@@ -29,7 +30,8 @@ def load_late(parts: Sequence[bytes], compile: Compile) -> list[tuple[int, int]]
     with _State.lock:
         missing = list(dict.fromkeys(part for part in parts if part not in _State.plans))
         if missing:
-            symbols, kernels, descriptors = compile(missing)
+            symbols, libraries, kernels, descriptors = compile(missing)
+            library.require(*libraries)
             code, [found] = elf.load([(kernels, [s for own in symbols for s in own])])
             table = (ctypes.c_int64 * len(found))(*found)
             immortalise((code, table, *descriptors))

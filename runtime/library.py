@@ -1,6 +1,7 @@
 """Loads the library objects of `codegen.abi.LIBRARY` into the process, from the disk cache or from the compiler.
 
-`install` says how to compile one; each is loaded when something first needs it and stays for the process's life.
+`install` says how to compile one; each is loaded when something first needs it and stays for the process's life.  Parts
+of the nest library that a call has missed are loaded at its end, as the table says which (`on_missed`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from tensordsl.runtime import cache, elf, memory
 from tensordsl.runtime.blas import find_blas
 from tensordsl.runtime.layout import immortalise
 
+_NEST = ("nest", *abi.NEST_PARTS)
+
 
 class _State:
     compile: Callable[[str], bytes] | None = None
@@ -23,6 +26,8 @@ class _State:
     symbols: dict[str, int] = {}
     kernels: dict[str, int] = {}  # of `abi.COMMON`
     code: dict[str, elf.Code] = {}
+    cells: dict[str, ctypes.c_int64] = {}  # addresses of functions that parts of the nest library call of others
+    given_up: set[str] = set()  # parts that could not be had
     lock = _thread.allocate_lock()
 
 
@@ -60,6 +65,25 @@ def symbol(name: str) -> int:
     return _State.symbols[name]
 
 
+def _load_missed() -> None:
+    """Load the parts that calls have missed.  Without them calls take longer, so what cannot be had is given up; what
+    is being loaded by somebody now will be missed again."""
+    at = abi.RT["missed"] // 8
+    if not _State.lock.acquire(blocking=False):
+        return
+    try:
+        missed, _State.table[at] = _State.table[at] or 0, 0
+        names = [name for k, name in enumerate(abi.NEST_PARTS) if missed >> k & 1]
+        for name in names:
+            if name not in _State.code and name not in _State.given_up:
+                try:
+                    _load(name)
+                except (ImportError, OSError, RuntimeError, elf.LoadError):
+                    _State.given_up.add(name)
+    finally:
+        _State.lock.release()
+
+
 def kernels() -> Mapping[str, int]:
     """The addresses of the kernels that many programs have, and of their plans, by name (`codegen.common`)."""
     require(abi.COMMON)
@@ -88,6 +112,8 @@ def address(name: str, function: str) -> int:
 
 
 def _load(name: str) -> None:
+    if name in abi.NEST_PARTS and "nest" not in _State.code:
+        _load("nest")  # what stands for the part until it is there
     key = cache.key("library", name, _State.version)
     blob = cache.get(key)
     try:
@@ -107,6 +133,8 @@ def _load(name: str) -> None:
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
     (_State.kernels if name == abi.COMMON else _State.symbols).update(symbols)
+    for symbol in symbols if name in _NEST else ():
+        _State.cells[symbol.removeprefix(abi.WITHOUT)].value = symbols[symbol]
     for found in symbols.keys() & abi.RT.keys():
         set_entry(found, symbols[found])
     _State.code[name] = code
@@ -116,8 +144,19 @@ def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
     if name == abi.COMMON:
         code, [symbols] = elf.load_whole([blob])
         return code, symbols
-    code, [addresses] = elf.load([(blob, abi.LIBRARY[name])])
+    code, [addresses] = elf.load([(blob, abi.LIBRARY[name])], _nest_symbols() if name in _NEST else elf.NOTHING)
     return code, dict(zip(abi.LIBRARY[name], addresses, strict=True))
+
+
+def _nest_symbols() -> dict[str, bytes]:
+    """What the objects of the nest library know of each other."""
+    if not _State.cells:
+        _State.table[abi.RT["on_missed"] // 8] = id(_load_missed)
+        names = {symbol.removeprefix(abi.WITHOUT) for part in _NEST for symbol in abi.LIBRARY[part]}
+        _State.cells.update({name: ctypes.c_int64() for name in names})
+        immortalise((_State.cells, _load_missed))
+    known = {name: elf.jump(ctypes.addressof(cell)) for name, cell in _State.cells.items()}
+    return {**known, "missed": elf.word(table() + abi.RT["missed"])}
 
 
 def _after_fork() -> None:

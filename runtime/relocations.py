@@ -25,11 +25,13 @@ class Relocation:
 
 @record
 class Machine:
-    """`number`: of ELF's header; `relocations`: by ELF's number; `stub`: jumps to the address in the word behind."""
+    """`number`: of ELF's header; `relocations`: by ELF's number; `stub`: jumps to the address in the word behind;
+    `through`: to the address in the word whose address is there."""
 
     number: int
     relocations: Mapping[int, Relocation]
     stub: bytes
+    through: bytes
 
 
 def _absolute(word: int, place: int, goal: int, base: int) -> int:
@@ -79,6 +81,7 @@ MACHINES = {
             24: Relocation(_OFFSET, _relative),  # PC64
         },
         b"\xff\x25\x02\0\0\0\0\0",  # jmp *2(%rip)
+        b"\x4c\x8b\x1d\x09\0\0\0\x41\xff\x23\0\0\0\0\0\0",  # mov 9(%rip), %r11; jmp *(%r11)
     ),
     "aarch64": Machine(
         183,
@@ -97,6 +100,7 @@ MACHINES = {
             283: Relocation(_INSTRUCTION, _branch),  # CALL26
         },
         b"\x50\0\0\x58\0\x02\x1f\xd6",  # ldr x16, 8; br x16
+        b"\x90\0\0\x58\x10\x02\x40\xf9\0\x02\x1f\xd6\0\0\0\0",  # ldr x16, 16; ldr x16, [x16]; br x16
     ),
 }
 HERE = MACHINES.get(os.uname().machine) if hasattr(os, "uname") else None  # None: we load no code on this machine

@@ -196,15 +196,17 @@ def late_object(parts: Sequence[bytes]) -> Made:
     if blob is None:
         with forks.lock:
             from tensordsl.codegen import modules  # late: the compiler
+            from tensordsl.codegen.program_tables import needed_parts
             from tensordsl.codegen.target import compile_object
 
         made = modules.late_kernels(parts)
         words = [pack(f"<{len(m.descriptor)}q", *m.descriptor) for m in made]
-        blob = packed([m.symbols for m in made], [compile_object(modules.module_text(made), 1), *words])
+        libraries = needed_parts(m.descriptor for m in made)
+        blob = packed([[m.symbols for m in made], libraries], [compile_object(modules.module_text(made), 1), *words])
         cache.put(key, blob)
-    symbols, (kernels, *descriptors) = unpacked(blob)
+    (symbols, libraries), (kernels, *descriptors) = unpacked(blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
-    return symbols, kernels, descriptors
+    return symbols, libraries, kernels, descriptors
 
 
 def _remember(key: str, executable: Executable) -> Executable:

@@ -110,11 +110,11 @@ arm = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
 machines = [arm.create_target_machine(cpu="neoverse-n1", opt=level, reloc="pic") for level in range(3)]
 usual = target.compile_object
 
-def compile_both(text, opt=2):
+def compile_both(text, opt=2, kept=()):
     compile_arm(text, opt)
-    return usual(text, opt)
+    return usual(text, opt, kept)
 
-def compile_arm(text, opt=2):
+def compile_arm(text, opt=2, kept=()):
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = arm.triple, str(machines[opt].target_data)
     made = machines[opt].emit_object(module)

@@ -85,3 +85,9 @@ def test_switches_hold_where_there_are_no_files_in_memory(monkeypatch):
     monkeypatch.delattr(target.os, "memfd_create")
     assert target.compile_object(LOOP, 1) == with_file
     assert plainly() == before
+
+
+def test_a_text_may_keep_a_pass():
+    kept = target.compile_object(LOOP, 1, ["disable-lsr"])
+    assert kept != target.compile_object(LOOP, 1)
+    assert "disable-lsr" not in target._switches(LOOP, ["disable-lsr"])

@@ -14,7 +14,7 @@ import pytest
 from tensordsl.runtime import elf
 from tensordsl.runtime.relocations import MACHINES, PAGE
 
-BASE, ENTRY = 1 << 22, 128
+BASE, CELL, ENTRY = 1 << 22, 120, 128
 # Machine code of exit(check(40)), where the call stands in it, and the call of what is so many bytes away.
 STARTS = {
     # mov $40, %edi; call check; mov %eax, %edi; mov $60, %eax; syscall
@@ -26,7 +26,8 @@ STARTS = {
         lambda far: struct.pack("<I", 0x94000000 | far >> 2),
     ),
 }
-# Constants of each size that an instruction takes from its page, pages apart; addresses; calls: 40 + 1 + ... + 7.
+# Constants of each size that an instruction takes from its page, pages apart; addresses; calls, one of them by way of a
+# word in memory; a word that stands for a symbol.
 PROGRAM = f"""
 @far = internal constant [{3 * PAGE} x i8] zeroinitializer, align 64
 @numbers = internal constant [4 x i64] [i64 1, i64 2, i64 3, i64 4], align 8
@@ -35,6 +36,8 @@ PROGRAM = f"""
 @byte = internal constant i8 4
 @place = internal constant ptr getelementptr (i64, ptr @numbers, i64 3)
 @floats = internal constant <2 x double> <double 0.75, double 5.25>, align 16
+declare hidden void @other()
+@given = external hidden constant i64
 define i64 @first(ptr %p) noinline {{
   %x = load volatile i64, ptr %p
   ret i64 %x
@@ -67,7 +70,12 @@ define i64 @check(i64 %start) {{
   %t5 = add i64 %t4, %q
   %t6 = add i64 %t5, %six
   %t7 = add i64 %t6, %zero
-  ret i64 %t7
+  %again = call i64 @other(ptr @word)
+  %less = and i64 %again, 255
+  %t8 = add i64 %t7, %less
+  %last = load volatile i64, ptr @given
+  %t9 = add i64 %t8, %last
+  ret i64 %t9
 }}
 """
 
@@ -90,7 +98,8 @@ def compiled(text, machine, opt):
 
 def linked(data, machine):
     """The image of a program that ends with what `check` gives for 40, mapped at BASE; it follows its ELF header."""
-    item = elf._Object(data, PAGE, MACHINES[machine])
+    known = {"other": elf.jump(BASE + CELL, MACHINES[machine]), "given": elf.word(9)}
+    item = elf._Object(data, PAGE, MACHINES[machine], known)
     image = bytearray(item.end)
     item.copy_to(image)
     item.relocate(image, BASE)
@@ -100,7 +109,8 @@ def linked(data, machine):
     numbers = 2, MACHINES[machine].number, 1, BASE + ENTRY, 64, 0, 0, 64, 56, 1, 64, 0, 0
     header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", *numbers)
     segment = struct.pack("<IIQQQQQQ", 1, 5, 0, BASE, BASE, len(image), len(image), 1 << 16)
-    image[:120] = header + segment
+    image[:CELL] = header + segment
+    image[CELL:ENTRY] = elf.word(BASE + item.globals(0)["first"])
     return bytes(image)
 
 
@@ -117,7 +127,7 @@ def test_a_linked_program_runs(tmp_path, machine, opt):
     program = tmp_path / "program"
     program.write_bytes(linked(compiled(PROGRAM, machine, opt), machine))
     program.chmod(0o700)
-    assert subprocess.run([*runs, program]).returncode == 40 + 1 + 2 + 3 + 4 + 4 + 6
+    assert subprocess.run([*runs, program]).returncode == 40 + 1 + 2 + 3 + 4 + 4 + 6 + 2 + 9
 
 
 def test_what_is_too_far_or_not_aligned_is_refused():
