@@ -36,7 +36,7 @@ PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these ar
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
-FEW_ROWS, MANY_ROWS = 5, 16  # that lanes go across, at least: together with another axis, and alone
+FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
 MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
 NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
@@ -198,13 +198,20 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    conditions = [("ge", group.extents[across.lane], _enough_across(group, across))]
+    here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(group, across)
+    least = min(enough, _vector_rows(b, group, usual))
+    conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
         conditions.append(("lt", group.extents[other.lane], 2 * other.width[0]))
     apart = _gaps(b, group, refs) if usual.beside else []
     if apart is None:
         return None
-    reasons = [b.joined("min", [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)])]
+    needed = [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)]
+    if least < enough:  # few, each shorter than a vector
+        reduces = len(group.parallel) < len(group.extents)
+        most = min(across.width[0], VECTOR_ROWS) if reduces else across.width[0] // 2
+        needed.append(b.joined("max", [b.compared(("ge", there, enough)), b.compared(("lt", here, most))]))
+    reasons = [b.joined("min", needed)]
     if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across):
         reasons.append(_all(b, _few_but_merged(b, group, usual, across), apart))
     return b.joined("max", reasons)
@@ -255,6 +262,14 @@ def _enough_across(group: Group, across: Schedule) -> int:
     maps = _maps(group)
     merges = all({across.lane, *inner[-1:]} <= set(entries) for entries in maps if entries)
     return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // 2)
+
+
+def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
+    """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one that is added up from
+    other places than a row's."""
+    is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
+    sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
+    return VECTOR_ROWS if is_column else max(VECTOR_ROWS, b.vector_bytes // min(sizes, default=8))
 
 
 def _maps(group: Group) -> list[tuple[Any, ...]]:

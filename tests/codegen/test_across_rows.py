@@ -244,6 +244,38 @@ def test_few_short_rows_are_not_done_one_by_one(shifted: bool, fresh_code: pytes
     assert kernels_for(4) > 0
 
 
+PULLED: dict[str, Callable[..., Any]] = {
+    "sum of pulls": lambda m, x, w: ((x[None] - x[:, None]) * (w[None, :] + w[:, None])[:, :, None]).sum(axis=1),
+    "weighed": lambda m, x, w: ((x[None] - x[:, None]) * w[:, None, None]).max(axis=1),
+    "products": lambda m, x, w: x[:, None, :] * x[None] - w[:, None, None],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", PULLED)
+def test_a_vector_of_rows_shorter_than_one(name: str, dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    form, x, w = PULLED[name], T.matrix(dtype=dtype), T.vector(dtype=dtype)
+    f, rng = td.function([x, w], form(T, x, w)), np.random.default_rng(25)
+
+    def kernels_for(n: int, k: int) -> int:
+        a, b = values(rng, (n, k), dtype), values(rng, (n,), dtype)
+        before = sum(required)
+        np.testing.assert_array_equal(f(a, b), form(np, a, b))
+        return sum(required) - before
+
+    kernels_for(1, 3)
+    assert kernels_for(7, 3) == 0
+    lanes = native_width() // np.dtype(dtype).itemsize
+    assert (kernels_for(8, 3) > 0) == (name != "products" or lanes == 8)
+    for n in range(8, 17):
+        for k in (1, 2, 3, 5, 8, 9):
+            a, b = values(rng, (n, k), dtype), values(rng, (n,), dtype)
+            for layout in (a, np.asfortranarray(a), a[::-1], np.repeat(a, 2, axis=1)[:, ::2]):
+                np.testing.assert_array_equal(f(layout, b), form(np, layout, b))
+
+
 OF_FEW: dict[str, Callable[..., Any]] = {
     "shifted": lambda m, x, y, z, w: softmax(m, x + y[:, :, None], 1),
     "scaled and shifted": lambda m, x, y, z, w: softmax(m, x * z[:, None, None] + w[:, None] - y[:, :, None], 1),
