@@ -78,7 +78,7 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     few = _few_rows(group, usual, other)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
     if bounds and not _is_short_row(group, other, other.lane):
-        long = ("ge", group.extents[other.lane], _enough(group, other))
+        long = ("ge", group.extents[other.lane], _enough_beside_short(b, group, usual, other))
         reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
     return _any(b, reasons)
 
@@ -133,6 +133,14 @@ def _enough(group: Group, other: Schedule) -> int:
     if group.parallel and other.lane not in group.parallel:
         return other.width[0] // 4
     return (2 if group.parallel else 1) * other.width[0]
+
+
+def _enough_beside_short(b: Builder, group: Group, usual: Schedule, other: Schedule) -> int:
+    """The same where the usual lanes' axis is short: a vector, or eight where positions are asked for, as rows are then
+    done one by one."""
+    is_placed = any(v.op == "index" for v in group.scalars)
+    most = VECTOR_ROWS if is_placed else _vector_rows(b, group, usual)
+    return min(_enough(group, other), most) if other.lane in group.parallel else _enough(group, other)
 
 
 def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]:

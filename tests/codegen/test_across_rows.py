@@ -276,6 +276,32 @@ def test_a_vector_of_rows_shorter_than_one(name: str, dtype: str, fresh_code: py
                 np.testing.assert_array_equal(f(layout, b), form(np, layout, b))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_short_rows_beside_positions_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    x, rng = T.matrix(dtype=dtype), np.random.default_rng(26)
+    far = ((x[None] - x[:, None]) ** 2).sum(axis=2) + T.cast(T.eye(x.shape[0]), dtype)
+    f = td.function([x], [T.exp(-far), (1 / (far + 1) ** 2).sum()])
+
+    def kernels_for(n: int, k: int) -> int:
+        a, before = values(rng, (n, k), dtype), sum(required)
+        a += np.arange(n, dtype=dtype)[:, None] / 7
+        wanted = ((a[None] - a[:, None]).astype("float64") ** 2).sum(axis=2) + np.eye(n)
+        for layout in (a, a.copy()[:, ::-1][:, ::-1], np.repeat(a, 2, axis=0)[::2]):
+            near, total = f(layout)
+            np.testing.assert_allclose(near, np.exp(-wanted), rtol=1e-4, atol=1e-30)
+            np.testing.assert_allclose(total, (1 / (wanted + 1) ** 2).sum(), rtol=1e-4)
+        return sum(required) - before
+
+    kernels_for(1, 3)
+    assert kernels_for(7, 3) == 0
+    assert kernels_for(8, 3) > 0
+    for n in (0, 9, 15, 16, 17, 31, 33):
+        for k in (1, 2, 7, 12):
+            kernels_for(n, k)
+
+
 OF_FEW: dict[str, Callable[..., Any]] = {
     "shifted": lambda m, x, y, z, w: softmax(m, x + y[:, :, None], 1),
     "scaled and shifted": lambda m, x, y, z, w: softmax(m, x * z[:, None, None] + w[:, None] - y[:, :, None], 1),
