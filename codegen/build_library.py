@@ -14,8 +14,6 @@ from tensordsl.codegen.build_blocks import block_of, blocks_of, quotient, times
 from tensordsl.codegen.build_scatter import collapsed
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.select_text import FEW
-from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element
 from tensordsl.codegen.storage import Block, Ref, Scope
 
 GRAIN = {"sort": 1 << 13, "argsort": 1 << 13}  # elements of a block of lines, of which threads take a few each
@@ -40,7 +38,7 @@ def build_along(b: Bufferiser, v: Value) -> None:
         size, first = _scratch_of_part(b, v, lines.dims[0])
         function += "_part"
     elif function in GRAIN:
-        size = ex.add(ex.mul(room_per_element(function, x.dtype), lines.dims[0]), SLACK)
+        size = _scratch_of_line(function, x.dtype, lines.dims[0])
     block = _block(b, v, lines, size or 0) if _is_shared(b, v, lines) else None
     scratch = None if size is None else _scratch(b, size, block)
     if block is None:
@@ -119,8 +117,18 @@ def _call(
     b.emit(p.LibraryCall(function, (given,), tuple(outputs)))
 
 
+def _scratch_of_line(function: str, dtype: str, length: Any) -> Any:
+    """Bytes of scratch for sorting a line."""
+    from tensordsl.codegen.sort_text import SLACK, room_per_element  # late: few programs sort
+
+    return ex.add(ex.mul(room_per_element(function, dtype), length), SLACK)
+
+
 def _scratch_of_part(b: Bufferiser, v: Value, length: Any) -> tuple[Any, tuple[Any, Any]]:
     """Bytes of scratch for finding the places (first, how many) of lines of a length; it begins with them."""
+    from tensordsl.codegen.select_text import FEW  # late: few programs sort
+    from tensordsl.codegen.sort_text import PAIR, PLACES, SLACK, room_per_element
+
     first, count = map(b.find, v.attrs["part"])
     size = ex.mul(room_per_element("sort", v.dtype), length)
     if v.attrs["function"] == "argsort":

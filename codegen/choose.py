@@ -10,10 +10,7 @@ from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
-from tensordsl.codegen.nest_row_parts import FOLDED, SHARE
-from tensordsl.codegen.nest_shares import ROWS
-from tensordsl.codegen.nest_transposed import MOST, ROOM
-from tensordsl.codegen.nest_wide import SPREAD_BYTES
+from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS, SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import (
     SHORT,
@@ -35,7 +32,7 @@ PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of the
 PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
-HALF = MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
+HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
 MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
 NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
@@ -152,7 +149,7 @@ def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]
     operands = {id(v.attr[0]): v.type for v in group.scalars if v.op == "load" and len(v.attr[1]) == 2}
     sizes = [ITEMSIZE[t] for t in operands.values()] + [ITEMSIZE[o.buffer.type] for o in group.outs if len(o.map) == 2]
     here, there = group.extents[usual.lane], group.extents[other.lane]
-    most = ROOM // (2 * other.width[0] * max(sum(sizes), 1))
+    most = BLOCKS_ROOM // (2 * other.width[0] * max(sum(sizes), 1))
     return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
 
 
@@ -233,7 +230,7 @@ def _becomes_vectors(group: Group, usual: Schedule, across: Schedule) -> bool:
 
 def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule) -> list[Condition]:
     """All of these hold where the usual lanes are no vector of a row, and with those across, in one block, they are."""
-    here, there, most = group.extents[usual.lane], group.extents[across.lane], MOST // _point_size(group, across)
+    here, there, most = group.extents[usual.lane], group.extents[across.lane], BLOCKS_MOST // _point_size(group, across)
     every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
     full, few = ("ge", ex.mul(here, there), across.width[0]), ("lt", here, usual.width[0])
     return [("ge", there, MERGED_ROWS), few, full, ("le", every, most)]
@@ -248,7 +245,7 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     most = max(padded, SHORT_BY_INDEX) if takes_rows(group) else padded if mixed else SHORT
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
-    longer = min(MOST // size, PARTED_ROWS)
+    longer = min(BLOCKS_MOST // size, PARTED_ROWS)
     if usual.lane in group.parallel and limit < longer and _enough_across(group, across) > FEW_ROWS:
         reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), ("le", here, padded)))
     longer = min(longer, _longer_rows(b, group))
@@ -389,10 +386,10 @@ def has_long_rows(b: Builder, group: Group) -> str | None:
     rows = b.find(ex.product(group.extents[a] for a in group.parallel))
     points = b.find(ex.product(n for a, n in group.extents.items() if a not in group.parallel))
     most = 1000 * LONG // max(sum(price for price, _ in group.work), 1) - 1
-    known = [isinstance(rows, int) and rows >= ROWS, isinstance(points, int) and points <= most]
+    known = [isinstance(rows, int) and rows >= SHARED_ROWS, isinstance(points, int) and points <= most]
     if any(known) or not (known_at_entry(rows) and known_at_entry(points)):
         return None
-    return b.compared(("lt", rows, ROWS), ("gt", points, most))
+    return b.compared(("lt", rows, SHARED_ROWS), ("gt", points, most))
 
 
 def _goes_back(group: Group, usual: Schedule) -> bool:

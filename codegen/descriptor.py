@@ -12,9 +12,7 @@ from tensordsl.codegen.abi import NEST_PARTS
 from tensordsl.codegen.ahead import elements_near
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
-from tensordsl.codegen.nest_flat import SMALL
-from tensordsl.codegen.nest_steps import NEAR_COLUMNS
-from tensordsl.codegen.nest_wide import WIDE_ELEMENTS
+from tensordsl.codegen.nest_limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES
 from tensordsl.records import record
 

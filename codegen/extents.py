@@ -13,7 +13,6 @@ Equal extents are equal objects by value, so "the same size?" is `==` after `Ext
 
 from __future__ import annotations
 
-import hashlib
 import os
 from _thread import allocate_lock
 from collections.abc import Iterable, Sequence
@@ -22,6 +21,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
+from tensordsl.digests import blake2b
 from tensordsl.records import record
 
 Atom = tuple[Any, ...]
@@ -81,7 +81,7 @@ SHOWN, LONGEST = 100, 400  # characters of a text that is cut; of one that is no
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    return str(blake2b(text.encode(), digest_size=6).hexdigest())
 
 
 def atom_name(atom: Atom) -> str:

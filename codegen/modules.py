@@ -3,7 +3,6 @@ and of the library: what some of its functions need."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from tensordsl.codegen.group import names_lengths
 from tensordsl.codegen.group_store import made_from, unpack_plan
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.program import Kernels, LaunchPlan
+from tensordsl.digests import blake2b
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 LONGEST = 8  # values of a group that the library has a plan of
@@ -64,7 +64,7 @@ def common_name(symbol: str, text: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return str(blake2b(text.encode(), digest_size=12).hexdigest())
 
 
 def _nameless(symbol: str, text: str) -> str:

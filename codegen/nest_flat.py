@@ -29,8 +29,6 @@ from tensordsl.codegen.nest_words import (
     fill_lines,
 )
 
-SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
-
 
 def flat_texts() -> list[str]:
     return [_turned_row(), _in_order(), _call(), _operand()]

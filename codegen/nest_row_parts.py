@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tensordsl.codegen.jobs import Job, share
+from tensordsl.codegen.nest_limits import FOLDED, SHARE
 from tensordsl.codegen.nest_words import (
     CALL,
     CALL_WORDS,
@@ -48,9 +49,7 @@ from tensordsl.codegen.nest_words import (
     fill_lines,
 )  # fmt: skip
 
-SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 MOST = 32  # parts
-FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many
 ENOUGH = 8  # of an outer loop's rows; of fewer its inner loop has parts
 LINE = 128  # elements: states of a part begin at a multiple of it, whatever a vector has
 STATES = 1 << 18  # bytes of the states of all parts, of which there are fewer where they would take more

@@ -17,9 +17,9 @@ from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
-from tensordsl.codegen.nest_row_parts import FOLDED, SHARE, parts_of, quotient
+from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
+from tensordsl.codegen.nest_row_parts import parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
-from tensordsl.codegen.nest_wide import WIDE_ROW
 from tensordsl.codegen.nest_words import (
     CODE,
     COMPACT,
@@ -64,7 +64,6 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 WORTH = 60_000  # ns of estimated work from which threads are asked
-ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
@@ -273,7 +272,7 @@ def _run_down() -> str:
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
-    few, many = c.test("slt", n, 2 * COLUMNS), c.test("sge", rows, ROWS)
+    few, many = c.test("slt", n, 2 * COLUMNS), c.test("sge", rows, SHARED_ROWS)
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
@@ -372,7 +371,7 @@ def _run_parts() -> str:
     levels = c.get("%D", LEVELS)
     job = JOB.made(c, {})
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
-    by_rows = c.any(c.test("sge", _length(c, "%E", outer), ROWS), c.test("slt", lane, 0))
+    by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
     count = _count(c, "%E", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):

@@ -22,6 +22,7 @@ is written, so an output may be an input at the same points.
 from __future__ import annotations
 
 from tensordsl.codegen.nest_interleaved import ALONG, AREA, PACKER, PLACE, SIDE, STRIDE, TARGET, UNIT, WORDS
+from tensordsl.codegen.nest_limits import NEAR_COLUMNS, NEAR_ELEMENTS
 from tensordsl.codegen.nest_words import (
     ANY_LENGTH,
     AS_BLOCK,
@@ -84,8 +85,6 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 HUGE = 1 << 30  # elements that a kernel gets at once: it may count them in int32
-NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
-NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once, however many columns there are
 LONG_COLUMNS = 256  # elements: finding shorter ones takes longer than it saves
 STREAM = 512  # elements packed at once, where only speed matters: memory goes on while the kernel computes
 _INSTRUCTIONS = (("call", CALL), ("fill", FILL), ("blocks", BLOCKS), ("rows", ROWS), ("loop", LOOP))

@@ -9,7 +9,7 @@ of a CALL, how many rows its kernel takes at once.
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.nest_transposed import ROOM
+from tensordsl.codegen.nest_limits import BLOCKS_ROOM
 from tensordsl.codegen.nest_words import (
     FILL,
     FLAG,
@@ -35,7 +35,7 @@ from tensordsl.codegen.nest_words import (
     fill_lines,
 )  # fmt: skip
 
-BYTES = 2 * ROOM  # of all that goes to scratch: in the first-level cache
+BYTES = 2 * BLOCKS_ROOM  # of all that goes to scratch: in the first-level cache
 FEW = 32  # rows, at most, of adjacent lanes: more are taken as one (`nest_wide`)
 TABLES = [*PARAMS, *SPACE]
 _PART = ["ptr own", "i64 start", "i64 count", "i64 live"]  # `own`: the flag, then the positions along both axes

@@ -9,6 +9,7 @@ are repeated along it.
 from __future__ import annotations
 
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM
 from tensordsl.codegen.nest_words import (
     HEADER,
     LANE,
@@ -25,8 +26,6 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 from tensordsl.records import record
 
-ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
-MOST = 1 << 17  # bytes of blocks of one vector
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
@@ -52,7 +51,7 @@ def _repeated() -> str:
     with c.when(c.any(c.test("slt", axis, 0), c.test("sge", n, c.get("%D", WIDTH)))):
         c.ret("i64", -1)
     each = c.call("i64", "@row_size", "ptr %D", "ptr %S", "ptr %E", f"i64 {axis}")
-    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), MOST), axis, -1))
+    return c.end("i64", c.choose(c.test("sle", c.arith("mul", each, n), BLOCKS_MOST), axis, -1))
 
 
 def _row_size() -> str:
@@ -241,12 +240,12 @@ def _in_block() -> str:
         o = _operand(c, loop.index, job)
         loop.next = [c.any(loop.values[0], c.call("i1", "@has_run", o.own, o.extents, o.lanes))]
     (turns,) = loop.values
-    block = c.arith("and", c.op(f"sdiv i64 {ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
+    block = c.arith("and", c.op(f"sdiv i64 {BLOCKS_ROOM}, {c.max(each, 1)}"), c.arith("sub", 0, width))
     enough, many = c.arith("mul", width, VECTORS), c.test("sgt", n, MANY)  # all parts of many are many
     pays = c.all(c.test("sge", block, enough), c.any(many, c.test("sge", n, enough)))
     pays = c.any(turns, pays)
     block = c.min(c.max(block, width), c.choose(many, c.arith("and", n, c.arith("sub", 0, width)), n))
-    few = c.test("sle", c.arith("mul", each, block), MOST)
+    few = c.test("sle", c.arith("mul", each, block), BLOCKS_MOST)
     fits = c.all(c.test("sgt", each, 0), few, c.test("sgt", n, 0), pays)
     return c.end("i64", c.choose(fits, block, 0))
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.nest_columns import FAR, in_all_parts
+from tensordsl.codegen.nest_limits import SPREAD_BYTES, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
     AHEAD,
@@ -57,13 +58,10 @@ from tensordsl.codegen.nest_words import (
     splat,
 )  # fmt: skip
 
-WIDE_ELEMENTS = 1024
-WIDE_ROW = 255  # columns, at most
 WIDE_VECTORS = 4  # of a wide row, at least
 WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should be
 FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams than memory follows
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
-SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
 FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]

@@ -243,16 +243,18 @@ def _match(p: _Pattern, v: Value, slots: Slots, inner: list[Value]) -> bool:
 
 
 class RuleSet:
-    """Rules indexed by the row at the root of their left side; longer left sides are tried first."""
+    """Rules indexed by the row at the root of their left side, compiled when a graph first has it; longer left sides
+    are tried first."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._by_row: dict[Op, list[_Compiled]] = {}
+        self._by_row: dict[Op, list[Rule]] = {}
+        self._ready: dict[Op, list[_Compiled]] = {}
         self._found: dict[Any, list[_Compiled]] = {}
-        for rule in sorted(map(_compile, self.rules), key=lambda c: -c.left.size):
-            assert rule.left.row is not None
-            self._by_row.setdefault(rule.left.row, []).append(rule)
-        self._below = frozenset(row for known in self._by_row.values() for c in known for row in c.rows)
+        for rule in self.rules:
+            self._by_row.setdefault(rule.left.owner.op, []).append(rule)
+        operands = (v for rule in self.rules for v in rule.left.owner.inputs)
+        self._below = frozenset(v.owner.op for v in operands if v.owner is not None)
 
     def apply(self, graph: Graph, v: Value, hits: dict[str, int], users: dict[int, int]) -> Value | None:
         """What v is rewritten to, None if no rule applies.
@@ -282,9 +284,14 @@ class RuleSet:
         key = v.attrs["row"], rows, has_number
         found = self._found.get(key)
         if found is None:
-            every = self._by_row[v.attrs["row"]]
+            every = self._of_row(v.attrs["row"])
             found = self._found[key] = [c for c in every if c.rows <= rows and c.wants_number <= has_number]
         return found
+
+    def _of_row(self, row: Op) -> Sequence[_Compiled]:
+        if row not in self._ready:
+            self._ready[row] = sorted(map(_compile, self._by_row[row]), key=lambda c: -c.left.size)
+        return self._ready[row]
 
     def _right(
         self, graph: Graph, c: _Compiled, slots: Sequence[Any], hits: dict[str, int], users: dict[int, int]

@@ -14,7 +14,7 @@ from typing import Any
 from tensordsl.casting import real_of
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule, price, stored
-from tensordsl.codegen.nest_wide import WIDE_ROW
+from tensordsl.codegen.nest_limits import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
 from tensordsl.types import COMPLEX
 

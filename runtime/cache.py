@@ -12,10 +12,10 @@ import stat
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any
 
 import tensordsl.processor as processor  # `from tensordsl` would ask the package for the name first
 from tensordsl.codegen.abi import ABI_VERSION, HEAD
+from tensordsl.digests import blake2b
 
 MAGIC = b"TDSLC\x00\x00\x01"
 CHECKSUM = 16
@@ -45,15 +45,6 @@ def set_directory(path: str | os.PathLike[str] | None, limit: int | None = None)
     _State.usable = None
     if limit is not None:
         _State.limit = limit
-
-
-def blake2b(data: bytes = b"", **options: Any) -> Any:
-    """hashlib's, without the import of OpenSSL."""
-    try:
-        from _blake2 import blake2b as new
-    except ImportError:
-        from hashlib import blake2b as new
-    return new(data, **options)
 
 
 def key(*parts: str | bytes) -> str:

@@ -63,8 +63,8 @@ def record(kind: Any = None, /, *, eq: bool = True, frozen: bool = True, slots: 
 
 
 def _made(kind: Any, eq: bool, slots: bool) -> Any:
-    if kind.__doc__ is None:
-        kind.__doc__ = ""  # else it would be made of the signature
+    if not kind.__doc__:
+        kind.__doc__ = kind.__name__  # else it would be made of the signature, in a millisecond
     made: Any = dataclass(slots=slots, eq=False, repr=False, init=False)(kind)
     _construct_later(made)
     if "__repr__" not in kind.__dict__:

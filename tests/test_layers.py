@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.runtime": "runtime"}
 
 # A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
-LEAVES = frozenset({"errors", "config", "version", "missing", "processor", "records", "forks"})
+LEAVES = frozenset({"errors", "config", "version", "missing", "processor", "records", "forks", "digests"})
 BELOW_OPS = LEAVES | {"types", "casting", "graph"}
 OPS = BELOW_OPS | {"ops"}
 FRONT = (

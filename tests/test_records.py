@@ -104,3 +104,7 @@ def test_a_thread_computes_a_kept_property_while_another_one_does():
     assert not other.is_alive() and fast.value is fast.value and thread.is_alive()
     may_end.set()
     thread.join()
+
+
+def test_a_record_that_says_nothing_of_itself_has_its_name() -> None:
+    assert (Point.__doc__, Alone.__doc__) == ("A place.", "Alone")  # no signature, which takes long to write

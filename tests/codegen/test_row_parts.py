@@ -109,7 +109,7 @@ def test_every_kind_in_the_smallest_parts(part: int, tmp_path: Path) -> None:
 
 def check_smallest_parts(part: int) -> None:
     nest_shares.WORTH = nest_shares.SHARE = nest_row_parts.SHARE = 1
-    nest_shares.ROWS = 4
+    nest_shares.SHARED_ROWS = 4
     if part:
         for kind, axes in product(("sums", "extrema", "softmax"), AXES):
             check_axes(kind, axes, SMALL_CUBES)

@@ -247,3 +247,17 @@ def test_number_of_sees_constants_only() -> None:
     assert number_of(graph.broadcast_to(two, (3, 4))) == 2.0
     assert number_of(graph.const([1, 2])) is None
     assert number_of(graph.iota(3)) is None
+
+
+def test_rules_of_rows_that_no_graph_has_are_not_compiled() -> None:
+    (a,), x = floats("a"), T.dvector("x")
+    wrong = Rule("-a = sum(a)", -a, T.sum(a))  # its right side is no elementwise one
+    table = RuleSet([Rule("exp(-a) = 1 / exp(a)", T.exp(-a), 1 / T.exp(a)), wrong])
+
+    def new(expression: Any) -> Value | None:
+        lowered = lower([x], [], [expression], [])
+        return table.apply(lowered.graph, lowered.outputs[0], {}, {})
+
+    assert new(T.exp(-x)) is not None
+    with pytest.raises(AssertionError):
+        new(-x)

@@ -12,7 +12,7 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.nest_wide import WIDE_ROW
+from tensordsl.codegen.nest_limits import WIDE_ROW
 
 COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, 192, WIDE_ROW, WIDE_ROW + 1]
 ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]

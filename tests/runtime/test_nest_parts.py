@@ -168,3 +168,14 @@ if not pid:
     os._exit(0 if (product(short, short) == short * short + 1).all() and "nest_short" in parts() else 1)
 assert os.waitpid(pid, 0)[1] == 0
 """)
+
+
+def test_compilers_of_programs_import_no_texts_of_the_library() -> None:
+    """Where the library is there already."""
+    for factor in (3, 4):
+        run(f"""
+assert tensordsl.function([x], x * {factor}.25)(straight).shape == (50, 70)
+texts = ("nest_text", "nest_wide", "nest_shares", "sort_text", "native_text", "gemm_text")
+assert "tensordsl.codegen.pipeline" in sys.modules and ({factor} == 3 or not {{
+    "tensordsl.codegen." + name for name in texts}} & {{*sys.modules}})
+""")

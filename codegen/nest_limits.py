@@ -1,0 +1,20 @@
+"""Limits of the nest library that the compiler knows as well."""
+
+from __future__ import annotations
+
+from tensordsl.codegen.nest_words import PACKED_ROWS
+
+SMALL = 60_000  # points, and ns of estimated work: below, there are no parts and no result is larger than the caches
+NEAR_ELEMENTS = 1 << 11  # of rows packed together, but for transposed ones: scratch stays in the first-level cache
+NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once, however many columns there are
+# Of several short rows as one (`nest_wide`).
+WIDE_ELEMENTS = 1024
+WIDE_ROW = 255  # columns, at most
+SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
+# Of parts (`nest_row_parts`, `nest_shares`).
+SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
+FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many
+SHARED_ROWS = 16  # from so many on, rows are shared out rather than the lanes' axis
+# Of what is transposed to scratch (`nest_transposed`).
+BLOCKS_ROOM = 1 << 14  # bytes of all operands' blocks, which stay in the first-level cache
+BLOCKS_MOST = 1 << 17  # bytes of blocks of one vector
