@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +10,16 @@ import tensordsl.tensor as T
 from benchmarks import peers_workloads
 from benchmarks.peers import symbolic
 from tensordsl import native
+from tensordsl.codegen import abi
+from tensordsl.runtime import library
 
 PACKAGES = ("tensordsl", "llvmlite")
 
-# Loads LLVM and the precompiled library kernels, which a machine compiles once.
-warm_up = partial(symbolic.warm_up, T, tensordsl.function)
+
+def warm_up() -> None:
+    """Loads LLVM and the library's loops, which a machine compiles once."""
+    symbolic.warm_up(T, tensordsl.function)
+    library.require(*abi.NEST_PARTS)
 
 
 def forget() -> None:
