@@ -75,8 +75,12 @@ def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: di
     few = _few_rows(group, usual, other)
     reasons = [_adjacent(b, group, usual, other, a, refs, few) for a in _exchanged(group, other)]
     if bounds and not _is_short_row(group, other, other.lane):
-        long = ("ge", group.extents[other.lane], _enough_beside_short(b, group, usual, other))
-        reasons.append(b.joined("min", [_all(b, bounds, apart), _long_or_few(b, long, few)]))
+        is_placed = other.lane in group.parallel and any(v.op == "index" for v in group.scalars)
+        long, fewer = ("ge", group.extents[other.lane], _enough(group, other)), few
+        if is_placed and not few:
+            long, fewer = _beside_positions(group, usual, other)
+        some = _long_or_few(b, long, fewer)
+        reasons.append(b.joined("min", [_all(b, bounds, apart), some]))
     return _any(b, reasons)
 
 
@@ -132,12 +136,10 @@ def _enough(group: Group, other: Schedule) -> int:
     return (2 if group.parallel else 1) * other.width[0]
 
 
-def _enough_beside_short(b: Builder, group: Group, usual: Schedule, other: Schedule) -> int:
-    """The same where the usual lanes' axis is short: a vector, or eight where positions are asked for, as rows are then
-    done one by one."""
-    is_placed = any(v.op == "index" for v in group.scalars)
-    most = VECTOR_ROWS if is_placed else _vector_rows(b, group, usual)
-    return min(_enough(group, other), most) if other.lane in group.parallel else _enough(group, other)
+def _beside_positions(group: Group, usual: Schedule, other: Schedule) -> tuple[Condition, list[Condition]]:
+    """Enough, and few, of other lanes where positions are asked for: short rows are done one by one the usual way."""
+    here, there = group.extents[usual.lane], group.extents[other.lane]
+    return ("ge", there, max(other.width[0], VECTOR_ROWS)), [("ge", there, VECTOR_ROWS), ("le", here, VECTOR_ROWS)]
 
 
 def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]:
@@ -203,7 +205,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
     """Whether all other axes are short, those of other lanes too short for these, and rows that go side by side do not
     lie one behind the other."""
     usual, other = planned.usual, planned.other
-    here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(group, across)
+    here, there, enough = group.extents[usual.lane], group.extents[across.lane], _enough_across(group, usual, across)
     least = min(enough, _vector_rows(b, group, usual))
     conditions = [("ge", there, least)]
     if other and other.lane in group.parallel:
@@ -246,7 +248,7 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
     longer = min(BLOCKS_MOST // size, PARTED_ROWS)
-    if usual.lane in group.parallel and limit < longer and _enough_across(group, across) > FEW_ROWS:
+    if usual.lane in group.parallel and limit < longer and _enough_across(group, usual, across) > FEW_ROWS:
         reasons.append(b.compared(("le", _rest(b, group, across, longer), longer), ("le", here, padded)))
     longer = min(longer, _longer_rows(b, group))
     if limit < longer:
@@ -261,12 +263,12 @@ def _longer_rows(b: Builder, group: Group) -> int:
     return min(PER_LANE * lanes, PARTED_ROWS) if len(group.parallel) < len(group.extents) and lanes >= 8 else 0
 
 
-def _enough_across(group: Group, across: Schedule) -> int:
+def _enough_across(group: Group, usual: Schedule, across: Schedule) -> int:
     """Rows that lanes go across, at least: a few where another axis merges with theirs, else half a vector."""
     inner = group.parallel[group.parallel.index(across.lane) + 1 :]
     maps = _maps(group)
     merges = all({across.lane, *inner[-1:]} <= set(entries) for entries in maps if entries)
-    return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // 2)
+    return FEW_ROWS if inner and merges else max(MANY_ROWS, across.width[0] // (1 if usual.beside else 2))
 
 
 def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
