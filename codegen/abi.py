@@ -276,7 +276,7 @@ TH_SIZE = 768 + 8 * len(_THREAD_CALLS)
 
 # -- library objects: compiled once per machine, loaded on demand; the symbols that Python takes out of each ----------
 DATA_FUNCTIONS = ("data_malloc", "data_calloc", "data_realloc", "data_free")  # of NumPy's handler, in its order
-COMMON = "common"  # the one of kernels that many programs have
+COMMON = {t: f"common_{t}" for t in ("float64", "float32")}  # by dtype those of kernels that many programs have
 COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels and plans begin
 # Loops.  The parts behind the first are loaded where programs name them, or when a call has missed one: what they have
 # is called through cells, which hold functions of the first part meanwhile (WITHOUT and the name).
@@ -315,6 +315,6 @@ LIBRARY = {
     **{f"select_{t}": (f"argsort_part_{t}",) for t in LIBRARY_CALLS["argsort_part"]},
     "positions": ("true_positions_bool", "repeated_positions_int64"),
     "replay": ("replay",),
-    COMMON: (),  # whatever kernels it has
+    **dict.fromkeys(COMMON.values(), ()),  # whatever kernels they have
 }  # fmt: skip
 PROGRAM_SYMBOL = "program"

@@ -22,7 +22,7 @@ from tensordsl.ops.functions import SIGMOID, TANH
 from tensordsl.types import tensor_type
 
 Function = Callable[..., Any]
-DTYPES, VECTOR, MATRIX, COLUMN = ("float64", "float32"), (None,), (None, None), (None, 1)
+VECTOR, MATRIX, COLUMN = (None,), (None, None), (None, 1)
 
 
 def _layer(activation: Function) -> Function:
@@ -39,10 +39,10 @@ FUNCTIONS: Sequence[tuple[Function, Sequence[tuple[int | None, ...]]]] = (
 )
 
 
-def common_text() -> str:
-    """The module of the library's kernels, each once and under the name by which programs know it; and of its plans, as
-    texts of JSON: the names of their kernels and the descriptor."""
-    plans = [p for f, shapes in FUNCTIONS for dtype in DTYPES for p in _plans(f, dtype, shapes)]
+def common_text(dtype: str) -> str:
+    """The module of the library's kernels of a dtype, each once and under the name by which programs know it; and of
+    its plans, as texts of JSON: the names of their kernels and the descriptor."""
+    plans = [p for f, shapes in FUNCTIONS for p in _plans(f, dtype, shapes)]
     parts = sorted({d for p in plans for d in p.kernels.declarations})
     for p in plans:
         made, names = p.kernels, []

@@ -144,13 +144,13 @@ def is_arm() -> bool:
 
 def library_objects(name: str) -> bytes:
     """The object of `codegen.abi.LIBRARY[name]`."""
-    from tensordsl.codegen.abi import COMMON, LIBRARY, NEST_PARTS
+    from tensordsl.codegen.abi import LIBRARY, NEST_PARTS
     from tensordsl.codegen.modules import only
 
-    if name == COMMON:
+    if name.startswith("common_"):
         from tensordsl.codegen.common import common_text
 
-        return compile_object(common_text(), 1)
+        return compile_object(common_text(name.removeprefix("common_")), 1)
     text = _library_text(name)
     if name == "nest" or name in NEST_PARTS:  # which need all their functions
         return compile_object(text, 1, LOOPS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _thread
 import ctypes
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import cache, elf, memory
@@ -24,7 +24,7 @@ class _State:
     version = ""
     table = memory.new_table()
     symbols: dict[str, int] = {}
-    kernels: dict[str, int] = {}  # of `abi.COMMON`
+    kernels: dict[str, dict[str, int]] = {}  # of the libraries in `abi.COMMON`
     code: dict[str, elf.Code] = {}
     cells: dict[str, ctypes.c_int64] = {}  # addresses of functions that parts of the nest library call of others
     given_up: set[str] = set()  # parts that could not be had
@@ -84,25 +84,29 @@ def _load_missed() -> None:
         _State.lock.release()
 
 
-def kernels() -> Mapping[str, int]:
-    """The addresses of the kernels that many programs have, and of their plans, by name (`codegen.common`)."""
-    require(abi.COMMON)
-    return _State.kernels
+def kernels(names: Iterable[str]) -> Mapping[str, int]:
+    """The addresses of the kernels that many programs have, and of their plans, of libraries in `abi.COMMON`."""
+    found: dict[str, int] = {}
+    for name in names:
+        require(name)
+        found |= _State.kernels[name]
+    return found
 
 
-def plan(name: str) -> tuple[list[str], list[int]] | None:
+def plan(known: Mapping[str, int], name: str) -> tuple[list[str], list[int]] | None:
     """The names of the kernels of a plan of these, and its descriptor; None if there is no such plan."""
     import json
 
-    address = kernels().get(name)
+    address = known.get(name)
     return None if address is None else tuple(json.loads(ctypes.string_at(address)))
 
 
 def kernel(name: str) -> int:
-    """The address of one of these.  Raises elf.LoadError if there is none."""
-    if name not in kernels():
-        raise elf.LoadError(f"the library has no kernel {name}")
-    return _State.kernels[name]
+    """The address of one of those that are there.  Raises elf.LoadError if there is none."""
+    for found in _State.kernels.values():
+        if name in found:
+            return found[name]
+    raise elf.LoadError(f"the library has no kernel {name}")
 
 
 def address(name: str, function: str) -> int:
@@ -132,7 +136,10 @@ def _load(name: str) -> None:
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):
             set_entry(entry, value)
-    (_State.kernels if name == abi.COMMON else _State.symbols).update(symbols)
+    if name in abi.COMMON.values():
+        _State.kernels[name] = symbols
+    else:
+        _State.symbols.update(symbols)
     for symbol in symbols if name in _NEST else ():
         _State.cells[symbol.removeprefix(abi.WITHOUT)].value = symbols[symbol]
     for found in symbols.keys() & abi.RT.keys():
@@ -141,7 +148,7 @@ def _load(name: str) -> None:
 
 
 def _loaded(name: str, blob: bytes) -> tuple[elf.Code, dict[str, int]]:
-    if name == abi.COMMON:
+    if name in abi.COMMON.values():
         code, [symbols] = elf.load_whole([blob])
         return code, symbols
     code, [addresses] = elf.load([(blob, abi.LIBRARY[name])], _nest_symbols() if name in _NEST else elf.NOTHING)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from functools import partial
 from struct import pack
 from typing import Any
 
@@ -80,6 +81,9 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
     with forks.lock:
         from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
 
+    types = {variable.type.dtype for variable in (*spec.inputs, *spec.shared, *spec.outputs)}
+    libraries = [name for dtype, name in abi.COMMON.items() if dtype in types]
+    common = library.kernels(libraries)
     with _paused_collector():
         made = pipeline.compile_graph(
             spec.name,
@@ -92,9 +96,11 @@ def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str]
             kernel_object=kernels,
             shapes=[variable.storage.shape for variable in spec.shared],
             small=small,
-            common=library.kernels(),
-            common_plan=library.plan,
+            common=common,
+            common_plan=partial(library.plan, common),
         )
+    if any(symbol in common for plan in made.meta["plans"] if plan for symbol in plan[0]):
+        made.meta["libraries"] += libraries
     executable = Executable(made.meta, made.kernels, made.host, tuple(made.constants), tuple(made.late))
     phases = made.trace.phases if made.trace is not None else []
     return Compiled(executable, made.hosts, made.instructions, phases=phases)

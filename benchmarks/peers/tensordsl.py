@@ -19,7 +19,7 @@ PACKAGES = ("tensordsl", "llvmlite")
 def warm_up() -> None:
     """Loads LLVM and the library's loops, which a machine compiles once."""
     symbolic.warm_up(T, tensordsl.function)
-    library.require(*abi.NEST_PARTS)
+    library.require(*abi.NEST_PARTS, *abi.COMMON.values())
 
 
 def forget() -> None:

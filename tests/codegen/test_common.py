@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def plans(inputs, outputs):
 @pytest.fixture(scope="module")
 def names():
     tensordsl.function([x], x * 2)  # the library is ready
-    return library.kernels()
+    return library.kernels(abi.COMMON.values())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,9 @@ def test_no_kernel_is_made_of_a_plan_that_the_library_has(names, monkeypatch):
         own = compile_graph("f", [X, Y], [], [value], [], True, common=names)
         with monkeypatch.context() as patch:
             patch.setattr("tensordsl.codegen.kernels._Planner.run", None)
-            taken = compile_graph("f", [X, Y], [], [value], [], True, common=names, common_plan=library.plan)
+            taken = compile_graph(
+                "f", [X, Y], [], [value], [], True, common=names, common_plan=partial(library.plan, names)
+            )
         assert taken.meta == own.meta and taken.constants == own.constants and taken.kernels == b""
 
 
@@ -69,8 +73,9 @@ def test_the_library_has_plans_of_small_groups_alone():
         assert all(len(plan.group.scalars) <= LONGEST for plan in program.plans)
 
 
-def test_names_say_texts():
-    definitions = common_text().split("\ndefine ")[1:]
+@pytest.mark.parametrize("dtype", abi.COMMON)
+def test_names_say_texts(dtype):
+    definitions = common_text(dtype).split("\ndefine ")[1:]
     assert len(definitions) > 15
     for definition in definitions:
         symbol = definition.split("@")[1].split("(")[0]
