@@ -283,6 +283,7 @@ COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels 
 WITHOUT = "without_"
 _PARTS = {
     "nest_turned": ("transposed",),
+    "nest_streams": ("streamed",),
     "nest_short": ("periodic", "overlapped", "gapped"),
     "nest_packed": ("packed_row", "together", "of_rows"),
     "nest_sums": ("joined", "widens", "wide_rows", "in_copy", "compacted", "in_parts"),
@@ -290,8 +291,8 @@ _PARTS = {
 }
 NEST_PARTS = tuple(_PARTS)
 _SHARED = (  # what parts call of the first one
-    "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "general",
-    "execute", "resolve",
+    "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "direct",
+    "general", "execute", "resolve",
 )  # fmt: skip
 _NEST = {
     "nest": ("run_nest", "run_tile", *_SHARED, *(WITHOUT + name for names in _PARTS.values() for name in names)),

@@ -30,10 +30,10 @@ METADATA = "!0 = !{i32 1}\n"
 
 
 def stream_texts() -> list[str]:
-    return [_is_streamed(), _copy_past(), _streamed()]
+    return [_copy_past(), _streamed()]
 
 
-def _is_streamed() -> str:
+def is_streamed_text() -> str:
     """Are the results of `points` points larger than the caches, adjacent, and none of them an operand?"""
     c = Function("i1", "is_streamed", ["ptr D", "ptr B", "i64 points"], internal=True)
     with c.when(c.test("ne", c.get("%D", STREAMED), 1)):
@@ -69,8 +69,8 @@ def _copy_past() -> str:
 
 
 def _streamed() -> str:
-    """As `direct`, block by block; it gets the rest."""
-    c = Function("void", "streamed", [*PARAMS, *SPACE], internal=True)
+    """Done (or not): as `direct`, block by block; it gets the rest."""
+    c = Function("i1", "streamed", [*PARAMS, *SPACE], internal=True)
     fast, axes, width = c.get("%D", FAST), c.get("%D", N_AXES), c.get("%D", WIDTH)
     words = c.word("%D", fast)
     lane, external, every = (c.get(words, k) for k in (2, 3, 4))
@@ -101,7 +101,7 @@ def _streamed() -> str:
         c.put(c.arith("add", c.get("%B", loop.index), c.arith("mul", step, done)), bases, loop.index)
     tables = f"ptr {bases}", "ptr %S", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
     c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, "i64 0")
-    return c.end()
+    return c.end("i1", "true")
 
 
 def _first_line(c: Function, words: str, external: str, kernel: str, width: str) -> tuple[str, str]:

@@ -37,7 +37,7 @@ from tensordsl.codegen.nest_shares import share_texts
 from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_straight import straight_texts
-from tensordsl.codegen.nest_streams import METADATA, stream_texts
+from tensordsl.codegen.nest_streams import METADATA, is_streamed_text, stream_texts
 from tensordsl.codegen.nest_taken import taken_texts
 from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_transposed import transposed_texts
@@ -122,10 +122,11 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callabl
     return {
         "nest": lambda: [
             *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts()),
-            *(*column_texts(), *step_texts(), *stream_texts(), *transposed_texts(), *straight_texts()),
+            *(*column_texts(), *step_texts(), is_streamed_text(), *transposed_texts(), *straight_texts()),
             *(*share_texts(), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
         ],
         "nest_turned": square_texts,
+        "nest_streams": stream_texts,
         "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
@@ -177,8 +178,8 @@ def _direct() -> str:
     points = c.max(n, "%points")
     with c.when(c.test("sge", points, LONG)):
         with c.when(c.call("i1", "@is_streamed", "ptr %D", "ptr %B", f"i64 {points}")):
-            c.call("void", "@streamed", *passed((*PARAMS, *SPACE)))
-            c.ret("i64", 1)
+            with c.when(c.call("i1", "@streamed", *passed((*PARAMS, *SPACE)))):
+                c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
     left = c.arith("sub", n, whole)
     with c.when(c.test("eq", c.choose(c.test("sgt", whole, 0), left, 1), 0)):

@@ -66,6 +66,9 @@ for given, part in ((turned, "nest_turned"), (apart, "nest_packed"), (straight[:
         assert part is None or part in parts()
 for _ in range(2):
     assert (product(short, short) == short * short + 1).all() and "nest_short" in parts()
+large = numbers(3000, 1500)
+for _ in range(2):
+    assert (product(large, large) == large * large + 1).all() and "nest_streams" in parts()
 assert not library._State.table[abi.RT["missed"] // 8]
 """)
 
@@ -82,6 +85,8 @@ for shape in ((1, 1), (3, 2), (200, 3), (3, 200), (0, 5)):
     assert (product(a, b) == a * b + 1).all(), shape
 for a in (numbers(4, 5, 6), numbers(30, 20, 10)[:, ::2], numbers(7, 6, 5).T):
     assert (rows(a) == a.transpose(2, 0, 1) * 2).all()
+large = numbers(3000, 1500)
+assert (product(large, large) == large * large + 1).all()
 assert not parts()
 """)
 
