@@ -193,10 +193,11 @@ class _Planner(Values):
         lane = self.schedule.lane
         if not (is_own := has_own(reach(roots), p.local[-1], lane)):
             call.kernel.widen()
-        if not is_own or not p.reduces:
+        if not is_own:
             return call
         self.own_axis, known = p.local[-1], len(self.kernels)
-        wide, *more = self.vector_calls(roots, lane, call.kernel.width, None, COLUMNS, self.own_axis)
+        form = COLUMNS if p.reduces else LANES
+        wide, *more = self.vector_calls(roots, lane, call.kernel.width, None, form, self.own_axis)
         self.own_axis = ""
         if more:  # what rows have one of is vectors in it: too many operations for one kernel
             del self.kernels[known:]

@@ -63,6 +63,7 @@ WIDE_TURNS = 16  # wide rows that a kernel gets at once, and that there should b
 FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams than memory follows
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
+FEW_WEIGHED = 1024  # elements of rows, a vector each, that are only stored and have own values: not worth it
 FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]
 
@@ -133,8 +134,13 @@ def _is_apart() -> str:
     stores = c.call("i1", "@has_flags", "ptr %words", f"i64 {WRITE}")
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0))
-    c.note(c.all(c.call("i1", "@reduces", "ptr %words"), stores, once), wrong)
+    reduces = c.call("i1", "@reduces", "ptr %words")
+    c.note(c.all(reduces, stores, once), wrong)
     spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    width = c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
+    few = c.test("slt", c.arith("mul", c.get(c.get("%cx", CX_E, "ptr"), row), "%n"), FEW_WEIGHED)
+    only_stores = c.all(spreads, c.op(f"xor i1 {reduces}, true"))
+    c.note(c.all(only_stores, few, c.test("sge", "%n", width)), wrong)
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         step = _along(c, entry, row)
@@ -233,8 +239,10 @@ def _is_read(c: Function, entry: str) -> str:
     return c.all(is_moving, c.op(f"xor i1 {_is_own(c, entry)}, true"))
 
 
-def _own(c: Function, first: str, elements: str, count: str, n: str) -> None:
-    """Rows' own values, from the row `first` on."""
+def _own(c: Function, at: str, elements: str, count: str, n: str) -> None:
+    """Rows' own values, from the row on that has the element `at`."""
+    first, before = c.arith("udiv", at, n), c.arith("urem", at, n)
+    elements, count = (c.arith("add", x, before) for x in (elements, count))
     put_position(c, c.get("%cx", CX_POS, "ptr"), "%axis", first)
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
@@ -269,7 +277,7 @@ def _rest() -> str:
     def copy_out(area: str, place: str, size: str) -> None:
         c.call("void", "@copy_out", place, area, f"i64 {c.arith('mul', '%live', size)}")
 
-    _own(c, c.arith("udiv", "%skipped", "%n"), "%live", "%count", "%n")
+    _own(c, "%skipped", "%live", "%count", "%n")
     copied(WRITE, lambda *_: None)
     copied(READ, copy_in)
     c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", "i64 1", "i64 0")
@@ -299,7 +307,7 @@ def _main() -> str:
     with c.loop("%rows", step=turns) as at:
         some = c.min(c.arith("sub", "%rows", at.index), turns)
         elements = c.arith("add", c.arith("mul", c.arith("sub", some, 1), "%long"), "%count")
-        _own(c, c.arith("udiv", c.arith("mul", at.index, "%long"), "%n"), elements, elements, "%n")
+        _own(c, c.arith("mul", at.index, "%long"), elements, elements, "%n")
         c.call("void", kernel, f"ptr {pointers}", "i64 %count", "i64 %width", f"i64 {some}", f"i64 {turn}")
         with c.loop(external) as loop:
             entry = entry_of(c, "%words", loop.index)
@@ -337,15 +345,15 @@ def _fold() -> str:
 
 def _stored() -> str:
     """All `total` elements of a pass without states, as rows of `long` elements, and the last ones as one more."""
-    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width"]
+    params = [*OF_CALL, "i64 axis", "i64 n", "i64 total", "i64 long", "i64 width", "i64 turns"]
     c = Function("void", "stored", params, internal=True)
     kernel, pointers = _kernel(c)
     whole = c.arith("sdiv", c.max(c.arith("sub", "%total", "%width"), 0), "%long")
     done = c.arith("mul", whole, "%long")
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
-    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 0")
+    c.call("void", "@place_wide", *of_call, "i64 %n", f"i64 {c.arith('add', '%long', '%width')}", "i64 %long")
     with c.when(c.test("sgt", whole, 0)):
-        sizes = ("%n", whole, "%long", "%long", "%width", WIDE_TURNS)
+        sizes = ("%n", whole, "%long", "%long", "%width", "%turns")
         c.call("void", "@main_of_wide", *of_call, *(f"i64 {x}" for x in sizes))
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
@@ -353,6 +361,7 @@ def _stored() -> str:
             place = c.get(c.get("%cx", CX_CUR, "ptr"), c.get(entry, 1), "ptr")
             c.put(c.gep(place, c.arith("mul", done, c.get(entry, 2))), pointers, loop.index, "ptr")
     left = c.arith("sub", "%total", done)
+    _own(c, done, left, left, "%n")
     c.call("void", kernel, f"ptr {pointers}", f"i64 {left}", "i64 %width", "i64 1", "i64 0")
     return c.end()
 
@@ -389,6 +398,7 @@ def _stored_once() -> str:
     with c.loop(whole, step=WIDE_ELEMENTS) as at:
         some = c.min(c.arith("sub", whole, at.index), WIDE_ELEMENTS)
         c.call("void", "@point", *of_call, "i64 %n", f"i64 {at.index}")
+        _own(c, at.index, some, some, "%n")
         c.call("void", kernel, f"ptr {pointers}", f"i64 {some}", "i64 %width", "i64 1", "i64 0")
     left = c.arith("sub", "%total", whole)
     with c.when(c.test("sgt", left, 0)):
@@ -437,14 +447,16 @@ def _sizes(c: Function, spreads: str = "false") -> tuple[str, str, str, str, str
 def _stored_rows() -> str:
     """All rows of a pass without states."""
     c = Function("void", "stored_rows", [*OF_CALL, "i64 axis"], internal=True)
-    n, total, _, long, width = _sizes(c)
+    spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
+    n, total, _, long, width = _sizes(c, spreads)
     overwrites = c.call("i1", "@has_flags", "ptr %words", f"i64 {READ | WRITE}")
     once = c.any(overwrites, c.test("eq", c.get("%cx", CX_TWICE), 0), c.test("slt", total, width))
     of_call = "ptr %cx", "ptr %words", "i64 %axis"
     with c.when(once):
         c.call("void", "@stored_once", *of_call, *(f"i64 {x}" for x in (n, total, width)))
         c.ret()
-    c.call("void", "@stored", *of_call, *(f"i64 {x}" for x in (n, total, long, width)))
+    turns = c.choose(spreads, FEW_TURNS, WIDE_TURNS)
+    c.call("void", "@stored", *of_call, *(f"i64 {x}" for x in (n, total, long, width, turns)))
     return c.end()
 
 

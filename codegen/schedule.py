@@ -197,7 +197,7 @@ def widest_load(group: Group, axes: Collection[str]) -> Val | None:
 
 def widens(group: Group, usual: Schedule) -> bool:
     """May passes along rows, with lanes along columns, take several short rows as one (`nest_wide`)?  If each pass is
-    one kernel, no places of columns are asked for, and only reductions take what rows have one of."""
+    one kernel, no places of columns are asked for, and only reductions ask which row it is."""
     lane, extent = usual.lane, group.extents[usual.lane] if usual.lane else 0
     if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
@@ -205,7 +205,7 @@ def widens(group: Group, usual: Schedule) -> bool:
         values = reach(pass_roots(p))
         if p.local:
             apart = any(lane not in o.map for o in p.outs)
-            apart = apart or (not p.reduces and has_own(values, p.local[-1], lane))
+            apart = apart or (not p.reduces and any(v.op == "index" for v in values))
             if apart or sum(not v.axes.isdisjoint(p.local) for v in values) > SPLIT:
                 return False
         places = (lane, *p.local[:-1])  # in a wide row they are others

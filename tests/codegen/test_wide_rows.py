@@ -12,7 +12,11 @@ from native import Runner, framed
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.lower import lower
 from tensordsl.codegen.nest_limits import WIDE_ROW
+from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.regions import plan_regions
+from tensordsl.codegen.schedule import schedule, widens
 
 COLUMNS = [1, 2, 3, 5, 7, 8, 10, 16, 17, 31, 32, 33, 50, 63, 64, 65, 100, 127, 192, WIDE_ROW, WIDE_ROW + 1]
 ROWS = [0, 1, 2, 7, 8, 9, 15, 31, 64, 100, 257, 1000]
@@ -266,6 +270,45 @@ def test_what_has_weights_is_stored_by_later_passes_too() -> None:
             each, y = np.exp(a) * b, softmax(a, np)
             for result, want in zip(f(a, b), (each.sum(0), each, y, y * b), strict=True):
                 close(result, want)
+
+
+WEIGHED: dict[str, Any] = {
+    "shares": lambda m, x, w, v: softmax(x, m) * w[:, None],
+    "standard": lambda m, x, w, v: (x - x.mean(0)) / m.sqrt(x.var(0) + 1) * w[:, None] + v,
+    "weights twice": lambda m, x, w, v: (x - (x * w[:, None]).sum(0)) * w[:, None] - v * x,
+    "of whole numbers": lambda m, x, w, v: m.where(w[:, None] > 0, x - x.max(0), -1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", WEIGHED)
+def test_what_is_stored_is_weighed_by_rows(kind: str, dtype: str) -> None:
+    x, w, v = T.matrix("x", dtype=dtype), T.vector("w", dtype=dtype), T.vector("v", dtype=dtype)
+    rng, ends = np.random.default_rng(11), [End() for _ in range(3)]
+    f = tensordsl.function([x, w, v], WEIGHED[kind](T, x, w, v), on_unused_input="ignore")
+    s = tensordsl.shared(np.zeros((1, 1), dtype))
+    g = tensordsl.function([w, v], updates=[(s, WEIGHED[kind](T, s, w, v))], on_unused_input="ignore")
+    for n in ROWS[1:]:
+        for k in COLUMNS:
+            given = [rng.standard_normal(shape).astype(dtype) for shape in ((n, k), (n,), (k,))]
+            wanted = WEIGHED[kind](np, *(a.astype("float64") for a in given))
+            places = [end.put(a) for end, a in zip(ends, given, strict=True)]
+            apart = [np.asfortranarray(given[0]), np.repeat(given[1], 2)[::2], given[2][::-1].copy()[::-1]]
+            for operands in (places, apart):
+                np.testing.assert_allclose(f(*operands), wanted, rtol=2e-4, atol=1e-4)
+            s.set_value(given[0])
+            g(*given[1:])
+            np.testing.assert_allclose(s.get_value(), wanted, rtol=2e-4, atol=1e-4)
+
+
+def test_passes_that_store_by_weights_take_rows_together() -> None:
+    x, w = T.matrix("x", dtype="float32"), T.vector("w", dtype="float32")
+    weighed, placed = softmax(x) * w[:, None], softmax(x) * T.cast(T.arange(x.shape[0]), "float32")[:, None]
+    for e, together in ((weighed, True), (placed, False)):
+        lowered = lower([x, w], [], [e], [])
+        optimise_lowered(lowered)
+        (group,) = [s.fused.group for s in plan_regions(lowered.graph, lowered.outputs)[()].steps if s.fused]
+        assert widens(group, schedule(group)) == together
 
 
 def test_division_by_what_no_row_has_does_not_happen() -> None:
