@@ -98,7 +98,7 @@ def _keep(k: Kernel, number: int, reduce: Val, areas: Sequence[int], state: list
 
 def _ended(k: Kernel, number: int, kinds: Sequence[str], following: list[str]) -> list[str]:
     """The states behind a chunk, which may end with a row's last whole vector."""
-    if not k.repeats:
+    if not k.masks:
         return following
     ended = [f"%e{number}.{n}" for n in range(len(kinds))]
     k.ended += [Phi(e, kind, x, f"{e}.k") for e, kind, x in zip(ended, kinds, following, strict=True)]
@@ -167,7 +167,7 @@ def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str)
     total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
     kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
     every = in_few_lanes(k.ends, state, dtype, k.width)
-    if k.repeats:
+    if k.masks:
         part = every
     else:
         live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)

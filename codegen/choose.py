@@ -13,6 +13,7 @@ from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS, SPREAD_BYTES
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import (
+    LONG_ROWS,
     SHORT,
     longest_beside,
     mixes,
@@ -31,6 +32,7 @@ SHORT_ROWS = 256  # elements of rows that lanes may go across, a block of rows a
 PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of their axes
 PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
+NEAR_POINTS = 1 << 21  # fewer float64 a third-level cache has
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
@@ -380,6 +382,16 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
     if isinstance(here, int) or not known_at_entry(b.find(here)):
         return None
     return b.compared(("ge", here, longest_beside(max(usual.beside)) + 1))
+
+
+def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
+    """Whether rows have `LONG_ROWS` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
+    lines, rather than for memory."""
+    row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
+    conditions = [("ge", row, LONG_ROWS), *([("lt", points, NEAR_POINTS)] if near else ())]
+    if not known_at_entry(row) or (near and not known_at_entry(points)):
+        return None
+    return b.compared(*conditions)
 
 
 def has_long_rows(b: Builder, group: Group) -> str | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tensordsl.codegen.flat import Kernel
 
 _NAME = re.compile(r"%[\w.]+")
+_LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
+_KINDS = {"double": "f64", "float": "f32"}
 
 
 @record
@@ -217,3 +219,39 @@ def renamed(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
 
 def _renamed_phis(phis: Sequence[Phi], names: Mapping[str, str]) -> list[Phi]:
     return [Phi(*(names.get(x, x) for x in (p.name, p.type, p.initial, p.next))) for p in phis]
+
+
+def masked(lines: Sequence[str], mask: str) -> list[str]:
+    """The text with loads of some lanes only."""
+    return [_masked(line, mask) for line in lines]
+
+
+def _masked(line: str, mask: str) -> str:
+    m = _LOAD.search(line)
+    if not m:
+        return line
+    name, t, pointer, align = m[1], m[2], m[4], m[5]
+    operands = f"ptr {pointer}, i32 {align}, <{t[1:].split()[0]} x i1> {mask}, {t} zeroinitializer"
+    return f"  {name} = call {t} @llvm.masked.load.{mangled(t)}.p0({operands})"
+
+
+def masked_loads(lines: Iterable[str]) -> dict[str, str]:
+    """What these need: declarations by name."""
+    declarations = {}
+    for t in {m[2] for m in map(_LOAD.search, lines) if m}:
+        symbol = f"llvm.masked.load.{mangled(t)}.p0"
+        declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{t[1:].split()[0]} x i1>, {t})"
+    return declarations
+
+
+def loads_floats(lines: Sequence[str], W: int) -> bool:
+    """Is it straight code that reads nothing but vectors of W floats?"""
+    read = [line for line in lines if " load " in line or "gather" in line]
+    found = [_LOAD.search(line) for line in read]
+    return is_straight(lines) and all(m and m[3] in _KINDS and m[2].startswith(f"<{W} x ") for m in found)
+
+
+def mangled(t: str) -> str:
+    """Of a vector type, in the name of an intrinsic."""
+    count, kind = t[1:-1].split(" x ")
+    return f"v{count}{_KINDS.get(kind, kind)}"

@@ -40,6 +40,7 @@ from tensordsl.codegen.copies import (
     has_mask_registers,
     is_straight,
     last_whole,
+    loads_floats,
     new_lanes,
     phi_lines,
 )
@@ -131,6 +132,7 @@ class Kernel:
         self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin
+        self.cuts = ""  # do chunks begin and end inside of vectors?  (see Schedule)
         self.ended: list[Phi] = []  # of the loop: (name, type, behind whole vectors, behind that one)
         self.totals: list[Phi] = []  # of the chunks
         self.chosen: list[Phi] = []  # of a chunk that does not repeat: (name, type, if all lanes count, if not)
@@ -226,6 +228,19 @@ class Kernel:
         light = len(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
         if self.form == LANES and whole and light:
             self.straddles = whole[0]
+
+    def may_cut_on_lines(self, cuts: str) -> None:
+        """The same of rows of floats that are added up (`row_cuts`); of what is far they add up the same alone."""
+        self.may_begin_on_lines()
+        can = 8 <= self.width <= 64 and not self.phis and loads_floats(self.body.lines, self.width)
+        self.straddles = self.straddles if can else None
+        self.cuts = cuts if self.straddles else ""
+        self.repeats = self.repeats and not self.cuts
+
+    @property
+    def masks(self) -> bool:
+        """Have the states behind a chunk only what counts?"""
+        return self.repeats or self.cuts != ""
 
     def lane_pointer(self, pointer: str, itemsize: int, step: int = 1) -> str:
         """In the loop: the address of the current vector."""

@@ -149,6 +149,9 @@ class Schedule:
     apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
     joins: int = 0  # CPU: how many outputs each stand side by side, if all are such
     alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
+    # CPU: "near": vectors of sums begin on cache lines, and chunks inside of them; "far": chunks are the same ones, but
+    # vectors begin where these do; "": neither
+    cuts: str = ""
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 

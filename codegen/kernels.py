@@ -213,6 +213,8 @@ class _Planner(Values):
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
         if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not (outs or keeps):
             kernel.may_begin_on_lines()
+        if self.schedule.cuts and p.reduces and all(is_float_sum(r) for r in p.reduces) and not (outs or keeps):
+            kernel.may_cut_on_lines(self.schedule.cuts)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]
             accumulate(kernel, k, r, operands, self.states[id(r)])

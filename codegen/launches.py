@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.choose import Planned, goes_across, has_long_rows, is_long, prefers, taken_apart
+from tensordsl.codegen.choose import (
+    Planned,
+    goes_across,
+    has_long_rows,
+    has_rows_for_lines,
+    is_long,
+    prefers,
+    taken_apart,
+)
 from tensordsl.codegen.group import Group, Own, Schedule, any_copy, structure
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
 from tensordsl.codegen.schedule import (
     across_schedules,
+    for_lines,
     for_long_rows,
     loads_at_indices,
     other_schedule,
@@ -50,20 +59,25 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         b.planned[key] = planned
     usual, other = planned.usual, planned.other
     prefers_other = prefers(b, group, usual, other, refs) if other else None
-    long = is_long(b, group, usual)
-    usuals = [for_long_rows(usual), usual] if long else [usual]
-    plans = [_plan_like(b, planned, s, group, mine, refs) for s in usuals]
+    longer: list[tuple[str | None, Schedule | None]] = []
+    lines = usual if usual.cuts else None
+    if long := is_long(b, group, usual):
+        lines = for_lines(group, usual, b.vector_bytes)
+        far = has_rows_for_lines(b, group, usual, False) if lines else None
+        longer = [(long, for_long_rows(usual)), (far, lines)]
+    if lines:
+        longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
+    number, operands, ints = _plan_like(b, planned, usual, group, mine, refs)
     site = 0
-    if b.program.plans[plans[0][0]].may_fail:
+    if b.program.plans[number].may_fail:
         _check_sources(b, group, refs, node)
         site = b.site("index", node, "index out of bounds")
-    launches = [_launch(b, number, group, operands, site, block, ints) for number, operands, ints in plans]
-    launch: p.Instr = _either(long, *launches) if long else launches[0]
-    choices = [(prefers_other, other)]
+    launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
+    choices = [*longer, (prefers_other, other)]
     choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
     if not b.device and block is None:
         alone = row_by_row(group, usual)
-        choices.insert(0, (has_long_rows(b, group) if alone else None, alone))
+        choices.insert(len(longer), (has_long_rows(b, group) if alone else None, alone))
         choices += taken_apart(b, group, usual, refs)
     for condition, chosen in choices:
         if chosen and condition:
@@ -93,7 +107,7 @@ def _plan_like(
     b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
 ) -> tuple[int, list[Ref], list[str]]:
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
-    key = chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.joins, chosen.alone
+    key = chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.joins, chosen.alone, chosen.cuts
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
     number, theirs = planned.plans[key]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import LINE, ask_in_loop, further
+from tensordsl.codegen.ahead import ask_in_loop, further
 from tensordsl.codegen.assembly import LIKELY
 from tensordsl.codegen.copies import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.nest_words import WHOLE
+from tensordsl.codegen.row_cuts import behind_line, cut_chunks, cut_vectors
 from tensordsl.codegen.text import Code, llvm_type, store
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def chunks(k: Kernel) -> list[Phi]:
     row's last whole vector, in the same chunk or one of its own, some of whose lanes were done before.  Where all
     reducers may see these twice, chunks of a limited size (`overlaps`) end with it as with any other vector."""
     size, head, code, whole = k.chunk * k.width, k.head, k.close, "%n.whole"
+    if k.cuts and k.straddles:
+        return cut_chunks(k, k.straddles)
     head.do(f"{whole} = and i64 %n, {-k.width}")
     head.do(f"%n.last = sub i64 %n, {k.width}")
     if k.overlaps:
@@ -52,8 +55,8 @@ def _from_a_line(k: Kernel, operand: Entry) -> list[Phi]:
     """A row that does not begin on a cache line of an operand: its first vector, those from the next line on, its last
     one, so that only two straddle lines."""
     W, code, close = k.width, k.points, k.close
-    behind = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name} to i64')}, {LINE - 1}")
-    second = code.op(f"sub i64 {W}, {code.op(f'lshr i64 {behind}, {operand.itemsize.bit_length() - 1}')}")
+    behind = behind_line(code, operand)
+    second = code.op(f"sub i64 {W}, {behind}")
     vectors = code.op(f"and i64 {code.op(f'sub i64 %n, {second}')}, {-W}")
     is_off, some = (code.op(f"icmp ne i64 {x}, 0") for x in (behind, vectors))
     some, end = code.op(f"and i1 {is_off}, {some}"), code.op(f"add i64 {vectors}, {second}")
@@ -66,8 +69,7 @@ def _from_a_line(k: Kernel, operand: Entry) -> list[Phi]:
 
 def row_lines(k: Kernel) -> list[str]:
     """A row, from `before` to `final`; ends in the block `after`, or in `next` where the kernel finishes the row."""
-    behind, turned = "final" if k.carried else "after", "onward" if k.asks else k.body.block
-    at = "%at" if k.overlaps else "%i"
+    behind = "final" if k.carried else "after"
     points = ["  %none = icmp eq i64 %n, 0", f"  br i1 %none, label %{behind}, label %points"]
     points += ["points:", *k.points.lines]
     return [
@@ -77,6 +79,20 @@ def row_lines(k: Kernel) -> list[str]:
         "  br label %chunk",
         "chunk:",
         *phi_lines(k.totals, k.points.block, k.close.block),
+        *(cut_vectors(k) if k.cuts else _vectors(k)),
+        *k.ends.lines,
+        *_close(k),
+        "after:",
+        *phi_lines(k.states, "ends", "summed"),
+        *k.after.lines,
+        *(_finish(k) if k.carried else ()),
+    ]
+
+
+def _vectors(k: Kernel) -> list[str]:
+    """A chunk, from `chunk` to `ends`."""
+    turned, at = "onward" if k.asks else k.body.block, "%at" if k.overlaps else "%i"
+    return [
         f"  br {'i1 %padded, label %tail, label %loop' if k.repeats else 'label %loop'}",
         "loop:",
         *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
@@ -89,12 +105,6 @@ def row_lines(k: Kernel) -> list[str]:
         *(masked_tail(k) if k.repeats else ()),
         "ends:",
         *(ended_lines(k.ended) if k.repeats else ()),
-        *k.ends.lines,
-        *_close(k),
-        "after:",
-        *phi_lines(k.states, "ends", "summed"),
-        *k.after.lines,
-        *(_finish(k) if k.carried else ()),
     ]
 
 
@@ -127,12 +137,13 @@ def _finish(k: Kernel) -> list[str]:
 
 
 def _close(k: Kernel) -> list[str]:
-    again = f"  %again = icmp slt i64 %stop, %n{'.whole' * k.repeats}"
+    done, end = ("%limit", "%n.end") if k.cuts else ("%stop", f"%n{'.whole' * k.repeats}")
+    again = f"  %again = icmp slt i64 {done}, {end}"
     if not k.states:
         return ["  br label %close", "close:", *k.close.lines, *_again(k), "  br i1 %again, label %chunk, label %after"]
     return [
-        f"  br i1 %single, label %after, label %{'fold' if k.repeats else 'close'}",
-        *(() if k.repeats else _masked(k)),
+        f"  br i1 %single, label %after, label %{'fold' if k.masks else 'close'}",
+        *(() if k.masks else _masked(k)),
         "fold:",
         *phi_lines(k.chosen, "close", "masked"),
         *k.close.lines,

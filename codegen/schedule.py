@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from tensordsl.casting import real_of
+from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_limits import WIDE_ROW
@@ -28,6 +29,7 @@ BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
+LONG_ROWS = 512  # elements of rows whose vectors should begin on cache lines
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
 MOST_TAKEN = 16  # lanes of rows at indices: shorter rows than a vector go element by element
@@ -52,8 +54,10 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
         beside, extent = tuple(_lanes_beside(group, p, lane, vector_bytes) for p in steps), group.extents[lane]
         every = all(n for n, p in zip(beside, steps, strict=True) if p.local)
         usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
-        is_long = every and isinstance(extent, int) and extent > longest_beside(max(usual.beside))
-        return for_long_rows(usual) if is_long else usual
+        if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.beside)):
+            return usual
+        on_lines = for_lines(group, usual, vector_bytes) if extent >= LONG_ROWS else None
+        return on_lines or for_long_rows(usual)
     packs = any(is_short(group, a) for a in group.extents) or lane != best
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
     if block == COLUMN_BLOCK:
@@ -76,9 +80,18 @@ def states_beside(lanes: int) -> int:
 
 
 def for_long_rows(usual: Schedule) -> Schedule:
-    """The schedule where rows are too long to go side by side: with twice as many lanes a row has half as many chunks,
-    of which each lane adds up no more."""
-    return replace(usual, width=tuple(min(2 * lanes, MAX_LANES) for lanes in usual.width), beside=())
+    """The schedule where rows are too long to go side by side."""
+    return replace(usual, beside=())
+
+
+def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+    """The schedule where rows have `LONG_ROWS` elements and more, if only float64 is added up there and registers are
+    as long as cache lines (`row_cuts`).  With twice as many lanes a row has half as many chunks, of which each lane
+    adds up no more."""
+    sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
+    if not usual.beside or vector_bytes < LINE or sums != {("sum", "float64")}:
+        return None
+    return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
 
 
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:

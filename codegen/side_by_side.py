@@ -25,7 +25,17 @@ from tensordsl.codegen.accumulate import (
     is_float_sum,
 )
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
-from tensordsl.codegen.copies import Phi, defined, has_bit_masks, lanes_of_bits, phi_lines, renamed
+from tensordsl.codegen.copies import (
+    Phi,
+    defined,
+    has_bit_masks,
+    lanes_of_bits,
+    mangled,
+    masked,
+    masked_loads,
+    phi_lines,
+    renamed,
+)
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.nest_words import WHOLE
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -34,9 +44,7 @@ from tensordsl.ops.reducers import Reducer
 from tensordsl.records import record
 
 _NAME = re.compile(r"%[\w.]+")
-_LOAD = re.compile(r"(%[\w.]+) = load (<\d+ x (\w+)>), ptr (%[\w.]+), align (\d+)")
 _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
-_KINDS = {"double": "f64", "float": "f32"}
 
 
 @record(eq=False, frozen=False)
@@ -152,9 +160,7 @@ class SideBySide:
         else:
             every = splat(code, code.op(f"trunc i64 {odd} to i8"), "uint8", W)
             code.do(f"%odd = icmp ult <{W} x i8> {_counted('i8', W)}, {every}")
-        for t in {m[2] for m in map(_LOAD.search, self.one.body.lines) if m}:
-            symbol = f"llvm.masked.load.{_mangled(t)}.p0"
-            code.declarations[symbol] = f"declare {t} @{symbol}(ptr, i32, <{W} x i1>, {t})"
+        code.declarations |= masked_loads(self.one.body.lines)
 
     def _close(self, number: int, s: _State) -> None:
         """The states of the rows, turned."""
@@ -199,7 +205,7 @@ class SideBySide:
         which = code.op(f"and <{R} x i1> {new}, {known}")
         for pointer, dtype, value in self.stores:
             t, places = memory_type(dtype, R), self._places(code, pointer)
-            symbol = f"llvm.masked.scatter.{_mangled(t)}.v{R}p0"
+            symbol = f"llvm.masked.scatter.{mangled(t)}.v{R}p0"
             code.declarations[symbol] = f"declare void @{symbol}({t}, <{R} x ptr>, i32, <{R} x i1>)"
             rest = f"i32 {ITEMSIZE[dtype]}, <{R} x i1> {which}"
             code.do(f"call void @{symbol}({t} {value}, <{R} x ptr> {places}, {rest})")
@@ -319,7 +325,7 @@ def _steps(copies: _Copies, one: Kernel, states: int) -> list[str]:
         "  %tails.q = icmp slt i64 %full.q, %n",
         "  br i1 %tails.q, label %tail.q, label %ended.q",
         "tail.q:",
-        *copies.each([_masked(line) for line in one.body.lines], form, {"%i": "%full.q", "%live.m": "%odd.b"}),
+        *copies.each(masked(one.body.lines, "%live.m"), form, {"%i": "%full.q", "%live.m": "%odd.b"}),
         "  br label %ended.q",
         "ended.q:",
         *phi_lines(copies.phis(_ENDED[0], form, form), before, "tail.q"),
@@ -351,16 +357,6 @@ def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> 
             f"  br label %{[*blocks, 'rest.q'][k + 1]}",
         ]
     return lines, f"{blocks[-1]}.end"
-
-
-def _masked(line: str) -> str:
-    """A load of the lanes in `live` only."""
-    m = _LOAD.search(line)
-    if not m:
-        return line
-    name, t, pointer, align = m[1], m[2], m[4], m[5]
-    operands = f"ptr {pointer}, i32 {align}, <{t[1:].split()[0]} x i1> %live.m, {t} zeroinitializer"
-    return f"  {name} = call {t} @llvm.masked.load.{_mangled(t)}.p0({operands})"
 
 
 def _turned(code: Code, reducer: Reducer, types: tuple[str, ...], states: list[list[str]], W: int) -> list[str]:
@@ -403,9 +399,3 @@ def _combined(
 
 def _counted(kind: str, W: int) -> str:
     return f"<{', '.join(f'{kind} {k}' for k in range(W))}>"
-
-
-def _mangled(t: str) -> str:
-    """Of a vector type, in the name of an intrinsic."""
-    count, kind = t[1:-1].split(" x ")
-    return f"v{count}{_KINDS.get(kind, kind)}"

@@ -37,3 +37,12 @@ class End:
         copy: np.ndarray = self.bytes[mmap.PAGESIZE : mmap.PAGESIZE + a.nbytes].view(a.dtype).reshape(a.shape)
         copy[...] = a
         return copy
+
+
+def behind_a_line(a: np.ndarray, away: int) -> np.ndarray:
+    """A copy that begins so many bytes behind the beginning of a cache line."""
+    raw = np.full(a.nbytes + 128, 255, np.uint8)
+    first = -raw.ctypes.data % 64 + away
+    copy = raw[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy

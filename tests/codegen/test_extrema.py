@@ -8,7 +8,7 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
-from end_of_memory import End
+from end_of_memory import End, behind_a_line
 
 import tensordsl as td
 import tensordsl.tensor as T
@@ -17,15 +17,6 @@ from tensordsl.codegen.schedule import for_long_rows, schedule
 
 LENGTHS = (1, 7, 31, 64, 129, 255, 300, 1000, 1025)
 SPECIAL = (np.nan, np.inf, -np.inf, 0.0, -0.0)
-
-
-def behind_a_line(a: Any, away: int) -> Any:
-    """A copy that begins so many bytes behind a cache line."""
-    raw = np.empty(a.nbytes + 128, np.uint8)
-    first = -raw.ctypes.data % 64 + away
-    copy = raw[first : first + a.nbytes].view(a.dtype).reshape(a.shape)
-    copy[...] = a
-    return copy
 
 
 def extrema(x: Any, axis: int | None) -> list[Any]:

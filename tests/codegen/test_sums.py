@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import cases
 import numpy as np
 import pytest
-from end_of_memory import End
+from end_of_memory import End, behind_a_line
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.schedule import for_lines, schedule
+from tensordsl.codegen.target import native_width
 
 N = 20_000_000
 RNG = np.random.default_rng(7)
@@ -183,3 +187,74 @@ def test_short_rows_of_small_elements_at_the_end_of_memory(dtype: str, ends: lis
             a, b = ends[0].put(values.astype(dtype)), ends[1].put(values[0, ::-1].astype(dtype))
             for name, (ours, numpy) in enumerate(zip(f(a, b), numpys, strict=True)):
                 np.testing.assert_array_equal(ours, numpy(a, b), err_msg=f"{name} of {rows} rows of {n}")
+
+
+def sums(x: Any, y: Any) -> list[Any]:
+    more = [x.mean(axis=1), x.var(axis=1), ((x - y) ** 2).sum(axis=1), (x * x).mean()]
+    return [x.sum(axis=1), (x * y).sum(axis=1), x.sum(), (x * y).sum(), *more]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_are_the_same_wherever_in_a_cache_line_rows_begin(dtype: str) -> None:
+    x, y = (T.TensorType(dtype, (None, None))(name) for name in "xy")
+    functions, rng = (
+        [tensordsl.function([x, y], z, on_unused_input="ignore") for z in sums(x, y)],
+        np.random.default_rng(3),
+    )
+    for shape in (
+        (3, 511),
+        (2, 513),
+        (5, 1000),
+        (2, 1024),
+        (1, 1025),
+        (1, 63),
+        (1, 64),
+        (4, 16),
+        (2, 3105),
+        (1, 30001),
+    ):
+        a, b = rng.normal(size=(2, *shape)).astype(dtype)
+        wanted = [f(behind_a_line(a, 0), behind_a_line(b, 0)) for f in functions]
+        for got, exact in zip(wanted, sums(a.astype(np.longdouble), b.astype(np.longdouble)), strict=True):
+            np.testing.assert_allclose(
+                got, exact.astype("float64"), rtol=1e-5, atol=3e-3 if dtype == "float32" else 1e-11
+            )
+        for away in range(a.itemsize, 64, a.itemsize):
+            here = behind_a_line(a, away), behind_a_line(b, 3 * away % 64)
+            for f, want in zip(functions, wanted, strict=True):
+                np.testing.assert_array_equal(f(*here), want, err_msg=f"{shape} {away}")
+
+
+def test_sums_of_rows_are_the_same_however_many_rows_there_are() -> None:
+    x = T.dmatrix()
+    f = tensordsl.function([x], [x.sum(axis=1), x.var(axis=1)])
+    a = np.random.default_rng(5).random((2200, 1000))
+    for one, other in zip(f(a), f(a[:40]), strict=True):
+        np.testing.assert_array_equal(one[:40], other)
+
+
+def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> None:
+    x, y = T.dmatrix(), T.dmatrix()
+    functions, rng = (
+        [tensordsl.function([x, y], z, on_unused_input="ignore") for z in sums(x, y)],
+        np.random.default_rng(4),
+    )
+    for shape in ((1, 9), (1, 100), (2, 517), (3, 1000), (1, 1023), (1, 4099)):
+        a, b = rng.normal(size=(2, *shape))
+        wanted = sums(a, b)
+        for place in ("put", "put_first"):
+            here = getattr(ends[0], place)(a), getattr(ends[1], place)(b)
+            for f, want in zip(functions, wanted, strict=True):
+                np.testing.assert_allclose(f(*here), want, rtol=1e-12, atol=1e-12)
+
+
+def test_only_long_rows_of_float64_have_a_schedule_for_cache_lines() -> None:
+    for dtype, found in (("float32", False), ("float64", True)):
+        group = cases.meanvar(dtype)
+        chosen = for_lines(group, schedule(group), 64)
+        assert bool(chosen) == found and not for_lines(group, schedule(group), 32)
+        if chosen and native_width() == 64:
+            assert chosen.cuts == "far" and all(
+                "masked.load" in t for t in plan(group, chosen, "k").kernels.texts if "\nloop:" in t
+            )
+    assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64")), 64) is None
