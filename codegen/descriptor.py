@@ -298,7 +298,8 @@ def descriptor(
         header[nest.TAKEN] = header[nest.WIDE] + len(behind) - len(taken)
     if compact:
         header[nest.COMPACT] = header[nest.WIDE] + len(behind)
-    header[nest.NEEDS] = _needs(nest_sums=where.regroups or bool(compact), nest_taken=bool(taken))
+    sums = where.regroups or bool(compact or header[nest.DOWN] or header[nest.ROW_AXES])
+    header[nest.NEEDS] = _needs(nest_sums=sums, nest_taken=bool(taken), nest_across=bool(transposed))
     return (*header, *(a for row in (*pairs, *places) for a in row), *code, *behind, *compact)
 
 

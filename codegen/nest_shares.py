@@ -75,7 +75,11 @@ JOB = Job((*PARAMS, *PARTS))
 
 def share_texts() -> list[str]:
     parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_down(), _run_parts(), _run_rows(), _run_nest(), _run_tile()]
+    return [*parts, _run_parts(), _run_nest(), _run_tile()]
+
+
+def reduction_texts() -> list[str]:
+    return [_run_down(), _run_rows()]
 
 
 def _work(c: Function, extents: str) -> str:

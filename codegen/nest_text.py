@@ -33,7 +33,7 @@ from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts, repeat_text
 from tensordsl.codegen.nest_row_parts import row_part_texts
 from tensordsl.codegen.nest_shared import place_shared
-from tensordsl.codegen.nest_shares import share_texts
+from tensordsl.codegen.nest_shares import reduction_texts, share_texts
 from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_straight import straight_texts
@@ -122,7 +122,7 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callabl
     return {
         "nest": lambda: [
             *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts()),
-            *(*column_texts(), *step_texts(), is_streamed_text(), *transposed_texts(), *straight_texts()),
+            *(*column_texts(), *step_texts(), is_streamed_text(), *straight_texts()),
             *(*share_texts(), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
         ],
         "nest_turned": square_texts,
@@ -131,7 +131,9 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callabl
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
             *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(), *moved_texts(), repeat_text()),
+            *reduction_texts(),
         ],
+        "nest_across": transposed_texts,
         "nest_taken": taken_texts,
     }
 

@@ -25,7 +25,9 @@ _UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
     "widens": (["ptr cx", "i64 first", "i64 end", "i64 lane"], "i64", "0"),
     "wide_rows": (["ptr cx", "ptr words", "i64 axis"], "void", ""),
     "joined": (["ptr cx", "ptr blocks", "i64 axis"], "i1", "false"),
-    "in_copy": (["ptr D", "ptr S", "ptr E", "ptr T", "ptr e"], "i64", "0"),
+    "in_block": (["ptr D", "ptr S", "ptr E", "ptr bytes"], "i64", "0"),
+    "in_blocks": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
+    "move": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
     "compacted": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "in_parts": (["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))], "i1", "false"),
     "taken": (PARAMS, "i64", "-1"),
@@ -36,6 +38,7 @@ _OF_SHORT_ROWS = {"periodic": _LAUNCH, "gapped": _LAUNCH, "overlapped": [*_LAUNC
 def without_texts() -> list[str]:
     made = {name: _undone(name, *what) for name, what in _UNDONE.items()}
     made |= {name: _short(name, params) for name, params in _OF_SHORT_ROWS.items()}
+    made |= {name: _alone(name) for name in ("run_down", "run_rows")}
     made |= {"transposed": _transposed(), "of_rows": _of_rows()}
     return [f"@{MISSED} = external hidden constant ptr\n", *made.values()]
 
@@ -71,6 +74,13 @@ def _of_rows() -> str:
     """Packers of several columns together are absent, too: nothing is missed."""
     c = _function("of_rows", OF_ROWS, "ptr")
     return c.end("ptr", c.call("ptr", "@far_of_rows", *passed(OF_ROWS)))
+
+
+def _alone(name: str) -> str:
+    """All of a launch at once."""
+    c = _function(name, ["ptr pool", *PARAMS], "i64")
+    _note(c, name)
+    return c.end("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
 
 
 def _transposed() -> str:

@@ -363,7 +363,7 @@ CASES: dict[str, Case] = {
     "loop": Case(loop, loop_expected, 1),
     "blocks": Case(blocks, blocks_expected, 1),
     "host": Case(host, host_expected, 1, hosts=[sine]),
-    "indexed": Case(indexed, indexed_expected, 1, dtype="int64"),
+    "indexed": Case(indexed, indexed_expected, 1, dtype="int64", library="nest nest_across"),
     "rows": Case(rows, rows_expected, 1, dtype="int64", library="scatter_add_double"),
     "running": Case(running, running_expected, 1, dtype="int64", library="cumsum_float64 cumsum_int64 positions"),
 }
