@@ -27,6 +27,7 @@ STACKS = (
     *((8, 16, 16), (32, 5, 7), (10, 20, 30), (4, 64, 33), (16, 50, 3), (100, 4, 4), (3, 100, 100), (64, 3, 50)),
     *((20, 7, 129), (2, 1000, 5), (200, 10, 3), (5, 33, 100), (10, 1000, 3), (40, 40, 7), (200, 20, 20)),
 )
+BODIES = 24
 SECONDS = 4e-3  # of a library in a round
 Form = Callable[[Any, Any], Any]
 
@@ -54,6 +55,17 @@ def at_labels(m: Any, x: Any) -> Any:
     return scores[m.arange(x.shape[0])[:, None], m.arange(x.shape[1])[None, :], label]
 
 
+def pulls(x: Any) -> Any:
+    """Of bodies on each other, the first column their masses."""
+    x = x[:BODIES]
+    return ((x[None, :, :] - x[:, None, :]) * x[:, 0][None, :, None]).sum(axis=1)
+
+
+def energies(m: Any, x: Any) -> Any:
+    x = x[:BODIES]
+    return m.exp(-((x[None, :, :] - x[:, None, :]) ** 2).sum(axis=2) - m.eye(x.shape[0]))
+
+
 OF_MATRICES: dict[str, Form] = {
     "softmax over 0": lambda m, x: softmax(m, x, 0),
     "softmax over 1": lambda m, x: softmax(m, x, 1),
@@ -75,6 +87,11 @@ OF_MATRICES: dict[str, Form] = {
     "by its transpose": lambda m, x: m.dot(x.T, x),
     "softmax of fours": lambda m, x: softmax(m, fours(x), 1),
     "fours, centred": lambda m, x: fours(x) - fours(x).mean(axis=1, keepdims=True),
+    "periodic": lambda m, x: sum(m.roll(x, s, axis=a) for s in (1, -1) for a in (0, 1)) - 4 * x,
+    "softmax over 0, rows weighed": lambda m, x: softmax(m, x, 0) * x[:, 0][:, None],
+    "standardised over 0, rows weighed": lambda m, x: standardised(m, x, 0) * x[:, 0][:, None] + x[0],
+    "pulls": lambda m, x: pulls(x),
+    "energies": energies,
     "distances": lambda m, x: ((x[:4, None, :] - x[None, :, :]) ** 2).sum(axis=2),
 }
 OF_STACKS: dict[str, Form] = {
