@@ -11,7 +11,7 @@ from tensordsl.codegen.extents import named
 from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies, lengths_of
 from tensordsl.codegen.pieces import Piece, pieces
-from tensordsl.codegen.pull import FEW_LEVELS, FUSED, Cut, Fused, ValueBuffer, attempt, levels, strip
+from tensordsl.codegen.pull import FEW_LEVELS, FUSED, OPERANDS, Cut, Fused, ValueBuffer, attempt, levels, strip
 from tensordsl.codegen.scalar import walk
 from tensordsl.codegen.step_order import StepOrder
 
@@ -21,6 +21,8 @@ MERGE_STEPS = 400  # groups further apart are not merged: time stays linear
 LARGE_REGION = 1000  # tensors
 MERGE_TENSORS = 200
 MERGE_OPERANDS = 24
+REDUCTIONS = 8  # of what is looked at before there are more
+Needs = tuple[frozenset[int], frozenset[int]]  # the values reduced and loaded
 
 
 class Fusion:
@@ -67,6 +69,7 @@ class Fusion:
         needed = self._needed()
         asked = set(needed)
         self._part(needed)
+        self._cut_early(needed)
         self._form(needed)
         self._free(needed, asked)
         for _ in range(8):
@@ -91,7 +94,7 @@ class Fusion:
                 users[w.number].append(g.values[0].number)
         for f in [*self.formed.values()]:
             v = f.values[0]
-            is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3") and v.number not in asked
+            is_cut = self.cuts.get(v.number) in ("R1", "R2", "R3", "R8") and v.number not in asked
             is_alone = len(f.values) == 1 == viewed[v.number] and v.number not in self.pieces
             around = [v.number, *users[v.number]]
             if not (is_cut and is_alone and len(around) == 2 and self.formed.keys() >= {*around}) or v.number in f.dear:
@@ -184,6 +187,69 @@ class Fusion:
                         self.cuts.setdefault(o.number, "R7")
                         self._need(o, needed)
 
+    def _cut_early(self, needed: dict[int, Value]) -> None:
+        """Cuts what many reductions or operands are needed for, from below: so that no attempt walks a recurrence, or a
+        sum of many terms, from its end, once for each cut."""
+        if sum(v.op == "reduce" for v in self.inside) <= REDUCTIONS:
+            return
+        below: dict[int, Needs] = {}
+        limits: dict[int, float] = {}  # of shares of what a group may have
+        for v in self.inside:
+            limit = max([limits.get(o.number, 1.0) for o in v.operands], default=1.0)
+            below[v.number] = self._below(v, below)
+            while _share(below[v.number]) > limit and v.number not in self.pieces:
+                for w in self._group_of(v):
+                    below[w.number] = self._below(w, below)
+                share = _share(below[v.number])
+                if share > limit and not self._cut_below(v, needed):
+                    limit = 2 * share
+            limits[v.number] = limit
+
+    def _below(self, v: Value, below: dict[int, Needs]) -> Needs:
+        """The reductions in a group of v, and what it loads."""
+        reductions, loads = [], []
+        for o in v.operands:
+            if o.number in self.leaves or o.number not in below:
+                loads.append(frozenset([o.number]))
+            else:
+                reductions.append(below[o.number][0])
+                loads.append(below[o.number][1])
+        own = frozenset([v.number] if v.op == "reduce" else ())
+        return own.union(*reductions), frozenset[int]().union(*loads)
+
+    def _cut_below(self, v: Value, needed: dict[int, Value]) -> bool:
+        """Whether something had to be cut for v to have a group."""
+        try:
+            self.attempt([v])
+            return False
+        except Cut as cut:
+            values = self._waist(v) if cut.rule == "R8" else cut.values
+            for value in values:
+                if value is not v and value.number not in self.leaves:
+                    self._cut(value, cut.rule, [v], needed)
+            return any(value is not v for value in values)
+
+    def _waist(self, v: Value) -> list[Value]:
+        """R8: all that has FEW_LEVELS reductions below it and is read by what has more."""
+        depths: dict[int, int] = {}
+        found: dict[Value, None] = {}
+        for w in self._group_of(v):
+            depths[w.number] = (w.op == "reduce") + max([depths.get(o.number, 0) for o in w.operands], default=0)
+            if depths[w.number] > FEW_LEVELS:
+                found.update(dict.fromkeys(o for o in w.operands if depths.get(o.number) == FEW_LEVELS))
+        return list(found)
+
+    def _group_of(self, v: Value) -> list[Value]:
+        """What a group of v computes, each value behind its operands."""
+        found: dict[int, Value] = {}
+        stack = [v]
+        while stack:
+            w = stack.pop()
+            if w.number not in found and self.buffer_of(w) is None:
+                found[w.number] = w
+                stack += w.operands
+        return [found[n] for n in sorted(found)]
+
     def _roots(self, v: Value) -> list[Value]:
         """The values of v's group: those of its piece, or itself."""
         piece = self.pieces.get(v.number)
@@ -274,20 +340,22 @@ class Fusion:
         order = StepOrder([*made, *(v.number for v in self.inside if v.op not in FUSED)], needs)
         touched = _Touched()
         for g in _ordered(groups, self.inside):
-            home = -1  # where the group went that g has joined
+            home, own = -1, g.values[0].number  # where the group went that g has joined
+            apart = order.apart(own)
             for k in touched.candidates(g):
                 h = merged[k]
                 if h is None or not _fit(h, g) or not _rows_meet(h, g) or self._pools_meet(h, g):
                     continue
-                other, own = h.values[0].number, g.values[0].number
-                if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or order.separated(other, own):
+                other = h.values[0].number
+                if order.distance(other, own) > MERGE_STEPS or order.follows(other, own) or other in apart:
                     continue
                 joined = self._join(h, g)
                 if joined is not None:
                     order.merge(other, own)
                     if home >= 0:
                         merged[home] = None
-                    g, home = joined, k
+                    g, home, own = joined, k, other
+                    apart = order.apart(own)
                     merged[k] = g
                     touched.add(k, g)
             if home < 0:
@@ -342,6 +410,12 @@ class Fusion:
         if known is None:
             known = self.integers[v.number] = [self.graph.values[n] for n in sorted(named(lengths_of(v)))]
         return known
+
+
+def _share(needs: Needs) -> float:
+    """Of what a group should have, in which rules look for cuts."""
+    reductions, loads = needs
+    return max(len(reductions) / REDUCTIONS, len(loads) / OPERANDS)
 
 
 class _Touched:

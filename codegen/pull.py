@@ -37,7 +37,7 @@ from tensordsl.ops.index import index_place
 from tensordsl.records import kept, record
 
 FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex"))
-LEVELS, FEW_LEVELS = 4, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
+LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 ROW_SPACES = 4
 OPERANDS = 48
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once

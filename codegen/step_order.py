@@ -7,6 +7,7 @@ stands, concern the steps between the two only (Pearce and Kelly's dynamic topol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
 
 
 class StepOrder:
@@ -53,6 +54,9 @@ class StepOrder:
             stack.extend(self._needs[s])
         return False
 
+    def apart(self, step: int) -> Apart:
+        return Apart(self, step)
+
     def merge(self, kept: int, gone: int) -> None:
         """`gone` becomes a part of `kept`; they are not `separated`."""
         first, last = sorted((kept, gone), key=self._rank.__getitem__)
@@ -87,3 +91,28 @@ class StepOrder:
                 self._users[kept].add(u)
         self._needs[kept].discard(gone)
         del self._rank[gone]
+
+
+class Apart:
+    """The steps between which and `step` a third must run, for as long as none are merged: a search backwards that goes
+    on from question to question."""
+
+    def __init__(self, order: StepOrder, step: int) -> None:
+        self._order, self._step = order, step
+        self._found: set[int] = set()
+        self._seen = {*order._needs[step]}
+        self._ahead = [(-order._rank[s], s) for s in self._seen]
+        heapify(self._ahead)
+
+    def __contains__(self, other: int) -> bool:
+        rank, needs = self._order._rank, self._order._needs
+        if rank[other] > rank[self._step]:
+            return self._order.separated(other, self._step)
+        while self._ahead and -self._ahead[0][0] > rank[other]:
+            _, s = heappop(self._ahead)
+            for n in needs[s]:
+                self._found.add(n)
+                if n not in self._seen:
+                    self._seen.add(n)
+                    heappush(self._ahead, (-rank[n], n))
+        return other in self._found
