@@ -190,14 +190,16 @@ class Fusion:
     def _cut_early(self, needed: dict[int, Value]) -> None:
         """Cuts what many reductions or operands are needed for, from below: so that no attempt walks a recurrence, or a
         sum of many terms, from its end, once for each cut."""
-        if sum(v.op == "reduce" for v in self.inside) <= REDUCTIONS:
+        fusible = [v for v in self.inside if v.op in FUSED]
+        if sum(v.op == "reduce" for v in fusible) <= REDUCTIONS:
             return
         below: dict[int, Needs] = {}
         limits: dict[int, float] = {}  # of shares of what a group may have
-        for v in self.inside:
+        for v in fusible:
             limit = max([limits.get(o.number, 1.0) for o in v.operands], default=1.0)
             below[v.number] = self._below(v, below)
-            while _share(below[v.number]) > limit and v.number not in self.pieces:
+            is_inner = v.number not in self.pieces and v.number not in self.leaves
+            while is_inner and _share(below[v.number]) > limit:
                 for w in self._group_of(v):
                     below[w.number] = self._below(w, below)
                 share = _share(below[v.number])
@@ -219,15 +221,14 @@ class Fusion:
 
     def _cut_below(self, v: Value, needed: dict[int, Value]) -> bool:
         """Whether something had to be cut for v to have a group."""
+        before = len(self.leaves)
         try:
             self.attempt([v])
-            return False
         except Cut as cut:
-            values = self._waist(v) if cut.rule == "R8" else cut.values
-            for value in values:
+            for value in self._waist(v) if cut.rule == "R8" else cut.values:
                 if value is not v and value.number not in self.leaves:
                     self._cut(value, cut.rule, [v], needed)
-            return any(value is not v for value in values)
+        return len(self.leaves) > before
 
     def _waist(self, v: Value) -> list[Value]:
         """R8: all that has FEW_LEVELS reductions below it and is read by what has more."""
