@@ -188,7 +188,21 @@ def maximum(a: Length, b: Length) -> Length:
     for x, y in ((a, b), (b, a)):
         if _never_negative(sub(x, y)):
             return x
+    for x, y in ((a, b), (b, a)):
+        inner = _larger_of(y) if isinstance(x, int) else None
+        if isinstance(x, int) and inner is not None and inner[0] <= x:
+            return maximum(x, inner[1])
     return atom("max", a, b)
+
+
+def _larger_of(a: Length) -> tuple[int, Length] | None:
+    """The two numbers of which `a` is the larger one, if one is an int: max(2, n) + 1 gives 3 and n + 1."""
+    choices = [m[0] for m, c in _terms(a) if c == 1 and len(m) == 1 and m[0][0] == "max"]
+    more = sub(a, Extent((((choices[0],), 1),))) if choices else None
+    if not isinstance(more, int):
+        return None
+    low, other = sorted(choices[0][1:], key=lambda x: not isinstance(x, int))
+    return (low + more, add(other, more)) if isinstance(low, int) else None
 
 
 @lru_cache(1 << 14)

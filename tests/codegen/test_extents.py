@@ -10,6 +10,7 @@ import pytest
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.extents import Extents, atom
+from tensordsl.codegen.lower import _slice_bounds
 
 A, B, C = atom("arg", 0, 0), atom("arg", 0, 1), atom("arg", 1, 0)
 
@@ -146,6 +147,38 @@ def test_what_is_said_never_to_be_negative_never_is() -> None:
             shown += not isinstance(new, int)
             assert all(value_at(new, n, m, k) >= 0 for n in range(4) for m in range(0, 9, 4) for k in range(0, 7, 3))
     assert shown > 100
+
+
+def test_the_smaller_and_the_larger_are_what_they_are_called() -> None:
+    rng = random.Random(2)
+    lengths: list[Any] = [0, 1, 2, 3, 5, A, B]
+    for _ in range(3000):
+        made = {}
+        a, b = rng.choice(lengths), rng.choice([-2, -1, *lengths])
+        for make, value in ((ex.minimum, min), (ex.maximum, max), (ex.add, int.__add__), (ex.sub, int.__sub__)):
+            made[make] = make(a, b)
+            for n, m in ((0, 0), (1, 4), (3, 2), (9, 1)):
+                want = value(value_at(a, n, m, 0), value_at(b, n, m, 0))
+                assert value_at(made[make], n, m, 0) == want, (make, a, b)
+        new = made[rng.choice((ex.maximum, ex.maximum, ex.minimum, ex.add, ex.sub))]
+        if isinstance(new, int) or len(new.terms) < 4:
+            lengths.append(new)
+
+
+def test_slices_that_leave_out_as_much_are_as_long() -> None:
+    def length(of: Any, start: int | None, stop: int | None) -> Any:
+        return _slice_bounds(Extents(), of, start, stop, None)[1]
+
+    def shorter(by: int) -> Any:
+        return ex.maximum(0, ex.sub(A, by))
+
+    assert length(A, 1, None) == length(A, None, -1) == shorter(1)
+    assert length(A, 2, None) == length(A, 1, -1) == length(A, None, -2) == shorter(2)
+    n: Any = A
+    for k in range(40):  # a table of differences, or the tree of an option's prices
+        assert length(n, 1, None) == length(n, None, -1) == shorter(k + 1)
+        n = length(n, 1, None)
+    assert length(A, 5, None) != length(A, None, 5)
 
 
 def value_at(length: Any, n: int, m: int, k: int) -> int:
