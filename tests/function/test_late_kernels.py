@@ -11,7 +11,8 @@ import pytest
 import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import native
-from tensordsl.codegen import target
+from tensordsl.codegen import abi, target
+from tensordsl.runtime import library
 
 LONG, SHORT = (5, 300), (300, 3)
 
@@ -19,6 +20,8 @@ LONG, SHORT = (5, 300), (300, 3)
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that the compiler gets, functions from now on sharing nothing with those before."""
+    native._prepare()
+    library.require("nest", *abi.NEST_PARTS)  # which calls may else need first
     texts: list[str] = []
     compile_object = target.compile_object
 
@@ -81,10 +84,12 @@ def test_more_choices_than_one_check_holds(compiled: list[str]) -> None:
     f = theano.function(list(xs), [(x * (k + 1)).sum(1) for k, x in enumerate(xs)])
     before = len(compiled)
     values = [np.full((3, 100 + k) if k % 2 else (100, k + 1), 1.0) for k in range(40)]
+    modules = []
     for _ in range(2):
         for k, (got, a) in enumerate(zip(f(*values), values, strict=True)):
             np.testing.assert_allclose(got, (a * (k + 1)).sum(1))
-    assert len(compiled) == before + 3
+        modules.append(len(compiled) - before)
+    assert 3 <= modules[0] == modules[1] <= 4  # float64 has one choice more with AVX-512
 
 
 def test_a_compile_that_fails_leaves_all_as_it_was(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
