@@ -342,6 +342,8 @@ def _slice_bounds(e: Any, n: Any, a: Any, b: Any, s: Any) -> tuple[Any, Any, Any
         return 0, n, 1, True
     if step == 1 and (a is None or isinstance(a, int) and a >= 0) and (b is None or isinstance(b, int) and b < 0):
         return start, e.find(ex.maximum(0, ex.sub(n, (a or 0) - (b or 0)))), 1, True
+    if step == 1 and isinstance(a, int) and a < 0 and b is None:
+        return start, e.find(ex.minimum(-a, n)), 1, True
     span = ex.sub(stop, start) if step > 0 else ex.sub(start, stop)
     length = ex.maximum(0, ex.floordiv(ex.add(span, abs(step) - 1), abs(step)))
     return start, e.find(length), step, True

@@ -178,7 +178,7 @@ def test_slices_that_leave_out_as_much_are_as_long() -> None:
     for k in range(40):  # a table of differences, or the tree of an option's prices
         assert length(n, 1, None) == length(n, None, -1) == shorter(k + 1)
         n = length(n, 1, None)
-    assert length(A, 5, None) != length(A, None, 5)
+    assert length(A, 5, None) != length(A, None, 5) == length(A, -5, None) == ex.minimum(5, A)
 
 
 def value_at(length: Any, n: int, m: int, k: int) -> int:
