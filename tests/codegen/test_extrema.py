@@ -61,3 +61,16 @@ def test_vectors_of_long_rows_are_compared_with_the_best_once(dtype: str) -> Non
     compared = [int(n) for n in re.findall(r" = fcmp \w+ <(\d+) x ", loop)]
     width = max(int(n) for n in re.findall(r"load <(\d+) x ", loop))
     assert sum(compared) < 2 * width
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_positions_in_what_the_same_loop_writes_anew(dtype: str, axis: int | None) -> None:
+    rng = np.random.default_rng(3)
+    for n in (2, 17, 72, 300, 1025):
+        first = rng.normal(size=(3, n)).astype(dtype)
+        state = td.shared(first)
+        f = td.function([], extrema(state, axis), updates=[(state, state * state - 1)])
+        for got, want in zip(f(), extrema(first, axis), strict=True):
+            np.testing.assert_array_equal(got, want, err_msg=str(n))
+        np.testing.assert_array_equal(state.get_value(), first * first - 1)
