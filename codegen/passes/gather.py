@@ -13,7 +13,7 @@ from typing import Any
 from tensordsl.codegen.extents import Length
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.passes.context import Context
-from tensordsl.codegen.passes.sink import descends, push
+from tensordsl.codegen.passes.sink import Trail, descends, push
 from tensordsl.codegen.pull import place_taken
 from tensordsl.ops.index import index_place
 
@@ -86,16 +86,19 @@ class _Gather:
     def __init__(self, ctx: Context, block: Sequence[int], shape: Sequence[Length]) -> None:
         self.ctx, self.g, self.block, self.shape = ctx, ctx.graph, tuple(block), tuple(shape)
         self.reached: set[int] = set()
+        self.trail: Trail | None = None  # of what is taken from
 
     def of(self, x: Value, place: Place) -> Value:
         """By an explicit stack."""
         done: dict[Any, Value] = {}
         goal = (x.number, place)
         stack = [(x, place)]
+        self.trail = trail = Trail(self.ctx, x)
         while stack:
             u, own = stack[-1]
             key = (u.number, own)
             parts = self.parts(u, own) if key not in done and u.op != "reduce" and descends(self.ctx, u) else []
+            trail.follow(u, [o for o, _ in parts])
             missing = [(o, p) for o, p in parts if (o.number, p) not in done]
             if missing:
                 stack.extend(missing)
@@ -140,7 +143,7 @@ class _Gather:
         ]
         if self.ctx.find(lengths) == self.ctx.find(u.shape):
             return u
-        return push(self.ctx, u, tuple((0, n, 1, True) for n in lengths), ())
+        return push(self.ctx, u, tuple((0, n, 1, True) for n in lengths), (), self.trail)
 
     def placed(self, u: Value, places: Sequence[int | None]) -> Value:
         """u with its axes where the result has them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.codegen.ir import Value
@@ -34,15 +35,52 @@ def sink_slices(ctx: Context, v: Value) -> Value | None:
     return push(ctx, v.operands[0], v.attrs["bounds"], v.operands[1:])
 
 
-def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Value:
-    """x[bounds], computed from slices of what x is made of; by an explicit stack."""
+class Trail:
+    """The way from a value down to what parts of it are computed from: for each value, its users on the way, and which
+    slices these need."""
+
+    def __init__(self, ctx: Context, start: Value) -> None:
+        self._ctx, self._start = ctx, start.number
+        self._users: dict[int, list[int]] = {}
+        self._needed: dict[int, set[Bounds]] = {}
+        self._followed: set[int] = set()
+
+    def follow(self, u: Value, operands: Sequence[Value], needed: Sequence[Bounds] = ()) -> None:
+        for o, bounds in zip(operands, needed, strict=False):
+            self._needed.setdefault(o.number, set()).add(bounds)
+        if operands and u.number not in self._followed:
+            self._followed.add(u.number)
+            for o in operands:
+                self._users.setdefault(o.number, []).append(u.number)
+
+    def is_all(self, v: Value) -> bool:
+        """Whether nobody else needs v, nor what is computed from it on the way, nor another slice of that."""
+        seen: set[int] = set()
+        stack = [v.number]
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen.add(n)
+                on_the_way = [n] if n == self._start else self._users.get(n, [])
+                if len(on_the_way) < self._ctx.users.get(n, 1) or len(self._needed.get(n, ())) > 1:
+                    return False
+                stack += on_the_way
+        return True
+
+
+def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...], trail: Trail | None = None) -> Value:
+    """x[bounds], computed from slices of what x is made of; by an explicit stack.  What is reduced for others as well
+    is reduced once: in another order it would come out a little different."""
+    trail = trail or Trail(ctx, x)
     done: dict[Any, Value] = {}
     goal = (x, bounds)
     stack = [goal]
     while stack:
         u, own = stack[-1]
         key = (u.number, own)
-        parts = _parts(ctx, u, own) if key not in done else []
+        parts = _parts(ctx, u, own, trail) if key not in done else []
+        if parts:
+            trail.follow(u, *zip(*parts, strict=True))
         missing = [(o, b) for o, b in parts or () if (o.number, b) not in done]
         if missing:
             stack.extend(missing)
@@ -58,9 +96,9 @@ def push(ctx: Context, x: Value, bounds: Bounds, ints: tuple[Value, ...]) -> Val
     return done[x.number, bounds]
 
 
-def _parts(ctx: Context, x: Value, bounds: Bounds) -> list[tuple[Value, Bounds]] | None:
+def _parts(ctx: Context, x: Value, bounds: Bounds, trail: Trail) -> list[tuple[Value, Bounds]] | None:
     """The operands of x with the slices of them that x[bounds] needs; None where the slice stays on x."""
-    if not descends(ctx, x):
+    if not descends(ctx, x) or (x.op == "reduce" and not trail.is_all(x)):
         return None
     if x.op == "map":
         return [(o, _within(o, bounds[len(bounds) - o.rank :])) for o in x.operands]

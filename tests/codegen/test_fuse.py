@@ -195,6 +195,19 @@ def test_groups_of(name: str) -> None:
     assert set(region.cuts.values()) == cuts
 
 
+def test_what_others_need_as_well_is_reduced_once() -> None:
+    """A slice of it does not add up its own part in another order: `y - y.max()` is 0 somewhere, backwards too."""
+    x = T.dmatrix()
+    y = T.exp(x).sum(axis=0) + 1
+    z = y - y.max()
+    for outputs in ([y, y[::-1]], [z[::-1]], [z[1:] * 2, y]):
+        steps = plan([x], outputs)[()].steps
+        assert " ".join(name for s in steps if s.fused for name in reducers(s.fused.group)).count("sum") == 1
+    f = tensordsl.function([x], [z[::-1]])
+    for shape in ((5, 5), (17, 3), (3, 40)):
+        assert 0.0 in f(np.random.default_rng(1).normal(size=shape))[0]
+
+
 def test_pieces_with_several_results_load_few_operands() -> None:
     """R10 where R7 has cut a large computation: mean, deviation and sum of the same hundred matrices."""
     total, squares = sum(MANY), sum(x * x for x in MANY)
