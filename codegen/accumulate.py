@@ -49,7 +49,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     if is_narrow and ITEMSIZE[step[0]] < ITEMSIZE[position_type(step[0])]:
         _keep(k, number, reduce, areas, _counted_extremum(k, number, reduce, operands[0]))
         return
-    if is_narrow and is_load_of_floats(reduce.args[0]) and operands[0] in k.adjacent and not (k.repeats or k.stores):
+    if is_narrow and is_load_of_floats(reduce.args[0]) and operands[0] in k.adjacent and not (k.repeats or k.writes):
         _keep(k, number, reduce, areas, searched_extremum(k, number, reduce, operands[0]))
         return
     if is_narrow:

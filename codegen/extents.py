@@ -189,8 +189,7 @@ def maximum(a: Length, b: Length) -> Length:
         if _never_negative(sub(x, y)):
             return x
     for x, y in ((a, b), (b, a)):
-        inner = _larger_of(y) if isinstance(x, int) else None
-        if isinstance(x, int) and inner is not None and inner[0] <= x:
+        if isinstance(x, int) and (inner := _larger_of(y)) and inner[0] <= x:
             return maximum(x, inner[1])
     return atom("max", a, b)
 

@@ -129,7 +129,7 @@ class Kernel:
         self.phis: list[Phi] = []  # of the loop around the body
         self.counts = False  # do lanes keep numbers of vectors in a chunk?
         self.stops = False  # does a row end where an element decides it?
-        self.stores = False  # does it write elements, maybe in the place of an operand's?
+        self.writes = False  # does it write elements, maybe in the place of an operand's?
         self.open: list[tuple[str, bool]] = []  # behind a chunk: is a reduction open, and what would decide it
         self.repeats = False  # does a row's last chunk end with its last whole vector, masked?
         self.straddles: Entry | None = None  # the operand on whose lines a row's vectors should begin

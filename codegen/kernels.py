@@ -208,13 +208,13 @@ class _Planner(Values):
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
-        kernel.stores = bool(outs or keeps)
-        only = self.total and not (kernel.stores or kernel.fails)
+        kernel.writes = bool(outs or keeps)
+        only = self.total and not (kernel.writes or kernel.fails)
         kernel.stops = only and all(decides(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
-        if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not kernel.stores:
+        if p.reduces and all(r.attr[0].idempotent for r in p.reduces) and not kernel.writes:
             kernel.may_begin_on_lines()
-        if self.schedule.cuts and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.stores:
+        if self.schedule.cuts and p.reduces and all(is_float_sum(r) for r in p.reduces) and not kernel.writes:
             kernel.may_cut_on_lines(self.schedule.cuts)
         for k, r in enumerate(p.reduces):
             operands = [kernel.lanes[id(a)] for a in self.stepped(r, self.lane_of(p))]

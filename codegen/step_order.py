@@ -42,17 +42,7 @@ class StepOrder:
     def separated(self, a: int, b: int) -> bool:
         """Whether a third step must run between the two."""
         first, last = sorted((a, b), key=self._rank.__getitem__)
-        seen = {first}
-        stack = list(self._needs[last])
-        while stack:
-            s = stack.pop()
-            if s in seen or self._rank[s] < self._rank[first]:
-                continue
-            if first in self._needs[s]:
-                return True
-            seen.add(s)
-            stack.extend(self._needs[s])
-        return False
+        return first in self.apart(last)
 
     def apart(self, step: int) -> Apart:
         return Apart(self, step)
