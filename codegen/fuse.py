@@ -12,7 +12,7 @@ from tensordsl.codegen.group import Buffer
 from tensordsl.codegen.ir import Graph, Value, dependencies, lengths_of
 from tensordsl.codegen.pieces import Piece, pieces
 from tensordsl.codegen.pull import FEW_LEVELS, FUSED, OPERANDS, Cut, Fused, ValueBuffer, attempt, levels, strip
-from tensordsl.codegen.scalar import walk
+from tensordsl.codegen.scalar import Val, walk
 from tensordsl.codegen.step_order import StepOrder
 
 COMPUTED = FUSED - {"extent", "iota"}
@@ -461,11 +461,14 @@ def _walks_once(joined: Fused) -> bool:
     """No output needs an axis of its own: the joined group's points are those of its parts.
 
     An output over a part of the axes would be stored once for each point along the others: in the storage of what it
-    is computed from, that would compute it again and again.
+    is computed from, that would compute it again and again.  What is stored along with sums of everything is so from
+    short rows too, but beside sums that walk less it would go row by row.
     """
-    space = set(joined.group.extents)
+    space, outs = set(joined.group.extents), joined.group.outs
     walks: list[Collection[str]] = [space, space & set(joined.group.parallel)]
-    return all(set(a for a in o.map if a) | o.value.axes in walks or _reduced(o, space) for o in joined.group.outs)
+    if not walks[1] and any(o.map for o in outs) and not all(_walks(v, space) for v in joined.group.scalars):
+        return False
+    return all(set(a for a in o.map if a) | o.value.axes in walks or _reduced(o, space) for o in outs)
 
 
 def _walks_again(joined: Fused, *parts: Fused) -> bool:
@@ -475,7 +478,12 @@ def _walks_again(joined: Fused, *parts: Fused) -> bool:
 
 def _reduced(out: Any, space: set[str]) -> bool:
     """Whether the output's value comes from a reduction over all of the group's space."""
-    return any(v.op == "reduce" and v.axes | set(v.attr[1]) == space for v in walk([out.value]))
+    return any(v.op == "reduce" and _walks(v, space) for v in walk([out.value]))
+
+
+def _walks(v: Val, space: set[str]) -> bool:
+    """Whether v is no reduction, or one over all of the space."""
+    return v.op != "reduce" or v.axes | set(v.attr[1]) == space
 
 
 def _ordered(groups: list[Fused], inside: Sequence[Value]) -> list[Fused]:

@@ -258,6 +258,13 @@ def test_outputs_over_one_space_share_a_group() -> None:
     assert len(step.fused.values) == 2 and step.fused.group.parallel == tuple(step.fused.group.extents)[:1]
 
 
+def test_what_is_stored_along_does_not_go_row_by_row_beside_sums_that_walk_less() -> None:
+    """`x + v` of short rows, and the sum of v alone; with the sum of x, it is one loop as before."""
+    assert len(plan([X, V], [X + V, V.sum()])[()].steps) == 2
+    assert len(plan([X, V], [X + V, (X * V).sum()])[()].steps) == 1
+    assert len(plan([X, V], [X.sum(axis=1), T.exp(X).sum(axis=1), X + 1])[()].steps) == 1
+
+
 def test_a_loop_without_iterations_gives_back_storage_that_is_not_used_again() -> None:
     n, x = T.lscalar(), T.dvector()
     i, s = loop_index(), T.dvector()
