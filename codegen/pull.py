@@ -406,7 +406,7 @@ def _check(
         return outputs  # all other rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
-    heavy, below, level = _depths(scalars) if reduces or several else (set(), {}, {})
+    heavy, level = _depths(scalars) if reduces or several else (set(), {})
     own = {s for _, s in pulled}
     own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
@@ -414,9 +414,8 @@ def _check(
         v, distinct = pull.values[number], set(points.values())
         if len(distinct) > 1 and v not in values and heavy.issuperset(distinct):
             raise Cut(v, "R1")
-    for s in reduces:
-        if any(axes != s.axes for a in s.args for axes in below.get(a, ())):
-            raise Cut(_argument(pull, [a for a in s.args if a in below]), "R3")
+    if len({s.axes for s in reduces}) > 1:
+        _cut(_mixed(pull, scalars), "R3")
     if max((level[s] for s in reduces), default=0) > LEVELS:
         late = next(s for s in reduces if level[s] == FEW_LEVELS + 1)
         raise Cut(_argument(pull, [a for a in late.args if level.get(a) == FEW_LEVELS]), "R8")
@@ -428,18 +427,22 @@ def _check(
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
     over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
-    for s in scalars:
-        if s.op == "result" and s in tensor:
-            if s.args[0].axes != parallel and s not in own:
-                raise Cut(tensor[s], "R3")
-            if s in over:
-                raise Cut(tensor[s], "R5")
+    results = [s for s in scalars if s.op == "result" and s in tensor]
+    _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
+    _cut([tensor[s] for s in results if s in over], "R5")
     if reduces and len({s.axes for s in reduces}) > 1:
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
     for axes, _ in pulled:
         if reduces and not parallel <= frozenset(a for a in axes if a):
             raise Cut(values[-1], "R3")
     return parallel
+
+
+def _cut(tensors: Iterable[Value], rule: str) -> None:
+    """All of them at once, if there are any: an attempt is dear."""
+    values = [*dict.fromkeys(tensors)]
+    if values:
+        raise Cut(values[0], rule, *values[1:])
 
 
 def _check_rows(tensor: Mapping[Val, Value], values: Sequence[Value], own: set[Val], scalars: Sequence[Val]) -> None:
@@ -453,9 +456,7 @@ def _check_rows(tensor: Mapping[Val, Value], values: Sequence[Value], own: set[V
         for a in s.args:
             if a.axes and a.axes < s.axes and weight[a] >= LARGE and a in tensor and a not in own:
                 large[tensor[a]] = None
-    cut = [v for v in large if v not in values]
-    if cut:
-        raise Cut(cut[0], "R2", *cut[1:])
+    _cut([v for v in large if v not in values], "R2")
 
 
 def _check_uses(
@@ -473,22 +474,38 @@ def _check_uses(
                     raise Cut(tensor[a], "R2")
 
 
-def _depths(scalars: Sequence[Val]) -> tuple[set[Val], dict[Val, frozenset[frozenset[str]]], dict[Val, int]]:
-    """Which scalars are or depend on heavy ones; of those that depend on reductions, the axes of these, and how many
-    follow each other."""
+def _depths(scalars: Sequence[Val]) -> tuple[set[Val], dict[Val, int]]:
+    """Which scalars are or depend on heavy ones; of those that depend on reductions, how many follow each other."""
     heavy: set[Val] = set()
-    below: dict[Val, frozenset[frozenset[str]]] = {}
     level: dict[Val, int] = {}
     for s in scalars:
         args = [a for a in s.args if a in heavy]
         if s.op in HEAVY or args:
             heavy.add(s)
-        reduced = [a for a in args if a in below]  # all of them are heavy
+        reduced = [level[a] for a in args if a in level]  # all of them are heavy
         if reduced or s.op == "reduce":
-            own = {s.axes} if s.op == "reduce" else ()
-            below[s] = frozenset(own).union(*[below[a] for a in reduced])
-            level[s] = max([level[a] for a in reduced], default=0) + (s.op == "reduce")
-    return heavy, below, level
+            level[s] = max(reduced, default=0) + (s.op == "reduce")
+    return heavy, level
+
+
+def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
+    """R3: the arguments of reductions that depend on reductions over other axes, those before them being cut."""
+    below: dict[Val, frozenset[frozenset[str]]] = {}  # the axes of those that a scalar depends on
+    cut: dict[Value, None] = {}
+    loaded: set[Val] = set()
+    for s in scalars:
+        reduced = [a for a in s.args if a in below]
+        if s in loaded or not (reduced or s.op == "reduce"):
+            continue
+        axes = frozenset().union(*[below[a] for a in reduced])
+        if s.op == "reduce":
+            if axes - {s.axes}:
+                v = _argument(pull, reduced)
+                cut[v] = None
+                loaded.update(pull.points[v.number].values())
+            axes = frozenset([s.axes])
+        below[s] = axes
+    return cut
 
 
 def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
