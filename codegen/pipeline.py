@@ -26,7 +26,7 @@ from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.pools import unroll_pools
 from tensordsl.codegen.passes.products import finish_products, fold_products
-from tensordsl.codegen.passes.reductions import merge_reductions, part_totals
+from tensordsl.codegen.passes.reductions import add_sums, merge_reductions, part_totals
 from tensordsl.codegen.passes.rolls import share_rolls
 from tensordsl.codegen.passes.scatter import add_to_given, merge_writes, scatter_to_choice, sum_by_slices
 from tensordsl.codegen.passes.sink import sink_slices
@@ -96,6 +96,10 @@ PIPELINE = (
         reason="after the rules, which look for sums of exponentials; before slices move into reductions",
     ),
     Pass(
+        "add_sums", add_sums, ops=MAPS, needs_users=True,
+        reason="after sums of sums are one; before slices move into reductions",
+    ),
+    Pass(
         "fold_products", fold_products, ops=frozenset(("dot", "map")), needs_users=True,
         reason="after the rules, which bring signs and factors together",
     ),
@@ -150,7 +154,7 @@ MUST_PRECEDE = (
     ("canonicalise", "fold_constants"), ("canonicalise", "simplify"), ("fold_constants", "simplify"),
     ("simplify", "stabilise"), ("stabilise", "divide_once"),
     ("stabilise", "merge_reductions"), ("stabilise", "fold_products"), ("stabilise", "sink_slices"),
-    ("merge_reductions", "sink_slices"), ("fold_products", "sink_slices"),
+    ("merge_reductions", "add_sums"), ("add_sums", "sink_slices"), ("fold_products", "sink_slices"),
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),

@@ -17,7 +17,7 @@ class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
     pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolls`, `wholes`: of
-    `share_rolls`."""
+    `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class Context:
     parts: dict[tuple[Length, ...], list[Value]] | None = None
     rolls: set[Any] | None = None
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
+    sums: dict[int, int] = field(default_factory=dict)
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

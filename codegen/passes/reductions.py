@@ -1,4 +1,4 @@
-"""Reductions of reductions become one; a reduction of everything goes along with those of rows."""
+"""Reductions of reductions, and sums of sums, become one; a reduction of everything goes along with those of rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tensordsl.types import FLOATS
 
 MONOIDS = frozenset(("sum", "prod", "max", "min", "any", "all"))
 PARTED = frozenset(("max", "min", "any", "all"))  # and sums, but of few digits
+MANY = 9  # sums that are added to each other
 PARTNERS = 4  # reductions over some axes that one of everything is tried with
 ELEMENTS, BETWEEN = 200, 1000  # values that are looked at for such a pair, so that time stays linear
 
@@ -41,6 +42,50 @@ def merge_reductions(ctx: Context, v: Value) -> Value | None:
     kept = [d for d in range(outer.rank) if d not in reduced]
     ctx.hit(f"{v.attrs['reducer'].name}({v.attrs['reducer'].name}(x)) = {v.attrs['reducer'].name}(x)")
     return ctx.graph.move(whole, [kept.index(a) for a in position if a is not None and a not in reduced], v.shape)
+
+
+def add_sums(ctx: Context, v: Value) -> Value | None:
+    """sum(x) + sum(y) + ... = sum(x + y + ...) of MANY: a kernel has a state for each sum.  Gradients by what all steps
+    of a recurrence use are such.  Of fewer, what one sum cancels must not meet the others' elements before.
+    """
+    if v.op != "map" or v.attrs["row"].name != "add" or v.dtype not in ("float32", "float64"):
+        return None
+    counts = [ctx.sums.get(o.number, int(_is_sum(o))) for o in v.operands if ctx.is_sole(o)]
+    if len(counts) < 2 or not all(counts):
+        return None
+    ctx.sums[v.number] = sum(counts)
+    if sum(counts) < MANY:
+        return None
+    terms = _terms(v)
+    first, axes = terms[0].operands[0], terms[0].attrs["axes"]
+    shape = ctx.find(first.shape)
+    total = first
+    for t in terms:
+        (x,) = t.operands
+        if t.attrs["axes"] != axes or ctx.find(x.shape) != shape or x.dtype != v.dtype or x.loops != v.loops:
+            del ctx.sums[v.number]
+            return None
+        total = ctx.graph.map(v.attrs["row"], total, x) if t is not terms[0] else x
+    ctx.hit("sum(x) + sum(y) = sum(x + y)")
+    whole = ctx.graph.make("reduce", (total,), v.dtype, v.shape, **terms[0].attrs)
+    ctx.sums[whole.number] = sum(counts)
+    return whole
+
+
+def _is_sum(v: Value) -> bool:
+    return v.op == "reduce" and v.attrs["reducer"].name == "sum"
+
+
+def _terms(v: Value) -> list[Value]:
+    """The sums that v adds up, in order."""
+    found, stack = [], [v]
+    while stack:
+        w = stack.pop()
+        if _is_sum(w):
+            found.append(w)
+        else:
+            stack += reversed(w.operands)
+    return found
 
 
 def _source(v: Value) -> tuple[Value, list[int | None]]:

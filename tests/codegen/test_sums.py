@@ -12,6 +12,7 @@ from end_of_memory import End, behind_a_line
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.kernels import plan
+from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.schedule import for_lines, schedule
 from tensordsl.codegen.target import native_width
 
@@ -258,3 +259,64 @@ def test_only_long_rows_of_float64_have_a_schedule_for_cache_lines() -> None:
                 "masked.load" in t for t in plan(group, chosen, "k").kernels.texts if "\nloop:" in t
             )
     assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64")), 64) is None
+
+
+def of_steps(terms: list[Any]) -> Any:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def reductions(outputs: list[Any], *inputs: Any) -> int:
+    program = make_program("f", inputs, (), outputs, (), False)[1]
+    return sum(v.op == "reduce" for p in program.plans[:1] for v in p.group.scalars)
+
+
+X, Y = T.dmatrix("x"), T.dvector("y")
+
+
+def test_many_sums_that_are_added_are_one() -> None:
+    terms = [T.tanh(X * float(k)).sum(0) for k in range(40)]
+    assert reductions([of_steps(terms)], X) == 1
+    assert reductions([of_steps(terms[:8])], X) == 8
+    x = RNG.normal(size=(13, 7))
+    got = tensordsl.function([X], [of_steps(terms), terms[3]])(x)
+    np.testing.assert_allclose(got[0], sum(np.tanh(x * k).sum(0) for k in range(40)), rtol=1e-12)
+    np.testing.assert_allclose(got[1], np.tanh(x * 3).sum(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        [(X * float(k)).sum(k % 2) for k in range(30)],
+        [(X * float(k)).sum(0) if k % 5 else (Y * X[k % 3]) for k in range(30)],
+        [T.cast(X * float(k), "int32").sum(0) for k in range(30)],
+        [X[k % 3 :].sum(0) * float(k) + X[: k % 2 + 1].sum(0) for k in range(30)],
+        [(X[k % 3 :] * float(k)).sum(0) for k in range(30)],
+        [(X.T * float(k)).sum(k % 2) for k in range(3)] + [(X * float(k)).sum(0) for k in range(30)],
+    ],
+)
+def test_sums_of_other_axes_lengths_and_dtypes_are_added_as_they_are(terms: list[Any]) -> None:
+    x, y = RNG.normal(size=(5, 5)), RNG.normal(size=5)
+    got = tensordsl.function([X, Y], of_steps(terms), on_unused_input="ignore")(x, y)
+    want = tensordsl.function([X, Y], of_steps(terms), on_unused_input="ignore", mode="REFERENCE")(x, y)
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_what_one_of_few_sums_cancels_meets_no_other_elements() -> None:
+    z = T.dvector()
+    f = tensordsl.function([Y, z], Y.sum() + z.sum())
+    assert f([1e20, -1e20], [1.0, 1.0]) == 2
+    assert f([1.7e308, -1.7e308], [1.7e308, -1.7e308]) == 0
+
+
+def test_sums_in_the_loop_of_a_jacobian() -> None:
+    first = [(X * float(k)).sum(0) for k in range(12)]
+    values = of_steps([*[T.tanh(X * Y * float(k)).sum(0) for k in range(12)], *first])
+    outputs = [values, T.jacobian(values * values, Y), T.jacobian((values**2).sum() * Y, Y)]
+    x, y = RNG.normal(size=(5, 5)) * 0.1, RNG.normal(size=5)
+    for got, want in zip(
+        *(tensordsl.function([X, Y], outputs, mode=m)(x, y) for m in (None, "REFERENCE")), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-11)
