@@ -7,8 +7,10 @@ alone is read only if there are some (`guarded`): without them its indices may b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import field
+from itertools import accumulate, pairwise
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import finished
@@ -183,34 +185,31 @@ class Values(Tables):
             return self.is_leaf(v, lane, row)
 
         operations = [v for v in reach(roots, is_stop) if not is_stop(v) and v.op != "index"]
-        size = self.schedule.split
-        parts = -(-len(operations) // size) if len(operations) > size * 5 // 4 else 1
-        step = -(-len(operations) // parts) if parts > 1 else 0
         temporaries: dict[int, int] = {}
         last = {id(a): k for k, v in enumerate(operations) for a in v.args}
         last |= dict.fromkeys(map(id, roots), len(operations))
-        free: list[tuple[int, int, int]] = []  # (part of the last use, size, area)
+        ends = _waists(operations, last, self.schedule.split)
+        free: list[tuple[int, int, int]] = []  # (last use, size, area)
         result = []
-        for k in range(parts - 1):
-            end = (k + 1) * step
-            exported = [v for v in operations[k * step : end] if last.get(id(v), 0) >= end]
+        for start, end in pairwise([0, *ends]):
+            exported = [v for v in operations[start:end] if last.get(id(v), 0) >= end]
             kernel = self.kernel(LANES, width, lane, rows)
             self.vector_values(kernel, exported, lane, row, temporaries)
             for v in exported:
                 size_of = ITEMSIZE[v.type]
-                old = next((f for f in free if f[0] < k and f[1] == size_of), None)
+                old = next((f for f in free if f[0] < start and f[1] == size_of), None)
                 area = old[2] if old else self.area(0, size_of)
                 if old:
                     free.remove(old)
-                free.append((last[id(v)] // step, size_of, area))
+                free.append((last[id(v)], size_of, area))
                 temporaries[id(v)] = area
                 kernel.store_area(area, v.type, kernel.lanes[id(v)])
             result.append(Call(kernel))
         kernel = self.kernel(form, width, lane, rows)
         adds_up = row is None and bool(self.steps[self.number].reduces)
-        only = parts == 1 and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
+        only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
-        if self.crosses and parts == 1:
+        if self.crosses and not ends:
             read = [v for v in reach(roots, is_stop) if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
         self.vector_values(kernel, roots, lane, row, temporaries)
@@ -308,3 +307,20 @@ class Values(Tables):
                 continue
             places.append(Along(index, self.integer(kernel, "stride", operand, d), *checked))
         return gather(kernel, operand, v.type, places)
+
+
+def _waists(operations: Sequence[Val], last: Mapping[int, int], size: int) -> list[int]:
+    """Where to part more than `size` operations: about evenly, but where few values are needed behind.  So what is
+    repeated is parted alike, and equal kernels are one.  last: id(value) -> where it is used last."""
+    count = len(operations)
+    if count <= size * 5 // 4:
+        return []
+    step = -(-count // -(-count // size))
+    ending = Counter(last[id(v)] + 1 for v in operations)
+    alive = [*accumulate((1 - ending[k] for k in range(count)), initial=0)]  # before each of them
+    ends = [0]
+    while count - ends[-1] > step * 5 // 4:
+        middle = ends[-1] + step
+        near = range(middle - step // 4, min(middle + step // 4, count - step // 4) + 1)
+        ends.append(min(near, key=lambda k: (alive[k] - ending[k], abs(k - middle))))  # noqa: B023  # called at once
+    return ends[1:]

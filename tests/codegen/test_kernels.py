@@ -271,6 +271,32 @@ def test_long_chains_are_split_over_temporaries() -> None:
     np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-12)
 
 
+def test_what_is_repeated_is_split_where_few_values_are_needed_and_compiled_once() -> None:
+    """47 operations a turn, of which only the last leaves one value."""
+    b = Builder()
+    x = v = b.load(Buffer("x", "float64", ("n",)), "i")
+    for _ in range(24):
+        u = w = v
+        for k in range(21):
+            u, w = b.call("tanh", b.add(u, w)) if k % 7 == 0 else b.mul(u, x), b.sub(w, x)
+        v = b.mul(u, b.add(w, 0.25))
+    group = Group("turns", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), v),))
+    run = Runner(group)
+    text = module_text([run.plan.kernels])
+    assert text.count("define ") < 6 < len(run.plan.kernels.symbols)
+    a = np.linspace(-2, 2, 3000)
+    y, intact = framed((3000,), "float64")
+    assert run({"x": a, "y": y}) == 0
+    intact()
+    expected = a
+    for _ in range(24):
+        u = w = expected
+        for k in range(21):
+            u, w = np.tanh(u + w) if k % 7 == 0 else u * a, w - a
+        expected = u * (w + 0.25)
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None:
     texts = {module_text([plan(g, schedule(g), "k").kernels]) for g in (cases.softmax("float32") for _ in range(3))}
     assert len(texts) == 1
