@@ -17,6 +17,7 @@ from tensordsl.codegen.group_store import pack_plans
 from tensordsl.codegen.ir import Graph, Value, rewrite, show, toposort
 from tensordsl.codegen.lower import Lowered, lower
 from tensordsl.codegen.modules import Found, common_kernels, module_text, take_common_plan
+from tensordsl.codegen.passes.around import sum_around
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
@@ -116,6 +117,10 @@ PIPELINE = (
         reason="before what is added to zeros is set",
     ),
     Pass(
+        "sum_around", sum_around, ops=frozenset(("inc_subtensor",)), needs_users=True,
+        reason="after sum_by_slices, so that each slice is added to once; before what is added to zeros is set",
+    ),
+    Pass(
         "add_to_given", add_to_given, ops=frozenset(("inc_subtensor",)),
         reason="before slices, which move into what is added",
     ),
@@ -158,7 +163,8 @@ MUST_PRECEDE = (
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),
-    ("sum_by_slices", "add_to_given"), ("add_to_given", "sink_slices"), ("part_of_order", "ranks"),
+    ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
+    ("part_of_order", "ranks"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip

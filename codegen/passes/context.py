@@ -17,7 +17,8 @@ class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
     pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolls`, `wholes`: of
-    `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`."""
+    `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`: number of a value ->
+    what was added to, and what, in `sum_around`."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Context:
     rolls: set[Any] | None = None
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)
+    added: dict[int, tuple[Value, tuple[Any, ...]]] = field(default_factory=dict)
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

@@ -1,0 +1,173 @@
+"""Additions to slices that overlap, as gradients of stencils have them: a sum of slices of what has zeros around it.
+
+    zeros[2:] += y, then zeros[:-2] -= y    is    w[:-2] - w[2:]    with w = concatenate([0, 0, y, 0, 0])
+
+So every element is computed and stored once, where one addition after the other would go through memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.ir import Value
+from tensordsl.codegen.passes.canonicalise import sliced
+from tensordsl.codegen.passes.context import Context
+from tensordsl.codegen.passes.sink import Bounds
+from tensordsl.codegen.patterns import SLICES, is_zero, number_of
+from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB
+from tensordsl.types import FLOATS
+
+MARGIN = 8  # elements that slices leave out along an axis
+TERMS = 64  # sums and multiples that values added are taken apart into
+Write = tuple[Value, Bounds]  # what is added, to which slice
+
+
+def sum_around(ctx: Context, v: Value) -> Value | None:
+    """The sum, in the order of the additions, where several of them add one value, its negative or multiples."""
+    if not _adds(ctx, v):
+        return None
+    x, y = v.operands[:2]
+    base, before = ctx.added.get(x.number, (x, ())) if ctx.is_sole(x) else (x, ())
+    if not is_zero(base) or base.loops != v.loops or len(before) >= SLICES:
+        return None
+    writes: tuple[Write, ...] = (*before, (y, v.attrs["bounds"]))
+    ctx.added[v.number] = base, writes
+    leaves = _Leaves(ctx, [y for y, _ in writes]).found
+    if len(leaves) >= len(writes):
+        return None
+    ctx.hit("zeros[2:] += y, then zeros[:-2] += y: w[:-2] + w[2:], w = (0, 0, y, 0, 0)")
+    total = _sum(ctx, v, writes, leaves)
+    ctx.added[total.number] = base, writes
+    return total
+
+
+def _adds(ctx: Context, v: Value) -> bool:
+    """Whether something computed for each element is added to nearly all of a tensor, whatever its lengths are."""
+    if v.attrs["set"] or v.attrs["checks"] or v.dtype not in FLOATS:
+        return False
+    y, bounds, n = v.operands[1], v.attrs["bounds"], v.shape
+    if ex.named(k for b in bounds for k in b[:3]):
+        return False
+    if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
+        return False
+    return ctx.find(y.shape) == ctx.find([b[1] for b in bounds]) and all(map(_is_most, y.shape, n))
+
+
+def _is_most(length: ex.Length, n: ex.Length) -> bool:
+    if isinstance(length, int) and isinstance(n, int):
+        return n - length <= min(MARGIN, length - 1)
+    few = ex.sub(n, length)
+    return few == 0 or ex.minimum(few, MARGIN) == few
+
+
+def _parts(ctx: Context, y: Value) -> tuple[Value, ...]:
+    """What y is a sum, a difference or a multiple of, element by element, so that it is 0 where they are."""
+    row = y.attrs.get("row")
+    if y.op != "map" or row not in (ADD, SUB, NEG, MUL):
+        return ()
+    parts = y.operands
+    if row is MUL:
+        parts = tuple(o for o in parts if number_of(o) is None or not isfinite(number_of(o)))
+        if len(parts) != 1:
+            return ()
+    return parts if all(o.dtype == y.dtype and ctx.find(o.shape) == ctx.find(y.shape) for o in parts) else ()
+
+
+class _Leaves:
+    """The values of which all terms are sums and multiples: one for all multiples of it, none for what is a sum of
+    others.  `found`: their numbers; `parts`, `users`: between them and the terms."""
+
+    def __init__(self, ctx: Context, terms: Sequence[Value]) -> None:
+        self._ctx, self._terms = ctx, {y.number for y in terms}
+        self._users: dict[int, set[int]] = {}
+        self._parts: dict[int, set[int]] = {}
+        cores = {y.number: y for y in map(self._core, terms)}
+        self.found = set(cores)
+        for number, y in sorted(cores.items(), reverse=True):
+            self._take_apart(y, self.found - {number})
+        while nearer := self._nearer():
+            self.found = self.found - self._parts[nearer] | {nearer}
+
+    def _core(self, y: Value) -> Value:
+        """What y is a multiple of."""
+        while len(parts := _parts(self._ctx, y)) == 1:
+            self._note(y, parts)
+            (y,) = parts
+        return y
+
+    def _note(self, y: Value, parts: Sequence[Value]) -> None:
+        self._parts[y.number] = {o.number for o in parts}
+        for o in parts:
+            self._users.setdefault(o.number, set()).add(y.number)
+
+    def _take_apart(self, y: Value, others: set[int]) -> None:
+        """No leaf where it is a sum of multiples of others."""
+        sums: dict[int, tuple[Value, ...]] = {}
+        stack = [y]
+        while stack:
+            u = stack.pop()
+            if u.number in others or u.number in sums:
+                continue
+            sums[u.number] = _parts(self._ctx, u)
+            if not sums[u.number] or len(sums) > TERMS:
+                return
+            stack += sums[u.number]
+        self.found.discard(y.number)
+        for number, parts in sums.items():
+            self._note(self._ctx.graph.values[number], parts)
+
+    def _nearer(self) -> int | None:
+        """What can take the place of leaves, as nothing else is computed from these."""
+        for u in sorted({u for n in self.found for u in self._users.get(n, ())}):
+            parts = self._parts[u]
+            if parts <= self.found and all(self._users[n] == {u} and n not in self._terms for n in parts):
+                return u
+        return None
+
+
+def _sum(ctx: Context, v: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
+    g = ctx.graph
+    total = g.broadcast_to(g.const(0.0, v.dtype), v.shape)  # 0 + -0 is 0
+    for y, bounds in writes:
+        total = g.map(ADD, total, _shifted(ctx, y, bounds, v, leaves))
+    return total
+
+
+def _shifted(ctx: Context, y: Value, bounds: Bounds, v: Value, leaves: set[int]) -> Value:
+    """y at its place in what has v's shape, zeros elsewhere; by an explicit stack."""
+    done: dict[int, Value] = {}
+    stack = [y]
+    while stack:
+        u = stack[-1]
+        parts = () if u.number in leaves else _parts(ctx, u)
+        missing = [o for o in parts if o.number not in done]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if u.number in leaves:
+            done[u.number] = _leaf(ctx, u, bounds, v)
+        else:
+            constants = [o if o.number not in done else done[o.number] for o in map(_number, u.operands)]
+            done[u.number] = ctx.graph.map(u.attrs["row"], *constants)
+    return done[y.number]
+
+
+def _number(o: Value) -> Value:
+    """A number itself, not as often as what it multiplies has elements."""
+    while o.op == "move" and number_of(o) is not None:
+        (o,) = o.operands
+    return o
+
+
+def _leaf(ctx: Context, y: Value, bounds: Bounds, v: Value) -> Value:
+    g = ctx.graph
+    left = [ex.sub(n, m) for n, m in zip(v.shape, y.shape, strict=True)]
+    wide = tuple(ex.add(n, k) for n, k in zip(v.shape, left, strict=True))
+    middle = tuple((k, m, 1, True) for k, m in zip(left, y.shape, strict=True))
+    zeros = g.broadcast_to(g.const(0.0, v.dtype), wide)
+    w = g.make("inc_subtensor", (zeros, y), v.dtype, wide, loops=v.loops, bounds=middle, checks=(), set=True)
+    at = tuple((ex.sub(k, b[0]), n, 1, True) for k, b, n in zip(left, bounds, v.shape, strict=True))
+    return sliced(ctx, w, at, (), v.shape)
