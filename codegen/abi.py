@@ -286,7 +286,7 @@ _PARTS = {
     "nest_streams": ("streamed",),
     "nest_short": ("periodic", "overlapped", "gapped"),
     "nest_packed": ("packed_row", "together", "of_rows"),
-    "nest_sums": ("joined", "widens", "wide_rows", "compacted", "in_parts", "run_down", "run_rows"),
+    "nest_sums": ("joined", "widens", "wide_rows", "compacted", "in_parts", "in_row_blocks", "run_down", "run_rows"),
     "nest_across": ("in_block", "in_blocks", "move"),
     "nest_taken": ("taken",),
 }
@@ -294,6 +294,7 @@ NEST_PARTS = tuple(_PARTS)
 _SHARED = (  # what parts call of the first one
     "may_repeat", "column", "packer", "far_of_rows", "unpack", "far16", "copy_in", "copy_out", "copy_kept", "direct",
     "general", "execute", "resolve", "nest", "arrange", "parts", "all_parts", "run_parts",
+    "at_once", "rows_together", "turns",
 )  # fmt: skip
 _NEST = {
     "nest": ("run_nest", "run_tile", *_SHARED, *(WITHOUT + name for names in _PARTS.values() for name in names)),

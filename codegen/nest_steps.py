@@ -11,7 +11,8 @@
                                                             pack what cannot be read in place, call, unpack; wide: one
                                                             more than the place, behind WIDE, of the CALL for wide rows
 
-A loop with a price (ns of 1,000 points; else 0) may be done in parts (`nest_row_parts`).
+A loop with a price (ns of 1,000 points; else 0) may be done in parts (`nest_row_parts`), one around rows and nothing
+else for a block of these at a time (`nest_row_blocks`).
 
 A tail is the last whole vector again where that is possible: where there is one, and doing elements twice is harmless
 (no output is an input).  Else operands are copied to scratch and padded by repeating their last element (a valid one:
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.nest_interleaved import ALONG, AREA, PACKER, PLACE, SIDE, STRIDE, TARGET, UNIT, WORDS
 from tensordsl.codegen.nest_limits import NEAR_COLUMNS, NEAR_ELEMENTS
+from tensordsl.codegen.nest_row_blocks import has_row_blocks
 from tensordsl.codegen.nest_words import (
     ANY_LENGTH,
     AS_BLOCK,
@@ -66,7 +68,6 @@ from tensordsl.codegen.nest_words import (
     LOOP_WORDS,
     MANY,
     N_AXES,
-    N_OPERANDS,
     PACKED_ROWS,
     POSITION,
     READ,
@@ -79,6 +80,7 @@ from tensordsl.codegen.nest_words import (
     WIDENS,
     WRITE,
     Function,
+    advance,
     entry_of,
     fill_lines,
     put_position,
@@ -105,15 +107,6 @@ def step_texts() -> list[str]:
         _execute(),
         _resolve(),
     ]
-
-
-def _advance(c: Function, axis: str, steps: str) -> None:
-    """Move the current address of every operand along an axis."""
-    n, axes = c.get(c.get("%cx", CX_D, "ptr"), N_OPERANDS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
-    strides, current = c.get("%cx", CX_S, "ptr"), c.get("%cx", CX_CUR, "ptr")
-    with c.loop(n) as loop:
-        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
-        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
 
 
 def _instruction(name: str) -> tuple[Function, str]:
@@ -143,14 +136,17 @@ def _loop() -> str:
     body, end = _body(c, LOOP_WORDS, c.get(words, 2))
     _in_parts(c, axis, LOOP_WORDS, 1, c.get(words, 3), end)
     positions, extent = c.get("%cx", CX_POS, "ptr"), c.get(c.get("%cx", CX_E, "ptr"), axis)
+    with c.when(has_row_blocks(c, c.arith("add", "%pc", LOOP_WORDS), end, extent)):
+        with c.when(c.call("i1", "@in_row_blocks", body, f"i64 {axis}")):
+            c.ret("i64", end)
     last = c.arith("sub", extent, 1)
     with c.loop(extent) as loop:
         put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
         with c.when(c.test("slt", loop.index, last)):
-            _advance(c, axis, "1")
+            advance(c, axis, "1")
     with c.when(c.test("sgt", last, 0)):
-        _advance(c, axis, c.arith("sub", 0, last))
+        advance(c, axis, c.arith("sub", 0, last))
     return c.end("i64", end)
 
 
@@ -183,9 +179,9 @@ def _rows() -> str:
         put_position(c, positions, axis, loop.index)
         c.do(f"call void @execute({body})")
         with c.when(c.test("sgt", left, size)):
-            _advance(c, axis, size)
+            advance(c, axis, size)
         with c.when(c.test("sle", left, size)):
-            _advance(c, axis, c.arith("sub", 0, loop.index))
+            advance(c, axis, c.arith("sub", 0, loop.index))
     c.put(1, "%cx", CX_ROWS)
     return c.end("i64", end)
 
@@ -234,11 +230,11 @@ def _blocks() -> str:
         with c.when(c.test("slt", following, extent)):
             lacking = c.max(c.arith("sub", width, c.arith("sub", extent, following)), 0)
             back = c.choose(as_block, lacking, 0)
-            _advance(c, axis, c.arith("sub", step, back))
+            advance(c, axis, c.arith("sub", step, back))
             c.put(c.arith("sub", following, back), at, 0)
             c.jump(more)
         with c.when(c.test("sgt", start, 0)):
-            _advance(c, axis, c.arith("sub", 0, start))
+            advance(c, axis, c.arith("sub", 0, start))
         c.jump(done)
     c.place(done)
     c.put(0, "%cx", CX_TAIL)

@@ -31,6 +31,7 @@ from tensordsl.codegen.nest_joined import joined_texts
 from tensordsl.codegen.nest_overlaps import overlap_texts
 from tensordsl.codegen.nest_packed import packed_texts
 from tensordsl.codegen.nest_periods import period_texts, repeat_text
+from tensordsl.codegen.nest_row_blocks import row_block_texts
 from tensordsl.codegen.nest_row_parts import row_part_texts
 from tensordsl.codegen.nest_shared import place_shared
 from tensordsl.codegen.nest_shares import reduction_texts, share_texts
@@ -131,6 +132,7 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callabl
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
             *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(), *moved_texts(), repeat_text()),
+            *row_block_texts(),
             *reduction_texts(),
         ],
         "nest_across": transposed_texts,

@@ -68,7 +68,7 @@ def _together() -> str:
 
 
 @contextmanager
-def _walk(c: Function) -> Iterator[tuple[str, str]]:
+def walk(c: Function) -> Iterator[tuple[str, str]]:
     """(words, pc's cell) of each instruction from `first` to `end`; the body moves the pc."""
     descriptor, at = c.get("%cx", CX_D, "ptr"), c.cell("%first")
     head, body, done = c.label("head"), c.label("body"), c.label("done")
@@ -81,7 +81,7 @@ def _walk(c: Function) -> Iterator[tuple[str, str]]:
     c.place(done)
 
 
-def _behind(c: Function, words: str, at: str) -> None:
+def move_behind(c: Function, words: str, at: str) -> None:
     size = c.arith("add", c.arith("mul", c.get(words, 4), ENTRY), CALL_WORDS)
     c.put(c.arith("add", c.get(at, 0), size), at, 0)
 
@@ -91,11 +91,11 @@ def _at_once() -> str:
     c = Function("i1", "at_once", CODE, internal=True)
     wrong, extents = c.cell(c.arith("or", c.get("%cx", CX_PACKS), c.get("%cx", CX_TAIL))), c.get("%cx", CX_E, "ptr")
     twice = c.test("ne", c.get("%cx", CX_TWICE), 0)
-    with _walk(c) as (words, at):
+    with walk(c) as (words, at):
         operation = c.get(words, 0)
         is_call, is_block = c.test("eq", operation, CALL), c.test("eq", operation, BLOCKS)
         with c.when(is_call):
-            _behind(c, words, at)
+            move_behind(c, words, at)
         with c.when(is_block):
             extent, width, block, flags = c.get(extents, c.get(words, 1)), *(c.get(words, k) for k in (2, 3, 4))
             whole = c.test("eq", c.arith("and", extent, c.arith("sub", width, 1)), 0)
@@ -118,13 +118,13 @@ def _start() -> str:
     """Pointers of the first row."""
     c = Function("void", "start_turns", CODE, internal=True)
     current = c.get("%cx", CX_CUR, "ptr")
-    with _walk(c) as (words, at):
+    with walk(c) as (words, at):
         is_call = c.test("eq", c.get(words, 0), CALL)
         with c.when(is_call):
             pointers = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5))
             with c.loop(c.get(words, 3)) as loop:
                 c.put(c.get(current, c.get(entry_of(c, words, loop.index), 1)), pointers, loop.index)
-            _behind(c, words, at)
+            move_behind(c, words, at)
         with c.when(c.op(f"xor i1 {is_call}, true")):
             c.put(c.arith("add", c.get(at, 0), BLOCKS_WORDS), at, 0)
     return c.end()
@@ -135,7 +135,7 @@ def _turn() -> str:
     c = Function("void", "turn", [*CODE, "i64 rows", "i64 turn"], internal=True)
     count, live = c.cell(c.get("%cx", CX_COUNT)), c.cell(c.get("%cx", CX_LIVE))
     extents, kernels = c.get("%cx", CX_E, "ptr"), c.get("%cx", CX_K, "ptr")
-    with _walk(c) as (words, at):
+    with walk(c) as (words, at):
         is_call = c.test("eq", c.get(words, 0), CALL)
         with c.when(is_call):
             pointers, every = c.word(c.get("%cx", CX_P, "ptr"), c.get(words, 5)), c.get(words, 4)
@@ -147,7 +147,7 @@ def _turn() -> str:
             with c.loop(c.get(words, 3)) as loop:
                 moved = c.arith("mul", c.get(steps, loop.index), "%rows")
                 c.put(c.arith("add", c.get(pointers, loop.index), moved), pointers, loop.index)
-            _behind(c, words, at)
+            move_behind(c, words, at)
         with c.when(c.op(f"xor i1 {is_call}, true")):
             c.put(c.get(extents, c.get(words, 1)), count, 0)
             c.put(c.get(words, 2), live, 0)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from tensordsl.codegen.abi import LIBRARY, NEST_PARTS, WITHOUT
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_apart import OF_ROWS
+from tensordsl.codegen.nest_turns import CODE
 from tensordsl.codegen.nest_words import FAST, PARAMS, SPACE, WIDTH, Function
 
 SHORT = 4  # vectors of a row, from which none of these ways is taken
@@ -30,6 +31,7 @@ _UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
     "move": (["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], "void", ""),
     "compacted": ([*_LAUNCH, "ptr stage"], "i64", "-1"),
     "in_parts": (["ptr cx", *(f"i64 {x}" for x in ("pc", "first", "end", "axis", "unit", "price"))], "i1", "false"),
+    "in_row_blocks": ([*CODE, "i64 axis"], "i1", "false"),
     "taken": (PARAMS, "i64", "-1"),
 }
 _OF_SHORT_ROWS = {"periodic": _LAUNCH, "gapped": _LAUNCH, "overlapped": [*_LAUNCH, "ptr origins"]}

@@ -164,3 +164,12 @@ def put_integers(c: Function, words: str, external: str, every: str) -> None:
 def put_position(c: Function, positions: str, axis: str, index: str) -> None:
     """The position along an axis of what is the index-th there for a stage."""
     c.put(c.arith("add", index, c.get(c.get("%cx", CX_ORIGINS, "ptr"), axis)), positions, axis)
+
+
+def advance(c: Function, axis: str, steps: str) -> None:
+    """Move the current address of every operand along an axis."""
+    n, axes = c.get(c.get("%cx", CX_D, "ptr"), N_OPERANDS), c.get(c.get("%cx", CX_D, "ptr"), N_AXES)
+    strides, current = c.get("%cx", CX_S, "ptr"), c.get("%cx", CX_CUR, "ptr")
+    with c.loop(n) as loop:
+        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
+        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, steps)), current, loop.index)
