@@ -63,8 +63,8 @@ def _scaled(ctx: Context, v: Value, d: Value, k: float) -> Value | None:
 
 
 def _sum(ctx: Context, v: Value) -> Value | None:
-    """d + e for two products: e is added to d in d's place."""
-    d, e = v.operands
+    """d + e for two products, or transposes of some: e is added to d in d's place."""
+    d, e = (_turned(ctx, o) for o in v.operands)
     if not (is_product(ctx, d, v) and is_product(ctx, e, v)) or d is e:
         return None
     if len(e.operands) == 3:
@@ -74,6 +74,14 @@ def _sum(ctx: Context, v: Value) -> Value | None:
     sign = -1.0 if v.attrs["row"].name == "sub" else 1.0
     ctx.hit("dot(x, y) + dot(u, w) = dot(u, w, dot(x, y))")
     return product(ctx.graph, v, (*e.operands, d), sign * e.attrs.get("alpha", 1.0), 1.0)
+
+
+def _turned(ctx: Context, v: Value) -> Value:
+    """(x y)^T = y^T x^T, as the gradient of a matrix times its transpose has it."""
+    factors = _factors(ctx, v) if v.op == "move" else None
+    if factors is None or factors[2].loops != v.loops:
+        return v
+    return product(ctx.graph, v, factors[:2], factors[2].attrs.get("alpha", 1.0))
 
 
 _FOLDS = {"mul": _scale, "neg": _negate, "add": _sum, "sub": _sum}
