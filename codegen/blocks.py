@@ -247,7 +247,8 @@ def _parted(graph: Graph, fused: Fused, first: Value, side: int) -> tuple[Fused,
     is_late = _depends(fused, sums)
     now = [o.buffer.value for o in fused.group.outs if not is_late(o.value)]  # type: ignore[attr-defined]
     late = [v for v in fused.values if v not in now]
-    stored = [*now, *(v for v in inner if v not in now and v not in fused.loads)]
+    loaded = {strip(v).number for v in fused.loads}
+    stored = [*now, *(v for v in inner if v not in now and v.number not in loaded)]
     if not stored:  # what is summed is the product itself
         return None
     known = {o.buffer.value.number: o.buffer for o in fused.group.outs}  # type: ignore[attr-defined]

@@ -429,6 +429,17 @@ def test_a_product_of_which_only_a_sum_is_wanted_beside_the_second_product() -> 
         agree(f(x, w), [(x @ w).min(axis=0), x.T @ (x @ w)], "float64")
 
 
+@pytest.mark.parametrize("scale", [1, 0.5])
+def test_a_product_of_which_a_sum_and_the_transpose_are_wanted_beside_another_product(scale: float) -> None:
+    X, W, z = T.dmatrix("X"), T.dmatrix("W"), T.dvector("z")
+    turned = (T.dot(X, W) * scale).T
+    f = tensordsl.function([X, W, z], [turned.sum(), T.dot(z, X), turned])
+    for rows in LENGTHS[1:]:
+        x, w = np.linspace(-1, 1, 3 * rows).reshape(rows, 3), np.linspace(-1, 2, 6).reshape(3, 2)
+        z_ = np.linspace(0, 1, rows)
+        agree(f(x, w, z_), [(x @ w * scale).sum(), z_ @ x, (x @ w * scale).T], "float64")
+
+
 # -- what nobody thought of ----------------------------------------------------------------------------------------------
 def drawn(seed: int) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """(inputs, outputs, shared variables, updates) of a random model of the rows of X."""
