@@ -23,6 +23,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="of each library for the calls of each workload, in turn"
     )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="that each library may take")
     parser.add_argument("--avx2", action="store_true", help="hold every library to AVX2")
     parser.add_argument("--suite", choices=sorted(SUITES), default="foundation", help="which workloads")
     parser.add_argument(
@@ -44,6 +45,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--summary", action="store_true", help="the table has a row per group, and those behind")
     arguments = parser.parse_args()
+    if arguments.threads > 1 and arguments.processor_time:
+        parser.error("the processor time of several threads is their sum: leave --processor-time out")
     arguments.peers = arguments.peers.split(",")
     for start in arguments.only:
         if not any(name.startswith(start) for name in BY_NAME):
@@ -73,6 +76,7 @@ def main() -> int:
     plan = replace(
         QUICK if arguments.quick else Plan(),
         processes=arguments.processes,
+        threads=arguments.threads,
         processor=arguments.processor_time,
         avx2=arguments.avx2,
     )

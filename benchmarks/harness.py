@@ -28,18 +28,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "blosc2", "tinygrad", "torch")
 # The first two choose other BLAS kernels than the machine's own, and not for every peer alike.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "BLOSC_NTHREADS": "1",
-    "NUM_CPU_THREADS": "1",  # tinygrad
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "JAX_PLATFORMS": "cpu",
-    "JAX_ENABLE_X64": "1",
-}
+# How many threads a library and its BLAS take.
+THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "BLOSC_NTHREADS",
+    "NUM_CPU_THREADS",  # tinygrad
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 # Every library, and the BLAS of NumPy, held to what most desktop processors have.
 AVX2 = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
@@ -48,7 +46,6 @@ AVX2 = {
     "NUMBA_CPU_FEATURES": "",
     "ATEN_CPU_CAPABILITY": "avx2",
     "DEV": "CPU:LLVM:x86_64,x86-64-v3",  # tinygrad
-    "XLA_FLAGS": f"{ONE_THREAD['XLA_FLAGS']} --xla_cpu_max_isa=AVX2",
 }
 
 
@@ -56,9 +53,11 @@ AVX2 = {
 class Plan:
     """How long to measure: interleaved rounds, seconds per timing, and the limit of one answer.  `processes`: how often
     each peer starts anew for the calls of a workload, as operands lie elsewhere in memory then; `processor`: calls are
-    measured in processor time, which a busy machine disturbs less; `avx2`: without AVX-512."""
+    measured in processor time, which a busy machine disturbs less; `avx2`: without AVX-512; `threads`: that each
+    library and its BLAS may take."""
 
     processes: int = 1
+    threads: int = 1
     rounds: int = 7
     compile_rounds: int = 5
     seconds: float = 0.2
@@ -150,14 +149,19 @@ def bytecode_directory() -> str:
 
 
 def environment(cache: str, plan: Plan) -> dict[str, str]:
-    """One thread, no BLAS overrides, and every library's disk cache in the directory `cache`."""
+    """The threads of `plan`, no BLAS overrides, and every library's disk cache in the directory `cache`."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     flags = [part for part in inherited.get("TENSORDSL_FLAGS", "").split(",") if part and "compiledir" not in part]
     level = ["cpu=x86-64-v3"] if plan.avx2 else []
+    jax = ["--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1"] if plan.threads == 1 else []
+    jax += ["--xla_cpu_max_isa=AVX2"] if plan.avx2 else []
     return {
         **inherited,
-        **ONE_THREAD,
+        **dict.fromkeys(THREADS, str(plan.threads)),
         **(AVX2 if plan.avx2 else {}),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": " ".join(jax),
         "PYTHONPYCACHEPREFIX": bytecode_directory(),
         "TENSORDSL_FLAGS": ",".join([*flags, *level, f"compiledir={cache}/tensordsl"]),
         "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor",

@@ -99,7 +99,7 @@ def as_json(run: Run, seconds: float) -> dict[str, Any]:
         "avx2": run.plan.avx2,
         "triad": {str(size): speed for size, speed in run.triad.items()},
         "machine": machine(),
-        "threads": 1,
+        "threads": run.plan.threads,
         "versions": {name: facts["versions"] for name, facts in run.peers.items()},
         "missing": run.missing,
         "seconds": round(seconds, 1),
@@ -159,8 +159,9 @@ def as_markdown(run: Run, seconds: float) -> str:
 def caption(facts: dict[str, Any]) -> str:
     about = facts["machine"]
     versions = ", ".join(" with ".join(" ".join(part) for part in used.items()) for used in facts["versions"].values())
+    threads = f"{facts['threads']} thread{'s' * (facts['threads'] > 1)}"
     text = (
-        f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, 1 thread, "
+        f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, {threads}, "
         f"{facts['date'][:10]}; {versions}. Minimum (median) of interleaved rounds, every result checked against NumPy."
     )
     speeds = [f"{speed / 1e9:.0f} GB/s of {quantity_of_bytes(int(size))}" for size, speed in facts["triad"].items()]

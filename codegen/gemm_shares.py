@@ -13,15 +13,15 @@ from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_narrow import narrow_params, narrow_texts, widest
 from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, element
-from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, duration, element
+from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_words import Function
 
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
 PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
 STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
 EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
-WORTH = 1 << 22  # multiplications from which threads are asked
+WORTH = 8_000  # ns of work from which threads are asked
 PER_THREAD = 4  # parts, at least: the system may take a thread's core away
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
@@ -230,9 +230,9 @@ def _shared(v: Vector) -> str:
     """Parts are whole panels of some or of all rows."""
     c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
     pool = c.load("ptr", "%rt", abi.RT["threads"])
-    worth = c.test("sge", c.arith("mul", c.arith("mul", "%m", "%n"), "%k"), WORTH)
+    work = duration(c, v, c.arith("mul", c.arith("mul", "%m", "%n"), "%k"))
     shared, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
-    c.branch(c.all(c.not_null(pool), worth), shared, alone)
+    if_worth(c, pool, work, WORTH, shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")
     c.ret()

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, element, readable
-from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.gemm_tiles import SIZES, Vector, added, duration, element, readable
+from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_words import Function
 
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products
 SMALL = 1 << 15  # multiplications of a product that is done in such a tile
 SHORT_K = 4  # of one with a vector of columns at most that is, too, up to `LARGE`; without AVX-512 twice as many
-WORTH = 1 << 22  # multiplications of all products from which threads are asked
+WORTH = 8_000  # ns of work from which threads are asked
 LARGE = 1 << 20  # of one, which threads share
 PER_THREAD = 4  # parts: the system may take a thread's core away
 
@@ -211,8 +211,10 @@ def _gemms(v: Vector, dtype: str) -> str:
         f.ret()
     pool, ask, alone = f.load("ptr", "%rt", abi.RT["threads"]), f.label("ask"), f.label("alone")
     size = f.arith("mul", f.arith("mul", "%m", "%n"), "%k")
-    worth = f.all(f.test("sle", size, LARGE), f.test("sge", f.arith("mul", size, "%count"), WORTH))
-    f.branch(f.all(f.not_null(pool), worth, no_scratch, f.test("sgt", "%count", 1)), ask, alone)
+    may, work = f.label("may"), duration(f, v, f.arith("mul", size, "%count"))
+    f.branch(f.all(f.test("sle", size, LARGE), no_scratch, f.test("sgt", "%count", 1)), may, alone)
+    f.place(may)
+    if_worth(f, pool, work, WORTH, ask, alone)
     f.place(alone)
     f.call("void", f"@stack_{v.kind}", *given)
     f.ret()

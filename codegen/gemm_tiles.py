@@ -82,6 +82,11 @@ def element(f: Asm, kind: str, base: str, i: str, stride: str) -> str:
     return f.gep(base, f.op(f"mul i64 {i}, {stride}"), kind)
 
 
+def duration(f: Asm, v: Vector, multiplications: str) -> str:
+    """ns that they take, about."""
+    return f.op(f"udiv i64 {multiplications}, {256 // v.align}")
+
+
 def over_vectors(f: Asm, v: Vector, count: str, body: Callable[[str, str], None]) -> None:
     """body(index, mask) for whole vectors (mask "") and then for the rest."""
     full = f.op(f"and i64 {count}, {-v.lanes}")

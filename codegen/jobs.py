@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from tensordsl.codegen import abi
 from tensordsl.codegen.nest_words import Function
 
+ASLEEP = 150_000  # ns of estimated work from which threads are woken; less is only for those that are awake
+
 
 class Job:
     """The words of a job by the names of `params` ("type name"): a function's parameters, and what else parts need."""
@@ -49,6 +51,19 @@ def named(params: Sequence[str]) -> dict[str, str]:
 def operands(params: Sequence[str], values: Mapping[str, str]) -> list[str]:
     """Those of a call with such parameters."""
     return [f"{kind} {values[name]}" for kind, name in map(str.split, params)]
+
+
+def if_worth(c: Function, pool: str, work: str, least: str | int, shared: str, alone: str) -> None:
+    """Go on at `shared` if there is a pool, and so many ns of work are worth its threads, as they are now."""
+    there, small, ask = c.label("there"), c.label("small"), c.label("ask")
+    c.branch(c.not_null(pool), there, alone)
+    c.place(there)
+    c.branch(c.test("sge", work, ASLEEP), shared, small)
+    c.place(small)
+    c.branch(c.test("sge", work, least), ask, alone)
+    c.place(ask)
+    is_awake = c.load("ptr", pool, abi.TH["is_awake"])
+    c.branch(c.call("i1", is_awake, f"ptr {pool}", f"i64 {work}"), shared, alone)
 
 
 def share(c: Function, pool: str, part: str, job: str, count: str) -> None:

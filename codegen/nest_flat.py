@@ -34,12 +34,12 @@ def flat_texts() -> list[str]:
     return [_turned_row(), _in_order(), _call(), _operand()]
 
 
-def call_if_flat(c: Function) -> None:
-    """Return from `run_nest` if this does it all.  Elements behind the last whole vector are done by the last one
-    again, so that nothing may be in place then."""
+def call_if_flat(c: Function, shared: str) -> None:
+    """Return from `run_nest` if this does it all, but not what is `shared` out.  Elements behind the last whole vector
+    are done by the last one again, so that nothing may be in place then."""
     no, some, small, turned = map(c.label, ("no", "some", "small", "turned"))
     place = c.get("%D", FLAT)
-    c.branch(c.test("eq", place, 0), no, some)
+    c.branch(c.any(c.test("eq", place, 0), shared), no, some)
     c.place(some)
     words, operands = c.word("%D", place), c.get("%D", N_OPERANDS)
     n, wrong = _row(c, c.word(words, 2), operands, is_turned=False)

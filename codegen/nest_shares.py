@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.epilogues import TILE
-from tensordsl.codegen.jobs import Job, named, operands, share
+from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
@@ -64,6 +64,8 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 
 WORTH = 60_000  # ns of estimated work from which threads are asked
+EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
+FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have `SHARE`
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
@@ -75,7 +77,7 @@ JOB = Job((*PARAMS, *PARTS))
 
 def share_texts() -> list[str]:
     parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_parts(), _run_nest(), _run_tile()]
+    return [*parts, _run_parts(), _worth(), _run_nest(), _run_tile()]
 
 
 def reduction_texts() -> list[str]:
@@ -99,16 +101,17 @@ def _parts() -> str:
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
     their own: they are no part."""
     c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job", "i64 axis", "i64 grain", "i64 unit"], internal=True)
-    work = _work(c, "%E")
-    with c.when(c.any(c.test("slt", work, WORTH), c.test("slt", "%axis", 0))):
+    work, levels = _work(c, "%E"), c.get("%D", LEVELS)
+    apart = c.test("eq", levels, 0)
+    with c.when(c.any(c.test("slt", work, c.choose(apart, EARLY, WORTH)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
     extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    joined = c.test("ne", c.get("%D", LEVELS), 0)
-    wanted = parts_of(c, c.choose(joined, c.arith("udiv", work, FOLDED), work))
-    count = c.max(c.min(wanted, fitting), 1)
+    wanted = parts_of(c, c.choose(c.test("ne", levels, 0), c.arith("udiv", work, FOLDED), work))
+    some = c.choose(apart, c.min(c.arith("udiv", work, FINE), SOME), 2)
+    count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
         JOB.put(c, "%job", name, value)
@@ -265,7 +268,7 @@ def _run_down() -> str:
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = Function("i64", "run_down", ["ptr pool", *PARAMS], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (OUTER, LANE, WIDTH))
-    job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), WORTH)
+    job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
     with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
         block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
@@ -319,13 +322,16 @@ def _run_nest() -> str:
         c.do(f"%{name} = load ptr, ptr {c.gep('%plan', at)}")
     alone, ask = c.label("alone"), c.label("ask")
     place = c.op("alloca ptr, align 8")
-    call_if_flat(c)
+    c.put("null", place, 0, "ptr")
+    with c.when(c.not_null("%rt")):
+        there = c.load("ptr", "%rt", abi.RT["threads"])
+        with c.when(c.not_null(there)):
+            worth = c.call("i1", "@worth", f"ptr {there}", "ptr %D", "ptr %E")
+            c.put(c.choose(worth, there, "null", "ptr"), place, 0, "ptr")
+    pool = c.get(place, 0, "ptr")
+    call_if_flat(c, c.not_null(pool))
     call_if_straight(c)
     levels, down = c.get("%D", LEVELS), c.get("%D", DOWN)
-    c.put("null", place, 0, "ptr")
-    with c.when(c.op(f"xor i1 {c.is_null('%rt')}, true")):
-        c.put(c.load("ptr", "%rt", abi.RT["threads"]), place, 0, "ptr")
-    pool = c.get(place, 0, "ptr")
     c.branch(c.all(c.is_null(pool), c.test("eq", c.arith("or", levels, down), 0)), alone, ask)
     c.place(alone)
     c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
@@ -335,6 +341,18 @@ def _run_nest() -> str:
         with c.when(c.test("ne", word, 0)):
             c.ret("i64", c.call("i64", f"@{name}", *given))
     return c.end("i64", c.call("i64", "@run_parts", *given))
+
+
+def _worth() -> str:
+    """Is a launch worth threads, as they are now?"""
+    c = Function("i1", "worth", ["ptr pool", "ptr D", "ptr E"], internal=True)
+    work, apart = _work(c, "%E"), c.test("eq", c.get("%D", LEVELS), 0)
+    shared, alone = c.label("share"), c.label("alone")
+    if_worth(c, "%pool", work, c.choose(apart, EARLY, WORTH), shared, alone)
+    c.place(shared)
+    c.ret("i1", "true")
+    c.place(alone)
+    return c.end("i1", "false")
 
 
 def _run_rows() -> str:

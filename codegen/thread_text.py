@@ -1,21 +1,29 @@
 """LLVM text of the thread library: a pool of native threads that share out the chunks of one job at a time.
 
     void parallel_for(ptr pool, ptr fn, ptr job, i64 n)    fn(job, k) for k in 0..n-1, in any order, on any thread
+    i1 is_awake(ptr pool, i64 work)                        may so many ns of work count on threads that look for some?
 
 The caller works too and never waits for a thread to show up, only for chunks that one has begun.  A second caller finds
-the pool busy and does its job alone.  Tickets are taken by subtraction from one word, which a new job overwrites: who
-comes late gets none, or one of the new job, and looks for the job only with a ticket in hand.  Threads are started by
-the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  The pool
-(`codegen.abi` TH_*) holds all addresses.
+the pool busy and does its job alone.  Tickets are taken from one word, which a new job overwrites: who comes late gets
+none, or one of the new job, and looks for the job only with a ticket in hand.  The word counts the chunks that are left
+and, above, those taken from the end: each thread goes through memory in order, and finds in its cache what it had in
+the last call.  Threads are started by
+the first job, spin for a moment behind each, then sleep; where fewer are wanted later the rest looks on.  To wake one
+takes as long as small jobs do: they ask before whether threads are awake, or would be, had the last to ask woken them.
+The pool (`codegen.abi` TH_*) holds all addresses.
 """
 
 from __future__ import annotations
+
+import time
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
+RECENT = 50_000  # ns in which the next job finds threads awake, about what they spin, beside twice its work
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
+BACK = 1 << 32  # what a chunk from the end counts in the word of tickets
 Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its operands
 X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
@@ -24,11 +32,11 @@ def thread_text(is_arm: bool) -> str:
     """The module, for AArch64 or x86-64."""
     wait = ARM_WAIT if is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
-    parts = _drain(), _worker(wait), _start(), _parallel_for(wait)
+    parts = _drain(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
     return f"declare void @{wait[0]}({kinds})\n" + "".join(parts) + METADATA
 
 
-def _atomic(f: Asm, operation: str, offset: int, value: int) -> str:
+def _atomic(f: Asm, operation: str, offset: int, value: int | str) -> str:
     return f.op(f"atomicrmw {operation} ptr {f.gep('%pool', offset)}, i64 {value} seq_cst")
 
 
@@ -53,15 +61,18 @@ def _mutex(f: Asm) -> str:
 
 
 def _drain() -> str:
-    """Do chunks until there are none left."""
-    f = Asm("void", "drain", ("ptr pool",), internal=True)
+    """Do chunks until there are none left: the caller from the first on, others from the last to the first."""
+    f = Asm("void", "drain", ("ptr pool", "i1 back"), internal=True)
+    step = f.op(f"select i1 %back, i64 {BACK - 1}, i64 -1")
     more, work, done = f.label("more"), f.label("work"), f.label("none")
     f.place(more)
-    ticket = f.op(f"and i64 {_atomic(f, 'sub', abi.TH_TICKET, 1)}, {(1 << 32) - 1}")
-    index = f.op(f"sub i64 {ticket}, {abi.TH_SPARE + 1}")
-    f.branch(f.compare("sge", "i64", index, 0), work, done)
+    ticket = _atomic(f, "add", abi.TH_TICKET, step)
+    left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {BACK - 1}')}, {abi.TH_SPARE}")
+    f.branch(f.compare("sgt", "i64", left, 0), work, done)
     f.place(work)
     fn, job = f.load("ptr", "%pool", abi.TH_FN), f.load("ptr", "%pool", abi.TH_JOB)
+    at_end = f.op(f"sub i64 {f.load('i64', '%pool', abi.TH_N)}, {f.op(f'udiv i64 {ticket}, {BACK}')}")
+    index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
     f.call("void", fn, f"ptr {job}", f"i64 {index}")
     _atomic(f, "sub", abi.TH_REMAINING, 1)
     f.jump(more)
@@ -79,7 +90,7 @@ def _worker(wait: Wait) -> str:
     known = _get(f, abi.TH_GENERATION)
     wanted = f.load("i64", "%pool", abi.TH_WANTED)
     with f.when(f.compare("slt", "i64", _atomic(f, "add", abi.TH_JOINED, 1), wanted)):
-        f.call("void", "@drain", "ptr %pool")
+        f.call("void", "@drain", "ptr %pool", "i1 true")
     with f.loop(SPIN):
         with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
             f.jump(work)
@@ -131,6 +142,7 @@ def _parallel_for(wait: Wait) -> str:
         f.call("void", "@start", "ptr %pool")
     f.store("ptr", "%fn", "%pool", abi.TH_FN)
     f.store("ptr", "%job", "%pool", abi.TH_JOB)
+    f.store("i64", "%n", "%pool", abi.TH_N)
     _put(f, 0, abi.TH_JOINED)
     _put(f, "%n", abi.TH_REMAINING)
     generation = f.op(f"add i64 {_get(f, abi.TH_GENERATION)}, 1")
@@ -140,7 +152,7 @@ def _parallel_for(wait: Wait) -> str:
         _system(f, "pthread_mutex_lock", _mutex(f))
         _system(f, "pthread_cond_broadcast", f"ptr {f.gep('%pool', abi.TH_COND)}")
         _system(f, "pthread_mutex_unlock", _mutex(f))
-    f.call("void", "@drain", "ptr %pool")
+    f.call("void", "@drain", "ptr %pool", "i1 false")
     again, look = f.label("again"), f.label("look")
     f.place(again)
     with f.loop(PATIENCE):
@@ -151,4 +163,23 @@ def _parallel_for(wait: Wait) -> str:
         _pause(f, wait)
     _system(f, "sched_yield")
     f.jump(again)
+    return f.text
+
+
+def _is_awake() -> str:
+    f = Asm("i1", "is_awake", ("ptr pool", "i64 work"))
+    time_spec = f.op("alloca [2 x i64], align 8")
+    missing = f.compare("slt", "i64", f.load("i64", "%pool", abi.TH_STARTED), f.load("i64", "%pool", abi.TH_WANTED))
+    asleep = f.compare("sgt", "i64", _get(f, abi.TH_SLEEPERS), 0)
+    ask, awake = f.label("ask"), f.label("awake")
+    f.branch(f.op(f"or i1 {missing}, {asleep}"), ask, awake)
+    f.place(awake)
+    f.ret("i1", "true")
+    f.place(ask)
+    _system(f, "clock_gettime", f"i32 {time.CLOCK_MONOTONIC}", f"ptr {time_spec}")
+    seconds = f.op(f"mul i64 {f.load('i64', time_spec)}, {10**9}")
+    now = f.op(f"add i64 {seconds}, {f.load('i64', time_spec, 8)}")
+    passed = f.op(f"sub i64 {now}, {_get(f, abi.TH_ASKED)}")
+    _put(f, now, abi.TH_ASKED)
+    f.ret("i1", f.compare("slt", "i64", passed, f.op(f"add i64 {f.op('shl i64 %work, 1')}, {RECENT}")))
     return f.text

@@ -14,7 +14,7 @@ from tensordsl.runtime.layout import function_address, immortalise, libc, poke
 
 _SYSTEM = (
     "pthread_create", "pthread_detach", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait",
-    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield",
+    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "clock_gettime",
 )  # fmt: skip
 MOST = 512
 
@@ -33,7 +33,7 @@ def set_threads(count: int) -> None:
         poke(_State.pool + abi.TH_WANTED, _State.most - 1)
     if count > 1:
         library.require("threads")
-        for name in ("worker", "parallel_for"):
+        for name in ("worker", "parallel_for", "is_awake"):
             poke(_State.pool + abi.TH[name], library.address("threads", name))
     library.set_entry("threads", _State.pool if count > 1 else 0)
 

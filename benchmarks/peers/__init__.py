@@ -5,3 +5,7 @@ second function finds it, and `BUILD`, which maps a workload's name to a functio
 An optional `forget()` drops what the process keeps of compiled code.  A workload that is missing from `BUILD` makes no
 sense for that library.
 """
+
+import os
+
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))  # that a library may take; the harness tells each in its way

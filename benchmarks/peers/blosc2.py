@@ -1,4 +1,4 @@
-"""Blosc2, one thread, nothing compressed: elementwise lazy expressions of its own arrays, reductions of NumPy's.
+"""Blosc2, nothing compressed: elementwise lazy expressions of its own arrays, reductions of NumPy's.
 
 Each is its faster way: blocks of its arrays are computed with no copy, but a reduction has each block copied first.
 Arguments with strides stay NumPy's, as its own arrays would be copies of them.
@@ -14,6 +14,7 @@ import blosc2
 import numpy as np
 
 from benchmarks import peers_workloads
+from benchmarks.peers import THREADS
 from benchmarks.peers_workloads import CASES, OPERANDS, Case
 from benchmarks.workloads import Call, Data
 
@@ -50,7 +51,7 @@ FUNCTIONS = {
     "m.embed": lambda table, index: table[index],
     "p.matmul": lambda x, y: blosc2.matmul(x, y, **RAW),
 }
-blosc2.set_nthreads(1)
+blosc2.set_nthreads(THREADS)
 
 
 def warm_up() -> None:

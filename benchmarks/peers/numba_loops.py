@@ -11,10 +11,13 @@ from typing import Any
 import numba
 import numpy as np
 
+from benchmarks.peers import THREADS
 from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
 from benchmarks.workloads import Call, Data
 
 fast = numba.njit(fastmath=True)
+shared = numba.njit(fastmath=True, parallel=THREADS > 1)  # `prange` is `range` for one thread
+prange = numba.prange
 # One loop over all elements of the first operand: a name of the suite -> an expression of the elements.
 LOOPS = {
     "a.axpb8": "a*b+c",
@@ -32,18 +35,22 @@ LOOPS = {
 
 
 def elementwise(expression: str) -> Any:
-    space: dict[str, Any] = {"np": np, **{name: getattr(math, name) for name in ("exp", "sin", "tanh", "log1p", "erf")}}
+    space: dict[str, Any] = {
+        "np": np,
+        "prange": prange,
+        **{name: getattr(math, name) for name in ("exp", "sin", "tanh", "log1p", "erf")},
+    }
     names = sorted(set(re.findall(r"\b[a-d]\b", expression)))
     lines = [
         f"def loop({', '.join(f'x{n}' for n in names)}):",
         "    out = np.empty(xa.shape, xa.dtype)",
-        "    for i in range(len(xa)):",
+        "    for i in prange(len(xa)):",
         *(f"        {n} = x{n}[i]" for n in names),
         f"        out[i] = {expression}",
         "    return out",
     ]
     exec("\n".join(lines), space)
-    return fast(space["loop"])
+    return shared(space["loop"])
 
 
 @fast
@@ -51,25 +58,26 @@ def square(x):
     return x[()] * x[()]
 
 
-@fast
+@shared
 def axpb_out(out, a, b, c):
-    for i in range(len(out)):
+    for i in prange(len(out)):
         out[i] = a[i] * b[i] + c[i]
 
 
-@fast
+@shared
 def broadcast(column, row, last):
     out = np.empty((column.shape[0], row.shape[1]), column.dtype)
-    for i in range(out.shape[0]):
+    for i in prange(out.shape[0]):
         for j in range(out.shape[1]):
             out[i, j] = column[i, 0] * row[0, j] + last[j]
     return out
 
 
-@fast
+@shared
 def transposed(a, b):
     out = np.empty(a.shape, a.dtype)
-    for i in range(0, a.shape[0], 32):
+    for block in prange((a.shape[0] + 31) // 32):
+        i = 32 * block
         for j in range(0, a.shape[1], 32):
             for k in range(i, min(i + 32, a.shape[0])):
                 for l in range(j, min(j + 32, a.shape[1])):
@@ -77,27 +85,28 @@ def transposed(a, b):
     return out
 
 
-@fast
+@shared
 def sum_all(x):
     flat, total = x.ravel(), x.dtype.type(0)
-    for i in range(len(flat)):
+    for i in prange(len(flat)):
         total += flat[i]
     return total
 
 
-@fast
+@shared
 def sum0(x):
     out = np.zeros(x.shape[1], x.dtype)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[j] += x[i, j]
+    for part in prange(THREADS):
+        for i in range(x.shape[0]):
+            for j in range(part * x.shape[1] // THREADS, (part + 1) * x.shape[1] // THREADS):
+                out[j] += x[i, j]
     return out
 
 
-@fast
+@shared
 def sum1(x):
     out = np.empty(x.shape[0], x.dtype)
-    for i in range(x.shape[0]):
+    for i in prange(x.shape[0]):
         total = x.dtype.type(0)
         for j in range(x.shape[1]):
             total += x[i, j]
@@ -105,10 +114,10 @@ def sum1(x):
     return out
 
 
-@fast
+@shared
 def mean_variance(x):
     means, variances = np.empty(x.shape[0], x.dtype), np.empty(x.shape[0], x.dtype)
-    for i in range(x.shape[0]):
+    for i in prange(x.shape[0]):
         total = x.dtype.type(0)
         for j in range(x.shape[1]):
             total += x[i, j]
@@ -120,18 +129,18 @@ def mean_variance(x):
     return means, variances
 
 
-@fast
+@shared
 def dot_like(a, b):
     total = a.dtype.type(0)
-    for i in range(len(a)):
+    for i in prange(len(a)):
         total += a[i] * b[i]
     return total
 
 
-@fast
+@shared
 def distances(a, b):
     out = np.empty((a.shape[0], b.shape[0]), a.dtype)
-    for i in range(a.shape[0]):
+    for i in prange(a.shape[0]):
         for j in range(b.shape[0]):
             total = a.dtype.type(0)
             for k in range(a.shape[1]):
@@ -141,21 +150,21 @@ def distances(a, b):
     return out
 
 
-@fast
+@shared
 def heat(u):
     out = np.empty((u.shape[0] - 2, u.shape[1] - 2), u.dtype)
     tenth, four = u.dtype.type(0.1), u.dtype.type(4)
-    for i in range(1, u.shape[0] - 1):
+    for i in prange(1, u.shape[0] - 1):
         for j in range(1, u.shape[1] - 1):
             around = u[i + 1, j] + u[i - 1, j] + u[i, j + 1] + u[i, j - 1]
             out[i - 1, j - 1] = u[i, j] + tenth * (around - four * u[i, j])
     return out
 
 
-@fast
+@shared
 def lookup(table, index):
     out = np.empty((len(index), table.shape[1]), table.dtype)
-    for i in range(len(index)):
+    for i in prange(len(index)):
         for j in range(table.shape[1]):
             out[i, j] = table[index[i], j]
     return out
@@ -198,10 +207,10 @@ def running0(x):
     return out
 
 
-@fast
+@shared
 def running1(x):
     out = np.empty(x.shape, x.dtype)
-    for i in range(x.shape[0]):
+    for i in prange(x.shape[0]):
         total = x.dtype.type(0)
         for j in range(x.shape[1]):
             total += x[i, j]
@@ -237,10 +246,10 @@ def order(x):
     return np.argsort(x)
 
 
-@fast
+@shared
 def ordered_rows(x):
     out = np.empty(x.shape, x.dtype)
-    for i in range(x.shape[0]):
+    for i in prange(x.shape[0]):
         out[i] = np.sort(x[i])
     return out
 
@@ -276,10 +285,10 @@ def hierarchical(effects, slope, log_error, group, x, y):
     return density, by_effects, by_slope * scale - slope, squares - len(x)
 
 
-@fast
+@shared
 def products(x, y):
     out = np.empty((x.shape[0], x.shape[1], y.shape[2]), x.dtype)
-    for t in range(len(x)):
+    for t in prange(len(x)):
         if x.shape[2] > 8:
             np.dot(x[t], y[t], out[t])
             continue

@@ -1,4 +1,4 @@
-"""PyTorch, `torch.compile` with its default backend, one thread; tensors share the memory of NumPy's arrays."""
+"""PyTorch, `torch.compile` with its default backend; tensors share the memory of NumPy's arrays."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from benchmarks import peers_workloads
+from benchmarks.peers import THREADS
 from benchmarks.peers_workloads import CASES, EACH, OPERANDS, Case
 from benchmarks.workloads import Call, Data
 
 PACKAGES = ("torch",)
-torch.set_num_threads(1)
+torch.set_num_threads(THREADS)
 
 
 def named(function: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from tensordsl import config
 from tensordsl.codegen import abi
 from tensordsl.ifelse import ifelse
 from tensordsl.runtime import library, threads
-from tensordsl.runtime.layout import peek
+from tensordsl.runtime.layout import peek, poke
 
 x, y, v, k = T.matrix("x"), T.matrix("y"), T.vector("v"), T.ivector("k")
 EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
@@ -43,7 +44,7 @@ EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
     "sorted": ([x], [T.sort(x, 0), T.argsort(x, 1), T.sort(x.flatten())]),
     "chosen": ([x, v], [x[x > 0.3], T.exp(x[(x < 1).nonzero()]), x[:, (v > 0).nonzero()[0]]]),
 }  # fmt: skip
-SHAPES = [(1000, 257), (1000, 1030), (17, 5003), (3, 30001), (1, 70001), (70001, 3)]
+SHAPES = [(1000, 257), (1000, 1030), (17, 5003), (3, 30001), (1, 70001), (70001, 3), (100, 257), (2003, 20), (50, 301)]
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +122,50 @@ def test_threads_are_started_when_there_is_work() -> None:
     f(large)
     assert threads_started() == max(before, 2)
     np.testing.assert_array_equal(f(large), np.full((500, 500), f(small)[0, 0]))
+
+
+def test_small_jobs_are_for_threads_that_are_awake() -> None:
+    """Which they are, too, where the last job to ask came shortly before."""
+    config.num_threads = 2
+    pool = _pool()
+    is_awake = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_int64)(library.address("threads", "is_awake"))
+    hour = 3600 * 10**9
+    kept = [peek(pool + word) for word in (abi.TH_STARTED, abi.TH_SLEEPERS)]
+    poke(pool + abi.TH_STARTED, 1)
+    try:
+        poke(pool + abi.TH_ASKED, 0)  # long ago
+        for sleepers, work, answer in ((0, 0, True), (1, 0, False), (1, hour, True), (1, -hour, False)):
+            poke(pool + abi.TH_SLEEPERS, sleepers)
+            assert is_awake(pool, work) == answer
+    finally:
+        for word, value in zip((abi.TH_STARTED, abi.TH_SLEEPERS), kept, strict=True):
+            poke(pool + word, value)
+
+
+def _pool() -> int:
+    """The pool, without anybody in it: threads of earlier tests sleep."""
+    pool = threads._State.pool
+    while peek(pool + abi.TH_SLEEPERS) < threads_started():
+        time.sleep(0.001)
+    return pool
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 200])
+def test_the_caller_goes_through_the_chunks_from_the_first_and_others_from_the_last(count: int) -> None:
+    config.num_threads = 3
+    done: list[tuple[int, int]] = []
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)
+    parallel_for = prototype(library.address("threads", "parallel_for"))
+    chunk = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(
+        lambda job, index: (done.append((threading.get_native_id(), index)), time.sleep(0.0005))[1]
+    )
+    for _ in range(20):
+        done.clear()
+        parallel_for(threads._State.pool, ctypes.cast(chunk, ctypes.c_void_p), None, count)
+        assert sorted(index for _, index in done) == list(range(count))
+        mine = [index for who, index in done if who == threading.get_native_id()]
+        others = [index for who, index in done if who != threading.get_native_id()]
+        assert mine == list(range(len(mine))) and sorted(others) == list(range(len(mine), count))
 
 
 def test_updates_in_place_and_bad_indices() -> None:
