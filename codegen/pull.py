@@ -31,6 +31,7 @@ from dataclasses import field
 from typing import Any
 
 from tensordsl.codegen.group import Buffer, Group, Out, region
+from tensordsl.codegen.group import levels as count_levels
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
 from tensordsl.ops.index import index_place
@@ -161,7 +162,8 @@ class Pull:
         scalar = MAKE[v.op](self, v, axes, args)
         for s in self.b.made[before:]:
             self.b.made_for.setdefault(s, v)
-        self.points[v.number] = {**self.points.get(v.number, {}), axes: scalar}  # a new one: copies share them
+        known = self.points.get(v.number)
+        self.points[v.number] = {axes: scalar} if known is None else {**known, axes: scalar}  # copies share the old one
         self.values[v.number] = v
         return scalar
 
@@ -406,7 +408,7 @@ def _check(
         return outputs  # all other rules are about these
     reduces = [s for s in scalars if s.op == "reduce"]
     several = [(number, points) for number, points in pull.points.items() if len(points) > 1]
-    heavy, level = _depths(scalars) if reduces or several else (set(), {})
+    heavy = _heavy(scalars) if several else set()
     own = {s for _, s in pulled}
     own |= {s.args[0] for _, s in pulled if s.op == "cast" and s.args[0].op == "result"}  # narrowed to float16
     tensor = pull.b.made_for
@@ -416,9 +418,10 @@ def _check(
             raise Cut(v, "R1")
     if len({s.axes for s in reduces}) > 1:
         _cut(_mixed(pull, scalars), "R3")
-    if max((level[s] for s in reduces), default=0) > LEVELS:
-        late = next(s for s in reduces if level[s] == FEW_LEVELS + 1)
-        raise Cut(_argument(pull, [a for a in late.args if level.get(a) == FEW_LEVELS]), "R8")
+    level = count_levels(scalars) if len(reduces) > LEVELS else {}
+    if max(level.values(), default=0) > LEVELS:
+        late = next(s for s in reduces if level[id(s)] == FEW_LEVELS)
+        raise Cut(_argument(pull, [a for a in late.args if level[id(a)] == FEW_LEVELS]), "R8")
     parallel = max((s.axes for s in reduces), key=len, default=outputs)
     far = _beyond(reduces, ROW_SPACES if parallel else 1)
     if far:
@@ -474,18 +477,13 @@ def _check_uses(
                     raise Cut(tensor[a], "R2")
 
 
-def _depths(scalars: Sequence[Val]) -> tuple[set[Val], dict[Val, int]]:
-    """Which scalars are or depend on heavy ones; of those that depend on reductions, how many follow each other."""
+def _heavy(scalars: Sequence[Val]) -> set[Val]:
+    """Which are heavy, or depend on heavy ones."""
     heavy: set[Val] = set()
-    level: dict[Val, int] = {}
     for s in scalars:
-        args = [a for a in s.args if a in heavy]
-        if s.op in HEAVY or args:
+        if s.op in HEAVY or not heavy.isdisjoint(s.args):
             heavy.add(s)
-        reduced = [level[a] for a in args if a in level]  # all of them are heavy
-        if reduced or s.op == "reduce":
-            level[s] = max(reduced, default=0) + (s.op == "reduce")
-    return heavy, level
+    return heavy
 
 
 def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
