@@ -454,7 +454,7 @@ def _rows_meet(h: Fused, g: Fused) -> bool:
     if h.rows is not None and g.rows is not None:
         return h.rows == g.rows
     rows, others = (h.rows, g) if h.rows is not None else (g.rows, h)
-    return rows is None or all(rows <= space for space in others.spaces)
+    return rows is None or all([space.get(n, 0) >= k for space in others.spaces for n, k in rows.items()])
 
 
 def _walks_once(joined: Fused) -> bool:

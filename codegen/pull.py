@@ -135,26 +135,34 @@ class Pull:
 
     def at(self, value: Value, axes: Axes, root: bool = False) -> Val:
         """The scalar of `value` at `axes`, by an explicit stack."""
-        memo = self.memo
-        stack: list[tuple[Value, Axes, bool, Any]] = [(value, axes, root, None)]
+        memo, key = self.memo, (value.number, axes)
+        if key in memo:
+            return memo[key]
+        scalar = self.leaf(value, axes, root)
+        if scalar is not None:
+            memo[key] = scalar
+            return scalar
+        stack: list[tuple[Value, Axes, Any]] = [(value, axes, None)]
         while stack:
-            v, at, is_root, needs = stack.pop()
-            key = (v.number, at)
-            if key in memo:
-                continue
+            v, at, needs = stack.pop()
             if needs is None:
-                scalar = self.leaf(v, at, is_root)
-                if scalar is not None:
-                    memo[key] = scalar
+                if (v.number, at) in memo:
                     continue
                 needs = self.needs(v, at)
-                missing = [(o, a, False, None) for o, a in needs if (o.number, a) not in memo]
+                missing = []
+                for o, a in needs:
+                    if (o.number, a) not in memo:
+                        scalar = self.leaf(o, a, False)
+                        if scalar is None:
+                            missing.append((o, a, None))
+                        else:
+                            memo[o.number, a] = scalar
                 if missing:
-                    stack.append((v, at, is_root, needs))
+                    stack.append((v, at, needs))
                     stack += missing[::-1]
                     continue
-            memo[key] = self.made(v, at, [memo[o.number, a] for o, a in needs])
-        return memo[value.number, axes]
+            memo[v.number, at] = self.made(v, at, [memo[o.number, a] for o, a in needs])
+        return memo[key]
 
     def made(self, v: Value, axes: Axes, args: list[Val]) -> Val:
         """The scalar of what is no leaf, from those that it needs."""
@@ -304,18 +312,18 @@ class Fused:
         return frozenset([v.number for v in (*self.loads, *self.values) if v.shape])
 
     @kept
-    def rows(self) -> Counter[Any] | None:
-        """The lengths of the axes that its reductions keep; None if it has none."""
+    def rows(self) -> dict[Any, int] | None:
+        """The lengths of the axes that its reductions keep, and how many have each; None if it has none."""
         lengths = self.group.extents
         if "reduce" not in {s.op for s in self.group.scalars}:
             return None
-        return Counter([lengths[a] for a in self.group.parallel])
+        return dict(Counter([lengths[a] for a in self.group.parallel]))
 
     @kept
-    def spaces(self) -> list[Counter[Any]]:
-        """The lengths of its outputs' axes."""
+    def spaces(self) -> list[dict[Any, int]]:
+        """The lengths of its outputs' axes, in the same way."""
         lengths = self.group.extents
-        return [Counter([lengths[a] for a in o.map if a]) for o in self.group.outs]
+        return [dict(Counter([lengths[a] for a in o.map if a])) for o in self.group.outs]
 
     @kept
     def dear(self) -> list[int]:
