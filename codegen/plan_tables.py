@@ -7,7 +7,7 @@ from typing import Any
 
 from tensordsl.codegen.descriptor import Area
 from tensordsl.codegen.flat import Kernel
-from tensordsl.codegen.group import Buffer, Group, Schedule, names_lengths
+from tensordsl.codegen.group import Buffer, Group, Schedule
 from tensordsl.codegen.program import Kernels, LaunchPlan
 from tensordsl.codegen.scalar import ITEMSIZE, SIGNED
 from tensordsl.codegen.schedule import taken_load
@@ -28,6 +28,8 @@ class Tables:
         for v in group.scalars:
             if v.op == "load":
                 self.operand(*v.attr)
+            elif v.op == "extent":
+                self.ints.setdefault(("extent", v.attr), len(self.ints))
         self.n_inputs = len(self.buffers)
         for o in group.outs:
             self.buffers.append((o.buffer, o.map))
@@ -75,9 +77,10 @@ class Tables:
         )
 
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:
-        """Kernels of groups that name lengths or read at indices have to be made to know their integers."""
-        is_placeless = not any(v.op == "index" or v.op == "load" and v.args for v in self.group.scalars)
-        known = make() if names_lengths(self.group) else None
+        """Kernels of groups that read at indices have to be made to know their integers."""
+        is_indexed = any(v.op == "load" and v.args for v in self.group.scalars)
+        is_placeless = not is_indexed and not any(v.op == "index" for v in self.group.scalars)
+        known = make() if is_indexed else None
         return LaunchPlan(
             name=self.name,
             operands=tuple(b for b, _ in self.buffers),
@@ -88,7 +91,7 @@ class Tables:
                 tuple([tuple([d for d, m in enumerate(entries) if m == a]) for a in self.axes])
                 for _, entries in self.buffers
             ),
-            ints=known.ints if known else (),
+            ints=known.ints if known else tuple(self.ints),
             may_fail=known is not None and known.may_fail,
             work=self.group.work,
             is_placeless=is_placeless,

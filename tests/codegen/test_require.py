@@ -6,11 +6,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import abi
 from tensordsl.codegen import program as p
+from tensordsl.codegen.kernels import _Planner
+from tensordsl.codegen.pipeline import make_program
+from tensordsl.codegen.program_tables import late_plans
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.storage import Scope
 
@@ -112,3 +116,25 @@ def test_a_call_has_all_that_it_requires_however_many() -> None:
         values = [np.arange(k, k + np.prod(shape), dtype=float).reshape(shape) for k in range(70)]
         for k, got in enumerate(f(*values)):
             np.testing.assert_array_equal(got, (values[k] * (k + 2)).sum(axis=1))
+
+
+def test_kernels_that_no_call_has_required_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of groups that name lengths, as means do, and of as many lengths as a group has."""
+    made: list[str] = []
+    run = _Planner.run
+    monkeypatch.setattr(_Planner, "run", lambda planner: made.append(planner.name) or run(planner))
+    x = T.dmatrix()
+    centred = x - x.mean(1, keepdims=True)
+    outputs = [centred / T.sqrt((centred**2).mean(1, keepdims=True)) * x.shape[0], x.mean(0) * x.size]
+    late = late_plans(make_program("f", [x], (), outputs, (), False)[1])
+    assert len(late) > 4
+    assert not made
+    f = tensordsl.function([x], outputs)
+    for shape in ((40, 3), (3, 40), (300, 2), (2, 5000), (1, 7)):
+        a = np.random.default_rng(1).normal(size=shape)
+        for given in (a, np.asfortranarray(a)):
+            with np.errstate(all="ignore"):
+                b = given - given.mean(1, keepdims=True)
+                want = [b / np.sqrt((b**2).mean(1, keepdims=True)) * len(b), given.mean(0) * given.size]
+            for got, expected in zip(f(given), want, strict=True):
+                np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
