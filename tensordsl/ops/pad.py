@@ -15,7 +15,9 @@ from tensordsl.ops.elementwise import clip as clipped
 from tensordsl.ops.index import getitem
 from tensordsl.ops.operands import as_variable, known_int
 from tensordsl.ops.shape import as_dim, broadcast_to, concatenate, shape_i, shape_tuple
+from tensordsl.ops.write import set_subtensor
 
+Pairs = list[tuple[Any, Any]]  # for each axis: before, behind
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
@@ -34,20 +36,20 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     if mode not in MODES:
         raise ValueError(f"pad: unknown mode {mode!r}; use one of {', '.join(map(repr, MODES))}")
     x = as_variable(x)
-    widths = _pairs(pad_width, x.type.ndim, "pad_width")
+    widths = [(_width(n), _width(m)) for n, m in _pairs(pad_width, x.type.ndim, "pad_width")]
     values = _pairs(constant_values, x.type.ndim, "constant_values")
-    for axis, (pair, constants) in enumerate(zip(widths, values, strict=True)):
-        before, behind = (_width(n) for n in pair)
-        if known_int(before) == known_int(behind) == 0:
-            continue
+    padded = [axis for axis, pair in enumerate(widths) if any(known_int(n) != 0 for n in pair)]
+    if mode == "constant" and len(padded) > 1 and _is_frame(widths, values):
+        return _framed(x, widths, values[0][0])
+    for axis in padded:
         if mode == "constant":
-            x = _joined(x, axis, (before, behind), constants)
+            x = _joined(x, axis, widths[axis], values[axis])
         else:
-            x = _repeated(x, axis, (before, behind), mode)
+            x = _repeated(x, axis, widths[axis], mode)
     return x
 
 
-def _pairs(given: Any, ndim: int, what: str) -> list[tuple[Any, Any]]:
+def _pairs(given: Any, ndim: int, what: str) -> Pairs:
     """(before, behind) for each axis."""
     if isinstance(given, np.ndarray):
         given = given.tolist()
@@ -70,6 +72,22 @@ def _width(n: Any) -> Any:
     if known < 0:
         raise ValueError(f"pad: a width must not be negative, got {known}")
     return n
+
+
+def _is_frame(widths: Pairs, values: Pairs) -> bool:
+    """Whether all widths are known, and all constants are one."""
+    constants = [c for pair in values for c in pair]
+    return all(known_int(n) is not None for pair in widths for n in pair) and all(c is constants[0] for c in constants)
+
+
+def _framed(x: Any, widths: Pairs, constant: Any) -> Any:
+    """x set into the constant, which takes one copy; joining takes one for each axis."""
+    known = [(known_int(before) or 0, known_int(behind) or 0) for before, behind in widths]
+    lengths = zip(shape_tuple(x), x.type.shape, known, strict=True)
+    shape = [(n if length is None else length) + before + behind for n, length, (before, behind) in lengths]
+    around = broadcast_to(cast(as_variable(constant), x.type.dtype), tuple(shape))
+    middle = tuple(slice(before, -behind if behind else None) for before, behind in known)
+    return set_subtensor(getitem(around, middle), x)
 
 
 def _joined(x: Any, axis: int, widths: tuple[Any, Any], constants: tuple[Any, Any]) -> Any:

@@ -11,6 +11,7 @@ from vocabulary import Case, check_all
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.gradient import verify_grad
+from tensordsl.graph import ancestors
 
 RANDOM = np.random.default_rng(0)
 MODES = ["constant", "edge", "reflect", "symmetric", "wrap"]
@@ -43,6 +44,21 @@ def test_constants(values: Any) -> None:
     for a in (np.arange(6).reshape(2, 3), np.ones((2, 3), "complex64")):
         judge = lambda x: np.pad(x, ((1, 2), (2, 1)), constant_values=values)  # noqa: E731
         check_all([("pad", lambda x: T.pad(x, ((1, 2), (2, 1)), constant_values=values), judge)], [a])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "complex64", "int8", "bool"])
+def test_a_frame_of_one_constant(dtype: str) -> None:
+    """Around several axes; with one length known, and none."""
+    for shape in ((2, 3, 4), (1, 1, 1), (0, 5, 2), (3, 0, 0), (7, 1, 40)):
+        a = (RANDOM.normal(size=shape) * 9).astype(dtype)
+        for x in (T.TensorType(dtype, (None,) * 3)(), T.TensorType(dtype, (shape[0], None, None))()):
+            for widths in (1, ((0, 0), (2, 1), (0, 3)), ((5, 0), (0, 1), (0, 0))):
+                for constant in (0, -0.0, 1):
+                    y = T.pad(x, widths, constant_values=constant)
+                    got, want = tensordsl.function([x], y)(a), np.pad(a, widths, constant_values=constant)
+                    np.testing.assert_array_equal(got, want)
+                    assert got.dtype == want.dtype and got.tobytes() == want.tobytes()
+                    assert "concatenate" not in [v.owner.op.name for v in ancestors([y]) if v.owner]
 
 
 @pytest.mark.parametrize("mode", MODES)
