@@ -331,6 +331,41 @@ def interpolation(m: Any, image: Any, at: Any, target: Any) -> Any:
     return (((1 - dy) * above + dy * below - target) ** 2).mean()
 
 
+def edges(m: Any, image: Any) -> Any:
+    """Sobel's filter."""
+    left, right = image[:, :-2], image[:, 2:]
+    across = right[:-2] + 2 * right[1:-1] + right[2:] - left[:-2] - 2 * left[1:-1] - left[2:]
+    above, below = image[:-2], image[2:]
+    down = below[:, :-2] + 2 * below[:, 1:-1] + below[:, 2:] - above[:, :-2] - 2 * above[:, 1:-1] - above[:, 2:]
+    return m.sqrt(across**2 + down**2 + 1e-6).mean()
+
+
+def fields(m: Any, u: Any, before: Any) -> Any:
+    """What a wave in three dimensions comes to in a step."""
+    inner = slice(1, -1)
+    around: Any = -6 * u[inner, inner, inner]
+    for axis in range(3):
+        for side in (slice(2, None), slice(None, -2)):
+            around = around + u[tuple(side if d == axis else inner for d in range(3))]
+    return ((2 * u[inner, inner, inner] - before[inner, inner, inner] + 0.1 * around) ** 2).sum()
+
+
+def correlations(m: Any, x: Any) -> Any:
+    centred = x - x.mean(axis=0)
+    z = centred / m.sqrt((centred**2).mean(axis=0) + 1e-6)
+    return ((z.T @ z / x.shape[0]) ** 2).sum()
+
+
+def flows(m: Any, u: Any, w: Any, b: Any, z: Any) -> Any:
+    """Four planar layers of a normalising flow."""
+    total: Any = 0.0
+    for k in range(4):
+        a = m.tanh(z @ w[k] + b[k])
+        total = total + m.log(m.abs(1 + (1 - a**2) * (u[k] * w[k]).sum()) + 1e-6)
+        z = z + u[k] * a[:, None]
+    return (0.5 * (z**2).sum(axis=1) - total).mean()
+
+
 def simplex(r: np.random.Generator) -> np.ndarray:
     p = r.random((300, 300))
     return np.asarray(p / p.sum())
@@ -397,6 +432,10 @@ PROGRAMS = (
         r.integers(0, 5000, (5000, 4)), r.integers(0, 4, 5000))),
     Program("interpolation", interpolation, 2, lambda r: (
         r.normal(size=(64, 64)), r.uniform(1, 62, (20_000, 2)), r.normal(size=20_000))),
+    Program("edges", edges, 1, lambda r: (r.random((300, 400)),)),
+    Program("fields", fields, 1, lambda r: (*r.normal(size=(2, 48, 48, 48)),)),
+    Program("correlations", correlations, 1, lambda r: (r.normal(size=(5000, 20)),)),
+    Program("flows", flows, 3, lambda r: (*r.normal(size=(2, 4, 5)), r.normal(size=4), r.normal(size=(20_000, 5)))),
     Program("autoregression", autoregression, 1, lambda r: (r.normal(size=3), r.normal(size=10_003))),
 )  # fmt: skip
 
