@@ -17,7 +17,8 @@ from tensordsl.codegen.schedule import MAX_LANES
 from tensordsl.records import record
 
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
-ROWS = 64  # that a kernel gets at once, at most
+ROWS, SEVERAL = 256, 64  # that a kernel gets at once, at most; if several read them in turn, or rows have more to keep
+ROW_BYTES = 64
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
 
 
@@ -95,6 +96,7 @@ class Layout:
     offsets: list[int] = field(default_factory=list)
     packs: int = 0  # elements of an operand that are packed at once
     room: int = 0  # elements that areas have room for
+    rows: int = SEVERAL  # that areas have room for
     kept: int = 0  # bytes of what comes first
     packed: int = 0  # operands that cannot be read in place: an area that all calls share
     size: int = 0
@@ -150,8 +152,9 @@ def layout(
     result = Layout(block, areas, parallel, packs=min(block, near))
     result.room = max(result.block, WIDE_ROOM if any(k.widens for k in kernels) else 0)
     at, result.offsets = 64, [0] * len(areas)
+    result.rows = ROWS if sum([a.size for a in areas]) <= ROW_BYTES else SEVERAL
     for k in dict.fromkeys((*first, *range(len(areas)))):
-        rows = ROWS if parallel or areas[k].every else 1
+        rows = result.rows if parallel or areas[k].every else 1
         result.offsets[k] = at
         at += _aligned(areas[k].size * rows + areas[k].per_element * result.room)
         result.kept = at - 64 if k in first else result.kept
@@ -355,7 +358,7 @@ def _straight(tree: Sequence[Node], where: Layout, code: Sequence[int], first: i
         step = node.body[0] if isinstance(node, Loop) and loops else node
         if not isinstance(step, Call | Fill) or (loops and isinstance(step, Fill)):
             return []
-        most.append(nest.COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else ROWS)
+        most.append(nest.COLUMN_ROWS if isinstance(step, Call) and step.kernel.form == COLUMNS else where.rows)
     places = _instructions(code, first)
     points = (1000 * SMALL - 1) // (1000 + work)
     return [where.block, points, len(most), *(word for pair in zip(places, most, strict=True) for word in pair)]
@@ -480,8 +483,8 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         code += [nest.BLOCKS, node.axis, node.width, block, again, len(body), *body]
     elif many:
         swept = [c.kernel for c in calls(node.body) if c.kernel.loops]
-        most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else ROWS
         budget, near = elements_near(swept)
+        most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else SEVERAL if budget else where.rows
         lane = swept[-1].lane if swept else node.axis
         code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, *body]
     else:

@@ -111,7 +111,8 @@ def _in_row_blocks() -> str:
     with c.loop(operands) as loop:
         c.put(0, sizes, loop.index)
     pitch = c.call("i64", "@shared_rows", *code, "i64 %axis", f"i64 {rows}", f"ptr {sizes}")
-    most = c.max(c.arith("and", c.arith("udiv", NEAR, c.max(pitch, 1)), -BESIDE), BESIDE)
+    about = c.arith("add", c.arith("udiv", NEAR, c.max(pitch, 1)), BESIDE // 2)
+    most = c.max(c.arith("and", about, -BESIDE), BESIDE)
     many = c.test("sge", c.arith("mul", extent, c.get(extents, "%axis")), MANY)
     in_parts = c.all(c.test("sgt", extent, most), c.test("slt", pitch, SHORT), many)
     with c.when(c.any(c.test("eq", pitch, 0), c.test("sgt", pitch, LONGEST), in_parts)):
