@@ -435,7 +435,8 @@ PROGRAMS = (
     Program("edges", edges, 1, lambda r: (r.random((300, 400)),)),
     Program("fields", fields, 1, lambda r: (*r.normal(size=(2, 48, 48, 48)),)),
     Program("correlations", correlations, 1, lambda r: (r.normal(size=(5000, 20)),)),
-    Program("flows", flows, 3, lambda r: (*0.3 * r.normal(size=(2, 4, 5)), r.normal(size=4), r.normal(size=(20_000, 5)))),
+    Program("flows", flows, 3, lambda r: (
+        *0.3 * r.normal(size=(2, 4, 5)), r.normal(size=4), r.normal(size=(20_000, 5)))),
     Program("autoregression", autoregression, 1, lambda r: (r.normal(size=3), r.normal(size=10_003))),
 )  # fmt: skip
 
