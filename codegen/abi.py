@@ -265,11 +265,13 @@ CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
 TH_TICKET, TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 0, 64, 128, 192, 256
 TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take one when there are none left
 TH_FN, TH_JOB, TH_WANTED, TH_STARTED, TH_HOW, TH_JOINED, TH_ASKED, TH_N = range(320, 384, 8)
+TH_CORE = 264  # of the last caller that woke threads
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
 TH_MUTEX, TH_COND, TH_SIGNALS = 384, 512, 640
 _THREAD_CALLS = (
     "pthread_create", "pthread_detach", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait",
-    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "clock_gettime", "worker", "parallel_for", "is_awake",
+    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "sched_getcpu", "sched_getaffinity",
+    "sched_setaffinity", "clock_gettime", "worker", "parallel_for", "is_awake",
 )  # fmt: skip
 TH = {name: 768 + 8 * i for i, name in enumerate(_THREAD_CALLS)}
 TH_SIZE = 768 + 8 * len(_THREAD_CALLS)

@@ -24,6 +24,7 @@ SPIN = 2000  # looks for a new job before a thread goes to sleep
 RECENT = 50_000  # ns in which the next job finds threads awake, about what they spin, beside twice its work
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
 BACK = 1 << 32  # what a chunk from the end counts in the word of tickets
+CORES = "[16 x i64]"  # a set of cores, as the system has it
 Wait = tuple[str, ...]  # what lets a processor wait for a moment, and its operands
 X86_WAIT, ARM_WAIT = ("llvm.x86.sse2.pause",), ("llvm.aarch64.isb", "i32 15")  # `yield` does nothing on most of these
 
@@ -32,7 +33,7 @@ def thread_text(is_arm: bool) -> str:
     """The module, for AArch64 or x86-64."""
     wait = ARM_WAIT if is_arm else X86_WAIT
     kinds = ", ".join(operand.split()[0] for operand in wait[1:])
-    parts = _drain(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
+    parts = _drain(), _leave_core(), _worker(wait), _start(), _parallel_for(wait), _is_awake()
     return f"declare void @{wait[0]}({kinds})\n" + "".join(parts) + METADATA
 
 
@@ -106,8 +107,33 @@ def _worker(wait: Wait) -> str:
     f.place(wake)
     _atomic(f, "sub", abi.TH_SLEEPERS, 1)
     _system(f, "pthread_mutex_unlock", _mutex(f))
+    f.call("void", "@leave_core", "ptr %pool")
     f.jump(work)
     return f.text
+
+
+def _leave_core() -> str:
+    """Go to another core, if there is one, where Linux woke this thread on the caller's, as it does behind a pause of
+    both: it would take turns with the caller there."""
+    f = Asm("void", "leave_core", ("ptr pool",), internal=True)
+    own, others = f.op(f"alloca {CORES}, align 8"), f.op(f"alloca {CORES}, align 8")
+    core = f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64")
+    with f.when(f.compare("eq", "i64", core, f.load("i64", "%pool", abi.TH_CORE))):
+        bad = _system(f, "sched_getaffinity", *_cores(own))
+        with f.when(f.compare("eq", "i32", bad, 0)):
+            f.do(f"store {CORES} {f.op(f'load {CORES}, ptr {own}, align 8')}, ptr {others}, align 8")
+            word = f.gep(others, f.op(f"lshr i64 {core}, 6"), "i64")
+            bit = f.op(f"shl i64 1, {f.op(f'and i64 {core}, 63')}")
+            f.store("i64", f.op(f"and i64 {f.load('i64', word)}, {f.op(f'xor i64 {bit}, -1')}"), word)
+            _system(f, "sched_setaffinity", *_cores(others))
+            _system(f, "sched_setaffinity", *_cores(own))
+    f.ret()
+    return f.text
+
+
+def _cores(place: str) -> tuple[str, str, str]:
+    """A set of cores, of the thread that asks."""
+    return "i32 0", "i64 128", f"ptr {place}"
 
 
 def _start() -> str:
@@ -150,6 +176,7 @@ def _parallel_for(wait: Wait) -> str:
     _put(f, generation, abi.TH_GENERATION)
     with f.when(f.compare("sgt", "i64", _get(f, abi.TH_SLEEPERS), 0)):
         _system(f, "pthread_mutex_lock", _mutex(f))
+        f.store("i64", f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64"), "%pool", abi.TH_CORE)
         _system(f, "pthread_cond_broadcast", f"ptr {f.gep('%pool', abi.TH_COND)}")
         _system(f, "pthread_mutex_unlock", _mutex(f))
     f.call("void", "@drain", "ptr %pool", "i1 false")

@@ -14,7 +14,8 @@ from tensordsl.runtime.layout import function_address, immortalise, libc, poke
 
 _SYSTEM = (
     "pthread_create", "pthread_detach", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait",
-    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "clock_gettime",
+    "pthread_cond_broadcast", "pthread_sigmask", "sched_yield", "sched_getcpu", "sched_getaffinity",
+    "sched_setaffinity", "clock_gettime",
 )  # fmt: skip
 MOST = 512
 

@@ -150,6 +150,27 @@ def _pool() -> int:
     return pool
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux's sets of cores")
+@pytest.mark.parametrize("is_bound", [False, True])
+def test_threads_keep_the_cores_that_they_may_use(is_bound: bool) -> None:
+    """Whoever wakes on the caller's core leaves it, if there is another one."""
+    f, given = td.function([x, y], T.exp(x) * y), operands([x, y], (1000, 257))
+    want = f(*given)
+    child = os.fork()
+    if not child:
+        try:
+            if is_bound:
+                os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            config.num_threads = 3
+            same = [np.array_equal(f(*given), want) for _ in range(8) if time.sleep(0.005) is None]
+            tasks = [int(task) for task in os.listdir("/proc/self/task")]
+            cores = {frozenset(os.sched_getaffinity(task)) for task in tasks}
+            os._exit(0 if all(same) and threads_started() >= 2 and cores == {frozenset(os.sched_getaffinity(0))} else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 200])
 def test_the_caller_goes_through_the_chunks_from_the_first_and_others_from_the_last(count: int) -> None:
     config.num_threads = 3
