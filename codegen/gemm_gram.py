@@ -1,8 +1,8 @@
 """Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
 
-Of large ones rows go as far as the diagonal, and what is beyond is copied from below it: half of the sums are computed.
-Of others all that a BLAS has computed is copied, or only columns whose sums have an order of their own
-(`gemm_narrow.py`), from the rows.
+Of all but small ones about half of the sums are computed, and what is above the diagonal is copied from below it:
+panels begin at the diagonal (`gemm_shares.py`), or, of large ones by a BLAS, rows go as far as it.  Of others all that a
+BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm_narrow.py`), from the rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ ROWS, BLOCKS = 64, 12  # of C at a time, at least; and such blocks, at most: for
 # Rows of C, more than `ROWS`, as the first block is such a product again; terms of its sums, and both multiplied: from
 # there on half of the sums are more than the copies.
 LEAST, LEAST_TERMS, LEAST_BOTH = 96, 12, 3072
+LEAST_HALF = 24  # the same of a product by panels: the columns of one
 SQUARE = 8
 MIRRORED = ("i64 n", "i64 k", "ptr c", "i64 ldc")
 
@@ -43,8 +44,8 @@ def is_gram(f: Asm, add: str) -> str:
     return f.all(*(f.compare("eq", *x) for x in equal), f.op(f"xor i1 {add}, true"))
 
 
-def is_large(f: Asm) -> str:
-    least = (("%n", LEAST), ("%k", LEAST_TERMS), (f.op("mul i64 %n, %k"), LEAST_BOTH))
+def is_large(f: Asm, rows: int = LEAST) -> str:
+    least = (("%n", rows), ("%k", LEAST_TERMS), (f.op("mul i64 %n, %k"), LEAST_BOTH))
     return f.all(*(f.compare("sge", "i64", *x) for x in least))
 
 

@@ -37,9 +37,10 @@ def _job(v: Vector) -> Job:
 
 
 def _params(v: Vector) -> list[str]:
-    """`then`, if not null, is a launch on C (`codegen.epilogues`), which begins at its `row` and `column` here."""
+    """C begins at a `row` and a `column` of the whole; `then`, if not null, is a launch on that (`codegen.epilogues`);
+    `half`: what is above the diagonal of the whole need not be computed."""
     scales = f"{v.kind} alpha", "i1 add", f"{v.kind} beta"
-    return ["ptr rt", *OPERANDS, *scales, "ptr then", "i64 row", "i64 column"]
+    return ["ptr rt", *OPERANDS, *scales, "ptr then", "i1 half", "i64 row", "i64 column"]
 
 
 def share_texts(v: Vector) -> list[str]:
@@ -109,12 +110,11 @@ def _product(v: Vector) -> str:
         below = element(c, v.kind, c.gep("%c", jc.index, v.kind), ic.index, "%ldc")
         later, last = c.test("sgt", pc.index, 0), c.test("sge", c.arith("add", pc.index, BLOCK_K), "%k")
         adds = c.op(f"or i1 %add, {later}"), c.choose(later, "1.0", "%beta", v.kind)
-        fills = c.all(packs, c.test("eq", ic.index, 0))
         sizes = f"i64 {m}", "i64 %n", f"i64 {k}"
         strips = c.call("ptr", f"@strips_{v.kind}", "ptr %rt", *sizes, f"ptr {a}", "i64 %rsa", "i64 %csa")
         strided = c.is_null(strips)
         rows = c.choose(strided, a, c.gep(strips, abi.BLOCK_HEAD), "ptr"), below
-        _panels(c, v, (m, columns, k), rows, b, panels, (packs, fills, strided), adds)
+        _panels(c, v, (m, columns, k), (ic.index, jc.index), rows, b, panels, (packs, strided), adds)
         end = c.arith("add", ic.index, m)
         is_whole = c.any(c.test("eq", end, "%m"), c.test("eq", c.arith("srem", end, together), 0))
         with c.when(c.all(last, is_whole)):
@@ -142,26 +142,37 @@ def run_epilogue(c: Function, first: tuple[str | int, str | int], sizes: tuple[s
 
 
 def _panels(
-    c: Function, v: Vector, sizes: tuple[str, str, str], rows: tuple[str, str], b: str, panels: str,
-    packing: tuple[str, str, str], adds: tuple[str, str],
+    c: Function, v: Vector, sizes: tuple[str, str, str], at: tuple[str, str], rows: tuple[str, str], b: str,
+    panels: str, packing: tuple[str, str], adds: tuple[str, str],
 ) -> None:  # fmt: skip
-    """One block of rows over all panels; the first one packs them."""
-    (m, columns, k), (a, below), (packs, fills, strided) = sizes, rows, packing
+    """One block of rows over all panels, from the diagonal on if these are `half`; the first one packs a panel."""
+    (m, columns, k), (a, below), (packs, strided) = sizes, rows, packing
     with c.loop(_count(c, v, columns)) as loop:
         first, wide, some, live = _columns(c, v, columns, loop.index)
-        width = c.arith("mul", wide, v.lanes)
-        source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
-        with c.when(fills):
+        start = _diagonal(c, c.arith("add", at[1], first))
+        above = c.max(c.arith("sub", start, at[0]), 0)
+        with c.when(c.test("slt", above, m)):
+            width = c.arith("mul", wide, v.lanes)
+            source, panel = element(c, v.kind, b, first, "%csb"), element(c, v.kind, panels, first, k)
+            with c.when(c.all(packs, c.test("sge", start, at[0]))):
+                c.call(
+                    "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
+                    "i64 %rsb", "i64 %csb", f"i64 {some}",
+                )  # fmt: skip
+            used, step = c.choose(packs, panel, source, "ptr"), c.choose(packs, width, "%rsb")
+            here = element(c, v.kind, a, above, c.choose(strided, "%rsa", k))
+            result = c.gep(element(c, v.kind, below, above, "%ldc"), first, v.kind)
             c.call(
-                "void", f"@pack_panel_{v.kind}", f"ptr {panel}", f"i64 {width}", f"ptr {source}", f"i64 {k}",
-                "i64 %rsb", "i64 %csb", f"i64 {some}",
+                "void", f"@block_{v.kind}", f"i64 {c.arith('sub', m, above)}", f"i64 {wide}", f"i64 {k}",
+                f"ptr {here}", "i64 %rsa", "i64 %csa", f"ptr {used}", f"i64 {step}", f"ptr {result}", "i64 %ldc",
+                f"i64 {live}", f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
             )  # fmt: skip
-        used, step = c.choose(packs, panel, source, "ptr"), c.choose(packs, width, "%rsb")
-        c.call(
-            "void", f"@block_{v.kind}", f"i64 {m}", f"i64 {wide}", f"i64 {k}", f"ptr {a}", "i64 %rsa", "i64 %csa",
-            f"ptr {used}", f"i64 {step}", f"ptr {c.gep(below, first, v.kind)}", "i64 %ldc", f"i64 {live}",
-            f"{v.kind} %alpha", f"i1 {adds[0]}", f"{v.kind} {adds[1]}", f"i1 {strided}",
-        )  # fmt: skip
+
+
+def _diagonal(c: Function, column: str) -> str:
+    """The first row, of whole tiles, that a column of C is needed in."""
+    below = c.arith("add", c.arith("sub", column, "%row"), "%column")
+    return c.choose("%half", c.max(c.arith("and", below, -ROWS[0]), 0), 0)
 
 
 def _columns_together(c: Function, v: Vector) -> str:
@@ -231,7 +242,8 @@ def _shared(v: Vector) -> str:
     c = Function("void", f"shared_{v.kind}", _params(v), internal=True)
     pool = c.load("ptr", "%rt", abi.RT["threads"])
     work = duration(c, v, c.arith("mul", c.arith("mul", "%m", "%n"), "%k"))
-    shared, alone, narrow = c.label("share"), c.label("alone"), c.test("sle", "%n", widest(v))
+    shared, alone = c.label("share"), c.label("alone")
+    narrow = c.all(c.test("sle", "%n", widest(v)), c.op("xor i1 %half, true"))
     if_worth(c, pool, work, WORTH, shared, alone)
     c.place(alone)
     c.call("void", f"@by_panels_{v.kind}", *passed(_params(v)), f"i1 {narrow}", "i64 %m")

@@ -16,8 +16,9 @@ Which way a product goes:
     m, n <= 8, k contiguous in A and B    tiles of dot products
     m or n = 1 and not large, the same    the same
     m or n = 1                            the BLAS's product of a matrix and a vector
-    B is A transposed, from 96 rows and   some rows at a time, each as far as the diagonal
-    48 terms on, C is not added to        (`gemm_gram`)
+    B is A transposed, C not added to:    half of the sums (`gemm_gram`): by panels of our own, where they do not go
+    from 24 rows and 12 terms on, or 96   to a BLAS with more threads, or some rows at a time, each as far as the
+                                          diagonal
     alpha tiny, huge, 0, infinite or NaN  the first kind of tiles, or the plain triple loop: alpha times the whole sum
     m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm_few`)
     and more, and the BLAS has no more
@@ -41,7 +42,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.gemm_few import LONG_ROW, ROWS, few_texts
-from tensordsl.codegen.gemm_gram import MIRRORED, gram_texts, is_gram, is_large
+from tensordsl.codegen.gemm_gram import LEAST_HALF, MIRRORED, gram_texts, is_gram, is_large
 from tensordsl.codegen.gemm_shares import share_texts
 from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
@@ -328,20 +329,23 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     _scale_when(f, kind, f.op(f"xor i1 {scales}, {late}"), beta)
     _thin(f, kind, alpha, add)
     gram = is_gram(f, add)
+    extreme, given = _is_extreme(f, kind, alpha), ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
+    if panels:
+        with f.when(f.all(gram, is_large(f, LEAST_HALF), f.op(f"xor i1 {extreme}, true"))):
+            _by_panels(f, kind, (*given, f"{kind} 1.0", "ptr null"), "true", "mirror_all")
     with f.when(f.all(gram, is_large(f))):
         f.call("void", f"@gram_{kind}", *passed(PARAMS))
         f.ret()
-    with f.when(_is_extreme(f, kind, alpha)):
+    with f.when(extreme):
         _scale_when(f, kind, late, beta)
         _without_blas(f, kind, operands, alpha, add, "rows", scratch)
-    given = ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     with f.when(f.call("i1", f"@gemv_{kind}", *given)):
         f.ret()
     if panels:
         _few(f, kind, alpha, add)
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
-            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
+            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram, "mirror_rest")
     _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
         with f.when(gram):
@@ -361,7 +365,7 @@ def _gemm_then(kind: str, dtype: str, panels: bool) -> str:
         with f.when(f.all(large, f.op(f"xor i1 {_is_extreme(f, kind, alpha)}, true"))):
             add = f.op(f"xor i1 {_is_zero(f, kind, beta)}, true")
             scales = f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
-            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"), "false")
+            _by_panels(f, kind, ("ptr %rt", *passed((*SIZES, *STRIDED)), *scales, "ptr %job"))
     f.call("void", f"@gemm_{dtype}", *passed(PARAMS))
     f.call("i64", f.load("ptr", "%rt", abi.RT["run_nest"]), "ptr %rt", *operands(LAUNCH, given))
     return f.end()
@@ -385,8 +389,8 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
 
 
-def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str) -> None:
-    """Return if panels are no slower than the BLAS."""
+def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", mirror: str = "") -> None:
+    """Return if panels are no slower than the BLAS.  `mirror`: what copies from below the diagonal of a `gram`."""
     run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     f.branch(f.compare("sle", "i64", size, LARGE), run, large)
@@ -400,9 +404,11 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str) -> None:
     ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
     f.branch(f.compare("sle", "i64", threads, ours), run, done)
     f.place(run)
-    f.call("void", f"@shared_{kind}", *given, "i64 0", "i64 0")
-    with f.when(gram):
-        f.call("void", f"@mirror_rest_{kind}", *passed(MIRRORED))
+    half = mirror == "mirror_all"
+    f.call("void", f"@shared_{kind}", *given, f"i1 {half}".lower(), "i64 0", "i64 0")
+    if mirror:
+        with f.when(gram):
+            f.call("void", f"@{mirror}_{kind}", *passed(MIRRORED))
     f.ret()
     f.place(done)
 

@@ -39,7 +39,7 @@ def written(v: Any) -> Any:
         (z * w[::-1] - 1, ["subtensor"]),
         (T.concatenate([z, w * z]), ["concatenate"]),
         (T.concatenate([z, T.conj(w)]).flatten() * 2, ["concatenate", "reshape"]),
-        (T.pad(z.T, 1), ["concatenate", "concatenate"]),
+        (T.pad(z.T, 1), ["inc_subtensor"]),
         (T.inc_subtensor(z[[0, 2]], w[:2]), ["subtensor", "inc_take"]),
         (written(z), ["subtensor", "inc_subtensor"]),
         (T.inc_subtensor(z[:, 1], w[:, 0]) * w, ["subtensor", "inc_subtensor"]),

@@ -19,8 +19,8 @@ from tensordsl.runtime import blas, elf, library, memory, threads
 I, P, D = ctypes.c_int64, ctypes.c_void_p, ctypes.c_double
 PROTOTYPE = ctypes.CFUNCTYPE(None, P, I, I, I, P, I, I, P, I, I, P, I, D, D, P)
 SIZES = (0, 1, 2, 3, 4, 5, 8, 9, 17, 65)
-# rows and terms of products with the transpose: columns whose sums have another order, then halves of large ones
-SQUARES = ((11, 64), (12, 63), (20, 300), (50, 100), (68, 70), (95, 48), (96, 31), (96, 32), (97, 60), (135, 300), (200, 64),
+# rows and terms of products with the transpose: columns whose sums have another order, then halves of larger ones
+SQUARES = ((11, 64), (12, 63), (20, 300), (23, 300), (24, 300), (25, 130), (49, 257), (50, 100), (64, 600), (68, 70), (73, 513), (95, 48), (96, 31), (96, 32), (97, 60), (135, 300), (200, 64),
            (270, 12), (1600, 50))  # fmt: skip
 
 
@@ -390,6 +390,22 @@ def test_threads_share_a_product_and_do_not_change_it(dtype, m, n, k, set_thread
             exact = alpha * (x.astype("float64") @ y.astype("float64")) + beta * 3.0
             assert close(got[0], exact, k, dtype)
             assert all(np.array_equal(got[0], c) for c in got[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n, k", [(50, 3000), (100, 700), (165, 300), (260, 300), (1031, 90)])
+def test_threads_share_a_product_with_the_transpose(dtype, n, k, set_threads):
+    """Parts of C that are above the diagonal have nothing to do."""
+    rng = np.random.default_rng(23)
+    for x in (rng.standard_normal((n, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype).T):
+        got = []
+        for count in (1, 2, 3, 7):
+            set_threads(count)
+            c = np.full((n, n), np.nan, dtype)
+            gemm(x, x.T, c, alpha=-0.5)
+            got.append(c)
+        assert close(got[0], -0.5 * (x.astype("float64") @ x.T.astype("float64")), k, dtype)
+        assert all(np.array_equal(got[0], c) for c in (*got[1:], got[0].T))
 
 
 @pytest.mark.parametrize("count, by_blas", [(1, True), (7, True), (8, False), (9, False)])
