@@ -1,8 +1,8 @@
 """Products of a matrix and its own transpose, symmetric to the last bit as NumPy's are.
 
 Of all but small ones about half of the sums are computed, and what is above the diagonal is copied from below it:
-panels begin at the diagonal (`gemm_shares.py`), or, of large ones by a BLAS, rows go as far as it.  Of others all that a
-BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm_narrow.py`), from the rows.
+panels begin at the diagonal (`gemm_shares.py`), or, of large ones by a BLAS, rows go as far as it.  Of others all that
+a BLAS has computed is copied, or only columns whose sums have an order of their own (`gemm_narrow.py`), from the rows.
 """
 
 from __future__ import annotations
