@@ -21,6 +21,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import METADATA, Asm
 
 SPIN = 2000  # looks for a new job before a thread goes to sleep
+LOOKS = 50  # of these, before others that have work get the core
 RECENT = 50_000  # ns in which the next job finds threads awake, about what they spin, beside twice its work
 PATIENCE = 5000  # looks for the end of the last chunks before the caller gives its turn away
 BACK = 1 << 32  # what a chunk from the end counts in the word of tickets
@@ -92,10 +93,12 @@ def _worker(wait: Wait) -> str:
     wanted = f.load("i64", "%pool", abi.TH_WANTED)
     with f.when(f.compare("slt", "i64", _atomic(f, "add", abi.TH_JOINED, 1), wanted)):
         f.call("void", "@drain", "ptr %pool", "i1 true")
-    with f.loop(SPIN):
-        with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
-            f.jump(work)
-        _pause(f, wait)
+    with f.loop(SPIN // LOOKS):
+        with f.loop(LOOKS):
+            with f.when(f.compare("ne", "i64", _get(f, abi.TH_GENERATION), known)):
+                f.jump(work)
+            _pause(f, wait)
+        _system(f, "sched_yield")
     _system(f, "pthread_mutex_lock", _mutex(f))
     _atomic(f, "add", abi.TH_SLEEPERS, 1)
     look, sleep, wake = f.label("look"), f.label("sleep"), f.label("wake")

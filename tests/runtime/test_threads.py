@@ -44,6 +44,7 @@ EXPRESSIONS: dict[str, tuple[list[Any], Any]] = {
     "sorted": ([x], [T.sort(x, 0), T.argsort(x, 1), T.sort(x.flatten())]),
     "chosen": ([x, v], [x[x > 0.3], T.exp(x[(x < 1).nonzero()]), x[:, (v > 0).nonzero()[0]]]),
 }  # fmt: skip
+CALLED_LATER: list[Any] = []  # by threads that have its address
 SHAPES = [(1000, 257), (1000, 1030), (17, 5003), (3, 30001), (1, 70001), (70001, 3), (100, 257), (2003, 20), (50, 301)]
 
 
@@ -187,6 +188,26 @@ def test_the_caller_goes_through_the_chunks_from_the_first_and_others_from_the_l
         mine = [index for who, index in done if who == threading.get_native_id()]
         others = [index for who, index in done if who != threading.get_native_id()]
         assert mine == list(range(len(mine))) and sorted(others) == list(range(len(mine), count))
+
+
+def test_threads_that_look_for_work_give_their_turn_away() -> None:
+    """As others may have work, and fewer cores than there are threads."""
+    config.num_threads = 3
+    given = operands([x, y], (1000, 257))
+    td.function([x, y], T.exp(x) * y)(*given)
+    callers, others, end = set(), threads_started(), time.monotonic() + 60
+    sched_yield = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: callers.add(threading.get_native_id()) or 0)
+    CALLED_LATER.append(sched_yield)
+    word = _pool() + abi.TH["sched_yield"]
+    kept = peek(word)
+    poke(word, ctypes.cast(sched_yield, ctypes.c_void_p).value or 0)
+    try:
+        td.function([x, y], T.exp(x) * y)(*given)
+        while len(callers - {threading.get_native_id()}) < others and time.monotonic() < end:
+            time.sleep(0.001)
+    finally:
+        poke(word, kept)
+    assert len(callers - {threading.get_native_id()}) == others
 
 
 def test_updates_in_place_and_bad_indices() -> None:
