@@ -332,7 +332,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     extreme, given = _is_extreme(f, kind, alpha), ("ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}")
     if panels:
         with f.when(f.all(gram, is_large(f, LEAST_HALF), f.op(f"xor i1 {extreme}, true"))):
-            _by_panels(f, kind, (*given, f"{kind} 1.0", "ptr null"), "true", "mirror_all")
+            _by_panels(f, kind, (*given, f"{kind} 1.0", "ptr null"), "true", half=True)
     with f.when(f.all(gram, is_large(f))):
         f.call("void", f"@gram_{kind}", *passed(PARAMS))
         f.ret()
@@ -345,7 +345,7 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
         _few(f, kind, alpha, add)
         with f.when(f.compare("sgt", "i64", "%m", FEW_ROWS)):
             beta_of_panels = f.op(f"select i1 {late}, {kind} {beta}, {kind} 1.0")
-            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram, "mirror_rest")
+            _by_panels(f, kind, (*given, f"{kind} {beta_of_panels}", "ptr null"), gram)
     _scale_when(f, kind, late, beta)
     with f.when(f.call("i1", f"@blas_{kind}", *given, f"ptr {scratch}")):
         with f.when(gram):
@@ -389,8 +389,8 @@ def _scale_when(f: Asm, kind: str, condition: str, beta: str) -> None:
         f.call("void", f"@scale_{kind}", "i64 %m", "i64 %n", "ptr %c", "i64 %ldc", f"{kind} {beta}")
 
 
-def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", mirror: str = "") -> None:
-    """Return if panels are no slower than the BLAS.  `mirror`: what copies from below the diagonal of a `gram`."""
+def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", half: bool = False) -> None:
+    """Return if panels are no slower than the BLAS.  `half`: of a `gram` only what is not above the diagonal."""
     run, large, many, ask, done = (f.label(x) for x in ("run", "large", "many", "ask", "blas"))
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     f.branch(f.compare("sle", "i64", size, LARGE), run, large)
@@ -404,11 +404,9 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", mir
     ours = f.op(f"add i64 {f.load('i64', pool, abi.TH_WANTED)}, 1")
     f.branch(f.compare("sle", "i64", threads, ours), run, done)
     f.place(run)
-    half = mirror == "mirror_all"
-    f.call("void", f"@shared_{kind}", *given, f"i1 {half}".lower(), "i64 0", "i64 0")
-    if mirror:
-        with f.when(gram):
-            f.call("void", f"@{mirror}_{kind}", *passed(MIRRORED))
+    f.call("void", f"@shared_{kind}", *given, f"i1 {int(half)}", "i64 0", "i64 0")
+    with f.when(gram):
+        f.call("void", f"@mirror_{'all' if half else 'rest'}_{kind}", *passed(MIRRORED))
     f.ret()
     f.place(done)
 

@@ -63,7 +63,7 @@ from tensordsl.codegen.nest_words import (
     Function,
 )  # fmt: skip
 
-WORTH = 60_000  # ns of estimated work from which threads are asked
+WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
 EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
 FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have `SHARE`
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of

@@ -257,7 +257,7 @@ def check_groups() -> None:
 @pytest.mark.parametrize(
     ("module", "constants"),
     [
-        (nest_shares, {"WORTH": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}),
+        (nest_shares, {"WORTH": 1, "EARLY": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}),
         (nest_columns, {"FAR": 1, "PAGE": 8, "LINES": 3}),
         (nest_turns, {"SECOND_LEVEL": 0, "BESIDE": 2}),
         (nest_wide, {"FAR": 1, "FAR_TURNS": 3}),
