@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.programs import ONE_THREAD, measured
+from benchmarks.peers import XLA_ONE_THREAD
+from benchmarks.programs import measured
 from benchmarks.short_rows import calls, softmax
 
 MATRICES = (
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dtypes", default="float32,float64")
     parser.add_argument("--worst", type=int, default=30, help="lines of the table")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("XLA_FLAGS", ONE_THREAD)
+    os.environ.setdefault("XLA_FLAGS", XLA_ONE_THREAD)
     peers = [p for p in options.peers.split(",") if p]
     found = []
     for ratio, line in rows(options.only, options.dtypes.split(","), peers):

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers import XLA_ONE_THREAD
 from benchmarks.peers_workloads import BY_CASE
 from benchmarks.suites import BY_NAME, SUITES
 from benchmarks.workloads import Workload
@@ -153,7 +154,7 @@ def environment(cache: str, plan: Plan) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     flags = [part for part in inherited.get("TENSORDSL_FLAGS", "").split(",") if part and "compiledir" not in part]
     level = ["cpu=x86-64-v3"] if plan.avx2 else []
-    jax = ["--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1"] if plan.threads == 1 else []
+    jax = [XLA_ONE_THREAD] if plan.threads == 1 else []
     jax += ["--xla_cpu_max_isa=AVX2"] if plan.avx2 else []
     return {
         **inherited,

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+from benchmarks.peers import XLA_ONE_THREAD
+
 ROUNDS, SECONDS = 12, 0.01
 
 
@@ -527,7 +528,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--markdown", type=Path, help="a file to write the table to")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("XLA_FLAGS", ONE_THREAD)
+    os.environ.setdefault("XLA_FLAGS", XLA_ONE_THREAD)
     libraries = ["tensordsl", *(n for n in options.peers.split(",") if n)]
     in_tensordsl(PROGRAMS[-1], [np.asarray(x) for x in PROGRAMS[-1].operands(np.random.default_rng(0))])()
     heads = [*libraries, "ours / best other", *(f"compile, {n}" for n in libraries)]

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.programs import ONE_THREAD, measured
+from benchmarks.peers import XLA_ONE_THREAD
+from benchmarks.programs import measured
 
 NUMBERS = 60_000
 SHAPES = ((3,), (8,), (16,), (33,), (48,), (2, 2), (3, 3), (4, 4), (3, 16), (16, 3))
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shapes", help="such as 3x3,16")
     parser.add_argument("--markdown", type=Path, help="a file to write the table to")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("XLA_FLAGS", ONE_THREAD)
+    os.environ.setdefault("XLA_FLAGS", XLA_ONE_THREAD)
     asked = [tuple(map(int, s.split("x"))) for s in options.shapes.split(",")] if options.shapes else SHAPES
     lines = []
     for line in rows(options.only, asked, [p for p in options.peers.split(",") if p]):

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.c_kernels import NAMES as C_NAMES
+from benchmarks.peers import XLA_ONE_THREAD
 
 ROWS = ("gauss", "exp", "sigmoid", "tanh", "softplus", "gelu")
 # Where single functions' operands are drawn from, if not from a normal distribution.
@@ -141,7 +142,7 @@ def for_numba(row: str, arrays: list[Any]) -> Callable[[], Any]:
 
 
 def for_jax(row: str, arrays: list[Any]) -> Callable[[], Any]:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ["XLA_FLAGS"] = XLA_ONE_THREAD
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -42,10 +42,8 @@ LINE = 64
 TURNS = 16  # of the loop, from which on copies pay
 NEAR = 3 << 13  # bytes of a block: a first-level cache has room for what else kernels read
 LONGEST = NEAR // 12  # bytes of rows, at most: of longer ones a block would have too few
-SHORT, MANY = (
-    256,
-    1 << 20,
-)  # bytes of rows of which so many results leave caches: memory wants these one after the other
+SHORT = 256  # bytes of rows of which MANY results leave caches: memory wants these one after the other
+MANY = 1 << 20
 RESULTS = 1 << 16  # that all blocks give in a few turns, while a second-level cache has them
 _BLOCK = ["i64 axis", "i64 rows", "i64 size", "ptr sizes", "i64 most", "ptr room"]
 

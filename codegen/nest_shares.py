@@ -96,20 +96,29 @@ def _length(c: Function, extents: str, axis: str) -> str:
     return c.choose(c.test("sge", axis, 0), c.get(extents, c.max(axis, 0)), 0)
 
 
+def _is_apart(c: Function) -> str:
+    """Is each point or row of a launch computed as if it were alone?"""
+    return c.test("eq", c.get("%D", LEVELS), 0)
+
+
+def _least(c: Function) -> str:
+    """ns of a launch from which it is shared out."""
+    return c.choose(_is_apart(c), EARLY, WORTH)
+
+
 def _parts() -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
     their own: they are no part."""
     c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job", "i64 axis", "i64 grain", "i64 unit"], internal=True)
-    work, levels = _work(c, "%E"), c.get("%D", LEVELS)
-    apart = c.test("eq", levels, 0)
-    with c.when(c.any(c.test("slt", work, c.choose(apart, EARLY, WORTH)), c.test("slt", "%axis", 0))):
+    work, apart = _work(c, "%E"), _is_apart(c)
+    with c.when(c.any(c.test("slt", work, _least(c)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
     extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = parts_of(c, c.choose(c.test("ne", levels, 0), c.arith("udiv", work, FOLDED), work))
+    wanted = parts_of(c, c.choose(apart, work, c.arith("udiv", work, FOLDED)))
     some = c.choose(apart, c.min(c.arith("udiv", work, FINE), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
@@ -346,9 +355,8 @@ def _run_nest() -> str:
 def _worth() -> str:
     """Is a launch worth threads, as they are now?"""
     c = Function("i1", "worth", ["ptr pool", "ptr D", "ptr E"], internal=True)
-    work, apart = _work(c, "%E"), c.test("eq", c.get("%D", LEVELS), 0)
     shared, alone = c.label("share"), c.label("alone")
-    if_worth(c, "%pool", work, c.choose(apart, EARLY, WORTH), shared, alone)
+    if_worth(c, "%pool", _work(c, "%E"), _least(c), shared, alone)
     c.place(shared)
     c.ret("i1", "true")
     c.place(alone)

@@ -9,3 +9,4 @@ sense for that library.
 import os
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))  # that a library may take; the harness tells each in its way
+XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"

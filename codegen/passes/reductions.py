@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
+
 from tensordsl.codegen.ir import Value, dependencies
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -57,15 +59,12 @@ def add_sums(ctx: Context, v: Value) -> Value | None:
     if sum(counts) < MANY:
         return None
     terms = _terms(v)
-    first, axes = terms[0].operands[0], terms[0].attrs["axes"]
-    shape = ctx.find(first.shape)
-    total = first
-    for t in terms:
-        (x,) = t.operands
-        if t.attrs["axes"] != axes or ctx.find(x.shape) != shape or x.dtype != v.dtype or x.loops != v.loops:
-            del ctx.sums[v.number]
-            return None
-        total = ctx.graph.map(v.attrs["row"], total, x) if t is not terms[0] else x
+    parts = [t.operands[0] for t in terms]
+    kinds = [(t.attrs["axes"], ctx.find(x.shape), x.dtype, x.loops) for t, x in zip(terms, parts, strict=True)]
+    if any(kind != kinds[0] for kind in kinds) or kinds[0][2:] != (v.dtype, v.loops):
+        del ctx.sums[v.number]
+        return None
+    total = reduce(partial(ctx.graph.map, v.attrs["row"]), parts)
     ctx.hit("sum(x) + sum(y) = sum(x + y)")
     whole = ctx.graph.make("reduce", (total,), v.dtype, v.shape, **terms[0].attrs)
     ctx.sums[whole.number] = sum(counts)

@@ -261,13 +261,16 @@ def test_long_chains_are_split_over_temporaries() -> None:
     group = Group("chain", {"i": "n"}, ("i",), (Out(Buffer("y", "float64", ("n",)), ("i",), v),))
     run = Runner(group)
     assert len(run.plan.kernels.symbols) == 5
-    a = np.linspace(-2, 2, 3000)
-    y, intact = framed((3000,), "float64")
-    assert run({"x": a, "y": y}) == 0
-    intact()
-    expected = a
+    expected = a = np.linspace(-2, 2, 3000)
     for _ in range(100):
         expected = np.tanh(expected * 1.5 + a)
+    check_chain(run, a, expected)
+
+
+def check_chain(run: Runner, a: np.ndarray, expected: np.ndarray) -> None:
+    y, intact = framed(a.shape, "float64")
+    assert run({"x": a, "y": y}) == 0
+    intact()
     np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -284,17 +287,13 @@ def test_what_is_repeated_is_split_where_few_values_are_needed_and_compiled_once
     run = Runner(group)
     text = module_text([run.plan.kernels])
     assert text.count("define ") < 6 < len(run.plan.kernels.symbols)
-    a = np.linspace(-2, 2, 3000)
-    y, intact = framed((3000,), "float64")
-    assert run({"x": a, "y": y}) == 0
-    intact()
-    expected = a
+    expected = a = np.linspace(-2, 2, 3000)
     for _ in range(24):
         u = w = expected
         for k in range(21):
             u, w = np.tanh(u + w) if k % 7 == 0 else u * a, w - a
         expected = u * (w + 0.25)
-    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-12)
+    check_chain(run, a, expected)
 
 
 def test_text_does_not_depend_on_the_process_and_is_shared_in_a_module() -> None:
