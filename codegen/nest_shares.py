@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.nest_row_parts import parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
+from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
     CODE,
     COMPACT,
@@ -70,14 +71,15 @@ GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, a
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
-# what all of them begin with, where their states go; whether axes are merged already; and whether one has failed.
+# what all of them begin with, where their states go; whether axes are merged already; whether one has failed; and which
+# way to go through them (`nest_ways`).
 PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
-JOB = Job((*PARAMS, *PARTS))
+JOB = Job((*PARAMS, *PARTS, "i64 way"))
 
 
 def share_texts() -> list[str]:
     parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_parts(), _worth(), _run_nest(), _run_tile()]
+    return [*parts, _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
 
 
 def reduction_texts() -> list[str]:
@@ -258,10 +260,13 @@ def _all_parts() -> str:
     """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
     c = Function("i64", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
     with c.when(c.is_null("%pool")):
-        words, states = JOB.get(c, "D"), JOB.get(c, "states")
+        words, states, way = (JOB.get(c, name) for name in ("D", "states", "way"))
         stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
+        is_back = c.all(c.test("eq", way, BACK), c.test("eq", stops, 0))
+        JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, c.arith("sub", THERE + BACK, way)))
         with c.loop("%count") as k:
-            c.call("void", "@part", "ptr %job", f"i64 {k.index}")
+            from_end = c.arith("sub", c.arith("sub", "%count", 1), k.index)
+            c.call("void", "@part", "ptr %job", f"i64 {c.choose(is_back, from_end, k.index)}")
             with c.when(c.test("ne", stops, 0)):
                 first = c.op(f"load i8, ptr {c.gep(states, c.arith('mul', k.index, bytes_))}, align 1")
                 decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
@@ -318,9 +323,9 @@ def _return_parts(c: Function, job: str, tables: dict[str, str], count: str, mer
     c.ret("i64", c.get(job, JOB.words["flag"]))
 
 
-def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0) -> None:
+def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0, way: str | int = NEAR) -> None:
     """A job of all of a launch."""
-    code = {"from": c.get("%D", CODE), "to": c.get("%D", END), "merged": merged}
+    code = {"from": c.get("%D", CODE), "to": c.get("%D", END), "merged": merged, "way": way}
     for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0"}.items():
         JOB.put(c, job, name, value)
 
@@ -341,7 +346,9 @@ def _run_nest() -> str:
     call_if_flat(c, c.not_null(pool))
     call_if_straight(c)
     levels, down = c.get("%D", LEVELS), c.get("%D", DOWN)
-    c.branch(c.all(c.is_null(pool), c.test("eq", c.arith("or", levels, down), 0)), alone, ask)
+    way = way_of(c, c.choose(c.is_null(pool), "%rt", "null", "ptr"))
+    is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), way), 0)
+    c.branch(c.all(c.is_null(pool), is_one), alone, ask)
     c.place(alone)
     c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.place(ask)
@@ -349,7 +356,7 @@ def _run_nest() -> str:
     for word, name in ((down, "run_down"), (c.get("%D", ROW_AXES), "run_rows")):
         with c.when(c.test("ne", word, 0)):
             c.ret("i64", c.call("i64", f"@{name}", *given))
-    return c.end("i64", c.call("i64", "@run_parts", *given))
+    return c.end("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
 
 
 def _worth() -> str:
@@ -377,7 +384,7 @@ def _run_rows() -> str:
     with c.loop(axis.values[0]) as row:
         _place_row(c, row.index, bases, extents)
         given = {**named(PARAMS), "B": bases, "E": extents}
-        c.note(c.test("ne", c.call("i64", "@run_parts", "ptr %pool", *operands(PARAMS, given)), 0), bad)
+        c.note(c.test("ne", c.call("i64", "@run_parts", "ptr %pool", *operands(PARAMS, given), f"i64 {NEAR}"), 0), bad)
     return c.end("i64", c.get(bad, 0))
 
 
@@ -397,7 +404,7 @@ def _place_row(c: Function, row: str, bases: str, extents: str) -> None:
 
 def _run_parts() -> str:
     """All of a launch, by parts of one axis where that is worth it."""
-    c = Function("i64", "run_parts", ["ptr pool", *PARAMS], internal=True)
+    c = Function("i64", "run_parts", ["ptr pool", *PARAMS, "i64 way"], internal=True)
     levels = c.get("%D", LEVELS)
     job = JOB.made(c, {})
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
@@ -406,7 +413,7 @@ def _run_parts() -> str:
     count = _count(c, "%E", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
-    _fill(c, job, named(PARAMS))
+    _fill(c, job, named(PARAMS), way="%way")
     given = "ptr %pool", f"ptr {job}", f"i64 {count}"
     with c.when(c.test("eq", levels, 0)):
         c.call("i64", "@all_parts", *given)

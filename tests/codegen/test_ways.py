@@ -1,0 +1,96 @@
+"""Launches that go through memory there and back in turn: the same results, whichever way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tensordsl as td
+import tensordsl.tensor as T
+from tensordsl.codegen import abi, nest_shares, nest_ways
+from tensordsl.runtime import library
+
+SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5)]
+
+
+def ways() -> int:
+    return library._State.table[abi.RT["ways"] // 8] or 0
+
+
+def test_small_parts_both_ways(tmp_path: Path) -> None:
+    """In a process of its own, whose library is another one."""
+    flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    code = "import test_ways; test_ways.check_small_parts()"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
+
+
+def check_small_parts() -> None:
+    nest_ways.FAR = nest_ways.LEAST = nest_ways.LARGE = 1
+    nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = 1
+    nest_shares.SHARED_ROWS = 2
+    x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
+    results = [
+        x.sum(), x.var(), x.max(), x.argmax(), T.isnan(x).any(), (x * x[::-1]).sum(), T.logsumexp(x),
+        x.sum(1), T.nnet.softmax(x), T.exp(x) - x[::-1], x[:, ::-1] + x, x.std(), x - x.sum(), x.mean(0),
+    ]  # fmt: skip
+    f = td.function([x], results)
+    state = td.shared(np.zeros((1, 1)))
+    step = td.function([x], [state.sum(), state * 2], updates=[(state, T.exp(-x) + state[::-1] * 0.5)])
+    pick = td.function([x, k], T.exp(x)[k] * 2)
+    turns = 0
+    for shape in SHAPES:
+        a = rng.normal(size=shape)
+        if a.size:
+            check_calls(f, step, state, a)
+            turns += ways() != 0
+            for _ in range(3):
+                np.testing.assert_allclose(pick(a, np.arange(len(a))[::-1]), np.exp(a)[::-1] * 2)
+                with pytest.raises(IndexError):
+                    pick(a, np.arange(len(a)) + 1)
+    assert turns
+
+
+def check_calls(f: td.compile.Function, step: td.compile.Function, state: td.Variable, a: np.ndarray) -> None:
+    runs = [[r.tobytes() for r in f(a)] for _ in range(4)]
+    assert all(run == runs[0] for run in runs)
+    total, variance, *_, mean = f(a)
+    np.testing.assert_allclose([total, variance], [a.sum(), a.var()], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(mean, a.mean(0), rtol=1e-9, atol=1e-12)
+    want = np.zeros(a.shape)
+    state.set_value(want)
+    for _ in range(4):
+        got_sum, got = step(a)
+        np.testing.assert_allclose(got_sum, want.sum(), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(got, want * 2)
+        want = np.exp(-a) + want[::-1] * 0.5
+
+
+def test_large_operands_turn() -> None:
+    """80 MB that are never written, so that memory has them once."""
+    zeros = np.broadcast_to(np.float32(0), (20_000_000,))
+    x = T.fvector("x")
+    a = np.zeros(20_000_000, np.float32)
+    total, variance = td.function([x], x.sum()), td.function([x], x.var())
+    seen = []
+    for call in (total, total, variance, total):
+        assert call(a) == 0
+        seen.append(ways())
+    first, second, third, fourth = seen
+    assert first != second == third != fourth == first
+    before = ways()
+    total(zeros)
+    total(a[:1000])
+    assert ways() == before
+
+
+def test_threads_do_not_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(td.config, "num_threads", 2)
+    x = T.fvector("x")
+    before = ways()
+    assert td.function([x], x.sum())(np.zeros(20_000_000, np.float32)) == 0
+    assert ways() == before
