@@ -274,7 +274,7 @@ def descriptor(
     header[nest.N_POINTERS] = 2 * sum(len(k.entries) for c in every for k in c.kernels)
     header[nest.N_SWAPS], header[nest.N_MERGES] = len(swaps), len(merges)
     header[nest.N_TRANSPOSED] = len(transposed)
-    header[nest.CODE], header[nest.END], header[nest.ALL] = first, end, first + len(code)
+    header[nest.CODE], header[nest.END] = first, end
     header[nest.LEVELS], header[nest.KEPT], header[nest.STATES] = len(levels), where.kept, states
     header[nest.STOPS] = _stops(levels)
     header[nest.ROW_AXES] = sum(1 << a for a in rows)

@@ -191,7 +191,10 @@ def _receive() -> str:
     with c.when(c.not_null(kept)):
         c.call("void", "@copy_kept", f"ptr {first}", f"ptr {kept}", f"i64 {c.get(words, KEPT)}")
     code = f"i64 {c.get('%stage', T_JOIN)}", f"i64 {c.get('%stage', T_JOINED)}"
-    with c.loop(c.get("%stage", T_COUNT)) as k:
+    count = c.get("%stage", T_COUNT)
+    with c.when(c.test("sgt", count, 1)):
+        c.call("void", "@resolve", "ptr %cx", *code)
+    with c.loop(count) as k:
         there = c.gep(c.get("%stage", T_STATES, "ptr"), c.arith("mul", k.index, bytes_))
         is_other = c.test("ne", k.index, 0)
         here = c.gep(first, c.choose(is_other, bytes_, 0))

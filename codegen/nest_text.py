@@ -46,7 +46,6 @@ from tensordsl.codegen.nest_turns import turn_texts
 from tensordsl.codegen.nest_wide import wide_texts
 from tensordsl.codegen.nest_without import MISSED, without_texts
 from tensordsl.codegen.nest_words import (
-    ALL,
     APART,
     CODE,
     COMPACT,
@@ -286,12 +285,12 @@ def _general() -> str:
     c.put(c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), context, CX_TWICE)
     c.put(points_of(c), context, CX_POINTS)
     first, end = c.cell(c.get("%D", CODE)), c.cell(c.get("%D", END))
-    every = c.choose(is_part, c.get("%D", ALL), c.get(end, 0))
-    c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get('%D', CODE)}", f"i64 {every}")
     with c.when(is_part):
         c.put(c.get("%stage", T_FROM), first, 0)
         c.put(c.get("%stage", T_TO), end, 0)
         c.call("void", "@receive", f"ptr {context}", "ptr %stage")
+    c.call("void", "@resolve", f"ptr {context}", f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}")
+    with c.when(is_part):
         c.put(c.choose(c.is_null("%job"), c.get("%stage", T_PARTS), 0), context, CX_PARTS)
         c.put(c.get("%stage", T_POOL), context, CX_POOL)
     code = f"i64 {c.get(first, 0)}", f"i64 {c.get(end, 0)}"

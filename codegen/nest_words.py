@@ -9,16 +9,16 @@ from tensordsl.codegen.assembly import Asm
 # Words of the header.
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
-    LEVELS, KEPT, STATES, ALL, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN, COMPACT, DOWN, ROW_AXES, PLACED,
+    LEVELS, KEPT, STATES, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN, COMPACT, DOWN, ROW_AXES, PLACED,
     STOPS, APART, NEEDS,
-) = range(31)  # fmt: skip
-HEADER = 31
+) = range(30)  # fmt: skip
+HEADER = 30
 NEVER = 2
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: 1 if it writes
 # nothing but what a call gives, which goes past the caches if it is large; NEVER where results have gaps.  Where all
 # axes are reduced, LEVELS is how often: in front of the code stand as many times four places in it, where a pass over
-# the elements begins, what follows from its results, what combines the states of two parts (behind END, up to ALL), and
-# its end.  Behind its first 64 bytes scratch has KEPT bytes of all that stays from level to level: of states STATES, as
+# the elements begins, what follows from its results, what combines the states of two parts (behind END), and its end.
+# Behind its first 64 bytes scratch has KEPT bytes of all that stays from level to level: of states STATES, as
 # many of another part's, the rest.  There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be
 # transposed, the bytes of its elements.
 # From WIDE on stand calls of kernels for wide rows; FLAT, STRAIGHT, TAKEN and COMPACT are 0 or where `nest_flat`,
