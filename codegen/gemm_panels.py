@@ -47,8 +47,12 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j in range(wide):
             _prefetch(f, f.gep(c, j * v.lanes * size), 1)
-    with f.loop("%k", ("i64", "0"), ("ptr", "%b"), *state) as loop:
-        at, b, *sums = loop.values
+    below, adjacent = element(f, v.kind, "%a", str(rows), "%rsa"), f.compare("eq", "i64", "%csa", 1)
+    along = f.op(f"select i1 {adjacent}, i64 {rows * size}, i64 0")
+    # The next tile's rows of A are asked for meanwhile, where they are adjacent and follow these.
+    with f.loop("%k", ("i64", "0"), ("ptr", "%b"), ("ptr", below), *state) as loop:
+        at, b, next_rows, *sums = loop.values
+        _prefetch(f, next_rows, 0)
         for j in range(wide):
             _prefetch(f, f.gep(f.gep(b, ahead), j * v.lanes * size), 0)
         columns = [*zip(vectors, masks, strict=True)]
@@ -58,8 +62,8 @@ def _tile(v: Vector, rows: int, wide: int, halved: bool = False) -> str:
             ones = _splats(f, vectors, f.load(v.kind, a[r], at))
             parts = zip(vectors, ones, loaded, sums[r * wide : (r + 1) * wide], strict=True)
             made += [u.fma(f, one, x, total) for u, one, x, total in parts]
-        loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), *made]
-    scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[2:]
+        loop.next = [f.op(f"add i64 {at}, {step_a}"), f.gep(b, step_b), f.gep(next_rows, along), *made]
+    scales, sums = [*zip(*(_splats(f, vectors, x) for x in ("%alpha", "%beta")), strict=True)], loop.values[3:]
     for r in range(rows):
         c = element(f, v.kind, "%c", str(r), "%ldc")
         for j, (u, m) in enumerate(columns):

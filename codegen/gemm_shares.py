@@ -11,7 +11,7 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import passed
-from tensordsl.codegen.gemm_narrow import narrow_params, narrow_texts, widest
+from tensordsl.codegen.gemm_narrow import LONG, narrow_params, narrow_texts, widest
 from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, duration, element
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
@@ -20,6 +20,7 @@ from tensordsl.codegen.nest_words import Function
 BLOCK_K, BLOCK_M, PACKED = 256, 64, 1 << 19  # packed: bytes of panels at most
 PACK_ROWS, PACK_BYTES = 48, 1 << 16  # of C and B, from which packing rows of B pays
 STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are adjacent, and where they are not
+NEAR, FEW = 1 << 20, 8  # multiplications at most, and rows and terms that it has more than, of a product in the caches
 EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
 WORTH = 8_000  # ns of work from which threads are asked
 PER_THREAD = 4  # parts, at least: the system may take a thread's core away
@@ -52,6 +53,7 @@ def share_texts(v: Vector) -> list[str]:
         _strips(v),
         _product(v),
         *narrow_texts(v),
+        _near(v),
         _by_panels(v),
         _part(v),
         _shared(v),
@@ -201,6 +203,35 @@ def _panel_block(c: Function, v: Vector, most: str) -> tuple[str, str]:
     end = c.block
     c.place(go)
     return packs, c.op(f"phi ptr [ null, %{before} ], [ {taken}, %{end} ]")
+
+
+def near_params(v: Vector) -> list[str]:
+    return ["ptr rt", *OPERANDS, f"{v.kind} alpha", "i1 add", f"{v.kind} beta"]
+
+
+def _near(v: Vector) -> str:
+    """i1: has it done the product, of two vectors of columns and more?  As `product` does where it packs nothing."""
+    c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
+    size = c.arith("mul", c.arith("mul", "%m", "%n"), "%k")
+    bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
+    unpacked = c.any(c.test("slt", "%m", PACK_ROWS), c.test("sle", bytes_of_b, PACK_BYTES))
+    strided = c.test("slt", "%n", c.choose(c.test("eq", "%csa", 1), *STRIP_COLUMNS))
+    several = c.all(c.test("sgt", "%m", FEW), c.test("sgt", "%k", FEW))
+    rest = c.arith("and", "%n", v.lanes - 1)  # columns that may go apart from the others
+    full = c.any(c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", LONG))
+    alone = c.any(c.is_null(c.load("ptr", "%rt", abi.RT["threads"])), c.test("sle", size, NEAR // 8))
+    small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
+    with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
+        c.ret("i1", "false")
+    with c.loop(_count(c, v, "%n")) as loop:
+        first, wide, _, live = _columns(c, v, "%n", loop.index)
+        b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
+        c.call(
+            "void", f"@block_{v.kind}", "i64 %m", f"i64 {wide}", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa", f"ptr {b}",
+            "i64 %rsb", f"ptr {result}", "i64 %ldc", f"i64 {live}", f"{v.kind} %alpha", "i1 %add", f"{v.kind} %beta",
+            "i1 true",
+        )  # fmt: skip
+    return c.end("i1", "true")
 
 
 def _by_panels(v: Vector) -> str:

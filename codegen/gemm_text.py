@@ -23,6 +23,9 @@ Which way a product goes:
     m = 2 or 3, B in rows of 512 bytes    B as it stands, some rows of it at a time (`gemm_few`)
     and more, and the BLAS has no more
     than 2 threads or would wake none
+    m, k > 8, two vectors of columns      panels of our own, with nothing packed (`near` in `gemm_shares`)
+    and more, rows of B contiguous,
+    all in the caches
     m > 3 and the BLAS has no more        panels of our own, on machines for which they are compiled (`gemm_shares`)
     threads than we, or 2, or the
     product is not large
@@ -82,7 +85,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
         _gemv(kind, dtype),
         _blas(kind, dtype),
         *gram_texts(kind, dtype, vector.lanes, PARAMS),
-        _gemm(kind, dtype, panels),
+        _gemm(vector, dtype, panels),
         _gemm_then(kind, dtype, panels),
         *stack_texts(vector, dtype),
     ]
@@ -305,9 +308,9 @@ def _blas(kind: str, dtype: str) -> str:
     return f.text
 
 
-def _gemm(kind: str, dtype: str, panels: bool) -> str:
+def _gemm(v: Vector, dtype: str, panels: bool) -> str:
     """The entry: empty products, thin ones, the BLAS, the fallbacks."""
-    f = Asm("void", f"gemm_{dtype}", PARAMS)
+    f, kind = Asm("void", f"gemm_{dtype}", PARAMS), v.kind
     empty = f.op(f"or i1 {f.compare('sle', 'i64', '%m', 0)}, {f.compare('sle', 'i64', '%n', 0)}")
     with f.when(empty):
         f.ret()
@@ -321,6 +324,8 @@ def _gemm(kind: str, dtype: str, panels: bool) -> str:
     known = (*operands, f"{kind} {alpha}", f"{kind} {beta}", f"i1 {add}", "i64 1", "i64 0", "i64 0")
     with f.when(f.call("i1", f"@small_{kind}", *known)):
         f.ret()
+    if panels:
+        _near(f, v, alpha, beta, add)
     scratch = f.op(f"select i1 {readable(f)}, ptr null, ptr %scratch")
     # Panels scale C as they add to it; what is larger than all tiles may go there.
     scales, large = f.op(f"fcmp une {kind} {beta}, 1.0"), f.all(*(f.compare("sgt", "i64", x, THIN) for x in SIZED))
@@ -409,6 +414,16 @@ def _by_panels(f: Asm, kind: str, given: Sequence[str], gram: str = "false", hal
         f.call("void", f"@mirror_{'all' if half else 'rest'}_{kind}", *passed(MIRRORED))
     f.ret()
     f.place(done)
+
+
+def _near(f: Asm, v: Vector, alpha: str, beta: str, add: str) -> None:
+    """Return if it is done by panels for which nothing is packed, as most products in the caches are."""
+    kind, unusual = v.kind, f.any(is_gram(f, add), _is_extreme(f, v.kind, alpha))
+    with f.when(f.all(f.compare("sge", "i64", "%n", 2 * v.lanes), f.op(f"xor i1 {unusual}, true"))):
+        operands = passed((*SIZES, *STRIDED))
+        given = "ptr %rt", *operands, f"{kind} {alpha}", f"i1 {add}", f"{kind} {beta}"
+        with f.when(f.call("i1", f"@near_{kind}", *given)):
+            f.ret()
 
 
 def _few(f: Asm, kind: str, alpha: str, add: str) -> None:
