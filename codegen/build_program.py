@@ -32,7 +32,7 @@ KEEP_GIL = 4_000_000_000  # ps for which it is taken back to compute state in pl
 SCATTER_WORK = 500  # ns per 1,000 elements written at positions
 LIBRARY_WORK = {  # ns per 1,000 elements of the result
     "sort": 10_000, "sort_part": 1_000, "argsort": 20_000, "argsort_part": 2_000,
-    "searchsorted_left": 50_000, "searchsorted_right": 50_000,
+    "searchsorted_left": 10_000, "searchsorted_right": 10_000,
 }  # fmt: skip
 RUNNING_WORK = 800  # of all other functions of the library
 GEMM_RATE = 20  # multiplications per ns, for the estimate

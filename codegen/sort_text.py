@@ -18,6 +18,7 @@ from tensordsl.codegen.jobs import named, operands
 from tensordsl.codegen.lines_text import given_lines, walk_text
 from tensordsl.codegen.narrow_text import narrow_text
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE
+from tensordsl.codegen.search_text import search_text
 from tensordsl.codegen.sort_block import Vectors
 from tensordsl.codegen.sort_columns import SIZES, columns_text
 from tensordsl.codegen.sort_core import DIGITS, Core
@@ -31,7 +32,6 @@ WANTED = (*LINE, "i64 first", "i64 count")
 COUNTS = (*LINE[:1], *LINE[2:4], "ptr from", "ptr y", "i64 y_step")
 PLACES = 16  # bytes of scratch in which a program gives the first place and how many
 HEAD = 64  # bytes before the room of a line: those, and last where the threads' pool is
-TOGETHER = (4, 1)  # numbers that are searched side by side
 COUNTED = {1: 256, 2: 1000}  # keys of so many bytes, from which on they are counted
 SLACK = HEAD + 256 + sort_specials.COUNTS  # bytes of scratch, also for whole vectors, and for what is read but not used
 PAIR = 16  # bytes of a key and a position
@@ -69,7 +69,7 @@ class _Sort(Keys):
         parts += [self.gather()] if self.parts == 2 else []
         if self.parts == 1:
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
-        parts += [self.search("left"), self.search("right")]
+        parts += [search_text(self)]
         parts += [self.walked("argsort", LINE), self.walked("sort", WANTED)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
         return declared_once("".join(parts)) + METADATA + sort_core.METADATA
@@ -255,62 +255,6 @@ class _Sort(Keys):
         if self.splits_pairs:
             return f.gep(listed, f.op(f"shl i64 {length}, 3")), "8"
         return f.gep(listed, 8), str(PAIR)
-
-    def search(self, side: str) -> str:
-        """bases: sorted numbers, numbers to look for, places; words: length and stride of each.
-
-        The steps of a search are the same for all numbers, so that several go side by side.
-        """
-        f = Asm("void", f"searchsorted_{side}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
-        x, v, y = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
-        n, x_step, many, v_step = (f.load("i64", "%words", at) for at in (0, 8, 16, 24))
-        line = (f"ptr {x}", f"i64 {n}", f"i64 {x_step}")
-        done = "0"
-        for k in TOGETHER:
-            end = f.op(f"and i64 {many}, {-k}")
-            with f.loop(end, start=done, step=k) as loop:
-                source, target = f.gep(v, f.op(f"mul i64 {loop.index}, {v_step}")), f.gep(y, loop.index, "i64")
-                f.call("void", f"@{side}.{k}", *line, f"ptr {source}", f"i64 {v_step}", f"ptr {target}")
-            done = end
-        f.ret()
-        return "".join((*(self.together(side, k) for k in TOGETHER), f.text))
-
-    def together(self, side: str, k: int) -> str:
-        """The places of k numbers among the n at x: of all that may be, half are left after each step."""
-        params = ("ptr x", "i64 n", "i64 x_step", "ptr v", "i64 v_step", "ptr y")
-        f = Asm("void", f"{side}.{k}", params, internal=True)
-        keys = [self.keys(f, f.gep("%v", f.op(f"mul i64 %v_step, {m}"))) for m in range(k)]
-        head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
-        f.jump(head)
-        f.place(head)
-        left, phis = f"%{head}.left", len(f.lines)
-        firsts = [f"%{head}.{m}" for m in range(k)]
-        f.branch(f.compare("sgt", "i64", left, 0), body, done)
-        f.place(body)
-        half = f.op(f"lshr i64 {f.op(f'add i64 {left}, 1')}, 1")
-        last = f.op(f"sub i64 {half}, 1")
-        following = []
-        for first, key in zip(firsts, keys, strict=True):
-            middle = f.op(f"mul i64 {f.op(f'add i64 {first}, {last}')}, %x_step")
-            found = self.keys(f, f.gep("%x", middle))
-            before_it = f.compare("ult" if side == "left" else "ule", "i64", found[-1], key[-1])
-            for x, y in zip(found[-2::-1], key[-2::-1], strict=True):
-                tie = f.op(f"and i1 {f.compare('eq', 'i64', x, y)}, {before_it}")
-                before_it = f.op(f"or i1 {f.compare('ult', 'i64', x, y)}, {tie}")
-            step = f.op(f"select i1 {before_it}, i64 {half}, i64 0, !unpredictable !{sort_core.UNPREDICTABLE}")
-            following.append(f.op(f"add i64 {first}, {step}"))
-        f.jump(head)
-        rest = f"%{body}.rest"
-        f.lines.insert(-1, f"  {rest} = sub i64 {left}, {half}")
-        f.lines[phis:phis] = [
-            f"  {left} = phi i64 [ %n, %{before} ], [ {rest}, %{body} ]",
-            *(f"  {a} = phi i64 [ 0, %{before} ], [ {b}, %{body} ]" for a, b in zip(firsts, following, strict=True)),
-        ]
-        f.place(done)
-        for m, first in enumerate(firsts):
-            f.store("i64", first, f.gep("%y", 8 * m))
-        f.ret()
-        return f.text
 
     def gather(self) -> str:
         """The numbers of a line, from the first wanted place of what is listed on, at `target`, and from there to y,
