@@ -21,12 +21,14 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
     R10 few operands a group loads at most OPERANDS tensors, so that a GPU's registers hold what it needs of each
     R11 one length   a pool of slices that is reduced, or read along other axes: it is a part of what it is computed
                      from, stored it is one row, however short those of the slices are
+    R12 one quotient a quotient or root of several axes, as of all pairs, that would be computed for each of several
+                     rows (the coordinates of forces), along which it is the same
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -41,6 +43,7 @@ FUSED = frozenset(("map", "move", "reduce", "take", "iota", "extent", "complex")
 LEVELS, FEW_LEVELS = 3, 2  # of reductions that follow each other: in a group, and below a cut (a softmax, a layer norm)
 ROW_SPACES = 4
 OPERANDS = 48
+SLOW = frozenset(("div", "sqrt"))
 LARGE = 12  # scalar operations that are dearer to compute twice than to store once
 Axes = tuple[Any, ...]
 
@@ -475,7 +478,16 @@ def _check_uses(
 ) -> None:
     """R2.  What a scalar is computed from is not computed again for axes that only its user has."""
     dear: set[Val] = set()  # with heavy mathematics in them, that of the group's outputs apart
+    slow: set[Val] = set()  # with quotients or roots in them
     for s in scalars:
+        if s.op in SLOW or not slow.isdisjoint(s.args):
+            slow.add(s)
+            for a in s.args:
+                others = s.axes - a.axes
+                if a in slow and len(a.axes) > 1 and others and others <= row:
+                    narrow = _narrow(tensor, a, slow)
+                    if narrow in tensor and tensor[narrow] not in values and narrow not in own:
+                        raise Cut(tensor[narrow], "R12")
         below = [a for a in s.args if a in dear]
         if (s.op in HEAVY and s.op != "reduce") or (below and s.axes and any([a not in own for a in below])):
             dear.add(s)
@@ -483,6 +495,16 @@ def _check_uses(
             if a.axes < s.axes and not (a.axes and a.axes <= row):
                 if a in tensor and tensor[a] not in values and a not in own:
                     raise Cut(tensor[a], "R2")
+
+
+def _narrow(tensor: Mapping[Val, Value], s: Val, among: Collection[Val]) -> Val:
+    """What s is computed from, itself first, whose tensor has no axes along which it is the same."""
+    while s in tensor and len(tensor[s].shape) - tensor[s].shape.count(1) > len(s.axes):
+        below = [a for a in s.args if a in among and a.axes == s.axes]
+        if len(below) != 1:
+            break
+        (s,) = below
+    return s
 
 
 def _heavy(scalars: Sequence[Val]) -> set[Val]:

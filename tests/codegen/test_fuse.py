@@ -100,6 +100,7 @@ def test_equal_dtypes_that_are_different_objects_are_one() -> None:
 
 # -- groups of user-level programs -------------------------------------------------------------------------------------
 X, Y, V, B = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("b")
+PAIRS = X.dimshuffle(0, "x", 1) - X.dimshuffle("x", 0, 1)
 SIX = [T.dmatrix() for _ in range(6)]
 MANY = [T.dmatrix() for _ in range(100)]
 ROWS, K = T.lvector("rows"), T.lvector("k")
@@ -160,6 +161,15 @@ PLANS: dict[str, tuple[list[Any], list[Any], list[list[str]], set[str]]] = {
     "R11 of a gradient": (
         [PICTURES], [(DEVIATIONS**2).sum(), T.grad((DEVIATIONS**2).sum(), PICTURES)],
         [*2 * [["reshape"]], *4 * [["subtensor"]], [""], ["sum", "sum sum", ""], ["sum", ""], [""]], {"R3", "R11"},
+    ),
+    "R12 one quotient": (
+        [X, Y], [(PAIRS * (Y / (Y * Y + 1)).dimshuffle(0, 1, "x")).sum(axis=1)], [[""], ["sum", ""]], {"R12"},
+    ),
+    "R12 of both sides": (
+        [X, Y], [T.grad((T.sqrt((PAIRS**2).sum(axis=2)) * Y).sum(), X)], [["sum", ""], ["sum sum", ""]], {"R1", "R12"},
+    ),
+    "one quotient of each row": (
+        [X, Y], [(PAIRS / (1 + Y * Y).dimshuffle(0, "x", 1)).sum(axis=1)], [["sum", ""]], set(),
     ),
     "a total with rows": (
         [X, Y], [((X - Y) ** 2).sum(), (X - Y).sum(axis=0)], [["sum sum", ""], ["sum", ""]], {"R3"},
@@ -434,3 +444,23 @@ def test_a_length_that_must_be_1_does_not_broadcast() -> None:
     for left, right in (([1.0], [2.0, 3.0]), ([1.0, 4.0], [2.0]), ([1.0, 4.0], [2.0, 3.0])):
         with pytest.raises(ValueError):
             f(left, right)
+
+
+def test_what_is_stored_for_pairs_has_no_axis_along_which_it_is_the_same() -> None:
+    """The quotient itself, not twice the quotient, spread along the coordinates."""
+    plan_ = plan([X, Y], [T.grad((T.sqrt((PAIRS**2).sum(axis=2)) * Y).sum(), X)])[()]
+    assert all(v.rank == 2 for s in plan_.steps for v in s.fused.values)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_forces_between_pairs(dtype: str) -> None:
+    x = T.TensorType(dtype, (None, None))("x")
+    apart = x.dimshuffle(0, "x", 1) - x.dimshuffle("x", 0, 1)
+    far = T.sqrt((apart**2).sum(axis=2) + 1)
+    cost = (1 / far - 1 / far**2).sum()
+    f, g = (tensordsl.function([x], [cost, T.grad(cost, x)], mode=m) for m in ("FAST_RUN", "REFERENCE"))
+    for n, k in ((0, 3), (1, 3), (2, 1), (9, 3), (20, 0), (33, 17)):
+        a = np.random.default_rng(n).normal(size=(n, k)).astype(dtype)
+        for b in (a, a[::-1], a.T.copy().T):
+            for got, want in zip(f(b), g(b), strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
