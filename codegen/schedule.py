@@ -338,7 +338,7 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
 
 def takes_rows(group: Group) -> bool:
     """Is it elementwise, of few operations, on rows some of which are at indices?"""
-    if len(group.extents) != 2 or any(v.op in HEAVY for v in group.scalars):
+    if len(group.extents) < 2 or any(v.op in HEAVY for v in group.scalars):
         return False
     indices = [a for v in group.scalars if v.op == "load" for a in v.args]
     if not indices:
@@ -481,7 +481,7 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
 
     values = reach(pass_roots(p), is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
-    rows = takes_rows(group)
+    rows = len(group.extents) == 2 and takes_rows(group)
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)
     native = min(native, MOST_TAKEN) if rows else native
     states = max((len(r.attr[0].state(r.type)) for r in p.reduces), default=0)

@@ -341,6 +341,21 @@ def test_rows_of_more_elements_whose_lanes_would_not_be_full(fresh_code: pytest.
         assert (sum(required) > before) == needs, shape
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_at_indices_of_several_axes_are_read_one_by_one(weighted: bool, fresh_code: pytest.MonkeyPatch) -> None:
+    """From a vector on (of eight indices), as those at indices of one axis: lanes across shorter ones."""
+    late_object, required = native.late_object, []
+    fresh_code.setattr(native, "late_object", lambda parts: required.append(len(parts)) or late_object(parts))
+    x, k, w, rng = T.matrix(), T.lmatrix(), T.matrix(), np.random.default_rng(3)
+    f = td.function([x, k, w], x[k] * w[:, :, None] if weighted else x[k], on_unused_input="ignore")
+    for columns, needs in ((25, True), (8, False), (9, False), (3, True), (16, False)):
+        a, at = rng.normal(size=(50, columns)), rng.integers(-50, 50, (40, 9))
+        b = rng.normal(size=at.shape)
+        before = sum(required)
+        np.testing.assert_array_equal(f(a, at, b), a[at] * b[:, :, None] if weighted else a[at])
+        assert (sum(required) > before) == needs, columns
+
+
 WEIGHTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "of rows": lambda m, x, w, v: (x * w[:, None]).sum(axis=(1, 2)),
     "of each row": lambda m, x, w, v: (x * v[:, :, None]).sum(axis=(1, 2)),

@@ -321,6 +321,22 @@ def test_rows_at_indices_beside_others(dtype: str, ends: list[End]) -> None:
                     np.testing.assert_array_equal(found, right)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_rows_at_indices_of_two_axes(dtype: str, ends: list[End]) -> None:
+    m, k, w = T.TensorType(dtype, (None, None))(), T.lmatrix(), T.TensorType(dtype, (None, None))()
+    f = tensordsl.function([m, k, w], [m[k], T.maximum(m[k], w[:, :, None])])
+    rng = np.random.default_rng(6)
+    for n in (0, 1, 3, 7, 8, 9, 15, 16, 17, 27, 28, 33, 65):
+        for shape in ((0, 3), (1, 1), (9, 4), (20, 11), (3, 40)):
+            rows = ends[0].put(rng.integers(0, 100, (23, n)).astype(dtype))
+            at = ends[1].put(rng.integers(-23, 23, shape))
+            b = rng.integers(0, 100, shape).astype(dtype)
+            for a in (rows, rows[::-1, ::-1]):
+                for i in (at, at[::-1], at.T.copy().T):
+                    for found, right in zip(f(a, i, b), (a[i], np.maximum(a[i], b[:, :, None])), strict=True):
+                        np.testing.assert_array_equal(found, right)
+
+
 def test_indices_of_rows_do_not_make_lanes_fewer() -> None:
     b = Builder()
     index = b.load(Buffer("k", "int64", ("n",)), "i")
