@@ -7,6 +7,8 @@ positions writes one part of the array.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tensordsl.codegen import abi, half
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, memory_type
@@ -98,6 +100,14 @@ class _Single:
         at = self.f.op(f"load i64, ptr {self.f.gep(self.array, i, 'i64')}")
         return self.f.gep("%x", self.f.op(f"mul i64 {at}, {self.step}"))
 
+    def fetch(self, i: str, last: str, lines: Sequence[str]) -> None:
+        """Some of what is written a few positions later, which is no more than the last one's."""
+        f = self.f
+        later = f.op(f"add i64 {i}, {AHEAD}")
+        place = self.of(f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
+        for at in lines:
+            f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
+
 
 def _several(f: Asm, i: str) -> str:
     return f.gep("%x", f.call("i64", "@position", "ptr %positions", "ptr %steps", "i64 %k", f"i64 {i}"))
@@ -176,34 +186,62 @@ def _columns(name: str, kind: str) -> str:
 
 
 def _rows(name: str, kind: str, lanes: int) -> str:
-    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart."""
+    """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart.  Rows shorter than a vector
+    have a loop of their own."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
-    size = SIZES[kind]
-    adjacent, single = f.compare("eq", "i64", "%y_unit", size), f.compare("eq", "i64", "%k", 1)
-    whole = f.op(f"select i1 {adjacent}, i64 {f.op(f'and i64 %width, {-lanes}')}, i64 0")
-    last = f.op("sub i64 %count, 1")
-    end = f.op(f"sub i64 {f.op(f'mul i64 %width, {size}')}, 1")
+    single, last = f.compare("eq", "i64", "%k", 1), f.op("sub i64 %count, 1")
+    places, end = _Single(f), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
     lines = [
         f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
         for at in range(0, LINES * LINE, LINE)
     ]
-    places = _Single(f)
+    adjacent, whole = f.compare("eq", "i64", "%y_unit", SIZES[kind]), f.op(f"and i64 %width, {-lanes}")
+
+    def each(ahead: Sequence[str], whole: str) -> None:
+        with f.loop("%count") as loop:
+            places.fetch(loop.index, last, ahead)
+            _row(f, (name, kind, lanes), places.of(loop.index), _source(f, loop.index), whole)
+        f.ret()
+
+    with f.when(f.all(single, adjacent)):
+        with f.when(f.compare("eq", "i64", whole, 0)):
+            each(["0"], "0")
+        each(lines, whole)
+    whole = f.op(f"select i1 {adjacent}, i64 {whole}, i64 0")
     with f.loop("%count") as loop:
-        row = f.gep("%x", f.call("i64", "@position", "ptr %positions", "ptr %steps", "i64 %k", f"i64 {loop.index}"))
-        source = _source(f, loop.index)
+        row, source = _several(f, loop.index), _source(f, loop.index)
         with f.when(single):
-            later = f.op(f"add i64 {loop.index}, {AHEAD}")
-            later = f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}")
-            place = places.of(later)
-            for at in lines:
-                f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
-        with f.loop(whole, step=lanes) as column:
-            _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
-        with f.loop("%width", start=whole) as column:
-            at = f.gep(source, f.op(f"mul i64 {column.index}, %y_unit"))
-            _put(f, name, kind, f.gep(row, column.index, kind), at)
+            places.fetch(loop.index, last, lines)
+        _vectors(f, (name, kind, lanes), row, source, whole)
+        behind = f.gep(row, whole, kind), f.gep(source, f.op(f"mul i64 {whole}, %y_unit"))
+        with f.loop(f.op(f"sub i64 %width, {whole}"), *(("ptr", p) for p in behind)) as column:
+            _put(f, name, kind, *column.values)
+            column.next = [f.gep(column.values[0], SIZES[kind]), f.gep(column.values[1], "%y_unit")]
     f.ret()
     return f.text
+
+
+def _vectors(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+    name, kind, lanes = operation
+    with f.loop(whole, step=lanes) as column:
+        _put(f, name, f"<{lanes} x {kind}>", f.gep(row, column.index, kind), f.gep(source, column.index, kind))
+
+
+def _row(f: Asm, operation: tuple[str, str, int], row: str, source: str, whole: str) -> None:
+    """Whole vectors, and what is left by halves, quarters and so on; of float16 one by one, as sums are functions."""
+    name, kind, lanes = operation
+    if whole != "0":
+        _vectors(f, operation, row, source, whole)
+    if name.startswith("half"):
+        with f.loop("%width", start=whole) as column:
+            _put(f, name, kind, f.gep(row, column.index, kind), f.gep(source, column.index, kind))
+        return
+    count = lanes // 2
+    while count:
+        with f.when(f.compare("ne", "i64", f.op(f"and i64 %width, {count}"), 0)):
+            at, some = f.op(f"and i64 %width, {-2 * count}"), kind if count == 1 else f"<{count} x {kind}>"
+            _put(f, name, some, f.gep(row, at, kind), f.gep(source, at, kind))
+        count //= 2
 
 
 def _walk(name: str) -> str:

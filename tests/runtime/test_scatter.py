@@ -65,6 +65,20 @@ def test_rows_of_every_dtype(dtype: str, width: int) -> None:
     check(values(rng, dtype, 6), [rng.integers(-6, 6, 23)], values(rng, dtype, 23))
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int16", "float16", "float32", "float64"])
+def test_rows_of_every_width(dtype: str) -> None:
+    """Whole vectors, and what is left by halves, quarters and so on; also of values that stand apart."""
+    matrix = T.TensorType(dtype, (None, None))
+    x, y, i = matrix("x"), matrix("y"), T.lvector("i")
+    f = tensordsl.function([x, y, i], [T.inc_subtensor(x[i], y), T.set_subtensor(x[i], y)])
+    rng = np.random.default_rng(4)
+    for width in (*range(18), 20, 23, 31, 33, 47, 63, 65, 127, 130):
+        a, b, at = values(rng, dtype, 5, width), values(rng, dtype, 23, width), rng.integers(-5, 5, 23)
+        for c in (b, np.asfortranarray(b), b[:, ::-1], np.repeat(b, 2, axis=0)[::2]):
+            for got, is_set in zip(f(a, c, at), (False, True), strict=True):
+                np.testing.assert_array_equal(got, expected(a, at, c, is_set))
+
+
 INDICES: dict[str, tuple[tuple[int, ...], tuple[tuple[int, ...], ...], tuple[int, ...], Any]] = {
     # shape of x, shapes of the indices, of y, and the index
     "rows": ((5, 3), ((7,),), (7, 3), lambda i: i),
