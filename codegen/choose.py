@@ -10,7 +10,7 @@ from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
-from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS, SPREAD_BYTES
+from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import (
     LONG_ROWS,
@@ -175,13 +175,10 @@ def _apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> l
     rows = {p.local[-1] for p in group.passes if p.local}
     found: list[Condition] = []
     operands = [*(v.attr for v in group.scalars if v.op == "load"), *((o.buffer, o.map) for o in group.outs)]
-    largest = max(ITEMSIZE[buffer.type] for buffer, entries in operands if usual.lane in entries)
     for buffer, entries in operands:
         size, strides = ITEMSIZE[buffer.type], refs[id(buffer)].strides
         length = ex.mul(size, group.extents[usual.lane])
         if usual.lane not in entries:
-            own = rows & set(entries)
-            found += [("ge", group.extents[usual.lane], SPREAD_BYTES // largest)] if own else []
             continue
         pairs = [(strides[d], length) for d, a in enumerate(entries) if a in rows]
         pairs.append((strides[entries.index(usual.lane)], size))

@@ -10,7 +10,8 @@ NEAR_COLUMNS = NEAR_ELEMENTS // PACKED_ROWS  # as many rows are added up at once
 # Of several short rows as one (`nest_wide`).
 WIDE_ELEMENTS = 1024
 WIDE_ROW = 255  # columns, at most
-SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it
+SPREAD_BYTES = 64  # of rows that have a number each: longer ones do better without a vector of it, but for some of
+SPREAD_ROW = 128  # up to so many elements (`nest_wide`)
 # Of parts (`nest_row_parts`, `nest_shares`).
 SHARE = 40_000  # ns of a part: a few per thread, since the system may take a thread's core away
 FOLDED = 2  # times as long are parts that one thread has as well; of rows, where short ones are folded, half as many

@@ -10,8 +10,7 @@ def own_texts() -> list[str]:
 
 
 def _spread() -> str:
-    """The rows' values, each `n` times, which are less than a vector, for so many elements; then the last one again, up
-    to `count`."""
+    """The rows' values, each `n` times, for so many elements; then the last one again, up to `count`."""
     params = ["ptr to", "ptr from", "i64 stride", "i64 size", "i64 n", "i64 elements", "i64 count"]
     c = Function("void", "spread", params, internal=True)
     row, end, rest = (c.arith("mul", x, "%size") for x in ("%n", "%elements", c.arith("sub", "%count", "%elements")))
@@ -21,11 +20,13 @@ def _spread() -> str:
                 with c.when(c.test("sle", row, stored)):
                     _spread_rows(c, size, stored, row, end, rest)
                     c.ret()
+            _spread_rows(c, size, 64, row, end, rest, longer=True)
+            c.ret()
     return c.end()
 
 
-def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str) -> None:
-    """By a store of so many bytes for each row."""
+def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: str, longer: bool = False) -> None:
+    """By a store of so many bytes for each row, or several for rows that may be longer."""
     words, lanes = max(size // 8, 1), stored // min(size, 8)  # pairs of words for complex numbers
     element = f"i{8 * size // words}"
     kind, one = f"<{lanes} x {element}>", f"<{words} x {element}>"
@@ -36,8 +37,12 @@ def _spread_rows(c: Function, size: int, stored: int, row: str, end: str, rest: 
         return c.op(f"shufflevector {one} {x}, {one} poison, <{lanes} x i32> <{mask}>")
 
     with c.loop(end, ("ptr", "%from"), ("ptr", "%from"), step=row) as loop:
-        source = loop.values[0]
-        c.do(f"store {kind} {every(source)}, ptr {c.gep('%to', loop.index)}, align 1")
+        source, place = loop.values[0], c.gep("%to", loop.index)
+        value = every(source)
+        c.do(f"store {kind} {value}, ptr {place}, align 1")
+        if longer:
+            with c.loop(row, start=64, step=64) as more:
+                c.do(f"store {kind} {value}, ptr {c.gep(place, more.index)}, align 1")
         loop.next = [c.gep(source, "%stride"), source]
     last, behind = every(loop.values[1]), c.gep("%to", end)
     with c.loop(rest, step=stored) as loop:

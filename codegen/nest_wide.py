@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.nest_columns import FAR, in_all_parts
-from tensordsl.codegen.nest_limits import SPREAD_BYTES, WIDE_ELEMENTS, WIDE_ROW
+from tensordsl.codegen.nest_limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
     AHEAD,
@@ -64,6 +64,7 @@ FAR_TURNS = 8  # of several operands that no cache keeps: more are more streams 
 FEW_TURNS = 4  # of those of a pass that stores as well, or whose rows have own values
 SAME_SETS = 256  # elements: rows as far apart, or a multiple of it, share sets of the caches
 FEW_WEIGHED = 1024  # elements of rows, a vector each, that are only stored and have own values: not worth it
+FEW_PADDED = 4096  # elements of rows longer than a vector that do not fill vectors
 FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]
 
@@ -138,17 +139,27 @@ def _is_apart() -> str:
     c.note(c.all(reduces, stores, once), wrong)
     spreads = c.call("i1", "@spreads", "ptr %cx", "ptr %words")
     width = c.get(c.get("%cx", CX_D, "ptr"), WIDTH)
-    few = c.test("slt", c.arith("mul", c.get(c.get("%cx", CX_E, "ptr"), row), "%n"), FEW_WEIGHED)
+    total = c.arith("mul", c.get(c.get("%cx", CX_E, "ptr"), row), "%n")
     only_stores = c.all(spreads, c.op(f"xor i1 {reduces}, true"))
-    c.note(c.all(only_stores, few, c.test("sge", "%n", width)), wrong)
+    c.note(c.all(only_stores, c.test("slt", total, FEW_WEIGHED), c.test("sge", "%n", width)), wrong)
     with c.loop(c.get("%words", 3)) as loop:
         entry = entry_of(c, "%words", loop.index)
         step = _along(c, entry, row)
         is_vector, size = c.test("eq", c.get(entry, 0), VECTOR), c.arith("mul", c.get(entry, 2), "%n")
         behind = c.any(c.test("eq", step, 0), c.all(is_vector, c.test("eq", step, size)))
         c.note(c.op(f"xor i1 {c.any(behind, _is_own(c, entry))}, true"), wrong)
-        c.note(c.all(spreads, is_vector, c.test("sge", size, SPREAD_BYTES)), wrong)
+        c.note(c.all(spreads, is_vector, _is_long(c, entry, width, total)), wrong)
     return c.end("i1", c.test("ne", c.get(wrong, 0), 0))
+
+
+def _is_long(c: Function, entry: str, width: str, total: str) -> str:
+    """Do rows of an operand do better without a vector of what each has one of?  Where vectors are two registers, as of
+    dear functions, those that fill them, and few that are no shorter."""
+    size, whole = c.get(entry, 2), c.arith("mul", _rounded(c, "%n", width), 4)
+    is_cheap = c.test("sle", c.arith("mul", width, size), SPREAD_BYTES)
+    fills = c.any(c.test("sle", whole, c.arith("mul", "%n", 5)), c.test("slt", total, FEW_PADDED))
+    is_full = c.any(is_cheap, c.all(c.test("sge", "%n", width), fills), c.test("sgt", "%n", SPREAD_ROW))
+    return c.all(c.test("sge", c.arith("mul", size, "%n"), SPREAD_BYTES), is_full)
 
 
 def _widens() -> str:

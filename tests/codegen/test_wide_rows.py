@@ -230,11 +230,12 @@ def test_rows_have_weights(dtype: str) -> None:
 
     def formulas(x: Any, w: Any, c: Any, exp: Any) -> list[Any]:
         each = w[:, None]
-        return [(x * each).sum(1), ((x - c) * exp(each)).sum(1), (x - each).max(1), (x * each).sum((0, 1))]
+        each_row = [(x * each).sum(1), ((x - c) * exp(each)).sum(1), (x - each).max(1), exp((x - each) / 8).sum(1)]
+        return [*each_row, (x * each).sum((0, 1))]
 
     f = tensordsl.function([x, w, c], formulas(x, w, c, T.exp))
     for n in (1, 8, 9, 100, 257, 1000):
-        for k in (1, 2, 3, 5, 7, 8, 10, 15, 16, 17, 31, 40):
+        for k in (1, 2, 3, 5, 7, 8, 10, 15, 16, 17, 31, 40, 65, 129):
             a, b = rng.standard_normal((2, n, k)).astype(dtype), end.put(rng.standard_normal(n).astype(dtype))
             d = rng.standard_normal(k).astype(dtype)
             wanted = formulas(a.astype("float64"), b.astype("float64"), d.astype("float64"), np.exp)
@@ -249,13 +250,15 @@ def test_rows_have_weights(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_rows_of_complex_numbers_have_weights(dtype: str) -> None:
     x, w = T.TensorType(dtype, (None, None))("x"), T.TensorType(dtype, (None,))("w")
-    f, rng = tensordsl.function([x, w], [(x * w[:, None]).sum(0), x.argmax(0)]), np.random.default_rng(21)
+    products, rng = x * w[:, None], np.random.default_rng(21)
+    f = tensordsl.function([x, w], [products.sum(0), T.exp(products / 8).sum(0), x.argmax(0)])
     for n in (8, 9, 100, 1000):
-        for k in (1, 2, 3, 5, 8, 16):
+        for k in (1, 2, 3, 5, 8, 16, 17, 33):
             a = (rng.standard_normal((n, k)) + 1j * rng.standard_normal((n, k))).astype(dtype)
             b = (rng.standard_normal(n) + 1j * rng.standard_normal(n)).astype(dtype)
-            total, first = f(a, b)
+            total, dear, first = f(a, b)
             rough = dict(complex64=1e-3, complex128=1e-9)[dtype]
+            np.testing.assert_allclose(dear, np.exp(a * b[:, None] / 8).sum(0), rtol=rough, atol=rough)
             np.testing.assert_allclose(total, (a.astype("complex128") * b[:, None]).sum(0), rtol=rough, atol=rough)
             np.testing.assert_array_equal(first, a.argmax(0))
 

@@ -60,6 +60,17 @@ def test_each_schedule_is_compiled_by_the_first_call_that_needs_it(compiled: lis
     assert len(compiled) == before + 3
 
 
+def test_rows_with_weights_shorter_than_vectors_of_dear_functions_are_taken_together(compiled: list[str]) -> None:
+    x, w, rng = T.dmatrix("x"), T.dvector("w"), np.random.default_rng(1)
+    f = theano.function([x, w], (T.exp(x * 3) / T.exp(x * 3).sum(0)) * w[:, None])
+    lengths = []
+    for k in (3, 8, 10, 15):
+        a, b = rng.normal(size=(500, k)), rng.normal(size=500)
+        np.testing.assert_allclose(f(a, b), np.exp(a * 3) / np.exp(a * 3).sum(0) * b[:, None])
+        lengths.append(len(compiled))
+    assert len(set(lengths)) == 1
+
+
 def test_functions_with_equal_kernels_share_them(compiled: list[str]) -> None:
     f, x = spread(5.0), T.dmatrix("x")
     g = theano.function([x], [((x - x.mean(1, keepdims=True)) ** 2 * 5.0).sum(1), T.exp(x[0, 0])])
