@@ -17,6 +17,7 @@ from tensordsl.codegen.schedule import (
     SHORT,
     longest_beside,
     mixes,
+    pads,
     parts_rows,
     states_beside,
     takes_rows,
@@ -234,13 +235,13 @@ def _few_but_merged(b: Builder, group: Group, usual: Schedule, across: Schedule)
     here, there, most = group.extents[usual.lane], group.extents[across.lane], BLOCKS_MOST // _point_size(group, across)
     every = ex.mul(ex.minimum(there, most), _rest(b, group, across, most))
     full, few = ("ge", ex.mul(here, there), across.width[0]), ("lt", here, usual.width[0])
-    return [("ge", there, MERGED_ROWS), few, full, ("le", every, most)]
+    return [("ge", there, MANY_ROWS if pads(group) else MERGED_ROWS), few, full, ("le", every, most)]
 
 
 def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedule) -> str:
     """Whether a lane across has few elements; or more of them, but usual lanes would be no whole vector of each row."""
     mixed, size = mixes(group), _block_size(group, across)
-    here, padded = group.extents[usual.lane], usual.width[0] - 1
+    here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
     short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
     limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else short)
     most = max(padded, SHORT_BY_INDEX) if takes_rows(group) else padded if mixed else SHORT
@@ -273,6 +274,8 @@ def _enough_across(group: Group, usual: Schedule, across: Schedule) -> int:
 def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
     """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one that is added up from
     other places than a row's."""
+    if pads(group):
+        return MANY_ROWS
     is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
     sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
     return VECTOR_ROWS if is_column else max(VECTOR_ROWS, b.vector_bytes // min(sizes, default=8))

@@ -177,18 +177,36 @@ def transposes(group: Group, lane: str, direct: bool) -> bool:
 
 def mixes(group: Group) -> bool:
     """Is it elementwise, of operands with so different axes that neither several rows are one, nor a row that goes past
-    its end meets the next one (`nest_gaps`, `nest_overlaps`)?  Rows have numbers of their own beside operands that are
-    the same in all of the outermost axis, or there are more axes than two around the lanes."""
+    its end meets the next one (`nest_gaps`, `nest_overlaps`), or takes far more than its elements?"""
+    return _differ(group) or pads(group)
+
+
+def pads(group: Group) -> bool:
+    """Is it elementwise, of dear functions, in rows that have a number each, so that each is computed one by one, at
+    least a vector of it?"""
+    *outer, last = group.extents
+    rows = [v for v in group.scalars if v.op == "load" and last not in v.attr[1] and {*outer[-1:]} & {*v.attr[1]}]
+    is_dear = any(v.op in HEAVY and last in v.axes for v in group.scalars)
+    return bool(rows) and is_dear and lane_axis(group) == last and is_elementwise(group) and not _differ(group)
+
+
+def _differ(group: Group) -> bool:
+    """Have rows numbers of their own beside operands that are the same in all of the outermost axis, or are there more
+    axes than two around the lanes?"""
     axes, lane = list(group.extents), lane_axis(group)
-    loads = [v for v in group.scalars if v.op == "load"]
-    sets = {frozenset(v.attr[1]) & set(axes) for v in loads}
-    reduces = len(group.parallel) < len(axes)
-    if reduces or any(v.args for v in loads) or not any(s and lane not in s for s in sets):
+    sets = {frozenset(v.attr[1]) & set(axes) for v in group.scalars if v.op == "load"}
+    if not is_elementwise(group) or not any(s and lane not in s for s in sets):
         return False
     pairs = zip(axes, axes[1:], strict=False)
     first, *inner = [axes[0], *(b for a, b in pairs if any((a in s) != (b in s) for s in sets))]
     rows = set(inner[:-1])
     return len(rows) > 1 or any(lane in s and first not in s and s & rows for s in sets)
+
+
+def is_elementwise(group: Group) -> bool:
+    """Without reductions and indices."""
+    by_index = any(v.op == "load" and v.args for v in group.scalars)
+    return len(group.parallel) == len(group.extents) and not by_index
 
 
 def lane_across(group: Group) -> str:
@@ -197,9 +215,10 @@ def lane_across(group: Group) -> str:
 
 
 def lanes_across(group: Group) -> list[str]:
-    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself."""
+    """That axis, and of operands with very different axes the next one, for where it turns out to be short itself, but
+    not the innermost one."""
     lanes = [a for a in group.parallel if not is_short(group, a)]
-    return lanes[: 1 + mixes(group)] if lanes else []
+    return lanes[:1] + [a for a in lanes[1:2] if mixes(group) and a != group.parallel[-1]]
 
 
 def widest_load(group: Group, axes: Collection[str]) -> Val | None:

@@ -187,6 +187,65 @@ def test_which_groups_mix_axes(fresh_code: pytest.MonkeyPatch) -> None:
             assert [len(p.across) for p in made] == [2 * crosses], td.pp(form)
 
 
+DEAR: dict[str, Callable[..., Any]] = {
+    "two axes": lambda m, v, a, b, d: m.exp(a - v[:, None]),
+    "of a column": lambda m, v, a, b, d: m.exp(v[:, None] / 8 * a[0]),
+    "three axes": lambda m, v, a, b, d: m.exp(d / 8 - a[:, :, None]),
+    "outer": lambda m, v, a, b, d: m.exp(a[:, :, None] - b[:, None, :]),
+    "several": lambda m, v, a, b, d: m.sqrt(m.exp(d / 8) + a[:, :, None]) * b[:, None, :],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", DEAR)
+def test_rows_of_dear_functions_with_a_number_each(name: str, dtype: str, ends: list[End]) -> None:
+    """They are not computed a whole vector long: `schedule.pads`."""
+    rng, form = np.random.default_rng(21), DEAR[name]
+    f = td.function(
+        s := [T.TensorType(dtype, (None,) * r)() for r in (1, 2, 2, 3)], form(T, *s), on_unused_input="ignore"
+    )
+    for n in (0, 3, 15, 16, *COUNTS, 1000):
+        for k, j in ((1, 1), (1, 3), (3, 1), (2, 5), (7, 8), (9, 17), (40, 2)):
+            given = [values(rng, shape, dtype) for shape in ((n,), (n, k), (n, j), (n, k, j))]
+            if name == "of a column":
+                given[1] = values(rng, (n + 1, k), dtype)
+            wanted = form(np, *(x.astype("float64") for x in given))
+            places = [end.put(x) for end, x in zip(ends, given, strict=False)]
+            others = [np.asfortranarray(x) for x in given], [np.repeat(x, 2, axis=-1)[..., ::2] for x in given]
+            shared = [np.broadcast_to(x[:1], x.shape) for x in given]
+            for operands in ((*places, *given[len(places) :]), *others, [x[::-1].copy()[::-1] for x in given]):
+                np.testing.assert_allclose(f(*operands), wanted, rtol=1e-5, err_msg=f"{n} {k} {j}")
+            wanted = form(np, *(x.astype("float64") for x in shared))
+            np.testing.assert_allclose(f(*shared), wanted, rtol=1e-5, err_msg=f"{n} {k} {j}")
+
+
+def test_which_rows_of_dear_functions_are_computed_across(fresh_code: pytest.MonkeyPatch) -> None:
+    """None that are shorter than a vector, where each has a number of its own; those that may be one, or are the same
+    in all others, have shorter ways."""
+    planned, made = launches._planned, []
+    fresh_code.setattr(launches, "_planned", lambda *given: made.append(planned(*given)) or made[-1])
+    v, a, b, d = (T.TensorType("float64", (None,) * r)() for r in (1, 2, 2, 3))
+    plain = [T.exp(a + b), T.exp(d - v[:, None, None]), T.exp(d - a), T.exp(d - b[:, None]), T.exp(a - v)]
+    for forms, crosses in (([form(T, v, a, b, d) for form in DEAR.values()], True), (plain, False)):
+        for form in forms:
+            made.clear()
+            td.function([v, a, b, d], form, on_unused_input="ignore")
+            assert [len(p.across) for p in made] == [(form.ndim - 1) * crosses], td.pp(form)
+
+
+def test_rows_of_dear_functions_are_updated_in_place() -> None:
+    rng = np.random.default_rng(22)
+    for n in COUNTS:
+        for k in (1, 3, 8, 9):
+            a, b = rng.normal(size=(n, k)), rng.normal(size=n)
+            s, x = td.shared(a), T.dvector()
+            f = td.function([x], s * 2, updates={s: T.exp(-(s**2)) * x[:, None] + s})
+            for _ in range(3):
+                np.testing.assert_allclose(f(b), a * 2, rtol=1e-12)
+                a = np.exp(-(a**2)) * b[:, None] + a
+                np.testing.assert_allclose(s.get_value(), a, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_short_rows_that_go_back_are_not_done_one_by_one(dtype: str, fresh_code: pytest.MonkeyPatch) -> None:
     """Adjacent elements of a row shorter than a vector are no reason for lanes along it."""
