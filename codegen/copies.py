@@ -122,12 +122,20 @@ def columns_side_by_side(k: Kernel) -> list[str]:
     stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""
     span, row_phis = k.beside * k.width, k.row_phis()
     rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {"%r.more": "%r.more.w"}
-    own = {*defined(k.before.lines), *defined(k.ends.lines), *defined(k.close.lines), *(p.name for p in k.phis)}
-    phis, bodies, closes = [], [], []
+    fixed, before = k.each_vector()
+    own = {
+        *defined(fixed),
+        *defined(before),
+        *defined(k.ends.lines),
+        *defined(k.close.lines),
+        *(p.name for p in k.phis),
+    }
+    phis, starts, bodies, closes = [], [], [], []
     for n in range(k.beside):
         names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
         phis += _renamed_phis(k.phis, names)
-        bodies += renamed(k.before.lines, names)
+        starts += renamed(fixed, names)
+        bodies += renamed(before, names)
         names |= {p.name: names.get(p.next, p.next) for p in k.counted}
         names |= {p.name: names.get(p.next, p.next) for p in k.folded}
         closes += renamed([*k.ends.lines, *k.close.lines], names)
@@ -140,6 +148,7 @@ def columns_side_by_side(k: Kernel) -> list[str]:
         "vectors:",
         *phi_lines([Phi("%i.w0", "i64", "0", "%i.w")], "entry", "closes"),
         *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
+        *starts,
         "  br label %across",
         "across:",
         *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),

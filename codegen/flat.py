@@ -10,10 +10,10 @@ nest library reads the entries to fill P.  By form:
              blocks, it goes on from the state in scratch (`resume`), but for the first block (`turn` & 1), and saves
              it; behind the last block (`turn` & 2) comes `final`.  A row of no elements has n = 0, and no `points`.
              With `turn` & AHEAD it `asks` for operands of as many rows further on (`ahead`).
-    COLUMNS  for each vector: for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of the width
-             the last whole vector, whose states stay as they are in lanes done before (`counted`).  With `turn` & AHEAD
-             it asks for the rows that follow.  k(P, n, live, 0, turn) combines states with those `turn` elements
-             behind them (`others`).
+    COLUMNS  for each vector: `fixed`, for each row: `before`, `body`; then `ends`, `close`; where n is no multiple of
+             the width the last whole vector, whose states stay as they are in lanes done before (`counted`).  With
+             `turn` & AHEAD it asks for the rows that follow.  k(P, n, live, 0, turn) combines states with those `turn`
+             elements behind them (`others`).
 
 A chunk is as many vectors as states should add up at once; where n is no multiple of the width the last chunk is the
 row's last whole vector, some lanes of which were done before; of a short body the states of the last chunk take that
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
+FIXED = 12  # registers of what is the same in all rows of COLUMNS, at most; half as many without AVX-512
 LIGHT = 12  # lines of a body that is written twice
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 
@@ -110,7 +111,7 @@ class Kernel:
         self.entries: dict[tuple[int, int, int], Entry] = {}
         self.head, self.before, self.body, self.ends = map(Code, "hsve")
         self.masked, self.close, self.summed, self.after, self.resume, self.final = map(Code, "lqutjf")
-        self.others = Code("d")
+        self.others, self.fixed = Code("d"), Code("b")
         self.before.block = "row" if self.has_rows or form == COLUMNS else "entry"
         self.body.block, self.close.block, self.after.block = "loop", "close", "after"
         self.resume.block, self.final.block = "partly", "final"
@@ -276,6 +277,9 @@ class Kernel:
         return self.lane_pointer(self.pointer(INTERNAL, area, moves=not self.loops), ITEMSIZE[dtype])
 
     def load_area(self, area: int, dtype: str) -> str:
+        if self.form == COLUMNS:
+            place = f"getelementptr i{8 * ITEMSIZE[dtype]}, ptr {self.pointer(INTERNAL, area, moves=False)}, i64 %i"
+            return load_by_registers(self.fixed, self.fixed.op(place), dtype, self.width)
         return load_by_registers(self.body, self.area(area, dtype), dtype, self.width)
 
     def store_area(self, area: int, dtype: str, value: str) -> None:
@@ -474,8 +478,16 @@ class Kernel:
             "  %r.more = icmp slt i64 %r.next, %rows",
         ]
 
+    def each_vector(self) -> tuple[list[str], list[str]]:
+        """Of COLUMNS: (what is loaded once for a vector's rows, if registers can hold it, what is done for each)"""
+        fixed, before = self.fixed.lines, self.before.lines
+        registers = self.beside * sum(" = load " in line for line in fixed)
+        few = registers <= (FIXED if has_mask_registers(self) else FIXED // 2)
+        return (fixed, before) if few else ([], [*fixed, *before])
+
     def _columns(self) -> list[str]:
         wide = self.beside > 1 and is_straight(self.before.lines, self.ends.lines, self.close.lines)
+        fixed, before = self.each_vector()
         first = ("%wide", "narrow") if wide else ("0", "entry")
         asks, last = ([], self.before.block) if wide else (ask_ahead_of(self), "onward")
         return [
@@ -483,10 +495,13 @@ class Kernel:
             "vector:",
             *phi_lines([Phi("%at", "i64", first[0], "%i.next")], first[1], self.close.block),
             *last_whole(self),
-            "  br i1 %folds, label %others, label %row",
+            "  br i1 %folds, label %others, label %fixed",
+            "fixed:",
+            *fixed,
+            "  br label %row",
             "row:",
-            *phi_lines([*self.row_phis(), *self.phis], "vector", last),
-            *self.before.lines,
+            *phi_lines([*self.row_phis(), *self.phis], "fixed", last),
+            *before,
             *asks,
             *self.next_row(),
             "  br i1 %r.more, label %row, label %close",
@@ -514,7 +529,7 @@ class Kernel:
         """(declarations, functions) of the module by name."""
         whole = Code()
         codes = self.head, self.before, self.points, self.body, self.ends, self.masked, self.close, self.summed
-        behind = self.others, self.after, self.resume, self.final
+        behind = self.others, self.fixed, self.after, self.resume, self.final
         for code in (*codes, *behind, *(self.side.codes() if self.side else ())):
             whole.need(code)
         return whole.declarations, whole.functions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import cases
@@ -14,7 +15,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.nest_limits import WIDE_ROW
-from tensordsl.codegen.pipeline import optimise_lowered
+from tensordsl.codegen.pipeline import make_program, optimise_lowered
 from tensordsl.codegen.regions import plan_regions
 from tensordsl.codegen.schedule import schedule, widens
 
@@ -188,6 +189,14 @@ def test_columns_are_standardised(dtype: str) -> None:
             for result, wanted in zip(f(end.put(a)), (y, wide - wide.max(0)), strict=True):
                 close(result, wanted.astype(dtype))
             close(gradient(a, b), ((u - u.mean(0) - y * (u * y).mean(0)) / root).astype(dtype))
+
+
+def test_rows_load_nothing_that_is_the_same_in_all_of_them() -> None:
+    x = T.dmatrix("x")
+    plans = make_program("f", [x], [], [((x - x.mean(0)) ** 2).sum(0)], [], False)[1].plans
+    texts = [text for plan in plans for text in plan.kernels.texts if "%folds" in text]
+    rows = [re.findall(r"^(?:row|across):$(.*?)^\w+:$", text, re.DOTALL | re.MULTILINE) for text in texts]
+    assert [[row.count(" load ") for row in loops] for loops in rows] == [[4, 1], [4, 1]]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "int64"])
