@@ -1,4 +1,4 @@
-"""Of the nest library: groups that only copy what stands at indices along one axis, the same in all rows.
+"""Of the nest library: groups that only copy what stands at indices along one axis: short rows, or columns.
 
 Indices are wrapped and checked once, and where their elements stand is kept, so that nothing that another thread may
 write into them is used again.  Then a few columns at a time are copied, down a block of rows that stays in the cache.
@@ -9,6 +9,8 @@ position to position there.  Operands are the indices, what is indexed, and the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tensordsl.codegen.nest_words import N_AXES, PARAMS, TAKEN, WIDTH, Function
 
 KINDS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "<2 x i64>"}  # by bytes of a run
@@ -18,7 +20,8 @@ AT_ONCE = 256  # indices
 BESIDE = 4  # columns
 BLOCK = 1 << 16  # bytes from the first to the last row of a block
 ROWS = 64  # of a block, at most
-FEW = 4  # rows that are not worth it
+LINE = 64  # bytes
+FEW, FEW_TAKEN = 4, 8  # rows that are not worth it, and indices of rows
 NEAR = 1 << 22  # bytes: from farther away whole vectors of a row come sooner
 INDICES, SOURCE, RESULT = range(3)
 _COPY = [
@@ -34,10 +37,8 @@ def taken_texts() -> list[str]:
 
 
 def _widened() -> str:
-    """An index as an int64; those of 8 bytes have a sign."""
+    """An index of 1, 2 or 4 bytes as an int64."""
     c = Function("i64", "index_at", ["ptr at", "i64 kind"], internal=True)
-    with c.when(c.test("sge", "%kind", 16)):
-        c.ret("i64", c.op("load i64, ptr %at, align 1"))
     for size, kind in list(KINDS.items())[:3]:
         for sign, extend in enumerate(("zext", "sext")):
             with c.when(c.test("eq", "%kind", 2 * size + sign)):
@@ -48,14 +49,19 @@ def _widened() -> str:
 def _places() -> str:
     """Where elements at `n` indices stand, in bytes; whether an index was out of range, which gives the first one."""
     c = Function("i64", "taken_places", _PLACES, internal=True)
-    with c.loop("%n", ("i1", "false")) as loop:
-        at = c.gep("%at", c.arith("mul", loop.index, "%step"))
-        index = c.call("i64", "@index_at", f"ptr {at}", "i64 %kind")
-        index = c.choose(c.test("slt", index, 0), c.arith("add", index, "%extent"), index)
-        wrong = c.test("uge", index, "%extent")
-        c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
-        loop.next = [c.any(loop.values[0], wrong)]
-    return c.end("i64", c.op(f"zext i1 {loop.values[0]} to i64"))
+
+    def each(load: Callable[[str], str]) -> str:
+        with c.loop("%n", ("i1", "false")) as loop:
+            index = load(c.gep("%at", c.arith("mul", loop.index, "%step")))
+            index = c.choose(c.test("slt", index, 0), c.arith("add", index, "%extent"), index)
+            wrong = c.test("uge", index, "%extent")
+            c.put(c.arith("mul", c.choose(wrong, 0, index), "%apart"), "%places", loop.index)
+            loop.next = [c.any(loop.values[0], wrong)]
+        return c.op(f"zext i1 {loop.values[0]} to i64")
+
+    with c.when(c.test("sge", "%kind", 16)):
+        c.ret("i64", each(lambda at: c.op(f"load i64, ptr {at}, align 1")))
+    return c.end("i64", each(lambda at: c.call("i64", "@index_at", f"ptr {at}", "i64 %kind")))
 
 
 def _copy(name: str, kind: str, beside: int, ends: bool) -> str:
@@ -153,12 +159,18 @@ class _Launch:
 
 
 def _taken() -> str:
-    """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches."""
+    """All of a launch; or -1: rows are too few, too long or apart, or too much for the caches; rows at indices are too
+    few, or have two elements or a whole line."""
     c = Function("i64", "taken", PARAMS, internal=True)
+    along = c.get(c.word("%D", c.get("%D", TAKEN)), 2)
+    with c.when(c.all(c.test("eq", along, 0), c.test("slt", c.get("%E", 0), FEW_TAKEN))):
+        c.ret("i64", -1)
     at = _Launch(c)
     far = c.all(c.test("eq", at.run, at.size), c.test("sge", at.n, c.get("%D", WIDTH)), c.test("sgt", at.reach, NEAR))
     apart = c.any(c.test("eq", at.run, 0), c.test("sgt", at.run, LONGEST))
-    with c.when(c.any(c.test("slt", at.all_rows, FEW), far, apart)):
+    short = c.test("sgt", at.run, c.arith("mul", at.size, 2)), c.test("slt", at.run, LINE)
+    alone = c.all(c.test("eq", along, 0), *short)
+    with c.when(c.any(c.op(f"xor i1 {c.any(alone, c.test('sge', at.all_rows, FEW))}, true"), far, apart)):
         c.ret("i64", -1)
     way, places = _way(c, at.run), c.op(f"alloca i64, i64 {AT_ONCE}, align 64")
     with c.loop(at.n, ("i64", "0"), step=AT_ONCE) as part:

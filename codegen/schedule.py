@@ -352,7 +352,7 @@ def taken_load(group: Group) -> tuple[Val, Val] | None:
     entries, index = out.value.attr[1], unwidened(out.value.args[0])
     is_row = index.op == "load" and not index.args and len(index.attr[1]) == 1
     along = index.attr[1][0] if is_row else 0
-    return (out.value, index) if along in axes[1:] and along not in entries else None
+    return (out.value, index) if len(axes) > 1 and along in axes and along not in entries else None
 
 
 def takes_rows(group: Group) -> bool:

@@ -1,4 +1,4 @@
-"""Columns at indices, copied alone: by the library's own loop, or by the group's kernels."""
+"""Columns and rows at indices, copied alone: by the library's own loop, or by the group's kernels."""
 
 from __future__ import annotations
 
@@ -123,3 +123,69 @@ def test_nothing_behind_the_operands_is_read(ends: list[End]) -> None:
         a, at = values(shape, "float32"), RNG.integers(-3, 3, 21).astype("int16")
         got = f(ends[0].put(a), ends[1].put(at))
         np.testing.assert_array_equal(got, a[:, at])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_short_rows_of_any_layout(dtype: str) -> None:
+    """Of some bytes more than two elements, and less than a cache line."""
+    x, i = T.TensorType(dtype, (None, None))("x"), T.lvector("i")
+    f = tensordsl.function([x, i], [x[i], T.set_subtensor(T.zeros_like(x[i])[::-1], x[i])])
+    for width in (*range(18), 31, 32, 63, 64, 65):
+        for a in layouts(values((9, width), dtype)):
+            for n in (0, 1, 7, 8, 9, 255, 256, 259, 520):
+                for at in (RNG.integers(-9, 9, 2 * n)[::2], RNG.integers(-9, 9, n)[::-1]):
+                    taken, backwards = f(a, at)
+                    np.testing.assert_array_equal(taken, a[at])
+                    np.testing.assert_array_equal(backwards, a[at][::-1])
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"])
+def test_indices_of_short_rows(kind: str, ends: list[End]) -> None:
+    x, i = T.fmatrix("x"), T.TensorType(kind, (None,))("i")
+    f = tensordsl.function([x, i], x[i])
+    lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
+    for n in (1, 127, 128, 129, 257):
+        a = values((n, 5), "float32")
+        at = np.minimum(RNG.integers(0, n, 300), highest).astype(kind)
+        at[7] = max(-n, lowest)
+        np.testing.assert_array_equal(f(ends[0].put(a), ends[1].put(at)), a[at])
+        np.testing.assert_array_equal(f(a, at[::-3]), a[at[::-3]])
+        for wrong in {min(n, highest), max(-n - 1, lowest), highest, lowest}:
+            at[280] = wrong
+            if not -n <= wrong < n:
+                with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for axis 0 with size {n}"):
+                    f(a, at)
+
+
+def test_short_rows_of_several_axes() -> None:
+    x, i = T.tensor3("x"), T.lvector("i")
+    f = tensordsl.function([x, i], x[i])
+    at = RNG.integers(-6, 6, 40)
+    for shape in ((6, 2, 3), (6, 1, 5), (6, 5, 1), (6, 0, 3), (6, 3, 9)):
+        a = RNG.normal(size=shape).astype(x.dtype)
+        for b in (a, a[::-1], a[:, ::-1], np.asfortranarray(a), a.transpose(0, 2, 1).copy().transpose(0, 2, 1)):
+            np.testing.assert_array_equal(f(b, at), b[at])
+
+
+def test_short_rows_of_a_shared_variable_take_its_place() -> None:
+    s, i = tensordsl.shared(RNG.normal(size=(300, 5))), T.lvector("i")
+    f, before = tensordsl.function([i], updates=[(s, s[i])]), s.get_value()
+    at = RNG.permutation(300)
+    for _ in range(3):
+        f(at)
+        before = before[at]
+        np.testing.assert_array_equal(s.get_value(), before)
+    with pytest.raises(IndexError):
+        f(at + 1)
+    np.testing.assert_array_equal(s.get_value(), before)
+
+
+def test_threads_share_short_rows(fresh_code: pytest.MonkeyPatch) -> None:
+    x, i = T.matrix("x"), T.lvector("i")
+    f = tensordsl.function([x, i], x[i])
+    a, at = RNG.normal(size=(5000, 5)).astype(x.dtype), RNG.integers(-5000, 5000, 300_001)
+    tensordsl.config.num_threads = 2
+    np.testing.assert_array_equal(f(a, at), a[at])
+    at[-3] = 5000
+    with pytest.raises(IndexError, match="index 5000 is out of bounds for axis 0 with size 5000"):
+        f(a, at)
