@@ -66,7 +66,8 @@ def build_concatenate(b: Bufferiser, v: Value) -> None:
             if d != v.attrs["axis"]:
                 b.agree(n, m, "concatenate: lengths of an axis")
     moved = [(source, place) for source, place in zip(sources, places, strict=True) if source.ptr != place.ptr]
-    if len(moved) == len(places) and v.attrs["axis"] == v.rank - 1 and all(place.dims[-1] == 1 for place in places):
+    is_last = v.attrs["axis"] == v.rank - 1 and ref.strides == contiguous(ref.dims, ITEMSIZE[v.dtype])
+    if is_last and len(moved) == len(places) and all(place.dims[-1] == 1 for place in places):
         interleave(b, moved, v.dtype)
     else:
         for source, place in moved:
@@ -250,7 +251,7 @@ def _aim_through_reshapes(b: Bufferiser, steps: Sequence[Step]) -> None:
     """What is wanted somewhere in another shape is computed there."""
     if b.graph.extents.assumed:
         return  # the sizes may turn out to differ
-    owned = _owned(steps)
+    owned = _owned(steps) | {s.value.number for s in steps if s.value and s.value.op == "concatenate"}
     for step in reversed(steps):
         v = step.value
         if v is None or v.op != "reshape" or v.number not in b.targets:

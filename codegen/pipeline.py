@@ -23,6 +23,8 @@ from tensordsl.codegen.passes.context import Context, count_users, frozen_values
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
+from tensordsl.codegen.passes.merges import OPS as MERGED
+from tensordsl.codegen.passes.merges import raise_merges
 from tensordsl.codegen.passes.narrow import narrow_positions
 from tensordsl.codegen.passes.order import part_of_order, ranks
 from tensordsl.codegen.passes.pools import unroll_pools
@@ -137,6 +139,10 @@ PIPELINE = (
         reason="before slices, which move into what is rolled",
     ),
     Pass(
+        "raise_merges", raise_merges, ops=MERGED, needs_users=True,
+        reason="after the rules; before slices, which move into what is computed",
+    ),
+    Pass(
         "sink_slices", sink_slices, ops=frozenset(("subtensor", "reshape")), needs_users=True,
         reason="after the formulas are known: it takes them apart",
     ),
@@ -164,7 +170,7 @@ MUST_PRECEDE = (
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),
     ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
-    ("part_of_order", "ranks"),
+    ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),
     ("merge_reductions", "unroll_pools"), ("sink_slices", "unroll_pools"), ("unroll_pools", "part_totals"),
 )  # fmt: skip

@@ -5,8 +5,8 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
 "may these join?" is a question about axis sets.  Each cut gives a tensor a buffer and carries its rule's name:
 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
-    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user that is not a row scalar; where
-                     nothing is reduced a large one, as rows may be short
+    R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
+                     where nothing is reduced a large one, as rows may be short
     R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result
     over
                      other axes has its argument cut; an independent one is cut at its result
@@ -440,6 +440,8 @@ def _check(
         raise Cut(values[-1], "R9") if any(v in values for v in cut) else Cut(cut[0], "R9", *cut[1:])
     row = parallel if reduces else frozenset()
     _check_uses(tensor, values, own, scalars, row)
+    if not reduces:
+        _check_repeated(tensor, values, pulled, scalars)
     over = set(walk(o for axes, o in pulled if any(axes))) if reduces and not parallel and outputs else ()
     results = [s for s in scalars if s.op == "result" and s in tensor]
     _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
@@ -505,6 +507,15 @@ def _narrow(tensor: Mapping[Val, Value], s: Val, among: Collection[Val]) -> Val:
             break
         (s,) = below
     return s
+
+
+def _check_repeated(
+    tensor: Mapping[Val, Value], values: Sequence[Value], pulled: Sequence[tuple[Axes, Val]], scalars: Sequence[Val]
+) -> None:
+    """R2 for outputs: what is repeated is computed once."""
+    heavy = _heavy(scalars)
+    repeated = [s for axes, s in pulled if s in heavy and s.axes < frozenset(a for a in axes if a)]
+    _cut([tensor[s] for s in repeated if s.axes and s in tensor and tensor[s] not in values], "R2")
 
 
 def _heavy(scalars: Sequence[Val]) -> set[Val]:

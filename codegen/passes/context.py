@@ -18,7 +18,8 @@ class Context:
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
     pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolls`, `wholes`: of
     `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`: number of a value ->
-    what was added to, and what, in `sum_around`."""
+    what was added to, and what, in `sum_around`; `merges`: whether anything is for `raise_merges`; `apart`,
+    `merged`: numbers of what it has made, and of the reshapes of that -> what those were."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -31,6 +32,9 @@ class Context:
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)
     added: dict[int, tuple[Value, tuple[Any, ...]]] = field(default_factory=dict)
+    merges: bool | None = None
+    apart: set[int] = field(default_factory=set)
+    merged: dict[int, Value] = field(default_factory=dict)
 
     def hit(self, rule: str) -> None:
         self.hits[rule] = self.hits.get(rule, 0) + 1

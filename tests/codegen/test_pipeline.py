@@ -397,6 +397,7 @@ SHAPES = (
     lambda x: x.sum(axis=1).max() - x, lambda x: x.reshape((-1,)).reshape(x.shape), lambda x: x[0] + x,
     lambda x: x[:, 0] * x, lambda x: T.dot(x, x), lambda x: x.max(axis=1, keepdims=True).max() + x,
     lambda x: (2 * x)[1:].sum() + x, lambda x: (x * x).sum() - x.max(axis=1, keepdims=True) * x.mean(axis=1),
+    lambda x: T.tanh(T.repeat(x, 2, axis=1)).reshape((x.shape[0], x.shape[1], 2)).sum(axis=2) + x,
 )  # fmt: skip
 
 

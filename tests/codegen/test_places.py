@@ -37,6 +37,38 @@ def test_computed_parts_are_not_copied() -> None:
     assert launches([X], T.inc_subtensor(X[1:-1], stencil(X))) == (2, 0)
 
 
+def test_joins_are_joined_in_their_place() -> None:
+    halves = [T.concatenate([M * k, T.exp(M) + k], axis=1) for k in (2, 3)]
+    _, copied = launches([M], T.concatenate(halves))
+    assert copied == 0
+    assert launches([M], T.stack([M * 2, M + 1], axis=-1).reshape((M.shape[0], -1))) == (1, 0)
+    a = np.random.default_rng(1).normal(size=(5, 7))
+    wanted = np.block([[a * k, np.exp(a) + k] for k in (2, 3)])
+    np.testing.assert_allclose(tensordsl.function([M], T.concatenate(halves))(a), wanted, rtol=1e-13)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_joins_beside_each_other_in_a_join(axis: int) -> None:
+    a, b = np.random.default_rng(2).normal(size=(2, 5, 70))
+    x, y = T.dmatrices("x", "y")
+    for m, (u, v) in ((T, (x, y)), (np, (a, b))):
+        pairs = [m.stack([u, v], axis=axis), m.stack([v, u * 2], axis=axis)]
+        results = [m.stack(pairs, axis=k) for k in range(4)]
+        if m is T:
+            fs = [tensordsl.function([x, y], r) for r in results]
+    for f, wanted in zip(fs, results, strict=True):
+        np.testing.assert_array_equal(f(a, b), wanted)
+
+
+def test_joins_that_are_set_into_what_is_computed_later() -> None:
+    first, x, y = X * 2, T.cumsum(T.exp(X)), T.cumsum(T.sin(X))
+    for base in (x, y, x + y, T.dot(T.outer(X, X), X)):
+        joined = T.set_subtensor(base[1:5], T.concatenate([first[:2], (first * base.sum())[:2]]))
+        a = np.random.default_rng(3).normal(size=9)
+        f, reference = (tensordsl.function([X], joined, mode=mode) for mode in (None, "REFERENCE"))
+        np.testing.assert_allclose(f(a), reference(a), rtol=1e-12)
+
+
 def test_parts_that_others_need_later_are() -> None:
     part = T.exp(X)
     assert launches([X], T.concatenate([part, X * 2]), part)[1] == 1
