@@ -41,8 +41,17 @@ def launch_of(
 ) -> p.Instr:
     """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
     is_whole = not b.device and block is None
-    if is_whole:
-        group, refs = unroll_axes(b, group, refs) or (group, refs)
+    unrolled = unroll_axes(b, group, refs) if is_whole else None
+    if unrolled is None:
+        return _as_it_is(b, group, refs, node, block)
+    made = _as_it_is(b, unrolled.group, unrolled.refs, node)
+    return _either(unrolled.condition, made, _as_it_is(b, group, refs, node)) if unrolled.condition else made
+
+
+def _as_it_is(
+    b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None
+) -> p.Instr:
+    is_whole = not b.device and block is None
     if group.name == "copy":
         return _copy(b, group, refs)
     one = one_axis(b, group, refs) if is_whole else None

@@ -1,5 +1,5 @@
 """Axes of few elements, unrolled: elementwise groups that repeat operands along them, as gradients of pools and
-upsampling do, compute all of their elements at once, and what is repeated is read once."""
+upsampling do, or put side by side what is apart, compute all of their elements at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tensordsl.codegen.choose import may_overwrite
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, Builder, Val
 from tensordsl.codegen.storage import Ref
+from tensordsl.records import record
 
 if TYPE_CHECKING:
     from tensordsl.codegen.bufferise import Bufferiser
@@ -23,15 +24,30 @@ SHORT, AROUND = 16, 3  # elements of known rows that have other ways where fewer
 Place = dict[str, int]  # a position along each of these axes
 
 
-def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> tuple[Group, dict[int, Ref]] | None:
-    """The group without these axes, one output for each of their elements, and where operands are then; None if it is
-    of another kind."""
+@record
+class Unrolled:
+    """The group without these axes, one output for each of their elements, where operands are then, and the name of
+    whether that is better, if it depends on lengths."""
+
+    group: Group
+    refs: dict[int, Ref]
+    condition: str | None
+
+
+def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> Unrolled | None:
+    """None if it is a group of another kind."""
     loads = [v for v in group.scalars if v.op == "load"]
     if len(group.outs) != 1 or len(group.parallel) < len(group.extents):
         return None
     if any(v.args for v in loads) or any(v.op in HEAVY for v in group.scalars):
         return None
+    condition = None
     axes, joined = _repeated_axes(group, loads)
+    if not axes:
+        axes, joined = _apart_axis(group, loads, refs)
+        if axes and len(group.extents) > AROUND:  # rows are not one
+            row, size = group.extents[[*group.extents][-2]], ITEMSIZE[group.outs[0].buffer.type]
+            condition = b.compared(("ge", row, b.vector_bytes // size))
     target = refs[id(group.outs[0].buffer)]
     if not axes or may_overwrite(b, [refs[id(v.attr[0])] for v in loads], [target]):
         return None
@@ -43,7 +59,7 @@ def unroll_axes(b: Bufferiser, group: Group, refs: dict[int, Ref]) -> tuple[Grou
     places = [dict(zip(axes, place, strict=True)) for place in product(*(range(group.extents[a]) for a in axes))]
     outs = tuple(_at(b, made, group, place, refs, moved) for place in places)
     name = INTERLEAVE if joined > 1 else "unrolled"
-    return Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved
+    return Unrolled(Group(name, {a: group.extents[a] for a in rest}, tuple(rest), outs), moved, condition)
 
 
 def _repeated_axes(group: Group, loads: list[Val]) -> tuple[list[str], int]:
@@ -64,6 +80,26 @@ def _repeated_axes(group: Group, loads: list[Val]) -> tuple[list[str], int]:
     is_short = bool(rest) and isinstance(rest[-1], int) and rest[-1] < SHORT
     has_own_ways = is_short and (joined > 1 or len(rest) < AROUND)
     return ([], 1) if not rest or has_own_ways else (found, joined)
+
+
+def _apart_axis(group: Group, loads: list[Val], refs: dict[int, Ref]) -> tuple[list[str], int]:
+    """The same for the last axis, which is short, where operands' elements along it are apart, and those along the one
+    before it adjacent, as of `x.reshape((h, 2, 2, w)).swapaxes(2, 3)`."""
+    if len(group.extents) < AROUND or not loads:
+        return [], 1
+    *_, lane, last = group.extents
+    n, row = group.extents[last], group.extents[lane]
+    if not isinstance(n, int) or not 1 < n <= MOST or n * len(group.scalars) > VALUES:
+        return [], 1
+    if isinstance(row, int) and row < SHORT:
+        return [], 1
+    steps = [(_step(v, lane, refs), _step(v, last, refs), ITEMSIZE[v.type]) for v in loads]
+    return ([last], n) if all(near == size != far for near, far, size in steps) else ([], 1)
+
+
+def _step(v: Val, axis: str, refs: dict[int, Ref]) -> Any:
+    buffer, entries = v.attr
+    return ex.total(s for s, a in zip(refs[id(buffer)].strides, entries, strict=True) if a == axis)
 
 
 def _at(b: Bufferiser, made: Builder, group: Group, place: Place, refs: dict[int, Ref], moved: dict[int, Ref]) -> Out:

@@ -20,6 +20,10 @@ def equal(m: Any, x: Any, y: Any) -> Any:
     return T.eq(x, y) if m is T else x == y
 
 
+def turned(y: Any) -> Any:
+    return y.reshape((y.shape[0], y.shape[1], 2, 2, y.shape[3]))
+
+
 # name -> what is computed of x (a, b, c), of y (a, b, 2, c, 2), and of z (a, b, 2, c)
 FORMS: dict[str, Callable[..., Any]] = {
     "columns twice": lambda m, x, y, z: m.repeat(x, 2, axis=2),
@@ -30,6 +34,11 @@ FORMS: dict[str, Callable[..., Any]] = {
     "where they are equal": lambda m, x, y, z: equal(m, y, x[:, :, None, :, None]),
     "one of two": lambda m, x, y, z: m.where(equal(m, y, x[:, :, None, :, None]), y, x[:, :, None, :, None]),
     "of rows": lambda m, x, y, z: m.where(equal(m, z, x[:, :, None]), z, x[:, :, None]),
+    "beside each other": lambda m, x, y, z: m.transpose(turned(y), (0, 1, 2, 4, 3)) + x[:, :, None, :, None],
+    "shuffled": lambda m, x, y, z: m.transpose(turned(y), (0, 2, 1, 4, 3)).reshape(
+        (2 * x.shape[0], x.shape[1], 2 * x.shape[2])
+    ),
+    "rows shuffled": lambda m, x, y, z: m.transpose(turned(y)[:, 0], (0, 1, 3, 2)),
     "by weights": lambda m, x, y, z: x[..., None] * x[0, 0, 0].reshape((1,)) + z[:1, :1, :, :1].reshape((2,)),
 }
 
@@ -86,6 +95,7 @@ def test_where_lanes_go(monkeypatch: pytest.MonkeyPatch) -> None:
         (True, [x, row], x * row[:, None]),
         (True, [row, column], row[:, None] * column),
         (True, [planes, x], planes * x[:, :1]),
+        (True, [planes], T.transpose(planes.reshape((planes.shape[1], 3, planes.shape[2])), (0, 2, 1)) + 1),
         (False, [x, column], x * column[:2]),
         (False, [matrices, x], matrices * x[:, :1, None]),
         (False, [planes], planes * 2),
