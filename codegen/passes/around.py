@@ -2,7 +2,8 @@
 
     zeros[2:] += y, then zeros[:-2] -= y    is    w[:-2] - w[2:]    with w = concatenate([0, 0, y, 0, 0])
 
-So every element is computed and stored once, where one addition after the other would go through memory.
+So every element is computed and stored once, where one addition after the other would go through memory.  What is
+added to may also be computed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tensordsl.codegen.passes.canonicalise import sliced
 from tensordsl.codegen.passes.context import Context
 from tensordsl.codegen.passes.sink import Bounds
 from tensordsl.codegen.patterns import SLICES, is_zero, number_of
-from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB
+from tensordsl.ops.comparisons import AND, GE, LT
+from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
 from tensordsl.types import FLOATS
 
 MARGIN = 8  # elements that slices leave out along an axis
@@ -30,7 +32,7 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
         return None
     x, y = v.operands[:2]
     base, before = ctx.added.get(x.number, (x, ())) if ctx.is_sole(x) else (x, ())
-    if not is_zero(base) or base.loops != v.loops or len(before) >= SLICES:
+    if not (is_zero(base) or base.op == "map") or base.loops != v.loops or len(before) >= SLICES:
         return None
     writes: tuple[Write, ...] = (*before, (y, v.attrs["bounds"]))
     ctx.added[v.number] = base, writes
@@ -38,7 +40,7 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
     if len(leaves) >= len(writes):
         return None
     ctx.hit("zeros[2:] += y, then zeros[:-2] += y: w[:-2] + w[2:], w = (0, 0, y, 0, 0)")
-    total = _sum(ctx, v, writes, leaves)
+    total = _sum(ctx, v, base, writes, leaves)
     ctx.added[total.number] = base, writes
     return total
 
@@ -127,12 +129,27 @@ class _Leaves:
         return None
 
 
-def _sum(ctx: Context, v: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
+def _sum(ctx: Context, v: Value, base: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
+    """What is no zero stays as it is where nothing is added: -0 + 0 would be 0."""
     g = ctx.graph
-    total = g.broadcast_to(g.const(0.0, v.dtype), v.shape)  # 0 + -0 is 0
+    total = g.broadcast_to(g.const(0.0, v.dtype), v.shape) if is_zero(base) else base  # 0 + -0 is 0
     for y, bounds in writes:
-        total = g.map(ADD, total, _shifted(ctx, y, bounds, v, leaves))
+        more = g.map(ADD, total, _shifted(ctx, y, bounds, v, leaves))
+        total = more if is_zero(base) else g.map(SWITCH, _is_inside(ctx, bounds, v), more, total)
     return total
+
+
+def _is_inside(ctx: Context, bounds: Bounds, v: Value) -> Value:
+    """Whether a point is in the slice."""
+    g = ctx.graph
+    inside = g.const(True)
+    for d, ((start, length, *_), n) in enumerate(zip(bounds, v.shape, strict=True)):
+        own = g.move(g.iota(n), [d], [n if k == d else 1 for k in range(v.rank)])
+        if start != 0:
+            inside = g.map(AND, inside, g.map(GE, own, g.extent(start)))
+        if ex.add(start, length) != n:
+            inside = g.map(AND, inside, g.map(LT, own, g.extent(ex.add(start, length))))
+    return inside
 
 
 def _shifted(ctx: Context, y: Value, bounds: Bounds, v: Value, leaves: set[int]) -> Value:

@@ -37,6 +37,7 @@ COSTS: dict[str, Callable[[Any], Any]] = {
     "far apart": lambda x: (x[5:] * x[:-5]).sum() + (x[20:] * x[:-20]).sum(),
     "rows": lambda x: ((x[1:] - x[:-1]).sum(axis=0) ** 2).sum(),
     "with a row": lambda x: (x[1:, 0] * T.exp(x[:-1, 1])).sum() + (x[0] * x[-1]).sum(),
+    "decay": lambda x: (abs(x[1:] - x[:-1])).sum() + ((x[:, 1:] - x[:, :-1]) ** 2).sum() + 0.1 * (x**2).sum(),
     "beside others": lambda x: T.sin(x).sum() + ((x[1:] - x[:-1]) ** 2).sum() + x[::2].sum() + x[0].sum(),
 }
 
@@ -62,11 +63,12 @@ def test_gradients_of_stencils(name: str, dtype: str) -> None:
 SLICES = [slice(a, b) for a in (None, 1, 2, 3) for b in (None, -1, -2, -3)]
 
 
+@pytest.mark.parametrize("is_zero", [True, False])
 @pytest.mark.parametrize("seed", range(8))
-def test_written_slices_of_zeros_to_the_last_bit(seed: int) -> None:
+def test_written_slices_to_the_last_bit(seed: int, is_zero: bool) -> None:
     """Sums and multiples of two tensors, added one after the other as NumPy does: nan, inf, -0, and nothing at all."""
     rng = np.random.default_rng(seed)
-    x, y = T.matrix(), T.matrix()
+    x, y, z = T.matrices("x", "y", "z")
     forms: list[Callable[[Any, Any], Any]] = [
         *(lambda a, b: a, lambda a, b: -a, lambda a, b: b * 3.0, lambda a, b: a - b, lambda a, b: -(a + 0.5 * b)),
         *(lambda a, b: a * b, lambda a, b: a / b),
@@ -85,16 +87,16 @@ def test_written_slices_of_zeros_to_the_last_bit(seed: int) -> None:
         return total
 
     rows = x.shape[0] + size - 2
-    f = td.function(
-        [x, y], on_unused_input="ignore", outputs=computed(T, T.zeros((rows, x.shape[1])), T.tanh(x) / 2, T.abs(y))
-    )
+    base = T.zeros((rows, x.shape[1])) if is_zero else z * 3
+    f = td.function([x, y, z], computed(T, base, T.tanh(x) / 2, T.abs(y)), on_unused_input="ignore")
     special = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -2.5])
     for shape in ((0, 0), (0, 3), (1, 1), (2, 5), (9, 4), (33, 20)):
         a, b = rng.choice(special, (2, *shape)) if shape[0] < 9 else rng.normal(size=(2, *shape))
+        c = rng.choice(special[:2] if shape[0] < 9 else special, (shape[0] + size - 2, shape[1]))
         with np.errstate(all="ignore"):
             half = np.asarray(td.function([x], T.tanh(x) / 2)(a))
-            wanted = computed(np, np.zeros((shape[0] + size - 2, shape[1])), half, abs(b))
-        got = f(a, b)
+            wanted = computed(np, np.zeros(c.shape) if is_zero else c * 3, half, abs(b))
+        got = f(a, b, c)
         np.testing.assert_array_equal(got, wanted)
         np.testing.assert_array_equal(np.signbit(got) | np.isnan(got), np.signbit(wanted) | np.isnan(wanted))
 
@@ -106,7 +108,14 @@ def ops(outputs: list[Any], inputs: list[Any]) -> list[str]:
 
 def test_a_stencil_is_written_around_once() -> None:
     x = T.dmatrix()
-    for name, count in (("differences", 1), ("both ways", 2), ("laplacian", 1), ("sobel", 2), ("windows", 1)):
+    for name, count in (
+        ("differences", 1),
+        ("both ways", 2),
+        ("laplacian", 1),
+        ("sobel", 2),
+        ("windows", 1),
+        ("decay", 2),
+    ):
         assert ops([td.grad(COSTS[name](x), x)], [x]).count("inc_subtensor") == count, name
 
 
