@@ -75,6 +75,7 @@ CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
 CTX_SIZE = 96
 CHOICES = 62  # bits of a word that names plans
+HIDDEN_ROWS = -1  # among the numbers of small shared variables: rows that only further steps read (`codegen.stacks`)
 CACHED = 3 << 19  # bytes of a matrix that the second-level cache still has when it is read a second time
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------

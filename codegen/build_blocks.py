@@ -29,8 +29,8 @@ def run_chain(b: Bufferiser, chain: Chain) -> None:
     block = _block(b, chain, step)
     stored = chain.by_rows.values if chain.by_rows is not None else []
     refs = {v.number: _room_for(b, chain, v, block) for v in dict.fromkeys((*chain.values, *stored))}
-    first = _Product(b, block, chain.first, ROWS if chain.side == 0 else COLUMNS, refs, pays)
-    sums = [_Product(b, block, v, SUMMED, refs, pays) for v, _ in chain.products]
+    first = Product(b, block, chain.first, ROWS if chain.side == 0 else COLUMNS, refs, pays)
+    sums = [Product(b, block, v, SUMMED, refs, pays) for v, _ in chain.products]
     orelse = _step_by_step(b, chain, first, sums, refs)
     b.emit(p.If(pays, _in_blocks(b, chain, block, first, sums, refs), orelse))
     for v in chain.values:
@@ -84,7 +84,7 @@ def blocks_of(b: Bufferiser, block: Block, count: Any, body: tuple[p.Instr, ...]
 
 
 def _step_by_step(
-    b: Bufferiser, chain: Chain, first: _Product, sums: list[_Product], refs: dict[int, Ref]
+    b: Bufferiser, chain: Chain, first: Product, sums: list[Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
     b.scopes.append(Scope())
     b.emit(first.whole(refs[chain.first.number].ptr))
@@ -96,7 +96,7 @@ def _step_by_step(
 
 
 def _in_blocks(
-    b: Bufferiser, chain: Chain, block: Block, first: _Product, sums: list[_Product], refs: dict[int, Ref]
+    b: Bufferiser, chain: Chain, block: Block, first: Product, sums: list[Product], refs: dict[int, Ref]
 ) -> tuple[p.Instr, ...]:
     b.scopes += Scope(), Scope()
     mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(chain.inner)}
@@ -131,8 +131,9 @@ def times(b: Bufferiser, ptr: str, index: str, size: Any) -> str:
 
 def launch_part(b: Bufferiser, fused: Fused | None, refs: dict[int, Ref], block: Block | None = None) -> None:
     if fused is not None:
-        found = [x for part in buffers(fused.group) for x in part]
-        where = {id(x): view(b, x.value, refs) for x in found}  # type: ignore[attr-defined]  # ValueBuffers
+        where = {id(x): view(b, x.value, refs) for x in buffers(fused.group)[0]}  # type: ignore[attr-defined]
+        for v, o in zip(fused.values, fused.group.outs, strict=True):
+            where[id(o.buffer)] = refs[v.number]
         b.launch(fused.group, where, b.node_of(fused.values[0]), block)
 
 
@@ -170,7 +171,7 @@ def _weighed(
     from tensordsl.codegen.gemm_text import WAKES  # late: most functions have no chain
 
     work, threads = b.fresh("m"), b.fresh("n")
-    code: list[p.Instr] = [p.BlasThreads(threads), p.Mul(work, size, narrow, b.common_site("overflow"))]
+    code: list[p.Instr] = [p.BlasThreads(threads, True), p.Mul(work, size, narrow, b.common_site("overflow"))]
 
     def arith(op: str, x: str, y: str) -> str:
         code.append(p.Arith(dst := b.fresh("n"), op, x, y))
@@ -217,7 +218,7 @@ def view(b: Bufferiser, v: Value, refs: dict[int, Ref]) -> Ref:
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
-class _Product:
+class Product:
     """A product of a chain: `along` is the axis of the rows among its lengths.
 
     A sum over rows is made in `total` by the first part, in `others` by each other one."""
@@ -300,7 +301,7 @@ class _Product:
         return p.Gemm(self.value.dtype, m, n, k, a, left, c, right, to, ldc, alpha, beta, self.scratch)
 
 
-def _finish(b: Bufferiser, v: Value, product: _Product) -> None:
+def _finish(b: Bufferiser, v: Value, product: Product) -> None:
     """v from its sum where that is there, else as it is."""
     ref = over(b, v, v.operands[2]) if "beta" in v.attrs else b.destination(v, v.dtype, v.shape)
     b.scopes.append(Scope())

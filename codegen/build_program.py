@@ -13,6 +13,7 @@ from tensordsl.codegen.blocks import CACHE, in_blocks
 from tensordsl.codegen.branches import share_branches
 from tensordsl.codegen.bufferise import Bufferiser
 from tensordsl.codegen.build_dot import scratch_of
+from tensordsl.codegen.build_layers import may_pay
 from tensordsl.codegen.constructs import begins_with, run_steps
 from tensordsl.codegen.ir import Value, toposort
 from tensordsl.codegen.lower import Lowered
@@ -22,7 +23,7 @@ from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.stacks import by_stacks
+from tensordsl.codegen.stacks import Stacks, by_stacks
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
 
@@ -64,11 +65,12 @@ def build_program(
                 b.results.setdefault(v.operands[0].number, []).append(v)
     steps = regions[()].steps
     left_out: list[Any] = []
+    runs: list[Stacks] = []
     if not device:
         kept = outputs, [v for _, v in updates], b.homes
         steps, left_out = in_blocks(lowered.graph, steps, *kept, small)
-        steps = by_stacks(lowered.graph, steps, *kept)
-    _Function(b, outputs, updates, left_out).run(steps, single)
+        steps, runs = by_stacks(lowered.graph, steps, *kept, small)
+    _Function(b, outputs, updates, left_out, runs).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()
     return program, regions
@@ -76,9 +78,11 @@ def build_program(
 
 class _Function:
     def __init__(
-        self, b: Bufferiser, outputs: list[Value], updates: list[tuple[int, Value]], left_out: Sequence[Any] = ()
-    ) -> None:
-        self.b, self.outputs, self.updates, self.left_out = b, outputs, updates, left_out
+        self, b: Bufferiser, outputs: list[Value], updates: list[tuple[int, Value]], left_out: Sequence[Any] = (),
+        runs: Sequence[Stacks] = (),
+    ) -> None:  # fmt: skip
+        self.b, self.outputs, self.updates = b, outputs, updates
+        self.left_out, self.runs = left_out, runs
         self.storage: list[p.Instr] = []  # outputs and updates whose lengths are known at entry
         self.slots = 0
         self.late_storage = False
@@ -239,9 +243,10 @@ class _Function:
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
     def _outgrown(self) -> list[p.Instr]:
-        """Stop where a matrix has become large that was not."""
-        large = tuple(dict.fromkeys(self.b.compared(("gt", size, CACHE)) for size in self.left_out))
-        return [p.Outgrow(large, self.b.common_site("kernels"))] if large else []
+        """Stop where a matrix or hidden rows have become large that were not."""
+        large = [self.b.compared(("gt", size, CACHE)) for size in self.left_out]
+        large += [may_pay(self.b, run) for run in self.runs]
+        return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:
         """The name of the estimated work that the GIL need not be held for, "" if there is none or it is not known at

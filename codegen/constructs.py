@@ -15,6 +15,7 @@ from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import Chain
 from tensordsl.codegen.bufferise import Bufferiser, run_group
 from tensordsl.codegen.build_blocks import build_product, run_chain
+from tensordsl.codegen.build_layers import run_layers
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
 from tensordsl.codegen.build_scatter import accumulate, build_in_bounds, build_inc_take
 from tensordsl.codegen.build_stacks import run_stacks
@@ -227,8 +228,11 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int]) -> No
         if step.fused is not None:
             run_group(b, step.fused)
         elif step.chain is not None:
-            run = run_chain if isinstance(step.chain, Chain) else run_stacks
-            run(b, step.chain)
+            if isinstance(step.chain, Chain):
+                run_chain(b, step.chain)
+            else:
+                run = run_layers if step.chain.is_layers else run_stacks
+                run(b, step.chain)
         else:
             assert step.value is not None
             b.node = b.node_of(step.value)

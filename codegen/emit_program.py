@@ -279,7 +279,17 @@ class Emitter:
         self.define(i.dst, self.load("ptr", base, offset + abi.SRC_DATA))
 
     def blas_threads(self, i: p.BlasThreads) -> None:
-        self.define(i.dst, self.load("i64", "%rt", abi.RT["blas_threads"]))
+        threads = self.load("i64", "%rt", abi.RT["blas_threads"])
+        if not i.beside:
+            self.define(i.dst, threads)
+            return
+        pool = self.load("ptr", "%rt", abi.RT["threads"])
+        null = self.op(f"getelementptr i8, ptr %rt, i64 {abi.RT['threads']}")  # a word that is 0 where there is no pool
+        wanted = self.op(f"getelementptr i8, ptr {pool}, i64 {abi.TH_WANTED}")
+        others = self.op(f"select i1 {self.op(f'icmp eq ptr {pool}, null')}, ptr {null}, ptr {wanted}")
+        ours = self.op(f"add i64 {self.load('i64', others, 0)}, 1")
+        more = self.op(f"icmp sgt i64 {threads}, {ours}")
+        self.define(i.dst, self.op(f"select i1 {more}, i64 {threads}, i64 1"))
 
     def arith(self, i: p.Arith) -> None:
         bits = self.values.bits

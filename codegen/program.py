@@ -115,9 +115,10 @@ class Data(Instr):
 
 @record
 class BlasThreads(Instr):
-    """dst = how many threads the BLAS has."""
+    """dst = how many threads the BLAS has; 1 if the process has as many of its own, which do without it (`beside`)."""
 
     dst: Name
+    beside: bool
 
 
 @record

@@ -1,7 +1,8 @@
-"""Which steps of a region go through stacks of matrices one by one: products of stacks, and groups of what they give.
+"""Which steps of a region go through stacks of matrices one by one, or through rows of matrices: products, groups of
+what they give, and further products.
 
-A stack that only such steps read need never be in memory as a whole: a few matrices at a time go through all steps
-while they are in the cache (`codegen.build_stacks`).
+What only such steps read need never be in memory as a whole: a few matrices at a time go through all steps while they
+are in the cache (`codegen.build_stacks`), or some rows of a hidden layer (`codegen.build_layers`).
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import field
 
-from tensordsl.codegen.blocks import axis_of, is_along, origin, rows_by_position
+from tensordsl.codegen import extents as ex
+from tensordsl.codegen.abi import HIDDEN_ROWS
+from tensordsl.codegen.blocks import Chain, axis_of, is_along, origin, rows_by_position
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.regions import Step, memory
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.storage import known_at_entry
 from tensordsl.records import record
+
+HIDDEN = 6 << 20  # bytes of what only a run along rows reads, from which some rows at a time pay
 
 
 @record(eq=False, frozen=False)
 class Stacks:
-    """Products and groups in their order, and the axis of each group along the stacks ("" for a product).
+    """Products and groups in their order, and the axis of each group along the stacks, or rows ("" for a product).
 
     at: value number -> the axis of it along the stacks.  inner: values that nobody else reads."""
 
@@ -35,6 +41,11 @@ class Stacks:
         return v
 
     @property
+    def is_layers(self) -> bool:
+        """Whether it goes along rows of matrices, not along stacks."""
+        return self.first.rank == 2
+
+    @property
     def values(self) -> list[Value]:
         return [v for m, _ in self.members for v in ([m] if isinstance(m, Value) else m.values)]
 
@@ -45,20 +56,24 @@ class Stacks:
 
 
 def by_stacks(
-    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int]
-) -> list[Step]:
-    """The steps of the function's own region, with those of stacks in one."""
-    if not any(_is_stack(s.value) for s in steps) or graph.extents.assumed:
-        return list(steps)
+    graph: Graph, steps: Sequence[Step], outputs: Iterable[Value], updates: Iterable[Value], homes: Collection[int],
+    small: Collection[int] = (),
+) -> tuple[list[Step], list[Stacks]]:  # fmt: skip
+    """The steps of the function's own region, with those of stacks in one; and runs along rows that are left out, as
+    these are `small` now."""
+    if not any(_begins(s.value) for s in steps) or graph.extents.assumed:
+        return list(steps), []
     new = {n for v in updates for n in memory(v, homes)}
+    taken = {v.number for s in steps if isinstance(s.chain, Chain) for v, _ in s.chain.products}
     kept = new.union(*(memory(v, homes) for v in outputs))
     runs: list[tuple[Stacks, list[int]]] = []  # and the places of their steps
     giver: dict[int, int] = {}  # value number -> its run
     closed: set[int] = set()
     for k, step in enumerate(steps):
         read = {giver[n] for n in step.needs if n in giver}
-        chosen = next((r for r in sorted(read - closed) if _joins(graph, runs[r][0], step, new)), None)
-        if chosen is None and _is_stack(step.value) and _is_plain(graph, step, new):
+        may = sorted(read - closed) if taken.isdisjoint(step.gives) else ()
+        chosen = next((r for r in may if _joins(graph, runs[r][0], step, new)), None)
+        if chosen is None and taken.isdisjoint(step.gives) and _begins(step.value) and _is_plain(graph, step, new):
             chosen = len(runs)
             runs.append((Stacks(), []))
             _add(runs[chosen][0], step, "")
@@ -68,20 +83,49 @@ def by_stacks(
             giver |= dict.fromkeys(step.gives, chosen)
     users = Counter(n for s in steps for n in s.needs)
     result: dict[int, list[Step]] = {}
+    left_out = []
     for run, places in runs:
         mine = [steps[j] for j in places]
         inside = Counter(n for s in mine for n in s.needs)
         run.inner = frozenset(n for n in run.at if users[n] == inside[n] and n not in kept)
-        if len(places) > 1 and run.inner:
+        if len(places) < 2 or not run.inner or (run.is_layers and not _has_hidden(graph, run)):
+            continue
+        if run.is_layers and HIDDEN_ROWS in small:
+            left_out.append(run)
+        else:
             gives = tuple(n for s in mine for n in s.gives)
             needs = {n for s in mine for n in s.needs}.difference(gives)
             result |= {j: [] for j in places}
             result[places[-1]] = [Step(None, None, gives, needs, run)]
-    return [s for k, step in enumerate(steps) for s in result.get(k, [step])]
+    return [s for k, step in enumerate(steps) for s in result.get(k, [step])], left_out
 
 
 def _is_stack(v: Value | None) -> bool:
     return v is not None and v.op == "dot" and v.rank == 3 and not {"beta", "scaled"} & v.attrs.keys()
+
+
+def _is_layer(v: Value | None) -> bool:
+    """Whether it is a product with a matrix on its left; not with itself, of which half is computed."""
+    if v is None or v.op != "dot" or v.rank == 3 or {"beta", "scaled"} & v.attrs.keys():
+        return False
+    x, y = v.operands[:2]
+    return x.rank == 2 and origin(x)[0] is not origin(y)[0]
+
+
+def _begins(v: Value | None) -> bool:
+    return v is not None and (_is_stack(v) or (v.rank == 2 and _is_layer(v)))
+
+
+def _has_hidden(graph: Graph, run: Stacks) -> bool:
+    """Whether a product or a reduction reads rows that nobody else does, and that are not known to be few.  What is
+    computed point by point alone is better done in the place of its product (`codegen.epilogues`)."""
+    products = [m.operands[:1] for m, _ in run.members[1:] if isinstance(m, Value)]
+    groups = [m.loads for m, _ in run.members if isinstance(m, Fused) and len(m.group.parallel) < len(m.group.extents)]
+    if run.inner.isdisjoint(origin(v)[0].number for read in (*products, *groups) for v in read):
+        return False
+    inner = [v for v in run.values if v.number in run.inner]
+    size = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(map(graph.extents.find, v.shape))) for v in inner)
+    return not isinstance(size, int) or size > HIDDEN
 
 
 def _is_plain(graph: Graph, step: Step, new: set[int]) -> bool:
@@ -98,10 +142,10 @@ def _joins(graph: Graph, run: Stacks, step: Step, new: set[int]) -> bool:
     if not read <= bases.keys() or not _is_plain(graph, step, new):
         return False
     if step.fused is None:
-        if not _is_stack(step.value) or not all(_is_first(run, x) for x in step.reads):
-            return False
-        _add(run, step, "")
-        return True
+        joins = _is_along_rows(run, step.value) if run.is_layers else _is_along_stacks(run, step)
+        if joins:
+            _add(run, step, "")
+        return joins
     axes = {axis_of(step.fused, bases[n], run.at[n]) for n in read}
     axis = axes.pop() if len(axes) == 1 else None
     if axis is None or not is_along(step.fused, axis) or rows_by_position(step.fused.group, axis):
@@ -117,6 +161,19 @@ def _is_first(run: Stacks, x: Value) -> bool:
     return at is None or (x.rank == 3 and axes[0] == at and axes.count(at) == 1)
 
 
+def _is_along_stacks(run: Stacks, step: Step) -> bool:
+    return _is_stack(step.value) and all(_is_first(run, x) for x in step.reads)
+
+
+def _is_along_rows(run: Stacks, v: Value | None) -> bool:
+    """Whether a product's left operand has the run's rows as its own, and its right one none of them."""
+    if v is None or not _is_layer(v):
+        return False
+    (x, axes), (y, _) = map(origin, v.operands[:2])
+    at = run.at.get(x.number)
+    return at is not None and axes[0] == at and axes[1] not in (None, at) and y.number not in run.at
+
+
 def _add(run: Stacks, step: Step, axis: str) -> None:
     if step.fused is None:
         assert step.value is not None
@@ -124,4 +181,5 @@ def _add(run: Stacks, step: Step, axis: str) -> None:
         run.at[step.value.number] = 0
         return
     run.members.append((step.fused, axis))
-    run.at |= {o.buffer.value.number: o.map.index(axis) for o in step.fused.group.outs}  # type: ignore[attr-defined]
+    outs = zip(step.fused.values, step.fused.group.outs, strict=True)
+    run.at |= {v.number: o.map.index(axis) for v, o in outs}

@@ -148,7 +148,8 @@ def test_storage_of_what_is_no_longer_needed_is_used_again() -> None:
         value = T.dot(value, m)
     made = program([m], [value])
     arena = next(i for i in made.code if isinstance(i, p.Arena))
-    assert len(arena.items) <= 3
+    sizes = [size for _, size in arena.items]
+    assert max(sizes.count(size) for size in sizes) <= 2 and len(set(sizes)) <= 3  # whole ones, of blocks, for packing
 
 
 def test_branches_check_where_they_run() -> None:

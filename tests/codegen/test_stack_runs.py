@@ -69,8 +69,14 @@ def gathered() -> list[Any]:
     return [T.matmul(T.exp(T.matmul(Q, K)) * W[I][None, :, :], V)]
 
 
+def wanted_in_another_order() -> list[Any]:
+    scores = T.tanh(T.matmul(Q, K))
+    return [scores.dimshuffle(0, 2, 1), scores.sum(2), T.exp(scores).dimshuffle(2, 0, 1), T.exp(scores).max(1)]
+
+
 CASES: dict[str, Callable[[], list[Any]]] = {
-    f.__name__: f for f in (attention, softmax, gradients, kept, turned, with_vectors, sums_of_all, gathered)
+    f.__name__: f
+    for f in (attention, softmax, gradients, kept, turned, with_vectors, sums_of_all, gathered, wanted_in_another_order)
 }
 
 
