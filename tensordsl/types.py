@@ -43,8 +43,8 @@ def numpys_name(dtype: Any) -> str:
 
 
 def _dtype_name(dtype: Any) -> str:
-    """The name of a dtype given as NumPy's object or class."""
-    name = "" if isinstance(dtype, str) or dtype is None else numpys_name(dtype)
+    """The name of a dtype given as NumPy's object or class, or as a string of NumPy's."""
+    name = str(dtype) if isinstance(dtype, str) else "" if dtype is None else numpys_name(dtype)
     if name not in ALL_DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
     return name

@@ -33,6 +33,13 @@ def test_constructors(rank: str, prefix: str) -> None:
     assert make.__name__ == prefix + rank and make.__doc__
 
 
+def test_dtypes_are_names_or_numpys() -> None:
+    for dtype in ("float32", np.float32, np.dtype("float32"), np.array(["float32"])[0]):
+        assert T.TensorType(dtype, (None,)) == T.fvector().type
+    with pytest.raises(TypeError, match="float33"):
+        T.TensorType(np.str_("float33"), ())
+
+
 def test_floatx_is_the_dtype_of_constructors_without_prefix() -> None:
     with config.change_flags(floatX="float32"):
         assert T.scalar().dtype == "float32" and T.dscalar().dtype == "float64"
