@@ -8,12 +8,12 @@ import re
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from scalar_kernels import target
 
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.search_text import search_text
 from tensordsl.codegen.sort_keys import Keys
-from tests.codegen.scalar_kernels import target
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the code of x86-64")
