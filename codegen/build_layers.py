@@ -16,11 +16,11 @@ from tensordsl.codegen.build_dot import as_matrix, elements, room_to_pack
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.scalar import ITEMSIZE
-from tensordsl.codegen.stacks import HIDDEN, Stacks
+from tensordsl.codegen.stacks import HIDDEN, UNIT, Stacks
 from tensordsl.codegen.storage import Ref, Scope
 
 BLOCK = 1 << 22  # bytes of what only the run reads, of the rows that go through its steps together
-UNIT, MOST = 32, 1 << 19  # rows that a block has at least, and a multiple of which; bytes of one
+MOST = 1 << 19  # bytes of a row
 FEW, LEAST = 8, 256  # blocks, of which threads have about as many each; and rows, if fewer would be more blocks
 PACKED = 3  # bytes of right operands at most, which each block packs again, for one of the block
 

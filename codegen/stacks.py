@@ -21,6 +21,7 @@ from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.storage import known_at_entry
 from tensordsl.records import record
 
+UNIT = 32  # rows that a block has at least, and a multiple of which
 HIDDEN = 6 << 20  # bytes of what only a run along rows reads, from which some rows at a time pay
 
 
@@ -122,6 +123,9 @@ def _has_hidden(graph: Graph, run: Stacks) -> bool:
     products = [m.operands[:1] for m, _ in run.members[1:] if isinstance(m, Value)]
     groups = [m.loads for m, _ in run.members if isinstance(m, Fused) and len(m.group.parallel) < len(m.group.extents)]
     if run.inner.isdisjoint(origin(v)[0].number for read in (*products, *groups) for v in read):
+        return False
+    rows = graph.extents.find(run.first.shape[0])
+    if isinstance(rows, int) and rows <= UNIT:
         return False
     inner = [v for v in run.values if v.number in run.inner]
     size = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(map(graph.extents.find, v.shape))) for v in inner)

@@ -194,6 +194,11 @@ def test_lengths_that_are_known_to_be_few_make_no_blocks(monkeypatch: pytest.Mon
         m = T.TensorType("float64", (3, 40))("m")
         made = pipeline.make_program("f", [x, m], [], [T.nnet.softmax(T.dot(x, m))], [], False)[1]
         assert any(isinstance(i, p.Blocks) for i in p.walk_program(made.code)) == is_run
+    monkeypatch.setattr(stacks, "HIDDEN", -1)
+    for rows, is_run in ((1, False), (32, False), (33, True)):
+        x = T.TensorType("float64", (rows, None))("x")
+        made = pipeline.make_program("f", [x, W, V], [], [T.dot(T.tanh(T.dot(x, W)), V)], [], False)[1]
+        assert any(isinstance(i, p.Blocks) for i in p.walk_program(made.code)) == is_run
 
 
 def test_what_is_computed_point_by_point_stays_with_its_product() -> None:
