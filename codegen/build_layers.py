@@ -69,9 +69,10 @@ def _rows_of_block(rows: Any, each: Any) -> Any:
 def _step(b: Bufferiser, run: Stacks) -> tuple[str, Any]:
     """Whether blocks are worthwhile, and rows of a block, or all of them."""
     rows, each = _lengths(b, run)
-    some, atom = _rows_of_block(rows, each), ("rows", "layers", rows, each)
+    some = _rows_of_block(rows, each)
     right = [v.operands[1] for v, _ in run.members if isinstance(v, Value)]
     packed = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(map(b.find, v.shape))) for v in right)
+    atom = ("rows", "layers", rows, each, packed)  # all that decides
     of_block = ex.mul(PACKED, ex.mul(some, each))
     fits = b.compared(("le", each, MOST), ("gt", rows, some), ("le", packed, of_block))
     pays = b.joined("min", [may_pay(b, run), fits])

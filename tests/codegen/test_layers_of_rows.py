@@ -201,6 +201,23 @@ def test_lengths_that_are_known_to_be_few_make_no_blocks(monkeypatch: pytest.Mon
         assert any(isinstance(i, p.Blocks) for i in p.walk_program(made.code)) == is_run
 
 
+def test_runs_of_as_many_bytes_of_which_one_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks would pack the other one's right operand again and again."""
+    monkeypatch.setattr(build_layers, "PACKED", 4)
+    M, wide = T.dmatrix("M"), T.concatenate([X] * 100, axis=1)
+    outputs = [T.dot(T.tanh(T.dot(wide, M)), V), T.dot(T.tanh(T.dot(X, W)), V)]
+    for some in (outputs, outputs[::-1]):
+        made = pipeline.make_program("f", [X, M, W, V], [], some, [], False)[1]
+        assert len({i.step for i in p.walk_program(made.code) if isinstance(i, p.Blocks)}) == 2
+        f = tensordsl.function([X, M, W, V], some)
+        want = tensordsl.function([X, M, W, V], some, mode="REFERENCE")
+        for rows in (9, 40):
+            x, m, v, *_ = values(rows)
+            given = x, np.linspace(-1, 1, 1200).reshape(300, 4), m, v
+            for got, expected in zip(f(*given), want(*given), strict=True):
+                np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
+
+
 def test_what_is_computed_point_by_point_stays_with_its_product() -> None:
     assert not loops([T.tanh(T.dot(X, W) + w)])
 
