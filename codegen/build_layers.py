@@ -11,8 +11,9 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.blocks import PARTS, origin
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_blocks import ROWS, Product, block_of, blocks_of, launch_part, of_part, quotient, view
+from tensordsl.codegen.build_blocks import ROWS, Product, block_of, launch_part, quotient, view
 from tensordsl.codegen.build_dot import as_matrix, elements, room_to_pack
+from tensordsl.codegen.build_stacks import by_blocks, bytes_of_one
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.pull import Fused
 from tensordsl.codegen.scalar import ITEMSIZE
@@ -55,10 +56,7 @@ def may_pay(b: Bufferiser, run: Stacks) -> str:
 
 def _lengths(b: Bufferiser, run: Stacks) -> tuple[Any, Any]:
     """How many rows there are, and bytes that one of them has of what only the run reads."""
-    inner = [v for v in run.values if v.number in run.inner]
-    sizes = [[b.find(n) for d, n in enumerate(v.shape) if d != run.at[v.number]] for v in inner]
-    each = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(n)) for v, n in zip(inner, sizes, strict=True))
-    return b.find(run.first.shape[0]), each
+    return b.find(run.first.shape[0]), bytes_of_one(b, run)
 
 
 def _rows_of_block(rows: Any, each: Any) -> Any:
@@ -109,15 +107,7 @@ def _in_blocks(b: Bufferiser, run: Stacks, step: Any, some: Any, given: dict[int
     for member, _, refs in _in_order(b, run, given, lambda v: _room(b, v, count, _rows_are(v, run, step))):
         if isinstance(member, Value):
             products[member.number] = Product(b, block, member, ROWS, refs, "")
-    b.scopes.append(Scope())
-    mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(run.inner)}
-    block = replace(block, local=frozenset(mine[n].ptr for n in run.inner))
-    for member, axis in run.members:
-        if isinstance(member, Value):
-            b.emit(products[member.number].of_block(block, mine))
-        else:
-            launch_part(b, member, mine, replace(block, axis=axis))
-    b.emit(blocks_of(b, block, rows, b.close_scope()))
+    by_blocks(b, run, block, refs, products)
     return b.close_scope()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
@@ -40,6 +40,20 @@ def run_stacks(b: Bufferiser, run: Stacks) -> None:
     block = _block(b, run)
     refs = {v.number: _room_for(b, run, v, block) for v in run.values}
     products = {v.number: _Products(b, v, refs, block) for v, _ in run.members if isinstance(v, Value)}
+    by_blocks(b, run, block, refs, products)
+    for v in run.values:
+        if v.number in run.inner:
+            b.reuse(refs[v.number])
+        else:
+            b.finish(v, refs[v.number])
+
+
+class _OfBlock(Protocol):
+    def of_block(self, block: Block, refs: dict[int, Ref]) -> p.Gemm: ...
+
+
+def by_blocks(b: Bufferiser, run: Stacks, block: Block, refs: dict[int, Ref], products: Mapping[int, _OfBlock]) -> None:
+    """The loop over blocks of a run, of whose own values `refs` has the first part's storage."""
     b.scopes.append(Scope())
     mine = refs | {n: of_part(b, block, refs[n]) for n in sorted(run.inner)}
     block = replace(block, local=frozenset(mine[n].ptr for n in run.inner))
@@ -49,17 +63,16 @@ def run_stacks(b: Bufferiser, run: Stacks) -> None:
         else:
             launch_part(b, member, mine, replace(block, axis=axis))
     b.emit(blocks_of(b, block, run.first.shape[0], b.close_scope()))
-    for v in run.values:
-        if v.number in run.inner:
-            b.reuse(refs[v.number])
-        else:
-            b.finish(v, refs[v.number])
+
+
+def bytes_of_one(b: Bufferiser, run: Stacks) -> Any:
+    """Bytes of what only the run reads, of one matrix of its stacks, or one row."""
+    inner = [v for v in run.values if v.number in run.inner]
+    return ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(_matrix(b, run, v))) for v in inner)
 
 
 def _block(b: Bufferiser, run: Stacks) -> Block:
-    count = b.find(run.first.shape[0])
-    inner = [v for v in run.values if v.number in run.inner]
-    each = ex.total(ex.mul(ITEMSIZE[v.dtype], ex.product(_matrix(b, run, v))) for v in inner)
+    count, each = b.find(run.first.shape[0]), bytes_of_one(b, run)
     some = ex.maximum(ex.floordiv(BLOCK, each), 1)
     pays = ex.product((_less(CACHE, ex.mul(count, each)), _less(each, MATRIX), _less(LEAST - 1, count)))  # 1 or 0
     step = ex.maximum(ex.add(count, ex.mul(pays, ex.sub(some, count))), 1)

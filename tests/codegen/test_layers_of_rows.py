@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layouts import LAYOUTS, check_layout
 
 import tensordsl
 import tensordsl.tensor as T
@@ -136,28 +137,11 @@ def test_every_number_of_rows_gives_what_the_reference_gives(name: str) -> None:
             assert all((x == c).all() for x, c in zip(given, copies, strict=True))
 
 
-LAYOUTS: dict[str, Callable[[Any], Any]] = {
-    "Fortran order": np.asfortranarray,
-    "every second": lambda x: np.repeat(np.repeat(x, 2, 0), 2, -1)[::2, ..., ::2] if x.ndim > 1 else x,
-    "backwards": lambda x: x[::-1, ..., ::-1].copy()[::-1, ..., ::-1] if x.ndim > 1 else x[::-1].copy()[::-1],
-    "one for all": lambda x: np.broadcast_to(x[:1], x.shape),
-}
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", CASES)
 def test_operands_of_any_strides_and_threads(name: str, layout: str) -> None:
     outputs = CASES[name]()
-    f, want = function(outputs), function(outputs, mode="REFERENCE")
-    *given, index = values(9)
-    given = [LAYOUTS[layout](x) for x in given]
-    first = f(*given, index)
-    for got, expected in zip(first, want(*given, index), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
-    for threads in (2, 3):
-        tensordsl.config.num_threads = threads
-        for _ in range(5):
-            assert all((a == b).all() for a, b in zip(f(*given, index), first, strict=True))
+    check_layout(function(outputs), function(outputs, mode="REFERENCE"), layout, values(9))
 
 
 def test_the_same_bits_as_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
