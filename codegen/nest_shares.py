@@ -10,6 +10,7 @@ the rows of few columns, of which each pass is parted by itself (`nest_row_parts
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial, reduce
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
@@ -24,10 +25,16 @@ from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
     CODE,
     COMPACT,
+    CX_COUNT,
+    CX_CUR,
     CX_D,
+    CX_LIVE,
+    CX_ORIGINS,
+    CX_ROWS,
     CX_SCRATCH,
     DOWN,
     END,
+    FAST,
     HEADER,
     KEPT,
     LANE,
@@ -40,6 +47,7 @@ from tensordsl.codegen.nest_words import (
     N_TRANSPOSED,
     OUTER,
     PARAMS,
+    PLACED,
     ROW_AXES,
     STATES,
     STOPS,
@@ -55,10 +63,13 @@ from tensordsl.codegen.nest_words import (
     T_PARTS,
     T_POINTS,
     T_POOL,
+    T_SIZE,
     T_START,
     T_STATES,
+    T_TIMES,
     T_TO,
     T_WORDS,
+    TAKEN,
     WIDTH,
     WORK,
     Function,
@@ -78,8 +89,8 @@ JOB = Job((*PARAMS, *PARTS, "i64 way"))
 
 
 def share_texts() -> list[str]:
-    parts = [_parts(), _part(), _copy(), _receive(), _send(), _stage(), _levels(), _all_parts()]
-    return [*parts, _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
+    parts = [_parts(), _part(), _like_parts(), _next_part(), _copy(), _receive(), _send(), _stage(), _levels()]
+    return [*parts, _all_parts(), _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
 
 
 def reduction_texts() -> list[str]:
@@ -137,6 +148,13 @@ def _count(c: Function, extents: str, job: str, axis: str, grain: str | int, uni
 def _part() -> str:
     """The k-th part of a job."""
     c = Function("void", "part", ["ptr job", "i64 k"], internal=True)
+    c.call("void", "@like_parts", "ptr %job", "i64 %k", "i64 1")
+    return c.end()
+
+
+def _like_parts() -> str:
+    """`times` parts of a job as large as the k-th, from that one on, as one run: they differ in their places only."""
+    c = Function("void", "like_parts", ["ptr job", "i64 k", "i64 times"], internal=True)
     given = JOB.given(c)
     axis, size = given["axis"], given["size"]
     axes, number = c.get(given["D"], N_AXES), c.get(given["D"], N_OPERANDS)
@@ -156,12 +174,30 @@ def _part() -> str:
     out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
     words = {
         T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_POINTS: loop.values[0],
-        T_KEPT: given["kept"], T_OUT: out, T_BYTES: bytes_, T_MERGED: given["merged"],
+        T_KEPT: given["kept"], T_OUT: out, T_BYTES: bytes_, T_MERGED: given["merged"], T_TIMES: "%times", T_SIZE: size,
     }  # fmt: skip
     stage = _stage_of(c, words)
     given |= {"B": bases, "E": extents}
     bad = c.call("i64", "@nest", *operands(PARAMS, given), f"ptr {stage}")
     c.do(f"%old = atomicrmw or ptr {c.word('%job', JOB.words['flag'])}, i64 {bad} seq_cst")
+    return c.end()
+
+
+def _next_part() -> str:
+    """Behind one of several parts of a run: what others need of it, and the next one's places."""
+    c = Function("void", "next_part", ["ptr cx", "ptr S", "ptr stage"], internal=True)
+    c.call("void", "@send", f"ptr {c.get('%cx', CX_SCRATCH, 'ptr')}", "ptr %stage")
+    out, words = c.get("%stage", T_OUT, "ptr"), c.get("%cx", CX_D, "ptr")
+    with c.when(c.not_null(out)):
+        c.put(c.gep(out, c.get("%stage", T_BYTES)), "%stage", T_OUT, "ptr")
+    axis, size, axes = c.get("%stage", T_AXIS), c.get("%stage", T_SIZE), c.get(words, N_AXES)
+    origins, current = (c.get("%cx", k, "ptr") for k in (CX_ORIGINS, CX_CUR))
+    c.put(c.arith("add", c.get(origins, axis), size), origins, axis)
+    with c.loop(c.get(words, N_OPERANDS)) as loop:
+        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), axis))
+        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, size)), current, loop.index)
+    for k in (CX_COUNT, CX_LIVE, CX_ROWS):
+        c.put(1, "%cx", k)
     return c.end()
 
 
@@ -267,6 +303,9 @@ def _all_parts() -> str:
         stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
         is_back = c.all(c.test("eq", way, BACK), c.test("eq", stops, 0))
         JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, c.arith("sub", THERE + BACK, way)))
+        others = (c.get(words, k) for k in (STOPS, FAST, PLACED, TAKEN, N_TRANSPOSED, COMPACT))
+        with c.when(c.test("eq", reduce(partial(c.arith, "or"), others, c.op(f"zext i1 {is_back} to i64")), 0)):
+            _in_runs(c)
         with c.loop("%count") as k:
             from_end = c.arith("sub", c.arith("sub", "%count", 1), k.index)
             c.call("void", "@part", "ptr %job", f"i64 {c.choose(is_back, from_end, k.index)}")
@@ -278,6 +317,17 @@ def _all_parts() -> str:
         c.ret("i64", "%count")
     share(c, "%pool", "part", "%job", "%count")
     return c.end("i64", "%count")
+
+
+def _in_runs(c: Function) -> None:
+    """All parts, those as large as the first as one run."""
+    all_of, size = c.get(JOB.get(c, "E"), JOB.get(c, "axis")), JOB.get(c, "size")
+    is_even = c.test("eq", all_of, c.arith("mul", "%count", size))
+    like = c.choose(is_even, "%count", c.arith("sub", "%count", 1))
+    c.call("void", "@like_parts", "ptr %job", "i64 0", f"i64 {like}")
+    with c.when(c.test("ne", like, "%count")):
+        c.call("void", "@part", "ptr %job", f"i64 {like}")
+    c.ret("i64", "%count")
 
 
 def _run_down() -> str:

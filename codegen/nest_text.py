@@ -92,6 +92,7 @@ from tensordsl.codegen.nest_words import (
     T_POINTS,
     T_POOL,
     T_START,
+    T_TIMES,
     T_TO,
     TAKEN,
     VECTOR,
@@ -232,7 +233,7 @@ def _direct_tail(c: Function, words: str, kernel: str, whole: str, left: str, wi
 
 
 def _general() -> str:
-    """`job`, `times`: in as many blocks (`nest_transposed`), or null and 1."""
+    """`times`: in as many blocks of a `job` (`nest_transposed`), or, where that is null, as many parts of a launch."""
     rest = ["ptr stage", "ptr job", "i64 times"]
     c = Function("i64", "general", [*PARAMS, *SPACE, *rest], internal=True)
     axes, operands = c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
@@ -298,6 +299,8 @@ def _general() -> str:
     c.put(c.op(f"zext i1 {in_blocks} to i64"), context, CX_TRANSPOSED)
     with c.loop("%times") as turn:
         move = "ptr %D", "ptr %job", f"ptr {current}", f"i64 {turn.index}"
+        with c.when(c.all(c.is_null("%job"), c.test("ne", turn.index, 0))):
+            c.call("void", "@next_part", f"ptr {context}", "ptr %S", "ptr %stage")
         with c.when(in_blocks):
             c.call("void", "@move", *move, "i1 false")
         c.call("void", "@execute", f"ptr {context}", *code)
@@ -377,4 +380,5 @@ def _nest() -> str:
         bad = c.call("i64", "@compacted", *arguments, "ptr %stage")
         with c.when(c.test("sge", bad, 0)):
             c.ret("i64", bad)
-    return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", "i64 1"))
+    times = c.choose(whole, 1, c.max(c.get(c.choose(whole, "%D", "%stage", "ptr"), T_TIMES), 1))
+    return c.end("i64", c.call("i64", "@general", *arguments, "ptr %stage", "ptr null", f"i64 {times}"))

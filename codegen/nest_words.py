@@ -59,9 +59,9 @@ CX_WORDS = 23
 # what the context has of the same names; and whether its axes are merged already, and not transposed.
 (
     T_FROM, T_TO, T_JOIN, T_JOINED, T_AXIS, T_START, T_POINTS, T_KEPT, T_STATES, T_COUNT, T_OUT, T_BYTES,
-    T_PARTS, T_POOL, T_MERGED,
-) = range(15)  # fmt: skip
-T_WORDS = 15
+    T_PARTS, T_POOL, T_MERGED, T_TIMES, T_SIZE,
+) = range(17)  # fmt: skip
+T_WORDS = 17
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 LAUNCH = ["ptr plan", *PARAMS[2:]]  # of `run_nest`
