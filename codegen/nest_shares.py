@@ -19,7 +19,7 @@ from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
-from tensordsl.codegen.nest_row_parts import parts_of, quotient
+from tensordsl.codegen.nest_row_parts import MOST, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
@@ -78,6 +78,7 @@ from tensordsl.codegen.nest_words import (
 WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
 EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
 FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have `SHARE`
+EACH = 4  # of such a launch's parts for each thread, at most: what is near the border of two is read twice
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
@@ -123,7 +124,8 @@ def _parts() -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
     their own: they are no part."""
-    c = Function("i64", "parts", ["ptr D", "ptr E", "ptr job", "i64 axis", "i64 grain", "i64 unit"], internal=True)
+    numbers = ["i64 axis", "i64 grain", "i64 unit"]
+    c = Function("i64", "parts", ["ptr pool", "ptr D", "ptr E", "ptr job", *numbers], internal=True)
     work, apart = _work(c, "%E"), _is_apart(c)
     with c.when(c.any(c.test("slt", work, _least(c)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
@@ -132,7 +134,8 @@ def _parts() -> str:
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
     wanted = parts_of(c, c.choose(apart, work, c.arith("udiv", work, FOLDED)))
-    some = c.choose(apart, c.min(c.arith("udiv", work, FINE), SOME), 2)
+    wanted = c.choose(apart, c.min(wanted, _most(c)), wanted)
+    some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
     for name, value in (("axis", "%axis"), ("size", size), ("more", more)):
@@ -140,9 +143,18 @@ def _parts() -> str:
     return c.end("i64", quotient(c, c.max(c.arith("sub", extent, more), 1), size))
 
 
+def _most(c: Function) -> str:
+    """The most parts of a launch whose results do not depend on their number."""
+    most = c.cell(MOST)
+    with c.when(c.not_null("%pool")):
+        threads = c.arith("add", c.load("i64", "%pool", abi.TH_WANTED), 1)
+        c.put(c.arith("mul", threads, EACH), most, 0)
+    return c.get(most, 0)
+
+
 def _count(c: Function, extents: str, job: str, axis: str, grain: str | int, unit: str | int) -> str:
     numbers = (f"i64 {x}" for x in (axis, grain, unit))
-    return c.call("i64", "@parts", "ptr %D", f"ptr {extents}", f"ptr {job}", *numbers)
+    return c.call("i64", "@parts", "ptr %pool", "ptr %D", f"ptr {extents}", f"ptr {job}", *numbers)
 
 
 def _part() -> str:

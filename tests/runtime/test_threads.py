@@ -125,6 +125,19 @@ def test_threads_are_started_when_there_is_work() -> None:
     np.testing.assert_array_equal(f(large), np.full((500, 500), f(small)[0, 0]))
 
 
+def test_two_threads_have_as_many_parts_each() -> None:
+    """An odd number would leave one of them without work at the end."""
+    config.num_threads = 2
+    a, b = T.fvectors("a", "b")
+    f = td.function([a, b], a * b + b)
+    counts: set[int] = set()
+    for n in (5_000_000, *range(100_000, 1_500_000, 50_000)):  # the first wakes threads, and the rest finds them so
+        f(np.ones(n, np.float32), np.ones(n, np.float32))
+        counts.add(int(peek(threads._State.pool + abi.TH_N)))
+    assert counts <= {2, 4, 8}
+    assert len(counts) > 1
+
+
 def test_small_jobs_are_for_threads_that_are_awake() -> None:
     """Which they are, too, where the last job to ask came shortly before."""
     config.num_threads = 2
