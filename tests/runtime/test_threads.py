@@ -131,10 +131,10 @@ def test_two_threads_have_as_many_parts_each() -> None:
     a, b = T.fvectors("a", "b")
     f = td.function([a, b], a * b + b)
     counts: set[int] = set()
-    for n in (5_000_000, *range(100_000, 1_500_000, 50_000)):  # the first wakes threads, and the rest finds them so
+    for n in (5_000_000, *range(60_000, 400_000, 10_000)):  # the first wakes threads, and the rest finds them so
         f(np.ones(n, np.float32), np.ones(n, np.float32))
         counts.add(int(peek(threads._State.pool + abi.TH_N)))
-    assert counts <= {2, 4, 8}
+    assert all(n % 2 == 0 for n in counts)
     assert len(counts) > 1
 
 
