@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensordsl.casting import real_of
@@ -13,7 +13,7 @@ from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.patterns import is_zero
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder
-from tensordsl.codegen.storage import Ref
+from tensordsl.codegen.storage import Ref, contiguous
 from tensordsl.ops.index import index_place
 from tensordsl.types import COMPLEX
 
@@ -36,15 +36,23 @@ def build_inc_take(b: Bufferiser, v: Value) -> None:
     b.finish(v, ref)
 
 
-def over(b: Bufferiser, v: Value, x: Value) -> Ref:
-    """Where v is computed from x, which stands there."""
+def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] = lambda ref: ref) -> None:
+    """target = x, or a part of both."""
+    own, item = part(target), ITEMSIZE[x.dtype]
+    rows = zip(own.dims, own.strides, contiguous(own.dims, item), strict=True)
+    if is_zero(x) and all(n == 1 or step == dense for n, step, dense in rows):
+        b.emit(p.Fill(own.ptr, b.name(ex.mul(item, ex.product(own.dims)))))
+    else:
+        b.copy(part(b.ref(x)), own, x.dtype)
+
+
+def over(b: Bufferiser, v: Value, x: Value, begin: Callable[[Bufferiser, Value, Ref], None] = begin_with) -> Ref:
+    """Where v is computed from x, which stands there, as far as `begin` puts it there."""
     if v.number in b.heirs and v.number not in b.targets:
         return b.ref(x)
     ref = b.destination(v, v.dtype, v.shape)
-    if is_zero(x):
-        b.emit(p.Fill(ref.ptr, b.name(ex.mul(ITEMSIZE[x.dtype], ex.product(ref.dims)))))
-    elif b.ref(x).ptr != ref.ptr:
-        b.copy(b.ref(x), ref, x.dtype)
+    if is_zero(x) or b.ref(x).ptr != ref.ptr:
+        begin(b, x, ref)
     return ref
 
 

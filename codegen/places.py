@@ -10,12 +10,17 @@ from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.apart import MOST
 from tensordsl.codegen.bufferise import Bufferiser
-from tensordsl.codegen.build_scatter import over
+from tensordsl.codegen.build_scatter import begin_with, over
 from tensordsl.codegen.group import INTERLEAVE, Buffer, Group, Out
 from tensordsl.codegen.ir import Value
+from tensordsl.codegen.patterns import is_zero_at
 from tensordsl.codegen.regions import Step, memory
-from tensordsl.codegen.scalar import Builder
-from tensordsl.codegen.storage import Ref, known_at_entry
+from tensordsl.codegen.scalar import ITEMSIZE, Builder
+from tensordsl.codegen.storage import Ref, Scope, known_at_entry
+from tensordsl.types import COMPLEX
+
+# Bytes of a tensor, and of a slice's rows, from which what is around a slice takes less time than all.
+AROUND, AROUND_ROW = 1 << 14, 384
 
 
 def place_parts(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[int]]) -> None:
@@ -126,10 +131,33 @@ def interleave(b: Bufferiser, moves: Sequence[tuple[Ref, Ref]], dtype: str) -> N
 def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
     """Where what is written into a slice, and the slice of it, are; the rest is there already."""
     if v.number not in b.places:
-        ref = over(b, v, v.operands[0])
-        b.places[v.number] = ref, [sliced(b, ref, v.attrs["bounds"])]
+        x, bounds = v.operands[0], v.attrs["bounds"]
+        is_set = v.attrs["set"] or v.dtype not in COMPLEX and is_zero_at(x, bounds)
+        ref = over(b, v, x, partial(_begin_around, bounds) if is_set and not b.device else begin_with)
+        b.places[v.number] = ref, [sliced(b, ref, bounds)]
     ref, (target,) = b.places[v.number]
     return ref, target
+
+
+def _begin_around(bounds: Sequence[Any], b: Bufferiser, x: Value, target: Ref) -> None:
+    """target = x but for a slice that is set afterwards, or all of it where that takes no longer."""
+    inner = [(b.find(start), b.find(n) if keeps else 1) for start, n, _, keeps in bounds]
+    item, every, own = ITEMSIZE[x.dtype], ex.product(target.dims), ex.product([n for _, n in inner])
+    large = ("ge", ex.mul(item, every), AROUND), ("ge", ex.mul(item, inner[-1][1] if inner else 0), AROUND_ROW)
+    if any(step != 1 for _, _, step, _ in bounds):
+        return begin_with(b, x, target)
+    pays = b.compared(*large, ("ge", ex.mul(2, own), every))
+    b.scopes.append(Scope())
+    for d, (start, n) in enumerate(inner):
+        behind = ex.add(start, n)
+        for first, length in ((0, start), (behind, ex.sub(target.dims[d], behind))):
+            if length != 0:
+                part = [*inner[:d], (first, length), *((0, m) for m in target.dims[d + 1 :])]
+                begin_with(b, x, target, partial(sliced, b, bounds=[(k, m, 1, True) for k, m in part]))
+    around = b.close_scope()
+    b.scopes.append(Scope())
+    begin_with(b, x, target)
+    b.emit(p.If(pays, around, b.close_scope()))
 
 
 def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
