@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import Any, Protocol
 
 from tensordsl.codegen import apart
 from tensordsl.codegen import extents as ex
+from tensordsl.codegen import program as p
 from tensordsl.codegen.descriptor import axis_pairs
 from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
@@ -34,6 +35,7 @@ PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of the
 PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 NEAR_POINTS = 1 << 21  # fewer float64 a third-level cache has
+LEAST_TOTAL = 1 << 13  # elements of a sum over all axes from which it pays to begin its vectors on lines
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
@@ -59,12 +61,14 @@ class Builder(Protocol):
     """What is needed of a `bufferise.Bufferiser`."""
 
     entry: Scope
+    scopes: list[Scope]
     vector_bytes: int
 
     def find(self, length: Any) -> Any: ...
     def name(self, length: Any) -> str: ...
     def compared(self, *conditions: Condition) -> str: ...
     def joined(self, op: str, names: Sequence[str]) -> str: ...
+    def once(self, scope: Scope, prefix: str, make: Callable[..., p.Instr], *operands: Any) -> str: ...
 
 
 def prefers(b: Builder, group: Group, usual: Schedule, other: Schedule, refs: dict[int, Ref]) -> str | None:
@@ -392,6 +396,14 @@ def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) ->
     if not known_at_entry(row) or (near and not known_at_entry(points)):
         return None
     return b.compared(*conditions)
+
+
+def is_near_total(b: Builder, group: Group) -> str:
+    """Whether all that is added up stands in a cache, but not in the first one.  Found where it is asked for, so that
+    calls require no kernels: the library has them for the most part."""
+    points = b.name(ex.product(group.extents.values()))
+    limits = ("ge", LEAST_TOTAL), ("lt", NEAR_POINTS)
+    return b.joined("min", [b.once(b.scopes[-1], "q", p.Compare, op, points, b.name(n)) for op, n in limits])
 
 
 def has_long_rows(b: Builder, group: Group) -> str | None:

@@ -14,6 +14,7 @@ from tensordsl.codegen.choose import (
     has_long_rows,
     has_rows_for_lines,
     is_long,
+    is_near_total,
     prefers,
     taken_apart,
 )
@@ -24,6 +25,7 @@ from tensordsl.codegen.schedule import (
     across_schedules,
     for_lines,
     for_long_rows,
+    for_total,
     loads_at_indices,
     other_schedule,
     row_by_row,
@@ -76,6 +78,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         longer = [(long, for_long_rows(usual)), (far, lines)]
     if lines:
         longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
+    if not b.device and block is None and (total := for_total(group, usual, b.vector_bytes)):
+        longer.append((is_near_total(b, group), total))
     number, operands, ints = _plan_like(b, planned, usual, group, mine, refs)
     site = 0
     if b.program.plans[number].may_fail:

@@ -94,6 +94,16 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
     return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
 
 
+def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
+    """The same of a sum over all axes, of what is loaded, that stands in a cache; of float32 with as many lanes."""
+    sums = [(r.attr[0].name, r.args[0].op, r.type[0]) for p in group.passes for r in p.reduces]
+    is_one = not group.parallel and sum(bool(p.local) for p in group.passes) == 1
+    if not is_one or vector_bytes < LINE or sums not in ([("sum", "load", t)] for t in ("float32", "float64")):
+        return None
+    doubled = tuple(min(2 * n, MAX_LANES) for n in usual.width)
+    return replace(usual, width=doubled if sums[0][2] == "float64" else usual.width, cuts="near")
+
+
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:
     """The schedule where there are few rows, each of which is worth several parts.  None if all passes do not go along
     the same axes of a row, or ask which row it is."""

@@ -13,7 +13,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.pipeline import make_program
-from tensordsl.codegen.schedule import for_lines, schedule
+from tensordsl.codegen.schedule import for_lines, for_total, schedule
 from tensordsl.codegen.target import native_width
 
 N = 20_000_000
@@ -240,7 +240,7 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
         [tensordsl.function([x, y], z, on_unused_input="ignore") for z in sums(x, y)],
         np.random.default_rng(4),
     )
-    for shape in ((1, 9), (1, 100), (2, 517), (3, 1000), (1, 1023), (1, 4099)):
+    for shape in ((1, 9), (1, 100), (2, 517), (3, 1000), (1, 1023), (1, 4099), (3, 3001)):
         a, b = rng.normal(size=(2, *shape))
         wanted = sums(a, b)
         for place in ("put", "put_first"):
@@ -259,6 +259,18 @@ def test_only_long_rows_of_float64_have_a_schedule_for_cache_lines() -> None:
                 "masked.load" in t for t in plan(group, chosen, "k").kernels.texts if "\nloop:" in t
             )
     assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64")), 64) is None
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_sums_of_what_is_loaded_have_a_schedule_for_cache_lines(dtype: str) -> None:
+    x = T.TensorType(dtype, (None, None))("x")
+    for z, found in ((x.sum(), True), (x.mean(), True), ((x * x).sum(), False), (x.sum(1), False), (x.max(), False)):
+        _, program, _ = make_program("f", [x], [], [z], [], True)
+        (group,) = {id(made.group): made.group for made in program.plans}.values()
+        chosen = for_total(group, schedule(group), 64)
+        assert bool(chosen) == (found and dtype != "int64") and for_total(group, schedule(group), 32) is None
+        if chosen and native_width() == 64:
+            assert any("masked.load" in t for t in plan(group, chosen, "k").kernels.texts)
 
 
 def of_steps(terms: list[Any]) -> Any:
