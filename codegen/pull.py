@@ -7,9 +7,8 @@ permutes or drops axes, a reduction adds its local axes, a leaf becomes a load. 
     R1 one point     a tensor with a reduction or heavy mathematics in it, pulled at two axis tuples
     R2 no re-doing   a value with heavy mathematics in it and fewer axes than its user or output that is no row scalar;
                      where nothing is reduced a large one, as rows may be short
-    R3 one row       reductions of a group have equal axes, its parallel axes; a reduction that needs another's result
-    over
-                     other axes has its argument cut; an independent one is cut at its result
+    R3 one row       reductions of a group have equal axes, its parallel axes; of one that needs another's result over
+                     other axes the argument is cut, or what of it has fewer; an independent one is cut at its result
     R4 one place     the source of an indexed load is a buffer
     R5 no barrier    after a full reduction nothing over the elements may follow: its result is cut
     R6 once          what two groups would compute and is heavy or large is cut
@@ -446,11 +445,8 @@ def _check(
     results = [s for s in scalars if s.op == "result" and s in tensor]
     _cut([tensor[s] for s in results if s.args[0].axes != parallel and s not in own], "R3")
     _cut([tensor[s] for s in results if s in over], "R5")
-    if reduces and len({s.axes for s in reduces}) > 1:
+    if reduces and (len({s.axes for s in reduces}) > 1 or any([not parallel <= {*axes} for axes, _ in pulled])):
         raise Cut(values[-1], "R3")  # several roots whose rows differ do not meet in one group
-    for axes, _ in pulled:
-        if reduces and not parallel <= frozenset(a for a in axes if a):
-            raise Cut(values[-1], "R3")
     return parallel
 
 
@@ -528,7 +524,7 @@ def _heavy(scalars: Sequence[Val]) -> set[Val]:
 
 
 def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
-    """R3: the arguments of reductions that depend on reductions over other axes, those before them being cut."""
+    """R3: in the arguments of reductions what depends on reductions over other axes, those before them being cut."""
     below: dict[Val, frozenset[frozenset[str]]] = {}  # the axes of those that a scalar depends on
     cut: dict[Value, None] = {}
     loaded: set[Val] = set()
@@ -539,12 +535,27 @@ def _mixed(pull: Pull, scalars: Sequence[Val]) -> Iterable[Value]:
         axes = frozenset().union(*[below[a] for a in reduced])
         if s.op == "reduce":
             if axes - {s.axes}:
-                v = _argument(pull, reduced)
-                cut[v] = None
-                loaded.update(pull.points[v.number].values())
+                for v in _dependent(pull, s, reduced, below):
+                    cut[v] = None
+                    loaded.update(pull.points[v.number].values())
             axes = frozenset([s.axes])
         below[s] = axes
     return cut
+
+
+def _dependent(pull: Pull, s: Val, arguments: Sequence[Val], below: Mapping[Val, frozenset[Any]]) -> list[Value]:
+    """R3: what of s's arguments depends on reductions over other axes, and has fewer than its user; or an argument."""
+    found: list[Val] = []
+    stack, seen, row = [*arguments], set(arguments), {s.axes}
+    while stack:
+        s = stack.pop()
+        if s.op == "result":
+            return [_argument(pull, arguments)]
+        more = [a for a in s.args if below.get(a, row) - row and a not in seen]
+        seen.update(more)
+        for a in more:
+            (found if a.axes < s.axes and a in pull.b.made_for else stack).append(a)
+    return [pull.b.made_for[a] for a in found] if 0 < len(found) <= FEW_LEVELS else [_argument(pull, arguments)]
 
 
 def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
@@ -565,10 +576,7 @@ def _beyond(reduces: Sequence[Val], most: int) -> set[Val]:
 
 def _argument(pull: Pull, arguments: Sequence[Val]) -> Value:
     """The tensor of one of a reduction's arguments, all of which depend on a reduction over other axes."""
-    for a in arguments:
-        if a in pull.b.made_for:
-            return pull.b.made_for[a]
-    raise AssertionError("a reduction of nothing depends on a reduction")
+    return next(pull.b.made_for[a] for a in arguments if a in pull.b.made_for)
 
 
 def relies_on(fused: Fused, find: Callable[[Any], Any], assumed: Any) -> list[tuple[Any, Any]]:
