@@ -219,8 +219,7 @@ def _short_rows(b: Builder, group: Group, planned: Planned, across: Schedule, re
         return None
     needed = [_all(b, conditions, apart), _other_axes_short(b, group, usual, across)]
     if least < enough:  # few, each shorter than a vector
-        reduces = len(group.parallel) < len(group.extents)
-        most = min(across.width[0], VECTOR_ROWS) if reduces else across.width[0] // 2
+        most = across.width[0] if len(group.parallel) < len(group.extents) else across.width[0] // 2
         needed.append(b.joined("max", [b.compared(("ge", there, enough)), b.compared(("lt", here, most))]))
     reasons = [b.joined("min", needed)]
     if group.parallel[-1] == usual.lane and _becomes_vectors(group, usual, across):
@@ -276,13 +275,14 @@ def _enough_across(group: Group, usual: Schedule, across: Schedule) -> int:
 
 
 def _vector_rows(b: Builder, group: Group, usual: Schedule) -> int:
-    """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one that is added up from
-    other places than a row's."""
+    """Rows shorter than a vector that lanes go across alone, at least: a vector, or half of one where columns are added
+    up, or rows that are reduced go back."""
     if pads(group):
         return MANY_ROWS
     is_column = usual.lane in group.parallel and len(group.parallel) < len(group.extents)
     sizes = (ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    return VECTOR_ROWS if is_column else max(VECTOR_ROWS, b.vector_bytes // min(sizes, default=8))
+    is_few = is_column or _goes_back(group, usual)
+    return VECTOR_ROWS if is_few else max(VECTOR_ROWS, b.vector_bytes // min(sizes, default=8))
 
 
 def _maps(group: Group) -> list[tuple[Any, ...]]:

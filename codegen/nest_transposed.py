@@ -3,7 +3,7 @@
 Operands whose elements are not adjacent along the lanes are transposed to scratch, all of a row at once, and results
 back.  There every loop along a row is one of whole vectors, each pass of the group finds what another has read, and
 axes merge with the lanes' that do not where the operands stand.  Of few lanes, operands without the axis that merges
-are repeated along it.
+are repeated along it; where none does, the lanes are repeated until they fill a vector.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ VECTORS = 8  # of a block, at least, where no operand has elements that lie one 
 MANY = 128  # lanes, from which on they need not be so many
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
-# operands that are the same there are repeated, or -1.
-J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED = range(8)
-J_WORDS = 8
+# operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
+J_BASES, J_STRIDES, J_EXTENTS, J_THERE, J_PLACES, J_RUNS, J_FIRST, J_REPEATED, J_LANES = range(9)
+J_WORDS = 9
 
 
 def transposed_texts() -> list[str]:
     sizes = [_repeated(), _row_size(), _copies(), _size(), _has_run(), _places()]
-    return [*sizes, _settle(), _move_operand(), _move(), _in_block(), _in_blocks()]
+    return [*sizes, _settle(), _move_operand(), _move(), _in_block(), _fills(), _in_blocks()]
 
 
 def _repeated() -> str:
@@ -151,8 +151,8 @@ def _move() -> str:
     """Of a job's `turn`-th block: operands to scratch, and `current` to all of them; or (`out`) results back."""
     c = Function("void", "move", ["ptr D", "ptr job", "ptr current", "i64 turn", "i1 out"], internal=True)
     axes, lane = c.get("%D", N_AXES), c.get("%D", LANE)
-    count = c.get(c.get("%job", J_EXTENTS, "ptr"), lane)
-    start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", count))
+    count, lanes = c.get(c.get("%job", J_EXTENTS, "ptr"), lane), c.get("%job", J_LANES)
+    start = c.arith("add", c.get("%job", J_FIRST), c.arith("mul", "%turn", lanes))
 
     def outside(number: str) -> str:
         row = c.word(c.get("%job", J_STRIDES, "ptr"), c.arith("mul", number, axes))
@@ -166,9 +166,12 @@ def _move() -> str:
         with c.when(c.test("ne", run, 0)):
             area = c.get(c.get("%job", J_PLACES, "ptr"), o.number, "ptr")
             c.put(area, "%current", o.number, "ptr")
-            with c.when(c.compare("eq", "i1", "%out", is_out)):
-                given = f"ptr {area}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
-                c.call("void", "@move_operand", *given, o.repeated, f"i64 {run}", "i1 %out")
+            every = c.choose("%out", lanes, count)
+            with c.when(c.compare("eq", "i1", "%out", is_out)), c.loop(every, step=lanes) as at:
+                here, some = c.gep(area, c.arith("mul", at.index, o.size)), c.arith("sub", every, at.index)
+                given = f"ptr {here}", f"ptr {outside(o.number)}", o.own, o.there, o.extents, o.lanes
+                counts = f"i64 {run}", f"i64 {c.min(lanes, some)}"
+                c.call("void", "@move_operand", *given, o.repeated, *counts, "i1 %out")
     return c.end()
 
 
@@ -185,11 +188,12 @@ def _move_operand() -> str:
         "i64 size",
         "i64 repeated",
         "i64 run",
+        "i64 count",
         "i1 out",
     ]
     c = Function("void", "move_operand", params, internal=True)
-    count, apart = c.get("%e", "%lane"), c.get("%s", "%lane")
-    copies, row = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated"), c.arith("mul", count, "%size")
+    apart, row = c.get("%s", "%lane"), c.arith("mul", c.get("%e", "%lane"), "%size")
+    copies = c.call("i64", "@copies", "ptr %s", "ptr %e", "i64 %repeated")
     pitch = c.arith("mul", row, copies)
     first = c.arith("mul", "%run", pitch)
     alone, packer = c.test("eq", "%run", 1), c.call("ptr", "@packer", "i64 %size", f"i64 {apart}")
@@ -211,11 +215,11 @@ def _move_operand() -> str:
         here = c.gep(start, c.arith("mul", copy, row))
         outside, inside = (f"ptr {there}", f"i64 {apart}"), (f"ptr {here}", f"i64 {pitch}")
         with c.when(c.all(alone, c.op("xor i1 %out, true"))):
-            c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", f"i64 {count}")
+            c.call("void", packer, f"ptr {here}", f"ptr {there}", f"i64 {apart}", "i64 %count")
         with c.when("%out"):
-            c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", f"i64 {count}")
+            c.call("void", "@transposed", *outside, *inside, "i64 %size", "i64 %run", "i64 %count")
         with c.when(c.op(f"xor i1 {c.any('%out', alone)}, true")):
-            c.call("void", "@transposed", *inside, *outside, "i64 %size", f"i64 {count}", "i64 %run")
+            c.call("void", "@transposed", *inside, *outside, "i64 %size", "i64 %count", "i64 %run")
     return c.end()
 
 
@@ -250,6 +254,19 @@ def _in_block() -> str:
     return c.end("i64", c.choose(fits, block, 0))
 
 
+def _fills() -> str:
+    """May lanes be repeated until they fill a vector, as all are in scratch, and no other axis merges with theirs?"""
+    c = Function("i1", "fills", ["ptr D", "ptr job", "i64 bytes"], internal=True)
+    n, width = c.get(c.get("%job", J_EXTENTS, "ptr"), c.get("%D", LANE)), c.get("%D", WIDTH)
+    few, most = c.all(c.test("sgt", n, 0), c.test("slt", n, width)), c.arith("mul", "%bytes", width)
+    fits = c.all(few, c.test("slt", c.get("%job", J_REPEATED), 0), c.test("sle", most, BLOCKS_MOST))
+    with c.loop(c.choose(fits, c.get("%D", N_TRANSPOSED), 0), ("i1", fits)) as loop:
+        o = _operand(c, loop.index)
+        size = c.call("i64", "@lane_size", o.own, o.extents, o.lanes, o.repeated)
+        loop.next = [c.all(loop.values[0], c.test("ne", size, 0))]
+    return c.end("i1", loop.values[0])
+
+
 def _in_blocks() -> str:
     """All of a launch; or -1 if it is not done in blocks."""
     c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
@@ -259,7 +276,8 @@ def _in_blocks() -> str:
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
     job = _of_blocks(c, c.call("i64", "@repeated", "ptr %D", "ptr %S", "ptr %E"))
-    room = c.arith("mul", c.get(bytes_, 0), block)
+    fills = c.call("i1", "@fills", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
+    room = c.arith("mul", c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))
     c.put("%B", job, J_BASES, "ptr")
     total = c.arith("mul", axes, operands)
     tables = (c.op(f"alloca i64, i64 {k}, align 8") for k in (axes, total, operands, many))
@@ -278,7 +296,8 @@ def _in_blocks() -> str:
     last = c.choose(again, c.min(up, n), rest)
     for first, count, turns in (("0", block, times), (c.arith("sub", n, last), last, "1")):
         c.put(first, job, J_FIRST)
-        c.put(count, extents, lane)
+        c.put(count, job, J_LANES)
+        c.put(c.choose(fills, width, count), extents, lane)
         c.call("void", "@settle", "ptr %D", f"ptr {job}", f"ptr {area}")
         given = "ptr %K", "ptr %D", f"ptr {places}", f"ptr {strides}", f"ptr {extents}", "ptr %I", *passed(SPACE)
         turns = c.choose(c.test("sgt", count, 0), turns, 0)
@@ -289,10 +308,11 @@ def _in_blocks() -> str:
 
 @record
 class _Operand:
-    """One that may be transposed: its number, its strides, those in scratch, the extents, (axes, the lanes', bytes of
-    an element), and the axis along which it is repeated."""
+    """One that may be transposed: its number, bytes of an element, its strides, those in scratch, the extents, (axes,
+    the lanes', bytes of an element), and the axis along which it is repeated."""
 
     number: str
+    size: str
     own: str
     there: str
     extents: str
@@ -306,5 +326,6 @@ def _operand(c: Function, k: str, job: str = "%job") -> _Operand:
     number, axes = c.get(pair, 0), c.get("%D", N_AXES)
     row = c.arith("mul", number, axes)
     own, there = (f"ptr {c.word(c.get(job, k, 'ptr'), row)}" for k in (J_STRIDES, J_THERE))
-    lanes = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {c.get(pair, 1)}"
-    return _Operand(number, own, there, f"ptr {c.get(job, J_EXTENTS, 'ptr')}", lanes, f"i64 {c.get(job, J_REPEATED)}")
+    size = c.get(pair, 1)
+    lanes, extents = f"i64 {axes}, i64 {c.get('%D', LANE)}, i64 {size}", f"ptr {c.get(job, J_EXTENTS, 'ptr')}"
+    return _Operand(number, size, own, there, extents, lanes, f"i64 {c.get(job, J_REPEATED)}")

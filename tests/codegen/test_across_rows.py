@@ -306,6 +306,9 @@ def test_few_short_rows_are_not_done_one_by_one(shifted: bool, fresh_code: pytes
 PULLED: dict[str, Callable[..., Any]] = {
     "sum of pulls": lambda m, x, w: ((x[None] - x[:, None]) * (w[None, :] + w[:, None])[:, :, None]).sum(axis=1),
     "weighed": lambda m, x, w: ((x[None] - x[:, None]) * w[:, None, None]).max(axis=1),
+    "what is left": lambda m, x, w: (
+        (x[None] - x[:, None]) - w[None, :, None] * (x[None] - x[:, None]).max(2)[:, :, None]
+    ),
     "products": lambda m, x, w: x[:, None, :] * x[None] - w[:, None, None],
 }
 
