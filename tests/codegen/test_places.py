@@ -37,6 +37,22 @@ def test_computed_parts_are_not_copied() -> None:
     assert launches([X], T.inc_subtensor(X[1:-1], stencil(X))) == (4, 0)
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (70, 80)])
+def test_what_is_set_into_new_values_of_shared_variables(shape: tuple[int, int]) -> None:
+    old = np.random.default_rng(6).normal(size=shape)
+    for where in (np.s_[-3], np.s_[1:-1], np.s_[1:-1, 1:-1], np.s_[:, 2:]):
+        for reads in (False, True):
+            state = tensordsl.shared(old)
+            new = T.exp(state[where]) if reads else 1.5
+            f = tensordsl.function([], [state, state * 2], updates=[(state, T.set_subtensor(state[where], new))])
+            wanted = old.copy()
+            wanted[where] = np.exp(old[where]) if reads else 1.5
+            before, twice = f()
+            np.testing.assert_array_equal(before, old)
+            np.testing.assert_array_equal(twice, old * 2)
+            np.testing.assert_allclose(state.get_value(), wanted, rtol=1e-14)
+
+
 def test_joins_are_joined_in_their_place() -> None:
     halves = [T.concatenate([M * k, T.exp(M) + k], axis=1) for k in (2, 3)]
     _, copied = launches([M], T.concatenate(halves))
