@@ -20,6 +20,7 @@ from tensordsl.codegen.modules import Found, common_kernels, module_text, take_c
 from tensordsl.codegen.passes.around import sum_around
 from tensordsl.codegen.passes.canonicalise import canonicalise, settle_leaves
 from tensordsl.codegen.passes.context import Context, count_users, frozen_values
+from tensordsl.codegen.passes.ends import part_at_rolls
 from tensordsl.codegen.passes.fold import fold_constants
 from tensordsl.codegen.passes.gather import sink_gathers
 from tensordsl.codegen.passes.guard import guard
@@ -135,6 +136,10 @@ PIPELINE = (
         reason="after part_of_order: of an order that is looked at in parts nothing is undone",
     ),
     Pass(
+        "part_at_rolls", part_at_rolls, ops=MAPS,
+        reason="after the rules, which look for the user's formulas; before share_rolls, for which a copy is left",
+    ),
+    Pass(
         "share_rolls", share_rolls, ops=frozenset(("concatenate",)),
         reason="before slices, which move into what is rolled",
     ),
@@ -169,6 +174,7 @@ MUST_PRECEDE = (
     ("stabilise", "scatter_to_choice"), ("scatter_to_choice", "merge_writes"),
     ("merge_writes", "sink_slices"), ("sink_slices", "sink_gathers"), ("canonicalise", "part_of_order"),
     ("canonicalise", "share_rolls"), ("share_rolls", "sink_slices"),
+    ("stabilise", "part_at_rolls"), ("part_at_rolls", "share_rolls"),
     ("sum_by_slices", "sum_around"), ("sum_around", "add_to_given"), ("add_to_given", "sink_slices"),
     ("part_of_order", "ranks"), ("stabilise", "raise_merges"), ("raise_merges", "sink_slices"),
     ("merge_reductions", "part_totals"), ("sink_gathers", "part_totals"),

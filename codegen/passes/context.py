@@ -16,10 +16,10 @@ from tensordsl.records import record
 class Context:
     """`graph`; `hits`: rule -> how often this pass applied it; `users`: value number -> number of users, where the pass
     asked for it; `frozen`: numbers of values that no pass may touch; `order`: all values as they were before the
-    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolls`, `wholes`: of
-    `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`: number of a value ->
-    what was added to, and what, in `sum_around`; `merges`: whether anything is for `raise_merges`; `apart`,
-    `merged`: numbers of what it has made, and of the reshapes of that -> what those were."""
+    pass; `written`, `parts`: see `is_written_to` and `partial`, once somebody has asked; `rolled`: of `part_at_rolls`;
+    `rolls`, `wholes`: of `share_rolls`; `sums`: number of a value -> how many sums it adds up, in `add_sums`; `added`:
+    number of a value -> what was added to, and what, in `sum_around`; `merges`: whether anything is for
+    `raise_merges`; `apart`, `merged`: numbers of what it has made, and of the reshapes of that -> what those were."""
 
     graph: Graph
     hits: dict[str, int] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class Context:
     order: Sequence[Value] = ()
     written: set[int] = field(default_factory=set)
     parts: dict[tuple[Length, ...], list[Value]] | None = None
+    rolled: tuple[frozenset[int], dict[Value, Any]] | None = None
     rolls: set[Any] | None = None
     wholes: dict[int, tuple[Value, Any]] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)

@@ -18,12 +18,12 @@ def share_rolls(ctx: Context, v: Value) -> Value | None:
 
     Of what is itself a slice of such a w along another axis, w is rolled: one copy for all directions.
     """
-    found = _roll(ctx, v)
+    found = roll_of(ctx, v)
     if found is None:
         return None
     axis, places, bounds = found
     if ctx.rolls is None:
-        ctx.rolls = {r for r in (_roll(ctx, w) for w in ctx.order if w.op == "concatenate") if r}
+        ctx.rolls = {r for r in (roll_of(ctx, w) for w in ctx.order if w.op == "concatenate") if r}
     if (axis, -places, bounds) not in ctx.rolls:
         return None
     ctx.hit("roll(x, 1) = concatenate([x[-1:], x, x[:1]])[:n]")
@@ -53,7 +53,7 @@ def _wider(ctx: Context, x: Value, bounds: Bounds, axis: int) -> tuple[Value, Bo
     return whole, tuple((ex.add(a, b), n, 1, True) for (a, *_), (b, n, *_) in zip(own, bounds, strict=True))
 
 
-def _roll(ctx: Context, v: Value) -> Roll | None:
+def roll_of(ctx: Context, v: Value) -> Roll | None:
     """Is v such a roll?"""
     if len({o.operands for o in v.operands}) != 1 or len(v.operands) != 2 or not all(map(_is_slice, v.operands)):
         return None

@@ -95,3 +95,43 @@ def test_one_copy_for_both_ways() -> None:
     assert copies(neighbours(T, x), x=x) == 2
     assert copies(x - T.roll(x, 1, axis=0), x=x) == 1
     assert copies(T.roll(x, 1, axis=0) + T.roll(x, -1, axis=1), x=x) == 2
+
+
+STEPS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "upwind": lambda m, x, y: x - 0.5 * (x - m.roll(x, 1)),
+    "downwind": lambda m, x, y: x - 0.5 * (m.roll(x, -1) - x),
+    "either": lambda m, x, y: m.where(x.sum() > 0, x - m.roll(x, 1), m.roll(x, -1) - x),
+    "diffusion": lambda m, x, y: x + 0.1 * (m.roll(x, 1) + m.roll(x, -1) - 2 * x),
+    "with others": lambda m, x, y: (m.exp(y[0]) - m.roll(x, 1)) * y[0] - m.roll(y[0], -1),
+    "rows": lambda m, x, y: y * (y - m.roll(y, 1, axis=0)) + x,
+    "rows both ways": lambda m, x, y: m.roll(y, -1, axis=0) - m.roll(y, 1, axis=0) * y[:, 0][:, None],
+    "of a vector in rows": lambda m, x, y: (x - m.roll(x, 1)) * y + y[:, 0][:, None],
+    "of a slice": lambda m, x, y: x[1:] - m.roll(x[1:], -1),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_are_computed_from_slices(name: str) -> None:
+    form, x, y = STEPS[name], T.dvector("x"), T.dmatrix("y")
+    f = td.function([x, y], [form(T, x, y), 2 * form(T, x, y)], on_unused_input="ignore")
+    for n in (1, 2, 3, 5, 40):
+        for rows in (1, 2, 7):
+            a, b = np.random.default_rng(n).normal(size=n), np.random.default_rng(rows).normal(size=(rows, n))
+            for layout in (a, b), (a[::-1], np.asfortranarray(b)):
+                wanted = form(np, *layout)
+                for got, factor in zip(f(*layout), (1, 2), strict=True):
+                    np.testing.assert_allclose(got, factor * wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_steps_of_state_copy_nothing() -> None:
+    x = td.shared(np.arange(5.0))
+    new = x - 0.5 * (x - T.roll(x, 1))
+    lowered = lower([], [x], [], [(x, new)])
+    roots = optimise(lowered.graph, [v for _, v in lowered.updates])
+    (join,) = [v for v in toposort(roots) if v.op == "concatenate"]
+    assert join is roots[0] and all(o.op == "map" for o in join.operands)
+    f, a = td.function([], updates=[(x, new)]), np.arange(5.0)
+    for _ in range(3):
+        f()
+        a = a - 0.5 * (a - np.roll(a, 1))
+        np.testing.assert_allclose(x.get_value(), a, rtol=1e-12)
