@@ -3,7 +3,7 @@
     zeros[2:] += y, then zeros[:-2] -= y    is    w[:-2] - w[2:]    with w = concatenate([0, 0, y, 0, 0])
 
 So every element is computed and stored once, where one addition after the other would go through memory.  What is
-added to may also be computed.
+added to may also be computed, and what is added may have zeros around it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,36 @@ from tensordsl.codegen.passes.sink import Bounds
 from tensordsl.codegen.patterns import SLICES, is_zero, number_of
 from tensordsl.ops.comparisons import AND, GE, LT
 from tensordsl.ops.elementwise import ADD, MUL, NEG, SUB, SWITCH
+from tensordsl.records import record
 from tensordsl.types import FLOATS
 
 MARGIN = 8  # elements that slices leave out along an axis
 TERMS = 64  # sums and multiples that values added are taken apart into
-Write = tuple[Value, Bounds]  # what is added, to which slice
+
+
+@record
+class Write:
+    """What is added, to which slice; or, if there are `multiples`, of these what is added to `around`: 0, and in the
+    slice 0 + value."""
+
+    value: Value
+    bounds: Bounds
+    around: Bounds
+    multiples: tuple[Value, ...] | None = None
 
 
 def sum_around(ctx: Context, v: Value) -> Value | None:
     """The sum, in the order of the additions, where several of them add one value, its negative or multiples."""
-    if not _adds(ctx, v):
-        return None
-    x, y = v.operands[:2]
+    x = v.operands[0]
     base, before = ctx.added.get(x.number, (x, ())) if ctx.is_sole(x) else (x, ())
+    write = _write(ctx, v, base)
+    if not _adds(ctx, v, write):
+        return None
     if not (is_zero(base) or base.op == "map") or base.loops != v.loops or len(before) >= SLICES:
         return None
-    writes: tuple[Write, ...] = (*before, (y, v.attrs["bounds"]))
+    writes: tuple[Write, ...] = (*before, write)
     ctx.added[v.number] = base, writes
-    leaves = _Leaves(ctx, [y for y, _ in writes]).found
+    leaves = _Leaves(ctx, [w.value for w in writes]).found
     if len(leaves) >= len(writes):
         return None
     ctx.hit("zeros[2:] += y, then zeros[:-2] += y: w[:-2] + w[2:], w = (0, 0, y, 0, 0)")
@@ -45,11 +57,45 @@ def sum_around(ctx: Context, v: Value) -> Value | None:
     return total
 
 
-def _adds(ctx: Context, v: Value) -> bool:
+def _write(ctx: Context, v: Value, base: Value) -> Write:
+    """What is added but for zeros around it.  Where all begins with zeros, it does not matter which sign 0 has."""
+    y, around = v.operands[1], v.attrs["bounds"]
+    bounds, inner = around, _inner(ctx, y, around)
+    if inner and not is_zero(base):
+        return Write(*inner[:2], around, inner[2])
+    while inner:
+        y, bounds = _multiplied(ctx, inner[0], inner[2]), inner[1]
+        inner = _inner(ctx, y, bounds)
+    return Write(y, bounds, bounds)
+
+
+def _inner(ctx: Context, y: Value, bounds: Bounds) -> tuple[Value, Bounds, tuple[Value, ...]] | None:
+    """What stands among zeros in y, in which slice if y is in the slice `bounds`, and the multiples of it up to y."""
+    multiples = list[Value]()
+    while len(parts := _parts(ctx, y)) == 1:
+        multiples.append(y)
+        (y,) = parts
+    if y.op != "inc_subtensor" or len(y.operands) > 2 or y.attrs["checks"] or y.attrs["set"]:
+        return None
+    (zeros, inner), own = y.operands, y.attrs["bounds"]
+    is_whole = ctx.find(inner.shape) == ctx.find([b[1] for b in own])
+    if not is_zero(zeros) or not is_whole or any(b[2:] != (1, True) for b in (*own, *bounds)):
+        return None
+    composed = tuple((ex.add(b[0], c[0]), *c[1:]) for b, c in zip(bounds, own, strict=True))
+    return inner, composed, tuple(multiples)
+
+
+def _multiplied(ctx: Context, y: Value, multiples: Sequence[Value]) -> Value:
+    for u in reversed(multiples):
+        y = ctx.graph.map(u.attrs["row"], *(y if number_of(o) is None else _number(o) for o in u.operands))
+    return y
+
+
+def _adds(ctx: Context, v: Value, write: Write) -> bool:
     """Whether something computed for each element is added to nearly all of a tensor, whatever its lengths are."""
+    y, bounds, n = write.value, write.bounds, v.shape
     if v.attrs["set"] or v.attrs["checks"] or v.dtype not in FLOATS:
         return False
-    y, bounds, n = v.operands[1], v.attrs["bounds"], v.shape
     if ex.named(k for b in bounds for k in b[:3]):
         return False
     if y.op != "map" or y.loops != v.loops or ctx.graph.extents.assumed or any(b[2:] != (1, True) for b in bounds):
@@ -132,10 +178,15 @@ class _Leaves:
 def _sum(ctx: Context, v: Value, base: Value, writes: tuple[Write, ...], leaves: set[int]) -> Value:
     """What is no zero stays as it is where nothing is added: -0 + 0 would be 0."""
     g = ctx.graph
-    total = g.broadcast_to(g.const(0.0, v.dtype), v.shape) if is_zero(base) else base  # 0 + -0 is 0
-    for y, bounds in writes:
-        more = g.map(ADD, total, _shifted(ctx, y, bounds, v, leaves))
-        total = more if is_zero(base) else g.map(SWITCH, _is_inside(ctx, bounds, v), more, total)
+    zero = g.const(0.0, v.dtype)
+    total = g.broadcast_to(zero, v.shape) if is_zero(base) else base  # 0 + -0 is 0
+    for w in writes:
+        value = _shifted(ctx, w.value, w.bounds, v, leaves)
+        if w.multiples is not None:
+            value = g.map(SWITCH, _is_inside(ctx, w.bounds, v), g.map(ADD, value, zero), zero)
+            value = _multiplied(ctx, value, w.multiples)
+        more = g.map(ADD, total, value)
+        total = more if is_zero(base) else g.map(SWITCH, _is_inside(ctx, w.around, v), more, total)
     return total
 
 

@@ -38,6 +38,10 @@ COSTS: dict[str, Callable[[Any], Any]] = {
     "rows": lambda x: ((x[1:] - x[:-1]).sum(axis=0) ** 2).sum(),
     "with a row": lambda x: (x[1:, 0] * T.exp(x[:-1, 1])).sum() + (x[0] * x[-1]).sum(),
     "decay": lambda x: (abs(x[1:] - x[:-1])).sum() + ((x[:, 1:] - x[:, :-1]) ** 2).sum() + 0.1 * (x**2).sum(),
+    "slices of differences": lambda x: T.sqrt((x[1:] - x[:-1])[:, 1:] ** 2 + (x[:, 1:] - x[:, :-1])[1:] ** 2 + 1).sum(),
+    "of differences, with decay": lambda x: (
+        T.tanh(((x[1:] - x[:-1])[:, 1:] * 3)[1:, :-1] - 2 * (x[2:, 2:] - x[1:-1, 1:-1])).sum() + 0.1 * (x**2).sum()
+    ),
     "beside others": lambda x: T.sin(x).sum() + ((x[1:] - x[:-1]) ** 2).sum() + x[::2].sum() + x[0].sum(),
 }
 
@@ -75,11 +79,14 @@ def test_written_slices_to_the_last_bit(seed: int, is_zero: bool) -> None:
     ]
     size = int(rng.integers(2, 5))
     places = [s for s in SLICES if (s.start or 0) - (s.stop or 0) == size - 2]
-    writes = [(places[k], forms[rng.integers(len(forms))]) for k in rng.integers(len(places), size=rng.integers(2, 9))]
+    picks = rng.integers(len(places), size=rng.integers(2, 9))
+    writes = [(places[k], forms[rng.integers(len(forms))], rng.random() < 0.5) for k in picks]
 
     def computed(m: Any, total: Any, a: Any, b: Any) -> Any:
-        for place, form in writes:
+        for place, form, wide in writes:
             value = form(a, b)
+            if place.start and wide:
+                value, place = with_zeros(m, total[place.start - 1 :], value, place.stop), slice(place.start - 1, None)
             if m is np:
                 total[place] += value
             else:
@@ -101,6 +108,15 @@ def test_written_slices_to_the_last_bit(seed: int, is_zero: bool) -> None:
         np.testing.assert_array_equal(np.signbit(got) | np.isnan(got), np.signbit(wanted) | np.isnan(wanted))
 
 
+def with_zeros(m: Any, x: Any, value: Any, stop: int | None) -> Any:
+    """-value from the second row of what has x's shape on, up to a row; zeros elsewhere."""
+    zeros = m.zeros_like(x)
+    if m is np:
+        zeros[1:stop] += value
+        return -zeros
+    return -T.inc_subtensor(zeros[1:stop], value)
+
+
 def ops(outputs: list[Any], inputs: list[Any]) -> list[str]:
     lowered = lower(inputs, [], outputs, [])
     return [v.op for v in toposort(optimise(lowered.graph, lowered.outputs))]
@@ -115,6 +131,7 @@ def test_a_stencil_is_written_around_once() -> None:
         ("sobel", 2),
         ("windows", 1),
         ("decay", 2),
+        ("slices of differences", 2),
     ):
         assert ops([td.grad(COSTS[name](x), x)], [x]).count("inc_subtensor") == count, name
 
