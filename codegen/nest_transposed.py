@@ -21,6 +21,7 @@ from tensordsl.codegen.nest_words import (
     N_TRANSPOSED,
     PARAMS,
     SPACE,
+    T_POINTS,
     WIDTH,
     Function,
 )  # fmt: skip
@@ -28,6 +29,9 @@ from tensordsl.records import record
 
 VECTORS = 8  # of a block, at least, where no operand has elements that lie one behind the other
 MANY = 128  # lanes, from which on they need not be so many
+# (bytes of all operands, of a block of more lanes than `MANY`): from memory, which goes on with the next rows
+# only where blocks are short.
+FAR = ((3 << 21, 1 << 13), (3 << 22, 1 << 12))
 # Words of a job: the launch's operands and their strides; a block's extents, strides and places in scratch; how many
 # elements of each operand lie one behind the other, 0: it is not transposed; the first lane; the axis along which
 # operands that are the same there are repeated, or -1; lanes of a block where they are not repeated.
@@ -267,6 +271,20 @@ def _fills() -> str:
     return c.end("i1", loop.values[0])
 
 
+def _from_memory(c: Function, block: str, each: str, n: str) -> str:
+    """Lanes of a block of a launch, or of a part of one, of `n` lanes with `each` bytes of all operands."""
+    whole = c.is_null("%stage")
+    points = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS)
+    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
+    parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(loop.values[0], 1)), 1))
+    every = c.arith("mul", c.arith("mul", each, n), parts)
+    for least, room in FAR:
+        lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.get("%D", WIDTH)))
+        block = c.choose(c.test("sge", every, least), c.min(block, c.max(lanes, MANY)), block)
+    return block
+
+
 def _in_blocks() -> str:
     """All of a launch; or -1 if it is not done in blocks."""
     c = Function("i64", "in_blocks", [*PARAMS, *SPACE, "ptr stage"], internal=True)
@@ -275,6 +293,7 @@ def _in_blocks() -> str:
     block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
     with c.when(c.test("eq", block, 0)):
         c.ret("i64", -1)
+    block = _from_memory(c, block, c.get(bytes_, 0), n)
     job = _of_blocks(c, c.call("i64", "@repeated", "ptr %D", "ptr %S", "ptr %E"))
     fills = c.call("i1", "@fills", "ptr %D", f"ptr {job}", f"i64 {c.get(bytes_, 0)}")
     room = c.arith("mul", c.get(bytes_, 0), c.choose(fills, c.max(block, width), block))

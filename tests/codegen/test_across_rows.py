@@ -108,6 +108,20 @@ def test_kept_values_of_every_number_of_columns(dtype: str, ends: list[End]) -> 
             np.testing.assert_allclose(s.get_value(), wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(300_001, 3), (600_007, 3), (400_003, 4)])
+def test_rows_in_memory_give_what_they_give_in_a_cache(shape: tuple[int, int]) -> None:
+    x, y = T.dmatrices("x", "y")
+    made = [m(T, x, 1) for m in (FORMS["argmin"], FLOATS["unit"], FLOATS["var"])]
+    f = td.function([x, y], [*made, (x * y).sum(axis=1)])
+    a, b = np.random.default_rng(11).normal(size=(2, *shape))
+    results = f(a, b)
+    for start in (0, 100_000, shape[0] - 5_000):
+        rows = slice(start, start + 5_000)
+        for got, want in zip(results, f(a[rows], b[rows]), strict=True):
+            np.testing.assert_array_equal(got[rows], want)
+    np.testing.assert_allclose(results[3], (a * b).sum(axis=1), rtol=1e-12, atol=1e-12)
+
+
 def test_what_is_not_finite_and_rows_of_nothing() -> None:
     rng, x = np.random.default_rng(4), T.dtensor3()
     f = td.function([x], [x.max(axis=1), x.argmax(axis=1), x.sum(axis=1), 1 / x.min(axis=1), x.argmin(axis=2)])
