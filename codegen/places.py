@@ -148,6 +148,7 @@ def _begin_around(bounds: Sequence[Any], b: Bufferiser, x: Value, target: Ref) -
     if any(step != 1 for _, _, step, _ in bounds):
         return begin_with(b, x, target)
     pays = b.compared(*large, ("ge", ex.mul(2, own), every))
+    b.ref(x)  # for both branches, and what follows
     b.scopes.append(Scope())
     for d, (start, n) in enumerate(inner):
         behind = ex.add(start, n)
