@@ -78,7 +78,8 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
         longer = [(long, for_long_rows(usual)), (far, lines)]
     if lines:
         longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
-    if not b.device and block is None and (total := for_total(group, usual, b.vector_bytes)):
+    is_whole = not b.device and block is None
+    if is_whole and (total := for_total(group, usual, b.vector_bytes)):
         longer.append((is_near_total(b, group), total))
     number, operands, ints = _plan_like(b, planned, usual, group, mine, refs)
     site = 0
@@ -88,7 +89,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     launch: p.Instr = _launch(b, number, group, operands, site, block, ints)
     choices = [*longer, (prefers_other, other)]
     choices += [(goes_across(b, group, planned, s, refs), s) for s in reversed(planned.across)]
-    if not b.device and block is None:
+    if is_whole:
         alone = row_by_row(group, usual)
         choices.insert(len(longer), (has_long_rows(b, group) if alone else None, alone))
         choices += taken_apart(b, group, usual, refs)

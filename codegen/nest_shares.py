@@ -73,6 +73,7 @@ from tensordsl.codegen.nest_words import (
     WIDTH,
     WORK,
     Function,
+    product,
 )  # fmt: skip
 
 WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
@@ -100,9 +101,7 @@ def reduction_texts() -> list[str]:
 
 def _work(c: Function, extents: str) -> str:
     """ns of a launch, as estimated."""
-    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get(extents, loop.index))]
-    return c.arith("udiv", c.arith("mul", loop.values[0], c.get("%D", WORK)), 1000)
+    return c.arith("udiv", c.arith("mul", product(c, extents, c.get("%D", N_AXES)), c.get("%D", WORK)), 1000)
 
 
 def _length(c: Function, extents: str, axis: str) -> str:
@@ -177,15 +176,11 @@ def _like_parts() -> str:
     left = c.arith("sub", c.get(given["E"], axis), start)
     is_last = c.test("sle", left, c.arith("add", size, given["more"]))
     c.put(c.choose(is_last, left, size), extents, axis)
-    with c.loop(number) as loop:
-        step = c.get(given["S"], c.arith("add", c.arith("mul", loop.index, axes), axis))
-        c.put(c.arith("add", c.get(given["B"], loop.index), c.arith("mul", step, start)), bases, loop.index)
-    with c.loop(axes, ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get(given["E"], loop.index))]
+    _move(c, given["D"], given["S"], axis, start, given["B"], bases)
     bytes_, states = c.get(given["D"], STATES), given["states"]
     out = c.choose(c.is_null(states), "null", c.gep(states, c.arith("mul", "%k", bytes_)), "ptr")
     words = {
-        T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_POINTS: loop.values[0],
+        T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_POINTS: product(c, given["E"], axes),
         T_KEPT: given["kept"], T_OUT: out, T_BYTES: bytes_, T_MERGED: given["merged"], T_TIMES: "%times", T_SIZE: size,
     }  # fmt: skip
     stage = _stage_of(c, words)
@@ -195,6 +190,14 @@ def _like_parts() -> str:
     return c.end()
 
 
+def _move(c: Function, words: str, strides: str, axis: str, by: str, places: str, moved: str) -> None:
+    """All operands' places by so many elements along an axis."""
+    axes = c.get(words, N_AXES)
+    with c.loop(c.get(words, N_OPERANDS)) as loop:
+        step = c.get(strides, c.arith("add", c.arith("mul", loop.index, axes), axis))
+        c.put(c.arith("add", c.get(places, loop.index), c.arith("mul", step, by)), moved, loop.index)
+
+
 def _next_part() -> str:
     """Behind one of several parts of a run: what others need of it, and the next one's places."""
     c = Function("void", "next_part", ["ptr cx", "ptr S", "ptr stage"], internal=True)
@@ -202,12 +205,10 @@ def _next_part() -> str:
     out, words = c.get("%stage", T_OUT, "ptr"), c.get("%cx", CX_D, "ptr")
     with c.when(c.not_null(out)):
         c.put(c.gep(out, c.get("%stage", T_BYTES)), "%stage", T_OUT, "ptr")
-    axis, size, axes = c.get("%stage", T_AXIS), c.get("%stage", T_SIZE), c.get(words, N_AXES)
+    axis, size = c.get("%stage", T_AXIS), c.get("%stage", T_SIZE)
     origins, current = (c.get("%cx", k, "ptr") for k in (CX_ORIGINS, CX_CUR))
     c.put(c.arith("add", c.get(origins, axis), size), origins, axis)
-    with c.loop(c.get(words, N_OPERANDS)) as loop:
-        step = c.get("%S", c.arith("add", c.arith("mul", loop.index, axes), axis))
-        c.put(c.arith("add", c.get(current, loop.index), c.arith("mul", step, size)), current, loop.index)
+    _move(c, words, "%S", axis, size, current, current)
     for k in (CX_COUNT, CX_LIVE, CX_ROWS):
         c.put(1, "%cx", k)
     return c.end()

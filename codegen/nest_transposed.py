@@ -24,6 +24,7 @@ from tensordsl.codegen.nest_words import (
     T_POINTS,
     WIDTH,
     Function,
+    product,
 )  # fmt: skip
 from tensordsl.records import record
 
@@ -275,9 +276,8 @@ def _from_memory(c: Function, block: str, each: str, n: str) -> str:
     """Lanes of a block of a launch, or of a part of one, of `n` lanes with `each` bytes of all operands."""
     whole = c.is_null("%stage")
     points = c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS)
-    with c.loop(c.get("%D", N_AXES), ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
-    parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(loop.values[0], 1)), 1))
+    own = product(c, "%E", c.get("%D", N_AXES))
+    parts = c.choose(whole, 1, c.max(c.arith("udiv", points, c.max(own, 1)), 1))
     every = c.arith("mul", c.arith("mul", each, n), parts)
     for least, room in FAR:
         lanes = c.arith("and", c.op(f"sdiv i64 {room}, {each}"), c.arith("sub", 0, c.get("%D", WIDTH)))

@@ -10,7 +10,7 @@ Two threads gain nothing: they wait for memory, wherever they begin.
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_OPERANDS, Function
+from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_OPERANDS, Function, product
 
 FAR = 9 << 23  # bytes of operands: over twice what a third cache has, as such caches keep some of what goes round
 LEAST = FAR // 64  # points of a launch that may have so many
@@ -27,9 +27,7 @@ def way_of(c: Function, rt: str) -> str:
 def way_text() -> str:
     c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E"], internal=True)
     axes = c.get("%D", N_AXES)
-    with c.loop(axes, ("i64", "1")) as loop:
-        loop.next = [c.arith("mul", loop.values[0], c.get("%E", loop.index))]
-    with c.when(c.any(c.is_null("%rt"), c.test("slt", loop.values[0], LEAST))):
+    with c.when(c.any(c.is_null("%rt"), c.test("slt", product(c, "%E", axes), LEAST))):
         c.ret("i64", NEAR)
     with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(4))) as loop:
         total, most, largest, large = loop.values

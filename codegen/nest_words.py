@@ -150,6 +150,13 @@ def fill_lines(c: Function, target: str, size: str, pattern: str) -> None:
         c.do(f"store <8 x i64> {value}, ptr {c.gep(target, line.index)}, align 64")
 
 
+def product(c: Function, table: str, count: str) -> str:
+    """Of so many numbers of a table."""
+    with c.loop(count, ("i64", "1")) as loop:
+        loop.next = [c.arith("mul", loop.values[0], c.get(table, loop.index))]
+    return loop.values[0]
+
+
 def entry_of(c: Function, words: str, k: str) -> str:
     """The k-th operand of a CALL."""
     return c.word(words, c.arith("add", c.arith("mul", k, ENTRY), CALL_WORDS))

@@ -142,11 +142,11 @@ def slice_place(b: Bufferiser, v: Value) -> tuple[Ref, Ref]:
 
 def _begin_around(bounds: Sequence[Any], b: Bufferiser, x: Value, target: Ref) -> None:
     """target = x but for a slice that is set afterwards, or all of it where that takes no longer."""
+    if any(step != 1 for _, _, step, _ in bounds):
+        return begin_with(b, x, target)
     inner = [(b.find(start), b.find(n) if keeps else 1) for start, n, _, keeps in bounds]
     item, every, own = ITEMSIZE[x.dtype], ex.product(target.dims), ex.product([n for _, n in inner])
     large = ("ge", ex.mul(item, every), AROUND), ("ge", ex.mul(item, inner[-1][1] if inner else 0), AROUND_ROW)
-    if any(step != 1 for _, _, step, _ in bounds):
-        return begin_with(b, x, target)
     pays = b.compared(*large, ("ge", ex.mul(2, own), every))
     b.ref(x)  # for both branches, and what follows
     b.scopes.append(Scope())
