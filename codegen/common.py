@@ -29,9 +29,19 @@ def _layer(activation: Function) -> Function:
     return lambda x, bias: activation(ADD(x, bias))
 
 
+def _product(x: Any, y: Any) -> Any:
+    return reduce.sum(MUL(x, y))
+
+
+def _square(x: Any) -> Any:
+    return reduce.sum(MUL(x, x))
+
+
 # (function, the shapes of its operands)
 FUNCTIONS: Sequence[tuple[Function, Sequence[tuple[int | None, ...]]]] = (
     *((f, (shape,)) for f in (reduce.sum, reduce.mean) for shape in (VECTOR, MATRIX)),
+    *((_square, (shape,)) for shape in (VECTOR, MATRIX)),
+    *((_product, (shape, shape)) for shape in (VECTOR, MATRIX)),
     *((f, (VECTOR,)) for f in (reduce.max, reduce.min)),
     *((f, (shape, shape)) for f in (ADD, SUB, MUL) for shape in (VECTOR, MATRIX)),
     *((ADD, (MATRIX, bias)) for bias in (VECTOR, COLUMN)),

@@ -95,13 +95,21 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
 
 
 def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
-    """The same of a sum over all axes, of what is loaded, that stands in a cache; of float32 with as many lanes."""
-    sums = [(r.attr[0].name, r.args[0].op, r.type[0]) for p in group.passes for r in p.reduces]
-    is_one = not group.parallel and sum(bool(p.local) for p in group.passes) == 1
-    if not is_one or vector_bytes < LINE or sums not in ([("sum", "load", t)] for t in ("float32", "float64")):
+    """The same of a sum over all axes, of what is loaded or products of it, that stands in a cache; of float32 with as
+    many lanes."""
+    reduces = [r for p in group.passes for r in p.reduces]
+    is_one = not group.parallel and len(reduces) == 1 and sum(bool(p.local) for p in group.passes) == 1
+    if not is_one or vector_bytes < LINE or not _adds_products(*reduces):
         return None
-    doubled = tuple(min(2 * n, MAX_LANES) for n in usual.width)
-    return replace(usual, width=doubled if sums[0][2] == "float64" else usual.width, cuts="near")
+    doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
+    return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
+
+
+def _adds_products(reduce: Val) -> bool:
+    """Is it a sum of floats as they are loaded, or of products of two of them?"""
+    (term,) = reduce.args[:1]
+    factors = term.args if term.op == "mul" else (term,)
+    return reduce.attr[0].name == "sum" and reduce.type[0] in PLAIN and all(a.op == "load" for a in factors)
 
 
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:

@@ -32,7 +32,8 @@ def names():
 
 
 @pytest.mark.parametrize(
-    "value", [x.sum(), x.mean(), x.max(), x + y, x * y, X - Y, X + X[0], X.sum(), T.tanh(X + X[0])]
+    "value",
+    [x.sum(), x.mean(), x.max(), (x**2).sum(), (X * Y).sum(), x + y, x * y, X - Y, X + X[0], X.sum(), T.tanh(X + X[0])],
 )
 def test_what_the_library_has_is_not_compiled(value, names):
     inputs = [v for v in (x, y, X, Y) if v in tensordsl.graph.ancestors([value])]

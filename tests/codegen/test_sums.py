@@ -262,9 +262,10 @@ def test_only_long_rows_of_float64_have_a_schedule_for_cache_lines() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-def test_sums_of_what_is_loaded_have_a_schedule_for_cache_lines(dtype: str) -> None:
+def test_sums_of_what_is_loaded_and_of_products_have_a_schedule_for_cache_lines(dtype: str) -> None:
     x = T.TensorType(dtype, (None, None))("x")
-    for z, found in ((x.sum(), True), (x.mean(), True), ((x * x).sum(), False), (x.sum(1), False), (x.max(), False)):
+    has, has_none = (x.sum(), x.mean(), (x**2).sum()), ((x + x * x).sum(), x.sum(1), x.max(), (x * x).prod())
+    for z, found in (*((z, True) for z in has), *((z, False) for z in has_none)):
         _, program, _ = make_program("f", [x], [], [z], [], True)
         (group,) = {id(made.group): made.group for made in program.plans}.values()
         chosen = for_total(group, schedule(group), 64)
