@@ -28,14 +28,14 @@ from tensordsl.codegen.copies import Phi
 from tensordsl.codegen.extremum_search import NO_POSITION, first_lane, position_type, searched_extremum
 from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
-from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Builder, Val
-from tensordsl.codegen.schedule import PLAIN, is_narrow_sum
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, UNSIGNED, Builder, Val
+from tensordsl.codegen.schedule import PLAIN, counter, is_narrow_sum, kept_in_lanes
 from tensordsl.codegen.text import emit
 from tensordsl.ops.reducers import MAX, MIN
 
 CHUNK, SHORT_CHUNK = 16, 8  # vectors that one lane adds up: of float64, of float32
 GLANCE = 128  # vectors of truths between two looks whether they decide
-COUNTED = 255  # vectors that the narrowest integers can count
+COUNTED = 255  # vectors that the narrowest integers can count: those of a chunk, and a row's last one
 DECIDING = {"any": True, "max": True, "argmax": True, "all": False, "min": False, "argmin": False}
 WIDE = 8  # lanes in which sums of chunks are added
 
@@ -45,7 +45,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     operand it is the position along the lanes, of which the state has the vector's in the block."""
     reducer, W, step = reduce.attr[0], k.width, reduce.type
     types, identity = reducer.state(step), reducer.identity(step)
-    is_sum, is_narrow = is_float_sum(reduce), len(operands) < len(reduce.args)
+    is_sum, is_narrow = folds_chunks(reduce), len(operands) < len(reduce.args)
     if is_narrow and ITEMSIZE[step[0]] < ITEMSIZE[position_type(step[0])]:
         _keep(k, number, reduce, areas, _counted_extremum(k, number, reduce, operands[0]))
         return
@@ -56,14 +56,11 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         place = position_type(step[0])
         operands = [*operands, _positions(k, k.body, place, "%i")]
         identity, step = (identity[0], NO_POSITION), (step[0], place)
-    dtypes = step if is_sum else reducer.state(step)
+    dtypes = reducer.state(step) if is_narrow else kept_in_lanes(reduce)
     kinds = [llvm_type(t, W) for t in dtypes]
     start = [constant(x, t, W) for t, x in zip(dtypes, identity, strict=True)]
     names, totals = ([f"%{p}{number}.{n}" for n in range(len(types))] for p in "rt")
-    if is_sum:
-        following = [added(k, names[0], reduce.args[0], operands[0])]
-    else:
-        following = in_line(k.body, reducer, "step", step, [*names, *operands], W)
+    following = stepped(k, reduce, step, names, operands)
     on = reducer.idempotent and k.form != COLUMNS
     ended = _ended(k, number, kinds, following)
     if k.stops:
@@ -78,7 +75,7 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         k.totals += [Phi(*row) for row in zip(totals, kinds, start, ended, strict=True)]
         state = ended
     elif is_sum:
-        state = [_sum_over_chunks(k, number, dtypes[0], ended[0], start[0])]
+        state = [_sum_over_chunks(k, number, reduce, ended[0], start[0])]
     else:
         state = _over_chunks(k, number, reduce, start, ended)
     if is_narrow:
@@ -122,6 +119,21 @@ def _look(k: Kernel, reduce: Val, state: str, W: int) -> None:
     k.open.append((code.op(f"xor i1 {code.any(state, W)}, true"), bool(decides(reduce))))
 
 
+def stepped(k: Kernel, reduce: Val, step: tuple[str, ...], names: list[str], operands: Sequence[str]) -> list[str]:
+    """A state in lanes and one more vector, whose operands have the dtypes `step`."""
+    counts, _ = counter(reduce)
+    if is_float_sum(reduce):
+        return [added(k, names[0], reduce.args[0], operands[0])]
+    if counts:
+        return [_counted(k, names[0], counts, step[0], operands[0])]
+    return in_line(k.body, reduce.attr[0], "step", step, [*names, *operands], k.width)
+
+
+def folds_chunks(reduce: Val) -> bool:
+    """Do the lanes' states of a chunk become those of few lanes, of 64 bits?"""
+    return is_float_sum(reduce) or counter(reduce)[0] != ""
+
+
 def is_float_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type[0] in FLOATS)
 
@@ -144,6 +156,13 @@ def added(k: Kernel, total: str, term: Val, value: str) -> str:
     return k.body.op(f"fadd {llvm_type(term.type, k.width)} {total}, {value}")
 
 
+def _counted(k: Kernel, total: str, counts: str, dtype: str, value: str) -> str:
+    """A count and one more term."""
+    kind, given = llvm_type(counts, k.width), llvm_type(dtype, k.width)
+    word, how = ("sub", "sext") if dtype == "bool" else ("add", "zext" if dtype in UNSIGNED else "sext")
+    return k.body.op(f"{word} {kind} {total}, {k.body.op(f'{how} {given} {value} to {kind}')}")
+
+
 # -- chunks of a row
 def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: list[str]) -> list[str]:
     """The state of all chunks of a row, from that of each."""
@@ -162,17 +181,23 @@ def _over_chunks(k: Kernel, number: int, reduce: Val, start: list[str], state: l
     return whole
 
 
-def _sum_over_chunks(k: Kernel, number: int, dtype: str, state: str, start: str) -> str:
-    """The sum of all chunks of a row in few lanes of float64."""
+def _sum_over_chunks(k: Kernel, number: int, reduce: Val, state: str, start: str) -> str:
+    """The sum of all chunks of a row in few lanes of 64 bits."""
+    (dtype,) = kept_in_lanes(reduce)
     total, whole, part, lanes = f"%t{number}.0", f"%u{number}.0", f"%m{number}.0", min(k.width, WIDE)
-    kind, zero = llvm_type("float64", lanes), constant(0, "float64", lanes)
+    wide = "float64" if dtype in FLOATS else "int64"
+    kind, zero = llvm_type(wide, lanes), constant(0, wide, lanes)
     every = in_few_lanes(k.ends, state, dtype, k.width)
     if k.masks:
         part = every
     else:
         live = in_few_lanes(k.masked, _live(k, llvm_type(dtype, k.width), state, start), dtype, k.width)
         k.chosen.append(Phi(part, kind, every, live))
-    if dtype == "float32":
+    if dtype not in FLOATS:
+        _, room = counter(reduce)
+        k.chunk = min(k.chunk or room, room)
+        added = added_up = k.close.op(f"add {kind} {total}, {part}")
+    elif dtype == "float32":
         k.chunk = SHORT_CHUNK
         added = added_up = k.close.op(f"fadd {kind} {total}, {part}")
     else:
@@ -192,16 +217,20 @@ def _live(k: Kernel, kind: str, state: str, start: str) -> str:
 
 
 def in_few_lanes(code: Code, value: str, dtype: str, W: int, most: int = WIDE) -> str:
-    """A sum in `most` lanes at most, in float64."""
+    """A sum in `most` lanes at most, in 64 bits; integers have twice the bits each time."""
+    while dtype not in FLOATS and ITEMSIZE[dtype] < 8:
+        size, word = 8 * ITEMSIZE[dtype], "zext" if dtype in UNSIGNED else "sext"
+        halves = [half_lanes(code, value, dtype, W, n) for n in (0, 1)] if W > most else [value]
+        W //= len(halves)
+        kind, dtype = llvm_type(dtype, W), dtype.replace(str(size), str(2 * size))
+        wide = [code.op(f"{word} {kind} {x} to {llvm_type(dtype, W)}") for x in halves]
+        value = code.op(f"add {llvm_type(dtype, W)} {wide[0]}, {wide[1]}") if len(wide) > 1 else wide[0]
     while W > most:
         low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1))
         W //= 2
-        value = code.op(f"fadd {llvm_type(dtype, W)} {low}, {high}")
-    return _widened(code, value, W) if dtype == "float32" else value
-
-
-def _widened(code: Code, value: str, W: int) -> str:
-    return code.op(f"fpext {llvm_type('float32', W)} {value} to {llvm_type('float64', W)}")
+        value = code.op(f"{'f' * (dtype in FLOATS)}add {llvm_type(dtype, W)} {low}, {high}")
+    is_wide = dtype != "float32"
+    return value if is_wide else code.op(f"fpext {llvm_type(dtype, W)} {value} to {llvm_type('float64', W)}")
 
 
 def two_sum(code: Code, kind: str, a: str, b: str) -> tuple[str, str]:
@@ -283,7 +312,7 @@ def _vector_number(k: Kernel, dtype: str) -> str:
         following = k.body.op(f"add {kind} {name}, {constant(1, dtype, N)}")
         k.phis.insert(0, Phi(name, kind, constant(0, dtype, N), following))
         k.once[dtype] = shuffled(k.body, kind, name, "poison", (n % N for n in range(k.width)))
-        k.chunk, k.counts = min(k.chunk or COUNTED, COUNTED), True
+        k.chunk, k.counts = min(k.chunk or COUNTED - 1, COUNTED - 1), True
     return k.once[dtype]
 
 
@@ -360,8 +389,8 @@ def _total_of_columns(k: Kernel, number: int, reduce: Val, state: list[str], are
     pointers = [f"%s.{number}.{n}" for n in range(len(areas))]
     for p, a, t in zip(pointers, areas, reduce.attr[0].state(reduce.type), strict=True):
         k.close.do(f"{p} = getelementptr i{8 * ITEMSIZE[t]}, ptr {k.pointer(INTERNAL, a, moves=False)}, i64 %i")
-    if is_narrow_sum(reduce):
-        state = [_widened(k.ends, state[0], k.width)]
+    if folds_chunks(reduce):
+        state = [in_few_lanes(k.ends, state[0], kept_in_lanes(reduce)[0], k.width, k.width)]
     state = _or_others(k, number, reduce, state, areas)
     _add_to_total(k.close, reduce, pointers, state, k.width)
 

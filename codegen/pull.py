@@ -34,7 +34,7 @@ from typing import Any
 from tensordsl.codegen.group import Buffer, Group, Out, region
 from tensordsl.codegen.group import levels as count_levels
 from tensordsl.codegen.ir import Value
-from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, walk
+from tensordsl.codegen.scalar import HEAVY, LEAVES, Builder, Val, counted, walk
 from tensordsl.ops.index import index_place
 from tensordsl.records import kept, record
 
@@ -242,6 +242,7 @@ def _make_reduce(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     if v.attrs["with_index"]:
         args = [*args, pull.b.index(local[0]) if local else pull.b.const(0, "int64")]
     args = [pull.b.operand(x) for x in args]
+    reducer, args = counted(reducer, args)
     given = frozenset().union(*(x.axes for x in args))
     if not given >= {a for a in axes if a}:  # its rows would all be one: load the operand at its own axes instead
         raise Cut(v.operands[0], "R3")

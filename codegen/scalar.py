@@ -23,6 +23,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from tensordsl.casting import complex_of, real_of
+from tensordsl.ops.reducers import COUNT, SUM
 
 FLOATS = ("float16", "float32", "float64")
 COMPUTED = FLOATS[1:]  # floats with arithmetic
@@ -30,6 +31,7 @@ SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTEGERS = SIGNED + UNSIGNED
 SHORT = frozenset(t for t in INTEGERS if not t.endswith("64"))
+BRIEF, SUMMED = frozenset(("bool", "int8", "uint8", "int16", "uint16")), ("int64", "uint64", "float32", "float64")
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 ITEMSIZE = {
     "bool": 1, "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
@@ -75,6 +77,13 @@ class Val:
 
 
 _NO_AXES: frozenset[str] = frozenset()
+
+
+def counted(reducer: Any, args: list[Val]) -> tuple[Any, list[Val]]:
+    """Of a sum of bools or short integers, cast to 64 bits or floats, where it is exact as well, their count."""
+    x = args[0]
+    is_count = reducer is SUM and x.op == "cast" and x.args[0].type in BRIEF and x.type in SUMMED
+    return (COUNT, [x.args[0]]) if is_count else (reducer, args)
 
 
 class Builder:

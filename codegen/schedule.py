@@ -16,7 +16,7 @@ from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_limits import WIDE_ROW
-from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val, unwidened
+from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -29,6 +29,7 @@ BLOCK_BYTES = 4096  # of each operand of what reduces nothing, at least
 SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the first-level cache
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
+MOST_COUNTED = 4095  # vectors that a lane counts before its state takes them
 LONG_ROWS = 512  # elements of rows whose vectors should begin on cache lines
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
@@ -469,6 +470,27 @@ def is_narrow_sum(reduce: Val) -> bool:
     return bool(reduce.attr[0].name == "sum" and reduce.type == ("float32",))
 
 
+def counter(reduce: Val) -> tuple[str, int]:
+    """The integers in which lanes of a kernel count, as long as what is compared or added, if these have fewer bits
+    than a state, and how many vectors they have room for beside a row's last one; ("", 0) of other reductions."""
+    if reduce.attr[0].name != "count":
+        return "", 0
+    (term,) = reduce.args
+    short = 1 if term.type == "bool" else 2 * ITEMSIZE[term.type]
+    read = [ITEMSIZE[v.type] for v in walk([term]) if v.op not in ("const", "extent") and v.type in ITEMSIZE]
+    size, digits = max(short, *read), 0 if term.type == "bool" else 4 * short - (term.type in SIGNED)
+    room = (1 << (8 * size - (term.type in SIGNED) - digits)) - 2
+    kind = "int" if term.type in SIGNED else "uint"
+    return (f"{kind}{8 * size}", min(room, MOST_COUNTED)) if size <= 4 else ("", 0)
+
+
+def kept_in_lanes(reduce: Val) -> tuple[str, ...]:
+    """The dtypes of a reduction's state in the lanes of a kernel, before it goes to the one in scratch."""
+    dtype, _ = counter(reduce)
+    kept: tuple[str, ...] = reduce.type if is_narrow_sum(reduce) else reduce.attr[0].state(reduce.type)
+    return (dtype,) if dtype else kept
+
+
 def rows_beside(vector_bytes: int) -> int:
     """Rows that are done side by side: as many as a vector has lanes of float64."""
     return max(vector_bytes // 8, 4)
@@ -484,7 +506,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
     known = not any(v.op == "index" or (v.op == "load" and v.args) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
-    sizes += [ITEMSIZE[t] for r in p.reduces for t in r.attr[0].state(r.type)]
+    sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
     lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
     return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
 
@@ -498,7 +520,7 @@ def _widest(group: Group) -> int:
 def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> int:
     """Lanes of the widest type of a pass that computes `values`; `narrow`: with positions in int32."""
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
-    types += [t for r in p.reduces for t in (r.type if is_narrow_sum(r) else r.attr[0].state(r.type))]
+    types += [t for r in p.reduces for t in kept_in_lanes(r)]
     types += [o.buffer.type for o in p.outs]
     types = ["int32" if t == "int64" and narrow else real_of(t) for t in types]
     return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)

@@ -19,11 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from tensordsl.codegen.accumulate import (
-    added,
-    in_few_lanes,
-    is_float_sum,
-)
+from tensordsl.codegen.accumulate import folds_chunks, in_few_lanes, stepped
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.copies import (
     Phi,
@@ -38,8 +34,8 @@ from tensordsl.codegen.copies import (
 )
 from tensordsl.codegen.flat import Kernel, in_line
 from tensordsl.codegen.nest_words import WHOLE
-from tensordsl.codegen.scalar import ITEMSIZE, Val
-from tensordsl.codegen.schedule import longest_beside, rows_beside, states_beside
+from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, Val
+from tensordsl.codegen.schedule import kept_in_lanes, longest_beside, rows_beside, states_beside
 from tensordsl.ops.reducers import Reducer
 from tensordsl.records import record
 
@@ -77,12 +73,9 @@ class SideBySide:
     def accumulate(self, reduce: Val, operands: Sequence[str]) -> None:
         """A row's steps; lanes behind its last element stay as they are."""
         one, reducer, number, W = self.one, reduce.attr[0], len(self.states), self.one.width
-        types = reduce.type if is_float_sum(reduce) else reducer.state(reduce.type)
+        types = kept_in_lanes(reduce)
         names = [f"%r{number}.{n}" for n in range(len(types))]
-        if is_float_sum(reduce):
-            following = [added(one, names[0], reduce.args[0], operands[0])]
-        else:
-            following = in_line(one.body, reducer, "step", reduce.type, [*names, *operands], W)
+        following = stepped(one, reduce, reduce.type, names, operands)
         identity = reducer.identity(reduce.type)
         for name, t, x, start in zip(names, types, following, identity, strict=True):
             kept = one.body.op(f"select <{W} x i1> %live.m, {llvm_type(t, W)} {x}, {llvm_type(t, W)} {name}")
@@ -169,7 +162,7 @@ class SideBySide:
         ended = _ENDED[: self.in_turn]
         rows = [[f"%r{number}.{n}.{form}{q}" for form in ended for n in range(len(s.types))] for q in range(R)]
         states = [self._one_state(s, row) for row in rows]
-        if is_float_sum(s.reduce):
+        if folds_chunks(s.reduce):
             states, W = [[in_few_lanes(self.close, x, s.types[0], W, R)] for (x,) in states], R
         s.result = _turned(self.close, reducer, types, states, W)
 
@@ -178,8 +171,9 @@ class SideBySide:
         W = self.one.width
         if len(names) == len(s.types):
             return names
-        if is_float_sum(s.reduce):
-            return [self.close.op(f"fadd {llvm_type(s.types[0], W)} {names[0]}, {names[1]}")]
+        if folds_chunks(s.reduce):
+            word = "fadd" if s.types[0] in FLOATS else "add"
+            return [self.close.op(f"{word} {llvm_type(s.types[0], W)} {names[0]}, {names[1]}")]
         return in_line(self.close, s.reduce.attr[0], "combine", s.reduce.type, names, W)
 
     def _stores(self) -> list[str]:
