@@ -18,13 +18,13 @@ from tensordsl.codegen.scatter_counts import DECLARATIONS, LEAST, MOST, counted_
 
 SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "float": 4, "double": 8}
 UNROLL = 4
-BLOCK, WIDENED = 512, 8  # narrow positions that are widened at once; in a vector
+BLOCK, TOGETHER = 512, 8  # positions whose offsets are found at once; in a vector
 AHEAD, LINE, LINES = 8, 64, 4  # rows whose first cache lines are fetched before their turn
 FEW, ROWS = 16, 64  # positions that are done one by one for so many rows, which the first cache keeps
 PAGE = 4096  # bytes: a load waits for a store before it whose address has the same last bits
 PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n"
 COLUMN = 2  # of `is_row`: what is written at each position are elements that stand apart
-PLACES = ("ptr x", "ptr y", "ptr positions", "ptr steps", "i64 k", "i64 count", "i64 y_step")
+PLACES = ("ptr x", "ptr y", "ptr positions", "i64 step", "i64 count", "i64 y_step")
 
 
 def scatter_symbol(dtype: str, set: bool) -> str:
@@ -34,7 +34,7 @@ def scatter_symbol(dtype: str, set: bool) -> str:
 
 def scatter_text(vector_bytes: int = 64, isa: str = "") -> str:
     """The whole module, for a machine with vectors of so many bytes and the instruction set `isa` (see `Code`)."""
-    bodies = [_position(), _widened(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
+    bodies = [_offsets(), _sum_of_halves(1, isa), _sum_of_halves(vector_bytes // 2, isa)]
     for name in abi.SCATTERS:
         kind = name.rpartition("_")[2]
         lanes = vector_bytes // SIZES[kind]
@@ -47,70 +47,51 @@ def counts(name: str) -> bool:
     return name.startswith("add_")
 
 
-def _position() -> str:
-    """i64: the byte offset of position i, from several arrays of positions."""
-    f = Asm("i64", "position", ("ptr positions", "ptr steps", "i64 k", "i64 i"), internal=True)
-    with f.loop("%k", ("i64", "0")) as loop:
-        array = f.op(f"load ptr, ptr {f.gep('%positions', loop.index, 'ptr')}")
-        at = f.op(f"load i64, ptr {f.gep(array, '%i', 'i64')}")
-        step = f.op(f"load i64, ptr {f.gep('%steps', loop.index, 'i64')}")
-        loop.next = [f.op(f"add i64 {loop.values[0]}, {f.op(f'mul i64 {at}, {step}')}")]
-    f.ret("i64", loop.values[0])
-    return f.text
-
-
-def _widened() -> str:
-    """`count` positions from number `start` on of each array, as int64: where they are, or in a block of `room`."""
-    params = ("ptr table", "ptr positions", "ptr sizes", "i64 k", "i64 start", "i64 count", "ptr room")
-    f = Asm("void", "widened", params, internal=True)
+def _offsets() -> str:
+    """The byte offsets of `count` positions from number `start` on, of integers of `sizes` bytes in several arrays."""
+    params = ("ptr positions", "ptr sizes", "ptr steps", "i64 k", "i64 start", "i64 count", "ptr room")
+    f = Asm("void", "offsets", params, internal=True)
     with f.loop("%k") as loop:
-        array, size = (
-            f.load("ptr", f.gep("%positions", loop.index, "ptr")),
-            f.load("i64", f.gep("%sizes", loop.index, "i64")),
-        )
-        source = f.gep(array, f.op(f"mul i64 {size}, %start"))
-        block = f.gep("%room", f.op(f"mul i64 {loop.index}, {8 * BLOCK}"))
-        is_whole = f.compare("eq", "i64", size, 8)
-        place = f.op(f"select i1 {is_whole}, ptr {source}, ptr {block}")
-        f.store("ptr", place, f.gep("%table", loop.index, "ptr"))
-        for bytes in (1, 2):
+        array = f.load("ptr", f.gep("%positions", loop.index, "ptr"))
+        size, step = (f.load("i64", f.gep(a, loop.index, "i64")) for a in ("%sizes", "%steps"))
+        source, is_first = f.gep(array, f.op(f"mul i64 {size}, %start")), f.compare("eq", "i64", loop.index, 0)
+        for bytes in (1, 2, 8):
             with f.when(f.compare("eq", "i64", size, bytes)):
-                _widen(f, f"i{8 * bytes}", source, block)
+                _add_offsets(f, f"i{8 * bytes}", source, step, is_first)
     f.ret()
     return f.text
 
 
-def _widen(f: Asm, kind: str, source: str, target: str) -> None:
-    with f.loop(f.op(f"and i64 %count, {-WIDENED}"), step=WIDENED) as loop:
-        value = f.op(f"load <{WIDENED} x {kind}>, ptr {f.gep(source, loop.index, kind)}, align 1")
-        value = f.op(f"zext <{WIDENED} x {kind}> {value} to <{WIDENED} x i64>")
-        f.do(f"store <{WIDENED} x i64> {value}, ptr {f.gep(target, loop.index, 'i64')}, align 8")
-    with f.loop("%count", start=f.op(f"and i64 %count, {-WIDENED}")) as loop:
-        value = f.op(f"zext {kind} {f.load(kind, f.gep(source, loop.index, kind))} to i64")
-        f.store("i64", value, f.gep(target, loop.index, "i64"))
+def _add_offsets(f: Asm, kind: str, source: str, step: str, is_first: str) -> None:
+    steps = f.op(f"insertelement <{TOGETHER} x i64> poison, i64 {step}, i64 0")
+    steps = f.op(
+        f"shufflevector <{TOGETHER} x i64> {steps}, <{TOGETHER} x i64> poison, <{TOGETHER} x i32> zeroinitializer"
+    )
+    whole = f.op(f"and i64 %count, {-TOGETHER}")
+    for start, end, lanes, by in (("0", whole, f"<{TOGETHER} x {{}}>", steps), (whole, "%count", "{}", step)):
+        t, narrow = lanes.format("i64"), lanes.format(kind)
+        with f.loop(end, start=start, step=TOGETHER if start == "0" else 1) as loop:
+            value = f.op(f"load {narrow}, ptr {f.gep(source, loop.index, kind)}, align 1")
+            value = value if kind == "i64" else f.op(f"zext {narrow} {value} to {t}")
+            place = f.gep("%room", loop.index, "i64")
+            others = f.op(f"load {t}, ptr {place}, align 8")
+            none = "zeroinitializer" if start == "0" else "0"
+            others = f.op(f"select i1 {is_first}, {t} {none}, {t} {others}")
+            total = f.op(f"add {t} {others}, {f.op(f'mul {t} {value}, {by}')}")
+            f.do(f"store {t} {total}, ptr {place}, align 8")
 
 
-class _Single:
-    """Positions from one array: its address and step."""
-
-    def __init__(self, f: Asm) -> None:
-        self.f, self.array, self.step = f, f.load("ptr", "%positions"), f.load("i64", "%steps")
-
-    def of(self, i: str) -> str:
-        at = self.f.op(f"load i64, ptr {self.f.gep(self.array, i, 'i64')}")
-        return self.f.gep("%x", self.f.op(f"mul i64 {at}, {self.step}"))
-
-    def fetch(self, i: str, last: str, lines: Sequence[str]) -> None:
-        """Some of what is written a few positions later, which is no more than the last one's."""
-        f = self.f
-        later = f.op(f"add i64 {i}, {AHEAD}")
-        place = self.of(f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
-        for at in lines:
-            f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
+def _target(f: Asm, i: str) -> str:
+    at = f.load("i64", f.gep("%positions", i, "i64"))
+    return f.gep("%x", f.op(f"mul i64 {at}, %step"))
 
 
-def _several(f: Asm, i: str) -> str:
-    return f.gep("%x", f.call("i64", "@position", "ptr %positions", "ptr %steps", "i64 %k", f"i64 {i}"))
+def _fetch(f: Asm, i: str, last: str, lines: Sequence[str]) -> None:
+    """Some of what is written a few positions later, which is no more than the last one's."""
+    later = f.op(f"add i64 {i}, {AHEAD}")
+    place = _target(f, f.op(f"select i1 {f.compare('slt', 'i64', later, last)}, i64 {later}, i64 {last}"))
+    for at in lines:
+        f.call("void", "@llvm.prefetch.p0", f"ptr {f.gep(place, at)}", "i32 1", "i32 3", "i32 1")
 
 
 def _source(f: Asm, i: str) -> str:
@@ -149,22 +130,14 @@ def _sum_of_halves(lanes: int, isa: str) -> str:
 def _elements(name: str, kind: str) -> str:
     """One element at each position."""
     f = Asm("void", f"elements_{name}", PLACES, internal=True)
-    single, several = f.label("single"), f.label("several")
-    f.branch(f.compare("eq", "i64", "%k", 1), single, several)
-    f.place(single)
-    places = _Single(f)
     whole = f.op(f"and i64 %count, {-UNROLL}")
     with f.loop(whole, step=UNROLL) as loop:
         each = [f.op(f"add i64 {loop.index}, {k}") for k in range(UNROLL)]
-        pairs = [(places.of(i), _source(f, i)) for i in each]
+        pairs = [(_target(f, i), _source(f, i)) for i in each]
         for target, source in pairs:  # in order: they may be one element
             _put(f, name, kind, target, source)
     with f.loop("%count", start=whole) as loop:
-        _put(f, name, kind, places.of(loop.index), _source(f, loop.index))
-    f.ret()
-    f.place(several)
-    with f.loop("%count") as loop:
-        _put(f, name, kind, _several(f, loop.index), _source(f, loop.index))
+        _put(f, name, kind, _target(f, loop.index), _source(f, loop.index))
     f.ret()
     return f.text
 
@@ -177,7 +150,7 @@ def _columns(name: str, kind: str) -> str:
         some = f.op(f"select i1 {f.compare('slt', 'i64', left, ROWS)}, i64 {left}, i64 {ROWS}")
         x, y = (f.op(f"mul i64 {block.index}, %{unit}") for unit in ("x_unit", "y_unit"))
         with f.loop("%count") as loop:
-            target, source = f.gep(_several(f, loop.index), x), f.gep(_source(f, loop.index), y)
+            target, source = f.gep(_target(f, loop.index), x), f.gep(_source(f, loop.index), y)
             with f.loop(some, ("ptr", target), ("ptr", source)) as row:
                 _put(f, name, kind, *row.values)
                 row.next = [f.gep(row.values[0], "%x_unit"), f.gep(row.values[1], "%y_unit")]
@@ -189,8 +162,7 @@ def _rows(name: str, kind: str, lanes: int) -> str:
     """A row of `width` adjacent elements at each position; y's are `y_unit` bytes apart.  Rows shorter than a vector
     have a loop of their own."""
     f = Asm("void", f"rows_{name}", (*PLACES, "i64 width", "i64 y_unit"), internal=True)
-    single, last = f.compare("eq", "i64", "%k", 1), f.op("sub i64 %count, 1")
-    places, end = _Single(f), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
+    last, end = f.op("sub i64 %count, 1"), f.op(f"sub i64 {f.op(f'mul i64 %width, {SIZES[kind]}')}, 1")
     lines = [
         f.op(f"select i1 {f.compare('slt', 'i64', end, at)}, i64 {end}, i64 {at}")
         for at in range(0, LINES * LINE, LINE)
@@ -199,22 +171,18 @@ def _rows(name: str, kind: str, lanes: int) -> str:
 
     def each(ahead: Sequence[str], whole: str) -> None:
         with f.loop("%count") as loop:
-            places.fetch(loop.index, last, ahead)
-            _row(f, (name, kind, lanes), places.of(loop.index), _source(f, loop.index), whole)
+            _fetch(f, loop.index, last, ahead)
+            _row(f, (name, kind, lanes), _target(f, loop.index), _source(f, loop.index), whole)
         f.ret()
 
-    with f.when(f.all(single, adjacent)):
+    with f.when(adjacent):
         with f.when(f.compare("eq", "i64", whole, 0)):
             each(["0"], "0")
         each(lines, whole)
-    whole = f.op(f"select i1 {adjacent}, i64 {whole}, i64 0")
     with f.loop("%count") as loop:
-        row, source = _several(f, loop.index), _source(f, loop.index)
-        with f.when(single):
-            places.fetch(loop.index, last, lines)
-        _vectors(f, (name, kind, lanes), row, source, whole)
-        behind = f.gep(row, whole, kind), f.gep(source, f.op(f"mul i64 {whole}, %y_unit"))
-        with f.loop(f.op(f"sub i64 %width, {whole}"), *(("ptr", p) for p in behind)) as column:
+        row, source = _target(f, loop.index), _source(f, loop.index)
+        _fetch(f, loop.index, last, lines)
+        with f.loop("%width", ("ptr", row), ("ptr", source)) as column:
             _put(f, name, kind, *column.values)
             column.next = [f.gep(column.values[0], SIZES[kind]), f.gep(column.values[1], "%y_unit")]
     f.ret()
@@ -281,24 +249,22 @@ def _entry(name: str) -> str:
     outer = f.op(f"sub i64 {outer}, %is_row")
     sizes = f.gep(ys, "%rank", "i64")
     given = f"i64 {y_step}", f"i64 {kind}", f"ptr {dims}", f"ptr {xs}", f"ptr {ys}", "i64 0", f"i64 {outer}"
-    with f.loop("%k", ("i64", "0")) as loop:
-        less = f.op(f"sub i64 8, {f.load('i64', f.gep(sizes, loop.index, 'i64'))}")
-        loop.next = [f.op(f"or i64 {loop.values[0]}, {less}")]
-    with f.when(f.compare("eq", "i64", loop.values[0], 0)):
+    as_given = f.all(f.compare("eq", "i64", "%k", 1), f.compare("eq", "i64", f.load("i64", sizes), 8))
+    with f.when(as_given):
         with f.when(f.compare("sgt", "i64", count, 0)):
-            places = f"ptr {positions}", f"ptr {steps}", "i64 %k", f"i64 {count}"
+            places = f"ptr {f.load('ptr', positions)}", f"i64 {f.load('i64', steps)}", f"i64 {count}"
             f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {y}", *places, *given)
         f.ret()
     if counts(name):
         _or_counts(f, name, count, y_step, (f"ptr {x}", f"ptr {y}"), positions, steps, sizes)
-    table, room = f.op("alloca ptr, i64 %k"), f.op(f"alloca [{BLOCK} x i64], i64 %k, align 64")
+    room = f.op(f"alloca [{BLOCK} x i64], align 64")
     with f.loop(count, step=BLOCK) as block:
         left = f.op(f"sub i64 {count}, {block.index}")
         some = f.op(f"select i1 {f.compare('slt', 'i64', left, BLOCK)}, i64 {left}, i64 {BLOCK}")
-        arrays = f"ptr {table}", f"ptr {positions}", f"ptr {sizes}", "i64 %k"
-        f.call("void", "@widened", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
+        arrays = f"ptr {positions}", f"ptr {sizes}", f"ptr {steps}", "i64 %k"
+        f.call("void", "@offsets", *arrays, f"i64 {block.index}", f"i64 {some}", f"ptr {room}")
         source = f.gep(y, f.op(f"mul i64 {y_step}, {block.index}"))
-        places = f"ptr {table}", f"ptr {steps}", "i64 %k", f"i64 {some}"
+        places = f"ptr {room}", "i64 1", f"i64 {some}"
         f.call("void", f"@{name}.walk", f"ptr {x}", f"ptr {source}", *places, *given)
     f.ret()
     return f.text
