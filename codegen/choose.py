@@ -41,6 +41,8 @@ LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
 FEW_ROWS, VECTOR_ROWS, MANY_ROWS = 5, 8, 16  # that lanes go across, at least: with another axis, and alone
 MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vector
+JOINED = 9  # columns that are joined and stored together, at most
+ROWS_OF_FEW = 512  # rows of matrices of few columns from which these have kernels of their own
 NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
@@ -63,6 +65,7 @@ class Builder(Protocol):
 
     entry: Scope
     scopes: list[Scope]
+    behind: dict[str, tuple[str, Any]]
     vector_bytes: int
 
     def find(self, length: Any) -> Any: ...
@@ -325,43 +328,98 @@ def _gaps(b: Builder, group: Group, refs: dict[int, Ref]) -> list[Condition] | N
     return result or None
 
 
+def side_by_side(b: Builder, group: Group, refs: dict[int, Ref]) -> Group:
+    """The group, its outputs in their order in memory, where they are the columns of one join."""
+    places = {refs[id(o.buffer)].ptr: o for o in group.outs}
+    alike = {(o.map, o.buffer.type, refs[id(o.buffer)].strides) for o in group.outs}
+    if not 1 < len(places) <= JOINED or len(alike) > 1 or len(group.parallel) < len(group.extents):
+        return group
+    ((entries, dtype, strides),) = alike
+    size = ITEMSIZE[dtype]
+    if entries[-1:] != tuple(group.extents)[-1:] or strides[-1:] != (len(places) * size,):
+        return group
+    following = {b.behind[ptr]: ptr for ptr in places if ptr in b.behind}
+    ordered = [ptr for ptr in places if ptr not in b.behind or b.behind[ptr][0] not in places][:1]
+    while ordered and (place := following.get((ordered[-1], size))) is not None:
+        ordered.append(place)
+    if len(ordered) < len(group.outs):
+        return group
+    return Group(INTERLEAVE, group.extents, group.parallel, tuple([places[ptr] for ptr in ordered]))
+
+
 def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref]) -> list[tuple[str, Schedule]]:
     """(whether all operands stand along the lanes as slices of adjacent elements do, so that nothing need be packed; a
     schedule of kernels that take them so), if that may be and some are no adjacent elements themselves.  Shorter rows
-    have kernels of narrower vectors."""
+    have kernels of narrower vectors.  Several operands that are one stride apart may be columns of matrices that have
+    few of them: then rows are read whole, as memory gives them."""
     lane, loads = usual.lane, {v.attr: v for v in group.scalars if v.op == "load"}
     reduces = len(group.parallel) < len(group.extents)
-    here, whole, joins = group.extents.get(lane, 0), max(usual.width), group.name == INTERLEAVE
-    least = whole if reduces else max(whole * NARROWEST // b.vector_bytes, 2)
-    is_short, by_index = isinstance(here, int) and here < least, any(v.args for v in loads.values())
     across = reduces and (lane in group.parallel or usual.keep)
-    if not lane or is_short or across or by_index or len(group.scalars) > usual.split:  # more are several kernels
+    if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.split:
+        return []  # more are several kernels
+    strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
+    fewest = max((strides.count(s) for s in strides if not isinstance(s, int) and _step(s, 1) == 1), default=1)
+    columns = range(fewest, apart.MOST + 1) if fewest > 1 and not reduces else ()
+    choices = _apart_by(b, group, usual, refs, 1)
+    for n in columns:
+        for condition, chosen in _apart_by(b, group, usual, refs, n)[:1]:
+            many = b.compared(("ge", group.extents[lane], ROWS_OF_FEW))
+            choices.append((b.joined("min", [condition, many]), chosen))
+    return choices
+
+
+def _apart_by(
+    b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref], columns: int
+) -> list[tuple[str, Schedule]]:
+    """The same, where what may be columns of a matrix has so many beside it, or 1: then it may be adjacent."""
+    lane, reduces = usual.lane, len(group.parallel) < len(group.extents)
+    found = _steps_and_conditions(b, group, usual, refs, columns)
+    if found is None:
         return []
-    steps, conditions = list[tuple[int, int]](), list[Condition]()
-    masked = 1 if b.vector_bytes == 64 else apart.MASKED
-    for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
-        if lane not in entries:
-            continue
-        strides, size = refs[id(buffer)].strides, ITEMSIZE[buffer.type]
-        stride = b.find(ex.total(strides[d] for d, a in enumerate(entries) if a == lane))
-        step = _step(stride, size)
-        is_masked = k >= len(loads) and step not in (1, -1) and not joins
-        if not 0 < abs(step) <= apart.MOST or (is_masked and size < masked):
-            return []
-        steps += [(k, step)] if step != 1 else []
-        conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
-    known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
-    inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
-    if not steps or not known or may_overwrite(b, inputs, outputs):
+    steps, conditions = found
+    here, whole = group.extents[lane], max(usual.width)
+    least = whole if reduces else max(whole * NARROWEST // b.vector_bytes, 2)
+    if isinstance(here, int) and here < least:
         return []
-    chosen = replace(usual, beside=(), apart=tuple(steps), joins=step if joins else 0)
+    chosen = replace(usual, beside=(), apart=tuple(steps))
+    if group.name == INTERLEAVE:
+        whole = min(whole, b.vector_bytes // ITEMSIZE[group.outs[0].buffer.type])
+        chosen = replace(chosen, joins=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
     if not reduces and not all(0 < step <= NEAR for _, step in steps):
         least = max(least, whole // 2)
     choices = [(b.compared(("ge", here, whole), *conditions), chosen)]
     while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
         lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
         choices.append((b.compared(*lengths, *conditions), replace(chosen, width=(lanes,) * len(usual.width))))
-    return choices
+    return choices if chosen.joins <= apart.MOST else choices[:1]
+
+
+def _steps_and_conditions(
+    b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref], columns: int
+) -> tuple[list[tuple[int, int]], list[Condition]] | None:
+    """(operand, elements from lane to lane) of those with other steps than 1, and where that holds."""
+    lane, loads = usual.lane, [*{v.attr: v for v in group.scalars if v.op == "load"}]
+    joins, masked = group.name == INTERLEAVE, 1 if b.vector_bytes == 64 else apart.MASKED
+    strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
+    steps, conditions = list[tuple[int, int]](), list[Condition]()
+    for k, (buffer, entries) in enumerate((*loads, *((o.buffer, o.map) for o in group.outs))):
+        if lane not in entries:
+            continue
+        stride, size, is_out = _along(b, refs[id(buffer)], entries, lane), ITEMSIZE[buffer.type], k >= len(loads)
+        step = _step(stride, size)
+        step = columns if step == 1 and strides.count(stride) > 1 else step
+        is_near = 0 < abs(step) <= (JOINED if joins and is_out else apart.MOST)
+        if not is_near or (is_out and not joins and step not in (1, -1) and size < masked):
+            return None
+        steps += [(k, step)] if step != 1 else []
+        conditions += [("eq", stride, step * size)] if not isinstance(stride, int) else []
+    known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
+    inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
+    return (steps, conditions) if steps and known and not may_overwrite(b, inputs, outputs) else None
+
+
+def _along(b: Builder, ref: Ref, entries: Sequence[Any], lane: str) -> Any:
+    return b.find(ex.total(ref.strides[d] for d, a in enumerate(entries) if a == lane))
 
 
 def may_overwrite(b: Builder, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> bool:

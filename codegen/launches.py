@@ -16,6 +16,7 @@ from tensordsl.codegen.choose import (
     is_long,
     is_near_total,
     prefers,
+    side_by_side,
     taken_apart,
 )
 from tensordsl.codegen.group import Group, Own, Schedule, any_copy, structure
@@ -43,6 +44,7 @@ def launch_of(
 ) -> p.Instr:
     """What runs a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
     is_whole = not b.device and block is None
+    group = side_by_side(b, group, refs) if is_whole else group
     unrolled = unroll_axes(b, group, refs) if is_whole else None
     if unrolled is None:
         return _as_it_is(b, group, refs, node, block)

@@ -101,8 +101,9 @@ def join_places(b: Bufferiser, v: Value) -> tuple[Ref, list[Ref]]:
             strides = tuple(0 if n == 1 else s for n, s in zip(dims, ref.strides, strict=True))
             places.append(Ref(ptr, dims, strides, ref.base))
             if len(places) < len(v.operands) and dims[axis] != 0:
-                offset = b.name(ex.mul(dims[axis], ref.strides[axis]))
-                b.emit(p.Offset(end := b.fresh("p"), ptr, offset))
+                offset = ex.mul(dims[axis], ref.strides[axis])
+                b.emit(p.Offset(end := b.fresh("p"), ptr, b.name(offset)))
+                b.behind[end] = ptr, offset
                 ptr = end
         b.places[v.number] = ref, places
     return b.places[v.number]
