@@ -17,9 +17,11 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
+    product,
 )  # fmt: skip
 
 ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
+FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
 SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
 
 
@@ -64,6 +66,7 @@ _TILE = [
     "i64 lanes",
     "i64 rows",
     "i64 room",
+    "i64 points",
 ]
 
 
@@ -78,7 +81,8 @@ def _operand(c: Function, words: str, k: str) -> tuple[str, str, str, str, str, 
 
 
 def _tile() -> str:
-    """rows x lanes points at the addresses B; scratch holds rows of `room` elements of each operand."""
+    """rows x lanes points, of so many in all, at the addresses B; scratch holds rows of `room` elements of each
+    operand."""
     c = Function("void", "tile", _TILE, internal=True)
     words = c.word("%D", c.get("%D", FAST))
     external, operands = c.get(words, 3), c.get(words, 4)
@@ -91,6 +95,7 @@ def _tile() -> str:
         pitch = c.arith("mul", "%room", size)
         c.put(c.choose(packed, area, address, "ptr"), "%P", loop.index, "ptr")
         c.put(c.choose(packed, pitch, along), steps, loop.index)
+        _ask_for_next(c, entry, size, address, packed, across, along)
         with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), READ), 0))):
             _move_tile(c, area, pitch, size, address, across, along, is_in=True)
             with c.when(is_short):
@@ -107,6 +112,21 @@ def _tile() -> str:
         with c.when(c.all(packed, c.test("ne", c.arith("and", c.get(entry, 4), WRITE), 0))):
             _move_tile(c, area, c.arith("mul", "%room", size), size, address, across, along, is_in=False)
     return c.end()
+
+
+def _ask_for_next(c: Function, entry: str, size: str, address: str, packed: str, across: str, along: str) -> None:
+    """Have memory give what the next tile along the rows' axis reads and writes of an operand: short pieces of lines
+    that are far from each other, which no processor foresees."""
+    is_far = c.test("sge", c.arith("mul", size, "%points"), FAR)
+    adjacent = c.any(c.op(f"xor i1 {packed}, true"), c.test("eq", along, size))
+    with c.when(c.all(is_far, adjacent, c.test("eq", c.get(entry, 0), VECTOR))):
+        count, step = c.choose(packed, "%lanes", "%rows"), c.choose(packed, across, along)
+        length = c.arith("mul", c.choose(packed, "%rows", "%lanes"), size)
+        ahead = c.gep(address, c.arith("mul", along, "%rows"))
+        with c.loop(count) as piece:
+            first = c.gep(ahead, c.arith("mul", piece.index, step))
+            with c.loop(length, step=LINE) as at:
+                c.call("void", "@llvm.prefetch.p0", f"ptr {c.gep(first, at.index)}", "i32 0", "i32 2", "i32 1")
 
 
 def _is_packed(c: Function, entry: str, across: str, size: str, is_short: str) -> str:
@@ -163,7 +183,7 @@ def _tiled() -> str:
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
     room = c.choose(c.test("slt", "%whole", width), SHORT_ROOM, room)
     height, length = c.min(c.arith("sdiv", block, room), ROWS), c.get("%E", "%axis")
-    here = c.op(f"alloca ptr, i64 {operands}, align 8")
+    here, points = c.op(f"alloca ptr, i64 {operands}, align 8"), product(c, "%E", axes)
     with c.loop(axes, ("i64", "1")) as loop:
         fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")
         loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
@@ -175,7 +195,7 @@ def _tiled() -> str:
         where = f"i64 {outer.index}", "i64 %axis", f"i64 {i.index}", f"i64 {lane}", f"i64 {first}"
         c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
         given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
-        c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}")
+        c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}", f"i64 {points}")
     return c.end()
 
 
