@@ -49,6 +49,7 @@ class Bufferiser:
         self.free: dict[Any, list[str]] = {}
         self.heirs: set[int] = set()  # values that are computed in the storage of what they begin with
         self.places: dict[int, tuple[Ref, list[Ref]]] = {}  # joins and slices -> where they and their parts are
+        self.of_last_axes: set[Any] = set()  # strides of arguments
         self.behind: dict[str, tuple[str, Any]] = {}  # parts of joins -> the address before, and bytes from there
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
@@ -232,6 +233,7 @@ class Bufferiser:
                 strides = tuple(
                     0 if n == 1 else ex.atom("stride", "arg", v.attrs["index"], d) for d, n in enumerate(dims)
                 )
+                self.of_last_axes.update(strides[-1:])
             return Ref(self.entry.names[key], dims, strides)
         if v.op == "const":
             dst = self.fresh("p")

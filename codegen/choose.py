@@ -66,6 +66,7 @@ class Builder(Protocol):
     entry: Scope
     scopes: list[Scope]
     behind: dict[str, tuple[str, Any]]
+    of_last_axes: set[Any]
     vector_bytes: int
 
     def find(self, length: Any) -> Any: ...
@@ -358,7 +359,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     if not lane or across or any(v.args for v in loads.values()) or len(group.scalars) > usual.split:
         return []  # more are several kernels
     strides = [_along(b, refs[id(buffer)], entries, lane) for buffer, entries in loads]
-    fewest = max((strides.count(s) for s in strides if not isinstance(s, int) and _step(s, 1) == 1), default=1)
+    fewest = max((strides.count(s) for s in strides if _may_be_column(b, s, strides)), default=1)
     columns = range(fewest, apart.MOST + 1) if fewest > 1 and not reduces else ()
     choices = _apart_by(b, group, usual, refs, 1)
     for n in columns:
@@ -407,7 +408,7 @@ def _steps_and_conditions(
             continue
         stride, size, is_out = _along(b, refs[id(buffer)], entries, lane), ITEMSIZE[buffer.type], k >= len(loads)
         step = _step(stride, size)
-        step = columns if step == 1 and strides.count(stride) > 1 else step
+        step = columns if _may_be_column(b, stride, strides) else step
         is_near = 0 < abs(step) <= (JOINED if joins and is_out else apart.MOST)
         if not is_near or (is_out and not joins and step not in (1, -1) and size < masked):
             return None
@@ -416,6 +417,12 @@ def _steps_and_conditions(
     known = all(known_at_entry(b.find(n)) for _, *ends in conditions for n in ends)
     inputs, outputs = [refs[id(x)] for x, _ in loads], [refs[id(o.buffer)] for o in group.outs]
     return (steps, conditions) if steps and known and not may_overwrite(b, inputs, outputs) else None
+
+
+def _may_be_column(b: Builder, stride: Any, strides: Sequence[Any]) -> bool:
+    """Of a matrix that is an argument, beside others of it."""
+    is_one = not isinstance(stride, int) and _step(stride, 1) == 1 and stride not in b.of_last_axes
+    return is_one and strides.count(stride) > 1
 
 
 def _along(b: Builder, ref: Ref, entries: Sequence[Any], lane: str) -> Any:
