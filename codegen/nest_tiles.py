@@ -20,7 +20,7 @@ from tensordsl.codegen.nest_words import (
     product,
 )  # fmt: skip
 
-ROWS, LANES = 16, 256  # of a tile, where the block has room: long pieces of what is contiguous along the lanes
+ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
 FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
 SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
 
