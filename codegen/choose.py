@@ -363,9 +363,7 @@ def taken_apart(b: Builder, group: Group, usual: Schedule, refs: dict[int, Ref])
     columns = range(fewest, apart.MOST + 1) if fewest > 1 and not reduces else ()
     choices = _apart_by(b, group, usual, refs, 1)
     for n in columns:
-        for condition, chosen in _apart_by(b, group, usual, refs, n)[:1]:
-            many = b.compared(("ge", group.extents[lane], ROWS_OF_FEW))
-            choices.append((b.joined("min", [condition, many]), chosen))
+        choices += _apart_by(b, group, usual, refs, n)
     return choices
 
 
@@ -388,11 +386,14 @@ def _apart_by(
         chosen = replace(chosen, joins=steps[-1][1], width=tuple(min(n, whole) for n in usual.width))
     if not reduces and not all(0 < step <= NEAR for _, step in steps):
         least = max(least, whole // 2)
-    choices = [(b.compared(("ge", here, whole), *conditions), chosen)]
+    few = max(whole, ROWS_OF_FEW) if columns > 1 else whole
+    choices = [(b.compared(("ge", here, few), *conditions), chosen)]
+    if columns > 1 or chosen.joins > apart.MOST:
+        return choices
     while (lanes := choices[-1][1].width[0] // 2) >= least and not (isinstance(here, int) and here >= 2 * lanes):
         lengths = ("ge", here, lanes), ("lt", here, 2 * lanes)
         choices.append((b.compared(*lengths, *conditions), replace(chosen, width=(lanes,) * len(usual.width))))
-    return choices if chosen.joins <= apart.MOST else choices[:1]
+    return choices
 
 
 def _steps_and_conditions(

@@ -138,7 +138,8 @@ def strided(c: Function, count: str, target_stride: str, source_stride: str) -> 
             c.ret()
 
 
-def splat(c: Function, value: str) -> str:
+def splat(c: Asm, value: str) -> str:
+    """An i64 in eight lanes."""
     one = c.op(f"insertelement <8 x i64> poison, i64 {value}, i64 0")
     return c.op(f"shufflevector <8 x i64> {one}, <8 x i64> poison, <8 x i32> zeroinitializer")
 

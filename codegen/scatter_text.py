@@ -13,6 +13,7 @@ from tensordsl.codegen import abi, half
 from tensordsl.codegen.assembly import METADATA, Asm, passed
 from tensordsl.codegen.code import Code, llvm_type, memory_type
 from tensordsl.codegen.lines_text import walk_text
+from tensordsl.codegen.nest_words import splat
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.scatter_counts import DECLARATIONS, LEAST, MOST, counted_text, counts_text
 
@@ -51,34 +52,35 @@ def _offsets() -> str:
     """The byte offsets of `count` positions from number `start` on, of integers of `sizes` bytes in several arrays."""
     params = ("ptr positions", "ptr sizes", "ptr steps", "i64 k", "i64 start", "i64 count", "ptr room")
     f = Asm("void", "offsets", params, internal=True)
+    with f.loop("%count", step=TOGETHER) as loop:
+        f.do(f"store <{TOGETHER} x i64> zeroinitializer, ptr {f.gep('%room', loop.index, 'i64')}, align 8")
     with f.loop("%k") as loop:
         array = f.load("ptr", f.gep("%positions", loop.index, "ptr"))
         size, step = (f.load("i64", f.gep(a, loop.index, "i64")) for a in ("%sizes", "%steps"))
-        source, is_first = f.gep(array, f.op(f"mul i64 {size}, %start")), f.compare("eq", "i64", loop.index, 0)
+        source = f.gep(array, f.op(f"mul i64 {size}, %start"))
         for bytes in (1, 2, 8):
             with f.when(f.compare("eq", "i64", size, bytes)):
-                _add_offsets(f, f"i{8 * bytes}", source, step, is_first)
+                _add_offsets(f, f"i{8 * bytes}", source, step)
     f.ret()
     return f.text
 
 
-def _add_offsets(f: Asm, kind: str, source: str, step: str, is_first: str) -> None:
-    steps = f.op(f"insertelement <{TOGETHER} x i64> poison, i64 {step}, i64 0")
-    steps = f.op(
-        f"shufflevector <{TOGETHER} x i64> {steps}, <{TOGETHER} x i64> poison, <{TOGETHER} x i32> zeroinitializer"
-    )
+def _add_offsets(f: Asm, kind: str, source: str, step: str) -> None:
     whole = f.op(f"and i64 %count, {-TOGETHER}")
-    for start, end, lanes, by in (("0", whole, f"<{TOGETHER} x {{}}>", steps), (whole, "%count", "{}", step)):
-        t, narrow = lanes.format("i64"), lanes.format(kind)
-        with f.loop(end, start=start, step=TOGETHER if start == "0" else 1) as loop:
-            value = f.op(f"load {narrow}, ptr {f.gep(source, loop.index, kind)}, align 1")
-            value = value if kind == "i64" else f.op(f"zext {narrow} {value} to {t}")
-            place = f.gep("%room", loop.index, "i64")
-            others = f.op(f"load {t}, ptr {place}, align 8")
-            none = "zeroinitializer" if start == "0" else "0"
-            others = f.op(f"select i1 {is_first}, {t} {none}, {t} {others}")
-            total = f.op(f"add {t} {others}, {f.op(f'mul {t} {value}, {by}')}")
-            f.do(f"store {t} {total}, ptr {place}, align 8")
+
+    def add(i: str, t: str, narrow: str, by: str) -> None:
+        value = f.op(f"load {narrow}, ptr {f.gep(source, i, kind)}, align 1")
+        value = value if kind == "i64" else f.op(f"zext {narrow} {value} to {t}")
+        place = f.gep("%room", i, "i64")
+        others = f.op(f"load {t}, ptr {place}, align 8")
+        total = f.op(f"add {t} {others}, {f.op(f'mul {t} {value}, {by}')}")
+        f.do(f"store {t} {total}, ptr {place}, align 8")
+
+    steps = splat(f, step)
+    with f.loop(whole, step=TOGETHER) as loop:
+        add(loop.index, f"<{TOGETHER} x i64>", f"<{TOGETHER} x {kind}>", steps)
+    with f.loop("%count", start=whole) as loop:
+        add(loop.index, "i64", kind, step)
 
 
 def _target(f: Asm, i: str) -> str:

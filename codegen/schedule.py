@@ -476,12 +476,13 @@ def counter(reduce: Val) -> tuple[str, int]:
     if reduce.attr[0].name != "count":
         return "", 0
     (term,) = reduce.args
-    short = 1 if term.type == "bool" else 2 * ITEMSIZE[term.type]
+    own, is_signed = 0 if term.type == "bool" else ITEMSIZE[term.type], term.type in SIGNED
     read = [ITEMSIZE[v.type] for v in walk([term]) if v.op not in ("const", "extent") and v.type in ITEMSIZE]
-    size, digits = max(short, *read), 0 if term.type == "bool" else 4 * short - (term.type in SIGNED)
-    room = (1 << (8 * size - (term.type in SIGNED) - digits)) - 2
-    kind = "int" if term.type in SIGNED else "uint"
-    return (f"{kind}{8 * size}", min(room, MOST_COUNTED)) if size <= 4 else ("", 0)
+    size = max(2 * own, *read, 1)
+    if size > 4:
+        return "", 0
+    room = (1 << 8 * (size - own)) - 2
+    return f"{'u' * (not is_signed)}int{8 * size}", min(room, MOST_COUNTED)
 
 
 def kept_in_lanes(reduce: Val) -> tuple[str, ...]:

@@ -135,35 +135,23 @@ def _complex_extremum(name: str, beats: str, weakest: float) -> Reducer:
     return Reducer(name, lambda t: t, lambda t: (weakest, weakest, LAST), step, combine, finish, idempotent=True)
 
 
-def _sum() -> Reducer:
-    """float32 in a state of float64."""
-
+def _sum(name: str, state: Callable[[tuple[str, ...]], tuple[str, ...]], **more: Any) -> Reducer:
     def step(b: Any, s: State, x: State) -> State:
         return (b.apply("add", s[0], b.cast(x[0], s[0].type)),)
 
-    def state(types: tuple[str, ...]) -> tuple[str, ...]:
-        return ("float64",) if types[0] == "float32" else types[:1]
-
-    return Reducer("sum", state, lambda t: (0,), step, step, result_types=lambda t: t[:1])
+    return Reducer(name, state, lambda t: (0,), step, step, **more)
 
 
-def _count() -> Reducer:
-    """The sum of bools or short integers in 64 bits: what `SUM` of a cast would be, in whose loop fewer bits do."""
-
-    def step(b: Any, s: State, x: State) -> State:
-        return (b.apply("add", s[0], b.cast(x[0], s[0].type)),)
-
-    def combine(b: Any, s: State, t: State) -> State:
-        return (b.apply("add", s[0], t[0]),)
-
-    def state(types: tuple[str, ...]) -> tuple[str, ...]:
-        return ("uint64",) if types[0] in UNSIGNED else ("int64",)
-
-    return Reducer("count", state, lambda t: (0,), step, combine)
+def _of_sum(types: tuple[str, ...]) -> tuple[str, ...]:
+    return ("float64",) if types[0] == "float32" else types[:1]
 
 
-SUM = _sum()
-COUNT = _count()
+def _of_count(types: tuple[str, ...]) -> tuple[str, ...]:
+    return ("uint64",) if types[0] in UNSIGNED else ("int64",)
+
+
+SUM = _sum("sum", _of_sum, result_types=lambda t: t[:1])
+COUNT = _sum("count", _of_count)  # of bools and short integers what SUM of a cast to 64 bits would be
 ADD = _fold("add", "add", lambda t: 0, idempotent=False)  # the sum in its argument's dtype, for products
 PROD = _fold("prod", "mul", lambda t: 1, idempotent=False)
 MAX = _fold("max", "maximum", lowest)
