@@ -114,7 +114,7 @@ def _normal(terms: Iterable[Term]) -> Length:
     return Extent(tuple(sorted(kept, key=lambda term: _text(term[0])) if len(kept) > 1 else kept))
 
 
-def _terms(a: Length) -> tuple[Term, ...]:
+def terms_of(a: Length) -> tuple[Term, ...]:
     return a.terms if isinstance(a, Extent) else (((), a),)
 
 
@@ -123,12 +123,12 @@ def add(a: Length, b: Length) -> Length:
         return a + b
     if a == 0 or b == 0:
         return b if a == 0 else a
-    return _normal((*_terms(a), *_terms(b)))
+    return _normal((*terms_of(a), *terms_of(b)))
 
 
 def total(lengths: Iterable[Length]) -> Length:
     """Their sum, in order once."""
-    return _normal(t for a in lengths for t in _terms(a))
+    return _normal(t for a in lengths for t in terms_of(a))
 
 
 def sub(a: Length, b: Length) -> Length:
@@ -161,8 +161,8 @@ def floordiv(a: Length, b: Length) -> Length:
         return a // b if b else 0
     if b == 1:
         return a
-    if isinstance(b, int) and b and all(c % b == 0 for _, c in _terms(a)):
-        return _normal((m, c // b) for m, c in _terms(a))
+    if isinstance(b, int) and b and all(c % b == 0 for _, c in terms_of(a)):
+        return _normal((m, c // b) for m, c in terms_of(a))
     return atom("floordiv", a, b)
 
 
@@ -196,7 +196,7 @@ def maximum(a: Length, b: Length) -> Length:
 
 def _larger_of(a: Length) -> tuple[int, Length] | None:
     """The two numbers of which `a` is the larger one, if one is an int: max(2, n) + 1 gives 3 and n + 1."""
-    choices = [m[0] for m, c in _terms(a) if c == 1 and len(m) == 1 and m[0][0] == "max"]
+    choices = [m[0] for m, c in terms_of(a) if c == 1 and len(m) == 1 and m[0][0] == "max"]
     more = sub(a, Extent((((choices[0],), 1),))) if choices else None
     if not isinstance(more, int):
         return None
@@ -208,7 +208,7 @@ def _larger_of(a: Length) -> tuple[int, Length] | None:
 def _never_negative(a: Length, cases: int = 4) -> bool:
     """Whether it is 0 or more, as far as that shows: a sum of products of lengths; or so in each of two cases, if the
     smaller of two is added or the greater taken away; or in one of them, the other way.  At most `cases` levels."""
-    terms = [(m, c) for m, c in _terms(a) if c]
+    terms = [(m, c) for m, c in terms_of(a) if c]
     if all(c > 0 and all(map(_is_length, m)) for m, c in terms):
         return True
     choices = [(m[0], c) for m, c in terms if len(m) == 1 and m[0][0] in ("min", "max")]
@@ -428,6 +428,16 @@ def _substitute(a: Extent, same: dict[Atom, Length]) -> Length:
     return result
 
 
+def if_not_empty(a: Length) -> Length:
+    """An offset, where the slices that it is of are not empty: then these begin where they say."""
+    if isinstance(a, int):
+        return a
+    ends = {x for monomial, _ in a.terms for x in monomial if x[0] in ("min", "max")}
+    mixed = {x: sorted(x[1:], key=lambda part: isinstance(part, int)) for x in ends}
+    known = {x: last if x[0] == "min" else first for x, (first, last) in mixed.items() if isinstance(last, int)}
+    return _substitute(a, known)
+
+
 def atoms(a: Length) -> frozenset[Atom]:
     """All atoms of an extent, those inside of composed atoms too."""
     return _atoms(a) if isinstance(a, Extent) else _NO_ATOMS
@@ -503,10 +513,10 @@ def _computed(v: Any, parts: list[Length]) -> Length:
     if len(parts) == 1:
         return parts[0]
     if parts:
-        sizes = [len(_terms(p)) for p in parts]
+        sizes = [len(terms_of(p)) for p in parts]
         name = v.attrs["row"].name
         if (sizes[0] * sizes[1] if name == "mul" else sum(sizes)) <= MOST_TERMS:
             result = _ARITHMETIC[name](*parts)
-            if all(abs(c) < LARGEST_FACTOR for _, c in _terms(result)):
+            if all(abs(c) < LARGEST_FACTOR for _, c in terms_of(result)):
                 return result
     return atom("value", v.number)

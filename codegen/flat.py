@@ -57,8 +57,10 @@ from tensordsl.codegen.nest_words import (
     WRITE,
 )
 from tensordsl.codegen.row_lines import chunks, row_lines
+from tensordsl.codegen.rows_together import RowsTogether, rows_together
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import PLAIN
+from tensordsl.codegen.shifts import Shift
 from tensordsl.codegen.text import Code, constant, emit, llvm_type, load, splat, store
 from tensordsl.records import record
 from tensordsl.types import COMPLEX
@@ -126,6 +128,8 @@ class Kernel:
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
+        self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
+        self.together: RowsTogether | None = None  # what does several rows of these at once
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
         self.counts = False  # do lanes keep numbers of vectors in a chunk?
@@ -425,6 +429,7 @@ class Kernel:
                 self.close.block = "fold"
             if self.side:
                 self.side.finish()
+            self.together = rows_together(self)
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def text(self) -> str:
@@ -446,29 +451,34 @@ class Kernel:
         return "\n".join([*lines, *head, *loops(), "  ret void", "}", ""])
 
     def _lanes(self) -> list[str]:
-        first = self.side.lines if self.side else ()
-        return self._for_rows(row_lines(self), "next" if self.carried else self.after.block, first)
+        last = "next" if self.carried else self.after.block
+        if self.together:
+            return self._for_rows(row_lines(self), last, self.together.lines, "ones", ".from")
+        return self._for_rows(row_lines(self), last, *((self.side.lines, "single.q") if self.side else ()))
 
     def _rows(self) -> list[str]:
         return self._for_rows(self.before.lines, self.before.block)
 
-    def _for_rows(self, lines: Sequence[str], last: str, first: Sequence[str] = ()) -> list[str]:
-        """`lines`, which end in the block `last`, once per row; behind `first`, which may have done them all."""
+    def _for_rows(
+        self, lines: Sequence[str], last: str, first: Sequence[str] = (), before: str = "entry", start: str = ".0"
+    ) -> list[str]:
+        """`lines`, which end in the block `last`, once per row; behind `first`, which ends in `before` and may
+        have done some or all rows: the pointers to the next one are called as entries and `start`."""
         if not self.has_rows:
             return list(lines)
         return [
             *(first or ["  br label %row"]),
             "row:",
-            *phi_lines(self.row_phis(), "single.q" if first else "entry", last),
+            *phi_lines(self.row_phis(start), before, last),
             *lines,
             *self.next_row(),
             "  br i1 %r.more, label %row, label %done",
             "done:",
         ]
 
-    def row_phis(self) -> list[Phi]:
-        moving = [e.name for e in self.entries.values() if e.moves]
-        return [Phi("%r", "i64", "0", "%r.next"), *(Phi(a, "ptr", f"{a}.0", f"{a}.next") for a in moving)]
+    def row_phis(self, start: str = ".0") -> list[Phi]:
+        moving, number = [e.name for e in self.entries.values() if e.moves], "0" if start == ".0" else f"%r{start}"
+        return [Phi("%r", "i64", number, "%r.next"), *(Phi(a, "ptr", f"{a}{start}", f"{a}.next") for a in moving)]
 
     def next_row(self) -> list[str]:
         moving = [e.name for e in self.entries.values() if e.moves]

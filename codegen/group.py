@@ -147,6 +147,7 @@ class Schedule:
     beside: tuple[int, ...] = ()  # per pass, CPU: vectors side by side (lanes along a parallel axis), or lanes of one
     # of the short rows side by side (along a reduced one; 0: none)
     apart: tuple[tuple[int, int], ...] = ()  # (operand, elements from lane to lane), CPU: those that kernels take so
+    shifts: tuple[tuple[int, int, int, int], ...] = ()  # CPU: operands that are parts of one tensor (`shifts`)
     joins: int = 0  # CPU: how many outputs each stand side by side, if all are such
     alone: bool = False  # CPU: whether rows are done one by one, each in parts, as what is reduced over all axes
     # CPU: "near": vectors of sums begin on cache lines, and chunks inside of them; "far": chunks are the same ones, but

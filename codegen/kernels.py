@@ -252,6 +252,7 @@ class _Planner(Values):
             lane, width = self.schedule.lane, min(self.schedule.width)
             swept = self.vector_calls(roots, lane, width, row, LANES, self.row_axis(None))
             kernel = swept[-1].kernel
+            kernel.shifts = self.schedule.shifts
             for v in row.demands.values():
                 if self.varies(v, lane):
                     kernel.store_area(self.places[id(v)], v.type, kernel.lanes[id(v)])

@@ -32,6 +32,7 @@ from tensordsl.codegen.schedule import (
     row_by_row,
     schedule,
 )
+from tensordsl.codegen.shifts import shifts
 from tensordsl.codegen.storage import Block, Ref
 from tensordsl.codegen.unrolled_axes import unroll_axes
 
@@ -81,9 +82,10 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     if lines:
         longer.append((has_rows_for_lines(b, group, usual, True), replace(lines, cuts="near")))
     is_whole = not b.device and block is None
+    first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
     if is_whole and (total := for_total(group, usual, b.vector_bytes)):
         longer.append((is_near_total(b, group), total))
-    number, operands, ints = _plan_like(b, planned, usual, group, mine, refs)
+    number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
     site = 0
     if b.program.plans[number].may_fail:
         _check_sources(b, group, refs, node)
@@ -123,7 +125,9 @@ def _plan_like(
     b: Bufferiser, planned: Planned, chosen: Schedule, group: Group, mine: Own, refs: dict[int, Ref]
 ) -> tuple[int, list[Ref], list[str]]:
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
-    key = chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.joins, chosen.alone, chosen.cuts
+    key = (
+        chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.shifts, chosen.joins, chosen.alone, chosen.cuts,
+    )  # fmt: skip
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine
     number, theirs = planned.plans[key]

@@ -170,6 +170,7 @@ def sliced(b: Bufferiser, ref: Ref, bounds: Sequence[Any]) -> Ref:
         return Ref(ref.ptr, dims, strides, ref.base)
     ptr = b.fresh("p")
     b.emit(p.Offset(ptr, ref.ptr, b.name(offset)))
+    b.behind[ptr] = ref.ptr, offset
     return Ref(ptr, dims, strides, ref.base)
 
 

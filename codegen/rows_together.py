@@ -1,0 +1,184 @@
+"""Several rows at once, of kernels that reduce nothing and read one tensor at places some rows apart (`shifts`).
+
+What several rows load, or compute of that, is done once: a row's text is written for each of them, and what is there
+word for word already is left out.  So rows also meet in the first-level cache.  Kernels compare addresses first, as
+operands may be copies; where these differ, and for rows that are left, they go row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tensordsl.codegen.ahead import PREFETCH
+from tensordsl.codegen.copies import Phi, is_straight, phi_lines, renamed
+from tensordsl.codegen.nest_words import VECTOR
+from tensordsl.codegen.shifts import MOST_ROWS
+
+if TYPE_CHECKING:
+    from tensordsl.codegen.flat import Entry, Kernel
+
+LIGHT, MOST = 40, 100  # lines of a row, at most: of MOST_ROWS, of two
+PAYS = 0.8  # of the loads, at most
+PAGE = 4096  # bytes from row to row: processors do not read ahead of several rows in one
+
+
+def rows_together(k: Kernel) -> RowsTogether | None:
+    """What does several rows of a kernel, if that pays."""
+    known = {e.number: e for e in k.entries.values() if e.kind == VECTOR and e.moves}
+    places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.shifts)
+    parts = {e.name: (first, rows, elements) for e, first, rows, elements in places if e and first}
+    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk
+    behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
+    is_plain = not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
+    if not (parts and k.has_rows and is_plain and len(k.body.lines) <= MOST):
+        return None
+    made = RowsTogether(k, parts)
+    return made if _loads(made.body) <= PAYS * made.count * _loads(k.body.lines) else None
+
+
+def _loads(lines: Sequence[str]) -> int:
+    return sum(" = load " in line for line in lines)
+
+
+class RowsTogether:
+    """The text of `count` rows.  parts: names of operands -> the first one of the same tensor, rows and elements behind
+    it.  The pointer to a row of that is `name`.t and the number of rows from the first one."""
+
+    def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
+        self.k, self.parts, self.count = k, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
+        self.known: dict[str, str] = {}  # what is computed -> its name
+        moving = [e.name for e in k.entries.values() if e.moves]
+        self.names = [self._names(moving, r) for r in range(self.count)]
+        self.rows = {row: row.rpartition(".t") for names in self.names for row in map(names.__getitem__, moving)}
+        self.before, self.body = (
+            [line for r, names in enumerate(self.names) for line in self._new(text, r, names)]
+            for text in (k.before.lines, k.body.lines)
+        )
+        k.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+
+    def _names(self, moving: Sequence[str], r: int) -> dict[str, str]:
+        """Of what row r begins with."""
+        names = {"%i": "%i.t", "%r": f"%r.t{r}"}
+        for name in moving:
+            first, rows = self.parts[name][:2] if name in self.parts else (None, 0)
+            names[name] = f"{first.name if first else name}.t{r + rows}"
+        return names
+
+    def _new(self, text: Sequence[str], r: int, names: dict[str, str]) -> list[str]:
+        """What is new in the text of row r; names: of its values, completed."""
+        made: list[str] = []
+        for line in text:
+            name, is_value, right = line.strip().partition(" = ")
+            if not is_value:
+                made += renamed([line], names)
+                continue
+            (right,) = renamed([right], names)
+            names[name] = self._once(made, right, f"{name}.t{r}")
+            first, _, elements = self.parts.get(name.removesuffix(".i"), (None, 0, 0))
+            if first and name.endswith(".i") and elements:
+                there = f"getelementptr i8, ptr {names[name]}, i64 {elements * first.itemsize}"
+                names[name] = self._once(made, there, f"{name}.t{r}.by")
+        return made
+
+    def _once(self, made: list[str], right: str, name: str) -> str:
+        if right not in self.known:
+            self.known[right] = name
+            made.append(f"  {name} = {right}")
+        return self.known[right]
+
+    @property
+    def lines(self) -> list[str]:
+        """From `entry` to `ones`, behind which the rows that are left begin at %r.from and `name`.from."""
+        count, walked = self.count, sorted({entry for entry, _, _ in self.rows.values()})
+        further = [(row, entry, n) for row, (entry, _, n) in sorted(self.rows.items()) if n != "0"]
+        firsts = [Phi("%r.t0", "i64", "0", "%r.t"), *(Phi(f"{a}.t0", "ptr", f"{a}.0", f"{a}.t") for a in walked)]
+        chunks = [Phi("%start.t", "i64", "0", "%n.last"), Phi("%stop.t", "i64", "%n.whole", "%n")]
+        moving = [e.name for e in self.k.entries.values() if e.moves]
+        return [
+            *self._alike(),
+            *(f"  {row}.by = mul i64 {entry}.step, {n}" for row, entry, n in further),
+            *(f"  {a}.t.by = mul i64 {a}.step, {count}" for a in walked),
+            *self._near(),
+            f"  %whole.t = sub i64 %rows, {count - 1}",
+            "  %most.t = select i1 %alike, i64 %whole.t, i64 0",
+            "  %any.t = icmp sgt i64 %most.t, 0",
+            "  br i1 %any.t, label %rows.t, label %left",
+            "rows.t:",
+            *phi_lines(firsts, "entry", "after.t"),
+            *(f"  %r.t{r} = add i64 %r.t0, {r}" for r in range(1, count)),
+            *(f"  {row} = getelementptr i8, ptr {entry}.t0, i64 {row}.by" for row, entry, _ in further),
+            *self.before,
+            "  br label %chunk.t",
+            "chunk.t:",
+            *phi_lines(chunks, "rows.t", "ends.t"),
+            "  br label %loop.t",
+            "loop.t:",
+            *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
+            *self.body,
+            *self._asked(),
+            f"  %i.next.t = add i64 %i.t, {self.k.width}",
+            "  %more.t = icmp slt i64 %i.next.t, %stop.t",
+            "  br i1 %more.t, label %loop.t, label %ends.t",
+            "ends.t:",
+            "  %again.t = icmp slt i64 %stop.t, %n",
+            "  br i1 %again.t, label %chunk.t, label %after.t",
+            "after.t:",
+            *(f"  {a}.t = getelementptr i8, ptr {a}.t0, i64 {a}.t.by" for a in walked),
+            f"  %r.t = add i64 %r.t0, {count}",
+            "  %r.t.more = icmp slt i64 %r.t, %most.t",
+            "  br i1 %r.t.more, label %rows.t, label %left",
+            "left:",
+            *phi_lines([Phi("%r.from", "i64", "0", "%r.t")], "entry", "after.t"),
+            "  %r.left = icmp slt i64 %r.from, %rows",
+            "  br i1 %r.left, label %ones, label %done",
+            "ones:",
+            *(f"  {a}.done = mul i64 {a}.step, %r.from" for a in moving),
+            *(f"  {a}.from = getelementptr i8, ptr {a}.0, i64 {a}.done" for a in moving),
+            "  br label %row",
+        ]
+
+    def _alike(self) -> list[str]:
+        """%alike: are all operands where they are taken from?"""
+        lines, every = [], "true"
+        for name, (first, rows, elements) in self.parts.items():
+            if name != first.name:
+                lines += [
+                    f"  {name}.rows = mul i64 {first.name}.step, {rows}",
+                    f"  {name}.bytes = add i64 {name}.rows, {elements * first.itemsize}",
+                    f"  {name}.there = getelementptr i8, ptr {first.name}.0, i64 {name}.bytes",
+                    f"  {name}.is = icmp eq ptr {name}.there, {name}.0",
+                    f"  {name}.goes = icmp eq i64 {name}.step, {first.name}.step",
+                    f"  {name}.both = and i1 {name}.is, {name}.goes",
+                    f"  {name}.alike = and i1 {name}.both, {every}",
+                ]
+                every = f"{name}.alike"
+        return [*lines, f"  %alike = and i1 {every}, true"]
+
+    def _near(self) -> list[str]:
+        """`name`.ask: how far on the next rows are, if several lie in a page; else it is there already."""
+        return [
+            line
+            for a in self._tensors()
+            for line in (
+                f"  {a}.near = icmp ult i64 {a}.step, {PAGE}",
+                f"  {a}.ask = select i1 {a}.near, i64 {a}.t.by, i64 0",
+            )
+        ]
+
+    def _asked(self) -> list[str]:
+        """What the next rows load that these have not."""
+        lines = []
+        for a, first in self._tensors().items():
+            last = max(int(n) for entry, _, n in self.rows.values() if entry == a)
+            for n in range(last - self.count + 1, last + 1):
+                if f"{a}.t{n}" in self.rows:
+                    lines += [
+                        f"  {a}.ask{n} = getelementptr i8, ptr {a}.t{n}, i64 {a}.ask",
+                        f"  {a}.ask{n}.i = getelementptr i{8 * first.itemsize}, ptr {a}.ask{n}, i64 %i.t",
+                        f"  call void @{PREFETCH}(ptr {a}.ask{n}.i, i32 0, i32 3, i32 1)",
+                    ]
+        return lines
+
+    def _tensors(self) -> dict[str, Entry]:
+        return {first.name: first for first, _, _ in self.parts.values()}
