@@ -20,13 +20,13 @@ from tensordsl.codegen.nest_words import (
     product,
 )  # fmt: skip
 
-ROWS, LANES = 32, 128  # of a tile, where the block has room; more lanes have more pages than the core keeps at hand
+ROWS, POINTS = 32, 1 << 12  # of a tile, at most: more lanes have more pages than the core keeps at hand
 FAR, LINE = 6 << 20, 64  # bytes of operands whose next tile is asked for; and of a cache line
 SHORT_ROOM = 64  # elements of a row of fewer than a vector, which goes in and out by lines of 64 bytes
 
 
 def tile_texts() -> list[str]:
-    return [_other_axis(), _tile(), _place(), _tiled()]
+    return [_other_axis(), _on_lines(), _tile(), _place(), _tiled()]
 
 
 def block_of(c: Function) -> str:
@@ -52,6 +52,27 @@ def _other_axis() -> str:
             c.put(loop.values[0], most, 0)
             c.put(axis.index, best, 0)
     return c.end("i64", c.get(best, 0))
+
+
+def _on_lines() -> str:
+    """(rows of a tile, those that its first one lacks), by the first transposed operand whose rows all begin at one
+    place of a cache line: there tiles begin with lines, and whole ones are as good as longer pieces."""
+    c = Function("void", "on_lines", ["ptr D", "ptr B", "ptr S", "i64 axis", "ptr to"], internal=True)
+    words = c.word("%D", c.get("%D", FAST))
+    lane, external, axes = c.get(words, 2), c.get(words, 3), c.get("%D", N_AXES)
+    with c.loop(external) as loop:
+        entry = entry_of(c, words, loop.index)
+        row, size = c.arith("mul", c.get(entry, 1), axes), c.get(entry, 2)
+        across, along = (c.get("%S", c.arith("add", row, axis)) for axis in (lane, "%axis"))
+        behind = c.arith("and", c.op(f"ptrtoint ptr {c.get('%B', c.get(entry, 1), 'ptr')} to i64"), LINE - 1)
+        is_turned = c.all(c.test("eq", c.get(entry, 0), VECTOR), c.test("eq", along, size), c.test("ne", across, 0))
+        with c.when(c.all(is_turned, c.test("eq", c.arith("and", across, LINE - 1), 0))):
+            c.put(c.min(c.max(c.arith("sdiv", LINE, size), ROWS // 2), ROWS), "%to", 0)
+            c.put(c.arith("sdiv", behind, size), "%to", 1)
+            c.ret()
+    c.put(ROWS, "%to", 0)
+    c.put(0, "%to", 1)
+    return c.end()
 
 
 _TILE = [
@@ -178,21 +199,24 @@ def _tiled() -> str:
     fast = c.get("%D", FAST)
     words = c.word("%D", fast)
     lane, width, axes, operands = c.get(words, 2), c.get("%D", WIDTH), c.get("%D", N_AXES), c.get("%D", N_OPERANDS)
-    block = block_of(c)
-    lanes = c.min(c.arith("sdiv", block, ROWS), LANES)
+    block, on_lines = block_of(c), c.op("alloca i64, i64 2, align 8")
+    c.call("void", "@on_lines", "ptr %D", "ptr %B", "ptr %S", "i64 %axis", f"ptr {on_lines}")
+    most, less = c.get(on_lines, 0), c.get(on_lines, 1)
+    lanes = c.arith("sdiv", c.min(block, POINTS), most)
     room = c.max(c.arith("and", lanes, c.arith("sub", 0, width)), width)
     room = c.choose(c.test("slt", "%whole", width), SHORT_ROOM, room)
-    height, length = c.min(c.arith("sdiv", block, room), ROWS), c.get("%E", "%axis")
+    height, length = c.min(c.arith("sdiv", block, room), most), c.get("%E", "%axis")
     here, points = c.op(f"alloca ptr, i64 {operands}, align 8"), product(c, "%E", axes)
     with c.loop(axes, ("i64", "1")) as loop:
         fixed = c.op(f"or i1 {c.test('eq', loop.index, lane)}, {c.test('eq', loop.index, '%axis')}")
         loop.next = [c.arith("mul", loop.values[0], c.choose(fixed, 1, c.get("%E", loop.index)))]
-    tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, step=height)
+    start = c.choose(c.test("sgt", length, height), c.arith("sub", 0, less), 0)
+    tiles = c.loop(loop.values[0]), c.loop("%whole", step=room), c.loop(length, start=start, step=height)
     with tiles[0] as outer, tiles[1] as j, tiles[2] as i:
-        first = c.max(c.min(j.index, c.arith("sub", "%whole", width)), 0)
+        first, row = c.max(c.min(j.index, c.arith("sub", "%whole", width)), 0), c.max(i.index, 0)
         lanes = c.min(c.arith("sub", "%whole", first), room)
-        rows = c.min(c.arith("sub", length, i.index), height)
-        where = f"i64 {outer.index}", "i64 %axis", f"i64 {i.index}", f"i64 {lane}", f"i64 {first}"
+        rows = c.arith("sub", c.min(length, c.arith("add", i.index, height)), row)
+        where = f"i64 {outer.index}", "i64 %axis", f"i64 {row}", f"i64 {lane}", f"i64 {first}"
         c.call("void", "@place", "ptr %D", "ptr %B", "ptr %S", "ptr %E", f"ptr {here}", *where)
         given = "ptr %K", "ptr %D", f"ptr {here}", "ptr %S", "ptr %I", "ptr %P", "ptr %scratch", "i64 %axis"
         c.call("void", "@tile", *given, f"i64 {lanes}", f"i64 {rows}", f"i64 {room}", f"i64 {points}")
