@@ -18,6 +18,7 @@ from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.launches import launch_of
 from tensordsl.codegen.pull import Fused, relies_on
+from tensordsl.codegen.ranges import narrowed
 from tensordsl.codegen.regions import Context, Region
 from tensordsl.codegen.scalar import ITEMSIZE, Builder
 from tensordsl.codegen.storage import ENTRY_ATOMS, LONG_SUM, Block, Ref, Scope, contiguous, continued, known_at_entry
@@ -475,6 +476,6 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
         by_buffer[id(buffer)] = refs[buffer.value.number]
     for o, ref in zip(fused.group.outs, outs, strict=True):
         by_buffer[id(o.buffer)] = ref
-    b.launch(fused.group, by_buffer, b.node_of(fused.values[0]))
+    b.launch(narrowed(fused.group), by_buffer, b.node_of(fused.values[0]))
     for v, ref in zip(fused.values, outs, strict=True):
         b.finish(v, ref)
