@@ -31,6 +31,7 @@ from tensordsl.codegen.scalar import (
     COMPARISONS,
     FLOATS,
     FUNCTIONS,
+    INTEGERS,
     ITEMSIZE,
     SIGNED,
     UNSIGNED,
@@ -72,6 +73,8 @@ def emit_all(code: Code, values: Iterable[Val], env: Env, W: int = 1, leaf: Call
         elif id(v) in pairs:
             other = pairs[id(v)]
             env[id(v)], env[id(other)] = lookups_of_two(code, v, other, env[id(v.args[0])], W)
+        elif (rest := _rest_of_none(v)) and id(rest.args[0]) in env:
+            env[id(v)] = _has_no_rest(code, v.op, rest, env[id(rest.args[0])], W)
         elif v.op in ARITY:
             env[id(v)] = _operation(code, v, [env[id(a)] for a in v.args], W)
         else:
@@ -368,6 +371,28 @@ def _quotient(code: Code, dtype: str, x: list[str], W: int, floor: bool) -> str:
         q = code.op(f"select {mask} {minus}, {t} {negated}, {t} {q}")
     is_zero = code.op(f"icmp eq {t} {x[1]}, {zero}")
     return code.op(f"select {mask} {is_zero}, {t} {zero}, {t} {q}")
+
+
+def _rest_of_none(v: Val) -> Val | None:
+    """The remainder by a constant of integers, if it is asked whether that is 0."""
+    if v.op not in ("eq", "ne") or v.args[1].op != "const" or v.args[1].attr != 0:
+        return None
+    x = v.args[0]
+    while (
+        x.op == "cast"
+        and x.args[0].type in INTEGERS
+        and (x.type in FLOATS or ITEMSIZE[x.type] > ITEMSIZE[x.args[0].type])
+    ):
+        x = x.args[0]
+    divides = x.op == "mod" and x.type in INTEGERS and x.args[1].op == "const" and x.args[1].attr > 0
+    return x if divides else None
+
+
+def _has_no_rest(code: Code, op: str, rest: Val, x: str, W: int) -> str:
+    """LLVM knows that as a multiplication, if it sees a remainder; one that is rounded is 0 where that is."""
+    t, kind = llvm_type(rest.type, W), "srem" if rest.type in SIGNED else "urem"
+    found = code.op(f"{kind} {t} {x}, {constant(rest.args[1].attr, rest.type, W)}")
+    return code.op(f"icmp {op} {t} {found}, {constant(0, rest.type, W)}")
 
 
 def _divide_constant(code: Code, v: Val, x: list[str], W: int) -> str:

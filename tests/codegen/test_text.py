@@ -148,6 +148,12 @@ def test_integer_division_by_a_constant(dtype):
             for W in (1, 8):
                 got = Kernel([dtype], lambda b, x, op=op, d=d: b.apply(op, x, b.const(d, dtype)), W)(x)
                 np.testing.assert_array_equal(got, wanted, f"{op} by {d}, {W} lanes")
+        for op, type_, W in (("eq", dtype, 8), ("ne", dtype, 1), ("eq", "float64", 8), ("ne", "int64", 8)):
+
+            def rest(b, x, op=op, d=d, type_=type_):
+                return b.apply(op, b.cast(b.mod(x, d), type_), b.const(0, type_))
+
+            np.testing.assert_array_equal(Kernel([dtype], rest, W)(x), (wanted == 0) == (op == "eq"), f"{op} {d} {W}")
 
 
 @pytest.mark.parametrize("source", DTYPES)
