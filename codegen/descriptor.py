@@ -19,6 +19,7 @@ from tensordsl.records import record
 SCRATCH_LIMIT = 1 << 16  # bytes; more would not stay near the core
 ROWS, SEVERAL = 256, 64  # that a kernel gets at once, at most; if several read them in turn, or rows have more to keep
 ROW_BYTES = 64
+TOGETHER = 1024  # bytes of rows that stay rows, where kernels do several of them together
 WIDE_ROOM = WIDE_ELEMENTS + 3 * MAX_LANES  # elements of scratch for several short rows as one
 
 
@@ -283,6 +284,8 @@ def descriptor(
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
+    together = [e.itemsize for c in every for k in c.kernels if k.together for e in k.entries.values()]
+    header[nest.TOGETHER] = TOGETHER // max(together) if together else 0
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if is_direct(tree, placed=True) and not transposed:
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)

@@ -12,6 +12,7 @@ from tensordsl.codegen.nest_words import (
     N_OPERANDS,
     N_SWAPS,
     POSITION,
+    TOGETHER,
     Function,
     entry_of,
 )
@@ -37,6 +38,8 @@ def _arrange() -> str:
             given = [f"i64 {x}" for x in (c.get(pair, 0), c.get(pair, 1), axes, operands)]
             if name == "swap":  # what is one kernel has ways of its own for short rows
                 given.append(f"i64 {c.choose(c.test('ne', c.get('%D', FAST), 0), 0, FEW)}")
+            else:
+                given.append(f"i64 {c.get('%D', TOGETHER)}")
             c.call("void", f"@{name}", "ptr %e", "ptr %s", *given)
         pairs = c.word(pairs, c.arith("mul", c.get("%D", count), 2))
     return c.end()
@@ -98,15 +101,17 @@ def _swap() -> str:
 
 
 def _merge() -> str:
-    """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1."""
-    c = Function("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES], internal=True)
+    """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1.
+    Not if there are as many as `together` along the inner one, or it is 0."""
+    c = Function("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)
     with c.loop("%operands") as loop:
         row = c.word("%s", c.arith("mul", loop.index, "%axes"))
         c.note(c.test("ne", c.get(row, "%a"), c.arith("mul", c.get(row, "%b"), extent_b)), wrong)
     fits = c.op(f"or i1 {one}, {c.test('eq', c.get(wrong, 0), 0)}")
-    with c.when(c.all(fits, c.test("ne", extent_a, 1))):
+    short = c.any(c.test("eq", "%together", 0), c.test("slt", extent_b, "%together"))
+    with c.when(c.all(fits, short, c.test("ne", extent_a, 1))):
         c.put(c.arith("mul", extent_a, extent_b), "%e", "%b")
         c.put(1, "%e", "%a")
         with c.when(one), c.loop("%operands") as loop:

@@ -10,9 +10,9 @@ from tensordsl.codegen.assembly import Asm
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
     LEVELS, KEPT, STATES, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN, COMPACT, DOWN, ROW_AXES, PLACED,
-    STOPS, APART, NEEDS,
-) = range(30)  # fmt: skip
-HEADER = 30
+    STOPS, APART, NEEDS, TOGETHER,
+) = range(31)  # fmt: skip
+HEADER = 31
 NEVER = 2
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: 1 if it writes
 # nothing but what a call gives, which goes past the caches if it is large; NEVER where results have gaps.  Where all
@@ -27,7 +27,8 @@ NEVER = 2
 # the one CALL of a group that can do without a context, or 0; PLACED: the same of one that asks for positions.  STOPS:
 # of a group whose only reduction is one of truths, over all axes, one more than the element that decides it, or 0.
 # APART: 1 if kernels take operands as they stand that are no adjacent elements: then nothing may be copied for them.
-# NEEDS: a bit for each of `abi.NEST_PARTS` without which results would be others, or take much longer.
+# NEEDS: a bit for each of `abi.NEST_PARTS` without which results would be others, or take much longer.  TOGETHER: from
+# how many elements on rows stay rows, since kernels do several of them together, or 0.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 8, 6, 5, 8

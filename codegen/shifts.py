@@ -44,8 +44,7 @@ def shifts(b: Builder, group: Group, lane: str, refs: Mapping[int, Ref]) -> tupl
     for members in families.values():
         members = sorted(members)
         first_row, first_element, first = members[0]
-        is_near = any(0 < there[0] - here[0] < MOST_ROWS for here, there in pairwise(members))
-        if is_near and any(element for _, element, _ in members):
+        if any(0 < there[0] - here[0] < MOST_ROWS for here, there in pairwise(members)):
             found += [(k, first, row - first_row, element - first_element) for row, element, k in members]
     return tuple(found)
 
