@@ -34,7 +34,10 @@ def rows_together(k: Kernel) -> RowsTogether | None:
     if not (parts and k.has_rows and is_plain and len(k.body.lines) <= MOST):
         return None
     made = RowsTogether(k, parts)
-    return made if _loads(made.body) <= PAYS * made.count * _loads(k.body.lines) else None
+    if _loads(made.body) > PAYS * made.count * _loads(k.body.lines):
+        return None
+    k.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+    return made
 
 
 def _loads(lines: Sequence[str]) -> int:
@@ -55,7 +58,6 @@ class RowsTogether:
             [line for r, names in enumerate(self.names) for line in self._new(text, r, names)]
             for text in (k.before.lines, k.body.lines)
         )
-        k.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
 
     def _names(self, moving: Sequence[str], r: int) -> dict[str, str]:
         """Of what row r begins with."""
