@@ -30,7 +30,12 @@ def ask_ahead(passes: Sequence[Iterable[Kernel]]) -> None:
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
             kernel.asks.append(e)
-            kernel.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+            may_ask(kernel)
+
+
+def may_ask(kernel: Kernel) -> None:
+    """Declare what asks memory."""
+    kernel.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
 
 
 def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:

@@ -51,7 +51,9 @@ class Bufferiser:
         self.heirs: set[int] = set()  # values that are computed in the storage of what they begin with
         self.places: dict[int, tuple[Ref, list[Ref]]] = {}  # joins and slices -> where they and their parts are
         self.of_last_axes: set[Any] = set()  # strides of arguments
-        self.behind: dict[str, tuple[str, Any]] = {}  # parts of joins -> the address before, and bytes from there
+        self.behind: dict[
+            str, tuple[str, Any]
+        ] = {}  # parts of joins, slices -> an address before, and bytes from there
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
         self.late: set[int] = set()  # values that are computed after something was destroyed

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.ahead import IS_AHEAD, LINE, PREFETCH
+from tensordsl.codegen.ahead import IS_AHEAD, LINE, may_ask
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed, load_by_registers
@@ -123,7 +123,7 @@ class Kernel:
         if form == COLUMNS:
             self.close.block = "fold"
             self.head.do("%folds = icmp eq i64 %rows, 0")
-            self.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+            may_ask(self)
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?

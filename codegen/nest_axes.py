@@ -102,7 +102,7 @@ def _swap() -> str:
 
 def _merge() -> str:
     """Make one axis of two neighbours in loop order where the strides of all operands allow it; the outer becomes 1.
-    Not if there are as many as `together` along the inner one, or it is 0."""
+    Not if that has `together` elements and more, which kernels take as rows (0: they take none)."""
     c = Function("void", "merge", [*TABLES, "i64 a", "i64 b", *SIZES, "i64 together"], internal=True)
     extent_a, extent_b = c.get("%e", "%a"), c.get("%e", "%b")
     wrong, one = c.cell(0), c.test("eq", extent_b, 1)

@@ -82,8 +82,7 @@ BOUNDS: Mapping[str, Callable[..., Range]] = {
 
 def narrowed(group: Group) -> Group:
     """The group, its integers in fewer bits, if that gives vectors more lanes; else those that are divided, in 32."""
-    widened = [v for v in group.scalars if v.op == "cast" and v.type in INTEGERS and _is_longer(v.type, v.args[0].type)]
-    if not any(ITEMSIZE[v.type] > 2 for v in widened):
+    if not any(_widens(v) for v in group.scalars):
         return group
     ranges = _Ranges(group)
     if any(ranges.types.values()):
@@ -103,8 +102,12 @@ def _widest(group: Group) -> int:
     return max(ITEMSIZE[t] for t in types.union(*(kept_in_lanes(v) for v in group.scalars if v.op == "reduce")))
 
 
-def _is_longer(dtype: str, other: str) -> bool:
-    return (other == "bool" or other in INTEGERS) and ITEMSIZE[dtype] > ITEMSIZE[other]
+def _widens(v: Val) -> bool:
+    """Is it a cast of integers, or truths, to longer integers of 32 or 64 bits?"""
+    if v.op != "cast" or v.type not in INTEGERS or ITEMSIZE[v.type] <= 2:
+        return False
+    source = v.args[0].type
+    return (source == "bool" or source in INTEGERS) and ITEMSIZE[v.type] > ITEMSIZE[source]
 
 
 class _Ranges:

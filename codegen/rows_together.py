@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import PREFETCH
+from tensordsl.codegen.ahead import PREFETCH, may_ask
 from tensordsl.codegen.copies import Phi, is_straight, phi_lines, renamed
 from tensordsl.codegen.nest_words import VECTOR
 from tensordsl.codegen.shifts import MOST_ROWS
@@ -36,7 +36,7 @@ def rows_together(k: Kernel) -> RowsTogether | None:
     made = RowsTogether(k, parts)
     if _loads(made.body) > PAYS * made.count * _loads(k.body.lines):
         return None
-    k.head.declarations[PREFETCH] = f"declare void @{PREFETCH}(ptr, i32, i32, i32)"
+    may_ask(k)
     return made
 
 
@@ -46,25 +46,27 @@ def _loads(lines: Sequence[str]) -> int:
 
 class RowsTogether:
     """The text of `count` rows.  parts: names of operands -> the first one of the same tensor, rows and elements behind
-    it.  The pointer to a row of that is `name`.t and the number of rows from the first one."""
+    it.  The pointer to a row is the name of the first one's, .t, and the number of rows from there."""
 
     def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
-        self.k, self.parts, self.count = k, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
+        self.width, self.parts, self.count = k.width, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
         self.known: dict[str, str] = {}  # what is computed -> its name
-        moving = [e.name for e in k.entries.values() if e.moves]
-        self.names = [self._names(moving, r) for r in range(self.count)]
-        self.rows = {row: row.rpartition(".t") for names in self.names for row in map(names.__getitem__, moving)}
+        self.moving = [e.name for e in k.entries.values() if e.moves]
+        self.places = {name: (name, 0, 0) for name in self.moving}  # the first one, rows and bytes behind it
+        self.places |= {name: (e.name, rows, n * e.itemsize) for name, (e, rows, n) in parts.items()}
+        self.rows: dict[str, tuple[str, int]] = {}  # pointers -> the first one's name, rows behind that
+        every = [self._names(r) for r in range(self.count)]
         self.before, self.body = (
-            [line for r, names in enumerate(self.names) for line in self._new(text, r, names)]
+            [line for r, names in enumerate(every) for line in self._new(text, r, names)]
             for text in (k.before.lines, k.body.lines)
         )
 
-    def _names(self, moving: Sequence[str], r: int) -> dict[str, str]:
+    def _names(self, r: int) -> dict[str, str]:
         """Of what row r begins with."""
         names = {"%i": "%i.t", "%r": f"%r.t{r}"}
-        for name in moving:
-            first, rows = self.parts[name][:2] if name in self.parts else (None, 0)
-            names[name] = f"{first.name if first else name}.t{r + rows}"
+        for name, (first, rows, _) in self.places.items():
+            names[name] = f"{first}.t{r + rows}"
+            self.rows[names[name]] = first, r + rows
         return names
 
     def _new(self, text: Sequence[str], r: int, names: dict[str, str]) -> list[str]:
@@ -77,9 +79,9 @@ class RowsTogether:
                 continue
             (right,) = renamed([right], names)
             names[name] = self._once(made, right, f"{name}.t{r}")
-            first, _, elements = self.parts.get(name.removesuffix(".i"), (None, 0, 0))
-            if first and name.endswith(".i") and elements:
-                there = f"getelementptr i8, ptr {names[name]}, i64 {elements * first.itemsize}"
+            _, _, n_bytes = self.places.get(name.removesuffix(".i"), ("", 0, 0))
+            if n_bytes:  # a vector's place, as `Kernel.lane_pointer` writes it
+                there = f"getelementptr i8, ptr {names[name]}, i64 {n_bytes}"
                 names[name] = self._once(made, there, f"{name}.t{r}.by")
         return made
 
@@ -92,14 +94,13 @@ class RowsTogether:
     @property
     def lines(self) -> list[str]:
         """From `entry` to `ones`, behind which the rows that are left begin at %r.from and `name`.from."""
-        count, walked = self.count, sorted({entry for entry, _, _ in self.rows.values()})
-        further = [(row, entry, n) for row, (entry, _, n) in sorted(self.rows.items()) if n != "0"]
+        count, walked = self.count, sorted({first for first, _ in self.rows.values()})
+        further = [(row, first, n) for row, (first, n) in sorted(self.rows.items()) if n]
         firsts = [Phi("%r.t0", "i64", "0", "%r.t"), *(Phi(f"{a}.t0", "ptr", f"{a}.0", f"{a}.t") for a in walked)]
         chunks = [Phi("%start.t", "i64", "0", "%n.last"), Phi("%stop.t", "i64", "%n.whole", "%n")]
-        moving = [e.name for e in self.k.entries.values() if e.moves]
         return [
             *self._alike(),
-            *(f"  {row}.by = mul i64 {entry}.step, {n}" for row, entry, n in further),
+            *(f"  {row}.by = mul i64 {first}.step, {n}" for row, first, n in further),
             *(f"  {a}.t.by = mul i64 {a}.step, {count}" for a in walked),
             *self._near(),
             f"  %whole.t = sub i64 %rows, {count - 1}",
@@ -109,7 +110,8 @@ class RowsTogether:
             "rows.t:",
             *phi_lines(firsts, "entry", "after.t"),
             *(f"  %r.t{r} = add i64 %r.t0, {r}" for r in range(1, count)),
-            *(f"  {row} = getelementptr i8, ptr {entry}.t0, i64 {row}.by" for row, entry, _ in further),
+            *(f"  {row} = getelementptr i8, ptr {first}.t0, i64 {row}.by" for row, first, _ in further),
+            *(f"  {row}.ask = getelementptr i8, ptr {row}, i64 {first.name}.ask" for row, first in self._new_rows()),
             *self.before,
             "  br label %chunk.t",
             "chunk.t:",
@@ -119,7 +121,7 @@ class RowsTogether:
             *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
             *self.body,
             *self._asked(),
-            f"  %i.next.t = add i64 %i.t, {self.k.width}",
+            f"  %i.next.t = add i64 %i.t, {self.width}",
             "  %more.t = icmp slt i64 %i.next.t, %stop.t",
             "  br i1 %more.t, label %loop.t, label %ends.t",
             "ends.t:",
@@ -135,22 +137,22 @@ class RowsTogether:
             "  %r.left = icmp slt i64 %r.from, %rows",
             "  br i1 %r.left, label %ones, label %done",
             "ones:",
-            *(f"  {a}.done = mul i64 {a}.step, %r.from" for a in moving),
-            *(f"  {a}.from = getelementptr i8, ptr {a}.0, i64 {a}.done" for a in moving),
+            *(f"  {a}.done = mul i64 {a}.step, %r.from" for a in self.moving),
+            *(f"  {a}.from = getelementptr i8, ptr {a}.0, i64 {a}.done" for a in self.moving),
             "  br label %row",
         ]
 
     def _alike(self) -> list[str]:
         """%alike: are all operands where they are taken from?"""
         lines, every = [], "true"
-        for name, (first, rows, elements) in self.parts.items():
-            if name != first.name:
+        for name, (first, rows, n_bytes) in self.places.items():
+            if name != first:
                 lines += [
-                    f"  {name}.rows = mul i64 {first.name}.step, {rows}",
-                    f"  {name}.bytes = add i64 {name}.rows, {elements * first.itemsize}",
-                    f"  {name}.there = getelementptr i8, ptr {first.name}.0, i64 {name}.bytes",
+                    f"  {name}.rows = mul i64 {first}.step, {rows}",
+                    f"  {name}.bytes = add i64 {name}.rows, {n_bytes}",
+                    f"  {name}.there = getelementptr i8, ptr {first}.0, i64 {name}.bytes",
                     f"  {name}.is = icmp eq ptr {name}.there, {name}.0",
-                    f"  {name}.goes = icmp eq i64 {name}.step, {first.name}.step",
+                    f"  {name}.goes = icmp eq i64 {name}.step, {first}.step",
                     f"  {name}.both = and i1 {name}.is, {name}.goes",
                     f"  {name}.alike = and i1 {name}.both, {every}",
                 ]
@@ -169,18 +171,22 @@ class RowsTogether:
         ]
 
     def _asked(self) -> list[str]:
-        """What the next rows load that these have not."""
-        lines = []
+        """What the next rows load that these have not: of each tensor as many of its rows, the last ones."""
+        return [
+            line
+            for row, first in self._new_rows()
+            for line in (
+                f"  {row}.ask.i = getelementptr i{8 * first.itemsize}, ptr {row}.ask, i64 %i.t",
+                f"  call void @{PREFETCH}(ptr {row}.ask.i, i32 0, i32 3, i32 1)",
+            )
+        ]
+
+    def _new_rows(self) -> list[tuple[str, Entry]]:
+        found = []
         for a, first in self._tensors().items():
-            last = max(int(n) for entry, _, n in self.rows.values() if entry == a)
-            for n in range(last - self.count + 1, last + 1):
-                if f"{a}.t{n}" in self.rows:
-                    lines += [
-                        f"  {a}.ask{n} = getelementptr i8, ptr {a}.t{n}, i64 {a}.ask",
-                        f"  {a}.ask{n}.i = getelementptr i{8 * first.itemsize}, ptr {a}.ask{n}, i64 %i.t",
-                        f"  call void @{PREFETCH}(ptr {a}.ask{n}.i, i32 0, i32 3, i32 1)",
-                    ]
-        return lines
+            own = {row: n for row, (name, n) in self.rows.items() if name == a}
+            found += [(row, first) for row, n in own.items() if n > max(own.values()) - self.count]
+        return found
 
     def _tensors(self) -> dict[str, Entry]:
         return {first.name: first for first, _, _ in self.parts.values()}

@@ -378,14 +378,15 @@ def _rest_of_none(v: Val) -> Val | None:
     if v.op not in ("eq", "ne") or v.args[1].op != "const" or v.args[1].attr != 0:
         return None
     x = v.args[0]
-    while (
-        x.op == "cast"
-        and x.args[0].type in INTEGERS
-        and (x.type in FLOATS or ITEMSIZE[x.type] > ITEMSIZE[x.args[0].type])
-    ):
+    while x.op == "cast" and x.args[0].type in INTEGERS and _keeps_zero(x):
         x = x.args[0]
     divides = x.op == "mod" and x.type in INTEGERS and x.args[1].op == "const" and x.args[1].attr > 0
     return x if divides else None
+
+
+def _keeps_zero(cast: Val) -> bool:
+    """Is what an integer is cast to 0 only where that is?"""
+    return cast.type in FLOATS or ITEMSIZE[cast.type] > ITEMSIZE[cast.args[0].type]
 
 
 def _has_no_rest(code: Code, op: str, rest: Val, x: str, W: int) -> str:
