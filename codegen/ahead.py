@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_words import AHEAD, READ, VECTOR, WRITE
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Entry, Kernel
 
 PREFETCH, LINE = "llvm.prefetch.p0", 64
+ANYWHERE = 1 << 62  # bytes: more than any operand has
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
-def ask_ahead(passes: Sequence[Iterable[Kernel]]) -> None:
+def ask_ahead(passes: Sequence[Iterable[Kernel]], is_dear: bool) -> None:
     """Let the last kernel that reads what an earlier pass has read ask for the next rows of it: these it finds in the
-    first-level cache itself, so memory would wait."""
+    first-level cache itself, so memory would wait.  Where no cache keeps the operand that is worth it if the kernel
+    writes as much, or passes are `is_dear`; else reading is all there is to do, and processors foresee its order."""
     last: dict[int, tuple[Kernel, Entry]] = {}
     seen: dict[int, set[int]] = {}
     written = set()
@@ -30,6 +33,7 @@ def ask_ahead(passes: Sequence[Iterable[Kernel]]) -> None:
     for operand, (kernel, e) in last.items():
         if len(seen[operand]) > 1 and operand not in written and e.flags & READ and is_adjacent(e):
             kernel.asks.append(e)
+            kernel.asks_memory = is_dear or kernel.writes
             may_ask(kernel)
 
 
@@ -45,6 +49,11 @@ def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:
     asked = [e.itemsize for k in kernels for e in k.asks]
     together = REREAD // max(sizes.values(), default=8) if len(kernels) > 1 else 0
     return together, NEAR // (sum(sizes.values()) + sum(asked)) if asked else 0
+
+
+def reach(kernels: Sequence[Kernel]) -> int:
+    """Bytes of the operands whose next rows are asked for, at most."""
+    return ANYWHERE if any(k.asks_memory for k in kernels) else FAR
 
 
 def is_adjacent(e: Entry) -> bool:

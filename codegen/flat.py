@@ -153,6 +153,7 @@ class Kernel:
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
         self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
+        self.asks_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
         self.once: dict[str, str] = {}
 

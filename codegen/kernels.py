@@ -39,7 +39,7 @@ from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.kernel_values import Row, Values
 from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import Kernels, LaunchPlan
-from tensordsl.codegen.scalar import ITEMSIZE, Val
+from tensordsl.codegen.scalar import FUNCTIONS, ITEMSIZE, Val
 from tensordsl.codegen.schedule import (
     PLAIN,
     has_own,
@@ -92,7 +92,8 @@ class _Planner(Values):
                 self.states[id(r)] = self.state_areas(r)
         bodies = [self.point_nodes(k, p) for k, p in points]
         if not self.columns and not self.total:
-            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies])
+            is_dear = any(v.op in FUNCTIONS and lane in v.axes for v in self.group.scalars)
+            ask_ahead([[c.kernel for c in calls(nodes)] for nodes in bodies], is_dear)
         for row in reversed(rows):  # a row kernel may ask earlier ones for values
             self.row_nodes(row)
         if self.total:

@@ -13,11 +13,13 @@ from tensordsl.codegen.nest_words import (
     CX_D,
     CX_E,
     CX_PARTS,
+    CX_POINTS,
     CX_S,
     N_AXES,
     N_OPERANDS,
     WHOLE,
     Function,
+    product,
 )
 
 FAR = 1 << 24  # bytes of operands, from where on they are not taken to be in a cache
@@ -56,7 +58,10 @@ def _longest_operand() -> str:
         step = c.get(strides, at)
         length = c.max(step, c.arith("sub", 0, step))
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.max(longest, length)]
-    every = in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis"))
+    extents = c.get("%cx", CX_E, "ptr")
+    own = product(c, extents, c.get(words, N_AXES))
+    parts = c.max(c.arith("udiv", c.get("%cx", CX_POINTS), c.max(own, 1)), 1)  # of the launch
+    every = c.arith("mul", in_all_parts(c, c.get(extents, "%axis")), parts)
     return c.end("i64", c.arith("mul", loop.values[1], every))
 
 

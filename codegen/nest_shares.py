@@ -84,15 +84,16 @@ GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, a
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
-# what all of them begin with, where their states go; whether axes are merged already; whether one has failed; and which
-# way to go through them (`nest_ways`).
+# what all of them begin with, where their states go; whether axes are merged already; whether one has failed; which way
+# to go through them (`nest_ways`), and how many they are.
 PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
-JOB = Job((*PARAMS, *PARTS, "i64 way"))
+JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
 
 
 def share_texts() -> list[str]:
-    parts = [_parts(), _part(), _like_parts(), _next_part(), _copy(), _receive(), _send(), _stage(), _levels()]
-    return [*parts, _all_parts(), _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
+    parts = [_parts(), _part(), _part_back(), _like_parts(), _next_part()]
+    stages = [_copy(), _receive(), _send(), _stage(), _levels()]
+    return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
 
 
 def reduction_texts() -> list[str]:
@@ -160,6 +161,16 @@ def _part() -> str:
     """The k-th part of a job."""
     c = Function("void", "part", ["ptr job", "i64 k"], internal=True)
     c.call("void", "@like_parts", "ptr %job", "i64 %k", "i64 1")
+    return c.end()
+
+
+def _part_back() -> str:
+    """The k-th part from the middle of a job: those before it go to the first, the others to the last."""
+    c = Function("void", "part_back", ["ptr job", "i64 k"], internal=True)
+    count = JOB.get(c, "count")
+    half = c.arith("lshr", count, 1)
+    last = c.choose(c.test("slt", "%k", half), c.arith("sub", half, 1), c.arith("sub", c.arith("add", half, count), 1))
+    c.call("void", "@part", "ptr %job", f"i64 {c.arith('sub', last, '%k')}")
     return c.end()
 
 
@@ -311,11 +322,11 @@ def _levels() -> str:
 def _all_parts() -> str:
     """A job's `count` parts, by threads if there is a pool; gives how many there are up to one that decides all."""
     c = Function("i64", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
+    words, states, way = (JOB.get(c, name) for name in ("D", "states", "way"))
+    stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
+    is_back = c.all(c.test("eq", way, BACK), c.test("eq", stops, 0))
+    JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, c.arith("sub", THERE + BACK, way)))
     with c.when(c.is_null("%pool")):
-        words, states, way = (JOB.get(c, name) for name in ("D", "states", "way"))
-        stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
-        is_back = c.all(c.test("eq", way, BACK), c.test("eq", stops, 0))
-        JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, c.arith("sub", THERE + BACK, way)))
         others = (c.get(words, k) for k in (STOPS, FAST, PLACED, TAKEN, N_TRANSPOSED, COMPACT))
         with c.when(c.test("eq", reduce(partial(c.arith, "or"), others, c.op(f"zext i1 {is_back} to i64")), 0)):
             _in_runs(c)
@@ -327,6 +338,10 @@ def _all_parts() -> str:
                 decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
                 with c.when(c.test("eq", decided, stops)):
                     c.ret("i64", c.arith("add", k.index, 1))
+        c.ret("i64", "%count")
+    JOB.put(c, "%job", "count", "%count")
+    with c.when(is_back):
+        share(c, "%pool", "part_back", "%job", "%count")
         c.ret("i64", "%count")
     share(c, "%pool", "part", "%job", "%count")
     return c.end("i64", "%count")
@@ -412,7 +427,7 @@ def _run_nest() -> str:
     call_if_flat(c, c.not_null(pool))
     call_if_straight(c)
     levels, down = c.get("%D", LEVELS), c.get("%D", DOWN)
-    way = way_of(c, c.choose(c.is_null(pool), "%rt", "null", "ptr"))
+    way = way_of(c, "%rt", c.is_null(pool))
     is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), way), 0)
     c.branch(c.all(c.is_null(pool), is_one), alone, ask)
     c.place(alone)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_words import (
     AHEAD,
     ANY_LENGTH,
@@ -30,6 +29,7 @@ from tensordsl.codegen.nest_words import (
     CX_TAIL,
     CX_TWICE,
     ENTRY,
+    ROWS_WORDS,
     SHORT_ROWS,
     STREAMS,
     WHOLE,
@@ -50,12 +50,12 @@ def turn_texts() -> list[str]:
 def _together() -> str:
     """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
     c = Function("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
-    axis, most, budget, lane, near = (c.get("%words", k) for k in range(1, 6))
+    axis, most, budget, lane, near, *_, reach = (c.get("%words", k) for k in range(1, ROWS_WORDS))
     extents, asks = c.get("%cx", CX_E, "ptr"), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
         size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
-        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), c.test("slt", size, FAR)), asks)
+        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), c.test("slt", size, reach)), asks)
     ahead = c.test("ne", c.get(asks, 0), 0)
     fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)
     fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)

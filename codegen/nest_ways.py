@@ -1,41 +1,51 @@
-"""Of the nest library: one thread goes through what no cache keeps there and back in turn.
+"""Of the nest library: what no cache keeps, or a third one only in part, is gone through there and back in turn.
 
 What a walk leaves in the caches is its end; another one in the same direction has driven that out before it gets there.
 So parts are taken from the last to the first where the last walk over the largest operand went the other way: the pass
 before (a variance goes over its operand twice), or a call before (a function of the same data).  Parts are the same,
 and so are results.  A word of the run-time table has a bit for the address of each large operand: which way is next.
-Two threads gain nothing: they wait for memory, wherever they begin.
+Threads go from both ends to the middle, or from there to the ends; but what no cache keeps they wait for, wherever they
+begin.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_OPERANDS, Function, product
+from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
-FAR = 9 << 23  # bytes of operands: over twice what a third cache has, as such caches keep some of what goes round
-LEAST = FAR // 64  # points of a launch that may have so many
+# Bytes of operands: where a third cache loses some of what goes round; about as many as it has; almost twice as many,
+# of what is only read, and over twice as many, as such caches keep some of what goes round.
+SOME, MOST, READ, FAR = 12 << 20, 33 << 20, 7 << 23, 9 << 23
+LEAST = SOME // 64  # points of a launch that may have so many
+LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
 LARGE = 1 << 20  # bytes of an operand whose way is kept
 NEAR, THERE, BACK = 0, 1, 2
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
-def way_of(c: Function, rt: str) -> str:
-    """Which way to go through the parts of a launch; NEAR if that does not matter, or there is no table."""
-    return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"))
+def way_of(c: Function, rt: str, alone: str) -> str:
+    """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, or there is
+    no table."""
+    return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
 def way_text() -> str:
-    c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E"], internal=True)
+    c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
     axes = c.get("%D", N_AXES)
-    with c.when(c.any(c.is_null("%rt"), c.test("slt", product(c, "%E", axes), LEAST))):
+    points = product(c, "%E", axes)
+    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, LEAST))):
         c.ret("i64", NEAR)
-    with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(4))) as loop:
-        total, most, largest, large = loop.values
-        span, bit = _span(c, loop.index, axes), _bit(c, c.get("%B", loop.index))
-        total, large = c.arith("add", total, span), c.arith("or", large, c.choose(c.test("sge", span, LARGE), bit, 0))
-        loop.next = [total, c.max(span, most), c.choose(c.test("sgt", span, most), bit, largest), large]
-    total, _, largest, large = loop.values
-    with c.when(c.test("slt", total, FAR)):
+    inputs = c.get("%D", N_INPUTS)
+    with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
+        total, most, largest, large, written, before = loop.values
+        span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
+        bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
+        total, large = c.arith("add", total, own), c.arith("or", large, c.choose(c.test("sge", span, LARGE), bit, 0))
+        written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
+        largest = c.choose(c.test("sgt", span, most), bit, largest)
+        loop.next = [total, c.max(span, most), largest, large, written, address]
+    total, _, largest, large, written, _ = loop.values
+    with c.when(c.op(f"xor i1 {_matters(c, points, total, written)}, true")):
         c.ret("i64", NEAR)
     word = c.gep("%rt", abi.RT["ways"])
     ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
@@ -45,6 +55,23 @@ def way_text() -> str:
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
     return c.end("i64", c.choose(is_back, BACK, THERE))
+
+
+def _matters(c: Function, points: str, total: str, written: str) -> str:
+    """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
+    work = c.arith("udiv", c.arith("mul", points, c.get("%D", WORK)), 1000)
+    is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
+    is_read = c.test("slt", c.arith("mul", written, 16), total)
+    far = c.all("%alone", c.test("sge", total, c.choose(is_read, READ, FAR)))
+    some = c.all(c.test("sge", total, SOME), c.test("slt", total, MOST))
+    in_parts = c.test("ne", c.get("%D", LEVELS), 0)
+    return c.all(c.any(in_parts, is_light, c.test("sge", total, FAR)), c.any(some, far))
+
+
+def _overlaps(c: Function, address: str, before: str, span: str) -> str:
+    """Is an operand a part of what the one before it is a part of, as in stencils?"""
+    apart = c.arith("sub", address, before)
+    return c.test("slt", c.max(apart, c.arith("sub", 0, apart)), span)
 
 
 def _span(c: Function, operand: str, axes: str) -> str:

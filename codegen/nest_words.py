@@ -31,7 +31,7 @@ NEVER = 2
 # how many elements on rows stay rows, since kernels do several of them together, or 0.
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
-LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 8, 6, 5, 8
+LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 9, 6, 5, 8
 AS_BLOCK, BY_KERNEL, ANY_LENGTH, STREAMS = 1, 2, 4, 8  # of BLOCKS: what may be done with a tail, and with long rows
 FINISHES = 16  # of BLOCKS: kernels do all of a row, also of one that has no elements
 SHORT_ROWS = 32  # of BLOCKS: the kernel takes rows that are shorter than a vector as they are

@@ -30,7 +30,7 @@ def test_small_parts_both_ways(tmp_path: Path) -> None:
 
 
 def check_small_parts() -> None:
-    nest_ways.FAR = nest_ways.LEAST = nest_ways.LARGE = 1
+    nest_ways.SOME = nest_ways.READ = nest_ways.FAR = nest_ways.LEAST = nest_ways.LARGE = 1
     nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = 1
     nest_shares.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
@@ -42,17 +42,23 @@ def check_small_parts() -> None:
     state = td.shared(np.zeros((1, 1)))
     step = td.function([x], [state.sum(), state * 2], updates=[(state, T.exp(-x) + state[::-1] * 0.5)])
     pick = td.function([x, k], T.exp(x)[k] * 2)
-    turns = 0
+    turns = turns_of_two = 0
     for shape in SHAPES:
         a = rng.normal(size=shape)
         if a.size:
             check_calls(f, step, state, a)
             turns += ways() != 0
+            td.config.num_threads = 2
+            turned = ways()
+            runs = [[r.tobytes() for r in f(a)] for _ in range(3)]
+            turns_of_two += ways() != turned
+            td.config.num_threads = 1
+            assert all(run == [r.tobytes() for r in f(a)] for run in runs)
             for _ in range(3):
                 np.testing.assert_allclose(pick(a, np.arange(len(a))[::-1]), np.exp(a)[::-1] * 2)
                 with pytest.raises(IndexError):
                     pick(a, np.arange(len(a)) + 1)
-    assert turns
+    assert turns and turns_of_two
 
 
 def check_calls(f: td.compile.Function, step: td.compile.Function, state: td.Variable, a: np.ndarray) -> None:
@@ -88,7 +94,22 @@ def test_large_operands_turn() -> None:
     assert ways() == before
 
 
-def test_threads_do_not_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "turns"), [(2_000_000, False), (5_000_000, True), (10_000_000, False)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_operands_of_a_third_cache(size: int, turns: bool, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(td.config, "num_threads", threads)
+    x = T.fvector("x")
+    a = np.zeros(size, np.float32)
+    for f in (td.function([x], x.sum()), td.function([x], T.neg(x[:-1] * x[1:]).max())):
+        before = ways()
+        assert f(a) == 0
+        assert (ways() != before) == turns
+    before, powers = ways(), td.function([x], T.exp(x))
+    assert (powers(a[:5_000_000]) == 1).all()
+    assert ways() == before
+
+
+def test_threads_do_not_turn_what_no_cache_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(td.config, "num_threads", 2)
     x = T.fvector("x")
     before = ways()
