@@ -286,7 +286,7 @@ COMMON_KERNEL, COMMON_PLAN = "common.", "plan."  # how the names of its kernels 
 WITHOUT = "without_"
 _PARTS = {
     "nest_turned": ("transposed",),
-    "nest_streams": ("streamed",),
+    "nest_streams": ("streamed", "streamed_rows"),
     "nest_short": ("periodic", "overlapped", "gapped"),
     "nest_packed": ("packed_row", "together", "of_rows"),
     "nest_sums": ("joined", "widens", "wide_rows", "compacted", "in_parts", "in_row_blocks", "run_down", "run_rows"),

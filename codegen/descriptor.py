@@ -286,6 +286,7 @@ def descriptor(
     header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
     together = [e.itemsize for c in every for k in c.kernels if k.together for e in k.entries.values()]
     header[nest.TOGETHER] = TOGETHER // max(together) if together else 0
+    header[nest.PASSES] = int(bool(every[0].kernel.past))
     header[nest.WORK], header[nest.OUTER], header[nest.LANE] = sharing
     if is_direct(tree, placed=True) and not transposed:
         words = nest.CALL_WORDS + nest.ENTRY * len(every[0].kernel.entries)

@@ -56,6 +56,7 @@ from tensordsl.codegen.nest_words import (
     VECTOR,
     WRITE,
 )
+from tensordsl.codegen.past_caches import past_caches
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.rows_together import RowsTogether, rows_together
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -130,6 +131,7 @@ class Kernel:
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
         self.together: RowsTogether | None = None  # what does several rows of these at once
+        self.past: Sequence[str] = ()  # the loop whose stores go past the caches
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
         self.counts = False  # do lanes keep numbers of vectors in a chunk?
@@ -431,6 +433,7 @@ class Kernel:
             if self.side:
                 self.side.finish()
             self.together = rows_together(self)
+            self.past = past_caches(self)
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def text(self) -> str:
@@ -438,7 +441,7 @@ class Kernel:
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
         halves = HALVES if self.halves and not self.takes_whole() else ""
         lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{"]
-        lines.append("begin:" if self.guarded else "entry:")
+        lines.append("begin:" if self.guarded or self.past else "entry:")
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
             lines += [f"  %at.{k} = getelementptr ptr, ptr %P, i64 {k}"]
@@ -448,7 +451,7 @@ class Kernel:
                 lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
-        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *(guard if self.guarded else ())]
+        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *(guard if self.guarded else self.past)]
         return "\n".join([*lines, *head, *loops(), "  ret void", "}", ""])
 
     def _lanes(self) -> list[str]:

@@ -63,6 +63,7 @@ from tensordsl.codegen.nest_words import (
     T_PARTS,
     T_POINTS,
     T_POOL,
+    T_SHARED,
     T_SIZE,
     T_START,
     T_STATES,
@@ -85,7 +86,7 @@ COLUMNS = 256  # of a part at least, of a reduction along rows, though its last 
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
 # what all of them begin with, where their states go; whether axes are merged already; whether one has failed; which way
-# to go through them (`nest_ways`), and how many they are.
+# to go through them (`nest_ways`), and how many of them threads share.
 PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
 JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
 
@@ -193,6 +194,7 @@ def _like_parts() -> str:
     words = {
         T_FROM: given["from"], T_TO: given["to"], T_AXIS: axis, T_START: start, T_POINTS: product(c, given["E"], axes),
         T_KEPT: given["kept"], T_OUT: out, T_BYTES: bytes_, T_MERGED: given["merged"], T_TIMES: "%times", T_SIZE: size,
+        T_SHARED: given["count"],
     }  # fmt: skip
     stage = _stage_of(c, words)
     given |= {"B": bases, "E": extents}
@@ -407,7 +409,7 @@ def _return_parts(c: Function, job: str, tables: dict[str, str], count: str, mer
 def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0, way: str | int = NEAR) -> None:
     """A job of all of a launch."""
     code = {"from": c.get("%D", CODE), "to": c.get("%D", END), "merged": merged, "way": way}
-    for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0"}.items():
+    for name, value in {**tables, **code, "kept": "null", "states": "null", "flag": "0", "count": 0}.items():
         JOB.put(c, job, name, value)
 
 

@@ -38,7 +38,7 @@ from tensordsl.codegen.nest_shares import reduction_texts, share_texts
 from tensordsl.codegen.nest_squares import square_texts
 from tensordsl.codegen.nest_steps import step_texts
 from tensordsl.codegen.nest_straight import straight_texts
-from tensordsl.codegen.nest_streams import METADATA, is_streamed_text, stream_texts
+from tensordsl.codegen.nest_streams import METADATA, ROW, is_streamed_text, stream_texts
 from tensordsl.codegen.nest_taken import taken_texts
 from tensordsl.codegen.nest_tiles import SHORT_ROOM, block_of, tile_texts
 from tensordsl.codegen.nest_transposed import transposed_texts
@@ -91,6 +91,7 @@ from tensordsl.codegen.nest_words import (
     T_PARTS,
     T_POINTS,
     T_POOL,
+    T_SHARED,
     T_START,
     T_TIMES,
     T_TO,
@@ -100,9 +101,10 @@ from tensordsl.codegen.nest_words import (
     WRITE,
     Function,
     entry_of,
+    product,
 )  # fmt: skip
 
-LONG = 1 << 20  # points from which results may be larger than the caches
+LONG = 1 << 18  # points from which results may be larger than the caches
 
 
 def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0) -> str:
@@ -163,7 +165,7 @@ def _intrinsics(vector_bytes: int, shuffled: int) -> str:
 
 def _direct() -> str:
     """One kernel over one axis, everything readable in place: no context at all.  Gives 0 if that is not so."""
-    c = Function("i64", "direct", [*PARAMS, *SPACE, "i64 points"], internal=True)
+    c = Function("i64", "direct", [*PARAMS, *SPACE, "i64 points", "i64 shared"], internal=True)
     words = c.word("%D", c.get("%D", FAST))
     lane, operands, axes, width = c.get(words, 2), c.get(words, 4), c.get("%D", N_AXES), c.get("%D", WIDTH)
     wrong = c.cell(0)
@@ -180,8 +182,8 @@ def _direct() -> str:
         c.ret("i64", 0)
     n, kernel = c.get("%E", lane), c.get("%K", c.get(words, 1), "ptr")
     points = c.max(n, "%points")
-    with c.when(c.test("sge", points, LONG)):
-        with c.when(c.call("i1", "@is_streamed", "ptr %D", "ptr %B", f"i64 {points}")):
+    with c.when(c.all(c.test("sge", points, LONG), c.test("sge", n, ROW))):
+        with c.when(c.call("i1", "@is_streamed", *passed(["ptr D", *PARAMS[2:5]]), f"i64 {points}", "i64 %shared")):
             with c.when(c.call("i1", "@streamed", *passed((*PARAMS, *SPACE)))):
                 c.ret("i64", 1)
     whole = c.arith("and", n, c.arith("sub", 0, width))
@@ -261,7 +263,7 @@ def _general() -> str:
     with c.when(c.all(near, c.test("ne", c.get("%D", PLACED), 0))):
         c.call("i64", "@overlapped", *moved, f"ptr {origins}")
     with c.when(c.test("ne", c.get("%D", FAST), 0)):
-        _direct_if_flat(c, axes, extents, strides, points_of(c))
+        _direct_if_flat(c, axes, extents, strides)
         with c.when(near):
             with c.when(c.test("ne", c.call("i64", "@periodic", *given), 0)):
                 c.ret("i64", 0)
@@ -269,6 +271,7 @@ def _general() -> str:
                 with c.when(c.test("ne", c.call("i64", f"@{way}", *moved, *more), 0)):
                     c.ret("i64", 0)
         _tiles(c, axes, operands, extents, strides, current)
+        _rows_past(c, axes, extents, moved)
         with c.when(c.is_null("%job")):
             place_shared(c, axes, extents, strides, current)
             c.call("void", "@lengthen", f"ptr {extents}", f"ptr {strides}", "ptr %D")
@@ -313,11 +316,21 @@ def _general() -> str:
 
 def points_of(c: Function) -> str:
     """Points of the launch that a stage is a part of, or 0."""
+    return _of_stage(c, T_POINTS)
+
+
+def _of_stage(c: Function, word: int) -> str:
+    """A word of the stage, or 0."""
     whole = c.is_null("%stage")
-    return c.choose(whole, 0, c.get(c.choose(whole, "%D", "%stage", "ptr"), T_POINTS))
+    return c.choose(whole, 0, c.get(c.choose(whole, "%D", "%stage", "ptr"), word))
 
 
-def _direct_if_flat(c: Function, axes: str, extents: str, strides: str, points: str) -> None:
+def _whole(c: Function) -> tuple[str, str]:
+    """Of the launch that a stage is a part of: its points, and how many parts threads share."""
+    return f"i64 {points_of(c)}", f"i64 {_of_stage(c, T_SHARED)}"
+
+
+def _direct_if_flat(c: Function, axes: str, extents: str, strides: str) -> None:
     """Return by `direct` if every axis but the lane's has become 1."""
     lane, others = c.get(c.word("%D", c.get("%D", FAST)), 2), c.cell(0)
     with c.loop(axes) as loop:
@@ -325,11 +338,20 @@ def _direct_if_flat(c: Function, axes: str, extents: str, strides: str, points: 
         c.note(c.all(c.test("ne", loop.index, lane), longer), others)
     with c.when(c.test("eq", c.get(others, 0), 0)):
         tables = "ptr %B", f"ptr {strides}", f"ptr {extents}", "ptr %I", "ptr %P", "ptr %scratch"
-        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, f"i64 {points}")
+        done = c.call("i64", "@direct", "ptr %K", "ptr %D", *tables, *_whole(c))
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
         with c.when(c.test("ne", c.call("i64", "@packed_row", "ptr %K", "ptr %D", *tables), 0)):
             c.ret("i64", 0)
+
+
+def _rows_past(c: Function, axes: str, extents: str, given: tuple[str, ...]) -> None:
+    """Return where long rows, apart from each other, go past the caches."""
+    points, shared = c.max(product(c, extents, axes), points_of(c)), _of_stage(c, T_SHARED)
+    with c.when(c.all(c.test("sge", points, LONG), c.is_null("%job"))):
+        with c.when(c.call("i1", "@is_streamed", *given[1:5], f"i64 {points}", f"i64 {shared}")):
+            with c.when(c.call("i1", "@streamed_rows", *given)):
+                c.ret("i64", 0)
 
 
 def _tiles(c: Function, axes: str, operands: str, extents: str, strides: str, current: str) -> None:
@@ -366,7 +388,7 @@ def _nest() -> str:
     c.do(f"%P = alloca ptr, i64 {c.get('%D', N_POINTERS)}, align 16")
     arguments = passed((*PARAMS, *SPACE))
     with c.when(c.all(c.test("eq", c.get("%D", N_AXES), 1), c.test("ne", c.get("%D", FAST), 0))):
-        done = c.call("i64", "@direct", *arguments, f"i64 {points_of(c)}")
+        done = c.call("i64", "@direct", *arguments, *_whole(c))
         with c.when(c.test("ne", done, 0)):
             c.ret("i64", 0)
     whole = c.is_null("%stage")

@@ -22,6 +22,7 @@ _LAUNCH = [*PARAMS, *SPACE]
 _UNDONE: dict[str, tuple[Sequence[str], str, str]] = {
     "packed_row": (_LAUNCH, "i64", "0"),
     "streamed": (_LAUNCH, "i1", "false"),
+    "streamed_rows": (_LAUNCH, "i1", "false"),
     "together": (["ptr row", "i64 external"], "i64", "0"),
     "widens": (["ptr cx", "i64 first", "i64 end", "i64 lane"], "i64", "0"),
     "wide_rows": (["ptr cx", "ptr words", "i64 axis"], "void", ""),

@@ -10,9 +10,9 @@ from tensordsl.codegen.assembly import Asm
 (
     N_OPERANDS, N_INPUTS, N_AXES, SCRATCH, N_POINTERS, N_SWAPS, N_MERGES, FAST, WIDTH, CODE, END, WORK, OUTER, LANE,
     LEVELS, KEPT, STATES, STREAMED, N_TRANSPOSED, WIDE, FLAT, STRAIGHT, TAKEN, COMPACT, DOWN, ROW_AXES, PLACED,
-    STOPS, APART, NEEDS, TOGETHER,
-) = range(31)  # fmt: skip
-HEADER = 31
+    STOPS, APART, NEEDS, TOGETHER, PASSES,
+) = range(32)  # fmt: skip
+HEADER = 32
 NEVER = 2
 # WORK: ns per 1,000 points; OUTER, LANE: axes that may be parted among threads, or -1.  STREAMED: 1 if it writes
 # nothing but what a call gives, which goes past the caches if it is large; NEVER where results have gaps.  Where all
@@ -28,7 +28,8 @@ NEVER = 2
 # of a group whose only reduction is one of truths, over all axes, one more than the element that decides it, or 0.
 # APART: 1 if kernels take operands as they stand that are no adjacent elements: then nothing may be copied for them.
 # NEEDS: a bit for each of `abi.NEST_PARTS` without which results would be others, or take much longer.  TOGETHER: from
-# how many elements on rows stay rows, since kernels do several of them together, or 0.
+# how many elements on rows stay rows, since kernels do several of them together, or 0.  PASSES: 1 if the kernel has
+# stores past the caches (`past_caches`).
 # Operations of the code, and their words before a body or entries.
 LOOP, ROWS, BLOCKS, FILL, CALL = range(5)
 LOOP_WORDS, ROWS_WORDS, BLOCKS_WORDS, FILL_WORDS, CALL_WORDS = 4, 9, 6, 5, 8
@@ -57,12 +58,13 @@ CX_WORDS = 23
 # PARTS: 1 where loops along rows may be done in parts, by the threads of a pool, or null; in a part their number.
 # Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
 # an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go;
-# what the context has of the same names; and whether its axes are merged already, and not transposed.
+# what the context has of the same names; whether its axes are merged already, and not transposed; and how many parts
+# threads share, or 0.
 (
     T_FROM, T_TO, T_JOIN, T_JOINED, T_AXIS, T_START, T_POINTS, T_KEPT, T_STATES, T_COUNT, T_OUT, T_BYTES,
-    T_PARTS, T_POOL, T_MERGED, T_TIMES, T_SIZE,
-) = range(17)  # fmt: skip
-T_WORDS = 17
+    T_PARTS, T_POOL, T_MERGED, T_TIMES, T_SIZE, T_SHARED,
+) = range(18)  # fmt: skip
+T_WORDS = 18
 # Parameters of the library's functions: kernels, descriptor, bases, strides, extents, integers; and room on the stack.
 PARAMS = ["ptr K", "ptr D", "ptr B", "ptr S", "ptr E", "ptr I"]
 LAUNCH = ["ptr plan", *PARAMS[2:]]  # of `run_nest`
