@@ -13,8 +13,9 @@ from __future__ import annotations
 from tensordsl.codegen import abi
 from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
-# Bytes of operands: where a third cache loses some of what goes round; about as many as it has; almost twice as many,
-# of what is only read, and over twice as many, as such caches keep some of what goes round.
+# Bytes of operands: of what is only read, where a third cache loses some of what goes round, about as many as it has,
+# almost twice as many; else over twice as many, as such caches keep some of what goes round.  (A result that is held
+# when the next call begins is another one then.)
 SOME, MOST, READ, FAR = 12 << 20, 33 << 20, 7 << 23, 9 << 23
 LEAST = SOME // 64  # points of a launch that may have so many
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
@@ -63,7 +64,7 @@ def _matters(c: Function, points: str, total: str, written: str) -> str:
     is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
     far = c.all("%alone", c.test("sge", total, c.choose(is_read, READ, FAR)))
-    some = c.all(c.test("sge", total, SOME), c.test("slt", total, MOST))
+    some = c.all(is_read, c.test("sge", total, SOME), c.test("slt", total, MOST))
     in_parts = c.test("ne", c.get("%D", LEVELS), 0)
     return c.all(c.any(in_parts, is_light, c.test("sge", total, FAR)), c.any(some, far))
 
