@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tensordsl.codegen.flat import Entry, Kernel
 
 PAST = -1
+ENTRY_LINES = 3  # before what stands behind the other loops
 MOST = 16  # lines of the body: more take longer than memory does, and long to compile
 LINE, LEAST = 64, 32  # bytes: of a cache line, and of a store at least
 METADATA = {"!2": "!2 = !{i32 1}"}
@@ -23,7 +24,8 @@ _STORE = re.compile(r"(  store <.*, ptr %[\w.]+), align \d+$")
 
 
 def past_caches(k: Kernel) -> list[str]:
-    """From `begin`, which it ends, to `entry`; nothing if the kernel has no such loop."""
+    """The first ENTRY_LINES end the block `begin`, the others stand behind all loops, whose places in the code matter (a
+    tenth, from the third cache); nothing if the kernel has no such loop."""
     others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk, k.together, k.guarded
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     is_plain = not (any(others) or k.fails) and not behind and is_straight(k.before.lines, k.body.lines)
@@ -50,6 +52,7 @@ def _lines(k: Kernel, alignment: int) -> list[str]:
     return [
         f"  %is.past = icmp eq i64 %live, {PAST}",
         "  br i1 %is.past, label %past, label %entry",
+        "entry:",
         "past:",
         *renamed(k.before.lines, names),
         "  br label %loop.p",
@@ -61,5 +64,4 @@ def _lines(k: Kernel, alignment: int) -> list[str]:
         "  br i1 %more.p, label %loop.p, label %leave.p",
         "leave.p:",
         "  ret void",
-        "entry:",
     ]
