@@ -24,8 +24,8 @@ _STORE = re.compile(r"(  store <.*, ptr %[\w.]+), align \d+$")
 
 
 def past_caches(k: Kernel) -> list[str]:
-    """The first ENTRY_LINES end the block `begin`, the others stand behind all loops, whose places in the code matter (a
-    tenth, from the third cache); nothing if the kernel has no such loop."""
+    """Nothing if the kernel has no such loop.  The first ENTRY_LINES end the block `begin`; the others stand behind all
+    loops, whose places in the code matter (a tenth, from the third cache)."""
     others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk, k.together, k.guarded
     behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
     is_plain = not (any(others) or k.fails) and not behind and is_straight(k.before.lines, k.body.lines)
