@@ -56,7 +56,7 @@ from tensordsl.codegen.nest_words import (
     VECTOR,
     WRITE,
 )
-from tensordsl.codegen.past_caches import ENTRY_LINES, past_caches
+from tensordsl.codegen.past_caches import ENTRY, past_caches
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.rows_together import RowsTogether, rows_together
 from tensordsl.codegen.scalar import ITEMSIZE, Val
@@ -451,12 +451,9 @@ class Kernel:
                 lines += [f"  {e.name}.step = load i64, ptr %by.{k}, align 8"]
         loops = {LANES: self._lanes, COLUMNS: self._columns}.get(self.form, self._rows)
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
-        head = [
-            *self.head.lines,
-            *(IS_AHEAD if self.asks else ()),
-            *(guard if self.guarded else self.past[:ENTRY_LINES]),
-        ]
-        return "\n".join([*lines, *head, *loops(), "  ret void", *self.past[ENTRY_LINES:], "}", ""])
+        entry = guard if self.guarded else ENTRY if self.past else ()
+        head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *entry]
+        return "\n".join([*lines, *head, *loops(), "  ret void", *self.past, "}", ""])
 
     def _lanes(self) -> list[str]:
         last = "next" if self.carried else self.after.block

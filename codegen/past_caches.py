@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.copies import Phi, defined, is_straight, phi_lines, renamed
+from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
 from tensordsl.codegen.nest_words import INTEGER, SPLAT, VECTOR, WRITE
+from tensordsl.codegen.rows_together import is_plain
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Entry, Kernel
 
 PAST = -1
-ENTRY_LINES = 3  # before what stands behind the other loops
+# The end of the block `begin`.
+ENTRY = (
+    f"  %is.past = icmp eq i64 %live, {PAST}",
+    "  br i1 %is.past, label %past, label %entry",
+    "entry:",
+)
 MOST = 16  # lines of the body: more take longer than memory does, and long to compile
 LINE, LEAST = 64, 32  # bytes: of a cache line, and of a store at least
 METADATA = {"!2": "!2 = !{i32 1}"}
@@ -24,12 +30,10 @@ _STORE = re.compile(r"(  store <.*, ptr %[\w.]+), align \d+$")
 
 
 def past_caches(k: Kernel) -> list[str]:
-    """Nothing if the kernel has no such loop.  The first ENTRY_LINES end the block `begin`; the others stand behind all
-    loops, whose places in the code matter (a tenth, from the third cache)."""
-    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk, k.together, k.guarded
-    behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
-    is_plain = not (any(others) or k.fails) and not behind and is_straight(k.before.lines, k.body.lines)
-    if not (is_plain and len(k.body.lines) <= MOST and all(map(_is_in_place, k.entries.values()))):
+    """Behind all loops, whose places in the code matter (a tenth, from the third cache); nothing if the kernel has no
+    such loop."""
+    is_alone = is_plain(k) and not (k.together or k.guarded or k.fails)
+    if not (is_alone and len(k.body.lines) <= MOST and all(map(_is_in_place, k.entries.values()))):
         return []
     widths = [k.width * e.itemsize for e in k.entries.values() if e.flags & WRITE]
     if not widths or min(widths) < LEAST:
@@ -50,9 +54,6 @@ def _lines(k: Kernel, alignment: int) -> list[str]:
     past = rf"\1, align {alignment}, !nontemporal !2"
     body = [_STORE.sub(past, line) for line in renamed(k.body.lines, names)]
     return [
-        f"  %is.past = icmp eq i64 %live, {PAST}",
-        "  br i1 %is.past, label %past, label %entry",
-        "entry:",
         "past:",
         *renamed(k.before.lines, names),
         "  br label %loop.p",

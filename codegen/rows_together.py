@@ -28,16 +28,20 @@ def rows_together(k: Kernel) -> RowsTogether | None:
     known = {e.number: e for e in k.entries.values() if e.kind == VECTOR and e.moves}
     places = ((known.get(n), known.get(first), rows, elements) for n, first, rows, elements in k.shifts)
     parts = {e.name: (first, rows, elements) for e, first, rows, elements in places if e and first}
-    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk
-    behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
-    is_plain = not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
-    if not (parts and k.has_rows and is_plain and len(k.body.lines) <= MOST):
+    if not (parts and k.has_rows and is_plain(k) and len(k.body.lines) <= MOST):
         return None
     made = RowsTogether(k, parts)
     if _loads(made.body) > PAYS * made.count * _loads(k.body.lines):
         return None
     may_ask(k)
     return made
+
+
+def is_plain(k: Kernel) -> bool:
+    """Is a kernel a straight text for each vector, and nothing else?"""
+    others = k.phis, k.states, k.carried, k.side, k.asks, k.finishes, k.straddles, k.chunk
+    behind = (*k.ends.lines, *k.close.lines, *k.after.lines)
+    return not any(others) and not behind and is_straight(k.before.lines, k.body.lines)
 
 
 def _loads(lines: Sequence[str]) -> int:
