@@ -262,10 +262,10 @@ def quotient(c: Function, x: str, y: str | int) -> str:
     return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
 
 
-def parts_of(c: Function, work: str, times: int = 1) -> str:
+def parts_of(c: Function, work: str, share: int, times: int = 1) -> str:
     """How many parts so much work is worth, each `times` as long as others: a number that two threads or four do in
     equal shares, as an odd one leaves some without work at the end."""
-    parts = c.arith("udiv", work, times * SHARE)
+    parts = c.arith("udiv", work, times * share)
     more = c.arith("and", c.arith("add", parts, 3), -4)
     return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST // times)
 
@@ -278,7 +278,7 @@ def _in_parts() -> str:
     extent, count = c.get(c.get("%cx", CX_E, "ptr"), "%axis"), c.get("%cx", CX_COUNT)
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
-    wanted, units = parts_of(c, work, FOLDED), quotient(c, extent, "%unit")
+    wanted, units = parts_of(c, work, SHARE, FOLDED), quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))
     parts = c.min(c.min(wanted, units), c.arith("udiv", STATES, c.max(bytes_, 1)))

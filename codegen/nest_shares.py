@@ -14,6 +14,7 @@ from functools import partial, reduce
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.epilogues import TILE
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
@@ -79,7 +80,7 @@ from tensordsl.codegen.nest_words import (
 
 WORTH = 60_000  # ns of estimated work from which threads are asked, and there are two parts
 EARLY = 16_000  # the same where each point or row is computed as if it were alone, however many parts there are
-FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have `SHARE`
+FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have their share
 EACH = 4  # of such a launch's parts for each thread, at most: what is near the border of two is read twice
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
@@ -91,10 +92,10 @@ PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "
 JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
 
 
-def share_texts() -> list[str]:
-    parts = [_parts(), _part(), _part_back(), _like_parts(), _next_part()]
+def share_texts(caches: Caches) -> list[str]:
+    parts = [_parts(caches.part), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
-    return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(), _run_nest(), _run_tile()]
+    return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(caches), _run_nest(), _run_tile()]
 
 
 def reduction_texts() -> list[str]:
@@ -121,7 +122,7 @@ def _least(c: Function) -> str:
     return c.choose(_is_apart(c), EARLY, WORTH)
 
 
-def _parts() -> str:
+def _parts(share: int) -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
     their own: they are no part."""
@@ -134,7 +135,7 @@ def _parts() -> str:
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = parts_of(c, c.choose(apart, work, c.arith("udiv", work, FOLDED)))
+    wanted = parts_of(c, c.choose(apart, work, c.arith("udiv", work, FOLDED)), share)
     wanted = c.choose(apart, c.min(wanted, _most(c)), wanted)
     some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)

@@ -7,6 +7,7 @@ stays near, and goes from there to memory.  Blocks are short, since reading and 
 
 from __future__ import annotations
 
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.nest_copy import pieces
 from tensordsl.codegen.nest_words import (
     BLOCKS_WORDS,
@@ -27,10 +28,7 @@ from tensordsl.codegen.nest_words import (
 )  # fmt: skip
 from tensordsl.codegen.past_caches import PAST
 
-LARGE = 1 << 25  # bytes of results that no cache keeps; many blocks, as the last one goes back to `direct`
-# Bytes of operands, of which a third cache loses so many that results are soonest both written past it and read again:
-# of one thread, of several; and how many times as many operands have as results, at least.
-OVER, OVER_SHARED, LESS = 30 << 20, 46 << 20, 3
+LESS = 3  # times as many bytes operands have as results, at least, where these alone would fit into a cache
 BLOCK = 512  # bytes of a result
 ROW = 256  # elements of a row that goes past the caches, at least
 METADATA = "!0 = !{i32 1}\n"
@@ -40,7 +38,7 @@ def stream_texts() -> list[str]:
     return [_copy_past(), _streamed(), _streamed_rows()]
 
 
-def is_streamed_text() -> str:
+def is_streamed_text(caches: Caches) -> str:
     """Are the results of `points` points, or all operands, larger than the caches, results adjacent, and none an
     operand?"""
     c = Function("i1", "is_streamed", ["ptr D", *PARAMS[2:5], "i64 points", "i64 shared"], internal=True)
@@ -56,10 +54,10 @@ def is_streamed_text() -> str:
         moved = c.choose(c.all(is_vector, _is_all(c, c.get(entry, 1))), size, 0)
         loop.next = [c.arith("add", results, c.choose(written, size, 0)), c.arith("add", every, moved)]
     results, every = (c.arith("mul", bytes_, "%points") for bytes_ in loop.values)
-    least = c.choose(c.test("ne", "%shared", 0), OVER_SHARED, OVER)
+    least = c.choose(c.test("ne", "%shared", 0), caches.over_shared, caches.over)
     over = c.all(c.test("sge", every, least), c.test("sle", c.arith("mul", results, LESS), every))
     over = c.all(over, c.test("ne", c.get("%D", PASSES), 0))
-    large = c.any(c.test("sge", results, LARGE), over)
+    large = c.any(c.test("sge", results, caches.written), over)
     apart = c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0)
     return c.end("i1", c.all(c.all(large, apart), c.test("eq", c.get(wrong, 0), 0)))
 

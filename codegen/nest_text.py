@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from tensordsl.codegen.abi import LIBRARY, NEST_PARTS
 from tensordsl.codegen.assembly import passed
+from tensordsl.codegen.caches import Caches, near_third
 from tensordsl.codegen.nest_apart import apart_texts
 from tensordsl.codegen.nest_axes import axes_texts
 from tensordsl.codegen.nest_backwards import backwards_texts, shuffle_declaration
@@ -107,26 +108,26 @@ from tensordsl.codegen.nest_words import (
 LONG = 1 << 18  # points from which results may be larger than the caches
 
 
-def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0) -> str:
-    """All of the library as one module.  fetches, shuffled: see `target.fetches_turns`, `target.shuffled_bytes`."""
-    parts = _parts(vector_bytes, fetches, shuffled)
+def nest_text(vector_bytes: int = 64, fetches: bool = True, shuffled: int = 0, caches: Caches | None = None) -> str:
+    """All of the library as one module.  fetches, shuffled, caches: `target` knows them (`fetches_turns` and so on)."""
+    parts = _parts(vector_bytes, fetches, shuffled, caches or near_third())
     return _module([text for texts in parts.values() for text in texts()], vector_bytes, shuffled)
 
 
-def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int) -> str:
+def part_text(part: str, vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> str:
     """The module of one of the library's objects (`abi.LIBRARY`).  The first has what most launches need, and what
     stands for functions of other parts as long as these are absent."""
-    texts = _parts(vector_bytes, fetches, shuffled)[part]()
+    texts = _parts(vector_bytes, fetches, shuffled, caches)[part]()
     return _module([*texts, *(without_texts() if part == "nest" else [])], vector_bytes, shuffled)
 
 
-def _parts(vector_bytes: int, fetches: bool, shuffled: int) -> dict[str, Callable[[], list[str]]]:
+def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> dict[str, Callable[[], list[str]]]:
     """The functions of each part."""
     return {
         "nest": lambda: [
             *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts()),
-            *(*column_texts(), *step_texts(), is_streamed_text(), *straight_texts()),
-            *(*share_texts(), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
+            *(*column_texts(), *step_texts(), is_streamed_text(caches), *straight_texts()),
+            *(*share_texts(caches), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
         ],
         "nest_turned": square_texts,
         "nest_streams": stream_texts,

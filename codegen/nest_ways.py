@@ -1,23 +1,20 @@
-"""Of the nest library: what no cache keeps, or a third one only in part, is gone through there and back in turn.
+"""Of the nest library: what no near cache keeps, or only in part, is gone through there and back in turn.
 
 What a walk leaves in the caches is its end; another one in the same direction has driven that out before it gets there.
 So parts are taken from the last to the first where the last walk over the largest operand went the other way: the pass
 before (a variance goes over its operand twice), or a call before (a function of the same data).  Parts are the same,
 and so are results.  A word of the run-time table has a bit for the address of each large operand: which way is next.
-Threads go from both ends to the middle, or from there to the ends; but what no cache keeps they wait for, wherever they
-begin.
+Threads go from both ends to the middle, or from there to the ends; but where they wait for memory it does not matter
+where they begin.
 """
 
 from __future__ import annotations
 
 from tensordsl.codegen import abi
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
-# Bytes of operands: of what is only read, where a third cache loses some of what goes round, about as many as it has,
-# almost twice as many; else over twice as many, as such caches keep some of what goes round.  (A result that is held
-# when the next call begins is another one then.)
-SOME, MOST, READ, FAR = 12 << 20, 33 << 20, 7 << 23, 9 << 23
-LEAST = SOME // 64  # points of a launch that may have so many
+MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
 LARGE = 1 << 20  # bytes of an operand whose way is kept
 NEAR, THERE, BACK = 0, 1, 2
@@ -30,11 +27,11 @@ def way_of(c: Function, rt: str, alone: str) -> str:
     return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
-def way_text() -> str:
+def way_text(caches: Caches) -> str:
     c = Function("i64", "way", ["ptr rt", "ptr D", "ptr B", "ptr S", "ptr E", "i1 alone"], internal=True)
     axes = c.get("%D", N_AXES)
     points = product(c, "%E", axes)
-    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, LEAST))):
+    with c.when(c.any(c.is_null("%rt"), c.test("slt", points, caches.there // MOST))):
         c.ret("i64", NEAR)
     inputs = c.get("%D", N_INPUTS)
     with c.loop(c.get("%D", N_OPERANDS), *(("i64", "0") for _ in range(6))) as loop:
@@ -46,7 +43,7 @@ def way_text() -> str:
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]
     total, _, largest, large, written, _ = loop.values
-    with c.when(c.op(f"xor i1 {_matters(c, points, total, written)}, true")):
+    with c.when(c.op(f"xor i1 {_matters(c, caches, points, total, written)}, true")):
         c.ret("i64", NEAR)
     word = c.gep("%rt", abi.RT["ways"])
     ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
@@ -58,15 +55,17 @@ def way_text() -> str:
     return c.end("i64", c.choose(is_back, BACK, THERE))
 
 
-def _matters(c: Function, points: str, total: str, written: str) -> str:
+def _matters(c: Function, caches: Caches, points: str, total: str, written: str) -> str:
     """Is what a walk leaves in the caches worth parts?  All reductions have them; others, of few operations."""
     work = c.arith("udiv", c.arith("mul", points, c.get("%D", WORK)), 1000)
     is_light = c.test("sle", c.arith("mul", work, LIGHT), total)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
-    far = c.all("%alone", c.test("sge", total, c.choose(is_read, READ, FAR)))
-    some = c.all(is_read, c.test("sge", total, SOME), c.test("slt", total, MOST))
+    least = c.choose(is_read, caches.far_read, caches.far)
+    least = c.choose("%alone", least, c.max(least, caches.far_shared))
+    far = c.test("sge", total, least)
+    some = c.all(is_read, c.test("sge", total, caches.there), c.test("slt", total, caches.there_most))
     in_parts = c.test("ne", c.get("%D", LEVELS), 0)
-    return c.all(c.any(in_parts, is_light, c.test("sge", total, FAR)), c.any(some, far))
+    return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.far)), c.any(some, far))
 
 
 def _overlaps(c: Function, address: str, before: str, span: str) -> str:

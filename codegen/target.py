@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from tensordsl.codegen.caches import LEVEL_2, LEVEL_3, Caches, far_third, near_third
 from tensordsl.config import config
 from tensordsl.forks import lock
-from tensordsl.processor import LEVELS
+from tensordsl.processor import LEVELS, cache_sizes
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
 # than a register, and ends the process where it has to part one.
@@ -132,6 +133,17 @@ def fetches_turns() -> bool:
     return not is_arm() and not _processor()[0].startswith("znver")
 
 
+def caches() -> Caches:
+    """From how many bytes on launches mind caches.  Intel's cores with AVX-512 share a third-level one that is far from
+    them."""
+    if config.cpu != "native":
+        return near_third()
+    level2, level3 = cache_sizes()
+    if is_arm() or not prefers_halves():
+        return near_third(level3 or LEVEL_3)
+    return far_third(level2 or LEVEL_2, level3 or LEVEL_3)
+
+
 def has_half() -> bool:
     """Whether there are instructions that convert float16."""
     return is_arm() or bool(_processor()[1].get("f16c"))
@@ -203,7 +215,7 @@ def _library_text(name: str) -> str:
     assert kind == "nest", name
     from tensordsl.codegen.nest_text import part_text
 
-    return part_text(name, native_width(), fetches_turns(), shuffled_bytes())
+    return part_text(name, native_width(), fetches_turns(), shuffled_bytes(), caches())
 
 
 _made: list[Any] = []

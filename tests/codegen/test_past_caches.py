@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import nest_shares, nest_streams, nest_text
+from tensordsl.codegen import nest_shares, nest_streams, nest_text, target
+from tensordsl.codegen.caches import near_third
 from tensordsl.codegen.nest_words import FAST, PASSES, STREAMED
 from tensordsl.codegen.pipeline import make_program
 
@@ -70,8 +72,9 @@ def test_everything_past_the_caches(tmp_path: Path) -> None:
 
 
 def check_everything() -> None:
-    nest_streams.OVER = nest_streams.OVER_SHARED = nest_streams.LARGE = nest_text.LONG = 1
-    nest_streams.LESS = 0
+    limits = replace(near_third(), over=1, over_shared=1, written=1)
+    target.caches = lambda: limits
+    nest_text.LONG, nest_streams.LESS = 1, 0
     nest_shares.EARLY = nest_shares.FINE = nest_shares.GRAIN = 1
     rng = np.random.default_rng(3)
     for dtype in DTYPES:

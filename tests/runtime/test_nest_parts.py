@@ -39,7 +39,7 @@ def run(text: str) -> str:
 
 
 def module(part: str) -> str:
-    return part_text(part, target.native_width(), target.fetches_turns(), target.shuffled_bytes())
+    return part_text(part, target.native_width(), target.fetches_turns(), target.shuffled_bytes(), target.caches())
 
 
 def test_each_part_declares_what_others_have():

@@ -1,0 +1,49 @@
+"""From how many bytes on a launch goes through memory in another way than through caches, by what caches a machine has.
+
+Two kinds are known: a third-level cache that a few cores share, almost as near as the second-level one, and one that
+all cores of a large chip share, which gives a core a fifth of what its second-level cache does and of which it keeps
+little for one core.
+"""
+
+from __future__ import annotations
+
+from tensordsl.records import record
+
+LEVEL_2, LEVEL_3 = 1 << 20, 1 << 25  # bytes, where the system does not tell
+KEPT = 5 << 24  # bytes that a core finds again in a cache that many cores share, at most
+
+
+@record
+class Caches:
+    """Bytes of operands, but for the last.
+
+    there, there_most: from `there` on, and below `there_most`, what is only read is gone through there and back in turn
+    (`nest_ways`).  far_read, far: from these on what is only read, and what is written as well, with one thread; with
+    several from `far_shared` on.
+    over, over_shared: from these on results go past the caches if they are few of all; of one thread, of several.
+    written: of results that go past the caches (`nest_streams`).
+    part: ns of estimated work of a part of a launch that one thread has as well (half of it)."""
+
+    there: int
+    there_most: int
+    far_read: int
+    far: int
+    far_shared: int
+    over: int
+    over_shared: int
+    written: int
+    part: int
+
+
+def near_third(level3: int = LEVEL_3) -> Caches:
+    """A walk of a bit less than the cache's size loses some of what goes round.  Of what is larger such caches keep
+    some, and of over twice as much nothing."""
+    unit = max(level3, LEVEL_3 // 4) // 32
+    return Caches(12 * unit, 33 * unit, 56 * unit, 72 * unit, 1 << 62, 30 * unit, 46 * unit, 32 * unit, 40_000)
+
+
+def far_third(level2: int, level3: int) -> Caches:
+    """What is more than the second-level cache waits for the third one.  Stores past the caches lose where the result
+    is read soon, up to about what the third one keeps."""
+    some, kept = level2 * 9 // 8, max(min(level3, KEPT), LEVEL_3)
+    return Caches(some, 1 << 62, some, some, some, kept, kept, LEVEL_3, 5_000)
