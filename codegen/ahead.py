@@ -15,6 +15,7 @@ PREFETCH, LINE = "llvm.prefetch.p0", 64
 ANYWHERE = 1 << 62  # bytes: more than any operand has
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
+ONWARD = 1 << 11  # bytes from what a loop computes to what it asks for
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
@@ -54,6 +55,17 @@ def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:
 def reach(kernels: Sequence[Kernel]) -> int:
     """Bytes of the operands whose next rows are asked for, at most."""
     return ANYWHERE if any(k.asks_memory for k in kernels) else FAR
+
+
+def onward_lines(place: str, span: int, writes: bool) -> list[str]:
+    """Ask for the lines of `span` bytes that are `ONWARD` behind a place."""
+    lines = []
+    for at in range(0, span, LINE):
+        lines += [
+            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {ONWARD + at}",
+            f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
+        ]
+    return lines
 
 
 def is_adjacent(e: Entry) -> bool:

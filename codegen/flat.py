@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.ahead import IS_AHEAD, LINE, may_ask
+from tensordsl.codegen.ahead import IS_AHEAD, LINE, may_ask, onward_lines
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed, load_by_registers
@@ -154,6 +154,7 @@ class Kernel:
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
+        self.fetches = False  # do its loops ask for what is further on in a row?
         self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
         self.asks_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
@@ -214,6 +215,10 @@ class Kernel:
         self.halves = is_light and self.form == LANES and "halves" in self.body.isa
         if self.halves:
             self.body.vector_bytes //= 2
+
+    def may_fetch(self, is_dear: bool) -> None:
+        """Let its loops ask for what comes, where computing takes so long that the machine does not look that far."""
+        self.fetches = is_dear and self.form == LANES and "halves" in self.body.isa
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do on AMD's cores: half as many straddle lines,
@@ -303,6 +308,7 @@ class Kernel:
         pointer, step = self.pointer(VECTOR, operand, ITEMSIZE[dtype], READ, add), self.apart.get(operand, 1)
         place = self.lane_pointer(pointer, ITEMSIZE[dtype], step)
         if step == 1:
+            self.fetch(place, dtype)
             value = load(self.body, place, dtype, self.width)
             self.adjacent[value] = place
             return value
@@ -312,9 +318,17 @@ class Kernel:
         kind, step = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1)
         place = self.lane_pointer(self.pointer(kind, operand, ITEMSIZE[dtype], WRITE), ITEMSIZE[dtype], step)
         if step == 1:
+            self.fetch(place, dtype, writes=True)
             store(self.body, value, place, dtype, self.width)
         else:
             store_apart(self.body, value, place, dtype, step, self.width)
+
+    def fetch(self, place: str, dtype: str, writes: bool = False) -> None:
+        """Ask, once, for what is `ONWARD` bytes behind a vector, if loops are to ask."""
+        if self.fetches and (key := f"{place}.onward") not in self.once:
+            self.once[key] = place
+            may_ask(self)
+            self.body.lines += onward_lines(place, self.width * ITEMSIZE[dtype], writes)
 
     def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
         """(operand, dtype, value) of outputs; joined: so many each stand side by side."""

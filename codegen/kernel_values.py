@@ -209,6 +209,7 @@ class Values(Tables):
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
+        kernel.may_fetch(any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
             read = [v for v in reach(roots, is_stop) if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
+import tensordsl.tensor as T
 from tensordsl.codegen import code, nest_words
 from tensordsl.codegen.flat import HALVES
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.modules import module_text
+from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.scalar import COMPUTED, INTEGERS, Builder
 from tensordsl.codegen.schedule import SUM_BLOCK, for_long_rows, schedule
 from tensordsl.codegen.target import native_width
@@ -38,6 +40,7 @@ SHAPES = [
     (37, 3),
     (1, 9001),
 ]
+ASKED = re.compile(r"call void @llvm.prefetch.p0\(ptr (%a\.\d+)\.i\.o\d+, i32 ([01])")
 KINDS = ("random", "nan", "ties", "-inf", "strided", "reversed", "transposed", "broadcast")
 
 
@@ -327,6 +330,21 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
         assert run({"x": x, "y": y, "z": z, "o": o}) == 0
         intact()
         np.testing.assert_array_equal(o, x * y + z)
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx512 halves"])
+def test_loops_of_dear_functions_ask_for_what_comes_where_the_machine_does_not(
+    isa: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    x, y = T.dvectors("x", "y")
+    wanted = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0)), (x * y, (0, 0))]
+    for result, (reads, writes) in wanted:
+        plans = make_program("f", [x, y], [], [result], [], False)[1].plans
+        found = [(w, at) for t in plans[0].kernels.texts for at, w in ASKED.findall(t.partition("loop:")[2])]
+        for counted, write in ((reads, "0"), (writes, "1")):
+            places = {at for w, at in found if w == write}
+            assert len(places) == counted * ("halves" in isa), (result, places)
 
 
 @pytest.mark.parametrize("isa, halves", [("avx512", True), ("avx512 halves", False), ("avx2", False)])
