@@ -62,6 +62,7 @@ class Values(Tables):
         self.wanted: dict[int, Val] = {}  # what the pass in work needs of values that only points need
         self.number = len(self.steps)  # the pass in work
         self.clamps = self.finishes = False  # do its kernels' dead lanes count; do they do all of a row?
+        self.only_reads = False  # are they reductions of a group that writes no elements?
         self.crosses = False  # may their lanes be in another order than elements?
         self.own_axis = ""  # of wide rows: the axis along which each of their rows may have values of its own
         self.finishers: dict[int, Kernel] = {}  # by the pass's first reduction
@@ -184,7 +185,8 @@ class Values(Tables):
         def is_stop(v: Val) -> bool:
             return self.is_leaf(v, lane, row)
 
-        operations = [v for v in reach(roots, is_stop) if not is_stop(v) and v.op != "index"]
+        reached = reach(roots, is_stop)
+        operations = [v for v in reached if not is_stop(v) and v.op != "index"]
         temporaries: dict[int, int] = {}
         last = {id(a): k for k, v in enumerate(operations) for a in v.args}
         last |= dict.fromkeys(map(id, roots), len(operations))
@@ -208,10 +210,11 @@ class Values(Tables):
         kernel = self.kernel(form, width, lane, rows)
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
+        only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
         kernel.may_fetch(any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
-            read = [v for v in reach(roots, is_stop) if v.op in ("load", "index") and self.varies(v, lane)]
+            read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
         self.vector_values(kernel, roots, lane, row, temporaries)
         self.offsets = self.offset_call(row, rows)

@@ -167,6 +167,7 @@ class _Planner(Values):
         form = COLUMNS if self.columns and p.reduces else LANES
         self.crosses = not self.columns and not self.kept and roots == [a for r in p.reduces for a in r.args]
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
+        self.only_reads = bool(p.reduces) and all(lane not in o.map for o in self.group.outs)
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         kernel = swept[-1].kernel
@@ -186,7 +187,7 @@ class _Planner(Values):
         for r in p.reduces if not self.finishes else ():
             state = kept_state(r, not self.columns)
             fills += [Fill(a, t, i) for a, (t, i) in zip(self.states[id(r)], state, strict=False)]
-        self.clamps = self.finishes = self.crosses = False
+        self.clamps = self.finishes = self.crosses = self.only_reads = False
         return [*self.guarded_nodes(p), *fills, *body]
 
     def widened(self, call: Call, p: Pass, roots: Sequence[Val], outs: list[Out], keeps: list[tuple[Val, Out]]) -> Call:

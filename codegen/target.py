@@ -114,7 +114,8 @@ def has_panels() -> bool:
 
 def prefers_halves() -> bool:
     """Whether loops that load and store more than they compute are faster with half registers: with AVX-512, but not on
-    AMD's cores.  On Intel's, vectors of 64 bytes that straddle lines take a quarter longer from the second cache on."""
+    AMD's cores.  On Intel's, vectors of 64 bytes that straddle lines take a quarter longer from the second cache on;
+    what is only read begins on lines instead."""
     name, _ = _processor()
     return native_width() == 64 and not name.startswith("znver")
 

@@ -14,7 +14,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen.kernels import plan
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.schedule import for_lines, for_total, schedule
-from tensordsl.codegen.target import native_width, prefers_halves
+from tensordsl.codegen.target import native_width
 
 N = 20_000_000
 RNG = np.random.default_rng(7)
@@ -249,16 +249,12 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
                 np.testing.assert_allclose(f(*here), want, rtol=1e-12, atol=1e-12)
 
 
-def begins_on_lines() -> bool:
-    return native_width() == 64 and not prefers_halves()
-
-
 def test_only_long_rows_of_float64_have_a_schedule_for_cache_lines() -> None:
     for dtype, found in (("float32", False), ("float64", True)):
         group = cases.meanvar(dtype)
         chosen = for_lines(group, schedule(group), 64)
         assert bool(chosen) == found and not for_lines(group, schedule(group), 32)
-        if chosen and begins_on_lines():
+        if chosen and native_width() == 64:
             assert chosen.cuts == "far" and all(
                 "masked.load" in t for t in plan(group, chosen, "k").kernels.texts if "\nloop:" in t
             )
@@ -274,7 +270,7 @@ def test_sums_of_what_is_loaded_and_of_products_have_a_schedule_for_cache_lines(
         (group,) = {id(made.group): made.group for made in program.plans}.values()
         chosen = for_total(group, schedule(group), 64)
         assert bool(chosen) == (found and dtype != "int64") and for_total(group, schedule(group), 32) is None
-        if chosen and begins_on_lines():
+        if chosen and native_width() == 64:
             assert any("masked.load" in t for t in plan(group, chosen, "k").kernels.texts)
 
 
