@@ -57,12 +57,12 @@ def reach(kernels: Sequence[Kernel]) -> int:
     return ANYWHERE if any(k.asks_memory for k in kernels) else FAR
 
 
-def onward_lines(place: str, span: int, writes: bool) -> list[str]:
-    """Ask for the lines of `span` bytes that are `ONWARD` behind a place."""
+def onward_lines(place: str, span: int, writes: bool, by: int = ONWARD) -> list[str]:
+    """Ask for the lines of `span` bytes that are so many behind a place."""
     lines = []
     for at in range(0, span, LINE):
         lines += [
-            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {ONWARD + at}",
+            f"  {place}.o{at} = getelementptr i8, ptr {place}, i64 {by + at}",
             f"  call void @{PREFETCH}(ptr {place}.o{at}, i32 {int(writes)}, i32 {FIRST}, i32 1)",
         ]
     return lines

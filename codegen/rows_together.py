@@ -8,11 +8,12 @@ operands may be copies; where these differ, and for rows that are left, they go 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import PREFETCH, may_ask
+from tensordsl.codegen.ahead import PREFETCH, may_ask, onward_lines
 from tensordsl.codegen.copies import Phi, is_straight, phi_lines, renamed
-from tensordsl.codegen.nest_words import VECTOR
+from tensordsl.codegen.nest_words import VECTOR, WRITE
 from tensordsl.codegen.shifts import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LIGHT, MOST = 40, 100  # lines of a row, at most: of MOST_ROWS, of two
 PAYS = 0.8  # of the loads, at most
+SOON = 256  # bytes from what is written to what is asked for
 PAGE = 4096  # bytes from row to row: processors do not read ahead of several rows in one
 
 
@@ -54,6 +56,8 @@ class RowsTogether:
 
     def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
         self.width, self.parts, self.count = k.width, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
+        asks = "halves" in k.body.isa  # as Intel's cores do not look that far
+        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and asks]
         self.known: dict[str, str] = {}  # what is computed -> its name
         self.moving = [e.name for e in k.entries.values() if e.moves]
         self.places = {name: (name, 0, 0) for name in self.moving}  # the first one, rows and bytes behind it
@@ -125,6 +129,7 @@ class RowsTogether:
             *phi_lines([Phi("%i.t", "i64", "%start.t", "%i.next.t")], "chunk.t", "loop.t"),
             *self.body,
             *self._asked(),
+            *self._asked_to_write(),
             f"  %i.next.t = add i64 %i.t, {self.width}",
             "  %more.t = icmp slt i64 %i.next.t, %stop.t",
             "  br i1 %more.t, label %loop.t, label %ends.t",
@@ -184,6 +189,15 @@ class RowsTogether:
                 f"  call void @{PREFETCH}(ptr {row}.ask.i, i32 0, i32 3, i32 1)",
             )
         ]
+
+    def _asked_to_write(self) -> list[str]:
+        """Lines of results, which stores into several rows by turns would wait for."""
+        lines = []
+        for e, r in product(self.results, range(self.count)):
+            place = f"{e.name}.to.t{r}"
+            lines += [f"  {place} = getelementptr i{8 * e.itemsize}, ptr {e.name}.t{r}, i64 %i.t"]
+            lines += onward_lines(place, self.width * e.itemsize, writes=True, by=SOON)
+        return lines
 
     def _new_rows(self) -> list[tuple[str, Entry]]:
         found = []
