@@ -15,7 +15,7 @@ PREFETCH, LINE = "llvm.prefetch.p0", 64
 ANYWHERE = 1 << 62  # bytes: more than any operand has
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
-ONWARD = 1 << 11  # bytes from what a loop computes to what it asks for
+ONWARD, SOON = 1 << 11, 1 << 8  # bytes from what a loop computes to what it asks for; if it computes little
 IS_AHEAD = [f"  %turn.ahead = and i64 %turn, {AHEAD}", "  %is_ahead = icmp ne i64 %turn.ahead, 0"]
 
 
@@ -57,7 +57,7 @@ def reach(kernels: Sequence[Kernel]) -> int:
     return ANYWHERE if any(k.asks_memory for k in kernels) else FAR
 
 
-def onward_lines(place: str, span: int, writes: bool, by: int = ONWARD) -> list[str]:
+def onward_lines(place: str, span: int, writes: bool, by: int) -> list[str]:
     """Ask for the lines of `span` bytes that are so many behind a place."""
     lines = []
     for at in range(0, span, LINE):

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.ahead import IS_AHEAD, LINE, may_ask, onward_lines
+from tensordsl.codegen.ahead import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import crossed, load_by_registers
@@ -154,7 +154,8 @@ class Kernel:
         self.folded: list[Phi] = []  # of the states then: (name, type, of elements behind, of the rows)
         self.counted: list[Phi] = []  # of COLUMNS: (name, type, of lanes done before, of the rows)
         self.carried: dict[int, list[Carried]] = {}  # of reductions
-        self.fetches = False  # do its loops ask for what is further on in a row?
+        self.fetches = self.fetches_results = False  # does its loop ask for what is further on in a row?
+        self.onward: list[str] = []  # what asks for it
         self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
         self.asks_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
@@ -217,8 +218,10 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def may_fetch(self, is_dear: bool) -> None:
-        """Let its loops ask for what comes, where computing takes so long that the machine does not look that far."""
-        self.fetches = is_dear and self.form == LANES and "halves" in self.body.isa
+        """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results, and where
+        computing takes long for operands."""
+        self.fetches_results = self.form == LANES and "halves" in self.body.isa
+        self.fetches = is_dear and self.fetches_results
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives
@@ -324,11 +327,11 @@ class Kernel:
             store_apart(self.body, value, place, dtype, step, self.width)
 
     def fetch(self, place: str, dtype: str, writes: bool = False) -> None:
-        """Ask, once, for what is `ONWARD` bytes behind a vector, if loops are to ask."""
-        if self.fetches and (key := f"{place}.onward") not in self.once:
+        """Ask, once, for what is behind a vector, if the loop is to ask for that."""
+        if (self.fetches or (self.fetches_results and writes)) and (key := f"{place}.onward") not in self.once:
             self.once[key] = place
             may_ask(self)
-            self.body.lines += onward_lines(place, self.width * ITEMSIZE[dtype], writes)
+            self.onward += onward_lines(place, self.width * ITEMSIZE[dtype], writes, ONWARD if self.fetches else SOON)
 
     def store_vectors(self, outs: Sequence[tuple[int, str, str]], joined: int) -> None:
         """(operand, dtype, value) of outputs; joined: so many each stand side by side."""

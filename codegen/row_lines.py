@@ -98,6 +98,7 @@ def _vectors(k: Kernel) -> list[str]:
         *phi_lines([Phi(at, "i64", "%start", "%i.next"), *k.phis], "chunk", turned),
         *(["  %i = call i64 @llvm.smin.i64(i64 %at, i64 %n.last)"] if k.overlaps else ()),
         *k.body.lines,
+        *k.onward,
         *(ask_in_loop(k) if k.asks else ()),
         f"  %i.next = add i64 {at}, {k.width}",
         "  %more = icmp slt i64 %i.next, %stop",

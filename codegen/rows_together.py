@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import PREFETCH, may_ask, onward_lines
+from tensordsl.codegen.ahead import PREFETCH, SOON, may_ask, onward_lines
 from tensordsl.codegen.copies import Phi, is_straight, phi_lines, renamed
 from tensordsl.codegen.nest_words import VECTOR, WRITE
 from tensordsl.codegen.shifts import MOST_ROWS
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 LIGHT, MOST = 40, 100  # lines of a row, at most: of MOST_ROWS, of two
 PAYS = 0.8  # of the loads, at most
-SOON = 256  # bytes from what is written to what is asked for
 PAGE = 4096  # bytes from row to row: processors do not read ahead of several rows in one
 
 
@@ -56,8 +55,7 @@ class RowsTogether:
 
     def __init__(self, k: Kernel, parts: dict[str, tuple[Entry, int, int]]) -> None:
         self.width, self.parts, self.count = k.width, parts, MOST_ROWS if len(k.body.lines) <= LIGHT else 2
-        asks = "halves" in k.body.isa  # as Intel's cores do not look that far
-        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and asks]
+        self.results = [e for e in k.entries.values() if e.flags & WRITE and e.moves and k.fetches_results]
         self.known: dict[str, str] = {}  # what is computed -> its name
         self.moving = [e.name for e in k.entries.values() if e.moves]
         self.places = {name: (name, 0, 0) for name in self.moving}  # the first one, rows and bytes behind it

@@ -333,12 +333,12 @@ def test_loops_bound_by_memory_use_half_registers_where_the_machine_prefers_that
 
 
 @pytest.mark.parametrize("isa", ["avx512", "avx512 halves"])
-def test_loops_of_dear_functions_ask_for_what_comes_where_the_machine_does_not(
+def test_loops_ask_for_lines_of_results_and_those_of_dear_functions_for_operands(
     isa: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(code, "host_isa", lambda: isa)
     x, y = T.dvectors("x", "y")
-    wanted = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0)), (x * y, (0, 0))]
+    wanted = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0)), (x * y, (0, 1)), ((x * y).sum(), (0, 0))]
     for result, (reads, writes) in wanted:
         plans = make_program("f", [x, y], [], [result], [], False)[1].plans
         found = [(w, at) for t in plans[0].kernels.texts for at, w in ASKED.findall(t.partition("loop:")[2])]
