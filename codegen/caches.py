@@ -22,7 +22,8 @@ class Caches:
     several from `far_shared` on.
     over, over_shared: from these on results go past the caches if they are few of all; of one thread, of several.
     written: of results that go past the caches (`nest_streams`).
-    part: ns of estimated work of a part of a launch that one thread has as well (half of it)."""
+    part: ns of estimated work of a part of a launch that one thread has as well (half of it).
+    columns: of a reduction along rows, which are parted if there are fewer (else columns are, for threads)."""
 
     there: int
     there_most: int
@@ -33,17 +34,18 @@ class Caches:
     over_shared: int
     written: int
     part: int
+    columns: int
 
 
 def near_third(level3: int = LEVEL_3) -> Caches:
     """A walk of a bit less than the cache's size loses some of what goes round.  Of what is larger such caches keep
     some, and of over twice as much nothing."""
     unit = max(level3, LEVEL_3 // 4) // 32
-    return Caches(12 * unit, 33 * unit, 56 * unit, 72 * unit, 1 << 62, 30 * unit, 46 * unit, 32 * unit, 40_000)
+    return Caches(12 * unit, 33 * unit, 56 * unit, 72 * unit, 1 << 62, 30 * unit, 46 * unit, 32 * unit, 40_000, 512)
 
 
 def far_third(level2: int, level3: int) -> Caches:
     """What is more than the second-level cache waits for the third one.  Stores past the caches lose where the result
     is read soon, up to about what the third one keeps."""
     some, kept = level2 * 9 // 8, max(min(level3, KEPT), LEVEL_3)
-    return Caches(some, 1 << 62, some, some, some, kept, kept, LEVEL_3, 5_000)
+    return Caches(some, 1 << 62, some, some, some, kept, kept, LEVEL_3, 5_000, 4096)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.jobs import Job, share
 from tensordsl.codegen.nest_limits import FOLDED, SHARE
 from tensordsl.codegen.nest_words import (
@@ -38,6 +39,7 @@ from tensordsl.codegen.nest_words import (
     N_AXES,
     N_OPERANDS,
     N_POINTERS,
+    PARTED_BACK,
     ROWS,
     ROWS_WORDS,
     SCRATCH,
@@ -59,8 +61,8 @@ JOB = Job(("ptr cx", "i64 pc", "i64 end", "i64 axis", "i64 size", "i64 slots", "
 _LOOPS = ((LOOP, LOOP_WORDS), (ROWS, ROWS_WORDS))
 
 
-def row_part_texts() -> list[str]:
-    return [_next_call(), _state_size(), _own_areas(), _move_states(), _join(), _part(), _points(), _in_parts()]
+def row_part_texts(caches: Caches) -> list[str]:
+    return [_next_call(), _state_size(), _own_areas(), _move_states(), _join(), _part(), _points(), _in_parts(caches)]
 
 
 def _next_call() -> str:
@@ -270,7 +272,17 @@ def parts_of(c: Function, work: str, share: int, times: int = 1) -> str:
     return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST // times)
 
 
-def _in_parts() -> str:
+def longest_axis(c: Function, words: str, strides: str, extents: str) -> str:
+    """Bytes that an operand spans along an axis, at most."""
+    axes = c.get(words, N_AXES)
+    with c.loop(c.arith("mul", c.get(words, N_OPERANDS), axes), ("i64", "0")) as loop:
+        step = c.call("i64", "@llvm.abs.i64", f"i64 {c.get(strides, loop.index)}", "i1 false")
+        span = c.arith("mul", step, c.get(extents, c.arith("urem", loop.index, axes)))
+        loop.next = [c.max(span, loop.values[0])]
+    return loop.values[0]
+
+
+def _in_parts(caches: Caches) -> str:
     """The loop at `pc` with the body from `first` to `end`, in parts if that is worth it; was it?  `unit`: rows that a
     part has at least, and a multiple of which it has; `price`: ns of 1,000 points."""
     code = ["i64 pc", "i64 first", "i64 end", "i64 axis", "i64 unit", "i64 price"]
@@ -278,7 +290,10 @@ def _in_parts() -> str:
     extent, count = c.get(c.get("%cx", CX_E, "ptr"), "%axis"), c.get("%cx", CX_COUNT)
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
-    wanted, units = parts_of(c, work, SHARE, FOLDED), quotient(c, extent, "%unit")
+    tables = (c.get("%cx", place, "ptr") for place in (CX_D, CX_S, CX_E))
+    far = c.test("sge", longest_axis(c, *tables), caches.there)
+    wanted = c.choose(far, parts_of(c, work, caches.part, FOLDED), parts_of(c, work, SHARE, FOLDED))
+    units = quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))
     parts = c.min(c.min(wanted, units), c.arith("udiv", STATES, c.max(bytes_, 1)))
@@ -296,8 +311,9 @@ def _in_parts() -> str:
     pool, (alone, shared, done) = c.get("%cx", CX_POOL, "ptr"), map(c.label, ("alone", "shared", "done"))
     c.branch(c.is_null(pool), alone, shared)
     c.place(alone)
+    is_back, last = c.test("eq", c.get("%cx", CX_PARTS), PARTED_BACK), c.arith("sub", parts, 1)
     with c.loop(parts) as k:
-        c.call("void", "@row_part", f"ptr {job}", f"i64 {k.index}")
+        c.call("void", "@row_part", f"ptr {job}", f"i64 {c.choose(is_back, c.arith('sub', last, k.index), k.index)}")
     c.jump(done)
     c.place(shared)
     share(c, pool, "row_part", job, parts)

@@ -20,7 +20,7 @@ from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
-from tensordsl.codegen.nest_row_parts import MOST, parts_of, quotient
+from tensordsl.codegen.nest_row_parts import MOST, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
@@ -48,6 +48,8 @@ from tensordsl.codegen.nest_words import (
     N_TRANSPOSED,
     OUTER,
     PARAMS,
+    PARTED,
+    PARTED_BACK,
     PLACED,
     ROW_AXES,
     STATES,
@@ -83,6 +85,7 @@ EARLY = 16_000  # the same where each point or row is computed as if it were alo
 FINE, SOME = 8_000, 4  # ns of the parts of such a launch, and how many of them, before they have their share
 EACH = 4  # of such a launch's parts for each thread, at most: what is near the border of two is read twice
 GRAIN, UNIT = 1024, 128  # elements along the lanes' axis: of a part at least, and what it has a multiple of
+MANY = 2048  # bytes of each column, at least, of more than twice `COLUMNS`, whose rows are parted
 COLUMNS = 256  # of a part at least, of a reduction along rows, though its last one may have fewer: over `WIDE_ROW`
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
@@ -98,8 +101,8 @@ def share_texts(caches: Caches) -> list[str]:
     return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(caches), _run_nest(), _run_tile()]
 
 
-def reduction_texts() -> list[str]:
-    return [_run_down(), _run_rows()]
+def reduction_texts(caches: Caches) -> list[str]:
+    return [_run_down(caches), _run_rows()]
 
 
 def _work(c: Function, extents: str) -> str:
@@ -361,10 +364,10 @@ def _in_runs(c: Function) -> None:
     c.ret("i64", "%count")
 
 
-def _run_down() -> str:
+def _run_down(caches: Caches) -> str:
     """A launch that reduces along rows, with lanes along columns: parts of columns, of an outer axis, or of the rows.
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
-    c = Function("i64", "run_down", ["ptr pool", *PARAMS], internal=True)
+    c = Function("i64", "run_down", ["ptr pool", *PARAMS, "i64 way"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (OUTER, LANE, WIDTH))
     job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
     with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
@@ -377,11 +380,13 @@ def _run_down() -> str:
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
-    few, many = c.test("slt", n, 2 * COLUMNS), c.test("sge", rows, SHARED_ROWS)
+    far = c.test("sge", longest_axis(c, "%D", strides, extents), c.max(c.arith("mul", n, MANY), caches.there))
+    few, many = c.test("slt", n, c.choose(far, caches.columns, 2 * COLUMNS)), c.test("sge", rows, SHARED_ROWS)
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
-        words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: 1, T_POOL: "%pool", T_MERGED: 1}
+        turn = c.choose(c.test("eq", "%way", BACK), PARTED_BACK, PARTED)
+        words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: turn, T_POOL: "%pool", T_MERGED: 1}
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), f"ptr {_stage_of(c, words)}"))
     grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
     count = _count(c, extents, job, c.choose(by_rows, outer, lane), grain, unit)
@@ -437,9 +442,10 @@ def _run_nest() -> str:
     c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.place(ask)
     given = f"ptr {pool}", *passed(PARAMS)
-    for word, name in ((down, "run_down"), (c.get("%D", ROW_AXES), "run_rows")):
-        with c.when(c.test("ne", word, 0)):
-            c.ret("i64", c.call("i64", f"@{name}", *given))
+    with c.when(c.test("ne", down, 0)):
+        c.ret("i64", c.call("i64", "@run_down", *given, f"i64 {way}"))
+    with c.when(c.test("ne", c.get("%D", ROW_AXES), 0)):
+        c.ret("i64", c.call("i64", "@run_rows", *given))
     return c.end("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
 
 

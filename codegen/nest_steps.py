@@ -125,7 +125,8 @@ def _body(c: Function, words: int, size: str) -> tuple[str, str]:
 
 def _in_parts(c: Function, axis: str, words: int, unit: int, price: str, end: str) -> None:
     """Return where a loop is done in parts."""
-    with c.when(c.all(c.test("eq", c.get("%cx", CX_PARTS), 1), c.test("ne", price, 0))):
+    parts = c.get("%cx", CX_PARTS)
+    with c.when(c.all(c.test("ne", parts, 0), c.test("sle", parts, 1), c.test("ne", price, 0))):
         code = "%pc", c.arith("add", "%pc", words), end, axis, unit, price
         with c.when(c.call("i1", "@in_parts", "ptr %cx", *(f"i64 {x}" for x in code))):
             c.ret("i64", end)

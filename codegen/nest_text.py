@@ -134,9 +134,9 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> d
         "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
-            *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(), *moved_texts(), repeat_text()),
+            *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(caches), *moved_texts(), repeat_text()),
             *row_block_texts(),
-            *reduction_texts(),
+            *reduction_texts(caches),
         ],
         "nest_across": transposed_texts,
         "nest_taken": taken_texts,

@@ -55,7 +55,9 @@ PACKED_ROWS = 8
     CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS, CX_PARTS, CX_POOL, CX_POINTS,
 ) = range(23)  # fmt: skip
 CX_WORDS = 23
-# PARTS: 1 where loops along rows may be done in parts, by the threads of a pool, or null; in a part their number.
+# PARTS: PARTED where loops along rows may be done in parts, by the threads of a pool, or null (PARTED_BACK: from the last
+# one to the first); in a part their number.
+PARTED, PARTED_BACK = 1, -1
 # Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
 # an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go;
 # what the context has of the same names; whether its axes are merged already, and not transposed; and how many parts

@@ -14,32 +14,37 @@ import pytest
 import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen import abi, nest_shares, nest_ways, target
-from tensordsl.codegen.caches import near_third
+from tensordsl.codegen.caches import far_third, near_third
 from tensordsl.runtime import library
 
-SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5)]
+SHAPES = [(1, 1), (3, 2000), (40, 300), (257, 65), (2000, 3), (1, 9001), (0, 5), (70, 700)]
 
 
 def ways() -> int:
     return library._State.table[abi.RT["ways"] // 8] or 0
 
 
-def test_small_parts_both_ways(tmp_path: Path) -> None:
+@pytest.mark.parametrize("third", ["near", "far"])
+def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    code = "import test_ways; test_ways.check_small_parts()"
+    code = f"import test_ways; test_ways.check_small_parts({third!r})"
     subprocess.run([sys.executable, "-c", code], env=os.environ | flags, check=True, timeout=600)
 
 
-def check_small_parts() -> None:
-    limits = replace(near_third(), there=1, far_read=1, far=1, part=1)
+def check_small_parts(third: str) -> None:
+    usual = {"near": near_third(), "far": far_third(1 << 21, 1 << 26)}[third]
+    limits = replace(usual, there=1, far_read=1, far=1, part=1)
+    if third == "far":
+        limits = replace(limits, far_shared=1)
     target.caches = lambda: limits
-    nest_ways.LARGE = nest_shares.WORTH = nest_shares.EARLY = 1
+    nest_ways.LARGE = nest_shares.WORTH = nest_shares.EARLY = nest_shares.MANY = 1
     nest_shares.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
     results = [
         x.sum(), x.var(), x.max(), x.argmax(), T.isnan(x).any(), (x * x[::-1]).sum(), T.logsumexp(x),
         x.sum(1), T.nnet.softmax(x), T.exp(x) - x[::-1], x[:, ::-1] + x, x.std(), x - x.sum(), x.mean(0),
+        x.max(0), x.argmin(0), x.var(0), T.exp(x).sum(0),
     ]  # fmt: skip
     f = td.function([x], results)
     state = td.shared(np.zeros((1, 1)))
@@ -67,9 +72,10 @@ def check_small_parts() -> None:
 def check_calls(f: td.compile.Function, step: td.compile.Function, state: td.Variable, a: np.ndarray) -> None:
     runs = [[r.tobytes() for r in f(a)] for _ in range(4)]
     assert all(run == runs[0] for run in runs)
-    total, variance, *_, mean = f(a)
+    total, variance, *_, mean, _, least, _, _ = f(a)
     np.testing.assert_allclose([total, variance], [a.sum(), a.var()], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(mean, a.mean(0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(least, a.argmin(0))
     want = np.zeros(a.shape)
     state.set_value(want)
     for _ in range(4):
