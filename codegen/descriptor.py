@@ -280,7 +280,7 @@ def descriptor(
     header[nest.STOPS] = _stops(levels)
     header[nest.ROW_AXES] = sum(1 << a for a in rows)
     header[nest.WIDTH] = every[0].kernel.width
-    header[nest.DOWN] = int(any(k.form == COLUMNS for c in every for k in c.kernels))
+    header[nest.DOWN] = _walks(every) if any(k.form == COLUMNS for c in every for k in c.kernels) else 0
     entries = [e for c in every for k in c.kernels for e in k.entries.values()]
     header[nest.STREAMED] = nest.NEVER if any(e.flags & nest.WRITE and e.step != 1 for e in entries) else 0
     header[nest.APART] = int(any(e.kind == nest.VECTOR and e.step != 1 for e in entries))
@@ -343,6 +343,12 @@ def _flat(
     code = [word for pair in zip(places, widths, strict=True) for word in pair]
     limits = min(most, where.block) if grows else most, least
     return [*limits, *(units.get(k, 0) for k in range(operands)), alone, len(steps), *code]
+
+
+def _walks(every: Sequence[Call]) -> int:
+    """How often operands are read."""
+    reads = (any(e.kind == nest.VECTOR and e.flags & nest.READ for e in c.kernel.entries.values()) for c in every)
+    return max(sum(reads), 1)
 
 
 def _stops(levels: Sequence[Level]) -> int:

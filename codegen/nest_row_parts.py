@@ -62,7 +62,17 @@ _LOOPS = ((LOOP, LOOP_WORDS), (ROWS, ROWS_WORDS))
 
 
 def row_part_texts(caches: Caches) -> list[str]:
-    return [_next_call(), _state_size(), _own_areas(), _move_states(), _join(), _part(), _points(), _in_parts(caches)]
+    return [
+        _next_call(),
+        _state_size(),
+        _own_areas(),
+        _move_states(),
+        _join(),
+        _part(),
+        _part_back(),
+        _points(),
+        _in_parts(caches),
+    ]
 
 
 def _next_call() -> str:
@@ -229,6 +239,20 @@ def _part() -> str:
     return c.end()
 
 
+def _part_back() -> str:
+    c = Function("void", "row_part_back", ["ptr job", "i64 k"], internal=True)
+    count = c.arith("sub", JOB.get(c, "slots"), 1)
+    c.call("void", "@row_part", "ptr %job", f"i64 {from_middle(c, '%k', count)}")
+    return c.end()
+
+
+def from_middle(c: Function, k: str, count: str) -> str:
+    """The k-th part from the middle of so many: those before it go to the first, the others to the last."""
+    half = c.arith("lshr", count, 1)
+    last = c.choose(c.test("slt", k, half), c.arith("sub", half, 1), c.arith("sub", c.arith("add", half, count), 1))
+    return c.arith("sub", last, k)
+
+
 def _move_to(c: Function, cx: str, axis: str, start: str) -> None:
     """To a part's first row: positions along its axis, and operands."""
     origins, current, words = c.get(cx, CX_ORIGINS, "ptr"), c.get(cx, CX_CUR, "ptr"), c.get(cx, CX_D, "ptr")
@@ -308,14 +332,17 @@ def _in_parts(caches: Caches) -> str:
     job = JOB.made(c, {**places, "size": size, "slots": slots, "pitch": pitch, "flag": 0})
     of_job = "ptr %cx", f"ptr {job}"
     c.call("void", "@move_states", *of_job, "i64 0", "i1 false")
+    is_back, last = c.test("eq", c.get("%cx", CX_PARTS), PARTED_BACK), c.arith("sub", parts, 1)
     pool, (alone, shared, done) = c.get("%cx", CX_POOL, "ptr"), map(c.label, ("alone", "shared", "done"))
     c.branch(c.is_null(pool), alone, shared)
     c.place(alone)
-    is_back, last = c.test("eq", c.get("%cx", CX_PARTS), PARTED_BACK), c.arith("sub", parts, 1)
     with c.loop(parts) as k:
         c.call("void", "@row_part", f"ptr {job}", f"i64 {c.choose(is_back, c.arith('sub', last, k.index), k.index)}")
     c.jump(done)
     c.place(shared)
+    with c.when(is_back):
+        share(c, pool, "row_part_back", job, parts)
+        c.jump(done)
     share(c, pool, "row_part", job, parts)
     c.jump(done)
     c.place(done)

@@ -20,7 +20,7 @@ from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
-from tensordsl.codegen.nest_row_parts import MOST, longest_axis, parts_of, quotient
+from tensordsl.codegen.nest_row_parts import MOST, from_middle, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
@@ -170,12 +170,8 @@ def _part() -> str:
 
 
 def _part_back() -> str:
-    """The k-th part from the middle of a job: those before it go to the first, the others to the last."""
     c = Function("void", "part_back", ["ptr job", "i64 k"], internal=True)
-    count = JOB.get(c, "count")
-    half = c.arith("lshr", count, 1)
-    last = c.choose(c.test("slt", "%k", half), c.arith("sub", half, 1), c.arith("sub", c.arith("add", half, count), 1))
-    c.call("void", "@part", "ptr %job", f"i64 {c.arith('sub', last, '%k')}")
+    c.call("void", "@part", "ptr %job", f"i64 {from_middle(c, '%k', JOB.get(c, 'count'))}")
     return c.end()
 
 
@@ -381,6 +377,7 @@ def _run_down(caches: Caches) -> str:
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
     far = c.test("sge", longest_axis(c, "%D", strides, extents), c.max(c.arith("mul", n, MANY), caches.there))
+    far = c.all(far, c.test("eq", c.get("%D", DOWN), 1))
     few, many = c.test("slt", n, c.choose(far, caches.columns, 2 * COLUMNS)), c.test("sge", rows, SHARED_ROWS)
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)

@@ -22,10 +22,11 @@ NEVER = 2
 # many of another part's, the rest.  There, or in place of levels, stand N_TRANSPOSED pairs: an operand that may be
 # transposed, the bytes of its elements.
 # From WIDE on stand calls of kernels for wide rows; FLAT, STRAIGHT, TAKEN and COMPACT are 0 or where `nest_flat`,
-# `nest_straight`, `nest_taken` and `nest_compact` have their words.  DOWN: 1 if there are reductions along rows, with
-# lanes along columns.  ROW_AXES: of a group with levels, a bit for each axis of rows, which are done one by one.  FAST:
-# the one CALL of a group that can do without a context, or 0; PLACED: the same of one that asks for positions.  STOPS:
-# of a group whose only reduction is one of truths, over all axes, one more than the element that decides it, or 0.
+# `nest_straight`, `nest_taken` and `nest_compact` have their words.  DOWN: how often operands are read, of a group that
+# has reductions along rows, with lanes along columns; or 0.  ROW_AXES: of a group with levels, a bit for each axis of
+# rows, which are done one by one.  FAST: the one CALL of a group that can do without a context, or 0; PLACED: the same
+# of one that asks for positions.  STOPS: of a group whose only reduction is one of truths, over all axes, one more than
+# the element that decides it, or 0.
 # APART: 1 if kernels take operands as they stand that are no adjacent elements: then nothing may be copied for them.
 # NEEDS: a bit for each of `abi.NEST_PARTS` without which results would be others, or take much longer.  TOGETHER: from
 # how many elements on rows stay rows, since kernels do several of them together, or 0.  PASSES: 1 if the kernel has
@@ -55,8 +56,8 @@ PACKED_ROWS = 8
     CX_ROWS, CX_PACKS, CX_TURN, CX_WIDE, CX_TRANSPOSED, CX_ORIGINS, CX_PARTS, CX_POOL, CX_POINTS,
 ) = range(23)  # fmt: skip
 CX_WORDS = 23
-# PARTS: PARTED where loops along rows may be done in parts, by the threads of a pool, or null (PARTED_BACK: from the last
-# one to the first); in a part their number.
+# PARTS: PARTED where loops along rows may be done in parts, by the threads of a pool, or null (PARTED_BACK: from the
+# last one on); in a part their number.
 PARTED, PARTED_BACK = 1, -1
 # Words of a stage, a part of a launch (null: all of it): its code, and what combines states; where its positions along
 # an axis begin; points of the launch; what is kept, states of how many parts, and where so many bytes of it go;
