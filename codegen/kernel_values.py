@@ -212,7 +212,8 @@ class Values(Tables):
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
-        kernel.may_fetch(any(v.op in HEAVY for v in operations))
+        if not any(v.op == "load" and v.args for v in reached):  # elements at indices keep memory busy themselves
+            kernel.may_fetch(any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})
