@@ -346,6 +346,7 @@ def _in_parts(caches: Caches) -> str:
     share(c, pool, "row_part", job, parts)
     c.jump(done)
     c.place(done)
+    c.put(c.arith("sub", 0, c.get("%cx", CX_PARTS)), "%cx", CX_PARTS)
     c.call("void", "@join_rows", *of_job)
     c.call("void", "@move_states", *of_job, "i64 0", "i1 true")
     c.put(c.arith("or", c.get("%cx", CX_FLAG), c.get(job, JOB.words["flag"])), "%cx", CX_FLAG)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from tensordsl.codegen import abi
 from tensordsl.codegen.caches import Caches
-from tensordsl.codegen.nest_words import LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
+from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
@@ -48,7 +48,7 @@ def way_text(caches: Caches) -> str:
     word = c.gep("%rt", abi.RT["ways"])
     ways = c.op(f"load atomic i64, ptr {word} monotonic, align 8")
     is_back = c.test("ne", c.arith("and", ways, largest), 0)
-    is_odd = c.op(f"trunc i64 {c.max(c.get('%D', LEVELS), 1)} to i1")  # passes
+    is_odd = c.op(f"trunc i64 {c.max(c.max(c.get('%D', LEVELS), c.get('%D', DOWN)), 1)} to i1")  # passes
     kept = c.arith("and", ways, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
