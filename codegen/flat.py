@@ -218,10 +218,10 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def may_fetch(self, is_dear: bool) -> None:
-        """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results, and where
-        computing takes long for operands."""
-        self.fetches_results = self.form == LANES and "halves" in self.body.isa
-        self.fetches = is_dear and self.fetches_results
+        """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
+        be off lines, and where computing takes long for operands."""
+        may = self.form == LANES and "halves" in self.body.isa
+        self.fetches, self.fetches_results = is_dear and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives

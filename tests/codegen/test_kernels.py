@@ -337,10 +337,10 @@ def test_loops_ask_for_lines_of_results_and_those_of_dear_functions_for_operands
     isa: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(code, "host_isa", lambda: isa)
-    x, y = T.dvectors("x", "y")
-    wanted = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0)), (x * y, (0, 1)), ((x * y).sum(), (0, 0))]
-    for result, (reads, writes) in wanted:
-        plans = make_program("f", [x, y], [], [result], [], False)[1].plans
+    x, y, m = T.dvector("x"), T.dvector("y"), T.dmatrix("m")
+    dear = [(T.exp(x) * y + x * 2, (2, 1)), (T.exp(x).sum(), (1, 0))]
+    for result, (reads, writes) in (*dear, (x * y, (0, 0)), ((x * y).sum(), (0, 0)), (m * y, (0, 1))):
+        plans = make_program("f", [x, y, m], [], [result], [], False)[1].plans
         found = [(w, at) for t in plans[0].kernels.texts for at, w in ASKED.findall(t.partition("loop:")[2])]
         for counted, write in ((reads, "0"), (writes, "1")):
             places = {at for w, at in found if w == write}
