@@ -22,7 +22,7 @@ class Caches:
     several from `far_shared` on.
     over, over_shared: from these on results go past the caches if they are few of all; of one thread, of several.
     written: of results that go past the caches (`nest_streams`).
-    part: ns of estimated work of a part of a launch that one thread has as well (half of it).
+    part: ns of estimated work of a part, from `there` on, of a launch that one thread has as well (half of it).
     columns: of a reduction along rows, which are parted if there are fewer (else columns are, for threads)."""
 
     there: int

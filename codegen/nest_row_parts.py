@@ -288,12 +288,12 @@ def quotient(c: Function, x: str, y: str | int) -> str:
     return c.arith("sdiv", c.arith("sub", c.arith("add", x, y), 1), y)
 
 
-def parts_of(c: Function, work: str, share: int, times: int = 1) -> str:
-    """How many parts so much work is worth, each `times` as long as others: a number that two threads or four do in
-    equal shares, as an odd one leaves some without work at the end."""
-    parts = c.arith("udiv", work, times * share)
+def parts_of(c: Function, work: str, share: str) -> str:
+    """How many parts of `share` ns so much work is worth: a number that two threads or four do in equal shares, as an
+    odd one leaves some without work at the end."""
+    parts = c.arith("udiv", work, share)
     more = c.arith("and", c.arith("add", parts, 3), -4)
-    return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST // times)
+    return c.min(c.choose(c.test("sle", parts, 2), parts, more), MOST)
 
 
 def longest_axis(c: Function, words: str, strides: str, extents: str) -> str:
@@ -316,7 +316,7 @@ def _in_parts(caches: Caches) -> str:
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (CX_D, CX_S, CX_E))
     far = c.test("sge", longest_axis(c, *tables), caches.there)
-    wanted = c.choose(far, parts_of(c, work, caches.part, FOLDED), parts_of(c, work, SHARE, FOLDED))
+    wanted = c.min(parts_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
     units = quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)
     bytes_ = c.arith("mul", pitch, c.call("i64", "@state_size", "ptr %cx", "i64 %first", "i64 %end"))

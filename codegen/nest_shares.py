@@ -96,7 +96,7 @@ JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
 
 
 def share_texts(caches: Caches) -> list[str]:
-    parts = [_parts(caches.part), _part(), _part_back(), _like_parts(), _next_part()]
+    parts = [_parts(caches), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
     return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(caches), _run_nest(), _run_tile()]
 
@@ -125,12 +125,12 @@ def _least(c: Function) -> str:
     return c.choose(_is_apart(c), EARLY, WORTH)
 
 
-def _parts(share: int) -> str:
+def _parts(caches: Caches) -> str:
     """The number of a job's parts along an axis, of `grain` elements or more, multiples of `unit`; their size and how
     much larger the last may be go to the job.  Few columns would be added up as wide rows (`nest_wide`), in an order of
     their own: they are no part."""
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
-    c = Function("i64", "parts", ["ptr pool", "ptr D", "ptr E", "ptr job", *numbers], internal=True)
+    c = Function("i64", "parts", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
     work, apart = _work(c, "%E"), _is_apart(c)
     with c.when(c.any(c.test("slt", work, _least(c)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
@@ -138,7 +138,8 @@ def _parts(share: int) -> str:
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    wanted = parts_of(c, c.choose(apart, work, c.arith("udiv", work, FOLDED)), share)
+    far, each = c.test("sge", longest_axis(c, "%D", "%S", "%E"), caches.there), c.choose(apart, 1, FOLDED)
+    wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
     wanted = c.choose(apart, c.min(wanted, _most(c)), wanted)
     some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
@@ -157,9 +158,9 @@ def _most(c: Function) -> str:
     return c.get(most, 0)
 
 
-def _count(c: Function, extents: str, job: str, axis: str, grain: str | int, unit: str | int) -> str:
+def _count(c: Function, extents: str, strides: str, job: str, axis: str, grain: str | int, unit: str | int) -> str:
     numbers = (f"i64 {x}" for x in (axis, grain, unit))
-    return c.call("i64", "@parts", "ptr %pool", "ptr %D", f"ptr {extents}", f"ptr {job}", *numbers)
+    return c.call("i64", "@parts", "ptr %pool", "ptr %D", f"ptr {extents}", f"ptr {strides}", f"ptr {job}", *numbers)
 
 
 def _part() -> str:
@@ -369,7 +370,7 @@ def _run_down(caches: Caches) -> str:
     with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
         block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
-            _return_parts(c, job, named(PARAMS), _count(c, "%E", job, lane, COLUMNS, width), 0)
+            _return_parts(c, job, named(PARAMS), _count(c, "%E", "%S", job, lane, COLUMNS, width), 0)
     strides, extents = room_for_copies(c)
     alone = c.any(alone, _is_copied(c, strides, extents))
     with c.when(alone):
@@ -386,7 +387,7 @@ def _run_down(caches: Caches) -> str:
         words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: turn, T_POOL: "%pool", T_MERGED: 1}
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), f"ptr {_stage_of(c, words)}"))
     grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
-    count = _count(c, extents, job, c.choose(by_rows, outer, lane), grain, unit)
+    count = _count(c, extents, strides, job, c.choose(by_rows, outer, lane), grain, unit)
     _return_parts(c, job, {**named(PARAMS), "E": extents, "S": strides}, count, 1)
     return c.text
 
@@ -497,7 +498,7 @@ def _run_parts() -> str:
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))
-    count = _count(c, "%E", job, c.choose(by_rows, outer, lane), grain, unit)
+    count = _count(c, "%E", "%S", job, c.choose(by_rows, outer, lane), grain, unit)
     with c.when(c.test("slt", count, 2)):
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     _fill(c, job, named(PARAMS), way="%way")

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +18,7 @@ from test_nest import check_groups
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import jobs, nest_row_parts, nest_shares, target
-from tensordsl.codegen.caches import near_third
+from tensordsl.codegen import jobs, nest_row_parts, nest_shares
 
 SHAPES = [(700_001, 1), (50_000, 17), (12_011, 64), (6000, 129), (5001, 250), (800, 700)]
 CUBES = [(50_000, 2, 8), (20_000, 16, 3), (100, 130, 64), (4, 5000, 40), (2, 1000, 400), (15, 40, 513)]
@@ -110,8 +108,6 @@ def test_every_kind_in_the_smallest_parts(part: int, tmp_path: Path) -> None:
 
 
 def check_smallest_parts(part: int) -> None:
-    limits = replace(near_third(), part=1)
-    target.caches = lambda: limits
     nest_shares.WORTH = nest_shares.EARLY = nest_shares.SHARE = nest_row_parts.SHARE = 1
     nest_shares.SHARED_ROWS = 4
     jobs.ASLEEP = 1  # threads need not be awake
