@@ -10,12 +10,13 @@ from __future__ import annotations
 from tensordsl.records import record
 
 LEVEL_2, LEVEL_3 = 1 << 20, 1 << 25  # bytes, where the system does not tell
+ANY = 1 << 62  # bytes: more than any operands have
 KEPT = 5 << 24  # bytes that a core finds again in a cache that many cores share, at most
 
 
 @record
 class Caches:
-    """Bytes of operands, but for the last.
+    """Bytes of operands, but for `part` and `columns`.
 
     there, there_most: from `there` on, and below `there_most`, what is only read is gone through there and back in turn
     (`nest_ways`).  far_read, far: from these on what is only read, and what is written as well, with one thread; with
@@ -41,11 +42,17 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     """A walk of a bit less than the cache's size loses some of what goes round.  Of what is larger such caches keep
     some, and of over twice as much nothing."""
     unit = max(level3, LEVEL_3 // 4) // 32
-    return Caches(12 * unit, 33 * unit, 56 * unit, 72 * unit, 1 << 62, 30 * unit, 46 * unit, 32 * unit, 40_000, 512)
+    return Caches(
+        there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
+        over=30 * unit, over_shared=46 * unit, written=32 * unit, part=40_000, columns=512,
+    )  # fmt: skip
 
 
 def far_third(level2: int, level3: int) -> Caches:
     """What is more than the second-level cache waits for the third one.  Stores past the caches lose where the result
     is read soon, up to about what the third one keeps."""
     some, kept = level2 * 9 // 8, max(min(level3, KEPT), LEVEL_3)
-    return Caches(some, 1 << 62, some, some, some, kept, kept, LEVEL_3, 5_000, 4096)
+    return Caches(
+        there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
+        over=kept, over_shared=kept, written=LEVEL_3, part=5_000, columns=4096,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ LEVELS = {"x86-64-v2": _V2, "x86-64-v3": _V3, "x86-64-v4": _V4}  # config.cpu ->
 _LINUX = {  # Linux's name -> LLVM's, where they differ
     "abm": "lzcnt", "bmi1": "bmi", "lahf_lm": "sahf", "pni": "sse3", "sse4_1": "sse4.1", "sse4_2": "sse4.2",
 }  # fmt: skip
+_CACHE = "/sys/devices/system/cpu/cpu0/cache/index{}/size"
 _IDENTITY = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part", "CPU implementer")
 
 
@@ -55,7 +56,7 @@ def cache_sizes() -> tuple[int, int]:
 
 def _cache_size(index: int) -> int:
     try:
-        with open(f"/sys/devices/system/cpu/cpu0/cache/index{index}/size", "rb") as file:
+        with open(_CACHE.format(index), "rb") as file:
             text = file.read(32).strip()
         return int(text.removesuffix(b"K")) << 10
     except (OSError, ValueError):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tensordsl import processor
+from tensordsl.codegen import target
+from tensordsl.codegen.caches import far_third, near_third
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,6 +99,24 @@ def test_a_cache_for_a_level_has_the_same_names_on_every_machine(monkeypatch):
     here = processor.identity()
     monkeypatch.setattr(processor, "config", type("C", (), {"cpu": "x86-64-v3"}))
     assert processor.identity() == b"x86-64-v3" != here
+
+
+@pytest.mark.parametrize("text, size", [(b"2048K\n", 2 << 20), (b"", 0), (b"many\n", 0), (b"1M\n", 0)])
+def test_sizes_of_caches_are_read_or_unknown(text, size, monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "_CACHE", f"{tmp_path}/{{}}")
+    (tmp_path / "2").write_bytes(text)
+    assert processor.cache_sizes() == (size, 0)
+
+
+def test_limits_grow_with_caches(monkeypatch):
+    usual = near_third()
+    assert (usual.there, usual.over, usual.written) == (12 << 20, 30 << 20, 32 << 20)
+    assert near_third(3 << 25).there == 3 * usual.there and near_third(1 << 20) == near_third(1 << 23)
+    server = far_third(2 << 20, 480 << 20)
+    assert server.there < 3 << 20 and server.far_shared == server.far and server.over == 80 << 20
+    assert far_third(1 << 20, 36 << 20).over == 36 << 20
+    monkeypatch.setattr(target, "config", type("C", (), {"cpu": "x86-64-v4"}))
+    assert target.caches() == usual  # of a level, wherever it runs
 
 
 ARM = """
