@@ -13,6 +13,7 @@ import tensordsl.tensor as T
 from tensordsl.codegen import bufferise, launches
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.ranges import BOUNDS
+from tensordsl.ops.reduce import MAX, MIN, _reduce
 
 SHORT = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
 LONG = ["int32", "int64", "uint32", "uint64", "int16"]
@@ -113,6 +114,21 @@ def test_the_same_numbers(seed: int) -> None:
                     np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint16", "int16"])
+def test_of_no_numbers_the_greatest_and_the_least_are_those_of_the_wider_dtype(dtype: str) -> None:
+    """Random program 81038: `bincount` of no numbers had one count."""
+    x = T.TensorType(dtype, (False,))()
+    for value in (T.cast(x, "int64") % 7, T.cast(x, "int64") * 3 - 5, T.cast(x, "int32") % 7 - 9):
+        greatest, least = (_reduce(reducer, value, 0, keepdims=True, initial=True) for reducer in (MAX, MIN))
+        f = td.function([x], [greatest, least, T.bincount(T.maximum(value, 0))])
+        info = np.iinfo(str(value.dtype))
+        got = f(np.zeros(0, dtype))
+        assert [r.item() for r in got[:2]] == [info.min, info.max] and got[2].shape == (0,)
+        a = np.arange(5).astype(dtype)
+        wanted = [*td.function([x], value)(a)]
+        assert [r.item() for r in f(a)[:2]] == [max(wanted), min(wanted)]
+
+
 @pytest.fixture
 def groups(fresh_code: pytest.MonkeyPatch) -> list[Group]:
     """The groups that are launched."""
@@ -147,7 +163,7 @@ def test_which_types(groups: list[Group]) -> None:
         (z % 3, {"uint32"}),
         (T.cast(T.cast(z, "int64") * 2, "uint8"), {"int64"}),
         (T.cast(T.switch(wide[0] * 2 > wide[1], wide[0], wide[1]), "bool"), {"int16", "bool"}),
-        ((wide[2] - wide[1]).max(), {"int32"}),
+        ((wide[2] - wide[1]).max(), {"int32", "int64", "bool"}),  # the last two where there are no numbers
         (T.cast(wide[0] * 2 + T.cast(T.dvector(), "int32"), "int8"), {"int32"}),
         (T.vector(dtype="int32") + 1, {"int32"}),
     ):
