@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from tensordsl.codegen.caches import ANY
 from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_words import AHEAD, READ, VECTOR, WRITE
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from tensordsl.codegen.flat import Entry, Kernel
 
 PREFETCH, LINE = "llvm.prefetch.p0", 64
-ANYWHERE = 1 << 62  # bytes: more than any operand has
 REREAD, NEAR = 3 << 13, 1 << 15  # bytes of rows that several passes read; with the next ones: of a first-level cache
 FIRST, SECOND = 3, 2  # of LLVM's degrees of locality: to the first-level cache, to the second
 ONWARD, SOON = 1 << 11, 1 << 8  # bytes from what a loop computes to what it asks for; if it computes little
@@ -54,7 +54,7 @@ def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:
 
 def reach(kernels: Sequence[Kernel]) -> int:
     """Bytes of the operands whose next rows are asked for, at most."""
-    return ANYWHERE if any(k.asks_memory for k in kernels) else FAR
+    return ANY if any(k.asks_memory for k in kernels) else FAR
 
 
 def onward_lines(place: str, span: int, writes: bool, by: int) -> list[str]:

@@ -183,7 +183,8 @@ class _Ranges:
         besides."""
         source = self.source.get(v, v)
         dtype = self.type_of(source) if reduce.attr[0] in (MAX, MIN) else ""
-        return dtype if dtype and not _within((_none(reduce, dtype),) * 2, self.range[source]) else v.type
+        none = reduce.attr[0].identity((dtype,))[0] if dtype else 0
+        return dtype if dtype and not _within((none, none), self.range[source]) else v.type
 
     def group_of(self, group: Group) -> Group:
         b, new = Builder(), dict[Val, Val]()
@@ -212,8 +213,8 @@ class _Ranges:
                 made = b.make("result", results[v.attr], (new[state],), v.attr, v.axes)
                 new[v] = b.cast(made, v.type)
                 if state.attr[0] in (MAX, MIN) and made.type != v.type:
-                    is_none = b.eq(made, b.const(_none(state, made.type), made.type))
-                    new[v] = b.select(is_none, b.const(_none(state, v.type), v.type), new[v])
+                    none, wider = (b.const(state.attr[0].identity((t,))[0], t) for t in (made.type, v.type))
+                    new[v] = b.select(b.eq(made, none), wider, new[v])
             elif v.op == "cast":
                 new[v] = b.cast(new[self.source.get(v.args[0], v.args[0])], v.type)
             else:
@@ -221,12 +222,6 @@ class _Ranges:
                 new[v] = b.make(v.op, v.type, operands, v.attr, v.axes)
         outs = tuple(replace(o, value=given(o.value, o.value.type)) for o in group.outs)
         return Group(group.name, group.extents, group.parallel, outs)
-
-
-def _none(reduce: Val, dtype: str) -> int:
-    """The greatest, or the least, of no numbers of a dtype."""
-    least, most = _of_type(dtype)
-    return least if reduce.attr[0] is MAX else most
 
 
 def _within(x: Range, y: Range) -> bool:
