@@ -56,6 +56,7 @@ class Bufferiser:
         ] = {}  # parts of joins, slices -> an address before, and bytes from there
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
+        self.unstored: set[int] = set()  # positions that only the group adding there has
         self.late: set[int] = set()  # values that are computed after something was destroyed
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
@@ -465,9 +466,10 @@ class Bufferiser:
         return scope.names[key]
 
 
-def run_group(b: Bufferiser, fused: Fused) -> None:
-    """Compute a group's values."""
-    b.node = b.node_of(fused.values[0])
+def run_group(b: Bufferiser, fused: Fused, scattered: Sequence[tuple[Value, Ref]] = ()) -> None:
+    """Compute a group's values, and those that it adds to at positions, which begin there."""
+    given = [*fused.values, *(v for v, _ in scattered)]
+    b.node = b.node_of(given[0])
     b.check_step(fused.values, list(fused.group.extents.values()))
     for m, n in relies_on(fused, b.find, b.graph.extents.assumed):
         b.agree(m, n)
@@ -478,6 +480,8 @@ def run_group(b: Bufferiser, fused: Fused) -> None:
         by_buffer[id(buffer)] = refs[buffer.value.number]
     for o, ref in zip(fused.group.outs, outs, strict=True):
         by_buffer[id(o.buffer)] = ref
-    b.launch(narrowed(fused.group), by_buffer, b.node_of(fused.values[0]))
-    for v, ref in zip(fused.values, outs, strict=True):
+    for s, (_, ref) in zip(fused.group.scatters, scattered, strict=True):
+        by_buffer[id(s.buffer)] = ref
+    b.launch(narrowed(fused.group), by_buffer, b.node)
+    for v, ref in (*zip(fused.values, outs, strict=True), *scattered):
         b.finish(v, ref)

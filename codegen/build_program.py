@@ -23,6 +23,7 @@ from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.regions import VIEWS, Context, Region, Step, integer_values, memory, plan_regions
 from tensordsl.codegen.require import requires
 from tensordsl.codegen.scalar import ITEMSIZE
+from tensordsl.codegen.scatter_steps import with_scatters
 from tensordsl.codegen.stacks import Stacks, by_stacks
 from tensordsl.codegen.storage import Ref, Scope, contiguous, known_at_entry
 from tensordsl.types import TensorType
@@ -70,6 +71,7 @@ def build_program(
         kept = outputs, [v for _, v in updates], b.homes
         steps, left_out = in_blocks(lowered.graph, steps, *kept, small)
         steps, runs = by_stacks(lowered.graph, steps, *kept, small)
+        steps, b.unstored = with_scatters(lowered.graph, steps, *kept)
     _Function(b, outputs, updates, left_out, runs).run(steps, single)
     b.targets.clear()  # of functions that hold b, as those below: what is in no circle needs no collector
     b.products.clear()
@@ -412,7 +414,7 @@ def _is_safe(fused: Fused, b: Bufferiser) -> bool:
     """Whether a group may run after something has been destroyed."""
     if relies_on(fused, b.find, b.graph.extents.assumed) or not all(map(known_at_entry, fused.group.extents.values())):
         return False
-    return not any(v.op == "load" and v.args for v in fused.group.scalars)
+    return not fused.group.scatters and not any(v.op == "load" and v.args for v in fused.group.scalars)
 
 
 def _is_partial(b: Bufferiser, step: Step, k: int, v: Value) -> bool:

@@ -26,7 +26,8 @@ def build_in_bounds(b: Bufferiser, v: Value) -> None:
         index = b.fresh("q")
         b.emit(p.LoadScalar(index, b.ref(value).ptr, "int64"))
         b.emit(p.Check(relation, index, b.name(limit), site))
-    b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
+    if at.number not in b.unstored:
+        b.view(v, b.packed(b.ref(at), v.dtype))  # one number may stand for all positions
 
 
 def build_inc_take(b: Bufferiser, v: Value) -> None:
@@ -34,6 +35,16 @@ def build_inc_take(b: Bufferiser, v: Value) -> None:
     ref = over(b, v, x)
     emit_scatter(b, v, ref, b.ref(y), [b.packed(b.ref(i), i.dtype) for i in positions])
     b.finish(v, ref)
+
+
+def begin_scatter(b: Bufferiser, v: Value) -> Ref:
+    """Where a group adds at positions to what stands there; it does so before these are checked, but not to nothing."""
+    x, _, at, *_ = v.operands
+    n, points = b.find(ex.product(map(b.find, v.shape))), b.find(at.shape[0])
+    if not (isinstance(n, int) and n > 0):
+        ok = b.joined("max", [b.compared(("gt", n, 0)), b.compared(("le", points, 0))])
+        b.emit(p.Check("gt", ok, b.name(0), b.site("index", b.node_of(v), "index into an empty axis")))
+    return over(b, v, x)
 
 
 def begin_with(b: Bufferiser, x: Value, target: Ref, part: Callable[[Ref], Ref] = lambda ref: ref) -> None:

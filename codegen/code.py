@@ -25,8 +25,8 @@ class Code:
     `declarations` (intrinsics) and `functions` (internal definitions) are name -> text; a module prints each name once.
     `block` is the label of the block that is being written: the predecessor to name in a phi.
     `isa` names what may be used of an instruction set: "avx512" or "avx2" (its own intrinsics), "halves" (half
-    registers where loops are bound by memory), "half" (conversions of float16); "" for none, None for what this machine
-    has.
+    registers where loops are bound by memory), "gathers" (where that is as fast as loads), "half" (conversions of
+    float16); "" for none, None for what this machine has.
     `vector_bytes`: bytes of a vector register.
     """
 
@@ -98,10 +98,10 @@ class Code:
 
 @cache
 def host_isa() -> str:
-    from tensordsl.codegen.target import has_half, native_width, prefers_halves
+    from tensordsl.codegen.target import has_gathers, has_half, native_width, prefers_halves
 
     vectors = {64: ["avx512"], 32: ["avx2"]}.get(native_width(), [])
-    return " ".join(vectors + ["halves"] * prefers_halves() + ["half"] * has_half())
+    return " ".join([*vectors, *["halves"] * prefers_halves(), *["gathers"] * has_gathers(), *["half"] * has_half()])
 
 
 MANGLED = {

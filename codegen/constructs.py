@@ -17,7 +17,7 @@ from tensordsl.codegen.bufferise import Bufferiser, run_group
 from tensordsl.codegen.build_blocks import build_product, run_chain
 from tensordsl.codegen.build_layers import run_layers
 from tensordsl.codegen.build_library import build_along, build_repeated, build_search, build_true
-from tensordsl.codegen.build_scatter import accumulate, build_in_bounds, build_inc_take
+from tensordsl.codegen.build_scatter import accumulate, begin_scatter, build_in_bounds, build_inc_take
 from tensordsl.codegen.build_stacks import run_stacks
 from tensordsl.codegen.ir import Value
 from tensordsl.codegen.patterns import is_zero_at
@@ -226,7 +226,7 @@ def run_steps(b: Bufferiser, steps: Sequence[Step], keep: Collection[int]) -> No
     place_parts(b, steps, last)
     for k, step in enumerate(steps):
         if step.fused is not None:
-            run_group(b, step.fused)
+            run_group(b, step.fused, [(v, begin_scatter(b, v)) for v in step.scatters])
         elif step.chain is not None:
             if isinstance(step.chain, Chain):
                 run_chain(b, step.chain)
@@ -281,21 +281,21 @@ def _yield_storage(b: Bufferiser, steps: Sequence[Step], last: dict[int, list[in
     copy."""
     owned = _owned(steps)
     for k, step in reversed(list(enumerate(steps))):
-        v = step.value
-        at = None if v is None else begins_with(v)
-        if v is None or at is None:
-            continue
-        x, rest = v.operands[at], (*v.operands[:at], *v.operands[at + 1 :])
-        others = [n for o in rest for n in (o.number, *_looked_at(o))]
-        if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:
-            continue
-        if x.dtype != v.dtype:
-            continue
-        b.heirs.add(v.number)
-        if v.number in b.targets:
-            b.targets[x.number] = b.targets[v.number][:1]
-        else:
-            last[k].remove(x.number)
+        for v in (step.value, *step.scatters):
+            at = None if v is None else begins_with(v)
+            if v is None or at is None:
+                continue
+            x, rest = v.operands[at], (*v.operands[:at], *v.operands[at + 1 :], *step.loads)
+            others = [n for o in rest for n in (o.number, *_looked_at(o))]
+            if x.number not in owned or x.number not in last.get(k, ()) or x.number in b.targets or x.number in others:
+                continue
+            if x.dtype != v.dtype:
+                continue
+            b.heirs.add(v.number)
+            if v.number in b.targets:
+                b.targets[x.number] = b.targets[v.number][:1]
+            else:
+                last[k].remove(x.number)
 
 
 def _looked_at(v: Value) -> list[int]:

@@ -214,6 +214,8 @@ def axis_pairs(group: Group, lane: str, maps: Sequence[tuple[Any, ...]]) -> tupl
 def parted_axes(group: Group, lane: str, parallel: Collection[str]) -> tuple[int, int]:
     """(the first axis, the lane axis) by number, as far as launches over parts of them do the same: no two parts write
     the same element.  They are the axes `parallel` or, where there are none, those of all passes."""
+    if group.scatters:  # in the order of the points
+        return -1, -1
     numbers = {a: k for k, a in enumerate(group.extents)}
     passes = [p.local for p in group.passes if p.local]
     axes = parallel or [a for a in group.extents if all(a in local for local in passes)]

@@ -1,8 +1,8 @@
 """Loads at indices in a kernel: NumPy's indices are wrapped and checked, and one element loaded for each lane.
 
-Processors with an instruction that gathers take as long for it as for a scalar load of each lane, or longer, many times
-where its firmware was mended, and it wants the lanes' positions wrapped in a register.  Where indices are adjacent in
-memory, one comparison finds that all of them are in range as they are; then index and element are loaded lane by lane.
+Where indices are adjacent in memory, one comparison finds that all of them are in range as they are; else they are
+wrapped in a register.  Most processors with an instruction that gathers take as long for it as for a scalar load of
+each lane, or longer, many times where its firmware was mended: there index and element are loaded lane by lane.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def _one_by_one(k: Kernel, operand: int, dtype: str, place: Along) -> str:
     near, far, done = (code.label(name) for name in ("near", "far", "gathered"))
     code.do(f"br i1 {_are_positions(k, place, ITEMSIZE[dtype])}, label %{near}, label %{far}")
     code.place(near)
-    each = _each(k, operand, dtype, place)
+    by_lane = ITEMSIZE[dtype] < 4 or "gathers" not in code.isa
+    each = (_each if by_lane else _at_positions)(k, operand, dtype, place)
     code.do(f"br label %{done}")
     code.place(far)
     index, wrong = _in_range(k, code, place.index, place.dtype, place.extent, W)
@@ -140,6 +141,12 @@ def _last(k: Kernel, extent: str) -> str:
     if key not in k.once:
         k.once[key] = k.head.op(f"sub i64 {extent}, 1")
     return k.once[key]
+
+
+def _at_positions(k: Kernel, operand: int, dtype: str, place: Along) -> str:
+    code, W, base = k.body, k.width, k.pointer(SPLAT, operand, ITEMSIZE[dtype], READ)
+    index = _widened(code, place.index, place.dtype, W)
+    return gathered(code, code.op(f"getelementptr {memory_type(dtype)}, ptr {base}, <{W} x i64> {index}"), dtype, W)
 
 
 def _each(k: Kernel, operand: int, dtype: str, place: Along) -> str:

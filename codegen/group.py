@@ -19,6 +19,7 @@ from tensordsl.records import kept, record
 __all__ = ["Buffer", "Group", "Out", "Pass", "Reducer", "Schedule", "any_copy", "buffers", "levels", "region"]
 
 
+SCATTERED = 500  # ns of 1,000 elements that are added at positions
 MOVE = 100  # ns of 1,000 loads or stores of 8 bytes that a cache holds
 INTERLEAVE = "interleave"  # the name of groups whose outputs, or some each, stand side by side: of each point all
 
@@ -62,13 +63,34 @@ class Out:
 
 
 @record(eq=False)
+class Scatter:
+    """`buffer[position] += value` at every point of what both vary along, in the order of the points; `position` is
+    inside of the buffer, whose elements are adjacent."""
+
+    buffer: Buffer
+    position: Val
+    value: Val
+
+    @property
+    def axes(self) -> frozenset[str]:
+        return self.position.axes | self.value.axes
+
+
+@record(eq=False)
 class Pass:
-    """One generic: the group's parallel axes and `local` ones; the reductions and stores done in one sweep over
-    them."""
+    """One generic: the group's parallel axes and `local` ones; the reductions, stores and additions at positions done
+    in one sweep over them."""
 
     local: tuple[str, ...]
     reduces: tuple[Val, ...]
     outs: tuple[Out, ...]
+    scatters: tuple[Scatter, ...] = ()
+
+    @property
+    def roots(self) -> list[Val]:
+        """What is computed at its points."""
+        reduced = [a for r in self.reduces for a in r.args]
+        return [*reduced, *(o.value for o in self.outs), *(v for s in self.scatters for v in (s.position, s.value))]
 
 
 @record(eq=False, slots=False)
@@ -80,10 +102,11 @@ class Group:
     extents: dict[str, Any]
     parallel: tuple[str, ...]
     outs: tuple[Out, ...]
+    scatters: tuple[Scatter, ...] = ()
 
     @property
     def roots(self) -> list[Val]:
-        return [o.value for o in self.outs]
+        return [*(o.value for o in self.outs), *(v for s in self.scatters for v in (s.position, s.value))]
 
     @kept
     def scalars(self) -> list[Val]:
@@ -98,20 +121,22 @@ class Group:
     def passes(self) -> tuple[Pass, ...]:
         """The group as an ordered list of generics; row-level stores (no local axis) come last in their level."""
         level = self.levels
-        table: dict[Any, tuple[list[Val], list[Out]]] = {}
+        table: dict[Any, tuple[list[Val], list[Out], list[Scatter]]] = {}
 
-        def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out]]:
+        def slot(k: int, axes: Iterable[str]) -> tuple[list[Val], list[Out], list[Scatter]]:
             mine = set(axes) - set(self.parallel)
             local = tuple(a for a in self.extents if a in mine)
-            return table.setdefault((k, local), ([], []))
+            return table.setdefault((k, local), ([], [], []))
 
         for v in self.scalars:
             if v.op == "reduce":
                 slot(level[id(v)], v.axes | set(v.attr[1]))[0].append(v)
         for o in self.outs:
             slot(level[id(o.value)], (m for m in o.map if isinstance(m, str)))[1].append(o)
+        for s in self.scatters:
+            slot(max(level[id(s.value)], level[id(s.position)]), s.axes)[2].append(s)
         keys = sorted(table, key=lambda key: (key[0], not key[1]))
-        return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1])) for k in keys)
+        return tuple(Pass(k[1], tuple(table[k][0]), tuple(table[k][1]), tuple(table[k][2])) for k in keys)
 
     @kept
     def work(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -122,9 +147,9 @@ class Group:
             space = v.axes | frozenset(v.attr[1]) if v.op == "reduce" else v.axes
             priced[space] = priced.get(space, 0.0) + price(v)
         stores: dict[frozenset[str], float] = {}
-        for o in self.outs:
-            space = frozenset(m for m in o.map if isinstance(m, str))
-            stores[space] = stores.get(space, 0.0) + stored(o)
+        written = [(frozenset(m for m in o.map if isinstance(m, str)), stored(o)) for o in self.outs]
+        for space, cost in (*written, *((s.axes, SCATTERED) for s in self.scatters)):
+            stores[space] = stores.get(space, 0.0) + cost
         prices: dict[frozenset[str], float] = {}
         for space in sorted({**priced, **stores}, key=len, reverse=True):
             walked = next((larger for larger in prices if space <= larger), space)
@@ -173,7 +198,7 @@ def buffers(group: Group) -> tuple[list[Buffer], list[Buffer]]:
     for v in group.scalars:
         if v.op == "load":
             ins.setdefault(id(v.attr[0]), v.attr[0])
-    return list(ins.values()), [o.buffer for o in group.outs]
+    return list(ins.values()), [*(o.buffer for o in group.outs), *(s.buffer for s in group.scatters)]
 
 
 def names_lengths(group: Group) -> bool:
@@ -191,7 +216,7 @@ class Own:
 
 def structure(group: Group) -> tuple[Any, Own]:
     """Groups of equal keys have equal plans, whose operands and lengths correspond as their own ones do.  The key is
-    None where a plan reads at indices."""
+    None where a plan reads or adds at indices."""
     numbers: dict[int, int] = {}
     lengths: dict[Any, int] = {}
     names: dict[str, int] = {}
@@ -211,7 +236,7 @@ def structure(group: Group) -> tuple[Any, Own]:
             tuple(map(length, b.shape)),
         )
 
-    if any(v.op == "load" and v.args for v in group.scalars):
+    if group.scatters or any(v.op == "load" and v.args for v in group.scalars):
         return None, Own()
     rows = []
     for v in group.scalars:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from tensordsl.codegen.group import Buffer, Group, Out, Schedule
+from tensordsl.codegen.group import Buffer, Group, Out, Scatter, Schedule
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.codegen.scalar import Val
 from tensordsl.ops.reducers import named_reducer
@@ -43,7 +43,8 @@ class _Writer:
         rows = [(v.op, v.type, [self.number[id(a)] for a in v.args], *self.row(v)) for v in group.scalars]
         outs = [(self.buffer(o.buffer), o.map, self.number[id(o.value)]) for o in group.outs]
         extents = [(a, self.length(n)) for a, n in group.extents.items()]
-        self.text = json.dumps([self.buffers, rows, outs, extents, group.parallel], default=int)[1:-1]
+        added = [(self.buffer(s.buffer), self.number[id(s.position)], self.number[id(s.value)]) for s in group.scatters]
+        self.text = json.dumps([self.buffers, rows, outs, added, extents, group.parallel], default=int)[1:-1]
 
     def plan(self, plan: LaunchPlan) -> str:
         chosen = plan.schedule
@@ -92,7 +93,7 @@ def _attribute(plain: Any) -> Any:
 
 def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
     """The group, its schedule, and whether the plan `streams`."""
-    tables, rows, stored, extents, parallel, own, streams = json.loads(data)
+    tables, rows, stored, added, extents, parallel, own, streams = json.loads(data)
     known = [Buffer(f"b{k}", type_, tuple(shape)) for k, (type_, shape) in enumerate(tables)]
     values: list[Val] = []
     for op, type_, args, plain, axes in rows:
@@ -103,9 +104,10 @@ def unpack_plan(data: bytes) -> tuple[Group, Schedule, bool]:
             attr, type_ = (named_reducer(attr[0]), attr[1]), tuple(type_)
         values.append(Val(op, type_, tuple([values[k] for k in args]), attr, frozenset(axes)))
     outs = tuple(Out(known[b], tuple(entries), values[k]) for b, entries, k in stored)
+    scatters = tuple(Scatter(known[b], values[position], values[value]) for b, position, value in added)
     own = {name: tuple(map(_tupled, x)) if isinstance(x, list) else x for name, x in own.items()}
     own["keep"], own["keep_in"] = tuple(values[k] for k in own["keep"]), tuple(outs[k] for k in own["keep_in"])
-    return Group("", dict(extents), tuple(parallel), outs), Schedule(**own), streams
+    return Group("", dict(extents), tuple(parallel), outs, scatters), Schedule(**own), streams
 
 
 def _tupled(x: Any) -> Any:

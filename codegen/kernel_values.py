@@ -26,7 +26,6 @@ from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, Val
 from tensordsl.codegen.schedule import (
     for_points,
     is_light,
-    pass_roots,
     reach,
     widens,
 )
@@ -97,7 +96,7 @@ class Values(Tables):
         return not (v.axes & self.local)
 
     def first_use(self, v: Val) -> int:
-        return next(k for k, p in enumerate(self.steps) if any(w is v for w in reach(pass_roots(p), self.is_row)))
+        return next(k for k, p in enumerate(self.steps) if any(w is v for w in reach(p.roots, self.is_row)))
 
     def guard(self, kernels: Sequence[Kernel], p: Pass) -> None:
         """Let kernels do nothing where a pass has no points."""
@@ -212,7 +211,8 @@ class Values(Tables):
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
-        if not any(v.op == "load" and v.args for v in reached):  # elements at indices keep memory busy themselves
+        by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
+        if not by_lane:  # loads of indices and elements keep memory busy themselves
             kernel.may_fetch(any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]

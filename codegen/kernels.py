@@ -40,12 +40,12 @@ from tensordsl.codegen.kernel_values import Row, Values
 from tensordsl.codegen.plan_tables import Tables
 from tensordsl.codegen.program import Kernels, LaunchPlan
 from tensordsl.codegen.scalar import FUNCTIONS, ITEMSIZE, Val
+from tensordsl.codegen.scatters import scatter
 from tensordsl.codegen.schedule import (
     PLAIN,
     has_own,
     narrow_index,
     pass_lane,
-    pass_roots,
     price_of,
     reach,
     reads,
@@ -125,7 +125,7 @@ class _Planner(Values):
                     level = self.level[id(o.value)]
                     at = max((k for k, r in enumerate(rows[:-1]) if r.level == level and k), default=len(rows) - 1)
                     others = [x.value for x in self.group.outs if x is not o]
-                    waits = any(reads(roots, o) for roots in (others, *(pass_roots(p) for _, p in points[at:])))
+                    waits = any(reads(roots, o) for roots in (others, *(p.roots for _, p in points[at:])))
                     home = rows[at] if level and not waits else last
                 home.outs.append(o)
         final = rows[-2]
@@ -163,11 +163,14 @@ class _Planner(Values):
         width = min(self.schedule.width) if self.columns else self.schedule.width[number]
         outs = stores(self.steps, number)
         keeps = [(v, o) for v, o in self.kept.values() if self.first_use(v) == number]
-        roots = [a for r in p.reduces for a in self.stepped(r, lane)] + [o.value for o in outs] + [v for v, _ in keeps]
+        added = [v for s in p.scatters for v in (s.position, s.value)]
+        stepped = [a for r in p.reduces for a in self.stepped(r, lane)]
+        roots = [*stepped, *added, *(o.value for o in outs), *(v for v, _ in keeps)]
         form = COLUMNS if self.columns and p.reduces else LANES
         self.crosses = not self.columns and not self.kept and roots == [a for r in p.reduces for a in r.args]
         self.clamps = any(r.attr[0].idempotent for r in p.reduces)
-        self.only_reads = bool(p.reduces) and all(lane not in o.map for o in self.group.outs)
+        writes = bool(self.group.scatters) or any(lane in o.map for o in self.group.outs)
+        self.only_reads = bool(p.reduces) and not writes
         self.finishes = not self.columns and len(p.local) == 1 and bool(p.reduces) and not self.total
         swept = self.vector_calls(roots, lane, width, None, form, self.row_axis(p))
         kernel = swept[-1].kernel
@@ -210,7 +213,7 @@ class _Planner(Values):
 
     def finish_point(self, kernel: Kernel, p: Pass, outs: list[Out], keeps: list[tuple[Val, Out]]) -> None:
         """Steps of the reductions, then all stores: nothing of a block is read after something of it was written."""
-        kernel.writes = bool(outs or keeps)
+        kernel.writes = bool(outs or keeps or p.scatters)
         only = self.total and not (kernel.writes or kernel.fails)
         kernel.stops = only and all(decides(r) is not None for r in p.reduces)
         kernel.may_repeat(r.attr[0].idempotent for r in p.reduces)
@@ -223,6 +226,8 @@ class _Planner(Values):
             accumulate(kernel, k, r, operands, self.states[id(r)])
         for v, o in [*keeps, *((o.value, o) for o in outs)]:
             kernel.store_vector(self.outputs[id(o)], v.type, kernel.lanes[id(v)])
+        for s in p.scatters:
+            scatter(kernel, self.outputs[id(s)], s)
 
     def side_by_side(self, kernel: Kernel, p: Pass, width: int) -> None:
         """The form of a kernel for short rows, each of vectors of `width` lanes."""

@@ -14,7 +14,7 @@ from tensordsl.codegen.schedule import taken_load
 
 
 class Tables:
-    """Operands are the group's loads, then its outputs."""
+    """Operands are the group's loads, then its outputs, then what is added to."""
 
     def __init__(self, group: Group, name: str) -> None:
         self.group, self.name = group, name
@@ -33,7 +33,9 @@ class Tables:
         self.n_inputs = len(self.buffers)
         for o in group.outs:
             self.buffers.append((o.buffer, o.map))
-        self.outputs = {id(o): self.n_inputs + k for k, o in enumerate(group.outs)}
+        for s in group.scatters:
+            self.buffers.append((s.buffer, ()))
+        self.outputs = {id(o): self.n_inputs + k for k, o in enumerate((*group.outs, *group.scatters))}
 
     def operand(self, buffer: Buffer, entries: tuple[Any, ...]) -> int:
         """An operand is a buffer under one map: its number."""
@@ -79,7 +81,8 @@ class Tables:
     def launch_plan(self, schedule: Schedule, make: Callable[[], Kernels]) -> LaunchPlan:
         """Kernels of groups that read at indices have to be made to know their integers."""
         is_indexed = any(v.op == "load" and v.args for v in self.group.scalars)
-        is_placeless = not is_indexed and not any(v.op == "index" for v in self.group.scalars)
+        is_placed = bool(self.group.scatters) or any(v.op == "index" for v in self.group.scalars)
+        is_placeless = not is_indexed and not is_placed
         known = make() if is_indexed else None
         return LaunchPlan(
             name=self.name,

@@ -221,7 +221,11 @@ class _Ranges:
                 operands = [given(a, a.type) for a in v.args]
                 new[v] = b.make(v.op, v.type, operands, v.attr, v.axes)
         outs = tuple(replace(o, value=given(o.value, o.value.type)) for o in group.outs)
-        return Group(group.name, group.extents, group.parallel, outs)
+        scatters = tuple(
+            replace(s, position=given(s.position, s.position.type), value=given(s.value, s.value.type))
+            for s in group.scatters
+        )
+        return Group(group.name, group.extents, group.parallel, outs, scatters)
 
 
 def _within(x: Range, y: Range) -> bool:

@@ -34,6 +34,7 @@ class Step:
     gives: tuple[int, ...]
     needs: set[int] = field(default_factory=set)
     chain: Any = None  # of `codegen.blocks` or `codegen.stacks`; then fused and value are None
+    scatters: tuple[Value, ...] = ()  # what the group's additions at positions give
 
     @property
     def key(self) -> int:
@@ -44,7 +45,12 @@ class Step:
         """What it reads itself, without its inner regions."""
         if self.value is not None:
             return self.value.operands
-        return (self.fused or self.chain).loads
+        return [*self.loads, *(v.operands[0] for v in self.scatters)]
+
+    @property
+    def loads(self) -> Sequence[Value]:
+        """What its kernels read."""
+        return () if self.value is not None else (self.fused or self.chain).loads
 
 
 @record(eq=False, frozen=False)
@@ -153,7 +159,7 @@ def plan_regions(graph: Graph, roots: Sequence[Value]) -> dict[Context, Region]:
     regions = {c: Region(c, _steps(graph, fused[c][0], members[c], homes), fused[c][1], homes) for c in members}
     _nested_needs(regions, homes)
     for region in regions.values():
-        region.steps = _sorted(region.steps)
+        region.steps = in_order(region.steps)
     return regions
 
 
@@ -219,7 +225,7 @@ def _inside(c: Context, v: Value) -> bool:
     return any(p[0] == "if" and p[1] == v.number for p in c)
 
 
-def _sorted(steps: list[Step]) -> list[Step]:
+def in_order(steps: list[Step]) -> list[Step]:
     """Topological order, otherwise that of the values' numbers."""
     giver = {n: k for k, s in enumerate(steps) for n in s.gives}
     waiting = [0] * len(steps)

@@ -14,7 +14,7 @@ from typing import Any
 from tensordsl.casting import real_of
 from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.code import INLINE
-from tensordsl.codegen.group import Group, Out, Pass, Schedule, price, stored
+from tensordsl.codegen.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_limits import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
 from tensordsl.types import COMPLEX
@@ -100,7 +100,7 @@ def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
     many lanes."""
     reduces = [r for p in group.passes for r in p.reduces]
     is_one = not group.parallel and len(reduces) == 1 and sum(bool(p.local) for p in group.passes) == 1
-    if not is_one or vector_bytes < LINE or not _adds_products(*reduces):
+    if not is_one or group.scatters or vector_bytes < LINE or not _adds_products(*reduces):
         return None
     doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
     return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
@@ -253,7 +253,7 @@ def widens(group: Group, usual: Schedule) -> bool:
     if lane not in group.parallel or (isinstance(extent, int) and extent > WIDE_ROW):
         return False
     for p in group.passes:
-        values = reach(pass_roots(p))
+        values = reach(p.roots)
         if p.local:
             apart = any(lane not in o.map for o in p.outs)
             apart = apart or (not p.reduces and any(v.op == "index" for v in values))
@@ -276,7 +276,7 @@ def stores(steps: Sequence[Pass], number: int) -> list[Out]:
     mine = []
     for k, q in points:
         for o in q.outs:
-            readers = [j for j, s in points if j > k and reads(pass_roots(s), o)]
+            readers = [j for j, s in points if j > k and reads(s.roots, o)]
             same = [j for j, s in points if readers and j >= readers[-1] and s.local == q.local]
             if number == (same[0] if same else k):
                 mine.append(o)
@@ -342,21 +342,17 @@ def reads(roots: Sequence[Val], o: Out) -> bool:
     return any(buffer.type == o.buffer.type and entries == o.map for buffer, entries in loads)
 
 
-def pass_roots(p: Pass) -> list[Val]:
-    return [a for r in p.reduces for a in r.args] + [o.value for o in p.outs]
-
-
 def price_of(p: Pass, local: Collection[str]) -> int:
     """ns of 1,000 points of a pass over the axes `local`, roughly."""
-    values = [v for v in reach(pass_roots(p), lambda v: not v.axes & set(local)) if v.axes & set(local)]
-    return int(sum(map(price, [*values, *p.reduces])) + sum(map(stored, p.outs)))
+    values = [v for v in reach(p.roots, lambda v: not v.axes & set(local)) if v.axes & set(local)]
+    return int(sum(map(price, [*values, *p.reduces])) + sum(map(stored, p.outs)) + SCATTERED * len(p.scatters))
 
 
 def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
     """The loads at indices, each with the axes of a space at whose points it is needed."""
     found: dict[tuple[int, tuple[str, ...]], Val] = {}
     for p in group.passes:
-        for v in reach(pass_roots(p), lambda v: v.op == "result"):
+        for v in reach(p.roots, lambda v: v.op == "result"):
             if v.op == "load" and v.args:
                 found[id(v), (*group.parallel, *p.local)] = v
     return [(v, axes) for (_, axes), v in found.items()]
@@ -365,8 +361,10 @@ def loads_at_indices(group: Group) -> list[tuple[Val, tuple[str, ...]]]:
 def taken_load(group: Group) -> tuple[Val, Val] | None:
     """(the load, its index) of a group that only copies what stands at indices along one axis, which are the same at
     all places of the axes around it."""
-    (out, *more), axes = group.outs, list(group.extents)
-    if more or out.value.op != "load" or len(out.value.args) != 1 or len(group.parallel) < len(axes):
+    if len(group.outs) != 1 or group.scatters:
+        return None
+    (out,), axes = group.outs, list(group.extents)
+    if out.value.op != "load" or len(out.value.args) != 1 or len(group.parallel) < len(axes):
         return None
     entries, index = out.value.attr[1], unwidened(out.value.args[0])
     is_row = index.op == "load" and not index.args and len(index.attr[1]) == 1
@@ -420,7 +418,7 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
                 waiting = [x.value for q in steps[: first + 1] for x in q.outs if x is not o]
                 later += reach(waiting, partial(_is_or, v, is_row))
                 reads = [w for w in later if w.op == "load" and w.attr[0].type == o.buffer.type and w.attr[1] == o.map]
-                used = [q for q in steps[last + 1 :] if any(w is v for w in reach(pass_roots(q), is_row))]
+                used = [q for q in steps[last + 1 :] if any(w is v for w in reach(q.roots, is_row))]
                 if not reads and not used and level[id(v)] < level[id(o.value)]:
                     result.append((v, o))
                     break
@@ -429,12 +427,12 @@ def kept(group: Group) -> list[tuple[Val, Out]]:
 
 def _values(p: Pass, known: Val, is_row: Callable[[Val], bool]) -> list[Val]:
     """What a pass computes if `known` and row-level values are given."""
-    return reach(pass_roots(p), lambda w: w is known or is_row(w))
+    return reach(p.roots, lambda w: w is known or is_row(w))
 
 
 def _shared(steps: list[Pass], is_row: Callable[[Val], bool]) -> list[tuple[int, Val]]:
     """(first pass, value) of the dear values which the last of these passes and an earlier one compute."""
-    sets = [reach(pass_roots(p), is_row) for p in steps]
+    sets = [reach(p.roots, is_row) for p in steps]
     seen: dict[int, int] = {}
     for k, values in reversed(list(enumerate(sets))):
         for v in values:
@@ -503,7 +501,7 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     if p.local != (lane,) or not group.parallel or not p.reduces or p.outs:
         return 0
     local = {a for q in group.passes for a in q.local}
-    values = [v for v in reach(pass_roots(p), lambda v: not v.axes & local) if v.axes & local]
+    values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
     few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
     known = not any(v.op == "index" or (v.op == "load" and v.args) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
@@ -522,7 +520,7 @@ def _native(p: Pass, values: Sequence[Val], narrow: bool, vector_bytes: int) -> 
     """Lanes of the widest type of a pass that computes `values`; `narrow`: with positions in int32."""
     types: list[Any] = [v.type for v in values if v.op not in ("const", "extent") and isinstance(v.type, str)]
     types += [t for r in p.reduces for t in kept_in_lanes(r)]
-    types += [o.buffer.type for o in p.outs]
+    types += [*(o.buffer.type for o in p.outs), *(s.buffer.type for s in p.scatters)]
     types = ["int32" if t == "int64" and narrow else real_of(t) for t in types]
     return max(vector_bytes // max(map(ITEMSIZE.__getitem__, types), default=8), 2)
 
@@ -539,7 +537,7 @@ def _lanes(group: Group, p: Pass, along: str, vector_bytes: int) -> int:
     def is_row(v: Val) -> bool:
         return bool(local) and bool(p.local) and not (v.axes & local)
 
-    values = reach(pass_roots(p), is_row)
+    values = reach(p.roots, is_row)
     narrow = not columns and any(narrow_index(r, lane) for r in p.reduces)
     rows = len(group.extents) == 2 and takes_rows(group)
     native = _native(p, [v for v in values if along in v.axes] if rows else values, narrow, vector_bytes)

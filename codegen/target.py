@@ -120,6 +120,12 @@ def prefers_halves() -> bool:
     return native_width() == 64 and not name.startswith("znver")
 
 
+def has_gathers() -> bool:
+    """Whether the instruction that gathers takes less time than loading lane by lane: on Intel's cores since they have
+    arithmetic of float16.  On those before them their firmware was mended, which made it slow, and on AMD's it is."""
+    return prefers_halves() and bool(_processor()[1].get("avx512fp16"))
+
+
 def shuffled_bytes() -> int:
     """Bytes of a vector that one instruction puts in any order (of those that are known), or 0."""
     _, features = _processor()

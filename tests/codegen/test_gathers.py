@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from end_of_memory import End
+from native import Runner
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.codegen import code
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import make_program, optimise_lowered
@@ -344,3 +346,23 @@ def test_indices_of_rows_do_not_make_lanes_fewer() -> None:
         row = b.load(Buffer("x", dtype, ("m", "d")), index, "j")
         group = Group("take", {"i": "n", "j": "d"}, ("i", "j"), (Out(Buffer("y", dtype, ("n", "d")), ("i", "j"), row),))
         assert tuple(schedule(group, vector_bytes=n).width[0] for n in (64, 32)) == widths, dtype
+
+
+@pytest.mark.parametrize("has_gathers", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool", "complex64"])
+def test_elements_are_gathered_where_that_is_fast(
+    dtype: str, has_gathers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isa = code.host_isa().replace(" gathers", "") + " gathers" * has_gathers
+    monkeypatch.setattr(code, "host_isa", lambda: isa)
+    table, at = Buffer("t", dtype, ("m",)), Buffer("i", "int64", ("n",))
+    s = Builder()
+    group = Group("g", {"a": "n"}, ("a",), (Out(Buffer("o", dtype, ("n",)), ("a",), s.load(table, s.load(at, "a"))),))
+    run, rng = Runner(group), np.random.default_rng(4)
+    for n in (1, 7, 8, 9, 31, 64, 100):
+        values, result = rng.normal(size=20).astype(dtype), np.zeros(n, dtype)
+        i = rng.integers(-20, 20, n)
+        for places in (i, np.abs(i) % 20):
+            assert run({"t": values, "i": places, "o": result}) == 0
+            np.testing.assert_array_equal(result, values[places])
+        assert run({"t": values, "i": np.full(n, 20), "o": result}) == 1
