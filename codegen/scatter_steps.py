@@ -64,16 +64,16 @@ class _Scatters:
         """Makes the addition a part of the group that computes its positions, if it may be."""
         v = step.value
         assert v is not None
-        (x, y), parts = v.operands[:2], self.parts(v)
+        parts = self.parts(v)
         fused = self.as_one(parts) if parts else None
-        if fused is None or not self.is_fit(fused) or not self.can_begin(x, parts):
+        if fused is None or not self.is_fit(fused) or not self.can_begin(v.operands[0], parts):
             return False
-        read = [o for o in (x, y) if o not in fused.values and number_of(o) is None]
+        scatters, given = [*(u for s in parts for u in s.scatters), v], [n for s in parts for n in s.gives]
+        read = [o for u in scatters for o in u.operands[:2] if o not in fused.values and number_of(o) is None]
         needs = group_step(self.graph, fused, self.homes).needs.union(*(memory(o, self.homes) for o in read))
-        if self.waits(needs.difference(*(s.gives for s in parts)), [*parts, step]):
+        if not needs.isdisjoint(given) or self.waits(needs, [*parts, step]):
             return False
-        gives = (*(n for s in parts for n in s.gives), v.number)
-        made = Step(fused, None, gives, needs - {*gives}, scatters=(*(u for s in parts for u in s.scatters), v))
+        made = Step(fused, None, (*given, v.number), needs, scatters=tuple(scatters))
         self.replace([*parts, step], [made])
         return True
 
@@ -84,9 +84,10 @@ class _Scatters:
         if not of_elements or v.number in self.new or any(w.op != "in_bounds" for w in within):
             return []
         places = positions(v)
-        are_clamped = all(p.op == "map" and p.dtype == "int64" and p.number in self.giver for p in places)
+        are_clamped = all(p.op == "map" and p.dtype == "int64" for p in places)
         found = [s for p in (*places, term) if (s := self.giver.get(p.number)) and s.fused is not None]
-        return [s for k, s in enumerate(found) if s not in found[:k]] if are_clamped else []
+        are_computed = all(any(p in s.fused.values for s in found if s.fused) for p in places)
+        return [s for k, s in enumerate(found) if s not in found[:k]] if are_clamped and are_computed else []
 
     def as_one(self, parts: Sequence[Step]) -> Fused | None:
         groups = [s.fused for s in parts if s.fused is not None]

@@ -239,3 +239,50 @@ def test_elements_of_matrices_and_higher() -> None:
     f(np.zeros((0, 3)), np.zeros((3, 2, 0)), none, none, np.zeros(0))
     with pytest.raises(IndexError):
         f(np.zeros((0, 3)), np.zeros((3, 2, 0)), np.zeros(9, int), np.zeros(9, int), np.zeros(9))
+
+
+def program(seed: int, mode: str | None) -> Any:
+    """A random program of tables, of which points read and to which they add."""
+    rng = np.random.default_rng(seed)
+    tables, points, numbers = [X, T.zeros_like(X), X * 2], [W, V, W * V], [S]
+
+    def pick(pool: list[Any]) -> Any:
+        return pool[rng.integers(len(pool))]
+
+    for _ in range(int(rng.integers(3, 12))):
+        i, kind = pick([I, J, I + J, -J]), rng.integers(7)
+        if kind < 2:
+            tables.append(T.inc_subtensor(pick(tables)[i], pick(points) if rng.integers(4) else pick(numbers)))
+        elif kind == 2:
+            points.append(pick(tables)[i] * pick(points))
+        elif kind == 3:
+            points.append(pick([T.add, T.sub, T.maximum])(pick(points), pick([*points, *numbers])))
+        elif kind == 4:
+            numbers.append(pick([T.sum, T.max, T.mean])(pick([*points, *tables])))
+        elif kind == 5:
+            tables.append(pick(tables) * pick([*tables, *numbers]))
+        else:
+            points.append(T.tanh(pick(points)))
+    state = tensordsl.shared(np.linspace(-1, 1, 12))
+    updates = [(state, T.inc_subtensor(state[I], pick(points)))] if rng.integers(2) else []
+    outputs = [tables[-1], points[-1], numbers[-1], pick(tables), state * 2]
+    f = tensordsl.function([X, I, J, W, V, S], outputs, updates=updates, mode=mode, on_unused_input="ignore")
+    return lambda *args: (*f(*args), state.get_value())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_programs(seed: int) -> None:
+    ours, oracle, rng = program(seed, None), program(seed, "REFERENCE"), np.random.default_rng(seed)
+    for count in (1, 5, 8, 100, 600):
+        i, j = (rng.integers(-5, 6, count) for _ in "ij")  # the sum of both is in range as well
+        data = rng.normal(size=12), i, j, rng.normal(size=count), rng.normal(size=count), 0.5
+        for result, wanted in zip(ours(*data), oracle(*data), strict=True):
+            np.testing.assert_allclose(result, wanted, rtol=1e-7, atol=1e-7)
+    bad = np.where(np.arange(600) == 399, 99, i)
+    try:
+        oracle(data[0], bad, *data[2:])
+    except IndexError:
+        with pytest.raises(IndexError):
+            ours(data[0], bad, *data[2:])
+        for result, wanted in zip(ours(*data), oracle(*data), strict=True):  # nothing was added to the state
+            np.testing.assert_allclose(result, wanted, rtol=1e-7, atol=1e-7)
