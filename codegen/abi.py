@@ -263,10 +263,11 @@ RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
 CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
-TH_TICKET, TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 0, 64, 128, 192, 256
+TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 64, 128, 192, 256
 TH_SPARE = 1024  # tickets behind those of chunks: more than threads that take one when there are none left
-TH_FN, TH_JOB, TH_WANTED, TH_STARTED, TH_HOW, TH_JOINED, TH_ASKED, TH_N = range(320, 384, 8)
-TH_CORE = 264  # of the last caller that woke threads
+TH_CORE, TH_HOW = 264, 272  # the core of the last caller that woke threads; what blocks signals
+# In one line: what a thread needs of a job, and what changes with it.
+TH_TICKET, TH_FN, TH_JOB, TH_N, TH_JOINED, TH_WANTED, TH_STARTED, TH_ASKED = range(320, 384, 8)
 TH_LOCK_SIZE = 128  # bytes that hold a mutex, a condition or a set of signals on every system
 TH_MUTEX, TH_COND, TH_SIGNALS = 384, 512, 640
 _THREAD_CALLS = (

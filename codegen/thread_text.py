@@ -46,8 +46,9 @@ def _get(f: Asm, offset: int) -> str:
     return f.op(f"load atomic i64, ptr {f.gep('%pool', offset)} seq_cst, align 8")
 
 
-def _put(f: Asm, value: str | int, offset: int) -> None:
-    f.do(f"store atomic i64 {value}, ptr {f.gep('%pool', offset)} seq_cst, align 8")
+def _put(f: Asm, value: str | int, offset: int, order: str = "release") -> None:
+    """What was written before is there for who reads it; `seq_cst`: and is, before anything is read."""
+    f.do(f"store atomic i64 {value}, ptr {f.gep('%pool', offset)} {order}, align 8")
 
 
 def _system(f: Asm, name: str, *operands: str) -> str:
@@ -67,7 +68,9 @@ def _drain() -> str:
     f = Asm("void", "drain", ("ptr pool", "i1 back"), internal=True)
     step = f.op(f"select i1 %back, i64 {BACK - 1}, i64 -1")
     more, work, done = f.label("more"), f.label("work"), f.label("none")
+    before = f.block
     f.place(more)
+    count = f.op(f"phi i64 [ 0, %{before} ], [ %count.next, %{work} ]")
     ticket = _atomic(f, "add", abi.TH_TICKET, step)
     left = f.op(f"sub i64 {f.op(f'and i64 {ticket}, {BACK - 1}')}, {abi.TH_SPARE}")
     f.branch(f.compare("sgt", "i64", left, 0), work, done)
@@ -76,9 +79,11 @@ def _drain() -> str:
     at_end = f.op(f"sub i64 {f.load('i64', '%pool', abi.TH_N)}, {f.op(f'udiv i64 {ticket}, {BACK}')}")
     index = f.op(f"sub i64 {at_end}, {f.op(f'select i1 %back, i64 1, i64 {left}')}")
     f.call("void", fn, f"ptr {job}", f"i64 {index}")
-    _atomic(f, "sub", abi.TH_REMAINING, 1)
+    f.do(f"%count.next = add i64 {count}, 1")
     f.jump(more)
     f.place(done)
+    with f.when(f.compare("ne", "i64", count, 0)):
+        _atomic(f, "sub", abi.TH_REMAINING, count)
     f.ret()
     return f.text
 
@@ -176,7 +181,7 @@ def _parallel_for(wait: Wait) -> str:
     _put(f, "%n", abi.TH_REMAINING)
     generation = f.op(f"add i64 {_get(f, abi.TH_GENERATION)}, 1")
     _put(f, f.op(f"add i64 %n, {abi.TH_SPARE}"), abi.TH_TICKET)
-    _put(f, generation, abi.TH_GENERATION)
+    _put(f, generation, abi.TH_GENERATION, "seq_cst")
     with f.when(f.compare("sgt", "i64", _get(f, abi.TH_SLEEPERS), 0)):
         _system(f, "pthread_mutex_lock", _mutex(f))
         f.store("i64", f.op(f"zext i32 {_system(f, 'sched_getcpu')} to i64"), "%pool", abi.TH_CORE)
