@@ -22,6 +22,7 @@ class Caches:
     (`nest_ways`).  far_read, far: from these on what is only read, and what is written as well, with one thread; with
     several from `far_shared` on.
     over, over_shared: from these on results go past the caches if they are few of all; of one thread, of several.
+    total: of what a sum over all axes reads, from where on it does not pay to begin its vectors on lines.
     written: of results that go past the caches (`nest_streams`).
     part: ns of estimated work of a part, from `there` on, of a launch that one thread has as well (half of it).
     columns: of a reduction along rows, which are parted if there are fewer (else columns are, for threads)."""
@@ -33,6 +34,7 @@ class Caches:
     far_shared: int
     over: int
     over_shared: int
+    total: int
     written: int
     part: int
     columns: int
@@ -44,7 +46,7 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     unit = max(level3, LEVEL_3 // 4) // 32
     return Caches(
         there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
-        over=30 * unit, over_shared=46 * unit, written=32 * unit, part=40_000, columns=512,
+        over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000, columns=512,
     )  # fmt: skip
 
 
@@ -54,5 +56,5 @@ def far_third(level2: int, level3: int) -> Caches:
     some, kept = level2 * 9 // 8, max(min(level3, KEPT), LEVEL_3)
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
-        over=kept, over_shared=kept, written=LEVEL_3, part=5_000, columns=4096,
+        over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000, columns=4096,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import Any, Protocol
 
-from tensordsl.codegen import apart
+from tensordsl.codegen import apart, target
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
 from tensordsl.codegen.descriptor import axis_pairs
@@ -35,7 +35,6 @@ PARTED_ROWS = 1024  # of those that cannot be one, as operands have fewer of the
 PER_LANE = 64  # elements of reduced rows for each lane of a vector, if these are eight and `MANY_ROWS` rows at least
 MIXED_ROWS = 128  # of three axes, operands along different ones: longer ones overlap (`nest_overlaps`)
 NEAR_POINTS = 1 << 21  # fewer float64 a third-level cache has
-NEAR_BYTES = 15 << 20  # of all that a sum over all axes reads: of more it does not pay to begin its vectors on lines
 LEAST_TOTAL = 1 << 13  # elements of a sum over all axes from which it pays to begin its vectors on lines
 LONG = 2 * FOLDED * SHARE  # ns of a row that is done in parts
 HALF = BLOCKS_MOST // 2  # bytes of a block beside which lanes along rows are as fast, but for short ones
@@ -468,9 +467,21 @@ def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) ->
 def is_near_total(b: Builder, group: Group) -> str:
     """Whether all that is added up stands in a cache, but not in the first one.  Found where it is asked for, so that
     calls require no kernels: the library has them for the most part."""
-    points = b.name(ex.product(group.extents.values()))
+    return _has_points(b, group, ("ge", LEAST_TOTAL), ("lt", _near_points(group)))
+
+
+def is_far_total(b: Builder, group: Group) -> str | None:
+    """Whether that waits for memory, on a machine that does not look far ahead."""
+    return _has_points(b, group, ("ge", _near_points(group))) if target.prefers_halves() else None
+
+
+def _near_points(group: Group) -> int:
     size = sum(ITEMSIZE[v.type] for v in group.scalars if v.op == "load")
-    limits = ("ge", LEAST_TOTAL), ("lt", min(NEAR_POINTS, NEAR_BYTES // size))
+    return min(NEAR_POINTS, target.caches().total // size)
+
+
+def _has_points(b: Builder, group: Group, *limits: tuple[str, int]) -> str:
+    points = b.name(ex.product(group.extents.values()))
     return b.joined("min", [b.once(b.scopes[-1], "q", p.Compare, op, points, b.name(n)) for op, n in limits])
 
 

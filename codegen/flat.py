@@ -217,11 +217,11 @@ class Kernel:
         if self.halves:
             self.body.vector_bytes //= 2
 
-    def may_fetch(self, is_dear: bool) -> None:
+    def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
-        be off lines, and where computing takes long for operands."""
+        be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
         may = self.form == LANES and "halves" in self.body.isa
-        self.fetches, self.fetches_results = is_dear and may, self.has_rows and may
+        self.fetches, self.fetches_results = is_slow and may, self.has_rows and may
 
     def adds_by_halves(self) -> bool:
         """Do sums of short rows take less time in half registers?  They do: half as many straddle lines, memory gives

@@ -178,6 +178,7 @@ class Schedule:
     # CPU: "near": vectors of sums begin on cache lines, and chunks inside of them; "far": chunks are the same ones, but
     # vectors begin where these do; "": neither
     cuts: str = ""
+    asks: bool = False  # CPU: whether loops ask for what comes, as memory has it
     cross: str = ""  # the axis that operands are read along through shared memory (GPU), or ""
     fastmath: bool = False  # approximate instructions (GPU)
 

@@ -213,7 +213,7 @@ class Values(Tables):
         kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
-            kernel.may_fetch(any(v.op in HEAVY for v in operations))
+            kernel.may_fetch(self.schedule.asks or any(v.op in HEAVY for v in operations))
         if self.crosses and not ends:
             read = [v for v in reached if v.op in ("load", "index") and self.varies(v, lane)]
             kernel.cross({v.type if self.is_vector(v, lane) else "" for v in read})

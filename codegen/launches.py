@@ -13,6 +13,7 @@ from tensordsl.codegen.choose import (
     goes_across,
     has_long_rows,
     has_rows_for_lines,
+    is_far_total,
     is_long,
     is_near_total,
     prefers,
@@ -84,7 +85,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     is_whole = not b.device and block is None
     first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
     if is_whole and (total := for_total(group, usual, b.vector_bytes)):
-        longer.append((is_near_total(b, group), total))
+        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
     number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
     site = 0
     if b.program.plans[number].may_fail:
@@ -127,6 +128,7 @@ def _plan_like(
     """The plan of the group, or of an earlier one of its structure, its operands, and the names of its integers."""
     key = (
         chosen.lane, chosen.width, chosen.beside, chosen.apart, chosen.shifts, chosen.joins, chosen.alone, chosen.cuts,
+        chosen.asks,
     )  # fmt: skip
     if key not in planned.plans:
         planned.plans[key] = _plan(b, group, chosen), mine

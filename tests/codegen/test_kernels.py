@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from native import Runner, framed
 
+import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen import code, nest_words
+from tensordsl.codegen import code, nest_words, target
 from tensordsl.codegen.flat import HALVES
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.kernels import plan
@@ -513,3 +514,23 @@ def test_nothing_is_written_where_an_axis_is_empty(dtype: str) -> None:
         out = np.ndarray((n, m, k), dtype, room, strides=(m * k * size, k * size, size))  # NumPy's own has others
         assert run({"x": x, "y": y, "o": out}) == 0
         assert (room[: n * m * k] == 2).all() and (room[n * m * k :] == 7).all()
+
+
+@pytest.mark.skipif(native_width() < 64, reason="totals have other plans with registers as long as cache lines")
+@pytest.mark.parametrize("far", [False, True])
+def test_sums_that_wait_for_memory_ask_for_what_comes_on_machines_that_do_not_foresee_it(
+    far: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "host_isa", lambda: "avx512" + " halves" * far)
+    monkeypatch.setattr(target, "prefers_halves", lambda: far)
+    x, y = T.dvector("x"), T.dvector("y")
+    for result, operands in ((x.sum(), 1), ((x * y).sum(), 2)):
+        plans = make_program("f", [x, y], [], [result], [], False)[1].plans
+        asked = [(q, {at for t in q.kernels.texts for at, _ in ASKED.findall(t)}) for q in plans]
+        assert [len(found) for q, found in asked if q.schedule.asks] == [operands] * far
+        assert not any(found for q, found in asked if not q.schedule.asks)
+    total = tensordsl.function([x, y], [x.sum(), T.dot(x, y)])
+    rng = np.random.default_rng(6)
+    for n in (1 << 20, (1 << 20) + 3, 3 << 20):
+        a, b = rng.normal(size=n), rng.normal(size=n)
+        np.testing.assert_allclose(total(a, b), [a.sum(), a @ b], rtol=1e-10)
