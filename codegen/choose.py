@@ -21,7 +21,6 @@ from tensordsl.codegen.schedule import (
     pads,
     parts_rows,
     states_beside,
-    takes_rows,
     widens,
     widest_load,
 )
@@ -166,6 +165,10 @@ def _few_rows(group: Group, usual: Schedule, other: Schedule) -> list[Condition]
     return [("le", here, most), ("le", here, ex.mul(PER_ROW, there))]
 
 
+def _has_rows_at_indices(group: Group, usual: Schedule) -> bool:
+    return any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
+
+
 def _any(b: Builder, names: Sequence[str | None]) -> str | None:
     """Whether one of them holds, of those that there are."""
     known = [name for name in names if name]
@@ -251,7 +254,7 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
     short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
     limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else short)
-    most = max(padded, SHORT_BY_INDEX) if takes_rows(group) else padded if mixed else SHORT
+    most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else SHORT
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
     longer = min(BLOCKS_MOST // size, PARTED_ROWS)
@@ -523,16 +526,16 @@ def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
     """Elements of a row for which lanes along it are worse, at most; shorter ones for which they are better."""
     width = usual.width[0]
     is_heavy = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
-    by_index = any(v.op == "load" and v.args and usual.lane in v.attr[1] for v in group.scalars)
     whole: list[int] = []
     if usual.lane in group.parallel:
         most = width - 1
     elif usual.beside:
         most = min(lanes * states_beside(lanes) for lanes in usual.beside if lanes) // 2
     elif not _goes_back(group, usual):
-        most = max(width, SHORT_IF_HEAVY * is_heavy) - 1
-    elif by_index:
-        most = SHORT_BY_INDEX
+        heavy = SHORT_IF_HEAVY // (2 if _has_rows_at_indices(group, usual) else 1)  # there all elements are accesses
+        most = max(width, heavy * is_heavy) - 1
+    elif _has_rows_at_indices(group, usual):
+        most = max(SHORT_BY_INDEX, (width - 1) * is_heavy)
     else:
         most = min(SHORT_IF_HEAVY, 3 * width) - 1 if is_heavy else width * 5 // 4
         whole = [*range(width, most + 1, width)]

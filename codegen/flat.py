@@ -58,6 +58,7 @@ from tensordsl.codegen.nest_words import (
 )
 from tensordsl.codegen.past_caches import ENTRY, past_caches
 from tensordsl.codegen.row_lines import chunks, row_lines
+from tensordsl.codegen.row_vectors import WRONG, RowVectors, row_vectors
 from tensordsl.codegen.rows_together import RowsTogether, rows_together
 from tensordsl.codegen.scalar import ITEMSIZE, Val
 from tensordsl.codegen.schedule import PLAIN
@@ -159,6 +160,8 @@ class Kernel:
         self.asks: list[Entry] = []  # of LANES: operands of whose next rows it asks for, with `turn` & AHEAD
         self.asks_memory = False  # also where no cache keeps them?
         self.fails = self.guarded = False
+        self.vectors: RowVectors | None = None  # what does several rows of ROW at once
+        self.wrong = WRONG  # of ROW: was something out of range, in this row or one before?
         self.once: dict[str, str] = {}
 
     @property
@@ -412,9 +415,12 @@ class Kernel:
         return self.body.op(f"add {llvm_type('int64', self.width)} {every}, {numbers}")
 
     def flag(self, code: Code, wrong: str) -> None:
-        """Raise the flag if the i1 is true; in a loop over vectors once, behind it."""
-        self.fails = True
-        pointer, bit = self.pointer(FLAG, 0), code.op(f"zext i1 {wrong} to i64")
+        """Raise the flag if the i1 is true; in a loop over vectors, or rows of a scalar each, once, behind it."""
+        self.fails, pointer = True, self.pointer(FLAG, 0)
+        if self.form == ROW and self.has_rows:
+            self.wrong = code.op(f"or i1 {self.wrong}, {wrong}")
+            return
+        bit = code.op(f"zext i1 {wrong} to i64")
         if code is not self.body or not self.loops or self.form == COLUMNS:
             old = code.op(f"load i64, ptr {pointer}, align 8")
             code.do(f"store i64 {code.op(f'or i64 {old}, {bit}')}, ptr {pointer}, align 8")
@@ -451,6 +457,8 @@ class Kernel:
                 self.side.finish()
             self.together = rows_together(self)
             self.past = past_caches(self)
+        if self.wrong != WRONG:
+            self.vectors = row_vectors(self)
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
 
     def text(self) -> str:
@@ -479,7 +487,8 @@ class Kernel:
         return self._for_rows(row_lines(self), last, *((self.side.lines, "single.q") if self.side else ()))
 
     def _rows(self) -> list[str]:
-        return self._for_rows(self.before.lines, self.before.block)
+        first = (self.vectors.lines, "ones", ".from") if self.vectors else ()
+        return [*self._for_rows(self.before.lines, self.before.block, *first), *self.ends.lines]
 
     def _for_rows(
         self, lines: Sequence[str], last: str, first: Sequence[str] = (), before: str = "entry", start: str = ".0"
@@ -500,7 +509,10 @@ class Kernel:
 
     def row_phis(self, start: str = ".0") -> list[Phi]:
         moving, number = [e.name for e in self.entries.values() if e.moves], "0" if start == ".0" else f"%r{start}"
-        return [Phi("%r", "i64", number, "%r.next"), *(Phi(a, "ptr", f"{a}{start}", f"{a}.next") for a in moving)]
+        any_before = "false" if start == ".0" else f"{WRONG}{start}"
+        wrong = [Phi(WRONG, "i1", any_before, self.wrong)] if self.wrong != WRONG else []
+        pointers = [Phi(a, "ptr", f"{a}{start}", f"{a}.next") for a in moving]
+        return [Phi("%r", "i64", number, "%r.next"), *wrong, *pointers]
 
     def next_row(self) -> list[str]:
         moving = [e.name for e in self.entries.values() if e.moves]

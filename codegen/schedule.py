@@ -503,11 +503,16 @@ def _lanes_beside(group: Group, p: Pass, lane: str, vector_bytes: int) -> int:
     local = {a for q in group.passes for a in q.local}
     values = [v for v in reach(p.roots, lambda v: not v.axes & local) if v.axes & local]
     few = sum(v.op not in LEAVES for v in values) <= BESIDE and not any(v.op in HEAVY for v in values)
-    known = not any(v.op == "index" or (v.op == "load" and v.args) or v.type in COMPLEX for v in group.scalars)
+    known = not any(v.op == "index" or _is_element(v, lane) or v.type in COMPLEX for v in group.scalars)
     sizes = [ITEMSIZE[v.type] for v in values if v.op == "load"]
     sizes += [ITEMSIZE[t] for r in p.reduces for t in kept_in_lanes(r)]
     lanes = max(_native(p, values, False, vector_bytes), rows_beside(vector_bytes))
     return lanes if few and known and (min(sizes) >= 4 or vector_bytes == 64) else 0
+
+
+def _is_element(v: Val, lane: str) -> bool:
+    """Is it read at indices, and no row of lanes?"""
+    return v.op == "load" and bool(v.args) and (lane not in v.attr[1] or any(lane in a.axes for a in v.args))
 
 
 def _widest(group: Group) -> int:
