@@ -537,6 +537,6 @@ def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
     elif _has_rows_at_indices(group, usual):
         most = max(SHORT_BY_INDEX, (width - 1) * is_heavy)
     else:
-        most = min(SHORT_IF_HEAVY, 3 * width) - 1 if is_heavy else width * 5 // 4
+        most = width * 5 // 4
         whole = [*range(width, most + 1, width)]
     return most, whole

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.ahead import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
-from tensordsl.codegen.code import Code, splat
+from tensordsl.codegen.code import Code, llvm_type, splat
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.records import record
 
 if TYPE_CHECKING:
@@ -92,6 +93,25 @@ def new_lanes(code: Code, k: Kernel, bits: int) -> str:
     numbers = f"<{', '.join(f'{kind} {n}' for n in k.order)}>"
     place = code.op(f"sub <{k.width} x {kind}> {numbers}, {every('%before.k')}")
     return f"icmp ult <{k.width} x {kind}> {place}, {every(code.op('sub i64 %live, %before.k'))}"
+
+
+def kept_if_done(k: Kernel, value: str, old: str, dtype: str) -> str:
+    """In the loop: the value in lanes that were not done before, the old one in those that were."""
+    if "new" not in k.once:
+        k.once["new"] = _not_done(k.body, k.width, 8 * ITEMSIZE[dtype])
+    t = llvm_type(dtype, k.width)
+    return k.body.op(f"select <{k.width} x i1> {k.once['new']}, {t} {value}, {t} {old}")
+
+
+def _not_done(code: Code, W: int, bits: int) -> str:
+    """The mask of lanes that were not done before: those of a row's last whole vector were, in part."""
+    at_end = code.op(f"icmp sgt i64 {code.op(f'add i64 %i, {W}')}, %n.whole")
+    done = code.op(f"select i1 {at_end}, i64 {code.op('sub i64 %n.whole, %i')}, i64 0")
+    if "avx512" in code.isa and 8 <= W <= 64:
+        return code.op(lanes_of_bits(code, code.op(f"shl i64 -1, {done}"), W))
+    kind = f"i{bits}"
+    every = splat(code, code.op(f"trunc i64 {done} to {kind}") if bits < 64 else done, f"uint{bits}", W)
+    return code.op(f"icmp uge <{W} x {kind}> <{', '.join(f'{kind} {n}' for n in range(W))}>, {every}")
 
 
 def has_bit_masks(k: Kernel) -> bool:

@@ -509,15 +509,16 @@ def _again(node: Blocks, where: Layout, row: int) -> int:
     again where a kernel reads what it then overwrites.  And whether nothing is kept in scratch at all."""
     both, inside = nest.READ | nest.WRITE, calls(node.body)
     entries = [e for c in inside for e in c.kernel.entries.values()]
-    again = not any(e.flags & both == both for e in entries)
+    overwritten = [e for e in entries if e.flags & both == both]
     if any(not isinstance(n, Call) or n.kernel.form != LANES for n in node.body):
         rows = calls([n for n in node.body if not isinstance(n, Call)])
         wide = bool(rows) and all(c.kernels[-1].widens for c in rows)
-        return nest.AS_BLOCK * _writes_first(inside) | nest.BY_KERNEL * again | nest.WIDENS * wide
+        return nest.AS_BLOCK * _writes_first(inside) | nest.BY_KERNEL * (not overwritten) | nest.WIDENS * wide
     grows = any(e.kind == nest.INTERNAL and where.areas[e.number].per_element for e in entries)
     streams = not any(e.kind == nest.INTERNAL for e in entries)
     finishes = any(c.kernel.carried for c in inside)
     short = all(c.kernel.side for c in inside)
+    again = all(e.keeps for e in overwritten)
     flags = (again, nest.BY_KERNEL), (not grows, nest.ANY_LENGTH), (streams, nest.STREAMS)
     own = (finishes, nest.FINISHES), (short, nest.SHORT_ROWS), (_joins(inside, where, row), nest.JOINS)
     return sum(flag for is_set, flag in (*flags, *own) if is_set)

@@ -39,6 +39,7 @@ from tensordsl.codegen.copies import (
     counted_lanes,
     has_mask_registers,
     is_straight,
+    kept_if_done,
     last_whole,
     loads_floats,
     new_lanes,
@@ -80,7 +81,8 @@ HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 @record(eq=False, frozen=False)
 class Entry:
     """A pointer in P.  `name`: in the text, the same in equal kernels; `number`: operand, area, integer or axis; `add`:
-    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?  `step`: elements from lane to lane."""
+    area of a byte offset, or NO_AREA; `moves`: is it another one for each row?  `step`: elements from lane to lane;
+    `keeps`: where it is written over, do lanes that were done before stay as they are?"""
 
     name: str
     kind: int
@@ -90,6 +92,7 @@ class Entry:
     add: int = NO_AREA
     moves: bool = False
     step: int = 1
+    keeps: bool = False
 
 
 @record
@@ -321,9 +324,12 @@ class Kernel:
         return load_apart(self.body, place, dtype, step, self.width)
 
     def store_vector(self, operand: int, dtype: str, value: str) -> None:
-        kind, step = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1)
+        kind, step, read = (VECTOR if self.loops else SPLAT), self.apart.get(operand, 1), self.adjacent.items()
         place = self.lane_pointer(self.pointer(kind, operand, ITEMSIZE[dtype], WRITE), ITEMSIZE[dtype], step)
         if step == 1:
+            if self.form == LANES and dtype in PLAIN and (old := next((x for x, at in read if at == place), "")):
+                self.entries[kind, operand, NO_AREA].keeps = True
+                value = kept_if_done(self, value, old, dtype)
             self.fetch(place, dtype, writes=True)
             store(self.body, value, place, dtype, self.width)
         else:
