@@ -252,9 +252,11 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     """Whether a lane across has few elements; or more of them, but usual lanes would be no whole vector of each row."""
     mixed, size = mixes(group), _block_size(group, across)
     here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
-    short = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
-    limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else short)
-    most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else SHORT
+    others = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
+    limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else others)
+    is_dear = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    short = max(SHORT, padded * is_dear)  # a vector of which a part is wasted costs as much as all of it
+    most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else short
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
     longer = min(BLOCKS_MOST // size, PARTED_ROWS)
