@@ -36,6 +36,10 @@ class Cumulate:
         self.dtype, self.result = real_of(dtype), real_of(sum_dtype(dtype))  # of a part
         self.x_size, self.y_size = (self.parts * ITEMSIZE[t] for t in (self.dtype, self.result))
         self.lanes = max(2, vector_bytes // self.y_size)  # elements of a vector; alone they have other steps
+        shorter = [
+            self.lanes >> k for k in range(self.lanes.bit_length() - 2, 0, -1)
+        ]  # than a vector; from two elements on
+        self.narrows = [*((2, many) for many in shorter), *((k, self.lanes) for k in range(2, WIDE + 1))]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
         self.turns = self.dtype == self.result != "float16" and self.parts == 1
@@ -44,6 +48,7 @@ class Cumulate:
 
     def text(self) -> str:
         parts = [self.block(k, 1) for k in CHAINS] + [self.block(k, self.lanes) for k in VECTORS]
+        parts += [self.narrow(k, many) for k, many in self.narrows]
         parts += [self.squares()] if self.turns else []
         parts += [self.panel(), self.plane(), self.walk(), self.entry()]
         return "".join(parts)
@@ -75,10 +80,21 @@ class Cumulate:
     def block(self, k: int, many: int) -> str:
         """k chains of `many` elements side by side, from the first to the last element of the axis, if it has any."""
         f = Asm("void", self.block_name(k, many), LINE, internal=True)
-        kind = llvm_type(self.result, many * self.parts)
         x_unit, y_unit = ("%x_unit", "%y_unit") if many == 1 else (many * size for size in (self.x_size, self.y_size))
         sources = [f.gep("%x", f.op(f"mul i64 {x_unit}, {j}")) for j in range(k)]
         targets = [f.gep("%y", f.op(f"mul i64 {y_unit}, {j}")) for j in range(k)]
+        return self.chains(f, sources, targets, many)
+
+    def narrow(self, k: int, many: int) -> str:
+        """m adjacent elements of each row as k vectors of `many`, of which the last two may have some in common."""
+        f = Asm("void", f"{self.name}.narrow.{k}.{many}", (*LINE[:5], "i64 m"), internal=True)
+        firsts = [*(str(j * many) for j in range(k - 1)), f.op(f"sub i64 %m, {many}")]
+        places = [self.elements(f, "%x", "%y", at) for at in firsts]
+        return self.chains(f, [x for x, _ in places], [y for _, y in places], many)
+
+    def chains(self, f: Asm, sources: list[str], targets: list[str], many: int) -> str:
+        """From the first row to the last one, of `many` adjacent elements at each place."""
+        kind = llvm_type(self.result, many * self.parts)
         start = [self.advance(f, None, x, y, many) for x, y in zip(sources, targets, strict=True)]
         steps = (("i64", "%x_step"), ("i64", "%y_step"))
         with f.loop("%n", *((kind, s) for s in start), *steps, start=1) as loop:
@@ -162,6 +178,13 @@ class Cumulate:
             f.compare("eq", "i64", "%x_unit", self.x_size),
             f.compare("eq", "i64", "%y_unit", self.y_size),
         )
+        fresh, some = f.compare("ne", "ptr", "%x", "%y"), f.compare("sge", "i64", "%m", 2)
+        can_overlap = f.all(adjacent, fresh, some)
+        with f.when(can_overlap):
+            for k, many in self.narrows:
+                with f.when(f.compare("sle", "i64", "%m", k * many)):
+                    f.call("void", f"@{self.name}.narrow.{k}.{many}", *passed(LINE[:5]), "i64 %m")
+                    f.ret()
         most = f.op(f"select i1 {adjacent}, i64 %m, i64 0")
         wide = f.op(f"select i1 {f.compare('sge', 'i64', most, WIDE * self.lanes)}, i64 {most}, i64 0")
         done, room = f.op(f"and i64 {wide}, {-self.lanes}"), PANEL * self.lanes
@@ -170,22 +193,34 @@ class Cumulate:
             size = f.op(f"select i1 {f.compare('slt', 'i64', left, room)}, i64 {left}, i64 {room}")
             x, y = self.elements(f, "%x", "%y", loop.index)
             f.call("void", f"@{self.name}.panel", f"ptr {x}", f"ptr {y}", *passed(LINE[2:5]), f"i64 {size}")
-        ways = [(self.block_name(k, self.lanes), k * self.lanes, most) for k in VECTORS]
+        with f.when(f.all(can_overlap, f.compare("sgt", "i64", done, 0), f.compare("slt", "i64", done, "%m"))):
+            self.at_line(f, self.block_name(1, self.lanes), f.op(f"sub i64 %m, {self.lanes}"))
+            f.ret()
+        for k in VECTORS:
+            done = self.in_blocks(f, self.block_name(k, self.lanes), k * self.lanes, done, most)
         if self.turns:
             steps = ("%x_step", self.x_size), ("%y_step", self.y_size)
             is_line = f.all(*(f.compare("eq", "i64", *pair) for pair in steps), f.compare("sge", "i64", "%n", SIDE))
-            ways.append((f"{self.name}.squares", SIDE, f.op(f"select i1 {is_line}, i64 %m, i64 0")))
-        for name, many, limit in (*ways, *((self.block_name(k, 1), k, "%m") for k in CHAINS)):
-            more = f.op(f"sub i64 {limit}, {done}")
-            more = f.op(f"select i1 {f.compare('sgt', 'i64', more, 0)}, i64 {more}, i64 0")  # others may have gone on
-            left = f.op(f"udiv i64 {more}, {many}")
-            end = f.op(f"add i64 {done}, {f.op(f'mul i64 {left}, {many}')}")
-            with f.loop(end, start=done, step=many) as loop:
-                x, y = (f.gep(p, f.op(f"mul i64 {loop.index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
-                f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
-            done = end
+            lines = f.op(f"select i1 {is_line}, i64 %m, i64 0")
+            done = self.in_blocks(f, f"{self.name}.squares", SIDE, done, lines)
+        for k in CHAINS:
+            done = self.in_blocks(f, self.block_name(k, 1), k, done, "%m")
         f.ret()
         return f.text
+
+    def in_blocks(self, f: Asm, name: str, many: int, done: str, limit: str) -> str:
+        """As many lines at a time as there are before number `limit`; how many are done then."""
+        more = f.op(f"sub i64 {limit}, {done}")
+        more = f.op(f"select i1 {f.compare('sgt', 'i64', more, 0)}, i64 {more}, i64 0")  # others may have gone on
+        left = f.op(f"udiv i64 {more}, {many}")
+        end = f.op(f"add i64 {done}, {f.op(f'mul i64 {left}, {many}')}")
+        with f.loop(end, start=done, step=many) as loop:
+            self.at_line(f, name, loop.index)
+        return end
+
+    def at_line(self, f: Asm, name: str, index: str) -> None:
+        x, y = (f.gep(p, f.op(f"mul i64 {index}, {s}")) for p, s in (("%x", "%x_unit"), ("%y", "%y_unit")))
+        f.call("void", f"@{name}", f"ptr {x}", f"ptr {y}", *passed(LINE[2:]))
 
     def walk(self) -> str:
         """The other axes but the last one by one, and for each the plane with that one."""

@@ -393,3 +393,20 @@ def test_nothing_is_written_where_the_axis_is_empty() -> None:
     for name in ("cumsum_float64", "cumprod_float64"):
         step(library.address(name, name))(bases.ctypes.data, words.ctypes.data, 2)
         assert (y == 7).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "int8", "bool", "complex64"])
+def test_running_sums_of_few_columns_are_of_vectors_that_overlap(dtype: str) -> None:
+    x = T.matrix("x", dtype=dtype)
+    f = tensordsl.function([x], [T.cumsum(x, axis=0), T.cumprod(x, axis=0)])
+    rng = np.random.default_rng(11)
+    for columns in (*range(1, 75), 127, 130):
+        a = (rng.uniform(-2, 2, (9, columns)) + (1j if dtype == "complex64" else 0)).astype(dtype)
+        for data in (a, a[::-1], np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], a[:1]):
+            for result, wanted in zip(f(data), (np.cumsum(data, 0), np.cumprod(data, 0)), strict=True):
+                assert result.dtype == wanted.dtype
+                np.testing.assert_array_equal(result, wanted)
+        if dtype in ("float64", "int64"):  # in the place of the old value
+            state = tensordsl.shared(a)
+            tensordsl.function([], updates=[(state, T.cumsum(state, axis=0))])()
+            np.testing.assert_array_equal(state.get_value(), np.cumsum(a, 0))
