@@ -42,6 +42,7 @@ MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vect
 JOINED = 9  # columns that are joined and stored together, at most
 ROWS_OF_FEW = 512  # rows of matrices of few columns from which these have kernels of their own
 NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
+SHORT_BYTES, WHOLE_BYTES = 192, 128  # of such a row that goes back; of its vectors that take less than lanes across
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
@@ -539,6 +540,7 @@ def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
     elif _has_rows_at_indices(group, usual):
         most = max(SHORT_BY_INDEX, (width - 1) * is_heavy)
     else:
-        most = width * 5 // 4
-        whole = [*range(width, most + 1, width)]
+        size = max(ITEMSIZE[o.buffer.type] for o in group.outs if usual.lane in o.map)
+        most = SHORT_BYTES // size if is_heavy else width * 5 // 4
+        whole = [*range(width, most + 1, width)] if not is_heavy or width * size >= WHOLE_BYTES else []
     return most, whole
