@@ -463,9 +463,10 @@ def _thin(f: Asm, kind: str, alpha: str, add: str) -> None:
     vector = f.op(f"or i1 {f.compare('eq', 'i64', '%m', 1)}, {f.compare('eq', 'i64', '%n', 1)}")
     size = f.op(f"mul i64 {f.op('mul i64 %m, %n')}, %k")
     vector = f.all(vector, f.compare("sle", "i64", size, LARGE))
-    with f.when(f.all(units, f.op(f"or i1 {small}, {vector}"))):
-        f.call("void", f"@dots_{kind}", *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", *how)
-        f.ret()
+    for condition, name in ((vector, f"@vector_dots_{kind}"), (small, f"@dots_{kind}")):
+        with f.when(f.all(units, condition)):
+            f.call("void", name, *common, "ptr %b", "i64 %csb", "ptr %c", "i64 %ldc", *how)
+            f.ret()
 
 
 def _without_blas(f: Asm, kind: str, operands: list[str], alpha: str, add: str, tiles: str, scratch: str) -> None:

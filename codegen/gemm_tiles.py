@@ -9,14 +9,20 @@ from tensordsl.codegen.assembly import Asm
 UNROLLED = (1, 2, 4)  # k with code of its own
 ROWS = (4, 1)
 DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
+# Of a product with a vector: how many vectors of terms are added up beside each other, as each addition waits for the
+# one before it.  Other products keep one order of additions for all elements, that those of x x' are symmetric.
+OF_VECTORS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
 SIZES = ("i64 m", "i64 n", "i64 k")
+DOT_PARAMS = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
+Step = Callable[[str, str, list[str]], list[str]]  # (number of the first term, mask or "", sums) -> sums
 
 
 def tile_texts(v: Vector) -> list[str]:
-    """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n."""
+    """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n; `vector_dots_<type>`."""
     bodies = [rows_tile(v, rows, k) for rows in ROWS for k in (*UNROLLED, None)]
     bodies += [dot_tile(v, *shape) for shape in DOTS]
-    return [*bodies, rows_driver(v), dots_driver(v)]
+    bodies += [dot_tile(v, *shape, turns) for shape, turns in OF_VECTORS.items()]
+    return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v)]
 
 
 class Vector:
@@ -208,10 +214,15 @@ def rows_driver(v: Vector) -> str:
 # Tiles of dot products
 
 
-def dot_tile(v: Vector, rows: int, columns: int) -> str:
-    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: vectors of partial sums."""
+def dot_name(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
+    return f"dot_{v.kind}_{rows}_{columns}{f'_{turns}' if turns > 1 else ''}"
+
+
+def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
+    """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `turns` vectors of partial sums
+    of each."""
     params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
-    f = Asm("void", f"dot_{v.kind}_{rows}_{columns}", params, internal=True)
+    f = Asm("void", dot_name(v, rows, columns, turns), params, internal=True)
     a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
     b = [element(f, v.kind, "%b", str(j), "%csb") for j in range(columns)]
 
@@ -220,8 +231,9 @@ def dot_tile(v: Vector, rows: int, columns: int) -> str:
         right = [v.load(f, f.gep(pointer, i, v.kind), mask) for pointer in b]
         return [v.fma(f, x, y, s) for (x, y), s in zip(((x, y) for x in left for y in right), sums, strict=True)]
 
-    full = f.op(f"and i64 %k, {-v.lanes}")
-    with f.loop(full, *[(v.type, "zeroinitializer")] * (rows * columns), step=v.lanes) as loop:
+    full, count = f.op(f"and i64 %k, {-v.lanes}"), rows * columns
+    done, first = _in_turns(f, v, step, turns, count) if turns > 1 else ("0", ["zeroinitializer"] * count)
+    with f.loop(full, *[(v.type, x) for x in first], start=done, step=v.lanes) as loop:
         loop.next = step(loop.index, "", loop.values)
     rest = f.op(f"sub i64 %k, {full}")
     tail, done, before = f.label("tail"), f.label("sum"), f.block
@@ -245,6 +257,25 @@ def dot_tile(v: Vector, rows: int, columns: int) -> str:
         f.do(f"store {kind} {value}, ptr {place}, align {v.align}")
     f.ret()
     return f.text
+
+
+def _in_turns(f: Asm, v: Vector, step: Step, turns: int, count: int) -> tuple[str, list[str]]:
+    """(how many terms are added up, `count` sums of them) of long rows, by so many vectors in turn."""
+    end, states = f.op(f"and i64 %k, {-turns * v.lanes}"), [(v.type, "zeroinitializer")] * (count * turns)
+    with f.loop(end, *states, step=turns * v.lanes) as loop:
+        loop.next = []
+        for t in range(turns):
+            at = f.op(f"add i64 {loop.index}, {t * v.lanes}")
+            loop.next += step(at, "", loop.values[t * count : (t + 1) * count])
+    fold, short, before = f.label("fold"), f.label("short"), f.block
+    f.branch(f.compare("sgt", "i64", end, 0), fold, short)
+    f.place(fold)
+    sums = loop.values
+    while len(sums) > count:
+        half = len(sums) // 2
+        sums = [f.op(f"fadd {v.type} {x}, {y}") for x, y in zip(sums[:half], sums[half:], strict=True)]
+    f.place(short)
+    return end, [f.op(f"phi {v.type} [ zeroinitializer, %{before} ], [ {x}, %{fold} ]") for x in sums]
 
 
 def _sums(f: Asm, v: Vector, totals: list[str], few: int) -> list[str]:
@@ -279,23 +310,38 @@ def _shuffle(f: Asm, v: Vector, width: int, pair: tuple[str, str], lanes: Sequen
 
 
 def dots_driver(v: Vector) -> str:
-    params = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
-    f = Asm("void", f"dots_{v.kind}", params, internal=True)
-
-    def columns(i: str, rows: int, start: str | int, count: str, width: int) -> None:
-        with f.loop(count, start=start, step=width) as loop:
-            a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
-            c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)
-            operands = ("i64 %k", f"ptr {a}", "i64 %rsa", f"ptr {b}", "i64 %csb", f"ptr {c}", "i64 %ldc")
-            f.call("void", f"@dot_{v.kind}_{rows}_{width}", *operands, f"{v.kind} %alpha", "i1 %add")
-
-    fours = f.op("and i64 %m, -4")
-    ends = {width: f.op(f"and i64 %n, {-width}") for _, width in DOTS}
+    f = Asm("void", f"dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
+    fours, ends = f.op("and i64 %m, -4"), {width: f.op(f"and i64 %n, {-width}") for _, width in DOTS}
     for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
         with f.loop(end, start=start, step=rows) as loop:
             done: str | int = 0
             for width in (w for r, w in DOTS if r == rows):
-                columns(loop.index, rows, done, ends[width], width)
+                _dot_columns(f, v, loop.index, rows, (done, ends[width], width))
                 done = ends[width]
     f.ret()
     return f.text
+
+
+def vector_driver(v: Vector) -> str:
+    """Of a product with a vector: one column, or else one row.  Not of parts of others: threads decide on these."""
+    f = Asm("void", f"vector_dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
+    fours, some = f.op("and i64 %m, -4"), f.op("and i64 %n, -4")
+    with f.when(f.compare("eq", "i64", "%n", 1)):
+        for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
+            with f.loop(end, start=start, step=rows) as loop:
+                _dot_columns(f, v, loop.index, rows, (0, "1", 1), OF_VECTORS[rows, 1])
+        f.ret()
+    for columns in ((0, some, 4), (some, "%n", 1)):
+        _dot_columns(f, v, "0", 1, columns, OF_VECTORS[1, columns[2]])
+    f.ret()
+    return f.text
+
+
+def _dot_columns(f: Asm, v: Vector, i: str, rows: int, columns: tuple[str | int, str, int], turns: int = 1) -> None:
+    """Of rows from number i on: columns (from, to, at once)."""
+    start, end, width = columns
+    with f.loop(end, start=start, step=width) as loop:
+        a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
+        c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)
+        operands = ("i64 %k", f"ptr {a}", "i64 %rsa", f"ptr {b}", "i64 %csb", f"ptr {c}", "i64 %ldc")
+        f.call("void", f"@{dot_name(v, rows, width, turns)}", *operands, f"{v.kind} %alpha", "i1 %add")
