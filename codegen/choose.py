@@ -42,8 +42,8 @@ MERGED_ROWS = 4  # in one block, with another axis along which lanes are no vect
 JOINED = 9  # columns that are joined and stored together, at most
 ROWS_OF_FEW = 512  # rows of matrices of few columns from which these have kernels of their own
 NARROWEST, NEAR = 16, 2  # bytes of the smallest vectors, of operands with such steps at most
-SHORT_BYTES, WHOLE_BYTES = 192, 128  # of such a row that goes back; of its vectors that take less than lanes across
 SHORT_IF_HEAVY = 64  # elements of dear functions, of which rows take a whole vector too many
+SHORT_BYTES, WHOLE_BYTES = 192, 128  # of rows of these that go back; of whole vectors that take less than lanes across
 
 Condition = tuple[str, Any, Any]  # (eq ne lt le gt ge, length, length)
 

@@ -145,7 +145,7 @@ def caches() -> Caches:
     them."""
     if config.cpu != "native":
         return near_third()
-    level2, level3 = cache_sizes()
+    level2, level3 = _cache_sizes()
     if is_arm() or not prefers_halves():
         return near_third(level3 or LEVEL_3)
     return far_third(level2 or LEVEL_2, level3 or LEVEL_3)
@@ -236,6 +236,11 @@ def _target() -> tuple[Any, str, str, dict[int, Any]]:
                 _made.append(_make_target())
     result: tuple[Any, str, str, dict[int, Any]] = _made[0]
     return result
+
+
+@cache
+def _cache_sizes() -> tuple[int, int]:
+    return cache_sizes()
 
 
 @cache
