@@ -414,6 +414,12 @@ class Bufferiser:
             self.scopes[-1].names[key] = ""
             self.emit(p.Check(c.relation, self.name(c.a), self.name(c.b), self.site("check", c.node, c.what)))
 
+    def check_source(self, n: Any, points: Any, node: int | None) -> None:
+        """Check that indices at `points` have something to point into: n elements, not none."""
+        if not (isinstance(n, int) and n > 0):
+            ok = self.joined("max", [self.compared(("gt", n, 0)), self.compared(("le", points, 0))])
+            self.emit(p.Check("gt", ok, self.name(0), self.site("index", node, "index into an empty axis")))
+
     def check_step(self, values: Sequence[Value], lengths: Sequence[Any]) -> None:
         """The checks of a step: its own, and of lengths that may turn out negative."""
         extents = self.graph.extents

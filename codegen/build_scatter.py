@@ -40,10 +40,7 @@ def build_inc_take(b: Bufferiser, v: Value) -> None:
 def begin_scatter(b: Bufferiser, v: Value) -> Ref:
     """Where a group adds at positions to what stands there; it does so before these are checked, but not to nothing."""
     x, _, at, *_ = v.operands
-    n, points = b.find(ex.product(map(b.find, v.shape))), b.find(at.shape[0])
-    if not (isinstance(n, int) and n > 0):
-        ok = b.joined("max", [b.compared(("gt", n, 0)), b.compared(("le", points, 0))])
-        b.emit(p.Check("gt", ok, b.name(0), b.site("index", b.node_of(v), "index into an empty axis")))
+    b.check_source(b.find(ex.product(map(b.find, v.shape))), b.find(at.shape[0]), b.node_of(v))
     return over(b, v, x)
 
 

@@ -255,8 +255,9 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
     others = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
     limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else others)
-    is_dear = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
-    short = max(SHORT, padded * is_dear)  # a vector of which a part is wasted costs as much as all of it
+    short = max(
+        SHORT, padded * _is_heavy(group, usual)
+    )  # a vector of which a part is wasted costs as much as all of it
     most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else short
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
@@ -525,10 +526,15 @@ def _bounds(group: Group, usual: Schedule) -> list[Condition]:
     return [("le", here, most), *(("ne", here, n) for n in whole)]
 
 
+def _is_heavy(group: Group, usual: Schedule) -> bool:
+    """Does each element of a row take a dear function?"""
+    return any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+
+
 def _short_row(group: Group, usual: Schedule) -> tuple[int, list[int]]:
     """Elements of a row for which lanes along it are worse, at most; shorter ones for which they are better."""
     width = usual.width[0]
-    is_heavy = any(v.op in HEAVY and v.op != "reduce" and usual.lane in v.axes for v in group.scalars)
+    is_heavy = _is_heavy(group, usual)
     whole: list[int] = []
     if usual.lane in group.parallel:
         most = width - 1

@@ -36,10 +36,8 @@ class Cumulate:
         self.dtype, self.result = real_of(dtype), real_of(sum_dtype(dtype))  # of a part
         self.x_size, self.y_size = (self.parts * ITEMSIZE[t] for t in (self.dtype, self.result))
         self.lanes = max(2, vector_bytes // self.y_size)  # elements of a vector; alone they have other steps
-        shorter = [
-            self.lanes >> k for k in range(self.lanes.bit_length() - 2, 0, -1)
-        ]  # than a vector; from two elements on
-        self.narrows = [*((2, many) for many in shorter), *((k, self.lanes) for k in range(2, WIDE + 1))]
+        parts_of_vector = [self.lanes >> k for k in range(self.lanes.bit_length() - 2, 0, -1)]  # of two elements on
+        self.narrows = [*((2, many) for many in parts_of_vector), *((k, self.lanes) for k in range(2, WIDE + 1))]
         self.is_complex_product = self.parts == 2 and function == "cumprod"
         self.word = ("f" if self.result in FLOATS else "") + ("add" if function == "cumsum" else "mul")
         self.turns = self.dtype == self.result != "float16" and self.parts == 1

@@ -158,7 +158,8 @@ class _Scatters:
     def finished(self, kept: Collection[int]) -> tuple[list[Step], set[int]]:
         """The steps in order, without terms and positions that nothing else reads; and these positions."""
         checks = {s.value.number: s for s in self.steps.values() if s.value is not None and s.value.op == "in_bounds"}
-        read = set(kept).union(*(s.needs for s in self.steps.values() if id(s) not in map(id, checks.values())))
+        of_checks = {id(s) for s in checks.values()}
+        read = set(kept).union(*(s.needs for s in self.steps.values() if id(s) not in of_checks))
         read.update(*(memory(s.value.operands[0], self.homes) for n, s in checks.items() if n in read and s.value))
         gone: set[int] = set()
         for s in [s for s in self.steps.values() if s.scatters]:
