@@ -255,9 +255,8 @@ def _other_axes_short(b: Builder, group: Group, usual: Schedule, across: Schedul
     here, padded = group.extents[usual.lane], usual.width[0] // 2 if pads(group) else usual.width[0] - 1
     others = PARTED_ROWS if parts_rows(group, usual.lane) else SHORT_ROWS
     limit = min(HALF // size, (MIXED_ROWS if len(group.extents) == 3 else HALF) if mixed else others)
-    short = max(
-        SHORT, padded * _is_heavy(group, usual)
-    )  # a vector of which a part is wasted costs as much as all of it
+    # A vector of which a part is wasted costs as much as all of it.
+    short = max(SHORT, padded * _is_heavy(group, usual))
     most = max(padded, SHORT_BY_INDEX) if _has_rows_at_indices(group, usual) else padded if mixed else short
     lane = _bounds(group, usual) if _goes_back(group, usual) else [("le", here, most)]
     reasons = [b.compared(("le", _rest(b, group, across, limit), limit), *lane)]
