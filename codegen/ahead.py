@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.caches import ANY
-from tensordsl.codegen.nest_columns import FAR
 from tensordsl.codegen.nest_words import AHEAD, READ, VECTOR, WRITE
 
 if TYPE_CHECKING:
@@ -52,9 +50,9 @@ def elements_near(kernels: Sequence[Kernel]) -> tuple[int, int]:
     return together, NEAR // (sum(sizes.values()) + sum(asked)) if asked else 0
 
 
-def reach(kernels: Sequence[Kernel]) -> int:
-    """Bytes of the operands whose next rows are asked for, at most."""
-    return ANY if any(k.asks_memory for k in kernels) else FAR
+def asks_memory(kernels: Sequence[Kernel]) -> bool:
+    """Are the next rows of operands asked for that no cache keeps?"""
+    return any(k.asks_memory for k in kernels)
 
 
 def onward_lines(place: str, span: int, writes: bool, by: int) -> list[str]:

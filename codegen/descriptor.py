@@ -9,7 +9,7 @@ from typing import Any
 
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.abi import NEST_PARTS
-from tensordsl.codegen.ahead import elements_near, reach
+from tensordsl.codegen.ahead import asks_memory, elements_near
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
@@ -498,7 +498,7 @@ def _encode_body(node: Loop | Blocks, where: Layout, numbers: dict[str, int], co
         budget, near = elements_near(swept)
         most = nest.COLUMN_ROWS if any(k.form == COLUMNS for k in swept) else SEVERAL if budget else where.rows
         lane = swept[-1].lane if swept else node.axis
-        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, reach(swept), *body]
+        code += [nest.ROWS, node.axis, most, budget, lane, near, len(body), node.price, int(asks_memory(swept)), *body]
     else:
         code += [nest.LOOP, node.axis, len(body), node.price, *body]
 

@@ -8,6 +8,7 @@ on some processors.
 
 from __future__ import annotations
 
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.nest_words import (
     AHEAD,
     CX_D,
@@ -22,16 +23,15 @@ from tensordsl.codegen.nest_words import (
     product,
 )
 
-FAR = 1 << 24  # bytes of operands, from where on they are not taken to be in a cache
 PAGE = 4096
 LINES = 8  # of a set of a first-level cache; and rows at once of several operands that memory has
 
 
-def column_texts() -> list[str]:
-    return [_down_columns(), _longest_operand()]
+def column_texts(caches: Caches) -> list[str]:
+    return [_down_columns(caches), _longest_operand()]
 
 
-def _down_columns() -> str:
+def _down_columns(caches: Caches) -> str:
     c = Function("void", "down_columns", ["ptr cx", "i64 axis", "ptr rows", "ptr turn"], internal=True)
     words, strides = c.get("%cx", CX_D, "ptr"), c.get("%cx", CX_S, "ptr")
     with c.loop(c.get(words, N_OPERANDS), ("i64", "%axis"), ("i64", "0"), ("i64", "0"), ("i64", "0")) as loop:
@@ -42,7 +42,8 @@ def _down_columns() -> str:
         streams = c.arith("add", streams, c.choose(c.test("ne", step, 0), 1, 0))
         loop.next = [c.arith("add", at, c.get(words, N_AXES)), c.choose(here, 1, same), row, streams]
     _, same, row, streams = loop.values
-    far = c.test("sge", c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis"))), FAR)
+    bytes_ = c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis")))
+    far = c.test("sge", bytes_, caches.asked)
     few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
     c.put(c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0)), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)

@@ -1,11 +1,11 @@
 """Of the nest library: the interpreter of a descriptor's code, which walks loops and calls kernels.
 
     LOOP   axis, words of body, price                       for each position of the axis: body
-    ROWS   axis, most, budget, lane axis, near, words, price, reach
+    ROWS   axis, most, budget, lane axis, near, words, price, any
                                                             the same for up to `most` positions at once, which have
                                                             `budget` elements (0: any number), or `near` where kernels
-                                                            ask for the next ones, as they do of operands of less
-                                                            than `reach` bytes: kernels walk them
+                                                            ask for the next ones, as they do of operands of up to
+                                                            some size (`any`: of any size): kernels walk them
     BLOCKS axis, lanes, block, tail, words of body          whole vectors, at most `block` elements; then the tail
     FILL   offset, bytes per row, per element, pattern      identity states, of all rows
     CALL   kernel, lane axis or -1, external, all, pointers, row axis or -1, wide, operands * ENTRY words

@@ -125,8 +125,8 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> d
     """The functions of each part."""
     return {
         "nest": lambda: [
-            *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts()),
-            *(*column_texts(), *step_texts(), is_streamed_text(caches), *straight_texts()),
+            *(*copy_texts(vector_bytes), *apart_texts(fetches), *axes_texts(), *tile_texts(), *turn_texts(caches)),
+            *(*column_texts(caches), *step_texts(), is_streamed_text(caches), *straight_texts()),
             *(*share_texts(caches), *flat_texts(), _may_repeat(), _direct(), _general(), _nest()),
         ],
         "nest_turned": square_texts,
@@ -134,8 +134,8 @@ def _parts(vector_bytes: int, fetches: bool, shuffled: int, caches: Caches) -> d
         "nest_short": lambda: [*period_texts(), *backwards_texts(shuffled), *overlap_texts(), *gap_texts()],
         "nest_packed": lambda: [*packed_texts(), *interleaved_texts()],
         "nest_sums": lambda: [
-            *(*joined_texts(), *wide_texts(), *compact_texts(), *row_part_texts(caches), *moved_texts(), repeat_text()),
-            *row_block_texts(),
+            *(*joined_texts(), *wide_texts(caches), *compact_texts(), *row_part_texts(caches), *moved_texts()),
+            *(repeat_text(), *row_block_texts()),
             *reduction_texts(caches),
         ],
         "nest_across": transposed_texts,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tensordsl.codegen.caches import Caches
 from tensordsl.codegen.nest_words import (
     AHEAD,
     ANY_LENGTH,
@@ -43,19 +44,20 @@ BESIDE = 8  # rows that kernels do side by side, at most
 SECOND_LEVEL = 1 << 19  # bytes of an operand, up to which a second-level cache keeps it from call to call
 
 
-def turn_texts() -> list[str]:
-    return [_together(), _at_once(), _start(), _turn(), _turns()]
+def turn_texts(caches: Caches) -> list[str]:
+    return [_together(caches), _at_once(), _start(), _turn(), _turns()]
 
 
-def _together() -> str:
+def _together(caches: Caches) -> str:
     """How many rows kernels get at once, and what turn it is: whether they ask for the rows of the next one."""
     c = Function("void", "rows_together", ["ptr cx", "ptr words", "ptr rows", "ptr turn"], internal=True)
-    axis, most, budget, lane, near, *_, reach = (c.get("%words", k) for k in range(1, ROWS_WORDS))
+    axis, most, budget, lane, near, *_, at_any = (c.get("%words", k) for k in range(1, ROWS_WORDS))
     extents, asks = c.get("%cx", CX_E, "ptr"), c.cell(0)
     extent, length = c.get(extents, axis), c.max(c.get(extents, lane), 1)
     with c.when(c.test("sle", length, near)):
         size = c.call("i64", "@longest_operand", "ptr %cx", f"i64 {axis}")
-        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), c.test("slt", size, reach)), asks)
+        fits = c.any(c.test("ne", at_any, 0), c.test("slt", size, caches.reread))
+        c.note(c.all(c.test("sgt", size, SECOND_LEVEL), fits), asks)
     ahead = c.test("ne", c.get(asks, 0), 0)
     fitting = c.max(c.op(f"sdiv i64 {c.choose(ahead, near, budget)}, {length}"), 1)
     fitting = c.choose(c.test("sgt", fitting, BESIDE), c.arith("and", fitting, -BESIDE), fitting)

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensordsl.codegen.nest_columns import FAR, in_all_parts
+from tensordsl.codegen.caches import Caches
+from tensordsl.codegen.nest_columns import in_all_parts
 from tensordsl.codegen.nest_limits import SPREAD_BYTES, SPREAD_ROW, WIDE_ELEMENTS, WIDE_ROW
 from tensordsl.codegen.nest_own import own_texts
 from tensordsl.codegen.nest_words import (
@@ -69,10 +70,10 @@ FEW = 8  # rows that are not worth it, as are fewer than columns
 OF_CALL = ["ptr cx", "ptr words"]
 
 
-def wide_texts() -> list[str]:
+def wide_texts(caches: Caches) -> list[str]:
     return [
-        *(_reduces(), _has_flags(), _spreads(), _is_apart(), _widens(), _clear(), _place(), _rest(), _main(), _fold()),
-        *(_stored(), _point(), _stored_once(), _wide_rows(), _stored_rows(), _reduced()),
+        *(_reduces(), _has_flags(), _spreads(), _is_apart(), _widens(), _clear(), _place(), _rest(), _main(caches)),
+        *(_fold(), _stored(), _point(), _stored_once(), _wide_rows(), _stored_rows(), _reduced()),
         *own_texts(),
     ]
 
@@ -296,7 +297,7 @@ def _rest() -> str:
     return c.end()
 
 
-def _main() -> str:
+def _main(caches: Caches) -> str:
     """`rows` rows of `long` elements, each done as `count`."""
     params = [*OF_CALL, "i64 axis", "i64 n", "i64 rows", "i64 long", "i64 count", "i64 width", "i64 turns"]
     c = Function("void", "main_of_wide", params, internal=True)
@@ -312,7 +313,7 @@ def _main() -> str:
         loop.next = [c.arith("add", x, c.choose(is_read, y, 0)) for x, y in zip(loop.values, (size, 1), strict=True)]
     each, streams = loop.values
     bytes_ = c.arith("mul", each, in_all_parts(c, c.arith("mul", "%rows", "%long")))
-    far = c.test("sge", bytes_, FAR)
+    far = c.test("sge", bytes_, caches.asked)
     several = c.all(far, c.test("sgt", streams, 1))
     turn, turns = c.choose(far, AHEAD, 0), c.choose(several, c.min("%turns", FAR_TURNS), "%turns")
     with c.loop("%rows", step=turns) as at:

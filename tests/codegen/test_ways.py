@@ -24,7 +24,7 @@ def ways() -> int:
     return library._State.table[abi.RT["ways"] // 8] or 0
 
 
-@pytest.mark.parametrize("third", ["near", "far"])
+@pytest.mark.parametrize("third", ["near", "far", "whole"])
 def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
     """In a process of its own, whose library is another one."""
     flags = {"TENSORDSL_FLAGS": f"compiledir={tmp_path}", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -33,10 +33,13 @@ def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
 
 
 def check_small_parts(third: str) -> None:
-    usual = {"near": near_third(), "far": far_third(1 << 21, 1 << 26)}[third]
+    """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
+    usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
     limits = replace(usual, there=1, far_read=1, far=1, part=1)
-    if third == "far":
+    if third != "near":
         limits = replace(limits, far_shared=1)
+    if third == "whole":
+        limits = replace(limits, parted=0, asked=0)
     target.caches = lambda: limits
     nest_ways.LARGE = nest_shares.WORTH = nest_shares.EARLY = nest_shares.MANY = 1
     nest_shares.SHARED_ROWS = 2
