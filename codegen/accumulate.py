@@ -25,8 +25,8 @@ from tensordsl.codegen.code import (
     store,
 )
 from tensordsl.codegen.copies import Phi
-from tensordsl.codegen.extremum_search import NO_POSITION, first_lane, position_type, searched_extremum
-from tensordsl.codegen.flat import COLUMNS, Carried, Kernel, in_line
+from tensordsl.codegen.extremum_search import NO_POSITION, extremum, first_lane, position_type, searched_extremum
+from tensordsl.codegen.flat import COLUMNS, LANES, Carried, Kernel, in_line
 from tensordsl.codegen.nest_words import INTERNAL
 from tensordsl.codegen.scalar import FLOATS, ITEMSIZE, UNSIGNED, Builder, Val
 from tensordsl.codegen.schedule import PLAIN, counter, is_narrow_sum, kept_in_lanes
@@ -51,6 +51,9 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
         return
     if is_narrow and is_load_of_floats(reduce.args[0]) and operands[0] in k.adjacent and not (k.repeats or k.writes):
         _keep(k, number, reduce, areas, searched_extremum(k, number, reduce, operands[0]))
+        return
+    if reducer in (MAX, MIN) and step[0] in PLAIN and k.form == LANES and not k.masks:
+        _keep(k, number, reduce, areas, [extremum(k, number, reduce, operands[0])])
         return
     if is_narrow:
         place = position_type(step[0])

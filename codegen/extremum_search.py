@@ -1,8 +1,10 @@
-"""Positions of extrema of floats in memory, by one comparison for each vector.
+"""Extrema of floats along rows, and their positions.
 
-Lanes of one register keep the extremum of those of a vector, and where that vector starts.  Behind the row the first of
-these that has the row's extremum is read again.  NaN compares with nothing: that there was one is kept by itself, and
-then the row is read again from its start, as far as the first.
+NaN compares with nothing: that there was one is kept by itself, found by one comparison for two registers, so that an
+extremum costs little more than it takes to load elements.  Positions, of what stands in memory, take one comparison for
+each vector: lanes of one register keep the extremum of those of a vector, and where that vector starts.  Behind the row
+the first of these that has the row's extremum is read again; where there was NaN the row is read again from its start,
+as far as the first.
 """
 
 from __future__ import annotations
@@ -26,26 +28,56 @@ def position_type(dtype: str) -> str:
     return "int64" if ITEMSIZE[dtype] == 8 else "int32"
 
 
+def extremum(k: Kernel, number: int, reduce: Val, value: str) -> str:
+    """The extremum of a row of vectors `value`."""
+    code, W, dtype, beats = k.body, k.width, reduce.type[0], _beats(reduce)
+    N = min(W, code.vector_bytes // ITEMSIZE[dtype])
+    H, place = max(W // 2, N), position_type(dtype)
+    kinds = [llvm_type(dtype, W), llvm_type(place, H)]
+    start = [constant(reduce.attr[0].identity(reduce.type)[0], dtype, W), constant(0, place, H)]
+    names, totals = ([f"%{p}{number}.{n}" for n in range(2)] for p in "rt")
+    better = code.op(f"{beats} {kinds[0]} {value}, {names[0]}")
+    nans = _nans(k, value, dtype, N)
+    following = [_chosen(code, better, kinds[0], value, names[0], W), code.op(f"or {kinds[1]} {names[1]}, {nans}")]
+    k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
+    k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
+    return _or_nan(k.after, _strongest(k.after, beats, following[0], dtype, W, 1), following[1], dtype, H)
+
+
+def _beats(reduce: Val) -> str:
+    return f"fcmp {'ogt' if reduce.attr[0].name in ('max', 'argmax') else 'olt'}"
+
+
+def _or_nan(code: Code, best: str, nans: str, dtype: str, H: int) -> str:
+    """The extremum, or NaN where one of H integers is not 0."""
+    return _chosen(code, _any(code, nans, dtype, H), llvm_type(dtype), constant(float("nan"), dtype), best, 1)
+
+
+def _any(code: Code, nans: str, dtype: str, H: int) -> str:
+    place = position_type(dtype)
+    return code.any(code.op(f"icmp ne {llvm_type(place, H)} {nans}, {constant(0, place, H)}"), H)
+
+
 def searched_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[str]:
     """(extremum, position along the lane axis) of a row of vectors `value`, which were loaded."""
     code, W, dtype = k.body, k.width, reduce.type[0]
-    place, beats = position_type(dtype), "ogt" if reduce.attr[0].name == "argmax" else "olt"
+    place, beats = position_type(dtype), _beats(reduce)
     N = min(W, code.vector_bytes // ITEMSIZE[dtype])
     H = max(W // 2, N)
     kinds = [llvm_type(dtype, N), llvm_type(place, N), llvm_type(place, H)]
     start = [constant(reduce.attr[0].identity(reduce.type)[0], dtype, N), *(constant(0, place, n) for n in (N, H))]
     names, totals = ([f"%{p}{number}.{n}" for n in range(3)] for p in "rt")
-    best = _strongest(code, f"fcmp {beats}", value, dtype, W, N)
-    better = code.op(f"fcmp {beats} {kinds[0]} {best}, {names[0]}")
+    best = _strongest(code, beats, value, dtype, W, N)
+    better = code.op(f"{beats} {kinds[0]} {best}, {names[0]}")
     here = splat(code, "%i" if place == "int64" else code.op("trunc i64 %i to i32"), place, N)
     following = [
         _chosen(code, better, kinds[0], best, names[0], N),
         _chosen(code, better, kinds[1], here, names[1], N),
-        code.op(f"or {kinds[2]} {names[2]}, {_nans(code, value, dtype, W, N)}"),
+        code.op(f"or {kinds[2]} {names[2]}, {_nans(k, value, dtype, N)}"),
     ]
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
     k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
-    first, best = _first_vector(k.after, f"fcmp {beats}", following, dtype, N, H)
+    first, best = _first_vector(k.after, beats, following, dtype, N, H)
     return [best, _position(k, first, best, dtype, k.adjacent[value].removesuffix(".i"))]
 
 
@@ -63,12 +95,15 @@ def _strongest(code: Code, beats: str, value: str, dtype: str, W: int, most: int
     return value
 
 
-def _nans(code: Code, value: str, dtype: str, W: int, N: int) -> str:
-    """Integers that are not 0 where a half of a vector has NaN, or the other one."""
-    low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1)) if W > N else (value, value)
-    H = max(W // 2, N)
-    wrong = code.op(f"fcmp uno {llvm_type(dtype, H)} {low}, {high}")
-    return code.op(f"sext {llvm_type('bool', H)} {wrong} to {llvm_type(position_type(dtype), H)}")
+def _nans(k: Kernel, value: str, dtype: str, N: int) -> str:
+    """Integers that are not 0 where a half of a vector has NaN, or the other one; found once."""
+    if (key := f"{value}.nans") not in k.once:
+        code, W = k.body, k.width
+        low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1)) if W > N else (value, value)
+        H = max(W // 2, N)
+        wrong = code.op(f"fcmp uno {llvm_type(dtype, H)} {low}, {high}")
+        k.once[key] = code.op(f"sext {llvm_type('bool', H)} {wrong} to {llvm_type(position_type(dtype), H)}")
+    return k.once[key]
 
 
 def _first_vector(code: Code, beats: str, state: Sequence[str], dtype: str, N: int, H: int) -> tuple[str, str]:
@@ -79,9 +114,8 @@ def _first_vector(code: Code, beats: str, state: Sequence[str], dtype: str, N: i
     starts = _chosen(code, found, llvm_type(place, N), state[1], constant(NO_POSITION, place, N), N)
     first = _strongest(code, "icmp slt", starts, place, N, 1)
     first = first if place == "int64" else code.op(f"sext i32 {first} to i64")
-    wrong = code.any(code.op(f"icmp ne {llvm_type(place, H)} {state[2]}, {constant(0, place, H)}"), H)
-    nan = constant(float("nan"), dtype)
-    return _chosen(code, wrong, "i64", "0", first, 1), _chosen(code, wrong, llvm_type(dtype), nan, best, 1)
+    start = _chosen(code, _any(code, state[2], dtype, H), "i64", "0", first, 1)
+    return start, _or_nan(code, best, state[2], dtype, H)
 
 
 def _position(k: Kernel, first: str, best: str, dtype: str, row: str) -> str:

@@ -17,6 +17,7 @@ from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_limits import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
+from tensordsl.codegen.target import prefers_halves
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -86,13 +87,16 @@ def for_long_rows(usual: Schedule) -> Schedule:
 
 
 def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
-    """The schedule where rows have `LONG_ROWS` elements and more, if only float64 is added up there and registers are
-    as long as cache lines (`row_cuts`).  With twice as many lanes a row has half as many chunks, of which each lane
-    adds up no more."""
+    """The schedule where rows have `LONG_ROWS` elements and more, if only floats of one dtype are added up there and
+    registers are as long as cache lines (`row_cuts`).  With twice as many lanes a row of float64 has half as many
+    chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
-    if not usual.beside or vector_bytes < LINE or sums != {("sum", "float64")}:
+    if not usual.beside or vector_bytes < LINE:
         return None
-    return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
+    if sums == {("sum", "float64")}:
+        return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
+    is_dear = sums == {("sum", "float32")} and prefers_halves()
+    return replace(for_long_rows(usual), cuts="far") if is_dear else None
 
 
 def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:

@@ -49,6 +49,12 @@ def argmax(T: str) -> Group:
     return Group("argmax", {"i": "n", "j": "m"}, ("i",), (Out(Y, ("i",), k),))
 
 
+def greatest(T: str) -> Group:
+    b, X, Y = Builder(), Buffer("x", T, ("n", "m")), Buffer("y", T, ("n",))
+    (best,) = b.reduce(MAX, ("j",), b.load(X, "i", "j"))
+    return Group("greatest", {"i": "n", "j": "m"}, ("i",), (Out(Y, ("i",), best),))
+
+
 def argmax0(T: str) -> Group:
     b, X, Y = Builder(), Buffer("x", T, ("n", "m")), Buffer("y", "int64", ("m",))
     _, k = b.reduce(ARGMAX, ("i",), b.load(X, "i", "j"), b.index("i"))

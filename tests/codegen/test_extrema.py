@@ -53,9 +53,10 @@ def test_first_of_what_compares_with_nothing_or_is_equal(dtype: str, ends: list[
                 np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("make", [cases.argmax, cases.greatest])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_vectors_of_long_rows_are_compared_with_the_best_once(dtype: str) -> None:
-    group = cases.argmax(dtype)
+def test_vectors_of_long_rows_are_compared_with_the_best_once(make: Any, dtype: str) -> None:
+    group = make(dtype)
     (text,) = plan(group, for_long_rows(schedule(group)), "k").kernels.texts
     loop = text.split("\nloop:")[1].split("\nends:")[0]
     compared = [int(n) for n in re.findall(r" = fcmp \w+ <(\d+) x ", loop)]
