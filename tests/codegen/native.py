@@ -34,7 +34,7 @@ def load_object(data: bytes) -> Any:
 
 @cache
 def library(vector_bytes: int) -> tuple[Any, Any]:
-    engine = load_object(target.compile_object(nest_text(vector_bytes)))
+    engine = load_object(target.compile_object(nest_text(vector_bytes, caches=target.caches())))
     kind = ctypes.CFUNCTYPE(WORD, *[ctypes.c_void_p] * 6)
     return engine, kind(engine.get_function_address("run_nest"))
 

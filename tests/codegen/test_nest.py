@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from native import Runner, library
 
 from tensordsl.codegen import nest_columns, nest_shares, nest_turns, nest_wide, target
+from tensordsl.codegen.caches import ANY
 from tensordsl.codegen.evaluate import evaluate
 from tensordsl.codegen.group import Buffer, Group, Out
 from tensordsl.codegen.scalar import COMPUTED, DTYPES, FLOATS, INTEGERS, Builder, Val, walk
@@ -255,19 +256,21 @@ def check_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "constants"),
+    ("module", "constants", "limits"),
     [
-        (nest_shares, {"WORTH": 1, "EARLY": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}),
-        (nest_columns, {"FAR": 1, "PAGE": 8, "LINES": 3}),
-        (nest_turns, {"SECOND_LEVEL": 0, "BESIDE": 2}),
-        (nest_wide, {"FAR": 1, "FAR_TURNS": 3}),
+        (nest_shares, {"WORTH": 1, "EARLY": 1, "SHARE": 1, "SHARED_ROWS": 2, "GRAIN": 8}, {}),
+        (nest_columns, {"PAGE": 8, "LINES": 3}, {"asked": 1}),
+        (nest_turns, {"SECOND_LEVEL": 0, "BESIDE": 2}, {"reread": ANY}),
+        (nest_wide, {"FAR_TURNS": 3}, {"asked": 1}),
     ],
 )
 def test_groups_in_the_smallest_parts_and_as_if_memory_were_far(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, constants: dict[str, int]
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, constants: dict[str, int], limits: dict[str, int]
 ) -> None:
     for constant, value in constants.items():
         monkeypatch.setattr(module, constant, value)
+    caches = replace(target.caches(), **limits)
+    monkeypatch.setattr(target, "caches", lambda: caches)
     check_groups()
 
 
