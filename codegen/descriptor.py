@@ -10,7 +10,8 @@ from typing import Any
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.abi import NEST_PARTS
 from tensordsl.codegen.ahead import asks_memory, elements_near
-from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel, pattern
+from tensordsl.codegen.code import pattern
+from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
 from tensordsl.codegen.schedule import MAX_LANES

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from tensordsl.codegen.ahead import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onward_lines
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
-from tensordsl.codegen.code import crossed, load_by_registers
+from tensordsl.codegen.code import count_lines, crossed, in_register, load_by_registers
 from tensordsl.codegen.copies import (
     Phi,
     ask_ahead_of,
@@ -132,6 +132,7 @@ class Kernel:
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
+        self.names_places = False  # are addresses in its loop in registers of their own?
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
         self.together: RowsTogether | None = None  # what does several rows of these at once
@@ -223,6 +224,11 @@ class Kernel:
         if self.halves:
             self.body.vector_bytes //= 2
 
+    def may_name_places(self, adds_up: bool) -> None:
+        """Keep the places of vectors that are added up in registers: Intel's cores part an instruction that loads and
+        adds in two where its address has an index, and look less far ahead then."""
+        self.names_places = adds_up and self.form == LANES and "halves" in self.body.isa
+
     def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
         be off lines, and where the loop is slow for operands, as it computes dear functions or waits for memory."""
@@ -240,7 +246,7 @@ class Kernel:
 
     def may_repeat(self, idempotent: Iterable[bool]) -> None:
         """Let rows' last chunks end with their last whole vector, if the body is short and some reducers add up."""
-        light = len(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
+        light = count_lines(self.body.lines) <= LIGHT and is_straight(self.body.lines) and not self.phis
         self.repeats = self.form == LANES and self.finishes and not self.side and light and not all(idempotent)
 
     def may_begin_on_lines(self) -> None:
@@ -248,7 +254,7 @@ class Kernel:
         costs.  It computes some elements twice."""
         whole = [e for e in self.entries.values() if e.kind == VECTOR and e.add == NO_AREA and e.step == 1]
         whole = [e for e in whole if self.width * e.itemsize % LINE == 0]
-        light = len(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
+        light = count_lines(self.body.lines) <= LIGHT and "avx512" in self.body.isa and not self.halves
         if self.form == LANES and whole and light:
             self.straddles = whole[0]
 
@@ -273,7 +279,8 @@ class Kernel:
         if name not in self.once:
             self.once[name] = name
             index = "%i" if step == 1 else self.body.op(f"mul i64 %i, {step}")
-            self.body.do(f"{name} = getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}")
+            place = f"getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}"
+            self.body.do(f"{name} = {in_register(self.body, place) if self.names_places else place}")
         return name
 
     def integer(self, number: int) -> str:
@@ -589,11 +596,3 @@ def in_line(code: Code, reducer: Any, part: str, types: tuple[str, ...], operand
     env = {id(p): x for p, x in zip(params, operands, strict=True)}
     emit(code, results, env, W)
     return [env[id(r)] for r in results]
-
-
-def pattern(value: Any, dtype: str) -> int:
-    """Eight bytes of memory filled with a constant, as int64."""
-    import numpy as np
-
-    name = {"bool": np.uint8}.get(dtype, np.dtype(dtype))
-    return int(np.full(8 // ITEMSIZE[dtype], value, name).view(np.int64)[0])

@@ -210,7 +210,9 @@ class Values(Tables):
         adds_up = row is None and bool(self.steps[self.number].reduces)
         only = not ends and not (adds_up and operations)  # a reduction of what it computes is not bound by loads
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
-        kernel.use_halves(only and is_light(operations, [b.type for b, _ in self.buffers]))
+        light = is_light(operations, [b.type for b, _ in self.buffers])
+        kernel.use_halves(only and light)
+        kernel.may_name_places(adds_up and light)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
             kernel.may_fetch(self.schedule.asks or any(v.op in HEAVY for v in operations))

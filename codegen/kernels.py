@@ -19,6 +19,7 @@ from functools import cache
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, decides, is_float_sum, join, kept_state
 from tensordsl.codegen.ahead import ask_ahead
+from tensordsl.codegen.code import pattern
 from tensordsl.codegen.descriptor import (
     Blocks,
     Call,
@@ -34,7 +35,7 @@ from tensordsl.codegen.descriptor import (
     layout,
     parted_axes,
 )
-from tensordsl.codegen.flat import COLUMNS, LANES, ROW, SCALAR, Kernel, pattern
+from tensordsl.codegen.flat import COLUMNS, LANES, ROW, SCALAR, Kernel
 from tensordsl.codegen.group import Group, Out, Pass, Schedule
 from tensordsl.codegen.kernel_values import Row, Values
 from tensordsl.codegen.plan_tables import Tables
