@@ -225,8 +225,8 @@ class Kernel:
             self.body.vector_bytes //= 2
 
     def may_name_places(self, adds_up: bool) -> None:
-        """Keep the places of vectors that are added up in registers: Intel's cores part an instruction that loads and
-        adds in two where its address has an index, and look less far ahead then."""
+        """Keep the place of vectors that are added up, of one operand, in a register: Intel's cores part an instruction
+        that loads and adds in two where its address has an index, and look less far ahead then."""
         self.names_places = adds_up and self.form == LANES and "halves" in self.body.isa
 
     def may_fetch(self, is_slow: bool) -> None:
