@@ -46,14 +46,8 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     reducer, W, step = reduce.attr[0], k.width, reduce.type
     types, identity = reducer.state(step), reducer.identity(step)
     is_sum, is_narrow = folds_chunks(reduce), len(operands) < len(reduce.args)
-    if is_narrow and ITEMSIZE[step[0]] < ITEMSIZE[position_type(step[0])]:
-        _keep(k, number, reduce, areas, _counted_extremum(k, number, reduce, operands[0]))
-        return
-    if is_narrow and is_load_of_floats(reduce.args[0]) and operands[0] in k.adjacent and not (k.repeats or k.writes):
-        _keep(k, number, reduce, areas, searched_extremum(k, number, reduce, operands[0]))
-        return
-    if reducer in (MAX, MIN) and step[0] in PLAIN and k.form == LANES and not k.masks:
-        _keep(k, number, reduce, areas, [extremum(k, number, reduce, operands[0])])
+    if state := _extremum_of_row(k, number, reduce, operands[0], is_narrow):
+        _keep(k, number, reduce, areas, state)
         return
     if is_narrow:
         place = position_type(step[0])
@@ -86,6 +80,18 @@ def accumulate(k: Kernel, number: int, reduce: Val, operands: Sequence[str], are
     else:
         state = all_lanes(k.after, reducer, types, state, min(W, WIDE) if is_sum else W)
     _keep(k, number, reduce, areas, state)
+
+
+def _extremum_of_row(k: Kernel, number: int, reduce: Val, value: str, is_narrow: bool) -> list[str]:
+    """The state of a row where extrema have a way of their own, or none."""
+    dtype = reduce.type[0]
+    if is_narrow and ITEMSIZE[dtype] < ITEMSIZE[position_type(dtype)]:
+        return _counted_extremum(k, number, reduce, value)
+    if is_narrow and is_load_of_floats(reduce.args[0]) and value in k.adjacent and not (k.repeats or k.writes):
+        return searched_extremum(k, number, reduce, value)
+    if reduce.attr[0] in (MAX, MIN) and dtype in PLAIN and k.form == LANES and not k.masks:
+        return [extremum(k, number, reduce, value)]
+    return []
 
 
 def _keep(k: Kernel, number: int, reduce: Val, areas: Sequence[int], state: list[str]) -> None:

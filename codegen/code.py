@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 from zlib import crc32
 
 from tensordsl.casting import real_of
@@ -285,14 +284,6 @@ def paired(code: Code, re: str, im: str, dtype: str, W: int = 1) -> str:
         return code.op(f"insertelement {llvm_type(dtype)} {first}, {t} {im}, i32 1")
     order = crossed(code, dtype, W)
     return shuffled(code, t, re, im, (order.index(k) + W * n for k in range(W) for n in (0, 1)))
-
-
-def pattern(value: Any, dtype: str) -> int:
-    """Eight bytes of memory filled with a constant, as int64."""
-    import numpy as np
-
-    name = {"bool": np.uint8}.get(dtype, np.dtype(dtype))
-    return int(np.full(8 // ITEMSIZE[dtype], value, name).view(np.int64)[0])
 
 
 def in_register(code: Code, address: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.abi import NEST_PARTS
 from tensordsl.codegen.ahead import asks_memory, elements_near
-from tensordsl.codegen.code import pattern
 from tensordsl.codegen.flat import COLUMNS, LANES, NO_AREA, Entry, Kernel
 from tensordsl.codegen.group import Group
 from tensordsl.codegen.nest_limits import NEAR_COLUMNS, SMALL, WIDE_ELEMENTS
+from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.codegen.schedule import MAX_LANES
 from tensordsl.records import record
 
@@ -547,3 +547,11 @@ def _joins(inside: Sequence[Call], where: Layout, row: int) -> bool:
     near = all(e.step == 1 for e in entries if e.kind == nest.VECTOR)
     placed = any(e.kind in (nest.POSITION, nest.FLAG) for e in entries)
     return reads and near and not placed and bool(areas) and not any(a.every or a.per_element for a in areas)
+
+
+def pattern(value: Any, dtype: str) -> int:
+    """Eight bytes of memory filled with a constant, as int64."""
+    import numpy as np
+
+    name = {"bool": np.uint8}.get(dtype, np.dtype(dtype))
+    return int(np.full(8 // ITEMSIZE[dtype], value, name).view(np.int64)[0])

@@ -31,17 +31,32 @@ def position_type(dtype: str) -> str:
 def extremum(k: Kernel, number: int, reduce: Val, value: str) -> str:
     """The extremum of a row of vectors `value`."""
     code, W, dtype, beats = k.body, k.width, reduce.type[0], _beats(reduce)
-    N = min(W, code.vector_bytes // ITEMSIZE[dtype])
-    H, place = max(W // 2, N), position_type(dtype)
+    (_, H), place = _lanes(k, dtype), position_type(dtype)
     kinds = [llvm_type(dtype, W), llvm_type(place, H)]
     start = [constant(reduce.attr[0].identity(reduce.type)[0], dtype, W), constant(0, place, H)]
-    names, totals = ([f"%{p}{number}.{n}" for n in range(2)] for p in "rt")
+    names = _names("r", number, kinds)
     better = code.op(f"{beats} {kinds[0]} {value}, {names[0]}")
-    nans = _nans(k, value, dtype, N)
+    nans = _nans(k, value, dtype)
     following = [_chosen(code, better, kinds[0], value, names[0], W), code.op(f"or {kinds[1]} {names[1]}, {nans}")]
+    _keep_in_row(k, number, kinds, start, following)
+    return _or_nan(k.after, _strongest(k.after, beats, following[0], dtype, W, 1), following[1], dtype, H)
+
+
+def _lanes(k: Kernel, dtype: str) -> tuple[int, int]:
+    """Of a register, and of half of a vector, if that is no less."""
+    N = min(k.width, k.body.vector_bytes // ITEMSIZE[dtype])
+    return N, max(k.width // 2, N)
+
+
+def _names(letter: str, number: int, kinds: Sequence[str]) -> list[str]:
+    return [f"%{letter}{number}.{n}" for n in range(len(kinds))]
+
+
+def _keep_in_row(k: Kernel, number: int, kinds: Sequence[str], start: Sequence[str], following: Sequence[str]) -> None:
+    """A state that goes through all chunks of a row."""
+    names, totals = _names("r", number, kinds), _names("t", number, kinds)
     k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
     k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
-    return _or_nan(k.after, _strongest(k.after, beats, following[0], dtype, W, 1), following[1], dtype, H)
 
 
 def _beats(reduce: Val) -> str:
@@ -61,22 +76,19 @@ def _any(code: Code, nans: str, dtype: str, H: int) -> str:
 def searched_extremum(k: Kernel, number: int, reduce: Val, value: str) -> list[str]:
     """(extremum, position along the lane axis) of a row of vectors `value`, which were loaded."""
     code, W, dtype = k.body, k.width, reduce.type[0]
-    place, beats = position_type(dtype), _beats(reduce)
-    N = min(W, code.vector_bytes // ITEMSIZE[dtype])
-    H = max(W // 2, N)
+    (N, H), place, beats = _lanes(k, dtype), position_type(dtype), _beats(reduce)
     kinds = [llvm_type(dtype, N), llvm_type(place, N), llvm_type(place, H)]
     start = [constant(reduce.attr[0].identity(reduce.type)[0], dtype, N), *(constant(0, place, n) for n in (N, H))]
-    names, totals = ([f"%{p}{number}.{n}" for n in range(3)] for p in "rt")
+    names = _names("r", number, kinds)
     best = _strongest(code, beats, value, dtype, W, N)
     better = code.op(f"{beats} {kinds[0]} {best}, {names[0]}")
     here = splat(code, "%i" if place == "int64" else code.op("trunc i64 %i to i32"), place, N)
     following = [
         _chosen(code, better, kinds[0], best, names[0], N),
         _chosen(code, better, kinds[1], here, names[1], N),
-        code.op(f"or {kinds[2]} {names[2]}, {_nans(k, value, dtype, N)}"),
+        code.op(f"or {kinds[2]} {names[2]}, {_nans(k, value, dtype)}"),
     ]
-    k.phis[:0] = [Phi(*row) for row in zip(names, kinds, totals, following, strict=True)]
-    k.totals += [Phi(*row) for row in zip(totals, kinds, start, following, strict=True)]
+    _keep_in_row(k, number, kinds, start, following)
     first, best = _first_vector(k.after, beats, following, dtype, N, H)
     return [best, _position(k, first, best, dtype, k.adjacent[value].removesuffix(".i"))]
 
@@ -95,12 +107,11 @@ def _strongest(code: Code, beats: str, value: str, dtype: str, W: int, most: int
     return value
 
 
-def _nans(k: Kernel, value: str, dtype: str, N: int) -> str:
+def _nans(k: Kernel, value: str, dtype: str) -> str:
     """Integers that are not 0 where a half of a vector has NaN, or the other one; found once."""
     if (key := f"{value}.nans") not in k.once:
-        code, W = k.body, k.width
+        code, W, (N, H) = k.body, k.width, _lanes(k, dtype)
         low, high = (half_lanes(code, value, dtype, W, n) for n in (0, 1)) if W > N else (value, value)
-        H = max(W // 2, N)
         wrong = code.op(f"fcmp uno {llvm_type(dtype, H)} {low}, {high}")
         k.once[key] = code.op(f"sext {llvm_type('bool', H)} {wrong} to {llvm_type(position_type(dtype), H)}")
     return k.once[key]

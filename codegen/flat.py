@@ -132,7 +132,7 @@ class Kernel:
         self.scalars: dict[int, str] = {}
         self.lanes: dict[int, str] = {}
         self.halves = False  # in half registers?
-        self.names_places = False  # are addresses in its loop in registers of their own?
+        self.keeps_address = False  # is the address of what its loop loads in a register?
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
         self.together: RowsTogether | None = None  # what does several rows of these at once
@@ -224,10 +224,10 @@ class Kernel:
         if self.halves:
             self.body.vector_bytes //= 2
 
-    def may_name_places(self, adds_up: bool) -> None:
-        """Keep the place of vectors that are added up, of one operand, in a register: Intel's cores part an instruction
+    def may_keep_address(self, adds_up: bool) -> None:
+        """Keep the address of vectors of one operand that are added up in a register: Intel's cores part an instruction
         that loads and adds in two where its address has an index, and look less far ahead then."""
-        self.names_places = adds_up and self.form == LANES and "halves" in self.body.isa
+        self.keeps_address = adds_up and self.form == LANES and "halves" in self.body.isa
 
     def may_fetch(self, is_slow: bool) -> None:
         """Let its loop ask for what comes, on machines that do not look far ahead: for lines of results where rows may
@@ -279,8 +279,8 @@ class Kernel:
         if name not in self.once:
             self.once[name] = name
             index = "%i" if step == 1 else self.body.op(f"mul i64 %i, {step}")
-            place = f"getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}"
-            self.body.do(f"{name} = {in_register(self.body, place) if self.names_places else place}")
+            address = f"getelementptr i{8 * itemsize}, ptr {pointer}, i64 {index}"
+            self.body.do(f"{name} = {in_register(self.body, address) if self.keeps_address else address}")
         return name
 
     def integer(self, number: int) -> str:

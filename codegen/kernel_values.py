@@ -212,7 +212,7 @@ class Values(Tables):
         only &= not self.only_reads and any(v.op == "load" for v in reached)  # not of what is in scratch
         light = is_light(operations, [b.type for b, _ in self.buffers])
         kernel.use_halves(only and light)
-        kernel.may_name_places(adds_up and light and sum(v.op == "load" for v in reached) == 1)
+        kernel.may_keep_address(adds_up and light and sum(v.op == "load" for v in reached) == 1)
         by_lane = "gathers" not in kernel.body.isa and any(v.op == "load" and v.args for v in reached)
         if not by_lane:  # loads of indices and elements keep memory busy themselves
             kernel.may_fetch(self.schedule.asks or any(v.op in HEAVY for v in operations))

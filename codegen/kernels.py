@@ -19,7 +19,6 @@ from functools import cache
 from tensordsl.codegen import nest_words as nest
 from tensordsl.codegen.accumulate import accumulate, decides, is_float_sum, join, kept_state
 from tensordsl.codegen.ahead import ask_ahead
-from tensordsl.codegen.code import pattern
 from tensordsl.codegen.descriptor import (
     Blocks,
     Call,
@@ -34,6 +33,7 @@ from tensordsl.codegen.descriptor import (
     is_direct,
     layout,
     parted_axes,
+    pattern,
 )
 from tensordsl.codegen.flat import COLUMNS, LANES, ROW, SCALAR, Kernel
 from tensordsl.codegen.group import Group, Out, Pass, Schedule

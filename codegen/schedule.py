@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from tensordsl.casting import real_of
+from tensordsl.codegen import target
 from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.code import INLINE
 from tensordsl.codegen.group import SCATTERED, Group, Out, Pass, Schedule, price, stored
 from tensordsl.codegen.nest_limits import WIDE_ROW
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE, LEAVES, SIGNED, Val, unwidened, walk
-from tensordsl.codegen.target import prefers_halves
 from tensordsl.types import COMPLEX
 
 SPLIT = 60
@@ -95,7 +95,7 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
         return None
     if sums == {("sum", "float64")}:
         return replace(for_long_rows(usual), width=tuple(min(2 * n, MAX_LANES) for n in usual.width), cuts="far")
-    is_dear = sums == {("sum", "float32")} and prefers_halves()
+    is_dear = sums == {("sum", "float32")} and target.prefers_halves()
     return replace(for_long_rows(usual), cuts="far") if is_dear else None
 
 

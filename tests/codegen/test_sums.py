@@ -253,7 +253,7 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
 def test_long_rows_of_floats_have_a_schedule_for_cache_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of float32 where loads that straddle lines are dear."""
     for dtype, found in (("float32", False), ("float32", True), ("float64", True)):
-        monkeypatch.setattr("tensordsl.codegen.schedule.prefers_halves", lambda found=found: found)
+        monkeypatch.setattr("tensordsl.codegen.target.prefers_halves", lambda found=found: found)
         group = cases.meanvar(dtype)
         chosen = for_lines(group, schedule(group), 64)
         assert bool(chosen) == found and not for_lines(group, schedule(group), 32)
