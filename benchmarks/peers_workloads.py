@@ -43,7 +43,7 @@ class Case:
     function: Expression
     how: str = "expression"
     by: int = 0
-    numpy: Expression | None = None  # for gradients, by hand: np, *operands -> (cost, *gradients)
+    numpy: Expression | None = None  # by hand: gradients of operands -> (cost, *gradients), updates(target, *operands)
 
     @property
     def dtype(self) -> str:
@@ -61,6 +61,10 @@ def squares(m: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
 
 def axpb_update(m: Any, out: Any, a: Any, b: Any, c: Any) -> Any:
     return a * b + c
+
+
+def triad_update(m: Any, out: Any, a: Any, b: Any) -> Any:
+    return a + 3.0 * b
 
 
 def gauss(m: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
@@ -314,7 +318,24 @@ CASES: list[Case] = [
     Case("a.square0d.f8", lambda: (np.array(1.5),), lambda m, x: x**2),
     *sized("b.axpb", axpb, 3, ("1e3", "1e4", "1e5", "1e6", "1e7")),
     *sized("b.sqd", squares, 4, ("1e3", "1e4", "1e5", "1e6", "1e7")),
-    *sized("b.axpb_out", axpb_update, 4, ("1e4", "1e6", "1e7"), types=("f8",), how="updates"),
+    *sized(
+        "b.axpb_out",
+        axpb_update,
+        4,
+        ("1e4", "1e6", "1e7"),
+        types=("f8",),
+        how="updates",
+        numpy=lambda out, a, b, c: np.add(np.multiply(a, b, out), c, out),
+    ),
+    *sized(
+        "b.triad_out",
+        triad_update,
+        3,
+        ("1e5", "1e6", "1e7"),
+        types=("f8",),
+        how="updates",
+        numpy=lambda out, a, b: np.add(np.multiply(b, 3.0, out), a, out),
+    ),
     *sized("c.gauss", gauss, 4, MEDIUM, span=(-3.0, 3.0)),
     *sized("c.exp", lambda m, x: m.exp(x), 1, MEDIUM, span=(-3.0, 3.0)),
     *sized("c.sigmoid", lambda m, x: m.sigmoid(x), 1, MEDIUM, span=(-3.0, 3.0)),
@@ -378,8 +399,41 @@ SIZED: list[Case] = [
 CASES += SIZED
 
 BY_CASE = {case.name: case for case in CASES}
+MLP, SCHOOLS, HIERARCHICAL = "g.mlp.f4.128x784x512x10", "n.schools.f8.8", "n.hier_reg.f8.1e4"
+TARGETS = {
+    MLP: Target(ratio_to_best=1.05, ratio_to_machine=1.1),
+    SCHOOLS: Target(0.9e-6, ratio_to_best=1.0),
+    **{name: Target(ratio_to_best=1.0, ratio_to_machine=1.1) for name in BY_CASE if name.startswith("b.triad_out")},
+}
 ALL = tuple(
-    Workload(case.name, "call", case.name, case.make, {"": Target(ratio_to_best=1.0)}, rtol=RTOL[case.dtype])
+    Workload(
+        case.name,
+        "call",
+        case.name,
+        case.make,
+        {"": TARGETS.get(case.name, Target(ratio_to_best=1.0))},
+        rtol=RTOL[case.dtype],
+    )
     for case in CASES
 )
 WORKLOADS = tuple(workload for workload in ALL if not workload.name.startswith("t."))
+# Two of them compiled; of few examples, so that the first call is not the better part of it.
+COMPILED = (
+    Workload(
+        "compile-mlp",
+        "compile",
+        "the 784-512-10 training function, 8 examples",
+        lambda: (lambda *data: (*data[:4], *(x[:8] for x in data[4:])))(*mlp_data()),
+        {"cold": Target(80e-3), "warm": Target(5e-3)},
+        rtol=RTOL["f4"],
+        like=MLP,
+    ),
+    Workload(
+        "compile-hierarchical",
+        "compile",
+        "regression with groups and its gradients",
+        hierarchical_data,
+        {"cold": Target(60e-3), "warm": Target(4e-3)},
+        like=HIERARCHICAL,
+    ),
+)

@@ -9,7 +9,7 @@ import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.harness import PEERS, ROOT, Result, Run
+from benchmarks.harness import MACHINE, PEERS, ROOT, Result, Run
 from benchmarks.suites import BY_NAME
 from benchmarks.workloads import Target
 
@@ -61,8 +61,9 @@ def is_met(target: Target, key: tuple[str, str], minima: Minima) -> bool | None:
         other, factor = target.ratio_to
         bounds += [(ratio(ours, minima.get((other, key[1], OURS))), factor)]
     if target.ratio_to_best is not None:
-        rivals = [least for (*at, peer), least in minima.items() if tuple(at) == key and peer != OURS and least]
+        rivals = [t for (*at, peer), t in minima.items() if tuple(at) == key and peer not in (OURS, MACHINE) and t]
         bounds += [(ratio(ours, min(rivals, default=None)), target.ratio_to_best)]
+    bounds += [(ratio(ours, minima.get((*key, MACHINE))), target.ratio_to_machine)]
     bounds = [bound for bound in bounds if bound[1] is not None]
     if any(value is None for value, _ in bounds):
         return None
@@ -135,6 +136,8 @@ def described(target: Target | None, kind: str) -> str:
         parts.append(f"{target.ratio_to_numpy:g}x NumPy")
     if target.ratio_to_best is not None:
         parts.append(f"{target.ratio_to_best:g}x the best")
+    if target.ratio_to_machine is not None:
+        parts.append(f"{target.ratio_to_machine:g}x the machine")
     if target.ratio_to is not None:
         parts.append(f"{target.ratio_to[1]:g}x the {BY_NAME[target.ratio_to[0]].what}")
     return ", ".join(parts)
@@ -143,14 +146,15 @@ def described(target: Target | None, kind: str) -> str:
 def as_markdown(run: Run, seconds: float) -> str:
     """One row per workload and state; each cell is the minimum of the rounds and, in brackets, their median."""
     facts = as_json(run, seconds)
-    names = [name for name in PEERS if name in run.peers]
+    measured = {result.peer for result in run.results}
+    names = [name for name in PEERS if name in measured]
     found = {(result.workload, result.state, result.peer): result for result in run.results}
     minima = best(run)
     head = ["workload", *names, "ours / NumPy", "best other / ours", "target", "met"]
-    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    lines = [row(*head), row(*["---"] * len(head))]
     for workload, state in dict.fromkeys((result.workload, result.state) for result in run.results):
-        row = {name: found.get((workload, state, name)) for name in names}
-        lines.append(f"| {' | '.join(cells(workload, state, row, minima))} |")
+        results = {name: found.get((workload, state, name)) for name in names}
+        lines.append(row(*cells(workload, state, results, minima)))
     notes = [f"- {name} was not measured: {reason}" for name, reason in run.missing.items()]
     notes += [f"- {r.workload} {r.state} on {r.peer}: {r.error}" for r in run.results if r.error]
     return "\n".join([caption(facts), "", *lines, *(["", *notes] if notes else [])]) + "\n"
@@ -175,47 +179,76 @@ def quantity_of_bytes(size: int) -> str:
 
 def as_summary(run: Run, seconds: float) -> str:
     """Per group of workloads: how many, the geometric mean of our time over that of the best other, the worst of them;
-    then every workload in which another is faster."""
-    minima = best(run)
+    then every workload in which another is faster, and what stands beside the least that the machine takes."""
+    minima, medians = best(run), {(r.workload, r.peer): r.median for r in run.results}
+    calls = [(w, peer, least) for (w, _, peer), least in minima.items() if least and BY_NAME[w].kind == "call"]
+    ours = {w: least for w, peer, least in calls if peer == OURS}
     others: dict[str, tuple[float, str]] = {}
-    for (workload, _, peer), least in minima.items():
-        if peer != OURS and least is not None and BY_NAME[workload].kind == "call":
+    for workload, peer, least in calls:
+        if peer not in (OURS, MACHINE):
             others[workload] = min(others.get(workload, (math.inf, "")), (least, peer))
-    ratios = {w: ours / others[w][0] for (w, _, peer), ours in minima.items() if peer == OURS and ours and w in others}
-    lines = ["| group | workloads | ours / best other, geometric mean | worst |", "| --- | --- | --- | --- |"]
+    ratios = {w: ours[w] / others[w][0] for w in ours if w in others}
+    behind = sorted((w for w in ratios if ratios[w] > 1), key=ratios.__getitem__, reverse=True)
+    machine = {w: least for w, peer, least in calls if peer == MACHINE and w in ours}
+    tables = [
+        group_rows(ratios),
+        [
+            row("another is faster", "ours", "best other", "ours / best other", "of medians"),
+            row(*["---"] * 5),
+            *(
+                row(w, *beside(ours[w], *others[w]), two_digits(ratio(medians[w, OURS], medians[w, others[w][1]])))
+                for w in behind
+            ),
+        ],
+        [
+            row("beside the machine", "ours", "the machine's least", "ours / that"),
+            row(*["---"] * 4),
+            *(row(w, *beside(ours[w], least, "")) for w, least in machine.items()),
+        ],
+    ]
+    return "\n\n".join([caption(as_json(run, seconds)), *("\n".join(lines) for lines in tables if lines[2:])]) + "\n"
+
+
+def row(*columns: str) -> str:
+    return f"| {' | '.join(columns)} |"
+
+
+def two_digits(number: float | None) -> str:
+    return "-" if number is None else f"{number:.2f}"
+
+
+def beside(ours: float, least: float, peer: str) -> tuple[str, str, str]:
+    return quantity(ours, "call"), f"{peer} {quantity(least, 'call')}".strip(), two_digits(ours / least)
+
+
+def group_rows(ratios: dict[str, float]) -> list[str]:
+    lines = [row("group", "workloads", "ours / best other, geometric mean", "worst"), row(*["---"] * 4)]
     groups: dict[str, list[str]] = {}
     for workload in ratios:
         groups.setdefault(workload.split(".")[0], []).append(workload)
     for name, members in [*groups.items(), *([("all", list(ratios))] if ratios else [])]:
         mean = math.exp(sum(math.log(ratios[w]) for w in members) / len(members))
         worst = max(members, key=ratios.__getitem__)
-        lines.append(f"| {name} | {len(members)} | {mean:.2f} | {worst}: {ratios[worst]:.2f} |")
-    behind = sorted((w for w in ratios if ratios[w] > 1), key=ratios.__getitem__, reverse=True)
-    lines += ["", "| another is faster | ours | best other | ours / best other |", "| --- | --- | --- | --- |"]
-    for w in behind:
-        least, peer = others[w]
-        row = (w, quantity(ratios[w] * least, "call"), f"{peer} {quantity(least, 'call')}", f"{ratios[w]:.2f}")
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join([caption(as_json(run, seconds)), "", *lines]) + "\n"
+        lines.append(row(name, str(len(members)), two_digits(mean), f"{worst}: {ratios[worst]:.2f}"))
+    return lines
 
 
-def cells(workload: str, state: str, row: dict[str, Result | None], minima: Minima) -> list[str]:
+def cells(workload: str, state: str, results: dict[str, Result | None], minima: Minima) -> list[str]:
     kind = BY_NAME[workload].kind
     target = BY_NAME[workload].targets.get(state)
-    ours, numpy = row.get(OURS), row.get("numpy")
+    ours, numpy = results.get(OURS), results.get("numpy")
     our_best = ours.minimum if ours else None
     # A compiled function against an eager one: comparing their compile times says nothing.
     to_numpy = ratio(our_best, numpy.minimum) if numpy and kind == "call" else None
-    rivals = [r.minimum for name, r in row.items() if r and name != OURS and r.minimum is not None]
-    if kind != "call":
-        rivals = [r.minimum for name, r in row.items() if r and name not in (OURS, "numpy") and r.minimum is not None]
+    no_rivals = (OURS, MACHINE) if kind == "call" else (OURS, MACHINE, "numpy")
+    rivals = [r.minimum for name, r in results.items() if r and name not in no_rivals and r.minimum is not None]
     to_ours = ratio(min(rivals, default=None), our_best)
     met = is_met(target, (workload, state), minima) if target else None
     return [
         f"{BY_NAME[workload].what}{f', {state}' if state else ''}",
-        *(cell(result, kind) for result in row.values()),
-        "-" if to_numpy is None else f"{to_numpy:.2f}",
-        "-" if to_ours is None else f"{to_ours:.2f}",
+        *(cell(result, kind) for result in results.values()),
+        two_digits(to_numpy),
+        two_digits(to_ours),
         described(target, kind),
         {True: "yes", False: "no", None: ""}[met],
     ]

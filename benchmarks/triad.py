@@ -13,6 +13,7 @@ import numpy as np
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)  # elements of float64 in each array
 VECTOR = 8
+STEP = 4 * VECTOR  # elements of a round
 
 
 def triad_text(hint: str) -> str:
@@ -34,7 +35,7 @@ again:
 loop:
   %i = phi i64 [ 0, %again ], [ %next, %loop ]
 {body}
-  %next = add i64 %i, {4 * VECTOR}
+  %next = add i64 %i, {STEP}
   %more = icmp slt i64 %next, %n
   br i1 %more, label %loop, label %done
 done:
@@ -55,16 +56,26 @@ def aligned(n: int) -> np.ndarray:
     return room[start : start + n]
 
 
-def bandwidth(clock: Callable[[], float] = time.perf_counter) -> dict[int, float]:
-    """bytes of the three arrays -> bytes per second, the better of both kinds of stores."""
+def triads() -> list[Callable[..., None]]:
+    """Functions of the addresses of a, b and c, n, and how often; with ordinary and with non-temporal stores."""
     from tensordsl.codegen.target import compile_object
     from tensordsl.runtime import elf
 
-    loaded = [elf.load([(compile_object(triad_text(hint)), ["triad"])]) for hint in ("", ", !nontemporal !0")]
-    kernels = [ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)(a) for _, [[a]] in loaded]
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)
+    found = []
+    for hint in ("", ", !nontemporal !0"):
+        code, [[address]] = elf.load([(compile_object(triad_text(hint)), ["triad"])])
+        found.append(kind(address))
+        found[-1].code = code  # which is given back with it
+    return found
+
+
+def bandwidth(clock: Callable[[], float] = time.perf_counter) -> dict[int, float]:
+    """bytes of the three arrays -> bytes per second, the better of both kinds of stores."""
+    kernels = triads()
     found = {}
     for size in SIZES:
-        n = size // (4 * VECTOR) * 4 * VECTOR
+        n = size // STEP * STEP
         a, b, c = aligned(n), aligned(n), aligned(n)
         calls = max(1, 2_000_000 // n)
         best = float("inf")

@@ -42,7 +42,7 @@ def flat(value: Any) -> list[float]:
 
 
 def build(peer: ModuleType, workload: str) -> Call:
-    call: Call = peer.BUILD[workload](BY_NAME[workload].make())
+    call: Call = peer.BUILD[BY_NAME[workload].built](BY_NAME[workload].make())
     return call
 
 
@@ -58,9 +58,10 @@ def probe(peer: ModuleType) -> dict[str, Any]:
 
 
 def check(peer: ModuleType, workload: str) -> dict[str, Any]:
-    """The result of the first call; the built call is kept for `time`."""
-    CALLS[workload] = build(peer, workload)
-    return {"result": flat(CALLS[workload].evaluate())}
+    """The result of the first call, or None if there is nothing to compare; the built call is kept for `time`."""
+    call = CALLS[workload] = build(peer, workload)
+    value = call.evaluate()
+    return {"result": flat(value) if call.is_compared else None}
 
 
 def measure(peer: ModuleType, workload: str, seconds: float, processor: bool = False) -> dict[str, Any]:
@@ -82,13 +83,13 @@ def compile_once(peer: ModuleType, workload: str, state: str = "cold") -> dict[s
     warm: of the second time in this process, which finds the code on disk: the adapter's `forget`, if it has one,
     drops what the process itself kept.
     """
-    data = BY_NAME[workload].make()
+    make, data = peer.BUILD[BY_NAME[workload].built], BY_NAME[workload].make()
     peer.warm_up()
     if state == "warm":
-        peer.BUILD[workload](data).evaluate()
+        make(data).evaluate()
         getattr(peer, "forget", lambda: None)()
     wall, start = time.perf_counter(), time.process_time()
-    value = peer.BUILD[workload](data).evaluate()
+    value = make(data).evaluate()
     seconds, wall = time.process_time() - start, time.perf_counter() - wall
     return {"value": seconds, "wall": wall, "result": flat(value)}
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
-from benchmarks.harness import PEERS  # noqa: E402
+from benchmarks.harness import MACHINE, PEERS  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
 from benchmarks.plots import COLOURS  # noqa: E402
 
@@ -63,7 +63,8 @@ def test_operands_are_views_of_what_is_stored() -> None:
 
 def test_every_peer_has_an_adapter_and_a_colour() -> None:
     adapters = {path.stem for path in (ROOT / "benchmarks" / "peers").glob("[!_]*.py")} - {"numba_loops", "symbolic"}
-    assert set(PEERS) == adapters == set(COLOURS)
+    assert set(PEERS) == adapters
+    assert adapters - {MACHINE} == set(COLOURS)
 
 
 @pytest.mark.parametrize("peer", ["blosc2", "tinygrad"])
@@ -109,7 +110,7 @@ def test_a_wrong_result_is_found() -> None:
 def test_every_workload_has_a_numpy_reference_and_a_row_of_ours() -> None:
     program = (
         "from benchmarks.suites import BY_NAME; from benchmarks.peers import numpy, tensordsl\n"
-        "names = {name for name, row in BY_NAME.items() if row.kind != 'import'}\n"
+        "names = {row.built for row in BY_NAME.values() if row.kind != 'import'}\n"
         "print(set(numpy.BUILD) == names == set(tensordsl.BUILD))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -131,11 +132,13 @@ def test_a_target_is_met_missed_or_unknown() -> None:
     program = (
         "from benchmarks.report import is_met; from benchmarks.workloads import Target\n"
         "minima = {('b', '', 'tensordsl'): 6.0, ('b', '', 'numpy'): 12.0, ('a', '', 'tensordsl'): 1.0}; key = 'b', ''\n"
+        "minima |= {('b', '', 'machine'): 5.0}\n"
         "targets = Target(6.0), Target(5.0), Target(9.0, 0.5), Target(9.0, 0.4), Target(ratio_to=('a', 5.0))\n"
+        "targets += Target(ratio_to_best=0.5), Target(ratio_to_machine=1.2), Target(ratio_to_machine=1.1)\n"
         "print([is_met(target, key, minima) for target in targets], is_met(targets[0], ('c', ''), minima))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[True, False, True, False, False] None"
+    assert done.stdout.strip() == "[True, False, True, False, False, True, True, False] None"
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("cc") is None, reason="no C compiler")
@@ -181,12 +184,14 @@ def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
         "from benchmarks.harness import Plan, Result, Run; from benchmarks.report import as_summary\n"
         "names = ('b.axpb.f8.1e3', 'b.axpb.f8.1e4')\n"
         "results = [Result(w, '', p, [t]) for w, ours, best in zip(names, (1.0, 4.0), (2.0, 2.0))"
-        " for p, t in (('numpy', best), ('tensordsl', ours))]\n"
+        " for p, t in (('numpy', best), ('tensordsl', ours), ('machine', 0.5))]\n"
         "print(as_summary(Run(Plan(), {}, results=results), 1.0))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "| b | 2 | 1.00 | b.axpb.f8.1e4: 2.00 |" in done.stdout
-    assert "| b.axpb.f8.1e4 | 4 s | numpy 2 s | 2.00 |" in done.stdout and "| b.axpb.f8.1e3 |" not in done.stdout
+    behind, machine = done.stdout.split("another is faster")[1].split("beside the machine")
+    assert "| b.axpb.f8.1e4 | 4 s | numpy 2 s | 2.00 | 2.00 |" in behind and "| b.axpb.f8.1e3 |" not in behind
+    assert "| b.axpb.f8.1e3 | 1 s | 500 ms | 2.00 |" in machine
 
 
 def test_plots_of_a_run(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def each(case: Case, data: Data) -> Call:
     return Call("[f.compute(**raw) for f in calls]", {"calls": [case.function(M, *own(x)) for x in data], "raw": RAW})
 
 
-def update(case: Case, data: Data) -> Call:
+def update(text: str, case: Case, data: Data) -> Call:
     out, *rest = own(data)
-    lazy = blosc2.lazyexpr("a*b+c", dict(zip("abc", rest, strict=True)), out=out)
+    lazy = blosc2.lazyexpr(text, dict(zip("abc", rest, strict=False)), out=out)
     return Call("f.compute()", {"f": lazy})
 
 
@@ -96,7 +96,7 @@ def builder(case: Case) -> Any:
         return partial(of_numpys, OF_NUMPYS[kind])
     if kind in FUNCTIONS:
         return partial(function, FUNCTIONS[kind])
-    special = {"b.axpb_out": update, "l.dyn_ew": each}
+    special = {"b.axpb_out": partial(update, "a*b+c"), "b.triad_out": partial(update, "a+3*b"), "l.dyn_ew": each}
     found = special.get(kind) or (elementwise if kind in ELEMENTWISE else None)
     return found and partial(found, case)
 

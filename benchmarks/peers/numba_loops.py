@@ -65,6 +65,12 @@ def axpb_out(out, a, b, c):
 
 
 @shared
+def triad_out(out, a, b):
+    for i in prange(len(out)):
+        out[i] = a[i] + 3.0 * b[i]
+
+
+@shared
 def broadcast(column, row, last):
     out = np.empty((column.shape[0], row.shape[1]), column.dtype)
     for i in prange(out.shape[0]):
@@ -302,7 +308,8 @@ def products(x, y):
 
 
 FUNCTIONS = {
-    "a.square0d": square, "b.axpb_out": axpb_out, "d.bcast": broadcast, "d.transp": transposed, "e.sum_all": sum_all,
+    "a.square0d": square, "b.axpb_out": axpb_out, "b.triad_out": triad_out,
+    "d.bcast": broadcast, "d.transp": transposed, "e.sum_all": sum_all,
     "e.sum0": sum0, "e.sum1": sum1, "e.meanvar": mean_variance, "e.dotlike": dot_like, "e.pdist": distances,
     "j.heat": heat, "m.embed": lookup, "m.inc_rows": inc_rows, "m.set_rows": set_rows, "n.schools": schools,
     "n.hier_reg": hierarchical, "o.cumsum": running, "o.cumsum0": running0, "o.cumsum1": running1, "o.select": select,

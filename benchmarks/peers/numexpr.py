@@ -16,6 +16,7 @@ EXPRESSIONS = {
     "a.axpb8": "a*b+c",
     "b.axpb": "a*b+c",
     "b.axpb_out": "b*c+d",
+    "b.triad_out": "b+3*c",
     "b.sqd": "(a-b)**2*c+d",
     "c.gauss": "exp(-(a-b)**2/2)*c+sin(d)",
     "c.exp": "exp(a)",

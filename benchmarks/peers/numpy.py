@@ -118,11 +118,8 @@ def case(case: Case, data: Data) -> Call:
     arguments = ", ".join(names)
     if case.how == "expression":
         return Call(f"f({arguments})", {"f": partial(case.function, M), **names})
-    if case.how == "gradients":
+    if case.how in ("gradients", "updates"):
         return Call(f"f({arguments})", {"f": case.numpy, **names})
-    if case.how == "updates":
-        # `a*b+c` is the only one: written as one does in NumPy.
-        return Call("np.add(np.multiply(b, c, a), d, a)", {"np": np, **names})
     params, rest = [param.copy() for param in data[: case.by]], data[case.by :]
     steps = [np.zeros_like(param) for param in params]
 

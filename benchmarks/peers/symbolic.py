@@ -36,8 +36,11 @@ class Language:
 
 
 def warm_up(T: Any, function: Callable[..., Any]) -> None:
-    x, y = T.matrix("x"), T.matrix("y")
-    function([x, y], T.dot(x, y) - 3)(np.ones((2, 2)), np.ones((2, 2)))
+    """Of both types, as some libraries compile matrix products once for each."""
+    for dtype in ("float64", "float32"):
+        x, y = T.matrix("x", dtype), T.matrix("y", dtype)
+        ones = np.ones((2, 2), dtype)
+        function([x, y], T.dot(x, y) - 3)(ones, ones)
 
 
 def call_vector(language: Language, data: Data) -> Call:
@@ -121,7 +124,7 @@ def typed_case(language: Language, case: Case, data: Data) -> Call:
     if case.how == "updates":
         target = language.shared(data[0], None)
         f = language.function(symbols[1:], [], updates=[(target, case.function(language.m, target, *symbols[1:]))])
-        return Call("f(b, c, d)", {"f": f, **names}, target.get_value)
+        return Call(f"f({', '.join([*names][1:])})", {"f": f, **names}, target.get_value)
     value = case.function(language.m, *symbols)
     outputs = [value, *language.T.grad(value, symbols[: case.by])] if case.how == "gradients" else value
     f = language.function(symbols, list(outputs) if isinstance(outputs, tuple) else outputs)
