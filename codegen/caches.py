@@ -58,9 +58,10 @@ def near_third(level3: int = LEVEL_3) -> Caches:
 
 
 def far_third(level2: int, level3: int) -> Caches:
-    """What is more than the second-level cache waits for the third one.  Stores past the caches lose where the result
-    is read soon, up to about what the third one keeps."""
-    some, kept = level2 * 9 // 8, max(min(level3, KEPT), LEVEL_3)
+    """What the second-level cache has no room for waits for the third one, and as pages lie in memory by chance that
+    begins below its size.  Stores past the caches lose where the result is read soon, up to about what the third one
+    keeps."""
+    some, kept = level2 * 7 // 8, max(min(level3, KEPT), LEVEL_3)
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
         over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000, columns=4096,

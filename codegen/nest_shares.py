@@ -42,6 +42,7 @@ from tensordsl.codegen.nest_words import (
     LAUNCH,
     LEVELS,
     N_AXES,
+    N_INPUTS,
     N_MERGES,
     N_OPERANDS,
     N_SWAPS,
@@ -98,7 +99,7 @@ JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
 def share_texts(caches: Caches) -> list[str]:
     parts = [_parts(caches), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
-    return [*parts, *stages, _all_parts(), _run_parts(), _worth(), way_text(caches), _run_nest(), _run_tile()]
+    return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), _run_nest(), _run_tile()]
 
 
 def reduction_texts(caches: Caches) -> list[str]:
@@ -120,9 +121,15 @@ def _is_apart(c: Function) -> str:
     return c.test("eq", c.get("%D", LEVELS), 0)
 
 
-def _least(c: Function) -> str:
-    """ns of a launch from which it is shared out."""
-    return c.choose(_is_apart(c), EARLY, WORTH)
+def _is_far(c: Function, caches: Caches) -> str:
+    """Does a launch read more than the nearest large cache holds?"""
+    read = c.arith("mul", longest_axis(c, "%D", "%S", "%E"), c.get("%D", N_INPUTS))
+    return c.test("sge", read, caches.there)
+
+
+def _least(c: Function, far: str) -> str:
+    """ns of a launch from which it is shared out.  What is far is near for several threads, each with its part."""
+    return c.choose(c.any(_is_apart(c), far), EARLY, WORTH)
 
 
 def _parts(caches: Caches) -> str:
@@ -132,13 +139,13 @@ def _parts(caches: Caches) -> str:
     numbers = ["i64 axis", "i64 grain", "i64 unit"]
     c = Function("i64", "parts", ["ptr pool", "ptr D", "ptr E", "ptr S", "ptr job", *numbers], internal=True)
     work, apart = _work(c, "%E"), _is_apart(c)
-    with c.when(c.any(c.test("slt", work, _least(c)), c.test("slt", "%axis", 0))):
+    far, each = _is_far(c, caches), c.choose(apart, 1, FOLDED)
+    with c.when(c.any(c.test("slt", work, _least(c, far)), c.test("slt", "%axis", 0))):
         c.ret("i64", 1)
     extent, more = c.get("%E", "%axis"), c.choose(c.test("eq", "%grain", 1), 0, WIDE_ROW)
     fitting = c.arith("sdiv", extent, "%grain")
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
-    far, each = c.test("sge", longest_axis(c, "%D", "%S", "%E"), caches.there), c.choose(apart, 1, FOLDED)
     wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
     wanted = c.choose(apart, c.min(wanted, _most(c)), wanted)
     some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
@@ -429,7 +436,7 @@ def _run_nest() -> str:
     with c.when(c.not_null("%rt")):
         there = c.load("ptr", "%rt", abi.RT["threads"])
         with c.when(c.not_null(there)):
-            worth = c.call("i1", "@worth", f"ptr {there}", "ptr %D", "ptr %E")
+            worth = c.call("i1", "@worth", f"ptr {there}", "ptr %D", "ptr %S", "ptr %E")
             c.put(c.choose(worth, there, "null", "ptr"), place, 0, "ptr")
     pool = c.get(place, 0, "ptr")
     call_if_flat(c, c.not_null(pool))
@@ -449,11 +456,13 @@ def _run_nest() -> str:
     return c.end("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
 
 
-def _worth() -> str:
+def _worth(caches: Caches) -> str:
     """Is a launch worth threads, as they are now?"""
-    c = Function("i1", "worth", ["ptr pool", "ptr D", "ptr E"], internal=True)
-    shared, alone = c.label("share"), c.label("alone")
-    if_worth(c, "%pool", _work(c, "%E"), _least(c), shared, alone)
+    c = Function("i1", "worth", ["ptr pool", "ptr D", "ptr S", "ptr E"], internal=True)
+    work, shared, alone = _work(c, "%E"), c.label("share"), c.label("alone")
+    with c.when(c.test("slt", work, EARLY)):
+        c.ret("i1", "false")
+    if_worth(c, "%pool", work, _least(c, _is_far(c, caches)), shared, alone)
     c.place(shared)
     c.ret("i1", "true")
     c.place(alone)

@@ -16,7 +16,7 @@ from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERA
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
-LARGE = 1 << 20  # bytes of an operand whose way is kept
+KEPT = 12  # an operand's way is kept from this part of what is far on
 NEAR, THERE, BACK = 0, 1, 2
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
@@ -38,7 +38,8 @@ def way_text(caches: Caches) -> str:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        total, large = c.arith("add", total, own), c.arith("or", large, c.choose(c.test("sge", span, LARGE), bit, 0))
+        is_large = c.test("sge", span, caches.there // KEPT)
+        total, large = c.arith("add", total, own), c.arith("or", large, c.choose(is_large, bit, 0))
         written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
         largest = c.choose(c.test("sgt", span, most), bit, largest)
         loop.next = [total, c.max(span, most), largest, large, written, address]

@@ -13,7 +13,7 @@ import pytest
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import abi, nest_shares, nest_ways, target
+from tensordsl.codegen import abi, nest_shares, target
 from tensordsl.codegen.caches import far_third, near_third
 from tensordsl.runtime import library
 
@@ -41,7 +41,7 @@ def check_small_parts(third: str) -> None:
     if third == "whole":
         limits = replace(limits, parted=0, asked=0)
     target.caches = lambda: limits
-    nest_ways.LARGE = nest_shares.WORTH = nest_shares.EARLY = nest_shares.MANY = 1
+    nest_shares.WORTH = nest_shares.EARLY = nest_shares.MANY = 1
     nest_shares.SHARED_ROWS = 2
     x, k, rng = T.dmatrix("x"), T.lvector("k"), np.random.default_rng(5)
     results = [
@@ -113,7 +113,7 @@ def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
     return from_here or bytes_ >= (least if threads == 1 else max(least, here.far_shared))
 
 
-@pytest.mark.parametrize("size", [200_000, 2_000_000, 5_000_000, 10_000_000])
+@pytest.mark.parametrize("size", [200_000, 600_000, 2_000_000, 5_000_000, 10_000_000])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_operands_of_a_third_cache(size: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(td.config, "num_threads", threads)
@@ -123,6 +123,10 @@ def test_operands_of_a_third_cache(size: int, threads: int, monkeypatch: pytest.
         before = ways()
         assert f(a) == 0
         assert (ways() != before) == turns
+    u, v, w = T.dvectors("u", "v", "w")
+    before, small = ways(), [np.zeros(size // 8) for _ in "uvw"]  # of which the result is the fourth
+    assert not td.function([u, v, w], u * v + w)(*small).any()
+    assert (ways() != before) == does_turn(4 * size, threads, False)
     before, powers = ways(), td.function([x], T.exp(x))
     assert (powers(a[:5_000_000]) == 1).all()
     assert (ways() != before) == does_turn(8 * min(size, 5_000_000), threads, False)
