@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import IS_AHEAD, SECOND, asked_lines, further, is_adjacent
 from tensordsl.codegen.code import Code, llvm_type, splat
 from tensordsl.codegen.scalar import ITEMSIZE
 from tensordsl.records import record
@@ -137,106 +136,6 @@ def ended_lines(phis: Sequence[Phi]) -> list[str]:
     return [f"  {p.name} = phi {p.type} {before.format(p.initial)}, [ {p.next}, %tail ]" for p in phis]
 
 
-def columns_side_by_side(k: Kernel) -> list[str]:
-    """Several vectors of a row after each other, as far as they reach: so few bytes as one has of each row are no
-    stream to the memory.  Ends in the block `narrow`, where `vector` goes on from %wide."""
-    span, row_phis = k.beside * k.width, k.row_phis()
-    rows = {x: f"{x}.w" for p in row_phis for x in (p.name, p.next)} | {"%r.more": "%r.more.w"}
-    fixed, before = k.each_vector()
-    own = {
-        *defined(fixed),
-        *defined(before),
-        *defined(k.ends.lines),
-        *defined(k.close.lines),
-        *(p.name for p in k.phis),
-    }
-    phis, starts, bodies, closes = [], [], [], []
-    for n in range(k.beside):
-        names = rows | {x: f"{x}.w{n}" for x in own} | {"%i": f"%i.w{n}"}
-        phis += _renamed_phis(k.phis, names)
-        starts += renamed(fixed, names)
-        bodies += renamed(before, names)
-        names |= {p.name: names.get(p.next, p.next) for p in k.counted}
-        names |= {p.name: names.get(p.next, p.next) for p in k.folded}
-        closes += renamed([*k.ends.lines, *k.close.lines], names)
-    return [
-        f"  %spans = and i64 %n, {-span}",
-        *IS_AHEAD,
-        "  %wide = select i1 %folds, i64 0, i64 %spans",
-        "  %any.w = icmp ne i64 %wide, 0",
-        "  br i1 %any.w, label %vectors, label %narrow",
-        "vectors:",
-        *phi_lines([Phi("%i.w0", "i64", "0", "%i.w")], "entry", "closes"),
-        *(f"  %i.w{n} = add i64 %i.w0, {n * k.width}" for n in range(1, k.beside)),
-        *starts,
-        "  br label %across",
-        "across:",
-        *phi_lines([*_renamed_phis(row_phis, rows), *phis], "vectors", "onward"),
-        *bodies,
-        *_asked_ahead(k, span, ".w"),
-        f"  %i.behind = add i64 %i.w0, {span}",
-        "  %is_last.w = icmp sge i64 %i.behind, %wide",
-        "  br i1 %is_last.w, label %ahead.rest, label %onward",
-        "ahead.rest:",
-        *_asked_behind(k, span),
-        "  br label %onward",
-        "onward:",
-        *renamed(k.next_row(), rows),
-        "  br i1 %r.more.w, label %across, label %closes",
-        "closes:",
-        *closes,
-        f"  %i.w = add i64 %i.w0, {span}",
-        "  %more.w = icmp slt i64 %i.w, %wide",
-        "  br i1 %more.w, label %vectors, label %narrow",
-        "narrow:",
-        "  %rest = icmp slt i64 %wide, %n",
-        "  br i1 %rest, label %vector, label %done",
-    ]
-
-
-def last_whole(k: Kernel) -> list[str]:
-    """Of COLUMNS: the place of a vector, at the end that of the last whole one."""
-    return [
-        f"  %i.last = sub i64 %n, {k.width}",
-        "  %i.short = icmp slt i64 %i.last, %at",
-        "  %i = select i1 %i.short, i64 %i.last, i64 %at",
-    ]
-
-
-def counted_lanes(k: Kernel) -> list[str]:
-    """Of COLUMNS: the states of a vector's rows, or none in lanes that were done before."""
-    W, code = k.width, Code("done")
-    done = code.op("sub i64 %at, %i")
-    if has_bit_masks(k):
-        new = code.op(lanes_of_bits(code, code.op(f"shl i64 -1, {done}"), W))
-    else:
-        numbers = ", ".join(f"i8 {n}" for n in range(W))
-        new = code.op(f"icmp uge <{W} x i8> <{numbers}>, {splat(code, code.op(f'trunc i64 {done} to i8'), 'uint8', W)}")
-    for p in k.counted:
-        code.do(f"{p.name} = select <{W} x i1> {new}, {p.type} {p.next}, {p.type} {p.initial}")
-    return code.lines
-
-
-def ask_ahead_of(k: Kernel) -> list[str]:
-    """Behind the body of COLUMNS: the lines of this vector in rows further on.  Ends in the block `onward`."""
-    return [*_asked_ahead(k, k.width), "  br label %onward", "onward:"]
-
-
-def _asked_ahead(k: Kernel, span: int, names: str = "") -> list[str]:
-    """Of the row as many rows further on, the lines of these columns: to the second-level cache."""
-    lines = ["  br i1 %is_ahead, label %ahead, label %onward", "ahead:"]
-    for e in filter(is_adjacent, k.entries.values()):
-        lines += [*further(e, f"{e.name}{names}"), *asked_lines(e, "%i.w0" if names else "%i", span, SECOND)]
-    return lines
-
-
-def _asked_behind(k: Kernel, span: int) -> list[str]:
-    """The same of the columns behind the last ones that are done so."""
-    entries = filter(is_adjacent, k.entries.values())
-    lines = [line for e in entries for line in asked_lines(e, "%i.behind", span, SECOND)]
-    return renamed(lines, {x: f"{x}.rest" for x in defined(lines)})
-
-
 def defined(lines: Iterable[str]) -> set[str]:
     """The names of the values that the lines compute."""
     return {line.split(" = ", 1)[0].strip() for line in lines if line.startswith("  %")}
@@ -244,10 +143,6 @@ def defined(lines: Iterable[str]) -> set[str]:
 
 def renamed(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
     return [_NAME.sub(lambda m: names.get(m[0], m[0]), line) for line in lines]
-
-
-def _renamed_phis(phis: Sequence[Phi], names: Mapping[str, str]) -> list[Phi]:
-    return [Phi(*(names.get(x, x) for x in (p.name, p.type, p.initial, p.next))) for p in phis]
 
 
 def masked(lines: Sequence[str], mask: str) -> list[str]:

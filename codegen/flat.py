@@ -31,16 +31,13 @@ from tensordsl.codegen.ahead import IS_AHEAD, LINE, ONWARD, SOON, may_ask, onwar
 from tensordsl.codegen.apart import load_apart, store_apart, store_joined
 from tensordsl.codegen.assembly import METADATA
 from tensordsl.codegen.code import count_lines, crossed, in_register, load_by_registers
+from tensordsl.codegen.column_lines import column_lines
 from tensordsl.codegen.copies import (
     Phi,
-    ask_ahead_of,
     bits_of,
-    columns_side_by_side,
-    counted_lanes,
     has_mask_registers,
     is_straight,
     kept_if_done,
-    last_whole,
     loads_floats,
     new_lanes,
     phi_lines,
@@ -73,7 +70,6 @@ if TYPE_CHECKING:
 
 SCALAR, ROW, LANES, COLUMNS = range(4)
 NO_AREA = -1
-FIXED = 12  # registers of what is the same in all rows of COLUMNS, at most; half as many without AVX-512
 LIGHT = 12  # lines of a body that is written twice
 HALVES = ' "prefer-vector-width"="256" "min-legal-vector-width"="256"'
 
@@ -503,6 +499,9 @@ class Kernel:
         first = (self.vectors.lines, "ones", ".from") if self.vectors else ()
         return [*self._for_rows(self.before.lines, self.before.block, *first), *self.ends.lines]
 
+    def _columns(self) -> list[str]:
+        return column_lines(self)
+
     def _for_rows(
         self, lines: Sequence[str], last: str, first: Sequence[str] = (), before: str = "entry", start: str = ".0"
     ) -> list[str]:
@@ -534,46 +533,6 @@ class Kernel:
             "  %r.next = add i64 %r, 1",
             "  %r.more = icmp slt i64 %r.next, %rows",
         ]
-
-    def each_vector(self) -> tuple[list[str], list[str]]:
-        """Of COLUMNS: (what is loaded once for a vector's rows, if registers can hold it, what is done for each)"""
-        fixed, before = self.fixed.lines, self.before.lines
-        registers = self.beside * sum(" = load " in line for line in fixed)
-        few = registers <= (FIXED if has_mask_registers(self) else FIXED // 2)
-        return (fixed, before) if few else ([], [*fixed, *before])
-
-    def _columns(self) -> list[str]:
-        wide = self.beside > 1 and is_straight(self.before.lines, self.ends.lines, self.close.lines)
-        fixed, before = self.each_vector()
-        first = ("%wide", "narrow") if wide else ("0", "entry")
-        asks, last = ([], self.before.block) if wide else (ask_ahead_of(self), "onward")
-        return [
-            *(columns_side_by_side(self) if wide else [*IS_AHEAD, "  br label %vector"]),
-            "vector:",
-            *phi_lines([Phi("%at", "i64", first[0], "%i.next")], first[1], self.close.block),
-            *last_whole(self),
-            f"  br i1 %folds, label %others, label %{'fixed' if fixed else 'row'}",
-            *(("fixed:", *fixed, "  br label %row") if fixed else ()),
-            "row:",
-            *phi_lines([*self.row_phis(), *self.phis], "fixed" if fixed else "vector", last),
-            *before,
-            *asks,
-            *self.next_row(),
-            "  br i1 %r.more, label %row, label %close",
-            "close:",
-            *counted_lanes(self),
-            *self.ends.lines,
-            *self._fold(),
-            *self.close.lines,
-            f"  %i.next = add i64 %at, {self.width}",
-            "  %more = icmp slt i64 %i.next, %n",
-            "  br i1 %more, label %vector, label %done",
-            "done:",
-        ]
-
-    def _fold(self) -> list[str]:
-        joined = ["  br label %fold", "fold:", *phi_lines(self.folded, "others", "close")]
-        return ["  br label %fold", "others:", *self.others.lines, *joined]
 
     def takes_whole(self) -> bool:
         """Does it call what takes whole registers?"""
