@@ -25,7 +25,8 @@ class Caches:
     total: of what a sum over all axes reads, from where on it does not pay to begin its vectors on lines.
     written: of results that go past the caches (`nest_streams`).
     part: ns of estimated work of a part, from `there` on, of a launch that one thread has as well (half of it).
-    columns: of a reduction along rows, which are parted if there are fewer (else columns are, for threads).
+    rows: from these on rows of a reduction along them are parted, if there are fewer `columns` (else columns are, for
+    threads).
     parted: columns times bytes, from where on the states of the parts of one pass cost more than its way saves.
     asked: such reductions ask memory for the rows of their next turn from so many bytes on.
     reread: of rows that several passes read near the core, the next ones are asked for below so many bytes."""
@@ -40,6 +41,7 @@ class Caches:
     total: int
     written: int
     part: int
+    rows: int
     columns: int
     parted: int
     asked: int
@@ -52,8 +54,8 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     unit = max(level3, LEVEL_3 // 4) // 32
     return Caches(
         there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
-        over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000, columns=512,
-        parted=ANY, asked=16 * unit, reread=16 * unit,
+        over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000,
+        rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, reread=16 * unit,
     )  # fmt: skip
 
 
@@ -64,6 +66,6 @@ def far_third(level2: int, level3: int) -> Caches:
     some, kept = level2 * 7 // 8, max(min(level3, KEPT), LEVEL_3)
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
-        over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000, columns=4096,
-        parted=level2 << 14, asked=kept * 3 // 4, reread=ANY,
+        over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
+        rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, reread=ANY,
     )  # fmt: skip

@@ -315,7 +315,7 @@ def _in_parts(caches: Caches) -> str:
     inside = c.call("i64", "@points_inside", "ptr %cx", "i64 %first")
     work = c.arith("udiv", c.arith("mul", c.arith("mul", inside, extent), "%price"), 1000)
     tables = (c.get("%cx", place, "ptr") for place in (CX_D, CX_S, CX_E))
-    far = c.test("sge", longest_axis(c, *tables), caches.there)
+    far = c.test("sge", longest_axis(c, *tables), caches.rows)
     wanted = c.min(parts_of(c, c.arith("udiv", work, FOLDED), c.choose(far, caches.part, SHARE)), MOST // FOLDED)
     units = quotient(c, extent, "%unit")
     pitch = c.arith("and", c.arith("add", count, LINE - 1), -LINE)

@@ -384,7 +384,7 @@ def _run_down(caches: Caches) -> str:
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), "ptr null"))
     c.call("void", "@arrange", "ptr %D", "ptr %E", "ptr %S", f"ptr {extents}", f"ptr {strides}")
     rows, n = (_length(c, extents, k) for k in (outer, lane))
-    least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.get("%D", DOWN), caches.there))
+    least = c.max(c.arith("mul", n, MANY), c.arith("mul", c.get("%D", DOWN), caches.rows))
     longest = longest_axis(c, "%D", strides, extents)
     is_worth = c.any(c.test("sgt", c.get("%D", DOWN), 1), c.test("slt", c.arith("mul", longest, n), caches.parted))
     far = c.all(c.test("sge", longest, least), is_worth)

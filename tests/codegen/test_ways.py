@@ -35,7 +35,7 @@ def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
 def check_small_parts(third: str) -> None:
     """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
     usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
-    limits = replace(usual, there=1, far_read=1, far=1, part=1)
+    limits = replace(usual, there=1, rows=1, far_read=1, far=1, part=1)
     if third != "near":
         limits = replace(limits, far_shared=1)
     if third == "whole":
