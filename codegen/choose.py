@@ -14,8 +14,9 @@ from tensordsl.codegen.group import INTERLEAVE, Group, Own, Schedule
 from tensordsl.codegen.nest_limits import BLOCKS_MOST, BLOCKS_ROOM, FOLDED, SHARE, SHARED_ROWS
 from tensordsl.codegen.scalar import HEAVY, ITEMSIZE
 from tensordsl.codegen.schedule import (
-    LONG_ROWS,
     SHORT,
+    adds_products,
+    long_rows,
     longest_beside,
     mixes,
     pads,
@@ -461,19 +462,21 @@ def is_long(b: Builder, group: Group, usual: Schedule) -> str | None:
 
 
 def has_rows_for_lines(b: Builder, group: Group, usual: Schedule, near: bool) -> str | None:
-    """Whether rows have `LONG_ROWS` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
+    """Whether rows have `long_rows` elements, and, `near`, stand in a cache: then they wait for loads that straddle its
     lines, rather than for memory."""
     row, points = (b.find(n) for n in (group.extents[usual.lane], ex.product(group.extents.values())))
-    conditions = [("ge", row, LONG_ROWS), *([("lt", points, NEAR_POINTS)] if near else ())]
+    conditions = [("ge", row, long_rows()), *([("lt", points, NEAR_POINTS)] if near else ())]
     if not known_at_entry(row) or (near and not known_at_entry(points)):
         return None
     return b.compared(*conditions)
 
 
 def is_near_total(b: Builder, group: Group) -> str:
-    """Whether all that is added up stands in a cache, but not in the first one.  Found where it is asked for, so that
-    calls require no kernels: the library has them for the most part."""
-    return _has_points(b, group, ("ge", LEAST_TOTAL), ("lt", _near_points(group)))
+    """Whether all that is added up stands in a cache, but not in the first one, or there where loads that straddle
+    lines are dear.  Found where it is asked for, so that calls require no kernels: of what is loaded, or products of
+    it, the library has them; of others they should be worth compiling."""
+    fewer = (8 if adds_products(group) else 2) if target.prefers_halves() else 1
+    return _has_points(b, group, ("ge", LEAST_TOTAL // fewer), ("lt", _near_points(group)))
 
 
 def is_far_total(b: Builder, group: Group) -> str | None:

@@ -184,14 +184,14 @@ def _frontier(outputs: Sequence[Variable], env: MutableMapping[int, Value]) -> l
 
 # -- constructs ------------------------------------------------------------------------------------------------------
 def lower_dot(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-    """Floats by BLAS; all other dtypes, and stacks of one row by one column, as a fused multiply and sum."""
+    """Matrices of floats by BLAS; all other dtypes, and rows by columns, as a fused multiply and sum."""
     x, y = operands
     g = low.graph
     shape = node.op.shape(g.extents, x, y, **node.attrs)
     dtype = node.outputs[0].type.dtype
     wide = "float32" if dtype == "float16" else dtype
     x, y = g.cast(g.cast(x, dtype), wide), g.cast(g.cast(y, dtype), wide)
-    if wide in ("float32", "float64") and shape[1:] != (1, 1):
+    if wide in ("float32", "float64") and shape != () and shape[1:] != (1, 1):
         return [g.cast(g.make("dot", (x, y), wide, shape), dtype)]
     from tensordsl.ops.table import OPS  # late: the table imports every row
 

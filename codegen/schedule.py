@@ -31,11 +31,12 @@ SUM_BLOCK = 4096  # columns of sums in one pass: their states fill a part of the
 TOGETHER = 4  # operations per element, at most, beside which it pays to load operands once for several rows
 BESIDE = 8  # operations per element, at most, of short rows that are done side by side
 MOST_COUNTED = 4095  # vectors that a lane counts before its state takes them
-LONG_ROWS = 512  # elements of rows whose vectors should begin on cache lines
+LONG_ROWS = 512
 BESIDE_VECTORS, BESIDE_LANES = 16, 256  # of such a row, at most: as many as one lane adds up
 LARGER = 16  # times, for each axis more: results of few axes do not outweigh what they are computed from
 MOST_TAKEN = 16  # lanes of rows at indices: shorter rows than a vector go element by element
 PLAIN = frozenset(("float32", "float64"))
+QUICK = frozenset(("add", "sub", "mul", "neg", "abs", "sqr", "maximum", "minimum"))
 CHAINS = frozenset(("exp", "sigmoid", "softplus"))  # without tables: four registers of 32 bytes are faster than two
 LIGHT = 2  # operations per operand, at most, of loops that are bound by memory
 REREAD_BLOCK = 256  # columns that several passes read: a strip of them should stay in the cache
@@ -58,7 +59,7 @@ def schedule(group: Group, *, vector_bytes: int = 64, lane: str = "") -> Schedul
         usual = Schedule(lane, tuple(widths), ROW_BLOCK, keep, keep_in, SPLIT, beside if every else ())
         if not every or not isinstance(extent, int) or extent <= longest_beside(max(usual.beside)):
             return usual
-        on_lines = for_lines(group, usual, vector_bytes) if extent >= LONG_ROWS else None
+        on_lines = for_lines(group, usual, vector_bytes) if extent >= long_rows() else None
         return on_lines or for_long_rows(usual)
     packs = any(is_short(group, a) for a in group.extents) or lane != best
     block = REREAD_BLOCK if packs or sum(bool(p.local) for p in steps) > 1 else COLUMN_BLOCK
@@ -81,13 +82,19 @@ def states_beside(lanes: int) -> int:
     return max(8 // lanes, 1)
 
 
+def long_rows() -> int:
+    """Elements of rows whose vectors should begin on cache lines: of all that do not go side by side, where loads that
+    straddle lines are dear."""
+    return BESIDE_LANES + 1 if target.prefers_halves() else LONG_ROWS
+
+
 def for_long_rows(usual: Schedule) -> Schedule:
     """The schedule where rows are too long to go side by side."""
     return replace(usual, beside=())
 
 
 def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
-    """The schedule where rows have `LONG_ROWS` elements and more, if only floats of one dtype are added up there and
+    """The schedule where rows have `long_rows` elements and more, if only floats of one dtype are added up there and
     registers are as long as cache lines (`row_cuts`).  With twice as many lanes a row of float64 has half as many
     chunks, of which each lane adds up no more; of float32, whose chunks are shorter, loads have to be dear."""
     sums = {(r.attr[0].name, r.type[0]) for p in group.passes for r in p.reduces}
@@ -100,21 +107,42 @@ def for_lines(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | No
 
 
 def for_total(group: Group, usual: Schedule, vector_bytes: int) -> Schedule | None:
-    """The same of a sum over all axes, of what is loaded or products of it, that stands in a cache; of float32 with as
-    many lanes."""
+    """The same of sums over all axes that stand in a cache: of what is loaded or products of it, of float32 with as
+    many lanes, and where loads that straddle lines are dear, of few other operations on floats."""
     reduces = [r for p in group.passes for r in p.reduces]
-    is_one = not group.parallel and len(reduces) == 1 and sum(bool(p.local) for p in group.passes) == 1
-    if not is_one or group.scatters or vector_bytes < LINE or not _adds_products(*reduces):
+    if group.parallel or group.scatters or vector_bytes < LINE or not reduces:
         return None
-    doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
-    return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
+    if adds_products(group):
+        doubled = reduces[0].type == ("float64",) and reduces[0].args[0].op == "load"
+        return replace(usual, width=tuple(min(2**doubled * n, MAX_LANES) for n in usual.width), cuts="near")
+    return replace(usual, cuts="near") if target.prefers_halves() and all(map(_adds_few, reduces)) else None
 
 
-def _adds_products(reduce: Val) -> bool:
-    """Is it a sum of floats as they are loaded, or of products of two of them?"""
-    (term,) = reduce.args[:1]
+def adds_products(group: Group) -> bool:
+    """Is it one sum of floats as they are loaded, or of products of two of them?"""
+    reduces = [r for p in group.passes for r in p.reduces]
+    if len(reduces) != 1 or sum(bool(p.local) for p in group.passes) != 1:
+        return False
+    (term,) = reduces[0].args[:1]
     factors = term.args if term.op == "mul" else (term,)
-    return reduce.attr[0].name == "sum" and reduce.type[0] in PLAIN and all(a.op == "load" for a in factors)
+    return _is_plain_sum(reduces[0]) and all(a.op == "load" and not a.args for a in factors)
+
+
+def _adds_few(reduce: Val) -> bool:
+    """Is it a sum of floats, of few operations on adjacent ones and on what all have in common?"""
+    values = [v for v in reach(list(reduce.args), _is_common) if not _is_common(v)]
+    loads, computed = [v for v in values if v.op == "load"], [v for v in values if v.op not in LEAVES]
+    adjacent = loads and not any(v.args for v in loads) and all(v.type == reduce.type[0] for v in values)
+    few = len(computed) <= TOGETHER and all(v.op in QUICK for v in computed)
+    return bool(_is_plain_sum(reduce) and adjacent and few)
+
+
+def _is_common(v: Val) -> bool:
+    return not v.axes
+
+
+def _is_plain_sum(reduce: Val) -> bool:
+    return reduce.attr[0].name == "sum" and reduce.type[0] in PLAIN
 
 
 def row_by_row(group: Group, usual: Schedule) -> Schedule | None:

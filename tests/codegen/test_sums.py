@@ -192,7 +192,8 @@ def test_short_rows_of_small_elements_at_the_end_of_memory(dtype: str, ends: lis
 
 def sums(x: Any, y: Any) -> list[Any]:
     more = [x.mean(axis=1), x.var(axis=1), ((x - y) ** 2).sum(axis=1), (x * x).mean()]
-    return [x.sum(axis=1), (x * y).sum(axis=1), x.sum(), (x * y).sum(), *more]
+    totals = [x.sum(), (x * y).sum(), ((x - y) ** 2).sum(), abs(x - y).mean(), x.var()]
+    return [x.sum(axis=1), (x * y).sum(axis=1), *totals, *more]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -204,6 +205,8 @@ def test_sums_are_the_same_wherever_in_a_cache_line_rows_begin(dtype: str) -> No
     )
     for shape in (
         (3, 511),
+        (7, 257),
+        (20, 300),
         (2, 513),
         (5, 1000),
         (2, 1024),
@@ -241,7 +244,7 @@ def test_sums_of_rows_that_begin_or_end_where_memory_does(ends: list[End]) -> No
         [tensordsl.function([x, y], z, on_unused_input="ignore") for z in sums(x, y)],
         np.random.default_rng(4),
     )
-    for shape in ((1, 9), (1, 100), (2, 517), (3, 1000), (1, 1023), (1, 4099), (3, 3001)):
+    for shape in ((1, 9), (1, 100), (5, 261), (2, 517), (3, 1000), (1, 1023), (1, 4099), (3, 3001)):
         a, b = rng.normal(size=(2, *shape))
         wanted = sums(a, b)
         for place in ("put", "put_first"):
@@ -264,13 +267,17 @@ def test_long_rows_of_floats_have_a_schedule_for_cache_lines(monkeypatch: pytest
     assert for_lines(cases.argmax("float64"), schedule(cases.argmax("float64")), 64) is None
 
 
+@pytest.mark.parametrize("is_dear", [False, True])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-def test_sums_of_what_is_loaded_and_of_products_have_a_schedule_for_cache_lines(dtype: str) -> None:
-    x = T.TensorType(dtype, (None, None))("x")
-    has, has_none = (x.sum(), x.mean(), (x**2).sum()), ((x + x * x).sum(), x.sum(1), x.max(), (x * x).prod())
-    for z, found in (*((z, True) for z in has), *((z, False) for z in has_none)):
-        _, program, _ = make_program("f", [x], [], [z], [], True)
-        (group,) = {id(made.group): made.group for made in program.plans}.values()
+def test_totals_have_a_schedule_for_cache_lines(dtype: str, is_dear: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is loaded and of products; of few operations where loads that straddle lines are dear."""
+    monkeypatch.setattr("tensordsl.codegen.target.prefers_halves", lambda: is_dear)
+    x, k = T.TensorType(dtype, (None, None))("x"), T.lvector("k")
+    has, few = (x.sum(), x.mean(), (x**2).sum()), ((x + x * x).sum(), x.var(), ((x - x[0, 0]) ** 2).mean())
+    none = x.sum(1), x.max(), (x * x).prod(), T.exp(x).sum(), (x / x).sum(), x[k, k].sum(), T.arange(x.shape[0]).sum()
+    for z, found in (*((z, True) for z in has), *((z, is_dear) for z in few), *((z, False) for z in none)):
+        _, program, _ = make_program("f", [x, k], [], [z], [], True)
+        group = list({id(made.group): made.group for made in program.plans}.values())[-1]
         chosen = for_total(group, schedule(group), 64)
         assert bool(chosen) == (found and dtype != "int64") and for_total(group, schedule(group), 32) is None
         if chosen and native_width() == 64:
