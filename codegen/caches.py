@@ -20,7 +20,7 @@ class Caches:
 
     there, there_most: from `there` on, and below `there_most`, what is only read is gone through there and back in turn
     (`nest_ways`).  far_read, far: from these on what is only read, and what is written as well, with one thread; with
-    several from `far_shared` on.
+    several from `far_shared` on; what is written below `far_most`.
     over, over_shared: from these on results go past the caches if they are few of all; of one thread, of several.
     total: of what a sum over all axes reads, from where on it does not pay to begin its vectors on lines.
     written: of results that go past the caches (`nest_streams`).
@@ -36,6 +36,7 @@ class Caches:
     far_read: int
     far: int
     far_shared: int
+    far_most: int
     over: int
     over_shared: int
     total: int
@@ -54,7 +55,7 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     unit = max(level3, LEVEL_3 // 4) // 32
     return Caches(
         there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
-        over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000,
+        far_most=ANY, over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000,
         rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, reread=16 * unit,
     )  # fmt: skip
 
@@ -66,6 +67,6 @@ def far_third(level2: int, level3: int) -> Caches:
     some, kept = level2 * 7 // 8, max(min(level3, KEPT), LEVEL_3)
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
-        over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
+        far_most=kept * 3 // 4, over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
         rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, reread=ANY,
     )  # fmt: skip

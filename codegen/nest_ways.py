@@ -11,7 +11,7 @@ where they begin.
 from __future__ import annotations
 
 from tensordsl.codegen import abi
-from tensordsl.codegen.caches import Caches
+from tensordsl.codegen.caches import ANY, Caches
 from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERANDS, WORK, Function, product
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
@@ -63,7 +63,8 @@ def _matters(c: Function, caches: Caches, points: str, total: str, written: str)
     is_read = c.test("slt", c.arith("mul", written, 16), total)
     least = c.choose(is_read, caches.far_read, caches.far)
     least = c.choose("%alone", least, c.max(least, caches.far_shared))
-    far = c.test("sge", total, least)
+    most = c.choose(is_read, ANY, caches.far_most)
+    far = c.all(c.test("sge", total, least), c.test("slt", total, most))
     some = c.all(is_read, c.test("sge", total, caches.there), c.test("slt", total, caches.there_most))
     in_parts = c.test("ne", c.get("%D", LEVELS), 0)
     return c.all(c.any(in_parts, is_light, c.test("sge", total, caches.far)), c.any(some, far))

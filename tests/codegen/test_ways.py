@@ -35,7 +35,7 @@ def test_small_parts_both_ways(third: str, tmp_path: Path) -> None:
 def check_small_parts(third: str) -> None:
     """`whole`: parts of rows are never worth it, and memory is asked for all rows."""
     usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
-    limits = replace(usual, there=1, rows=1, far_read=1, far=1, part=1)
+    limits = replace(usual, there=1, far_most=1 << 62, rows=1, far_read=1, far=1, part=1)
     if third != "near":
         limits = replace(limits, far_shared=1)
     if third == "whole":
@@ -110,7 +110,8 @@ def does_turn(bytes_: int, threads: int, is_read: bool) -> bool:
     here = target.caches()
     from_here = is_read and here.there <= bytes_ < here.there_most
     least = here.far_read if is_read else here.far
-    return from_here or bytes_ >= (least if threads == 1 else max(least, here.far_shared))
+    from_there = bytes_ >= (least if threads == 1 else max(least, here.far_shared))
+    return from_here or (from_there and (is_read or bytes_ < here.far_most))
 
 
 @pytest.mark.parametrize("size", [200_000, 600_000, 2_000_000, 5_000_000, 10_000_000])
