@@ -179,7 +179,8 @@ def quantity_of_bytes(size: int) -> str:
 
 def as_summary(run: Run, seconds: float) -> str:
     """Per group of workloads: how many, the geometric mean of our time over that of the best other, the worst of them;
-    then every workload in which another is faster, and what stands beside the least that the machine takes."""
+    the same per peer; then every workload in which another is faster, and what stands beside the least that the machine
+    takes."""
     minima, medians = best(run), {(r.workload, r.peer): r.median for r in run.results}
     calls = [(w, peer, least) for (w, _, peer), least in minima.items() if least and BY_NAME[w].kind == "call"]
     ours = {w: least for w, peer, least in calls if peer == OURS}
@@ -192,6 +193,7 @@ def as_summary(run: Run, seconds: float) -> str:
     machine = {w: least for w, peer, least in calls if peer == MACHINE and w in ours}
     tables = [
         group_rows(ratios),
+        peer_rows(ours, calls, others),
         [
             row("another is faster", "ours", "best other", "ours / best other", "of medians"),
             row(*["---"] * 5),
@@ -221,14 +223,30 @@ def beside(ours: float, least: float, peer: str) -> tuple[str, str, str]:
     return quantity(ours, "call"), f"{peer} {quantity(least, 'call')}".strip(), two_digits(ours / least)
 
 
+def geometric_mean(numbers: list[float]) -> float:
+    return math.exp(sum(map(math.log, numbers)) / len(numbers))
+
+
+def peer_rows(
+    ours: dict[str, float], calls: list[tuple[str, str, float]], others: dict[str, tuple[float, str]]
+) -> list[str]:
+    lines = [row("peer", "workloads", "ours / its time", "worst", "the best of all in"), row(*["---"] * 5)]
+    for name in (name for name in PEERS if name not in (OURS, MACHINE)):
+        ratios = {w: ours[w] / least for w, peer, least in calls if peer == name and w in ours}
+        if ratios:
+            mean, worst = geometric_mean([*ratios.values()]), max(ratios.values())
+            first = sum(others[w][1] == name for w in ratios)
+            lines.append(row(name, str(len(ratios)), two_digits(mean), two_digits(worst), str(first)))
+    return lines
+
+
 def group_rows(ratios: dict[str, float]) -> list[str]:
     lines = [row("group", "workloads", "ours / best other, geometric mean", "worst"), row(*["---"] * 4)]
     groups: dict[str, list[str]] = {}
     for workload in ratios:
         groups.setdefault(workload.split(".")[0], []).append(workload)
     for name, members in [*groups.items(), *([("all", list(ratios))] if ratios else [])]:
-        mean = math.exp(sum(math.log(ratios[w]) for w in members) / len(members))
-        worst = max(members, key=ratios.__getitem__)
+        mean, worst = geometric_mean([ratios[w] for w in members]), max(members, key=ratios.__getitem__)
         lines.append(row(name, str(len(members)), two_digits(mean), f"{worst}: {ratios[worst]:.2f}"))
     return lines
 

@@ -189,6 +189,7 @@ def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "| b | 2 | 1.00 | b.axpb.f8.1e4: 2.00 |" in done.stdout
+    assert "| numpy | 2 | 1.00 | 2.00 | 2 |" in done.stdout
     behind, machine = done.stdout.split("another is faster")[1].split("beside the machine")
     assert "| b.axpb.f8.1e4 | 4 s | numpy 2 s | 2.00 | 2.00 |" in behind and "| b.axpb.f8.1e3 |" not in behind
     assert "| b.axpb.f8.1e3 | 1 s | 500 ms | 2.00 |" in machine
