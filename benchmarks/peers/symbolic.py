@@ -38,7 +38,7 @@ class Language:
 def warm_up(T: Any, function: Callable[..., Any]) -> None:
     """Of both types, as some libraries compile matrix products once for each."""
     for dtype in ("float64", "float32"):
-        x, y = T.matrix("x", dtype), T.matrix("y", dtype)
+        x, y = T.matrix("x", dtype=dtype), T.matrix("y", dtype=dtype)
         ones = np.ones((2, 2), dtype)
         function([x, y], T.dot(x, y) - 3)(ones, ones)
 
