@@ -72,12 +72,12 @@ STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c"
 PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratch")
 
 
-def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False) -> str:
+def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: bool = False) -> str:
     """The module of one dtype, for a machine with vectors of so many bytes; panels: with products of our own for all
-    sizes (`gemm_shares`)."""
+    sizes (`gemm_shares`); lines: loads that straddle cache lines are dear."""
     kind, size = TYPES[dtype]
     vector = Vector(kind, vector_bytes // size)
-    bodies = tile_texts(vector)
+    bodies = tile_texts(vector, lines)
     bodies += [_pack(kind), _scale(vector), _triple_loop(kind)]
     bodies += [*share_texts(vector), *few_texts(vector)] if panels else []
     bodies += [

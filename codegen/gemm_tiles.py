@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tensordsl.codegen.ahead import LINE
 from tensordsl.codegen.assembly import Asm
 
 UNROLLED = (1, 2, 4)  # k with code of its own
@@ -12,17 +13,21 @@ DOTS = ((4, 4), (4, 2), (4, 1), (1, 4), (1, 1))  # rows x columns
 # Of a product with a vector: how many vectors of terms are added up beside each other, as each addition waits for the
 # one before it.  Other products keep one order of additions for all elements, that those of x x' are symmetric.
 OF_VECTORS = {(4, 1): 2, (1, 4): 2, (1, 1): 8}
+# Those whose vectors begin on cache lines where loads that straddle these are dear, and of how many terms at least.
+ON_LINES, LONG = ((4, 1), (1, 4)), 256
 SIZES = ("i64 m", "i64 n", "i64 k")
 DOT_PARAMS = (*SIZES, "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc")
 Step = Callable[[str, str, list[str]], list[str]]  # (number of the first term, mask or "", sums) -> sums
 
 
-def tile_texts(v: Vector) -> list[str]:
-    """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n; `vector_dots_<type>`."""
+def tile_texts(v: Vector, lines: bool = False) -> list[str]:
+    """All tiles and what calls them: `rows_<type>` and `dots_<type>`, for any m and n; `vector_dots_<type>`, whose
+    `LONG` rows begin on cache lines if `lines`."""
     bodies = [rows_tile(v, rows, k) for rows in ROWS for k in (*UNROLLED, None)]
     bodies += [dot_tile(v, *shape) for shape in DOTS]
     bodies += [dot_tile(v, *shape, turns) for shape, turns in OF_VECTORS.items()]
-    return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v)]
+    bodies += [dot_tile(v, *shape, OF_VECTORS[shape], True) for shape in ON_LINES if lines]
+    return [*bodies, rows_driver(v), dots_driver(v), vector_driver(v, lines)]
 
 
 class Vector:
@@ -214,24 +219,35 @@ def rows_driver(v: Vector) -> str:
 # Tiles of dot products
 
 
-def dot_name(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
-    return f"dot_{v.kind}_{rows}_{columns}{f'_{turns}' if turns > 1 else ''}"
+def dot_name(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
+    return f"dot_{v.kind}_{rows}_{columns}{f'_{turns}' if turns > 1 else ''}{'_lines' if lines else ''}"
 
 
-def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
+def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1, lines: bool = False) -> str:
     """rows x columns elements of C (if add) + alpha A B, with k contiguous in A and B: `turns` vectors of partial sums
-    of each."""
+    of each; lines: from the cache line on in which the first row begins, or column where there are more of these."""
     params = ("i64 k", "ptr a", "i64 rsa", "ptr b", "i64 csb", "ptr c", "i64 ldc", f"{v.kind} alpha", "i1 add")
-    f = Asm("void", dot_name(v, rows, columns, turns), params, internal=True)
-    a = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
-    b = [element(f, v.kind, "%b", str(j), "%csb") for j in range(columns)]
+    f = Asm("void", dot_name(v, rows, columns, turns, lines), params, internal=True)
+    off = _behind_line(f, v, "%a" if rows >= columns else "%b") if lines else ""
+    starts = [element(f, v.kind, "%a", str(r), "%rsa") for r in range(rows)]
+    starts += [element(f, v.kind, "%b", str(j), "%csb") for j in range(columns)]
+    before = f.op(f"sub i64 0, {off}") if lines else ""
+    places = [f.gep(x, before, v.kind) if lines else x for x in starts]
 
     def step(i: str, mask: str, sums: list[str]) -> list[str]:
-        left = [v.load(f, f.gep(pointer, i, v.kind), mask) for pointer in a]
-        right = [v.load(f, f.gep(pointer, i, v.kind), mask) for pointer in b]
-        return [v.fma(f, x, y, s) for (x, y), s in zip(((x, y) for x in left for y in right), sums, strict=True)]
+        loaded = [v.load(f, f.gep(pointer, i, v.kind), mask) for pointer in places]
+        pairs = ((x, y) for x in loaded[:rows] for y in loaded[rows:])
+        return [v.fma(f, x, y, s) for (x, y), s in zip(pairs, sums, strict=True)]
 
-    full, count = f.op(f"and i64 %k, {-v.lanes}"), rows * columns
+    count = rows * columns
+    totals = _from_a_line(f, v, step, turns, count, off) if lines else _in_order(f, v, step, turns, count)
+    _finish(f, v, totals, rows, columns)
+    return f.text
+
+
+def _in_order(f: Asm, v: Vector, step: Step, turns: int, count: int) -> list[str]:
+    """Vectors of sums of all terms, of which some wait for no others."""
+    full = f.op(f"and i64 %k, {-v.lanes}")
     done, first = _in_turns(f, v, step, turns, count) if turns > 1 else ("0", ["zeroinitializer"] * count)
     with f.loop(full, *[(v.type, x) for x in first], start=done, step=v.lanes) as loop:
         loop.next = step(loop.index, "", loop.values)
@@ -241,7 +257,11 @@ def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
     f.place(tail)
     last, end = step(full, v.mask(f, rest), loop.values), f.block
     f.place(done)
-    totals = [f.op(f"phi {v.type} [ {x}, %{before} ], [ {y}, %{end} ]") for x, y in zip(loop.values, last, strict=True)]
+    return [f.op(f"phi {v.type} [ {x}, %{before} ], [ {y}, %{end} ]") for x, y in zip(loop.values, last, strict=True)]
+
+
+def _finish(f: Asm, v: Vector, totals: list[str], rows: int, columns: int) -> None:
+    """C from the vectors of sums."""
     few = min(columns, v.lanes)  # that are stored together
     kind, one = f"<{few} x {v.kind}>", f.op(f"insertelement <{few} x {v.kind}> poison, {v.kind} %alpha, i64 0")
     alpha = f.op(f"shufflevector {kind} {one}, {kind} poison, <{few} x i32> zeroinitializer")
@@ -256,24 +276,62 @@ def dot_tile(v: Vector, rows: int, columns: int, turns: int = 1) -> str:
     for value, place in zip(sums, places, strict=True):
         f.do(f"store {kind} {value}, ptr {place}, align {v.align}")
     f.ret()
-    return f.text
+
+
+def _behind_line(f: Asm, v: Vector, pointer: str) -> str:
+    """How many elements behind the beginning of a cache line, or of a shorter vector's place, it stands."""
+    place = f.op(f"and i64 {f.op(f'ptrtoint ptr {pointer} to i64')}, {min(LINE, v.bytes) - 1}")
+    return f.op(f"lshr i64 {place}, {v.align.bit_length() - 1}")
+
+
+def _from_a_line(f: Asm, v: Vector, step: Step, turns: int, count: int, off: str) -> list[str]:
+    """The same of `LONG` rows, of which %off lanes are left out at the beginning and some at the end.  The vectors of
+    all turns are one ring: wherever in it a row begins, each lane adds up the same terms in the same order, and folding
+    the ring in halves adds the same pairs, so that sums have the same bits."""
+    span, total = turns * v.lanes, f.op(f"add i64 %k, {off}")
+
+    def some(at: str, sums: Sequence[str]) -> list[str]:
+        made: list[str] = []
+        for t in range(turns):
+            start = f.op(f"add i64 {at}, {t * v.lanes}")
+            before, below = (v.mask(f, f.op(f"sub i64 {x}, {start}")) for x in (off, total))
+            left_out = f.op(f"xor {v.mask_type} {before}, splat (i1 true)")
+            mask = f.op(f"and {v.mask_type} {below}, {left_out}")
+            made += step(start, mask, [*sums[t * count : (t + 1) * count]])
+        return made
+
+    first = some("0", ["zeroinitializer"] * (turns * count))
+    last = f.op(f"and i64 {f.op(f'sub i64 {total}, 1')}, {-span}")
+    with f.loop(last, *((v.type, x) for x in first), start=str(span), step=span) as loop:
+        loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
+    return _folded(f, v, some(last, loop.values), count)
+
+
+def _each_turn(f: Asm, v: Vector, step: Step, turns: int, count: int, at: str, sums: Sequence[str]) -> list[str]:
+    """As many whole vectors, one behind the other."""
+    made: list[str] = []
+    for t in range(turns):
+        made += step(f.op(f"add i64 {at}, {t * v.lanes}"), "", [*sums[t * count : (t + 1) * count]])
+    return made
+
+
+def _folded(f: Asm, v: Vector, sums: list[str], count: int) -> list[str]:
+    """The sums of all turns as one."""
+    while len(sums) > count:
+        half = len(sums) // 2
+        sums = [f.op(f"fadd {v.type} {x}, {y}") for x, y in zip(sums[:half], sums[half:], strict=True)]
+    return sums
 
 
 def _in_turns(f: Asm, v: Vector, step: Step, turns: int, count: int) -> tuple[str, list[str]]:
     """(how many terms are added up, `count` sums of them) of long rows, by so many vectors in turn."""
     end, states = f.op(f"and i64 %k, {-turns * v.lanes}"), [(v.type, "zeroinitializer")] * (count * turns)
     with f.loop(end, *states, step=turns * v.lanes) as loop:
-        loop.next = []
-        for t in range(turns):
-            at = f.op(f"add i64 {loop.index}, {t * v.lanes}")
-            loop.next += step(at, "", loop.values[t * count : (t + 1) * count])
+        loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
     fold, short, before = f.label("fold"), f.label("short"), f.block
     f.branch(f.compare("sgt", "i64", end, 0), fold, short)
     f.place(fold)
-    sums = loop.values
-    while len(sums) > count:
-        half = len(sums) // 2
-        sums = [f.op(f"fadd {v.type} {x}, {y}") for x, y in zip(sums[:half], sums[half:], strict=True)]
+    sums = _folded(f, v, loop.values, count)
     f.place(short)
     return end, [f.op(f"phi {v.type} [ zeroinitializer, %{before} ], [ {x}, %{fold} ]") for x in sums]
 
@@ -322,26 +380,37 @@ def dots_driver(v: Vector) -> str:
     return f.text
 
 
-def vector_driver(v: Vector) -> str:
+def vector_driver(v: Vector, lines: bool = False) -> str:
     """Of a product with a vector: one column, or else one row.  Not of parts of others: threads decide on these."""
     f = Asm("void", f"vector_dots_{v.kind}", (*DOT_PARAMS, f"{v.kind} alpha", "i1 add"), internal=True)
-    fours, some = f.op("and i64 %m, -4"), f.op("and i64 %n, -4")
-    with f.when(f.compare("eq", "i64", "%n", 1)):
-        for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
-            with f.loop(end, start=start, step=rows) as loop:
-                _dot_columns(f, v, loop.index, rows, (0, "1", 1), OF_VECTORS[rows, 1])
-        f.ret()
-    for columns in ((0, some, 4), (some, "%n", 1)):
-        _dot_columns(f, v, "0", 1, columns, OF_VECTORS[1, columns[2]])
+    if lines:
+        with f.when(f.compare("sge", "i64", "%k", LONG)):
+            _vector_dots(f, v, True)
+            f.ret()
+    _vector_dots(f, v, False)
     f.ret()
     return f.text
 
 
-def _dot_columns(f: Asm, v: Vector, i: str, rows: int, columns: tuple[str | int, str, int], turns: int = 1) -> None:
+def _vector_dots(f: Asm, v: Vector, lines: bool) -> None:
+    fours, some = f.op("and i64 %m, -4"), f.op("and i64 %n, -4")
+    with f.when(f.compare("eq", "i64", "%n", 1)):
+        for rows, start, end in ((4, "0", fours), (1, fours, "%m")):
+            with f.loop(end, start=start, step=rows) as loop:
+                _dot_columns(f, v, loop.index, rows, (0, "1", 1), OF_VECTORS[rows, 1], lines)
+        f.ret()
+    for columns in ((0, some, 4), (some, "%n", 1)):
+        _dot_columns(f, v, "0", 1, columns, OF_VECTORS[1, columns[2]], lines)
+
+
+def _dot_columns(
+    f: Asm, v: Vector, i: str, rows: int, columns: tuple[str | int, str, int], turns: int = 1, lines: bool = False
+) -> None:
     """Of rows from number i on: columns (from, to, at once)."""
     start, end, width = columns
+    lines = lines and (rows, width) in ON_LINES
     with f.loop(end, start=start, step=width) as loop:
         a, b = element(f, v.kind, "%a", i, "%rsa"), element(f, v.kind, "%b", loop.index, "%csb")
         c = f.gep(element(f, v.kind, "%c", i, "%ldc"), loop.index, v.kind)
         operands = ("i64 %k", f"ptr {a}", "i64 %rsa", f"ptr {b}", "i64 %csb", f"ptr {c}", "i64 %ldc")
-        f.call("void", f"@{dot_name(v, rows, width, turns)}", *operands, f"{v.kind} %alpha", "i1 %add")
+        f.call("void", f"@{dot_name(v, rows, width, turns, lines)}", *operands, f"{v.kind} %alpha", "i1 %add")

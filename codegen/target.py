@@ -189,7 +189,7 @@ def _library_text(name: str) -> str:
     if kind == "gemm":
         from tensordsl.codegen.gemm_text import gemm_text
 
-        return gemm_text(rest, native_width(), has_panels())
+        return gemm_text(rest, native_width(), has_panels(), prefers_halves())
     if kind == "threads":
         from tensordsl.codegen.thread_text import thread_text
 

@@ -25,22 +25,22 @@ SQUARES = ((11, 64), (12, 63), (20, 300), (23, 300), (24, 300), (25, 130), (49, 
 
 
 @cache
-def built(dtype: str, width: int, panels: bool) -> tuple[object, int]:
+def built(dtype: str, width: int, panels: bool, lines: bool) -> tuple[object, int]:
     """A build of the library of its own: its code, and the address of the product."""
     name = f"gemm_{dtype}"
     library.require(name)
-    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width, panels)), [name])])
+    code, [[address]] = elf.load([(compile_object(gemm_text(dtype, width, panels, lines)), [name])])
     return code, address
 
 
-@pytest.fixture(autouse=True, params=["panels", "blas"])
+@pytest.fixture(autouse=True, params=["panels", "panels from lines on", "blas"])
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test runs with products by panels of our own, and without."""
-    panels = request.param == "panels"
+    """Every test runs with products by panels of our own, also with rows that begin on cache lines, and without."""
+    panels, lines = request.param != "blas", "lines" in request.param
     if panels and native_width() < 64:
         pytest.skip("panels need 32 registers of 64 bytes")
     for dtype in ("float64", "float32"):
-        monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, native_width(), panels)[1])
+        monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, native_width(), panels, lines)[1])
 
 
 def gemm(a, b, c, alpha=1.0, beta=0.0, scratch=True, table=None):
@@ -213,9 +213,9 @@ def test_no_blas_in_a_library_without_one():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_narrower_vectors(dtype, width, monkeypatch):
     """The texts for machines with 16- and 32-byte vectors."""
-    monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, width, False)[1])
+    monkeypatch.setitem(library._State.symbols, f"gemm_{dtype}", built(dtype, width, False, True)[1])
     rng = np.random.default_rng(5)
-    for m, n, k in ((4, 13, 2), (5, 3, 21), (1, 7, 3), (9, 1, 30), (3, 18, 7)):
+    for m, n, k in ((4, 13, 2), (5, 3, 21), (1, 7, 3), (9, 1, 30), (9, 1, 301), (1, 6, 300), (3, 18, 7)):
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype))
         check(rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype).T)
 
@@ -422,7 +422,7 @@ def test_a_large_product_goes_to_whoever_has_more_threads(count, by_blas, set_th
     copy[abi.RT["cblas_float64"] // 8] = ctypes.cast(record, P).value
     copy[abi.RT["blas_threads"] // 8] = 8
     gemm(np.ones((200, 200)), np.ones((200, 200)), np.zeros((200, 200)), table=ctypes.addressof(copy))
-    panels = request.node.callspec.params["build"] == "panels"
+    panels = request.node.callspec.params["build"] != "blas"
     assert bool(calls) == (by_blas or not panels)
 
 
@@ -433,3 +433,42 @@ def test_a_product_of_panels_stays_in_its_rows(set_threads):
     for m, n, k in ((129, 401, 100), (700, 33, 200)):
         check(rng.standard_normal((m, k)), rng.standard_normal((k, n)))
         check(rng.standard_normal((k, m)).T, rng.standard_normal((n, k)).T, alpha=2.0, beta=1.0)
+
+
+def placed(values: np.ndarray, offset: int, order: str) -> np.ndarray:
+    """The same matrix from so many bytes behind a cache line on, between numbers that are not finite."""
+    room = np.full(values.nbytes + 192, 0xFF, np.uint8)
+    start = 64 - room.ctypes.data % 64 + offset
+    view = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape, order=order)
+    view[...] = values
+    return view
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("k", [255, 256, 263, 300, 1000])
+def test_products_with_a_vector_have_the_same_bits_wherever_they_begin(dtype: str, k: int) -> None:
+    rng = np.random.default_rng(k)
+    for m, n, add in ((1, 1, 0.0), (3, 1, 0.0), (4, 1, 1.0), (9, 1, 0.5), (1, 4, 0.0), (1, 7, 1.0), (6, 1, 0.0)):
+        a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+        start = rng.standard_normal((m, n)).astype(dtype)
+        found = set()
+        for away in range(0, 64, a.itemsize):
+            for other in (0, 16, 40):
+                c = start.copy()
+                gemm(placed(a, away, "C"), placed(b, other, "F"), c, 0.5, add)
+                found.add(c.tobytes())
+        assert len(found) == 1
+        assert close(c, 0.5 * (a.astype("f8") @ b.astype("f8")) + add * start, k, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_with_a_vector_where_memory_begins_and_ends(dtype: str) -> None:
+    ends, rng = [End(), End()], np.random.default_rng(6)
+    for m, k in ((4, 256), (5, 301), (8, 1000)):
+        a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, 1)).astype(dtype)
+        for put in ("put", "put_first"):
+            c = np.zeros((m, 1), dtype)
+            gemm(getattr(ends[0], put)(a), getattr(ends[1], put)(b), c)
+            assert close(c, a.astype("f8") @ b.astype("f8"), k, dtype)
+    for end in ends:
+        end.protect(3)
