@@ -64,7 +64,7 @@ def far_third(level2: int, level3: int) -> Caches:
     """What the second-level cache has no room for waits for the third one, and as pages lie in memory by chance that
     begins below its size.  Stores past the caches lose where the result is read soon, up to about what the third one
     keeps."""
-    some, kept = level2 * 7 // 8, max(min(level3, KEPT), LEVEL_3)
+    some, kept = level2 * 11 // 16, max(min(level3, KEPT), LEVEL_3)
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
         far_most=kept * 3 // 4, over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
