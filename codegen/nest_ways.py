@@ -16,7 +16,7 @@ from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERA
 
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
-KEPT = 12  # an operand's way is kept from this part of what is far on
+LEAST_SHARE = 12  # of what is far an operand has a twelfth at least, or no way of its own
 NEAR, THERE, BACK = 0, 1, 2
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
@@ -38,7 +38,7 @@ def way_text(caches: Caches) -> str:
         total, most, largest, large, written, before = loop.values
         span, address = _span(c, loop.index, axes), c.get("%B", loop.index)
         bit, own = _bit(c, address), c.choose(_overlaps(c, address, before, span), 0, span)
-        is_large = c.test("sge", span, caches.there // KEPT)
+        is_large = c.test("sge", span, caches.there // LEAST_SHARE)
         total, large = c.arith("add", total, own), c.arith("or", large, c.choose(is_large, bit, 0))
         written = c.arith("add", written, c.choose(c.test("sge", loop.index, inputs), own, 0))
         largest = c.choose(c.test("sgt", span, most), bit, largest)
