@@ -14,6 +14,7 @@ from benchmarks.suites import BY_NAME
 from benchmarks.workloads import Target
 
 OURS = "tensordsl"
+APART = (OURS, MACHINE)  # who is no rival
 Minima = dict[tuple[str, str, str], float | None]  # by workload, state and peer
 
 
@@ -61,7 +62,7 @@ def is_met(target: Target, key: tuple[str, str], minima: Minima) -> bool | None:
         other, factor = target.ratio_to
         bounds += [(ratio(ours, minima.get((other, key[1], OURS))), factor)]
     if target.ratio_to_best is not None:
-        rivals = [t for (*at, peer), t in minima.items() if tuple(at) == key and peer not in (OURS, MACHINE) and t]
+        rivals = [t for (*at, peer), t in minima.items() if tuple(at) == key and peer not in APART and t]
         bounds += [(ratio(ours, min(rivals, default=None)), target.ratio_to_best)]
     bounds += [(ratio(ours, minima.get((*key, MACHINE))), target.ratio_to_machine)]
     bounds = [bound for bound in bounds if bound[1] is not None]
@@ -151,7 +152,7 @@ def as_markdown(run: Run, seconds: float) -> str:
     found = {(result.workload, result.state, result.peer): result for result in run.results}
     minima = best(run)
     head = ["workload", *names, "ours / NumPy", "best other / ours", "target", "met"]
-    lines = [row(*head), row(*["---"] * len(head))]
+    lines = heading(*head)
     for workload, state in dict.fromkeys((result.workload, result.state) for result in run.results):
         results = {name: found.get((workload, state, name)) for name in names}
         lines.append(row(*cells(workload, state, results, minima)))
@@ -186,7 +187,7 @@ def as_summary(run: Run, seconds: float) -> str:
     ours = {w: least for w, peer, least in calls if peer == OURS}
     others: dict[str, tuple[float, str]] = {}
     for workload, peer, least in calls:
-        if peer not in (OURS, MACHINE):
+        if peer not in APART:
             others[workload] = min(others.get(workload, (math.inf, "")), (least, peer))
     ratios = {w: ours[w] / others[w][0] for w in ours if w in others}
     behind = sorted((w for w in ratios if ratios[w] > 1), key=ratios.__getitem__, reverse=True)
@@ -195,16 +196,14 @@ def as_summary(run: Run, seconds: float) -> str:
         group_rows(ratios),
         peer_rows(ours, calls, others),
         [
-            row("another is faster", "ours", "best other", "ours / best other", "of medians"),
-            row(*["---"] * 5),
+            *heading("another is faster", "ours", "best other", "ours / best other", "of medians"),
             *(
                 row(w, *beside(ours[w], *others[w]), two_digits(ratio(medians[w, OURS], medians[w, others[w][1]])))
                 for w in behind
             ),
         ],
         [
-            row("beside the machine", "ours", "the machine's least", "ours / that"),
-            row(*["---"] * 4),
+            *heading("beside the machine", "ours", "the machine's least", "ours / that"),
             *(row(w, *beside(ours[w], least, "")) for w, least in machine.items()),
         ],
     ]
@@ -213,6 +212,10 @@ def as_summary(run: Run, seconds: float) -> str:
 
 def row(*columns: str) -> str:
     return f"| {' | '.join(columns)} |"
+
+
+def heading(*columns: str) -> list[str]:
+    return [row(*columns), row(*["---"] * len(columns))]
 
 
 def two_digits(number: float | None) -> str:
@@ -230,8 +233,8 @@ def geometric_mean(numbers: list[float]) -> float:
 def peer_rows(
     ours: dict[str, float], calls: list[tuple[str, str, float]], others: dict[str, tuple[float, str]]
 ) -> list[str]:
-    lines = [row("peer", "workloads", "ours / its time", "worst", "the best of all in"), row(*["---"] * 5)]
-    for name in (name for name in PEERS if name not in (OURS, MACHINE)):
+    lines = heading("peer", "workloads", "ours / its time", "worst", "the best of all in")
+    for name in (name for name in PEERS if name not in APART):
         ratios = {w: ours[w] / least for w, peer, least in calls if peer == name and w in ours}
         if ratios:
             mean, worst = geometric_mean([*ratios.values()]), max(ratios.values())
@@ -241,7 +244,7 @@ def peer_rows(
 
 
 def group_rows(ratios: dict[str, float]) -> list[str]:
-    lines = [row("group", "workloads", "ours / best other, geometric mean", "worst"), row(*["---"] * 4)]
+    lines = heading("group", "workloads", "ours / best other, geometric mean", "worst")
     groups: dict[str, list[str]] = {}
     for workload in ratios:
         groups.setdefault(workload.split(".")[0], []).append(workload)
@@ -258,7 +261,7 @@ def cells(workload: str, state: str, results: dict[str, Result | None], minima: 
     our_best = ours.minimum if ours else None
     # A compiled function against an eager one: comparing their compile times says nothing.
     to_numpy = ratio(our_best, numpy.minimum) if numpy and kind == "call" else None
-    no_rivals = (OURS, MACHINE) if kind == "call" else (OURS, MACHINE, "numpy")
+    no_rivals = APART if kind == "call" else (*APART, "numpy")
     rivals = [r.minimum for name, r in results.items() if r and name not in no_rivals and r.minimum is not None]
     to_ours = ratio(min(rivals, default=None), our_best)
     met = is_met(target, (workload, state), minima) if target else None

@@ -480,8 +480,9 @@ def is_near_total(b: Builder, group: Group) -> str:
 
 
 def is_far_total(b: Builder, group: Group) -> str | None:
-    """Whether that waits for memory, on a machine that does not look far ahead."""
-    return _has_points(b, group, ("ge", _near_points(group))) if target.prefers_halves() else None
+    """Whether that waits for memory, on a machine that does not look far ahead; of what the library has."""
+    asks = target.prefers_halves() and adds_products(group)
+    return _has_points(b, group, ("ge", _near_points(group))) if asks else None
 
 
 def _near_points(group: Group) -> int:

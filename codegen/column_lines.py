@@ -26,9 +26,10 @@ from tensordsl.codegen.copies import (
     renamed,
 )
 from tensordsl.codegen.nest_words import READ
+from tensordsl.codegen.row_cuts import behind_line
 
 if TYPE_CHECKING:
-    from tensordsl.codegen.flat import Entry, Kernel
+    from tensordsl.codegen.flat import Kernel
 
 FIXED = 12  # registers of what is the same in all rows of COLUMNS, at most; half as many without AVX-512
 
@@ -165,12 +166,6 @@ def _first(k: Kernel, span: int) -> list[str]:
         is_worth = code.op(f"and i1 {is_worth}, {condition}")
     code.do(f"%first = select i1 {is_worth}, i64 {place}, i64 0")
     return code.lines
-
-
-def behind_line(code: Code, operand: Entry, row: str = "") -> str:
-    """How many elements behind the beginning of a cache line an operand's row begins."""
-    place = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name}{row} to i64')}, {LINE - 1}")
-    return code.op(f"lshr i64 {place}, {operand.itemsize.bit_length() - 1}")
 
 
 def _counted(k: Kernel, together: bool) -> list[str]:

@@ -290,28 +290,27 @@ def _from_a_line(f: Asm, v: Vector, step: Step, turns: int, count: int, off: str
     the ring in halves adds the same pairs, so that sums have the same bits."""
     span, total = turns * v.lanes, f.op(f"add i64 %k, {off}")
 
-    def some(at: str, sums: Sequence[str]) -> list[str]:
-        made: list[str] = []
-        for t in range(turns):
-            start = f.op(f"add i64 {at}, {t * v.lanes}")
-            before, below = (v.mask(f, f.op(f"sub i64 {x}, {start}")) for x in (off, total))
-            left_out = f.op(f"xor {v.mask_type} {before}, splat (i1 true)")
-            mask = f.op(f"and {v.mask_type} {below}, {left_out}")
-            made += step(start, mask, [*sums[t * count : (t + 1) * count]])
-        return made
+    def inside(start: str) -> str:
+        before, below = (v.mask(f, f.op(f"sub i64 {x}, {start}")) for x in (off, total))
+        left_out = f.op(f"xor {v.mask_type} {before}, splat (i1 true)")
+        return f.op(f"and {v.mask_type} {below}, {left_out}")
 
-    first = some("0", ["zeroinitializer"] * (turns * count))
+    first = _each_turn(f, v, step, turns, count, "0", ["zeroinitializer"] * (turns * count), inside)
     last = f.op(f"and i64 {f.op(f'sub i64 {total}, 1')}, {-span}")
     with f.loop(last, *((v.type, x) for x in first), start=str(span), step=span) as loop:
         loop.next = _each_turn(f, v, step, turns, count, loop.index, loop.values)
-    return _folded(f, v, some(last, loop.values), count)
+    return _folded(f, v, _each_turn(f, v, step, turns, count, last, loop.values, inside), count)
 
 
-def _each_turn(f: Asm, v: Vector, step: Step, turns: int, count: int, at: str, sums: Sequence[str]) -> list[str]:
-    """As many whole vectors, one behind the other."""
+def _each_turn(
+    f: Asm, v: Vector, step: Step, turns: int, count: int, at: str, sums: Sequence[str],
+    mask: Callable[[str], str] = lambda start: "",
+) -> list[str]:  # fmt: skip
+    """As many vectors, one behind the other: whole ones, or the lanes in the mask of one that begins at a term."""
     made: list[str] = []
     for t in range(turns):
-        made += step(f.op(f"add i64 {at}, {t * v.lanes}"), "", [*sums[t * count : (t + 1) * count]])
+        start = f.op(f"add i64 {at}, {t * v.lanes}")
+        made += step(start, mask(start), [*sums[t * count : (t + 1) * count]])
     return made
 
 

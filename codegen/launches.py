@@ -25,7 +25,6 @@ from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
 from tensordsl.codegen.schedule import (
     across_schedules,
-    adds_products,
     for_lines,
     for_long_rows,
     for_total,
@@ -86,9 +85,7 @@ def _chosen(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None,
     is_whole = not b.device and block is None
     first = replace(usual, shifts=shifts(b, group, usual.lane, refs)) if is_whole else usual
     if is_whole and (total := for_total(group, usual, b.vector_bytes)):
-        longer.append((is_near_total(b, group), total))
-        if adds_products(group):
-            longer.append((is_far_total(b, group), replace(usual, asks=True)))
+        longer += [(is_near_total(b, group), total), (is_far_total(b, group), replace(usual, asks=True))]
     number, operands, ints = _plan_like(b, planned, first, group, mine, refs)
     site = 0
     if b.program.plans[number].may_fail:

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.ahead import FIRST, ask_in_loop, asked_lines
+from tensordsl.codegen.ahead import FIRST, LINE, ask_in_loop, asked_lines
 from tensordsl.codegen.code import Code
-from tensordsl.codegen.column_lines import behind_line
 from tensordsl.codegen.copies import Phi, defined, lanes_of_bits, masked, masked_loads, phi_lines, renamed
 
 if TYPE_CHECKING:
@@ -25,6 +24,12 @@ DECLARATIONS = {
     "llvm.smin.i64": "declare i64 @llvm.smin.i64(i64, i64)",
     LANES_FROM: f"declare i64 @{LANES_FROM}(i64, i64)",
 }
+
+
+def behind_line(code: Code, operand: Entry, row: str = "") -> str:
+    """How many elements behind the beginning of a cache line an operand's row begins."""
+    place = code.op(f"and i64 {code.op(f'ptrtoint ptr {operand.name}{row} to i64')}, {LINE - 1}")
+    return code.op(f"lshr i64 {place}, {operand.itemsize.bit_length() - 1}")
 
 
 def cut_chunks(k: Kernel, operand: Entry) -> list[Phi]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from tensordsl.codegen.ahead import ask_in_loop, further
 from tensordsl.codegen.assembly import LIKELY
-from tensordsl.codegen.column_lines import behind_line
 from tensordsl.codegen.copies import Phi, ended_lines, has_mask_registers, masked_tail, new_lanes, phi_lines
 from tensordsl.codegen.nest_words import WHOLE
-from tensordsl.codegen.row_cuts import cut_chunks, cut_vectors
+from tensordsl.codegen.row_cuts import behind_line, cut_chunks, cut_vectors
 from tensordsl.codegen.text import Code, llvm_type, store
 
 if TYPE_CHECKING:
