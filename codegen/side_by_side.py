@@ -6,6 +6,7 @@ A row is read from end to end, as memory is; only where rows share operands thei
 Two states take turns: vectors of few lanes would wait for each other, and one state add up too many (`states_beside`).
 `close` adds up the lanes of all rows' states by turning them: a stage combines halves of two states into one, until
 lane q of the last one is row q's.  Of a row's last vector only lanes in it are loaded.
+With `turn` & AHEAD the same rows of the next turn are asked for, each behind its own loop (`ahead`).
 The last group begins among rows done before, whose results are not stored again: they may have replaced what they came
 from.  Where there are fewer rows than a group has, the last one stands in all places left.
 
@@ -20,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from tensordsl.codegen.accumulate import folds_chunks, in_few_lanes, stepped
+from tensordsl.codegen.ahead import FIRST, LINE, asked_lines, further
 from tensordsl.codegen.code import Code, constant, gathered, llvm_type, memory_type, splat, to_memory
 from tensordsl.codegen.copies import (
     Phi,
@@ -40,6 +42,7 @@ from tensordsl.ops.reducers import Reducer
 from tensordsl.records import record
 
 _NAME = re.compile(r"%[\w.]+")
+ASKED = 4 * LINE  # bytes of a row that are asked for at a time; half of them a row has at least, or is not asked for
 _LOOP, _FIRST, _ENDED = "lm", "wv", "xy"  # in names of a row's states: in the loop, behind it, behind all vectors
 
 
@@ -215,7 +218,8 @@ class _Copies:
     def __init__(self, main: Kernel, one: Kernel, rows: int, shared: set[str]) -> None:
         self.count, self.shared, self.moving = rows, shared, [p.name for p in main.row_phis() if p.name != "%r"]
         self.head, self.before, self.body = (defined(c.lines) for c in (one.head, one.before, one.body))
-        self.states = one.phis
+        self.states, self.asks = one.phis, main.asks
+        self.span = ASKED // max([e.itemsize for e in self.asks], default=1)  # elements that are asked for at a time
         named = {x for line in [*one.before.lines, *one.body.lines] for x in _NAME.findall(line)}
         self.apart = [p for p in (*self.moving, "%r") if p in named - shared]  # what each row has its own of
         own = self.before | self.body
@@ -263,6 +267,26 @@ class _Copies:
             for q in rows or range(self.count)
         ]
 
+    def asked(self, block: str, rows: Sequence[int]) -> list[str]:
+        """Behind the loop `block` of these rows: ask for the same rows of the next turn.  Ends in `block`.end."""
+        if not self.asks:
+            return [f"{block}.end:"]
+        j, lines = f"%j.{block}", []
+        for e, row in ((e, f"{e.name}.x{q}") for e in self.asks for q in rows if q == 0 or e.name not in self.shared):
+            text = [*further(e, row), *asked_lines(e, j, self.span, FIRST)]
+            lines += renamed(text, {x: f"{row}{x.removeprefix(e.name)}" for x in defined(text)})
+        return [
+            f"{block}.out:",
+            f"  br i1 %asks.q, label %{block}.ask, label %{block}.end",
+            f"{block}.ask:",
+            *phi_lines([Phi(j, "i64", "0", f"{j}.next")], f"{block}.out", f"{block}.ask"),
+            *lines,
+            f"  {j}.next = add i64 {j}, {self.span}",
+            f"  {j}.more = icmp slt i64 {j}.next, %n",
+            f"  br i1 {j}.more, label %{block}.ask, label %{block}.end",
+            f"{block}.end:",
+        ]
+
     def first(self) -> list[str]:
         """Before all groups: how many rows they have, and how far one is from the next; 0 behind the last."""
         lines = ["  %together.0 = icmp ne i64 %rows, 0"]
@@ -275,6 +299,8 @@ class _Copies:
             "  %last.q = sub i64 %rows, %count.q",
             "  %r.step = add i64 0, 1",
         ]
+        if self.asks:
+            lines += [f"  %long.q = icmp sge i64 %n, {self.span // 2}", "  %asks.q = and i1 %is_ahead, %long.q"]
         for q in range(1, self.count):
             lines += [f"  %is.{q} = icmp sgt i64 %count.q, {q}"]
             lines += [f"  {p}.by{q} = select i1 %is.{q}, i64 {p}.step, i64 0" for p in self.apart]
@@ -346,8 +372,8 @@ def _loops(copies: _Copies, one: Kernel, states: int, whole: dict[str, str]) -> 
         lines += [
             f"  {i}.next = add i64 {i}, {span}",
             f"  {i}.more = icmp slt i64 {i}.next, %at.q",
-            f"  br i1 {i}.more, label %{block}, label %{block}.end",
-            f"{block}.end:",  # where the next loop's first states are made, not in each turn of this one
+            f"  br i1 {i}.more, label %{block}, label %{block}.{'out' if copies.asks else 'end'}",
+            *copies.asked(block, rows),  # behind it the next loop's first states are made, not in each turn of this one
             f"  br label %{[*blocks, 'rest.q'][k + 1]}",
         ]
     return lines, f"{blocks[-1]}.end"

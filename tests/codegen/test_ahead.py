@@ -24,6 +24,13 @@ def asking(output: Any) -> list[bool]:
     return [bool(re.search(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.l", text)) for text in texts]
 
 
+def side_by_side(output: Any) -> list[int]:
+    """Of the same kernels: behind how many rows of a group of short ones do they ask?"""
+    plans = make_program("f", [x, y], [], [output], [], False)[1].plans
+    texts = next(plan.kernels.texts for plan in plans if plan.schedule.lane not in plan.group.parallel)
+    return [len(re.findall(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.x\d+\.l0,", text)) for text in texts]
+
+
 def centred(a: Any) -> Any:
     return a - a.mean(axis=1)[:, None]
 
@@ -50,8 +57,13 @@ def test_the_last_that_reads_what_others_have_read_asks() -> None:
     assert asking(x.sum(axis=1)) == [False]
 
 
+def test_short_rows_ask_one_by_one() -> None:
+    assert side_by_side(T.var(x, axis=1))[0] == 0 < side_by_side(T.var(x, axis=1))[1]
+    assert side_by_side(x.sum(axis=1)) == [0]
+
+
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("shape", [(300, 301), (1000, 1000), (5000, 17), (2, 60_000), (400, 2048)])
+@pytest.mark.parametrize("shape", [(300, 301), (1000, 1000), (5000, 17), (3000, 47), (1200, 130), (2, 60_000), (400, 2048)])
 def test_rows_wherever_they_lie(case: str, shape: tuple[int, int]) -> None:
     output, expected = CASES[case]
     f, rng = function([x, y], output, on_unused_input="ignore"), np.random.default_rng(0)
