@@ -15,6 +15,7 @@ from tensordsl.codegen.gemm_tiles import Vector, element, over_vectors
 ROWS = (8, 4, 2, 1)
 HALVED = ROWS[:2]  # of tiles whose last vector may be half as long: where registers go as two, it takes half the time
 WIDE = 3  # vectors of a tile: of 4 there are two of 2 (`gemm_shares`), which no other width would leave apart
+BROAD, BROAD_ROWS = 4, (6, 4, 2, 1)  # vectors of the last tiles of a product that packs nothing, and their rows
 AHEAD = 16  # steps: panels come from the second-level cache, what is not packed from beyond
 SETS = 1 << 11  # bytes: rows of B so far apart share sets of a cache, where what is ahead drives out what comes next
 
@@ -23,6 +24,7 @@ def panel_texts(v: Vector) -> list[str]:
     """`pack_panel_<type>`, `pack_strips_<type>` and `block_<type>`, with what they call."""
     tiles = [_tile(v, rows, wide) for rows in ROWS for wide in range(1, WIDE + 1)]
     tiles += [_tile(v, rows, wide, halved=True) for rows in HALVED for wide in range(1, WIDE + 1)]
+    tiles += [_tile(v, rows, BROAD) for rows in BROAD_ROWS]
     return [halves(v).declarations(), *tiles, _pack_panel(v), _pack_strips(v), _block(v)]
 
 
@@ -198,18 +200,21 @@ def _block(v: Vector) -> str:
     given = (*params, "i64 live", f"{v.kind} alpha", "i1 add", f"{v.kind} beta", "i1 strided")
     f = Asm("void", f"block_{v.kind}", given, internal=True)
     down, rsa = (f.op(f"select i1 %strided, i64 %rsa, i64 {x}") for x in ("%k", "1"))
-    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in ROWS}
+    columns = {rows: f.op(f"select i1 %strided, i64 %csa, i64 {rows}") for rows in {*ROWS, *BROAD_ROWS}}
     cases = {(wide, halved): f.label(f"wide{wide}") for wide in range(1, WIDE + 1) for halved in (False, True)}
+    cases[BROAD, False] = f.label(f"wide{BROAD}")
     few = f.op(f"zext i1 {f.compare('sle', 'i64', '%live', v.lanes // 2)} to i64")
     which = f.op(f"add i64 {f.op('mul i64 %wide, 2')}, {few}")
-    targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in cases.items())
+    known = {**cases, (BROAD, True): cases[BROAD, False]}
+    targets = " ".join(f"i64 {2 * wide + halved}, label %{x}" for (wide, halved), x in known.items())
     f.do(f"switch i64 {which}, label %{cases[WIDE, False]} [{targets}]")
     f.closed = True
     for (wide, halved), label in cases.items():
         f.place(label)
         start = "0"
-        for rows in ROWS:
-            end = f.op(f"and i64 %m, {-rows}")
+        for rows in BROAD_ROWS if wide == BROAD else ROWS:
+            left = f.op(f"sub i64 %m, {start}")
+            end = f.op(f"sub i64 %m, {f.op(f'urem i64 {left}, {rows}')}")
             with f.loop(end, start=start, step=rows) as i:
                 a, c = element(f, v.kind, "%a", i.index, down), element(f, v.kind, "%c", i.index, "%ldc")
                 f.call(

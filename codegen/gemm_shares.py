@@ -12,7 +12,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import block_text
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.gemm_narrow import LONG, narrow_params, narrow_texts, widest
-from tensordsl.codegen.gemm_panels import ROWS, WIDE, panel_texts
+from tensordsl.codegen.gemm_panels import BROAD, ROWS, WIDE, panel_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, duration, element
 from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_words import Function
@@ -28,7 +28,7 @@ PER_THREAD = 4  # parts, at least: the system may take a thread's core away
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
 _NARROW = "i1 narrow", "i64 height"  # of the whole product: whether `gemm_narrow` may do it, and its rows
-BROAD = 8  # vectors of a part's row: half as many are more columns than `gemm_narrow` asks for
+PART = 8  # vectors of a part's row: half as many are more columns than `gemm_narrow` asks for
 LEAST_ROWS, HIGH = 32, 192  # rows of a part; from which two parts stand below each other
 
 
@@ -223,8 +223,13 @@ def _near(v: Vector) -> str:
     small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
     with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
         c.ret("i1", "false")
-    with c.loop(_count(c, v, "%n")) as loop:
-        first, wide, _, live = _columns(c, v, "%n", loop.index)
+    vectors = _quotient(c, "%n", v.lanes)
+    with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), WIDE), 1)) as loop:
+        left = c.arith("sub", vectors, c.arith("mul", loop.index, WIDE))
+        wide = c.choose(c.test("sle", left, BROAD), left, WIDE)
+        first = c.arith("mul", loop.index, WIDE * v.lanes)
+        before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
+        live = c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
         b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
         c.call(
             "void", f"@block_{v.kind}", "i64 %m", f"i64 {wide}", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa", f"ptr {b}",
@@ -283,7 +288,7 @@ def _shared(v: Vector) -> str:
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
     wanted, vectors = c.arith("mul", threads, PER_THREAD), _quotient(c, "%n", v.lanes)
     by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
-    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, BROAD), wanted))
+    across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, PART), wanted))
     columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
     across = _quotient(c, "%n", columns)
     down = c.max(_quotient(c, wanted, across), c.min(c.arith("sdiv", "%m", HIGH), 2))

@@ -22,6 +22,7 @@ from tensordsl.codegen.nest_words import Function
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products
 SMALL = 1 << 15  # multiplications of a product that is done in such a tile
+PANELS, FEW = 1 << 12, 8  # multiplications from which panels are faster, of more rows and terms than that
 SHORT_K = 4  # of one with a vector of columns at most that is, too, up to `LARGE`; without AVX-512 twice as many
 WORTH = 8_000  # ns of work from which threads are asked
 LARGE = 1 << 20  # of one, which threads share
@@ -33,9 +34,9 @@ PARAMS = ("ptr rt", *SIZES, *STRIDED, "double alpha", "double beta", "ptr scratc
 JOB = Job((*PARAMS, "i64 most"))  # products of a part
 
 
-def stack_texts(v: Vector, dtype: str) -> list[str]:
+def stack_texts(v: Vector, dtype: str, panels: bool) -> list[str]:
     tiles = [_tile(v, k) for k in range(1, MOST_K + 1)]
-    return [*tiles, _small(v), _in_turn(v, dtype), _part(v), _gemms(v, dtype)]
+    return [*tiles, _small(v, panels), _in_turn(v, dtype), _part(v), _gemms(v, dtype)]
 
 
 def _tile(v: Vector, k: int) -> str:
@@ -135,7 +136,14 @@ def _last_of_b(f: Function, v: Vector, k: int, b: str, mask: str, how: tuple[str
     return [f.op(f"phi {v.type} [ {x}, %{load} ], [ {y}, %{gather} ]") for x, y in zip(loaded, gathered, strict=True)]
 
 
-def _small(v: Vector) -> str:
+def _suits_panels(f: Function, v: Vector, size: str) -> str:
+    """Is a product done sooner by panels of our own (`near` in `gemm_shares`)?"""
+    whole = f.any(f.test("eq", f.arith("and", "%n", v.lanes - 1), 0), f.test("sgt", "%n", 2 * v.lanes))
+    several = f.all(f.test("sgt", "%n", v.lanes), *(f.test("sgt", x, FEW) for x in ("%m", "%k")))
+    return f.all(whole, several, f.test("eq", "%csb", 1), f.test("sge", size, PANELS))
+
+
+def _small(v: Vector, panels: bool) -> str:
     """i1: have tiles done all products?"""
     kind = v.kind
     params = (*SIZES, *STRIDED, f"{kind} alpha", f"{kind} beta", "i1 add", *SEVERAL)
@@ -148,7 +156,8 @@ def _small(v: Vector) -> str:
     narrow = f.all(f.test("sle", "%n", v.lanes), f.test("sle", "%k", short), f.test("sle", size, LARGE))
     few = f.all(f.test("sle", "%k", MOST_K), f.any(f.test("sle", size, SMALL), narrow))
     wide = f.any(f.test("sgt", "%n", 1), f.test("sle", "%m", TALL))
-    f.branch(f.all(some, few, columns, wide), run, refuse)
+    others = f.op(f"xor i1 {_suits_panels(f, v, size)}, true") if panels else "true"
+    f.branch(f.all(some, few, columns, wide, others), run, refuse)
     f.place(run)
     with f.when(f.all("%add", f.op(f"fcmp une {kind} %beta, 1.0"))):
         every = f.arith("mul", "%m", "%count")

@@ -10,7 +10,9 @@ Which way a product goes:
     k <= 16, not large, rows of B         tiles that keep them in registers (`gemm_stacks`, also of many products)
     contiguous or less than a vector;
     tall, of a vector of columns and
-    4 terms (8 without AVX-512) at most
+    4 terms (8 without AVX-512) at most;
+    of 4,096 multiplications and more,
+    not if the panels below suit it
     m, k <= 8, rows of B contiguous       tiles over n: 4 or 1 rows, k unrolled
     k <= 4, n >= 8, the same              the same, for any m
     m, n <= 8, k contiguous in A and B    tiles of dot products
@@ -87,7 +89,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: b
         *gram_texts(kind, dtype, vector.lanes, PARAMS),
         _gemm(vector, dtype, panels),
         _gemm_then(kind, dtype, panels),
-        *stack_texts(vector, dtype),
+        *stack_texts(vector, dtype, panels),
     ]
     declared = (
         "declare i64 @llvm.ctlz.i64(i64, i1)\ndeclare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n" if panels else ""

@@ -63,7 +63,9 @@ def test_short_rows_ask_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("shape", [(300, 301), (1000, 1000), (5000, 17), (3000, 47), (1200, 130), (2, 60_000), (400, 2048)])
+@pytest.mark.parametrize(
+    "shape", [(300, 301), (1000, 1000), (5000, 17), (3000, 47), (1200, 130), (2, 60_000), (400, 2048)]
+)
 def test_rows_wherever_they_lie(case: str, shape: tuple[int, int]) -> None:
     output, expected = CASES[case]
     f, rng = function([x, y], output, on_unused_input="ignore"), np.random.default_rng(0)
