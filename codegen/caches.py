@@ -29,6 +29,7 @@ class Caches:
     threads).
     parted: columns times bytes, from where on the states of the parts of one pass cost more than its way saves.
     asked: such reductions ask memory for the rows of their next turn from so many bytes on.
+    in_turn: of these, of one pass, as many rows are added up in each turn, at most.
     reread: of rows that several passes read near the core, the next ones are asked for below so many bytes."""
 
     there: int
@@ -46,6 +47,7 @@ class Caches:
     columns: int
     parted: int
     asked: int
+    in_turn: int
     reread: int
 
 
@@ -56,7 +58,7 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     return Caches(
         there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
         far_most=ANY, over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000,
-        rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, reread=16 * unit,
+        rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, in_turn=ANY, reread=16 * unit,
     )  # fmt: skip
 
 
@@ -68,5 +70,5 @@ def far_third(level2: int, level3: int) -> Caches:
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
         far_most=kept * 3 // 4, over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
-        rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, reread=ANY,
+        rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, in_turn=4, reread=ANY,
     )  # fmt: skip

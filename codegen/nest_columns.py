@@ -1,7 +1,8 @@
 """Of the nest library: how reductions along rows, with lanes along columns, read memory.
 
 A kernel reads some bytes of each of a few rows, and the next bytes then: so many streams, of which processors do not
-read far ahead.  Of what no cache keeps it asks for the rows of the next turn, and takes fewer of several operands.
+read far ahead.  Of what no cache keeps it asks for the rows of the next turn, and takes fewer of several operands, or
+where the third-level cache is far and rows are read once.
 Rows that begin at the same place of a page share sets of a first-level cache, which has no more than eight lines each
 on some processors.
 """
@@ -16,6 +17,7 @@ from tensordsl.codegen.nest_words import (
     CX_PARTS,
     CX_POINTS,
     CX_S,
+    DOWN,
     N_AXES,
     N_OPERANDS,
     WHOLE,
@@ -45,7 +47,9 @@ def _down_columns(caches: Caches) -> str:
     bytes_ = c.arith("mul", row, in_all_parts(c, c.get(c.get("%cx", CX_E, "ptr"), "%axis")))
     far = c.test("sge", bytes_, caches.asked)
     few, several = c.min(c.get("%rows", 0), LINES), c.all(far, c.test("sgt", streams, 1))
-    c.put(c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0)), "%rows", 0)
+    rows = c.choose(c.any(c.test("ne", same, 0), several), few, c.get("%rows", 0))
+    once = c.all(far, c.test("sle", c.get(words, DOWN), 1))
+    c.put(c.choose(once, c.min(rows, caches.in_turn), rows), "%rows", 0)
     c.put(c.choose(far, WHOLE | AHEAD, WHOLE), "%turn", 0)
     return c.end()
 
