@@ -22,7 +22,7 @@ from tensordsl.codegen.nest_words import Function
 MOST_K = 16  # rows of B in registers
 TALL = 8  # rows of C above which a single column is left to dot products
 SMALL = 1 << 15  # multiplications of a product that is done in such a tile
-PANELS, FEW = 1 << 12, 8  # multiplications from which panels are faster, of more rows and terms than that
+PANELS, LEAST = 1 << 12, 12  # multiplications from which panels are faster, and rows and terms
 SHORT_K = 4  # of one with a vector of columns at most that is, too, up to `LARGE`; without AVX-512 twice as many
 WORTH = 8_000  # ns of work from which threads are asked
 LARGE = 1 << 20  # of one, which threads share
@@ -139,8 +139,9 @@ def _last_of_b(f: Function, v: Vector, k: int, b: str, mask: str, how: tuple[str
 def _suits_panels(f: Function, v: Vector, size: str) -> str:
     """Is a product done sooner by panels of our own (`near` in `gemm_shares`)?"""
     whole = f.any(f.test("eq", f.arith("and", "%n", v.lanes - 1), 0), f.test("sgt", "%n", 2 * v.lanes))
-    several = f.all(f.test("sgt", "%n", v.lanes), *(f.test("sgt", x, FEW) for x in ("%m", "%k")))
-    return f.all(whole, several, f.test("eq", "%csb", 1), f.test("sge", size, PANELS))
+    several = f.all(f.test("sgt", "%n", v.lanes), *(f.test("sge", x, LEAST) for x in ("%m", "%k")))
+    adjacent = f.all(*(f.test("eq", x, 1) for x in ("%csa", "%csb")))
+    return f.all(whole, several, adjacent, f.test("sge", size, PANELS))
 
 
 def _small(v: Vector, panels: bool) -> str:
