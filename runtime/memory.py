@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -85,21 +84,12 @@ def copied(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A copy in C order, in the library's memory where the library is loaded."""
     if not _handlers:
         return np.array(array, order="C")
-    if not any(_large):
-        _free_young()
     use = _set_handler()
     usual = use(_handlers[0])
     try:
         return np.array(array, order="C")
     finally:
         use(usual)
-
-
-def _free_young() -> None:
-    """Before large blocks are taken from the system, those go that graphs held which nobody has any more: variables and
-    applications refer to each other, so that only the collector finds them.  Older ones wait for it."""
-    if gc.isenabled():
-        gc.collect(1)
 
 
 @cache

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,17 +131,6 @@ def test_values_of_large_shared_variables_have_the_librarys_memory(kept: int) ->
         assert array.flags.c_contiguous and array.flags.writeable and np.array_equal(array, given)
     assert not np.shares_memory(own, copy)
     assert get_handler_name(np.zeros(1 << 20)) == "default_allocator"  # NumPy's own memory is as ever
-
-
-def test_memory_of_graphs_that_nobody_has_goes_before_more_is_taken(kept: int) -> None:
-    """An application and its results refer to each other: only the collector finds them."""
-    values = np.ones(1 << 19)
-    alone = [shared(values) * 2]
-    place = weakref.ref(alone[0].owner.inputs[0])
-    memory.trim()
-    alone.clear()
-    following = shared(values)
-    assert place() is None and following.get_value()[0] == 1
 
 
 def test_results_can_be_resized(handler: str) -> None:
