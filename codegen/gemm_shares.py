@@ -83,6 +83,15 @@ def _columns(c: Function, v: Vector, columns: str, panel: str) -> tuple[str, str
     return first, wide, some, c.arith("sub", some, c.arith("mul", c.arith("sub", wide, 1), v.lanes))
 
 
+def _unpacked(c: Function, v: Vector, vectors: str, panel: str) -> tuple[str, str, str]:
+    """(first column, vectors, lanes of the last vector) where nothing is packed: the last 4 vectors are one panel."""
+    left = c.arith("sub", vectors, c.arith("mul", panel, WIDE))
+    wide = c.choose(c.test("sle", left, BROAD), left, WIDE)
+    first = c.arith("mul", panel, WIDE * v.lanes)
+    before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
+    return first, wide, c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
+
+
 def _strips(v: Vector) -> str:
     """A block of the pool with packed rows of A for a product of n columns; null: they are read where they are."""
     params = ["ptr rt", "i64 m", "i64 n", "i64 k", "ptr a", "i64 rsa", "i64 csa"]
@@ -210,7 +219,7 @@ def near_params(v: Vector) -> list[str]:
 
 
 def _near(v: Vector) -> str:
-    """i1: has it done the product, of two vectors of columns and more?  As `product` does where it packs nothing."""
+    """i1: has it done the product, of two vectors of columns and more?  Sums are those of `product`."""
     c = Function("i1", f"near_{v.kind}", near_params(v), internal=True)
     size = c.arith("mul", c.arith("mul", "%m", "%n"), "%k")
     bytes_of_b = c.arith("mul", c.arith("mul", "%k", "%n"), v.align)
@@ -225,11 +234,7 @@ def _near(v: Vector) -> str:
         c.ret("i1", "false")
     vectors = _quotient(c, "%n", v.lanes)
     with c.loop(c.max(c.arith("sdiv", c.arith("add", vectors, 1), WIDE), 1)) as loop:
-        left = c.arith("sub", vectors, c.arith("mul", loop.index, WIDE))
-        wide = c.choose(c.test("sle", left, BROAD), left, WIDE)
-        first = c.arith("mul", loop.index, WIDE * v.lanes)
-        before = c.arith("mul", c.arith("sub", wide, 1), v.lanes)
-        live = c.min(c.arith("sub", c.arith("sub", "%n", first), before), v.lanes)
+        first, wide, live = _unpacked(c, v, vectors, loop.index)
         b, result = (c.gep(x, first, v.kind) for x in ("%b", "%c"))
         c.call(
             "void", f"@block_{v.kind}", "i64 %m", f"i64 {wide}", "i64 %k", "ptr %a", "i64 %rsa", "i64 %csa", f"ptr {b}",

@@ -17,18 +17,21 @@ from tensordsl.config import config
 x, y = T.matrix("x"), T.matrix("y")
 
 
-def asking(output: Any) -> list[bool]:
-    """Of the kernels along rows, of the first plan that has some: which ask for others?"""
+def along_rows(output: Any) -> list[str]:
+    """The texts of the kernels along rows, of the first plan that has some."""
     plans = make_program("f", [x, y], [], [output], [], False)[1].plans
-    texts = next(plan.kernels.texts for plan in plans if plan.schedule.lane not in plan.group.parallel)
-    return [bool(re.search(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.l", text)) for text in texts]
+    return next([*plan.kernels.texts] for plan in plans if plan.schedule.lane not in plan.group.parallel)
+
+
+def asking(output: Any) -> list[bool]:
+    """Which of them ask for other rows?"""
+    return [bool(re.search(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.l", text)) for text in along_rows(output)]
 
 
 def side_by_side(output: Any) -> list[int]:
-    """Of the same kernels: behind how many rows of a group of short ones do they ask?"""
-    plans = make_program("f", [x, y], [], [output], [], False)[1].plans
-    texts = next(plan.kernels.texts for plan in plans if plan.schedule.lane not in plan.group.parallel)
-    return [len(re.findall(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.x\d+\.l0,", text)) for text in texts]
+    """Behind how many rows of a group of short ones do they ask?"""
+    asked = re.compile(r"call void @llvm.prefetch.p0\(ptr %a\.\d+\.x\d+\.l0,")
+    return [len(asked.findall(text)) for text in along_rows(output)]
 
 
 def centred(a: Any) -> Any:
