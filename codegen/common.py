@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensordsl.codegen.modules import common_name, plan_name
+from tensordsl.codegen.modules import common_name, plan_name, under
 from tensordsl.codegen.pipeline import make_program
 from tensordsl.codegen.program import LaunchPlan
 from tensordsl.graph import unwatched
@@ -58,7 +58,7 @@ def common_text(dtype: str) -> str:
         made, names = p.kernels, []
         for symbol, text in zip(made.symbols, made.texts, strict=True):
             names.append(common_name(symbol, text))
-            parts.append(text.replace(f"@{symbol}(", f"@{names[-1]}(", 1))
+            parts.append(under(text, symbol, names[-1]))
         said = json.dumps([names, made.descriptor])
         parts.append(f"@{plan_name(p)} = constant [{len(said) + 1} x i8] c{_literal(said)}")
     return "\n".join(dict.fromkeys(parts))

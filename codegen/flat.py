@@ -54,7 +54,7 @@ from tensordsl.codegen.nest_words import (
     VECTOR,
     WRITE,
 )
-from tensordsl.codegen.past_caches import ENTRY, past_caches
+from tensordsl.codegen.past_caches import ENTRY, has_past, past_lines
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.row_vectors import WRONG, RowVectors, row_vectors
 from tensordsl.codegen.rows_together import RowsTogether, rows_together
@@ -132,7 +132,8 @@ class Kernel:
         self.apart: dict[int, int] = {}  # operands whose elements are apart: from lane to lane
         self.shifts: Sequence[Shift] = ()  # operands that are parts of one tensor
         self.together: RowsTogether | None = None  # what does several rows of these at once
-        self.past: Sequence[str] = ()  # the loop whose stores go past the caches
+        self.past = False  # has it a second loop, whose stores go past the caches?
+        self.stored: list[tuple[str, str, str]] = []  # adjacent elements that are written: (value, place, dtype)
         self.adjacent: dict[str, str] = {}  # vectors that were loaded -> where all lanes are in memory
         self.phis: list[Phi] = []  # of the loop around the body
         self.counts = False  # do lanes keep numbers of vectors in a chunk?
@@ -334,6 +335,7 @@ class Kernel:
                 self.entries[kind, operand, NO_AREA].keeps = True
                 value = kept_if_done(self, value, old, dtype)
             self.fetch(place, dtype, writes=True)
+            self.stored.append((value, place, dtype))
             store(self.body, value, place, dtype, self.width)
         else:
             store_apart(self.body, value, place, dtype, step, self.width)
@@ -465,7 +467,7 @@ class Kernel:
             if self.side:
                 self.side.finish()
             self.together = rows_together(self)
-            self.past = past_caches(self)
+            self.past = has_past(self)
         if self.wrong != WRONG:
             self.vectors = row_vectors(self)
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))
@@ -473,8 +475,9 @@ class Kernel:
     def text(self) -> str:
         takes_turn = self.finishes or self.form == COLUMNS or bool(self.asks)
         rows = "" if self.form == SCALAR else ", i64 %rows" + ", i64 %turn" * takes_turn
+        given = f"(ptr %P, i64 %n, i64 %live{rows})"
         halves = HALVES if self.halves and not self.takes_whole() else ""
-        lines = [f"define void @{self.name}(ptr %P, i64 %n, i64 %live{rows}) nounwind{halves} {{"]
+        lines = [f"define void @{self.name}{given} nounwind{halves} {{"]
         lines.append("begin:" if self.guarded or self.past else "entry:")
         entries, behind = list(self.entries.values()), len(self.entries)
         for k, e in enumerate(entries):
@@ -487,7 +490,8 @@ class Kernel:
         guard = ["  br i1 %absent, label %leave, label %entry", "leave:", "  ret void", "entry:"]
         entry = guard if self.guarded else ENTRY if self.past else ()
         head = [*self.head.lines, *(IS_AHEAD if self.asks else ()), *entry]
-        return "\n".join([*lines, *head, *loops(), "  ret void", *self.past, "}", ""])
+        past = past_lines(self, given) if self.past else ()
+        return "\n".join([*lines, *head, *loops(), "  ret void", *past, "}", ""])
 
     def _lanes(self) -> list[str]:
         last = "next" if self.carried else self.after.block

@@ -68,7 +68,12 @@ def _digest(text: str) -> str:
 
 
 def _nameless(symbol: str, text: str) -> str:
-    return text.replace(f"@{symbol}(", "@(", 1)
+    return under(text, symbol, "")
+
+
+def under(text: str, symbol: str, name: str) -> str:
+    """The text of the kernel `symbol`, which may have functions of its own (`symbol.past`), under another name."""
+    return re.sub(rf"@{symbol}(?=[.(])", f"@{name}", text)
 
 
 def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:

@@ -1,7 +1,9 @@
 """A second loop of kernels of few operations, whose stores go past the caches: so memory need not be read before it is
 written, and what is read stays where it is.
 
-Kernels go there if `live` is PAST: then it is one row, of whole vectors, and its results begin on cache lines.
+Kernels go there if `live` is PAST: then it is one row, of whole vectors, and its results begin on cache lines.  It is a
+function of its own, since one has one size of registers: lines that whole registers write go to memory at once, those
+of half ones take 4 % longer.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.copies import Phi, defined, phi_lines, renamed
+from tensordsl.codegen.code import Code, store
+from tensordsl.codegen.copies import Phi, phi_lines, renamed
 from tensordsl.codegen.nest_words import INTEGER, SPLAT, VECTOR, WRITE
 from tensordsl.codegen.rows_together import is_plain
+from tensordsl.codegen.scalar import ITEMSIZE
 
 if TYPE_CHECKING:
     from tensordsl.codegen.flat import Entry, Kernel
@@ -24,22 +28,49 @@ ENTRY = (
     "entry:",
 )
 MOST = 16  # lines of the body: more take longer than memory does, and long to compile
-LINE, LEAST = 64, 32  # bytes: of a cache line, and of a store at least
+LEAST = 32  # bytes of a result's vector
 METADATA = {"!2": "!2 = !{i32 1}"}
-_STORE = re.compile(r"(  store <.*, ptr %[\w.]+), align \d+$")
+_STORE = re.compile(r"(  store <.*, ptr %[\w.]+, align \d+)$")
 
 
-def past_caches(k: Kernel) -> list[str]:
-    """Behind all loops, whose places in the code matter (a tenth, from the third cache); nothing if the kernel has no
-    such loop."""
+def has_past(k: Kernel) -> bool:
+    """Has a kernel such a loop?"""
     is_alone = is_plain(k) and not (k.together or k.guarded or k.fails)
     if not (is_alone and len(k.body.lines) <= MOST and all(map(_is_in_place, k.entries.values()))):
-        return []
+        return False
     widths = [k.width * e.itemsize for e in k.entries.values() if e.flags & WRITE]
-    if not widths or min(widths) < LEAST:
-        return []
+    if not widths or min(widths) < LEAST or len(widths) != len(k.stored):
+        return False
     k.head.declarations |= METADATA
-    return _lines(k, min(*widths, LINE))
+    return True
+
+
+def past_lines(k: Kernel, given: str) -> list[str]:
+    """Behind all loops, whose places in the code matter (a tenth, from the third cache): the call of that function, and
+    the function without its end.  `given` are the parameters of both."""
+    entries = list(enumerate(k.entries.values()))
+    return [
+        "past:",
+        f"  tail call void @{k.name}.past{given}",
+        "  ret void",
+        "}",
+        f"define internal void @{k.name}.past{given} noinline nounwind {{",
+        "entry:",
+        *(f"  %at.{n} = getelementptr ptr, ptr %P, i64 {n}" for n, _ in entries),
+        *(f"  {e.name} = load ptr, ptr %at.{n}, align 8" for n, e in entries),
+        *k.head.lines,
+        *renamed(k.before.lines, {"%r": "0"}),
+        "  br label %loop",
+        "loop:",
+        *phi_lines([Phi("%i", "i64", "0", "%i.next")], "entry", "loop"),
+        *(line for line in k.body.lines if not line.startswith("  store ")),
+        *_stores(k),
+        f"  %i.next = add i64 %i, {k.width}",
+        "  %more = icmp slt i64 %i.next, %n",
+        "  br i1 %more, label %loop, label %leave",
+        "leave:",
+        "  ret void",
+    ]
 
 
 def _is_in_place(e: Entry) -> bool:
@@ -48,21 +79,10 @@ def _is_in_place(e: Entry) -> bool:
     return e.add < 0 and (is_given or (e.kind == VECTOR and e.step == 1))
 
 
-def _lines(k: Kernel, alignment: int) -> list[str]:
-    names = {x: f"{x}.p" for x in defined([*k.before.lines, *k.body.lines])} | {"%i": "%i.p", "%r": "0"}
-    names |= {e.name: f"{e.name}.0" for e in k.entries.values() if e.moves}
-    past = rf"\1, align {alignment}, !nontemporal !2"
-    body = [_STORE.sub(past, line) for line in renamed(k.body.lines, names)]
-    return [
-        "past:",
-        *renamed(k.before.lines, names),
-        "  br label %loop.p",
-        "loop.p:",
-        *phi_lines([Phi("%i.p", "i64", "0", "%i.next.p")], "past", "loop.p"),
-        *body,
-        f"  %i.next.p = add i64 %i.p, {k.width}",
-        "  %more.p = icmp slt i64 %i.next.p, %n",
-        "  br i1 %more.p, label %loop.p, label %leave.p",
-        "leave.p:",
-        "  ret void",
-    ]
+def _stores(k: Kernel) -> list[str]:
+    """Of all results, by whole registers."""
+    code = Code("w", isa=k.body.isa)
+    for value, place, dtype in k.stored:
+        align = min(k.width * ITEMSIZE[dtype], code.vector_bytes)
+        store(code, value, place, dtype, k.width, align)
+    return [_STORE.sub(r"\1, !nontemporal !2", line) for line in code.lines]
