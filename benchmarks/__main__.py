@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import PEERS, QUICK, Plan, benchmark
+from benchmarks.harness import ALONE, PEERS, QUICK, Plan, benchmark
 from benchmarks.history import compare_last, keep
 from benchmarks.report import as_json, as_markdown, as_summary
 from benchmarks.suites import BY_NAME, SUITES
@@ -29,7 +29,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="a workload, or how names begin; may be repeated"
     )
-    parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of {', '.join(PEERS)}")
+    usual = ",".join(name for name in PEERS if name != ALONE)
+    parser.add_argument("--peers", default=usual, help=f"comma-separated, of {', '.join(PEERS)}")
     parser.add_argument(
         "--python",
         action="append",

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = "machine"  # not a library: the least that the machine takes
-PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "blosc2", "tinygrad", "torch", MACHINE)
+ALONE = "alone"  # tensordsl with one thread, beside itself with `--threads`
+PEERS = ("numpy", "tensordsl", "numba", "pytensor", "jax", "numexpr", "blosc2", "tinygrad", "torch", MACHINE, ALONE)
 # The first two choose other BLAS kernels than the machine's own, and not for every peer alike.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 # How many threads a library and its BLAS take.
@@ -104,7 +105,7 @@ class Worker:
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", peer],
             cwd=ROOT,
-            env=environment(cache, plan),
+            env=environment(cache, replace(plan, threads=1) if peer == ALONE else plan),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -215,7 +216,7 @@ class Run:
 
     def able(self, workload: Workload) -> list[str]:
         able = [name for name, facts in self.peers.items() if workload.built in facts["workloads"]]
-        return able if workload.kind == "call" else [name for name in able if name != MACHINE]
+        return able if workload.kind == "call" else [name for name in able if name not in (MACHINE, ALONE)]
 
     def measure(self, workload: Workload) -> None:
         """Add the results of one workload, peers in turn within each round."""

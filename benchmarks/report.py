@@ -9,12 +9,13 @@ import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.harness import MACHINE, PEERS, ROOT, Result, Run
+from benchmarks.harness import ALONE, MACHINE, PEERS, ROOT, Result, Run
 from benchmarks.suites import BY_NAME
 from benchmarks.workloads import Target
 
 OURS = "tensordsl"
-APART = (OURS, MACHINE)  # who is no rival
+LONG = 1e-3  # seconds of one thread, from where on it is told how much less several take
+APART = (OURS, MACHINE, ALONE)  # who is no rival
 Minima = dict[tuple[str, str, str], float | None]  # by workload, state and peer
 
 
@@ -181,7 +182,7 @@ def quantity_of_bytes(size: int) -> str:
 def as_summary(run: Run, seconds: float) -> str:
     """Per group of workloads: how many, the geometric mean of our time over that of the best other, the worst of them;
     the same per peer; then every workload in which another is faster, and what stands beside the least that the machine
-    takes."""
+    takes, or beside one thread."""
     minima, medians = best(run), {(r.workload, r.peer): r.median for r in run.results}
     calls = [(w, peer, least) for (w, _, peer), least in minima.items() if least and BY_NAME[w].kind == "call"]
     ours = {w: least for w, peer, least in calls if peer == OURS}
@@ -191,7 +192,7 @@ def as_summary(run: Run, seconds: float) -> str:
             others[workload] = min(others.get(workload, (math.inf, "")), (least, peer))
     ratios = {w: ours[w] / others[w][0] for w in ours if w in others}
     behind = sorted((w for w in ratios if ratios[w] > 1), key=ratios.__getitem__, reverse=True)
-    machine = {w: least for w, peer, least in calls if peer == MACHINE and w in ours}
+    machine, alone = ({w: t for w, peer, t in calls if peer == name and w in ours} for name in (MACHINE, ALONE))
     tables = [
         group_rows(ratios),
         peer_rows(ours, calls, others),
@@ -205,6 +206,10 @@ def as_summary(run: Run, seconds: float) -> str:
         [
             *heading("beside the machine", "ours", "the machine's least", "ours / that"),
             *(row(w, *beside(ours[w], least, "")) for w, least in machine.items()),
+        ],
+        [
+            *heading("beside one thread", "ours", "of one thread", "ours / that"),
+            *(row(w, *beside(ours[w], least, "")) for w, least in alone.items() if least >= LONG),
         ],
     ]
     return "\n\n".join([caption(as_json(run, seconds)), *("\n".join(lines) for lines in tables if lines[2:])]) + "\n"

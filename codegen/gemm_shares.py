@@ -23,7 +23,7 @@ STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are ad
 NEAR, FEW = 1 << 20, 8  # multiplications at most, and rows and terms that it has more than, of a product in the caches
 EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
 WORTH = 8_000  # ns of work from which threads are asked
-PER_THREAD = 4  # parts, at least: the system may take a thread's core away
+PER_THREAD = 2  # parts, at least: the system may take a thread's core away
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)

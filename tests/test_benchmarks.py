@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
-from benchmarks.harness import MACHINE, PEERS  # noqa: E402
+from benchmarks.harness import ALONE, MACHINE, PEERS  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
 from benchmarks.plots import COLOURS  # noqa: E402
 
@@ -64,7 +64,7 @@ def test_operands_are_views_of_what_is_stored() -> None:
 def test_every_peer_has_an_adapter_and_a_colour() -> None:
     adapters = {path.stem for path in (ROOT / "benchmarks" / "peers").glob("[!_]*.py")} - {"numba_loops", "symbolic"}
     assert set(PEERS) == adapters
-    assert adapters - {MACHINE} == set(COLOURS)
+    assert adapters - {MACHINE, ALONE} == set(COLOURS)
 
 
 @pytest.mark.parametrize("peer", ["blosc2", "tinygrad"])
@@ -184,7 +184,7 @@ def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
         "from benchmarks.harness import Plan, Result, Run; from benchmarks.report import as_summary\n"
         "names = ('b.axpb.f8.1e3', 'b.axpb.f8.1e4')\n"
         "results = [Result(w, '', p, [t]) for w, ours, best in zip(names, (1.0, 4.0), (2.0, 2.0))"
-        " for p, t in (('numpy', best), ('tensordsl', ours), ('machine', 0.5))]\n"
+        " for p, t in (('numpy', best), ('tensordsl', ours), ('machine', 0.5), ('alone', ours * 2))]\n"
         "print(as_summary(Run(Plan(), {}, results=results), 1.0))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -192,7 +192,8 @@ def test_a_summary_has_a_row_per_group_and_those_behind() -> None:
     assert "| numpy | 2 | 1.00 | 2.00 | 2 |" in done.stdout
     behind, machine = done.stdout.split("another is faster")[1].split("beside the machine")
     assert "| b.axpb.f8.1e4 | 4 s | numpy 2 s | 2.00 | 2.00 |" in behind and "| b.axpb.f8.1e3 |" not in behind
-    assert "| b.axpb.f8.1e3 | 1 s | 500 ms | 2.00 |" in machine
+    machine, alone = machine.split("beside one thread")
+    assert "| b.axpb.f8.1e3 | 1 s | 500 ms | 2.00 |" in machine and "| b.axpb.f8.1e4 | 4 s | 8 s | 0.50 |" in alone
 
 
 def test_plots_of_a_run(tmp_path: Path) -> None:
