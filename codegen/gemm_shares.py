@@ -228,7 +228,8 @@ def _near(v: Vector) -> str:
     several = c.all(c.test("sgt", "%m", FEW), c.test("sgt", "%k", FEW))
     rest = c.arith("and", "%n", v.lanes - 1)  # columns that may go apart from the others
     full = c.any(c.test("eq", rest, 0), c.test("sgt", rest, v.lanes // 2), c.test("slt", "%k", LONG))
-    alone = c.any(c.is_null(c.load("ptr", "%rt", abi.RT["threads"])), c.test("sle", size, NEAR // 8))
+    little = c.test("slt", duration(c, v, size), WORTH)
+    alone = c.any(c.is_null(c.load("ptr", "%rt", abi.RT["threads"])), little)
     small = c.all(c.test("sle", size, NEAR), c.test("sle", "%k", BLOCK_K), alone)
     with c.when(c.op(f"xor i1 {c.all(c.test('eq', '%csb', 1), several, full, small, unpacked, strided)}, true")):
         c.ret("i1", "false")
