@@ -23,7 +23,8 @@ STRIP_COLUMNS = 768, 96  # of C, from which packing A pays where its rows are ad
 NEAR, FEW = 1 << 20, 8  # multiplications at most, and rows and terms that it has more than, of a product in the caches
 EPILOGUE = 1 << 17  # bytes of C that what follows reads at a time
 WORTH = 8_000  # ns of work from which threads are asked
-PER_THREAD = 2  # parts, at least: the system may take a thread's core away
+# Parts for each thread, as the system may take its core away, and ns of one where there are several, as each packs.
+PER_THREAD, AMPLE = 4, 400_000
 
 STRIDED = ("ptr a", "i64 rsa", "i64 csa", "ptr b", "i64 rsb", "i64 csb", "ptr c", "i64 ldc")
 OPERANDS = (*SIZES, *STRIDED)
@@ -292,7 +293,8 @@ def _shared(v: Vector) -> str:
     c.ret()
     c.place(shared)
     threads = c.arith("add", c.load("i64", pool, abi.TH_WANTED), 1)
-    wanted, vectors = c.arith("mul", threads, PER_THREAD), _quotient(c, "%n", v.lanes)
+    each = c.max(c.min(c.arith("udiv", work, c.arith("mul", threads, AMPLE)), PER_THREAD), 1)
+    wanted, vectors = c.arith("mul", threads, each), _quotient(c, "%n", v.lanes)
     by_rows = c.all(c.test("ne", "%csa", 1), c.test("sge", c.arith("sdiv", "%m", LEAST_ROWS), wanted))
     across = c.choose(by_rows, 1, c.min(_quotient(c, vectors, PART), wanted))
     columns = c.arith("mul", _quotient(c, vectors, across), v.lanes)
