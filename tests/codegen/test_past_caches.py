@@ -16,6 +16,7 @@ import tensordsl as td
 import tensordsl.tensor as T
 from tensordsl.codegen import nest_shares, nest_streams, nest_text, target
 from tensordsl.codegen.caches import near_third
+from tensordsl.codegen.code import Code
 from tensordsl.codegen.nest_words import FAST, PASSES, STREAMED
 from tensordsl.codegen.pipeline import make_program
 
@@ -43,6 +44,16 @@ def test_kernels_of_few_operations_have_such_stores() -> None:
         assert bool(words[PASSES] and words[FAST]) == has, output
         assert ("!nontemporal" in "".join(plan.kernels.texts)) == has
         assert words[STREAMED] == 1
+
+
+def test_such_stores_are_of_whole_registers() -> None:
+    """Though the kernel itself may compute in half ones: half a line takes as long to write as a whole one."""
+    x = T.dvector("x")
+    (plan,) = plans([x], x * 2)
+    own, past = "".join(plan.kernels.texts).split("define internal")
+    lanes = Code().vector_bytes // 8
+    assert f"store <{lanes} x double>" in past and past.count("!nontemporal") == past.count("store ")
+    assert "vector-width" not in past and "!nontemporal" not in own
 
 
 @pytest.mark.parametrize("threads", [1, 2])
