@@ -30,7 +30,9 @@ class Caches:
     parted: columns times bytes, from where on the states of the parts of one pass cost more than its way saves.
     asked: such reductions ask memory for the rows of their next turn from so many bytes on.
     in_turn: of these, of one pass, as many rows are added up in each turn, at most.
-    reread: of rows that several passes read near the core, the next ones are asked for below so many bytes."""
+    reread: of rows that several passes read near the core, the next ones are asked for below so many bytes.
+    both, both_most: from these on, and below those, both of two threads read all of what is only read now and then
+    (`nest_ways`)."""
 
     there: int
     there_most: int
@@ -49,6 +51,8 @@ class Caches:
     asked: int
     in_turn: int
     reread: int
+    both: int
+    both_most: int
 
 
 def near_third(level3: int = LEVEL_3) -> Caches:
@@ -58,7 +62,8 @@ def near_third(level3: int = LEVEL_3) -> Caches:
     return Caches(
         there=12 * unit, there_most=33 * unit, far_read=56 * unit, far=72 * unit, far_shared=ANY,
         far_most=ANY, over=30 * unit, over_shared=46 * unit, total=15 * unit, written=32 * unit, part=40_000,
-        rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, in_turn=ANY, reread=16 * unit,
+        rows=12 * unit, columns=512, parted=ANY, asked=16 * unit, in_turn=ANY, reread=16 * unit, both=ANY,
+        both_most=ANY,
     )  # fmt: skip
 
 
@@ -70,5 +75,6 @@ def far_third(level2: int, level3: int) -> Caches:
     return Caches(
         there=some, there_most=ANY, far_read=some, far=some, far_shared=some,
         far_most=kept * 3 // 4, over=kept, over_shared=kept, total=4 * level2, written=LEVEL_3, part=5_000,
-        rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, in_turn=4, reread=ANY,
+        rows=level2, columns=4096, parted=level2 << 14, asked=kept * 3 // 4, in_turn=4, reread=ANY, both=8 * level2,
+        both_most=kept,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
 from tensordsl.codegen.nest_row_parts import MOST, from_middle, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
-from tensordsl.codegen.nest_ways import BACK, NEAR, THERE, way_of, way_text
+from tensordsl.codegen.nest_ways import BACK, BOTH, NEAR, THERE, way_of, way_text
 from tensordsl.codegen.nest_words import (
     CODE,
     COMPACT,
@@ -91,13 +91,13 @@ COLUMNS = 256  # of a part at least, of a reduction along rows, though its last 
 FIRST = 64  # bytes of scratch before what is kept from level to level
 # Of a launch: the axis that is parted, elements of a part, how many more the last one may have; the code of a part,
 # what all of them begin with, where their states go; whether axes are merged already; whether one has failed; which way
-# to go through them (`nest_ways`), and how many of them threads share.
+# to go through them (`nest_ways`), how many of them threads share, and whether both are to read all of them.
 PARTS = ("i64 axis", "i64 size", "i64 more", "i64 from", "i64 to", "ptr kept", "ptr states", "i64 merged", "i64 flag")
-JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count"))
+JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count", "i1 both"))
 
 
 def share_texts(caches: Caches) -> list[str]:
-    parts = [_parts(caches), _part(), _part_back(), _like_parts(), _next_part()]
+    parts = [_parts(caches), _read_part(), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
     return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), _run_nest(), _run_tile()]
 
@@ -147,7 +147,8 @@ def _parts(caches: Caches) -> str:
     even = c.all(c.test("sgt", fitting, 2), c.test("ne", "%grain", "%unit"))
     fitting = c.choose(even, c.arith("and", fitting, -2), fitting)
     wanted = parts_of(c, c.arith("udiv", work, each), c.choose(far, caches.part, SHARE))
-    wanted = c.choose(apart, c.min(wanted, _most(c)), wanted)
+    most = c.choose(JOB.get(c, "both"), MOST, _most(c))
+    wanted = c.choose(apart, c.min(wanted, most), wanted)
     some = c.choose(apart, c.min(c.arith("and", c.arith("udiv", work, FINE), -2), SOME), 2)
     count = c.max(c.min(c.max(wanted, some), fitting), 1)
     size = c.arith("mul", quotient(c, quotient(c, extent, "%unit"), count), "%unit")
@@ -171,9 +172,38 @@ def _count(c: Function, extents: str, strides: str, job: str, axis: str, grain: 
 
 
 def _part() -> str:
-    """The k-th part of a job."""
+    """The k-th part of a job; then the one that the other thread has, if both are to read it."""
     c = Function("void", "part", ["ptr job", "i64 k"], internal=True)
     c.call("void", "@like_parts", "ptr %job", "i64 %k", "i64 1")
+    with c.when(JOB.get(c, "both")):
+        c.call("void", "@read_part", "ptr %job", f"i64 {_from_end(c, JOB.get(c, 'count'), '%k')}")
+    return c.end()
+
+
+def _from_end(c: Function, count: str, k: str) -> str:
+    return c.arith("sub", c.arith("sub", count, 1), k)
+
+
+def _read_part() -> str:
+    """Ask for the k-th part of what is only read, where that is one range of memory."""
+    c = Function("void", "read_part", ["ptr job", "i64 k"], internal=True)
+    given = JOB.given(c)
+    axis, axes = given["axis"], c.get(given["D"], N_AXES)
+    start = c.arith("mul", "%k", given["size"])
+    length = c.min(c.arith("sub", c.get(given["E"], axis), start), given["size"])
+    with c.loop(c.get(given["D"], N_INPUTS)) as loop:
+        strides = c.word(given["S"], c.arith("mul", loop.index, axes))
+        step = c.get(strides, axis)
+        with c.loop(axes, ("i64", "0")) as other:
+            inside = c.arith("mul", c.get(strides, other.index), c.arith("sub", c.get(given["E"], other.index), 1))
+            inside = c.choose(c.test("eq", other.index, axis), 0, inside)
+            other.next = [c.arith("add", other.values[0], inside)]
+        place = c.gep(c.get(given["B"], loop.index, "ptr"), c.arith("mul", step, start))
+        inside = other.values[0]
+        is_range = c.all(c.test("sge", inside, 0), c.test("slt", inside, step))
+        last = c.arith("add", c.arith("mul", step, c.arith("sub", length, 1)), inside)
+        with c.loop(c.choose(is_range, c.arith("add", last, 1), 0), step=64) as line:
+            c.op(f"load volatile i8, ptr {c.gep(place, line.index)}, align 1")
     return c.end()
 
 
@@ -334,15 +364,16 @@ def _all_parts() -> str:
     c = Function("i64", "all_parts", ["ptr pool", "ptr job", "i64 count"], internal=True)
     words, states, way = (JOB.get(c, name) for name in ("D", "states", "way"))
     stops, bytes_ = c.get(words, STOPS), c.get(words, STATES)
-    is_back = c.all(c.test("eq", way, BACK), c.test("eq", stops, 0))
-    JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, c.arith("sub", THERE + BACK, way)))
+    is_back = c.all(c.test("sge", way, BACK), c.test("eq", stops, 0))
+    turned = c.arith("sub", THERE + BACK, c.min(way, BACK))
+    JOB.put(c, "%job", "way", c.choose(c.test("eq", way, NEAR), NEAR, turned))
     with c.when(c.is_null("%pool")):
         others = (c.get(words, k) for k in (STOPS, FAST, PLACED, TAKEN, N_TRANSPOSED, COMPACT))
         with c.when(c.test("eq", reduce(partial(c.arith, "or"), others, c.op(f"zext i1 {is_back} to i64")), 0)):
             _in_runs(c)
         with c.loop("%count") as k:
-            from_end = c.arith("sub", c.arith("sub", "%count", 1), k.index)
-            c.call("void", "@part", "ptr %job", f"i64 {c.choose(is_back, from_end, k.index)}")
+            number = c.choose(is_back, _from_end(c, "%count", k.index), k.index)
+            c.call("void", "@like_parts", "ptr %job", f"i64 {number}", "i64 1")
             with c.when(c.test("ne", stops, 0)):
                 first = c.op(f"load i8, ptr {c.gep(states, c.arith('mul', k.index, bytes_))}, align 1")
                 decided = c.arith("add", c.op(f"zext i8 {first} to i64"), 1)
@@ -364,7 +395,7 @@ def _in_runs(c: Function) -> None:
     like = c.choose(is_even, "%count", c.arith("sub", "%count", 1))
     c.call("void", "@like_parts", "ptr %job", "i64 0", f"i64 {like}")
     with c.when(c.test("ne", like, "%count")):
-        c.call("void", "@part", "ptr %job", f"i64 {like}")
+        c.call("void", "@like_parts", "ptr %job", f"i64 {like}", "i64 1")
     c.ret("i64", "%count")
 
 
@@ -373,7 +404,7 @@ def _run_down(caches: Caches) -> str:
     Its axes are merged first, as how many columns are adjacent decides on the order in which rows are added up."""
     c = Function("i64", "run_down", ["ptr pool", *PARAMS, "i64 way"], internal=True)
     outer, lane, width = (c.get("%D", k) for k in (OUTER, LANE, WIDTH))
-    job, bytes_, alone = JOB.made(c, {}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
+    job, bytes_, alone = JOB.made(c, {"both": "false"}), c.cell(0), c.test("slt", _work(c, "%E"), EARLY)
     with c.when(c.all(c.test("ne", c.get("%D", N_TRANSPOSED), 0), c.op(f"xor i1 {alone}, true"))):
         block = c.call("i64", "@in_block", "ptr %D", "ptr %S", "ptr %E", f"ptr {bytes_}")
         with c.when(c.test("ne", block, 0)):
@@ -392,7 +423,7 @@ def _run_down(caches: Caches) -> str:
     long = c.test("sge", c.arith("udiv", _work(c, extents), c.max(rows, 1)), 2 * FOLDED * SHARE)
     by_rows = c.any(many, few)
     with c.when(c.all(few, c.test("sgt", n, 0), c.op(f"xor i1 {many}, true"), c.any(long, c.test("slt", rows, 2)))):
-        turn = c.choose(c.test("eq", "%way", BACK), PARTED_BACK, PARTED)
+        turn = c.choose(c.test("sge", "%way", BACK), PARTED_BACK, PARTED)
         words = {T_FROM: c.get("%D", CODE), T_TO: c.get("%D", END), T_PARTS: turn, T_POOL: "%pool", T_MERGED: 1}
         c.ret("i64", c.call("i64", "@nest", *passed(PARAMS), f"ptr {_stage_of(c, words)}"))
     grain, unit = (c.choose(by_rows, 1, k) for k in (COLUMNS, width))
@@ -505,7 +536,7 @@ def _run_parts() -> str:
     """All of a launch, by parts of one axis where that is worth it."""
     c = Function("i64", "run_parts", ["ptr pool", *PARAMS, "i64 way"], internal=True)
     levels = c.get("%D", LEVELS)
-    job = JOB.made(c, {})
+    job = JOB.made(c, {"both": c.test("eq", "%way", BOTH)})
     outer, lane = c.get("%D", OUTER), c.get("%D", LANE)
     by_rows = c.any(c.test("sge", _length(c, "%E", outer), SHARED_ROWS), c.test("slt", lane, 0))
     grain, unit = (c.choose(by_rows, 1, k) for k in (GRAIN, UNIT))

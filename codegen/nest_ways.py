@@ -6,6 +6,10 @@ before (a variance goes over its operand twice), or a call before (a function of
 and so are results.  A word of the run-time table has a bit for the address of each large operand: which way is next.
 Threads go from both ends to the middle, or from there to the ends; but where they wait for memory it does not matter
 where they begin.
+
+Where a core's second cache takes lines out of the third one and puts them back (Intel's server cores), lines that two
+cores hold stay there, and are read faster (`Caches.both`).  So seldom, on the way back, each of two threads reads the
+other's part too, just behind it.
 """
 
 from __future__ import annotations
@@ -17,13 +21,14 @@ from tensordsl.codegen.nest_words import DOWN, LEVELS, N_AXES, N_INPUTS, N_OPERA
 MOST = 64  # bytes of operands for each point, in launches that this is for
 LIGHT = 40  # bytes for each ns of estimated work, at least, where walking is all there is to do
 LEAST_SHARE = 12  # of what is far an operand has a twelfth at least, or no way of its own
-NEAR, THERE, BACK = 0, 1, 2
+NEAR, THERE, BACK, BOTH = 0, 1, 2, 3  # the last one is back as well
+SELDOM = 16  # a power of two
 SPREAD = -7046029254386353131  # 2^64 divided by the golden ratio, odd
 
 
 def way_of(c: Function, rt: str, alone: str) -> str:
     """Which way to go through the parts of a launch of one thread or several; NEAR if that does not matter, or there is
-    no table."""
+    no table.  BOTH: back, and each of two threads reads what the other has as well."""
     return c.call("i64", "@way", f"ptr {rt}", *(f"ptr %{table}" for table in "DBSE"), f"i1 {alone}")
 
 
@@ -53,7 +58,20 @@ def way_text(caches: Caches) -> str:
     kept = c.arith("and", ways, c.arith("xor", large, -1))
     following = c.arith("or", kept, c.choose(c.op(f"xor i1 {is_back}, {is_odd}"), large, 0))
     c.do(f"store atomic i64 {following}, ptr {word} monotonic, align 8")
-    return c.end("i64", c.choose(is_back, BACK, THERE))
+    back = BACK if caches.both == ANY else c.choose(_of_both(c, total, caches), BOTH, BACK)
+    return c.end("i64", c.choose(is_back, back, THERE))
+
+
+def _of_both(c: Function, total: str, caches: Caches) -> str:
+    """Are both of two threads to read all of a launch's operands?  In one of `SELDOM` launches, also of those at one
+    place of a program that repeats itself."""
+    both, is_between = c.cell(0), c.all(c.test("sge", total, caches.both), c.test("slt", total, caches.both_most))
+    with c.when(c.all(c.op("xor i1 %alone, true"), is_between)):
+        pool = c.load("ptr", "%rt", abi.RT["threads"])
+        number = c.op(f"load atomic i64, ptr {c.gep(pool, abi.TH_GENERATION)} monotonic, align 8")
+        share = c.arith("lshr", c.arith("mul", number, SPREAD), 65 - SELDOM.bit_length())
+        c.note(c.all(c.test("eq", share, 0), c.test("eq", c.load("i64", pool, abi.TH_WANTED), 1)), both)
+    return c.test("ne", c.get(both, 0), 0)
 
 
 def _matters(c: Function, caches: Caches, points: str, total: str, written: str) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from end_of_memory import End
 
 import tensordsl as td
 import tensordsl.tensor as T
-from tensordsl.codegen import abi, nest_shares, target
+from tensordsl.codegen import abi, nest_shares, nest_ways, target
 from tensordsl.codegen.caches import far_third, near_third
 from tensordsl.runtime import library
 
@@ -37,7 +38,8 @@ def check_small_parts(third: str) -> None:
     usual = near_third() if third == "near" else far_third(1 << 21, 1 << 26)
     limits = replace(usual, there=1, far_most=1 << 62, rows=1, far_read=1, far=1, part=1)
     if third != "near":
-        limits = replace(limits, far_shared=1)
+        limits = replace(limits, far_shared=1, both=1, both_most=1 << 62)
+        nest_ways.SELDOM = 2
     if third == "whole":
         limits = replace(limits, parted=0, asked=0)
     target.caches = lambda: limits
@@ -70,6 +72,22 @@ def check_small_parts(third: str) -> None:
                 with pytest.raises(IndexError):
                     pick(a, np.arange(len(a)) + 1)
     assert turns and turns_of_two
+    check_ends_of_memory(rng)
+
+
+def check_ends_of_memory(rng: np.random.Generator) -> None:
+    """Of what both threads read."""
+    x, y = T.dmatrix("x"), T.dmatrix("y")
+    f = td.function([x, y], [x.sum(), x.sum(1), x * 2 + y[:, 0, None]])
+    td.config.num_threads = 2
+    for shape in ((90, 70), (70, 33), (64, 1), (2, 2000)):
+        values = rng.integers(-9, 9, shape).astype(float)
+        rows, columns = shape
+        for a in (End().put(values), End().put_first(values)):
+            for b in (a, a[::-1], a[:, ::-1], a[:, : columns // 2 + 1], a[rows // 2 :, columns // 2 :]):
+                for _ in range(6):
+                    total, sums, both = f(b, b)
+                    assert total == b.sum() and (sums == b.sum(1)).all() and (both == b * 2 + b[:, :1]).all()
 
 
 def check_calls(f: td.compile.Function, step: td.compile.Function, state: td.Variable, a: np.ndarray) -> None:
