@@ -185,7 +185,7 @@ def _from_end(c: Function, count: str, k: str) -> str:
 
 
 def _read_part() -> str:
-    """Ask for the k-th part of what is only read, where that is one range of memory."""
+    """Read a byte of each line of the k-th part of what a launch reads, where that is one range of memory."""
     c = Function("void", "read_part", ["ptr job", "i64 k"], internal=True)
     given = JOB.given(c)
     axis, axes = given["axis"], c.get(given["D"], N_AXES)

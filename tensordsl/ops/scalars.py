@@ -152,8 +152,12 @@ def scaled_erfc(x: float) -> float:
     return (1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w * (1 - 9 * w))))) / x / math.sqrt(math.pi)
 
 
+DIGAMMA_ROOT = 1.4616321449683622, 9.549995429965697e-17  # the positive root, in two parts
+
+
 def digamma(x: float) -> float:
-    """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18)."""
+    """Digamma by reflection, recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18); between 1
+    and 2 `_digamma_near_root`."""
     if not math.isfinite(x):
         return math.nan if x < 0 else x
     if x == 0:
@@ -162,6 +166,8 @@ def digamma(x: float) -> float:
         if x == math.floor(x):
             return math.nan
         return digamma(1 - x) - math.pi / math.tan(math.pi * (x - round(x)))
+    if 1 < x < 2:
+        return _digamma_near_root(x)
     shift = 0.0
     while x < 10:
         shift -= 1 / x
@@ -169,6 +175,19 @@ def digamma(x: float) -> float:
     t = 1 / (x * x)
     series = t * (1 / 12 - t * (1 / 120 - t * (1 / 252 - t * (1 / 240 - t * (1 / 132 - t * (691 / 32760 - t / 12))))))
     return shift + math.log(x) - 0.5 / x - series
+
+
+def _digamma_near_root(x: float) -> float:
+    """digamma(x) - digamma(r) for the root r, where the other way would cancel: of the recurrence and of each term of
+    the series the difference is a multiple of x - r (t - u of the series' 1 / x^2)."""
+    r, low = DIGAMMA_ROOT
+    d, sums = (x - r) - low, 0.0
+    while r < 20:
+        sums += 1 / (x * r)
+        x, r = x + 1, r + 1
+    t, u = 1 / (x * x), 1 / (r * r)
+    series = 1 / 12 - (t + u) / 120 + (t * t + t * u + u * u) / 252 - (t + u) * (t * t + u * u) / 240
+    return d * (sums + 0.5 / (x * r) + series * (x + r) * t * u) + math.log1p(d / r)
 
 
 # B_2k / (2k), k = 1..7

@@ -26,6 +26,19 @@ def test_polygamma_is_mpmaths(n, mode):
 
 
 @pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
+def test_digamma_near_its_root_is_mpmaths(mode):
+    """The oracle's terms cancelled there: seed 9637 of the long random programs, at 1.46252."""
+    x = T.dvector("x")
+    root = 1.4616321449683622
+    near = [root + d for k in range(16) for d in (10.0**-k / 3, -(10.0**-k) / 3)]
+    points = np.array([root, np.nextafter(root, 2), 1.4625218989938762, np.nextafter(1, 2), np.nextafter(2, 1), *near])
+    with mp.workdps(50):
+        want = np.array([float(mp.digamma(mp.mpf(float(p)))) for p in points])
+    found = tensordsl.function([x], T.psi(x), mode=mode)(points)
+    assert (np.abs(found - want) <= 8 * np.spacing(np.abs(want))).all(), found - want
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "REFERENCE"])
 def test_poles_and_limits(mode):
     x = T.dvector("x")
     at = np.array([0.0, -0.0, -3.0, np.inf, -np.inf, np.nan, 1e-200])
