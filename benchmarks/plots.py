@@ -13,6 +13,7 @@ from benchmarks.suites import ROOFLINE
 COLOURS = {
     "tensordsl": "#d62728", "numpy": "#1f77b4", "numba": "#2ca02c", "pytensor": "#9467bd", "jax": "#ff7f0e",
     "numexpr": "#8c564b", "blosc2": "#bcbd22", "tinygrad": "#17becf", "torch": "#7f7f7f",
+    "alone": "#e377c2",
 }  # fmt: skip
 ARRAYS = dict(zip(ROOFLINE, (4, 5, 4, 1), strict=True))  # that a call reads or writes
 SIZES = {

@@ -14,8 +14,8 @@ from benchmarks.suites import BY_NAME
 from benchmarks.workloads import Target
 
 OURS = "tensordsl"
-LONG = 1e-3  # seconds of one thread, from where on it is told how much less several take
 APART = (OURS, MACHINE, ALONE)  # who is no rival
+LONG = 1e-3  # seconds of one thread, from where on it is told how much less several take
 Minima = dict[tuple[str, str, str], float | None]  # by workload, state and peer
 
 

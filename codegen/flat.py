@@ -54,7 +54,7 @@ from tensordsl.codegen.nest_words import (
     VECTOR,
     WRITE,
 )
-from tensordsl.codegen.past_caches import ENTRY, has_past, past_lines
+from tensordsl.codegen.past_caches import ENTRY, HINT, has_past, past_lines
 from tensordsl.codegen.row_lines import chunks, row_lines
 from tensordsl.codegen.row_vectors import WRONG, RowVectors, row_vectors
 from tensordsl.codegen.rows_together import RowsTogether, rows_together
@@ -468,6 +468,8 @@ class Kernel:
                 self.side.finish()
             self.together = rows_together(self)
             self.past = has_past(self)
+            if self.past:
+                self.head.declarations |= HINT
         if self.wrong != WRONG:
             self.vectors = row_vectors(self)
         self.entries = dict(sorted(self.entries.items(), key=lambda e: e[0][0] > SPLAT))

@@ -73,7 +73,7 @@ def _nameless(symbol: str, text: str) -> str:
 
 def under(text: str, symbol: str, name: str) -> str:
     """The text of the kernel `symbol`, which may have functions of its own (`symbol.past`), under another name."""
-    return re.sub(rf"@{symbol}(?=[.(])", f"@{name}", text)
+    return text.replace(f"@{symbol}(", f"@{name}(").replace(f"@{symbol}.", f"@{name}.")
 
 
 def late_kernels(parts: Sequence[bytes]) -> list[Kernels]:

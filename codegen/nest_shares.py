@@ -195,9 +195,8 @@ def _read_part() -> str:
         strides = c.word(given["S"], c.arith("mul", loop.index, axes))
         step = c.get(strides, axis)
         with c.loop(axes, ("i64", "0")) as other:
-            inside = c.arith("mul", c.get(strides, other.index), c.arith("sub", c.get(given["E"], other.index), 1))
-            inside = c.choose(c.test("eq", other.index, axis), 0, inside)
-            other.next = [c.arith("add", other.values[0], inside)]
+            along = c.arith("mul", c.get(strides, other.index), c.arith("sub", c.get(given["E"], other.index), 1))
+            other.next = [c.arith("add", other.values[0], c.choose(c.test("eq", other.index, axis), 0, along))]
         place = c.gep(c.get(given["B"], loop.index, "ptr"), c.arith("mul", step, start))
         inside = other.values[0]
         is_range = c.all(c.test("sge", inside, 0), c.test("slt", inside, step))

@@ -8,7 +8,6 @@ of half ones take 4 % longer.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tensordsl.codegen.code import Code, store
@@ -29,8 +28,8 @@ ENTRY = (
 )
 MOST = 16  # lines of the body: more take longer than memory does, and long to compile
 LEAST = 32  # bytes of a result's vector
-METADATA = {"!2": "!2 = !{i32 1}"}
-_STORE = re.compile(r"(  store <.*, ptr %[\w.]+, align \d+)$")
+STORE = "  store "
+HINT = {"!2": "!2 = !{i32 1}"}
 
 
 def has_past(k: Kernel) -> bool:
@@ -39,10 +38,7 @@ def has_past(k: Kernel) -> bool:
     if not (is_alone and len(k.body.lines) <= MOST and all(map(_is_in_place, k.entries.values()))):
         return False
     widths = [k.width * e.itemsize for e in k.entries.values() if e.flags & WRITE]
-    if not widths or min(widths) < LEAST or len(widths) != len(k.stored):
-        return False
-    k.head.declarations |= METADATA
-    return True
+    return bool(widths) and min(widths) >= LEAST and len(widths) == len(k.stored)
 
 
 def past_lines(k: Kernel, given: str) -> list[str]:
@@ -63,7 +59,7 @@ def past_lines(k: Kernel, given: str) -> list[str]:
         "  br label %loop",
         "loop:",
         *phi_lines([Phi("%i", "i64", "0", "%i.next")], "entry", "loop"),
-        *(line for line in k.body.lines if not line.startswith("  store ")),
+        *(line for line in k.body.lines if not line.startswith(STORE)),
         *_stores(k),
         f"  %i.next = add i64 %i, {k.width}",
         "  %more = icmp slt i64 %i.next, %n",
@@ -85,4 +81,4 @@ def _stores(k: Kernel) -> list[str]:
     for value, place, dtype in k.stored:
         align = min(k.width * ITEMSIZE[dtype], code.vector_bytes)
         store(code, value, place, dtype, k.width, align)
-    return [_STORE.sub(r"\1, !nontemporal !2", line) for line in code.lines]
+    return [f"{line}, !nontemporal !2" if line.startswith(STORE) else line for line in code.lines]

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.c_kernels import c_kernel  # noqa: E402
-from benchmarks.harness import ALONE, MACHINE, PEERS  # noqa: E402
+from benchmarks.harness import MACHINE, PEERS  # noqa: E402
 from benchmarks.peers_workloads import BY_CASE, as_stored  # noqa: E402
 from benchmarks.plots import COLOURS  # noqa: E402
 
@@ -64,7 +64,7 @@ def test_operands_are_views_of_what_is_stored() -> None:
 def test_every_peer_has_an_adapter_and_a_colour() -> None:
     adapters = {path.stem for path in (ROOT / "benchmarks" / "peers").glob("[!_]*.py")} - {"numba_loops", "symbolic"}
     assert set(PEERS) == adapters
-    assert adapters - {MACHINE, ALONE} == set(COLOURS)
+    assert adapters - {MACHINE} == set(COLOURS)
 
 
 @pytest.mark.parametrize("peer", ["blosc2", "tinygrad"])
