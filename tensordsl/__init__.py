@@ -50,7 +50,7 @@ _NAMES = {
     "dot": "tensordsl.tensor",
     **dict.fromkeys(("SharedVariable", "shared_constructor"), "tensordsl.shared"),
 }
-_MODULES = frozenset(("compile", "gof", "gradient", "ifelse", "random", "reference", "sandbox", "scalar", "tensor"))
+_MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor"))
 
 
 def __getattr__(name: str) -> Any:
@@ -60,9 +60,9 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f"tensordsl.{name}")
-    from tensordsl.missing import missing  # late: only errors need it
+    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
 
-    raise missing("tensordsl", name, (*globals(), *_NAMES, *_MODULES))
+    return module_below(__name__, name, (*globals(), *_NAMES, *_MODULES))
 
 
 def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:
@@ -70,6 +70,19 @@ def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:
     import numpy as np
 
     return np.asarray(a, dtype=config.floatX if dtype == "floatX" else dtype, order=order)
+
+
+class _AliasModules:
+    """Asked first, for Theano's modules that are rows of `tensordsl.compat.names`: of a folder that holds only stubs
+    another finder would make an empty package."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("tensordsl.") or name.startswith("tensordsl.compat"):
+            return None
+        from tensordsl.compat.aliases import spec_of  # late: importing the package needs none of them
+
+        return spec_of(name)
 
 
 class _MissingModules:
@@ -98,6 +111,7 @@ def _follow(option: str, module: str, function: str) -> None:
     on_change(option, notify)
 
 
+sys.meta_path.insert(0, _AliasModules)
 sys.meta_path.append(_MissingModules)
 _follow("compute_test_value", "tensordsl.testvalues", "use_test_values")
 _follow("warn_float64", "tensordsl.policies", "use_float64_warnings")

@@ -15,13 +15,16 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.runtime": "runtime"}
 
 # A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
-LEAVES = frozenset({"errors", "config", "version", "missing", "processor", "records", "forks", "digests"})
+LEAVES = frozenset({"errors", "config", "version", "missing", "processor", "records", "forks", "digests"}) | {
+    "compat.names",
+    "compat.aliases",
+}
 BELOW_OPS = LEAVES | {"types", "casting", "graph"}
 OPS = BELOW_OPS | {"ops"}
 FRONT = (
     OPS
     | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes"}
-    | {"reports", "trace", "debugging", "testvalues", "clone", "ifelse"}
+    | {"reports", "trace", "debugging", "testvalues", "clone"}
 )
 
 # A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
@@ -40,7 +43,6 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "reference": OPS,
     "printing": OPS | {"tensor"},
     "clone": OPS,
-    "ifelse": OPS,
     "shared": OPS | {"tensor", "arguments", "runtime"},
     "reports": OPS | {"printing"},
     "trace": OPS | {"reports"},
@@ -59,12 +61,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "devices": FRONT | {"spec", "profiling", "link", "native", "device_steps", "codegen", "codegen.abi", "runtime"},
     "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},
     "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
-    "compile": FRONT | {"link", "function", "opfromgraph", "profiling"},
-    "scalar": OPS,
     "random": FRONT | {"function"},
-    "sandbox": OPS | {"random"},
-    "gof": FRONT | {"codegen"},
+    "compat": FRONT | {"codegen"},
 }
+# Modules that stand lower than the package that holds them.
+OWN_LAYERS = frozenset({"codegen.abi", "compat.names", "compat.aliases"})
 
 # Late imports that go up a layer, each with the reason why no other way is better.
 UPWARD = {
@@ -78,8 +79,6 @@ UPWARD = {
     ("pickling", "ops"): "a row is stored by its name",
     ("graph", "printing"): "str and repr of a variable are worded in one place",
     ("tensor", "printing"): "str and repr of a variable are worded in one place",
-    ("tensor", "random"): "`T.shared_randomstreams.RandomStreams` is an alias of the public class",
-    ("tensor", "shared"): "`T.shared` and `T.sharedvar` are aliases of the public function and classes",
 }
 
 THIRD_PARTY = frozenset({"numpy", "llvmlite"})
@@ -147,8 +146,8 @@ def imports(source: str) -> Iterator[Import]:
 def layer(module: str) -> str:
     """The row of `MAY_IMPORT` that holds `module`, such as `codegen.abi`, `ops`, or `` for the package itself."""
     parts = module.split(".")[1:]
-    if parts[:2] == ["codegen", "abi"]:
-        return "codegen.abi"
+    if ".".join(parts[:2]) in OWN_LAYERS:
+        return ".".join(parts[:2])
     return parts[0] if parts else ""
 
 

@@ -20,12 +20,18 @@ FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.
 
 
 def packages_of_the_tree() -> set[str]:
-    """The dotted name of every folder that holds an `__init__.py`."""
+    """The dotted name of every folder that holds an `__init__.py`, or its stub alone (`tensordsl.compat.names`)."""
     found = set()
     for name, folder in FOLDERS.items():
-        for init in (ROOT / folder).rglob("__init__.py"):  # rglob doesn't follow the symlinks
-            found.add(".".join([name, *init.parent.relative_to(ROOT / folder).parts]))
+        for path in files_of(folder):  # which doesn't follow the symlinks
+            if path.stem == "__init__":
+                found.add(".".join([name, *path.parent.relative_to(ROOT / folder).parts]))
     return found
+
+
+def files_of(folder: str) -> list[Path]:
+    """Modules, and the stubs of those that have no file."""
+    return [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".pyi")]
 
 
 def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -39,7 +45,7 @@ def test_the_package_list_is_the_tree() -> None:
 
 def test_every_module_lies_in_a_listed_package() -> None:
     for name, folder in FOLDERS.items():
-        for module in (ROOT / folder).rglob("*.py"):
+        for module in files_of(folder):
             parts = module.parent.relative_to(ROOT / folder).parts
             assert ".".join([name, *parts]) in SETUPTOOLS["packages"], module
 
@@ -110,6 +116,6 @@ def test_a_wheel_holds_only_tensordsl_and_all_of_it(tmp_path: Path) -> None:
     expected = {"tensordsl/py.typed"}
     for package, folder in FOLDERS.items():
         prefix = package.replace(".", "/")
-        expected |= {f"{prefix}/{path.relative_to(ROOT / folder).as_posix()}" for path in (ROOT / folder).rglob("*.py")}
+        expected |= {f"{prefix}/{path.relative_to(ROOT / folder).as_posix()}" for path in files_of(folder)}
     assert modules == expected
     assert any(name.endswith("licenses/LICENSE") for name in files)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,9 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
+from tensordsl.compat.names import ROWS
 
+ROOT = Path(__file__).resolve().parents[1]
 PLACES = [
     ("compile", "SharedVariable function In Out Mode get_default_mode ProfileStats OpFromGraph DebugMode"),
     ("compile.mode", "Mode get_mode get_default_mode FAST_RUN FAST_COMPILE"),
@@ -50,6 +56,37 @@ PLACES = [
 def test_a_name_is_where_programs_import_it_from(place: str, names: str) -> None:
     module = importlib.import_module(f"tensordsl.{place}")
     assert [name for name in names.split() if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_name_of_the_table_is_there(row: str) -> None:
+    module = importlib.import_module(f"tensordsl.{row}")
+    missing = [name for name in module.__all__ if not hasattr(module, name)]
+    assert not missing and set(module.__all__) <= set(dir(module))
+    package, _, last = f"tensordsl.{row}".rpartition(".")
+    assert getattr(importlib.import_module(package), last) is module
+
+
+def test_the_stubs_of_the_table_are_current() -> None:
+    command = [sys.executable, "-c", "import alias_stubs; print(*alias_stubs.differences())"]
+    done = subprocess.run(command, cwd=ROOT / "tools", capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), f"run: python tools/alias_stubs.py\n{done.stderr}"
+
+
+def test_a_pickle_finds_functions_by_their_theano_home() -> None:
+    for function, home in ((T.exp, "tensordsl.tensor.basic"), (T.nnet.softmax, "tensordsl.tensor.nnet.nnet")):
+        assert function.__module__ == home and pickle.loads(pickle.dumps(function)) is function
+    stored = pickle.dumps([T.nnet.relu, T.tanh, theano.gof.graph.inputs])
+    program = "import pickle, sys; print([f.__name__ for f in pickle.loads(sys.stdin.buffer.read())])"
+    done = subprocess.run([sys.executable, "-c", program], input=stored, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "['relu', 'tanh', 'inputs']"
+
+
+def test_star_imports_take_what_a_row_names() -> None:
+    assert T.basic.exp is T.exp and T.nnet.nnet.softmax is T.nnet.softmax
+    names: dict[str, Any] = {}
+    exec("from tensordsl.tensor.extra_ops import *\nfrom tensordsl.tensor.basic import *", names)
+    assert names["bincount"] is T.bincount and names["exp"] is T.exp and "_allclose" not in names
 
 
 def test_the_same_classes_everywhere() -> None:

@@ -58,6 +58,7 @@ from tensordsl.ops.comparisons import (
     xor,
 )
 from tensordsl.ops.complexes import angle, complex, complex_from_polar, conj, imag, real
+from tensordsl.ops.control import Assert, assert_op
 from tensordsl.ops.creation import arange, eye, full, full_like, identity_like, ones, ones_like, zeros, zeros_like
 from tensordsl.ops.cumulative import bartlett, cumprod, cumsum, diff
 from tensordsl.ops.einsum import einsum
@@ -207,7 +208,7 @@ from tensordsl.ops.sort import (
     unique,
 )
 from tensordsl.ops.write import inc_subtensor, set_subtensor
-from tensordsl.tensor import basic, extra_ops, nnet, opt, subtensor, xlogx
+from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
@@ -235,7 +236,6 @@ extract_diag = diagonal
 rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
-Assert, assert_op = opt.Assert, opt.assert_op
 extract_constant = get_scalar_constant_value
 _allclose = allclose
 identity = copy = tensor_copy
@@ -257,21 +257,14 @@ _LATE = {
         "tensordsl.gradient",
     ),
     "shared": "tensordsl.shared",
-    "elemwise": "tensordsl.tensor.elemwise",
-    "opt": "tensordsl.tensor.opt",
-    "shared_randomstreams": "tensordsl.tensor.shared_randomstreams",
-    "sharedvar": "tensordsl.tensor.sharedvar",
-    "type": "tensordsl.tensor.type",
 }
 
 
 def __getattr__(name: str) -> Any:
-    module = _LATE.get(name)
-    if module is None:
-        from tensordsl.missing import missing  # late: only errors need it
+    if name in _LATE:
+        from importlib import import_module
 
-        raise missing(__name__, name, (*globals(), *_LATE))
-    from importlib import import_module
+        return getattr(import_module(_LATE[name]), name)
+    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
 
-    found = import_module(module)
-    return found if module == f"{__name__}.{name}" else getattr(found, name)
+    return module_below(__name__, name, (*globals(), *_LATE))

@@ -33,19 +33,18 @@ from tensordsl.ops.nnet import (
     ultra_fast_sigmoid,
 )
 from tensordsl.ops.normalise import batch_normalization, batch_normalization_test, batch_normalization_train
-from tensordsl.tensor.nnet import bn, nnet, sigm
 from tensordsl.tensor.refusals import name_functions as _name_functions
 
 softmax_graph = softmax
 
 __all__ = [
     "LogSoftmax", "Softmax",
-    "batch_normalization", "batch_normalization_test", "batch_normalization_train", "binary_crossentropy", "bn",
+    "batch_normalization", "batch_normalization_test", "batch_normalization_train", "binary_crossentropy",
     "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot", "crossentropy_softmax_1hot",
     "crossentropy_softmax_1hot_with_bias", "crossentropy_softmax_argmax_1hot_with_bias",
     "crossentropy_softmax_max_and_argmax_1hot", "crossentropy_softmax_max_and_argmax_1hot_with_bias", "elu",
-    "h_softmax", "hard_sigmoid", "logsigmoid", "logsoftmax", "nnet", "prepend_0_to_each_row", "prepend_1_to_each_row",
-    "prepend_scalar_to_each_row", "relu", "selu", "sigm", "sigmoid", "sigmoid_binary_crossentropy", "softmax",
+    "h_softmax", "hard_sigmoid", "logsigmoid", "logsoftmax", "prepend_0_to_each_row", "prepend_1_to_each_row",
+    "prepend_scalar_to_each_row", "relu", "selu", "sigmoid", "sigmoid_binary_crossentropy", "softmax",
     "softmax_graph", "softmax_with_bias", "softplus", "softsign", "ultra_fast_sigmoid",
 ]  # fmt: skip
 
@@ -53,6 +52,6 @@ _name_functions(globals(), __all__, f"{__name__}.nnet")
 
 
 def __getattr__(name: str) -> Any:
-    from tensordsl.missing import missing  # late: only errors need it
+    from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
 
-    raise missing(__name__, name, globals())
+    return module_below(__name__, name, globals())

@@ -1,0 +1,91 @@
+"""Modules made of rows of `tensordsl.compat.names`: a name is looked up where it lives at its first use.
+
+So a row costs nothing until somebody imports it, and what it names is loaded no earlier than it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from tensordsl.compat.names import ROWS, submodules
+
+PACKAGE = "tensordsl."
+
+
+class RowLoader(Loader):
+    """What the import system asks to make the module of a row."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        row = module.__name__.removeprefix(PACKAGE)
+        module.__doc__ = f"Theano's module `{row}`: names that live in {', '.join(ROWS[row]) or 'its modules'}."
+        vars(module).update(__getattr__=_lookup(module, row), __dir__=lambda: names_of(row))
+
+
+def spec_of(name: str) -> ModuleSpec | None:
+    """The import system's description of a module that is a row; None for others."""
+    row = name.removeprefix(PACKAGE)
+    if row not in ROWS:
+        return None
+    return ModuleSpec(name, RowLoader(), origin="tensordsl.compat.names", is_package=bool(submodules(row)))
+
+
+def module_below(package: str, name: str, known: Iterable[str]) -> ModuleType:
+    """The row's module that is `name` of `package`.  Raises AttributeError for a name that is none, nor one of those
+    that are `known` there."""
+    below = submodules(package.removeprefix("tensordsl").removeprefix("."))
+    if name in below:
+        return import_module(f"{package}.{name}")
+    from tensordsl.missing import missing  # late: only errors need it
+
+    raise missing(package, name, (*known, *below))
+
+
+def names_of(row: str) -> list[str]:
+    """Every public name of a row's module, its modules among them.
+
+    >>> names_of("sandbox.rng_mrg")
+    ['MRG_RandomStreams', 'RandomStreams']
+    """
+    return sorted({*_homes(row), *submodules(row)})
+
+
+def _homes(row: str) -> dict[str, tuple[str, str]]:
+    """For each name the module where it lives, and its name there."""
+    found = {}
+    for home, names in ROWS[row].items():
+        for name in _all_of(home) if names == "*" else names.split():
+            new, _, old = name.partition("=")
+            found[new] = home, old or new
+    return found
+
+
+def _all_of(home: str) -> list[str]:
+    module = import_module(PACKAGE + home)
+    return [name for name in getattr(module, "__all__", None) or dir(module) if not name.startswith("_")]
+
+
+def _lookup(module: ModuleType, row: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a row's module."""
+    everything = [home for home, names in ROWS[row].items() if names == "*"]
+    homes: dict[str, tuple[str, str]] = {} if everything else _homes(row)
+
+    def __getattr__(name: str) -> Any:
+        if name in homes:
+            home, old = homes[name]
+            value = vars(module)[name] = getattr(import_module(PACKAGE + home), old)
+            return value
+        if name == "__all__":
+            return names_of(row)
+        if everything and not name.startswith("__") and name not in submodules(row):
+            return getattr(import_module(PACKAGE + everything[0]), name)
+        return module_below(module.__name__, name, homes)
+
+    return __getattr__

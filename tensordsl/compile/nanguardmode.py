@@ -1,7 +1,0 @@
-"""Theano's place of NanGuardMode."""
-
-from __future__ import annotations
-
-from tensordsl.modes import NanGuardMode
-
-__all__ = ["NanGuardMode"]

@@ -1,5 +1,0 @@
-"""The lazy conditional."""
-
-from tensordsl.ops.control import ifelse
-
-__all__ = ["ifelse"]

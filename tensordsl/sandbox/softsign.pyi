@@ -1,0 +1,4 @@
+# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from tensordsl.ops.nnet import softsign as softsign
+
+__all__ = ["softsign"]

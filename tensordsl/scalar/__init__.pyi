@@ -1,0 +1,7 @@
+# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from typing import Any
+from tensordsl.compat.scalars import *
+from tensordsl.scalar import basic as basic
+
+
+def __getattr__(name: str) -> Any: ...

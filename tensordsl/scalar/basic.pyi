@@ -1,0 +1,6 @@
+# Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from typing import Any
+from tensordsl.compat.scalars import *
+
+
+def __getattr__(name: str) -> Any: ...

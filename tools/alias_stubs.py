@@ -1,0 +1,84 @@
+"""Write the stubs by which type checkers see the modules of `tensordsl.compat.names`: `python tools/alias_stubs.py`.
+
+Such a module has no file of its own.  Its stub stands where the file would; `tests/test_theano_names.py` says that all
+are there, current, and no others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tensordsl.compat.names import ROWS, submodules  # noqa: E402  found by the line before it
+
+FIRST = "# Made by tools/alias_stubs.py from tensordsl/compat/names.py.\n"
+# Names that a module makes while it runs, or that begin with an underscore, are of no known type.
+REST = "\n\ndef __getattr__(name: str) -> Any: ...\n"
+
+
+def path_of(row: str) -> Path:
+    """Where the stub of a row stands, below the repository's root."""
+    path = Path("tensordsl", *row.split("."))
+    return path / "__init__.pyi" if submodules(row) else path.with_suffix(".pyi")
+
+
+def stub(row: str) -> str:
+    lines, names = [], []
+    for home, text in ROWS[row].items():
+        if text == "*":
+            lines.append(f"from tensordsl.{home} import *")
+            continue
+        for entry in text.split():
+            new, _, old = entry.partition("=")
+            module, own = origin(f"tensordsl.{home}", old or new)
+            lines.append(f"from {module} import {own} as {new}")
+            names.append(new)
+    for name in submodules(row):
+        lines.append(f"from tensordsl.{row} import {name} as {name}")
+        names.append(name)
+    is_all = "*" in ROWS[row].values()
+    text = FIRST + ("from typing import Any\n" if is_all else "") + "".join(f"{line}\n" for line in lines)
+    return text + (REST if is_all else f"\n__all__ = {listed(sorted(names))}\n")
+
+
+def origin(home: str, name: str) -> tuple[str, str]:
+    """The module that makes `home.name`, and its name there: `tensordsl.tensor` does not say what it exports."""
+    value = inspect.unwrap(getattr(import_module(home), name))
+    maker, own = getattr(value, "__module__", home), getattr(value, "__name__", name)
+    is_there = maker.startswith("tensordsl") and getattr(import_module(maker), own, None) is value
+    return (maker, own) if is_there else (home, name)
+
+
+def listed(names: Iterable[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def stubs() -> dict[Path, str]:
+    return {path_of(row): stub(row) for row in ROWS}
+
+
+def differences() -> list[Path]:
+    """The stubs that lack, say something else, or are of no row."""
+    there = {path.relative_to(ROOT): path.read_text() for path in (ROOT / "tensordsl").rglob("*.pyi")}
+    wanted = stubs()
+    return sorted(path for path in {*there, *wanted} if there.get(path) != wanted.get(path))
+
+
+def main() -> None:
+    wanted = stubs()
+    for path in differences():
+        if path in wanted:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(wanted[path])
+        else:
+            (ROOT / path).unlink()
+
+
+if __name__ == "__main__":
+    main()
