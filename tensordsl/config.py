@@ -302,6 +302,16 @@ def _load() -> Config:
     return fresh
 
 
+def given_options() -> frozenset[str]:
+    """The options that the environment or an rc file of this library gives."""
+    texts = [(parse_flags, os.environ.get("TENSORDSL_FLAGS", ""))]
+    for path in _rc_files():
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                texts.append((parse_rc, file.read()))
+    return frozenset(name for parse, text in texts for name, _ in parse(text))
+
+
 def _set_all(target: Config, pairs: Iterator[tuple[str, str]], source: str) -> None:
     for name, value in pairs:
         if name not in OPTIONS:

@@ -1,5 +1,23 @@
-"""Theano's places of names, beside the library's own.
+"""Programs for Theano, unmodified: `install()` lets `import theano` give this library.
 
-`names` is the table of Theano's modules that only repeat names; `aliases` makes such a module when it is imported;
-`walks`, `scalars` and `locks` have what is not an alias but a small function of its own.
+>>> import tensordsl.compat
+>>> tensordsl.compat.install()
+>>> import theano, theano.tensor as T
+>>> from theano.sandbox.rng_mrg import MRG_RandomStreams
+>>> x = T.dvector("x")
+>>> theano.function([x], T.sum(x ** 2))([1, 2])
+array(5.)
+>>> T is tensordsl.tensor
+True
+>>> tensordsl.compat.uninstall()
+
+From a shell: `python -m tensordsl.compat program.py arguments`.
+
+`imports` answers the import system, `flags` reads `THEANO_FLAGS`.  `names` is the table of Theano's modules that only
+repeat names, `aliases` makes such a module when it is imported; `walks`, `scalars` and `locks` have what is not an
+alias but a small function of its own.
 """
+
+from tensordsl.compat.imports import install, uninstall
+
+__all__ = ["install", "uninstall"]

@@ -77,6 +77,27 @@ ROWS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
+# Theano's modules that have code: where this library has a module of that path, it is Theano's too.
+WITH_CODE = frozenset(
+    (
+        "gradient printing scan scan_module scan_module.scan_utils sparse sparse.basic tensor tensor.blas tensor.fft "
+        "tensor.inplace tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv "
+        "tensor.nnet.ctc tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv "
+        "tensor.signal.downsample tensor.signal.pool tensor.slinalg tensor.sort tensor.utils tensor.var typed_list "
+        "updates"
+    ).split()
+)
+
+
+def is_theanos(module: str) -> bool:
+    """Whether Theano has a module of this path, which is below `theano`, and this library may have it.
+
+    >>> is_theanos("sandbox.rng_mrg"), is_theanos("tensor"), is_theanos("native")
+    (True, True, False)
+    """
+    return module in ROWS or module in WITH_CODE
+
+
 def submodules(module: str) -> list[str]:
     """The rows directly below `module`, a path below `tensordsl` ("" for the package itself), by their last name.
 

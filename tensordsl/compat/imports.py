@@ -1,0 +1,117 @@
+"""`import theano` and the modules below it, answered by this library's modules, from `install()` to `uninstall()`.
+
+`theano.tensor` *is* `tensordsl.tensor`, and so with every module below; `theano` itself is a module of its own, which
+has the names of `tensordsl` and Theano's last version.  A module that only tensordsl has is not found below `theano`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+THEANO = "theano"
+VERSION = "1.0.5"  # what programs compare: the last one, whose names and answers are the model
+
+
+class TheanoFinder(MetaPathFinder):
+    """Asked first, about `theano` and what is below it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name == THEANO:
+            return ModuleSpec(name, RootLoader(), origin="tensordsl.compat", is_package=True)
+        if not name.startswith(f"{THEANO}."):
+            return None
+        from tensordsl.compat.names import is_theanos  # late: the table is loaded at the first import
+        from tensordsl.missing import refuse_module
+
+        if is_theanos(below := name.removeprefix(f"{THEANO}.")):
+            try:
+                return ModuleSpec(name, SameLoader(import_module(f"tensordsl.{below}")), origin="tensordsl.compat")
+            except ImportError as error:  # this module or a package above it
+                if not f"tensordsl.{below}.".startswith(f"{error.name}."):
+                    raise
+        refuse_module(name)
+        # Not None: another finder would load files of this library a second time, under Theano's name.
+        raise ModuleNotFoundError(f"No module named {name!r}: {THEANO} is answered by tensordsl.compat", name=name)
+
+
+class RootLoader(Loader):
+    """Makes the module `theano`."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        root = import_module("tensordsl")
+        version = ModuleType(f"{THEANO}.version", "The version whose names and answers are the model.")
+        vars(version).update(version=VERSION, full_version=VERSION, short_version=VERSION.rpartition(".")[0])
+        sys.modules[version.__name__] = version
+        module.__doc__ = root.__doc__
+        vars(module).update(
+            __version__=VERSION, version=version, __all__=[*root.__all__],
+            __getattr__=lambda name: getattr(root, name), __dir__=lambda: dir(root),
+        )  # fmt: skip
+
+
+class SameLoader(Loader):
+    """Gives a module of this library again; its own description stays."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec
+
+
+def is_installed() -> bool:
+    return any(isinstance(finder, TheanoFinder) for finder in sys.meta_path)
+
+
+def install() -> None:
+    """From now on, `import theano` gives this library; a second call has no effect.
+
+    Flags in the environment variable `THEANO_FLAGS` and in `~/.theanorc` are read (`tensordsl.compat.flags`), but for
+    those that `TENSORDSL_FLAGS` or `~/.tensordslrc` give.  Theano's pickles find classes here by their names there.
+    Raises RuntimeError where another `theano` has been imported.
+
+    >>> install()
+    >>> import theano, tensordsl
+    >>> theano.function is tensordsl.function
+    True
+    >>> from theano import sparse
+    Traceback (most recent call last):
+        ...
+    ImportError: there is no module theano.sparse: neither built nor planned yet (docs/porting.md)
+    >>> uninstall()
+    """
+    if is_installed():
+        return
+    if THEANO in sys.modules:
+        place = getattr(sys.modules[THEANO], "__file__", None) or "unknown place"
+        raise RuntimeError(
+            f"tensordsl.compat.install: {THEANO} has been imported already ({place}); call install() before the first "
+            f"`import theano`, or run the program by `python -m tensordsl.compat program.py`"
+        )
+    from tensordsl.compat.flags import read_flags  # late: only this needs it
+
+    read_flags()
+    sys.meta_path.insert(0, TheanoFinder())
+
+
+def uninstall() -> None:
+    """`import theano` means again what it meant before `install()`; what programs have imported stays with them.
+
+    >>> uninstall()
+    """
+    if not is_installed():
+        return
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, TheanoFinder)]
+    for name in [name for name in sys.modules if name == THEANO or name.startswith(f"{THEANO}.")]:
+        del sys.modules[name]
