@@ -354,9 +354,9 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     several = isinstance(dtype, tuple)
     if several:
         types = [tensor_type(t, tuple(s)) for t, s in zip(dtype, shape, strict=True)]
-        outputs = tuple([type.make_variable(node, k) for k, type in enumerate(types)])
+        outputs = tuple([type.output(node, k) for k, type in enumerate(types)])
     else:
-        outputs = (tensor_type(dtype, tuple(shape)).make_variable(node, 0),)
+        outputs = (tensor_type(dtype, tuple(shape)).output(node, 0),)
     object.__setattr__(node, "outputs", outputs)
     for hook in _APPLY_HOOKS:
         hook(node)

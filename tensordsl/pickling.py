@@ -72,7 +72,7 @@ def apply_again(
 ) -> Apply:
     operands = tuple(v[0].outputs[v[1]] if isinstance(v, tuple) else v for v in inputs)
     node = Apply(op, operands, attrs, origin)
-    made = tuple(type.make_variable(node, k) for k, (type, _, _) in enumerate(outputs))
+    made = tuple(type.output(node, k) for k, (type, _, _) in enumerate(outputs))
     for v, (_, name, tag) in zip(made, outputs, strict=True):
         v.name, v.tag = name, SimpleNamespace(**tag)
     object.__setattr__(node, "outputs", made)

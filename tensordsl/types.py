@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensordsl.config import config
 from tensordsl.errors import flags
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def numpys_name(dtype: Any) -> str:
 
 
 def _dtype_name(dtype: Any) -> str:
-    """The name of a dtype given as NumPy's object or class, or as a string of NumPy's."""
+    """The name of a dtype given as NumPy's object or class, as a string of NumPy's, or as "floatX"."""
+    if isinstance(dtype, str) and dtype == "floatX":
+        return str(config.floatX)
     name = str(dtype) if isinstance(dtype, str) else "" if dtype is None else numpys_name(dtype)
     if name not in ALL_DTYPES:
         raise TypeError(f"unsupported dtype {dtype!r}; supported: {', '.join(ALL_DTYPES)}")
@@ -65,6 +68,12 @@ def _variable_class() -> Any:
     from tensordsl.tensor.var import TensorVariable  # late: the variable class stands above this floor
 
     return TensorVariable
+
+
+def _values() -> Any:
+    from tensordsl import values  # late: conversions and operations stand above this floor
+
+    return values
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -116,15 +125,119 @@ class TensorType:
     def numpy_dtype(self) -> np.dtype[Any]:
         return np.dtype(self.dtype)
 
-    def __call__(self, name: str | None = None) -> Variable:
-        """A fresh variable of this type, named `name`."""
-        variable: Variable = _variable_class()(self, name=name)
+    def __call__(
+        self, name: str | None = None, dtype: str | None = None, shape: Iterable[Dim] | None = None
+    ) -> Variable:  # fmt: skip
+        """A fresh variable of this type, named `name`; `shape`: lengths that are known of its axes, else None.
+
+        >>> TensorType("float64", (None, None))("x", shape=(2, None)).type
+        TensorType(float64, shape=(2, ?))
+        """
+        if dtype is not None and dtype != self.dtype:
+            raise TypeError(f"{self}: makes variables of dtype {self.dtype}, got dtype={dtype!r}")
+        type = self if shape is None else TensorType(self.dtype, shape)
+        if type.ndim != self.ndim:
+            raise ValueError(f"{self}: a shape of {type.ndim} lengths for {self.ndim} axes")
+        variable: Variable = _variable_class()(type, name=name)
         return variable
 
-    def make_variable(self, owner: Any, index: int) -> Variable:
+    make_variable = __call__
+
+    def output(self, owner: Any, index: int) -> Variable:
         """The variable that stands for output `index` of the application `owner`."""
         variable: Variable = _variable_class()(self, owner=owner, index=index)
         return variable
+
+    def clone(self, dtype: str | None = None, broadcastable: Iterable[bool] | None = None) -> TensorType:
+        """The type with another dtype or pattern of axes of length 1.
+
+        >>> TensorType("float64", (None,)).clone("float32")
+        TensorType(float32, vector)
+        """
+        return TensorType(dtype or self.dtype, self.shape if broadcastable is None else tuple(broadcastable))
+
+    def make_constant(self, value: Any, name: str | None = None) -> Any:
+        """A constant of this very type.  Raises TypeError for a value that is none of it.
+
+        >>> TensorType("float64", (None,)).make_constant([1, 2])
+        TensorConstant{[1. 2.]}
+        """
+        return _values().make_constant(self, value, name)
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> np.ndarray[Any, Any]:
+        """`data` as an array of this type: itself where it is one, else converted where nothing is lost (with
+        `allow_downcast` also where digits are).  Raises TypeError; with `strict` for all but arrays of this type.
+
+        >>> TensorType("float64", (None,)).filter([1, 2])
+        array([1., 2.])
+        """
+        array: np.ndarray[Any, Any] = _values().convert(data, self, strict, allow_downcast)
+        return array
+
+    def filter_variable(self, other: Any, allow_convert: bool = True) -> Any:
+        """`other` as a variable of this type: a value as a constant, a variable as `convert_variable` gives it.
+        Raises TypeError for what is none.
+
+        >>> TensorType("float64", (None,)).filter_variable([1, 2])
+        TensorConstant{[1. 2.]}
+        """
+        return _values().filter_variable(self, other, allow_convert)
+
+    def convert_variable(self, var: Any) -> Any:
+        """`var` as a variable of this type, where every value of its own type is one of this; else None.
+
+        >>> row, matrix = TensorType("float64", (1, None)), TensorType("float64", (None, None))
+        >>> matrix.convert_variable(row("x")).type, row.convert_variable(matrix("x"))
+        (TensorType(float64, matrix), None)
+        """
+        return _values().convert_variable(self, var)
+
+    def is_valid_value(self, a: Any) -> bool:
+        """Whether it is an array of exactly this type.
+
+        >>> TensorType("float64", (None,)).is_valid_value([1.0])
+        False
+        """
+        return bool(_values().is_valid(self, a))
+
+    @staticmethod
+    def values_eq(a: Any, b: Any, force_same_dtype: bool = True) -> bool:
+        """Whether two arrays have the same dtype, shape and numbers; nan equals nan.
+
+        >>> TensorType.values_eq(np.array([1, np.nan]), np.array([1, np.nan]))
+        True
+        """
+        return bool(_values().values_eq(a, b, force_same_dtype))
+
+    @staticmethod
+    def values_eq_approx(
+        a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False,
+        rtol: float | None = None, atol: float | None = None,
+    ) -> bool:  # fmt: skip
+        """As `values_eq`, but floats may differ by rounding; `allow_remove_inf`, `allow_remove_nan`: but for the
+        places where `a` is so.
+
+        >>> TensorType.values_eq_approx(np.array([1.0]), np.array([1.0 + 1e-9]))
+        True
+        """
+        return bool(_values().values_eq_approx(a, b, allow_remove_inf, allow_remove_nan, rtol, atol))
+
+    @staticmethod
+    def may_share_memory(a: Any, b: Any) -> bool:
+        """Whether two arrays may lie in the same memory.
+
+        >>> TensorType.may_share_memory(np.zeros(2), np.zeros(2))
+        False
+        """
+        return np.may_share_memory(a, b)
+
+    def value_zeros(self, shape: Any) -> np.ndarray[Any, Any]:
+        """An array of this dtype that is zero.
+
+        >>> TensorType("int8", (None,)).value_zeros(2)
+        array([0, 0], dtype=int8)
+        """
+        return np.zeros(shape, dtype=self.dtype)
 
     def accepts(self, other: TensorType) -> bool:
         """Whether every value of type `other` is a value of this type."""
@@ -133,6 +246,8 @@ class TensorType:
             and self.ndim == other.ndim
             and all(a is None or a == b for a, b in zip(self.shape, other.shape, strict=True))
         )
+
+    is_super = accepts
 
     def __str__(self) -> str:
         known = self.broadcastable

@@ -24,7 +24,7 @@ OPS = BELOW_OPS | {"ops"}
 FRONT = (
     OPS
     | {"tensor", "gradient", "shared", "reference", "printing", "arguments", "io", "modes"}
-    | {"reports", "trace", "debugging", "testvalues", "clone"}
+    | {"reports", "trace", "debugging", "testvalues", "clone", "values"}
 )
 
 # A layer and what it may import besides itself. `runtime` and `codegen` meet only in the layouts of `abi`.
@@ -38,9 +38,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "arguments": BELOW_OPS,
     "io": BELOW_OPS,
     "ops": BELOW_OPS,
-    "tensor": OPS | {"gradient"},
+    "tensor": OPS | {"gradient", "values"},
     "gradient": OPS | {"tensor"},
     "reference": OPS,
+    "values": OPS | {"arguments"},
     "printing": OPS | {"tensor"},
     "clone": OPS,
     "shared": OPS | {"tensor", "arguments", "runtime"},
@@ -71,6 +72,7 @@ OWN_LAYERS = frozenset({"codegen.abi", "compat.names", "compat.aliases"})
 UPWARD = {
     ("link", "devices"): "what runs on a device is linked there; most functions never load it",
     ("types", "tensor"): "a type makes variables of the class that carries the operators (tensor.var)",
+    ("types", "values"): "a type converts and compares values by what stands above it",
     ("ops", "tensor"): "constants are of the class that carries the operators (tensor.var)",
     ("graph", "function"): "Variable.eval compiles",
     ("gradient", "function"): "verify_grad compiles",

@@ -43,7 +43,8 @@ def _with_rank(variable: Any, ndim: int) -> Any:
 
 
 @cache
-def _constant_class() -> Any:
+def constant_class() -> Any:
+    """The class of constants."""
     from tensordsl.tensor.var import TensorConstant  # late: the class that carries the operators stands above
 
     return TensorConstant
@@ -57,13 +58,13 @@ def constant(x: Any, name: str | None = None, ndim: int | None = None, dtype: st
     """
     if isinstance(x, Constant):
         x = x.data
-    data = to_array(_integers_of(x), dtype)
+    data = to_array(_integers_of(x), dtype if dtype is None else named_dtype(dtype, "constant"))
     if ndim is not None:
         ndim = axis_count(ndim, "constant")
         if ndim < data.ndim:
             raise ValueError(f"ndim is {ndim}, but the value has {data.ndim} axes")
         data = data.reshape((1,) * (ndim - data.ndim) + data.shape)
-    return _constant_class()(tensor_type(dtype_name(data), data.shape), data, name)
+    return constant_class()(tensor_type(dtype_name(data), data.shape), data, name)
 
 
 def _integers_of(value: Any) -> Any:

@@ -213,6 +213,7 @@ from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
+from tensordsl.values import are_close as _allclose  # Theano's, of arrays
 
 # Other names of the same functions, from Theano and NumPy.
 abs = absolute = abs_
@@ -237,7 +238,6 @@ rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
 extract_constant = get_scalar_constant_value
-_allclose = allclose
 identity = copy = tensor_copy
 as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here

@@ -1,4 +1,4 @@
-"""Fresh input variables: `scalar("x")`, `fmatrix()`, `vectors("a", "b")`, one function for each rank and dtype."""
+"""Fresh input variables: `scalar("x")`, `fmatrix()`, `vectors("a", "b")`, for each rank and dtype."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tensordsl.config import config
 from tensordsl.tensor.refusals import named
-from tensordsl.types import TensorType
+from tensordsl.types import TensorType, tensor_type
 
 # rank name -> shape; a static 1 broadcasts
 RANKS: dict[str, tuple[int | None, ...]] = {
@@ -38,52 +38,59 @@ def tensor(
     return TensorType(dtype or config.floatX, shape)(name)
 
 
-def _constructor(rank: str, fixed: str | None, function_name: str) -> Callable[..., Any]:
+def _constructor(rank: str) -> Callable[..., Any]:
+    """The function that makes variables of a rank."""
+
     def make(name: str | None = None, dtype: str | None = None, shape: Sequence[int | None] | None = None) -> Any:
-        if fixed and dtype not in (None, fixed):
-            raise TypeError(f"{function_name}: makes variables of dtype {fixed}, got dtype={dtype!r}")
-        if shape is not None and len(shape) != len(RANKS[rank]):
-            raise ValueError(f"{function_name}: a shape of {len(shape)} lengths for {len(RANKS[rank])} axes")
-        return TensorType(fixed or dtype or config.floatX, RANKS[rank] if shape is None else shape)(name)
+        return TensorType(dtype or config.floatX, RANKS[rank])(name, shape=shape)
 
-    make.__name__ = make.__qualname__ = function_name
-    of = fixed or "`dtype` (config.floatX if not given)"
-    make.__doc__ = f"""A {rank} variable of dtype {of}; `shape`: known lengths, or None.
+    make.__doc__ = f"""A {rank} variable of `dtype` (config.floatX if not given); `shape`: known lengths, or None.
 
-    >>> {function_name}("x").ndim
+    >>> {rank}("x").ndim
     {len(RANKS[rank])}
     """
-    return make
+    return _public(make, rank)
 
 
-def _plural(single: Callable[..., Any], function_name: str) -> Callable[..., Any]:
+def _plural(single: Callable[..., Any], name: str, function_name: str) -> Callable[..., Any]:
     def make(*names: Any, **keywords: Any) -> Any:
         if len(names) == 1 and isinstance(names[0], int):
             if not 0 <= names[0] <= MOST_VARIABLES:
                 raise ValueError(f"{function_name}: makes 0 to {MOST_VARIABLES} variables at once, got {names[0]}")
             return [single(**keywords) for _ in range(names[0])]
-        return [single(name, **keywords) for name in names]
+        if len(names) == 1:
+            (names,) = names
+            is_list = isinstance(names, list | tuple) and len(names) != 1
+            if not is_list and not isinstance(names, str):
+                raise TypeError(f"{function_name}: wants several names, or a number of variables, got {names!r}")
+        return single(*names, **keywords) if len(names) == 1 else [single(name, **keywords) for name in names]
 
-    make.__name__ = make.__qualname__ = function_name
-    make.__doc__ = f"""As many variables as there are names, or as the given number says; see `{single.__name__}`.
+    make.__doc__ = f"""As many variables as there are names, or as the given number says; see `{name}`.
 
-    >>> {function_name}("x", "y"), len({function_name}(3))
-    ([x, y], 3)
+    A single string has a name in each of its letters; one variable alone is given as such, not in a list.
+
+    >>> {function_name}("x", "y"), {function_name}("xy"), len({function_name}(3)), {function_name}("x")
+    ([x, y], [x, y], 3, x)
     """
-    return make
+    return _public(make, function_name)
 
 
-def _constructors() -> dict[str, Callable[..., Any]]:
-    made: dict[str, Callable[..., Any]] = {}
-    for rank in RANKS:
-        for prefix, dtype in PREFIXES.items():
-            name, plural = prefix + rank, prefix + PLURALS[rank]
-            made[name] = _constructor(rank, dtype, name)
-            made[plural] = _plural(made[name], plural)
-    result = {name: named(function, name) for name, function in made.items()}
-    for function in result.values():
-        function.__module__ = "tensordsl.tensor"  # where pickles look for them
+def _public(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    result = named(function, name)
+    result.__module__ = "tensordsl.tensor"  # where pickles look for them
     return result
 
 
+def _constructors() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for rank, shape in RANKS.items():
+        for prefix, dtype in PREFIXES.items():
+            name, plural = prefix + rank, prefix + PLURALS[rank]
+            made[name] = _constructor(rank) if dtype is None else tensor_type(dtype, shape)
+            made[plural] = _plural(made[name], name, plural)
+    return made
+
+
+# Names without prefix are functions, by `config.floatX`; the others are types, which make variables where called.
 CONSTRUCTORS = _constructors()

@@ -340,6 +340,15 @@ class TensorVariable(TensorOperators, Variable):
         made.tag = copy(self.tag)
         return made
 
+    def equals(self, other: Any) -> bool:
+        """Whether it is the same variable.
+
+        >>> from tensordsl.tensor import scalar
+        >>> scalar("x").equals(scalar("x"))
+        False
+        """
+        return self is other
+
     def get_parents(self) -> list[Any]:
         """The application that makes it, in a list; an empty list if there is none.
 
@@ -377,6 +386,22 @@ class TensorConstant(TensorOperators, Constant):
     def eval(self, inputs_to_values: Any = None) -> Any:
         """The value itself."""
         return self.data.copy()
+
+    def signature(self) -> tuple[Any, bytes]:
+        """What constants of one type and value have in common: equal, and a key of dictionaries."""
+        return self.type, self.data.tobytes()
+
+    def equals(self, other: Any) -> bool:
+        """Whether `other`, a constant, an array or a number, has the same dtype, axes and value.
+
+        >>> from tensordsl.tensor import constant
+        >>> constant(2.0).equals(2.0), constant(2.0).equals(constant(2))
+        (True, False)
+        """
+        if not isinstance(other, Variable | np.ndarray | np.generic | int | float | complex):
+            return False
+        found = as_variable(other)
+        return isinstance(found, TensorConstant) and found.signature() == self.signature()
 
     def __repr__(self) -> str:
         """`TensorConstant{2}`; `TensorConstant{(2,) of 2}` where all elements are equal."""

@@ -30,7 +30,8 @@ def test_constructors(rank: str, prefix: str) -> None:
     a, b = plural("a", "b")
     assert (a.name, b.name, b.type) == ("a", "b", want)
     assert len(plural(3)) == 3
-    assert make.__name__ == prefix + rank and make.__doc__
+    assert make == want if prefix else make.__name__ == rank
+    assert plural.__name__ == prefix + PLURALS[rank] and make.__doc__ and plural.__doc__
 
 
 def test_dtypes_are_names_or_numpys() -> None:
