@@ -28,6 +28,7 @@ from tensordsl.io import In, Out
 from tensordsl.modes import Mode
 from tensordsl.printing import debugprint, pp, pprint
 from tensordsl.types import TensorType
+from tensordsl.values import as_array as _asarray  # noqa: F401  Theano's name
 
 if TYPE_CHECKING:
     from tensordsl import compile, gradient, ifelse, printing, tensor
@@ -47,7 +48,8 @@ _NAMES = {
     **dict.fromkeys(("grad", "Lop", "Rop", "subgraph_grad"), "tensordsl.gradient"),
     "OpFromGraph": "tensordsl.opfromgraph",
     "eval_intermediate_values": "tensordsl.debugging",
-    "dot": "tensordsl.tensor",
+    **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
+    "sparse_grad": "tensordsl.compat.no_effect",
     **dict.fromkeys(("SharedVariable", "shared_constructor"), "tensordsl.shared"),
 }
 _MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor"))
@@ -63,13 +65,6 @@ def __getattr__(name: str) -> Any:
     from tensordsl.compat.aliases import module_below  # late: the table is loaded at the first name that is not here
 
     return module_below(__name__, name, (*globals(), *_NAMES, *_MODULES))
-
-
-def _asarray(a: Any, dtype: Any, order: Any = None) -> Any:
-    """`numpy.asarray`; "floatX" means `config.floatX`."""
-    import numpy as np
-
-    return np.asarray(a, dtype=config.floatX if dtype == "floatX" else dtype, order=order)
 
 
 class _AliasModules:

@@ -18,7 +18,6 @@ INSTEAD: dict[str, str] = {
     **dict.fromkeys(("sparse", "fft", "typed_list"), "neither built nor planned yet"),
     **dict.fromkeys(("neighbours", "ctc"), "neither built nor planned yet"),
     "d3viz": "tensordsl.printing.debugprint prints expressions",
-    "inplace": "updates work in place wherever nobody can see it; write x + y for add_inplace(x, y)",
     **dict.fromkeys(("as_op", "COp", "ops"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
     # PyTensor's

@@ -38,7 +38,8 @@ _RANK_NAMES = {
 def numpys_name(dtype: Any) -> str:
     """NumPy's name of a dtype, "" for what is none: NumPy before 2.3 takes a variable for its own."""
     try:
-        return "" if isinstance(getattr(dtype, "dtype", None), str) else str(np.dtype(dtype).name)
+        is_variable = not isinstance(dtype, str) and isinstance(getattr(dtype, "dtype", None), str)
+        return "" if is_variable else str(np.dtype(dtype).name)
     except (TypeError, ValueError):
         return ""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.arguments import convert
+from tensordsl.config import config
 from tensordsl.graph import Variable, constant_array
 from tensordsl.ops.operands import constant_class
 from tensordsl.ops.shape import patternbroadcast
@@ -16,6 +17,15 @@ from tensordsl.types import DISCRETE, TensorType
 # Relative and absolute tolerance of a comparison, by the narrower dtype: Theano's.
 TOLERANCE = {"float16": (1e-3, 1e-3), "float32": (1e-5, 1e-5), "complex64": (1e-5, 1e-5)}
 TOLERANCE_FLOAT64 = (1e-5, 1e-8)
+
+
+def as_array(a: Any, dtype: Any, order: Any = None) -> np.ndarray[Any, Any]:
+    """`numpy.asarray`; "floatX" means `config.floatX`.
+
+    >>> as_array([1], "floatX")
+    array([1.])
+    """
+    return np.asarray(a, dtype=config.floatX if isinstance(dtype, str) and dtype == "floatX" else dtype, order=order)
 
 
 def tolerance(*dtypes: str) -> tuple[float, float]:

@@ -18,6 +18,7 @@ import tensordsl.tensor as T
 from tensordsl.compat.names import ROWS
 
 ROOT = Path(__file__).resolve().parents[1]
+HIDDEN = ("compile.function", "compile.pfunc", "tensor.sort")  # modules that bear the name of one of their functions
 PLACES = [
     ("compile", "SharedVariable function In Out Mode get_default_mode ProfileStats OpFromGraph DebugMode"),
     ("compile.mode", "Mode get_mode get_default_mode FAST_RUN FAST_COMPILE"),
@@ -64,13 +65,50 @@ def test_every_name_of_the_table_is_there(row: str) -> None:
     missing = [name for name in module.__all__ if not hasattr(module, name)]
     assert not missing and set(module.__all__) <= set(dir(module))
     package, _, last = f"tensordsl.{row}".rpartition(".")
-    assert getattr(importlib.import_module(package), last) is module
+    found = getattr(importlib.import_module(package), last)
+    assert inspect.isfunction(found) if row in HIDDEN else found is module
 
 
 def test_the_stubs_of_the_table_are_current() -> None:
     command = [sys.executable, "-c", "import alias_stubs; print(*alias_stubs.differences())"]
     done = subprocess.run(command, cwd=ROOT / "tools", capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), f"run: python tools/alias_stubs.py\n{done.stderr}"
+
+
+def test_types_of_scalars_and_rows_by_their_scalar_names() -> None:
+    scalar = theano.scalar
+    assert scalar.float64 == scalar.Scalar("float64") == scalar.get_scalar_type("float64") and scalar.int8.ndim == 0
+    assert scalar.float32("x").type == T.fscalar and scalar.float32.dtype == str(scalar.float32) == "float32"
+    assert [t.dtype for t in scalar.int_types] == ["int8", "int16", "int32", "int64"] and repr(
+        scalar.bool
+    ) == "Scalar(bool)"
+    assert scalar.continuous_types == scalar.float_types + scalar.complex_types and "float16" in scalar.float_types
+    assert len(scalar.all_types) == 14 == len(scalar.discrete_types) + len(scalar.continuous_types)
+    assert T.zeros(2, dtype=scalar.int8).dtype == "int8" and scalar.upcast("floatX", scalar.int8) == "float64"
+    assert pickle.loads(pickle.dumps(scalar.float32)) == scalar.float32 and scalar.float32.filter(1).dtype == "float32"
+    assert scalar.inv is scalar.basic.inv and T.Elemwise(scalar.abs_)(T.constant([-1.0])).eval() == [1.0]
+    with pytest.raises(TypeError, match="unsupported dtype 'float8'"):
+        scalar.Scalar("float8")
+    with pytest.raises(AttributeError, match="did you mean 'sqrt'"):
+        scalar.sqrtt  # noqa: B018  the access is the test
+
+
+def test_in_place_forms_are_the_functions() -> None:
+    from tensordsl.tensor import inplace
+
+    x = T.dvector("x")
+    assert inplace.add_inplace(x, inplace.exp_inplace(x)).eval({x: [0.0]}).tolist() == [1.0]
+    assert inplace.sigmoid_inplace is T.sigmoid and T.nnet.sigmoid_inplace is T.nnet.sigmoid
+    assert all(hasattr(T, name.removesuffix("_inplace")) for name in inplace.__all__)
+
+
+def test_modules_that_bear_the_name_of_a_function_do_not_replace_it() -> None:
+    program = "import tensordsl.compile.function, tensordsl.compile.pfunc, tensordsl.tensor.sort\n"
+    program += "from tensordsl.compile.pfunc import pfunc; from tensordsl.tensor.sort import argsort\n"
+    program += "import tensordsl; print(tensordsl.compile.pfunc is pfunc is tensordsl.compile.function, "
+    program += "tensordsl.tensor.sort.__name__, argsort is tensordsl.tensor.argsort)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True sort True"
 
 
 def test_a_pickle_finds_functions_by_their_theano_home() -> None:

@@ -36,23 +36,27 @@ def stub(row: str) -> str:
             continue
         for entry in text.split():
             new, _, old = entry.partition("=")
-            module, own = origin(f"tensordsl.{home}", old or new)
-            lines.append(f"from {module} import {own} as {new}")
+            found = origin(f"tensordsl.{home}", old or new)
+            lines.append(f"from {found[0]} import {found[1]} as {new}" if found else f"{new}: Any")
             names.append(new)
-    for name in submodules(row):
+    for name in sorted({*submodules(row)} - {*names}):
         lines.append(f"from tensordsl.{row} import {name} as {name}")
         names.append(name)
     is_all = "*" in ROWS[row].values()
-    text = FIRST + ("from typing import Any\n" if is_all else "") + "".join(f"{line}\n" for line in lines)
+    has_any = is_all or any(line.endswith(": Any") for line in lines)
+    text = FIRST + ("from typing import Any\n" if has_any else "") + "".join(f"{line}\n" for line in lines)
     return text + (REST if is_all else f"\n__all__ = {listed(sorted(names))}\n")
 
 
-def origin(home: str, name: str) -> tuple[str, str]:
-    """The module that makes `home.name`, and its name there: `tensordsl.tensor` does not say what it exports."""
+def origin(home: str, name: str) -> tuple[str, str] | None:
+    """The module that makes `home.name`, and its name there: `tensordsl.tensor` does not say what it exports.  None
+    where the module does not say it either."""
     value = inspect.unwrap(getattr(import_module(home), name))
     maker, own = getattr(value, "__module__", home), getattr(value, "__name__", name)
     is_there = maker.startswith("tensordsl") and getattr(import_module(maker), own, None) is value
-    return (maker, own) if is_there else (home, name)
+    if is_there:
+        return maker, own
+    return None if home == "tensordsl.tensor" else (home, name)
 
 
 def listed(names: Iterable[str]) -> str:

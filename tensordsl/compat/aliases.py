@@ -5,10 +5,12 @@ So a row costs nothing until somebody imports it, and what it names is loaded no
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +29,22 @@ class RowLoader(Loader):
         row = module.__name__.removeprefix(PACKAGE)
         module.__doc__ = f"Theano's module `{row}`: names that live in {', '.join(ROWS[row]) or 'its modules'}."
         vars(module).update(__getattr__=_lookup(module, row), __dir__=lambda: names_of(row))
+        for name in hidden_modules(row):
+            load_aside(f"{module.__name__}.{name}")
+
+
+def hidden_modules(row: str) -> list[str]:
+    """The modules of a row that bear the name of one of its functions, as `compile.pfunc` does."""
+    return [name for name in submodules(row) if "*" not in ROWS[row].values() and name in _homes(row)]
+
+
+def load_aside(name: str) -> None:
+    """Load a module that bears the name of a function of its package.  Importing it later would put the module in the
+    function's place."""
+    spec = spec_of(name)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
 def spec_of(name: str) -> ModuleSpec | None:
@@ -54,7 +72,7 @@ def names_of(row: str) -> list[str]:
     >>> names_of("sandbox.rng_mrg")
     ['MRG_RandomStreams', 'RandomStreams']
     """
-    return sorted({*_homes(row), *submodules(row)})
+    return sorted(name for name in {*_homes(row), *submodules(row)} if not name.startswith("_"))
 
 
 def _homes(row: str) -> dict[str, tuple[str, str]]:

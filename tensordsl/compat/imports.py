@@ -25,14 +25,14 @@ class TheanoFinder(MetaPathFinder):
             return ModuleSpec(name, RootLoader(), origin="tensordsl.compat", is_package=True)
         if not name.startswith(f"{THEANO}."):
             return None
-        from tensordsl.compat.names import is_theanos  # late: the table is loaded at the first import
+        from tensordsl.compat.names import path_of  # late: the table is loaded at the first import
         from tensordsl.missing import refuse_module
 
-        if is_theanos(below := name.removeprefix(f"{THEANO}.")):
+        if path := path_of(name.removeprefix(f"{THEANO}.")):
             try:
-                return ModuleSpec(name, SameLoader(import_module(f"tensordsl.{below}")), origin="tensordsl.compat")
+                return ModuleSpec(name, SameLoader(import_module(f"tensordsl.{path}")), origin="tensordsl.compat")
             except ImportError as error:  # this module or a package above it
-                if not f"tensordsl.{below}.".startswith(f"{error.name}."):
+                if not f"tensordsl.{path}.".startswith(f"{error.name}."):
                     raise
         refuse_module(name)
         # Not None: another finder would load files of this library a second time, under Theano's name.
@@ -53,8 +53,15 @@ class RootLoader(Loader):
         module.__doc__ = root.__doc__
         vars(module).update(
             __version__=VERSION, version=version, __all__=[*root.__all__],
-            __getattr__=lambda name: getattr(root, name), __dir__=lambda: dir(root),
+            __getattr__=self.find, __dir__=lambda: dir(root),
         )  # fmt: skip
+
+    @staticmethod
+    def find(name: str) -> Any:
+        """A name of `theano` that is none of its modules which have been imported."""
+        from tensordsl.compat.names import MOVED  # late, as above
+
+        return import_module(f"{THEANO}.{name}") if name in MOVED else getattr(import_module("tensordsl"), name)
 
 
 class SameLoader(Loader):

@@ -10,15 +10,16 @@ from __future__ import annotations
 ROWS: dict[str, dict[str, str]] = {
     "compile": {
         "errors": "UnusedInputError",
-        "function": "function",
         "io": "In Out",
         "link": "Function",
         "modes": (
             "FAST_COMPILE FAST_RUN REFERENCE DebugMode Mode MonitorMode NanGuardMode get_default_mode get_mode"
         ),
+        "function": "function pfunc=function",
         "opfromgraph": "OpFromGraph",
         "profiling": "ProfileStats=Profile",
-        "shared": "SharedVariable shared",
+        "shared": "SharedVariable shared shared_constructor",
+        "tensor": "Rebroadcast shape shape_i specify_shape",
     },
     "compile.builders": {"opfromgraph": "OpFromGraph"},
     "compile.debugmode": {"errors": "BadOptimization DebugModeError InvalidValueError", "modes": "DebugMode"},
@@ -28,8 +29,16 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.nanguardmode": {"modes": "NanGuardMode"},
     "compile.profiling": {"profiling": "ProfileStats=Profile"},
     "compile.sharedvalue": {"shared": "SharedVariable shared shared_constructor"},
+    "compile.function": {"function": "function"},
+    "compile.function_module": {"errors": "UnusedInputError", "link": "Function"},
+    "compile.pfunc": {
+        "errors": "UnusedInputError", "function": "pfunc=function", "graph": "Constant Variable", "io": "In Out",
+        "profiling": "ProfileStats=Profile", "shared": "SharedVariable shared",
+    },
+    "configdefaults": {"config": "config"},
+    "configparser": {"config": "change_flags config"},
     "gof": {"graph": "Apply Constant Op Variable"},
-    "gof.compilelock": {"compat.locks": "get_lock release_lock"},
+    "gof.compilelock": {"compat.no_effect": "get_lock release_lock"},
     "gof.graph": {
         "clone": "clone",
         "compat.walks": "ancestors inputs io_toposort is_same_graph",
@@ -38,17 +47,39 @@ ROWS: dict[str, dict[str, str]] = {
     "gof.op": {"graph": "Op", "testvalues": "debug_assert get_debug_values get_test_value"},
     "gof.type": {"types": "Type=TensorType"},
     "ifelse": {"ops.control": "ifelse"},
+    "misc": {},
+    "misc.safe_asarray": {"values": "_asarray=as_array"},
     "sandbox": {},
     "sandbox.rng_mrg": {"random": "RandomStreams MRG_RandomStreams=RandomStreams"},
     "sandbox.softsign": {"ops.nnet": "softsign"},
     "scalar": {"compat.scalars": "*"},
     "scalar.basic": {"compat.scalars": "*"},
+    "scalar.sharedvar": {"shared": "ScalarSharedVariable=TensorSharedVariable shared"},
     "tensor.basic": {"tensor": "*"},
     "tensor.elemwise": {"tensor": "DimShuffle Elemwise"},
     "tensor.extra_ops": {
         "tensor": (
             "bartlett bincount compress cpu_contiguous=tensor_copy cumprod cumsum diff fill_diagonal "
             "fill_diagonal_offset ravel_multi_index repeat searchsorted squeeze to_one_hot unique unravel_index"
+        )
+    },
+    # Theano's in-place forms: what may be written in place is the compiler's business.
+    "tensor.inplace": {
+        "tensor": (
+            "abs__inplace=abs_ add_inplace=add and__inplace=and_ arccos_inplace=arccos arccosh_inplace=arccosh "
+            "arcsin_inplace=arcsin arcsinh_inplace=arcsinh arctan2_inplace=arctan2 arctan_inplace=arctan "
+            "arctanh_inplace=arctanh ceil_inplace=ceil conj_inplace=conj cos_inplace=cos cosh_inplace=cosh "
+            "deg2rad_inplace=deg2rad eq_inplace=eq erf_inplace=erf erfc_inplace=erfc erfcx_inplace=erfcx "
+            "exp2_inplace=exp2 exp_inplace=exp expm1_inplace=expm1 fill_inplace=fill floor_inplace=floor "
+            "gamma_inplace=gamma gammaln_inplace=gammaln ge_inplace=ge gt_inplace=gt int_div_inplace=int_div "
+            "inv_inplace=inv invert_inplace=invert le_inplace=le log10_inplace=log10 log1p_inplace=log1p "
+            "log2_inplace=log2 log_inplace=log lt_inplace=lt maximum_inplace=maximum minimum_inplace=minimum "
+            "mod_inplace=mod mul_inplace=mul neg_inplace=neg neq_inplace=neq or__inplace=or_ pow_inplace=pow "
+            "psi_inplace=psi rad2deg_inplace=rad2deg round_half_away_from_zero_inplace=round_half_away_from_zero "
+            "round_half_to_even_inplace=round_half_to_even second_inplace=second sgn_inplace=sgn "
+            "sigmoid_inplace=sigmoid sin_inplace=sin sinh_inplace=sinh sqr_inplace=sqr sqrt_inplace=sqrt "
+            "sub_inplace=sub tan_inplace=tan tanh_inplace=tanh transpose_inplace=transpose tri_gamma_inplace=tri_gamma "
+            "true_div_inplace=true_div trunc_inplace=trunc xor_inplace=xor"
         )
     },
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
@@ -64,10 +95,11 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "tensor.sharedvar": {
         "shared": (
-            "SharedVariable TensorSharedVariable scalar_constructor=shared shared shared_constructor "
-            "tensor_constructor=shared"
+            "ScalarSharedVariable=TensorSharedVariable SharedVariable TensorSharedVariable scalar_constructor=shared "
+            "shared shared_constructor tensor_constructor=shared"
         )
     },
+    "tensor.sort": {"tensor": "argsort argtopk sort topk topk_and_argtopk"},
     "tensor.subtensor": {
         "ops.kinds": "IncSubtensor Subtensor",
         "tensor": "inc_subtensor set_subtensor take",
@@ -81,21 +113,25 @@ ROWS: dict[str, dict[str, str]] = {
 WITH_CODE = frozenset(
     (
         "gradient printing scan scan_module scan_module.scan_utils sparse sparse.basic tensor tensor.blas tensor.fft "
-        "tensor.inplace tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv "
-        "tensor.nnet.ctc tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv "
-        "tensor.signal.downsample tensor.signal.pool tensor.slinalg tensor.sort tensor.utils tensor.var typed_list "
-        "updates"
+        "tensor.nlinalg tensor.nnet tensor.nnet.abstract_conv tensor.nnet.blocksparse tensor.nnet.conv tensor.nnet.ctc "
+        "tensor.nnet.neighbours tensor.raw_random tensor.signal tensor.signal.conv tensor.signal.downsample "
+        "tensor.signal.pool tensor.slinalg tensor.utils tensor.var typed_list updates"
     ).split()
 )
+# Theano's modules whose path is another one here, as Theano has a `compat` of its own.
+MOVED = {
+    "compat": "compat.python", "compat.python2x": "compat.python", "compat.six": "compat.six",
+    "compat.six.moves": "compat.moves",
+}  # fmt: skip
 
 
-def is_theanos(module: str) -> bool:
-    """Whether Theano has a module of this path, which is below `theano`, and this library may have it.
+def path_of(module: str) -> str | None:
+    """Where this library may have Theano's `module`; None if that is no module of Theano's.
 
-    >>> is_theanos("sandbox.rng_mrg"), is_theanos("tensor"), is_theanos("native")
-    (True, True, False)
+    >>> path_of("sandbox.rng_mrg"), path_of("compat"), path_of("native")
+    ('sandbox.rng_mrg', 'compat.python', None)
     """
-    return module in ROWS or module in WITH_CODE
+    return MOVED.get(module, module if module in ROWS or module in WITH_CODE else None)
 
 
 def submodules(module: str) -> list[str]:

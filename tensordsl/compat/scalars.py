@@ -1,30 +1,102 @@
-"""`scalar.basic`: facts about dtypes, and rows of elementwise operations under Theano's names of scalar ones."""
+"""`scalar.basic`: types of scalars, and rows of elementwise operations under Theano's names of scalar ones."""
 
 from __future__ import annotations
 
-from tensordsl.casting import float_of, float_of_all, upcast
-from tensordsl.graph import Op
-from tensordsl.ops import comparisons, elementwise, functions
-from tensordsl.ops.kinds import Identity
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS
+from typing import Any
 
-all_types, discrete_dtypes, float_types, integer_types = DTYPES, DISCRETE, FLOATS, INTEGERS
+from tensordsl.casting import float_of, float_of_all
+from tensordsl.casting import upcast as upcast_names
+from tensordsl.graph import Op, Variable
+from tensordsl.missing import missing
+from tensordsl.ops import comparisons, complexes, elementwise, functions, gamma
+from tensordsl.ops.kinds import Identity
+from tensordsl.ops.operands import as_variable, constant, named_dtype
+from tensordsl.types import ALL_DTYPES, COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED, TensorType
+
+
+class Scalar(str):
+    """The type of a scalar: the name of its dtype, which makes variables without axes where it is called.
+
+    >>> Scalar("float32"), Scalar("float32")("x").type, Scalar("int8").dtype
+    (Scalar(float32), TensorType(float32, scalar), 'int8')
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, dtype: Any) -> Scalar:
+        return super().__new__(cls, named_dtype(dtype, "Scalar"))
+
+    @property
+    def dtype(self) -> str:
+        return str(self)
+
+    @property
+    def tensor_type(self) -> TensorType:
+        return TensorType(str(self))
+
+    def __call__(self, name: str | None = None) -> Variable:
+        return self.tensor_type(name)
+
+    def clone(self, dtype: Any = None) -> Scalar:
+        return self if dtype is None else Scalar(dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        """`filter`, `values_eq`, ...: those of a tensor without axes."""
+        return getattr(self.tensor_type, name)
+
+    def __repr__(self) -> str:
+        return f"Scalar({self})"
+
+
+get_scalar_type = Scalar
+
+
+def _types(dtypes: tuple[str, ...]) -> tuple[Scalar, ...]:
+    return tuple(map(Scalar, dtypes))
+
+
+all_types, complex_types, float_types = _types(ALL_DTYPES), _types(COMPLEX), _types(FLOATS)
+int_types, uint_types, discrete_types = _types(SIGNED), _types(UNSIGNED), _types(DISCRETE)
+integer_types, continuous_types = int_types + uint_types, float_types + complex_types
+discrete_dtypes = tuple(DISCRETE)
 upgrade_to_float, upgrade_to_float_no_complex = float_of_all, float_of
+as_scalar = as_variable
+
+
+def upcast(dtype: Any, *dtypes: Any) -> str:
+    """The dtype that NumPy's promotion of arrays gives.
+
+    >>> upcast("float32", "int32"), upcast("floatX", Scalar("int8"))
+    ('float64', 'float64')
+    """
+    return upcast_names(*map(named_dtype, (dtype, *dtypes)))
+
 
 _ROWS: dict[str, Op] = {
-    row.name: row for module in (elementwise, comparisons, functions) for row in module.ROWS if row.name != "cast"
+    row.name: row
+    for module in (elementwise, comparisons, functions, complexes, gamma)
+    for row in module.ROWS
+    if row.name != "cast"
 }
+_ROWS |= {"abs_": _ROWS["abs"], "floor_div": _ROWS["int_div"], "inv": _ROWS["reciprocal"]}
+_ROWS |= {"round_half_to_even": _ROWS["round"]}
 identity = _ROWS["identity"]
 
 __all__ = [
-    "Identity", "all_types", "discrete_dtypes", "float_types", "identity", "integer_types", "upcast",
-    "upgrade_to_float", "upgrade_to_float_no_complex",
+    "Identity", "Scalar", "all_types", "as_scalar", "complex_types", "constant", "continuous_types", "discrete_dtypes",
+    "discrete_types", "float_types", "get_scalar_type", "identity", "int_types", "integer_types", "uint_types",
+    "upcast", "upgrade_to_float", "upgrade_to_float_no_complex",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Op:
-    """`scalar.basic.add`: the row of that name."""
-    row = _ROWS.get(name)
-    if row is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return row
+def __getattr__(name: str) -> Any:
+    """`scalar.basic.add`: the row of that name; `scalar.basic.float32`: the type."""
+    if name in _ROWS:
+        return _ROWS[name]
+    if name in ALL_DTYPES:
+        return Scalar(name)
+    raise missing("tensordsl.scalar", name, (*_ROWS, *ALL_DTYPES))
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROWS, *ALL_DTYPES})

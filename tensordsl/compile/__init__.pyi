@@ -1,6 +1,5 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
 from tensordsl.errors import UnusedInputError as UnusedInputError
-from tensordsl.function import function as function
 from tensordsl.io import In as In
 from tensordsl.io import Out as Out
 from tensordsl.link import Function as Function
@@ -13,12 +12,20 @@ from tensordsl.modes import MonitorMode as MonitorMode
 from tensordsl.modes import NanGuardMode as NanGuardMode
 from tensordsl.modes import get_default_mode as get_default_mode
 from tensordsl.modes import get_mode as get_mode
+from tensordsl.function import function as function
+from tensordsl.function import function as pfunc
 from tensordsl.opfromgraph import OpFromGraph as OpFromGraph
 from tensordsl.profiling import Profile as ProfileStats
 from tensordsl.shared import SharedVariable as SharedVariable
 from tensordsl.shared import shared as shared
+from tensordsl.shared import shared as shared_constructor
+from tensordsl.ops.kinds import Rebroadcast as Rebroadcast
+from tensordsl.ops.shape import shape as shape
+from tensordsl.ops.shape import shape_i as shape_i
+from tensordsl.ops.arrange import specify_shape as specify_shape
 from tensordsl.compile import builders as builders
 from tensordsl.compile import debugmode as debugmode
+from tensordsl.compile import function_module as function_module
 from tensordsl.compile import io as io
 from tensordsl.compile import mode as mode
 from tensordsl.compile import monitormode as monitormode
@@ -26,4 +33,4 @@ from tensordsl.compile import nanguardmode as nanguardmode
 from tensordsl.compile import profiling as profiling
 from tensordsl.compile import sharedvalue as sharedvalue
 
-__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "SharedVariable", "UnusedInputError", "builders", "debugmode", "function", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "profiling", "shared", "sharedvalue"]
+__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "SharedVariable", "UnusedInputError", "builders", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensordsl.compat.aliases import load_aside as _load_aside
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import reduce as _reduce
 from tensordsl.ops.arrange import (
@@ -212,7 +213,7 @@ from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
-from tensordsl.types import DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
+from tensordsl.types import COMPLEX, DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
 from tensordsl.values import are_close as _allclose  # Theano's, of arrays
 
 # Other names of the same functions, from Theano and NumPy.
@@ -238,6 +239,8 @@ rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
 extract_constant = get_scalar_constant_value
+isinf_, isnan_, join_ = isinf, isnan, join
+scalar_from_tensor = tensor_from_scalar = as_tensor_variable  # a scalar is a tensor without axes
 identity = copy = tensor_copy
 as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
@@ -247,7 +250,8 @@ _name_functions(globals(), [name for name in globals() if not name.startswith("_
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
 integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)
-all_dtypes = list(DTYPES)
+all_dtypes, complex_dtypes = list(DTYPES), list(COMPLEX)
+_load_aside(f"{__name__}.sort")
 
 # Names that live above this layer and are looked up when first used.
 _LATE = {

@@ -374,6 +374,9 @@ class TensorVariable(TensorOperators, Variable):
             raise in_short(error) from error.__cause__
 
 
+_tensor_py_operators = TensorOperators  # Theano's name
+
+
 class TensorConstant(TensorOperators, Constant):
     """A tensor whose value is known: `data`, a read-only array."""
 

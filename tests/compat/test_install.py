@@ -76,6 +76,12 @@ assert theano.shared is tensordsl.shared and theano.clone is tensordsl.clone
 assert MRG_RandomStreams is tensordsl.sandbox.rng_mrg.MRG_RandomStreams
 assert theano.__version__ == theano.version.version == "1.0.5" != tensordsl.__version__
 import theano.version
+assert theano.compat.PY3 and theano.compat is not tensordsl.compat
+from theano.compat import izip, imap, OrderedDict, exc_message
+from theano.compat.python2x import any
+from theano.compat.six import iteritems, string_types, integer_types
+from theano.compat.six.moves import cPickle, reduce, xrange, zip as izip_again
+assert list(izip("ab", xrange(2))) == [("a", 0), ("b", 1)] and isinstance("a", string_types)
 names = {}
 exec("from theano import *; from theano.tensor import *", names)
 assert names["function"] is function and names["tanh"] is T.tanh

@@ -35,7 +35,8 @@ from tensordsl.ops.nnet import (
 from tensordsl.ops.normalise import batch_normalization, batch_normalization_test, batch_normalization_train
 from tensordsl.tensor.refusals import name_functions as _name_functions
 
-softmax_graph = softmax
+softmax_graph = softmax_op = softmax
+logsoftmax_op, sigmoid_inplace = logsoftmax, sigmoid
 
 __all__ = [
     "LogSoftmax", "Softmax",
@@ -43,9 +44,10 @@ __all__ = [
     "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot", "crossentropy_softmax_1hot",
     "crossentropy_softmax_1hot_with_bias", "crossentropy_softmax_argmax_1hot_with_bias",
     "crossentropy_softmax_max_and_argmax_1hot", "crossentropy_softmax_max_and_argmax_1hot_with_bias", "elu",
-    "h_softmax", "hard_sigmoid", "logsigmoid", "logsoftmax", "prepend_0_to_each_row", "prepend_1_to_each_row",
-    "prepend_scalar_to_each_row", "relu", "selu", "sigmoid", "sigmoid_binary_crossentropy", "softmax",
-    "softmax_graph", "softmax_with_bias", "softplus", "softsign", "ultra_fast_sigmoid",
+    "h_softmax", "hard_sigmoid", "logsigmoid", "logsoftmax", "logsoftmax_op", "prepend_0_to_each_row",
+    "prepend_1_to_each_row", "prepend_scalar_to_each_row", "relu", "selu", "sigmoid", "sigmoid_binary_crossentropy",
+    "sigmoid_inplace", "softmax", "softmax_graph", "softmax_op", "softmax_with_bias", "softplus", "softsign",
+    "ultra_fast_sigmoid",
 ]  # fmt: skip
 
 _name_functions(globals(), __all__, f"{__name__}.nnet")
