@@ -286,6 +286,12 @@ class Variable:
 
         return reduce_variable(self)
 
+    def __setstate__(self, state: Any) -> None:
+        """Only variables in Theano's pickles have a state."""
+        from tensordsl.pickling import take_theanos_state  # late, as above
+
+        take_theanos_state(self, state)
+
 
 class Constant(Variable):
     """A variable with a value that never changes: `data`, an array that must not be written."""

@@ -11,7 +11,9 @@ from pickle import PicklingError
 from types import SimpleNamespace
 from typing import Any
 
-from tensordsl.graph import Apply, Op, SavedOrigin, Variable, toposort
+import numpy as np
+
+from tensordsl.graph import Apply, Op, SavedOrigin, Variable, constant_array, toposort
 from tensordsl.types import TensorType
 
 
@@ -92,3 +94,31 @@ def leaf(kind: Any, type: TensorType, name: str | None, origin: SavedOrigin | No
 def constant_again(kind: Any, type: TensorType, data: Any, name: str | None) -> Any:
     data.flags.writeable = False
     return kind(type, data, name)
+
+
+# -- Theano's pickles --------------------------------------------------------------------------------------------------
+class SavedContainer:
+    """`gof.link.Container`: what Theano's pickles keep a shared variable's value in."""
+
+    storage: list[Any]
+    strict: bool = False
+    allow_downcast: bool | None = None
+
+
+def take_theanos_state(variable: Any, state: dict[str, Any]) -> None:
+    """Make a variable, so far without anything, what a pickle of Theano's says: an input, a constant or a shared one.
+    Raises ValueError for a result of an operation."""
+    if state.get("owner") is not None:
+        raise ValueError(
+            "a pickle of Theano's that holds expressions cannot be read; its shared variables and data can"
+        )
+    kind, type, name = variable.__class__, state["type"], state["name"]
+    if "container" in state:
+        saved = state["container"]
+        value = np.array(saved.storage[0], order="C")
+        kind.__init__(variable, type, value, name, saved.strict, saved.allow_downcast)
+    elif "data" in state:
+        kind.__init__(variable, type, constant_array(state["data"]), name)
+    else:
+        kind.__init__(variable, type, name=name)
+    variable.tag = SimpleNamespace(**{key: value for key, value in vars(state["tag"]).items() if key != "trace"})

@@ -171,7 +171,9 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         state = (self.strict, self.allow_downcast, self.default_update, self.tag)
         return restore, (self.type, self.get_value(borrow=True), self.name), state
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            return super().__setstate__(state)
         self.strict, self.allow_downcast, self.default_update, self.tag = state
 
 

@@ -114,6 +114,13 @@ class TensorType:
         object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "shape", shape)
 
+    def __setstate__(self, state: Any) -> None:
+        """What a pickle has: the fields, or of a type of Theano's a dictionary with the same names."""
+        if isinstance(state, dict):
+            state = state["dtype"], tuple(map(_dim, state["broadcastable"]))
+        for name, value in zip(("dtype", "shape"), state, strict=True):
+            object.__setattr__(self, name, value)
+
     @property
     def ndim(self) -> int:
         return len(self.shape)

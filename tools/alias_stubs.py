@@ -53,7 +53,7 @@ def origin(home: str, name: str) -> tuple[str, str] | None:
     where the module does not say it either."""
     value = inspect.unwrap(getattr(import_module(home), name))
     maker, own = getattr(value, "__module__", home), getattr(value, "__name__", name)
-    is_there = maker.startswith("tensordsl") and getattr(import_module(maker), own, None) is value
+    is_there = getattr(import_module(maker), own, None) is value
     if is_there:
         return maker, own
     return None if home == "tensordsl.tensor" else (home, name)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from importlib.util import module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +17,9 @@ from tensordsl.compat.names import ROWS, submodules
 PACKAGE = "tensordsl."
 
 
-class RowLoader(Loader):
-    """What the import system asks to make the module of a row."""
+class RowLoader:
+    """What the import system asks to make the module of a row.  (Not derived from `importlib.abc.Loader`, whose import
+    takes longer than the table's.)"""
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
@@ -41,10 +40,9 @@ def hidden_modules(row: str) -> list[str]:
 def load_aside(name: str) -> None:
     """Load a module that bears the name of a function of its package.  Importing it later would put the module in the
     function's place."""
-    spec = spec_of(name)
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules[name] = ModuleType(name)
+    module.__spec__ = spec_of(name)
+    RowLoader().exec_module(module)
 
 
 def spec_of(name: str) -> ModuleSpec | None:
@@ -52,7 +50,8 @@ def spec_of(name: str) -> ModuleSpec | None:
     row = name.removeprefix(PACKAGE)
     if row not in ROWS:
         return None
-    return ModuleSpec(name, RowLoader(), origin="tensordsl.compat.names", is_package=bool(submodules(row)))
+    loader: Any = RowLoader()
+    return ModuleSpec(name, loader, origin="tensordsl.compat.names", is_package=bool(submodules(row)))
 
 
 def module_below(package: str, name: str, known: Iterable[str]) -> ModuleType:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -17,12 +16,14 @@ THEANO = "theano"
 VERSION = "1.0.5"  # what programs compare: the last one, whose names and answers are the model
 
 
-class TheanoFinder(MetaPathFinder):
+class TheanoFinder:
     """Asked first, about `theano` and what is below it."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        loader: Any
         if name == THEANO:
-            return ModuleSpec(name, RootLoader(), origin="tensordsl.compat", is_package=True)
+            loader = RootLoader()
+            return ModuleSpec(name, loader, origin="tensordsl.compat", is_package=True)
         if not name.startswith(f"{THEANO}."):
             return None
         from tensordsl.compat.names import path_of  # late: the table is loaded at the first import
@@ -30,7 +31,8 @@ class TheanoFinder(MetaPathFinder):
 
         if path := path_of(name.removeprefix(f"{THEANO}.")):
             try:
-                return ModuleSpec(name, SameLoader(import_module(f"tensordsl.{path}")), origin="tensordsl.compat")
+                loader = SameLoader(name, import_module(f"tensordsl.{path}"))
+                return ModuleSpec(name, loader, origin="tensordsl.compat")
             except ImportError as error:  # this module or a package above it
                 if not f"tensordsl.{path}.".startswith(f"{error.name}."):
                     raise
@@ -39,7 +41,7 @@ class TheanoFinder(MetaPathFinder):
         raise ModuleNotFoundError(f"No module named {name!r}: {THEANO} is answered by tensordsl.compat", name=name)
 
 
-class RootLoader(Loader):
+class RootLoader:
     """Makes the module `theano`."""
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -64,17 +66,26 @@ class RootLoader(Loader):
         return import_module(f"{THEANO}.{name}") if name in MOVED else getattr(import_module("tensordsl"), name)
 
 
-class SameLoader(Loader):
+class SameLoader:
     """Gives a module of this library again; its own description stays."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self.module, self.spec = module, module.__spec__
+    def __init__(self, name: str, module: ModuleType) -> None:
+        self.name, self.module, self.spec = name, module, module.__spec__
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
+        from tensordsl.compat.names import path_of  # late, as above
+
         module.__spec__ = self.spec
+        # Modules below that are loaded have their second names at once: the import system would bind what it loads in
+        # the package, in the place of a function of that name (`tensor.var`).
+        for name, below in list(sys.modules.items()):
+            package, _, last = name.rpartition(".")
+            second = f"{self.name}.{last}"
+            if package == module.__name__ and path_of(second.removeprefix(f"{THEANO}.")):
+                sys.modules.setdefault(second, below)
 
 
 def is_installed() -> bool:

@@ -75,7 +75,8 @@ assert config is theano.config is tensordsl.config and function is tensordsl.fun
 assert theano.shared is tensordsl.shared and theano.clone is tensordsl.clone
 assert MRG_RandomStreams is tensordsl.sandbox.rng_mrg.MRG_RandomStreams
 assert theano.__version__ == theano.version.version == "1.0.5" != tensordsl.__version__
-import theano.version
+import theano.version, theano.tensor.var, theano.tensor.sort, theano.compile.pfunc
+assert callable(T.var) and callable(T.sort) and callable(theano.compile.pfunc)
 assert theano.compat.PY3 and theano.compat is not tensordsl.compat
 from theano.compat import izip, imap, OrderedDict, exc_message
 from theano.compat.python2x import any
