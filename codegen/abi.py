@@ -93,7 +93,16 @@ CELL_ARRAY, CELL_LOCK, CELL_SPARE, CELL_ITEMSIZE, CELL_NEXT, CELL_SIZE = 24, 32,
 # LOCK: identifier of the thread that has pinned the cell, 0 = free; written only under the GIL.  NEXT: of the one that
 # waits for it and comes next, or 0.
 # SPARE: the array that the last swap replaced; the next update writes into it if nobody else sees it.
+# `array` is the cell's own: nobody else ever has this object, whose type, lengths and address are therefore what they
+# were when it came in.  Python gets views, each with a holder as base.
 SPARE_LIMIT = 1 << 28  # bytes; larger arrays are dropped instead of kept as spare
+
+# -- holder: the base of a view of a cell's array.  Owns one reference to it, so that while the view lives, updates go
+# to other storage; gives its memory (bytes) as a buffer, and not the array itself ------------------------------------
+HOLDER_ARRAY, HOLDER_RT, HOLDER_BYTES, HOLDER_SIZE = (HEAD + 8 * i for i in range(4))
+
+# What `cell_set` answers beside 0 and the thread that has locked the cell.
+SET_REFUSED, SET_FAILED = -1, -2  # an array of another kind; an exception is set
 
 # How `prepare` looks for storage: the variable's own if only its cell holds it; never its own; its own if only its
 # cell and this call's pin hold it.
@@ -245,11 +254,12 @@ _CPYTHON = (
     "PyObject_Vectorcall", "_Py_Dealloc", "PyLong_FromVoidPtr", "PyList_New", "PyEval_SaveThread",
     "PyEval_RestoreThread", "PyErr_CheckSignals", "PyThread_get_thread_ident", "PyObject_GC_UnTrack", "PyObject_GC_Del",
     "PyObject_ClearWeakRefs", "PyLong_AsLongLongAndOverflow", "PyTraceMalloc_Track", "PyType_GenericAlloc",
+    "PyType_IsSubtype", "PyObject_Free", "PyBuffer_FillInfo", "PyGC_Disable", "PyGC_Enable",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
 _DATA = (
-    "np_type", "int_type", "np_new", "pool", "blas_int", "cblas_float64", "cblas_float32", "gemv_float64",
-    "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
+    "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
+    "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
     "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways",
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
@@ -308,7 +318,8 @@ LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
         "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "new_function",
-        "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "each_part", "take_slot", "leave_slot", "report",
+        "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc", "holder_buffer",
+        "each_part", "take_slot", "leave_slot", "report",
         *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},

@@ -9,6 +9,7 @@ from tensordsl.codegen import abi
 from tensordsl.codegen.arena_text import arena_text
 from tensordsl.codegen.array_text import array_text
 from tensordsl.codegen.assembly import METADATA, UNLIKELY, Asm
+from tensordsl.codegen.cell_text import cell_text
 from tensordsl.codegen.entry_text import entry_text, incref, record, table, unless_failed
 from tensordsl.codegen.judge_text import judge_text
 from tensordsl.codegen.order_text import like_texts, strides_like
@@ -29,7 +30,7 @@ def native_text(is_arm: bool) -> str:
         entry_text(), decref_text(), new_array_text(), array_text(), like_texts(), _new_outs(), _new_list(),
         _exclusive(), _prepare(),
         _bytes(), _swap_in(), _commit(), _copy(), _pin(), _save_thread(), _restore_thread(), _release(), _fail(),
-        arena_text(), _host_call(), _poll(interval), _cell_set(), parts_text(), judge_text(),
+        arena_text(), _host_call(), _poll(interval), cell_text(), parts_text(), judge_text(),
     )  # fmt: skip
     return DECLARATION + declarations + "".join(parts) + METADATA
 
@@ -89,9 +90,15 @@ def _return_array(f: Asm, array: str) -> None:
 
 
 def _new_list() -> str:
+    """The list, without the collection that CPython 3.11 may begin for a new one: finalisers are arbitrary Python code,
+    which may replace what the program has read addresses of."""
     f = Asm("ptr", "new_list", ("ptr ctx", "ptr frame", "i64 site", "i64 n", "ptr slot"))
     unless_failed(f)
-    result = f.call("ptr", f.load("ptr", table(f), abi.RT["PyList_New"]), "i64 %n")
+    make, stop, go_on = (f.load("ptr", table(f), abi.RT[x]) for x in ("PyList_New", "PyGC_Disable", "PyGC_Enable"))
+    was_on = f.call("i32", stop)
+    result = f.call("ptr", make, "i64 %n")
+    with f.when(f.compare("ne", "i32", was_on, 0)):
+        f.call("i32", go_on)
     with f.when(f.is_null(result), UNLIKELY):
         record(f, abi.ERR_PYTHON)
         f.ret("ptr", "null")
@@ -233,26 +240,6 @@ def _pin() -> str:
         _save(f)
     f.ret("i64", 0)
     return f.text
-
-
-def _cell_set() -> str:
-    """i64: 0 and the cell holds `array` (one new reference), or the thread that has locked it: unchanged."""
-    f = Asm("i64", "cell_set", ("ptr rt", "ptr cell", "ptr array"))
-    lock = f.load("i64", "%cell", abi.CELL_LOCK)
-    with f.when(f.compare("ne", "i64", lock, 0), UNLIKELY):
-        f.ret("i64", lock)
-    incref(f, "%array")
-    spare = f.load("ptr", "%cell", abi.CELL_SPARE)
-    f.store("ptr", "null", "%cell", abi.CELL_SPARE)
-    _drop_all(f, f.call("ptr", "@swap_in", "ptr %cell", "ptr %array"), spare)
-    f.ret("i64", 0)
-    return f.text
-
-
-def _drop_all(f: Asm, *objects: str) -> None:
-    for obj in objects:
-        with f.when(f.not_null(obj)):
-            f.call("void", "@decref", "ptr %rt", f"ptr {obj}")
 
 
 # The GIL

@@ -51,7 +51,7 @@ class DeviceStorage:
                 mirror = array.get()
                 mirror.flags.writeable = False
                 self.mirror = mirror
-            return mirror
+            return mirror.view()
 
     def show(self) -> DeviceArray:
         """The storage itself, for a user; it keeps its value."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.errors import in_short
-from tensordsl.runtime import library, memory
+from tensordsl.runtime import heap_types, library, memory
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
 from tensordsl.runtime.late import Compile
@@ -21,11 +21,6 @@ from tensordsl.runtime.state import Cell, wait_for
 
 Function = Any  # an instance of `function_type()`: callable, with attributes, weakly referable
 
-# slots of the type: Py_tp_* of CPython's typeslots.h
-TP_CALL, TP_CLEAR, TP_DEALLOC, TP_MEMBERS, TP_TRAVERSE = 50, 51, 52, 72, 71
-HAVE_GC, HAVE_VECTORCALL, DISALLOW_INSTANTIATION = 1 << 14, 1 << 11, 1 << 7
-DEFAULT_FLAGS = 1 << 18
-T_PYSSIZET, READONLY = 19, 1
 INTEGERS = {"int64": abi.INT_KEEP, "float64": abi.INT_FLOAT}
 
 
@@ -204,31 +199,7 @@ def _cleared(*args: Any, **kwargs: Any) -> Any:
 # The heap type
 
 
-class _Spec(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("basicsize", ctypes.c_int),
-        ("itemsize", ctypes.c_int),
-        ("flags", ctypes.c_uint),
-        ("slots", ctypes.c_void_p),
-    ]
-
-
-class _Slot(ctypes.Structure):
-    _fields_ = [("slot", ctypes.c_int), ("function", ctypes.c_void_p)]
-
-
-class _Member(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("type", ctypes.c_int),
-        ("offset", ctypes.c_ssize_t),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    ]
-
-
-_made: list[Any] = []  # the type, and what it points to
+_made: list[type] = []  # the type
 _incref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_IncRef", api))
 _decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
 
@@ -239,33 +210,24 @@ def function_type() -> type:
     with library.lock():
         if not _made:
             _make_type()
-    kind = _made[0]
-    assert isinstance(kind, type)
-    return kind
+    return _made[0]
 
 
 def _make_type() -> None:
     _dead_context()
     functions = [library.symbol(name) for name in abi.DATA_FUNCTIONS]
     library.set_entry("np_handler", memory.data_handler(library.table(), functions))
-    members = (_Member * 4)(
-        _Member(b"__vectorcalloffset__", T_PYSSIZET, abi.FN_VECTORCALL, READONLY, None),
-        _Member(b"__dictoffset__", T_PYSSIZET, abi.FN_DICT, READONLY, None),
-        _Member(b"__weaklistoffset__", T_PYSSIZET, abi.FN_WEAK, READONLY, None),
-        _Member(),
-    )
-    slots = (_Slot * 6)(
-        _Slot(TP_CALL, function_address(api, "PyVectorcall_Call")),
-        _Slot(TP_MEMBERS, ctypes.addressof(members)),
-        _Slot(TP_TRAVERSE, library.symbol("tp_traverse")),
-        _Slot(TP_CLEAR, library.symbol("tp_clear")),
-        _Slot(TP_DEALLOC, library.symbol("tp_dealloc")),
-        _Slot(),
-    )
-    flags = DEFAULT_FLAGS | HAVE_GC | HAVE_VECTORCALL | DISALLOW_INSTANTIATION
-    spec = _Spec(b"tensordsl.Function", abi.FN_SIZE, 0, flags, ctypes.addressof(slots))
-    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", api))
-    _made.extend((make(ctypes.addressof(spec)), members, slots, spec))
+    slots = {
+        heap_types.TP_CALL: function_address(api, "PyVectorcall_Call"),
+        heap_types.TP_TRAVERSE: library.symbol("tp_traverse"),
+        heap_types.TP_CLEAR: library.symbol("tp_clear"),
+        heap_types.TP_DEALLOC: library.symbol("tp_dealloc"),
+    }
+    offsets = {
+        "__vectorcalloffset__": abi.FN_VECTORCALL, "__dictoffset__": abi.FN_DICT, "__weaklistoffset__": abi.FN_WEAK,
+    }  # fmt: skip
+    flags = heap_types.HAVE_GC | heap_types.HAVE_VECTORCALL
+    _made.append(heap_types.make_type("tensordsl.Function", abi.FN_SIZE, flags, slots, offsets))
 
 
 def _dead_context() -> None:

@@ -6,6 +6,7 @@ and guarded at both ends, so that reads of unwritten memory show and writes past
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.runtime.faults import Busy, error
-from tensordsl.runtime.layout import poke
+from tensordsl.runtime.layout import peek, poke
 from tensordsl.runtime.orders import kept_order
 from tensordsl.runtime.state import REENTRY
 
@@ -77,9 +78,9 @@ class CellStorage:
         poke(self.cell.address + abi.CELL_LOCK, owner)
 
     def is_exclusive(self, shape: tuple[int, ...], pins: int = 0) -> bool:
-        array = self.cell.get()
-        count = sys.getrefcount(array) - 1 - pins
-        return _is_exclusive(array, shape, count)
+        at, wanted = peek(self.cell.address + abi.CELL_ARRAY), abi.OWNDATA | abi.WRITEABLE
+        flags, count = (peek(at + k, ctypes.c_int32) for k in (abi.ND_FLAGS, abi.OB_REFCNT))
+        return bool(flags & wanted == wanted and count == 1 + pins and self.cell.get().shape == shape)
 
     def take_spare(self, shape: tuple[int, ...]) -> Any:
         return None
@@ -137,8 +138,6 @@ def numpy_kernel(plan: LaunchPlan, function: Callable[[list[Any], list[int]], An
 
 def native_kernel(plan: LaunchPlan, addresses: Sequence[int], run_nest: int) -> Kernel:
     """A kernel from the addresses of the plan's symbols and of the nest library's `run_nest`."""
-    import ctypes
-
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     table = (pointer * max(len(addresses), 1))(*addresses)
     words = (word * max(len(plan.kernels.descriptor), 1))(*plan.kernels.descriptor)

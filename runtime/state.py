@@ -9,18 +9,20 @@ import weakref
 from _thread import get_ident
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from tensordsl.codegen import abi
-from tensordsl.runtime import library
+from tensordsl.runtime import heap_types, library
 from tensordsl.runtime.layout import api, peek, poke
 
 WAIT, LONGEST_WAIT = 20e-6, 1e-3  # seconds between two looks at a lock
 REENTRY = "a shared variable is in use by this very call: a callback or signal handler may not touch it again"
 
 _cells: weakref.WeakSet[Cell]
-_incref, _decref = (ctypes.PYFUNCTYPE(None, ctypes.c_void_p)((name, api)) for name in ("Py_IncRef", "Py_DecRef"))
+_decref = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("Py_DecRef", api))
+_holders: list[type] = []  # the type of holders
 
 
 # A cell's memory is a NumPy record: its two object fields are references that NumPy drops with the record, and the
@@ -38,7 +40,7 @@ _RECORD = np.dtype(
 )
 
 
-_SLOTS, _HEADER = (ctypes.c_int64 * (size // 8) for size in (abi.CELL_SIZE, abi.ND_STRIDES + 8))
+_SLOTS = ctypes.c_int64 * (abi.CELL_SIZE // 8)
 _NATIVE = frozenset(map(np.dtype, abi.DTYPES))
 
 
@@ -51,36 +53,33 @@ class Cell:
     __slots__ = ("address", "dtype", "ndim", "words", "__weakref__")
 
     def __init__(self, array: np.ndarray) -> None:
-        self.dtype, self.ndim = array.dtype, array.ndim
-        self._check(array)
+        self.dtype, self.ndim = np.dtype(array.dtype.name), array.ndim
+        assert self.dtype in _NATIVE, "native dtypes only"
         self.words = np.zeros((), _RECORD)
         self.address = peek(id(self.words) + abi.ND_DATA)
-        slots, header = _SLOTS.from_address(self.address), _HEADER.from_address(id(array))
-        for offset in (abi.CELL_ARRAY, abi.CELL_SPARE):
-            _decref(slots[offset // 8])  # NumPy's zero of an object field is an object
-        _incref(id(array))
-        slots[abi.CELL_ARRAY // 8], slots[abi.CELL_SPARE // 8] = id(array), 0
-        slots[abi.CELL_ITEMSIZE // 8] = array.dtype.itemsize
-        for source, field in (
-            (abi.SRC_DATA, abi.ND_DATA), (abi.SRC_DIMS, abi.ND_DIMS), (abi.SRC_STRIDES, abi.ND_STRIDES),
-        ):  # fmt: skip
-            slots[source // 8] = header[field // 8]
+        slots = _SLOTS.from_address(self.address)
+        for k in (abi.CELL_ARRAY // 8, abi.CELL_SPARE // 8):
+            zero, slots[k] = slots[k], 0
+            _decref(zero)  # NumPy's zero of an object field is an object
+        slots[abi.CELL_ITEMSIZE // 8] = self.dtype.itemsize
+        self.set(array)
         _cells.add(self)
 
     def get(self) -> np.ndarray:
-        """The array itself, not a copy; while somebody holds it updates go to other storage."""
-        array = ctypes.cast(peek(self.address + abi.CELL_ARRAY), ctypes.py_object).value
-        assert isinstance(array, np.ndarray)
-        return array
+        """A view of the value, not a copy; while somebody holds it updates go to other storage."""
+        view: np.ndarray = _native()[0](library.table(), self.address)
+        return view
 
     def set(self, array: np.ndarray) -> None:
-        """Make `array` the storage, without a copy.  Waits while another thread's call uses the cell.
+        """Make the memory of `array`, of the cell's dtype and rank, the storage.  Waits while another thread's call
+        uses the cell.
 
         Raises RuntimeError from within a call (a callback) that uses it itself.
         """
-        self._check(array)
-        swap = _native_set()
-        self._wait_while(lambda: swap(library.table(), self.address, id(array)))
+        assert type(array) is np.ndarray and array.dtype == self.dtype
+        if array.dtype is not self.dtype:
+            array = array.view(self.dtype)
+        self._wait_while(lambda: _native()[1](library.table(), self.address, id(array), id(self.dtype), self.ndim))
 
     def wait(self) -> None:
         """Return when no other thread's call uses the cell, and none waits for it that came before."""
@@ -115,16 +114,34 @@ class Cell:
         """The identifier of the thread whose call has pinned the cell; 0: nobody's."""
         return int(peek(self.address + abi.CELL_LOCK))
 
-    def _check(self, array: np.ndarray) -> None:
-        assert type(array) is np.ndarray and array.dtype == self.dtype and array.ndim == self.ndim
-        assert array.dtype in _NATIVE, "native dtypes only"
-        assert array.flags.c_contiguous and array.flags.aligned
-
 
 @cache
-def _native_set() -> Callable[[int, int, int], int]:
-    """(table, cell, array) -> 0, or the thread that has locked the cell: test and swap in one step under the GIL."""
-    return ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 3)(library.symbol("cell_set"))
+def _native() -> tuple[Callable[[int, int], Any], Callable[[int, int, int, int, int], int]]:
+    """(table, cell) -> a view of the value; and (table, cell, array, dtype, rank) -> 0, or the thread that has locked
+    the cell: test and swap.  Each is one step under the GIL."""
+    _have_holders()
+    get = ctypes.PYFUNCTYPE(ctypes.py_object, *[ctypes.c_void_p] * 2)(library.symbol("cell_get"))
+    words = *[ctypes.c_void_p] * 4, ctypes.c_int32
+    swap = ctypes.PYFUNCTYPE(ctypes.c_int64, *words)(library.symbol("cell_set"))
+
+    def swap_in(*given: int) -> int:
+        answer: int = swap(*given)
+        assert answer != abi.SET_REFUSED, "C-contiguous, aligned arrays of the cell's dtype and rank only"
+        return answer
+
+    return get, swap_in
+
+
+def _have_holders() -> None:
+    library.require("native")
+    with library.lock():
+        if not _holders:
+            slots = {
+                heap_types.TP_DEALLOC: library.symbol("holder_dealloc"),
+                heap_types.BF_GETBUFFER: library.symbol("holder_buffer"),
+            }
+            _holders.append(heap_types.make_type("tensordsl.Storage", abi.HOLDER_SIZE, 0, slots, {}))
+            library.set_entry("holder_type", id(_holders[0]))
 
 
 def wait_once(owner: int, wait: float) -> float:

@@ -44,8 +44,9 @@ class Parameter:
 # -- binding ---------------------------------------------------------------------------------------------------------
 def normalise(
     parameters: Sequence[Parameter], function: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> list[Array]:
-    """The arguments of a call of `function` (its name) as exact arrays, one per parameter.  Raises TypeError."""
+) -> list[Any]:
+    """The arguments of a call of `function` (its name) as exact arrays, one per parameter; of a state that the call
+    does not give, the variable.  Raises TypeError."""
     explicit = [position for position, parameter in enumerate(parameters) if not parameter.implicit]
     if len(args) > len(explicit):
         raise TypeError(
@@ -88,18 +89,14 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
     given[named[0]] = value
 
 
-def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter]) -> Array:
+def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter]) -> Any:
     if parameter.default is None:
         raise TypeError(
             f"Missing required input: {parameter} (the function {quoted(function)} takes "
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
         )
-    if isinstance(parameter.default, Variable):
-        shared: Any = parameter.default
-        value: Array = shared.storage
-        return value
-    default: Array = parameter.default
-    return default
+    default: Any = parameter.default
+    return default if parameter.is_state or isinstance(default, np.ndarray) else default.storage
 
 
 def quoted(function: str) -> str:

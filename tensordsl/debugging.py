@@ -262,19 +262,43 @@ def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, 
     if index is None or not 0 <= index < len(nodes):
         raise error
     node = nodes[index]
-    known = initial_values(spec, args)
+    given = initial_values(spec, args)
     operands: list[Array] | None = None
+    shown: list[Array] | None = None
     try:
+        known = _copies(spec, given)
         trace(spec, known, until=node, is_silent=True)
         if all(has(v, known) for v in node.inputs):
             operands = [value_of(v, known) for v in node.inputs]
+            shown = [given.get(v, array) for v, array in zip(node.inputs, operands, strict=True)]
     except type(error) as earlier:  # what was computed together with `node`; the report names it
         raise earlier from None
     except Exception:  # the report is about another error: this one only means that there is less to show
         pass
     if operands is not None and site["kind"] in ("check", "index"):
         error = _reference_error(node, operands) or error
-    raise report(error, spec, node, operands) from None
+    raise report(error, spec, node, shown) from None
+
+
+def _copies(spec: FunctionSpec, given: Values) -> Values:
+    """Copies of the arguments, and of shared positions and masks: what looks at an array twice must see the same, and
+    the arrays that were given may be changed by other threads.  Updates leave the values of shared variables as they
+    are while somebody holds them, so that large ones need no copy.
+    """
+    arguments = set(spec.inputs)
+    return {v: _copy(a) if v in arguments or a.dtype.kind in "iub" else a for v, a in given.items()}
+
+
+def _copy(array: Array) -> Array:
+    """A copy with the strides of the array, which has as much memory of its own as that."""
+    if array.size == 0:
+        return array.copy()
+    start, end = np.lib.array_utils.byte_bounds(array)
+    room = np.empty(end - start, np.uint8)
+    copy: Array = np.ndarray(array.shape, array.dtype, room.data, array.ctypes.data - start, array.strides)
+    once = tuple(slice(None) if stride else slice(1) for stride in array.strides)
+    copy[once] = array[once]
+    return copy
 
 
 def _reference_error(node: Apply, operands: list[Array]) -> Exception | None:
@@ -312,7 +336,8 @@ def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]
     if named:
         by_name = {(str(k.name) if isinstance(k, Variable) else k): v for k, v in inputs.items()}
     arrays = normalise(spec.parameters, spec.name, () if named else tuple(inputs), by_name)
-    states = {p.default: a for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state}
+    given = [(p.default, a) for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state]
+    states = {state: state.storage if a is state else a for state, a in given}
     operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not p.is_state]
     values = {**initial_values(spec, operands), **states}
     trace(spec, values, is_silent=True)

@@ -300,13 +300,13 @@ class Function(FunctionMethods):
         return spec.pack(run_with_states(spec.parameters, arrays, self.run))
 
 
-def run_with_states(parameters: Sequence[Parameter], arrays: list[Array], run: Run) -> list[Array]:
+def run_with_states(parameters: Sequence[Parameter], arrays: list[Any], run: Run) -> list[Array]:
     """Run with the arguments for states stored first; after an error the states are what they were."""
     operands, replaced = [], []
     for parameter, array in zip(parameters, arrays, strict=True):
         if not parameter.is_state:
             operands.append(array)
-        elif array is not parameter.default.storage:
+        elif array is not parameter.default:
             replaced.append((parameter.default, parameter.default.storage))
             parameter.default.swap(np.array(array, order="C"))
     try:

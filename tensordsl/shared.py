@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from _thread import allocate_lock
+import weakref
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,16 +15,27 @@ from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
 LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.large_text`)
-_LOCK = allocate_lock()  # while a variable's storage moves into its cell
 
 
-def _after_fork() -> None:
-    global _LOCK
-    _LOCK = allocate_lock()
+class HostValue:
+    """A value that no compiled function uses yet: an array that its owner alone has.
 
+    Views of it, and of what it is a view of, are the users'.  A weak reference keeps NumPy from resizing what owns the
+    memory.
+    """
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    __slots__ = ("array", "guard")
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = array.view()
+        root: Any = array
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        self.guard = weakref.ref(root)
+
+    def get(self) -> np.ndarray[Any, Any]:
+        """A view of the value, not a copy."""
+        return self.array.view()
 
 
 class SharedVariable(Variable):
@@ -54,26 +64,26 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         super().__init__(type, name=name)
         self.strict, self.allow_downcast = strict, allow_downcast
         self.default_update = None
-        # The value is in one place: `_array`; a cell, once native code uses it; a device, once only devices do.
-        self._array: np.ndarray[Any, Any] | None = value
-        self._cell: Any = None
-        self._device: Any = None
+        # Where the value is: a `HostValue`; a `runtime.state.Cell`, once native code uses it; a
+        # `runtime.device_state.DeviceStorage`, once only devices do.  It moves where nothing is called between the look
+        # at this attribute and its assignment, so that no other thread and no signal's handler comes in between.
+        self._place: Any = HostValue(value)
 
     @property
     def cell(self) -> Any:
         """The storage as native code sees it (`runtime.state.Cell`); made when the first compiled function needs it."""
-        while self._cell is None:
-            from tensordsl.runtime.state import Cell  # late: it loads the run time
+        from tensordsl.runtime.state import Cell  # late: it loads the run time
 
+        while not isinstance(place := self._place, Cell):
             device = self._device
-            with device.device.lock if device is not None else nullcontext(), _LOCK:  # always in this order
-                if self._cell is None and self._device is device:
-                    storage = self.storage
-                    self._cell = Cell(storage if storage.flags.writeable else storage.copy())
-                    self._array = self._device = None
+            with nullcontext() if device is None else device.lock:  # the device makes no new value meanwhile
+                array = place.get()
+                cell = Cell(array if array.flags.writeable else array.copy())
+                if self._place is place:
+                    self._place = cell
                     if device is not None:
-                        device.is_left = True
-        return self._cell
+                        place.is_left = True
+        return place
 
     def on_device(self, device: Any) -> Any:
         """The storage on a device (`runtime.device_state.DeviceStorage`): the value moves there, and stays.
@@ -82,66 +92,70 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         `written_back` hands over what a call made of it.
         """
         from tensordsl.runtime.device_state import DeviceStorage  # late: it loads the run time
+        from tensordsl.runtime.state import Cell
 
         with device.lock:
-            found = self._device
-            if found is not None and found.device is device:
-                return found
-            storage = DeviceStorage.of(self.storage, device)
-            with _LOCK:
-                storage.is_copy = self._cell is not None
-                if not storage.is_copy:
-                    self._device, self._array = storage, None
-                    if found is not None:
-                        found.is_left = True
-            return storage
+            while True:
+                place, found = self._place, self._device
+                if found is device:
+                    return place
+                storage = DeviceStorage.of(place.get(), device)
+                storage.is_copy = isinstance(place, Cell)
+                if self._place is place:
+                    if not storage.is_copy:
+                        self._place = storage
+                        if found is not None:
+                            place.is_left = True
+                    return storage
+
+    @property
+    def _device(self) -> Any:
+        """The device that has the value, or None."""
+        return getattr(self._place, "device", None)
 
     def wait_until_free(self) -> None:
         """Return when no call of a compiled function holds the variable; RuntimeError if it is one further up."""
-        if self._cell is not None:
-            from tensordsl.runtime.state import wait_for  # late: it loads the run time
-
-            wait_for((self._cell,))
+        wait = getattr(self._place, "wait", None)
+        if wait is not None:
+            wait()
 
     def written_back(self, storage: Any) -> None:
         """A call has updated the device's storage that it was given."""
-        if storage is not self._device:
+        if storage is not self._place:
             self.swap(storage.mirror if storage.is_copy else storage.get().copy())
 
     @property
     def storage(self) -> np.ndarray[Any, Any]:
-        """The array that holds the value, not a copy; of a value on a device, the copy on the host."""
-        device = self._device
-        if device is not None:
-            mirror: np.ndarray[Any, Any] = device.get()
-            return mirror
-        array = self._array
-        if array is None:
-            array = self._cell.get()
+        """A view of the value, not a copy, which stays as it is while somebody holds it; of a value on a device, of
+        the copy on the host."""
+        array: np.ndarray[Any, Any] = self._place.get()
         return array
 
     def swap(self, array: np.ndarray[Any, Any]) -> None:
-        """Make `array`, C-contiguous and of this type, the storage."""
-        device = self._device
-        if device is not None:
-            device.set(array)
-            return
-        with _LOCK:
-            if self._cell is None:
-                self._array = array
-                return
-        self._cell.set(array)  # outside the lock: it waits for calls in other threads
+        """Make the memory of `array`, C-contiguous and of this type, the storage."""
+        while True:
+            place = self._place
+            if type(place) is HostValue:
+                new = HostValue(array)
+                if self._place is place:
+                    self._place = new
+                    return
+            else:
+                place.set(array)
+                if self._place is place:
+                    return
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
-        """The current value: a copy, or with `borrow` the storage itself (writing to it changes the variable).
+        """The current value: a copy, or with `borrow` a view of the storage (writing to it changes the variable).
 
         Of a value on a device: a copy on the host (with `borrow` one that is kept, and read-only); with
         `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which later
         calls leave as it is.
         """
-        if return_internal_type and self._device is not None:
-            return self._device.show() if borrow else self._device.array.copy()
-        return self.storage if borrow else copied(self.storage)
+        place = self._place
+        if return_internal_type and hasattr(place, "show"):
+            return place.show() if borrow else place.array.copy()
+        return place.get() if borrow else copied(place.array if type(place) is HostValue else place.get())
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Replace the value.  It may have another shape, not another dtype, rank or broadcast pattern.
