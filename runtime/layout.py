@@ -84,6 +84,7 @@ def _object_fits() -> bool:
 def _array_fits() -> bool:
     import weakref
 
+    handler = ctypes.PYFUNCTYPE(ctypes.py_object)(numpy_api()[305])  # PyDataMem_GetHandler
     whole, base = np.zeros(2), np.arange(12.0).reshape(3, 4)
     array = base[:, ::2]
     at = id(array)
@@ -98,6 +99,7 @@ def _array_fits() -> bool:
         and flags & (abi.ALIGNED | abi.WRITEABLE | abi.OWNDATA | abi.C_CONTIGUOUS) == abi.ALIGNED | abi.WRITEABLE
         and peek(id(whole) + abi.ND_FLAGS, ctypes.c_int32) & 0x505 == 0x505
         and peek(at + abi.ND_WEAK) == 0
+        and (peek(at + abi.ND_HANDLER), peek(id(whole) + abi.ND_HANDLER)) == (0, id(handler()))
     )
     reference = weakref.ref(array)
     return bool(fits and peek(at + abi.ND_WEAK) == id(reference))
