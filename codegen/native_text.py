@@ -111,14 +111,13 @@ def _new_list() -> str:
 
 
 def _exclusive() -> str:
-    """i1: may this array be overwritten: has it the extents, and do only `owners` references see it?"""
+    """i1: may this array of a cell be overwritten: has it the extents, and do only `owners` references see it?"""
     f = Asm("i1", "exclusive", ("ptr array", "ptr dims", "i32 owners"), internal=True)
     owned = abi.OWNDATA | abi.WRITEABLE
     flags = f.op(f"and i32 {f.load('i32', '%array', abi.ND_FLAGS)}, {owned}")
     ndim, own = f.load("i32", "%array", abi.ND_NDIM), f.load("ptr", "%array", abi.ND_DIMS)
     conditions = (
         f.compare("eq", "i32", f.load("i32", "%array", abi.OB_REFCNT), "%owners"),
-        f.is_null(f.load("ptr", "%array", abi.ND_WEAK)),
         f.compare("eq", "i32", flags, owned),
         f.call("i1", "@static_ok", f"ptr {own}", "ptr %dims", f"i32 {ndim}"),
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import programs
@@ -285,6 +287,15 @@ def test_who_is_interrupted_while_waiting_is_next_no_more(cell, monkeypatch):
         assert peek(cell.address + abi.CELL_NEXT) == 0
     assert len(naps) == 3
     poke(cell.address + abi.CELL_LOCK, 0)
+
+
+@pytest.mark.parametrize("mode", ["threads", "signals"])
+def test_a_slice_of_the_stress_programs_finds_nothing(mode):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "tools/stress_state.py", mode, "--seconds", "2", "--seed", "1"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
+    assert done.returncode == 0 and " 0 errors" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
