@@ -189,14 +189,14 @@ def _branch_shape(d: Dims, condition: Any, *values: Any) -> tuple[Any, ...]:
 
 
 def _branch_gradient(g: Any, out: Any, condition: Any, *values: Any) -> Sequence[Any]:
-    """Each branch gets the cotangent where it was taken."""
-    from tensordsl.ops.reverse import Guard, Guarded
+    """Each branch gets the cotangent where it was taken; the condition chooses, in steps."""
+    from tensordsl.ops.reverse import ZERO, Guard, Guarded
 
     several = g if isinstance(g, tuple) else (g,)
     into_then, into_else = (
         [None if c is None else Guarded((Guard(condition, is_then),), c) for c in several] for is_then in (True, False)
     )
-    return [None, *into_then, *into_else]
+    return [ZERO, *into_then, *into_else]
 
 
 IFELSE = Op(

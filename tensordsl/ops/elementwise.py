@@ -15,7 +15,7 @@ from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
 from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
 from tensordsl.ops.operands import as_variable, broadcast, named_dtype
-from tensordsl.ops.reverse import where
+from tensordsl.ops.reverse import ZERO, where
 from tensordsl.ops.rows import PIECEWISE, arithmetic, like, row
 from tensordsl.ops.scalars import numpy_power, power
 from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE
@@ -41,7 +41,7 @@ def _power_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
     gx = (g * y) * x ** (y - 1)
     if not isinstance(y, Constant) or not y.data.all():
         gx = switch(eq(y, 0), like(0, g), gx)  # x ** 0 is 1 also at 0, where 0 * 0 ** -1 would be nan
-    if y.type.dtype in DISCRETE:
+    if isinstance(y, Constant) and y.type.dtype in DISCRETE:
         return gx, None
     from tensordsl.ops.functions import log
 
@@ -139,7 +139,7 @@ MINIMUM = row(
 )
 SWITCH = row(
     "switch", lambda b, c, x, y: b.select(c, x, y), np.where,
-    lambda g, out, c, x, y: (None, where(c, g), where(c, g, False)),
+    lambda g, out, c, x, y: (ZERO, where(c, g), where(c, g, False)),
     dtype=_chosen, loop=lambda c, x, y: ("bool", upcast(x, y), upcast(x, y)),
 )  # fmt: skip
 CLIP = row(

@@ -69,7 +69,7 @@ def cotangents(
 ) -> list[Any]:
     """The cotangent of each of `wrt` from those of the seeds: sum over seeds (y, g) of (dy/dw) transposed times g.
 
-    constant   variables through which nothing flows
+    constant   variables at which what flows ends: each may have a cotangent, its operands have none from it
     stop       variables whose makers are not looked at
     are_final  a seed's cotangent is complete: nothing is added to it
     known      what was built before from the same seeds
@@ -80,7 +80,7 @@ def cotangents(
     constants = {id(v) for v in constant}
     totals = known.begin(outputs, stop, is_whole=not constants)
     nodes, wanted = known.between(wrt, totals)
-    closed = constants | ({id(v) for v in outputs} if are_final else set())
+    closed = (constants - {id(v) for v in wrt}) | ({id(v) for v in outputs} if are_final else set())
     found: dict[int, Terms | Zero | Undefined] = {}
     for y, g in seeds:
         _add(found, y, conform(g, y), known)
@@ -91,7 +91,7 @@ def cotangents(
         for v in node.outputs:
             if id(v) not in totals:
                 totals[id(v)] = _total(found.get(id(v)), v)
-        arriving = [totals[id(v)] for v in node.outputs]
+        arriving = [None if id(v) in constants else totals[id(v)] for v in node.outputs]
         parts = known.parts(node, arriving, needed)
         for operand, part, is_needed in zip(node.inputs, parts, needed, strict=True):
             if is_needed and part is not None:
@@ -282,7 +282,10 @@ def _complex_gradient(node: Apply, g: Any) -> Sequence[Any]:
     if node.op.name in NOT_ANALYTIC:
         return node.op.gradient(g, node.outputs[0], *node.inputs, **node.attrs)
     parts = node.op.gradient(conj(g), node.outputs[0], *node.inputs, **node.attrs)
-    return [Guarded(p.guards, conj(p.value)) if isinstance(p, Guarded) else p if p is None else conj(p) for p in parts]
+    return [
+        conj(p) if isinstance(p, Variable) else Guarded(p.guards, conj(p.value)) if isinstance(p, Guarded) else p
+        for p in parts
+    ]
 
 
 def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
