@@ -38,7 +38,7 @@ with these rows, and many more are written with several of them (`T.mean`, `T.va
 
 TITLES = {
     "elementwise": "Arithmetic, rounding, choices", "comparisons": "Comparisons and logic", "functions": "Real functions",
-    "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions",
+    "gamma": "The gamma function and its kin", "gamma_incomplete": "Incomplete gamma functions", "grids": "Products with logarithms",
     "shape": "Shapes", "creation": "Sequences of numbers", "reduce": "Reductions", "linalg": "Products",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers",
@@ -58,6 +58,7 @@ SPELLINGS = {
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
     "mask_shape": "T.set_subtensor(x[mask], y)",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
+    "xlogx": "T.xlogx.xlogx",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
     **dict.fromkeys(("philox", "poisson", "binomial", "multinomial"), "T.shared_randomstreams.RandomStreams"), "print": "tensordsl.printing.Print", "assert": "tensordsl.ops.control.Assert",
 }  # fmt: skip
@@ -102,6 +103,9 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "gammaincc": lambda x: T.gammaincc(x, x),
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
+    "ultra_fast_sigmoid": T.nnet.ultra_fast_sigmoid,
+    "xlogy": lambda x: T.xlogy(x, T.tensor_copy(x)),
+    "xlogx": T.xlogx.xlogx,
     "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),
     "print": printing.Print("x"),
     "assert": lambda x: control.Assert("x")(x, T.lscalar()),

@@ -18,6 +18,7 @@ from tensordsl.casting import complex_of, real_of, upcast
 from tensordsl.graph import _COMPLEX_HOOKS, Kernel, Movement, Op, apply
 from tensordsl.ops import complex_scalars
 from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isinf, isnan, neq, or_
+from tensordsl.ops.control import ZERO_GRAD
 from tensordsl.ops.elementwise import abs_, second, switch
 from tensordsl.ops.functions import arctan2, cos, sin
 from tensordsl.ops.linalg import batched_dot, dot
@@ -97,16 +98,6 @@ def _either(first: Any, x: Pair, y: Pair) -> Pair:
     return switch(first, x[0], y[0]), switch(first, x[1], y[1])
 
 
-def _clip(x: Pair, low: Pair, high: Pair) -> Pair:
-    """As NumPy, whose order here does not look at whether imaginary parts are numbers."""
-
-    def after(u: Pair, v: Pair) -> Any:
-        return switch(eq(u[0], v[0]), gt(u[1], v[1]), gt(u[0], v[0]))
-
-    above = _either(or_(_is_nan(x), after(x, low)), x, low)
-    return _either(or_(_is_nan(above), after(high, above)), above, high)
-
-
 # Rows on the parts of complex operands, one for each part of the result (`complex_scalars`).
 _NUMPY_NAMES = {"pow": "power", "sgn": "sign"}
 FUNCTIONS = (
@@ -153,7 +144,7 @@ PARTS: dict[str, Callable[..., Any]] = {
     "eq": lambda x, y: and_(eq(x[0], y[0]), eq(x[1], y[1])), "neq": lambda x, y: or_(neq(x[0], y[0]), neq(x[1], y[1])),
     "lt": lambda x, y: _after(y, x), "le": lambda x, y: _not_before(y, x), "gt": _after, "ge": _not_before,
     "maximum": lambda x, y: _either(or_(_is_nan(x), _not_before(x, y)), x, y),
-    "minimum": lambda x, y: _either(or_(_is_nan(x), _not_before(y, x)), x, y), "clip": _clip,
+    "minimum": lambda x, y: _either(or_(_is_nan(x), _not_before(y, x)), x, y),
     "isnan": _is_nan, "isinf": lambda x: or_(isinf(x[0]), isinf(x[1])),
     "switch": lambda c, x, y: _either(_truth(c), x, y),
     "batched_dot": lambda x, y: (
@@ -170,7 +161,7 @@ EACH: dict[str, int | None] = {
 OTHERS = frozenset(
     (
         "prod max min argmax argmin cumsum cumprod sort argsort searchsorted print real imag shape_i cast for ifelse "
-        "consider_constant zero_grad disconnected_grad undefined_grad grad_scale"
+        "xlogx xlogy consider_constant zero_grad disconnected_grad undefined_grad grad_scale"
     ).split()
 )
 # Rows whose gradient is not that of an analytic function.
@@ -259,4 +250,6 @@ def angle(x: Any) -> Any:
     array([1.57079633, 0.        ])
     """
     x = as_variable(x)
+    if x.type.dtype not in COMPLEX:
+        x = apply(ZERO_GRAD, x)  # the angle of a real number is 0 or pi
     return arctan2(imag(x), real(x))

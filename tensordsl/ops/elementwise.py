@@ -13,11 +13,11 @@ import numpy as np
 from tensordsl.casting import float_of, float_of_all, real_of, true_div_dtype, upcast, upcast_min8
 from tensordsl.config import config
 from tensordsl.graph import Constant, Elementwise, Op, apply
-from tensordsl.ops.comparisons import eq, ge, gt, lt, neq, or_
+from tensordsl.ops.comparisons import and_, eq, ge, gt, le, lt, neq
 from tensordsl.ops.operands import as_variable, broadcast, named_dtype
 from tensordsl.ops.reverse import ZERO, where
 from tensordsl.ops.rows import PIECEWISE, arithmetic, like, row
-from tensordsl.ops.scalars import numpy_power, power
+from tensordsl.ops.scalars import clipped, numpy_clipped, numpy_power, power
 from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE
 
 
@@ -70,8 +70,8 @@ def _sgn_gradient(g: Any, out: Any, x: Any) -> Sequence[Any]:
 
 
 def _clip_gradient(g: Any, out: Any, x: Any, low: Any, high: Any) -> Sequence[Any]:
-    below, above = lt(x, low), gt(x, high)
-    return where(or_(below, above), g, False), where(below, g), where(above, g)
+    reaches = ge(x, low)
+    return where(and_(reaches, le(x, high)), g), where(lt(x, low), g), where(and_(reaches, gt(x, high)), g)
 
 
 def _choice(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
@@ -143,7 +143,7 @@ SWITCH = row(
     dtype=_chosen, loop=lambda c, x, y: ("bool", upcast(x, y), upcast(x, y)),
 )  # fmt: skip
 CLIP = row(
-    "clip", lambda b, x, low, high: b.minimum(b.maximum(x, low), high), np.clip, _clip_gradient, dtype=upcast_min8,
+    "clip", clipped, numpy_clipped, _clip_gradient, dtype=upcast_min8,
 )  # fmt: skip
 SECOND = row(
     "second", lambda b, x, y: y, lambda x, y: np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape)),
@@ -384,7 +384,7 @@ def switch(cond: Any, ift: Any, iff: Any) -> Any:
 
 
 def clip(x: Any, min: Any, max: Any) -> Any:
-    """x limited to [min, max]; max where min > max.
+    """x limited to [min, max]; where min > max: min for x < min, else max.
 
     >>> clip([1, 5, 9], 2, 6).eval()
     array([2, 5, 6])

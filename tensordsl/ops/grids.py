@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.casting import float_of_all
+import numpy as np
+
+from tensordsl.casting import accumulator, float_of, float_of_all
 from tensordsl.config import config
-from tensordsl.graph import OpTypeError
+from tensordsl.graph import Expand, Op, OpTypeError, apply
 from tensordsl.ops.comparisons import eq, ge, le
 from tensordsl.ops.creation import arange, zeros
 from tensordsl.ops.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.elementwise import pow as power
-from tensordsl.ops.functions import log10
-from tensordsl.ops.operands import as_variable, constant, whole_number
+from tensordsl.ops.functions import log, log10
+from tensordsl.ops.operands import as_variable, broadcast, constant, whole_number
+from tensordsl.ops.rows import like
 from tensordsl.ops.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
 
 
@@ -255,13 +259,38 @@ def _folded(function: Any, tensors: Any) -> Any:
     return result
 
 
+def _build_xlogy(x: Any, y: Any) -> Any:
+    x, y = (cast(v, float_of_all(x.type.dtype, y.type.dtype)) for v in (x, y))
+    return switch(eq(x, 0), constant(0, dtype=x.type.dtype), x * log(y))
+
+
+def _numpy_xlogy(x: Any, y: Any) -> Any:
+    dtype = float_of_all(str(x.dtype), str(y.dtype))
+    with np.errstate(all="ignore"):
+        x, y = (np.asarray(v, accumulator(dtype)) for v in (x, y))
+        return np.asarray(np.where(x == 0, 0, x * np.log(y))).astype(dtype)
+
+
+def _xlogy_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
+    return g * log(y), switch(eq(x, 0), like(0, g), g * x / y)
+
+
+# Rows, because gradients through the choice at 0 would be those of a constant there.
+XLOGY = Op("xlogy", float_of_all, broadcast, _numpy_xlogy, Expand(_build_xlogy), _xlogy_gradient, ulp=8)
+XLOGX = Op(
+    "xlogx", float_of, broadcast, lambda x: _numpy_xlogy(x, x), Expand(lambda x: _build_xlogy(x, x)),
+    lambda g, out, x: (g * (log(x) + 1),), ulp=8,
+)  # fmt: skip
+ROWS = (XLOGY, XLOGX)
+
+
 def xlogx(x: Any) -> Any:
     """x * log(x), 0 at 0.
 
     >>> xlogx([0.0, 1.0]).eval()
     array([0., 0.])
     """
-    return xlogy(x, x)
+    return apply(XLOGX, as_variable(x))
 
 
 def xlogy(x: Any, y: Any) -> Any:
@@ -270,10 +299,5 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy([0, 2], [0, 1]).eval()
     array([0., 0.])
     """
-    from tensordsl.ops.functions import log
-
     x, y = as_variable(x), as_variable(y)
-    is_zero = eq(x, 0)
-    # The logarithm of 1 in place of that of 0 keeps the gradient finite.
-    logarithm = log(switch(is_zero, constant(1, dtype=y.type.dtype), y))
-    return switch(is_zero, constant(0, dtype=float_of_all(x.type.dtype)), x * logarithm)
+    return apply(XLOGX, x) if x is y else apply(XLOGY, x, y)

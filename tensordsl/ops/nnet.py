@@ -12,7 +12,7 @@ from tensordsl.config import config
 from tensordsl.graph import Elementwise, Expand, Op, OpTypeError, apply
 from tensordsl.ops.comparisons import eq, gt, lt
 from tensordsl.ops.creation import arange
-from tensordsl.ops.elementwise import abs_, as_real, cast, clip, int_div, minimum, mod, sgn, switch
+from tensordsl.ops.elementwise import abs_, as_real, cast, clip, int_div, mod, sgn, switch
 from tensordsl.ops.functions import SIGMOID, exp, expm1, log, softplus
 from tensordsl.ops.index import getitem
 from tensordsl.ops.linalg import batched_dot, dot, tensordot
@@ -20,7 +20,7 @@ from tensordsl.ops.operands import as_variable, broadcast, constant, normalise_a
 from tensordsl.ops.reduce import argmax, bound, max, sum
 from tensordsl.ops.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_padleft, transpose
 from tensordsl.ops.sort import unique
-from tensordsl.ops.stable import log_add_exp
+from tensordsl.ops.stable import has_stable_log, log_add_exp
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -63,6 +63,28 @@ def _logsoftmax_gradient(g: Any, out: Any, x: Any, axis: int) -> Sequence[Any]:
     return (g - exp(out) * sum(g, axis, keepdims=True),)
 
 
+def _build_ultra_fast_sigmoid(x: Any) -> Any:
+    dtype = float_of(x.type.dtype)
+
+    def number(value: float) -> Any:
+        return constant(value, dtype=dtype)
+
+    half = cast(x, dtype) * number(0.5)
+    a = abs_(half)
+    line = number(0.935409070603099) + number(0.0458812946797165) * (a - number(1.7))
+    inner = switch(lt(a, number(1.7)), number(1.5) * a / (1 + a), switch(lt(a, 3), line, number(0.99505475368673)))
+    return number(0.5) * (switch(lt(half, 0), -inner, inner) + 1)
+
+
+def _numpy_ultra_fast_sigmoid(x: Any) -> Any:
+    half = np.asarray(x, "float64") * 0.5
+    a = np.abs(half)
+    line = 0.935409070603099 + 0.0458812946797165 * (a - 1.7)
+    with np.errstate(all="ignore"):
+        inner = np.where(a < 1.7, 1.5 * a / (1 + a), np.where(a < 3, line, 0.99505475368673))
+    return (0.5 * (np.where(half < 0, -inner, inner) + 1)).astype(float_of(str(x.dtype)))
+
+
 def _numpy_relu(x: Any) -> Any:
     return np.maximum(x, np.zeros((), x.dtype))
 
@@ -80,7 +102,11 @@ RELU = Op(
     Elementwise(lambda b, x: x if x.type == "bool" else b.maximum(x, b.const(0, x.type)), lambda x: (x,)),
     lambda g, out, x: (g * ((sgn(x) + 1) * 0.5),),
 )  # fmt: skip
-ROWS = (SOFTMAX, LOGSOFTMAX, RELU)
+ULTRA_FAST_SIGMOID = Op(
+    "ultra_fast_sigmoid", float_of, broadcast, _numpy_ultra_fast_sigmoid, Expand(_build_ultra_fast_sigmoid),
+    lambda g, out, x: (g * out * (1 - out),), ulp=8,
+)  # fmt: skip
+ROWS = (SOFTMAX, LOGSOFTMAX, RELU, ULTRA_FAST_SIGMOID)
 
 
 # -- softmax ---------------------------------------------------------------------------------------------------------
@@ -132,11 +158,13 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Any:
     array([0.69314718, 0.69314718])
     """
     coding, true = as_variable(coding_dist), as_variable(true_dist)
-    logs = log_of_softmax(coding)
     if true.type.ndim == coding.type.ndim:
-        return -sum(true * logs, axis=coding.type.ndim - 1)
+        return -sum(true * log_of_softmax(coding), axis=coding.type.ndim - 1)
     if true.type.ndim == coding.type.ndim - 1 == 1:
-        return -getitem(logs, (arange(shape_i(coding, 0)), true))
+        picked = arange(shape_i(coding, 0)), true
+        if has_stable_log(coding):
+            return -getitem(log_of_softmax(coding), picked)
+        return -log(getitem(coding, picked))  # the gradient of elements that are not picked is 0, not 0 / 0
     raise OpTypeError(
         f"categorical_crossentropy: wants distributions of the rank of coding_dist ({coding.type}) or a vector of "
         f"class numbers, got {true.type}"
@@ -207,8 +235,9 @@ def elu(x: Any, alpha: Any = 1) -> Any:
     array([2., 0.])
     """
     x = as_variable(x)
+    is_positive = gt(x, 0)
     # expm1 of large x would be inf, and its gradient nan after the switch.
-    return switch(gt(x, 0), x, as_variable(alpha) * expm1(minimum(x, 0)))
+    return switch(is_positive, x, as_variable(alpha) * expm1(switch(is_positive, 0, x)))
 
 
 def selu(x: Any) -> Any:
@@ -260,22 +289,14 @@ def log1pexp(x: Any) -> Any:
 
 
 def ultra_fast_sigmoid(x: Any) -> Any:
-    """Theano's approximation of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.03.
+    """Theano's approximation s of `sigmoid`: a hyperbola, a line and a constant; off by at most 0.03.
+
+    The gradient is s (1 - s), as where Theano's rewrite puts it into the place of `sigmoid`.
 
     >>> ultra_fast_sigmoid([-2.0, 0.0, 2.0]).eval()
     array([0.125, 0.5  , 0.875])
     """
-    x = as_variable(x)
-    dtype = float_of(x.type.dtype)
-
-    def number(value: float) -> Any:
-        return constant(value, dtype=dtype)
-
-    half = cast(x, dtype) * number(0.5)
-    a = abs_(half)
-    line = number(0.935409070603099) + number(0.0458812946797165) * (a - number(1.7))
-    inner = switch(lt(a, number(1.7)), number(1.5) * a / (1 + a), switch(lt(a, 3), line, number(0.99505475368673)))
-    return number(0.5) * (switch(lt(half, 0), -inner, inner) + 1)
+    return apply(ULTRA_FAST_SIGMOID, as_variable(x))
 
 
 def logaddexp(x: Any, y: Any) -> Any:

@@ -41,6 +41,15 @@ def power(b: Any, x: Any, y: Any) -> Any:
     return b.select(b.lt(y, 0), inverse, result)
 
 
+def clipped(b: Any, x: Any, low: Any, high: Any) -> Any:
+    """Between the bounds; where these have crossed, the lower one for what is below it, else the upper one."""
+    between = b.minimum(b.maximum(x, low), high)
+    known = _known(low), _known(high)
+    if None not in known and known[0] <= known[1]:
+        return between
+    return b.select(b.and_(b.lt(x, low), b.gt(low, high)), low, between)
+
+
 def next_after(b: Any, x: Any, y: Any) -> Any:
     """One step in the order of bits; from a zero to the smallest subnormal number of y's sign."""
     bits = {"float64": "int64", "float32": "int32", "float16": "int16"}[x.type]
@@ -77,6 +86,10 @@ def _product(b: Any, x: Any, n: int) -> Any:
 
 
 # -- oracles that NumPy lacks ----------------------------------------------------------------------------------------
+def numpy_clipped(x: Any, low: Any, high: Any) -> Any:
+    return np.where((x < low) & (low > high), low, np.clip(x, low, high))
+
+
 def numpy_power(x: Any, y: Any) -> Any:
     if x.dtype.kind not in "iu":
         # A full array of exponents: for one exponent NumPy takes shortcuts with other results for -0.0 and -inf.

@@ -142,6 +142,13 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
     return [new.get(id(v), v) for v in outputs]
 
 
+def has_stable_log(x: Any) -> bool:
+    """Whether log(x) has a form that is more accurate than the logarithm of x's values."""
+    with unwatched():
+        plain = log(x)
+        return _better(plain, set()) is not plain
+
+
 def _better(v: Any, blocked: set[int]) -> Any:
     """v by the equations, until none applies."""
     for _ in range(4):

@@ -154,6 +154,8 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "specify_shape": lambda: T.specify_shape(x, (3, None)) * 2,
     "softmax": lambda: T.nnet.softmax(x),
     "logsoftmax": lambda: T.nnet.logsoftmax(x),
+    "ultra_fast_sigmoid": lambda: T.nnet.ultra_fast_sigmoid(x), "xlogx": lambda: T.xlogx.xlogx(x),
+    "xlogy": lambda: T.xlogy(x, 2 * x),
     "consider_constant": lambda: T.grad((x * G.consider_constant(x)).sum(), x),
     "zero_grad": lambda: G.zero_grad(x) * 3,
     "disconnected_grad": lambda: G.disconnected_grad(x) * 3,

@@ -73,6 +73,8 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "require": lambda: require(x, c > 0, "c must be positive"),
     "softmax": lambda: T.nnet.softmax(A),
     "logsoftmax": lambda: T.nnet.logsoftmax(A),
+    "ultra_fast_sigmoid": lambda: T.nnet.ultra_fast_sigmoid(x), "xlogx": lambda: T.xlogx.xlogx(x),
+    "xlogy": lambda: T.xlogy(x, 2 * x),
     "polygamma": lambda: T.polygamma(2, x),
     "gammainc": lambda: T.gammainc(abs(x) + 0.5, abs(x)),
     "gammaincc": lambda: T.gammaincc(abs(x) + 0.5, abs(x)),

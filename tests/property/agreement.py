@@ -65,8 +65,6 @@ def _perturbed(results: Sequence[Variable], values: dict[Variable, Any], rng: An
         elif node.op.name in ("gammaln", "digamma") and floating:
             # next to a zero the oracle keeps fewer digits than the function
             made = evaluate_node(node, [_rounded(operands[0], rng)])
-        elif node.op.name == "clip" and operands[0].dtype.kind == "c" and rng.bit_generator.seed_seq.entropy % 3 == 2:
-            made = (np.where(_is_between(*operands), operands[0], evaluate_node(node, operands)[0]),)
         elif node.op.name == "for" and operands[0] > 0:
             made = _perturbed_loop(node.attrs["body"], operands, rng)
         else:
@@ -139,12 +137,6 @@ def _is_infinite_product(v: Variable, x: Any, known: dict[Variable, Any]) -> Any
         else:
             factors.append(np.isfinite(known[f] if f in known else _data(f)))
     return np.isinf(x) & np.all(np.broadcast_arrays(x, *factors)[1:], axis=0)
-
-
-def _is_between(x: Any, low: Any, high: Any) -> Any:
-    """Where rounding of a complex x may put its real part, by which numbers are ordered first, between the bounds."""
-    error = 256 * np.finfo(x.dtype).eps * np.abs(x)
-    return (x.real + error >= low.real) & (x.real - error <= high.real)
 
 
 def shuffled(x: Any, axes: Sequence[int], rng: Any) -> Any:

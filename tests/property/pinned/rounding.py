@@ -451,14 +451,6 @@ def power_of_the_least_number(p: Program) -> None:
     p.output(s1)
 
 
-def imaginary_numbers_clipped(p: Program) -> None:
-    """Complex numbers are clipped by their real part, of which a root of a negative number leaves rounding."""
-    x0 = p.argument(TensorType("complex64", (None,)), array("complex64", [(-1.0000000150474662e+30-0.12999999523162842j)]))
-    t0 = op("pow", x0, constant("float32", 0.5))
-    t1 = op("clip", t0, constant("int8", -1), constant("int8", 2))
-    p.output(t1, INEXACT)
-
-
 def factor_of_terms_that_overflow(p: Program) -> None:
     """A sum of products that overflow, whose common factor stands before the sum."""
     x0 = p.argument(TensorType("float64", (None,)), array("float64", [inf, -1.5e+308]))
