@@ -378,13 +378,18 @@ def _in_order(axes: Sequence[Any], order: str) -> list[Any]:
 
 
 def inverse_permutation(perm: Any) -> Any:
-    """The vector p with p[perm[k]] == k.
+    """The vector p of the dtype of perm with p[perm[k]] == k; with more axes, along the last one.
 
     >>> inverse_permutation([2, 0, 1]).eval()
     array([1, 2, 0])
     """
     perm = as_variable(perm)
-    return set_subtensor(getitem(arange(shape_i(perm, 0)), perm), arange(shape_i(perm, 0)))
+    positions = cast(arange(shape_i(perm, -1)), perm.type.dtype)
+    if perm.type.ndim == 1:
+        return set_subtensor(getitem(perm, perm), positions)
+    rows = reshape(perm, (-1, shape_i(perm, -1)), ndim=2)
+    row = dimshuffle(arange(shape_i(rows, 0)), (0, "x"))
+    return reshape(set_subtensor(getitem(rows, (row, rows)), positions), shape_tuple(perm), perm.type.ndim)
 
 
 def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
@@ -396,8 +401,6 @@ def permute_row_elements(x: Any, y: Any, inverse: bool = False) -> Any:
     """
     x, y = as_variable(x), as_variable(y)
     if inverse:
-        if y.type.ndim != 1:
-            raise OpTypeError("permute_row_elements: the inverse wants one permutation for all rows")
         y = inverse_permutation(y)
     return take_along_axis(x, y if y.type.ndim == x.type.ndim else shape_padleft(y, x.type.ndim - y.type.ndim), -1)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.casting import upcast_min8
+from tensordsl.casting import upcast
 from tensordsl.graph import Dims, Kernel, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.arrange import specify_shape
+from tensordsl.ops.comparisons import neq
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, axis_count, normalise_axis
 from tensordsl.ops.shape import broadcast_to, dimshuffle, reshape, shape_i, shape_padleft, shape_padright, transpose
@@ -70,7 +71,8 @@ ROWS = (DOT, BATCHED_DOT)
 def dot(a: Any, b: Any) -> Any:
     """The matrix product; of vectors the inner product; with a scalar the product.
 
-    With more axes it sums over the last axis of a and the second-to-last of b, as `numpy.dot`.
+    With more axes it sums over the last axis of a and the second-to-last of b, as `numpy.dot`.  Of bools: whether some
+    product is true.
 
     >>> dot([[1, 2], [3, 4]], [1, 1]).eval()
     array([3, 7])
@@ -80,8 +82,16 @@ def dot(a: Any, b: Any) -> Any:
         return mul(x, y)
     if x.type.ndim > 2 or y.type.ndim > 2:
         return tensordot(x, y, [[x.type.ndim - 1], [max(y.type.ndim - 2, 0)]])
-    dtype = upcast_min8(x.type.dtype, y.type.dtype)
-    return apply(DOT, cast(x, dtype), cast(y, dtype))
+    return _in_common_dtype(DOT, x, y)
+
+
+def _in_common_dtype(op: Op, x: Any, y: Any) -> Any:
+    """The product; of bools, whose sum is `or`, whether some term is true."""
+    dtype = upcast(x.type.dtype, y.type.dtype)
+    if dtype == "bool":
+        counts = apply(op, cast(x, "float32"), cast(y, "float32"))  # many are inexact, but not 0
+        return neq(counts, 0)
+    return apply(op, cast(x, dtype), cast(y, dtype))
 
 
 def outer(x: Any, y: Any) -> Any:
@@ -196,8 +206,7 @@ def batched_dot(a: Any, b: Any) -> Any:
 
 
 def _batched(x: Any, y: Any) -> Any:
-    dtype = upcast_min8(x.type.dtype, y.type.dtype)
-    return apply(BATCHED_DOT, cast(x, dtype), cast(y, dtype))
+    return _in_common_dtype(BATCHED_DOT, x, y)
 
 
 def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:

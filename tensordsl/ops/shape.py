@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import upcast
-from tensordsl.graph import Constant, Dims, Kernel, Movement, Op, OpShapeError, OpTypeError, Variable, apply
+from tensordsl.graph import STATIC, Constant, Dims, Kernel, Movement, Op, OpShapeError, OpTypeError, Variable, apply
 from tensordsl.ops.elementwise import cast, mul
 from tensordsl.ops.operands import as_variable, axis_count, constant, int64, named_dtype, normalise_axis, product
 from tensordsl.types import INTEGERS
@@ -304,7 +304,8 @@ def flatten(x: Any, ndim: int = 1, outdim: int | None = None) -> Any:
         raise ValueError(f"flatten: ndim {ndim} is out of range for a tensor with {x.type.ndim} axes")
     if ndim == x.type.ndim:
         return x
-    return reshape(x, (*shape_tuple(x)[: ndim - 1], -1))
+    length = product(STATIC, x.type.shape[ndim - 1 :])
+    return reshape(x, (*shape_tuple(x)[: ndim - 1], -1 if length is None else length))
 
 
 def dimshuffle(x: Any, *order: Any) -> Any:
