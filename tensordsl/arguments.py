@@ -7,15 +7,17 @@ The caller's objects are never changed.
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tensordsl.config import config
 from tensordsl.graph import Variable
 from tensordsl.records import record
-from tensordsl.types import COMPLEX, FLOATS, TensorType
+from tensordsl.types import COMPLEX, TensorType
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +28,7 @@ class Parameter:
 
     `default` is an exact array, a shared variable, or None: an argument is required.  `is_state`: the default is a
     shared variable that an argument replaces for good (`In(..., update=...)`); it is no operand of the program.
-    `implicit`: a call cannot give it, it always has its default.
+    `implicit`: a call cannot give it, it always has its default.  `is_required`: a call must give it, whatever it holds.
     """
 
     variable: Variable
@@ -36,6 +38,7 @@ class Parameter:
     allow_downcast: bool | None = None
     is_state: bool = False
     implicit: bool = False
+    is_required: bool = False
 
     def __str__(self) -> str:
         return self.name or repr(self.variable)
@@ -90,7 +93,7 @@ def _bind(parameters: Sequence[Parameter], function: str, given: list[Any], key:
 
 
 def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter]) -> Any:
-    if parameter.default is None:
+    if parameter.default is None or parameter.is_required:
         raise TypeError(
             f"Missing required input: {parameter} (the function {quoted(function)} takes "
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
@@ -109,7 +112,7 @@ def _count(n: int, noun: str) -> str:
 
 def _names(parameters: Sequence[Parameter]) -> str:
     shown = [p for p in parameters if not p.implicit]
-    return ", ".join(str(p) + ("" if p.default is None else "=...") for p in shown) or "none"
+    return ", ".join(str(p) + ("" if p.default is None or p.is_required else "=...") for p in shown) or "none"
 
 
 def bad_argument(function: str, position: int, parameter: Parameter, error: Exception) -> TypeError:
@@ -127,7 +130,7 @@ def convert(value: Any, type: TensorType, strict: bool = False, allow_downcast: 
     """`value` as an aligned ndarray of exactly `type`; itself where it is one, else a view or a copy.
 
     Arrays are converted where NumPy's promotion of both dtypes is the input's (int32 -> float64, not float64 ->
-    float32); lists and numbers where their values survive; Python floats to any float scalar unless
+    float32); lists and numbers where their values survive; Python floats to a scalar of `config.floatX` unless
     `allow_downcast=False`.  Raises TypeError.
     """
     array = _as_dtype(value, type, strict, allow_downcast)
@@ -158,13 +161,9 @@ def _as_dtype(value: Any, type: TensorType, strict: bool, allow_downcast: bool |
         raise TypeError(f"{type} expected a ndarray of dtype {type.dtype} (strict), got {got}")
     if isinstance(value, np.ndarray):
         return _from_array(_plain(value), type, bool(allow_downcast))
-    if (
-        isinstance(value, float | complex)
-        and not isinstance(value, np.generic)
-        and (type.dtype in COMPLEX or (type.dtype in FLOATS and isinstance(value, float)))
-        and allow_downcast is not False
-    ):
-        return np.asarray(value, dtype=type.dtype)
+    if builtins.type(value) is float and type.dtype == config.floatX and allow_downcast is None:
+        with np.errstate(over="ignore"):
+            return np.asarray(value, dtype=type.dtype)
     return _from_object(value, type, bool(allow_downcast))
 
 

@@ -26,6 +26,7 @@ from tensordsl.graph import (
 from tensordsl.io import In, Out
 from tensordsl.link import build
 from tensordsl.modes import get_mode
+from tensordsl.ops.operands import as_variable
 from tensordsl.ops.substitute import by_keys, substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import SharedVariable, TensorSharedVariable
@@ -64,8 +65,10 @@ def function(
     givens : replacements of variables in the graph, as dict or pairs.
     no_default_updates : True, or a list of shared variables whose `default_update` is ignored.
     name : for messages; default: file and line of this call.
-    rebuild_strict : a replacement in `givens` must have the type of what it replaces; else it is cast.
-    allow_input_downcast : True: arguments are converted even if precision is lost; None: Python floats only.
+    rebuild_strict : a replacement in `givens` must have the type of what it replaces; if False only its rank, and what
+        is computed from it has the dtypes that follow.
+    allow_input_downcast : True: arguments are converted even if precision is lost; None: only Python floats for scalars of
+        `config.floatX`.
     on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
     profile : True, a name or a Profile: measure compile and calls (`f.profile.summary()`); default: `config.profile`.
     device : where it runs: "cpu", "cuda" (or "gpu", "cuda1", ...) or "sim"; default: `config.device`.
@@ -98,6 +101,8 @@ def function(
     variables, pairs, reached = _resolve(
         [out.variable for out in outs], targets, {**replacements, **replaced}, no_default_updates, operands
     )
+    if not rebuild_strict:
+        pairs = [(shared, new_value(shared, value)) for shared, value in pairs]
     _check_duplicates(stateful)
     _check_missing(reached, operands, [*variables, *(value for _, value in pairs)])
     _check_unused(stateful, reached, operands, on_unused_input)
@@ -279,16 +284,14 @@ def _givens(given: Pairs, strict: bool) -> dict[Variable, Variable]:
 def _replacement(old: Variable, new: Any, strict: bool) -> Variable:
     text = f"givens: cannot replace {variable_text(old)} of type {old.type} by"
     if not isinstance(new, Variable):
+        if not strict:
+            return _replacement(old, as_variable(np.asarray(new)), strict)
         try:
-            return constant_of(old.type, convert(new, old.type, allow_downcast=not strict or None))
+            return constant_of(old.type, convert(new, old.type))
         except TypeError as error:
             raise TypeError(f"{text} a value: {error}") from None
-    if old.type.accepts(new.type):
+    if old.type.accepts(new.type) or (not strict and old.type.ndim == new.type.ndim):
         return new
-    if not strict and old.type.ndim == new.type.ndim and old.type.dtype != new.type.dtype:
-        from tensordsl.ops.elementwise import cast
-
-        return _replacement(old, cast(new, old.type.dtype), True)
     raise TypeError(f"{text} {variable_text(new)} of type {new.type}")
 
 
@@ -298,11 +301,13 @@ def _states(inputs: Sequence[Any], parameters: list[Parameter]) -> tuple[list[Pa
     for given, parameter in zip(inputs, parameters, strict=True):
         update = given.update if isinstance(given, In) else None
         if update is not None:
-            if parameter.default is None:
-                raise TypeError(f"In: an input with an update needs a first value: In({parameter}, value=...)")
-            state = parameter.default
-            if not isinstance(state, SharedVariable):
-                state = TensorSharedVariable(parameter.variable.type, state, parameter.name)
+            state, kind = parameter.default, parameter.variable.type
+            if state is None:
+                nothing = np.zeros([0 if n is None else n for n in kind.shape], kind.dtype)
+                parameter = replace(parameter, is_required=True)
+                state = TensorSharedVariable(kind, nothing, parameter.name)
+            elif not isinstance(state, SharedVariable):
+                state = TensorSharedVariable(kind, state, parameter.name)
             updates.append((state, update))
             parameter = replace(parameter, default=state, is_state=True)
         result.append(parameter)

@@ -16,9 +16,11 @@ class In:
     variable : the input.
     name : the keyword in calls; default: the variable's name.
     value : the default value of the argument; an array or number, or a shared variable whose current value it is.
-    update : an expression for the next default value: the function then has a state of its own (`value` is the first).
+    update : an expression for the next default value: the function then has a state of its own (`value` is the first;
+        without one each call must give the argument).
     strict : accept only arrays of exactly the right dtype; nothing is converted.
-    allow_downcast : True: convert even if precision is lost; False: never; None: Python floats only.
+    allow_downcast : True: convert even if precision is lost; False: never; None: Python floats for scalars of
+        `config.floatX` only.
     mutable, borrow : permission to overwrite or keep the argument.  Accepted; arguments are never changed.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tensordsl.casting import accumulator, sum_dtype, upcast
 from tensordsl.graph import Apply, Variable, apply, toposort
 
 
@@ -37,7 +38,15 @@ def by_keys(outputs: Sequence[Variable], keys: Iterable[Variable]) -> list[Any]:
 
 
 def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] | None = None) -> tuple[Variable, ...]:
-    """The op of `node` on other operands; names, tags and the line of the user's program are kept."""
+    """The op of `node` on other operands; names, tags and the line of the user's program are kept.
+
+    What a public function has chosen by the dtypes of its operands is chosen anew: the dtype of a sum, and the common
+    one of a product's factors.
+    """
+    operands = tuple(operands)
+    if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
+        operands = _in_one_dtype(node, operands)
+        attrs = _summed_in(node, operands) if attrs is None else attrs
     result = apply(node.op, *operands, **(node.attrs if attrs is None else attrs))
     outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
     object.__setattr__(outputs[0].owner, "origin", node.origin)
@@ -47,6 +56,25 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
             if key != "test_value":  # that one follows the operands
                 setattr(fresh.tag, key, value)
     return outputs
+
+
+def _in_one_dtype(node: Apply, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    if node.op.name not in ("dot", "batched_dot"):
+        return operands
+    from tensordsl.ops.elementwise import cast  # late: it stands above
+
+    dtype = upcast(*(v.type.dtype for v in operands))
+    return tuple(cast(v, dtype) for v in operands)
+
+
+def _summed_in(node: Apply, operands: tuple[Variable, ...]) -> dict[str, Any]:
+    attrs = node.attrs
+    if node.op.name not in ("sum", "prod"):
+        return attrs
+    old, new = sum_dtype(node.inputs[0].type.dtype), sum_dtype(operands[0].type.dtype)
+    if (attrs["dtype"], attrs["acc_dtype"]) != (old, accumulator(old)):
+        return attrs  # the user has asked for these
+    return {**attrs, "dtype": new, "acc_dtype": accumulator(new)}
 
 
 def silenced(outputs: Iterable[Variable]) -> list[Any]:

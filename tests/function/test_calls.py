@@ -105,7 +105,9 @@ ACCEPTED = [
     ("python int", "dscalar", 3, 3.0),
     ("python bool", "dscalar", True, 1.0),
     ("numpy scalar", "dscalar", np.float32(1.5), 1.5),
-    ("float into float32", "fscalar", 0.1, float(np.float32(0.1))),
+    ("float into float32", "fscalar", 0.5, 0.5),
+    ("single precision into float32", "fscalar", np.float32(0.1), float(np.float32(0.1))),
+    ("complex into complex64", "cscalar", 0.5 + 2j, 0.5 + 2j),
     ("exact list into float32", "fvector", [0.5, 2], [0.5, 2.0]),
     ("int into int8", "bscalar", 100, 100),
     ("whole floats of a list", "ivector", [1.0, 2.0], [1, 2]),
@@ -130,6 +132,11 @@ REFUSED = [
     ("not exact in float64", "dscalar", 2**63 - 1, "cannot store accurately"),
     ("too big for int16", "wvector", [2**15], "cannot store accurately"),
     ("numpy scalar", "fscalar", np.float64(0.1), "cannot store accurately"),
+    ("float into float32", "fscalar", 0.1, r"TensorType\(float32, scalar\) cannot store accurately value 0.1"),
+    ("float too large for float32", "fscalar", 1e300, "cannot store accurately value 1e"),
+    ("float into float16", "hscalar", 0.1, "cannot store accurately"),
+    ("float into complex64", "cscalar", 0.1, "cannot store accurately"),
+    ("complex into complex64", "cscalar", 0.1 + 0.2j, "cannot store accurately"),
     (
         "rank too high",
         "dvector",
@@ -152,7 +159,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("case, kind, given, message", REFUSED, ids=[row[0] for row in REFUSED])
 def test_what_would_lose_something_is_refused(case: str, kind: str, given: Any, message: str) -> None:
-    x = getattr(T, kind)("points")
+    x = T.scalar("points", dtype="float16") if kind == "hscalar" else getattr(T, kind)("points")
     f = theano.function([x], x, name="identity")
     with pytest.raises(TypeError, match=message) as caught:
         f(given)
@@ -310,12 +317,89 @@ def test_an_intermediate_variable_can_be_an_input() -> None:
             TypeError,
             "default value of input 0 .*Wrong number",
         ),
-        (lambda: [theano.In(T.vector("x"), update=T.vector("x"))], TypeError, "needs a first value"),
+        (lambda: [theano.In(T.vector("x"), update=T.matrix("x"))], TypeError, "An update must have the same type"),
     ],
 )
 def test_wrong_inputs_are_refused(inputs: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         theano.function(inputs(), [])
+
+
+def test_a_python_float_may_be_rounded_to_floatX_alone() -> None:
+    """For variables of another float dtype it must be exact, wherever the number stands."""
+    x, s = T.fscalar("x"), theano.shared(np.float32(1))
+
+    def uses() -> list[Any]:
+        rounded = theano.shared(np.float32(1))
+        rounded.set_value(0.1)
+        theano.function([], [], updates=[(s, 0.1)])()
+        given = theano.function([], x * 1, givens={x: 0.1})()
+        default = theano.function([theano.In(x, value=0.1)], x * 1)()
+        return [theano.function([x], x * 1)(0.1), rounded.get_value(), s.get_value(), given, default]
+
+    with theano.config.change_flags(floatX="float32"):
+        assert [float(v) for v in uses()] == [float(np.float32(0.1))] * 5
+        assert np.isposinf(theano.function([x], x * 1)(1e300))
+        with pytest.raises(TypeError, match="cannot store accurately"):
+            theano.function([x], x * 1, allow_input_downcast=False)(0.1)
+    for use in (
+        lambda: theano.shared(np.float32(1)).set_value(0.1), lambda: theano.function([], x * 1, givens={x: 0.1}),
+        lambda: theano.function([], [], updates=[(s, 0.1)]), lambda: theano.In(x, value=0.1) and
+        theano.function([theano.In(x, value=0.1)], x * 1),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="cannot store accurately"):
+            use()
+    assert float(theano.function([x], x * 1, allow_input_downcast=True)(0.1)) == float(np.float32(0.1))
+
+
+STATES: list[tuple[str, Any, list[Any], list[float]]] = [
+    ("from another input", lambda d, x: ([theano.In(d, value=1.0, update=x * 2), x], d), [5, 6, 7], [1, 10, 12]),
+    ("of both", lambda d, x: ([theano.In(d, value=1.0, update=d + x), x], d), [1, 2, 3], [1, 2, 4]),
+    ("in a keyword's name", lambda d, x: ([theano.In(d, name="q", value=1, update=d * x), x], d), [3, 3, 1], [1, 3, 9]),
+    ("an expression", lambda d, x: ([theano.In(d * 2, value=1.0), x], d * 2 + x), [3, 3, 1], [4, 4, 2]),
+]
+
+
+@pytest.mark.parametrize("name, build, given, expected", STATES, ids=[row[0] for row in STATES])
+def test_the_rules_of_states(name: str, build: Any, given: list[Any], expected: list[float]) -> None:
+    d, x = T.dscalars("d", "x")
+    inputs, output = build(d, x)
+    if name == "an expression":
+        inputs[0], output = theano.In(y := d * 2, value=1.0), y + x
+    f = theano.function(inputs, output)
+    assert [float(f(x=v)) for v in given] == expected
+
+
+def test_two_states_change_at_once() -> None:
+    d, e = T.dscalars("d", "e")
+    f = theano.function([theano.In(d, value=1.0, update=e), theano.In(e, value=2.0, update=d)], [d, e])
+    assert [[float(v) for v in f()] for _ in range(3)] == [[1, 2], [2, 1], [1, 2]]
+
+
+def test_a_state_without_a_first_value_is_given_by_each_call() -> None:
+    d, x, r = T.dscalar("d"), T.dscalar("x"), T.drow("r")
+    f = theano.function([theano.In(d, update=d + x), x], d * 1)
+    assert float(f(1.0, 2.0)) == 1 and float(f(3.0, 2.0)) == 3
+    with pytest.raises(TypeError, match="Missing required input: d .* takes 2 inputs: d, x"):
+        f(x=3.0)
+    g = theano.function([theano.In(r, update=r * 2)], r * 1)
+    assert g([[1.0, 2.0]]).tolist() == [[1, 2]]
+    with pytest.raises(TypeError, match="Missing required input"):
+        g()
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda i: i + 0.5, lambda i: i + 1.0, lambda i: T.cast(i + 1, "int64"), lambda i: T.cast(i + 1, "int16"),
+        lambda i: T.stack([i, i]), lambda i: 0.5, lambda i: T.cast(i, "float32"),
+    ],
+)  # fmt: skip
+def test_a_state_keeps_its_type(update: Any) -> None:
+    i = T.iscalar("i")
+    for downcast in (None, True):
+        with pytest.raises(TypeError):
+            theano.function([theano.In(i, value=1, update=update(i), allow_downcast=downcast)], i)
 
 
 def test_in_checks_its_arguments() -> None:

@@ -215,9 +215,49 @@ def test_wrong_givens_are_refused(givens: Any, message: str) -> None:
         theano.function([], x, givens=givens(x))
 
 
-def test_a_given_of_another_dtype_is_cast_if_rebuilding_is_not_strict() -> None:
-    x, f = T.vector("x"), T.ivector("f")
-    assert theano.function([f], x / 2, givens={x: f}, rebuild_strict=False)([3]).tolist() == [1.5]
+# (what is computed, from what, what is given instead, its value, the result and its dtype as in Theano)
+REBUILT: list[tuple[Any, str, Any, Any, Any, str]] = [
+    (lambda x: x / 2, "dvector", "ivector", [3], [1.5], "float64"),
+    (lambda x: x * 2, "dscalar", "iscalar", 3, 6, "int32"),
+    (lambda x: x * 2, "dscalar", "fscalar", 3, 6, "float32"),
+    (lambda x: x * 2, "fscalar", "dscalar", 0.1, 0.2, "float64"),
+    (lambda x: x * 2, "iscalar", "dscalar", 1.5, 3, "float64"),
+    (lambda x: x // 2, "iscalar", "dscalar", 3.5, 1, "float64"),
+    (lambda x: x / 2, "iscalar", "dscalar", 3.5, 1.75, "float64"),
+    (lambda x: T.exp(x), "fvector", "dvector", [0.1], [np.exp(0.1)], "float64"),
+    (lambda x: x.sum(), "ivector", "dvector", [0.5, 0.25], 0.75, "float64"),
+    (lambda x: x.prod(), "fvector", "dvector", [0.1, 0.1], 0.1 * 0.1, "float64"),
+    (lambda x: x.sum(dtype="int32"), "ivector", "dvector", [0.5, 1.5], 1, "int32"),
+    (lambda x: T.dot(x, T.constant(np.ones(2, "float32"))), "fvector", "dvector", [0.1, 0.2], 0.1 + 0.2, "float64"),
+    (lambda x: T.grad((x**2).sum(), x), "fvector", "dvector", [0.1], [0.2], "float64"),
+    (lambda x: x * 2, "dcol", "dmatrix", np.ones((2, 2)), np.full((2, 2), 2.0), "float64"),
+]
+
+
+@pytest.mark.parametrize("build, old, new, value, expected, dtype", REBUILT)
+def test_dtypes_follow_from_givens_if_rebuilding_is_not_strict(
+    build: Any, old: str, new: str, value: Any, expected: Any, dtype: str
+) -> None:
+    x, given = getattr(T, old)("x"), getattr(T, new)("given")
+    with pytest.raises(TypeError, match="cannot replace x"):
+        theano.function([given], build(x), givens={x: given})
+    result = theano.function([given], build(x), givens={x: given}, rebuild_strict=False)(value)
+    assert result.dtype == dtype
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+
+
+def test_values_and_updates_if_rebuilding_is_not_strict() -> None:
+    i, f, d, m = T.iscalar("i"), T.fscalar("f"), T.dscalar("d"), T.dmatrix("m")
+    assert theano.function([], i * 2, givens={i: 1.5}, rebuild_strict=False)() == 3
+    assert theano.function([], d * 2, givens={d: 1}, rebuild_strict=False)().dtype == "int64"
+    single, double = theano.shared(np.float32(1)), theano.shared(1.0)
+    with pytest.raises(TypeError, match="An update must have the same type"):
+        theano.function([d], [], updates=[(single, single + f)], givens={f: d}, rebuild_strict=False)
+    step = theano.function([i], [], updates=[(double, double + f)], givens={f: i}, rebuild_strict=False)
+    step(2)
+    assert double.get_value() == 3
+    with pytest.raises(TypeError, match="cannot replace m"):
+        theano.function([d], m, givens={m: d}, rebuild_strict=False)
 
 
 # -- eval, copies, names, graphs -------------------------------------------------------------------------------------
