@@ -28,7 +28,8 @@ class Parameter:
 
     `default` is an exact array, a shared variable, or None: an argument is required.  `is_state`: the default is a
     shared variable that an argument replaces for good (`In(..., update=...)`); it is no operand of the program.
-    `implicit`: a call cannot give it, it always has its default.  `is_required`: a call must give it, whatever it holds.
+    `implicit`: a call cannot give it, it always has its default.  `is_required`: a call must give it, whatever it
+    holds.
     """
 
     variable: Variable

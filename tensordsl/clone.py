@@ -25,7 +25,8 @@ def clone(
     """A copy of an expression (or of a list of them) in which the keys of `replace` are replaced by its values.
 
     strict        a value must have the type of its key; else ops are applied anew to whatever types result
-    share_inputs  the copy uses the same inputs; if False it has inputs of its own
+    share_inputs  the copy uses the same inputs; if False it has inputs of its own: other variables; clones of shared
+                  variables have the values of these
     Raises TypeError where a replacement does not fit.
     """
     as_list = isinstance(output, list | tuple)
@@ -33,11 +34,9 @@ def clone(
     wanted = replacement_map(replace, strict)
     if copy_inputs is not None:
         share_inputs = flag(copy_inputs, "clone")
-    if not flag(share_inputs, "clone"):
-        for v in inputs_of(outputs, stop=wanted):
-            if v.owner is None and v not in wanted:
-                wanted[v] = v.type(v.name)
     copies = substitute(by_keys(outputs, wanted), wanted, copy=True)
+    if not flag(share_inputs, "clone"):
+        copies = substitute(copies, {v: v.clone() for v in inputs_of(copies)})
     return copies if as_list else copies[0]
 
 

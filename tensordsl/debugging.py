@@ -198,7 +198,7 @@ def _wrong_type(type: TensorType, array: Array) -> str:
 
 def _twin(spec: FunctionSpec) -> FunctionSpec:
     """The same function on shared variables of its own, without prints: the reference evaluator has printed already."""
-    own = {shared: shared.clone() for shared in spec.shared}
+    own = {shared: shared.duplicate() for shared in spec.shared}
     done = silenced(substitute(spec.results, own))
     count = len(spec.outputs)
     targets = [own[shared] for shared, _ in spec.updates]

@@ -67,8 +67,8 @@ def function(
     name : for messages; default: file and line of this call.
     rebuild_strict : a replacement in `givens` must have the type of what it replaces; if False only its rank, and what
         is computed from it has the dtypes that follow.
-    allow_input_downcast : True: arguments are converted even if precision is lost; None: only Python floats for scalars of
-        `config.floatX`.
+    allow_input_downcast : True: arguments are converted even if precision is lost; None: only Python floats for scalars
+        of `config.floatX`.
     on_unused_input : "raise", "warn" or "ignore"; default: `config.on_unused_input`.
     profile : True, a name or a Profile: measure compile and calls (`f.profile.summary()`); default: `config.profile`.
     device : where it runs: "cpu", "cuda" (or "gpu", "cuda1", ...) or "sim"; default: `config.device`.
@@ -101,6 +101,7 @@ def function(
     variables, pairs, reached = _resolve(
         [out.variable for out in outs], targets, {**replacements, **replaced}, no_default_updates, operands
     )
+    variables, pairs, reached = _by_roots(variables, pairs, reached, operands)
     if not rebuild_strict:
         pairs = [(shared, new_value(shared, value)) for shared, value in pairs]
     _check_duplicates(stateful)
@@ -357,6 +358,20 @@ def _resolve(
         if not fresh:
             return done[: len(outputs)], list(zip(targets, done[len(outputs) :], strict=True)), reached
         _add_updates(targets, [(shared, shared.default_update) for shared in fresh])
+
+
+def _by_roots(
+    outputs: list[Variable], pairs: list[tuple[Any, Variable]], reached: list[Variable], operands: list[Variable]
+) -> tuple[list[Variable], list[tuple[Any, Variable]], list[Variable]]:
+    """The same, with shared variables in the places of their clones: one value has one variable."""
+    shared = [v for v in (*reached, *(target for target, _ in pairs)) if isinstance(v, SharedVariable)]
+    clones = {v: v.root for v in shared if v.root is not v}
+    if not clones:
+        return outputs, pairs, reached
+    done = substitute([*outputs, *(value for _, value in pairs)], clones)
+    targets: dict[Any, Variable] = {}
+    _add_updates(targets, zip((target.root for target, _ in pairs), done[len(outputs) :], strict=True))
+    return done[: len(outputs)], list(targets.items()), ancestors(done, operands)
 
 
 def _skipped(no_default_updates: Any) -> tuple[bool, set[Variable]]:

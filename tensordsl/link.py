@@ -252,7 +252,7 @@ class FunctionMethods:
 
 def holder(spec: FunctionSpec, key: Any) -> Parameter | SharedVariable:
     """What holds the value that `f[key]` means.  Raises KeyError, TypeError, IndexError."""
-    if isinstance(key, SharedVariable) and key in spec.shared:
+    if isinstance(key, SharedVariable) and key.root in spec.shared:
         return key
     if isinstance(key, int):
         found: list[Any] = [spec.parameters[key]]
@@ -353,6 +353,10 @@ def copy(
     """See `FunctionMethods.copy`.  Raises ValueError, TypeError."""
     if not isinstance(swap, Mapping):
         raise TypeError(f"copy: swap takes a dict of shared variables and those in their places, got {swap!r}")
+    swap = {
+        old.root if isinstance(old, SharedVariable) else old: new.root if isinstance(new, SharedVariable) else new
+        for old, new in swap.items()
+    }
     for old, new in swap.items():
         if old not in spec.shared:
             raise ValueError(f"copy: {variable_text(old)} is no shared variable of the function")

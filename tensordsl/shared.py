@@ -14,6 +14,7 @@ from tensordsl.graph import Variable
 from tensordsl.tensor.var import TensorVariable
 from tensordsl.types import ALL_DTYPES, TensorType, tensor_type
 
+NO_VALUE = np.zeros(0)  # what a clone holds: its root has the value
 LARGE = 3 << 19  # bytes of arrays that the library's memory has in huge pages (`codegen.large_text`)
 
 
@@ -39,9 +40,26 @@ class HostValue:
 
 
 class SharedVariable(Variable):
-    """What all shared variables have in common; see `shared`."""
+    """What all shared variables have in common; see `shared`.
+
+    `root`: the variable whose value this one has, itself but for clones.
+    """
 
     default_update: Variable | None = None
+
+    @property
+    def root(self) -> Any:
+        return self.__dict__.get("_root", self)
+
+    def clone(self) -> Any:
+        """Another shared variable of the same type and name with the same value: what one is set to, both have."""
+        other = self._made_anew()
+        other.__dict__["_root"] = self.root
+        other.tag.__dict__.update(self.tag.__dict__)
+        return other
+
+    def _made_anew(self) -> Any:
+        raise TypeError("an abstract shared variable cannot be cloned; tensordsl.shared(value) makes one that can")
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         raise TypeError("an abstract shared variable holds no value; tensordsl.shared(value) makes one that does")
@@ -73,6 +91,8 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     def cell(self) -> Any:
         """The storage as native code sees it (`runtime.state.Cell`); made when the first compiled function needs it."""
         from tensordsl.runtime.state import Cell  # late: it loads the run time
+
+        assert self.root is self, "functions use the roots of clones"
 
         while not isinstance(place := self._place, Cell):
             device = self._device
@@ -128,21 +148,22 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
     def storage(self) -> np.ndarray[Any, Any]:
         """A view of the value, not a copy, which stays as it is while somebody holds it; of a value on a device, of
         the copy on the host."""
-        array: np.ndarray[Any, Any] = self._place.get()
+        array: np.ndarray[Any, Any] = self.root._place.get()
         return array
 
     def swap(self, array: np.ndarray[Any, Any]) -> None:
         """Make the memory of `array`, C-contiguous and of this type, the storage."""
+        root = self.root
         while True:
-            place = self._place
+            place = root._place
             if type(place) is HostValue:
                 new = HostValue(array)
-                if self._place is place:
-                    self._place = new
+                if root._place is place:
+                    root._place = new
                     return
             else:
                 place.set(array)
-                if self._place is place:
+                if root._place is place:
                     return
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
@@ -152,7 +173,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         `return_internal_type` a `DeviceArray`, a copy on the device or with `borrow` the storage itself, which later
         calls leave as it is.
         """
-        place = self._place
+        place = self.root._place
         if return_internal_type and hasattr(place, "show"):
             return place.show() if borrow else place.array.copy()
         return place.get() if borrow else copied(place.array if type(place) is HostValue else place.get())
@@ -175,11 +196,12 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         """Set all elements to zero."""
         self.swap(np.zeros_like(self.storage))
 
-    def clone(self) -> TensorSharedVariable:
+    def duplicate(self) -> TensorSharedVariable:
         """Another shared variable of the same type and name with a copy of the value."""
-        other = TensorSharedVariable(self.type, self.get_value(), self.name, self.strict, self.allow_downcast)
-        other.tag.__dict__.update(self.tag.__dict__)
-        return other
+        return TensorSharedVariable(self.type, self.get_value(), self.name, self.strict, self.allow_downcast)
+
+    def _made_anew(self) -> TensorSharedVariable:
+        return TensorSharedVariable(self.type, NO_VALUE, self.name, self.strict, self.allow_downcast)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.strict, self.allow_downcast, self.default_update, self.tag)
@@ -226,11 +248,12 @@ class GenericSharedVariable(SharedVariable):
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         """The object: a deep copy, or with `borrow` itself."""
-        return self.value if borrow else deepcopy(self.value)
+        value = self.root.value
+        return value if borrow else deepcopy(value)
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Hold a deep copy of another object, or with `borrow` that object itself."""
-        self.value = new_value if borrow else deepcopy(new_value)
+        self.root.value = new_value if borrow else deepcopy(new_value)
 
     def refuse(self, *others: Any) -> Any:
         """What operators do: a list is no vector."""
@@ -240,12 +263,11 @@ class GenericSharedVariable(SharedVariable):
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = refuse
     __neg__ = __abs__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = refuse
 
-    def clone(self) -> GenericSharedVariable:
-        """Another shared variable with a copy of the object."""
-        return GenericSharedVariable(self.get_value(), self.name)
+    def _made_anew(self) -> GenericSharedVariable:
+        return GenericSharedVariable(None, self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return GenericSharedVariable, (self.value, self.name)
+        return GenericSharedVariable, (self.root.value, self.name)
 
 
 def deepcopy(value: Any) -> Any:

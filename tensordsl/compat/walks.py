@@ -5,27 +5,60 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensordsl import graph
 from tensordsl.clone import clone
-from tensordsl.graph import Apply, Variable, inputs_of, toposort
+from tensordsl.graph import Apply, Variable, inputs_of
 
 __all__ = ["ancestors", "inputs", "io_toposort", "is_same_graph"]
 
 
 def inputs(variable_list: Iterable[Variable], blockers: Iterable[Variable] | None = None) -> list[Variable]:
-    """The variables without owner that `variable_list` depends on, constants included; not beyond `blockers`."""
-    every = graph.ancestors(variable_list, stop=blockers or ())
-    return [v for v in every if v.owner is None]
+    """The variables without owner that `variable_list` depends on, constants included; not beyond `blockers`.
+
+    The order is that of `ancestors`: the order of a network's parameters, by which programs save and load them.
+    """
+    return [v for v in ancestors(variable_list, blockers) if v.owner is None]
 
 
 def ancestors(variable_list: Iterable[Variable], blockers: Iterable[Variable] | None = None) -> list[Variable]:
-    """Every variable that `variable_list` depends on, themselves included; not beyond `blockers`."""
-    return graph.ancestors(variable_list, stop=blockers or ())
+    """Every variable that `variable_list` depends on, themselves included; not beyond `blockers`.
+
+    In Theano's order, depth first: from the last of the list to the first, a variable before its operands, and of these
+    the first before the others.
+
+    >>> import tensordsl.tensor as T
+    >>> a, b, c = T.scalars("a", "b", "c")
+    >>> ancestors([c, b, a])
+    [a, b, c]
+    """
+    found: dict[Variable, None] = {}
+    closed = set(blockers or ())
+    waiting = list(variable_list)
+    while waiting:
+        v = waiting.pop()
+        if v not in found:
+            found[v] = None
+            if v.owner is not None and v not in closed:
+                waiting += reversed(v.owner.inputs)
+    return list(found)
 
 
 def io_toposort(inputs: Iterable[Variable], outputs: Iterable[Variable]) -> list[Apply]:
-    """The applications between `inputs` and `outputs`, operands before users."""
-    return toposort(outputs, stop=inputs)
+    """The applications between `inputs` and `outputs`, operands before users.
+
+    In Theano's order: depth first from each of `outputs`, and from the last operand of each application to its first.
+    """
+    ends = set(inputs)
+    begun: set[Apply] = set()
+    order: list[Apply] = []
+    waiting: list[Variable | Apply] = list(outputs)[::-1]  # an application: its operands are done
+    while waiting:
+        top = waiting.pop()
+        if isinstance(top, Apply):
+            order.append(top)
+        elif top not in ends and top.owner is not None and top.owner not in begun:
+            begun.add(top.owner)
+            waiting += (top.owner, *top.owner.inputs)
+    return order
 
 
 def is_same_graph(var1: Variable, var2: Variable, givens: Mapping[Any, Any] | None = None) -> bool:

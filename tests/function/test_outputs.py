@@ -394,10 +394,14 @@ def test_storage_is_c_contiguous_whatever_was_given() -> None:
 def test_a_shared_variable_can_be_cleared_cloned_and_pickled() -> None:
     w = theano.shared(np.ones((2, 1)), name="W", broadcastable=(False, True))
     w.tag.note = "kept"
-    for other in (w.clone(), pickle.loads(pickle.dumps(w))):
+    clone, pickled = w.clone(), pickle.loads(pickle.dumps(w))
+    for other in (clone, pickled, pickle.loads(pickle.dumps(clone))):
         assert (other.name, other.type, other.tag.note) == ("W", w.type, "kept")
-        other.set_value(np.zeros((3, 1)))
-        assert w.get_value().tolist() == [[1.0], [1.0]]
+        assert other.get_value().tolist() == [[1.0], [1.0]]
+    pickled.set_value(np.zeros((3, 1)))
+    assert w.get_value().tolist() == [[1.0], [1.0]]
+    clone.set_value(np.full((2, 1), 5.0))
+    assert w.get_value().tolist() == [[5.0], [5.0]]
     w.zero()
     assert w.get_value().tolist() == [[0.0], [0.0]]
 
