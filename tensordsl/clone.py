@@ -36,7 +36,8 @@ def clone(
         share_inputs = flag(copy_inputs, "clone")
     copies = substitute(by_keys(outputs, wanted), wanted, copy=True)
     if not flag(share_inputs, "clone"):
-        copies = substitute(copies, {v: v.clone() for v in inputs_of(copies)})
+        leaves: list[Any] = [*inputs_of(copies)]
+        copies = substitute(copies, {v: v.clone() for v in leaves})
     return copies if as_list else copies[0]
 
 

@@ -125,3 +125,11 @@ class DeviceLostError(DeviceError):
     """The device does not answer any more: its memory is lost, and this process cannot use it again."""
 
     advice = "Start a new process; values that were not taken off the device are lost (see `nvidia-smi` and the log)."
+
+
+class NotScalarConstantError(ValueError):
+    """The value of a scalar was asked for that is not certain before a call."""
+
+
+class EmptyConstantError(NotScalarConstantError):
+    """The value of a scalar was asked for of a constant that has no elements."""

@@ -50,7 +50,8 @@ def io_toposort(inputs: Iterable[Variable], outputs: Iterable[Variable]) -> list
     ends = set(inputs)
     begun: set[Apply] = set()
     order: list[Apply] = []
-    waiting: list[Variable | Apply] = list(outputs)[::-1]  # an application: its operands are done
+    waiting: list[Variable | Apply] = []  # an application: its operands are done
+    waiting += list(outputs)[::-1]
     while waiting:
         top = waiting.pop()
         if isinstance(top, Apply):

@@ -438,18 +438,3 @@ def vector_length(v: Any) -> int:
     if parts is None:
         raise ValueError(f"the length of {v!r} ({v.type}) is not known before run time")
     return len(parts)
-
-
-def constant_value(v: Any) -> Any:
-    """The value of a scalar that is certain when the graph is built, a NumPy scalar, else ValueError.
-
-    >>> constant_value(as_variable([3, 3]))
-    np.int64(3)
-    """
-    v = as_variable(v)
-    same_value = ("dimshuffle", "second", "broadcast_to", "identity")
-    while v.owner is not None and v.owner.op.name in same_value:
-        v = v.owner.inputs[1 if v.owner.op.name == "second" else 0]
-    if isinstance(v, Constant) and v.data.size and (v.data == v.data.flat[0]).all():
-        return v.data.ravel()[0]
-    raise ValueError(f"{v!r} is no constant scalar")

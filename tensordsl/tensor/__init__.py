@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.compat.aliases import load_aside as _load_aside
+from tensordsl.errors import EmptyConstantError, NotScalarConstantError
 from tensordsl.graph import Constant, Variable
 from tensordsl.ops import reduce as _reduce
 from tensordsl.ops.arrange import (
@@ -37,7 +38,6 @@ from tensordsl.ops.arrange import (
     unravel_index,
     vertical_stack,
 )
-from tensordsl.ops.arrange import constant_value as get_scalar_constant_value
 from tensordsl.ops.arrange import vector_length as get_vector_length
 from tensordsl.ops.comparisons import (
     and_,
@@ -154,6 +154,8 @@ from tensordsl.ops.grids import (
 )
 from tensordsl.ops.index import choose, diagonal, take, trace
 from tensordsl.ops.kinds import DimShuffle, Elemwise, Rebroadcast, hashtype
+from tensordsl.ops.known_scalars import constant_value as get_scalar_constant_value
+from tensordsl.ops.known_scalars import extract_constant
 from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
 from tensordsl.ops.masks import compress, flatnonzero, nonzero, nonzero_values
 from tensordsl.ops.nnet import logaddexp, to_one_hot
@@ -238,7 +240,6 @@ extract_diag = diagonal
 rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
-extract_constant = get_scalar_constant_value
 isinf_, isnan_, join_ = isinf, isnan, join
 scalar_from_tensor = tensor_from_scalar = as_tensor_variable  # a scalar is a tensor without axes
 identity = copy = tensor_copy
