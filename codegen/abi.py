@@ -76,6 +76,7 @@ CTX_INJECT = 80  # number of the may-fail step that must fail; read only by prog
 CTX_SIZE = 96
 CHOICES = 62  # bits of a word that names plans
 HIDDEN_ROWS = -1  # among the numbers of small shared variables: rows that only further steps read (`codegen.stacks`)
+NO_EMPTY_AXES = -2  # and the indices that another axis without a point leaves unread (`codegen.launches.check_unread`)
 CACHED = 3 << 19  # bytes of a matrix that the second-level cache still has when it is read a second time
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ ERR_PYTHON, ERR_CHECK, ERR_OVERFLOW, ERR_MEMORY, ERR_INJECTED, ERR_BUSY, ERR_IND
 ERR_ABSENT, ERR_UNRECORDED, ERR_DEVICE, ERR_OUTGROWN = range(9, 13)
 # ERR_BUSY is no error: on_error waits for the other call and calls again.  ERR_INDEX: run_nest saw a bad index.
 # ERR_ABSENT is none either: on_error fills in kernels.  A: which, of choice k bit 2k or 2k + 1; B: what k counts from.
-# ERR_OUTGROWN is none: on_error has the function run a program that was made for larger shared variables, and calls it.
+# ERR_OUTGROWN is none: on_error has the function run a program that was made for any lengths, and calls it.
 # ERR_UNRECORDED: no recording of a device's function fits, Python makes the call.  ERR_DEVICE: A: what the driver
 # said, B: the number of its function (`DRIVER_CALLS`).
 

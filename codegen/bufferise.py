@@ -8,15 +8,16 @@ first destructive write.  Buffers that die are used again for the next one of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
+from tensordsl.codegen.abi import NO_EMPTY_AXES
 from tensordsl.codegen.choose import Planned
 from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Graph, Value
-from tensordsl.codegen.launches import launch_of
+from tensordsl.codegen.launches import check_unread, launch_of
 from tensordsl.codegen.pull import Fused, relies_on
 from tensordsl.codegen.ranges import narrowed
 from tensordsl.codegen.regions import Context, Region
@@ -32,8 +33,9 @@ class Bufferiser:
     """The state of one function's construction."""
 
     def __init__(
-        self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False
-    ) -> None:
+        self, graph: Graph, program: p.Program, regions: dict[Context, Region], vector_bytes: int, device: bool = False,
+        small: Collection[int] = (),
+    ) -> None:  # fmt: skip
         self.graph, self.program, self.regions, self.vector_bytes = graph, program, regions, vector_bytes
         self.device = device  # the groups are a device's, not the CPU's
         self.find: Callable[[Any], Any] = graph.extents.find
@@ -57,6 +59,8 @@ class Bufferiser:
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
         self.unstored: set[int] = set()  # positions that only the group adding there has
+        self.assumes_points = NO_EMPTY_AXES in small
+        self.outgrown: list[str] = []  # conditions: what is left out is needed
         self.late: set[int] = set()  # values that are computed after something was destroyed
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
         self.context: Context = ()
@@ -319,6 +323,8 @@ class Bufferiser:
     # -- launches --------------------------------------------------------------------------------------------------
     def launch(self, group: Group, refs: dict[int, Ref], node: int | None, block: Block | None = None) -> None:
         """Run a group, on a block of its rows if one is given; refs: id(buffer) -> where it is."""
+        if block is None:
+            check_unread(self, group, refs, node)
         self.emit(launch_of(self, group, refs, node, block))
 
     def shifted(self, block: Block, ref: Ref, step: Any) -> str:

@@ -57,7 +57,7 @@ def build_program(
         n_hosts=len(lowered.hosts),
     )
     regions = plan_regions(lowered.graph, roots)
-    b = Bufferiser(lowered.graph, program, regions, vector_bytes, device)
+    b = Bufferiser(lowered.graph, program, regions, vector_bytes, device, small)
     steps = [s for r in regions.values() for s in r.steps]
     if any(s.value is not None and not s.value.dtype for s in steps):  # it has results
         computed = [*roots, *(v for s in steps for v in (s.fused.values if s.fused else (s.value,)) if v is not None)]
@@ -245,9 +245,9 @@ class _Function:
         _mark_streamed(program, {i.dst for i in p.walk_program(program.code) if isinstance(i, (p.NewOut, p.Prepare))})
 
     def _outgrown(self) -> list[p.Instr]:
-        """Stop where a matrix or hidden rows have become large that were not."""
+        """Stop where a matrix or hidden rows have become large that were not, or indices would not be checked."""
         large = [self.b.compared(("gt", size, CACHE)) for size in self.left_out]
-        large += [may_pay(self.b, run) for run in self.runs]
+        large += [*(may_pay(self.b, run) for run in self.runs), *self.b.outgrown]
         return [p.Outgrow(tuple(dict.fromkeys(large)), self.b.common_site("kernels"))] if large else []
 
     def _releasable(self, early: list[p.Instr], late: list[p.Instr], is_long: str | None) -> str:

@@ -20,9 +20,10 @@ from tensordsl.codegen.choose import (
     side_by_side,
     taken_apart,
 )
-from tensordsl.codegen.group import Group, Own, Schedule, any_copy, structure
+from tensordsl.codegen.group import Buffer, Group, Out, Own, Schedule, any_copy, structure
 from tensordsl.codegen.kernels import plan as plan_kernels
 from tensordsl.codegen.one_axis import one_axis
+from tensordsl.codegen.scalar import Builder, Val, walk
 from tensordsl.codegen.schedule import (
     across_schedules,
     for_lines,
@@ -34,7 +35,7 @@ from tensordsl.codegen.schedule import (
     schedule,
 )
 from tensordsl.codegen.shifts import shifts
-from tensordsl.codegen.storage import Block, Ref
+from tensordsl.codegen.storage import Block, Ref, Scope, contiguous
 from tensordsl.codegen.unrolled_axes import unroll_axes
 
 if TYPE_CHECKING:
@@ -220,3 +221,47 @@ def _check_sources(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int 
             n = refs[id(buffer)].dims[d]
             if isinstance(entry, tuple):
                 b.check_source(n, points, node)
+
+
+def check_unread(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | None) -> None:
+    """NumPy's rule: indices are checked also where another axis has no point, so that the group reads nothing there.
+    They are then read by a group of their own, which loads a zero at each.  The program gets it when a call has such
+    lengths, where that shows at entry."""
+    for v in {id(v): v for v, _ in loads_at_indices(group)}.values():
+        own = _axes_of_indices(v)
+        others = [n for a, n in group.extents.items() if a not in own]
+        if any(n == 0 for n in others):
+            _check_indices(b, group, v, refs, node)
+        elif unknown := [n for n in others if not isinstance(n, int)]:
+            is_empty = b.joined("max", [b.compared(("eq", n, 0)) for n in unknown])
+            if b.assumes_points and is_empty in b.early:
+                b.outgrown.append(is_empty)
+                continue
+            b.scopes.append(Scope())
+            _check_indices(b, group, v, refs, node)
+            b.emit(p.If(is_empty, b.close_scope(), ()))
+
+
+def _axes_of_indices(load: Val) -> frozenset[str]:
+    """The axes of what the indices of a load broadcast to."""
+    along = (e[2:] for e in load.attr[1] if isinstance(e, tuple))
+    return frozenset[str]().union(*along, *(i.axes for i in load.args))
+
+
+def _check_indices(b: Bufferiser, group: Group, load: Val, refs: dict[int, Ref], node: int | None) -> None:
+    source, entries = load.attr
+    own = tuple(a for a in group.extents if a in _axes_of_indices(load))
+    reduced = {a for v in walk(load.args) if v.op == "reduce" for a in v.attr[1]}
+    extents = {a: n for a, n in group.extents.items() if a in own or a in reduced}
+    dims = tuple(n if isinstance(e, tuple) else 1 for n, e in zip(refs[id(source)].dims, entries, strict=True))
+    zeros, result = Buffer("z", "uint8", dims), Buffer("r", "uint8", tuple(extents[a] for a in own))
+    zero, kept = b.allocate((), "int64"), b.fresh("b")
+    b.emit(p.StoreScalar(zero.ptr, b.name(0), "int64"))
+    b.emit(p.Arena(((kept, b.name(ex.product(result.shape))),), b.common_site("memory")))
+    where = refs | {
+        id(zeros): Ref(zero.ptr, dims, (0,) * len(dims), zero.base),
+        id(result): Ref(kept, result.shape, contiguous(result.shape, 1), kept),
+    }
+    at = (load.args[e[1]] if isinstance(e, tuple) else 0 for e in entries)
+    value = Builder().load(zeros, *at)
+    b.emit(launch_of(b, Group("indices", extents, own, (Out(result, own, value),)), where, node))

@@ -124,19 +124,11 @@ class Lowering:
         where there is no result)."""
         if not meaning.needs_element or node.attrs.get("initial"):
             return operands
-        (x,), axes, g = operands, node.attrs["axis"], self.graph
+        (x,), axes = operands, node.attrs["axis"]
         number = ex.product(x.shape[d] for d in axes)
         if isinstance(number, int) and number > 0:
             return operands
-        what = f"{node.op.name} of no elements: their number"
-        if not g.extents.conditional:
-            g.extents.require(number, 1, what, "ge")
-            return operands
-        from tensordsl.ops.table import OPS  # late: see lower_dot
-
-        flag = g.map(OPS["ge"], g.extent(number), g.extent(1))
-        attrs: dict[str, Any] = {"message": f"{node.op.name} of no elements", "kind": "check", "unique": True}
-        return [g.make("assert", (x, flag), x.dtype, x.shape, loops=loops_of_step(g, [x, flag]), **attrs)]
+        return [_required(self.graph, x, number, 1, "ge", f"{node.op.name} of no elements", ": their number")]
 
     def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
         """A step that calls the row's oracle; `more`: attributes of it."""
@@ -149,6 +141,18 @@ class Lowering:
         number = len(self.hosts) - 1
         made = g.make("host", operands, "", (), number=number, effect=node.op.effect, name=node.op.name, **more)
         return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
+
+
+def _required(g: Graph, x: Value, a: Any, b: Any, relation: str, message: str, what: str = "") -> Value:
+    """x, where the call makes sure that `a` stands in a relation to `b`; `what`: how the message goes on with both."""
+    if not g.extents.conditional:
+        g.extents.require(a, b, message + what, relation)
+        return x
+    from tensordsl.ops.table import OPS  # late: see lower_dot
+
+    flag = g.map(OPS[{"ne": "neq"}.get(relation, relation)], g.extent(a), g.extent(b))
+    attrs: dict[str, Any] = {"message": message, "kind": "check", "unique": True}
+    return g.make("assert", (x, flag), x.dtype, x.shape, loops=loops_of_step(g, [x, flag]), **attrs)
 
 
 def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
@@ -254,7 +258,10 @@ def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
                 g.extents.require(bound, FARTHEST, "arange: a bound does not lie below 2**62", "lt")
     (n,) = node.op.shape(g.extents, *operands, **node.attrs)
     dtype = node.outputs[0].type.dtype
-    positions = g.cast(g.iota(g.extents.find(n)), dtype)
+    positions, by = g.iota(g.extents.find(n)), g.extents.value(step)
+    if not isinstance(by, int):
+        positions = _required(g, positions, by, 0, "ne", "arange: the step is 0")
+    positions = g.cast(positions, dtype)
     if (g.extents.value(start), g.extents.value(step)) == (0, 1):
         return [positions]
     steps = g.map(OPS["mul"], positions, g.cast(step, dtype))
@@ -396,6 +403,10 @@ def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
     axes = node.attrs["axes"]
     prefix = [d for d, i in zip(axes, indices, strict=True) if _is_prefix(g, i, x.shape[d], indices)]
     attrs: dict[str, Any] = {"prefix": tuple(prefix)} if prefix else {}
+    if not g.extents.conditional:
+        for d, i in zip(axes, indices, strict=True):  # NumPy checks single integers even if the arrays have none
+            if not i.rank:
+                _bounds(g, ("int", ("input", 0)), x.shape[d], [g.cast(i, "int64")])
     return [g.make("take", (x, *(g.cast(i, "int64") for i in indices)), x.dtype, shape, axes=axes, **attrs)]
 
 

@@ -47,9 +47,10 @@ def _positions(g: Graph, i: Value, length: Any, axis: int, common: Sequence[Any]
     find = g.extents.find
     if i.op == "iota" and len(common) == 1 and find(i.shape[0]) == find(length) == find(common[0]):
         return i
-    least, most = i, i
-    if i.rank:
-        least, most = (g.reduce(OPS[name].meaning, 0, range(i.rank), [i]) for name in ("min", "max"))
+    needed = _once_if_any(g, i, common)
+    least, most = needed, needed
+    if needed.rank:
+        least, most = (g.reduce(OPS[name].meaning, 0, range(needed.rank), [needed]) for name in ("min", "max"))
     n = g.extent(length)
     zero, one = g.const(0, "int64"), g.const(1, "int64")
     wrapped = g.map(OPS["switch"], g.map(OPS["lt"], i, zero), g.map(OPS["add"], i, n), i)
@@ -59,3 +60,12 @@ def _positions(g: Graph, i: Value, length: Any, axis: int, common: Sequence[Any]
     loops = within.union(*(v.loops for v in (at, least, most)))
     bounds = ((0, g.extents.find(length), 1, True),)
     return g.make("in_bounds", (at, least, most), "int64", at.shape, loops=loops, bounds=bounds, axis=axis)
+
+
+def _once_if_any(g: Graph, i: Value, common: Sequence[Any]) -> Value:
+    """The index, without elements where what it broadcasts to has none: NumPy checks no array of indices then."""
+    if not i.rank:
+        return i
+    own = (1,) * (len(common) - i.rank) + i.shape
+    lengths = [ex.minimum(n, 1) if m == 1 else m for m, n in zip(own, common, strict=True)]
+    return i if all(n == m for n, m in zip(lengths, own, strict=True)) else g.broadcast_to(i, lengths)

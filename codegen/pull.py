@@ -274,7 +274,7 @@ def inline(b: Builder, part: tuple[Sequence[Val], Sequence[Val]], args: Sequence
 def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
     """The positions along an axis that is as long as x there are no indices to be checked, but that axis."""
     x = v.operands[0]
-    _, free = take_axes(v, axes)
+    block, free = take_axes(v, axes)
     index = dict(zip(v.attrs["axes"], args, strict=True))
     entries = [index[d] if d in index else (0 if n == 1 else free[d]) for d, n in enumerate(x.shape)]
     for d, i in index.items():
@@ -282,7 +282,8 @@ def _make_take(pull: Pull, v: Value, axes: Axes, args: list[Val]) -> Val:
             entries[d] = i.attr
     buffer = pull.buffer_of(x.operands[0] if x.op == "part" else x)
     assert buffer is not None
-    value = pull.b.load(buffer, *entries)
+    own = frozenset[str]().union(*(e.axes for e in entries if isinstance(e, Val)))
+    value = pull.b.load(buffer, *entries, along=tuple(a for a in block if a and a not in own))
     return pull.b.part(value, x.attrs["k"]) if x.op == "part" else value
 
 

@@ -123,14 +123,15 @@ class Builder:
         """The length of an axis, int64; `extent` is any hashable extent."""
         return self.make("extent", "int64", attr=extent)
 
-    def load(self, buffer: Any, *map: Any) -> Val:
+    def load(self, buffer: Any, *map: Any, along: tuple[str, ...] = ()) -> Val:
         """`buffer[map]`.  Entries: an axis name; 0 (an axis of static length 1); a Val (an indexed load: NumPy's wrap
-        of negatives; out of range is clamped and raises the kernel's flag)."""
+        of negatives; out of range is clamped and raises the kernel's flag).  along: axes that the indices have, though
+        none varies along them."""
         axes = frozenset([m for m in map if isinstance(m, str)])
         indices = [m for m in map if isinstance(m, Val)]
         if not indices:
             return self.make("load", buffer.type, (), (buffer, map), axes)
-        entries = tuple(("arg", indices.index(m)) if isinstance(m, Val) else m for m in map)
+        entries = tuple(("arg", indices.index(m), *along) if isinstance(m, Val) else m for m in map)
         return self.make("load", buffer.type, indices, (buffer, entries), axes.union(*(v.axes for v in indices)))
 
     def reduce(self, reducer: Any, axes: Sequence[str], *args: Val) -> tuple[Val, ...]:

@@ -72,9 +72,10 @@ def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
 
 
 def small_variables(spec: Any) -> tuple[int, ...]:
-    """The shared matrices that stay in the cache while a call reads them twice, and what a call computes."""
+    """The shared matrices that stay in the cache while a call reads them twice, what a call computes, and that no axis
+    is empty: what programs are made for at first."""
     matrices = ((k, v.storage) for k, v in enumerate(spec.shared) if v.type.ndim == 2)
-    return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS)
+    return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS, abi.NO_EMPTY_AXES)
 
 
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:

@@ -490,8 +490,11 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
     if not choices.type.ndim or a.type.dtype not in INTEGERS:
         raise TypeError(f"choose: wants integers and choices with an axis, got {a.type} and {choices.type}")
     count = shape_i(choices, 0)
-    a = within(a, count, mode, "choose") if mode != "raise" else required(a, count, _NO_CHOICE)
     rank = choices.type.ndim - 1
+    if mode != "raise":
+        a = within(a, count, mode, "choose")
+    else:
+        a = required(a, count, _NO_CHOICE, [shape_i(choices, k + 1) for k in range(rank)])
     others = [
         0 if n == 1 else shape_padright(arange(shape_i(choices, k + 1)), rank - 1 - k)
         for k, n in enumerate(choices.type.shape[1:])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.graph import Constant, Dims, Kernel, Op, OpTypeError, Variable, apply
-from tensordsl.ops.comparisons import and_, ge, lt, neq
+from tensordsl.ops.comparisons import and_, eq, ge, lt, neq, or_
 from tensordsl.ops.control import require
 from tensordsl.ops.elementwise import INT_DIV, MOD, cast, int_div, mod
 from tensordsl.ops.operands import as_variable, constant
@@ -68,10 +68,14 @@ REPEATED_POSITIONS = Op(
 ROWS = (TRUE_POSITIONS, REPEATED_POSITIONS)
 
 
-def required(positions: Any, n: Any, message: str) -> Any:
-    """Integer positions as int64; ValueError with `message` at run time if one is not in [0, n)."""
+def required(positions: Any, n: Any, message: str, lengths: Sequence[Any] = ()) -> Any:
+    """Integer positions as int64; ValueError with `message` at run time if one is not in [0, n), unless one of the
+    `lengths` is 0."""
     positions = cast(as_variable(positions), "int64")
-    return require(positions, all(and_(ge(positions, 0), lt(positions, n))), message)
+    good = all(and_(ge(positions, 0), lt(positions, n)))
+    for length in lengths:
+        good = or_(good, eq(length, 0))
+    return require(positions, good, message)
 
 
 # -- public functions ------------------------------------------------------------------------------------------------
