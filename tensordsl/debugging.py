@@ -306,7 +306,7 @@ def _reference_error(node: Apply, operands: list[Array]) -> Exception | None:
     values = {v: array for v, array in zip(node.inputs, operands, strict=True) if not isinstance(v, Constant)}
     try:
         compute_silently(node, values)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, ZeroDivisionError) as error:
         return error
     except Exception:  # not the error that the compiled function found
         return None

@@ -68,11 +68,12 @@ NO_OPERATORS = {"==", "!=", "\\dot"}
 
 ATTRIBUTES = {
     "axis", "axes", "order", "dtype", "acc_dtype", "ndim", "index", "body", "message", "attrs_names", "set", "lower",
-    "upper", "multiplier", "part", "kind", "side",
+    "upper", "multiplier", "part", "kind", "side", "itemsize",
 }  # fmt: skip
 
 # An expression with the row in it, for rows that cannot be applied to a few vectors.
 EXAMPLES: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("range_length", "range_number"), lambda x: T.arange(x[0], x[1])),
     "shape_i": lambda x: T.shape_i(x, 0),
     "dimshuffle": lambda x: x.dimshuffle("x", 0),
     "reshape": lambda x: T.reshape(x, (2, -1)),
@@ -127,7 +128,12 @@ OPERANDS = {
     "binomial": ["words", "n", "p"],
     "multinomial": ["words", "n", "pvals"],
 }  # where no rule of the row names them
-DTYPE_NOTES = {"cast": "the one asked for", "arange": "the one asked for, int64", "for": "those of the loop's body"}
+DTYPE_NOTES = {
+    "cast": "the one asked for",
+    "arange": "the one asked for, int64",
+    "range_number": "the one asked for",
+    "for": "those of the loop's body",
+}
 SAMPLES = ("bool", "int8", "int64", "float32", "float64")
 
 

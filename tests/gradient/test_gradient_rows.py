@@ -34,14 +34,16 @@ def arity(row: Op) -> int:
     return len(inspect.signature(row.gradient).parameters) - 2
 
 
+NOT_OF_VECTORS = ("cast", "second", "clip", "range_number")
 ELEMENTWISE = [
     row
     for row in OPS.values()
-    if isinstance(row.meaning, Elementwise) and row.gradient is not None and row.name not in ("cast", "second", "clip")
+    if isinstance(row.meaning, Elementwise) and row.gradient is not None and row.name not in NOT_OF_VECTORS
 ]
 
 OTHERS: list[Case] = [
     ("cast", lambda x: T.cast(T.cast(x, "float64"), "float64") * 2, ((3,),)),
+    ("range_number", lambda x: T.arange(x[0], 9.0, T.exp(x[1])), ((2,),)),
     ("second", lambda x, y: T.second(x, y), ((2, 3), (1, 3))),
     ("sum", lambda x: T.sum(x), ((2, 3),)),
     ("sum", lambda x: T.sum(x, axis=1), ((2, 3),)),

@@ -45,6 +45,9 @@ def arity(row: Op) -> int:
 def signatures(row: Op) -> list[tuple[str, ...]]:
     """All dtypes of the operands; for three operands the most telling ones."""
     n = arity(row)
+    if row.name == "range_number":
+        numbers = ("int8", "uint64", *FLOATS)
+        return list(itertools.product(["int64"], numbers, numbers))
     if n == 3:
         some = ("bool", "int8", "uint64", "float16", "float32", "float64")
         return list(itertools.product(some, some, some))
@@ -52,7 +55,8 @@ def signatures(row: Op) -> list[tuple[str, ...]]:
 
 
 def attributes(row: Op) -> list[dict[str, Any]]:
-    return [{"dtype": t} for t in DTYPES] if row.name == "cast" else [{}]
+    of_dtype = {"cast": DTYPES, "range_number": FLOATS}
+    return [{"dtype": t} for t in of_dtype[row.name]] if row.name in of_dtype else [{}]
 
 
 def wanted_dtype(row: Op, dtypes: tuple[str, ...]) -> str | None:
@@ -175,7 +179,7 @@ def test_the_scalar_gives_what_the_oracle_gives(row: Op) -> None:
             if not attrs and wanted_dtype(row, dtypes) is None:
                 continue
             arrays = spread([samples(t, row) for t in dtypes])
-            if attrs:
+            if row.name == "cast":
                 arrays = [within(arrays[0], attrs["dtype"])]
             assert row.oracle is not None
             want = row.oracle(*arrays, **attrs)

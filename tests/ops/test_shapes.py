@@ -213,7 +213,7 @@ def test_arange_of_floats_and_dtypes() -> None:
     check(T.arange(0, s, 0.25), np.arange(0, 1.1, 0.25), {s: 1.1})
     check(T.arange(3, dtype="float32"), np.arange(3, dtype="float32"), {})
     check(T.arange(3, dtype="uint8"), np.arange(3, dtype="uint8"), {})
-    with pytest.raises(OpShapeError, match="step must not be zero"):
+    with pytest.raises(ZeroDivisionError, match="arange"):
         T.arange(0, 3, 0)
     with pytest.raises(OpTypeError, match="wants scalars"):
         T.arange(T.lvector())
