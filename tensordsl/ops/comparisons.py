@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,26 @@ from tensordsl.ops.rows import PIECEWISE, always_bool, bitwise, compared, float_
 from tensordsl.types import INTEGERS
 
 # -- rows: comparisons and logic -------------------------------------------------------------------------------------
+MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+
+
+def _exact(op: str) -> Callable[[Any, Any, Any], Any]:
+    """The comparison of numbers of one dtype, or of an int64 and a uint64: below 0, or as uint64s."""
+
+    def scalar(b: Any, x: Any, y: Any) -> Any:
+        if x.type == y.type:
+            return b.apply(op, x, y)
+        if x.type == "uint64":
+            return _exact(MIRRORED[op])(b, y, x)
+        is_less, rest = b.lt(x, 0), b.apply(op, b.bitcast(x, "uint64"), y)
+        return b.or_(is_less, rest) if op in ("ne", "lt", "le") else b.and_(b.not_(is_less), rest)
+
+    return scalar
+
+
 EQ = row(
     "eq",
-    lambda b, x, y: b.eq(x, y),
+    _exact("eq"),
     np.equal,
     None,
     always_bool,
@@ -26,7 +44,7 @@ EQ = row(
 )
 NEQ = row(
     "neq",
-    lambda b, x, y: b.ne(x, y),
+    _exact("ne"),
     np.not_equal,
     None,
     always_bool,
@@ -35,14 +53,10 @@ NEQ = row(
     commutative=True,
     symbol="!=",
 )
-LT = row("lt", lambda b, x, y: b.lt(x, y), np.less, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<")
-LE = row(
-    "le", lambda b, x, y: b.le(x, y), np.less_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<="
-)
-GT = row("gt", lambda b, x, y: b.gt(x, y), np.greater, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">")
-GE = row(
-    "ge", lambda b, x, y: b.ge(x, y), np.greater_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">="
-)
+LT = row("lt", _exact("lt"), np.less, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<")
+LE = row("le", _exact("le"), np.less_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol="<=")
+GT = row("gt", _exact("gt"), np.greater, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">")
+GE = row("ge", _exact("ge"), np.greater_equal, None, always_bool, compared, no_gradient=PIECEWISE, symbol=">=")
 ISNAN = row("isnan", lambda b, x: b.isnan(x), np.isnan, None, always_bool, float_loop, no_gradient=PIECEWISE)
 ISINF = row(
     "isinf", lambda b, x: b.eq(b.abs(x), math.inf), np.isinf, None, always_bool, float_loop, no_gradient=PIECEWISE

@@ -10,7 +10,7 @@ import numpy as np
 from tensordsl.casting import accumulator, float_of, real_of, upcast
 from tensordsl.graph import Elementwise, Op
 from tensordsl.ops.operands import broadcast, constant
-from tensordsl.types import CONTINUOUS, FLOATS
+from tensordsl.types import CONTINUOUS, FLOATS, SIGNED
 
 Gradient = Callable[..., Sequence[Any]]
 PIECEWISE = "piecewise constant: zero almost everywhere"
@@ -83,7 +83,10 @@ def always_bool(*dtypes: str) -> str:
 
 
 def compared(*dtypes: str) -> tuple[str, ...]:
+    """The dtypes that comparisons see: one, but for uint64 beside integers with a sign, as no dtype holds both."""
     common = upcast(*dtypes)
+    if common in FLOATS and not set(dtypes) & set(CONTINUOUS):
+        return tuple("int64" if t in SIGNED else "uint64" for t in dtypes)
     return ("uint8" if common == "bool" else common,) * len(dtypes)
 
 
