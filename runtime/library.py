@@ -10,6 +10,7 @@ import _thread
 import ctypes
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from tensordsl.codegen import abi
 from tensordsl.runtime import cache, elf, memory
@@ -119,11 +120,7 @@ def _load(name: str) -> None:
     if name in abi.NEST_PARTS and "nest" not in _State.code:
         _load("nest")  # what stands for the part until it is there
     key = cache.key("library", name, _State.version)
-    blob = cache.get(key)
-    try:
-        loaded = _loaded(name, blob) if blob is not None else None
-    except elf.LoadError:
-        loaded = None
+    loaded = cache.read(key, partial(_loaded, name))
     if loaded is None:
         assert _State.compile is not None, "library.install was not called"
         blob = _State.compile(name)

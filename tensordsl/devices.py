@@ -129,20 +129,23 @@ def _compiled(
     made = _programs.get(key)
     if made is not None:
         return made, made.on_host, [], "process"
-    blob = cache.get(name)
-    if blob is not None:
-        found = *_stored(device, blob), [], "disk"
+    stored = cache.read(name, _unpacked)
+    if stored is not None:
+        found = *_stored(device, *stored), [], "disk"
     else:
         found = *_compile(spec, mode, device, name), "compiled"
     _programs[key] = found[0]
     return found
 
 
-def _stored(device: Device, blob: bytes) -> tuple[DeviceProgram, list[str]]:
-    """The program that the disk cache had."""
+def _unpacked(blob: bytes) -> tuple[Any, list[Any], str]:
     from tensordsl.codegen import gpu_store
 
-    program, steps, text = gpu_store.from_bytes(blob)
+    return gpu_store.from_bytes(blob)
+
+
+def _stored(device: Device, program: Any, steps: list[Any], text: str) -> tuple[DeviceProgram, list[str]]:
+    """The program that the disk cache had."""
     return _assembled(device, program, steps, [None] * len(steps), text, (), [])
 
 

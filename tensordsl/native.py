@@ -25,7 +25,7 @@ from tensordsl.records import record
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
 from tensordsl.runtime.late import Made
-from tensordsl.version import __version__
+from tensordsl.version import LOADED, __version__
 
 IN_PROCESS = 512  # executables kept
 ON_DISK = 1 << 26  # bytes of one executable, with its constants
@@ -60,15 +60,23 @@ def compile_spec(spec: Any, mode: Any, outgrown: bool = False) -> Compiled:
         found = _State.executables.get(key)
         if found is not None:
             return _report(Compiled(found, [], origin="process"), spec, start)
-        blob = cache.get(key)
-        if blob is not None:
-            return _report(Compiled(_remember(key, Executable.from_bytes(blob)), [], origin="disk"), spec, start)
+        found = cache.read(key, _loaded)
+        if found is not None:
+            return _report(Compiled(_remember(key, found), [], origin="disk"), spec, start)
     compiled = _compile(spec, mode, small, _kept_kernels if key is None else _kernels)
     if key is not None:
         _remember(key, compiled.executable)
         if compiled.executable.size() <= ON_DISK:
             cache.put(key, compiled.executable.to_bytes())
     return _report(compiled, spec, start)
+
+
+def _loaded(blob: bytes) -> Executable:
+    """An executable from its bytes, with its code in memory, since that shows whether all is there."""
+    executable = Executable.from_bytes(blob)
+    library.require(*executable.meta.get("libraries", ()))
+    executable.load()
+    return executable
 
 
 def small_variables(spec: Any) -> tuple[int, ...]:
@@ -128,20 +136,20 @@ def program_key(spec: Any, mode: Any, target: str = "", small: Sequence[int] = (
         return None
     updated = [spec.shared.index(variable) for variable, _ in spec.updates]
     form = f"{len(spec.outputs)},{spec.form == 'one'},{updated},{small}"
-    return cache.key(_State.version, _choices(mode), target, form, *graph)
+    return cache.key("program", _State.version, _choices(mode), target, form, *graph)
 
 
 def kernel_code(text: str, target: str) -> str:
     """The PTX of a module of kernels, from the disk cache if it has that of the same text.  Raises ValueError."""
     _prepare()
     key = cache.key("ptx", cache.compiler_version(), target, text)
-    blob = cache.get(key)
-    if blob is None:
+    code = cache.read(key, bytes.decode)
+    if code is None:
         from tensordsl.codegen.ptx import compile_text  # late: the compiler
 
-        blob = compile_text(text, target).encode()
-        cache.put(key, blob)
-    return blob.decode()
+        code = compile_text(text, target)
+        cache.put(key, code.encode())
+    return code
 
 
 def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
@@ -199,8 +207,8 @@ def late_object(parts: Sequence[bytes]) -> Made:
     """The kernels of plans that a call requires, from the disk cache if it has those of the same ones."""
     start = time.perf_counter()
     key = cache.key("late", _State.version, *parts)
-    blob = cache.get(key)
-    if blob is None:
+    found = cache.read(key, _unpacked)
+    if found is None:
         with forks.lock:
             from tensordsl.codegen import modules  # late: the compiler
             from tensordsl.codegen.program_tables import needed_parts
@@ -211,8 +219,13 @@ def late_object(parts: Sequence[bytes]) -> Made:
         libraries = needed_parts(m.descriptor for m in made)
         blob = packed([[m.symbols for m in made], libraries], [compile_object(modules.module_text(made), 1), *words])
         cache.put(key, blob)
-    (symbols, libraries), (kernels, *descriptors) = unpacked(blob)
+        found = _unpacked(blob)
     _tell(f"kernels that a call requires in {1e3 * (time.perf_counter() - start):.1f} ms")
+    return found
+
+
+def _unpacked(blob: bytes) -> Made:
+    (symbols, libraries), (kernels, *descriptors) = unpacked(blob)
     return symbols, libraries, kernels, descriptors
 
 
@@ -250,7 +263,7 @@ def _prepare() -> None:
         processor.settle()
         package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
-        version = __version__ + cache.sources_version(folders) + cache.compiler_version()
+        version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
         library.install(_library_object, version)
         on_change("num_threads", threads.set_threads)
         _State.version = version

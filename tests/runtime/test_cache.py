@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import py_compile
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +13,9 @@ import time
 import pytest
 from interrupts import interrupted
 
-from tensordsl import processor
+import tensordsl
+import tensordsl.tensor as T
+from tensordsl import native, processor
 from tensordsl.codegen import target
 from tensordsl.runtime import cache, library
 
@@ -52,6 +56,63 @@ def test_damaged_files_are_not_read(private):
     assert cache.get(KEY) == b"payload" * 10
 
 
+def test_a_file_under_anothers_name_is_not_read(private):
+    cache.put(KEY, b"x")
+    other = KEY.replace("a", "b")
+    shutil.copy(file(private), private / f"{other}.bin")
+    assert cache.get(KEY) == b"x" and cache.get(other) is None
+    assert cache.put(other, b"y") and cache.get(other) == b"y"
+
+
+@pytest.fixture
+def functions(tmp_path):
+    """Compiles two functions as a new process would, with a cache of their own; gives origins and values."""
+    x = T.dvector("x")
+
+    def compiled():
+        native.forget()
+        made = [tensordsl.function([x], value, profile=True) for value in (x * 2 + 1, T.sqrt(x * 3 + 1))]
+        return [f.profile.origin for f in made], [f([1.0]).tolist() for f in made]
+
+    with tensordsl.config.change_flags(compiledir=str(tmp_path / "programs")):
+        assert compiled() == (["compiled"] * 2, [[3.0], [2.0]])
+        assert compiled() == (["disk"] * 2, [[3.0], [2.0]])
+        yield compiled
+    native.forget()
+    native._prepare()
+
+
+def test_code_under_anothers_name_is_not_run(functions, tmp_path):
+    files = sorted((tmp_path / "programs").glob("*.bin"))
+    assert len(files) >= 2
+    blobs = [path.read_bytes() for path in files]
+    for path, blob in zip(files, blobs[1:] + blobs[:1], strict=True):
+        path.write_bytes(blob)
+    assert functions() == (["compiled"] * 2, [[3.0], [2.0]])
+    assert functions() == (["disk"] * 2, [[3.0], [2.0]])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda blob: b"",
+        lambda blob: b"\xff" * len(blob),
+        lambda blob: blob[: len(blob) // 2],
+        lambda blob: blob[:4] + bytes(100),
+        lambda blob: b"\x02\0\0\0{}",
+        lambda blob: b"\x0a\0\0\0[{},[1,1]]",
+        lambda blob: blob.replace(b"\x7fELF", b"\x7fELV"),
+        lambda blob: blob.replace(b'"plans"', b'"plane"'),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_made_anew(functions, tmp_path, change):
+    names = [path.stem for path in (tmp_path / "programs").glob("*.bin")]
+    for name in names:
+        cache.put(name, change(cache.get(name)))
+    assert functions() == (["compiled"] * 2, [[3.0], [2.0]])
+    assert functions() == (["disk"] * 2, [[3.0], [2.0]])
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_could_write_is_not_read(private, mode):
     cache.put(KEY, b"x")
@@ -69,7 +130,7 @@ def test_a_directory_that_others_could_write_is_not_used(private, mode):
 
 def test_another_users_files_and_directories_are_not_used(private, monkeypatch):
     cache.put(KEY, b"x")
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)  # who runs a program of another user has that one's files
     assert cache.get(KEY) is None  # the file's owner
     cache.set_directory(private)
     assert cache.get(KEY) is None and not cache.put(KEY, b"y")  # the directory's
@@ -239,16 +300,77 @@ def test_keys_depend_on_the_processor(monkeypatch):
     assert cache.key("a") != before
 
 
-def test_the_sources_version_follows_the_sources(tmp_path):
+def sources(path, loaded=1e12):
+    return cache.sources_version([path], [], loaded)
+
+
+def test_the_sources_version_follows_the_sources(private, tmp_path):
+    tmp_path = tmp_path / "sources"
+    (tmp_path / "deep").mkdir(parents=True)
     (tmp_path / "a.py").write_text("x")
-    first = cache.sources_version([tmp_path])
-    assert cache.sources_version([tmp_path]) == first
+    first = sources(tmp_path)
+    assert sources(tmp_path) == first
     (tmp_path / "a.txt").write_text("x")
-    assert cache.sources_version([tmp_path]) == first
+    assert sources(tmp_path) == first
     (tmp_path / ".#a.py").symlink_to("nobody@nowhere")  # an editor's mark
-    first = cache.sources_version([tmp_path])
+    first = sources(tmp_path)
     (tmp_path / "a.py").write_text("xy")
-    assert cache.sources_version([tmp_path]) != first
+    assert sources(tmp_path) != first
+    first = sources(tmp_path)
+    (tmp_path / "deep" / "a.py").write_text("x")
+    assert sources(tmp_path) != first and cache.sources_version([], [tmp_path], 1e12) == first
+
+
+def test_equal_sources_elsewhere_have_the_same_version(private, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.py").write_text("x")
+    assert sources(tmp_path / "one") == sources(tmp_path / "two")
+
+
+@pytest.mark.parametrize("settled", [cache.SETTLED, -1])
+def test_a_source_with_its_old_size_and_time_has_another_version(private, tmp_path, monkeypatch, settled):
+    """settled=-1: the cache keeps the digests of files that have changed just now."""
+    monkeypatch.setattr(cache, "SETTLED", settled)
+    path = tmp_path / "a.py"
+    found = set()
+    for text in ("x = 1", "x = 2", "x = 3"):
+        path.write_text(text)
+        os.utime(path, (1, 1))
+        found.add(sources(tmp_path))
+        assert (len(list(private.glob("*.bin"))) > 0) == (settled == -1)
+        time.sleep(0.03 if settled == -1 else 0)  # else of one tick of the clock
+    assert len(found) == 3
+
+
+def test_sources_are_read_once(private, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "SETTLED", -1)
+    (tmp_path / "a.py").write_text("x")
+    first = sources(tmp_path)
+    monkeypatch.setattr(cache, "_contents", None)
+    assert sources(tmp_path) == first
+
+
+def test_stale_bytecode_is_part_of_the_version(private, tmp_path, monkeypatch):
+    """Python runs it: its size and time are the source's."""
+    monkeypatch.setattr(cache, "SETTLED", -1)
+    path = tmp_path / "a.py"
+    path.write_text("x = 1")
+    os.utime(path, (1, 1))
+    py_compile.compile(path)
+    found = {sources(tmp_path)}
+    time.sleep(0.03)
+    path.write_text("x = 2")
+    os.utime(path, (1, 1))
+    found |= {sources(tmp_path), sources(tmp_path)}
+    shutil.rmtree(tmp_path / "__pycache__")
+    found.add(sources(tmp_path))
+    assert len(found) == 3
+
+
+def test_sources_that_changed_after_they_were_loaded_have_a_version_of_their_own(private, tmp_path):
+    (tmp_path / "a.py").write_text("x")
+    assert len({sources(tmp_path, 1.0), sources(tmp_path, 1.0), sources(tmp_path)}) == 3
 
 
 def test_concurrent_processes_read_all_or_nothing(private):
