@@ -11,7 +11,7 @@ import numpy as np
 
 from tensordsl.arguments import normalise
 from tensordsl.errors import BadOptimization, InvalidValueError
-from tensordsl.graph import Apply, Constant, Variable
+from tensordsl.graph import Apply, Constant, Variable, unwatched
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import silenced, substitute
 from tensordsl.printing import variable_text
@@ -199,7 +199,8 @@ def _wrong_type(type: TensorType, array: Array) -> str:
 def _twin(spec: FunctionSpec) -> FunctionSpec:
     """The same function on shared variables of its own, without prints: the reference evaluator has printed already."""
     own = {shared: shared.duplicate() for shared in spec.shared}
-    done = silenced(substitute(spec.results, own))
+    with unwatched(copies=True):
+        done = silenced(substitute(spec.results, own))
     count = len(spec.outputs)
     targets = [own[shared] for shared, _ in spec.updates]
     return replace(

@@ -13,6 +13,7 @@ import numpy as np
 from tensordsl.arguments import Parameter, normalise
 from tensordsl.config import config
 from tensordsl.device_steps import STEPS, compiled_text, kernel_target
+from tensordsl.graph import unwatched
 from tensordsl.link import Function, explained, site_of, with_methods
 from tensordsl.modes import Mode
 from tensordsl.native import program_key
@@ -149,6 +150,7 @@ def _stored(device: Device, program: Any, steps: list[Any], text: str) -> tuple[
     return _assembled(device, program, steps, [None] * len(steps), text, (), [])
 
 
+@unwatched()
 def _compile(
     spec: FunctionSpec, mode: Mode, device: Device, name: str | None
 ) -> tuple[DeviceProgram, list[str], list[tuple[str, float]]]:

@@ -22,6 +22,7 @@ from tensordsl.graph import (
     capture_origin,
     constant_array,
     toposort,
+    unwatched,
 )
 from tensordsl.io import In, Out
 from tensordsl.link import build
@@ -347,8 +348,9 @@ def _resolve(
     skip_all, skipped = _skipped(no_default_updates)
     targets = dict(targets)
     while True:
-        done = by_keys([*outputs, *targets.values()], [*replacements, *operands])
-        done = substitute(done, replacements)
+        with unwatched(copies=True):
+            done = by_keys([*outputs, *targets.values()], [*replacements, *operands])
+            done = substitute(done, replacements)
         reached = ancestors(done, operands)
         fresh = [
             v

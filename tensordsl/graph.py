@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import _local
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
+from functools import wraps
 from types import CodeType, SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
 from tensordsl.records import record
 from tensordsl.types import COMPLEX, Dim, TensorType, tensor_type
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 # -- one op = one row ------------------------------------------------------------------------------------------------
@@ -343,8 +347,9 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
 
     Returns one variable, or a tuple where the op has several results.
     """
-    for change in _OPERAND_HOOKS:
-        inputs = change(op, inputs)
+    if _OPERAND_HOOKS and not _OWN.graphs:
+        for change in _OPERAND_HOOKS:
+            inputs = change(op, inputs)
     try:
         dtypes = tuple([v.type.dtype for v in inputs])
         if not _COMPLEX.isdisjoint(dtypes):
@@ -364,8 +369,9 @@ def apply(op: Op, *inputs: Variable, **attrs: Any) -> Any:
     else:
         outputs = (tensor_type(dtype, tuple(shape)).output(node, 0),)
     object.__setattr__(node, "outputs", outputs)
-    for hook in _APPLY_HOOKS:
-        hook(node)
+    if _APPLY_HOOKS and not _OWN.graphs and not _OWN.copies:
+        for hook in _APPLY_HOOKS:
+            hook(node)
     return outputs if several else outputs[0]
 
 
@@ -377,21 +383,43 @@ _COMPLEX_HOOKS: list[Callable[[Op, tuple[str, ...], dict[str, Any]], None]] = []
 _OPERAND_HOOKS: list[Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]] = []
 
 
+class _Own(_local):
+    """How many graphs of the library's own, and copies of the user's, this thread is building."""
+
+    graphs = 0
+    copies = 0
+
+
+_OWN = _Own()
+
+
 def has_hooks() -> bool:
     """Whether somebody is told of new applications, or chooses their operands."""
-    return bool(_APPLY_HOOKS or _OPERAND_HOOKS)
+    return bool(_APPLY_HOOKS or _OPERAND_HOOKS) and not _OWN.graphs
 
 
 class unwatched:
-    """`with unwatched():` the applications made inside are the library's own patterns: nobody is told of them."""
+    """`with unwatched():` what this thread builds inside is the library's own (patterns, expansions, compiled graphs):
+    nobody is told of it or chooses operands.  Policies of operands still hold for `copies` of the user's graph."""
+
+    def __init__(self, copies: bool = False) -> None:
+        self._kind = "copies" if copies else "graphs"
 
     def __enter__(self) -> None:
-        self._kept = list(_APPLY_HOOKS), list(_OPERAND_HOOKS)
-        _APPLY_HOOKS.clear()
-        _OPERAND_HOOKS.clear()
+        setattr(_OWN, self._kind, getattr(_OWN, self._kind) + 1)
 
     def __exit__(self, *_: object) -> None:
-        _APPLY_HOOKS[:], _OPERAND_HOOKS[:] = self._kept
+        setattr(_OWN, self._kind, getattr(_OWN, self._kind) - 1)
+
+    def __call__(self, function: Function) -> Function:
+        """As a decorator: whatever `function` builds."""
+
+        @wraps(function)
+        def inside(*arguments: Any, **keywords: Any) -> Any:
+            with self:
+                return function(*arguments, **keywords)
+
+        return cast(Function, inside)
 
 
 def _mismatch(op: Op, inputs: Sequence[Variable], error: Exception) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.errors import in_short
 from tensordsl.forks import lock
-from tensordsl.graph import Apply, Variable, ancestors
+from tensordsl.graph import Apply, Variable, ancestors, unwatched
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
@@ -363,7 +363,8 @@ def copy(
         if not isinstance(new, TensorSharedVariable) or new.type != old.type:
             raise TypeError(f"copy: {old.type} can only be swapped with a shared variable of that type, got {new!r}")
     pairs = () if delete_updates else spec.updates
-    done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
+    with unwatched(copies=True):
+        done = substitute([*spec.outputs, *(value for _, value in pairs)], swap)
     count = len(spec.outputs)
     updates = [(swap.get(shared, shared), value) for (shared, _), value in zip(pairs, done[count:], strict=True)]
     changed = replace(

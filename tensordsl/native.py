@@ -21,6 +21,7 @@ import tensordsl.forks as forks  # `from tensordsl` would ask the package for th
 import tensordsl.processor as processor
 from tensordsl.codegen import abi
 from tensordsl.codegen.graph_key import graph_key
+from tensordsl.graph import unwatched
 from tensordsl.records import record
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
@@ -86,6 +87,7 @@ def small_variables(spec: Any) -> tuple[int, ...]:
     return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS, abi.NO_EMPTY_AXES)
 
 
+@unwatched()
 def _compile(spec: Any, mode: Any, small: Sequence[int], kernels: Callable[[str], bytes]) -> Compiled:
     with forks.lock:
         from tensordsl.codegen import pipeline  # late: a warm start needs neither passes nor emitters
@@ -152,6 +154,7 @@ def kernel_code(text: str, target: str) -> str:
     return code
 
 
+@unwatched()
 def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True, checks: bool = False) -> str:
     """The text of a `tensordsl.spec.FunctionSpec` as MLIR; see `tensordsl.link.FunctionMethods.mlir`."""
     from tensordsl.codegen import mlir, pipeline  # late: the compiler
@@ -170,6 +173,7 @@ def mlir_text(spec: Any, mode: Any, level: str = "linalg", optimise: bool = True
     return to_mlir(lowered.graph, [*lowered.outputs, *(value for _, value in lowered.updates)])
 
 
+@unwatched()
 def memory_map(spec: Any, mode: Any) -> Any:
     """The storages of a `tensordsl.spec.FunctionSpec`; see `tensordsl.link.FunctionMethods.memory_map`."""
     from tensordsl.codegen import memory_map, pipeline  # late: the compiler
@@ -203,6 +207,7 @@ def _kept_kernels(text: str) -> bytes:
     return blob
 
 
+@unwatched()
 def late_object(parts: Sequence[bytes]) -> Made:
     """The kernels of plans that a call requires, from the disk cache if it has those of the same ones."""
     start = time.perf_counter()

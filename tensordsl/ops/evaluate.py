@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Apply, Constant, Expand, Variable
+from tensordsl.graph import Apply, Constant, Expand, Variable, unwatched
 
 
 def evaluate(outputs: Iterable[Variable], values: Mapping[Variable, Any]) -> list[Any]:
@@ -77,7 +77,8 @@ def evaluate_node(node: Apply, operands: Iterable[Any]) -> tuple[Any, ...]:
     else:
         assert isinstance(op.meaning, Expand), f"{op.name} has neither an oracle nor an expansion"
         parameters = [v.type() for v in node.inputs]
-        built = op.meaning.build(*parameters, **node.attrs)
+        with unwatched():
+            built = op.meaning.build(*parameters, **node.attrs)
         several = built if isinstance(built, tuple) else (built,)
         result = tuple(evaluate(several, dict(zip(parameters, operands, strict=True))))
     results = result if isinstance(result, tuple) else (result,)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -16,6 +21,7 @@ from tensordsl import graph
 from tensordsl.compile import FAST_COMPILE, FAST_RUN, DebugMode, Mode, MonitorMode, NanGuardMode, get_mode
 from tensordsl.debugging import check_value, is_close
 from tensordsl.errors import BadOptimization, InvalidValueError
+from tensordsl.graph import unwatched
 from tensordsl.testvalues import get_test_value
 
 ALL = ["FAST_RUN", "FAST_COMPILE", "REFERENCE", "DebugMode", "NanGuardMode", MonitorMode()]
@@ -387,3 +393,45 @@ def test_a_pass_that_fails_is_reported_as_the_option_says(monkeypatch: pytest.Mo
         assert float(theano.function([x], x * 1.5002)(2)) == 3.0004
     with theano.config.change_flags(on_opt_error="ignore"):
         assert float(theano.function([x], x * 1.5003)(2)) == 3.0006
+
+
+FIRST_COMPILE = """
+import warnings
+import numpy as np
+import tensordsl as theano
+import tensordsl.tensor as T
+
+warnings.simplefilter("error")
+theano.config.compute_test_value = {setting!r}
+x, y, w = T.vector("x"), T.vector("y"), theano.shared(np.ones(2))
+x.tag.test_value = np.array([1.0, 2.0])
+z = T.sum(T.tile(x * 1 + 2, 2)) + T.gammainc(2.0, x).sum()
+updates = [(w, w + T.grad(z, x))]
+f = theano.function([x], z, updates=updates, mode={mode!r})
+assert abs(float(f([1, 2])) - 14.858) < 1e-3, f([1, 2])
+assert len(f.memory_map()) and "func" in theano.function([x], x * 2).mlir()
+# Copies of the user's graph need no test values either: y has none.
+assert theano.function([y], z, givens=[(x, y)])([1, 2]) == f([1, 2])
+assert f.copy(swap={{w: theano.shared(np.ones(2))}})([1, 2]) == f([1, 2])
+"""
+
+
+@pytest.mark.parametrize(("setting", "mode"), [("warn", "FAST_RUN"), ("raise", "DebugMode")])
+def test_the_first_compile_of_a_process_computes_no_test_values(setting: str, mode: str, tmp_path: Path) -> None:
+    """The patterns of the compiler's rules are built by it, and expansions, which are no graphs of the user's."""
+    program = FIRST_COMPILE.format(setting=setting, mode=mode)
+    environment = {**os.environ, "TENSORDSL_FLAGS": f"compiledir={tmp_path}"}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def test_graphs_of_the_librarys_own_are_watched_by_nobody_in_any_thread(testing: Any) -> None:
+    x = T.vector("x")
+    x.tag.test_value = np.array([1.0, 2.0])
+    with unwatched():
+        assert not hasattr(T.exp(T.vector()).tag, "test_value")
+        made: list[Any] = []
+        other = Thread(target=lambda: made.append(T.exp(x)))
+        other.start()
+        other.join()
+    assert made[0].tag.test_value.shape == (2,)
+    assert T.exp(x).tag.test_value.shape == (2,)
