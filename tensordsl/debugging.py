@@ -14,7 +14,7 @@ from tensordsl.errors import BadOptimization, InvalidValueError
 from tensordsl.graph import Apply, Constant, Variable, unwatched
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import silenced, substitute
-from tensordsl.printing import variable_text
+from tensordsl.printing import debugprint, variable_text
 from tensordsl.reports import DEPTH, graph_text, node_text, report, short
 from tensordsl.trace import After, Array, Before, Values, compute_silently, finish, has, initial_values, trace, value_of
 from tensordsl.types import FLOATS, TensorType
@@ -50,8 +50,9 @@ def link(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] |
 # -- NanGuardMode ----------------------------------------------------------------------------------------------------
 def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
     """Native code whose last outputs say whether a float was forbidden; then the reference evaluator names it."""
+    settings = mode.settings  # those that the code is compiled for
     if native is None:
-        return lambda arrays: _run_guarded(spec, mode, arrays)
+        return lambda arrays: _run_guarded(spec, settings, arrays)
     compiled = native(replace(spec, form="list"))
     updated, count = [shared for shared, _ in spec.updates], len(spec.outputs)
 
@@ -64,7 +65,7 @@ def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec
             return outputs
         for shared, storage in old:
             shared.swap(storage)
-        _name_the_node(spec, mode, arrays)
+        _name_the_node(spec, settings, arrays)
         raise AssertionError(
             f"NanGuardMode found an error in a value of {spec.name!r}, but the reference evaluator finds none: "
             "rounding, or code that is not evaluated twice"
@@ -73,29 +74,29 @@ def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec
     return run
 
 
-def _name_the_node(spec: FunctionSpec, mode: Mode, arrays: list[Array]) -> None:
+def _name_the_node(spec: FunctionSpec, settings: dict[str, Any], arrays: list[Array]) -> None:
     """Raise for the first forbidden value, in the order of evaluation; effects are not repeated."""
     values = initial_values(spec, arrays)
-    _guard_all(mode, values)
-    trace(spec, values, after=_guards(mode), is_silent=True)
+    _guard_all(settings, values)
+    trace(spec, values, after=_guards(settings), is_silent=True)
 
 
-def _run_guarded(spec: FunctionSpec, mode: Mode, arrays: list[Array]) -> list[Array]:
+def _run_guarded(spec: FunctionSpec, settings: dict[str, Any], arrays: list[Array]) -> list[Array]:
     values = initial_values(spec, arrays)
-    _guard_all(mode, values)
-    trace(spec, values, after=_guards(mode))
+    _guard_all(settings, values)
+    trace(spec, values, after=_guards(settings))
     return finish(spec, values)
 
 
-def _guard_all(mode: Mode, values: Values) -> None:
+def _guard_all(settings: dict[str, Any], values: Values) -> None:
     for variable, array in list(values.items()):
-        guard(mode.settings, variable, array, "input")
+        guard(settings, variable, array, "input")
 
 
-def _guards(mode: Mode) -> After:
+def _guards(settings: dict[str, Any]) -> After:
     def after(index: int, node: Apply, operands: list[Array], results: list[Array]) -> None:
         for variable, array in zip(node.outputs, results, strict=True):
-            guard(mode.settings, variable, array, "output of a node")
+            guard(settings, variable, array, "output of a node")
 
     return after
 
@@ -139,7 +140,19 @@ def _monitors(mode: Mode) -> tuple[Before | None, After | None]:
     return before if pre is not None else None, after if post is not None else None
 
 
+def detect_nan(i: int, node: Apply, fn: Any) -> None:
+    """A `post_func` for MonitorMode: prints the first of a node's results that holds a NaN, with its operands."""
+    for output in fn.outputs:
+        if output[0].dtype.kind in "fc" and bool(np.isnan(output[0]).any()):
+            print("*** NaN detected ***")
+            debugprint(node)
+            print(f"Inputs : {[value[0] for value in fn.inputs]}")
+            print(f"Outputs: {[value[0] for value in fn.outputs]}")
+            return
+
+
 def _link_debug(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec], Run] | None) -> Run:
+    native = native if getattr(mode, "check_c_code", True) else None
     twin = _twin(spec) if native is not None else None
     compiled = native(twin) if native is not None and twin is not None else None
 

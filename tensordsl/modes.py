@@ -11,8 +11,8 @@ MonitorMode    calls the user's functions before and after each node
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
 from tensordsl.config import config
 
@@ -23,7 +23,6 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
 class Mode:
     """How a function is compiled.
 
@@ -31,99 +30,178 @@ class Mode:
     ----------
     linker : accepted for Theano's sake ("py", "cvm", ...); "py" means the reference evaluator.
     optimizer : "fast_run", "fast_compile" or None.
+    name : what `str(mode)` is.
+    executor : who runs the function: "native", "reference", "debug", "nan_guard" or "monitor".
 
-    `executor` says who runs the function: "native", "reference", "debug", "nan_guard" or "monitor".
-    `excluded` and `included` hold the names of passes switched off and on.
+    The attributes can be set, for functions that are compiled later; `clone`, `including` and `excluding` give copies
+    of the same class.  `excluded` and `included` hold the names of passes switched off and on.
+
+    >>> careful = DebugMode()
+    >>> careful.check_isfinite = False
+    >>> careful.excluding("fuse").check_isfinite
+    False
     """
 
-    linker: Any = None
-    optimizer: Any = "default"
-    name: str = ""
-    executor: str = ""
-    excluded: frozenset[str] = frozenset()
-    included: frozenset[str] = frozenset()
-    settings: dict[str, Any] = field(default_factory=dict)
+    _settings: ClassVar[tuple[str, ...]] = ()
 
-    def __post_init__(self) -> None:
-        spelled = str(self.optimizer)
-        if spelled not in OPTIMIZERS:
-            raise ValueError(f'Invalid optimizer ("{spelled}") for Mode. Valid options are {tuple(OPTIMIZERS)}')
-        object.__setattr__(self, "optimizer", OPTIMIZERS[spelled])
-        for part in (self.name, self.executor, self.linker):
+    def __init__(self, linker: Any = None, optimizer: Any = "default", name: str = "", executor: str = "") -> None:
+        for part in (name, executor, linker):
             if not isinstance(part, str | None):
                 raise TypeError(f"Mode: names, linkers and executors must be strings, got {part!r}")
-        if not self.executor:
-            object.__setattr__(self, "executor", "reference" if self.linker == "py" else "native")
-        if not self.name:
-            object.__setattr__(self, "name", "Mode")
+        self.linker = self.provided_linker = linker
+        self.optimizer = optimizer
+        self.executor = executor or ("reference" if linker == "py" else "native")
+        self.name = name or "Mode"
+        self.excluded: frozenset[str] = frozenset()
+        self.included: frozenset[str] = frozenset()
+
+    @property
+    def optimizer(self) -> str:
+        """Which passes the compiler runs: "fast_run", "fast_compile" or "None"."""
+        return OPTIMIZERS[str(self.provided_optimizer)]
+
+    @optimizer.setter
+    def optimizer(self, given: Any) -> None:
+        if str(given) not in OPTIMIZERS:
+            raise ValueError(f'Invalid optimizer ("{given}") for Mode. Valid options are {tuple(OPTIMIZERS)}')
+        self.provided_optimizer = given
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the executor asks of the mode."""
+        return {name: getattr(self, name) for name in self._settings}
+
+    def clone(self, link_kwargs: Any = None, optimizer: Any = "", **_: Any) -> Mode:
+        """A copy; with another choice of passes if `optimizer` is given."""
+        other = copy(self)
+        if optimizer != "":
+            other.optimizer = optimizer
+        return other
 
     def excluding(self, *names: str) -> Mode:
         """The same mode without the passes `names`."""
-        return replace(self, excluded=self.excluded | set(names), included=self.included - set(names))
+        other = self.clone()
+        other.excluded, other.included = self.excluded | set(names), self.included - set(names)
+        return other
 
     def including(self, *names: str) -> Mode:
         """The same mode with the passes `names`."""
-        return replace(self, included=self.included | set(names), excluded=self.excluded - set(names))
+        other = self.clone()
+        other.included, other.excluded = self.included | set(names), self.excluded - set(names)
+        return other
+
+    requiring = including
+
+    def register(self, *optimizations: Any) -> Mode:
+        """Theano's way to add rewrites that the program brings along.  Raises NotImplementedError for any."""
+        if optimizations:
+            raise NotImplementedError(
+                "Mode.register: rewrites are rules and passes of the library (docs/adding-a-rule.md), not of a program"
+            )
+        return self.clone()
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: optimizer={self.optimizer!r}, executor={self.executor!r}>"
+
+
+class DebugMode(Mode):
+    """Check every intermediate value, and the compiled function against the reference evaluator, at each call.
+
+    check_isfinite : NaN and infinities raise InvalidValueError.
+    check_c_code : compile the function and compare it with the reference evaluator, which runs in any case.
+    The other parameters are accepted for Theano's sake.
+    """
+
+    _settings = ("check_isfinite",)
+
+    def __init__(
+        self,
+        optimizer: Any = "fast_run",
+        stability_patience: int | None = None,
+        check_c_code: bool | None = None,
+        check_py_code: bool | None = None,
+        check_isfinite: bool | None = None,
+        check_preallocated_output: Any = None,
+        require_matching_strides: bool | None = None,
+        linker: Any = None,
+    ) -> None:
+        super().__init__(linker, optimizer, "DebugMode", "debug")
+        self.check_c_code, self.check_py_code = check_c_code is not False, check_py_code is not False
+        if not (self.check_c_code or self.check_py_code):
+            raise ValueError("DebugMode has to check the compiled code or the reference evaluator's, or both")
+        self.check_isfinite = check_isfinite is not False
+        self.stability_patience, self.check_preallocated_output = stability_patience, check_preallocated_output
+        self.require_matching_strides = require_matching_strides
+
+
+class NanGuardMode(Mode):
+    """Raise AssertionError where an input, an intermediate or an output is NaN, infinite or beyond 1e10."""
+
+    _settings = ("big_is_error", "inf_is_error", "nan_is_error")
+
+    def __init__(
+        self,
+        nan_is_error: bool | None = None,
+        inf_is_error: bool | None = None,
+        big_is_error: bool | None = None,
+        optimizer: Any = "default",
+        linker: Any = None,
+    ) -> None:
+        super().__init__(linker, optimizer, "NanGuardMode", "nan_guard")
+        self.nan_is_error, self.inf_is_error = _or_true(nan_is_error), _or_true(inf_is_error)
+        self.big_is_error = _or_true(big_is_error)
+
+
+def _or_true(flag: bool | None) -> bool:
+    return flag is None or bool(flag)
+
+
+class MonitorMode(Mode):
+    """Call `pre_func(i, node, fn)` before and `post_func(i, node, fn)` after each node i.
+
+    `fn.inputs` and `fn.outputs` are lists of one-element lists, as in Theano: `[value[0] for value in fn.inputs]`.
+    """
+
+    _settings = ("pre_func", "post_func")
+
+    def __init__(
+        self,
+        pre_func: Callable[[int, Any, Any], None] | None = None,
+        post_func: Callable[[int, Any, Any], None] | None = None,
+        optimizer: Any = "default",
+        linker: Any = None,
+    ) -> None:
+        super().__init__(linker, optimizer, "MonitorMode", "monitor")
+        self.pre_func, self.post_func = pre_func, post_func
 
 
 FAST_RUN = Mode(name="FAST_RUN")
 FAST_COMPILE = Mode(optimizer="fast_compile", name="FAST_COMPILE")
 REFERENCE = Mode(linker="py", optimizer=None, name="REFERENCE")
 
+# Theano's names of levels of optimisation.
+OPT_FAST_RUN, OPT_FAST_COMPILE, OPT_MERGE, OPT_NONE = "fast_run", "fast_compile", "merge", None
+OPT_O2, OPT_O3, OPT_STABILIZE, OPT_UNSAFE = "o2", "o3", "stabilize", "unsafe"
 
-def DebugMode(optimizer: Any = "fast_run", check_isfinite: bool = True, **_: Any) -> Mode:
-    """Check every intermediate value, and the compiled function against the reference evaluator, at each call.
-
-    check_isfinite : NaN and infinities raise InvalidValueError.
-    """
-    return Mode(
-        optimizer=optimizer, name="DebugMode", executor="debug", settings={"check_isfinite": bool(check_isfinite)}
-    )
-
-
-def NanGuardMode(
-    nan_is_error: bool = True,
-    inf_is_error: bool = True,
-    big_is_error: bool = True,
-    optimizer: Any = "default",
-    **_: Any,
-) -> Mode:
-    """Raise AssertionError where an input, an intermediate or an output is NaN, infinite or beyond 1e10."""
-    checks = {
-        "nan_is_error": bool(nan_is_error),
-        "inf_is_error": bool(inf_is_error),
-        "big_is_error": bool(big_is_error),
-    }
-    return Mode(optimizer=optimizer, name="NanGuardMode", executor="nan_guard", settings=checks)
+predefined_modes: dict[str, Mode] = {"FAST_RUN": FAST_RUN, "FAST_COMPILE": FAST_COMPILE, "REFERENCE": REFERENCE}
+predefined_modes["DEBUG_MODE"] = DebugMode()
+_MADE: dict[str, Callable[[], Mode]] = {
+    "DebugMode": DebugMode, "NanGuardMode": NanGuardMode, "Mode": lambda: Mode(optimizer=config.optimizer)
+}  # fmt: skip
 
 
-def MonitorMode(
-    pre_func: Callable[[int, Any, Any], None] | None = None,
-    post_func: Callable[[int, Any, Any], None] | None = None,
-    optimizer: Any = "default",
-    linker: Any = None,
-) -> Mode:
-    """Call `pre_func(i, node, fn)` before and `post_func(i, node, fn)` after each node i.
-
-    `fn.inputs` and `fn.outputs` are lists of one-element lists, as in Theano: `[value[0] for value in fn.inputs]`.
-    """
-    settings = {"pre_func": pre_func, "post_func": post_func}
-    return Mode(optimizer=optimizer, name="MonitorMode", executor="monitor", settings=settings)
+def register_mode(name: str, mode: Mode) -> None:
+    """Have `name` mean `mode` from now on.  Raises ValueError if it means one already."""
+    if name in predefined_modes or name in _MADE:
+        raise ValueError(f"Mode name already taken: {name}")
+    predefined_modes[name] = mode
 
 
 def _by_name(name: str) -> Mode | None:
-    named: dict[str, Callable[[], Mode]] = {
-        "FAST_RUN": lambda: FAST_RUN, "FAST_COMPILE": lambda: FAST_COMPILE, "REFERENCE": lambda: REFERENCE,
-        "DebugMode": DebugMode, "DEBUG_MODE": DebugMode, "NanGuardMode": NanGuardMode, "Mode": _configured,
-    }  # fmt: skip
-    return named[name]() if name in named else None
-
-
-def _configured() -> Mode:
-    return Mode(optimizer=config.optimizer)
+    return _MADE[name]() if name in _MADE else predefined_modes.get(name)
 
 
 def get_mode(mode: Any = None) -> Mode:
@@ -135,7 +213,7 @@ def get_mode(mode: Any = None) -> Mode:
         found = _by_name(config.mode)
         assert found is not None  # config checks names
         is_plain = found.executor == "native" and found.optimizer == "fast_run"
-        return replace(found, optimizer=config.optimizer) if is_plain and config.optimizer != "fast_run" else found
+        return found.clone(optimizer=config.optimizer) if is_plain and config.optimizer != "fast_run" else found
     if isinstance(mode, Mode):
         return mode
     if not isinstance(mode, str):

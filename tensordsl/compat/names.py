@@ -24,8 +24,13 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.builders": {"opfromgraph": "OpFromGraph"},
     "compile.debugmode": {"errors": "BadOptimization DebugModeError InvalidValueError", "modes": "DebugMode"},
     "compile.io": {"io": "In Out"},
-    "compile.mode": {"modes": "FAST_COMPILE FAST_RUN Mode get_default_mode get_mode"},
-    "compile.monitormode": {"modes": "MonitorMode"},
+    "compile.mode": {
+        "modes": (
+            "FAST_COMPILE FAST_RUN Mode OPT_FAST_COMPILE OPT_FAST_RUN OPT_MERGE OPT_NONE OPT_O2 OPT_O3 OPT_STABILIZE "
+            "OPT_UNSAFE get_default_mode get_mode predefined_modes predefined_optimizers=OPTIMIZERS register_mode"
+        )
+    },
+    "compile.monitormode": {"debugging": "detect_nan", "modes": "MonitorMode"},
     "compile.nanguardmode": {"modes": "NanGuardMode"},
     "compile.profiling": {"profiling": "ProfileStats=Profile"},
     "compile.sharedvalue": {"shared": "SharedVariable shared shared_constructor"},

@@ -19,6 +19,8 @@ import tensordsl as theano
 import tensordsl.tensor as T
 from tensordsl import graph
 from tensordsl.compile import FAST_COMPILE, FAST_RUN, DebugMode, Mode, MonitorMode, NanGuardMode, get_mode
+from tensordsl.compile.mode import predefined_modes, register_mode
+from tensordsl.compile.monitormode import detect_nan
 from tensordsl.debugging import check_value, is_close
 from tensordsl.errors import BadOptimization, InvalidValueError
 from tensordsl.graph import unwatched
@@ -59,6 +61,47 @@ def test_passes_can_be_excluded_and_included() -> None:
     assert Mode("cvm", None).optimizer == "None" and Mode("py").executor == "reference"
     with pytest.raises(ValueError, match="Invalid optimizer"):
         Mode(optimizer="fastest")
+
+
+def test_modes_are_objects_of_classes_whose_attributes_can_be_set() -> None:
+    assert all(isinstance(m, Mode) for m in (DebugMode(), NanGuardMode(True, True, True), MonitorMode(), FAST_RUN))
+    mode = DebugMode(check_c_code=True, stability_patience=10)
+    mode.check_isfinite = False
+    for other in (mode.clone(), mode.excluding("fuse"), mode.including("fuse"), mode.clone(optimizer="fast_compile")):
+        assert isinstance(other, DebugMode) and not other.check_isfinite and other is not mode
+    assert mode.excluded == frozenset() and mode.excluding("fuse").excluded == {"fuse"}
+    assert mode.clone(optimizer="fast_compile").optimizer == "fast_compile" and mode.optimizer == "fast_run"
+    plain = FAST_RUN.clone()
+    plain.optimizer = None
+    assert (plain.optimizer, FAST_RUN.optimizer) == ("None", "fast_run")
+    with pytest.raises(ValueError, match="has to check"):
+        DebugMode(check_c_code=False, check_py_code=False)
+    with pytest.raises(NotImplementedError, match="Mode.register"):
+        FAST_RUN.register(("rewrite", 1.5))
+    assert repr(mode) == "<DebugMode DebugMode: optimizer='fast_run', executor='debug'>"
+
+
+def test_a_set_attribute_counts_in_the_next_call() -> None:
+    x = T.vector("x")
+    mode = DebugMode()
+    f = theano.function([x], T.log(x), mode=mode)
+    with pytest.raises(InvalidValueError):
+        f([-1])
+    f.maker.mode.check_isfinite = False
+    assert f.maker.mode is mode and np.isnan(f([-1])).all()
+
+
+def test_modes_have_names_that_programs_can_add_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theano.modes, "predefined_modes", dict(theano.modes.predefined_modes))
+    mine = Mode(linker="py", optimizer="fast_compile")
+    register_mode("mine", mine)
+    x = T.vector("x")
+    assert get_mode("mine") is mine and theano.function([x], x, mode="mine").maker.mode is mine
+    for taken in ("mine", "FAST_RUN", "DebugMode"):
+        with pytest.raises(ValueError, match=f"Mode name already taken: {taken}"):
+            register_mode(taken, mine)
+    assert {"FAST_RUN", "FAST_COMPILE", "DEBUG_MODE"} <= set(predefined_modes)
+    assert theano.compile.mode.get_default_mode() is FAST_RUN
 
 
 # -- DebugMode -------------------------------------------------------------------------------------------------------
@@ -168,6 +211,15 @@ def test_monitors_see_each_node_with_its_values() -> None:
         ("before", 0, "sqr(x)", [3.0]), ("after", 0, 9.0),
         ("before", 1, seen[2][2], [9.0, 1]), ("after", 1, 10.0),
     ]  # fmt: skip
+
+
+def test_a_monitor_can_look_for_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    x = T.vector("x")
+    f = theano.function([x], T.exp(T.log(x)), mode=MonitorMode(post_func=detect_nan).excluding("fuse"))
+    f([1, 2])
+    assert capsys.readouterr().out == ""
+    f([-1, 2])
+    assert capsys.readouterr().out.count("*** NaN detected ***") == 2
 
 
 def test_only_the_branch_taken_is_evaluated() -> None:
