@@ -50,9 +50,12 @@ _NAMES = {
     "eval_intermediate_values": "tensordsl.debugging",
     **dict.fromkeys(("dot", "get_scalar_constant_value"), "tensordsl.tensor"),
     "sparse_grad": "tensordsl.compat.no_effect",
-    **dict.fromkeys(("SharedVariable", "shared_constructor"), "tensordsl.shared"),
+    **dict.fromkeys(("Container", "SharedVariable", "generic", "shared_constructor"), "tensordsl.shared"),
+    "FunctionGraph": "tensordsl.fgraph",
+    "OrderedUpdates": "tensordsl.updates",
+    **dict.fromkeys(("predefined_modes", "predefined_optimizers"), "tensordsl.compile.mode"),
 }
-_MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor"))
+_MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor", "updates"))
 
 
 def __getattr__(name: str) -> Any:

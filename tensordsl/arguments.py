@@ -29,7 +29,8 @@ class Parameter:
     `default` is an exact array, a shared variable, or None: an argument is required.  `is_state`: the default is a
     shared variable that an argument replaces for good (`In(..., update=...)`); it is no operand of the program.
     `implicit`: a call cannot give it, it always has its default.  `is_required`: a call must give it, whatever it
-    holds.
+    holds.  `is_promoted`: the default is a shared variable because somebody asked for its place
+    (`inspection.container_of`).
     """
 
     variable: Variable
@@ -40,6 +41,17 @@ class Parameter:
     is_state: bool = False
     implicit: bool = False
     is_required: bool = False
+    is_promoted: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its argument is an operand of the program, at its place."""
+        return not (self.is_state or self.implicit or self.is_opaque)
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it takes any object, and is no operand of the program."""
+        return not isinstance(self.variable.type, TensorType)
 
     def __str__(self) -> str:
         return self.name or repr(self.variable)
@@ -67,8 +79,12 @@ def normalise(
         if value is _MISSING:
             result.append(_default(parameter, function, parameters))
             continue
+        kind = parameter.variable.type
+        if not isinstance(kind, TensorType):
+            result.append(value)
+            continue
         try:
-            result.append(convert(value, parameter.variable.type, parameter.strict, parameter.allow_downcast))
+            result.append(convert(value, kind, parameter.strict, parameter.allow_downcast))
         except TypeError as error:
             raise bad_argument(function, position, parameter, error) from None
     return result

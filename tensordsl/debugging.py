@@ -352,7 +352,7 @@ def eval_intermediate_values(fn: Any, inputs: Any = ()) -> dict[Variable, Array]
     arrays = normalise(spec.parameters, spec.name, () if named else tuple(inputs), by_name)
     given = [(p.default, a) for p, a in zip(spec.parameters, arrays, strict=True) if p.is_state]
     states = {state: state.storage if a is state else a for state, a in given}
-    operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not p.is_state]
+    operands = [a for p, a in zip(spec.parameters, arrays, strict=True) if not (p.is_state or p.is_opaque)]
     values = {**initial_values(spec, operands), **states}
     trace(spec, values, is_silent=True)
     return values

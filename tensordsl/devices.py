@@ -94,7 +94,9 @@ def device_function(spec: FunctionSpec, mode: Mode) -> Any:
     run, made, told = _linked(spec, mode)
     function = Function(spec, mode, run)
     driver: Any = made.device.driver
-    is_plain = spec.form in ("one", "list") and not any(p.is_state or p.implicit for p in spec.parameters)
+    is_plain = spec.form in ("one", "list") and not any(
+        p.is_state or p.implicit or p.is_opaque for p in spec.parameters
+    )
     if not (is_plain and made.is_fixed and hasattr(driver, "has_graphs") and driver.has_graphs()):
         return function
     from tensordsl.runtime.device_entry import make_device_function  # late: few functions are for GPUs
@@ -308,6 +310,7 @@ def _is_exact(value: DeviceArray, parameter: Parameter, device: Device) -> bool:
     return (
         value.device is device
         and not parameter.implicit
+        and not parameter.is_opaque
         and value.dtype == _DTYPES[wanted.dtype]
         and len(shape) == wanted.ndim
         and all(n is None or n == m for n, m in zip(wanted.shape, shape, strict=True))

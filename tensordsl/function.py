@@ -30,7 +30,7 @@ from tensordsl.modes import get_mode
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.substitute import by_keys, substitute
 from tensordsl.printing import variable_text
-from tensordsl.shared import SharedVariable, TensorSharedVariable
+from tensordsl.shared import Container, SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 from tensordsl.tensor.var import TensorConstant
 from tensordsl.types import TensorType
@@ -167,15 +167,20 @@ def _default(item: In, position: int, allow_downcast: bool | None) -> Any:
     """The default value as a private exact array, or the shared variable that provides it."""
     if item.value is None:
         return None
-    if isinstance(item.value, SharedVariable):
-        if not item.variable.type.accepts(item.value.type):
+    if isinstance(item.value, Container) and item.value.shared is None:
+        raise TypeError(f"The default of input {position} ({variable_text(item.variable)}) is a place without a value")
+    given = item.value.shared if isinstance(item.value, Container) else item.value
+    if isinstance(given, SharedVariable):
+        if not item.variable.type.accepts(given.type):
             raise TypeError(
                 f"The default of input {position} ({variable_text(item.variable)}: {item.variable.type}) is a shared "
-                f"variable of type {item.value.type}"
+                f"variable of type {given.type}"
             )
-        return item.value
+        return given
+    if not isinstance(item.variable.type, TensorType):
+        return given
     try:
-        value = convert(item.value, item.variable.type, item.strict, allow_downcast)
+        value = convert(given, item.variable.type, item.strict, allow_downcast)
     except TypeError as error:
         raise TypeError(f"The default value of input {position} ({variable_text(item.variable)}): {error}") from None
     return np.array(value, order="C")
@@ -202,7 +207,9 @@ def _output(given: Any) -> Out:
             f"{type(out.variable).__name__}; tensordsl.tensor.constant(...) makes a variable of a number"
         )
     if not isinstance(out.variable.type, TensorType):
-        raise TypeError(f"{variable_text(out.variable)} is a generic shared variable, which no function can return")
+        raise TypeError(
+            f"{variable_text(out.variable)} is no tensor (a generic shared variable or input): no function returns one"
+        )
     return out
 
 
@@ -304,6 +311,8 @@ def _states(inputs: Sequence[Any], parameters: list[Parameter]) -> tuple[list[Pa
         update = given.update if isinstance(given, In) else None
         if update is not None:
             state, kind = parameter.default, parameter.variable.type
+            if parameter.is_opaque:
+                raise TypeError(f"In: no expression gives {parameter}, which is no tensor, a new value")
             if state is None:
                 nothing = np.zeros([0 if n is None else n for n in kind.shape], kind.dtype)
                 parameter = replace(parameter, is_required=True)
@@ -322,6 +331,8 @@ def _operands(parameters: Sequence[Parameter]) -> tuple[list[Variable], dict[Var
     replaced: dict[Variable, Variable] = {}
     for parameter in parameters:
         variable = parameter.variable
+        if parameter.is_opaque:
+            continue
         if parameter.is_state:
             replaced[variable] = parameter.default
         elif variable.owner is not None:
@@ -410,10 +421,10 @@ def _check_missing(reached: list[Variable], operands: list[Variable], results: l
 def _check_unused(
     parameters: Sequence[Parameter], reached: list[Variable], operands: list[Variable], on_unused: str | None
 ) -> None:
-    used = set(reached)
-    plain = [position for position, parameter in enumerate(parameters) if not parameter.is_state]
-    for position, variable in zip(plain, operands, strict=True):
-        if variable not in used:
+    used, following = set(reached), iter(operands)
+    for position, parameter in enumerate(parameters):
+        variable = parameter.variable if parameter.is_opaque or parameter.is_state else next(following)
+        if variable not in used and not parameter.is_state:
             _report_unused(position, variable, on_unused)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tensordsl.errors import flag
 from tensordsl.graph import Variable
+from tensordsl.shared import Container
 
 
 class In:
@@ -15,7 +16,8 @@ class In:
     ----------
     variable : the input.
     name : the keyword in calls; default: the variable's name.
-    value : the default value of the argument; an array or number, or a shared variable whose current value it is.
+    value : the default value of the argument; an array or number, or a shared variable whose current value it is, or
+        the container of another function (`f.container[x]`), with which the input then shares its value.
     update : an expression for the next default value: the function then has a state of its own (`value` is the first;
         without one each call must give the argument).
     strict : accept only arrays of exactly the right dtype; nothing is converted.
@@ -24,7 +26,18 @@ class In:
     mutable, borrow : permission to overwrite or keep the argument.  Accepted; arguments are never changed.
     """
 
-    __slots__ = ("variable", "name", "value", "update", "strict", "allow_downcast", "mutable", "borrow", "implicit")
+    __slots__ = (
+        "variable",
+        "name",
+        "value",
+        "update",
+        "strict",
+        "allow_downcast",
+        "mutable",
+        "borrow",
+        "implicit",
+        "shared",
+    )
 
     def __init__(
         self,
@@ -51,7 +64,8 @@ class In:
         self.variable, self.value, self.update = variable, value, update
         self.name = name if name is not None or not autoname else variable.name
         self.strict, self.allow_downcast = strict, allow_downcast
-        self.mutable, self.borrow, self.implicit = bool(mutable), bool(borrow or mutable), bool(implicit)
+        self.mutable, self.borrow, self.shared = bool(mutable), bool(borrow or mutable), bool(shared)
+        self.implicit = isinstance(value, Container) if implicit is None else bool(implicit)
 
     def __repr__(self) -> str:
         return f"In({self.variable!r})" if self.value is None else f"In({self.variable!r}, value={self.value!r})"

@@ -12,12 +12,13 @@ import numpy as np
 from tensordsl.arguments import Parameter, convert, normalise
 from tensordsl.errors import in_short
 from tensordsl.forks import lock
-from tensordsl.graph import Apply, Variable, ancestors, unwatched
+from tensordsl.graph import Variable, ancestors, unwatched
+from tensordsl.inspection import Containers, Maker, container_of, holder, places
+from tensordsl.io import In
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
-from tensordsl.records import record
-from tensordsl.shared import SharedVariable, TensorSharedVariable
+from tensordsl.shared import Container, SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def link_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) 
 
 def native_function(spec: FunctionSpec, mode: Mode) -> Any:
     """The native callable itself where it does all that a call needs, else a Python one around it."""
-    if spec.form not in ("one", "list") or any(p.is_state or p.implicit for p in spec.parameters):
+    if spec.form not in ("one", "list") or not all(p.is_plain for p in spec.parameters):
         return Function(spec, mode, link_native(spec, mode))
     return with_methods(compile_native(spec, mode), spec, mode)
 
@@ -169,7 +170,13 @@ class FunctionMethods:
     @property
     def maker(self) -> Maker:
         """The graph and mode, as Theano's programs look for them: `f.maker.fgraph.toposort()`."""
-        return Maker(FunctionGraph(self.spec), self.mode)
+        return Maker(self.spec, self.mode)
+
+    outputs = property(lambda self: self.maker.outputs)
+    indices = property(lambda self: self.maker.indices)
+    output_keys = property(lambda self: self.maker.output_keys)
+    unpack_single = property(lambda self: self.maker.unpack_single)
+    n_returned_outputs = property(lambda self: len(self.spec.outputs))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle or copy holds the graph and the values; it is compiled again where it is loaded (from the cache)."""
@@ -229,45 +236,66 @@ class FunctionMethods:
         return copy(self.spec, self.mode, swap or {}, delete_updates, name, profile)
 
     def __getitem__(self, key: Any) -> Any:
-        """The default or state of an input (by name, variable or position), or the value of a shared variable."""
+        """The default or state of an input (by name, variable or position), or the value of a shared variable.
+
+        None for an input that holds none: each call gives it.  Raises TypeError for what is neither.
+        """
         held = holder(self.spec, key)
-        return held.get_value() if isinstance(held, SharedVariable) else np.array(held.default)
+        if isinstance(held, SharedVariable):
+            return held.get_value()
+        return held.default if held.default is None or held.is_opaque else np.array(held.default)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Set it; a default is converted as an argument is."""
         held = holder(self.spec, key)
         if isinstance(held, SharedVariable):
             held.set_value(value)
+        elif held.default is None:
+            raise TypeError(f"the input {held} of {self.name!r} holds no value: each call gives it")
+        elif held.is_opaque:
+            held.default = value
         else:
             exact = convert(value, held.variable.type, held.strict, held.allow_downcast)
             held.default = np.array(exact, order="C")
 
+    def __contains__(self, key: Any) -> bool:
+        """Whether `f[key]` is something."""
+        try:
+            holder(self.spec, key)
+        except TypeError:
+            return False
+        return True
+
     @property
-    def container(self) -> FunctionMethods:
+    def value(self) -> FunctionMethods:
         """Theano's name for what `f[key]` reads and `f[key] = value` sets."""
         return self
 
-    value = container
+    @property
+    def container(self) -> Containers:
+        """`f.container[key]`: the place of what `f[key]` reads; `In(x, value=f.container[key])` shares it."""
+        return Containers(self)
 
+    @property
+    def input_storage(self) -> list[Container]:
+        """The places of the inputs, then of the shared variables."""
+        return [container_of(held) for _, held in places(self.spec)]
 
-def holder(spec: FunctionSpec, key: Any) -> Parameter | SharedVariable:
-    """What holds the value that `f[key]` means.  Raises KeyError, TypeError, IndexError."""
-    if isinstance(key, SharedVariable) and key.root in spec.shared:
-        return key
-    if isinstance(key, int):
-        found: list[Any] = [spec.parameters[key]]
-    else:
-        found = [p for p in spec.parameters if p.variable is key or (isinstance(key, str) and p.name == key)]
-        found += [shared for shared in spec.shared if isinstance(key, str) and shared.name == key and not found]
-    if not found:
-        raise KeyError(f"the function {spec.name!r} has no input and no shared variable {key!r}")
-    if len(found) > 1:
-        raise TypeError(f"Ambiguous name: {key} names {len(found)} values of {spec.name!r}; use the variable itself")
-    if isinstance(found[0], SharedVariable):
-        return found[0]
-    if found[0].default is None:
-        raise KeyError(f"the input {found[0]} of {spec.name!r} holds no value: each call gives it")
-    return found[0].default if isinstance(found[0].default, SharedVariable) else found[0]
+    @property
+    def finder(self) -> dict[Any, Container]:
+        """The places by position, variable and name."""
+        found: dict[Any, Container] = {}
+        for position, (variable, held) in enumerate(places(self.spec)):
+            place = container_of(held)
+            found.update({position: place, variable: place})
+            if held.name is not None:
+                found.setdefault(held.name, place)
+        return found
+
+    @property
+    def inv_finder(self) -> dict[Container, In]:
+        """The inputs by their places."""
+        return dict(zip(self.input_storage, self.maker.inputs, strict=True))
 
 
 class Function(FunctionMethods):
@@ -304,6 +332,8 @@ def run_with_states(parameters: Sequence[Parameter], arrays: list[Any], run: Run
     """Run with the arguments for states stored first; after an error the states are what they were."""
     operands, replaced = [], []
     for parameter, array in zip(parameters, arrays, strict=True):
+        if parameter.is_opaque:
+            continue
         if not parameter.is_state:
             operands.append(array)
         elif array is not parameter.default:
@@ -315,36 +345,6 @@ def run_with_states(parameters: Sequence[Parameter], arrays: list[Any], run: Run
         for state, old in replaced:
             state.swap(old)
         raise
-
-
-@record(eq=False)
-class FunctionGraph:
-    """The graph of a function."""
-
-    spec: FunctionSpec
-
-    @property
-    def inputs(self) -> list[Variable]:
-        return [*self.spec.inputs, *self.spec.shared]
-
-    @property
-    def outputs(self) -> list[Variable]:
-        return list(self.spec.results)
-
-    @property
-    def apply_nodes(self) -> set[Apply]:
-        return set(self.toposort())
-
-    def toposort(self) -> list[Apply]:
-        return self.spec.nodes()
-
-
-@record(eq=False)
-class Maker:
-    """Where a function came from."""
-
-    fgraph: FunctionGraph
-    mode: Mode
 
 
 def copy(
@@ -372,7 +372,7 @@ def copy(
         outputs=tuple(done[:count]),
         updates=tuple(updates),
         shared=shared_of(ancestors(done, spec.inputs), updates),
-        name=name or spec.name,
+        name=name or f"{spec.name} copy",
         parameters=tuple(_copied(parameter, swap) for parameter in spec.parameters),
     )
     from tensordsl.profiling import profile_of  # late: few functions are measured
@@ -382,5 +382,5 @@ def copy(
 
 def _copied(parameter: Parameter, swap: Mapping[Any, Any]) -> Parameter:
     """A parameter whose default is set apart from the old one's; a state is shared unless it is swapped."""
-    default = parameter.default
+    default = parameter.default.duplicate() if parameter.is_promoted else parameter.default
     return replace(parameter, default=swap.get(default, default) if isinstance(default, Variable) else default)

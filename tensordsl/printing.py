@@ -202,6 +202,8 @@ def _roots(obj: Any) -> tuple[list[tuple[Variable, str]], dict[int, int]]:
         return [(obj, "")], {}
     if isinstance(obj, Apply):
         return [(obj.outputs[0], "")], {}
+    if hasattr(obj, "apply_nodes"):
+        return _roots(obj.outputs)
     if isinstance(obj, Iterable) and not isinstance(obj, str):
         return [root for one in obj for root in _roots(one)[0]], {}
     raise TypeError(f"debugprint: cannot print an object of type {type(obj).__name__}")

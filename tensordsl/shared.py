@@ -61,6 +61,11 @@ class SharedVariable(Variable):
     def _made_anew(self) -> Any:
         raise TypeError("an abstract shared variable cannot be cloned; tensordsl.shared(value) makes one that can")
 
+    @property
+    def container(self) -> Container:
+        """The place of its value, as functions have it: `s.container.value`."""
+        return Container(self, self.name, self)
+
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
         raise TypeError("an abstract shared variable holds no value; tensordsl.shared(value) makes one that does")
 
@@ -220,7 +225,10 @@ NO_OPERAND = (
 
 
 class GenericType:
-    """The type of shared variables that hold no tensor: any Python object.  No operation takes one."""
+    """The type of variables that hold no tensor: any Python object.  No operation takes one.
+
+    `generic()` is an input of a function that may be given any object, and which computes nothing from it.
+    """
 
     __slots__ = ()
     ndim, shape, broadcastable = 0, (), ()
@@ -232,11 +240,23 @@ class GenericType:
     def accepts(self, other: Any) -> bool:
         return isinstance(other, GenericType)
 
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """Every object is a value of this type."""
+        return value
+
+    def __call__(self, name: str | None = None) -> Variable:
+        return Variable(self, name=name)  # type: ignore[arg-type]  # no tensor type fits
+
+    make_variable = __call__
+
     def __repr__(self) -> str:
         return "Generic"
 
+    def __reduce__(self) -> str:
+        return "GENERIC"
 
-GENERIC = GenericType()
+
+GENERIC = generic = GenericType()
 
 
 class GenericSharedVariable(SharedVariable):
@@ -268,6 +288,72 @@ class GenericSharedVariable(SharedVariable):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return GenericSharedVariable, (self.root.value, self.name)
+
+
+class Container:
+    """The place of a value that lives between calls: `value` is a copy of it, `data` itself; both can be set.
+
+    `In(x, value=container)` is an input whose value is in that same place.  Of an input that each call gives the place
+    is empty, and stays so.  A container is a list of its one element, too: `container.storage[0]`.
+    """
+
+    __slots__ = ("variable", "name", "shared")
+
+    def __init__(self, variable: Variable, name: str | None, shared: SharedVariable | None) -> None:
+        self.variable, self.name, self.shared = variable, name, shared
+
+    @property
+    def type(self) -> TensorType:
+        return self.variable.type
+
+    @property
+    def value(self) -> Any:
+        return None if self.shared is None else self.shared.get_value()
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self._holder().set_value(new)
+
+    @property
+    def data(self) -> Any:
+        return None if self.shared is None else self.shared.get_value(borrow=True)
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        self._holder().set_value(new, borrow=True)
+
+    @property
+    def storage(self) -> Container:
+        return self
+
+    def _holder(self) -> SharedVariable:
+        if self.shared is None:
+            raise TypeError(f"the input {self.name or self.variable!r} holds no value: each call gives it")
+        return self.shared
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Any:
+        return (self.data,)[index]
+
+    def __setitem__(self, index: int, new: Any) -> None:
+        if index not in (0, -1):
+            raise IndexError("a container has one element")
+        self.data = new
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Container) and self._place() is other._place()
+
+    def __hash__(self) -> int:
+        return hash(self._place())
+
+    def _place(self) -> Variable:
+        """What two containers of one value have in common."""
+        return self.variable if self.shared is None else self.shared.root
+
+    def __repr__(self) -> str:
+        return f"<{self.data!r}>"
 
 
 def deepcopy(value: Any) -> Any:

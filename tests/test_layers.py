@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "pickling": BELOW_OPS,
     "modes": LEAVES | {"types"},
     "arguments": BELOW_OPS,
-    "io": BELOW_OPS,
+    "io": BELOW_OPS | {"shared"},
     "ops": BELOW_OPS,
     "tensor": OPS | {"gradient", "values"},
     "gradient": OPS | {"tensor"},
@@ -56,14 +56,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "spec": FRONT,
     "profiling": LEAVES,
     "opfromgraph": FRONT,
+    "updates": BELOW_OPS | {"shared"},
+    "fgraph": OPS | {"printing"},
+    "inspection": FRONT | {"spec", "fgraph"},
     "policies": OPS,
     "native": FRONT | {"codegen", "codegen.abi", "runtime"},
     "device_steps": frozenset({"native", "codegen", "codegen.abi", "runtime"}),
     "devices": FRONT | {"spec", "profiling", "link", "native", "device_steps", "codegen", "codegen.abi", "runtime"},
-    "link": FRONT | {"spec", "profiling", "native", "codegen", "codegen.abi", "runtime"},
+    "link": FRONT | {"spec", "inspection", "profiling", "native", "codegen", "codegen.abi", "runtime"},
     "function": FRONT | {"spec", "profiling", "link", "codegen", "codegen.abi", "runtime"},
     "random": FRONT | {"function"},
-    "compat": FRONT | {"codegen"},
+    "compat": FRONT | {"codegen", "fgraph"},
 }
 # Modules that stand lower than the package that holds them.
 OWN_LAYERS = frozenset({"codegen.abi", "compat.names", "compat.aliases"})

@@ -23,7 +23,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "compile.builders": {"opfromgraph": "OpFromGraph"},
     "compile.debugmode": {"errors": "BadOptimization DebugModeError InvalidValueError", "modes": "DebugMode"},
-    "compile.io": {"io": "In Out"},
+    "compile.io": {"io": "In Out Param=In SymbolicInput=In SymbolicOutput=Out"},
     "compile.mode": {
         "modes": (
             "FAST_COMPILE FAST_RUN Mode OPT_FAST_COMPILE OPT_FAST_RUN OPT_MERGE OPT_NONE OPT_O2 OPT_O3 OPT_STABILIZE "
@@ -33,7 +33,7 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.monitormode": {"debugging": "detect_nan", "modes": "MonitorMode"},
     "compile.nanguardmode": {"modes": "NanGuardMode"},
     "compile.profiling": {"profiling": "ProfileStats=Profile"},
-    "compile.sharedvalue": {"shared": "SharedVariable shared shared_constructor"},
+    "compile.sharedvalue": {"shared": "Container SharedVariable generic shared shared_constructor"},
     "compile.function": {"function": "function"},
     "compile.function_module": {"errors": "UnusedInputError", "link": "Function"},
     "compile.pfunc": {
@@ -42,8 +42,16 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "configdefaults": {"config": "config"},
     "configparser": {"config": "change_flags config"},
-    "gof": {"graph": "Apply Constant Op Variable"},
+    "gof": {
+        "errors": "MissingInputError",
+        "fgraph": "FunctionGraph",
+        "graph": "Apply Constant Op Variable",
+        "ops.kinds": "hashtype",
+        "shared": "Container Generic=GenericType generic",
+        "types": "Type=TensorType",
+    },
     "gof.compilelock": {"compat.no_effect": "get_lock release_lock"},
+    "gof.fg": {"fgraph": "FunctionGraph MissingInputError"},
     "gof.graph": {
         "clone": "clone",
         "compat.walks": "ancestors inputs io_toposort is_same_graph",
@@ -51,7 +59,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "gof.link": {"pickling": "Container=SavedContainer"},
     "gof.op": {"graph": "Op", "testvalues": "debug_assert get_debug_values get_test_value"},
-    "gof.type": {"types": "Type=TensorType"},
+    "gof.type": {"shared": "Generic=GenericType generic", "types": "Type=TensorType"},
     "gof.utils": {"graph": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"},
     "ifelse": {"ops.control": "ifelse"},
     "misc": {},

@@ -442,14 +442,16 @@ def test_a_function_shows_and_takes_the_values_that_it_holds(mode: str) -> None:
     assert [f[key].tolist() for key in ("y", y, 1, "w", w)] == [[1.0], [1.0], [1.0], 2.0, 2.0]
     other = f.copy()
     f["y"], f[w] = [5.0, 6.0], 10.0
-    assert f([1, 2]).tolist() == [15.0, 26.0] and f.container["y"].tolist() == [5.0, 6.0]
+    assert f([1, 2]).tolist() == [15.0, 26.0] and f.container["y"].value.tolist() == [5.0, 6.0]
     assert other([1]).tolist() == [11.0]
     f[y].fill(0)
     assert f[y].tolist() == [5.0, 6.0]
-    with pytest.raises(KeyError, match="holds no value: each call gives it"):
-        f["x"]
-    with pytest.raises(KeyError, match="no input and no shared variable 'v'"):
-        f["v"]
+    assert f["x"] is None and all(key in f for key in ("x", "y", w, 2)) and "v" not in f and 3 not in f
+    with pytest.raises(TypeError, match="holds no value: each call gives it"):
+        f["x"] = [1.0]
+    for key in ("v", T.vector(), 3):
+        with pytest.raises(TypeError, match="Unknown input or state: "):
+            f[key]
     with pytest.raises(TypeError, match="Wrong number of dimensions"):
         f["y"] = 3.0
 
