@@ -63,7 +63,7 @@ class _Writer:
         return True
 
     def apply(self, node: Apply) -> bool:
-        meaning = node.op.meaning
+        meaning = node.row.meaning
         if isinstance(meaning, Kernel) and meaning.name in HOSTS:
             return False
         operands = ",".join([str(self.reference(v)) for v in node.inputs])
@@ -73,7 +73,7 @@ class _Writer:
             if text is None:
                 return False
             attrs.append(f"{name}={text}")
-        self.parts.append(f"{node.op.name}({operands}){{{','.join(attrs)}}}")
+        self.parts.append(f"{node.row.name}({operands}){{{','.join(attrs)}}}")
         for v in node.outputs:
             self.number[id(v)] = len(self.number)
         return True

@@ -42,11 +42,11 @@ class HostStep:
 
     @property
     def __name__(self) -> str:
-        return self.node.op.name
+        return self.node.row.name
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
-        assert self.node.op.oracle is not None
-        result = self.node.op.oracle(*arrays, **self.node.attrs)
+        assert self.node.row.oracle is not None
+        result = self.node.row.oracle(*arrays, **self.node.attrs)
         return list(result) if len(self.node.outputs) > 1 else [result]
 
 
@@ -92,22 +92,22 @@ class Lowering:
         return [self.value(v) for v in outputs]
 
     def apply(self, node: Apply) -> Sequence[Value]:
-        meaning = node.op.meaning
-        if is_complex(node) and not isinstance(meaning, Expand) and node.op.name not in ("for", "ifelse"):
+        meaning = node.row.meaning
+        if is_complex(node) and not isinstance(meaning, Expand) and node.row.name not in ("for", "ifelse"):
             return lower_complex(self, node)
         if isinstance(meaning, Expand):
             built = meaning.build(*node.inputs, **node.attrs)
             return self.run([built] if isinstance(built, Variable) else built)
         operands = [self.value(v) for v in node.inputs]
         if isinstance(meaning, Elementwise):
-            return [self.graph.map(node.op, *operands, **node.attrs)]
+            return [self.graph.map(node.row, *operands, **node.attrs)]
         if isinstance(meaning, Reduction):
             return self.reduce(node, meaning, operands)
         if isinstance(meaning, Movement):
             (x, *_) = operands
-            shape = node.op.shape(self.graph.extents, *operands, **node.attrs)
+            shape = node.row.shape(self.graph.extents, *operands, **node.attrs)
             return [self.graph.move(x, meaning.map(x.rank, **node.attrs), shape)]
-        assert isinstance(meaning, Kernel), node.op
+        assert isinstance(meaning, Kernel), node.row
         return KERNELS[meaning.name](self, node, operands)
 
     def reduce(self, node: Apply, meaning: Reduction, operands: list[Value]) -> list[Value]:
@@ -128,7 +128,7 @@ class Lowering:
         number = ex.product(x.shape[d] for d in axes)
         if isinstance(number, int) and number > 0:
             return operands
-        return [_required(self.graph, x, number, 1, "ge", f"{node.op.name} of no elements", ": their number")]
+        return [_required(self.graph, x, number, 1, "ge", f"{node.row.name} of no elements", ": their number")]
 
     def host(self, node: Apply, operands: list[Value], **more: Any) -> list[Value]:
         """A step that calls the row's oracle; `more`: attributes of it."""
@@ -136,10 +136,10 @@ class Lowering:
         operands = [g.cast(o, v.type.dtype) for o, v in zip(operands, node.inputs, strict=True)]
         several = len(node.outputs) > 1
         self.hosts.append(HostStep(node))
-        shape = node.op.shape(g.extents, *operands, **node.attrs)
+        shape = node.row.shape(g.extents, *operands, **node.attrs)
         shapes = shape if several else (shape,)
         number = len(self.hosts) - 1
-        made = g.make("host", operands, "", (), number=number, effect=node.op.effect, name=node.op.name, **more)
+        made = g.make("host", operands, "", (), number=number, effect=node.row.effect, name=node.row.name, **more)
         return [g.result(made, k, v.type.dtype, s) for k, (v, s) in enumerate(zip(node.outputs, shapes, strict=True))]
 
 
@@ -157,7 +157,7 @@ def _required(g: Graph, x: Value, a: Any, b: Any, relation: str, message: str, w
 
 def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
     """ids of the nodes that only branches of an `ifelse` need: a call may leave them out."""
-    if not any(node.op.name == "ifelse" for node in nodes):
+    if not any(node.row.name == "ifelse" for node in nodes):
         return set()
     optional = {id(node) for node in nodes}
     stack = list(outputs)
@@ -165,7 +165,7 @@ def _optional(outputs: Sequence[Variable], nodes: Sequence[Apply]) -> set[int]:
         node = stack.pop().owner
         if node is not None and id(node) in optional:
             optional.remove(id(node))
-            stack.extend(node.inputs[:1] if node.op.name == "ifelse" else node.inputs)
+            stack.extend(node.inputs[:1] if node.row.name == "ifelse" else node.inputs)
     return optional
 
 
@@ -191,7 +191,7 @@ def lower_dot(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     """Matrices of floats by BLAS; all other dtypes, and rows by columns, as a fused multiply and sum."""
     x, y = operands
     g = low.graph
-    shape = node.op.shape(g.extents, x, y, **node.attrs)
+    shape = node.row.shape(g.extents, x, y, **node.attrs)
     dtype = node.outputs[0].type.dtype
     wide = "float32" if dtype == "float16" else dtype
     x, y = g.cast(g.cast(x, dtype), wide), g.cast(g.cast(y, dtype), wide)
@@ -235,7 +235,7 @@ def _exact_division(total: Any, rest: Any, shape: Sequence[Any], wanted: Sequenc
 def lower_broadcast_to(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     x, *_ = operands
     g = low.graph
-    shape = tuple(g.extents.find(n) for n in node.op.shape(g.extents, *operands, **node.attrs))
+    shape = tuple(g.extents.find(n) for n in node.row.shape(g.extents, *operands, **node.attrs))
     for n in shape:
         if not isinstance(n, int) and any(a[0] == "value" for a in ex.atoms(n)):
             g.extents.require(n, 0, "a length", "ge")
@@ -256,7 +256,7 @@ def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
             if not isinstance(bound, int):  # what lies between must fit, and what is added to it
                 g.extents.require(bound, -FARTHEST, "arange: a bound lies below -2**62", "ge")
                 g.extents.require(bound, FARTHEST, "arange: a bound does not lie below 2**62", "lt")
-    (n,) = node.op.shape(g.extents, *operands, **node.attrs)
+    (n,) = node.row.shape(g.extents, *operands, **node.attrs)
     dtype = node.outputs[0].type.dtype
     positions, by = g.iota(g.extents.find(n)), g.extents.value(step)
     if not isinstance(by, int):
@@ -269,7 +269,7 @@ def lower_arange(low: Lowering, node: Apply, operands: list[Value]) -> list[Valu
 
 
 def lower_concatenate(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
-    shape = node.op.shape(low.graph.extents, *operands, **node.attrs)
+    shape = node.row.shape(low.graph.extents, *operands, **node.attrs)
     dtype = node.outputs[0].type.dtype
     parts = [low.graph.cast(v, dtype) for v in operands]
     return [low.graph.make("concatenate", parts, dtype, shape, axis=node.attrs["axis"])]
@@ -399,7 +399,7 @@ def lower_inc_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> li
 def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
     x, *indices = operands
     g = low.graph
-    shape = node.op.shape(g.extents, *operands, **node.attrs)
+    shape = node.row.shape(g.extents, *operands, **node.attrs)
     axes = node.attrs["axes"]
     prefix = [d for d, i in zip(axes, indices, strict=True) if _is_prefix(g, i, x.shape[d], indices)]
     attrs: dict[str, Any] = {"prefix": tuple(prefix)} if prefix else {}

@@ -57,11 +57,11 @@ def constant_pair(low: Lowering, data: Any) -> Value:
 
 
 def lower_complex(low: Lowering, node: Apply) -> list[Value]:
-    name, g = node.op.name, low.graph
+    name, g = node.row.name, low.graph
     operands = [low.value(v) for v in node.inputs]
     if name == "complex":
         part = real_of(node.outputs[0].type.dtype)
-        shape = node.op.shape(g.extents, *operands)
+        shape = node.row.shape(g.extents, *operands)
         re, im = (g.broadcast_to(g.cast(v, part), shape) for v in operands)
         return [g.make("complex", (re, im), node.outputs[0].type.dtype, shape)]
     if name in ("real", "imag"):
@@ -74,13 +74,13 @@ def lower_complex(low: Lowering, node: Apply) -> list[Value]:
         return [taken_apart(low, v) for v in lower_along(low, node, operands)]
     if name == "shape_i":
         return [g.extent(operands[0].shape[node.attrs["axis"]])]
-    if complexes.is_each(node.op):
+    if complexes.is_each(node.row):
         parts = [_each(low, node, k) for k in (0, 1)]
         return [g.make("complex", parts, node.outputs[0].type.dtype, parts[0].shape)]
     if name == "prod":
         return [_product(low, node, operands[0])]
     if name == "dot" and all(v.dtype in COMPLEX for v in operands):
-        node.op.shape(g.extents, *operands, **node.attrs)  # which asks for one length of terms
+        node.row.shape(g.extents, *operands, **node.attrs)  # which asks for one length of terms
         return [complex_dot(g, *(_of_dtype(g, v, node.outputs[0].type.dtype) for v in operands))]
     if name in EXTREMA:
         return [_extremum(low, node)]
@@ -132,12 +132,12 @@ EXTREMA = {"max": COMPLEX_MAX, "min": COMPLEX_MIN, "argmax": COMPLEX_MAX, "argmi
 def _extremum(low: Lowering, node: Apply) -> Value:
     """The first extremum in row-major order: over one axis after the other, from the last one."""
     x, g = low.value(node.inputs[0]), low.graph
-    meaning = Reduction(EXTREMA[node.op.name], lambda *t: t, (0, 1, 2), with_index=True)
-    assert isinstance(node.op.meaning, Reduction)
-    pair = [low.with_elements(node, node.op.meaning, [part])[0] for part in x.operands]
+    meaning = Reduction(EXTREMA[node.row.name], lambda *t: t, (0, 1, 2), with_index=True)
+    assert isinstance(node.row.meaning, Reduction)
+    pair = [low.with_elements(node, node.row.meaning, [part])[0] for part in x.operands]
     for axis in sorted(node.attrs["axis"], reverse=True):
         *pair, position = (g.reduce(meaning, k, (axis,), pair) for k in meaning.results)
-    if node.op.name in ("argmax", "argmin"):
+    if node.row.name in ("argmax", "argmin"):
         return position
     return g.make("complex", pair, x.dtype, pair[0].shape)
 
@@ -166,9 +166,9 @@ def _pair(low: Lowering, v: Variable, dtype: str) -> tuple[Variable, Variable]:
 
 def _each(low: Lowering, node: Apply, k: int) -> Value:
     """The row on the real or the imaginary parts of its data operands."""
-    data = complexes.EACH.get(node.op.name, 1)
+    data = complexes.EACH.get(node.row.name, 1)
     real = real_of(node.outputs[0].type.dtype)
     count = len(node.inputs) if data is None else data
     pairs = [_pair(low, v, real)[k] for v in node.inputs[:count]]
     attrs: dict[str, Any] = {n: real_of(a) if isinstance(a, str) else a for n, a in node.attrs.items()}
-    return low.run([apply(node.op, *pairs, *node.inputs[count:], **attrs)])[0]
+    return low.run([apply(node.row, *pairs, *node.inputs[count:], **attrs)])[0]

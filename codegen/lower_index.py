@@ -15,7 +15,7 @@ def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     g: Graph = low.graph
     x, y, *indices = operands
     axes = node.attrs["axes"]
-    node.op.shape(g.extents, *operands, **node.attrs)  # y fits, as a constraint
+    node.row.shape(g.extents, *operands, **node.attrs)  # y fits, as a constraint
     indices = [g.cast(i, "int64") for i in indices]
     common = g.broadcast(indices)
     at = index_place(axes)

@@ -13,7 +13,7 @@ def lower_along(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     """x is read in its own dtype: the library widens what it loads."""
     (x,) = operands
     dtype, axis = node.outputs[0].type.dtype, node.attrs["axis"]
-    return [low.graph.make("along", (x,), dtype, x.shape, function=node.op.name, axis=axis)]
+    return [low.graph.make("along", (x,), dtype, x.shape, function=node.row.name, axis=axis)]
 
 
 def lower_search(low: Any, node: Any, operands: list[Value]) -> list[Value]:
@@ -31,9 +31,9 @@ def lower_repeated(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     g: Graph = low.graph
     counts, total = operands
     least = g.reduce(OPS["min"].meaning, 0, (0,), [counts])
-    shape = node.op.shape(g.extents, *operands)
+    shape = node.row.shape(g.extents, *operands)
     loops = loops_of_step(g, operands)
-    return [g.make(node.op.name, (counts, total, least), "int64", shape, loops=loops)]
+    return [g.make(node.row.name, (counts, total, least), "int64", shape, loops=loops)]
 
 
 def loops_of_step(g: Graph, operands: list[Value]) -> frozenset[int]:
@@ -56,5 +56,5 @@ def lower_true(low: Any, node: Any, operands: list[Value]) -> list[Value]:
         bounds.append((n, wanted, 1, True))
         axes.append(axis)
     loops = loops_of_step(g, operands) if bounds else None
-    shape = node.op.shape(e, *operands)
-    return [g.make(node.op.name, (x, total), "int64", shape, loops=loops, bounds=tuple(bounds), axes=tuple(axes))]
+    shape = node.row.shape(e, *operands)
+    return [g.make(node.row.name, (x, total), "int64", shape, loops=loops, bounds=tuple(bounds), axes=tuple(axes))]

@@ -145,8 +145,8 @@ def _compile(rule: Rule) -> _Compiled:
         place[id(v)] = len(slots) + k
     steps = []
     for node in toposort([right]):
-        assert isinstance(node.op.meaning, Elementwise), f"{rule.name}: {node.op} is no elementwise row"
-        steps.append((node.op, tuple(place[id(v)] for v in node.inputs), node.attrs))
+        assert isinstance(node.row.meaning, Elementwise), f"{rule.name}: {node.row} is no elementwise row"
+        steps.append((node.row, tuple(place[id(v)] for v in node.inputs), node.attrs))
         place[id(node.outputs[0])] = len(slots) + len(constants) + len(steps) - 1
     rows = frozenset(p.row for p in left.operands if p.row is not None)
     wants_number = any(p.row is None and p.slot < 0 for p in left.operands)
@@ -162,9 +162,9 @@ def _pattern(expression: Variable, slots: dict[int, int]) -> _Pattern:
         return _Pattern(slot=slots[id(v)], dtypes=frozenset(_KINDS[v.tag.kind][1]))
 
     for node in toposort([expression]):
-        assert isinstance(node.op.meaning, Elementwise) and not node.attrs, f"{node.op} cannot stand in a pattern"
+        assert isinstance(node.row.meaning, Elementwise) and not node.attrs, f"{node.row} cannot stand in a pattern"
         operands = tuple(made[id(v)] if id(v) in made else leaf(v) for v in node.inputs)
-        made[id(node.outputs[0])] = _Pattern(row=node.op, operands=operands)
+        made[id(node.outputs[0])] = _Pattern(row=node.row, operands=operands)
     return made[id(expression)]
 
 
@@ -252,9 +252,9 @@ class RuleSet:
         self._ready: dict[Op, list[_Compiled]] = {}
         self._found: dict[Any, list[_Compiled]] = {}
         for rule in self.rules:
-            self._by_row.setdefault(rule.left.owner.op, []).append(rule)
+            self._by_row.setdefault(rule.left.owner.row, []).append(rule)
         operands = (v for rule in self.rules for v in rule.left.owner.inputs)
-        self._below = frozenset(v.owner.op for v in operands if v.owner is not None)
+        self._below = frozenset(v.owner.row for v in operands if v.owner is not None)
 
     def apply(self, graph: Graph, v: Value, hits: dict[str, int], users: dict[int, int]) -> Value | None:
         """What v is rewritten to, None if no rule applies.

@@ -3,7 +3,7 @@
 >>> import tensordsl.tensor as T
 >>> x = T.scalar("x")
 >>> graph = FunctionGraph([x], [T.exp(x) * 2], clone=False)
->>> [node.op.name for node in graph.toposort()], graph.inputs[0] is x
+>>> [node.row.name for node in graph.toposort()], graph.inputs[0] is x
 (['exp', 'mul'], True)
 """
 

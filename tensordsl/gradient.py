@@ -21,6 +21,7 @@ from tensordsl.ops.control import (
     make_loop,
     parameter_like,
 )
+from tensordsl.ops.kinds import kinds_at
 from tensordsl.ops.operands import as_variable
 from tensordsl.ops.reverse import Undefined, cotangent_dtype, cotangents, ones_like, over, zeros_like
 from tensordsl.ops.stable_cost import cotangents_of, derived
@@ -556,6 +557,7 @@ def verify_grad(
             )
 
 
+globals().update(kinds_at("gradient"))
 verify_grad.E_grad = GradientError  # type: ignore[attr-defined]  # Theano's name for it
 
 

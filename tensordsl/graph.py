@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from functools import wraps
 from types import CodeType, SimpleNamespace
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -103,14 +103,34 @@ class Op:
     symbol: str = ""  # infix or prefix spelling for pp, e.g. "+"
     print_name: str = ""
 
+    @property
+    def row(self) -> Op:
+        """The row: itself, or that of which this is a use."""
+        return self
+
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         for v in inputs:
             if not isinstance(v, Variable):
                 raise TypeError(f"{self.name}: the operands of a row are variables, got {v!r}; use as_tensor_variable")
         return apply(self, *inputs, **attrs)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """What Theano's programs ask of an op: `op.scalar_op`, `op.axis`, `op.new_order`."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            from tensordsl.ops.theano import attribute  # late: rows stand above the graph
+
+            return attribute(self, name)
+
     def __repr__(self) -> str:
         return self.name
+
+    def __str__(self) -> str:
+        from tensordsl.ops.theano import text  # late: as above
+
+        return text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from tensordsl.pickling import reduce_op  # late: only pickles and copies need it
@@ -283,7 +303,11 @@ class Variable:
     def __repr__(self) -> str:
         if self.name:
             return self.name
-        return f"<{self.type}>" if self.owner is None else f"{self.owner.op.name}.{self.index}"
+        return f"<{self.type}>" if self.owner is None else f"{self.owner.row.name}.{self.index}"
+
+    def __str__(self) -> str:
+        """As `repr`, with the op in Theano's form: `Elemwise{add,no_inplace}.0`."""
+        return repr(self) if self.name or self.owner is None else f"{self.owner.op}.{self.index}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         from tensordsl.pickling import reduce_variable  # late: only pickles and copies need it
@@ -316,19 +340,89 @@ class Constant(Variable):
 class Apply:
     """One use of an op: `inputs` and `attrs` give `outputs`."""
 
-    op: Op
+    row: Op
     inputs: tuple[Variable, ...]
     attrs: dict[str, Any]
     origin: Origin | SavedOrigin | None
     outputs: tuple[Variable, ...] = field(default=(), init=False)
 
+    @property
+    def op(self) -> Op:
+        """The row as it is used here: with the attributes, where there are some."""
+        return UsedOp(self) if self.attrs or len(self.outputs) > 1 else self.row
+
+    @property
+    def nin(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def nout(self) -> int:
+        return len(self.outputs)
+
+    def default_output(self) -> Variable:
+        return self.outputs[0]
+
+    @property
+    def out(self) -> Variable:
+        return self.default_output()
+
     def __repr__(self) -> str:
-        return f"{self.op.name}({', '.join(map(repr, self.inputs))})"
+        return f"{self.row.name}({', '.join(map(repr, self.inputs))})"
+
+    def __str__(self) -> str:
+        return f"{self.op}({', '.join(map(str, self.inputs))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         from tensordsl.pickling import reduce_apply  # late: only pickles and copies need it
 
         return reduce_apply(self)
+
+
+class OpView(Op):
+    """A row as a program sees it; the columns are the row's, and it is equal to the row."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Op) -> None:
+        self._row = row
+
+    @property
+    def row(self) -> Op:
+        return self._row
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Op) and other.row is self._row
+
+    def __hash__(self) -> int:
+        return hash(self._row)
+
+
+class UsedOp(OpView):
+    """A row with the attributes of one application of it: `op(*others)` applies it to others with these.
+
+    It is equal to other uses with the same attributes.
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Apply) -> None:
+        super().__init__(node.row)
+        self.node = node
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        return self.row(*inputs, **{**self.node.attrs, **attrs})
+
+    def __eq__(self, other: object) -> bool:
+        is_same = super().__eq__(other)
+        return is_same and (not isinstance(other, UsedOp) or self.node.attrs == other.node.attrs)
+
+    __hash__ = OpView.__hash__
+
+    def __repr__(self) -> str:
+        return self.row.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UsedOp, (self.node,)
 
 
 class OpTypeError(TypeError):
@@ -455,7 +549,7 @@ def toposort(outputs: Iterable[Variable], stop: Iterable[Variable] = ()) -> list
             done[node] = None
         elif node not in done:
             if node in begun:
-                raise ValueError(f"the graph has a cycle: {node.op.name} is computed from its own result")
+                raise ValueError(f"the graph has a cycle: {node.row.name} is computed from its own result")
             begun.add(node)
             stack += (node, None)
             below = node.inputs

@@ -1,4 +1,5 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
 from tensordsl.ops.control import ifelse as ifelse
+from tensordsl.ops.kinds import IfElse as IfElse
 
-__all__ = ["ifelse"]
+__all__ = ["IfElse", "ifelse"]

@@ -96,7 +96,7 @@ def _parts(compiled: Any, spec: FunctionSpec) -> tuple[Any, Any, list[Any]]:
 
 def explained(step: Any, spec: FunctionSpec) -> Any:
     """A host step whose refusals of its operands tell the user where he wrote it."""
-    if step.node.op.effect:
+    if step.node.row.effect:
         return step
 
     @wraps(step)

@@ -32,7 +32,7 @@ def reduce_op(op: Op) -> tuple[Any, ...]:
 def reduce_apply(node: Apply) -> tuple[Any, ...]:
     inputs = tuple(v if v.owner is None else (v.owner, v.index) for v in node.inputs)
     outputs = tuple((v.type, v.name, _tag(v)) for v in node.outputs)
-    return apply_again, (node.op, inputs, node.attrs, node.origin, outputs)
+    return apply_again, (node.row, inputs, node.attrs, node.origin, outputs)
 
 
 def reduce_variable(variable: Variable) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ _QUIET = {"axis", "acc_dtype", "index", "body", "message", "attrs_names", "dtype
 
 def op_text(node: Apply) -> str:
     """The op of `node` with its attributes: `dot`, `Sum{axis=[0], acc_dtype=float64}`, `InplaceDimShuffle{x,0}`."""
-    op, attrs = node.op, node.attrs
+    op, attrs = node.row, node.attrs
     title = op.print_name or _TITLES.get(op.name, op.name)
     if op.name == "dimshuffle":
         return f"InplaceDimShuffle{{{','.join(map(str, attrs['order']))}}}"
@@ -83,8 +83,8 @@ def index_text(node: Apply, show: Callable[[Variable], str], first_int: int = 1)
 # -- pp --------------------------------------------------------------------------------------------------------------
 def _pieces(node: Apply, index: int) -> Pieces:
     """Output `index` of `node` as text with variables where operands stand."""
-    name, inputs = node.op.name, list(node.inputs)
-    symbol = node.op.symbol
+    name, inputs = node.row.name, list(node.inputs)
+    symbol = node.row.symbol
     if symbol and len(inputs) == 1:
         return ["(" + symbol, inputs[0], ")"]
     if symbol:

@@ -62,4 +62,4 @@ def _check_shape(what: str, array: Any, v: Variable) -> None:
 
 
 def _describe(node: Apply) -> str:
-    return f"{node.op.name} at {node.origin}" if node.origin is not None else node.op.name
+    return f"{node.row.name} at {node.origin}" if node.origin is not None else node.row.name

@@ -24,7 +24,7 @@ DEPTH = 5  # levels of a graph in a message
 def report(error: Exception, spec: FunctionSpec, node: Apply, operands: list[Array] | None) -> Exception:
     """The error to raise for `error` in `node`: of the same class, with everything that helps to find the mistake."""
     first = str(error) or type(error).__name__
-    name = node.op.print_name or node.op.name
+    name = node.row.print_name or node.row.name
     if name != "require" and not first.startswith(f"{name}:"):  # that row's messages name who requires
         first = f"{name}: {first}"
     lines = [

@@ -61,20 +61,20 @@ def value_of(variable: Variable, values: Values) -> Array:
 
 
 def compute(node: Apply, values: Values) -> list[Array]:
-    if node.op.name == "ifelse":
+    if node.row.name == "ifelse":
         return [value_of(v, values) for v in taken(node, value_of(node.inputs[0], values))]
     operands = [value_of(v, values) for v in node.inputs]
-    if isinstance(node.op.meaning, Elementwise) and len(operands) > 1:
+    if isinstance(node.row.meaning, Elementwise) and len(operands) > 1:
         check_broadcast(node, operands)
     return list(evaluate_node(node, operands))
 
 
 def compute_silently(node: Apply, values: Values) -> list[Array]:
     """`_compute` for a second evaluation, which must not be heard: nothing is printed, no callback called."""
-    if node.op.name in ("print", "assert"):
+    if node.row.name in ("print", "assert"):
         return [value_of(node.inputs[0], values)]
-    if node.op.effect:
-        raise RuntimeError(f"{node.op.name} has effects and is not evaluated again")
+    if node.row.effect:
+        raise RuntimeError(f"{node.row.name} has effects and is not evaluated again")
     return compute(node, values)
 
 

@@ -78,6 +78,7 @@ UPWARD = {
     ("types", "values"): "a type converts and compares values by what stands above it",
     ("ops", "tensor"): "constants are of the class that carries the operators (tensor.var)",
     ("graph", "function"): "Variable.eval compiles",
+    ("graph", "ops"): "the text and the parameters of an op in Theano's form are one table over the rows",
     ("gradient", "function"): "verify_grad compiles",
     ("tensor", "function"): "TensorVariable.eval compiles",
     ("graph", "pickling"): "what a pickle stores is worded in one place",

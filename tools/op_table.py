@@ -18,6 +18,7 @@ from tensordsl import gradient, ifelse, printing
 from tensordsl.codegen.scalar import ARITY
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
 from tensordsl.ops import arrange, control, masks
+from tensordsl.ops.kinds import OpKind
 from tensordsl.ops.table import MODULES
 from tensordsl.types import TensorType
 
@@ -149,7 +150,7 @@ def spelling(row: Op) -> str:
     for name in (row.print_name, row.name):
         for prefix, module in NAMESPACES:
             function = getattr(module, name, None) if name else None
-            if callable(function) and not isinstance(function, Op):
+            if callable(function) and not isinstance(function, OpKind):
                 aliases = [k for k, v in vars(module).items() if v is function and k != name and not k.startswith("_")]
                 found += [f"{prefix}.{k}" for k in (name, *sorted(aliases))]
                 break

@@ -19,7 +19,8 @@ ROWS: dict[str, dict[str, str]] = {
         "opfromgraph": "OpFromGraph",
         "profiling": "ProfileStats=Profile",
         "shared": "SharedVariable shared shared_constructor",
-        "tensor": "Rebroadcast shape shape_i specify_shape",
+        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape",
+        "ops.kinds": "Shape_i",
     },
     "compile.builders": {"opfromgraph": "OpFromGraph"},
     "compile.debugmode": {"errors": "BadOptimization DebugModeError InvalidValueError", "modes": "DebugMode"},
@@ -36,6 +37,9 @@ ROWS: dict[str, dict[str, str]] = {
     "compile.sharedvalue": {"shared": "Container SharedVariable generic shared shared_constructor"},
     "compile.function": {"function": "function"},
     "compile.function_module": {"errors": "UnusedInputError", "link": "Function"},
+    "compile.ops": {
+        "tensor": "Rebroadcast Shape SpecifyShape shape shape_i specify_shape", "ops.kinds": "Shape_i"
+    },
     "compile.pfunc": {
         "errors": "UnusedInputError", "function": "pfunc=function", "graph": "Constant Variable", "io": "In Out",
         "profiling": "ProfileStats=Profile", "shared": "SharedVariable shared",
@@ -61,7 +65,7 @@ ROWS: dict[str, dict[str, str]] = {
     "gof.op": {"graph": "Op", "testvalues": "debug_assert get_debug_values get_test_value"},
     "gof.type": {"shared": "Generic=GenericType generic", "types": "Type=TensorType"},
     "gof.utils": {"graph": "scratchpad=SimpleNamespace", "ops.kinds": "hashtype"},
-    "ifelse": {"ops.control": "ifelse"},
+    "ifelse": {"ops.control": "ifelse", "ops.kinds": "IfElse"},
     "misc": {},
     "misc.safe_asarray": {"values": "_asarray=as_array"},
     "sandbox": {},
@@ -71,12 +75,16 @@ ROWS: dict[str, dict[str, str]] = {
     "scalar.basic": {"compat.scalars": "*"},
     "scalar.sharedvar": {"shared": "ScalarSharedVariable=TensorSharedVariable shared"},
     "tensor.basic": {"tensor": "*"},
-    "tensor.elemwise": {"tensor": "DimShuffle Elemwise"},
+    "tensor.elemwise": {"ops.kinds": "All Any CAReduce CAReduceDtype DimShuffle Elemwise Prod Sum"},
     "tensor.extra_ops": {
+        "ops.kinds": (
+            "Bartlett CpuContiguous CumOp CumprodOp CumsumOp DiffOp FillDiagonal FillDiagonalOffset RavelMultiIndex "
+            "RepeatOp SearchsortedOp Unique UnravelIndex"
+        ),
         "tensor": (
             "bartlett bincount compress cpu_contiguous=tensor_copy cumprod cumsum diff fill_diagonal "
             "fill_diagonal_offset ravel_multi_index repeat searchsorted squeeze to_one_hot unique unravel_index"
-        )
+        ),
     },
     # Theano's in-place forms: what may be written in place is the compiler's business.
     "tensor.inplace": {
@@ -100,10 +108,13 @@ ROWS: dict[str, dict[str, str]] = {
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {
-        "ops.kinds": "ScalarSigmoid ScalarSoftplus",
+        "compat.scalars": "ScalarSigmoid ScalarSoftplus",
         "tensor.nnet": "hard_sigmoid sigmoid softplus ultra_fast_sigmoid",
     },
-    "tensor.opt": {"ops.control": "Assert assert_=assert_op assert_op"},
+    "tensor.opt": {
+        "ops.kinds": "Alloc DimShuffle Elemwise IncSubtensor MakeVector Reshape Shape Shape_i Subtensor TopKOp",
+        "ops.control": "Assert assert_=assert_op assert_op",
+    },
     "tensor.shared_randomstreams": {
         "random": "RandomStreams",
         "shared": "RandomStateSharedVariable=TensorSharedVariable",
@@ -114,9 +125,15 @@ ROWS: dict[str, dict[str, str]] = {
             "shared shared_constructor tensor_constructor=shared"
         )
     },
-    "tensor.sort": {"tensor": "argsort argtopk sort topk topk_and_argtopk"},
+    "tensor.sort": {
+        "ops.kinds": "ArgSortOp SortOp TopKOp",
+        "tensor": "argsort argtopk sort topk topk_and_argtopk",
+    },
     "tensor.subtensor": {
-        "ops.kinds": "IncSubtensor Subtensor",
+        "ops.kinds": (
+            "AdvancedBooleanIncSubtensor AdvancedBooleanSubtensor AdvancedIncSubtensor AdvancedIncSubtensor1 "
+            "AdvancedSubtensor AdvancedSubtensor1 BaseAdvancedIncSubtensor BaseAdvancedSubtensor IncSubtensor Subtensor"
+        ),
         "tensor": "inc_subtensor set_subtensor take",
     },
     "tensor.type": {"types": "TensorType"},

@@ -9,8 +9,9 @@ from tensordsl.casting import upcast as upcast_names
 from tensordsl.graph import Op, Variable
 from tensordsl.missing import missing
 from tensordsl.ops import comparisons, complexes, elementwise, functions, gamma
-from tensordsl.ops.kinds import Identity
+from tensordsl.ops.kinds import ScalarKind
 from tensordsl.ops.operands import as_variable, constant, named_dtype
+from tensordsl.ops.theano import scalar_name, scalar_of
 from tensordsl.types import ALL_DTYPES, COMPLEX, DISCRETE, FLOATS, SIGNED, UNSIGNED, TensorType
 
 
@@ -73,28 +74,32 @@ def upcast(dtype: Any, *dtypes: Any) -> str:
 
 
 _ROWS: dict[str, Op] = {
-    row.name: row
+    name: row
     for module in (elementwise, comparisons, functions, complexes, gamma)
     for row in module.ROWS
     if row.name != "cast"
+    for name in (row.name, scalar_name(row))
 }
-_ROWS |= {"abs_": _ROWS["abs"], "floor_div": _ROWS["int_div"], "inv": _ROWS["reciprocal"]}
-_ROWS |= {"round_half_to_even": _ROWS["round"]}
-identity = _ROWS["identity"]
+_CLASSES = {name.replace("_", "").lower(): row for name, row in (*_ROWS.items(), ("cast", elementwise.CAST))}
+identity = scalar_of(_ROWS["identity"])
+ScalarSigmoid = ScalarKind("ScalarSigmoid", functions.SIGMOID)
+ScalarSoftplus = ScalarKind("ScalarSoftplus", functions.SOFTPLUS)
 
 __all__ = [
-    "Identity", "Scalar", "all_types", "as_scalar", "complex_types", "constant", "continuous_types", "discrete_dtypes",
-    "discrete_types", "float_types", "get_scalar_type", "identity", "int_types", "integer_types", "uint_types",
-    "upcast", "upgrade_to_float", "upgrade_to_float_no_complex",
+    "Scalar", "ScalarSigmoid", "ScalarSoftplus", "all_types", "as_scalar", "complex_types", "constant",
+    "continuous_types", "discrete_dtypes", "discrete_types", "float_types", "get_scalar_type", "identity",
+    "int_types", "integer_types", "uint_types", "upcast", "upgrade_to_float", "upgrade_to_float_no_complex",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """`scalar.basic.add`: the row of that name; `scalar.basic.float32`: the type."""
+    """`scalar.basic.add`: the operation of that name; `Add`: its class; `float32`: the type."""
     if name in _ROWS:
-        return _ROWS[name]
+        return scalar_of(_ROWS[name])
     if name in ALL_DTYPES:
         return Scalar(name)
+    if name[:1].isupper() and name.lower() in _CLASSES:
+        return ScalarKind(name, _CLASSES[name.lower()])
     raise missing("tensordsl.scalar", name, (*_ROWS, *ALL_DTYPES))
 
 

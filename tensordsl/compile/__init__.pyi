@@ -20,9 +20,12 @@ from tensordsl.shared import SharedVariable as SharedVariable
 from tensordsl.shared import shared as shared
 from tensordsl.shared import shared as shared_constructor
 from tensordsl.ops.kinds import Rebroadcast as Rebroadcast
+from tensordsl.ops.kinds import Shape as Shape
+from tensordsl.ops.kinds import SpecifyShape as SpecifyShape
 from tensordsl.ops.shape import shape as shape
 from tensordsl.ops.shape import shape_i as shape_i
 from tensordsl.ops.arrange import specify_shape as specify_shape
+from tensordsl.ops.kinds import Shape_i as Shape_i
 from tensordsl.compile import builders as builders
 from tensordsl.compile import debugmode as debugmode
 from tensordsl.compile import function_module as function_module
@@ -30,7 +33,8 @@ from tensordsl.compile import io as io
 from tensordsl.compile import mode as mode
 from tensordsl.compile import monitormode as monitormode
 from tensordsl.compile import nanguardmode as nanguardmode
+from tensordsl.compile import ops as ops
 from tensordsl.compile import profiling as profiling
 from tensordsl.compile import sharedvalue as sharedvalue
 
-__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "SharedVariable", "UnusedInputError", "builders", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]
+__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "UnusedInputError", "builders", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]

@@ -48,7 +48,7 @@ def in_turn(
 
 
 def _needed(node: Apply, has: Callable[[Variable], bool], value_of: Callable[[Variable], Any]) -> Sequence[Variable]:
-    if node.op.name != "ifelse":
+    if node.row.name != "ifelse":
         return node.inputs
     condition = node.inputs[0]
     return taken(node, value_of(condition)) if has(condition) else (condition,)
@@ -63,7 +63,7 @@ def taken(node: Apply, condition: Any) -> tuple[Variable, ...]:
 
 def evaluate_with(node: Apply, value_of: Callable[[Variable], Any]) -> tuple[Any, ...]:
     """The arrays of the outputs of one application; of an `ifelse` the branch not taken has no values."""
-    if node.op.name == "ifelse":
+    if node.row.name == "ifelse":
         values = map(value_of, taken(node, value_of(node.inputs[0])))
         return tuple(np.asarray(x, dtype=v.type.dtype) for x, v in zip(values, node.outputs, strict=True))
     return evaluate_node(node, map(value_of, node.inputs))
@@ -71,7 +71,7 @@ def evaluate_with(node: Apply, value_of: Callable[[Variable], Any]) -> tuple[Any
 
 def evaluate_node(node: Apply, operands: Iterable[Any]) -> tuple[Any, ...]:
     """The arrays of the outputs of one application, in the dtypes that its row promises."""
-    op = node.op
+    op = node.row
     if op.oracle is not None:
         result = op.oracle(*operands, **node.attrs)
     else:

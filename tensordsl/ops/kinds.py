@@ -1,56 +1,101 @@
 """Theano's classes of ops, as kinds of rows: `isinstance(v.owner.op, T.Elemwise)`, `T.nnet.Softmax()(x)`.
 
 Here an op is a row and not an object of a class of its own; what programs ask of the classes is answered all the same.
+`KINDS` is the table; `tensordsl.ops.theano` says which class a row, or a use of one, counts as.  What is composed of
+other ops here (`T.split` of slices) is of no kind by itself: its kind holds no op, and only makes functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import update_wrapper
+from importlib import import_module
+from inspect import isfunction
 from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Elementwise, Op
-from tensordsl.ops.elementwise import IDENTITY
-from tensordsl.ops.functions import SIGMOID, SOFTPLUS
-from tensordsl.ops.index import INC_SUBTENSOR, SUBTENSOR
-from tensordsl.ops.nnet import LOGSOFTMAX, SOFTMAX, logsoftmax, softmax
+from tensordsl.graph import Elementwise, Op, OpView
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.reduce import SUM
-from tensordsl.ops.reduce import sum as total
-from tensordsl.ops.shape import DIMSHUFFLE, RESHAPE, addbroadcast, dimshuffle, reshape, unbroadcast
+from tensordsl.ops.theano import class_of, scalar_name
+
+Function = Callable[..., Any]
 
 
 class OpKind:
     """Rows that Theano has as one class.  `isinstance(op, kind)`; a call gives a function of variables.
 
     >>> x = as_variable([1.0, 2.0])
-    >>> isinstance((x + x).owner.op, Elemwise), isinstance((x + x).owner.op, DimShuffle)
+    >>> isinstance((x + x).owner.op, KINDS["Elemwise"]), isinstance((x + x).owner.op, KINDS["DimShuffle"])
     (True, False)
     """
 
-    def __init__(self, name: str, holds: Callable[[Op], bool], make: Callable[..., Callable[..., Any]]) -> None:
-        self.__name__, self._holds, self._make = name, holds, make
+    def __init__(self, name: str, members: Iterable[str], make: Callable[..., Function]) -> None:
+        self.__name__, self._members, self._make = name, frozenset(members), make
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Callable[..., Any]:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Function:
         return self._make(*arguments, **keywords)
 
     def __instancecheck__(self, op: Any) -> bool:
-        return isinstance(op, Op) and self._holds(op)
+        return isinstance(op, Op) and class_of(op) in self._members
 
     def __repr__(self) -> str:
         return f"<kind of ops {self.__name__}>"
 
-    def __reduce__(self) -> str:
-        return self.__name__
+    def __reduce__(self) -> tuple[Any, ...]:
+        return kind, (self.__name__,)
 
 
-def _one(name: str, row: Op, function: Callable[..., Any] | None = None) -> OpKind:
-    """The kind of a single row; its ops take any arguments of construction, such as a name, which mean nothing here."""
-    return OpKind(name, lambda op: op is row, lambda *arguments, **keywords: function or _function(row))
+class ScalarKind(OpKind):
+    """Theano's class of one scalar operation: `isinstance(op.scalar_op, theano.scalar.Add)`."""
+
+    def __init__(self, name: str, row: Op) -> None:
+        super().__init__(name, (), lambda *arguments, **keywords: _function(row))
+        self._row = row
+
+    def __instancecheck__(self, op: Any) -> bool:
+        return isinstance(op, Op) and op.row is self._row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ScalarKind, (self.__name__, self._row)
 
 
-def _function(row: Op) -> Callable[..., Any]:
+class OpFunction(OpView):
+    """A public function that is an op of Theano's, `T.exp`: a call builds expressions, all else is the op's.
+
+    As Theano's, and other than Python's functions, it is no method where it is an attribute of a class.
+    """
+
+    __slots__ = ("function", "__dict__")
+
+    def __init__(self, function: Function, row: Op) -> None:
+        super().__init__(row)
+        self.function = function
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.function(*arguments, **keywords)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __reduce__(self) -> str:  # type: ignore[override]  # a global name, as of functions
+        name: str = self.__name__  # type: ignore[attr-defined]  # see update_wrapper
+        return name
+
+
+def functions_as_ops(namespace: dict[str, Any], rows: Iterable[Op]) -> None:
+    """Let the functions of a module that are ops of Theano's, one row each, be `OpFunction`s."""
+    named = {name: row for row in rows for name in (row.name, scalar_name(row), row.print_name) if name != "round"}
+    made: dict[Any, OpFunction] = {}
+    for name, function in list(namespace.items()):
+        row = named.get(function.__name__) if isfunction(function) else None
+        if row is not None and (isinstance(row.meaning, Elementwise) or row.name in ("broadcast_to", "complex")):
+            namespace[name] = made.setdefault(function, OpFunction(function, row))
+
+
+# -- how kinds make functions ----------------------------------------------------------------------------------------
+def _function(row: Op) -> Function:
     def function(*operands: Any) -> Any:
         return row(*map(as_variable, operands))
 
@@ -58,14 +103,43 @@ def _function(row: Op) -> Callable[..., Any]:
     return function
 
 
-def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = None, **others: Any) -> Any:
+def _found(path: str) -> Function:
+    """A function or row of `tensordsl.ops`, by module and name."""
+    module, name = path.split(".")
+    found = getattr(import_module(f"tensordsl.ops.{module}"), name)
+    return _function(found) if isinstance(found, Op) else found
+
+
+def _of(path: str, parameters: str = "", star: bool = False) -> Callable[..., Function]:
+    """Makes the function with arguments of these names fixed; of those that begin with "-" nothing depends.  star: the
+    last operands are one list."""
+    names = parameters.split()
+
+    def make(*values: Any, **named: Any) -> Function:
+        given = {**{name.lstrip("-"): value for name, value in zip(names, values, strict=False)}, **named}
+        unknown = set(given) - {name.lstrip("-") for name in names}
+        if len(values) > len(names) or unknown:
+            raise TypeError(f"{path}: takes the parameters ({parameters}), got {values} {named}")
+        fixed = {name: given[name] for name in names if name in given}
+        function = _found(path)
+        return lambda *operands: function(*((operands,) if star else operands), **fixed)
+
+    return make
+
+
+def _one(path: str) -> Callable[..., Function]:
+    """Makes the function, whatever the parameters, such as a name."""
+    return lambda *arguments, **keywords: _found(path)
+
+
+def _elemwise(scalar_op: Any, inplace_pattern: Any = None, name: str | None = None, **others: Any) -> Function:
     """The elementwise function of a row of `tensordsl.scalar`; `inplace_pattern` is without effect."""
-    if not isinstance(scalar_op, Op) or not isinstance(scalar_op.meaning, Elementwise):
+    if not isinstance(scalar_op, Op) or not isinstance(scalar_op.row.meaning, Elementwise):
         raise TypeError(f"Elemwise: wants an elementwise row of tensordsl.scalar, got {scalar_op!r}")
-    return _function(scalar_op)
+    return _function(scalar_op.row)
 
 
-def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> Any:
+def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True) -> Function:
     """`dimshuffle` to `new_order` of a tensor with this pattern of axes of length 1."""
     if not isinstance(input_broadcastable, list | tuple) or not all(
         isinstance(b, int | np.bool_) for b in input_broadcastable
@@ -77,17 +151,53 @@ def _dim_shuffle(input_broadcastable: Sequence[bool], new_order: Sequence[Any], 
         x = as_variable(x)
         if x.type.broadcastable != pattern:
             raise TypeError(f"DimShuffle: wants the broadcast pattern {pattern}, got {x.type}")
-        return dimshuffle(x, tuple(new_order))
+        return _found("shape.dimshuffle")(x, tuple(new_order))
 
     return function
 
 
-def _rebroadcast(*axes: tuple[int, bool]) -> Any:
+def _rebroadcast(*axes: tuple[int, bool]) -> Function:
     """Each (axis, flag): whether the axis shall broadcast."""
 
     def function(x: Any) -> Any:
-        x = addbroadcast(x, *(axis for axis, flag in axes if flag))
-        return unbroadcast(x, *(axis for axis, flag in axes if not flag))
+        x = _found("shape.addbroadcast")(x, *(axis for axis, flag in axes if flag))
+        return _found("shape.unbroadcast")(x, *(axis for axis, flag in axes if not flag))
+
+    return function
+
+
+_REDUCTIONS = {"add": "sum", "mul": "prod", "maximum": "max", "minimum": "min", "and_": "all", "or_": "any"}
+
+
+def _reduce(scalar_op: Any, axis: Any = None, dtype: Any = None, acc_dtype: Any = None) -> Function:
+    """The reduction by a row of `tensordsl.scalar`."""
+    name = _REDUCTIONS.get(scalar_op.row.name) if isinstance(scalar_op, Op) else None
+    if name is None:
+        raise TypeError(f"CAReduce: wants one of {', '.join(_REDUCTIONS)} of tensordsl.scalar, got {scalar_op!r}")
+    dtypes = {"dtype": dtype, "acc_dtype": acc_dtype} if name in ("sum", "prod") else {}
+    return lambda x: _found(f"reduce.{name}")(x, axis, **dtypes)
+
+
+def _top(
+    axis: Any = -1,
+    sorted: bool = True,
+    idx_dtype: str = "int64",
+    return_values: bool = True,
+    return_indices: bool = True,
+) -> Function:
+    name = "topk_and_argtopk" if return_values and return_indices else "topk" if return_values else "argtopk"
+    return lambda x, k: _found(f"sort.{name}")(x, k, axis, sorted, idx_dtype)
+
+
+def _write(inplace: bool = False, set_instead_of_inc: bool = False) -> Function:
+    write = _found("write.set_subtensor" if set_instead_of_inc else "write.inc_subtensor")
+    return lambda x, y, *index: write(as_variable(x)[index if len(index) > 1 else index[0]], y)
+
+
+def _if_else(n_outs: int = 1, as_view: bool = False, gpu: bool = False, name: str | None = None) -> Function:
+    def function(condition: Any, *branches: Any) -> Any:
+        thens, elses = branches[:n_outs], branches[n_outs:]
+        return _found("control.ifelse")(condition, *((thens, elses) if n_outs > 1 else (*thens, *elses)), name=name)
 
     return function
 
@@ -96,19 +206,113 @@ def _indexing(*arguments: Any, **keywords: Any) -> Any:
     raise NotImplementedError("an index is written x[...], a change of a part T.set_subtensor(x[...], y)")
 
 
-Elemwise = OpKind("Elemwise", lambda op: isinstance(op.meaning, Elementwise), _elemwise)
-DimShuffle = OpKind("DimShuffle", lambda op: op is DIMSHUFFLE, _dim_shuffle)
-Rebroadcast = OpKind("Rebroadcast", lambda op: False, _rebroadcast)
-Reshape = OpKind("Reshape", lambda op: op is RESHAPE, lambda ndim, name=None: lambda x, shape: reshape(x, shape, ndim))
-Sum = OpKind("Sum", lambda op: op is SUM, lambda axis=None, dtype=None, acc_dtype=None: (
-    lambda x: total(x, axis, dtype, acc_dtype=acc_dtype)))  # fmt: skip
-Subtensor = OpKind("Subtensor", lambda op: op is SUBTENSOR, _indexing)
-IncSubtensor = OpKind("IncSubtensor", lambda op: op is INC_SUBTENSOR, _indexing)
-Softmax = _one("Softmax", SOFTMAX, softmax)
-LogSoftmax = _one("LogSoftmax", LOGSOFTMAX, logsoftmax)
-ScalarSigmoid = _one("ScalarSigmoid", SIGMOID)
-ScalarSoftplus = _one("ScalarSoftplus", SOFTPLUS)
-Identity = _one("Identity", IDENTITY)
+def _read(*arguments: Any, **keywords: Any) -> Function:
+    return lambda x, *index: as_variable(x)[index if len(index) > 1 else index[0]]
+
+
+# -- the table -------------------------------------------------------------------------------------------------------
+_WRITES = ("AdvancedIncSubtensor1", "AdvancedIncSubtensor", "AdvancedBooleanIncSubtensor")
+# Kinds that hold others than the class of their own name.
+_MEMBERS: dict[str, tuple[str, ...]] = {
+    "CAReduce": ("Sum", "Prod", "Any", "All"), "CAReduceDtype": ("Sum", "Prod"),
+    "BaseAdvancedSubtensor": ("AdvancedSubtensor", "AdvancedBooleanSubtensor"),
+    "BaseAdvancedIncSubtensor": ("AdvancedIncSubtensor", "AdvancedBooleanIncSubtensor"),
+    "CumsumOp": (), "CumprodOp": (),
+}  # fmt: skip
+_MAKERS: dict[str, Callable[..., Function]] = {
+    "Elemwise": _elemwise, "DimShuffle": _dim_shuffle, "Rebroadcast": _rebroadcast,
+    "CAReduce": _reduce, "CAReduceDtype": _reduce,
+    "Sum": _of("reduce.sum", "axis dtype acc_dtype"),
+    "Prod": _of("reduce.prod", "axis dtype acc_dtype no_zeros_in_input"),
+    "All": _of("reduce.all", "axis"), "Any": _of("reduce.any", "axis"), "Mean": _of("reduce.mean", "axis"),
+    "MaxAndArgmax": _of("reduce.max_and_argmax", "axis"), "Argmax": _of("reduce.argmax", "axis"),
+    "Join": _of("shape.join", "-view"), "MakeVector": _of("shape.stack", "-dtype", star=True),
+    "Split": lambda len_splits: lambda x, axis, sizes: _found("arrange.split")(x, sizes, len_splits, axis),
+    "Alloc": _of("shape.alloc"), "AllocEmpty": _of("creation.zeros", "dtype", star=True),
+    "Reshape": lambda ndim, name=None: lambda x, shape: _found("shape.reshape")(x, shape, ndim),
+    "Flatten": _of("shape.flatten", "outdim"), "Tile": _of("arrange.tile", "ndim"),
+    "Shape": _of("shape.shape"), "Shape_i": lambda i: lambda x: _found("shape.shape_i")(x, i),
+    "SpecifyShape": _of("arrange.specify_shape"),
+    "ScalarFromTensor": _of("shape.scalar_from_tensor"), "TensorFromScalar": _of("shape.tensor_from_scalar"),
+    "Eye": _of("creation.eye", "dtype"), "Tri": _of("grids.tri", "dtype"), "ARange": _of("creation.arange", "dtype"),
+    "ExtractDiag": _of("index.diagonal", "offset axis1 axis2 -view"),
+    "AllocDiag": _of("grids.alloc_diag", "offset axis1 axis2"),
+    "Dot": _of("linalg.dot"), "BatchedDot": _of("linalg.batched_dot"),
+    "Choose": _of("index.choose", "mode"), "Nonzero": _of("masks.nonzero"),
+    "PermuteRowElements": _of("arrange.permute_row_elements"),
+    "Subtensor": _indexing, "IncSubtensor": _indexing,
+    **dict.fromkeys(("AdvancedSubtensor1", "AdvancedSubtensor", "AdvancedBooleanSubtensor"), _read),
+    "BaseAdvancedSubtensor": _read, "BaseAdvancedIncSubtensor": _write, **dict.fromkeys(_WRITES, _write),
+    "SortOp": _of("sort.sort", "kind order"), "ArgSortOp": _of("sort.argsort", "kind order"), "TopKOp": _top,
+    "SearchsortedOp": _of("sort.searchsorted", "side"), "RepeatOp": _of("arrange.repeat", "axis"),
+    "CumOp": lambda axis=None, mode="add": (
+        lambda x: _found("cumulative.cumprod" if mode == "mul" else "cumulative.cumsum")(x, axis)
+    ),
+    "CumsumOp": _of("cumulative.cumsum", "axis"), "CumprodOp": _of("cumulative.cumprod", "axis"),
+    "DiffOp": _of("cumulative.diff", "n axis"), "Bartlett": _of("cumulative.bartlett"),
+    "Unique": _of("sort.unique", "return_index return_inverse return_counts axis"),
+    "FillDiagonal": _of("grids.fill_diagonal"), "FillDiagonalOffset": _of("grids.fill_diagonal_offset"),
+    "RavelMultiIndex": lambda mode="raise", order="C": (
+        lambda *operands: _found("arrange.ravel_multi_index")(operands[:-1], operands[-1], mode, order)
+    ),
+    "UnravelIndex": _of("arrange.unravel_index", "order ndim"), "CpuContiguous": _of("elementwise.tensor_copy"),
+    "Softmax": _one("nnet.softmax"), "LogSoftmax": _one("nnet.logsoftmax"),
+    "SoftmaxWithBias": _one("nnet.softmax_with_bias"),
+    "CrossentropyCategorical1Hot": _one("nnet.crossentropy_categorical_1hot"),
+    "CrossentropySoftmaxArgmax1HotWithBias": _one("nnet.crossentropy_softmax_argmax_1hot_with_bias"),
+    "Prepend_scalar_to_each_row": _one("nnet.prepend_scalar_to_each_row"),
+    "Prepend_scalar_constant_to_each_row": lambda val: lambda x: _found("nnet.prepend_scalar_to_each_row")(val, x),
+    "IfElse": _if_else,
+    "ConsiderConstant": _one("control.CONSIDER_CONSTANT"), "DisconnectedGrad": _one("control.DISCONNECTED_GRAD"),
+    "ZeroGrad": _one("control.ZERO_GRAD"), "UndefinedGrad": _one("control.UNDEFINED_GRAD"),
+    "GradClip": lambda lower, upper: _used_row("GRAD_CLIP", lower=lower, upper=upper),
+    "GradScale": lambda multiplier: _used_row("GRAD_SCALE", multiplier=multiplier),
+}  # fmt: skip
+
+
+def _used_row(name: str, **numbers: float) -> Function:
+    row: Op = getattr(import_module("tensordsl.ops.control"), name)
+    attrs = {key: float(number) for key, number in numbers.items()}
+    return lambda x: row(as_variable(x), **attrs)
+
+
+KINDS: dict[str, OpKind] = {name: OpKind(name, _MEMBERS.get(name, (name,)), make) for name, make in _MAKERS.items()}
+
+# Where Theano has them in packages that have code here; `compat.names` has the other places.
+PLACES: dict[str, str] = {
+    "tensor": (
+        "ARange AdvancedBooleanIncSubtensor AdvancedBooleanSubtensor AdvancedIncSubtensor AdvancedIncSubtensor1 "
+        "AdvancedSubtensor AdvancedSubtensor1 Alloc AllocDiag AllocEmpty Argmax BaseAdvancedIncSubtensor "
+        "BaseAdvancedSubtensor CAReduce Choose DiffOp DimShuffle Dot Elemwise ExtractDiag Eye Flatten IncSubtensor "
+        "Join MaxAndArgmax Mean Nonzero PermuteRowElements Rebroadcast Reshape Shape ScalarFromTensor SpecifyShape "
+        "Split Subtensor Sum TensorFromScalar Tile Tri"
+    ),
+    "tensor.nnet": (
+        "CrossentropyCategorical1Hot CrossentropySoftmaxArgmax1HotWithBias LogSoftmax Softmax SoftmaxWithBias "
+        "Prepend_scalar_constant_to_each_row Prepend_scalar_to_each_row"
+    ),
+    "gradient": "ConsiderConstant DisconnectedGrad GradClip GradScale UndefinedGrad ZeroGrad",
+}
+
+
+def kinds_at(place: str) -> dict[str, OpKind]:
+    """The kinds that Theano has in one of its packages, by name.
+
+    >>> "GradClip" in kinds_at("gradient")
+    True
+    """
+    return {name: KINDS[name] for name in PLACES[place].split()}
+
+
+def __getattr__(name: str) -> OpKind:
+    if name in KINDS:
+        return KINDS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def kind(name: str) -> OpKind:
+    """The kind of that name."""
+    return KINDS[name]
 
 
 def hashtype(x: Any) -> int:

@@ -43,7 +43,7 @@ def _counts_up(i: Any) -> bool:
     """Whether a vector has no element twice and none that counts from the end."""
     if isinstance(i, Constant):
         return bool((i.data >= 0).all()) and len(np.unique(i.data)) == len(i.data)
-    if i.owner is None or i.owner.op is not ARANGE:
+    if i.owner is None or i.owner.row is not ARANGE:
         return False
     start, _, step = i.owner.inputs
     return isinstance(start, Constant) and isinstance(step, Constant) and start.data >= 0 and step.data > 0

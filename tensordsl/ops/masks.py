@@ -127,17 +127,17 @@ def mask_of(positions: Sequence[Any]) -> Any:
     """The mask if `positions` are just what `mask_positions` gave for it, else None."""
     ndim = len(positions)
     chain = [positions[0]]  # what remains of the flat positions without the last axes
-    while len(chain) < ndim and chain[-1].owner is not None and chain[-1].owner.op is INT_DIV:
+    while len(chain) < ndim and chain[-1].owner is not None and chain[-1].owner.row is INT_DIV:
         chain.append(chain[-1].owner.inputs[0])
     flat = chain[-1].owner
-    if len(chain) != ndim or flat is None or flat.op is not TRUE_POSITIONS or flat.inputs[0].type.ndim != ndim:
+    if len(chain) != ndim or flat is None or flat.row is not TRUE_POSITIONS or flat.inputs[0].type.ndim != ndim:
         return None
     for axis in range(1, ndim):
         node = positions[axis].owner
-        if node is None or node.op is not MOD or node.inputs[0] is not chain[axis]:
+        if node is None or node.row is not MOD or node.inputs[0] is not chain[axis]:
             return None
         for divisor in (node.inputs[1].owner, chain[axis - 1].owner.inputs[1].owner):
-            is_length = divisor is not None and divisor.op is SHAPE_I and divisor.attrs["axis"] == axis
+            is_length = divisor is not None and divisor.row is SHAPE_I and divisor.attrs["axis"] == axis
             if not is_length or divisor.inputs[0] is not flat.inputs[0]:
                 return None
     return flat.inputs[0]

@@ -143,7 +143,7 @@ def logsoftmax(x: Any, axis: int | None = None) -> Any:
 
 def log_of_softmax(p: Any) -> Any:
     """log(p), by `logsoftmax` if p is the result of a softmax."""
-    if p.owner is not None and p.owner.op is SOFTMAX:
+    if p.owner is not None and p.owner.row is SOFTMAX:
         return apply(LOGSOFTMAX, p.owner.inputs[0], **p.owner.attrs)
     return log(p)
 
@@ -200,7 +200,7 @@ def binary_crossentropy(output: Any, target: Any) -> Any:
     array(0.6931472, dtype=float32)
     """
     (output,), (target,) = as_real(output), as_real(target)
-    if output.owner is not None and output.owner.op is SIGMOID:
+    if output.owner is not None and output.owner.row is SIGMOID:
         return sigmoid_binary_crossentropy(output.owner.inputs[0], target)
     return -(target * log(output) + (1 - target) * log(1 - output))
 

@@ -133,7 +133,7 @@ class Known:
             for place, node in enumerate(self._order):
                 for v in node.inputs:
                     self._users.setdefault(id(v), []).append(place)
-            self.totals = None if any(node.op.name in self._ANEW for node in self._order) else {}
+            self.totals = None if any(node.row.name in self._ANEW for node in self._order) else {}
         return self.totals if is_whole and self.totals is not None else {}
 
     def between(self, wrt: Sequence[Variable], totals: Mapping[int, Cotangent]) -> tuple[list[Apply], set[int]]:
@@ -162,7 +162,7 @@ class Known:
         return found[1]
 
     def parts(self, node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -> Sequence[Cotangent]:
-        if node.op.name in self._ANEW or any(isinstance(g, Guarded) for g in arriving):
+        if node.row.name in self._ANEW or any(isinstance(g, Guarded) for g in arriving):
             return _parts(node, arriving, needed)
         made: Sequence[Cotangent] = self.recall(lambda *_: _parts(node, arriving, needed), node, *arriving)
         return made
@@ -242,21 +242,21 @@ def _parts(node: Apply, arriving: Sequence[Cotangent], needed: Sequence[bool]) -
     )
     rule = _rule(node)
     if rule is None:
-        is_step = is_flat or node.op.no_gradient.startswith("piecewise constant")
-        reason = f"{node.op.name} has no gradient: {node.op.no_gradient}"
+        is_step = is_flat or node.row.no_gradient.startswith("piecewise constant")
+        reason = f"{node.row.name} has no gradient: {node.row.no_gradient}"
         return [ZERO if is_step else Undefined(reason)] * len(needed)
     given = [
         zeros_like(v) if g is ZERO or (g is not None and is_flat) else g
         for g, v in zip(arriving, node.outputs, strict=True)
     ]
     parts = rule(given, needed)
-    assert len(parts) == len(node.inputs), f"{node.op.name}: its gradient gives {len(parts)} cotangents"
+    assert len(parts) == len(node.inputs), f"{node.row.name}: its gradient gives {len(parts)} cotangents"
     return [p if p is None else ZERO if is_flat else _under(guards, p) for p in parts]
 
 
 def _rule(node: Apply) -> Callable[[Sequence[Any], Sequence[bool]], Sequence[Any]] | None:
     """The gradient of the node's row as a function of the outputs' cotangents and of what is needed, if it has one."""
-    op = node.op
+    op = node.row
     if op.name == "for":
         from tensordsl.ops.loop_gradient import loop_gradient
 
@@ -278,10 +278,10 @@ def _complex_gradient(node: Apply, g: Any) -> Sequence[Any]:
     """The cotangent of z is dC/dRe(z) + i dC/dIm(z), as in Theano: of an analytic f, conj(conj(g) f'(z))."""
     from tensordsl.ops.complexes import NOT_ANALYTIC, conj
 
-    assert node.op.gradient is not None
-    if node.op.name in NOT_ANALYTIC:
-        return node.op.gradient(g, node.outputs[0], *node.inputs, **node.attrs)
-    parts = node.op.gradient(conj(g), node.outputs[0], *node.inputs, **node.attrs)
+    assert node.row.gradient is not None
+    if node.row.name in NOT_ANALYTIC:
+        return node.row.gradient(g, node.outputs[0], *node.inputs, **node.attrs)
+    parts = node.row.gradient(conj(g), node.outputs[0], *node.inputs, **node.attrs)
     return [
         conj(p) if isinstance(p, Variable) else Guarded(p.guards, conj(p.value)) if isinstance(p, Guarded) else p
         for p in parts
@@ -290,8 +290,8 @@ def _complex_gradient(node: Apply, g: Any) -> Sequence[Any]:
 
 def _through_expansion(node: Apply, given: Sequence[Any]) -> Sequence[Any]:
     """The gradient of an op that is defined by other ops: that of its definition."""
-    assert isinstance(node.op.meaning, Expand)
-    built = node.op.meaning.build(*node.inputs, **node.attrs)
+    assert isinstance(node.row.meaning, Expand)
+    built = node.row.meaning.build(*node.inputs, **node.attrs)
     outputs = built if isinstance(built, tuple | list) else (built,)
     seeds = [(y, g) for y, g in zip(outputs, given, strict=True) if g is not None]
     return cotangents(seeds, node.inputs, stop=node.inputs)
@@ -305,7 +305,7 @@ def where(condition: Any, g: Any, is_then: bool = True) -> Guarded:
 
 def _common_guards(node: Apply, arriving: Sequence[Cotangent]) -> tuple[Guards, list[Cotangent]]:
     """The guards under which all cotangents of a node arrive, and the cotangents within them."""
-    if not isinstance(node.op.meaning, Elementwise):
+    if not isinstance(node.row.meaning, Elementwise):
         arriving = [_settled(g, v) for g, v in zip(arriving, node.outputs, strict=True)]
     guarded = [g for g in arriving if isinstance(g, Guarded)]
     if not guarded:
@@ -467,15 +467,15 @@ def add_cotangents(a: Any, b: Any) -> Any:
         node = sparse.owner
         if (
             node is not None
-            and node.op.name in ("inc_subtensor", "inc_take")
+            and node.row.name in ("inc_subtensor", "inc_take")
             and _is_zeros(node.inputs[0])
             and other.type.shape == sparse.type.shape == node.inputs[0].type.shape
         ):
-            return apply(node.op, other, *node.inputs[1:], **node.attrs)
+            return apply(node.row, other, *node.inputs[1:], **node.attrs)
     return add(a, b)
 
 
 def _is_zeros(variable: Variable) -> bool:
-    while variable.owner is not None and variable.owner.op.name in ("second", "broadcast_to", "dimshuffle", "cast"):
-        variable = variable.owner.inputs[1 if variable.owner.op.name == "second" else 0]
+    while variable.owner is not None and variable.owner.row.name in ("second", "broadcast_to", "dimshuffle", "cast"):
+        variable = variable.owner.inputs[1 if variable.owner.row.name == "second" else 0]
     return isinstance(variable, Constant) and not variable.data.any()

@@ -161,6 +161,28 @@ CONCATENATE = Op(
 ROWS = (SHAPE_I, DIMSHUFFLE, RESHAPE, BROADCAST_TO, CONCATENATE)
 
 
+# -- scalars ---------------------------------------------------------------------------------------------------------
+def scalar_from_tensor(s: Any) -> Any:
+    """s, a tensor without axes; here a scalar is one.
+
+    >>> scalar_from_tensor(2).eval()
+    array(2, dtype=int8)
+    """
+    s = as_variable(s)
+    if s.type.ndim:
+        raise TypeError(f"scalar_from_tensor: wants a tensor without axes, got {s.type}")
+    return s
+
+
+def tensor_from_scalar(s: Any) -> Any:
+    """s, a scalar; here it is a tensor without axes already.
+
+    >>> tensor_from_scalar(2).type.ndim
+    0
+    """
+    return scalar_from_tensor(s)
+
+
 # -- shapes as values ------------------------------------------------------------------------------------------------
 def shape_i(x: Any, axis: int) -> Any:
     """The length of one axis, a 0-d int64.
@@ -207,7 +229,7 @@ def vector_parts(v: Any) -> list[Any] | None:
     """The elements of a vector as 0-d variables, if its length is certain (a constant, a stack, a shape), else None."""
     if isinstance(v, Constant):
         return [constant(e) for e in v.data]
-    if v.owner is not None and v.owner.op is CONCATENATE:
+    if v.owner is not None and v.owner.row is CONCATENATE:
         scalars = [_scalar_of(x) for x in v.owner.inputs]
         if None not in scalars:
             return scalars
@@ -221,14 +243,14 @@ def vector_parts(v: Any) -> list[Any] | None:
 
 def stacked_scalars(v: Any) -> list[Any] | None:
     """The 0-d variables that `stack` made the vector v of, else None."""
-    if v.owner is None or v.owner.op is not CONCATENATE or v.type.ndim != 1:
+    if v.owner is None or v.owner.row is not CONCATENATE or v.type.ndim != 1:
         return None
     scalars = [_scalar_of(x) for x in v.owner.inputs]
     return None if None in scalars else scalars
 
 
 def _scalar_of(x: Any) -> Any:
-    if x.owner is not None and x.owner.op is DIMSHUFFLE and x.owner.inputs[0].type.ndim == 0:
+    if x.owner is not None and x.owner.row is DIMSHUFFLE and x.owner.inputs[0].type.ndim == 0:
         return x.owner.inputs[0]
     if isinstance(x, Constant) and x.data.size == 1:
         return constant(x.data.reshape(()))
@@ -244,7 +266,7 @@ def as_dim(n: Any) -> Any:
         raise OpTypeError(f"a dimension must be a 0-d integer, got {n!r}: {n.type}")
     if isinstance(n, Constant):
         return int64(int(n.data))
-    if n.owner is not None and n.owner.op is SHAPE_I:
+    if n.owner is not None and n.owner.row is SHAPE_I:
         known = n.owner.inputs[0].type.shape[n.owner.attrs["axis"]]
         if known is not None:
             return int64(known)

@@ -37,15 +37,15 @@ def with_constant_shift(v: Any, blocked: set[int]) -> Any:
     """v with m as a constant if v does not depend on it: m + log(sum(exp(x - m))), exp(x - m) / sum(exp(x - m)) or
     x - m - log(sum(exp(x - m))), where m = max(x); the sums may have weights, or be means.  Else v."""
     node = v.owner
-    if node.op.name not in ("add", "sub", "true_div") or len(node.inputs) != 2:
+    if node.row.name not in ("add", "sub", "true_div") or len(node.inputs) != 2:
         return v
-    for k in (1, 0) if node.op.name == "add" else (1,):
+    for k in (1, 0) if node.row.name == "add" else (1,):
         found = _sum_in(node.inputs[k], blocked)
         other = node.inputs[1 - k]
-        if found is None or found.log != (node.op.name != "true_div"):
+        if found is None or found.log != (node.row.name != "true_div"):
             continue
         new = _with_constant(found)
-        if node.op.name == "add":
+        if node.row.name == "add":
             if not _is_top(other, found, blocked):
                 continue
             from tensordsl.ops.control import DISCONNECTED_GRAD  # late: it stands on this table's rows
@@ -66,7 +66,7 @@ def _sum_in(v: Any, blocked: set[int]) -> _Sum | None:
     log = 0
     while v.owner is not None and id(v) not in blocked and len(nodes) < LONGEST:
         node = v.owner
-        name, operand = node.op.name, node.inputs[0]
+        name, operand = node.row.name, node.inputs[0]
         if name == "dimshuffle" and axes is None:
             order = _composed(order, node.attrs["order"])
         elif name == "log" and axes is None and not log:
@@ -74,7 +74,7 @@ def _sum_in(v: Any, blocked: set[int]) -> _Sum | None:
         elif name == "sum" and axes is None:
             axes = node.attrs["axis"]
         elif name == "mul" and axes is not None and len(node.inputs) == 2:
-            operand = next((o for o in node.inputs if o.owner is not None and o.owner.op.name == "exp"), operand)
+            operand = next((o for o in node.inputs if o.owner is not None and o.owner.row.name == "exp"), operand)
         elif name == "exp" and axes is not None:
             return _around(operand, [*nodes, node], log, order, axes, blocked)
         elif name != "true_div":
@@ -86,11 +86,11 @@ def _sum_in(v: Any, blocked: set[int]) -> _Sum | None:
 
 def _around(c: Any, nodes: list[Apply], log: int, order: Order, axes: Sequence[int], blocked: set[int]) -> _Sum | None:
     """The sum over `axes` if c = x - m."""
-    if c.owner is None or c.owner.op.name != "sub" or id(c) in blocked:
+    if c.owner is None or c.owner.row.name != "sub" or id(c) in blocked:
         return None
     x, shift = c.owner.inputs
     top, place = _unshuffled(shift, blocked)
-    if top is None or top.owner is None or top.owner.op.name != "max" or top.owner.inputs[0] is not x:
+    if top is None or top.owner is None or top.owner.row.name != "max" or top.owner.inputs[0] is not x:
         return None
     along = top.owner.attrs["axis"]
     is_one = not top.type.ndim  # subtracted everywhere
@@ -108,7 +108,7 @@ def _is_top(v: Any, found: _Sum, blocked: set[int]) -> bool:
 def _counterpart(v: Any, found: _Sum, blocked: set[int]) -> Any:
     """What v is of the sum: x - m or a summand; None if it is neither."""
     c, *others = found.nodes[-1].inputs[0], *(n.outputs[0] for n in reversed(found.nodes))
-    summed = next(k for k, n in enumerate(reversed(found.nodes)) if n.op.name == "sum")
+    summed = next(k for k, n in enumerate(reversed(found.nodes)) if n.row.name == "sum")
     return next((o for o in [c] * found.log or others[:summed] if _is_same(v, o, blocked)), None)
 
 
@@ -121,7 +121,7 @@ def _is_same(a: Any, b: Any, blocked: set[int], depth: int = 6) -> bool:
     if not depth or a.owner is None or b.owner is None or {id(a), id(b)} & blocked:
         return False
     m, n = a.owner, b.owner
-    if m.op is not n.op or m.attrs != n.attrs or len(m.inputs) != len(n.inputs) or len(m.outputs) > 1:
+    if m.row is not n.row or m.attrs != n.attrs or len(m.inputs) != len(n.inputs) or len(m.outputs) > 1:
         return False
     return all(_is_same(x, y, blocked, depth - 1) for x, y in zip(m.inputs, n.inputs, strict=True))
 
@@ -142,7 +142,7 @@ def _with_constant(found: _Sum) -> dict[int, Any]:
 def _unshuffled(v: Any, blocked: set[int]) -> tuple[Any, Order]:
     """What v moves the axes of, None if something blocked is between, and where they are."""
     order: Order = tuple(range(v.type.ndim))
-    while id(v) not in blocked and v.owner is not None and v.owner.op.name == "dimshuffle":
+    while id(v) not in blocked and v.owner is not None and v.owner.row.name == "dimshuffle":
         order, v = _composed(order, v.owner.attrs["order"]), v.owner.inputs[0]
     return (None if id(v) in blocked else v), order
 

@@ -127,7 +127,7 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
     """
     blocked = {id(v) for v in opaque}
     nodes = toposort(outputs, opaque)
-    if not any(node.op.name in _ROOTS for node in nodes):
+    if not any(node.row.name in _ROOTS for node in nodes):
         return list(outputs)
     new: dict[int, Any] = {}
     for node in nodes:
@@ -135,7 +135,7 @@ def stable(outputs: Sequence[Any], opaque: Iterable[Any] = ()) -> list[Any]:
         if new and any(id(v) in new for v in node.inputs):
             fresh = reapply(node, tuple(new.get(id(v), v) for v in node.inputs))
             new.update((id(old), v) for old, v in zip(node.outputs, fresh, strict=True))
-        if node.op.name in _ROOTS and len(fresh) == 1 and id(node.outputs[0]) not in blocked:
+        if node.row.name in _ROOTS and len(fresh) == 1 and id(node.outputs[0]) not in blocked:
             better = _better(fresh[0], blocked)
             if better is not fresh[0]:
                 new[id(node.outputs[0])] = better
@@ -155,7 +155,7 @@ def _better(v: Any, blocked: set[int]) -> Any:
         if v.owner is None:
             return v
         v = with_constant_shift(_of_sums(v, blocked), blocked)
-        for left, variables, right in _patterns(v.owner.op.name):
+        for left, variables, right in _patterns(v.owner.row.name):
             env: dict[int, Any] = {}
             if _matches(left, v, env, blocked, True):
                 found = right(*(env[id(x)] for x in variables))
@@ -174,13 +174,13 @@ def _of_sums(v: Any, blocked: set[int]) -> Any:
     from tensordsl.ops.nnet import LOGSOFTMAX, SOFTMAX  # late: that table is made of this one's rows
     from tensordsl.ops.reduce import logsumexp
 
-    if v.owner.op.name == "true_div":
+    if v.owner.row.name == "true_div":
         found = _softmax_of(v, blocked)
         return v if found is None or _is_centred(found[0]) else apply(SOFTMAX, found[0], axis=found[1])
-    if v.owner.op.name != "log":
+    if v.owner.row.name != "log":
         return v
     y, moves = v.owner.inputs[0], []
-    while y.owner is not None and y.owner.op.name in _MOVES and id(y) not in blocked:
+    while y.owner is not None and y.owner.row.name in _MOVES and id(y) not in blocked:
         moves.append(y.owner)
         y = y.owner.inputs[0]
     if y.owner is None or id(y) in blocked:
@@ -200,7 +200,7 @@ def _of_sums(v: Any, blocked: set[int]) -> Any:
 
 def _log_of_mean(v: Any, blocked: set[int]) -> Any:
     """log(sum(exp(x)) / n) = logsumexp(x) - log(n), None if v is no such quotient."""
-    if v.owner.op.name != "true_div":
+    if v.owner.row.name != "true_div":
         return None
     total, n = v.owner.inputs
     plain = log(total)
@@ -210,16 +210,16 @@ def _log_of_mean(v: Any, blocked: set[int]) -> Any:
 
 def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:
     """(x, axis) if v = softmax(x), or exp(x) / sum(exp(x)) along one axis."""
-    if v.owner is None or v.owner.op.name == "softmax":
+    if v.owner is None or v.owner.row.name == "softmax":
         return None if v.owner is None else (v.owner.inputs[0], v.owner.attrs["axis"])
-    if v.owner.op.name != "true_div":
+    if v.owner.row.name != "true_div":
         return None
     e, total = v.owner.inputs
     rank, order = total.type.ndim, tuple(range(total.type.ndim))
-    if total.owner is not None and total.owner.op.name == "dimshuffle" and id(total) not in blocked:
+    if total.owner is not None and total.owner.row.name == "dimshuffle" and id(total) not in blocked:
         order, total = total.owner.attrs["order"], total.owner.inputs[0]
     found = None if id(total) in blocked else _summed_exp(total, blocked)
-    if found is None or len(found[1]) != 1 or e.owner is None or e.owner.op.name != "exp" or id(e) in blocked:
+    if found is None or len(found[1]) != 1 or e.owner is None or e.owner.row.name != "exp" or id(e) in blocked:
         return None
     x, (axis,) = found
     wanted = places_beside(x, (axis,))
@@ -230,10 +230,10 @@ def _softmax_of(v: Any, blocked: set[int]) -> tuple[Any, int] | None:
 
 def _summed_exp(v: Any, blocked: set[int]) -> tuple[Any, tuple[int, ...]] | None:
     """(x, axes) if v = sum(exp(x)) over these axes, in x's own dtype."""
-    if v.owner is None or v.owner.op.name != "sum":
+    if v.owner is None or v.owner.row.name != "sum":
         return None
     (e,) = v.owner.inputs
-    if e.owner is None or e.owner.op.name != "exp" or id(e) in blocked or e.type.dtype != v.type.dtype:
+    if e.owner is None or e.owner.row.name != "exp" or id(e) in blocked or e.type.dtype != v.type.dtype:
         return None
     (x,) = e.owner.inputs
     return (x, v.owner.attrs["axis"]) if x.type.dtype in FLOATS and x.type.dtype == v.type.dtype else None
@@ -241,12 +241,12 @@ def _summed_exp(v: Any, blocked: set[int]) -> tuple[Any, tuple[int, ...]] | None
 
 def _is_centred(x: Any) -> bool:
     """Whether x = y - max(y), or less: such a form is stable."""
-    if x.owner is None or x.owner.op.name != "sub":
+    if x.owner is None or x.owner.row.name != "sub":
         return False
     y, m = x.owner.inputs
-    while m.owner is not None and m.owner.op.name in ("dimshuffle", "switch", "disconnected_grad"):
-        m = m.owner.inputs[1 if m.owner.op.name == "switch" else 0]
-    return m.owner is not None and m.owner.op.name == "max" and m.owner.inputs[0] is y
+    while m.owner is not None and m.owner.row.name in ("dimshuffle", "switch", "disconnected_grad"):
+        m = m.owner.inputs[1 if m.owner.row.name == "switch" else 0]
+    return m.owner is not None and m.owner.row.name == "max" and m.owner.inputs[0] is y
 
 
 def _matches(pattern: Any, v: Any, env: dict[int, Any], blocked: set[int], is_root: bool) -> bool:
@@ -256,10 +256,10 @@ def _matches(pattern: Any, v: Any, env: dict[int, Any], blocked: set[int], is_ro
         if isinstance(pattern, Constant):
             return isinstance(v, Constant) and v.type.ndim == 0 and bool(v.data == pattern.data)
         return v.type.dtype in FLOATS and env.setdefault(id(pattern), v) is v
-    if own is None or own.op is not node.op or (id(v) in blocked and not is_root):
+    if own is None or own.op is not node.row or (id(v) in blocked and not is_root):
         return False
     parts = node.inputs
-    for operands in (own.inputs, own.inputs[::-1]) if node.op.commutative and len(parts) == 2 else (own.inputs,):
+    for operands in (own.inputs, own.inputs[::-1]) if node.row.commutative and len(parts) == 2 else (own.inputs,):
         trial = dict(env)
         if all(_matches(p, o, trial, blocked, False) for p, o in zip(parts, operands, strict=True)):
             env.update(trial)

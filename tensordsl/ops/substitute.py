@@ -47,7 +47,7 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
     if any(v.type.dtype != old.type.dtype for v, old in zip(operands, node.inputs, strict=True)):
         operands = _in_one_dtype(node, operands)
         attrs = _summed_in(node, operands) if attrs is None else attrs
-    result = apply(node.op, *operands, **(node.attrs if attrs is None else attrs))
+    result = apply(node.row, *operands, **(node.attrs if attrs is None else attrs))
     outputs: tuple[Variable, ...] = result if isinstance(result, tuple) else (result,)
     object.__setattr__(outputs[0].owner, "origin", node.origin)
     for old, fresh in zip(node.outputs, outputs, strict=True):
@@ -83,7 +83,7 @@ def silenced(outputs: Iterable[Variable]) -> list[Any]:
     new: dict[int, Variable] = {}
     for node in toposort(outputs):
         operands = tuple(new.get(id(v), v) for v in node.inputs)
-        if node.op.name == "print":
+        if node.row.name == "print":
             new[id(node.outputs[0])] = operands[0]
             continue
         attrs = _silenced_body(node.attrs)

@@ -40,7 +40,7 @@ def _update(part: Any, y: Any, set: bool) -> Any:
     part, y = as_variable(part), as_variable(y)
     dtype = part.type.dtype
     base = getattr(part.tag, "indexed", None)
-    if base is None and (part.owner is None or part.owner.op not in (SUBTENSOR, TAKE)):
+    if base is None and (part.owner is None or part.owner.row not in (SUBTENSOR, TAKE)):
         raise TypeError(f"set_subtensor and inc_subtensor want an expression x[...] as first argument, got {part!r}")
     if y.type.dtype != dtype and np.promote_types(dtype, y.type.dtype) != dtype:
         raise TypeError(f"cannot write {y.type.dtype} into a part of a {dtype} tensor: cast the value to {dtype} first")
@@ -54,10 +54,10 @@ def _update(part: Any, y: Any, set: bool) -> Any:
     is_whole = False  # whether y is the whole new value of `part`
     while part is not base:
         node, x = part.owner, part.owner.inputs[0]
-        if node.op is DIMSHUFFLE:
+        if node.row is DIMSHUFFLE:
             y = _unshuffle(y, part, x, node.attrs["order"])
         else:
-            op = INC_SUBTENSOR if node.op is SUBTENSOR else INC_TAKE
+            op = INC_SUBTENSOR if node.row is SUBTENSOR else INC_TAKE
             y, is_whole = apply(op, x, y, *node.inputs[1:], **node.attrs, set=set or is_whole), True
         part = x
     return y if is_whole else apply(INC_SUBTENSOR, base, y, index=whole_index(base), set=set)
@@ -75,7 +75,7 @@ def _mask_of(part: Any, base: Any) -> Any:
     """The mask if `part` is base[mask] (or base[mask.nonzero()]), with axes of length 1 behind it as base needs."""
     node = part.owner
     axes = node.attrs.get("axes", ())
-    if node.op is not TAKE or node.inputs[0] is not base or axes != tuple(range(len(axes))):
+    if node.row is not TAKE or node.inputs[0] is not base or axes != tuple(range(len(axes))):
         return None
     mask = mask_of(node.inputs[1:])
     if mask is None:

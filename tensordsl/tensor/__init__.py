@@ -153,7 +153,9 @@ from tensordsl.ops.grids import (
     xlogy,
 )
 from tensordsl.ops.index import choose, diagonal, take, trace
-from tensordsl.ops.kinds import DimShuffle, Elemwise, Rebroadcast, hashtype
+from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
+from tensordsl.ops.kinds import hashtype
+from tensordsl.ops.kinds import kinds_at as _kinds_at
 from tensordsl.ops.known_scalars import constant_value as get_scalar_constant_value
 from tensordsl.ops.known_scalars import extract_constant
 from tensordsl.ops.linalg import batched_dot, batched_tensordot, dot, kron, matmul, outer, tensordot
@@ -187,6 +189,7 @@ from tensordsl.ops.shape import (
     join,
     patternbroadcast,
     reshape,
+    scalar_from_tensor,
     shape,
     shape_i,
     shape_padaxis,
@@ -196,6 +199,7 @@ from tensordsl.ops.shape import (
     squeeze,
     stack,
     swapaxes,
+    tensor_from_scalar,
     transpose,
     unbroadcast,
 )
@@ -210,6 +214,7 @@ from tensordsl.ops.sort import (
     topk_and_argtopk,
     unique,
 )
+from tensordsl.ops.table import OPS as _OPS
 from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
@@ -241,13 +246,14 @@ rint = round
 amax, amin = max, min
 empty, empty_like = zeros, zeros_like  # there is no memory that could be left as it is
 isinf_, isnan_, join_ = isinf, isnan, join
-scalar_from_tensor = tensor_from_scalar = as_tensor_variable  # a scalar is a tensor without axes
 identity = copy = tensor_copy
 as_tensor = as_tensor_variable
 var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
 _name_functions(globals(), [name for name in globals() if not name.startswith("_")], f"{__name__}.basic")
+_functions_as_ops(globals(), _OPS.values())
+globals().update(_kinds_at("tensor"))
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
 integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)

@@ -1,4 +1,17 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from tensordsl.ops.kinds import Bartlett as Bartlett
+from tensordsl.ops.kinds import CpuContiguous as CpuContiguous
+from tensordsl.ops.kinds import CumOp as CumOp
+from tensordsl.ops.kinds import CumprodOp as CumprodOp
+from tensordsl.ops.kinds import CumsumOp as CumsumOp
+from tensordsl.ops.kinds import DiffOp as DiffOp
+from tensordsl.ops.kinds import FillDiagonal as FillDiagonal
+from tensordsl.ops.kinds import FillDiagonalOffset as FillDiagonalOffset
+from tensordsl.ops.kinds import RavelMultiIndex as RavelMultiIndex
+from tensordsl.ops.kinds import RepeatOp as RepeatOp
+from tensordsl.ops.kinds import SearchsortedOp as SearchsortedOp
+from tensordsl.ops.kinds import Unique as Unique
+from tensordsl.ops.kinds import UnravelIndex as UnravelIndex
 from tensordsl.ops.cumulative import bartlett as bartlett
 from tensordsl.ops.sort import bincount as bincount
 from tensordsl.ops.masks import compress as compress
@@ -16,4 +29,4 @@ from tensordsl.ops.nnet import to_one_hot as to_one_hot
 from tensordsl.ops.sort import unique as unique
 from tensordsl.ops.arrange import unravel_index as unravel_index
 
-__all__ = ["bartlett", "bincount", "compress", "cpu_contiguous", "cumprod", "cumsum", "diff", "fill_diagonal", "fill_diagonal_offset", "ravel_multi_index", "repeat", "searchsorted", "squeeze", "to_one_hot", "unique", "unravel_index"]
+__all__ = ["Bartlett", "CpuContiguous", "CumOp", "CumprodOp", "CumsumOp", "DiffOp", "FillDiagonal", "FillDiagonalOffset", "RavelMultiIndex", "RepeatOp", "SearchsortedOp", "Unique", "UnravelIndex", "bartlett", "bincount", "compress", "cpu_contiguous", "cumprod", "cumsum", "diff", "fill_diagonal", "fill_diagonal_offset", "ravel_multi_index", "repeat", "searchsorted", "squeeze", "to_one_hot", "unique", "unravel_index"]

@@ -1,8 +1,16 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from tensordsl.ops.kinds import AdvancedBooleanIncSubtensor as AdvancedBooleanIncSubtensor
+from tensordsl.ops.kinds import AdvancedBooleanSubtensor as AdvancedBooleanSubtensor
+from tensordsl.ops.kinds import AdvancedIncSubtensor as AdvancedIncSubtensor
+from tensordsl.ops.kinds import AdvancedIncSubtensor1 as AdvancedIncSubtensor1
+from tensordsl.ops.kinds import AdvancedSubtensor as AdvancedSubtensor
+from tensordsl.ops.kinds import AdvancedSubtensor1 as AdvancedSubtensor1
+from tensordsl.ops.kinds import BaseAdvancedIncSubtensor as BaseAdvancedIncSubtensor
+from tensordsl.ops.kinds import BaseAdvancedSubtensor as BaseAdvancedSubtensor
 from tensordsl.ops.kinds import IncSubtensor as IncSubtensor
 from tensordsl.ops.kinds import Subtensor as Subtensor
 from tensordsl.ops.write import inc_subtensor as inc_subtensor
 from tensordsl.ops.write import set_subtensor as set_subtensor
 from tensordsl.ops.index import take as take
 
-__all__ = ["IncSubtensor", "Subtensor", "inc_subtensor", "set_subtensor", "take"]
+__all__ = ["AdvancedBooleanIncSubtensor", "AdvancedBooleanSubtensor", "AdvancedIncSubtensor", "AdvancedIncSubtensor1", "AdvancedSubtensor", "AdvancedSubtensor1", "BaseAdvancedIncSubtensor", "BaseAdvancedSubtensor", "IncSubtensor", "Subtensor", "inc_subtensor", "set_subtensor", "take"]

@@ -110,7 +110,7 @@ class TensorOperators:
     # fmt: on
     def __bool__(self) -> bool:
         """True, so that `if variable:` tells a variable from None; a comparison has no truth value yet."""
-        if self.owner is not None and self.owner.op in _WITHOUT_TRUTH:
+        if self.owner is not None and self.owner.row in _WITHOUT_TRUTH:
             raise TypeError(
                 "Variables do not support boolean operations.\n"
                 "  hint: T.switch or ifelse choose by a symbolic condition; T.and_ and T.or_ combine two"

@@ -20,6 +20,7 @@ import pytest
 
 import tensordsl
 import tensordsl.tensor as T
+from tensordsl.ops.kinds import OpFunction
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -85,7 +86,7 @@ def test_the_page_of_operations_is_what_its_tool_makes() -> None:
 
 def public_functions() -> list[tuple[str, Any]]:
     names = [(name, value) for module in (T, T.nnet) for name, value in vars(module).items()]
-    return [(n, f) for n, f in names if inspect.isfunction(f) and not n.startswith("_")]
+    return [(n, f) for n, f in names if (inspect.isfunction(f) or isinstance(f, OpFunction)) and not n.startswith("_")]
 
 
 def test_every_public_function_has_an_example_in_its_docstring() -> None:

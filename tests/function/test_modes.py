@@ -208,7 +208,7 @@ def test_monitors_see_each_node_with_its_values() -> None:
     x = T.scalar("x")
     theano.function([x], T.sqr(x) + 1, mode=MonitorMode(before, after))(3)
     assert seen == [
-        ("before", 0, "sqr(x)", [3.0]), ("after", 0, 9.0),
+        ("before", 0, "Elemwise{sqr,no_inplace}(x)", [3.0]), ("after", 0, 9.0),
         ("before", 1, seen[2][2], [9.0, 1]), ("after", 1, 10.0),
     ]  # fmt: skip
 

@@ -176,7 +176,7 @@ def test_an_element_of_a_vector_of_scalars_is_that_scalar() -> None:
     assert v[1] is t and v[-2] is s and v[T.constant(0)] is s
     assert list(v) == [s, t]
     x = T.vector()
-    assert x[0].owner.op is SUBTENSOR and x[[0]].owner.op is TAKE
+    assert x[0].owner.row is SUBTENSOR and x[[0]].owner.row is TAKE
 
 
 def test_errors() -> None:

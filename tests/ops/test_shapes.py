@@ -162,7 +162,7 @@ def test_shape_size_and_their_parts() -> None:
     check(x.shape.prod(), np.asarray(6), {x: a})
     n, m = x.shape
     check(n * m, np.asarray(6), {x: a})
-    assert x.shape[0].owner.op is SHAPE_I, "an element of a shape is one node"
+    assert x.shape[0].owner.row is SHAPE_I, "an element of a shape is one node"
     assert x.shape[-1].owner.attrs == {"axis": 1}
     assert len(vector_parts(x.shape[:1]) or ()) == 1
     assert evaluate(T.scalar().shape).shape == (0,)

@@ -334,7 +334,7 @@ def check_node(node: Any, operands: Sequence[Any]) -> None:
     if isinstance(node.op.meaning, Elementwise):
         check_lengths(node.inputs, operands)
     if node.op in (TAKE, INC_TAKE):
-        first = 1 if node.op is TAKE else 2
+        first = 1 if node.row is TAKE else 2
         check_lengths(node.inputs[first:], operands[first:])
     if node.op in PART_OF:
         check_write(node, operands)

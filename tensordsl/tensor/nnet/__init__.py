@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensordsl.ops.functions import ROWS as _ROWS
 from tensordsl.ops.functions import sigmoid, softplus
-from tensordsl.ops.kinds import LogSoftmax, Softmax
+from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
+from tensordsl.ops.kinds import kinds_at as _kinds_at
 from tensordsl.ops.nnet import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -39,7 +41,6 @@ softmax_graph = softmax_op = softmax
 logsoftmax_op, sigmoid_inplace = logsoftmax, sigmoid
 
 __all__ = [
-    "LogSoftmax", "Softmax",
     "batch_normalization", "batch_normalization_test", "batch_normalization_train", "binary_crossentropy",
     "categorical_crossentropy", "confusion_matrix", "crossentropy_categorical_1hot", "crossentropy_softmax_1hot",
     "crossentropy_softmax_1hot_with_bias", "crossentropy_softmax_argmax_1hot_with_bias",
@@ -51,6 +52,8 @@ __all__ = [
 ]  # fmt: skip
 
 _name_functions(globals(), __all__, f"{__name__}.nnet")
+_functions_as_ops(globals(), [row for row in _ROWS if row.name in ("sigmoid", "softplus")])
+globals().update(_kinds_at("tensor.nnet"))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
-from tensordsl.ops.kinds import ScalarSigmoid as ScalarSigmoid
-from tensordsl.ops.kinds import ScalarSoftplus as ScalarSoftplus
+from tensordsl.compat.scalars import ScalarSigmoid as ScalarSigmoid
+from tensordsl.compat.scalars import ScalarSoftplus as ScalarSoftplus
 from tensordsl.ops.nnet import hard_sigmoid as hard_sigmoid
 from tensordsl.ops.functions import sigmoid as sigmoid
 from tensordsl.ops.functions import softplus as softplus
