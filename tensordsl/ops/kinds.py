@@ -17,7 +17,7 @@ import numpy as np
 
 from tensordsl.graph import Elementwise, Op, OpView
 from tensordsl.ops.operands import as_variable
-from tensordsl.ops.theano import class_of, scalar_name
+from tensordsl.ops.theano import class_of, is_elemwise, scalar_name
 
 Function = Callable[..., Any]
 
@@ -84,13 +84,23 @@ class OpFunction(OpView):
         return name
 
 
-def functions_as_ops(namespace: dict[str, Any], rows: Iterable[Op]) -> None:
-    """Let the functions of a module that are ops of Theano's, one row each, be `OpFunction`s."""
-    named = {name: row for row in rows for name in (row.name, scalar_name(row), row.print_name) if name != "round"}
+_FUNCTIONS = frozenset(("cast", "round", "relu"))  # which are functions in Theano, too
+
+
+def functions_as_ops(namespace: dict[str, Any], *modules: Any) -> None:
+    """Let the functions of a module that are ops of Theano's, one row each, be `OpFunction`s.  modules: where the rows
+    are."""
+    named = {
+        name: row
+        for module in modules
+        for row in module.ROWS
+        if is_elemwise(row) or row.name == "broadcast_to"
+        for name in {row.name, scalar_name(row), row.print_name} - _FUNCTIONS
+    }
     made: dict[Any, OpFunction] = {}
     for name, function in list(namespace.items()):
         row = named.get(function.__name__) if isfunction(function) else None
-        if row is not None and (isinstance(row.meaning, Elementwise) or row.name in ("broadcast_to", "complex")):
+        if row is not None:
             namespace[name] = made.setdefault(function, OpFunction(function, row))
 
 

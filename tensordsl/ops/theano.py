@@ -94,7 +94,6 @@ def _is_shape(node: Apply | None, several: bool) -> bool:
 
 
 _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
-    **dict.fromkeys(_PARTS_OF_COMPLEX, "Elemwise"),
     "sum": "Sum", "prod": "Prod", "any": "Any", "all": "All", "max": "MaxAndArgmax", "argmax": "MaxAndArgmax",
     "dimshuffle": lambda node: "Shape" if _is_shape(node, False) else "DimShuffle",
     "concatenate": lambda node: "Shape" if _is_shape(node, True) else "Join",
@@ -109,6 +108,11 @@ _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
 }  # fmt: skip
 
 
+def is_elemwise(row: Op) -> bool:
+    """Whether it is elementwise in Theano."""
+    return isinstance(row.meaning, Elementwise) or row.name in _PARTS_OF_COMPLEX
+
+
 def class_of(op: Op) -> str:
     """The name of Theano's class of ops for this row, or use of one; "" where there is none.
 
@@ -119,7 +123,7 @@ def class_of(op: Op) -> str:
     row = op.row
     if isinstance(op, ScalarOp):
         return ""
-    if isinstance(row.meaning, Elementwise):
+    if is_elemwise(row):
         return "Elemwise"
     found = _CLASSES.get(row.name, "")
     return found if isinstance(found, str) else found(_node(op))
@@ -152,7 +156,13 @@ def _index_text(node: Apply, first: int) -> str:
     def dtype(value: Any) -> str:
         if value is None:
             return ""
-        return node.inputs[first + value[1]].type.dtype if isinstance(value, tuple) else "int64"
+        if not isinstance(value, tuple):
+            return "int64"
+        v = node.inputs[first + value[1]]
+        if v.owner is not None and v.owner.row.name == "cast":  # as the program gave it
+            v = v.owner.inputs[0]
+        text: str = v.type.dtype
+        return text
 
     entries = list(node.attrs["index"])
     while len(entries) > 1 and tuple(entries[-1]) == ("slice", None, None, None):

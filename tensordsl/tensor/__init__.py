@@ -14,7 +14,13 @@ from typing import Any
 from tensordsl.compat.aliases import load_aside as _load_aside
 from tensordsl.errors import EmptyConstantError, NotScalarConstantError
 from tensordsl.graph import Constant, Variable
+from tensordsl.ops import comparisons as _comparisons
+from tensordsl.ops import complexes as _complexes
+from tensordsl.ops import elementwise as _elementwise
+from tensordsl.ops import functions as _functions
+from tensordsl.ops import gamma as _gamma
 from tensordsl.ops import reduce as _reduce
+from tensordsl.ops import shape as _shape
 from tensordsl.ops.arrange import (
     atleast_1d,
     atleast_2d,
@@ -214,7 +220,6 @@ from tensordsl.ops.sort import (
     topk_and_argtopk,
     unique,
 )
-from tensordsl.ops.table import OPS as _OPS
 from tensordsl.ops.write import inc_subtensor, set_subtensor
 from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
@@ -252,7 +257,7 @@ var = _reduce.var  # importing the submodule of that name put the module here
 
 globals().update(CONSTRUCTORS)
 _name_functions(globals(), [name for name in globals() if not name.startswith("_")], f"{__name__}.basic")
-_functions_as_ops(globals(), _OPS.values())
+_functions_as_ops(globals(), _comparisons, _complexes, _elementwise, _functions, _gamma, _shape)
 globals().update(_kinds_at("tensor"))
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)

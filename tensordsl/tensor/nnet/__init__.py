@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensordsl.ops.functions import ROWS as _ROWS
+from tensordsl.ops import functions as _functions
 from tensordsl.ops.functions import sigmoid, softplus
 from tensordsl.ops.kinds import functions_as_ops as _functions_as_ops
 from tensordsl.ops.kinds import kinds_at as _kinds_at
@@ -52,7 +52,7 @@ __all__ = [
 ]  # fmt: skip
 
 _name_functions(globals(), __all__, f"{__name__}.nnet")
-_functions_as_ops(globals(), [row for row in _ROWS if row.name in ("sigmoid", "softplus")])
+_functions_as_ops(globals(), _functions)
 globals().update(_kinds_at("tensor.nnet"))
 
 
