@@ -34,8 +34,8 @@ def constant_value(
     if orig_v is None or isinstance(orig_v, str | bytes):
         raise NotScalarConstantError(f"{orig_v!r} is no constant scalar")
     v = as_variable(orig_v if isinstance(orig_v, Variable) else np.asarray(orig_v))
-    while not only_process_constants and v.owner is not None and v.owner.op.name in _SAME_ELEMENTS:
-        v = v.owner.inputs[_SAME_ELEMENTS[v.owner.op.name]]
+    while not only_process_constants and v.owner is not None and v.owner.row.name in _SAME_ELEMENTS:
+        v = v.owner.inputs[_SAME_ELEMENTS[v.owner.row.name]]
     known = {} if only_process_constants or not elemwise else _computed(v)
     data = v.data if isinstance(v, Constant) else known.get(v)
     if data is None:
@@ -72,7 +72,7 @@ def _computed(v: Variable) -> dict[Variable, Any]:
         if node is None or node in refused or waiting[-1] in known:
             waiting.pop()
             continue
-        if node.op.name == "shape_i" and (n := node.inputs[0].type.shape[node.attrs["axis"]]) is not None:
+        if node.row.name == "shape_i" and (n := node.inputs[0].type.shape[node.attrs["axis"]]) is not None:
             known[node.outputs[0]] = np.asarray(n, "int64")
             continue
         missing = [o for o in node.inputs if not isinstance(o, Constant) and o not in known]
@@ -90,7 +90,7 @@ def _is_small(node: Apply) -> bool:
     """Whether it is a computation of few elements that does nothing else."""
     shapes = [o.type.shape for o in (*node.inputs, *node.outputs)]
     lengths = [n for shape in shapes for n in shape]
-    if (node.op.effect and node.op.name != "assert") or node.op.name == "for" or None in lengths:
+    if (node.row.effect and node.row.name != "assert") or node.row.name == "for" or None in lengths:
         return False
     return all(np.prod([n for n in shape if n is not None], dtype=float) <= _LARGEST for shape in shapes)
 

@@ -59,7 +59,7 @@ def reapply(node: Apply, operands: Iterable[Variable], attrs: Mapping[str, Any] 
 
 
 def _in_one_dtype(node: Apply, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
-    if node.op.name not in ("dot", "batched_dot"):
+    if node.row.name not in ("dot", "batched_dot"):
         return operands
     from tensordsl.ops.elementwise import cast  # late: it stands above
 
@@ -69,7 +69,7 @@ def _in_one_dtype(node: Apply, operands: tuple[Variable, ...]) -> tuple[Variable
 
 def _summed_in(node: Apply, operands: tuple[Variable, ...]) -> dict[str, Any]:
     attrs = node.attrs
-    if node.op.name not in ("sum", "prod"):
+    if node.row.name not in ("sum", "prod"):
         return attrs
     old, new = sum_dtype(node.inputs[0].type.dtype), sum_dtype(operands[0].type.dtype)
     if (attrs["dtype"], attrs["acc_dtype"]) != (old, accumulator(old)):
