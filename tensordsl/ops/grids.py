@@ -10,13 +10,12 @@ import numpy as np
 from tensordsl.casting import accumulator, float_of, float_of_all
 from tensordsl.config import config
 from tensordsl.graph import Expand, Op, OpTypeError, apply
-from tensordsl.ops.comparisons import eq, ge, le
+from tensordsl.ops.comparisons import and_, eq, ge, le
 from tensordsl.ops.creation import arange, zeros
 from tensordsl.ops.elementwise import cast, maximum, minimum, sub, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.functions import log, log10
 from tensordsl.ops.operands import as_variable, broadcast, constant, whole_number
-from tensordsl.ops.rows import like
 from tensordsl.ops.shape import alloc, as_dim, concatenate, dimshuffle, shape_i
 
 
@@ -272,7 +271,8 @@ def _numpy_xlogy(x: Any, y: Any) -> Any:
 
 
 def _xlogy_gradient(g: Any, out: Any, x: Any, y: Any) -> Sequence[Any]:
-    return g * log(y), switch(eq(x, 0), like(0, g), g * x / y)
+    are_zero = and_(eq(x, 0), eq(y, 0))
+    return g * log(y), g * x / switch(are_zero, constant(1, dtype=y.type.dtype), y)
 
 
 # Rows, because gradients through the choice at 0 would be those of a constant there.

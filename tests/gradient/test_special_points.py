@@ -86,6 +86,14 @@ def test_products_with_logarithms(mode: str) -> None:
         np.testing.assert_array_equal(function([x, y], xlogy0(x, y), mode=mode)(a, b), [0, 0, 0, -inf, 0])
 
 
+def test_second_gradients_of_products_with_logarithms() -> None:
+    x, y = T.dvectors("x", "y")
+    at = [0.0, 0.0, 3.0], [-2.0, 4.0, 4.0]
+    for first, second in ((x, y), (y, x)):
+        mixed = slopes(grad(xlogy0(x, y).sum(), first), second, [x, y], "FAST_RUN", *at)
+        np.testing.assert_array_equal(mixed, [-0.5, 0.25, 0.25])
+
+
 def test_products_with_logarithms_of_other_dtypes() -> None:
     z, i, x = T.zvector("z"), T.ivector("i"), T.fvector("x")
     np.testing.assert_allclose(xlogy0(z, 2).eval({z: [1j, 0, 2]}), [1j * np.log(2), 0, 2 * np.log(2)], rtol=1e-6)
