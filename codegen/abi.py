@@ -76,7 +76,7 @@ CTX_INJECT = 80  # number of the may-fail step that must fail; read only by prog
 CTX_SIZE = 96
 CHOICES = 62  # bits of a word that names plans
 HIDDEN_ROWS = -1  # among the numbers of small shared variables: rows that only further steps read (`codegen.stacks`)
-NO_EMPTY_AXES = -2  # and the indices that another axis without a point leaves unread (`codegen.launches.check_unread`)
+USUAL_LENGTHS = -2  # and: no empty axis leaves indices unread (`launches`), no length of 1 stretches (`extents`)
 CACHED = 3 << 19  # bytes of a matrix that the second-level cache still has when it is read a second time
 
 # -- argument and output descriptors ----------------------------------------------------------------------------------

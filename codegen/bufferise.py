@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import NO_EMPTY_AXES
+from tensordsl.codegen.abi import USUAL_LENGTHS
 from tensordsl.codegen.choose import Planned
 from tensordsl.codegen.group import Buffer, Group, Out, buffers
 from tensordsl.codegen.ir import Graph, Value
@@ -59,7 +59,7 @@ class Bufferiser:
         self.scratch: dict[int, str | None] = {}  # product -> room to pack its operands, if it needs some
         self.products: dict[int, Any] = {}  # products that a chain computes, for their own steps
         self.unstored: set[int] = set()  # positions that only the group adding there has
-        self.assumes_points = NO_EMPTY_AXES in small
+        self.are_usual = USUAL_LENGTHS in small
         self.outgrown: list[str] = []  # conditions: what is left out is needed
         self.late: set[int] = set()  # values that are computed after something was destroyed
         self.sizes: dict[str, Any] = {}  # arena storage in use -> its size
@@ -143,6 +143,10 @@ class Bufferiser:
             scope = self.entry if known_at_entry(x) and known_at_entry(y) else self.scopes[-1]
             names.append(self.once(scope, "q", p.Compare, op, self.name(x), self.name(y)))
         return self.joined("min", names)
+
+    def compared_raw(self, op: str, x: Any, y: Any) -> str:
+        """The name of whether a relation holds at entry between lengths as they were before any was identified."""
+        return self.once(self.entry, "q", p.Compare, op, self._raw(x), self._raw(y))
 
     def joined(self, op: str, names: Sequence[str]) -> str:
         """The name of whether all of them hold (min) or one does (max); found at entry where that is possible."""

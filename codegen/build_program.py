@@ -95,6 +95,12 @@ class _Function:
 
     def run(self, steps: list[Step], single: bool) -> None:
         b = self.b
+        stretched = [
+            b.joined("min", [b.compared_raw("eq", own, 1), b.compared_raw("ne", length, 1)])
+            for own, length in b.graph.extents.stretched
+        ]
+        if stretched:  # before the checks, which are for the usual lengths
+            b.entry.code.append(p.Outgrow(tuple(dict.fromkeys(stretched)), b.common_site("kernels")))
         b.pending = list(b.graph.extents.constraints)
         b.check_entry()
         given = {n for s in steps for n in s.gives}

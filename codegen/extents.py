@@ -239,6 +239,11 @@ def choice(condition: Length, a: Length, b: Length) -> Length:
     return a if a == b else atom("choice", condition, a, b)
 
 
+def stretched(own: Length, length: Length) -> Length:
+    """What an axis of length `own` stands for where it is to be stretched to another length, if it is 1."""
+    return choice(sub(own, 1), own, length)
+
+
 @record
 class Constraint:
     """a == b must hold at run time; `node`: the user's application that needs it, `what`: in words."""
@@ -264,6 +269,8 @@ class Extents:
         self.assumed: dict[Any, Constraint] = {}
         self.fresh: list[Constraint] = []  # assumed for the application that is being lowered
         self.node: int | None = None  # the user's application that is being lowered
+        self.are_usual = True  # no length of 1 stretches at run time, of those known at entry
+        self.stretched: list[tuple[Length, Length]] = []  # unless the first is 1 and the second not
         self._same: dict[Atom, Length] = {}
         self._whole: dict[Extent, Length] = {}
         self._found: dict[Extent, Length] = {}  # by `find`, since the last constraint
@@ -313,6 +320,38 @@ class Extents:
             if d != 1:
                 result = d if result is None else self.same(result, d, SHARED_AXIS)
         return 1 if result is None else self.find(result)
+
+    def stretch(self, dims: Sequence[Length]) -> Length:
+        lengths = list(dict.fromkeys(d for d in map(self.find, dims) if d != 1))
+        if len(lengths) < 2 or any(isinstance(d, int) for d in lengths) or self._is_known(lengths):
+            common = next((d for d in lengths if isinstance(d, int)), lengths[0] if lengths else 1)
+            for d in lengths:
+                if common not in (d, 0) and not isinstance(common, int):
+                    self.stretched.append((common, d))  # the other way is that of `fits`
+                self.fits(common, d, SHARED_AXIS)
+            return self.find(common)
+        common = lengths[-1]
+        for d in reversed(lengths[:-1]):
+            common = choice(sub(d, 1), d, common)
+        for d in lengths:
+            self.require(stretched(d, common), common, SHARED_AXIS)
+        return common
+
+    def fits(self, length: Length, own: Length, what: str) -> Length:
+        length, own = self.find(length), self.find(own)
+        if own in (1, length):
+            return length
+        if isinstance(own, int) or length == 1:
+            return self.same(own, length, what)
+        if self._is_known((length, own)):
+            self.stretched.append((own, length))
+            return self.same(own, length, what)
+        self.require(stretched(own, length), length, what)
+        return length
+
+    def _is_known(self, lengths: Iterable[Length]) -> bool:
+        """Whether a call can look at entry whether lengths are the usual ones, for which the program is made."""
+        return self.are_usual and not named(lengths)
 
     # constraints
     def require(self, a: Length, b: Length, what: str, relation: str = "eq") -> None:

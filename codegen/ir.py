@@ -193,6 +193,21 @@ class Graph:
         lead = len(shape) - x.rank
         return self.move(x, [None if n == 1 else lead + d for d, n in enumerate(x.shape)], shape)
 
+    def stretched(self, x: Value, shape: Sequence[Length]) -> Value:
+        """x (right-aligned), whose axes are 1 or as long as those of `shape`, as may turn out at run time."""
+        bounds: list[tuple[Length, Length, Length, bool]] = []
+        find, checks = self.extents.find, []
+        for m, n in zip(map(find, x.shape), map(find, shape[len(shape) - x.rank :]), strict=True):
+            if m in (1, n):
+                bounds.append((0, m, 1, True))
+                continue
+            checks.append(ex.Constraint(ex.stretched(m, n), n, ex.SHARED_AXIS, self.extents.node))
+            bounds.append((0, n, ex.choice(ex.sub(m, 1), 1, 0), True))
+        if not checks:
+            return x
+        lengths = [b[1] for b in bounds]
+        return self.make("subtensor", (x,), x.dtype, lengths, bounds=tuple(bounds), checks=tuple(checks))
+
     def reduce(self, meaning: Any, result: int, axes: Sequence[int], operands: Sequence[Value]) -> Value:
         x = operands[0]
         shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)

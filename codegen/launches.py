@@ -234,7 +234,7 @@ def check_unread(b: Bufferiser, group: Group, refs: dict[int, Ref], node: int | 
             _check_indices(b, group, v, refs, node)
         elif unknown := [n for n in others if not isinstance(n, int)]:
             is_empty = b.joined("max", [b.compared(("eq", n, 0)) for n in unknown])
-            if b.assumes_points and is_empty in b.early:
+            if b.are_usual and is_empty in b.early:
                 b.outgrown.append(is_empty)
                 continue
             b.scopes.append(Scope())

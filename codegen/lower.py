@@ -8,6 +8,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import field
 from typing import Any
 
+from tensordsl.casting import accumulator
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.codegen.ir import toposort as toposort_values
@@ -15,6 +16,7 @@ from tensordsl.codegen.lower_complex import constant_pair, is_complex, lower_com
 from tensordsl.codegen.lower_index import lower_inc_take
 from tensordsl.codegen.lower_library import loops_of_step, lower_along, lower_repeated, lower_search, lower_true
 from tensordsl.graph import Apply, Constant, Elementwise, Expand, Kernel, Movement, Reduction, Variable, toposort
+from tensordsl.ops.index import index_place
 from tensordsl.records import record
 from tensordsl.types import COMPLEX, TensorType
 
@@ -239,7 +241,24 @@ def lower_broadcast_to(low: Lowering, node: Apply, operands: list[Value]) -> lis
     for n in shape:
         if not isinstance(n, int) and any(a[0] == "value" for a in ex.atoms(n)):
             g.extents.require(n, 0, "a length", "ge")
-    return [g.broadcast_to(x, shape)]
+    return [g.broadcast_to(g.stretched(x, shape), shape)]
+
+
+def lower_fold(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
+    """The sum over axes that are 1 in the result and were stretched, as may turn out at run time."""
+    from tensordsl.ops.table import OPS  # late: see lower_dot
+
+    x, *_ = operands
+    g = low.graph
+    shape = [g.extents.find(n) for n in node.op.shape(g.extents, *operands, **node.attrs)]
+    wide = map(g.extents.find, x.shape)
+    pairs = [(m, ex.floordiv(n, m)) if m != n else (n,) for m, n in zip(shape, wide, strict=True)]
+    if all(len(pair) == 1 for pair in pairs):
+        return [x]
+    apart = g.reshape(x, [n for pair in pairs for n in pair])
+    ends = [sum(map(len, pairs[: d + 1])) - 1 for d, pair in enumerate(pairs) if len(pair) == 2]
+    summed = g.cast(apart, accumulator(x.dtype) if x.dtype == "float16" else x.dtype)
+    return [g.cast(g.reduce(OPS["sum"].meaning, 0, ends, [summed]), x.dtype)]
 
 
 def lower_shape_i(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]:
@@ -387,9 +406,8 @@ def lower_inc_subtensor(low: Lowering, node: Apply, operands: list[Value]) -> li
     shape = [b[1] for b in bounds if b[3]]
     lead = len(shape) - y.rank
     for d, n in enumerate(y.shape):
-        if n != 1:
-            g.extents.same(shape[lead + d], n, "the slice and the value written to it")
-    y = g.broadcast_to(y, shape)
+        g.extents.fits(shape[lead + d], n, "the slice and the value written to it")
+    y = g.broadcast_to(g.stretched(y, shape), shape)
     checks = _index_checks(g)
     return [
         g.make("inc_subtensor", (x, y, *ints), x.dtype, x.shape, bounds=bounds, checks=checks, set=node.attrs["set"])
@@ -400,7 +418,9 @@ def lower_take(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
     x, *indices = operands
     g = low.graph
     shape = node.row.shape(g.extents, *operands, **node.attrs)
-    axes = node.attrs["axes"]
+    axes, rank = node.attrs["axes"], max(i.rank for i in indices)
+    common = shape[index_place(axes) :][:rank]
+    indices = [g.stretched(i, common) for i in indices]
     prefix = [d for d, i in zip(axes, indices, strict=True) if _is_prefix(g, i, x.shape[d], indices)]
     attrs: dict[str, Any] = {"prefix": tuple(prefix)} if prefix else {}
     if not g.extents.conditional:
@@ -520,7 +540,7 @@ def lower_host(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
 
 KERNELS: dict[str, Callable[[Lowering, Apply, list[Value]], list[Value]]] = {
     "dot": lower_dot, "reshape": lower_reshape, "broadcast_to": lower_broadcast_to, "shape_i": lower_shape_i,
-    "arange": lower_arange, "concatenate": lower_concatenate, "subtensor": lower_subtensor,
+    "arange": lower_arange, "fold": lower_fold, "concatenate": lower_concatenate, "subtensor": lower_subtensor,
     "inc_subtensor": lower_inc_subtensor, "take": lower_take, "inc_take": lower_inc_take, "for": lower_for,
     "ifelse": lower_ifelse, "assert": lower_assert, "print": lower_host, "host": lower_host,
     "along": lower_along, "searchsorted": lower_search,
@@ -533,9 +553,11 @@ def lower(
     shared: Sequence[Variable],
     outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]],
+    are_usual: bool = True,
 ) -> Lowered:
-    """A function's graph as tensor IR."""
+    """A function's graph as tensor IR.  are_usual: for calls in which no length of 1 stretches at run time."""
     low = Lowering()
+    low.graph.extents.are_usual = are_usual
     sources: list[Value] = []
     for kind, variables in (("arg", inputs), ("shared", shared)):
         for k, v in enumerate(variables):

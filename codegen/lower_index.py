@@ -8,6 +8,7 @@ from typing import Any
 from tensordsl.codegen import extents as ex
 from tensordsl.codegen.ir import Graph, Value
 from tensordsl.ops.index import index_place
+from tensordsl.ops.operands import broadcast_shapes
 
 
 def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
@@ -17,8 +18,11 @@ def lower_inc_take(low: Any, node: Any, operands: list[Value]) -> list[Value]:
     axes = node.attrs["axes"]
     node.row.shape(g.extents, *operands, **node.attrs)  # y fits, as a constraint
     indices = [g.cast(i, "int64") for i in indices]
-    common = g.broadcast(indices)
+    common = broadcast_shapes(g.extents, [i.shape for i in indices], stretch=True)
+    indices = [g.stretched(i, common) for i in indices]
     at = index_place(axes)
+    free = [n for d, n in enumerate(x.shape) if d not in axes]
+    y = g.stretched(y, (*free[:at], *common, *free[at:]))
     y = _with_one_axis(g, g.cast(y, x.dtype), x.rank - len(axes), at, common)
     positions = [_positions(g, i, x.shape[d], d, common) for i, d in zip(indices, axes, strict=True)]
     return [g.make("inc_take", (x, y, *positions), x.dtype, x.shape, axes=axes, set=node.attrs["set"])]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from tensordsl.codegen import rules, target
+from tensordsl.codegen.abi import USUAL_LENGTHS
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
 from tensordsl.codegen.emit_program import emit_program
@@ -318,7 +319,7 @@ def make_program(
 ) -> tuple[Lowered, Program, Trace]:  # fmt: skip
     """The verified program of a function, for the CPU or for a device.  small: see `build_program`."""
     trace = Trace(name)
-    lowered = lower(inputs, shared, outputs, updates)
+    lowered = lower(inputs, shared, outputs, updates, USUAL_LENGTHS in small)
     trace.phase("lower")
     trace.text(3, "IR", lambda: show([*lowered.outputs, *(v for _, v in lowered.updates)]))
     optimise_lowered(lowered, mode, trace, on_cpu=not device)

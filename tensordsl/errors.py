@@ -52,6 +52,10 @@ class RankError(ValueError, AssertionError):
     """A function of gradients got a variable of another rank than it is defined for (in Theano an AssertionError)."""
 
 
+class LengthError(ValueError, AssertionError):
+    """A tensor has other lengths than `specify_shape` was told (in Theano an AssertionError)."""
+
+
 class MissingInputError(Exception):
     """A function's outputs or updates need a variable that is neither an input nor shared."""
 

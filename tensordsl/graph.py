@@ -157,6 +157,12 @@ class Dims(Protocol):
     def broadcast(self, dims: Sequence[Any]) -> Any:
         """The dimension of aligned axes: a static 1 gives way; all others must agree."""
 
+    def stretch(self, dims: Sequence[Any]) -> Any:
+        """The same where a 1 that is known at run time gives way too."""
+
+    def fits(self, length: Any, own: Any, what: str) -> Any:
+        """The dimension `length` of an axis along which something of length `own` is stretched, also at run time."""
+
 
 class StaticDims:
     """`Dims` over ints and None (unknown)."""
@@ -198,6 +204,11 @@ class StaticDims:
         if known:
             return known.pop()
         return None if None in dims else 1
+
+    stretch = broadcast
+
+    def fits(self, length: Dim, own: Dim, what: str) -> Dim:
+        return length if own == 1 else self.same(own, length, what)
 
 
 STATIC = StaticDims()

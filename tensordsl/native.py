@@ -81,10 +81,10 @@ def _loaded(blob: bytes) -> Executable:
 
 
 def small_variables(spec: Any) -> tuple[int, ...]:
-    """The shared matrices that stay in the cache while a call reads them twice, what a call computes, and that no axis
-    is empty: what programs are made for at first."""
+    """The shared matrices that stay in the cache while a call reads them twice, what a call computes, and that lengths
+    are the usual ones: what programs are made for at first."""
     matrices = ((k, v.storage) for k, v in enumerate(spec.shared) if v.type.ndim == 2)
-    return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS, abi.NO_EMPTY_AXES)
+    return (*(k for k, storage in matrices if storage.nbytes <= abi.CACHED), abi.HIDDEN_ROWS, abi.USUAL_LENGTHS)
 
 
 @unwatched()

@@ -17,7 +17,7 @@ import tensordsl.tensor as T
 from tensordsl import gradient, ifelse, printing
 from tensordsl.codegen.scalar import ARITY
 from tensordsl.graph import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
-from tensordsl.ops import arrange, control, masks
+from tensordsl.ops import arrange, control, masks, reduce
 from tensordsl.ops.kinds import OpKind
 from tensordsl.ops.table import MODULES
 from tensordsl.types import TensorType
@@ -58,6 +58,7 @@ SPELLINGS = {
     "take": "x[integers], T.take", "inc_take": "T.set_subtensor(x[integers], y), T.inc_subtensor(x[integers], y)",
     "true_positions": "x[mask], T.nonzero, T.flatnonzero, T.compress", "repeated_positions": "T.repeat(x, counts)",
     "mask_shape": "T.set_subtensor(x[mask], y)",
+    "range_length": "T.arange", "range_number": "T.arange", "fold": "T.grad",
     "require": "T.choose, T.bincount, T.unravel_index, T.ravel_multi_index",
     "xlogx": "T.xlogx.xlogx",
     "for": "tensordsl.gradient.jacobian, tensordsl.gradient.hessian",
@@ -79,6 +80,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "dimshuffle": lambda x: x.dimshuffle("x", 0),
     "reshape": lambda x: T.reshape(x, (2, -1)),
     "broadcast_to": lambda x: T.alloc(x[0], 3),
+    "fold": lambda x: reduce.sum_to(T.alloc(x[0], 3), T.vector()),
     "concatenate": lambda x: T.concatenate([x, x]),
     **{name: getattr(T, name) for name in ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     "dot": lambda x: T.dot(x, x),
@@ -124,6 +126,7 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
 OPERANDS = {
     "undefined_grad": ["x"],
     "argsort": ["x"],
+    "range_length": ["start", "stop", "step"],
     "philox": ["index", "draw", "key"],
     "poisson": ["words", "mean"],
     "binomial": ["words", "n", "p"],

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensordsl.graph import Constant, Dims, Movement, Op, OpTypeError, apply
+from tensordsl.errors import LengthError
+from tensordsl.graph import Constant, Dims, Movement, Op, OpShapeError, OpTypeError, apply
 from tensordsl.ops.comparisons import ge
 from tensordsl.ops.control import require
 from tensordsl.ops.creation import arange
@@ -51,7 +52,7 @@ def _specified_shape(d: Dims, x: Any, *dims: Any, axes: tuple[int, ...]) -> tupl
 def _numpy_specified(x: Any, *dims: Any, axes: tuple[int, ...]) -> Any:
     for k, n in zip(axes, dims, strict=True):
         if x.shape[k] != n:
-            raise ValueError(f"specify_shape: axis {k} has length {x.shape[k]}, not {n}")
+            raise LengthError(f"specify_shape: axis {k} has length {x.shape[k]}, not {n}")
     return x
 
 
@@ -79,9 +80,12 @@ def specify_shape(x: Any, shape: Any) -> Any:
     x = as_variable(x)
     lengths = list(shape) if isinstance(shape, (tuple, list)) else as_dims(shape, x.type.ndim)
     if len(lengths) != x.type.ndim:
-        raise ValueError(f"specify_shape: {len(lengths)} lengths for a tensor with {x.type.ndim} axes")
+        raise LengthError(f"specify_shape: {len(lengths)} lengths for a tensor with {x.type.ndim} axes")
     axes = tuple(k for k, n in enumerate(lengths) if n is not None)
-    return apply(SPECIFY_SHAPE, x, *as_dims([lengths[k] for k in axes]), axes=axes)
+    try:
+        return apply(SPECIFY_SHAPE, x, *as_dims([lengths[k] for k in axes]), axes=axes)
+    except OpShapeError as error:
+        raise LengthError(str(error)) from None
 
 
 def fitting_mask(mask: Any, x: Any) -> Any:
@@ -189,7 +193,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     axis = normalise_axis(axis, x.type.ndim, "repeat")
     n = shape_tuple(x)
     if repeats.type.ndim == 1:
-        counts = specify_shape(repeats, (n[axis],))
+        counts = broadcast_to(repeats, (n[axis],))
         return getitem(x, (slice(None),) * axis + (repeated(counts),))
     count = as_dim(repeats)
     wide = broadcast_to(shape_padaxis(x, axis + 1), (*n[: axis + 1], count, *n[axis + 1 :]))

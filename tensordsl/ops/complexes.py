@@ -156,7 +156,7 @@ PARTS: dict[str, Callable[..., Any]] = {
 # Rows that do the same to the real and to the imaginary parts -> the number of operands that are data (None: all).
 EACH: dict[str, int | None] = {
     "sum": 1, "reshape": 1, "alloc": 1, "broadcast_to": 1, "subtensor": 1, "take": 1, "inc_subtensor": 2,
-    "inc_take": 2, "concatenate": None, "assert": 1, "require": 1, "round": 1,
+    "inc_take": 2, "fold": 1, "concatenate": None, "assert": 1, "require": 1, "round": 1,
 }  # fmt: skip
 OTHERS = frozenset(
     (

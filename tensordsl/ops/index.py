@@ -125,8 +125,7 @@ def _check_fits(d: Dims, part: Sequence[Any], y: Sequence[Any]) -> None:
     if len(y) > len(part):
         raise ValueError(f"a value with {len(y)} axes does not fit a part with {len(part)}")
     for n, m in zip(part[len(part) - len(y) :], y, strict=True):
-        if not (isinstance(m, int) and m == 1):
-            d.same(n, m, "the value does not fit the part of x")
+        d.fits(n, m, "the value does not fit the part of x")
 
 
 def index_place(axes: Sequence[int]) -> int:
@@ -144,7 +143,7 @@ def take_axes(ndim: int, axes: tuple[int, ...], rank: int) -> list[Any]:
 
 def _take_shape(d: Dims, x: Any, *indices: Any, axes: tuple[int, ...]) -> tuple[Any, ...]:
     shape = d.shape(x)
-    common = broadcast_shapes(d, [d.shape(i) for i in indices])
+    common = broadcast_shapes(d, [d.shape(i) for i in indices], stretch=True)
     return tuple(common[k] if kind == "index" else shape[k] for kind, k in take_axes(len(shape), axes, len(common)))
 
 
@@ -278,7 +277,7 @@ def getitem(x: Any, index: Any) -> Any:
     Raises IndexError for too many indices or one that is known to be out of bounds, TypeError for what is no index.
     """
     x = as_variable(x)
-    items = _items(x, index)
+    whole, (x, items) = x, _items(x, index)
     scalar = _of_stack(x, items)
     if scalar is not None:
         return scalar
@@ -288,8 +287,8 @@ def getitem(x: Any, index: Any) -> Any:
         part = _newaxes(x, items)
     else:
         part = _newaxes(_basic(x, [i for i in items if i is not None]), items)
-    if None in items or part.owner.inputs[0] is not x:
-        part.tag.indexed = x  # for set_subtensor: where the nodes of this indexing begin
+    if None in items or part.owner.inputs[0] is not whole:
+        part.tag.indexed = whole  # for set_subtensor: where the nodes of this indexing begin
     return part
 
 
@@ -325,9 +324,11 @@ def _known(item: Any) -> int | None:
     return int(item.data) if isinstance(item, Constant) and item.type.ndim == 0 else None
 
 
-def _items(x: Any, index: Any) -> list[Any]:
-    """The index as a list of int, slice, None and integer variables, one (newaxis apart) for each axis of x."""
-    raw = list(index) if isinstance(index, tuple) else [index]
+def _items(x: Any, index: Any) -> tuple[Any, list[Any]]:
+    """x, with a new axis for each mask without axes, and the index as a list of int, slice, None and integer variables,
+    one (newaxis apart) for each axis of that."""
+    is_list = isinstance(index, list) and any(i is None or isinstance(i, (slice, type(Ellipsis))) for i in index)
+    raw = list(index) if isinstance(index, tuple) or is_list else [index]  # a list with slices is a tuple, as in Theano
     items = [i if i is Ellipsis else _item(i) for i in raw]
     used = sum(_axes_of(i) for i in items if i is not None and i is not Ellipsis)
     ndim = x.type.ndim
@@ -338,7 +339,19 @@ def _items(x: Any, index: Any) -> list[Any]:
         raise IndexError("an index can have only one ellipsis ('...')")
     at = dots[0] if dots else len(items)
     rest = items[at + 1 :] if dots else []
-    return _without_masks(x, items[:at] + [slice(None)] * (ndim - used) + rest)
+    x, items = _with_axes_for_masks(x, items[:at] + [slice(None)] * (ndim - used) + rest)
+    return x, _without_masks(x, items)
+
+
+def _with_axes_for_masks(x: Any, items: list[Any]) -> tuple[Any, list[Any]]:
+    """A mask without axes picks from a new axis of length 1: it is there, or has no elements."""
+    if not any(_is_mask(i) and not i.type.ndim for i in items):
+        return x, items
+    axes, order = iter(range(x.type.ndim)), list[Any]()
+    for item in (i for i in items if i is not None):
+        is_new = _is_mask(item) and not item.type.ndim
+        order += ["x"] if is_new else [next(axes) for _ in range(_axes_of(item))]
+    return dimshuffle(x, order), [shape_padleft(i) if _is_mask(i) and not i.type.ndim else i for i in items]
 
 
 def _is_mask(item: Any) -> bool:
@@ -369,16 +382,14 @@ def _without_masks(x: Any, items: list[Any]) -> list[Any]:
 def _item(item: Any) -> Any:
     if item is None or isinstance(item, slice):
         return item
-    if isinstance(item, (bool, np.bool_)):
+    if isinstance(item, bool):
         raise TypeError("index must be integers, not a bool (== and != compare variables themselves: T.eq, T.neq)")
     if isinstance(item, (int, np.integer)):
         return int(item)
-    if isinstance(item, list) and not item:
-        return constant(np.zeros(0, "int64"))
     variable = as_variable(item)
+    if isinstance(item, list) and isinstance(variable, Constant) and not variable.data.size:
+        return constant(variable.data.astype("int64"))  # a list of no numbers is one of no integers
     if variable.type.dtype == "bool":
-        if not variable.type.ndim:
-            raise TypeError(f"a mask must have axes, got the scalar {item!r}: use switch(condition, x, other)")
         return variable
     if variable.type.dtype not in INTEGERS:
         raise TypeError(f"index must be integers, got {item!r} of dtype {variable.type.dtype}")

@@ -102,7 +102,8 @@ def broadcast(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:
     return broadcast_shapes(d, [d.shape(o) for o in operands])
 
 
-def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]], stretch: bool = False) -> tuple[Any, ...]:
+    """stretch: also a 1 that is known at run time gives way."""
     first = shapes[0]
     for shape in shapes:
         if shape and shape != first:
@@ -110,7 +111,8 @@ def broadcast_shapes(d: Dims, shapes: Sequence[tuple[Any, ...]]) -> tuple[Any, .
     else:  # equal shapes and scalars: by far the most
         return first
     rank = max(map(len, shapes))
-    return tuple(d.broadcast([s[k - rank] for s in shapes if len(s) >= rank - k]) for k in range(rank))
+    join = d.stretch if stretch else d.broadcast
+    return tuple(join([s[k - rank] for s in shapes if len(s) >= rank - k]) for k in range(rank))
 
 
 def shape_of_first(d: Dims, *operands: Any, **attrs: Any) -> tuple[Any, ...]:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from tensordsl.casting import accumulator, float_of, real_of, sum_dtype, upcast
-from tensordsl.graph import Dims, Op, Reduction, apply
+from tensordsl.graph import Dims, Kernel, Op, Reduction, apply
 from tensordsl.ops import reducers
 from tensordsl.ops.comparisons import eq, lt, neq
 from tensordsl.ops.elementwise import abs_, as_real, cast, mul, second, sqr, sqrt, switch
 from tensordsl.ops.elementwise import pow as power
 from tensordsl.ops.operands import as_variable, constant, int64, named_dtype, normalise_axes
 from tensordsl.ops.rows import PIECEWISE
-from tensordsl.ops.shape import dimshuffle, flatten, reshape, shape_i, shape_tuple
+from tensordsl.ops.shape import broadcast_to, dimshuffle, flatten, reshape, shape_i, shape_tuple
 from tensordsl.types import COMPLEX, CONTINUOUS, DISCRETE
 
 Axes = tuple[int, ...]
@@ -30,6 +30,34 @@ def _expand(r: Any, axis: Axes) -> Any:
     """A reduced tensor with its lost axes back, of length 1."""
     kept = iter(range(r.type.ndim))
     return dimshuffle(r, tuple("x" if k in axis else next(kept) for k in range(r.type.ndim + len(axis))))
+
+
+def _fold_dtype(x: str, *lengths: str, axes: Axes) -> str:
+    if set(lengths) - {"int64"}:
+        raise TypeError(f"wants int64 lengths, got {', '.join(lengths)}")
+    return x
+
+
+def _fold_shape(d: Dims, x: Any, *lengths: Any, axes: Axes) -> tuple[Any, ...]:
+    shape = list(d.shape(x))
+    for k, length in zip(axes, lengths, strict=True):
+        own = d.value(length)
+        d.fits(shape[k], own, f"the length of axis {k} is not that of what was stretched")
+        shape[k] = own
+    return tuple(shape)
+
+
+def _numpy_fold(x: Any, *lengths: Any, axes: Axes) -> Any:
+    for k, n in zip(axes, lengths, strict=True):
+        if x.shape[k] != n:
+            if n != 1:
+                raise ValueError(f"fold: axis {k} has length {x.shape[k]}, not {n}")
+            x = np.sum(x, axis=k, keepdims=True, dtype=accumulator(str(x.dtype))).astype(x.dtype)
+    return x
+
+
+def _fold_gradient(g: Any, out: Any, x: Any, *lengths: Any, axes: Axes) -> Sequence[Any]:
+    return broadcast_to(g, shape_tuple(x)), *(None for _ in lengths)
 
 
 def _sum_row(name: str, reducer: Any, numpy: Callable[..., Any], gradient: Callable[..., Any], **columns: Any) -> Op:
@@ -103,9 +131,12 @@ MAX = _extremum_row("max", reducers.MAX, np.max, reducers.lowest)
 MIN = _extremum_row("min", reducers.MIN, np.min, reducers.highest)
 ARGMAX = _position_row("argmax", reducers.ARGMAX, np.argmax)
 ARGMIN = _position_row("argmin", reducers.ARGMIN, np.argmin)
+# fold(x, n0, ...): the sum over those of the `axes` that are to be of length 1 and are not: back from a broadcast that
+# only a call knows of.
+FOLD = Op("fold", _fold_dtype, _fold_shape, _numpy_fold, Kernel("fold"), _fold_gradient)
 ANY = _logical_row("any", reducers.ANY, np.any)
 ALL = _logical_row("all", reducers.ALL, np.all)
-ROWS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL)
+ROWS = (SUM, PROD, MAX, MIN, ARGMAX, ARGMIN, ANY, ALL, FOLD)
 
 
 # -- public functions ------------------------------------------------------------------------------------------------
@@ -390,4 +421,6 @@ def sum_to(g: Any, like: Any) -> Any:
     wide = {extra + k for k, n in enumerate(like.type.shape) if n == 1 and g.type.shape[extra + k] != 1}
     if wide:
         g = sum(g, axis=tuple(wide), keepdims=True)
-    return sum(g, axis=tuple(range(extra))) if extra else g
+    g = sum(g, axis=tuple(range(extra))) if extra else g
+    unknown = tuple(k for k, n in enumerate(like.type.shape) if n is None and g.type.shape[k] != 1)
+    return apply(FOLD, g, *(shape_i(like, k) for k in unknown), axes=unknown) if unknown else g

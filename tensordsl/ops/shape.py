@@ -44,8 +44,7 @@ def _broadcast_to_shape(d: Dims, value: Any, *dims: Any) -> tuple[Any, ...]:
     if any(isinstance(n, int) and n < 0 for n in want):
         raise ValueError(f"negative dimension in {tuple(want)}")
     for k, n in enumerate(have, len(want) - len(have)):
-        if not (isinstance(n, int) and n == 1):
-            want[k] = d.same(n, want[k], f"the value's length does not fit axis {k}")
+        want[k] = d.fits(want[k], n, f"the value's length does not fit axis {k}")
     return tuple(want)
 
 

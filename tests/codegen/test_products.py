@@ -11,7 +11,7 @@ import pytest
 import tensordsl
 import tensordsl.tensor as T
 from tensordsl.codegen import program as p
-from tensordsl.codegen.abi import HIDDEN_ROWS, NO_EMPTY_AXES
+from tensordsl.codegen.abi import HIDDEN_ROWS, USUAL_LENGTHS
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.lower import lower
 from tensordsl.codegen.pipeline import optimise_lowered
@@ -30,7 +30,7 @@ def program(
     shared = [*shared, *(s for s, _ in updates)]
     low = lower(inputs, shared, outputs, updates)
     optimise_lowered(low, on_cpu=at_run_time)
-    small = (HIDDEN_ROWS, NO_EMPTY_AXES)  # as functions are compiled at first
+    small = (HIDDEN_ROWS, USUAL_LENGTHS)  # as functions are compiled at first
     types = [v.type for v in inputs], [v.type for v in shared]
     made, _ = build_program("f", low, *types, False, 32, small=small)
     verify(made)

@@ -43,6 +43,7 @@ ELEMENTWISE = [
 
 OTHERS: list[Case] = [
     ("cast", lambda x: T.cast(T.cast(x, "float64"), "float64") * 2, ((3,),)),
+    ("fold", lambda x: apply(OPS["fold"], x, T.constant(1, dtype="int64"), axes=(1,)) * 2, ((2, 3),)),
     ("range_number", lambda x: T.arange(x[0], 9.0, T.exp(x[1])), ((2,),)),
     ("second", lambda x, y: T.second(x, y), ((2, 3), (1, 3))),
     ("sum", lambda x: T.sum(x), ((2, 3),)),
