@@ -186,18 +186,20 @@ def _product_of(dims: list[Any]) -> Any:
 
 
 def batched_dot(a: Any, b: Any) -> Any:
-    """For every k: the dot product of a[k] and b[k].
+    """For every k: the dot product of a[k] and b[k], as `dot` has it: a's last axis by b's last but one.
 
     >>> batched_dot([[1, 2], [3, 4]], [[1, 1], [1, 1]]).eval()
     array([3, 7])
     """
     x, y = as_variable(a), as_variable(b)
-    if x.type.ndim not in (1, 2, 3) or y.type.ndim not in (1, 2, 3):
-        raise OpTypeError(f"batched_dot: wants 1 to 3 axes, got {x.type.ndim} and {y.type.ndim}")
+    if not x.type.ndim or not y.type.ndim:
+        raise OpTypeError(f"batched_dot: wants an axis or more, got {x.type.ndim} and {y.type.ndim}")
     if x.type.ndim == 1:
         return mul(shape_padright(x, y.type.ndim - 1), y)
     if y.type.ndim == 1:
         return mul(x, shape_padright(y, x.type.ndim - 1))
+    if max(x.type.ndim, y.type.ndim) > 3:
+        return batched_tensordot(x, y, [[x.type.ndim - 1], [max(y.type.ndim - 2, 1)]])
     left = x if x.type.ndim == 3 else dimshuffle(x, (0, "x", 1))
     right = y if y.type.ndim == 3 else dimshuffle(y, (0, 1, "x"))
     result = _batched(left, right)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Dims, Kernel, Op, OpTypeError, apply
+from tensordsl.graph import Constant, Dims, Kernel, Op, OpTypeError, Variable, apply
 from tensordsl.ops.arrange import take_along_axis
-from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isnan, le, neq, or_
-from tensordsl.ops.control import require
+from tensordsl.ops.comparisons import and_, eq, ge, gt, invert, isnan, le, lt, neq, or_
+from tensordsl.ops.control import ifelse, require
 from tensordsl.ops.creation import arange, zeros
 from tensordsl.ops.cumulative import cumsum, diff
 from tensordsl.ops.elementwise import abs_, cast, int_div, maximum, sgn, switch
@@ -67,13 +67,29 @@ def _ordered(op: Op, x: Any, axis: Any, kind: str, order: None) -> Any:
     x = as_variable(x)
     if axis is None:
         x, axis = flatten(x), 0
+    if isinstance(axis, Variable) and not isinstance(axis, Constant):
+        return _along_one_of(op, x, axis)
     return apply(op, x, axis=normalise_axis(axis, x.type.ndim, op.name))
 
 
-def sort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+def _along_one_of(op: Op, x: Any, axis: Any) -> Any:
+    """Along an axis that a call names: one of as many branches as there are axes."""
+    ndim = x.type.ndim
+    if axis.type.ndim or axis.type.dtype not in INTEGERS or not ndim:
+        raise OpTypeError(f"{op.name}: wants an integer, the number of an axis of {x.type}, got {axis.type}")
+    k, message = cast(axis, "int64"), f"{op.name}: the axis is out of bounds for a tensor with {ndim} axes"
+    x = require(x, and_(ge(k, -ndim), lt(k, ndim)), message)
+    k = switch(lt(k, 0), k + ndim, k)
+    result = apply(op, x, axis=ndim - 1)
+    for other in reversed(range(ndim - 1)):
+        result = ifelse(eq(k, other), apply(op, x, axis=other), result)
+    return result
+
+
+def sort(a: Any, axis: Any = -1, kind: str = "quicksort", order: None = None) -> Any:
     """a with its elements in increasing order along an axis (None: of the flat tensor), nan at the end.
 
-    kind: accepted as NumPy's, but the order is always the stable one.
+    axis: an integer, which may be symbolic.  kind: accepted as NumPy's, but the order is always the stable one.
 
     >>> sort([3, 1, 2]).eval()
     array([1, 2, 3])
@@ -81,7 +97,7 @@ def sort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: None = N
     return _ordered(SORT, a, axis, kind, order)
 
 
-def argsort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: None = None) -> Any:
+def argsort(a: Any, axis: Any = -1, kind: str = "quicksort", order: None = None) -> Any:
     """The int64 positions that sort a along an axis; of equal elements the earlier one comes first.  See `sort`.
 
     >>> argsort([3, 1, 2]).eval()

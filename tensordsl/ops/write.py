@@ -42,7 +42,7 @@ def _update(part: Any, y: Any, set: bool) -> Any:
     base = getattr(part.tag, "indexed", None)
     if base is None and (part.owner is None or part.owner.row not in (SUBTENSOR, TAKE)):
         raise TypeError(f"set_subtensor and inc_subtensor want an expression x[...] as first argument, got {part!r}")
-    if y.type.dtype != dtype and np.promote_types(dtype, y.type.dtype) != dtype:
+    if not np.can_cast(y.type.dtype, dtype, "same_kind"):
         raise TypeError(f"cannot write {y.type.dtype} into a part of a {dtype} tensor: cast the value to {dtype} first")
     if y.type.ndim > part.type.ndim:
         raise OpShapeError(f"set_subtensor: a value with {y.type.ndim} axes does not fit {part!r}: {part.type}")

@@ -287,3 +287,45 @@ def test_a_value_of_fewer_axes_than_its_index_is_added_along_the_others_too(mode
     x, y = T.dvectors("x", "y")
     f = tensordsl.function([x, y], T.inc_subtensor(x[np.array([[0, -2], [1, 0]])], y), mode=mode)
     assert f([0.5, 0.25], [1.0, 2.0]).tolist() == [5.5, 1.25]
+
+
+# -- as Theano ---------------------------------------------------------------------------------------------------------
+def test_a_list_with_slices_is_a_tuple() -> None:
+    x, a = T.dmatrix("x"), np.arange(12.0).reshape(3, 4)
+    for index in ([slice(None, None, -1), slice(1)], [slice(1, None), 2], [1, slice(None)], [..., slice(1)], [None, 0]):
+        np.testing.assert_array_equal(x[index].eval({x: a}), a[tuple(index)])
+        wanted = a.copy()
+        wanted[tuple(index)] = 7
+        np.testing.assert_array_equal(T.set_subtensor(x[index], 7.0).eval({x: a}), wanted)
+
+
+@pytest.mark.parametrize("index", [[], (slice(None), []), (0, []), [[]], ([], slice(1))])
+def test_a_list_of_nothing_holds_integers(index: Any) -> None:
+    x, a = T.dmatrix("x"), np.arange(12.0).reshape(3, 4)
+    assert x[index].eval({x: a}).shape == a[index].shape
+    np.testing.assert_array_equal(T.inc_subtensor(x[index], 1.0).eval({x: a}), a)
+
+
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+def test_values_are_cast_within_their_kind(mode: Any) -> None:
+    for own, other, value in (
+        ("float32", "float64", 0.1), ("float16", "float32", 0.3), ("int8", "int64", 300), ("float32", "int64", 2**24 + 1),
+        ("complex64", "float64", 0.1),
+    ):  # fmt: skip
+        x, y, i = T.TensorType(own, (None,))("x"), T.TensorType(other, (None,))("y"), T.lvector("i")
+        a, b = np.arange(4).astype(own), np.full(2, value, other)
+        wanted = a.copy()
+        wanted[:2] = b.astype(own)
+        for part in (x[:2], x[i]):
+            f = tensordsl.function([x, y, i], T.set_subtensor(part, y), mode=mode, on_unused_input="ignore")
+            got = f(a, b, [0, 1])
+            assert got.dtype == own and got.tolist() == wanted.tolist()
+            more = tensordsl.function([x, y, i], T.inc_subtensor(part, y), mode=mode, on_unused_input="ignore")
+            with np.errstate(over="ignore"):
+                assert more(a, b, [0, 1]).tolist() == (a + [*b.astype(own), 0, 0]).astype(own).tolist()
+    for own, other in (("int64", "float64"), ("float64", "complex128"), ("bool", "int8"), ("uint8", "int8")):
+        with pytest.raises(TypeError, match="cannot write"):
+            T.set_subtensor(T.TensorType(own, (None,))()[:2], T.TensorType(other, (None,))())
+    x, y = T.fvector("x"), T.dvector("y")
+    slope = T.grad(T.set_subtensor(x[:2], y).sum(), y)
+    assert slope.dtype == "float64" and slope.eval({x: np.zeros(3, "float32"), y: [1, 2]}).tolist() == [1, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import tensordsl
 import tensordsl.tensor as T
 from tensordsl.graph import Variable, toposort
 from tensordsl.reference import evaluate
+from tensordsl.types import TensorType
 
 A = np.arange(12.0).reshape(3, 4) - 5
 B = np.arange(24.0).reshape(2, 3, 4)
@@ -160,8 +163,6 @@ def test_masks_that_do_not_fit() -> None:
         T.TensorType("float64", (3,))()[np.array([True, False])]
     with pytest.raises(IndexError, match="too many indices: 3"):
         x[x > 0, 0]
-    with pytest.raises(TypeError, match="a mask must have axes"):
-        x[T.all(x > 0)]
     with pytest.raises(TypeError, match="not a bool"):
         x[True]
     with pytest.raises(TypeError, match="no positions"):
@@ -213,3 +214,56 @@ def test_lengths_computed_beside_updates() -> None:
     part = x[T.neq(x, -2)]
     g = tensordsl.function([x], part[part <= 1])
     assert g([[1]]).tolist() == [1] and g([[-2]]).tolist() == [] and g([[5]]).tolist() == []
+
+
+# -- masks without axes ----------------------------------------------------------------------------------------------
+YES, NO_OR_YES = T.TensorType("bool", ())("yes"), T.TensorType("bool", ())("no_or_yes")
+WITH_SCALAR_MASKS: dict[str, Callable[..., Any]] = {
+    "alone": lambda x, b, c, i, m: x[b],
+    "behind a slice": lambda x, b, c, i, m: x[1:, b, ::2],
+    "behind an integer": lambda x, b, c, i, m: x[1, b],
+    "behind a new axis": lambda x, b, c, i, m: x[None, b],
+    "behind dots": lambda x, b, c, i, m: x[..., b],
+    "two": lambda x, b, c, i, m: x[b, c],
+    "two around a slice": lambda x, b, c, i, m: x[b, :, c],
+    "beside integers": lambda x, b, c, i, m: x[i, b],
+    "beside a mask": lambda x, b, c, i, m: x[m, b],
+}
+
+
+def shaped(compute: Callable[[], Any]) -> Any:
+    try:
+        found = compute()
+    except IndexError:
+        return IndexError
+    return found.shape, found.tolist()
+
+
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+@pytest.mark.parametrize("name", WITH_SCALAR_MASKS)
+def test_masks_without_axes_pick_from_a_new_one(name: str, mode: Any) -> None:
+    x, i, m, a = T.dmatrix("x"), T.lvector("i"), TensorType("bool", (None,))("m"), np.arange(12.0).reshape(3, 4)
+    index = WITH_SCALAR_MASKS[name]
+    part = index(x, YES, NO_OR_YES, i, m)
+    variables = [x, YES, NO_OR_YES, i, m]
+    f = tensordsl.function(variables, part, mode=mode, on_unused_input="ignore")
+    both = [T.set_subtensor(part, 5.0), T.inc_subtensor(part, 5.0), T.grad((part * 3).sum(), x)]
+    g = tensordsl.function(variables, both, mode=mode, on_unused_input="ignore")
+    where = np.array([True, False, True])
+    for b, c, k in itertools.product((True, False), (True, False), ([0, 2], [1], [])):
+        given = np.bool_(b), np.bool_(c), np.array(k, "int64"), where
+        wanted = shaped(lambda: index(a, *given))  # noqa: B023  # called at once
+        assert shaped(lambda: f(a, *given)) == wanted  # noqa: B023
+        if wanted is IndexError:
+            continue
+        places = index(np.arange(12).reshape(3, 4), *given).reshape(-1)
+        new, more, slope = a.copy(), a.copy(), np.zeros((3, 4))
+        new.flat[places] = 5.0
+        np.add.at(more.reshape(-1), places, 5.0)
+        np.add.at(slope.reshape(-1), places, 3.0)
+        for found, want in zip(g(a, *given), (new, more, slope), strict=True):
+            np.testing.assert_array_equal(found, want)
+    for b in (np.True_, np.False_, np.array(True)):
+        assert shaped(lambda: index(x, b, b, np.array([1]), where).eval({x: a})) == shaped(  # noqa: B023
+            lambda: index(a, b, b, np.array([1]), where)  # noqa: B023
+        )

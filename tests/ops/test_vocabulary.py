@@ -156,7 +156,7 @@ def test_products() -> None:
         (lambda x: T.linspace(x, 1), TypeError, "wants scalars"),
         (lambda x: T.tril(x[0]), TypeError, "want a matrix"),
         (lambda x: T.matmul(x, 2), TypeError, "use \\* for scalars"),
-        (lambda x: T.batched_dot(x.dimshuffle(0, 1, "x", "x"), x), TypeError, "1 to 3 axes"),
+        (lambda x: T.batched_dot(x[0, 0], x), TypeError, "wants an axis or more"),
         (lambda x: T.repeat(x, 1.5), TypeError, "counts must be integers"),
         (lambda x: T.repeat(x, [[1]], axis=0), TypeError, "counts must be integers, a scalar or a vector"),
         (lambda x: T.diff(x, -1), ValueError, "must not be negative"),
@@ -295,3 +295,65 @@ def test_what_a_step_refuses_at_run_time_names_the_users_line(
 def test_wrong_arguments_of_order(wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         wrong(T.matrix())
+
+
+# -- what Theano accepts -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("mode", [None, "REFERENCE"])
+@pytest.mark.parametrize("name", ["sort", "argsort"])
+def test_sorting_along_an_axis_that_a_call_names(name: str, mode: Any) -> None:
+    k, rng = T.lscalar("k"), np.random.default_rng(1)
+    for shape in ((5,), (2, 3), (2, 3, 4), (0, 3)):
+        a = rng.integers(0, 9, shape).astype("float64")
+        x = T.tensor(dtype="float64", shape=(None,) * a.ndim)
+        f = tensordsl.function([x, k], getattr(T, name)(x, axis=k), mode=mode)
+        for axis in range(-a.ndim, a.ndim):
+            np.testing.assert_array_equal(f(a, axis), getattr(np, name)(a, axis, kind="stable"))
+        for axis in (a.ndim, -a.ndim - 1):
+            with pytest.raises(ValueError, match="out of bounds"):
+                f(a, axis)
+    assert getattr(T, name)(x, axis=T.constant(1)).owner.attrs["axis"] == 1
+    with pytest.raises(TypeError, match="the number of an axis"):
+        getattr(T, name)(x, axis=T.dscalar())
+
+
+def test_the_gradient_of_sorting_along_an_axis_that_a_call_names() -> None:
+    x, k, weights = T.dmatrix("x"), T.lscalar("k"), np.arange(6.0).reshape(2, 3)
+    f = tensordsl.function([x, k], T.grad((T.sort(x, axis=k) * weights).sum(), x))
+    a = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 1.0]])
+    assert f(a, 1).tolist() == [[2, 0, 1], [3, 5, 4]] and f(a, -2).tolist() == [[3, 1, 5], [0, 4, 2]]
+
+
+def test_batched_dot_of_more_axes() -> None:
+    rng = np.random.default_rng(2)
+    for one, other, subscripts in (
+        ((2, 3, 4, 5), (2, 5, 6), "bijk,bkl->bijl"),
+        ((2, 4, 5), (2, 7, 5, 6), "bik,bjkl->bijl"),
+        ((2, 5), (2, 7, 5, 6), "bk,bjkl->bjl"),
+        ((2, 7, 6, 5), (2, 5), "bijk,bk->bij"),
+        ((2, 3, 4, 5), (2, 7, 5, 6), "bijk,bmkl->bijml"),
+        ((2,), (2, 3, 4, 5), "b,bijk->bijk"),
+    ):
+        a, b = rng.normal(size=one), rng.normal(size=other)
+        x, y = (T.tensor(dtype="float64", shape=(None,) * v.ndim) for v in (a, b))
+        np.testing.assert_allclose(T.batched_dot(x, y).eval({x: a, y: b}), np.einsum(subscripts, a, b))
+    T.verify_grad(T.batched_dot, [rng.normal(size=(2, 2, 1, 3)), rng.normal(size=(2, 3, 2))], rng=rng)
+
+
+def test_another_length_than_was_said_is_an_assertion_error_too() -> None:
+    x = T.dvector("x")
+    for mode in (None, "REFERENCE"):
+        f = tensordsl.function([x], T.specify_shape(x, (3,)), mode=mode)
+        for error in (AssertionError, ValueError):
+            with pytest.raises(error, match="axis 0 has length 2, not 3"):
+                f([1, 2])
+    for error in (AssertionError, ValueError):
+        with pytest.raises(error, match="specify_shape"):
+            T.specify_shape(x, (3, 4))
+        with pytest.raises(error, match="specify_shape"):
+            T.specify_shape(T.TensorType("float64", (2,))(), (3,))
+
+
+def test_a_matrix_of_none_columns_is_square() -> None:
+    n = T.lscalar("n")
+    np.testing.assert_array_equal(T.eye(n, None, 1).eval({n: 3}), np.eye(3, None, 1))
+    np.testing.assert_array_equal(T.eye(3, m=None).eval(), np.eye(3))
