@@ -250,7 +250,7 @@ def lower_fold(low: Lowering, node: Apply, operands: list[Value]) -> list[Value]
 
     x, *_ = operands
     g = low.graph
-    shape = [g.extents.find(n) for n in node.op.shape(g.extents, *operands, **node.attrs)]
+    shape = [g.extents.find(n) for n in node.row.shape(g.extents, *operands, **node.attrs)]
     wide = map(g.extents.find, x.shape)
     pairs = [(m, ex.floordiv(n, m)) if m != n else (n,) for m, n in zip(shape, wide, strict=True)]
     if all(len(pair) == 1 for pair in pairs):

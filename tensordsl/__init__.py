@@ -54,6 +54,9 @@ _NAMES = {
     "FunctionGraph": "tensordsl.fgraph",
     "OrderedUpdates": "tensordsl.updates",
     **dict.fromkeys(("predefined_modes", "predefined_optimizers"), "tensordsl.compile.mode"),
+    "ProfileStats": "tensordsl.compile",
+    "PY3": "tensordsl.compat.python",
+    "Type": "tensordsl.gof",
 }
 _MODULES = frozenset(("compat", "gradient", "random", "reference", "tensor", "updates"))
 

@@ -9,6 +9,7 @@ _LOOPS = "not built yet; a Python loop of a fixed number of rounds builds the sa
 _CONVOLUTION = "convolution and pooling are not built yet"
 _LINEAR_ALGEBRA = "linear algebra beyond products is not built yet; use NumPy before or after the call"
 _OPERATIONS = "custom operations are not supported; a new operation is a row (docs/adding-an-op.md)"
+_REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.md)"
 _NUMBERS = "RandomStreams(seed) of tensordsl.tensor.shared_randomstreams draws numbers"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_module"), _LOOPS),
@@ -20,6 +21,11 @@ INSTEAD: dict[str, str] = {
     "d3viz": "tensordsl.printing.debugprint prints expressions",
     **dict.fromkeys(("as_op", "COp", "ops"), _OPERATIONS),
     **dict.fromkeys(("cuda", "gpuarray"), "functions run on a device by config.device, see docs/gpu.md"),
+    **dict.fromkeys(
+        ("local_optimizer", "optdb", "register_canonicalize", "register_specialize", "register_stabilize"), _REWRITES
+    ),
+    "pydotprint": "tensordsl.printing.debugprint prints expressions",
+    "pkl_utils": "pickle stores variables, expressions and functions",
     # PyTensor's
     **dict.fromkeys(("special", "log_softmax"), "T.nnet has softmax and logsoftmax, T itself gammaln and its kin"),
     "softmax": "it is T.nnet.softmax",

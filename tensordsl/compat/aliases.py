@@ -51,7 +51,8 @@ def spec_of(name: str) -> ModuleSpec | None:
     if row not in ROWS:
         return None
     loader: Any = RowLoader()
-    return ModuleSpec(name, loader, origin="tensordsl.compat.names", is_package=bool(submodules(row)))
+    # Each is a package: so `from module import name` asks for a module of a name that is missing, and is told why.
+    return ModuleSpec(name, loader, origin="tensordsl.compat.names", is_package=True)
 
 
 def module_below(package: str, name: str, known: Iterable[str]) -> ModuleType:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 ROWS: dict[str, dict[str, str]] = {
     "compile": {
+        "compat.walks": "is_same_graph",
+        "config": "config",
         "errors": "UnusedInputError",
+        "graph": "Variable",
         "io": "In Out",
         "link": "Function",
         "modes": (
@@ -109,6 +112,7 @@ ROWS: dict[str, dict[str, str]] = {
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {
         "compat.scalars": "ScalarSigmoid ScalarSoftplus",
+        "ops.functions": "scalar_sigmoid=SIGMOID scalar_softplus=SOFTPLUS",
         "tensor.nnet": "hard_sigmoid sigmoid softplus ultra_fast_sigmoid",
     },
     "tensor.opt": {

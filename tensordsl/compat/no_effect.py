@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["get_lock", "release_lock", "sparse_grad"]
+__all__ = ["get_lock", "release_lock", "sparse_grad", "transfer"]
 
 
 def get_lock(*arguments: Any, **keywords: Any) -> None:
@@ -17,4 +17,9 @@ def release_lock() -> None:
 
 def sparse_grad(var: Any) -> Any:
     """`var`, a part of a variable (`w[i]`): an update by its gradient writes only that part in any case."""
+    return var
+
+
+def transfer(var: Any, target: str) -> Any:
+    """`var`: functions run, and values go, where `config.device` says."""
     return var

@@ -9,6 +9,8 @@ from itertools import product
 from operator import itemgetter
 from typing import Any
 
+from tensordsl.missing import missing
+
 __all__ = [
     "PY3", "DefaultOrderedDict", "OrderedDict", "all", "any", "exc_message", "get_unbound_function", "ifilter", "imap",
     "iteritems", "iterkeys", "itervalues", "itemgetter", "izip", "lfilter", "lmap", "lrange", "lzip", "partial",
@@ -70,3 +72,11 @@ class DefaultOrderedDict(OrderedDict[Any, Any]):
             raise KeyError(key)
         value = self[key] = self.default_factory()
         return value
+
+
+def __getattr__(name: str) -> Any:
+    if name == "six":
+        from tensordsl.compat import six  # late: it takes names from here
+
+        return six
+    raise missing("theano.compat", name, __all__)

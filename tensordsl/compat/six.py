@@ -5,12 +5,13 @@ from __future__ import annotations
 from io import BytesIO, StringIO
 from typing import Any
 
+from tensordsl.compat import moves
 from tensordsl.compat.python import iteritems, iterkeys, itervalues
 
 __all__ = [
     "PY2", "PY3", "BytesIO", "Iterator", "StringIO", "advance_iterator", "b", "binary_type", "callable", "class_types",
-    "integer_types", "iteritems", "iterkeys", "itervalues", "next", "reraise", "string_types", "text_type", "u",
-    "with_metaclass",
+    "integer_types", "iteritems", "iterkeys", "itervalues", "moves", "next", "reraise", "string_types", "text_type",
+    "u", "with_metaclass",
 ]  # fmt: skip
 __path__: list[str] = []  # `moves` is below it
 

@@ -1,5 +1,8 @@
 # Made by tools/alias_stubs.py from tensordsl/compat/names.py.
+from tensordsl.compat.walks import is_same_graph as is_same_graph
+from tensordsl.config import config as config
 from tensordsl.errors import UnusedInputError as UnusedInputError
+from tensordsl.graph import Variable as Variable
 from tensordsl.io import In as In
 from tensordsl.io import Out as Out
 from tensordsl.link import Function as Function
@@ -37,4 +40,4 @@ from tensordsl.compile import ops as ops
 from tensordsl.compile import profiling as profiling
 from tensordsl.compile import sharedvalue as sharedvalue
 
-__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "UnusedInputError", "builders", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]
+__all__ = ["DebugMode", "FAST_COMPILE", "FAST_RUN", "Function", "In", "Mode", "MonitorMode", "NanGuardMode", "OpFromGraph", "Out", "ProfileStats", "REFERENCE", "Rebroadcast", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "UnusedInputError", "Variable", "builders", "config", "debugmode", "function", "function_module", "get_default_mode", "get_mode", "io", "is_same_graph", "mode", "monitormode", "nanguardmode", "ops", "pfunc", "profiling", "shape", "shape_i", "shared", "shared_constructor", "sharedvalue", "specify_shape"]

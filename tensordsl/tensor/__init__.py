@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from tensordsl.compat.aliases import load_aside as _load_aside
+from tensordsl.config import config
 from tensordsl.errors import EmptyConstantError, NotScalarConstantError
-from tensordsl.graph import Constant, Variable
+from tensordsl.graph import Apply, Constant, Op, Variable
 from tensordsl.ops import comparisons as _comparisons
 from tensordsl.ops import complexes as _complexes
 from tensordsl.ops import elementwise as _elementwise
@@ -273,6 +274,8 @@ _LATE = {
         "tensordsl.gradient",
     ),
     "shared": "tensordsl.shared",
+    "transfer": "tensordsl.compat.no_effect",
+    **dict.fromkeys(("min_informative_str", "pprint"), "tensordsl.printing"),
 }
 
 

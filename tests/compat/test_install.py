@@ -80,9 +80,11 @@ assert callable(T.var) and callable(T.sort) and callable(theano.compile.pfunc)
 assert theano.compat.PY3 and theano.compat is not tensordsl.compat
 from theano.compat import izip, imap, OrderedDict, exc_message
 from theano.compat.python2x import any
+from theano.compat import six
 from theano.compat.six import iteritems, string_types, integer_types
 from theano.compat.six.moves import cPickle, reduce, xrange, zip as izip_again
 assert list(izip("ab", xrange(2))) == [("a", 0), ("b", 1)] and isinstance("a", string_types)
+assert theano.compat.six.moves.urllib.request.Request and six.moves.cPickle is cPickle
 names = {}
 exec("from theano import *; from theano.tensor import *", names)
 assert names["function"] is function and names["tanh"] is T.tanh

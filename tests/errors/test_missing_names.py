@@ -47,6 +47,8 @@ def test_names_like_none_are_said_to_be_missing_only() -> None:
         ("from tensordsl.tensor.nnet import conv2d", "convolution and pooling are not built yet"),
         ("import tensordsl.sandbox.cuda", "config.device"),
         ("from tensordsl.compile.ops import as_op", "a new operation is a row"),
+        ("from tensordsl.tensor.opt import Assert, register_canonicalize", "rewrites are rules"),
+        ("from tensordsl.tensor.opt import xyzzy", "cannot import name 'xyzzy'"),
         ("import tensordsl.xyzzy", None),
     ],
 )
