@@ -102,7 +102,7 @@ class TensorType:
         if type(dtype) is not str or dtype not in ALL_DTYPES:  # NumPy's dtypes compare equal to their names
             dtype = _dtype_name(dtype)
         given: Any = shape if broadcastable is None else broadcastable
-        if not isinstance(given, Iterable) or getattr(given, "ndim", 1) != 1:
+        if not isinstance(given, Iterable) or getattr(given, "ndim", 1) != 1 or hasattr(given, "owner"):
             raise TypeError(f"TensorType: a shape must be a sequence of integers and None, got {given!r}")
         shape = tuple(given) if broadcastable is None else flags(given, "TensorType: broadcastable")
         for d in shape:
@@ -141,7 +141,9 @@ class TensorType:
         >>> TensorType("float64", (None, None))("x", shape=(2, None)).type
         TensorType(float64, shape=(2, ?))
         """
-        if dtype is not None and dtype != self.dtype:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{self}: a name must be a string, got {name!r}")
+        if dtype is not None and numpys_name(dtype) != self.dtype:
             raise TypeError(f"{self}: makes variables of dtype {self.dtype}, got dtype={dtype!r}")
         type = self if shape is None else TensorType(self.dtype, shape)
         if type.ndim != self.ndim:

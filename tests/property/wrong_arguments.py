@@ -59,7 +59,8 @@ def functions() -> dict[str, Callable[..., Any]]:
     ):
         found[hash(name)] = f"RandomStreams.{name}", partial(_draw, name)
     for name in ("vector", "fmatrix", "row", "tensor3", "vectors"):
-        found[id(CONSTRUCTORS[name])] = f"T.{name}", CONSTRUCTORS[name]
+        maker = CONSTRUCTORS[name]  # a function, or a type, whose refusals say what type it is
+        found[id(maker)] = str(maker) if isinstance(maker, T.TensorType) else f"T.{name}", maker
     return dict(sorted(found.values()))
 
 
