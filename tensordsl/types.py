@@ -141,8 +141,6 @@ class TensorType:
         >>> TensorType("float64", (None, None))("x", shape=(2, None)).type
         TensorType(float64, shape=(2, ?))
         """
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"{self}: a name must be a string, got {name!r}")
         if dtype is not None and numpys_name(dtype) != self.dtype:
             raise TypeError(f"{self}: makes variables of dtype {self.dtype}, got dtype={dtype!r}")
         type = self if shape is None else TensorType(self.dtype, shape)
