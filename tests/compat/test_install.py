@@ -54,6 +54,16 @@ def test_the_command_line_hands_on_arguments_and_flags() -> None:
     assert done.returncode == 1 and "usage: python -m tensordsl.compat (program.py | -m module)" in done.stderr
 
 
+def test_programs_find_their_neighbours_and_modules_run_by_name(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("import theano.tensor as T\nx = T.dvector('x')\n")
+    main = "import sys, theano\nfrom neighbour import x\nprint(__name__, sys.argv[1:], theano.pp(x + 1))\nsys.exit(3)\n"
+    (tmp_path / "main.py").write_text(main)
+    by_path = python("-m", "tensordsl.compat", str(tmp_path / "main.py"), "a")
+    by_name = python("-m", "tensordsl.compat", "-m", "main", "a", PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}")
+    for done in (by_path, by_name):
+        assert (done.returncode, done.stdout) == (3, "__main__ ['a'] (x + TensorConstant{1})\n"), done.stderr
+
+
 IMPORTS = """
 import tensordsl.compat
 tensordsl.compat.install()
