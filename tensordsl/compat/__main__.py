@@ -14,8 +14,11 @@ USAGE = "usage: python -m tensordsl.compat (program.py | -m module) [arguments]"
 def main() -> None:
     is_module = sys.argv[1:2] == ["-m"]
     arguments = sys.argv[1 + is_module :]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        sys.exit(USAGE if not arguments else print(USAGE))
+    if not arguments:
+        sys.exit(USAGE)
+    if arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return
     install()
     sys.argv[:] = arguments
     if is_module:

@@ -34,7 +34,7 @@ class RowLoader:
 
 def hidden_modules(row: str) -> list[str]:
     """The modules of a row that bear the name of one of its functions, as `compile.pfunc` does."""
-    return [name for name in submodules(row) if "*" not in ROWS[row].values() and name in _homes(row)]
+    return sorted({*submodules(row)} & {*_homes(row)})
 
 
 def load_aside(name: str) -> None:
@@ -72,28 +72,31 @@ def names_of(row: str) -> list[str]:
     >>> names_of("sandbox.rng_mrg")
     ['MRG_RandomStreams', 'RandomStreams']
     """
-    return sorted(name for name in {*_homes(row), *submodules(row)} if not name.startswith("_"))
+    found = {*_homes(row), *submodules(row)}
+    for home in _whole_homes(row):
+        module = import_module(PACKAGE + home)
+        found.update(getattr(module, "__all__", None) or dir(module))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def _homes(row: str) -> dict[str, tuple[str, str]]:
-    """For each name the module where it lives, and its name there."""
+    """For each name that the row says the module where it lives, and its name there."""
     found = {}
     for home, names in ROWS[row].items():
-        for name in _all_of(home) if names == "*" else names.split():
+        for name in names.split() if names != "*" else ():
             new, _, old = name.partition("=")
             found[new] = home, old or new
     return found
 
 
-def _all_of(home: str) -> list[str]:
-    module = import_module(PACKAGE + home)
-    return [name for name in getattr(module, "__all__", None) or dir(module) if not name.startswith("_")]
+def _whole_homes(row: str) -> list[str]:
+    """The modules of which the row has every name."""
+    return [home for home, names in ROWS[row].items() if names == "*"]
 
 
 def _lookup(module: ModuleType, row: str) -> Callable[[str], Any]:
     """The `__getattr__` of a row's module."""
-    everything = [home for home, names in ROWS[row].items() if names == "*"]
-    homes: dict[str, tuple[str, str]] = {} if everything else _homes(row)
+    homes, whole, below = _homes(row), _whole_homes(row), submodules(row)
 
     def __getattr__(name: str) -> Any:
         if name in homes:
@@ -102,8 +105,8 @@ def _lookup(module: ModuleType, row: str) -> Callable[[str], Any]:
             return value
         if name == "__all__":
             return names_of(row)
-        if everything and not name.startswith("__") and name not in submodules(row):
-            return getattr(import_module(PACKAGE + everything[0]), name)
+        if whole and not name.startswith("__") and name not in below:
+            return getattr(import_module(PACKAGE + whole[0]), name)
         return module_below(module.__name__, name, homes)
 
     return __getattr__

@@ -124,7 +124,8 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """`import theano` means again what it meant before `install()`; what programs have imported stays with them.
+    """`import theano` means again what it meant before `install()`; what programs have imported, and options that
+    Theano's flags have set, stay as they are.
 
     >>> uninstall()
     """
