@@ -84,6 +84,7 @@ def test_types_of_scalars_and_rows_by_their_scalar_names() -> None:
     ) == "Scalar(bool)"
     assert scalar.continuous_types == scalar.float_types + scalar.complex_types and "float16" in scalar.float_types
     assert len(scalar.all_types) == 14 == len(scalar.discrete_types) + len(scalar.continuous_types)
+    assert scalar.all_types == tuple(T.all_dtypes) and scalar.continuous_types == tuple(T.continuous_dtypes)
     assert T.zeros(2, dtype=scalar.int8).dtype == "int8" and scalar.upcast("floatX", scalar.int8) == "float64"
     assert pickle.loads(pickle.dumps(scalar.float32)) == scalar.float32 and scalar.float32.filter(1).dtype == "float32"
     assert scalar.inv is scalar.basic.inv and T.Elemwise(scalar.abs_)(T.constant([-1.0])).eval() == [1.0]

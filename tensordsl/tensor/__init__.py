@@ -226,7 +226,7 @@ from tensordsl.tensor import nnet
 from tensordsl.tensor.constructors import CONSTRUCTORS, tensor
 from tensordsl.tensor.refusals import name_functions as _name_functions
 from tensordsl.tensor.var import TensorConstant, TensorVariable, as_tensor_variable
-from tensordsl.types import COMPLEX, DISCRETE, DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
+from tensordsl.types import ALL_DTYPES, COMPLEX, CONTINUOUS, DISCRETE, FLOATS, INTEGERS, SIGNED, UNSIGNED, TensorType
 from tensordsl.values import are_close as _allclose  # Theano's, of arrays
 
 # Other names of the same functions, from Theano and NumPy.
@@ -262,8 +262,8 @@ _functions_as_ops(globals(), _comparisons, _complexes, _elementwise, _functions,
 globals().update(_kinds_at("tensor"))
 
 int_dtypes, uint_dtypes, float_dtypes = list(SIGNED), list(UNSIGNED), list(FLOATS)
-integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(FLOATS)
-all_dtypes, complex_dtypes = list(DTYPES), list(COMPLEX)
+integer_dtypes, discrete_dtypes, continuous_dtypes = list(INTEGERS), list(DISCRETE), list(CONTINUOUS)
+all_dtypes, complex_dtypes = list(ALL_DTYPES), list(COMPLEX)
 _load_aside(f"{__name__}.sort")
 
 # Names that live above this layer and are looked up when first used.
