@@ -76,7 +76,7 @@ def _link_guarded(spec: FunctionSpec, mode: Mode, native: Callable[[FunctionSpec
 
 def _name_the_node(spec: FunctionSpec, settings: dict[str, Any], arrays: list[Array]) -> None:
     """Raise for the first forbidden value, in the order of evaluation; effects are not repeated."""
-    values = initial_values(spec, arrays)
+    values = _copies(spec, initial_values(spec, arrays))
     _guard_all(settings, values)
     trace(spec, values, after=_guards(settings), is_silent=True)
 
@@ -281,6 +281,9 @@ def raise_site(site: dict[str, Any], values: Sequence[int], spec: FunctionSpec, 
     shown: list[Array] | None = None
     try:
         known = _copies(spec, given)
+    except MemoryError:
+        raise report(error, spec, node, None) from None
+    try:
         trace(spec, known, until=node, is_silent=True)
         if all(has(v, known) for v in node.inputs):
             operands = [value_of(v, known) for v in node.inputs]
