@@ -100,7 +100,7 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
         assert self.root is self, "functions use the roots of clones"
 
         while not isinstance(place := self._place, Cell):
-            device = self._device
+            device = getattr(place, "device", None)
             with nullcontext() if device is None else device.lock:  # the device makes no new value meanwhile
                 array = place.get()
                 cell = Cell(array if array.flags.writeable else array.copy())
@@ -121,7 +121,8 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
 
         with device.lock:
             while True:
-                place, found = self._place, self._device
+                place = self._place
+                found = getattr(place, "device", None)
                 if found is device:
                     return place
                 storage = DeviceStorage.of(place.get(), device)
@@ -132,11 +133,6 @@ class TensorSharedVariable(SharedVariable, TensorVariable):
                         if found is not None:
                             place.is_left = True
                     return storage
-
-    @property
-    def _device(self) -> Any:
-        """The device that has the value, or None."""
-        return getattr(self._place, "device", None)
 
     def wait_until_free(self) -> None:
         """Return when no call of a compiled function holds the variable; RuntimeError if it is one further up."""
@@ -402,7 +398,7 @@ def shared(
         object gives a generic shared variable, which holds it but is no operand: `shared([1, 2])` is no vector.
     name : for printing.
     strict, allow_downcast : how `set_value` converts: only arrays of exactly this dtype; also with loss of precision.
-    borrow : keep `value` itself as storage where possible, instead of a copy.
+    borrow : keep the memory of `value` as storage where possible, instead of a copy.  NumPy then refuses to resize it.
     broadcastable : which axes (of length 1) broadcast; default: none.
     target : where the value is from the start: "cpu", or a device ("cuda", "cuda1", "sim").  Values move to the device
         of the functions that use them in any case.
