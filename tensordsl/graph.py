@@ -373,6 +373,23 @@ class Apply:
     def default_output(self) -> Variable:
         return self.outputs[0]
 
+    def clone_with_new_inputs(self, inputs: Sequence[Variable], strict: bool = True) -> Apply:
+        """The same application of the op to others.  strict: they have the types of these, else TypeError."""
+        from tensordsl.ops.substitute import reapply  # late: it stands above the graph
+
+        for old, new in zip(self.inputs, inputs, strict=True):
+            if strict and not old.type.accepts(new.type):
+                raise TypeError(
+                    f"cannot convert {new.type} (of {new!r}) into {old.type}; cast it, or pass strict=False"
+                )
+        made = reapply(self, inputs)[0].owner
+        assert made is not None
+        return made
+
+    def clone(self) -> Apply:
+        """The same application once more."""
+        return self.clone_with_new_inputs(self.inputs)
+
     @property
     def out(self) -> Variable:
         return self.default_output()

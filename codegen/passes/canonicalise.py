@@ -130,14 +130,14 @@ def _bounded(ctx: Context, v: Value) -> Value | None:
 
 def _result(ctx: Context, v: Value) -> Value | None:
     """The result of a branch whose condition is known."""
-    (node,) = v.operands
-    if node.op != "ifelse":
+    (branch,) = v.operands
+    if branch.op != "ifelse":
         return None
-    condition = number_of(node.operands[0])
+    condition = number_of(branch.operands[0])
     if condition is None:
         return None
-    half = (len(node.operands) - 1) // 2
-    return fit(ctx.graph, node.operands[1 + v.attrs["k"] + (0 if condition else half)], v)
+    half = (len(branch.operands) - 1) // 2
+    return fit(ctx.graph, branch.operands[1 + v.attrs["k"] + (0 if condition else half)], v)
 
 
 _FORMS = {

@@ -147,6 +147,16 @@ def test_a_use_of_an_op_applies_it_to_others() -> None:
     assert (_x + _y).owner.op(_m, _n).owner.inputs == (_m, _n)
     node = (_x + _y).owner
     assert (node.nin, node.nout, node.out, node.default_output()) == (2, 1, node.outputs[0], node.outputs[0])
+    other = node.clone_with_new_inputs([_y, _x])
+    assert (
+        other.inputs == (_y, _x)
+        and other.op == node.op
+        and node.clone() is not node
+        and node.clone().inputs == (_x, _y)
+    )
+    assert node.clone_with_new_inputs([_x, _iv], strict=False).out.dtype == "float64"
+    with pytest.raises(TypeError, match="cast it, or pass strict=False"):
+        node.clone_with_new_inputs([_x, _iv])
 
 
 def kinds_of(variable: Any) -> set[str]:
