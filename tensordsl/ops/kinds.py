@@ -34,7 +34,12 @@ class OpKind:
         self.__name__, self._members, self._make = name, frozenset(members), make
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Function:
-        return self._make(*arguments, **keywords)
+        try:
+            return self._make(*arguments, **keywords)
+        except (TypeError, NotImplementedError) as error:
+            if self.__name__ not in str(error):
+                error.args = (f"{self.__name__}: {error}",)
+            raise
 
     def __instancecheck__(self, op: Any) -> bool:
         return isinstance(op, Op) and class_of(op) in self._members
