@@ -102,6 +102,7 @@ class Op:
     domain: tuple[float, float] = (-10.0, 10.0)  # where random tests draw real operands from
     symbol: str = ""  # infix or prefix spelling for pp, e.g. "+"
     print_name: str = ""
+    use: Callable[[Any], Op] | None = None  # the op of an application, where that is a class of its own
 
     @property
     def row(self) -> Op:
@@ -360,6 +361,8 @@ class Apply:
     @property
     def op(self) -> Op:
         """The row as it is used here: with the attributes, where there are some."""
+        if self.row.use is not None:
+            return self.row.use(self)
         return UsedOp(self) if self.attrs or len(self.outputs) > 1 else self.row
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, Variable, apply, toposort
+from tensordsl.graph import Constant, Dims, Expand, Kernel, Op, OpView, Variable, apply, toposort
 from tensordsl.ops.operands import as_variable, shape_of_first
 from tensordsl.records import record
 from tensordsl.types import COMPLEX, INTEGERS, TensorType
@@ -295,10 +295,12 @@ def _require_oracle(x: Any, condition: Any, message: str, kind: str) -> Any:
 PRINT = Op(
     "print", _first_dtype, shape_of_first, _print_oracle, Kernel("print"),
     lambda g, out, x, **attrs: (g,), effect=True, print_name="Print",
+    use=lambda node: node.attrs.get("printer") or Print(node.attrs["message"], node.attrs["attrs_names"]),
 )  # fmt: skip
 ASSERT = Op(
     "assert", _first_dtype, _assert_shape, _assert_oracle, Kernel("assert"),
     lambda g, out, x, *conditions, message: (g, *(None for _ in conditions)), effect=True, print_name="Assert",
+    use=lambda node: Assert(node.attrs["message"]),
 )  # fmt: skip
 # What other functions check of their operands, at run time: no effect, so it goes where its result is not needed.
 # kind: "check" for a ValueError, "index" for an IndexError.
@@ -315,7 +317,29 @@ def require(x: Any, condition: Any, message: str, kind: str = "check") -> Any:
     return apply(REQUIRE, as_variable(x), as_mask(condition), message=message, kind=kind)
 
 
-class Print:
+class _Effect(OpView):
+    """An op that programs make themselves, equal to others with the same parameters."""
+
+    parameters: tuple[Any, ...]
+
+    def __init__(self, row: Op, *parameters: Any) -> None:
+        super().__init__(row)
+        self.parameters = parameters
+
+    def __eq__(self, other: object) -> bool:
+        is_same = type(other) is type(self) and isinstance(other, _Effect) and other.parameters == self.parameters
+        return is_same or other is self.row
+
+    __hash__ = OpView.__hash__
+
+    def __repr__(self) -> str:
+        return self.row.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.parameters
+
+
+class Print(_Effect):
     """`Print(message)(x)` is x, and prints it whenever it is computed.
 
     message  printed before each attribute
@@ -326,18 +350,26 @@ class Print:
     def __init__(self, message: str = "", attrs: Sequence[str] = ("__str__",), global_fn: Any = None) -> None:
         if global_fn is not None and not callable(global_fn):
             raise TypeError(f"Print: global_fn must be a function of this object and the array, got {global_fn!r}")
-        self.message, self.attrs, self.global_fn = message, tuple(attrs), global_fn
+        super().__init__(PRINT, message, tuple(attrs), global_fn)
+        self.message, self.attrs, self.global_fn = self.parameters
+
+    def __str__(self) -> str:
+        return f"Print{{message={self.message!r}, attrs={self.attrs}}}"
 
     def __call__(self, x: Any) -> Any:
         own: dict[str, Any] = {} if self.global_fn is None else {"printer": self}
         return apply(PRINT, as_variable(x), message=self.message, attrs_names=self.attrs, **own)
 
 
-class Assert:
+class Assert(_Effect):
     """`Assert(message)(x, *conditions)` is x; where a condition is false, its computation raises AssertionError."""
 
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
+        super().__init__(ASSERT, msg)
         self.msg = msg
+
+    def __str__(self) -> str:
+        return f"Assert{{msg={self.msg!r}}}"
 
     def __call__(self, value: Any, *conditions: Any) -> Any:
         from tensordsl.ops.masks import as_mask  # late: it stands on this table's rows

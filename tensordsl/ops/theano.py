@@ -102,7 +102,7 @@ _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
     "inc_subtensor": "IncSubtensor", "take": lambda node: _indexed(node, ""),
     "inc_take": lambda node: _indexed(node, "Inc"), "true_positions": "Nonzero",
     "cumsum": "CumOp", "cumprod": "CumOp", "sort": "SortOp", "argsort": "ArgSortOp", "searchsorted": "SearchsortedOp",
-    "softmax": "Softmax", "logsoftmax": "LogSoftmax", "ifelse": "IfElse", "print": "Print", "assert": "Assert",
+    "softmax": "Softmax", "logsoftmax": "LogSoftmax", "ifelse": "IfElse",
     "consider_constant": "ConsiderConstant", "disconnected_grad": "DisconnectedGrad", "zero_grad": "ZeroGrad",
     "undefined_grad": "UndefinedGrad", "grad_clip": "GradClip", "grad_scale": "GradScale",
 }  # fmt: skip
@@ -199,8 +199,6 @@ _TEXTS: dict[str, Callable[[Apply], str]] = {
     "AdvancedBooleanIncSubtensor": _write_text,
     "CumOp": lambda node: f"CumOp{{{node.attrs['axis']}, {'add' if node.row.name == 'cumsum' else 'mul'}}}",
     "SearchsortedOp": lambda node: f"SearchsortedOp{{side={node.attrs['side']!r}}}",
-    "Print": lambda node: f"Print{{message={node.attrs['message']!r}, attrs={node.attrs['attrs_names']}}}",
-    "Assert": lambda node: f"Assert{{msg={node.attrs['message']!r}}}",
 }  # fmt: skip
 _TITLES = {
     "Dot": "dot",
@@ -274,8 +272,6 @@ _ATTRIBUTES: dict[str, Mapping[str, Callable[[Op], Any]]] = {
     "IfElse": {
         "n_outs": lambda op: 1 if _node(op) is None else len(_used(op).outputs), "as_view": lambda op: False,
     },
-    "Print": {"attrs": _attr("attrs_names")},
-    "Assert": {"msg": _attr("message")},
     "GradClip": {"clip_lower_bound": _attr("lower"), "clip_upper_bound": _attr("upper")},
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ import pytest
 
 import tensordsl as theano
 import tensordsl.tensor as T
-from tensordsl.graph import Op, toposort
-from tensordsl.ops.kinds import OpKind
+from tensordsl.graph import toposort
+from tensordsl.ops.kinds import OpFunction, OpKind
 
 
 def again(value: Any) -> Any:
@@ -44,7 +44,7 @@ def test_public_functions_are_stored_by_name(module: Any) -> None:
     """Networks keep `T.tanh`, `T.ivector` or `T.nnet.Softmax` as attributes."""
     for name in dir(module):
         value = getattr(module, name)
-        if isinstance(value, type | FunctionType | OpKind | Op) and not name.startswith("_"):
+        if isinstance(value, type | FunctionType | OpKind | OpFunction) and not name.startswith("_"):
             assert again(value) is value is copy.deepcopy(value), name
 
 

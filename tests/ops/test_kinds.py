@@ -159,6 +159,18 @@ def test_a_use_of_an_op_applies_it_to_others() -> None:
         node.clone_with_new_inputs([_x, _iv])
 
 
+def test_prints_and_assertions_are_found_and_made_again() -> None:
+    from tensordsl.printing import Print
+
+    printed, checked = Print("a", attrs=("shape",))(_x), T.opt.Assert("wrong")(_x, _i)
+    assert isinstance(printed.owner.op, Print) and isinstance(checked.owner.op, T.opt.Assert)
+    assert not isinstance(checked.owner.op, Print) and isinstance(checked.owner.op, theano.Op)
+    assert printed.owner.op == Print("a", ("shape",)) != Print("b", ("shape",)) and checked.owner.op.name == "assert"
+    assert str(printed.owner.op(_y)) == "Print{message='a', attrs=('shape',)}.0"
+    own = Print("a", global_fn=lambda op, value: None)
+    assert own(_x).owner.op is own and pickle.loads(pickle.dumps(checked.owner.op)) == checked.owner.op
+
+
 def kinds_of(variable: Any) -> set[str]:
     return {name for name, kind in KINDS.items() if isinstance(variable.owner.op, kind)}
 
