@@ -116,7 +116,8 @@ def _default(parameter: Parameter, function: str, parameters: Sequence[Parameter
             f"{_count(len(parameters), 'input')}: {_names(parameters)})"
         )
     default: Any = parameter.default
-    return default if parameter.is_state or isinstance(default, np.ndarray) else default.storage
+    is_read = isinstance(default, Variable) and not (parameter.is_state or parameter.is_opaque)
+    return default.storage if is_read else default
 
 
 def quoted(function: str) -> str:

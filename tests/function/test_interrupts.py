@@ -122,7 +122,7 @@ def test_the_run_time_is_prepared_or_prepared_again(monkeypatch: Any) -> None:
     native._prepare()
     version, compiler = native._State.version, library._State.compile
     given: list[str] = []
-    monkeypatch.setattr(native.cache, "sources_version", lambda folders: "")
+    monkeypatch.setattr(native.cache, "sources_version", lambda *_: "")
     monkeypatch.setattr(native.cache, "set_directory", lambda path: given.append("cache"))
     monkeypatch.setattr(native.library, "install", lambda compile, version: given.append("library"))
 

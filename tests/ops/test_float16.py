@@ -98,7 +98,9 @@ def test_state_positions_and_views() -> None:
 
 def test_arguments() -> None:
     f = tensordsl.function([h := T.scalar("h", dtype="float16")], h * 2)
-    assert f(1.5) == f(np.float16(1.5)) == f(h=np.float16(1.5)) == 3 and f(2) == 4 and f(0.1).dtype == "float16"
+    assert f(1.5) == f(np.float16(1.5)) == f(h=np.float16(1.5)) == 3 and f(2) == 4 and f(0.5).dtype == "float16"
+    with pytest.raises(TypeError, match="cannot store accurately value 0.1"):
+        f(0.1)
     g = tensordsl.function([x := T.fvector("x")], x + 1)
     assert g(np.ones(2, "float16")).tolist() == [2, 2]
     y = T.vector("y", dtype="float16")
