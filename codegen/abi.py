@@ -73,6 +73,7 @@ CTX_HOST_ENTRY = 56  # Python callable that performs host calls, borrowed; or NU
 CTX_N_ARGS = 64
 CTX_N_SHARED = 72
 CTX_INJECT = 80  # number of the may-fail step that must fail; read only by programs emitted for fault tests; -1: none
+CTX_STACK = 88  # bytes of the stack that a call needs; 0: few
 CTX_SIZE = 96
 CHOICES = 62  # bits of a word that names plans
 HIDDEN_ROWS = -1  # among the numbers of small shared variables: rows that only further steps read (`codegen.stacks`)
@@ -177,6 +178,8 @@ BLOCK_BYTES, BLOCK_NEXT, BLOCK_CLASS, BLOCK_HEAD = 0, 8, 16, 64  # BYTES: of a l
 POOL_FIRST, POOL_LAST, POOL_SLOTS = 12, 26, 2
 LARGE_SLOTS, MEDIUM_SLOTS = 4, 8  # of kept blocks of arenas and of arrays
 KEPT_SLOTS = LARGE_SLOTS + MEDIUM_SLOTS
+ROOM, ROOMS = 1 << 22, 8  # bytes of a room, of which few are ever touched; slots of them
+LEFT = 1 << 21  # bytes that are left where the main thread's stack counts as large
 POOL_SIZE = (POOL_LAST - POOL_FIRST + 1) * POOL_SLOTS * 8
 
 # -- scattering: a symbol for each operation and machine type ---------------------------------------------------------
@@ -258,20 +261,23 @@ _CPYTHON = (
     "PyType_IsSubtype", "PyObject_Free", "PyBuffer_FillInfo", "PyGC_Disable", "PyGC_Enable",
 )  # fmt: skip
 _LIBC = ("aligned_alloc", "free", "malloc", "realloc", "madvise")
+_THREADS = ("pthread_getattr_np", "pthread_attr_getstack", "pthread_attr_destroy", "pthread_self")  # or NULL
 _DATA = (
     "np_type", "int_type", "np_new", "holder_type", "pool", "blas_int", "cblas_float64", "cblas_float32",
     "gemv_float64", "gemv_float32", "blas_threads", "dead_ctx", "dead_slow", "threads", "np_handler",
-    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways",
+    "huge_pages", "kept", "kept_bytes", "missed", "on_missed", "ways", "rooms", "main_stack", "main_stack_bytes",
+    *_THREADS,
 )  # fmt: skip
 # blas_int: bytes of an integer of the BLAS, 0: none; blas_threads: how many threads it has.
 # dead: for cleared Functions.  threads: the pool, or NULL.  np_handler: of new arrays' data, or NULL: NumPy's own.
 # missed: a bit for each of NEST_PARTS that a call has missed; on_missed: what is called then, a Python callable.
 # huge_pages: 1 where NumPy asks for them.  kept: slots of blocks, large ones first; kept_bytes: the most that one may
-# have.  ways: bits of large operands (`nest_ways`).
+# have.  ways: bits of large operands (`nest_ways`).  rooms: slots of stacks that launches run on (`nest_rooms`), but
+# for those that are called on the main thread's stack, within `main_stack_bytes` of `main_stack`.
 
 RT_NAMES = (*HELPERS, *_CPYTHON, *_LIBC, *_DATA)
 RT = {name: 8 * i for i, name in enumerate(RT_NAMES)}  # byte offsets
-CPYTHON_NAMES, LIBC_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset")
+CPYTHON_NAMES, LIBC_NAMES, THREAD_NAMES = _CPYTHON, (*_LIBC, "memcpy", "memset"), _THREADS
 
 # -- the pool of threads: words that threads write lie on cache lines of their own ------------------------------------
 TH_REMAINING, TH_GENERATION, TH_BUSY, TH_SLEEPERS = 64, 128, 192, 256
@@ -318,10 +324,9 @@ _NEST = {
 LIBRARY = {
     "native": (
         "new_out", "new_like", "new_list", "prepare", "pin", "save_thread", "restore_thread", "commit", "copy",
-        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "new_function",
-        "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc", "holder_buffer",
-        "each_part", "take_slot", "leave_slot", "report",
-        *DATA_FUNCTIONS,
+        "release", "fail", "judge", "take_arena", "free_arena", "host_call", "poll", "stub", "wary_stub",
+        "new_function", "tp_traverse", "tp_clear", "tp_dealloc", "cell_set", "cell_get", "holder_dealloc",
+        "holder_buffer", "each_part", "take_slot", "leave_slot", "report", *DATA_FUNCTIONS,
     ),
     **{f"gemm_{t}": (f"gemm_{t}", f"gemms_{t}", f"gemm_then_{t}") for t in ("float64", "float32")},
     **_NEST,

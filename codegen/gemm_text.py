@@ -53,6 +53,7 @@ from tensordsl.codegen.gemm_stacks import stack_texts
 from tensordsl.codegen.gemm_tiles import SIZES, Vector, element, layout, over_vectors, readable, tile_texts
 from tensordsl.codegen.jobs import Job, operands
 from tensordsl.codegen.nest_words import LAUNCH, Function
+from tensordsl.codegen.stack_text import STACK_INTRINSICS, in_room, is_away, of_table_text, room_texts
 
 TYPES = {"float64": ("double", 8), "float32": ("float", 4)}
 FLAT = 4  # k of a product of any number of rows for which tiles read and write no slower than memory does
@@ -85,7 +86,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: b
     bodies += [
         _blocked(kind),
         _gemv(kind, dtype),
-        _blas(kind, dtype),
+        *(_blas(kind, dtype), *room_texts()),
         *gram_texts(kind, dtype, vector.lanes, PARAMS),
         _gemm(vector, dtype, panels),
         _gemm_then(kind, dtype, panels),
@@ -96,7 +97,7 @@ def gemm_text(dtype: str, vector_bytes: int = 64, panels: bool = False, lines: b
     )
     declared += "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
     declared += f"declare {kind} @llvm.fabs.f{8 * size}({kind})\n"
-    return vector.declarations() + declared + "".join(bodies) + METADATA
+    return vector.declarations() + declared + STACK_INTRINSICS + "".join(bodies) + METADATA
 
 
 # What the BLAS and its replacement need
@@ -264,9 +265,14 @@ def _gemv(kind: str, dtype: str) -> str:
 
 
 def _blas(kind: str, dtype: str) -> str:
-    """i1: has the BLAS done it?  Not if there is none, a number is too large for it, or packing lacks scratch."""
+    """i1: has the BLAS done it?  Not if there is none, a number is too large for it, or packing lacks scratch.
+    OpenBLAS has 43 KB on the stack."""
     params = ("ptr rt", *SIZES, *STRIDED, f"{kind} alpha", "i1 add", "ptr scratch")
-    f = Asm("i1", f"blas_{kind}", params, internal=True)
+    g = Asm("i1", f"blas_{kind}", params, internal=True)
+    with g.when(is_away(g, "%rt", g.op("alloca i64, align 8"))):
+        g.ret("i1", g.op(f"trunc i64 {in_room(g, f'blas_here_{kind}', params)} to i1"))
+    g.ret("i1", g.call("i1", f"@blas_here_{kind}", *passed(params)))
+    f = Asm("i1", f"blas_here_{kind}", params, internal=True)
     gemm, size = f.load("ptr", "%rt", abi.RT[f"cblas_{dtype}"]), f.load("i64", "%rt", abi.RT["blas_int"])
     refuse, able = f.label("refuse"), f.label("able")
     f.branch(f.compare("eq", "i64", size, 0), refuse, able)
@@ -307,7 +313,7 @@ def _blas(kind: str, dtype: str) -> str:
     f.ret("i1", "true")
     f.place(refuse)
     f.ret("i1", "false")
-    return f.text
+    return f.text + of_table_text(f"blas_here_{kind}", params, "i1") + g.text
 
 
 def _gemm(v: Vector, dtype: str, panels: bool) -> str:

@@ -8,6 +8,8 @@ place in the descriptor and, of a CALL, its kernel's width, or 0 if that does no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tensordsl.codegen.assembly import passed
 from tensordsl.codegen.nest_words import (
     FILL,
@@ -34,9 +36,10 @@ def flat_texts() -> list[str]:
     return [_turned_row(), _in_order(), _call(), _operand()]
 
 
-def call_if_flat(c: Function, shared: str) -> None:
+def call_if_flat(c: Function, shared: str, move: Callable[[], None] = lambda: None) -> None:
     """Return from `run_nest` if this does it all, but not what is `shared` out.  Elements behind the last whole vector
-    are done by the last one again, so that nothing may be in place then."""
+    are done by the last one again, so that nothing may be in place then.  `move` writes what goes before code that has
+    scratch on the stack."""
     no, some, small, turned = map(c.label, ("no", "some", "small", "turned"))
     place = c.get("%D", FLAT)
     c.branch(c.any(c.test("eq", place, 0), shared), no, some)
@@ -46,11 +49,12 @@ def call_if_flat(c: Function, shared: str) -> None:
     c.branch(c.all(c.test("eq", wrong, 0), _is_small(c, words, n)), small, turned)
     c.place(turned)
     with c.when(c.test("ne", c.get("%D", N_SWAPS), 0)):
+        move()
         with c.when(c.test("ne", c.call("i64", "@turned_row", *passed(PARAMS)), 0)):
             c.ret("i64", 0)
     c.jump(no)
     c.place(small)
-    _done(c, words, operands, n, no, 0)
+    _done(c, words, operands, n, no, 0, move)
     c.place(no)
 
 
@@ -58,7 +62,9 @@ def _is_small(c: Function, words: str, n: str) -> str:
     return c.all(c.test("sge", n, c.get(words, 1)), c.test("sle", n, c.get(words, 0)))
 
 
-def _done(c: Function, words: str, operands: str, n: str, no: str, result: int) -> None:
+def _done(
+    c: Function, words: str, operands: str, n: str, no: str, result: int, move: Callable[[], None] = lambda: None
+) -> None:
     """Do a row and return `result`, or go on where that may not be."""
     one, whole, apart, alone, order = map(c.label, ("one", "whole", "apart", "alone", "order"))
     code, width = c.word(words, c.arith("add", operands, 2)), c.get("%D", WIDTH)
@@ -75,6 +81,7 @@ def _done(c: Function, words: str, operands: str, n: str, no: str, result: int) 
     c.place(apart)
     c.branch(c.test("ne", c.call("i64", "@may_repeat", "ptr %D", "ptr %B"), 0), order, no)
     c.place(order)
+    move()
     c.call("void", "@in_order", "ptr %K", "ptr %D", "ptr %B", "ptr %I", f"ptr {c.word(code, 1)}", f"i64 {n}")
     c.ret("i64", result)
 

@@ -20,6 +20,7 @@ from tensordsl.codegen.jobs import Job, if_worth, named, operands, share
 from tensordsl.codegen.nest_compact import room_for_copies
 from tensordsl.codegen.nest_flat import call_if_flat
 from tensordsl.codegen.nest_limits import FOLDED, SHARE, SHARED_ROWS, WIDE_ROW
+from tensordsl.codegen.nest_rooms import launch_texts, move_to_room
 from tensordsl.codegen.nest_row_parts import MOST, from_middle, longest_axis, parts_of, quotient
 from tensordsl.codegen.nest_straight import call_if_straight
 from tensordsl.codegen.nest_ways import BACK, BOTH, NEAR, THERE, way_of, way_text
@@ -99,7 +100,8 @@ JOB = Job((*PARAMS, *PARTS, "i64 way", "i64 count", "i1 both"))
 def share_texts(caches: Caches) -> list[str]:
     parts = [_parts(caches), _read_part(), _part(), _part_back(), _like_parts(), _next_part()]
     stages = [_copy(), _receive(), _send(), _stage(), _levels()]
-    return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), _run_nest(), _run_tile()]
+    launches = [_run_nest(), _launch(), *launch_texts(), _run_tile()]
+    return [*parts, *stages, _all_parts(), _run_parts(), _worth(caches), way_text(caches), *launches]
 
 
 def reduction_texts(caches: Caches) -> list[str]:
@@ -457,20 +459,45 @@ def _fill(c: Function, job: str, tables: dict[str, str], merged: int = 0, way: s
 
 
 def _run_nest() -> str:
-    c = Function("i64", "run_nest", ["ptr rt", *LAUNCH])
+    c = _of_plan("run_nest", internal=False)
+    place = c.op("alloca ptr, align 8")
+    pool = _pool(c, place)
+    call_if_flat(c, c.not_null(pool), lambda: move_to_room(c, place))
+    move_to_room(c, place, always=True)
+    _large(c, pool)
+    return c.text
+
+
+def _launch() -> str:
+    """The same, on whichever stack it is called."""
+    c = _of_plan("launch", internal=True)
+    pool = _pool(c, c.op("alloca ptr, align 8"))
+    call_if_flat(c, c.not_null(pool))
+    _large(c, pool)
+    return c.text
+
+
+def _of_plan(name: str, internal: bool) -> Function:
+    c = Function("i64", name, ["ptr rt", *LAUNCH], internal=internal)
     for name, at in (("K", abi.PLAN_KERNELS), ("D", abi.PLAN_DESCRIPTOR)):
         c.do(f"%{name} = load ptr, ptr {c.gep('%plan', at)}")
-    alone, ask = c.label("alone"), c.label("ask")
-    place = c.op("alloca ptr, align 8")
+    return c
+
+
+def _pool(c: Function, place: str) -> str:
+    """The pool, if a launch is worth threads, or null."""
     c.put("null", place, 0, "ptr")
     with c.when(c.not_null("%rt")):
         there = c.load("ptr", "%rt", abi.RT["threads"])
         with c.when(c.not_null(there)):
             worth = c.call("i1", "@worth", f"ptr {there}", "ptr %D", "ptr %S", "ptr %E")
             c.put(c.choose(worth, there, "null", "ptr"), place, 0, "ptr")
-    pool = c.get(place, 0, "ptr")
-    call_if_flat(c, c.not_null(pool))
+    return c.get(place, 0, "ptr")
+
+
+def _large(c: Function, pool: str) -> None:
     call_if_straight(c)
+    alone, ask = c.label("alone"), c.label("ask")
     levels, down = c.get("%D", LEVELS), c.get("%D", DOWN)
     way = way_of(c, "%rt", c.is_null(pool))
     is_one = c.test("eq", c.arith("or", c.arith("or", levels, down), way), 0)
@@ -483,7 +510,7 @@ def _run_nest() -> str:
         c.ret("i64", c.call("i64", "@run_down", *given, f"i64 {way}"))
     with c.when(c.test("ne", c.get("%D", ROW_AXES), 0)):
         c.ret("i64", c.call("i64", "@run_rows", *given))
-    return c.end("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
+    c.ret("i64", c.call("i64", "@run_parts", *given, f"i64 {way}"))
 
 
 def _worth(caches: Caches) -> str:

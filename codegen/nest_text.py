@@ -104,6 +104,7 @@ from tensordsl.codegen.nest_words import (
     entry_of,
     product,
 )  # fmt: skip
+from tensordsl.codegen.stack_text import STACK_INTRINSICS
 
 LONG = 1 << 18  # points from which results may be larger than the caches
 
@@ -161,7 +162,7 @@ def _intrinsics(vector_bytes: int, shuffled: int) -> str:
     if vector_bytes >= 64:
         lines.append("declare <64 x i8> @llvm.masked.load.v64i8.p0(ptr, i32, <64 x i1>, <64 x i8>)")
         lines.append("declare void @llvm.masked.store.v64i8.p0(<64 x i8>, ptr, i32, <64 x i1>)")
-    return "\n".join(lines) + "\n" + shuffle_declaration(shuffled)
+    return "\n".join(lines) + "\n" + STACK_INTRINSICS + shuffle_declaration(shuffled)
 
 
 def _direct() -> str:

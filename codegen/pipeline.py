@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
-from tensordsl.codegen import rules, target
+from tensordsl.codegen import abi, rules, target
 from tensordsl.codegen.abi import USUAL_LENGTHS
 from tensordsl.codegen.build_program import build_program
 from tensordsl.codegen.debug import PassReport, Trace, groups_text
@@ -74,6 +74,7 @@ def stabilise(ctx: Context, v: Value) -> Value | None:
     return rules.stabilise_set().apply(ctx.graph, v, ctx.hits, ctx.users) or of_exponentials(ctx, v)
 
 
+FEW_BYTES = 3 << 12  # of the stack that every thread has left
 MAPS = frozenset(("map",))
 PIPELINE = (
     Pass(
@@ -337,6 +338,14 @@ def make_program(
     return lowered, program, trace
 
 
+def stack_bytes(program: Program, text: str) -> int:
+    """What a call of a program needs of the stack, at most, where that is much, else 0: its frame, and a word for each
+    of its instructions, since at level 0 their results stay there; kernels have as much for their operands."""
+    own = abi.FR_ARGS + abi.SRC_SIZE * len(program.args) + 8 * program.n_slots
+    needed = own + 16 * text.count("\n")
+    return needed if needed > FEW_BYTES else 0
+
+
 def compile_graph(
     name: str, inputs: Sequence[Variable], shared: Sequence[Variable], outputs: Sequence[Variable],
     updates: Sequence[tuple[Variable, Variable]], single: bool, mode: Any = None,
@@ -370,6 +379,7 @@ def compile_graph(
         "plans": plan_table(program, now, known),
         "late": late,
         "libraries": libraries(program, now),
+        "stack": stack_bytes(program, host_text),
         "sites": {str(k): v for k, v in program.sites.items()},
     }
     waiting = iter(pack_plans(program.plans[k] for k in late if k not in now))

@@ -52,13 +52,14 @@ def make_function(
 
     slow(strict, *args, **kwargs) gets every call that the native check refuses: it normalises the arguments, calls
     `strict(*args)` and returns its result; `strict` raises RuntimeError for arguments that are still not right.
+    Also calls for which the stack is too small (`meta["stack"]`) go there; `strict` does not look.
     on_error(error, function, args) raises (or returns the call's result).  Waiting for other threads' calls on the same
     cells happens here.  hosts: the callables of the program's host calls (`runtime.host`); compile: see `runtime.late`;
     outgrown: gives what takes the executable's place when its shared variables have become too large for it.
     """
     kind = function_type()
     context, keep = _context(executable, tuple(cells), on_error, hosts, compile, outgrown)
-    strict = new_function(kind, keep, context, _refuse)
+    strict = new_function(kind, keep, context, _refuse, is_wary=False)
 
     bound = MethodType(slow, strict)  # no function of ours: it would stand in every traceback
     return new_function(kind, (keep, strict, bound), context, bound)
@@ -111,7 +112,7 @@ def _context(
         (abi.CTX_RT, library.table()), (abi.CTX_KERN, kernel_at), (abi.CTX_CELLS, cell_at), (abi.CTX_DESC, desc_at),
         (abi.CTX_OUTS, out_at), (abi.CTX_PROGRAM, program), (abi.CTX_ON_ERROR, id(entry)),
         (abi.CTX_HOST_ENTRY, id(host) if host else 0), (abi.CTX_N_ARGS, len(args)), (abi.CTX_N_SHARED, len(cells)),
-        (abi.CTX_INJECT, -1),
+        (abi.CTX_INJECT, -1), (abi.CTX_STACK, executable.meta.get("stack", 0)),
     ):  # fmt: skip
         poke(start + offset, value)
     return start, (words, code, executable, entry, host, tuple(cell.words for cell in cells))
@@ -241,9 +242,11 @@ def _dead_context() -> None:
     library.set_entry("dead_slow", id(_cleared))
 
 
-def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any]) -> Function:
-    """A new object of the type: it owns `owner`, which keeps context and slow path alive."""
-    made: Function = _native_new()(id(kind), id(owner), context, id(slow), library.symbol("stub"))
+def new_function(kind: type, owner: Any, context: int, slow: Callable[..., Any], is_wary: bool = True) -> Function:
+    """A new object of the type: it owns `owner`, which keeps context and slow path alive.  is_wary: it looks at the
+    stack, if the context says that it needs much."""
+    stub = library.symbol("wary_stub" if is_wary and peek(context + abi.CTX_STACK) else "stub")
+    made: Function = _native_new()(id(kind), id(owner), context, id(slow), stub)
     return made
 
 

@@ -27,8 +27,10 @@ Table = ctypes.c_void_p * len(abi.RT_NAMES)
 
 _pool = (ctypes.c_int64 * (abi.POOL_SIZE // 8))()
 _large = (ctypes.c_int64 * abi.KEPT_SLOTS)()
-immortalise(_pool)
-immortalise(_large)
+_rooms = (ctypes.c_int64 * abi.ROOMS)()
+for _slots in (_pool, _large, _rooms):
+    immortalise(_slots)
+STACK = 8 << 20  # bytes of the main thread's stack that count
 _NAME = b"mem_handler"  # the capsule keeps its address
 _handlers: list[Any] = []  # the capsule over the library's handler of data, once it is made
 _free = libc.free
@@ -43,6 +45,8 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
         table[abi.RT[name] // 8] = function_address(api, name)
     for name in abi.LIBC_NAMES:
         table[abi.RT[name] // 8] = function_address(libc, name)
+    for name in abi.THREAD_NAMES:
+        table[abi.RT[name] // 8] = function_address(libc, name) if hasattr(libc, name) else 0
     table[abi.RT["np_type"] // 8] = id(np.ndarray)
     table[abi.RT["int_type"] // 8] = id(int)
     table[abi.RT["np_new"] // 8] = numpy_api()[94]  # PyArray_NewFromDescr
@@ -50,6 +54,8 @@ def new_table() -> ctypes.Array[ctypes.c_void_p]:
     table[abi.RT["huge_pages"] // 8] = _has_huge_pages()
     table[abi.RT["kept"] // 8] = ctypes.addressof(_large)
     table[abi.RT["kept_bytes"] // 8] = _most_kept() // abi.LARGE_SLOTS
+    table[abi.RT["rooms"] // 8] = ctypes.addressof(_rooms)
+    table[abi.RT["main_stack"] // 8], table[abi.RT["main_stack_bytes"] // 8] = _main_stack()
     return table
 
 
@@ -108,6 +114,19 @@ def _has_huge_pages() -> int:
     return int(old)
 
 
+def _main_stack() -> tuple[int, int]:
+    """The part of the main thread's stack below which there is much left: address and bytes; nothing if it is small or
+    the system does not tell.  No other thread's stack can lie there."""
+    try:
+        end = ctypes.c_size_t.in_dll(libc, "__libc_stack_end").value
+        import resource
+    except (ValueError, ImportError):
+        return 0, 0
+    limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    most = STACK if limit == resource.RLIM_INFINITY else min(limit, STACK)
+    return (end - most + abi.LEFT, most - abi.LEFT) if most > 2 * abi.LEFT else (0, 0)
+
+
 def _most_kept() -> int:
     """Bytes of large blocks that may be kept: an eighth of the memory, where the system may take them back."""
     if sys.platform != "linux":
@@ -128,11 +147,11 @@ def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:
 def retained_bytes() -> int:
     """Bytes of free blocks that are kept for the next call."""
     small = (abi.BLOCK_HEAD + (1 << peek(block + abi.BLOCK_CLASS)) for _, block in _kept(_pool))
-    return sum((*small, *(peek(block + abi.BLOCK_BYTES) for _, block in _kept(_large))))
+    return sum((*small, *(peek(block + abi.BLOCK_BYTES) for _, block in _kept(_large)), abi.ROOM * len(_kept(_rooms))))
 
 
 def trim() -> None:
     """Give the free blocks back to the system.  Only while no call runs without the GIL."""
-    for slot, block in _kept(_pool) + _kept(_large):
+    for slot, block in _kept(_pool) + _kept(_large) + _kept(_rooms):
         poke(slot, 0)
         _free(block)

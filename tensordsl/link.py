@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
 from tensordsl.shared import Container, SharedVariable, TensorSharedVariable
 from tensordsl.spec import FunctionSpec, shared_of
+from tensordsl.stacks import COMPILER, with_stack
 
 if TYPE_CHECKING:
     from tensordsl.profiling import Profile
@@ -30,6 +31,10 @@ Run = Callable[[list[Array]], list[Array]]
 
 def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The callable that `tensordsl.function` returns."""
+    return with_stack(COMPILER, _build, spec, mode, profile)
+
+
+def _build(spec: FunctionSpec, mode: Mode, profile: Profile | None) -> Any:
     if profile is not None:
         return Function(spec, mode, profile.timed(link(spec, mode, profile)), profile)
     if mode.executor == "native" and spec.device != "cpu":
@@ -62,10 +67,12 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         profile.compiled(compiled.origin, compiled.phases, compiled.instructions, compiled.seconds)
     # The native entry takes exactly what `normalise` makes of an argument of the same position.
     has_states = any(parameter.is_state for parameter in spec.parameters)
+    needed = compiled.executable.meta.get("stack", 0)  # bytes
 
     def slow(strict: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return strict(*(args if has_states else normalise(spec.parameters, spec.name, args, kwargs)))
+            operands = args if has_states else normalise(spec.parameters, spec.name, args, kwargs)
+            return with_stack(needed, strict, *operands) if needed else strict(*operands)
         except Exception as error:
             raise in_short(error) from error.__cause__
 
@@ -76,8 +83,8 @@ def compile_native(spec: FunctionSpec, mode: Mode, profile: Profile | None = Non
         slow=slow,
         on_error=on_error,
         hosts=hosts,
-        compile=late_object,
-        outgrown=lambda: _parts(compile_spec(spec, mode, outgrown=True), spec),
+        compile=partial(with_stack, COMPILER, late_object),
+        outgrown=lambda: _parts(with_stack(COMPILER, compile_spec, spec, mode, outgrown=True), spec),
     )
 
 

@@ -26,6 +26,7 @@ from tensordsl.records import record
 from tensordsl.runtime import cache, late, library, threads
 from tensordsl.runtime.executable import Executable, packed, unpacked
 from tensordsl.runtime.late import Made
+from tensordsl.stacks import COMPILER, with_stack
 from tensordsl.version import LOADED, __version__
 
 IN_PROCESS = 512  # executables kept
@@ -269,7 +270,7 @@ def _prepare() -> None:
         package = os.path.dirname(os.path.abspath(__file__))
         folders = [os.path.realpath(os.path.join(package, name)) for name in ("codegen", "runtime", "ops")]
         version = __version__ + cache.sources_version(folders, [package], LOADED) + cache.compiler_version()
-        library.install(_library_object, version)
+        library.install(partial(with_stack, COMPILER, _library_object), version)
         on_change("num_threads", threads.set_threads)
         _State.version = version
 

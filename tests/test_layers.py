@@ -15,10 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.runtime": "runtime"}
 
 # A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
-LEAVES = frozenset({"errors", "config", "version", "missing", "processor", "records", "forks", "digests"}) | {
-    "compat.names",
-    "compat.aliases",
-}
+LEAVES = frozenset(
+    ("errors config version missing processor records forks digests stacks compat.names compat.aliases").split()
+)
 BELOW_OPS = LEAVES | {"types", "casting", "graph"}
 OPS = BELOW_OPS | {"ops"}
 FRONT = (
