@@ -19,6 +19,7 @@ from typing import Any
 from tensordsl.codegen.caches import LEVEL_2, LEVEL_3, Caches, far_third, near_third
 from tensordsl.config import config
 from tensordsl.forks import lock
+from tensordsl.limits import require_space
 from tensordsl.processor import LEVELS, cache_sizes
 
 # Multiplications of 52 bits: LLVM 22 takes them for products of small integers before it parts vectors that are longer
@@ -39,6 +40,7 @@ ORDER, FORWARD, USUAL = "pre-RA-sched", "list-ilp", "default"
 LOOPS = ("disable-lsr", ORDER)  # what the library's loops have as ever: without the first up to 1.4 of the time
 _LOADS = re.compile(r" = load <(\d+) x (i8|i16|i32|i64|half|float|double)>")
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "half": 2, "float": 4, "double": 8}
+SPACE, PER_CHARACTER = 1 << 24, 60  # bytes that LLVM may want for a module; without them it ends the process
 NEWEST = 22  # LLVM that is known to have these switches: it ends the process for one that it does not know
 
 
@@ -47,6 +49,7 @@ def compile_object(text: str, opt: int = 2, kept: Collection[str] = ()) -> bytes
     kept: switches of passes that this text needs, of those which others of its level do without."""
     with lock:
         llvm, triple, layout, machines = _target()
+        require_space(SPACE + PER_CHARACTER * len(text))
         with llvm.parse_assembly(text) as module:
             module.triple, module.data_layout = triple, layout
             with _under(_switches(text, kept) if opt == 1 and llvm.llvm_version_info[0] <= NEWEST else {}):

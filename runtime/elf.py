@@ -8,6 +8,7 @@ which is correct and slow: of external symbols only these are known, and what a 
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import struct
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ NOTHING: Known = MappingProxyType({})
 EXTERNAL = ("fma", "fmaf")
 NOWHERE = "code is loaded on x86-64 and AArch64 only"
 
-_mprotect = libc.mprotect
+_mprotect = ctypes.CDLL(None, use_errno=True).mprotect
 _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
@@ -164,7 +165,10 @@ def load_whole(objects: Sequence[bytes], known: Known = NOTHING) -> tuple[Code, 
         end = parsed[-1].end
     size = max(1, -(-end // mmap.PAGESIZE)) * mmap.PAGESIZE
     flags, access = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE
-    code = mmap.mmap(-1, size, flags=flags, prot=access)
+    try:
+        code = mmap.mmap(-1, size, flags=flags, prot=access)
+    except OSError as error:
+        raise MemoryError(f"no memory for {size} bytes of code") from error
     base = ctypes.addressof(ctypes.c_char.from_buffer(code))
     tables = []
     for item in parsed:
@@ -175,5 +179,7 @@ def load_whole(objects: Sequence[bytes], known: Known = NOTHING) -> tuple[Code, 
         except (struct.error, IndexError, ValueError) as error:
             raise LoadError(f"damaged object file: {error}") from error
     if _mprotect(base, size, mmap.PROT_READ | mmap.PROT_EXEC):
+        if ctypes.get_errno() == errno.ENOMEM:
+            raise MemoryError(f"no memory for {size} bytes of code")
         raise LoadError("the system does not allow memory to become executable")
     return code, tables

@@ -12,6 +12,7 @@ import numpy as np
 
 from tensordsl.codegen import abi
 from tensordsl.errors import in_short
+from tensordsl.limits import memory_errors
 from tensordsl.runtime import heap_types, library, memory
 from tensordsl.runtime.executable import Executable
 from tensordsl.runtime.host import host_entry
@@ -165,9 +166,11 @@ def _error_entry(
         if kind == abi.ERR_BUSY:
             return wait_for(cells)  # None: the stub calls again
         if kind == abi.ERR_ABSENT:
-            return supply(peek(frame + abi.FR_A), peek(frame + abi.FR_B))
+            with memory_errors():
+                return supply(peek(frame + abi.FR_A), peek(frame + abi.FR_B))
         if kind == abi.ERR_OUTGROWN:
-            grow(function)
+            with memory_errors():
+                grow(function)
             return function(*args)
         values = (peek(frame + abi.FR_A), peek(frame + abi.FR_B), peek(frame + abi.FR_C))
         try:

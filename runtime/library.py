@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from tensordsl.codegen import abi
+from tensordsl.limits import require_space
 from tensordsl.runtime import cache, elf, memory
 from tensordsl.runtime.blas import find_blas
 from tensordsl.runtime.layout import immortalise
 
+BLAS_SPACE = 5 << 23  # bytes that a BLAS may want when it is first called; without them OpenBLAS ends the process
 _NEST = ("nest", *abi.NEST_PARTS)
 
 
@@ -79,7 +81,7 @@ def _load_missed() -> None:
             if name not in _State.code and name not in _State.given_up:
                 try:
                     _load(name)
-                except (ImportError, OSError, RuntimeError, elf.LoadError):
+                except (ImportError, OSError, RuntimeError, MemoryError, elf.LoadError):
                     _State.given_up.add(name)
     finally:
         _State.lock.release()
@@ -129,6 +131,7 @@ def _load(name: str) -> None:
     code, symbols = loaded
     immortalise(code)
     if name.startswith("gemm_"):
+        require_space(BLAS_SPACE)
         blas = find_blas()
         entries = ("blas_int", "cblas_float64", "cblas_float32", "gemv_float64", "gemv_float32", "blas_threads")
         for entry, value in zip(entries, blas, strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tensordsl.codegen import abi
+from tensordsl.limits import memory_bytes
 from tensordsl.runtime.layout import (
     api,
     function_address,
@@ -128,14 +128,9 @@ def _main_stack() -> tuple[int, int]:
 
 
 def _most_kept() -> int:
-    """Bytes of large blocks that may be kept: an eighth of the memory, where the system may take them back."""
-    if sys.platform != "linux":
-        return 0
-    import resource
-
-    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(memory, *(n for n in limits if n != resource.RLIM_INFINITY), memory) // 8
+    """Bytes of large blocks that may be kept: an eighth of the memory that this process may have, where the system may
+    take them back."""
+    return memory_bytes() // 8 if sys.platform == "linux" else 0
 
 
 def _kept(slots: ctypes.Array[ctypes.c_int64]) -> list[tuple[int, int]]:

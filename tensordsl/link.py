@@ -15,6 +15,7 @@ from tensordsl.forks import lock
 from tensordsl.graph import Variable, ancestors, unwatched
 from tensordsl.inspection import Containers, Maker, container_of, holder, places
 from tensordsl.io import In
+from tensordsl.limits import memory_errors
 from tensordsl.modes import Mode
 from tensordsl.ops.substitute import substitute
 from tensordsl.printing import variable_text
@@ -31,7 +32,8 @@ Run = Callable[[list[Array]], list[Array]]
 
 def build(spec: FunctionSpec, mode: Mode, profile: Profile | None = None) -> Any:
     """The callable that `tensordsl.function` returns."""
-    return with_stack(COMPILER, _build, spec, mode, profile)
+    with memory_errors():
+        return with_stack(COMPILER, _build, spec, mode, profile)
 
 
 def _build(spec: FunctionSpec, mode: Mode, profile: Profile | None) -> Any:

@@ -16,7 +16,7 @@ FOLDERS = {"tensordsl": "tensordsl", "tensordsl.codegen": "codegen", "tensordsl.
 
 # A leaf holds facts that every layer needs (error classes, flags, the version) and imports leaves only.
 LEAVES = frozenset(
-    ("errors config version missing processor records forks digests stacks compat.names compat.aliases").split()
+    ("errors config version missing processor records forks digests stacks limits compat.names compat.aliases").split()
 )
 BELOW_OPS = LEAVES | {"types", "casting", "graph"}
 OPS = BELOW_OPS | {"ops"}
