@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 from tensordsl.graph import Apply, Variable, toposort
@@ -18,6 +19,8 @@ __all__ = ["debugprint", "min_informative_str", "pp", "pprint", "var_descriptor"
 
 Pieces = list["str | Variable"]
 
+AT_ONCE = 1000  # lines that are written together
+LEVELS = 100  # of a tree, drawn by bars or spaces; of deeper lines the number of levels before these is given
 PP_LIMIT = 1_000_000  # characters; a graph that shares much can have an expression exponentially longer than itself
 
 
@@ -64,20 +67,24 @@ def op_text(node: Apply) -> str:
 
 def index_text(node: Apply, show: Callable[[Variable], str], first_int: int = 1) -> str:
     """The index of a subtensor node as the user wrote it: `0, 1:n, ::-1`."""
+    return "".join([show(p) if isinstance(p, Variable) else p for p in _index_pieces(node, first_int)])
 
-    def entry(value: Any) -> str:
+
+def _index_pieces(node: Apply, first_int: int = 1) -> Pieces:
+    def entry(value: Any) -> Pieces:
         if value is None:
-            return ""
-        return show(node.inputs[first_int + value[1]]) if isinstance(value, tuple) else str(value)
+            return []
+        return [node.inputs[first_int + value[1]]] if isinstance(value, tuple) else [str(value)]
 
-    texts = []
-    for kind, *values in node.attrs["index"]:
+    pieces: Pieces = []
+    for k, (kind, *values) in enumerate(node.attrs["index"]):
+        pieces += [", "] if k else []
         if kind == "slice":
             start, stop, step = values
-            texts.append(f"{entry(start)}:{entry(stop)}" + (f":{entry(step)}" if step not in (None, 1) else ""))
+            pieces += [*entry(start), ":", *entry(stop), *([":", *entry(step)] if step not in (None, 1) else [])]
         else:
-            texts.append(entry(values[0]) if kind == "int" else entry((kind, *values)))
-    return ", ".join(texts)
+            pieces += entry(values[0]) if kind == "int" else entry((kind, *values))
+    return pieces
 
 
 # -- pp --------------------------------------------------------------------------------------------------------------
@@ -94,7 +101,7 @@ def _pieces(node: Apply, index: int) -> Pieces:
     if name == "dimshuffle":
         return _dimshuffle_pieces(node)
     if name == "subtensor":
-        return [inputs[0], "[", index_text(node, pp), "]"]
+        return [inputs[0], "[", *_index_pieces(node), "]"]
     if name == "shape_i":
         return [inputs[0], f".shape[{node.attrs['axis']}]"]
     suffix = f".{index}" if len(node.outputs) > 1 else ""
@@ -168,6 +175,10 @@ def debugprint(
 ) -> Any:
     """Draw the graph of a variable, a list of variables, an Apply or a compiled function as a tree.
 
+    A node that appears again is named without what is below it.  Lines are written one after the other; those deeper
+    than 100 levels begin with the number of the levels whose bars they leave out, so that the text of a graph is no
+    longer than its nodes are many.
+
     Parameters
     ----------
     depth : levels to draw; -1: all.
@@ -179,15 +190,17 @@ def debugprint(
     if ids not in ("CHAR", "int", "id", "auto", ""):
         raise ValueError(f'debugprint: ids must be "CHAR", "int", "id", "auto" or "", got {ids!r}')
     roots, order = _roots(obj)
-    lines: list[str] = []
     labels: dict[int, str] = {}
-    for root, note in roots:
-        _draw(root, note, lines, labels, order, depth, print_type, ids, stop_on_name)
-    text = "\n".join(lines) + "\n"
+    lines = (
+        line + "\n"
+        for root, note in roots
+        for line in _drawn(root, note, labels, order, depth, print_type, ids, stop_on_name)
+    )
     if file == "str":
-        return text
-    out = sys.stdout if file is None else file
-    out.write(text)  # type: ignore[union-attr]  # a str other than "str" has no write: AttributeError is right
+        return "".join(lines)
+    write = (sys.stdout if file is None else file).write  # type: ignore[union-attr]  # of a str: AttributeError is right
+    while text := "".join(islice(lines, AT_ONCE)):
+        write(text)
     return file
 
 
@@ -209,18 +222,17 @@ def _roots(obj: Any) -> tuple[list[tuple[Variable, str]], dict[int, int]]:
     raise TypeError(f"debugprint: cannot print an object of type {type(obj).__name__}")
 
 
-def _draw(
+def _drawn(
     root: Variable,
     note: str,
-    lines: list[str],
     labels: dict[int, str],
     order: dict[int, int],
     depth: int,
     print_type: bool,
     ids: str,
     stop_on_name: bool,
-) -> None:
-    """Append the lines of one tree; a node drawn before is named again without what is below it."""
+) -> Iterator[str]:
+    """The lines of one tree; a node drawn before is named again without what is below it."""
     stack = [(root, "", "", 0, note)]
     while stack:
         variable, prefix, below, level, note = stack.pop()
@@ -232,18 +244,24 @@ def _draw(
         if print_type:
             shown += f" <{variable.type}>"
         note = f" ({note})" if note else ""
+        prefix = _shortened(prefix, level)
         if node is None:
-            lines.append(f"{prefix}{variable_text(variable)}{shown}{note}")
+            yield f"{prefix}{variable_text(variable)}{shown}{note}"
             continue
         output = f".{variable.index}" if len(node.outputs) > 1 else ""
         position = f" {order[id(node)]}" if id(node) in order else ""
-        lines.append(f"{prefix}{op_text(node)}{output}{shown} '{variable.name or ''}'  {position}{note}")
+        yield f"{prefix}{op_text(node)}{output}{shown} '{variable.name or ''}'  {position}{note}"
         if is_known or level + 1 == depth or (stop_on_name and variable.name):
             continue
-        last = len(node.inputs) - 1
+        last, bar = len(node.inputs) - 1, (below + " |")[-2 * LEVELS :]
         for i in range(last, -1, -1):
-            deeper = below + ("  " if i == last else " |")
-            stack.append((node.inputs[i], below + " |", deeper, level + 1, ""))
+            deeper = (below + "  ")[-2 * LEVELS :] if i == last else bar
+            stack.append((node.inputs[i], bar, deeper, level + 1, ""))
+
+
+def _shortened(prefix: str, level: int) -> str:
+    """What stands before a line at a level, of whose prefix there are only the last levels."""
+    return prefix if level <= LEVELS else f" ...{level - LEVELS}...{prefix}"
 
 
 def _label(count: int, key: int, ids: str) -> str:
@@ -289,7 +307,7 @@ def min_informative_str(obj: Variable, indent_level: int = 0) -> str:
     stack = [(obj, indent_level)]
     while stack:
         variable, level = stack.pop()
-        indent = " " * level
+        indent = _shortened(" " * min(level, LEVELS), level)
         if id(variable) in tags:
             lines.append(f"{indent}<{tags[id(variable)]}>")
             continue

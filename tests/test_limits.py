@@ -83,10 +83,7 @@ def test_what_loaders_say_of_memory_becomes_a_memory_error(error):
     with pytest.raises(MemoryError), limits.memory_errors():
         raise error
     with pytest.raises(MemoryError), limits.memory_errors():
-        try:
-            raise error
-        except Exception:
-            raise OSError("could not load the library")  # as llvmlite does
+        raise OSError("could not load the library") from error
 
 
 @pytest.mark.parametrize(

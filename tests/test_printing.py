@@ -166,3 +166,45 @@ def test_print_is_reached_through_printing(capsys: pytest.CaptureFixture[str]) -
     assert "value of x" in capsys.readouterr().out
     with pytest.raises(AttributeError, match="nosuch"):
         _ = theano.printing.nosuch
+
+
+def chain(levels: int) -> Any:
+    deep: Any = s
+    for _ in range(levels):
+        deep = T.exp(deep)
+    return deep
+
+
+def test_lines_deeper_than_a_hundred_levels_have_a_number_for_the_others() -> None:
+    drawn = lines(chain(300))
+    assert drawn[100].startswith("  " * 99 + " |") and "..." not in drawn[100]
+    assert drawn[101].startswith(" ...1...") and drawn[101].endswith("exp [id DX] ''")
+    assert drawn[300].startswith(" ...200...") and drawn[300].endswith(" |s [id LO]")
+    informative = min_informative_str(chain(300)).splitlines()
+    assert informative[100].startswith(" " * 100 + "DW.") and informative[300].endswith("LO. s")
+    assert informative[300].startswith(" ...200...")
+
+
+def test_texts_grow_with_graphs_and_not_with_their_depth() -> None:
+    class File:
+        most = total = 0
+
+        def write(self, text: str) -> None:
+            self.most, self.total = max(self.most, len(text)), self.total + len(text)
+
+    def total(levels: int) -> int:
+        file = File()
+        debugprint(chain(levels), file=file)  # type: ignore[arg-type]
+        assert file.most < 300_000
+        return file.total
+
+    assert total(8000) < 2.1 * total(4000)
+    assert len(min_informative_str(chain(8000))) < 2.1 * len(min_informative_str(chain(4000)))
+
+
+def test_pp_of_an_index_in_an_index_does_not_recurse() -> None:
+    table, index = T.lvector("t"), T.lscalar("i")
+    deep: Any = index
+    for _ in range(5000):
+        deep = table[deep]
+    assert pp(deep) == "t[" * 5000 + "i" + "]" * 5000
